@@ -1,0 +1,56 @@
+# Every target sets up what it needs; nothing is installed outside this folder
+# (but the control plane, which all clones share: see control-plane).
+# On a fresh machine: Python 3.11+, make and git.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV_HOME := .cache/uv-$(UV_VERSION)
+UV := $(UV_HOME)/bin/uv
+RUN := .venv/bin
+export UV_PYTHON ?= $(shell command -v $(PYTHON))
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev demo test check format
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with make PYTHON=..."; exit 1; }
+	@mkdir -p .cache
+	@echo "setting up uv $(UV_VERSION) in $(UV_HOME)"
+	@$(PYTHON) -m venv $(UV_HOME) 2>/dev/null || { rm -rf $(UV_HOME); $(PYTHON) -m venv --without-pip $(UV_HOME); }
+	@if [ -x $(UV_HOME)/bin/pip ]; then $(UV_HOME)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
+	 else $(PYTHON) -m pip --python $(UV_HOME)/bin/python install --quiet --disable-pip-version-check uv==$(UV_VERSION); fi
+
+.venv/.runtime: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --frozen --inexact --quiet
+	@touch $@
+
+.venv/.dev: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --frozen --inexact --quiet --group dev
+	@touch $@ .venv/.runtime
+
+.venv/.load: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --frozen --inexact --quiet --group load
+	@touch $@ .venv/.runtime
+
+install: .venv/.runtime ## .venv with the locked dependencies and dra-extender
+dev: .venv/.dev ## as install, with the tools for tests and checks
+
+demo: install ## no cluster: the example inventory, a Job through filter, prioritize and bind
+	@$(RUN)/dra-extender demo
+
+test: dev ## the whole suite; what needs Go, Chromium or Helm says so if it is not there
+	@$(RUN)/python -m pytest
+
+check: dev ## format, lint, types, import contracts, tests
+	@$(RUN)/ruff format --check .
+	@$(RUN)/ruff check .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports
+	@$(RUN)/python -m pytest
+
+format: dev ## rewrites the sources in the project's format
+	@$(RUN)/ruff format .
+	@$(RUN)/ruff check --fix .
