@@ -1,0 +1,231 @@
+"""A device as a ResourceSlice publishes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from weakref import WeakValueDictionary
+
+from app.core.model import fields
+from app.core.model.node_selector import NodeSelector, read_node_selector
+from app.core.model.quantity import Quantity
+from app.core.model.taints import Taint, read_taint
+
+AttributeKind = Literal["string", "int", "bool", "version", "strings", "ints", "bools", "versions", "unknown"]
+AttributeValue = str | int | bool | tuple[str, ...] | tuple[int, ...] | tuple[bool, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute. ``unknown`` (value None) is a type that a newer API server may have added."""
+
+    kind: AttributeKind
+    value: AttributeValue
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityRange:
+    """What a capacity request is rounded into: min, max and step of requestPolicy.validRange."""
+
+    min: Quantity | None
+    max: Quantity | None
+    step: Quantity | None
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityPolicy:
+    """requestPolicy of a capacity (KEP-5075). ``valid_values`` is None where the field is absent."""
+
+    default: Quantity | None
+    valid_values: tuple[Quantity, ...] | None
+    valid_range: CapacityRange | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCapacity:
+    """One capacity of a device."""
+
+    value: Quantity
+    policy: CapacityPolicy | None = None
+
+
+class DeviceShape:
+    """Everything of a device that a CEL expression can see.
+
+    Devices that look the same share one shape object (see ``intern_shape``), so that a selector
+    needs one evaluation a shape, and shapes compare by identity. ``cel_view`` belongs to core/cel,
+    which keeps there what it derives from the shape.
+    """
+
+    __slots__ = ("__weakref__", "allow_multiple_allocations", "attributes", "capacity", "cel_view", "driver")
+
+    def __init__(
+        self,
+        driver: str,
+        attributes: Mapping[str, Attribute],
+        capacity: Mapping[str, DeviceCapacity],
+        *,
+        allow_multiple_allocations: bool | None,
+    ) -> None:
+        self.driver = driver
+        self.attributes = attributes
+        self.capacity = capacity
+        self.allow_multiple_allocations = allow_multiple_allocations
+        self.cel_view: Any = None
+
+    def __repr__(self) -> str:
+        return f"DeviceShape({self.driver!r}, {dict(self.attributes)!r}, {dict(self.capacity)!r})"
+
+
+_shapes: "WeakValueDictionary[Any, DeviceShape]" = WeakValueDictionary()
+
+
+def intern_shape(
+    driver: str,
+    attributes: Mapping[str, Attribute],
+    capacity: Mapping[str, DeviceCapacity],
+    *,
+    allow_multiple_allocations: bool | None = None,
+) -> DeviceShape:
+    """The one shape object for these values; it lives as long as a device has it. O(attributes)."""
+    key = (
+        driver,
+        allow_multiple_allocations,
+        frozenset(attributes.items()),
+        frozenset((name, item.value.text, item) for name, item in capacity.items()),
+    )
+    shape = _shapes.get(key)
+    if shape is None:
+        shape = _shapes[key] = DeviceShape(
+            driver, attributes, capacity, allow_multiple_allocations=allow_multiple_allocations
+        )
+    return shape
+
+
+@dataclass(frozen=True, slots=True)
+class CounterConsumption:
+    """What a device takes from one counter set, and with which groups it may share the set."""
+
+    counter_set: str
+    counters: Mapping[str, Quantity]
+    compatibility_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device. ``binding_conditions`` is None where the field is absent: in-tree sorts pools by that."""
+
+    name: str
+    shape: DeviceShape
+    consumes_counters: tuple[CounterConsumption, ...] = ()
+    node_name: str | None = None
+    node_selector: NodeSelector | None = None
+    all_nodes: bool = False
+    taints: tuple[Taint, ...] = ()
+    binds_to_node: bool = False
+    binding_conditions: tuple[str, ...] | None = None
+    binding_failure_conditions: tuple[str, ...] | None = None
+    node_allocatable: Mapping[str, Any] | None = None
+
+    @property
+    def allow_multiple_allocations(self) -> bool:
+        """Whether several claims may hold a share of it (KEP-5075)."""
+        return bool(self.shape.allow_multiple_allocations)
+
+
+def read_device(raw: Any, driver: str) -> Device:
+    """Reads a device in v1 form."""
+    source = fields.mapping(raw)
+    return Device(
+        name=fields.required(source, "name", fields.text),
+        shape=intern_shape(
+            driver,
+            fields.mapped(source, "attributes", read_attribute),
+            fields.mapped(source, "capacity", _capacity),
+            allow_multiple_allocations=fields.optional(source, "allowMultipleAllocations", fields.boolean),
+        ),
+        consumes_counters=fields.listed(source, "consumesCounters", _consumption),
+        node_name=fields.optional(source, "nodeName", fields.text),
+        node_selector=fields.optional(source, "nodeSelector", read_node_selector),
+        all_nodes=fields.default(source, "allNodes", fields.boolean, otherwise=False),
+        taints=fields.listed(source, "taints", read_taint),
+        binds_to_node=fields.default(source, "bindsToNode", fields.boolean, otherwise=False),
+        binding_conditions=_texts(source, "bindingConditions"),
+        binding_failure_conditions=_texts(source, "bindingFailureConditions"),
+        node_allocatable=fields.optional(source, "nodeAllocatableResources", fields.mapping),
+    )
+
+
+_SCALARS = (
+    ("int", fields.integer),
+    ("bool", fields.boolean),
+    ("string", fields.text),
+    ("version", fields.text),
+)
+_LISTS = (
+    ("ints", fields.integer),
+    ("bools", fields.boolean),
+    ("strings", fields.text),
+    ("versions", fields.text),
+)
+
+
+def read_attribute(raw: Any) -> Attribute:
+    """Reads an attribute: the one of its fields that is set, or ``unknown``."""
+    source = fields.mapping(raw)
+    for list_kind, read_item in _LISTS:
+        if source.get(list_kind):
+            return Attribute(list_kind, fields.listed(source, list_kind, read_item))  # type: ignore[arg-type]  # the table pairs kinds with readers
+    for kind, read in _SCALARS:
+        value = source.get(kind)
+        if value is not None:
+            return Attribute(kind, fields.required(source, kind, read))  # type: ignore[arg-type]  # as above
+    return Attribute("unknown", None)
+
+
+def _capacity(raw: Any) -> DeviceCapacity:
+    source = fields.mapping(raw)
+    return DeviceCapacity(
+        value=fields.required(source, "value", fields.quantity),
+        policy=fields.optional(source, "requestPolicy", _policy),
+    )
+
+
+def _policy(raw: Any) -> CapacityPolicy:
+    source = fields.mapping(raw)
+    has_values = source.get("validValues") is not None
+    return CapacityPolicy(
+        default=fields.optional(source, "default", fields.quantity),
+        valid_values=fields.listed(source, "validValues", fields.quantity) if has_values else None,
+        valid_range=fields.optional(source, "validRange", _range),
+    )
+
+
+def _range(raw: Any) -> CapacityRange:
+    source = fields.mapping(raw)
+    return CapacityRange(
+        min=fields.optional(source, "min", fields.quantity),
+        max=fields.optional(source, "max", fields.quantity),
+        step=fields.optional(source, "step", fields.quantity),
+    )
+
+
+def read_counters(source: fields.Json) -> dict[str, Quantity]:
+    """Reads ``counters``: name to ``{value: quantity}``."""
+    return fields.mapped(
+        source, "counters", lambda raw: fields.required(fields.mapping(raw), "value", fields.quantity)
+    )
+
+
+def _consumption(raw: Any) -> CounterConsumption:
+    source = fields.mapping(raw)
+    return CounterConsumption(
+        counter_set=fields.required(source, "counterSet", fields.text),
+        counters=read_counters(source),
+        compatibility_groups=fields.listed(source, "compatibilityGroups", fields.text),
+    )
+
+
+def _texts(source: fields.Json, name: str) -> tuple[str, ...] | None:
+    if source.get(name) is None:
+        return None
+    return fields.listed(source, name, fields.text)

@@ -1,0 +1,131 @@
+"""Readers of JSON fields: a value of the right type, or a FieldError that says where.
+
+An absent field and ``null`` are the same, as in Go's JSON decoder; unknown fields are left alone.
+A path is only put together when something is wrong, so that reading thousands of slices is cheap.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from app.core.model.errors import FieldError
+from app.core.model.quantity import Quantity, QuantityError, parse_quantity
+
+T = TypeVar("T")
+Json = Mapping[str, Any]
+
+_INT64 = 2**63
+
+
+def mapping(value: Any) -> Json:
+    """The value itself if it is a JSON object."""
+    if not isinstance(value, Mapping):
+        raise FieldError(f"must be an object, not {_kind(value)}")
+    return value
+
+
+def text(value: Any) -> str:
+    """The value itself if it is a string."""
+    if not isinstance(value, str):
+        raise FieldError(f"must be a string, not {_kind(value)}")
+    return value
+
+
+def boolean(value: Any) -> bool:
+    """The value itself if it is true or false."""
+    if not isinstance(value, bool):
+        raise FieldError(f"must be true or false, not {_kind(value)}")
+    return value
+
+
+def integer(value: Any) -> int:
+    """The value itself if it is a whole number that 64 bits can hold."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise FieldError(f"must be a whole number, not {_kind(value)}")
+    if not -_INT64 <= value < _INT64:
+        raise FieldError("does not fit into 64 bits")
+    return value
+
+
+def quantity(value: Any) -> Quantity:
+    """A Kubernetes quantity."""
+    try:
+        return parse_quantity(value)
+    except QuantityError as error:
+        raise FieldError(str(error)) from None
+
+
+def required(source: Json, name: str, read: Callable[[Any], T]) -> T:
+    """A field that must be there."""
+    value = source.get(name)
+    if value is None:
+        raise FieldError("is missing", name)
+    return _read(name, read, value)
+
+
+def optional(source: Json, name: str, read: Callable[[Any], T]) -> T | None:
+    """A field that may be absent."""
+    value = source.get(name)
+    return None if value is None else _read(name, read, value)
+
+
+def default(source: Json, name: str, read: Callable[[Any], T], otherwise: T) -> T:
+    """A field with a value for when it is absent."""
+    value = source.get(name)
+    return otherwise if value is None else _read(name, read, value)
+
+
+def child(source: Json, name: str) -> Json:
+    """An object field, empty if absent."""
+    empty: Json = {}
+    return default(source, name, mapping, empty)
+
+
+def listed(source: Json, name: str, read: Callable[[Any], T]) -> tuple[T, ...]:
+    """A list field, empty if absent."""
+    value = source.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise FieldError(f"must be a list, not {_kind(value)}", name)
+    items: list[T] = []
+    for index, item in enumerate(value):
+        try:
+            items.append(read(item))
+        except FieldError as error:
+            raise error.under(name, index) from None
+    return tuple(items)
+
+
+def mapped(source: Json, name: str, read: Callable[[Any], T]) -> dict[str, T]:
+    """An object field with values of one type, empty if absent."""
+    value = source.get(name)
+    if value is None:
+        return {}
+    result: dict[str, T] = {}
+    for key, item in required(source, name, mapping).items():
+        if not isinstance(key, str):
+            raise FieldError(f"the key {key!r} must be a string", name)
+        try:
+            result[key] = read(item)
+        except FieldError as error:
+            raise error.under(name, key) from None
+    return result
+
+
+def _read(name: str, read: Callable[[Any], T], value: Any) -> T:
+    try:
+        return read(value)
+    except FieldError as error:
+        raise error.under(name) from None
+
+
+def _kind(value: Any) -> str:
+    names = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+    }
+    return "null" if value is None else names.get(type(value), type(value).__name__)

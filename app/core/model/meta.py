@@ -1,0 +1,79 @@
+"""Object metadata."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.core.model import fields
+from app.core.model.errors import FieldError
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerReference:
+    """The object that a generated object belongs to."""
+
+    kind: str
+    name: str
+    uid: str
+    controller: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The part of metav1.ObjectMeta that scheduling looks at. ``namespace`` is empty if there is none."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generate_name: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    finalizers: tuple[str, ...] = ()
+    owners: tuple[OwnerReference, ...] = ()
+    created: str | None = None
+    deleted: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name: unique within a kind."""
+        return (self.namespace, self.name)
+
+    @property
+    def controller(self) -> OwnerReference | None:
+        """The owner that manages this object, if any."""
+        return next((owner for owner in self.owners if owner.controller), None)
+
+
+def read_meta(raw: Any, *, namespaced: bool, name_required: bool = True) -> Meta:
+    """Reads ``metadata``; a namespaced object without a namespace is in ``default``, as with kubectl."""
+    source = fields.mapping(raw)
+    meta = fields.child(source, "metadata")
+    try:
+        return Meta(
+            name=fields.required(meta, "name", fields.text)
+            if name_required
+            else fields.default(meta, "name", fields.text, ""),
+            namespace=(fields.default(meta, "namespace", fields.text, "") or "default") if namespaced else "",
+            uid=fields.default(meta, "uid", fields.text, ""),
+            resource_version=fields.default(meta, "resourceVersion", fields.text, ""),
+            generate_name=fields.default(meta, "generateName", fields.text, ""),
+            labels=fields.mapped(meta, "labels", fields.text),
+            annotations=fields.mapped(meta, "annotations", fields.text),
+            finalizers=fields.listed(meta, "finalizers", fields.text),
+            owners=fields.listed(meta, "ownerReferences", _owner),
+            created=fields.optional(meta, "creationTimestamp", fields.text),
+            deleted=fields.optional(meta, "deletionTimestamp", fields.text),
+        )
+    except FieldError as error:
+        raise error.under("metadata") from None
+
+
+def _owner(raw: Any) -> OwnerReference:
+    source = fields.mapping(raw)
+    return OwnerReference(
+        kind=fields.default(source, "kind", fields.text, ""),
+        name=fields.default(source, "name", fields.text, ""),
+        uid=fields.default(source, "uid", fields.text, ""),
+        controller=fields.default(source, "controller", fields.boolean, otherwise=False),
+    )

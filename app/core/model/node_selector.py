@@ -1,0 +1,169 @@
+"""Node selectors, as k8s.io/component-helpers/scheduling/corev1/nodeaffinity reads them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.model import fields
+
+_LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
+_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_INTEGER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
+
+
+class SelectorError(ValueError):
+    """A node selector that cannot be evaluated, like one with an unknown operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSelectorRequirement:
+    """key operator values, over a node's labels or fields."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The Kubernetes form."""
+        result: dict[str, Any] = {"key": self.key, "operator": self.operator}
+        if self.values:
+            result["values"] = list(self.values)
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSelectorTerm:
+    """All requirements must hold; a term without any selects nothing."""
+
+    match_expressions: tuple[NodeSelectorRequirement, ...] = ()
+    match_fields: tuple[NodeSelectorRequirement, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The Kubernetes form, empty lists left out."""
+        result: dict[str, Any] = {}
+        if self.match_expressions:
+            result["matchExpressions"] = [requirement.to_json() for requirement in self.match_expressions]
+        if self.match_fields:
+            result["matchFields"] = [requirement.to_json() for requirement in self.match_fields]
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSelector:
+    """One of the terms must hold."""
+
+    terms: tuple[NodeSelectorTerm, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The Kubernetes form."""
+        return {"nodeSelectorTerms": [term.to_json() for term in self.terms]}
+
+    def matches(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Whether the node of that name and with these labels is selected.
+
+        Raises:
+            SelectorError: a term is malformed and no other one selects the node. Like
+                nodeaffinity.NewNodeSelector, every term is looked at before any is trusted.
+        Cost: O(requirements).
+        """
+        for term in self.terms:
+            _validate(term)
+        return any(_term_matches(term, name, labels) for term in self.terms)
+
+
+def read_node_selector(raw: Any) -> NodeSelector:
+    """Reads core/v1 NodeSelector."""
+    return NodeSelector(fields.listed(fields.mapping(raw), "nodeSelectorTerms", read_term))
+
+
+def read_term(raw: Any) -> NodeSelectorTerm:
+    """Reads core/v1 NodeSelectorTerm."""
+    source = fields.mapping(raw)
+    return NodeSelectorTerm(
+        match_expressions=fields.listed(source, "matchExpressions", _requirement),
+        match_fields=fields.listed(source, "matchFields", _requirement),
+    )
+
+
+def _requirement(raw: Any) -> NodeSelectorRequirement:
+    source = fields.mapping(raw)
+    return NodeSelectorRequirement(
+        key=fields.default(source, "key", fields.text, ""),
+        operator=fields.default(source, "operator", fields.text, ""),
+        values=fields.listed(source, "values", fields.text),
+    )
+
+
+def _term_matches(term: NodeSelectorTerm, name: str, labels: Mapping[str, str]) -> bool:
+    if not term.match_expressions and not term.match_fields:
+        return False
+    return all(_holds(item, labels) for item in term.match_expressions) and all(
+        _field_holds(item, name) for item in term.match_fields
+    )
+
+
+def _field_holds(requirement: NodeSelectorRequirement, name: str) -> bool:
+    # A node has no field but its name; to fields.Selector every other one is an empty string.
+    value = name if requirement.key == "metadata.name" else ""
+    return (value == requirement.values[0]) == (requirement.operator == "In")
+
+
+def _holds(requirement: NodeSelectorRequirement, labels: Mapping[str, str]) -> bool:
+    value = labels.get(requirement.key)
+    match requirement.operator:
+        case "In":
+            return value is not None and value in requirement.values
+        case "NotIn":
+            return value is None or value not in requirement.values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+        case _:  # Gt, Lt: validated before
+            return value is not None and _compare(requirement.operator, value, requirement.values[0])
+
+
+def _compare(operator: str, value: str, bound: str) -> bool:
+    if not _INTEGER.match(value) or abs(int(value)) >= 2**63:
+        return False
+    return int(value) > int(bound) if operator == "Gt" else int(value) < int(bound)
+
+
+def _validate(term: NodeSelectorTerm) -> None:
+    for item in term.match_expressions:
+        _validate_expression(item)
+    for item in term.match_fields:
+        if item.operator not in ("In", "NotIn"):
+            raise SelectorError(f"{item.operator!r} is not a valid field selector operator")
+        if len(item.values) != 1:
+            raise SelectorError(f"field {item.key}: must have exactly one value")
+
+
+def _validate_expression(item: NodeSelectorRequirement) -> None:
+    _validate_key(item.key)
+    match item.operator:
+        case "In" | "NotIn":
+            if not item.values:
+                raise SelectorError(f"{item.key}: for 'in', 'notin' operators, values set can't be empty")
+        case "Exists" | "DoesNotExist":
+            if item.values:
+                raise SelectorError(f"{item.key}: values set must be empty for exists and does not exist")
+        case "Gt" | "Lt":
+            if len(item.values) != 1:
+                raise SelectorError(f"{item.key}: for 'Gt', 'Lt' operators, exactly one value is required")
+            if not _INTEGER.match(item.values[0]) or abs(int(item.values[0])) >= 2**63:
+                raise SelectorError(f"{item.key}: for 'Gt', 'Lt' operators, the value must be an integer")
+        case _:
+            raise SelectorError(f"{item.operator!r} is not a valid node selector operator")
+    for value in item.values:
+        if value and (len(value) > 63 or not _LABEL_NAME.match(value)):
+            raise SelectorError(f"{item.key}: {value!r} is no label value")
+
+
+def _validate_key(key: str) -> None:
+    prefix, slash, name = key.rpartition("/")
+    if slash and (not prefix or len(prefix) > 253 or not _DNS_SUBDOMAIN.match(prefix)):
+        raise SelectorError(f"{key!r} is no label key")
+    if not name or len(name) > 63 or not _LABEL_NAME.match(name):
+        raise SelectorError(f"{key!r} is no label key")

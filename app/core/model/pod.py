@@ -1,0 +1,196 @@
+"""Pods, as far as placing them goes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.core.model import fields
+from app.core.model.errors import FieldError
+from app.core.model.meta import Meta, read_meta
+from app.core.model.node_selector import NodeSelector, read_node_selector
+from app.core.model.quantity import Quantity
+from app.core.model.taints import Toleration, read_toleration
+
+
+@dataclass(frozen=True, slots=True)
+class PodClaim:
+    """An entry of spec.resourceClaims: a claim by name, or a template to make one from."""
+
+    name: str
+    claim_name: str | None = None
+    template_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A Pod. ``requests`` is what it takes of a node in all: containers, init containers, overhead.
+
+    ``claim_statuses`` maps a pod claim's name to the generated claim, or to None if
+    kube-controller-manager has decided that none is needed.
+    """
+
+    meta: Meta
+    claims: tuple[PodClaim, ...] = ()
+    node_name: str = ""
+    scheduler_name: str = ""
+    priority: int = 0
+    phase: str = ""
+    requests: Mapping[str, Quantity] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    required_affinity: NodeSelector | None = None
+    tolerations: tuple[Toleration, ...] = ()
+    claim_statuses: Mapping[str, str | None] = field(default_factory=dict)
+    extended_claim: str | None = None
+    scheduling_gates: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has run to its end and holds nothing of its node any more."""
+        return self.phase in ("Succeeded", "Failed")
+
+
+def read_pod(raw: Any) -> Pod:
+    """Reads a core/v1 Pod."""
+    source = fields.mapping(raw)
+    meta = read_meta(raw, namespaced=True, name_required=False)
+    if not meta.name and not meta.generate_name:
+        raise FieldError("is missing", "metadata", "name")
+    return pod_from_spec(
+        meta,
+        fields.required(source, "spec", fields.mapping),
+        fields.child(source, "status"),
+    )
+
+
+def pod_from_spec(meta: Meta, spec: fields.Json, status: fields.Json) -> Pod:
+    """Builds a Pod from a PodSpec and a PodStatus (empty for a Pod that does not exist yet)."""
+    try:
+        claims = fields.listed(spec, "resourceClaims", _pod_claim)
+        affinity = _required_affinity(spec)
+        requests = _requests(spec)
+        parts: dict[str, Any] = {
+            "node_name": fields.default(spec, "nodeName", fields.text, ""),
+            "scheduler_name": fields.default(spec, "schedulerName", fields.text, ""),
+            "priority": fields.default(spec, "priority", fields.integer, 0),
+            "node_selector": fields.mapped(spec, "nodeSelector", fields.text),
+            "tolerations": fields.listed(spec, "tolerations", read_toleration),
+            "scheduling_gates": fields.listed(spec, "schedulingGates", _gate),
+        }
+    except FieldError as error:
+        raise error.under("spec") from None
+    try:
+        phase = fields.default(status, "phase", fields.text, "")
+        statuses = dict(fields.listed(status, "resourceClaimStatuses", _claim_status))
+        extended = fields.optional(status, "extendedResourceClaimStatus", _extended_claim)
+    except FieldError as error:
+        raise error.under("status") from None
+    return Pod(
+        meta=meta,
+        claims=claims,
+        phase=phase,
+        requests=requests,
+        required_affinity=affinity,
+        claim_statuses=statuses,
+        extended_claim=extended,
+        **parts,
+    )
+
+
+def _pod_claim(raw: Any) -> PodClaim:
+    source = fields.mapping(raw)
+    claim = PodClaim(
+        name=fields.required(source, "name", fields.text),
+        claim_name=fields.optional(source, "resourceClaimName", fields.text),
+        template_name=fields.optional(source, "resourceClaimTemplateName", fields.text),
+    )
+    if (claim.claim_name is None) == (claim.template_name is None):
+        raise FieldError("must set exactly one of resourceClaimName and resourceClaimTemplateName")
+    return claim
+
+
+def _claim_status(raw: Any) -> tuple[str, str | None]:
+    source = fields.mapping(raw)
+    return (
+        fields.required(source, "name", fields.text),
+        fields.optional(source, "resourceClaimName", fields.text),
+    )
+
+
+def _extended_claim(raw: Any) -> str:
+    return fields.required(fields.mapping(raw), "resourceClaimName", fields.text)
+
+
+def _gate(raw: Any) -> str:
+    return fields.required(fields.mapping(raw), "name", fields.text)
+
+
+def _required_affinity(spec: fields.Json) -> NodeSelector | None:
+    return fields.optional(spec, "affinity", _node_affinity)
+
+
+def _node_affinity(raw: Any) -> NodeSelector | None:
+    return fields.optional(fields.mapping(raw), "nodeAffinity", _required_terms)
+
+
+def _required_terms(raw: Any) -> NodeSelector | None:
+    name = "requiredDuringSchedulingIgnoredDuringExecution"
+    return fields.optional(fields.mapping(raw), name, read_node_selector)
+
+
+@dataclass(frozen=True, slots=True)
+class _Container:
+    requests: Mapping[str, Quantity]
+    sidecar: bool
+
+
+def _container(raw: Any) -> _Container:
+    source = fields.mapping(raw)
+    return _Container(
+        requests=fields.optional(source, "resources", _resource_requests) or {},
+        sidecar=fields.default(source, "restartPolicy", fields.text, "") == "Always",
+    )
+
+
+def _resource_requests(raw: Any) -> dict[str, Quantity]:
+    """The requests; the API server lets a limit stand in for a request that is not given."""
+    source = fields.mapping(raw)
+    return fields.mapped(source, "limits", fields.quantity) | fields.mapped(
+        source, "requests", fields.quantity
+    )
+
+
+def _requests(spec: fields.Json) -> dict[str, Quantity]:
+    """What the Pod takes of a node: the rule of component-helpers/resource PodRequests.
+
+    Containers and sidecars together, or the largest init container beside the sidecars started
+    before it, whichever is more; a request of the Pod as a whole replaces that; plus overhead.
+    """
+    total: dict[str, int] = {}
+    for container in fields.listed(spec, "containers", _container):
+        _add(total, container.requests)
+    sidecars: dict[str, int] = {}
+    peak: dict[str, int] = {}
+    for container in fields.listed(spec, "initContainers", _container):
+        if container.sidecar:
+            _add(total, container.requests)
+            _add(sidecars, container.requests)
+            _raise(peak, sidecars)
+        else:
+            together = dict(sidecars)
+            _add(together, container.requests)
+            _raise(peak, together)
+    _raise(total, peak)
+    pod_level = fields.optional(spec, "resources", _resource_requests) or {}
+    total |= {name: amount.nanos for name, amount in pod_level.items()}
+    _add(total, fields.mapped(spec, "overhead", fields.quantity))
+    return {name: Quantity(nanos) for name, nanos in total.items()}
+
+
+def _add(total: dict[str, int], more: Mapping[str, Quantity]) -> None:
+    for name, amount in more.items():
+        total[name] = total.get(name, 0) + amount.nanos
+
+
+def _raise(total: dict[str, int], floor: Mapping[str, int]) -> None:
+    for name, nanos in floor.items():
+        total[name] = max(total.get(name, 0), nanos)

@@ -1,0 +1,113 @@
+"""ResourceSlices and the counter sets of partitionable devices (KEP-4381, KEP-4815)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.model import fields
+from app.core.model.device import Device, read_counters, read_device
+from app.core.model.errors import FieldError
+from app.core.model.meta import Meta, read_meta
+from app.core.model.node_selector import NodeSelector, read_node_selector
+from app.core.model.quantity import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class PoolId:
+    """Names a pool: a driver's pool names are its own."""
+
+    driver: str
+    pool: str
+
+    def __str__(self) -> str:
+        return f"{self.driver}/{self.pool}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceId:
+    """Names a device in the cluster."""
+
+    driver: str
+    pool: str
+    device: str
+
+    @property
+    def pool_id(self) -> PoolId:
+        """The pool the device is in."""
+        return PoolId(self.driver, self.pool)
+
+    def __str__(self) -> str:
+        return f"{self.driver}/{self.pool}/{self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class CounterSet:
+    """Counters that the devices of a pool draw from."""
+
+    name: str
+    counters: Mapping[str, Quantity]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSlice:
+    """One slice of a pool. The node fields are None or False where the object does not set them."""
+
+    meta: Meta
+    driver: str
+    pool: str
+    generation: int
+    slice_count: int
+    node_name: str | None = None
+    node_selector: NodeSelector | None = None
+    all_nodes: bool = False
+    per_device_node_selection: bool | None = None
+    devices: tuple[Device, ...] = ()
+    shared_counters: tuple[CounterSet, ...] = ()
+    skip_node_operations: tuple[str, ...] = ()
+
+    @property
+    def pool_id(self) -> PoolId:
+        """The pool the slice is a part of."""
+        return PoolId(self.driver, self.pool)
+
+
+def read_resource_slice(raw: Any) -> ResourceSlice:
+    """Reads a ResourceSlice in v1 form."""
+    meta = read_meta(raw, namespaced=False)
+    spec = fields.required(fields.mapping(raw), "spec", fields.mapping)
+    try:
+        driver = fields.required(spec, "driver", fields.text)
+        pool = fields.required(spec, "pool", fields.mapping)
+        name, generation, count = _pool(pool)
+        return ResourceSlice(
+            meta=meta,
+            driver=driver,
+            pool=name,
+            generation=generation,
+            slice_count=count,
+            node_name=fields.optional(spec, "nodeName", fields.text),
+            node_selector=fields.optional(spec, "nodeSelector", read_node_selector),
+            all_nodes=fields.default(spec, "allNodes", fields.boolean, otherwise=False),
+            per_device_node_selection=fields.optional(spec, "perDeviceNodeSelection", fields.boolean),
+            devices=fields.listed(spec, "devices", lambda item: read_device(item, driver)),
+            shared_counters=fields.listed(spec, "sharedCounters", _counter_set),
+            skip_node_operations=fields.listed(spec, "skipNodeOperations", fields.text),
+        )
+    except FieldError as error:
+        raise error.under("spec") from None
+
+
+def _pool(source: fields.Json) -> tuple[str, int, int]:
+    try:
+        return (
+            fields.required(source, "name", fields.text),
+            fields.default(source, "generation", fields.integer, 0),
+            fields.default(source, "resourceSliceCount", fields.integer, 0),
+        )
+    except FieldError as error:
+        raise error.under("pool") from None
+
+
+def _counter_set(raw: Any) -> CounterSet:
+    source = fields.mapping(raw)
+    return CounterSet(fields.required(source, "name", fields.text), read_counters(source))

@@ -1,0 +1,95 @@
+"""The served versions of resource.k8s.io, brought to the form of v1.
+
+Works on plain JSON and copies only what it changes, so unknown fields survive. The rules are those
+of the conversion functions in k8s.io/dynamic-resource-allocation/api; on top of them the flat
+request of v1beta1 is understood in every version, since the Kubernetes task page shows it so.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from app.core.model.errors import FieldError
+
+GROUP = "resource.k8s.io"
+VERSIONS = ("v1", "v1beta2", "v1beta1")
+"""Newest first. DeviceTaintRule is also known from v1alpha3."""
+_READABLE = frozenset((*VERSIONS, "v1alpha3"))
+
+FLAT_REQUEST_FIELDS = (
+    "deviceClassName",
+    "selectors",
+    "allocationMode",
+    "count",
+    "adminAccess",
+    "tolerations",
+    "capacity",
+    "derivedAttributes",
+)
+"""What a request of v1beta1 holds directly, and one of v1 under ``exactly``."""
+
+
+def to_v1(raw: dict[str, Any]) -> dict[str, Any]:
+    """The same object as resource.k8s.io/v1; objects of other groups come back as they are.
+
+    Raises:
+        FieldError: the apiVersion is one of resource.k8s.io that is not known.
+    Cost: O(devices of a slice, requests of a claim); nothing is changed in place.
+    """
+    group, _, version = str(raw.get("apiVersion", "")).rpartition("/")
+    if group != GROUP:
+        return raw
+    if version not in _READABLE:
+        raise FieldError(
+            f"{GROUP}/{version} is not a version known here ({', '.join(VERSIONS)})", "apiVersion"
+        )
+    convert = _CONVERSIONS.get(str(raw.get("kind")))
+    spec = raw.get("spec")
+    result = raw | {"apiVersion": f"{GROUP}/v1"}
+    if convert is not None and isinstance(spec, dict):
+        result["spec"] = convert(spec)
+    return result
+
+
+def _slice_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    spec = {name: value for name, value in spec.items() if not (name == "nodeName" and value == "")}
+    devices = spec.get("devices")
+    if isinstance(devices, list):
+        spec["devices"] = [_device(device) for device in devices]
+    return spec
+
+
+def _device(device: Any) -> Any:
+    """v1beta1 keeps all but the name under ``basic``."""
+    if not isinstance(device, dict) or not isinstance(device.get("basic"), dict):
+        return device
+    return {name: value for name, value in device.items() if name != "basic"} | device["basic"]
+
+
+def _template_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    claim = spec.get("spec")
+    return spec | {"spec": _claim_spec(claim)} if isinstance(claim, dict) else spec
+
+
+def _claim_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    devices = spec.get("devices")
+    if not isinstance(devices, dict) or not isinstance(devices.get("requests"), list):
+        return spec
+    requests = [_request(request) for request in devices["requests"]]
+    return spec | {"devices": devices | {"requests": requests}}
+
+
+def _request(request: Any) -> Any:
+    if not isinstance(request, dict) or "exactly" in request:
+        return request
+    flat = {name: request[name] for name in FLAT_REQUEST_FIELDS if request.get(name) is not None}
+    if not flat:
+        return request
+    rest = {name: value for name, value in request.items() if name not in FLAT_REQUEST_FIELDS}
+    return rest | {"exactly": flat}
+
+
+_CONVERSIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "ResourceSlice": _slice_spec,
+    "ResourceClaim": _claim_spec,
+    "ResourceClaimTemplate": _template_spec,
+}
