@@ -10,7 +10,7 @@ export UV_PYTHON ?= $(shell command -v $(PYTHON))
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test check format
+.PHONY: help install dev demo test check format control-plane helm e2e
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,15 @@ check: dev ## format, lint, types, import contracts, tests
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
 	@$(RUN)/python -m pytest
+
+control-plane: | $(UV) ## etcd, Kubernetes' programs and kubectl for e2e, built once for all clones (8-15 min)
+	@$(PYTHON) tools/control_plane.py --uv $(UV)
+
+helm: | $(UV) ## Helm for the tests of the chart, built once for all clones (1-3 min)
+	@$(PYTHON) tools/helm.py --uv $(UV)
+
+e2e: dev control-plane ## end to end on the real control plane
+	@$(RUN)/python -m pytest tests/e2e
 
 format: dev ## rewrites the sources in the project's format
 	@$(RUN)/ruff format .
