@@ -1,0 +1,337 @@
+"""One client for the API server: JSON objects in and out as plain dicts, errors as app.cluster.errors.
+
+Objects stay dicts because a typed model drops the fields that it does not know, and what is written back
+would then erase them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, Literal, Protocol
+from urllib.parse import urlencode
+
+import httpx
+import orjson
+
+from app.cluster.errors import ConnectionFailed, error_of_response
+from app.cluster.transport import AiohttpTransport
+
+Object = dict[str, Any]
+Params = Mapping[str, str]
+PatchKind = Literal["merge", "json", "strategic"]
+
+_MEDIA_TYPES: Mapping[PatchKind, str] = {
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+    # Known to the API server for built-in kinds only.
+    "strategic": "application/strategic-merge-patch+json",
+}
+_JSON = "application/json"
+
+
+class Auth(Protocol):
+    """Who this client is, at this moment."""
+
+    @property
+    def identity(self) -> int:
+        """Grows when the TLS client certificate has changed: connections made before carry the old one."""
+
+    @property
+    def extra_headers(self) -> tuple[tuple[str, str], ...]:
+        """Sent with every request (impersonation)."""
+
+    async def authorization(self) -> str | None:
+        """The value of the Authorization header; None to send none.
+
+        Raises: CredentialsError.
+        """
+
+    async def renew(self, rejected: str | None) -> None:
+        """Called after a 401 on `rejected`, once for each request; several requests may call at once.
+
+        Raises: CredentialsError.
+        """
+
+
+class Anonymous:
+    """No credentials: tests, `kubectl proxy`."""
+
+    identity = 0
+    extra_headers: tuple[tuple[str, str], ...] = ()
+
+    async def authorization(self) -> str | None:
+        return None
+
+    async def renew(self, rejected: str | None) -> None:
+        pass
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `total` bounds a whole request but not a watch; `read` bounds silence within an answer."""
+
+    connect: float = 5.0
+    pool: float = 5.0
+    read: float = 20.0
+    total: float = 30.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Call:
+    """One request, before credentials."""
+
+    method: str
+    path: str
+    params: Params | None = None
+    content: bytes = b""
+    media_type: str = _JSON
+    read_seconds: float | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+
+
+class ApiClient:
+    """Requests to one API server. Safe to use from many tasks of one event loop.
+
+    Requests go straight to the httpx transport: httpx.AsyncClient would add cookies, redirects and a second
+    timeout machinery that the API server has no use for, at a third of the throughput
+    (docs/decisions/002-http-transport.md).
+
+    Args:
+        base_url: scheme, host and, behind some proxies, a path.
+        transport: any httpx transport; tests give one in memory.
+        auth: credentials.
+        timeouts: see Timeouts.
+
+    Raises (from every method): ApiError or a subclass for an answer outside 2xx, ConnectionFailed without an
+    answer, CredentialsError if no token can be had. After one 401 the credentials are renewed and the request
+    repeated, once. Nothing else is repeated: whether that is right, the caller knows.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        transport: httpx.AsyncBaseTransport,
+        *,
+        auth: Auth | None = None,
+        timeouts: Timeouts | None = None,
+        user_agent: str = "dra-extender",
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._transport = transport
+        self._auth: Auth = auth or Anonymous()
+        self._timeouts = timeouts or Timeouts()
+        self._headers = (("User-Agent", user_agent), ("Accept", _JSON))
+        self._guard: Callable[[], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"ApiClient({self._base_url!r})"
+
+    def guarded(self, guard: Callable[[], None]) -> ApiClient:
+        """A client on the same connections that calls `guard` right before every write leaves.
+
+        The guard raises to stop the write: a leader that has lost its lease must not write any more, and may
+        have lost it while the request waited for credentials.
+        """
+        client = ApiClient(self._base_url, self._transport, auth=self._auth, timeouts=self._timeouts)
+        client._headers = self._headers
+        client._guard = guard
+        return client
+
+    async def get(self, path: str, params: Params | None = None) -> Object:
+        return await self._request(_Call("GET", path, params))
+
+    async def list_page(
+        self, path: str, *, limit: int = 500, continue_token: str = "", params: Params | None = None
+    ) -> Object:
+        """One page of a list, as the API server's List object; metadata.continue leads to the next.
+
+        Raises Gone if the token is too old.
+        """
+        page = {"limit": str(limit), **(params or {})}
+        if continue_token:
+            page["continue"] = continue_token
+        return await self._request(_Call("GET", path, page))
+
+    async def list_all(
+        self, path: str, *, limit: int = 500, params: Params | None = None
+    ) -> tuple[list[Object], str]:
+        """Every object of a list, read page by page, and the resourceVersion of the whole.
+
+        Items are given the apiVersion and kind that the API server leaves out of lists.
+        """
+        objects: list[Object] = []
+        token = ""
+        while True:
+            page = await self.list_page(path, limit=limit, continue_token=token, params=params)
+            metadata = page.get("metadata") or {}
+            kind = str(page.get("kind", "")).removesuffix("List")
+            for item in page.get("items") or ():
+                if isinstance(item, dict):
+                    item.setdefault("apiVersion", page.get("apiVersion"))
+                    item.setdefault("kind", kind)
+                objects.append(item)
+            token = metadata.get("continue") or ""
+            if not token:
+                return objects, str(metadata.get("resourceVersion") or "")
+
+    async def watch(
+        self, path: str, params: Params | None = None, *, read_timeout_seconds: float = 70.0
+    ) -> AsyncGenerator[Object, None]:
+        """The raw events ({"type", "object"}) of one watch, until the server ends it.
+
+        ERROR events are passed on as they are. Close the generator (contextlib.aclosing) to end the watch.
+
+        Args:
+            read_timeout_seconds: a stream that is silent for longer is dead: bookmarks come about every 60 s.
+
+        Raises: ConnectionFailed also for a stream cut inside an event.
+        """
+        name = f"WATCH {path}"
+        query = {"watch": "true", **(params or {})}
+        response = await self._open(_Call("GET", path, query, read_seconds=read_timeout_seconds))
+        try:
+            if response.status_code != 200:
+                raise error_of_response(name, response.status_code, response.headers, await response.aread())
+            async with aclosing(_lines(response)) as lines:
+                async for line in lines:
+                    yield _event(name, line)
+        except httpx.TransportError as error:
+            raise ConnectionFailed(name, _text(error), sent=True) from error
+        finally:
+            await response.aclose()
+
+    async def post(self, path: str, body: Object, params: Params | None = None) -> Object:
+        return await self._request(_Call("POST", path, params, orjson.dumps(body)))
+
+    async def put(self, path: str, body: Object, params: Params | None = None) -> Object:
+        return await self._request(_Call("PUT", path, params, orjson.dumps(body)))
+
+    async def patch(
+        self,
+        path: str,
+        body: Object | list[Object],
+        *,
+        kind: PatchKind = "merge",
+        params: Params | None = None,
+    ) -> Object:
+        """Patches an object.
+
+        A merge patch that carries metadata.resourceVersion raises Conflict if that is not the newest.
+        """
+        return await self._request(_Call("PATCH", path, params, orjson.dumps(body), _MEDIA_TYPES[kind]))
+
+    async def delete(self, path: str, body: Object | None = None, params: Params | None = None) -> Object:
+        """Deletes an object; `body` is DeleteOptions (preconditions). Answers the object or a Status."""
+        return await self._request(_Call("DELETE", path, params, orjson.dumps(body) if body else b""))
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def _request(self, call: _Call) -> Object:
+        try:
+            async with asyncio.timeout(self._timeouts.total):
+                response = await self._open(call)
+                try:
+                    body = await response.aread()
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            problem = f"no answer within {self._timeouts.total:g} s"
+            raise ConnectionFailed(call.name, problem, sent=True) from error
+        except httpx.TransportError as error:
+            raise ConnectionFailed(call.name, _text(error), sent=True) from error
+        if not 200 <= response.status_code < 300:
+            raise error_of_response(call.name, response.status_code, response.headers, body)
+        return _object(call.name, body)
+
+    async def _open(self, call: _Call) -> httpx.Response:
+        """Sends, and sends once more with new credentials after a 401."""
+        authorization = await self._auth.authorization()
+        response = await self._transmit(call, authorization)
+        if response.status_code != 401:
+            return response
+        body = await response.aread()
+        await response.aclose()
+        identity = self._auth.identity
+        await self._auth.renew(authorization)
+        renewed = await self._auth.authorization()
+        if self._auth.identity != identity and isinstance(self._transport, AiohttpTransport):
+            await self._transport.forget_connections()
+        elif renewed == authorization:
+            # Nothing new to show: asking again would only get the same answer.
+            raise error_of_response(call.name, 401, response.headers, body)
+        return await self._transmit(call, renewed)
+
+    async def _transmit(self, call: _Call, authorization: str | None) -> httpx.Response:
+        headers = [*self._headers, *self._auth.extra_headers]
+        if call.content:
+            headers.append(("Content-Type", call.media_type))
+        if authorization is not None:
+            headers.append(("Authorization", authorization))
+        limits = self._timeouts
+        timeout = {
+            "connect": limits.connect,
+            "pool": limits.pool,
+            "read": call.read_seconds or limits.read,
+            "write": limits.read,
+        }
+        request = httpx.Request(
+            call.method,
+            self._base_url + call.target,
+            headers=headers,
+            content=call.content,
+            extensions={"timeout": timeout},
+        )
+        if self._guard is not None and call.method != "GET":
+            self._guard()
+        try:
+            return await self._transport.handle_async_request(request)
+        except httpx.TransportError as error:
+            sent = not isinstance(error, httpx.ConnectError)
+            raise ConnectionFailed(call.name, _text(error), sent=sent) from error
+
+
+async def _lines(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The lines of a stream. Bytes are copied once for each line, however many chunks a line comes in."""
+    rest: list[bytes] = []
+    async for chunk in response.aiter_bytes():
+        head, *tail = chunk.split(b"\n")
+        rest.append(head)
+        for part in tail:
+            line = b"".join(rest)
+            rest = [part]
+            if line:
+                yield line
+    if any(rest):
+        raise httpx.RemoteProtocolError("the stream was cut inside an event")
+
+
+def _event(name: str, line: bytes) -> Object:
+    event = _object(name, line)
+    if not isinstance(event.get("type"), str) or not isinstance(event.get("object"), dict):
+        raise ConnectionFailed(name, "a line of the stream is no watch event", sent=True)
+    return event
+
+
+def _object(name: str, body: bytes) -> Object:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ConnectionFailed(name, "the answer is no JSON", sent=True) from error
+    if not isinstance(value, dict):
+        raise ConnectionFailed(name, "the answer is no JSON object", sent=True)
+    return value
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__

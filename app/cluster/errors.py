@@ -1,0 +1,179 @@
+"""What can go wrong between this process and the API server.
+
+ClusterError
+|-- CredentialsError     kubeconfig, token, certificate or plugin: names the file and the field
+|-- NotServed            the cluster does not serve the API that is needed
+|-- ConnectionFailed     no answer, or an answer cut off
+`-- ApiError             the API server refused
+    |-- Unauthorized     401
+    |-- Forbidden        403
+    |-- NotFound         404
+    |-- Conflict         409: another writer was faster, or the name is taken
+    |-- Gone             410: the resourceVersion or the list's continue token is too old
+    |-- Invalid          422
+    |-- TooManyRequests  429: nothing was done, retry_after says when to come back
+    `-- ServerError      5xx: a write may or may not have been done
+
+Only statuses that callers treat differently have a class. No message holds a token, a key or a request body.
+"""
+
+# ruff: noqa: N818 - named as the API server names its refusals
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+# A proxy may answer with a page of HTML: its beginning says enough.
+_MAX_MESSAGE_CHARS = 500
+
+
+class ClusterError(Exception):
+    """Base of everything that app.cluster raises on purpose."""
+
+
+class CredentialsError(ClusterError):
+    """The credentials cannot be used; `where` is the file and, if there is one, the field in it."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where = where
+        self.problem = problem
+
+
+class NotServed(ClusterError):
+    """The API server answers, but does not serve what is needed."""
+
+
+class ConnectionFailed(ClusterError):
+    """No answer came, or it broke off.
+
+    `sent` is False only if the request certainly never left: then a write was certainly not done.
+    """
+
+    def __init__(self, request: str, problem: str, *, sent: bool) -> None:
+        super().__init__(f"{request}: {problem}")
+        self.sent = sent
+
+
+class ApiError(ClusterError):
+    """The API server's refusal, from its Status object where it sent one.
+
+    Args:
+        request: method and path, for the message.
+        status: HTTP status; for an ERROR event of a watch, the code in it.
+        reason: Status.reason, such as "AlreadyExists"; "" where none was sent.
+        message: Status.message, shortened.
+        details: Status.details (causes, kind, name); empty where none was sent.
+        retry_after: seconds to wait, or None.
+    """
+
+    def __init__(
+        self,
+        request: str,
+        status: int,
+        reason: str = "",
+        *,
+        message: str = "",
+        details: Mapping[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(
+            f"{request}: {status} {reason}: {message}" if message else f"{request}: {status} {reason}"
+        )
+        self.request = request
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.details: Mapping[str, Any] = details or {}
+        self.retry_after = retry_after
+
+    def has_cause(self, reason: str) -> bool:
+        """Whether Status.details.causes holds this reason."""
+        causes = self.details.get("causes")
+        return isinstance(causes, list) and any(
+            isinstance(cause, dict) and cause.get("reason") == reason for cause in causes
+        )
+
+
+class Unauthorized(ApiError):
+    """401."""
+
+
+class Forbidden(ApiError):
+    """403."""
+
+
+class NotFound(ApiError):
+    """404."""
+
+
+class Conflict(ApiError):
+    """409; `reason` tells AlreadyExists from Conflict."""
+
+
+class Gone(ApiError):
+    """410."""
+
+
+class Invalid(ApiError):
+    """422."""
+
+
+class TooManyRequests(ApiError):
+    """429."""
+
+
+class ServerError(ApiError):
+    """5xx."""
+
+
+_BY_STATUS: Mapping[int, type[ApiError]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    422: Invalid,
+    429: TooManyRequests,
+}
+
+
+def error_of_response(request: str, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """The error of an HTTP answer outside 2xx."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        parsed = {"message": body.decode("utf-8", "replace").strip()}
+    return error_of_status(request, status, parsed, _seconds(headers.get("retry-after")))
+
+
+def error_of_status(
+    request: str, status: int, answer: Mapping[str, Any], retry_after: float | None = None
+) -> ApiError:
+    """The error of a Status object: the body of an HTTP answer, or the object of an ERROR event.
+
+    An answer that is no Status gives an error with the text it has, never another exception.
+    """
+    details = answer.get("details")
+    if not isinstance(details, dict):
+        details = {}
+    if retry_after is None:
+        retry_after = _seconds(details.get("retryAfterSeconds"))
+    kind = _BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)
+    message = str(answer.get("message") or "")[:_MAX_MESSAGE_CHARS]
+    reason = str(answer.get("reason") or "")
+    return kind(request, status, reason, message=message, details=details, retry_after=retry_after)
+
+
+def _seconds(value: object) -> float | None:
+    # Retry-After may be a date (RFC 9110); the API server sends seconds only.
+    if isinstance(value, str) and value.strip().isdecimal():
+        return float(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    return None

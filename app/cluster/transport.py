@@ -1,0 +1,127 @@
+"""The wire: an httpx transport on aiohttp's client.
+
+Why not httpx's own transport, nor the httpx-aiohttp package: docs/decisions/002-http-transport.md.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+
+import aiohttp
+import httpx
+
+# Informers hold a dozen connections for good; binds, dry runs and leases share the rest.
+_MAX_CONNECTIONS = 100
+_KEEPALIVE_SECONDS = 60.0
+_CHUNK_BYTES = 64 * 1024
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """Sends httpx requests through aiohttp.
+
+    Args:
+        ssl_context: CA and client certificate; None for plain HTTP or the system's CAs.
+        server_name: the name to verify the server's certificate against, if not the URL's host.
+        proxy_url: an HTTP proxy, or None.
+
+    Raises (from handle_async_request): httpx.ConnectError where the request certainly was not sent; any other
+    httpx.TransportError where it may have been.
+    """
+
+    def __init__(
+        self,
+        ssl_context: ssl.SSLContext | None = None,
+        *,
+        server_name: str | None = None,
+        proxy_url: str | None = None,
+    ) -> None:
+        self._ssl = ssl_context
+        self._server_name = server_name
+        self._proxy = proxy_url
+        self._session: aiohttp.ClientSession | None = None
+        self._retired: list[aiohttp.ClientSession] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        # Made on first use: aiohttp wants a running loop.
+        if self._session is None:
+            self._session = self._open()
+        timeout = request.extensions.get("timeout", {})
+        try:
+            response = await self._session.request(
+                request.method,
+                str(request.url),
+                headers=request.headers,
+                data=request.content or None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    connect=timeout.get("pool"),
+                    sock_connect=timeout.get("connect"),
+                    sock_read=timeout.get("read"),
+                ),
+                server_hostname=self._server_name,
+                proxy=self._proxy,
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _as_httpx(error) from error
+        return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
+
+    async def forget_connections(self) -> None:
+        """Later requests use new connections, and so present the client certificate of now.
+
+        Answers under way (watches) go on; the set before the last is closed.
+        """
+        if self._session is None:
+            return
+        self._retired.append(self._session)
+        self._session = None
+        while len(self._retired) > 1:
+            await self._retired.pop(0).close()
+
+    async def aclose(self) -> None:
+        sessions = [*self._retired, *([self._session] if self._session else [])]
+        self._session, self._retired = None, []
+        for session in sessions:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            ssl=self._ssl or True, limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            # Compression saves bytes on a link that is local and costs both ends time.
+            headers={"Accept-Encoding": "identity"},
+            trust_env=False,
+        )
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _as_httpx(error) from error
+
+    async def aclose(self) -> None:
+        # A body read to its end has given its connection back already; any other connection is of no use.
+        self._response.close()
+
+
+def _as_httpx(error: Exception) -> httpx.TransportError:
+    text = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        # No connection, hence no request; a TLS handshake that failed counts too.
+        return httpx.ConnectError(text)
+    if isinstance(error, TimeoutError):
+        return httpx.ReadTimeout(text)
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return httpx.RemoteProtocolError(text)
+    return httpx.ReadError(text)
