@@ -51,7 +51,7 @@ class Backoff:
         self._initial = initial_seconds
         self._cap = cap_seconds
         self._reset_after = reset_after_seconds
-        self._uniform = uniform
+        self.uniform = uniform
         self._ceiling = initial_seconds
         self._resumed_at: float | None = None
 
@@ -60,7 +60,7 @@ class Backoff:
         now = self._clock.now()
         if self._resumed_at is not None and now - self._resumed_at >= self._reset_after:
             self._ceiling = self._initial
-        delay = at_least_seconds + self._uniform(0.0, self._ceiling)
+        delay = at_least_seconds + self.uniform(0.0, self._ceiling)
         self._ceiling = min(self._ceiling * 2, self._cap)
         self._resumed_at = now + delay
         return delay

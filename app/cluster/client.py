@@ -257,17 +257,15 @@ class ApiClient:
     async def _open(self, call: _Call) -> httpx.Response:
         """Sends, and sends once more with new credentials after a 401."""
         authorization = await self._auth.authorization()
+        identity = self._auth.identity
         response = await self._transmit(call, authorization)
         if response.status_code != 401:
             return response
         body = await response.aread()
         await response.aclose()
-        identity = self._auth.identity
         await self._auth.renew(authorization)
         renewed = await self._auth.authorization()
-        if self._auth.identity != identity and isinstance(self._transport, AiohttpTransport):
-            await self._transport.forget_connections()
-        elif renewed == authorization:
+        if renewed == authorization and self._auth.identity == identity:
             # Nothing new to show: asking again would only get the same answer.
             raise error_of_response(call.name, 401, response.headers, body)
         return await self._transmit(call, renewed)
@@ -292,6 +290,8 @@ class ApiClient:
             content=call.content,
             extensions={"timeout": timeout},
         )
+        if isinstance(self._transport, AiohttpTransport):
+            await self._transport.present(self._auth.identity)
         if self._guard is not None and call.method != "GET":
             self._guard()
         try:

@@ -39,6 +39,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._ssl = ssl_context
         self._server_name = server_name
         self._proxy = proxy_url
+        self._identity = 0
         self._session: aiohttp.ClientSession | None = None
         self._retired: list[aiohttp.ClientSession] = []
 
@@ -67,15 +68,18 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             raise _as_httpx(error) from error
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
-    async def forget_connections(self) -> None:
-        """Later requests use new connections, and so present the client certificate of now.
+    async def present(self, identity: int) -> None:
+        """Called before a request: a new identity is shown on new connections only.
 
-        Answers under way (watches) go on; the set before the last is closed.
+        A connection carries the client certificate it was made with. Answers under way (watches) go on; the
+        connections before the last are closed.
         """
-        if self._session is None:
+        if identity == self._identity:
             return
-        self._retired.append(self._session)
-        self._session = None
+        self._identity = identity
+        if self._session is not None:
+            self._retired.append(self._session)
+            self._session = None
         while len(self._retired) > 1:
             await self._retired.pop(0).close()
 

@@ -1,0 +1,413 @@
+"""The objects of one resource, kept up to date: a list, then a watch, for as long as the process lives.
+
+Events and relists are by the rules of client-go's reflector (tools/cache/reflector.go), with one difference:
+a watch that is silent for longer than bookmarks are apart is taken for dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any
+
+from app.cluster.backoff import Backoff, Clock, LoopClock
+from app.cluster.client import ApiClient, Object
+from app.cluster.discovery import Resource
+from app.cluster.errors import (
+    ApiError,
+    ClusterError,
+    ConnectionFailed,
+    Forbidden,
+    Gone,
+    error_of_status,
+)
+
+_SHORT_WATCH_SECONDS = 1.0
+_INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ObjectKey:
+    """Which object: `uid` tells one from a later one of the same name."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Replaced:
+    """All objects there are, after a list: take them in one step, so that nobody sees half of them.
+
+    `changed` are those of `objects` that are new or not as they were last told; `gone` are those told before
+    that no longer exist, deleted while nobody watched.
+    """
+
+    objects: tuple[Object, ...]
+    changed: tuple[Object, ...]
+    gone: tuple[ObjectKey, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Upserted:
+    """One object was added or changed."""
+
+    object: Object
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Deleted:
+    """One object was deleted; this is its last state."""
+
+    object: Object
+
+
+Event = Replaced | Upserted | Deleted
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that the informer copes with but somebody should know of.
+
+    `text` is for a log line; `error` is set if a request or the handler failed.
+    """
+
+    resource: Resource
+    text: str
+    error: Exception | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InformerSettings:
+    """How to list and watch one resource."""
+
+    page_size: int = 500
+    """Objects in a page of a list: client-go's."""
+
+    watch_list: bool = True
+    """Get the first objects as a stream rather than as pages, where the server can."""
+
+    watch_seconds: tuple[float, float] = (300.0, 600.0)
+    """The server ends a watch after a time drawn from here: spreads watches over API servers again."""
+
+    read_timeout_seconds: float = 70.0
+    """Silence after which a watch is renewed. The API server sends bookmarks about every 60 s."""
+
+    initial_read_timeout_seconds: float = 15.0
+    """Silence within the stream of first objects after which pages are asked for instead."""
+
+    resume_tries: int = 3
+    """Refusals in a row of a watch that resumes, after which a list is made: the version may be from before a
+    restore of etcd, which the server need not recognise as wrong."""
+
+
+class Stats:
+    """Counters for metrics. `relists` is by reason, without the first list; times are the clock's."""
+
+    def __init__(self) -> None:
+        self.synced = False
+        self.events: Counter[str] = Counter()
+        self.relists: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.bad_objects = 0
+        self.last_event_at: float | None = None
+
+
+class _Expired(Exception):  # noqa: N818 - not an error: a turn in the flow
+    """The version at hand cannot be resumed from; `reason` is for the counter of relists."""
+
+    def __init__(self, reason: str, error: ClusterError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.error = error
+
+
+class Informer:
+    """Lists and watches one resource, and never gives up.
+
+    Args:
+        client: the API server.
+        resource: what to watch, in all namespaces.
+        settings: see InformerSettings.
+        clock: time for backoff and ages.
+        uniform: random numbers for backoff and watch lengths.
+        report: called with every problem, at most once for each failed request or bad object.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        resource: Resource,
+        *,
+        settings: InformerSettings | None = None,
+        clock: Clock | None = None,
+        uniform: Callable[[float, float], float] | None = None,
+        report: Callable[[Problem], None] = lambda _problem: None,
+    ) -> None:
+        self.resource = resource
+        self.stats = Stats()
+        self._client = client
+        self._settings = settings or InformerSettings()
+        self._clock = clock or LoopClock()
+        self._backoff = Backoff(self._clock, uniform=uniform) if uniform else Backoff(self._clock)
+        self._uniform = self._backoff.uniform
+        self._report = report
+        self._path = resource.path()
+        self._watch_list = self._settings.watch_list
+        # The version to resume from; "" asks for a list.
+        self._version = ""
+        self._relist_reason = ""
+        self._refusals = 0
+        self._pages_once = False
+        self._synced = asyncio.Event()
+        # What was told: (namespace, name) -> (uid, resourceVersion).
+        self._told: dict[tuple[str, str], tuple[str, str]] = {}
+
+    @property
+    def synced(self) -> bool:
+        """Whether the first list has been told and the consumer has come back for more. Never turns false."""
+        return self.stats.synced
+
+    async def wait_synced(self) -> None:
+        await self._synced.wait()
+
+    def last_event_age_seconds(self) -> float | None:
+        """Time since the server was last heard of (bookmarks count); None before the first word."""
+        heard = self.stats.last_event_at
+        return None if heard is None else self._clock.now() - heard
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Replaced once, then single events, with another Replaced after every relist. Never ends.
+
+        Raises nothing but cancellation: failures are counted, reported, and tried again after a backoff.
+        """
+        while True:
+            opened = self._clock.now()
+            try:
+                async with aclosing(self._one_round()) as events:
+                    async for event in events:
+                        yield event
+            except _Expired as expired:
+                self._forget_version(expired.reason)
+                await self._wait_after(expired.error)
+            except ClusterError as error:
+                await self._wait_after(error)
+            else:
+                # The server ended the watch, as it does every few minutes. Watches that it ends at once
+                # would otherwise be asked for without a pause.
+                if self._clock.now() - opened < _SHORT_WATCH_SECONDS:
+                    ended = ConnectionFailed(f"WATCH {self._path}", "ended at once", sent=True)
+                    await self._wait_after(ended)
+
+    async def _one_round(self) -> AsyncGenerator[Event, None]:
+        """One watch from open to end; before it a list, if there is no version to resume from."""
+        if not self._version and (self._pages_once or not self._watch_list):
+            self._pages_once = False
+            objects, version = await self._client.list_all(self._path, limit=self._settings.page_size)
+            self._heard()
+            self.stats.events["listed"] += len(objects)
+            yield self._replace(objects)
+            self._listed(version)
+        async with aclosing(self._watch() if self._version else self._watch_from_list()) as events:
+            async for event in events:
+                yield event
+
+    async def _watch(self) -> AsyncGenerator[Event, None]:
+        """Resumes at the version at hand."""
+        try:
+            async with aclosing(self._open({"resourceVersion": self._version})) as raw:
+                async for event in raw:
+                    told = self._apply(event)
+                    if told is not None:
+                        yield told
+        except ApiError as error:
+            if isinstance(error, Gone) or error.reason == "Expired":
+                raise _Expired("expired", error) from error
+            if error.has_cause("ResourceVersionTooLarge"):
+                raise _Expired("version_too_large", error) from error
+            if error.status not in {401, 403, 429}:
+                self._refusals += 1
+            if self._refusals >= self._settings.resume_tries:
+                raise _Expired("refused", error) from error
+            raise
+
+    async def _watch_from_list(self) -> AsyncGenerator[Event, None]:
+        """A watch that starts with all objects there are and a bookmark that says so, then goes on."""
+        query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        async with aclosing(self._open(query)) as raw:
+            objects, version = await self._first_objects(raw)
+            yield self._replace(objects)
+            self._listed(version)
+            async for event in raw:
+                told = self._apply(event)
+                if told is not None:
+                    yield told
+
+    async def _first_objects(self, raw: AsyncGenerator[Object, None]) -> tuple[list[Object], str]:
+        """Reads up to the bookmark. If that fails, the next list is read in pages.
+
+        A refusal settles it for good: the server cannot stream lists. A stream that breaks off or falls
+        silent may be the fault of the moment, or of a proxy: then it is pages once.
+        """
+        first: dict[tuple[str, str], Object] = {}
+        patience = self._settings.initial_read_timeout_seconds
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(patience) as deadline:
+                async for event in raw:
+                    if _ends_initial_events(event):
+                        return list(first.values()), _version_of(event["object"])
+                    self._collect(event, first)
+                    deadline.reschedule(loop.time() + patience)
+        except ApiError as error:
+            if error.status in {400, 404, 405, 406, 415, 422}:
+                self._watch_list = False
+                self._report(
+                    Problem(
+                        self.resource, f"lists are read in pages, the server does not stream them: {error}"
+                    )
+                )
+            raise
+        except TimeoutError:
+            pass
+        except ConnectionFailed:
+            self._pages_once = True
+            raise
+        self._pages_once = True
+        problem = "the stream of first objects ended or fell silent before its end mark"
+        raise ConnectionFailed(f"WATCH {self._path}", problem, sent=True)
+
+    async def _open(self, query: dict[str, str]) -> AsyncGenerator[Object, None]:
+        """Raw events; an ERROR event raises its error."""
+        settings = self._settings
+        seconds = int(self._uniform(*settings.watch_seconds))
+        params = {"allowWatchBookmarks": "true", "timeoutSeconds": str(seconds), **query}
+        stream = self._client.watch(self._path, params, read_timeout_seconds=settings.read_timeout_seconds)
+        async with aclosing(stream) as raw:
+            async for event in raw:
+                self._heard()
+                self.stats.events[event["type"].lower()] += 1
+                if event["type"] == "ERROR":
+                    status = event["object"].get("code")
+                    code = status if isinstance(status, int) else 500
+                    raise error_of_status(f"WATCH {self._path}", code, event["object"])
+                yield event
+
+    def _apply(self, event: Object) -> Event | None:
+        """Takes one event in; None if there is nothing to tell."""
+        kind, obj = event["type"], event["object"]
+        self._refusals = 0
+        if kind == "BOOKMARK":
+            self._version = _version_of(obj) or self._version
+            return None
+        key = self._checked(obj)
+        if key is None:
+            return None
+        self._version = _version_of(obj)
+        if kind == "DELETED":
+            self._told.pop((key.namespace, key.name), None)
+            return Deleted(obj)
+        self._told[key.namespace, key.name] = (key.uid, self._version)
+        return Upserted(obj)
+
+    def _collect(self, event: Object, first: dict[tuple[str, str], Object]) -> None:
+        obj = event["object"]
+        key = None if event["type"] == "BOOKMARK" else self._checked(obj)
+        if key is None:
+            return
+        if event["type"] == "DELETED":
+            first.pop((key.namespace, key.name), None)
+        else:
+            first[key.namespace, key.name] = obj
+
+    def _replace(self, objects: list[Object]) -> Replaced:
+        """Compares a full list with what was told."""
+        before, self._told = self._told, {}
+        kept: list[Object] = []
+        changed: list[Object] = []
+        for obj in objects:
+            key = self._checked(obj)
+            if key is None:
+                continue
+            place, state = (key.namespace, key.name), (key.uid, _version_of(obj))
+            kept.append(obj)
+            self._told[place] = state
+            if before.get(place) != state:
+                changed.append(obj)
+        gone = tuple(
+            ObjectKey(*place, uid)
+            for place, (uid, _) in before.items()
+            if place not in self._told or self._told[place][0] != uid
+        )
+        return Replaced(tuple(kept), tuple(changed), gone)
+
+    def _checked(self, obj: Any) -> ObjectKey | None:
+        """The key of an object that can be used; drops managedFields, half of many objects' bytes.
+
+        None for one without the fields that the API server always sets: counted and reported, never raised.
+        """
+        metadata = obj.get("metadata") if isinstance(obj, dict) else None
+        if isinstance(metadata, dict):
+            metadata.pop("managedFields", None)
+            namespace, name = metadata.get("namespace") or "", metadata.get("name")
+            uid, version = metadata.get("uid") or "", metadata.get("resourceVersion")
+            if all(isinstance(part, str) for part in (namespace, name, uid, version)) and name and version:
+                return ObjectKey(namespace, name, uid)
+        self.stats.bad_objects += 1
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        self._report(
+            Problem(self.resource, f"an object ({name!r}) without name or resourceVersion is left out")
+        )
+        return None
+
+    def _listed(self, version: str) -> None:
+        """After the consumer has taken a list in."""
+        self._version = version
+        self._refusals = 0
+        if self._relist_reason:
+            self.stats.relists[self._relist_reason] += 1
+            self._relist_reason = ""
+        self.stats.synced = True
+        self._synced.set()
+
+    def _forget_version(self, reason: str) -> None:
+        self._version = ""
+        self._relist_reason = reason
+
+    def _heard(self) -> None:
+        self.stats.last_event_at = self._clock.now()
+
+    async def _wait_after(self, error: ClusterError) -> None:
+        self.stats.failures[_failure_name(error)] += 1
+        self._report(Problem(self.resource, self._explained(error), error))
+        at_least = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
+        await self._clock.sleep(self._backoff.next_delay(at_least))
+
+    def _explained(self, error: ClusterError) -> str:
+        if isinstance(error, Forbidden):
+            group, plural = self.resource.group, self.resource.plural
+            return (
+                f"not allowed to read {plural}: the ClusterRole needs a rule with "
+                f'apiGroups: ["{group}"], resources: ["{plural}"], verbs: ["get", "list", "watch"] ({error})'
+            )
+        return str(error)
+
+
+def _ends_initial_events(event: Object) -> bool:
+    if event["type"] != "BOOKMARK":
+        return False
+    metadata = event["object"].get("metadata") or {}
+    return (metadata.get("annotations") or {}).get(_INITIAL_EVENTS_END) == "true"
+
+
+def _version_of(obj: Object) -> str:
+    metadata = obj.get("metadata")
+    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
+    return version if isinstance(version, str) else ""
+
+
+def _failure_name(error: ClusterError) -> str:
+    return str(error.status) if isinstance(error, ApiError) else type(error).__name__
