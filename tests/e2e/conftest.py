@@ -1,0 +1,81 @@
+"""One control plane for the whole run, and a scene for each test."""
+
+import os
+from collections.abc import Generator, Iterator
+
+import pytest
+from harness import binaries, scheduling
+from harness.controlplane import ControlPlane
+from harness.holds import HoldWatcher
+from harness.kubelet import Kubelet
+from harness.rights import grant_chart_rights
+from harness.scene import Scene
+
+CONTROL_PLANE = pytest.StashKey[ControlPlane]()
+IN_TREE = "in-tree-scheduler"
+
+
+@pytest.fixture(scope="session")
+def control_plane(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[ControlPlane]:
+    if why := binaries.missing():
+        if os.environ.get("CI") == "true":
+            pytest.fail(why, pytrace=False)
+        pytest.skip(why)
+    plane = ControlPlane(binaries.folder(), tmp_path_factory.mktemp("control-plane"))
+    request.config.stash[CONTROL_PLANE] = plane
+    try:
+        plane.start()
+        with Scene(plane.admin) as everywhere:
+            grant_chart_rights(everywhere)
+            yield plane
+    finally:
+        plane.stop()
+
+
+@pytest.fixture
+def scene(control_plane: ControlPlane) -> Iterator[Scene]:
+    with Scene(control_plane.admin) as scene:
+        yield scene
+
+
+@pytest.fixture
+def kubelet(control_plane: ControlPlane) -> Iterator[Kubelet]:
+    """Runs the test's Pods; at the end no Pod may have been bound before its claims were written."""
+    kubelet = Kubelet(control_plane.admin)
+    kubelet.start()
+    yield kubelet
+    kubelet.stop()
+    assert kubelet.died is None
+    assert kubelet.faults == []
+
+
+@pytest.fixture
+def holds(control_plane: ControlPlane) -> Iterator[HoldWatcher]:
+    """Sees every change of a claim; at the end no device may have been held by two claims at any moment."""
+    holds = HoldWatcher(control_plane.etcd_url)
+    holds.start()
+    yield holds
+    holds.catch_up()
+    holds.stop()
+    assert holds.double_holds == []
+
+
+@pytest.fixture(scope="session")
+def in_tree(control_plane: ControlPlane) -> Iterator[str]:
+    """The name of a scheduler that allocates devices itself."""
+    process = control_plane.scheduler(IN_TREE, scheduling.in_tree(IN_TREE))
+    process.start()
+    yield IN_TREE
+    process.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows the end of every component's log, and where the whole logs are."""
+    report = yield
+    plane = item.config.stash.get(CONTROL_PLANE, None)
+    if report.failed and plane is not None:
+        report.sections += [(f"end of {plane.home / name}.log", text) for name, text in plane.logs()]
+    return report

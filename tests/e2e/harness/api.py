@@ -1,0 +1,131 @@
+"""The Kubernetes API for tests: plain dicts over httpx."""
+
+import contextlib
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+Object = dict[str, Any]
+
+# kind -> (path of its API group and version, plural, namespaced)
+KINDS: Mapping[str, tuple[str, str, bool]] = {
+    "ClusterRole": ("apis/rbac.authorization.k8s.io/v1", "clusterroles", False),
+    "ClusterRoleBinding": ("apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", False),
+    "DeviceClass": ("apis/resource.k8s.io/v1", "deviceclasses", False),
+    "Event": ("apis/events.k8s.io/v1", "events", True),
+    "Job": ("apis/batch/v1", "jobs", True),
+    "Namespace": ("api/v1", "namespaces", False),
+    "Node": ("api/v1", "nodes", False),
+    "Pod": ("api/v1", "pods", True),
+    "ResourceClaim": ("apis/resource.k8s.io/v1", "resourceclaims", True),
+    "ResourceClaimTemplate": ("apis/resource.k8s.io/v1", "resourceclaimtemplates", True),
+    "Secret": ("api/v1", "secrets", True),
+    "ResourceSlice": ("apis/resource.k8s.io/v1", "resourceslices", False),
+}
+
+
+class ApiError(Exception):
+    """The API server answered with an error; `code` is the HTTP status, the text its own message."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        request = response.request
+        body = response.json() if "json" in response.headers.get("content-type", "") else response.text
+        self.code = response.status_code
+        self.message = body.get("message", "") if isinstance(body, dict) else body
+        super().__init__(f"{request.method} {request.url.path}: {self.code} {self.message}")
+
+
+class NotFoundError(ApiError):
+    """There is no such object (404)."""
+
+
+class Api:
+    """One user's view of the API server."""
+
+    def __init__(self, server: str, token: str, ca: Path, *, acting_as: str = "") -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        if acting_as:
+            headers["Impersonate-User"] = acting_as
+        self._http = httpx.Client(
+            base_url=server,
+            headers=headers,
+            verify=ssl.create_default_context(cafile=ca),
+            timeout=20,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def create(self, body: Object, namespace: str = "") -> Object:
+        """POST to the API version that the object names, in its own namespace unless another is given."""
+        namespace = namespace or body["metadata"].get("namespace", "")
+        return self._call("POST", self._path(body["kind"], namespace, version=body["apiVersion"]), json=body)
+
+    def bind(self, pod: str, namespace: str, node: str) -> None:
+        """What a scheduler does at the end: pods/binding."""
+        target = {"apiVersion": "v1", "kind": "Node", "name": node}
+        body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod}, "target": target}
+        self._call("POST", self._path("Pod", namespace, pod, "binding"), json=body)
+
+    def get(self, kind: str, name: str, namespace: str = "") -> Object:
+        return self._call("GET", self._path(kind, namespace, name))
+
+    def find(self, kind: str, name: str, namespace: str = "") -> Object | None:
+        """The object, or None where there is none."""
+        try:
+            return self.get(kind, name, namespace)
+        except NotFoundError:
+            return None
+
+    def list(self, kind: str, namespace: str = "", **query: str) -> list[Object]:
+        """The objects of a namespace, or of all. `query`: labelSelector, fieldSelector, ..."""
+        return self._call("GET", self._path(kind, namespace), params=query)["items"]
+
+    def patch(
+        self, kind: str, name: str, body: Object, namespace: str = "", *, subresource: str = ""
+    ) -> Object:
+        """A merge patch."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        path = self._path(kind, namespace, name, subresource)
+        return self._call("PATCH", path, json=body, headers=headers)
+
+    def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> None:
+        """DELETE; an object that is gone already is fine. `grace` in seconds."""
+        query = {} if grace is None else {"gracePeriodSeconds": str(grace)}
+        with contextlib.suppress(NotFoundError):
+            self._call("DELETE", self._path(kind, namespace, name), params=query)
+
+    def ready(self) -> bool:
+        return self._http.get("/readyz").status_code == httpx.codes.OK
+
+    @staticmethod
+    def _path(kind: str, namespace: str, name: str = "", subresource: str = "", version: str = "") -> str:
+        group, plural, namespaced = KINDS[kind]
+        if version:
+            group = f"apis/{version}" if "/" in version else f"api/{version}"
+        parts = [
+            group,
+            *(("namespaces", namespace) if namespaced and namespace else ()),
+            plural,
+            name,
+            subresource,
+        ]
+        return "/" + "/".join(part for part in parts if part)
+
+    def _call(self, method: str, path: str, **how: Any) -> Object:
+        response = self._http.request(method, path, **how)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise NotFoundError(response)
+        if response.is_error:
+            raise ApiError(response)
+        return response.json()

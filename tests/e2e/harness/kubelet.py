@@ -1,0 +1,105 @@
+"""The kubelet's part: bound Pods run, are taken away when deleted, and end when the test says so."""
+
+import threading
+from datetime import UTC, datetime
+
+import httpx
+
+from harness.api import Api, ApiError, Object
+from harness.objects import finished
+from harness.wait import until
+
+PAUSE_SECONDS = 0.1
+
+
+class Kubelet:
+    """Plays the kubelets of all Nodes, in a thread of its own.
+
+    As the real one, it starts a Pod only when each of its claims is allocated and reserved for it. A Pod that
+    was bound before that is a fault of whoever bound it, and is remembered in `faults`.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kubelet")
+        self.faults: list[str] = []
+        self.died: Exception | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def succeed(self, namespace: str, name: str) -> None:
+        """The containers of a running Pod end well."""
+        self._set_phase(namespace, name, "Succeeded")
+
+    def running(self, namespace: str) -> list[Object]:
+        """The Pods of a namespace that run and are not being deleted, oldest first."""
+        pods = self._api.list("Pod", namespace)
+        running = [
+            p for p in pods if p["status"]["phase"] == "Running" and "deletionTimestamp" not in p["metadata"]
+        ]
+        return sorted(running, key=lambda p: int(p["metadata"]["resourceVersion"]))
+
+    def wait_running(self, namespace: str, *names: str, seconds: float = 30) -> None:
+        def all_run() -> bool:
+            return {*names} <= {p["metadata"]["name"] for p in self.running(namespace)}
+
+        until(all_run, f"Pods {', '.join(names)} run", seconds=seconds)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(PAUSE_SECONDS):
+            try:
+                for pod in self._api.list("Pod"):
+                    self._sync(pod)
+            except httpx.TransportError:
+                continue  # the test has killed the API server
+            except ApiError as error:
+                # A Pod may be gone since the list, and an API server that starts or stops refuses what it
+                # will do later; anything else is a fault of this class.
+                if error.code not in (401, 403, 404, 409, 429, 500, 503):
+                    self.died = error
+                    return
+
+    def _sync(self, pod: Object) -> None:
+        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        bound = bool(pod["spec"].get("nodeName"))
+        if bound and "deletionTimestamp" in pod["metadata"] and not finished(pod):
+            self._set_phase(namespace, name, "Failed")
+        elif bound and "deletionTimestamp" in pod["metadata"]:
+            self._api.delete("Pod", name, namespace, grace=0)
+        elif bound and pod["status"]["phase"] == "Pending":
+            fault = self._claims_fault(pod)
+            if fault is None:
+                self._set_phase(namespace, name, "Running")
+            else:
+                self.faults.append(f"{namespace}/{name} was bound before {fault}")
+
+    def _claims_fault(self, pod: Object) -> str | None:
+        """What keeps the devices of a bound Pod from being prepared."""
+        generated = {
+            s["name"]: s.get("resourceClaimName") for s in pod["status"].get("resourceClaimStatuses", ())
+        }
+        for entry in pod["spec"].get("resourceClaims", ()):
+            name = entry.get("resourceClaimName") or generated.get(entry["name"])
+            claim = self._api.find("ResourceClaim", name, pod["metadata"]["namespace"]) if name else None
+            status = {} if claim is None else claim.get("status", {})
+            if not status.get("allocation"):
+                return f"claim {entry['name']} was allocated"
+            if pod["metadata"]["uid"] not in {user["uid"] for user in status.get("reservedFor", ())}:
+                return f"claim {entry['name']} was reserved for it"
+        return None
+
+    def _set_phase(self, namespace: str, name: str, phase: str) -> None:
+        ready = "True" if phase == "Running" else "False"
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        status: Object = {
+            "phase": phase,
+            "startTime": now,
+            "conditions": [{"type": "Ready", "status": ready, "lastTransitionTime": now}],
+        }
+        self._api.patch("Pod", name, {"status": status}, namespace, subresource="status")

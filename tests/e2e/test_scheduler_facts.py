@@ -1,0 +1,197 @@
+"""How kube-scheduler treats an extender: facts that the webhooks are built on."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from harness import objects, scheduling
+from harness.controlplane import ControlPlane
+from harness.process import Process
+from harness.scene import Scene
+from harness.wait import until
+from harness.webhook import Webhook
+
+pytestmark = pytest.mark.e2e
+
+SCHEDULER = "facts-scheduler"
+# Longer than kube-scheduler's first back-off (1 s): a Pod that was put back into the queue would have come.
+QUIET_SECONDS = 2.5
+
+
+@pytest.fixture(scope="module")
+def module_webhook() -> Iterator[Webhook]:
+    webhook = Webhook()
+    webhook.start()
+    yield webhook
+    webhook.stop()
+
+
+@pytest.fixture(scope="module")
+def scheduler(control_plane: ControlPlane, module_webhook: Webhook) -> Iterator[Process]:
+    """A kube-scheduler with the repository's own configuration, in front of the webhook."""
+    configuration = scheduling.with_extender(module_webhook.url, scheduler_name=SCHEDULER)
+    process = control_plane.scheduler(SCHEDULER, configuration)
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def webhook(module_webhook: Webhook, scheduler: Process, control_plane: ControlPlane) -> Webhook:  # noqa: ARG001
+    """It lets every node pass, scores them alike, and binds as the extender has to."""
+
+    def bind(body: dict[str, Any]) -> dict[str, Any]:
+        control_plane.admin.bind(body["PodName"], body["PodNamespace"], body["Node"])
+        return {}
+
+    module_webhook.answers = {
+        "filter": lambda body: {"NodeNames": body["NodeNames"]},
+        "prioritize": lambda body: [{"Host": name, "Score": 0} for name in body["NodeNames"]],
+        "bind": bind,
+    }
+    module_webhook.calls.clear()
+    return module_webhook
+
+
+@pytest.fixture
+def nodes(scene: Scene, scheduler: Process) -> list[str]:
+    """Three nodes that kube-scheduler knows of."""
+    names = [scene.node(name) for name in ("a", "b", "c")]
+    scheduling.wait_for_nodes(scheduler, *names)
+    return names
+
+
+def test_a_pod_without_claims_is_filtered_scored_and_bound_by_the_extender(
+    scene: Scene, webhook: Webhook, nodes: list[str]
+) -> None:
+    chosen = nodes[1]
+    webhook.answers["prioritize"] = lambda body: [
+        {"Host": name, "Score": 10 if name == chosen else 0} for name in body["NodeNames"]
+    ]
+    scene.create(objects.pod("plain", SCHEDULER))
+    scene.wait_bound("plain")
+    assert scene.node_of("plain") == chosen
+    assert webhook.verbs("plain") == ["filter", "prioritize", "bind"]
+
+
+def test_node_names_alone_are_sent(scene: Scene, webhook: Webhook, nodes: list[str]) -> None:
+    scene.create(objects.pod("plain", SCHEDULER))
+    scene.wait_bound("plain")
+    body = webhook.calls[0].body
+    assert sorted(body["NodeNames"]) == nodes
+    assert body["Nodes"] is None
+
+
+def test_a_lone_node_is_bound_without_being_scored(scene: Scene, webhook: Webhook, nodes: list[str]) -> None:
+    webhook.answers["filter"] = lambda _: {"NodeNames": nodes[:1]}
+    scene.create(objects.pod("plain", SCHEDULER))
+    scene.wait_bound("plain")
+    assert webhook.verbs("plain") == ["filter", "bind"]
+
+
+def test_no_node_names_means_that_no_node_fits_and_the_reasons_are_counted_in_an_event(
+    scene: Scene, webhook: Webhook, nodes: list[str]
+) -> None:
+    reasons = dict(zip(nodes, ("all cats in use", "all cats in use", "no blue device"), strict=True))
+    webhook.answers["filter"] = lambda _: {"NodeNames": None, "FailedAndUnresolvableNodes": reasons}
+    scene.create(objects.pod("plain", SCHEDULER))
+    events = until(lambda: scene.events("plain", "FailedScheduling"), "the Pod has an event")
+    assert "0/3 nodes are available" in events[0]
+    assert "2 all cats in use" in events[0]
+    assert "1 no blue device" in events[0]
+    assert scene.node_of("plain") == ""
+
+
+def test_a_refused_pod_is_tried_again_for_its_annotation_and_not_for_a_new_slice(
+    scene: Scene, webhook: Webhook, nodes: list[str]
+) -> None:
+    """The hole that a nudge of the extender has to fill."""
+    scene.create(objects.device_class("facts.example.com"))
+    scene.create(objects.claim("cat", device_class="facts.example.com"))
+    webhook.answers["filter"] = lambda _: {
+        "NodeNames": None,
+        "FailedNodes": dict.fromkeys(nodes, "no device"),
+    }
+    scene.create(objects.pod("waiting", SCHEDULER, claims={"cat": "cat"}))
+    until(lambda: scene.events("waiting", "FailedScheduling"), "the Pod was refused")
+
+    tries = len(webhook.verbs("waiting"))
+    scene.create(objects.slice_of(nodes[0], objects.cats(1)))
+    time.sleep(QUIET_SECONDS)
+    assert len(webhook.verbs("waiting")) == tries
+
+    nudge = {"metadata": {"annotations": {"facts.example.com/nudge": "1"}}}
+    scene.api.patch("Pod", "waiting", nudge, scene.namespace)
+    until(lambda: len(webhook.verbs("waiting")) > tries, "the Pod is tried again for its annotation")
+
+
+def test_the_next_pod_is_filtered_while_a_bind_is_still_at_work(
+    scene: Scene, webhook: Webhook, control_plane: ControlPlane
+) -> None:
+    """There is no Reserve call: what bind is about to write must be in the extender's books before that."""
+    node = scene.node("a")
+    finish = threading.Event()
+
+    def bind(body: dict[str, Any]) -> dict[str, Any]:
+        if body["PodName"] == "first":
+            assert finish.wait(20)
+        control_plane.admin.bind(body["PodName"], body["PodNamespace"], node)
+        return {}
+
+    webhook.answers["bind"] = bind
+    try:
+        scene.create(objects.pod("first", SCHEDULER))
+        until(lambda: "bind" in webhook.verbs("first"), "the bind of the first Pod has begun")
+        scene.create(objects.pod("second", SCHEDULER))
+        until(lambda: "filter" in webhook.verbs("second"), "the second Pod is filtered meanwhile")
+        assert scene.node_of("first") == ""
+    finally:
+        finish.set()
+    scene.wait_bound("first", "second")
+
+
+def test_a_failed_bind_puts_the_pod_back_into_the_queue(
+    scene: Scene, webhook: Webhook, control_plane: ControlPlane
+) -> None:
+    scene.node("a")
+    binds: list[str] = []
+
+    def bind(body: dict[str, Any]) -> dict[str, Any]:
+        binds.append(body["PodName"])
+        if len(binds) == 1:
+            return {"Error": "the device has gone"}
+        control_plane.admin.bind(body["PodName"], body["PodNamespace"], body["Node"])
+        return {}
+
+    webhook.answers["bind"] = bind
+    scene.create(objects.pod("plain", SCHEDULER))
+    scene.wait_bound("plain")
+    assert webhook.verbs("plain").count("filter") == 2
+    assert "the device has gone" in scene.events("plain", "FailedScheduling")[0]
+
+
+def test_managed_resources_keep_pods_with_claims_away(control_plane: ControlPlane, scene: Scene) -> None:
+    """kube-scheduler compares managedResources with the containers' resources, never with resourceClaims."""
+    node = scene.node("a")
+    scene.create(objects.device_class("facts.example.com"))
+    scene.create(objects.claim("cat", device_class="facts.example.com"))
+    webhook = Webhook()
+    webhook.start()
+    name = "managed-resources-scheduler"
+    configuration = scheduling.with_extender(
+        webhook.url, scheduler_name=name, managedResources=[{"name": "facts.example.com/cat"}]
+    )
+    process = control_plane.scheduler(name, configuration)
+    process.start()
+    try:
+        scene.create(objects.pod("claiming", name, claims={"cat": "cat"}))
+        scene.wait_bound("claiming")
+    finally:
+        process.stop()
+        webhook.stop()
+    # Bound by kube-scheduler itself, without its device.
+    assert scene.node_of("claiming") == node
+    assert webhook.calls == []
+    assert "allocation" not in scene.claim("cat").get("status", {})
