@@ -1,0 +1,212 @@
+"""The API server's objects, in memory: versions, finalizers and subresources as the real one has them.
+
+No I/O and no clock of its own, so that a simulation can drive it. Refusals are exceptions with the status and
+reason of the real server; the sources are k8s.io/apiserver (registry/generic) and k8s.io/kubernetes
+(registry/core/pod/storage, apis/resource/validation).
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Object = dict[str, Any]
+
+# The most Pods that may share a claim.
+_MAX_RESERVED_FOR = 256
+_WITH_STATUS = {"pods", "nodes", "resourceclaims", "devicetaintrules"}
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not a failure
+    """The answer to a request that is not carried out."""
+
+    def __init__(self, status: int, reason: str, message: str, causes: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.causes = tuple(causes)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object is: its collection (group and plural) and its name."""
+
+    group: str
+    plural: str
+    namespace: str
+    name: str
+
+    @property
+    def collection(self) -> tuple[str, str]:
+        return self.group, self.plural
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of the history; `object` is never modified later."""
+
+    version: int
+    type: str
+    place: Place
+    object: Object
+
+
+class Store:
+    """Objects and the history of all changes.
+
+    Args:
+        now: seconds since the epoch, for timestamps.
+    """
+
+    def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
+        self._now = now
+        self._objects: dict[Place, Object] = {}
+        self._uids = 0
+        self.version = 100
+        self.oldest = 0
+        self.history: list[Change] = []
+        self.listeners: list[Callable[[], None]] = []
+
+    def find(self, place: Place) -> Object:
+        """Raises Refusal 404."""
+        try:
+            return self._objects[place]
+        except KeyError:
+            raise Refusal(404, "NotFound", f'{place.plural} "{place.name}" not found') from None
+
+    def select(self, collection: tuple[str, str], namespace: str = "") -> list[Object]:
+        """By namespace and name, as etcd orders them."""
+        found = [
+            (place.namespace, place.name, obj)
+            for place, obj in self._objects.items()
+            if place.collection == collection and namespace in {"", place.namespace}
+        ]
+        return [obj for _, _, obj in sorted(found, key=lambda entry: entry[:2])]
+
+    def compact(self) -> None:
+        """Forgets how the present came about: older versions can be neither watched nor paged from."""
+        self.oldest = self.version
+
+    def create(self, place: Place, body: Object) -> Object:
+        obj = copy.deepcopy(body)
+        metadata = obj.setdefault("metadata", {})
+        self._uids += 1
+        if not place.name and metadata.get("generateName"):
+            place = dataclasses.replace(place, name=f"{metadata['generateName']}{self._uids:05d}")
+        if not place.name:
+            raise Refusal(422, "Invalid", "name or generateName is required")
+        if place in self._objects:
+            raise Refusal(409, "AlreadyExists", f'{place.plural} "{place.name}" already exists')
+        metadata.update(name=place.name, uid=f"uid-{self._uids}", creationTimestamp=self._timestamp())
+        metadata.pop("deletionTimestamp", None)
+        if place.namespace:
+            metadata["namespace"] = place.namespace
+        if place.plural == "resourceclaims":
+            obj["status"] = {}
+        elif place.plural == "pods":
+            obj.setdefault("status", {}).setdefault("phase", "Pending")
+        return self._write("ADDED", place, obj)
+
+    def update(self, place: Place, change: Callable[[Object], Object], subresource: str = "") -> Object:
+        """Puts the result of `change` in the object's place; writes nothing if equal.
+
+        A resourceVersion in the result must be the newest. The status is written through its subresource only.
+        """
+        old = self.find(place)
+        new = change(copy.deepcopy(old))
+        _check_preconditions(place, old, new.get("metadata") or {})
+        if subresource == "status":
+            new = {**copy.deepcopy(old), "status": copy.deepcopy(new.get("status") or {})}
+            if place.plural == "resourceclaims":
+                _validate_claim_status(old, new)
+        else:
+            new = copy.deepcopy(new)
+            if place.plural in _WITH_STATUS:
+                new["status"] = old.get("status", {})
+            for field in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp"):
+                if field in old["metadata"]:
+                    new["metadata"][field] = old["metadata"][field]
+        new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        if new == old:
+            return old
+        if new["metadata"].get("deletionTimestamp") and not new["metadata"].get("finalizers"):
+            return self._remove(place, new)
+        return self._write("MODIFIED", place, new)
+
+    def delete(self, place: Place, preconditions: Object | None = None) -> Object:
+        """Removes the object, or marks it if finalizers hold it."""
+        old = self.find(place)
+        _check_preconditions(place, old, preconditions or {})
+        if not old["metadata"].get("finalizers"):
+            return self._remove(place, old)
+        if old["metadata"].get("deletionTimestamp"):
+            return old
+        new = copy.deepcopy(old)
+        new["metadata"]["deletionTimestamp"] = self._timestamp()
+        return self._write("MODIFIED", place, new)
+
+    def bind(self, place: Place, binding: Object) -> Object:
+        """pods/binding: names the Pod's node, once."""
+        old = self.find(place)
+        _check_preconditions(place, old, binding.get("metadata") or {})
+        node = (binding.get("target") or {}).get("name")
+        if not node:
+            raise Refusal(422, "Invalid", "target.name: Required value")
+        if old["metadata"].get("deletionTimestamp"):
+            raise Refusal(409, "Conflict", f"pod {place.name} is being deleted, cannot be assigned to a host")
+        if old.get("spec", {}).get("nodeName"):
+            taken = old["spec"]["nodeName"]
+            raise Refusal(409, "Conflict", f'pod {place.name} is already assigned to node "{taken}"')
+        new = copy.deepcopy(old)
+        new.setdefault("spec", {})["nodeName"] = node
+        return self._write("MODIFIED", place, new)
+
+    def _write(self, kind: str, place: Place, obj: Object) -> Object:
+        self.version += 1
+        obj["metadata"]["resourceVersion"] = str(self.version)
+        self._objects[place] = obj
+        self._tell(Change(self.version, kind, place, obj))
+        return obj
+
+    def _remove(self, place: Place, obj: Object) -> Object:
+        self.version += 1
+        last = copy.deepcopy(obj)
+        last["metadata"]["resourceVersion"] = str(self.version)
+        del self._objects[place]
+        self._tell(Change(self.version, "DELETED", place, last))
+        return last
+
+    def _tell(self, change: Change) -> None:
+        self.history.append(change)
+        for listener in self.listeners:
+            listener()
+
+    def _timestamp(self) -> str:
+        moment = dt.datetime.fromtimestamp(self._now(), dt.UTC)
+        return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _check_preconditions(place: Place, old: Object, wanted: Object) -> None:
+    for field in ("uid", "resourceVersion"):
+        if wanted.get(field) and wanted[field] != old["metadata"][field]:
+            message = f'Operation cannot be fulfilled on {place.plural} "{place.name}": {field} differs'
+            raise Refusal(409, "Conflict", message)
+
+
+def _validate_claim_status(old: Object, new: Object) -> None:
+    before, after = old.get("status") or {}, new.get("status") or {}
+    reserved = after.get("reservedFor") or []
+    if len(reserved) > _MAX_RESERVED_FOR:
+        raise Refusal(422, "Invalid", "status.reservedFor: Too many")
+    if reserved and not after.get("allocation"):
+        raise Refusal(422, "Invalid", "status.reservedFor: Forbidden: `allocated` is not set")
+    if before.get("allocation") and after.get("allocation") not in (None, before["allocation"]):
+        raise Refusal(422, "Invalid", "status.allocation: Invalid value: field is immutable")
+    if old["metadata"].get("deletionTimestamp"):
+        known = [entry["uid"] for entry in before.get("reservedFor") or []]
+        if any(entry["uid"] not in known for entry in reserved):
+            raise Refusal(422, "Invalid", "status.reservedFor: Forbidden: the claim is being deleted")
