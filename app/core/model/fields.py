@@ -47,9 +47,9 @@ def integer(value: Any) -> int:
 
 
 def quantity(value: Any) -> Quantity:
-    """A Kubernetes quantity."""
+    """A Kubernetes quantity. Space around it does not count in JSON, as in Quantity.UnmarshalJSON."""
     try:
-        return parse_quantity(value)
+        return parse_quantity(value.strip() if isinstance(value, str) else value)
     except QuantityError as error:
         raise FieldError(str(error)) from None
 
@@ -123,7 +123,7 @@ def _kind(value: Any) -> str:
     names = {
         bool: "a boolean",
         int: "a number",
-        float: "a number",
+        float: "a fraction",
         str: "a string",
         list: "a list",
         dict: "an object",

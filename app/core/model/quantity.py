@@ -14,7 +14,8 @@ Format = Literal["DecimalSI", "BinarySI", "DecimalExponent"]
 NANOS = 10**9
 _MAX_BINARY = (2**63 - 1) * NANOS  # apimachinery caps binary quantities at the largest int64
 _MAX_EXPONENT = 100  # far above any int64; keeps "1e999999999" from being multiplied out
-_PATTERN = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)\Z", re.ASCII)
+_MAX_LENGTH = 1000  # likewise for digits, which cost the square of their number to read
+_PATTERN = re.compile(r"([+-]?)([0-9]*+)(?:\.([0-9]*+))?([eEinumkKMGTP]*[+-]?[0-9]*)\Z")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
@@ -71,24 +72,37 @@ def parse_quantity(value: object) -> Quantity:
     """Reads a quantity as JSON has it: a string, or a plain number.
 
     Raises:
-        QuantityError: the text is none, as ParseQuantity in apimachinery says.
+        QuantityError: the text is none, as ParseQuantity in apimachinery says. It also reads exponents
+            beyond 100 and thousands of digits; those are refused here.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise QuantityError(f"a quantity is a string or a number, not {type(value).__name__}")
-    text = value if isinstance(value, str) else repr(value)
+    text = _text(value)
     match = _PATTERN.match(text)
     if match is None or text == "":
         raise QuantityError(f"{text!r} is no quantity, like 500m, 4 or 40Gi")
     sign, whole, fraction, suffix = match.group(1), match.group(2), match.group(3) or "", match.group(4)
-    if not whole and not fraction and match.group(3) is None:
-        raise QuantityError(f"{text!r} is no quantity: it has no digits")
     power, binary, form = _read_suffix(text, suffix)
-    nanos = _scaled(int((whole + fraction) or "0"), len(fraction), power, binary=binary)
+    digits = whole + fraction
+    # apimachinery takes "Ki", "." and "-" for zero, but only where its int64 path is enough.
+    if not digits and (suffix in ("Pi", "Ei") or power < -9):
+        raise QuantityError(f"{text!r} is no quantity: it has no digits")
+    nanos = _scaled(int(digits or "0"), len(fraction), power, binary=binary)
     if binary:
         nanos = min(nanos, _MAX_BINARY)
         if 0 < nanos < NANOS:
             form = "DecimalSI"
     return Quantity(-nanos if sign == "-" else nanos, form, text)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise QuantityError(f"a quantity is a string or a number, not {type(value).__name__}")
+    # Checked before it is printed: Python refuses to print longer numbers.
+    if isinstance(value, int) and value.bit_length() > _MAX_LENGTH:
+        raise QuantityError(f"a number of {value.bit_length()} bits is no quantity")
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) > _MAX_LENGTH:
+        raise QuantityError(f"a text of {len(text)} characters is no quantity")
+    return text
 
 
 def _read_suffix(text: str, suffix: str) -> tuple[int, bool, Format]:
@@ -127,7 +141,7 @@ def canonical(nanos: int, form: Format) -> str:
 
 def _canonical_decimal(nanos: int, form: Format) -> str:
     digits, exponent = abs(nanos), -9
-    while digits % 1000 == 0 and exponent < 18:
+    while digits % 1000 == 0 and (form == "DecimalExponent" or exponent < 18):
         digits //= 1000
         exponent += 3
     sign = "-" if nanos < 0 else ""
