@@ -112,7 +112,7 @@ class Store:
         return self._write("ADDED", place, obj)
 
     def update(self, place: Place, change: Callable[[Object], Object], subresource: str = "") -> Object:
-        """Puts the result of `change` in the object's place; writes nothing if equal.
+        """Replaces the object by what `change` makes of it; writes nothing if that is no change.
 
         A resourceVersion in the result must be the newest. The status is written through its subresource only.
         """

@@ -1,8 +1,8 @@
 """An event loop whose time is counted, not waited for: an hour of backoff takes milliseconds.
 
-Nothing needs to know: asyncio.sleep, asyncio.timeout and loop.time() all go by the loop's clock. For code that
-does no real I/O only. With a seed, tasks that are ready together run in an order drawn from it, so that every
-await is a point where another task may come first, and a seed replays a run.
+Nothing needs to know: asyncio.sleep, asyncio.timeout and loop.time() all go by the loop's clock. It is for
+code that does no real I/O. With a seed, tasks that are ready together run in an order drawn from it, so that
+every await is a point where another task may come first, and a seed replays a run.
 """
 
 from __future__ import annotations
