@@ -9,7 +9,9 @@ from app.core.model import fields
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-_INTEGER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
+_INTEGER = re.compile(r"[+-]?[0-9]+\Z")
+_MAX_LABEL = 63
+_MAX_PREFIX = 253
 
 
 class SelectorError(ValueError):
@@ -63,7 +65,7 @@ class NodeSelector:
         """Whether the node of that name and with these labels is selected.
 
         Raises:
-            SelectorError: a term is malformed and no other one selects the node. Like
+            SelectorError: a term is malformed, even if another one selects the node: like
                 nodeaffinity.NewNodeSelector, every term is looked at before any is trusted.
         Cost: O(requirements).
         """
@@ -125,9 +127,15 @@ def _holds(requirement: NodeSelectorRequirement, labels: Mapping[str, str]) -> b
 
 
 def _compare(operator: str, value: str, bound: str) -> bool:
-    if not _INTEGER.match(value) or abs(int(value)) >= 2**63:
+    if not _is_int64(value):
         return False
     return int(value) > int(bound) if operator == "Gt" else int(value) < int(bound)
+
+
+def _is_int64(text: str) -> bool:
+    # The length is looked at first: reading digits costs the square of their number. A label
+    # value has at most 63 characters, so leading zeros fit in.
+    return len(text) <= _MAX_LABEL and bool(_INTEGER.match(text)) and -(2**63) <= int(text) < 2**63
 
 
 def _validate(term: NodeSelectorTerm) -> None:
@@ -152,18 +160,18 @@ def _validate_expression(item: NodeSelectorRequirement) -> None:
         case "Gt" | "Lt":
             if len(item.values) != 1:
                 raise SelectorError(f"{item.key}: for 'Gt', 'Lt' operators, exactly one value is required")
-            if not _INTEGER.match(item.values[0]) or abs(int(item.values[0])) >= 2**63:
+            if not _is_int64(item.values[0]):
                 raise SelectorError(f"{item.key}: for 'Gt', 'Lt' operators, the value must be an integer")
         case _:
             raise SelectorError(f"{item.operator!r} is not a valid node selector operator")
     for value in item.values:
-        if value and (len(value) > 63 or not _LABEL_NAME.match(value)):
+        if value and (len(value) > _MAX_LABEL or not _LABEL_NAME.match(value)):
             raise SelectorError(f"{item.key}: {value!r} is no label value")
 
 
 def _validate_key(key: str) -> None:
     prefix, slash, name = key.rpartition("/")
-    if slash and (not prefix or len(prefix) > 253 or not _DNS_SUBDOMAIN.match(prefix)):
+    if slash and (not prefix or len(prefix) > _MAX_PREFIX or not _DNS_SUBDOMAIN.match(prefix)):
         raise SelectorError(f"{key!r} is no label key")
-    if not name or len(name) > 63 or not _LABEL_NAME.match(name):
+    if not name or len(name) > _MAX_LABEL or not _LABEL_NAME.match(name):
         raise SelectorError(f"{key!r} is no label key")
