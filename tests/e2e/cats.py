@@ -37,7 +37,7 @@ class CatJob:
 
     def run(self, *, rounds: int = COMPLETIONS) -> None:
         """Ends the Job's Pods one by one, the oldest first, for so many Pods or until the Job is complete."""
-        for _ in range(rounds):
+        for _ in range(min(rounds, COMPLETIONS - len(self.finished))):
             expected = min(PARALLELISM, COMPLETIONS - len(self.finished))
             until(lambda n=expected: len(self._running()) == n, f"{expected} Pods run after {self.finished}")
             # One of the two always stays, and with it the shared claim's allocation.
