@@ -114,7 +114,7 @@ class Store:
     def update(self, place: Place, change: Callable[[Object], Object], subresource: str = "") -> Object:
         """Replaces the object by what `change` makes of it; writes nothing if that is no change.
 
-        A resourceVersion in the result must be the newest. The status is written through its subresource only.
+        A resourceVersion in the result must be the newest. The status has its own subresource.
         """
         old = self.find(place)
         new = change(copy.deepcopy(old))
