@@ -1,0 +1,133 @@
+"""One node, one Pod's claims: which devices, or why not."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+
+from app.core.allocator import result
+from app.core.allocator.board import Board, set_up
+from app.core.allocator.matching import SelectorSource
+from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome, Reason
+from app.core.allocator.plan import Plan, Planner, Variant
+from app.core.allocator.search import Search
+from app.core.model.device_class import DeviceClass
+from app.core.model.features import Features
+from app.core.model.node import Node
+from app.core.model.resource_claim import ResourceClaim
+from app.core.state.pools import Pool
+from app.core.state.taken import Taken
+
+NO_LIMITS = Limits()
+
+
+def plan_claims(
+    claims: Sequence[ResourceClaim],
+    classes: Mapping[str, DeviceClass],
+    features: Features,
+    selectors: SelectorSource,
+) -> Plan | Invalid:
+    """Makes claims ready for any number of nodes.
+
+    Returns: Invalid where in-tree Allocate would return an error for every node.
+    Cost: O(requests); selectors are compiled unless the cache has them.
+    """
+    try:
+        return Planner(classes, features, selectors).plan(claims)
+    except InputError as error:
+        return Invalid((error.reason,))
+
+
+def allocate(  # noqa: PLR0917 # all that a search depends on comes as arguments
+    node: Node,
+    pools: Sequence[Pool],
+    claims: Sequence[ResourceClaim],
+    taken: Taken,
+    classes: Mapping[str, DeviceClass],
+    features: Features,
+    selectors: SelectorSource,
+    *,
+    limits: Limits = NO_LIMITS,
+    new_share_id: Callable[[], str],
+) -> Outcome:
+    """Finds devices for the claims on one node, in in-tree's order of preference.
+
+    Args:
+        node: its name and labels matter where a slice has perDeviceNodeSelection, its name for the
+            node selector of the result, its declared features with OptionalNodeOperations. Nothing
+            else: nodes with equal pools get equal answers.
+        pools: what ``gather_pools`` says of the node; devices are tried in this order.
+        claims: the claims to allocate (those without an allocation), in the Pod's order.
+        taken: what other claims hold. Counters count holders on other nodes too.
+        new_share_id: a new UUID for each share of a device.
+
+    Returns: Fits, Misfit (without reasons: ask ``explain_misfit``) or Invalid.
+    Cost: mostly O(devices); bounded by ``limits`` whatever the claims.
+    """
+    plan = plan_claims(claims, classes, features, selectors)
+    if isinstance(plan, Invalid):
+        return plan
+    return allocate_planned(node, pools, plan, taken, limits=limits, new_share_id=new_share_id)
+
+
+def allocate_planned(
+    node: Node,
+    pools: Sequence[Pool],
+    plan: Plan,
+    taken: Taken,
+    *,
+    limits: Limits = NO_LIMITS,
+    new_share_id: Callable[[], str],
+) -> Outcome:
+    """As ``allocate``, for claims that are planned already."""
+    steps = allocate_steps(node, pools, plan, taken, limits=limits, new_share_id=new_share_id)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+
+
+def allocate_steps(
+    node: Node,
+    pools: Sequence[Pool],
+    plan: Plan,
+    taken: Taken,
+    *,
+    limits: Limits = NO_LIMITS,
+    new_share_id: Callable[[], str],
+) -> Generator[None, None, Outcome]:
+    """As ``allocate_planned``, with a pause (a yield) about every millisecond of a long search.
+
+    For an event loop that has others to answer: it may do so at every pause. Searches that end
+    early, as nearly all do, never pause. The outcome is the generator's return value.
+    """
+    search: Search | None = None
+    try:
+        board = set_up(node, pools, taken, plan)
+        search = Search(board, limits)
+        yield from search.run()
+        if not search.found:
+            return Misfit(_pool_reasons(pools), search.steps)
+        found = result.fits(board, _chosen(board, search), search.trial.grants, new_share_id)
+    except InputError as error:
+        return Invalid((error.reason,), search.steps if search is not None else 0)
+    return Fits(found.allocations, search.steps, found.ranks)
+
+
+def _chosen(board: Board, search: Search) -> list[list[Variant]]:
+    """The variant that was chosen for each request of each claim."""
+    subrequests = search.subrequests()
+    return [
+        [
+            request.variants[subrequests.get((claim_index, number), 0)]
+            for number, request in enumerate(claim.requests)
+        ]
+        for claim_index, claim in enumerate(board.plan.claims)
+    ]
+
+
+def _pool_reasons(pools: Sequence[Pool]) -> tuple[Reason, ...]:
+    return tuple(
+        Reason("PoolInvalid", f"pool {pool.id} is invalid: {pool.invalid_reason}")
+        for pool in pools
+        if pool.invalid_reason is not None
+    )

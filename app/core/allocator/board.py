@@ -1,0 +1,228 @@
+"""The devices within a node's reach, and what each request could do with each of them.
+
+Everything here is fixed while the search runs: what other claims hold, selectors, taints, static
+capacity. What the search itself takes is the matter of ``trial``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.core.allocator.capacity import Charge
+from app.core.allocator.counters import Ledger
+from app.core.allocator.outcome import InputError, Reason
+from app.core.allocator.plan import Plan, Variant
+from app.core.model.device import DeviceShape, intern_shape
+from app.core.model.node import Node
+from app.core.model.node_selector import SelectorError
+from app.core.model.resource_claim import MAX_DEVICES
+from app.core.state.pools import PlacedDevice, Pool, node_matches
+from app.core.state.taken import NOTHING_TAKEN, PoolTaken, Taken
+
+NODE_OPERATIONS = "DRAOptionalNodeOperations"
+"""Declared by a kubelet that can leave out what a driver's skipNodeOperations names."""
+
+USABLE = True
+Status = bool | str | Reason
+"""``USABLE``, a cause why the device cannot be used for the request, or an error."""
+
+
+class PoolView:
+    """A pool and what is taken of it."""
+
+    __slots__ = ("_groups", "_ledger", "pool", "shared", "taken", "whole")
+
+    def __init__(self, pool: Pool, taken: PoolTaken, *, sharing: bool, groups: bool) -> None:
+        self.pool = pool
+        self.taken = taken
+        # With ConsumableCapacity off, a share counts as the whole device.
+        self.whole = taken.whole if sharing else taken.whole | taken.shared
+        self.shared = taken.shared if sharing else frozenset[str]()
+        self._groups = groups
+        self._ledger: Ledger | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The pool's counters, added up when the first device asks for them."""
+        if self._ledger is None:
+            self._ledger = Ledger(self.pool, self.whole | self.shared, groups=self._groups)
+        return self._ledger
+
+
+@dataclass(slots=True, eq=False)
+class Board:
+    """One node's devices in the order of the search. Devices are named by their position in it."""
+
+    plan: Plan
+    node: Node
+    devices: Sequence[PlacedDevice]
+    views: Sequence[PoolView]
+    shapes: Sequence[DeviceShape]
+    statuses: list[list[Status | None]]
+    wanted: list[int]
+    members: list[tuple[int, ...]]
+
+    def status(self, variant: Variant, position: int) -> Status:
+        """Whether the request may use the device, as far as it does not depend on the search."""
+        statuses = self.statuses[variant.index]
+        found = statuses[position]
+        if found is None:
+            found = statuses[position] = self._status(variant, position)
+        return found
+
+    def shareable(self, position: int) -> bool:
+        """Whether several claims may have the device at once."""
+        return (
+            self.plan.features.consumable_capacity
+            and self.devices[position].device.allow_multiple_allocations
+        )
+
+    def charge(self, variant: Variant, position: int) -> Charge | None:
+        """What the request takes of a usable device's capacity; None if capacity does not count."""
+        if not self.plan.features.consumable_capacity:
+            return None
+        found = variant.charge(self.devices[position].device.shape)
+        if isinstance(found, Reason):
+            raise InputError(found)
+        return found
+
+    def _status(self, variant: Variant, position: int) -> Status:
+        placed, view = self.devices[position], self.views[position]
+        device = placed.device
+        if device.name in view.whole and not variant.admin:
+            return "DevicesInUse"
+        selected = self.selected(variant, position)
+        if selected is not USABLE:
+            return selected
+        if self.plan.features.consumable_capacity:
+            charge = variant.charge(device.shape)
+            if charge is None:
+                return "CapacityTooSmall"
+            if isinstance(charge, Reason):
+                return charge
+            # All mode looks at what is left only after the constraints: see trial.
+            if not variant.takes_all and not charge.fits(view.taken.capacity.get(device.name, {})):
+                return "CapacityTooSmall"
+        return self._refusal(variant, placed) or USABLE
+
+    def _refusal(self, variant: Variant, placed: PlacedDevice) -> str | None:
+        features, device = self.plan.features, placed.device
+        if placed.slice.skip_node_operations and self.plan.channel.node_operations:
+            if not features.optional_node_operations:
+                return "FeatureDisabled"
+            if NODE_OPERATIONS not in self.node.declared_features:
+                return "NodeUnsuited"
+        if device.consumes_counters and not features.partitionable_devices:
+            return "FeatureDisabled"
+        if features.device_taints and device.taints and not variant.tolerates(device.taints):
+            return "DeviceTainted"
+        return None
+
+    def selected(self, variant: Variant, position: int) -> Status:
+        """Whether class and request pick the device (isSelectable in-tree)."""
+        placed = self.devices[position]
+        device = placed.device
+        if device.binding_conditions and not self.plan.features.device_binding_and_status:
+            return "FeatureDisabled"
+        verdict = variant.matcher.verdict(self.shapes[position])
+        if verdict is not True:
+            return verdict if isinstance(verdict, Reason) else "SelectorRejected"
+        if placed.slice.per_device_node_selection:
+            try:
+                reachable = node_matches(
+                    self.node, device.node_name, device.node_selector, all_nodes=device.all_nodes
+                )
+            except SelectorError as error:
+                return Reason("NodeSelectorInvalid", f"device {placed.id}: {error}")
+            if not reachable:
+                return "OtherNode"
+        return USABLE
+
+
+def set_up(node: Node, pools: Sequence[Pool], taken: Taken, plan: Plan) -> Board:
+    """The board of a node, with the size of every request known.
+
+    Raises:
+        InputError: All mode meets an incomplete or invalid pool or a failing selector, or a claim
+            needs more devices than one claim can hold.
+    Cost: O(devices), for All mode O(devices) evaluations that are not known yet.
+    """
+    features = plan.features
+    devices = list[PlacedDevice]()
+    views = list[PoolView]()
+    for pool in pools:
+        if pool.usable and pool.devices:
+            view = PoolView(
+                pool,
+                taken.get(pool.id, NOTHING_TAKEN),
+                sharing=features.consumable_capacity,
+                groups=features.compatibility_groups,
+            )
+            devices += pool.devices
+            views += [view] * len(pool.devices)
+    shapes = [_seen_by_cel(placed, shows_sharing=plan.channel.shows_sharing) for placed in devices]
+    board = Board(
+        plan=plan,
+        node=node,
+        devices=devices,
+        views=views,
+        shapes=shapes,
+        statuses=[[None] * len(devices) for _ in plan.variants],
+        wanted=[variant.spec.count for variant in plan.variants],
+        members=[()] * len(plan.variants),
+    )
+    for variant in plan.variants:
+        if variant.takes_all:
+            _check_pools(variant, pools)
+            members = tuple(_members(board, variant))
+            board.members[variant.index] = members
+            board.wanted[variant.index] = len(members)
+    _check_sizes(board)
+    return board
+
+
+def _seen_by_cel(placed: PlacedDevice, *, shows_sharing: bool) -> DeviceShape:
+    shape = placed.device.shape
+    if shows_sharing or shape.allow_multiple_allocations is None:
+        return shape
+    return intern_shape(shape.driver, shape.attributes, shape.capacity)
+
+
+def _check_pools(variant: Variant, pools: Sequence[Pool]) -> None:
+    for pool in pools:
+        if not pool.usable:
+            code, what = (
+                ("PoolIncomplete", "is being updated")
+                if pool.incomplete
+                else ("PoolInvalid", f"is invalid: {pool.invalid_reason}")
+            )
+            message = f"asks for all devices, but pool {pool.id} {what}"
+            raise InputError(Reason(code, message, variant.claim, variant.name))
+
+
+def _members(board: Board, variant: Variant) -> list[int]:
+    """The devices that All mode has to take: also those that it will find in use or tainted."""
+    members = []
+    for position in range(len(board.devices)):
+        selected = board.selected(variant, position)
+        if isinstance(selected, Reason):
+            raise InputError(selected)
+        if selected is not USABLE:
+            continue
+        if board.plan.features.consumable_capacity:
+            charge = board.charge(variant, position)
+            if charge is None or not charge.fits():
+                continue
+        members.append(position)
+    return members
+
+
+def _check_sizes(board: Board) -> None:
+    limit = MAX_DEVICES
+    for claim in board.plan.claims:
+        total = 0
+        for request in claim.requests:
+            least = min(board.wanted[variant.index] for variant in request.variants)
+            if least > limit - total:
+                message = f"{least} devices more than the {total} before exceed the {limit} of a claim"
+                raise InputError(Reason("TooManyDevices", message, claim.name, request.request.name))
+            total += least

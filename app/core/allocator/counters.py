@@ -1,0 +1,116 @@
+"""Counters of partitionable devices (KEP-4815) and who may share them (compatibility groups).
+
+Devices of a pool draw from its counter sets. What allocated devices draw is read from the slices,
+within and out of the node's reach, as in-tree does; a device that is no longer published draws nothing.
+"""
+
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass
+
+from app.core.model.device import Device
+from app.core.state.pools import Pool
+
+Key = tuple[str, str]  # counter set, counter
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """The groups that all users of a counter set have in common. None: they have no groups at all."""
+
+    groups: frozenset[str] | None
+
+    def admits(self, groups: frozenset[str]) -> bool:
+        """Whether a device with these groups may use the set as well: no groups go with none only."""
+        return not groups if self.groups is None else bool(self.groups & groups)
+
+    def joined_by(self, groups: frozenset[str]) -> "Sharing":
+        """After a device with these groups has come; one that was let in by mistake changes nothing."""
+        return self if self.groups is None or not groups else Sharing(self.groups & groups)
+
+
+class Ledger:
+    """What is left in the counter sets of one pool. ``charge`` and ``refund`` are exact opposites."""
+
+    def __init__(self, pool: Pool, allocated: Collection[str], *, groups: bool) -> None:
+        self._left: dict[Key, int] = {
+            (counter_set.name, name): amount.nanos
+            for counter_set in pool.counter_sets.values()
+            for name, amount in counter_set.counters.items()
+        }
+        self._sharing: dict[str, Sharing] | None = {} if groups else None
+        self._before: list[dict[str, Sharing]] = []
+        for item in (*pool.slices, *pool.other_slices):
+            for device in item.devices:
+                if device.consumes_counters and device.name in allocated:
+                    self._draw(device, 1)
+                    self._join(device)
+        # In-tree compares all counters of a pool: one that is overdrawn blocks every device.
+        self._overdrawn = any(left < 0 for left in self._left.values())
+
+    def charge(self, device: Device) -> bool:
+        """Draws what the device needs, if it is there and the device may share it."""
+        if self._overdrawn or not self._may_share(device):
+            return False
+        self._draw(device, 1)
+        for consumption in device.consumes_counters:
+            for name in consumption.counters:
+                if self._left[consumption.counter_set, name] < 0:
+                    self._draw(device, -1)
+                    return False
+        if self._sharing is not None:
+            self._before.append(dict(self._sharing))
+            self._join(device)
+        return True
+
+    def refund(self, device: Device) -> None:
+        """Takes back the latest charge, which was for this device."""
+        self._draw(device, -1)
+        if self._sharing is not None:
+            self._sharing = self._before.pop()
+
+    def state(self) -> Hashable:
+        """All that later answers depend on."""
+        return (
+            tuple(sorted(self._left.items())),
+            None if self._sharing is None else frozenset(self._sharing.items()),
+        )
+
+    def _draw(self, device: Device, sign: int) -> None:
+        for consumption in device.consumes_counters:
+            for name, amount in consumption.counters.items():
+                self._left[consumption.counter_set, name] -= sign * amount.nanos
+
+    def _may_share(self, device: Device) -> bool:
+        if self._sharing is None:
+            return True
+        sharing = dict[str, Sharing]()
+        for consumption in device.consumes_counters:
+            groups = frozenset(consumption.compatibility_groups)
+            name = consumption.counter_set
+            users = sharing.get(name) or self._sharing.get(name)
+            if users is not None and not users.admits(groups):
+                return False
+            sharing[name] = users.joined_by(groups) if users is not None else Sharing(groups or None)
+        return True
+
+    def _join(self, device: Device) -> None:
+        if self._sharing is None:
+            return
+        for consumption in device.consumes_counters:
+            groups = frozenset(consumption.compatibility_groups)
+            users = self._sharing.get(consumption.counter_set)
+            self._sharing[consumption.counter_set] = (
+                users.joined_by(groups) if users is not None else Sharing(groups or None)
+            )
+
+
+def consumption_key(device: Device) -> Hashable:
+    """Equal for devices that draw the same from the same sets of one pool."""
+    return tuple(
+        (
+            consumption.counter_set,
+            tuple(sorted((name, amount.nanos) for name, amount in consumption.counters.items())),
+            frozenset(consumption.compatibility_groups),
+        )
+        for consumption in device.consumes_counters
+    )

@@ -1,0 +1,81 @@
+"""Which devices a request's class and selectors pick.
+
+What a selector can see of a device is its shape, and shapes are interned: one evaluation answers
+for all devices that look the same, on every node. The order is in-tree's (the class first, then the
+request, each up to the first selector that says no), since it decides which error is met.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.core.allocator.outcome import Reason
+from app.core.cel.environment import CelFeatures
+from app.core.cel.errors import CelError, CelRuntimeError
+from app.core.model.device import Attribute, DeviceShape
+
+
+class Selector(Protocol):
+    """A CEL expression about a device, compiled."""
+
+    @property
+    def error(self) -> CelError | None:
+        """Why the expression does not compile."""
+
+    def matches(self, shape: DeviceShape) -> bool:
+        """Whether the device matches; raises CelRuntimeError."""
+
+
+class SelectorSource(Protocol):
+    """Where compiled selectors come from (``app.core.cel.SelectorCache``)."""
+
+    def get(self, text: str, features: CelFeatures) -> Selector:
+        """The compiled expression, from the cache if it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSelector:
+    """A selector, and how to name it to a person: ``class gpu, selector #0``."""
+
+    where: str
+    text: str
+    selector: Selector
+
+
+@dataclass(slots=True, eq=False)
+class Matcher:
+    """The selectors of one request and its class, with the verdicts so far.
+
+    A verdict is True, the index of the selector that said no, or the Reason of an error.
+    """
+
+    selectors: Sequence[NamedSelector]
+    claim: str
+    request: str
+    verdicts: dict[DeviceShape, "bool | int | Reason"] = field(default_factory=dict)
+
+    def verdict(self, shape: DeviceShape) -> "bool | int | Reason":
+        """True, or the index of the selector that rejects it, or an error. One evaluation a shape."""
+        found = self.verdicts.get(shape)
+        if found is None:
+            found = self.verdicts[shape] = self._evaluate(shape)
+        return found
+
+    def _evaluate(self, shape: DeviceShape) -> "bool | int | Reason":
+        for index, item in enumerate(self.selectors):
+            if item.selector.error is not None:
+                return self._error(
+                    "SelectorBroken", f"{item.where}: CEL compile error: {item.selector.error}"
+                )
+            try:
+                if not item.selector.matches(shape):
+                    return index
+            except CelRuntimeError as error:
+                return self._error("SelectorFailed", f"{item.where}: CEL runtime error: {error}")
+        return True
+
+    def _error(self, code: str, message: str) -> Reason:
+        return Reason(code, message, self.claim, self.request)
+
+
+DerivedValues = Mapping[str, Attribute | None]

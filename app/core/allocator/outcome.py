@@ -1,0 +1,75 @@
+"""What the search answers, and how much work it may do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from app.core.model.allocation import Allocation
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why devices could not be given, as data.
+
+    ``code`` is one of the names in docs/allocator.md. ``claim`` is namespace/name, ``request`` the
+    request or request/subrequest. ``counts`` says how many devices each cause struck out.
+    """
+
+    code: str
+    message: str
+    claim: str | None = None
+    request: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """One allocation for each claim that was asked for, in order.
+
+    ``ranks`` has an entry for each request with subrequests that was met: the position of the
+    chosen subrequest, 0 being the one that the user likes best.
+    """
+
+    allocations: tuple[Allocation, ...]
+    steps: int = 0
+    ranks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """The claims cannot be met on this node as things are."""
+
+    reasons: tuple[Reason, ...] = ()
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """The input is wrong (or too much work): in-tree, Allocate returns an error."""
+
+    reasons: tuple[Reason, ...]
+    steps: int = 0
+
+
+Outcome = Fits | Misfit | Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one search.
+
+    ``max_steps`` counts what in-tree counts as NumAllocateOneInvocations, ``max_probes`` the devices
+    looked at: together they bound the time, whatever the claim. ``expired`` is asked every
+    ``PAUSE_STEPS`` steps; it answers True when the caller's deadline has passed.
+    """
+
+    max_steps: int = 100_000
+    max_probes: int = 2_000_000
+    expired: Callable[[], bool] | None = None
+
+
+class InputError(Exception):
+    """Ends a search with ``Invalid``."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.message)
+        self.reason = reason

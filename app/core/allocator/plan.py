@@ -1,0 +1,217 @@
+"""Claims made ready for the search: checked, classes looked up, selectors compiled.
+
+Nothing here depends on a node. One plan serves all nodes of a filter call, and keeps what selectors
+said of each device shape from one node to the next.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.core.allocator.capacity import CapacityError, Charge, charge
+from app.core.allocator.matching import Matcher, NamedSelector, SelectorSource
+from app.core.allocator.outcome import InputError, Reason
+from app.core.cel.environment import CelFeatures
+from app.core.model.device import DeviceShape
+from app.core.model.device_class import DeviceClass
+from app.core.model.features import Features
+from app.core.model.resource_claim import Constraint, DeviceRequest, RequestSpec, ResourceClaim
+from app.core.model.taints import Taint
+from app.core.state.channel import Channel, channel_of
+
+_BLOCKING = frozenset({"NoSchedule", "NoExecute"})
+
+
+@dataclass(slots=True, eq=False)
+class Variant:
+    """One way to meet a request: its only one, or one of its subrequests.
+
+    ``name`` is what the result names it by, request or request/subrequest. ``constraints`` are the
+    positions of the claim's constraints that apply to it, ``index`` its own among all of the plan.
+    """
+
+    index: int
+    claim_index: int
+    claim: str
+    name: str
+    rank: int
+    spec: RequestSpec
+    device_class: DeviceClass
+    matcher: Matcher
+    constraints: tuple[int, ...]
+    fractional: bool
+    is_subrequest: bool
+    charges: dict[DeviceShape, Charge | Reason | None] = field(default_factory=dict)
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether it wants every matching device."""
+        return self.spec.allocation_mode == "All"
+
+    @property
+    def admin(self) -> bool:
+        """Whether it may use devices that are in use."""
+        return bool(self.spec.admin_access)
+
+    def charge(self, shape: DeviceShape) -> Charge | Reason | None:
+        """What it takes of such a device; None: it cannot; a Reason: computing that fails."""
+        try:
+            return self.charges[shape]
+        except KeyError:
+            pass
+        try:
+            found: Charge | Reason | None = charge(
+                self.spec.capacity, shape.capacity, fractional=self.fractional
+            )
+        except CapacityError as error:
+            found = Reason("CapacityInvalid", str(error), self.claim, self.name)
+        self.charges[shape] = found
+        return found
+
+    def tolerates(self, taints: Sequence[Taint]) -> bool:
+        """Whether no taint keeps it off; only NoSchedule and NoExecute can."""
+        return all(
+            taint.effect not in _BLOCKING
+            or any(toleration.tolerates(taint) for toleration in self.spec.tolerations)
+            for taint in taints
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPlan:
+    """A request and its variants: one, or as many as it has subrequests."""
+
+    request: DeviceRequest
+    variants: tuple[Variant, ...]
+    is_list: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPlan:
+    """A claim and its requests."""
+
+    claim: ResourceClaim
+    name: str
+    requests: tuple[RequestPlan, ...]
+    constraints: tuple[Constraint, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """All claims of one Pod. ``variants`` are those of all claims, in order."""
+
+    claims: tuple[ClaimPlan, ...]
+    variants: tuple[Variant, ...]
+    features: Features
+    channel: Channel
+
+
+class Planner:
+    """Turns claims into a plan.
+
+    Raises InputError for what in-tree Allocate calls an error whatever the node: a class that is
+    not there, a feature that is off, an empty constraint, a selector or mode of unknown type.
+    """
+
+    def __init__(
+        self, classes: Mapping[str, DeviceClass], features: Features, selectors: SelectorSource
+    ) -> None:
+        self._classes = classes
+        self._features = features
+        self._channel = channel_of(features)
+        self._selectors = selectors
+        self._cel_features = CelFeatures()
+        self._variants: list[Variant] = []
+
+    def plan(self, claims: Sequence[ResourceClaim]) -> Plan:
+        """The plan. O(requests), and the compilation of selectors that are not in the cache."""
+        plans = tuple(self._claim(index, claim) for index, claim in enumerate(claims))
+        return Plan(plans, tuple(self._variants), self._features, self._channel)
+
+    def _claim(self, index: int, claim: ResourceClaim) -> ClaimPlan:
+        name = f"{claim.meta.namespace}/{claim.meta.name}"
+        constraints = claim.spec.constraints
+        requests = tuple(self._request(index, name, request, constraints) for request in claim.spec.requests)
+        for number, constraint in enumerate(constraints):
+            if constraint.match_attribute is None and not (
+                self._channel.distinct and constraint.distinct_attribute is not None
+            ):
+                raise _invalid(
+                    "ConstraintUnknown", f"constraint #{number} is of a type that is not supported", name
+                )
+        return ClaimPlan(claim, name, requests, constraints)
+
+    def _request(
+        self, claim_index: int, claim: str, request: DeviceRequest, constraints: tuple[Constraint, ...]
+    ) -> RequestPlan:
+        if request.first_available and not self._features.prioritized_list:
+            raise _disabled("DRAPrioritizedList", "has subrequests", claim, request.name)
+        specs = request.first_available or ((request.exactly,) if request.exactly is not None else ())
+        if not specs:
+            raise _invalid("RequestUnknown", "the request is of an unknown type", claim, request.name)
+        is_list = bool(request.first_available)
+        variants = []
+        for rank, spec in enumerate(specs):
+            name = f"{request.name}/{spec.name}" if is_list else request.name
+            self._check(spec, claim, name)
+            variant = Variant(
+                index=len(self._variants),
+                claim_index=claim_index,
+                claim=claim,
+                name=name,
+                rank=rank,
+                spec=spec,
+                device_class=self._classes[spec.device_class],
+                matcher=self._matcher(spec, claim, name),
+                constraints=tuple(
+                    number
+                    for number, constraint in enumerate(constraints)
+                    if not constraint.requests
+                    or request.name in constraint.requests
+                    or name in constraint.requests
+                ),
+                fractional=self._features.fractional_capacity_range,
+                is_subrequest=is_list,
+            )
+            self._variants.append(variant)
+            variants.append(variant)
+        return RequestPlan(request, tuple(variants), is_list)
+
+    def _check(self, spec: RequestSpec, claim: str, name: str) -> None:
+        features = self._features
+        if spec.capacity is not None and not features.consumable_capacity and self._channel.refuse_capacity:
+            raise _disabled("DRAConsumableCapacity", "has capacity requests", claim, name)
+        if spec.derived_attributes and not features.derived_attributes:
+            raise _disabled("DRADerivedAttributes", "has derived attributes", claim, name)
+        if None in spec.selectors:
+            raise _invalid("SelectorUnknown", "a selector is of an unknown type", claim, name)
+        if spec.admin_access is not None and not features.admin_access:
+            raise _disabled("DRAAdminAccess", "asks for admin access", claim, name)
+        if spec.device_class not in self._classes:
+            raise _invalid("ClassNotFound", f"device class {spec.device_class!r} not found", claim, name)
+        if spec.allocation_mode not in ("ExactCount", "All"):
+            raise _invalid(
+                "ModeUnknown", f"allocation mode {spec.allocation_mode} is not supported", claim, name
+            )
+
+    def _matcher(self, spec: RequestSpec, claim: str, name: str) -> Matcher:
+        texts = [
+            (f"class {spec.device_class}, selector #{number}", text)
+            for number, text in enumerate(self._classes[spec.device_class].selectors)
+        ] + [
+            (f"claim {claim}, request {name}, selector #{number}", text)
+            for number, text in enumerate(spec.selectors)
+        ]
+        selectors = []
+        for where, text in texts:
+            if text is None:
+                raise _invalid("SelectorUnknown", f"{where} is of an unknown type", claim, name)
+            selectors.append(NamedSelector(where, text, self._selectors.get(text, self._cel_features)))
+        return Matcher(tuple(selectors), claim, name)
+
+
+def _invalid(code: str, message: str, claim: str, request: str | None = None) -> InputError:
+    return InputError(Reason(code, message, claim, request))
+
+
+def _disabled(gate: str, what: str, claim: str, request: str) -> InputError:
+    return _invalid("FeatureDisabled", f"{what}, but the feature {gate} is disabled", claim, request)

@@ -1,0 +1,249 @@
+"""The search for devices: depth first, in in-tree's order of preference, on a stack of its own.
+
+One claim after the other, one request after the other, one device after the other, and back to the
+last choice when there is no way on (allocateOne of k8s.io/dynamic-resource-allocation/structured).
+The stack is a list instead of Python's, so depth is no limit and a search can pause anywhere.
+"""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from app.core.allocator.board import USABLE, Board
+from app.core.allocator.outcome import InputError, Limits, Reason
+from app.core.allocator.plan import Variant
+from app.core.allocator.symmetry import Symmetry, may_prune
+from app.core.allocator.trial import Trial
+from app.core.model.resource_claim import MAX_DEVICES
+
+PAUSE_STEPS = 256
+"""Steps between two looks at the deadline, and between two pauses. About a millisecond."""
+_REMEMBER_AFTER = 64
+"""Steps after which dead ends are remembered: a short search is over before that pays."""
+
+
+class Result(Enum):
+    """How an attempt ended. ``TOO_LARGE``: no device is at fault, the claim has room for too few."""
+
+    FOUND = "found"
+    FAILED = "failed"
+    TOO_LARGE = "too large"
+
+
+@dataclass(slots=True, eq=False)
+class _Choice:
+    """The choice among the subrequests of a request."""
+
+    claim: int
+    request: int
+    variants: tuple[Variant, ...]
+    is_entry: bool = True
+    tried: int = 0
+    all_too_large: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class _Pick:
+    """The choice of one device for a request.
+
+    ``count`` is how many the request has already, ``position`` the next device to look at,
+    ``chosen`` the one that is being tried, ``dead`` the kinds that lead nowhere from here on.
+    ``is_entry``: the first choice of its request, so that its failure says something of the request.
+    """
+
+    claim: int
+    request: int
+    variant: Variant
+    is_entry: bool
+    count: int = 0
+    position: int = 0
+    chosen: int | None = None
+    dead: set[int] = field(default_factory=set)
+
+
+class Search:
+    """One search on one board. Go through ``run`` once; what was found is in ``trial``."""
+
+    def __init__(self, board: Board, limits: Limits) -> None:
+        self._board = board
+        self._limits = limits
+        self.trial = Trial(board)
+        self.found = False
+        self.steps = 0
+        self._probes = 0
+        self._next_pause = PAUSE_STEPS
+        self._stack: list[_Choice | _Pick] = []
+        self._symmetry: Symmetry | None = None
+        self._prunes: bool | None = None
+        self._dead_ends: set[Hashable] = set()
+
+    def run(self) -> Iterator[None]:
+        """Searches, with a pause every PAUSE_STEPS steps. Afterwards ``found`` tells the result.
+
+        Raises:
+            InputError: where in-tree Allocate returns an error, or a limit is reached.
+        """
+        result = self._enter(0, 0)
+        while result is not Result.FOUND:
+            if not self._stack:
+                break
+            frame = self._stack[-1]
+            if result is not None:
+                result = self._turn_back(frame, result)
+            elif isinstance(frame, _Choice):
+                result = self._next_subrequest(frame)
+            elif frame.variant.takes_all:
+                result = self._next_member(frame)
+            else:
+                result = self._next_device(frame)
+            if self.steps >= self._next_pause:
+                self._next_pause = self.steps + PAUSE_STEPS
+                if self._limits.expired is not None and self._limits.expired():
+                    raise self._limit_reached("the time is up")
+                yield
+        if result is Result.TOO_LARGE:
+            raise InputError(Reason("TooManyDevices", f"a claim can hold {MAX_DEVICES} devices at most"))
+        self.found = result is Result.FOUND
+
+    def subrequests(self) -> dict[tuple[int, int], int]:
+        """The rank of the subrequest that is chosen, by claim and request."""
+        return {
+            (frame.claim, frame.request): frame.tried - 1
+            for frame in self._stack
+            if isinstance(frame, _Choice)
+        }
+
+    def _enter(self, first_claim: int, request: int) -> Result | None:
+        """Goes on to the next request that has to choose. None: the top of the stack is to choose."""
+        claims, claim = self._board.plan.claims, first_claim
+        while True:
+            self._count_step()
+            if claim >= len(claims):
+                return Result.FOUND
+            if request >= len(claims[claim].requests):
+                claim, request = claim + 1, 0
+                continue
+            if self._dead_ends and self._state(claim, request) in self._dead_ends:
+                return Result.FAILED
+            chosen = claims[claim].requests[request]
+            if chosen.is_list:
+                self._stack.append(_Choice(claim, request, chosen.variants))
+                return None
+            result = self._go_on(_Pick(claim, request, chosen.variants[0], is_entry=True))
+            if result is not Result.FOUND:
+                return Result.FAILED if result is Result.TOO_LARGE and claim > first_claim else result
+            request += 1
+
+    def _go_on(self, pick: _Pick) -> Result | None:
+        """Puts a pick on the stack, unless it is plain what comes of it. FOUND: the request is met."""
+        wanted = self._board.wanted[pick.variant.index]
+        if pick.variant.takes_all and wanted == 0:
+            return Result.FAILED
+        if pick.count >= wanted:
+            return Result.FOUND
+        if wanted - pick.count > MAX_DEVICES - self.trial.sizes[pick.claim]:
+            return Result.TOO_LARGE
+        self._stack.append(pick)
+        return None
+
+    def _next_subrequest(self, frame: _Choice) -> Result | None:
+        if frame.tried >= len(frame.variants):
+            return self._give_up(frame, Result.TOO_LARGE if frame.all_too_large else Result.FAILED)
+        variant = frame.variants[frame.tried]
+        frame.tried += 1
+        self._count_step()
+        result = self._go_on(_Pick(frame.claim, frame.request, variant, is_entry=False))
+        if result is Result.FOUND:
+            result = self._enter(frame.claim, frame.request + 1)
+        return result
+
+    def _next_member(self, frame: _Pick) -> Result | None:
+        """All mode: there is one device to take next, or nothing."""
+        position = self._board.members[frame.variant.index][frame.count]
+        if (
+            frame.chosen is not None
+            or self.trial.in_use(frame.variant, position)
+            or not self._usable(frame.variant, position)
+            or self.trial.take(frame.variant, position) is not None
+        ):
+            return self._give_up(frame, Result.FAILED)
+        return self._chosen(frame, position)
+
+    def _next_device(self, frame: _Pick) -> Result | None:
+        """Tries the next device that can be taken, in the order of the board."""
+        trial, variant, dead = self.trial, frame.variant, frame.dead
+        for position in range(frame.position, len(self._board.devices)):
+            self._probes += 1
+            if trial.in_use(variant, position) or not self._usable(variant, position):
+                continue
+            if dead and trial.untouched(position) and self._kinds().kind(position) in dead:
+                continue
+            if trial.take(variant, position) is None:
+                return self._chosen(frame, position)
+        return self._give_up(frame, Result.FAILED)
+
+    def _usable(self, variant: Variant, position: int) -> bool:
+        status = self._board.status(variant, position)
+        if isinstance(status, Reason):
+            raise InputError(status)
+        return status is USABLE
+
+    def _chosen(self, frame: _Pick, position: int) -> Result | None:
+        """A device has been taken: on to the request's next device or to the next request."""
+        frame.chosen, frame.position = position, position + 1
+        self._count_step()
+        result = self._go_on(
+            _Pick(
+                frame.claim,
+                frame.request,
+                frame.variant,
+                is_entry=False,
+                count=frame.count + 1,
+                position=frame.position,
+                dead=set(frame.dead),
+            )
+        )
+        if result is Result.FOUND:
+            result = self._enter(frame.claim, frame.request + 1)
+        return result
+
+    def _turn_back(self, frame: _Choice | _Pick, result: Result) -> Result | None:
+        """What was tried from this frame has failed. None: the frame may try something else."""
+        if isinstance(frame, _Choice):
+            frame.all_too_large = frame.all_too_large and result is Result.TOO_LARGE
+            return None
+        self.trial.undo()
+        if result is Result.TOO_LARGE or frame.variant.takes_all:
+            return self._give_up(frame, result)
+        if frame.chosen is not None and self._may_prune() and self.trial.untouched(frame.chosen):
+            frame.dead.add(self._kinds().kind(frame.chosen))
+        return None
+
+    def _give_up(self, frame: _Choice | _Pick, result: Result) -> Result:
+        """Takes the frame off the stack. A claim that got too large is a plain failure to those before it."""
+        self._stack.pop()
+        if frame.is_entry and result is Result.FAILED and self.steps > _REMEMBER_AFTER and self._may_prune():
+            self._dead_ends.add(self._state(frame.claim, frame.request))
+        before = self._stack[-1].claim if self._stack else 0
+        return Result.FAILED if frame.claim > before else result
+
+    def _may_prune(self) -> bool:
+        if self._prunes is None:
+            self._prunes = may_prune(self._board)
+        return self._prunes
+
+    def _kinds(self) -> Symmetry:
+        if self._symmetry is None:
+            self._symmetry = Symmetry(self._board, self.trial)
+        return self._symmetry
+
+    def _state(self, claim: int, request: int) -> Hashable:
+        return self._kinds().state(claim, request)
+
+    def _count_step(self) -> None:
+        self.steps += 1
+        if self.steps > self._limits.max_steps or self._probes > self._limits.max_probes:
+            raise self._limit_reached(f"{self.steps} steps, {self._probes} devices looked at")
+
+    def _limit_reached(self, what: str) -> InputError:
+        return InputError(Reason("SearchLimit", f"search limit: {what}", counts={"steps": self.steps}))

@@ -1,0 +1,92 @@
+"""Which devices are the same to the search, and which partial allocations lead nowhere.
+
+See docs/allocator.md for why leaving them out cannot change the answer.
+"""
+
+from collections.abc import Hashable
+
+from app.core.allocator.board import USABLE, Board
+from app.core.allocator.counters import consumption_key
+from app.core.allocator.outcome import Reason
+from app.core.allocator.trial import Trial
+
+
+class Symmetry:
+    """Kinds of devices: two of one kind can be swapped in any allocation.
+
+    Built when the search has to turn back for the first time: most searches never do.
+    """
+
+    def __init__(self, board: Board, trial: Trial) -> None:
+        self._board = board
+        self._trial = trial
+        self._kinds: dict[Hashable, int] = {}
+        self._kind_of: list[int | None] = [None] * len(board.devices)
+        self._exact = any(variant.admin for variant in board.plan.variants) or any(
+            board.shareable(position) for position in range(len(board.devices))
+        )
+        self._members = [frozenset(members) for members in board.members]
+
+    def kind(self, position: int) -> int:
+        """A number for the device's kind. O(variants + attributes in constraints), once a device."""
+        found = self._kind_of[position]
+        if found is None:
+            found = self._kinds.setdefault(self._signature(position), len(self._kinds))
+            self._kind_of[position] = found
+        return found
+
+    def state(self, claim_index: int, request_index: int) -> Hashable:
+        """Equal for partial allocations from which the same can be reached, before this request."""
+        trial = self._trial
+        if self._exact:
+            taken: Hashable = frozenset(
+                (grant.position, grant.variant.claim_index, grant.variant.index) for grant in trial.grants
+            )
+        else:
+            taken = tuple(sorted(self.kind(grant.position) for grant in trial.grants))
+        size = trial.sizes[claim_index] if claim_index < len(trial.sizes) else 0
+        constraints = trial.constraint_state(claim_index) if claim_index < len(trial.sizes) else None
+        return claim_index, request_index, size, taken, constraints
+
+    def _signature(self, position: int) -> Hashable:
+        board = self._board
+        placed, view = board.devices[position], board.views[position]
+        device = placed.device
+        statuses = tuple(board.status(variant, position) for variant in board.plan.variants)
+        members = tuple(position in members for members in self._members)
+        attributes = tuple(
+            self._trial.attribute(position, constraint)
+            for variant in board.plan.variants
+            for constraint in self._attributes(variant.claim_index)
+        )
+        counters = (id(view), consumption_key(device)) if device.consumes_counters else None
+        sharing: Hashable = None
+        if board.shareable(position):
+            amounts = view.taken.capacity.get(device.name, {})
+            sharing = (id(device.shape), device.name in view.shared, tuple(sorted(amounts.items())))
+        return statuses, members, attributes, counters, sharing
+
+    def _attributes(self, claim_index: int) -> list[str]:
+        return [
+            item.match_attribute or item.distinct_attribute or ""
+            for item in self._board.plan.claims[claim_index].constraints
+        ]
+
+
+def may_prune(board: Board) -> bool:
+    """Whether leaving out equivalent attempts is safe: no attempt can end in an error.
+
+    An error ends the search with another verdict, and whether it is met depends on the order. So if
+    one is possible (a selector that fails on some device, All mode under a constraint), the search
+    goes through every attempt that in-tree makes.
+    Cost: O(devices times variants), evaluates what has not been evaluated yet.
+    """
+    for variant in board.plan.variants:
+        if variant.takes_all and variant.constraints:
+            return False
+        for position in range(len(board.devices)):
+            if board.status(variant, position) is not USABLE and isinstance(
+                board.status(variant, position), Reason
+            ):
+                return False
+    return True
