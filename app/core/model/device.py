@@ -173,8 +173,9 @@ def read_attribute(raw: Any) -> Attribute:
     """Reads an attribute: the one of its fields that is set, or ``unknown``."""
     source = fields.mapping(raw)
     for list_kind, read_item in _LISTS:
-        if source.get(list_kind):
-            return Attribute(list_kind, fields.listed(source, list_kind, read_item))  # type: ignore[arg-type]  # the table pairs kinds with readers
+        items = fields.listed(source, list_kind, read_item)
+        if items:
+            return Attribute(list_kind, items)  # type: ignore[arg-type]  # the table pairs kinds with readers
     for kind, read in _SCALARS:
         value = source.get(kind)
         if value is not None:

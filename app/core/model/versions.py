@@ -8,6 +8,7 @@ request of v1beta1 is understood in every version, since the Kubernetes task pag
 from collections.abc import Callable
 from typing import Any
 
+from app.core.model import fields
 from app.core.model.errors import FieldError
 
 GROUP = "resource.k8s.io"
@@ -32,7 +33,8 @@ def to_v1(raw: dict[str, Any]) -> dict[str, Any]:
     """The same object as resource.k8s.io/v1; objects of other groups come back as they are.
 
     Raises:
-        FieldError: the apiVersion is one of resource.k8s.io that is not known.
+        FieldError: the apiVersion is one of resource.k8s.io that is not known, or what holds
+            the fields in that version is no object.
     Cost: O(devices of a slice, requests of a claim); nothing is changed in place.
     """
     group, _, version = str(raw.get("apiVersion", "")).rpartition("/")
@@ -54,15 +56,19 @@ def _slice_spec(spec: dict[str, Any]) -> dict[str, Any]:
     spec = {name: value for name, value in spec.items() if not (name == "nodeName" and value == "")}
     devices = spec.get("devices")
     if isinstance(devices, list):
-        spec["devices"] = [_device(device) for device in devices]
+        spec["devices"] = [_device(device, index) for index, device in enumerate(devices)]
     return spec
 
 
-def _device(device: Any) -> Any:
+def _device(device: Any, index: int) -> Any:
     """v1beta1 keeps all but the name under ``basic``."""
-    if not isinstance(device, dict) or not isinstance(device.get("basic"), dict):
+    if not isinstance(device, dict) or device.get("basic") is None:
         return device
-    return {name: value for name, value in device.items() if name != "basic"} | device["basic"]
+    try:
+        basic = fields.mapping(device["basic"])
+    except FieldError as error:
+        raise error.under("spec", "devices", index, "basic") from None
+    return {**basic, **{name: value for name, value in device.items() if name != "basic"}}
 
 
 def _template_spec(spec: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +85,7 @@ def _claim_spec(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _request(request: Any) -> Any:
-    if not isinstance(request, dict) or "exactly" in request:
+    if not isinstance(request, dict) or request.get("exactly") is not None:
         return request
     flat = {name: request[name] for name in FLAT_REQUEST_FIELDS if request.get(name) is not None}
     if not flat:
