@@ -163,7 +163,8 @@ def _requests(spec: fields.Json) -> dict[str, Quantity]:
     """What the Pod takes of a node: the rule of component-helpers/resource PodRequests.
 
     Containers and sidecars together, or the largest init container beside the sidecars started
-    before it, whichever is more; a request of the Pod as a whole replaces that; plus overhead.
+    before it, whichever is more; a request of the Pod as a whole replaces that (for cpu, memory
+    and huge pages); plus overhead.
     """
     total: dict[str, int] = {}
     for container in fields.listed(spec, "containers", _container):
@@ -180,10 +181,29 @@ def _requests(spec: fields.Json) -> dict[str, Quantity]:
             _add(together, container.requests)
             _raise(peak, together)
     _raise(total, peak)
-    pod_level = fields.optional(spec, "resources", _resource_requests) or {}
-    total |= {name: amount.nanos for name, amount in pod_level.items()}
+    total |= _pod_level(spec, total)
     _add(total, fields.mapped(spec, "overhead", fields.quantity))
     return {name: Quantity(nanos) for name, nanos in total.items()}
+
+
+def _pod_level(spec: fields.Json, containers: Mapping[str, int]) -> dict[str, int]:
+    """The requests of the Pod as a whole, in nano units.
+
+    A limit stands in for a request of cpu or memory only if no container requests any, as
+    defaultPodRequests in the API server has it.
+    """
+    resources = fields.child(spec, "resources")
+    try:
+        limits = fields.mapped(resources, "limits", fields.quantity)
+        requests = fields.mapped(resources, "requests", fields.quantity)
+    except FieldError as error:
+        raise error.under("resources") from None
+    result: dict[str, int] = {}
+    for name, amount in (limits | requests).items():
+        huge = name.startswith("hugepages-")
+        if huge or (name in ("cpu", "memory") and (name in requests or name not in containers)):
+            result[name] = amount.nanos
+    return result
 
 
 def _add(total: dict[str, int], more: Mapping[str, Quantity]) -> None:

@@ -30,10 +30,11 @@ class Workload:
     template: Pod
 
     def pods(self, count: int) -> Iterator[Pod]:
-        """``count`` Pods, named after the workload and numbered from 0."""
+        """``count`` Pods, named after the workload (or its generateName) and numbered from 0."""
+        stem = self.meta.name or self.meta.generate_name.removesuffix("-")
         for index in range(count):
             meta = self.template.meta
-            name = f"{self.meta.name}-{index}"
+            name = f"{stem}-{index}"
             yield _renamed(
                 self.template,
                 Meta(name, self.meta.namespace, labels=meta.labels, annotations=meta.annotations),
@@ -43,7 +44,9 @@ class Workload:
 def read_workload(kind: str, raw: Any) -> Workload:
     """Reads a workload of one of ``KINDS``."""
     source = fields.mapping(raw)
-    meta = read_meta(raw, namespaced=True)
+    meta = read_meta(raw, namespaced=True, name_required=False)
+    if not meta.name and not meta.generate_name:
+        raise FieldError("is missing", "metadata", "name")
     path = _TEMPLATE_PATHS[kind]
     template = _descend(source, path)
     try:
