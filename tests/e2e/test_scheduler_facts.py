@@ -116,6 +116,8 @@ def test_a_refused_pod_is_tried_again_for_its_annotation_and_not_for_a_new_slice
     }
     scene.create(objects.pod("waiting", SCHEDULER, claims={"cat": "cat"}))
     until(lambda: scene.events("waiting", "FailedScheduling"), "the Pod was refused")
+    # The claim may have reached kube-scheduler after the Pod, and then the Pod is tried once more for it.
+    time.sleep(QUIET_SECONDS)
 
     tries = len(webhook.verbs("waiting"))
     scene.create(objects.slice_of(nodes[0], objects.cats(1)))
