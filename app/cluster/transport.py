@@ -126,6 +126,7 @@ def _as_httpx(error: Exception) -> httpx.TransportError:
         return httpx.ConnectError(text)
     if isinstance(error, TimeoutError):
         return httpx.ReadTimeout(text)
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return httpx.RemoteProtocolError(text)
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+        # aiohttp's own text speaks of its parser, and of a status 400 that nobody sent.
+        return httpx.RemoteProtocolError("the server closed the connection before the end of its answer")
     return httpx.ReadError(text)
