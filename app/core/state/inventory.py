@@ -1,0 +1,174 @@
+"""Which slices, and so which pools, a node can take devices from.
+
+An index fed by events: a changed slice costs O(slices of its pool and of its node) and throws away
+what was derived for the nodes that see the pool, no other. Values in the index are immutable, so a
+copy for a dry run is a copy of a few dictionaries.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from app.core.model.device_taint_rule import DeviceTaintRule
+from app.core.model.features import Features
+from app.core.model.node import Node
+from app.core.model.resource_slice import PoolId, ResourceSlice
+from app.core.state.pools import Pool, PoolError, concerns_every_node, gather_pools
+from app.core.state.taint_rules import apply_taint_rules
+
+Key = TypeVar("Key")
+_PoolsOrError = tuple[Pool, ...] | PoolError
+
+
+class Inventory:
+    """Nodes and the devices within their reach.
+
+    ``slices`` are as published, the pools have DeviceTaintRules laid over them. ``touched`` counts
+    the nodes whose pools were thrown away since the start: the work that events have caused.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.slices: dict[str, ResourceSlice] = {}
+        self.rules: dict[str, DeviceTaintRule] = {}
+        self.touched = 0
+        self._tainted: dict[str, ResourceSlice] = {}
+        self._by_node: dict[str, tuple[str, ...]] = {}
+        self._shared: tuple[str, ...] = ()
+        self._counting: tuple[str, ...] = ()
+        self._by_pool: dict[PoolId, tuple[str, ...]] = {}
+        self._pools: dict[Features, dict[str, _PoolsOrError]] = {}
+
+    def fork(self) -> "Inventory":
+        """A copy that can be changed without this one noticing. O(nodes + slices), no deep copy."""
+        other = Inventory()
+        other.nodes = dict(self.nodes)
+        other.slices = dict(self.slices)
+        other.rules = dict(self.rules)
+        other._tainted = dict(self._tainted)
+        other._by_node = dict(self._by_node)
+        other._shared = self._shared
+        other._counting = self._counting
+        other._by_pool = dict(self._by_pool)
+        other._pools = {features: dict(pools) for features, pools in self._pools.items()}
+        return other
+
+    def put_node(self, node: Node) -> None:
+        """Adds a node or replaces it."""
+        old = self.nodes.get(node.name)
+        self.nodes[node.name] = node
+        if old is None or (old.meta.labels, old.declared_features) != (
+            node.meta.labels,
+            node.declared_features,
+        ):
+            self._forget([node.name])
+
+    def drop_node(self, name: str) -> None:
+        """Removes a node; its slices stay until their own deletion is heard of."""
+        if self.nodes.pop(name, None) is not None:
+            self._forget([name])
+
+    def put_slice(self, slice_: ResourceSlice) -> None:
+        """Adds a slice or replaces it."""
+        self.drop_slice(slice_.meta.name)
+        name = slice_.meta.name
+        self.slices[name] = slice_
+        self._tainted[name] = apply_taint_rules(slice_, list(self.rules.values()))
+        self._by_pool[slice_.pool_id] = (*self._by_pool.get(slice_.pool_id, ()), name)
+        if slice_.node_name:
+            self._by_node[slice_.node_name] = (*self._by_node.get(slice_.node_name, ()), name)
+        else:
+            self._shared = (*self._shared, name)
+        if slice_.shared_counters:
+            self._counting = (*self._counting, name)
+        self._forget_pool(slice_.pool_id)
+
+    def drop_slice(self, name: str) -> None:
+        """Removes a slice, if it is there."""
+        old = self.slices.get(name)
+        if old is None:
+            return
+        self._forget_pool(old.pool_id)
+        del self.slices[name], self._tainted[name]
+        _remove(self._by_pool, old.pool_id, name)
+        if old.node_name:
+            _remove(self._by_node, old.node_name, name)
+        else:
+            self._shared = tuple(other for other in self._shared if other != name)
+        self._counting = tuple(other for other in self._counting if other != name)
+
+    def put_rule(self, rule: DeviceTaintRule) -> None:
+        """Adds a DeviceTaintRule or replaces it."""
+        self.rules[rule.meta.name] = rule
+        self._taint_again()
+
+    def drop_rule(self, name: str) -> None:
+        """Removes a DeviceTaintRule, if it is there."""
+        if self.rules.pop(name, None) is not None:
+            self._taint_again()
+
+    def pools(self, node_name: str, features: Features) -> tuple[Pool, ...]:
+        """The pools of a node, kept until something that they depend on changes.
+
+        Raises:
+            PoolError: see ``gather_pools``; kept as well.
+        """
+        kept = self._pools.setdefault(features, {})
+        pools = kept.get(node_name)
+        if pools is None:
+            pools = kept[node_name] = self._gather(node_name, features)
+        if isinstance(pools, PoolError):
+            raise pools
+        return pools
+
+    def effective_slices(self) -> Iterable[ResourceSlice]:
+        """All slices, with DeviceTaintRules laid over them."""
+        return self._tainted.values()
+
+    def pool_slices(self, pool: PoolId) -> tuple[ResourceSlice, ...]:
+        """All slices of a pool, of any generation, with DeviceTaintRules laid over them."""
+        return tuple(self._tainted[name] for name in self._by_pool.get(pool, ()))
+
+    def _gather(self, node_name: str, features: Features) -> _PoolsOrError:
+        names = [*self._by_node.get(node_name, ()), *self._shared]
+        names += [
+            name
+            for name in self._counting
+            if self.slices[name].node_name not in (None, "", node_name)
+            and concerns_every_node(self.slices[name], features)
+        ]
+        slices = [self._tainted[name] for name in names]
+        try:
+            return gather_pools(self.nodes[node_name], slices, self.pool_slices, features)
+        except PoolError as error:
+            return error
+
+    def _forget_pool(self, pool: PoolId) -> None:
+        """Throws away what was derived for the nodes that see a pool."""
+        slices = [self.slices[name] for name in self._by_pool.get(pool, ())]
+        if all(slice_.node_name and not slice_.shared_counters for slice_ in slices):
+            self._forget({slice_.node_name for slice_ in slices if slice_.node_name})
+        else:
+            self._forget(self.nodes)
+
+    def _forget(self, nodes: Iterable[str]) -> None:
+        for node in nodes:
+            self.touched += 1
+            for kept in self._pools.values():
+                kept.pop(node, None)
+
+    def _taint_again(self) -> None:
+        # Rules are few and change seldom; a slice that comes out equal keeps its pools.
+        rules = list(self.rules.values())
+        for name, slice_ in self.slices.items():
+            tainted = apply_taint_rules(slice_, rules)
+            if tainted.devices != self._tainted[name].devices:
+                self._tainted[name] = tainted
+                self._forget_pool(slice_.pool_id)
+
+
+def _remove(index: dict[Key, tuple[str, ...]], key: Key, name: str) -> None:
+    rest = tuple(other for other in index[key] if other != name)
+    if rest:
+        index[key] = rest
+    else:
+        del index[key]

@@ -1,0 +1,274 @@
+"""The cluster as this process knows it.
+
+One writer: the event loop applies watch events and assumptions, no locks are needed. Whoever wants
+to try something out works on a ``fork``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from app.core.model.allocation import Allocation
+from app.core.model.device_class import DeviceClass
+from app.core.model.device_taint_rule import DeviceTaintRule
+from app.core.model.node import Node
+from app.core.model.parse import InventoryObject
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import Consumer, ResourceClaim, ResourceClaimTemplate
+from app.core.model.resource_slice import PoolId, ResourceSlice
+from app.core.state.inventory import Inventory
+from app.core.state.taken import ClaimKey, PoolTaken, Taken, release, take
+from app.core.state.usage import Usage
+
+Key = tuple[str, str]
+"""Namespace (empty if the kind has none) and name."""
+
+_KINDS = {
+    Node: "Node",
+    ResourceSlice: "ResourceSlice",
+    DeviceClass: "DeviceClass",
+    DeviceTaintRule: "DeviceTaintRule",
+    ResourceClaim: "ResourceClaim",
+    ResourceClaimTemplate: "ResourceClaimTemplate",
+    Pod: "Pod",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """What a claim will hold once the API server has it.
+
+    ``version`` is the resourceVersion of the write, None while the write is under way.
+    """
+
+    allocation: Allocation
+    consumers: tuple[Consumer, ...] = ()
+    version: int | None = None
+
+
+class State:
+    """Everything a decision depends on; ``revision`` grows with every change."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.inventory = Inventory()
+        self.usage = Usage()
+        self.classes: dict[str, DeviceClass] = {}
+        self.templates: dict[Key, ResourceClaimTemplate] = {}
+        self.pods: dict[Key, Pod] = {}
+        self._claims: dict[ClaimKey, ResourceClaim] = {}
+        self._assumed: dict[ClaimKey, Assumption] = {}
+        self._taken: dict[PoolId, PoolTaken] = {}
+
+    def fork(self) -> "State":
+        """A copy that can be changed without this one noticing. O(objects), no deep copy."""
+        other = State()
+        other.revision = self.revision
+        other.inventory = self.inventory.fork()
+        other.usage = self.usage.fork()
+        other.classes = dict(self.classes)
+        other.templates = dict(self.templates)
+        other.pods = dict(self.pods)
+        other._claims = dict(self._claims)
+        other._assumed = dict(self._assumed)
+        other._taken = dict(self._taken)
+        return other
+
+    @property
+    def taken(self) -> Taken:
+        """What claims hold, assumed allocations included."""
+        return self._taken
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """All nodes by name."""
+        return self.inventory.nodes
+
+    @property
+    def assumed(self) -> Mapping[ClaimKey, Assumption]:
+        """Allocations that the API server has not confirmed yet."""
+        return self._assumed
+
+    def claim(self, key: ClaimKey) -> ResourceClaim | None:
+        """A claim, with what is assumed of it."""
+        claim = self._claims.get(key)
+        assumption = self._assumed.get(key)
+        if claim is None or assumption is None:
+            return claim
+        known = {consumer.uid for consumer in claim.reserved_for}
+        more = tuple(consumer for consumer in assumption.consumers if consumer.uid not in known)
+        return replace(
+            claim,
+            allocation=claim.allocation or assumption.allocation,
+            reserved_for=claim.reserved_for + more,
+        )
+
+    def claims(self) -> Iterable[ResourceClaim]:
+        """All claims, with what is assumed of them."""
+        for key in self._claims:
+            claim = self.claim(key)
+            if claim is not None:
+                yield claim
+
+    def upsert(self, item: InventoryObject) -> None:
+        """Takes in an object that is new or has changed."""
+        self.revision += 1
+        match item:
+            case Node():
+                self.inventory.put_node(item)
+            case ResourceSlice():
+                self.inventory.put_slice(item)
+            case DeviceTaintRule():
+                self.inventory.put_rule(item)
+            case DeviceClass():
+                self.classes[item.meta.name] = item
+            case ResourceClaimTemplate():
+                self.templates[item.meta.key] = item
+            case ResourceClaim():
+                self._put_claim(item)
+            case Pod():
+                self._put_pod(item)
+
+    def delete(self, kind: str, key: Key) -> None:
+        """Forgets an object; one that is not known is no error (deletes may be heard of twice)."""
+        self.revision += 1
+        match kind:
+            case "Node":
+                self.inventory.drop_node(key[1])
+            case "ResourceSlice":
+                self.inventory.drop_slice(key[1])
+            case "DeviceTaintRule":
+                self.inventory.drop_rule(key[1])
+            case "DeviceClass":
+                self.classes.pop(key[1], None)
+            case "ResourceClaimTemplate":
+                self.templates.pop(key, None)
+            case "ResourceClaim":
+                self._drop_claim(key)
+            case "Pod":
+                self.pods.pop(key, None)
+                self.usage.drop(key)
+            case _:
+                raise ValueError(f"{kind} is not kept")
+
+    def keys(self, kind: str) -> set[Key]:
+        """The keys of all objects of a kind: what a new list is compared with."""
+        by_name: dict[str, Mapping[str, object]] = {
+            "Node": self.inventory.nodes,
+            "ResourceSlice": self.inventory.slices,
+            "DeviceTaintRule": self.inventory.rules,
+            "DeviceClass": self.classes,
+        }
+        if kind in by_name:
+            return {("", name) for name in by_name[kind]}
+        by_key: dict[str, set[Key]] = {
+            "ResourceClaimTemplate": set(self.templates),
+            "ResourceClaim": set(self._claims),
+            "Pod": set(self.pods) | self.usage.keys(),
+        }
+        return by_key[kind]
+
+    def assume(self, key: ClaimKey, allocation: Allocation, consumers: tuple[Consumer, ...] = ()) -> None:
+        """Counts devices as taken, and Pods as consumers, before the API server has them.
+
+        Called before the first await of a bind, so that no other decision can take the devices.
+        Only for a claim without an allocation of its own, or to add consumers to one.
+        """
+        self.revision += 1
+        before = self._held(key)
+        old = self._assumed.get(key)
+        kept = old.consumers if old is not None else ()
+        self._assumed[key] = Assumption(allocation, kept + tuple(c for c in consumers if c not in kept))
+        self._exchange(key, before)
+
+    def written(self, key: ClaimKey, resource_version: str) -> None:
+        """Notes that the API server has taken the assumption as this version.
+
+        From then on an event with that version or a later one says what is true, even if it comes
+        without an allocation: the claim may have been released before its event was seen.
+        """
+        assumption = self._assumed.get(key)
+        if assumption is None:
+            return
+        before = self._held(key)
+        self._assumed[key] = replace(assumption, version=_number(resource_version))
+        self._confirm(key)
+        self._exchange(key, before)
+
+    def forget(self, key: ClaimKey, consumer_uid: str | None = None) -> None:
+        """Takes an assumption back after a failed bind.
+
+        With a consumer named, the allocation stays assumed as long as other consumers are.
+        """
+        assumption = self._assumed.get(key)
+        if assumption is None:
+            return
+        self.revision += 1
+        before = self._held(key)
+        rest = tuple(c for c in assumption.consumers if consumer_uid is not None and c.uid != consumer_uid)
+        if rest:
+            self._assumed[key] = replace(assumption, consumers=rest)
+        else:
+            del self._assumed[key]
+        self._exchange(key, before)
+
+    def _put_pod(self, pod: Pod) -> None:
+        self.usage.put(pod)
+        # Pods that neither hold claims nor wait for a node matter by what they take of a node only.
+        if pod.claims or not pod.node_name:
+            self.pods[pod.meta.key] = pod
+        else:
+            self.pods.pop(pod.meta.key, None)
+
+    def _put_claim(self, claim: ResourceClaim) -> None:
+        key = claim.meta.key
+        before = self._held(key)
+        old = self._claims.get(key)
+        if old is not None and old.meta.uid != claim.meta.uid:
+            # Deleted and made anew under the same name: nothing assumed of the old one holds.
+            self._assumed.pop(key, None)
+        self._claims[key] = claim
+        self._confirm(key)
+        self._exchange(key, before)
+
+    def _drop_claim(self, key: ClaimKey) -> None:
+        before = self._held(key)
+        self._claims.pop(key, None)
+        self._assumed.pop(key, None)
+        self._exchange(key, before)
+
+    def _confirm(self, key: ClaimKey) -> None:
+        """Drops an assumption that the newest event has caught up with."""
+        claim, assumption = self._claims.get(key), self._assumed.get(key)
+        if claim is None or assumption is None or assumption.version is None:
+            return
+        if _number(claim.meta.resource_version) >= assumption.version:
+            del self._assumed[key]
+
+    def _held(self, key: ClaimKey) -> Allocation | None:
+        claim = self._claims.get(key)
+        if claim is not None and claim.allocation is not None:
+            return claim.allocation
+        assumption = self._assumed.get(key)
+        return assumption.allocation if assumption is not None else None
+
+    def _exchange(self, key: ClaimKey, before: Allocation | None) -> None:
+        after = self._held(key)
+        if after is before:
+            return
+        if before is not None:
+            release(self._taken, key, before.devices)
+        if after is not None:
+            take(self._taken, key, after.devices)
+
+
+def _number(resource_version: str) -> int:
+    """A resourceVersion as a number: the API server's are, and may be compared (KEP-5504).
+
+    An object from a file may come without one, and is older than any write.
+    """
+    return int(resource_version or "0")
+
+
+def kind_of(item: InventoryObject) -> str:
+    """The Kubernetes kind of an object."""
+    return _KINDS[type(item)]

@@ -1,0 +1,66 @@
+"""What Pods take of their nodes: the sums that the resource check of a dry run needs."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from app.core.model.pod import Pod
+
+PodKey = tuple[str, str]
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
+
+
+class Usage:
+    """Sums of requests by node, in nano units by resource name, with ``pods`` counted as a resource.
+
+    A Pod counts from the moment it has a node until it has run to its end. Adding and removing
+    cost O(resources a Pod names).
+    """
+
+    def __init__(self) -> None:
+        self._pods: dict[PodKey, tuple[str, Mapping[str, int]]] = {}
+        self._nodes: dict[str, Mapping[str, int]] = {}
+
+    def fork(self) -> "Usage":
+        """A copy that can be changed without this one noticing."""
+        other = Usage()
+        other._pods = dict(self._pods)
+        other._nodes = dict(self._nodes)
+        return other
+
+    def put(self, pod: Pod) -> None:
+        """Counts a Pod, or what it has become."""
+        self.drop(pod.meta.key)
+        if not pod.node_name or pod.finished:
+            return
+        requests = requests_of(pod)
+        self._pods[pod.meta.key] = (pod.node_name, requests)
+        self._change(pod.node_name, requests, 1)
+
+    def drop(self, key: PodKey) -> None:
+        """Counts a Pod no more, if it was counted."""
+        counted = self._pods.pop(key, None)
+        if counted is not None:
+            self._change(counted[0], counted[1], -1)
+
+    def keys(self) -> set[PodKey]:
+        """The Pods that are counted."""
+        return set(self._pods)
+
+    def of(self, node: str) -> Mapping[str, int]:
+        """What is taken of a node."""
+        return self._nodes.get(node, NOTHING)
+
+    def _change(self, node: str, requests: Mapping[str, int], sign: int) -> None:
+        total = dict(self._nodes.get(node, NOTHING))
+        for name, nanos in requests.items():
+            total[name] = total.get(name, 0) + sign * nanos
+        if any(total.values()):
+            self._nodes[node] = total
+        else:
+            self._nodes.pop(node, None)
+
+
+def requests_of(pod: Pod) -> dict[str, int]:
+    """What a Pod takes, itself counted as one of the node's ``pods``."""
+    return {"pods": 10**9} | {name: amount.nanos for name, amount in pod.requests.items()}
