@@ -1,4 +1,4 @@
-"""Which devices a request's class and selectors pick.
+"""Which devices a request's class and selectors pick, and which attributes it gives them.
 
 What a selector can see of a device is its shape, and shapes are interned: one evaluation answers
 for all devices that look the same, on every node. The order is in-tree's (the class first, then the
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.core.allocator.constraints import find_attribute
 from app.core.allocator.outcome import Reason
 from app.core.cel.environment import CelFeatures
 from app.core.cel.errors import CelError, CelRuntimeError
@@ -26,11 +27,25 @@ class Selector(Protocol):
         """Whether the device matches; raises CelRuntimeError."""
 
 
+class DerivedAttribute(Protocol):
+    """A CEL expression that makes an attribute of what a device publishes, compiled."""
+
+    @property
+    def error(self) -> CelError | None:
+        """Why the expression does not compile."""
+
+    def evaluate(self, shape: DeviceShape) -> Attribute:
+        """The attribute; raises CelRuntimeError."""
+
+
 class SelectorSource(Protocol):
-    """Where compiled selectors come from (``app.core.cel.SelectorCache``)."""
+    """Where compiled expressions come from (``app.core.cel.SelectorCache``)."""
 
     def get(self, text: str, features: CelFeatures) -> Selector:
-        """The compiled expression, from the cache if it is there."""
+        """The compiled selector, from the cache if it is there."""
+
+    def get_derived(self, text: str, features: CelFeatures) -> DerivedAttribute:
+        """The compiled derived attribute, from the cache if it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +93,36 @@ class Matcher:
         return Reason(code, message, self.claim, self.request)
 
 
-DerivedValues = Mapping[str, Attribute | None]
+@dataclass(slots=True, eq=False)
+class Attributes:
+    """The attributes that constraints compare, as one request sees them (KEP-6050).
+
+    A derived attribute of the request hides the device's own of that name. ``values`` keeps what
+    was found: the attribute, None, or the Reason why it cannot be computed.
+    """
+
+    derived: Mapping[str, DerivedAttribute]
+    claim: str
+    request: str
+    values: dict[tuple[str, DeviceShape], "Attribute | Reason | None"] = field(default_factory=dict)
+
+    def get(self, shape: DeviceShape, name: str) -> "Attribute | Reason | None":
+        """The attribute by its full name. One evaluation a shape."""
+        if name not in self.derived:
+            return find_attribute(shape.attributes, shape.driver, name)
+        key = (name, shape)
+        if key not in self.values:
+            self.values[key] = self._evaluate(shape, name)
+        return self.values[key]
+
+    def _evaluate(self, shape: DeviceShape, name: str) -> "Attribute | Reason":
+        expression = self.derived[name]
+        if expression.error is not None:
+            return self._error("SelectorBroken", f"derived attribute {name}: {expression.error}")
+        try:
+            return expression.evaluate(shape)
+        except CelRuntimeError as error:
+            return self._error("SelectorFailed", f"derived attribute {name}: {error}")
+
+    def _error(self, code: str, message: str) -> Reason:
+        return Reason(code, message, self.claim, self.request)

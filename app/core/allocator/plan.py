@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.core.allocator.capacity import CapacityError, Charge, charge
-from app.core.allocator.matching import Matcher, NamedSelector, SelectorSource
+from app.core.allocator.matching import Attributes, Matcher, NamedSelector, SelectorSource
 from app.core.allocator.outcome import InputError, Reason
 from app.core.cel.environment import CelFeatures
 from app.core.model.device import DeviceShape
@@ -37,6 +37,7 @@ class Variant:
     spec: RequestSpec
     device_class: DeviceClass
     matcher: Matcher
+    attributes: Attributes
     constraints: tuple[int, ...]
     fractional: bool
     is_subrequest: bool
@@ -162,6 +163,7 @@ class Planner:
                 spec=spec,
                 device_class=self._classes[spec.device_class],
                 matcher=self._matcher(spec, claim, name),
+                attributes=self._attributes(spec, claim, name),
                 constraints=tuple(
                     number
                     for number, constraint in enumerate(constraints)
@@ -207,6 +209,13 @@ class Planner:
                 raise _invalid("SelectorUnknown", f"{where} is of an unknown type", claim, name)
             selectors.append(NamedSelector(where, text, self._selectors.get(text, self._cel_features)))
         return Matcher(tuple(selectors), claim, name)
+
+    def _attributes(self, spec: RequestSpec, claim: str, name: str) -> Attributes:
+        derived = {
+            attribute: self._selectors.get_derived(text, self._cel_features)
+            for attribute, text in spec.derived_attributes
+        }
+        return Attributes(derived, claim, name)
 
 
 def _invalid(code: str, message: str, claim: str, request: str | None = None) -> InputError:

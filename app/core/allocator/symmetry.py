@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from app.core.allocator.board import USABLE, Board
 from app.core.allocator.counters import consumption_key
 from app.core.allocator.outcome import Reason
+from app.core.allocator.plan import Variant
 from app.core.allocator.trial import Trial
 
 
@@ -55,9 +56,10 @@ class Symmetry:
         statuses = tuple(board.status(variant, position) for variant in board.plan.variants)
         members = tuple(position in members for members in self._members)
         attributes = tuple(
-            self._trial.attribute(position, constraint)
-            for variant in board.plan.variants
-            for constraint in self._attributes(variant.claim_index)
+            variant.attributes.get(device.shape, name)
+            for variant, status in zip(board.plan.variants, statuses, strict=True)
+            if status is USABLE
+            for name in compared_attributes(variant, board)
         )
         counters = (id(view), consumption_key(device)) if device.consumes_counters else None
         sharing: Hashable = None
@@ -66,11 +68,14 @@ class Symmetry:
             sharing = (id(device.shape), device.name in view.shared, tuple(sorted(amounts.items())))
         return statuses, members, attributes, counters, sharing
 
-    def _attributes(self, claim_index: int) -> list[str]:
-        return [
-            item.match_attribute or item.distinct_attribute or ""
-            for item in self._board.plan.claims[claim_index].constraints
-        ]
+
+def compared_attributes(variant: Variant, board: Board) -> list[str]:
+    """The attributes that the claim's constraints compare on devices of this request."""
+    constraints = board.plan.claims[variant.claim_index].constraints
+    return [
+        constraints[number].match_attribute or constraints[number].distinct_attribute or ""
+        for number in variant.constraints
+    ]
 
 
 def may_prune(board: Board) -> bool:
@@ -84,9 +89,13 @@ def may_prune(board: Board) -> bool:
     for variant in board.plan.variants:
         if variant.takes_all and variant.constraints:
             return False
-        for position in range(len(board.devices)):
-            if board.status(variant, position) is not USABLE and isinstance(
-                board.status(variant, position), Reason
+        names = compared_attributes(variant, board) if variant.attributes.derived else ()
+        for position, placed in enumerate(board.devices):
+            status = board.status(variant, position)
+            if isinstance(status, Reason):
+                return False
+            if status is USABLE and any(
+                isinstance(variant.attributes.get(placed.device.shape, name), Reason) for name in names
             ):
                 return False
     return True

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from app.core.allocator.board import Board
 from app.core.allocator.capacity import Charge
-from app.core.allocator.constraints import ConstraintState, find_attribute, new_constraint
+from app.core.allocator.constraints import ConstraintState, new_constraint
 from app.core.allocator.outcome import InputError, Reason
 from app.core.allocator.plan import Variant
-from app.core.model.device import Attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +107,6 @@ class Trial:
         """What the claim's constraints make of the devices taken so far."""
         return tuple(constraint.state() for constraint in self._constraints[claim_index])
 
-    def attribute(self, position: int, name: str) -> Attribute | None:
-        """The attribute that a constraint compares."""
-        shape = self._board.devices[position].device.shape
-        return find_attribute(shape.attributes, shape.driver, name)
-
     def _record(self, grant: Grant) -> None:
         claim_index, position = grant.variant.claim_index, grant.position
         if grant.charge is None:
@@ -139,9 +133,13 @@ class Trial:
     def _add_to_constraints(self, variant: Variant, position: int) -> int:
         """How many of the constraints took the device in, before the first that did not."""
         constraints = self._constraints[variant.claim_index]
+        shape = self._board.devices[position].device.shape
         for count, number in enumerate(variant.constraints):
             constraint = constraints[number]
-            if not constraint.add(self.attribute(position, constraint.attribute)):
+            attribute = variant.attributes.get(shape, constraint.attribute)
+            if isinstance(attribute, Reason):
+                raise InputError(attribute)
+            if not constraint.add(attribute):
                 return count
         return len(variant.constraints)
 
