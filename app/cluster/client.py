@@ -185,16 +185,23 @@ class ApiClient:
                 return objects, str(metadata.get("resourceVersion") or "")
 
     async def watch(
-        self, path: str, params: Params | None = None, *, read_timeout_seconds: float = 70.0
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        read_timeout_seconds: float = 70.0,
+        on_open: Callable[[], None] = lambda: None,
     ) -> AsyncGenerator[Object, None]:
         """The raw events ({"type", "object"}) of one watch, until the server ends it.
 
         ERROR events are passed on as they are. Close the generator (contextlib.aclosing) to end the watch.
 
         Args:
-            read_timeout_seconds: a stream that is silent for longer is dead: bookmarks come about every 60 s.
+            read_timeout_seconds: how long the stream may be silent.
+            on_open: called when the server has taken the watch on.
 
-        Raises: ConnectionFailed also for a stream cut inside an event.
+        Raises: ConnectionFailed also for a stream cut inside an event, and (`silent`) for one that is silent
+        for too long.
         """
         name = f"WATCH {path}"
         query = {"watch": "true", **(params or {})}
@@ -202,9 +209,13 @@ class ApiClient:
         try:
             if response.status_code != 200:
                 raise error_of_response(name, response.status_code, response.headers, await response.aread())
+            on_open()
             async with aclosing(_lines(response)) as lines:
                 async for line in lines:
                     yield _event(name, line)
+        except httpx.ReadTimeout as error:
+            problem = f"silent for {read_timeout_seconds:g} s"
+            raise ConnectionFailed(name, problem, sent=True, silent=True) from error
         except httpx.TransportError as error:
             raise ConnectionFailed(name, _text(error), sent=True) from error
         finally:

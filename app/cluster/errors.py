@@ -50,12 +50,14 @@ class NotServed(ClusterError):
 class ConnectionFailed(ClusterError):
     """No answer came, or it broke off.
 
-    `sent` is False only if the request certainly never left: then a write was certainly not done.
+    `sent` is False only if the request certainly never left: then a write was certainly not done. `silent` is
+    True if nothing is known to be wrong, but nothing came for as long as the caller would wait.
     """
 
-    def __init__(self, request: str, problem: str, *, sent: bool) -> None:
+    def __init__(self, request: str, problem: str, *, sent: bool, silent: bool = False) -> None:
         super().__init__(f"{request}: {problem}")
         self.sent = sent
+        self.silent = silent
 
 
 class ApiError(ClusterError):

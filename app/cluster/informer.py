@@ -94,7 +94,9 @@ class InformerSettings:
     """The server ends a watch after a time drawn from here: spreads watches over API servers again."""
 
     read_timeout_seconds: float = 70.0
-    """Silence after which a watch is renewed. The API server sends bookmarks about every 60 s."""
+    """Silence after which a watch is renewed. The API server sends bookmarks about every 60 s, but none for
+    a resource of which nothing has changed since it started (apiserver, storage/cacher): such a watch is
+    renewed each time, which costs two small requests."""
 
     initial_read_timeout_seconds: float = 15.0
     """Silence within the stream of first objects after which pages are asked for instead."""
@@ -105,13 +107,15 @@ class InformerSettings:
 
 
 class Stats:
-    """Counters for metrics. `relists` is by reason, without the first list; times are the clock's."""
+    """Counters for metrics. `relists` is by reason, without the first list; `renewals` are of silent watches;
+    times are the clock's."""
 
     def __init__(self) -> None:
         self.synced = False
         self.events: Counter[str] = Counter()
         self.relists: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
+        self.renewals = 0
         self.bad_objects = 0
         self.last_event_at: float | None = None
 
@@ -175,7 +179,7 @@ class Informer:
         await self._synced.wait()
 
     def last_event_age_seconds(self) -> float | None:
-        """Time since the server was last heard of (bookmarks count); None before the first word."""
+        """Time since the last event, bookmark or opening of a watch; None before the first."""
         heard = self.stats.last_event_at
         return None if heard is None else self._clock.now() - heard
 
@@ -281,20 +285,53 @@ class Informer:
         raise ConnectionFailed(f"WATCH {self._path}", problem, sent=True)
 
     async def _open(self, query: dict[str, str]) -> AsyncGenerator[Object, None]:
-        """Raw events; an ERROR event raises its error."""
+        """Raw events; an ERROR event raises its error. A watch that falls silent ends as if by the server."""
+        opened = False
+
+        def on_open() -> None:
+            nonlocal opened
+            opened = True
+            self._heard()
+
         settings = self._settings
         seconds = int(self._uniform(*settings.watch_seconds))
         params = {"allowWatchBookmarks": "true", "timeoutSeconds": str(seconds), **query}
-        stream = self._client.watch(self._path, params, read_timeout_seconds=settings.read_timeout_seconds)
-        async with aclosing(stream) as raw:
-            async for event in raw:
-                self._heard()
-                self.stats.events[event["type"].lower()] += 1
-                if event["type"] == "ERROR":
-                    status = event["object"].get("code")
-                    code = status if isinstance(status, int) else 500
-                    raise error_of_status(f"WATCH {self._path}", code, event["object"])
-                yield event
+        timeout = settings.read_timeout_seconds
+        stream = self._client.watch(self._path, params, read_timeout_seconds=timeout, on_open=on_open)
+        try:
+            async with aclosing(stream) as raw:
+                async for event in raw:
+                    self._heard()
+                    self.stats.events[event["type"].lower()] += 1
+                    if event["type"] == "ERROR":
+                        status = event["object"].get("code")
+                        code = status if isinstance(status, int) else 500
+                        raise error_of_status(f"WATCH {self._path}", code, event["object"])
+                    yield event
+        except ConnectionFailed as error:
+            if not (error.silent and opened):
+                raise
+        else:
+            return
+        self.stats.renewals += 1
+        if self._version:
+            await self._check_version()
+
+    async def _check_version(self) -> None:
+        """After silence: is the version at hand one that the server will only reach some day?
+
+        That is so after a restore of etcd from a backup. The server does not refuse such a watch: it is
+        silent, and leaves out all that happens up to that version.
+
+        Raises: _Expired.
+        """
+        page = await self._client.list_page(self._path, limit=1)
+        newest = _version_of(page)
+        # The order of versions is documented since Kubernetes 1.35 (KEP-5504), and was so before.
+        if newest.isdecimal() and self._version.isdecimal() and int(newest) < int(self._version):
+            problem = f"resourceVersion {self._version} is from the future: the server is at {newest}"
+            gone = ConnectionFailed(f"WATCH {self._path}", problem, sent=True)
+            raise _Expired("version_too_large", gone)
 
     def _apply(self, event: Object) -> Event | None:
         """Takes one event in; None if there is nothing to tell."""

@@ -315,7 +315,7 @@ class _Stream:
             while self._cut is None and not self._server.frozen and cursor < len(store.history):
                 change = store.history[cursor]
                 cursor += 1
-                if self._concerns(change.place):
+                if change.version > since and self._concerns(change.place):
                     yield self._line(change.type, change.object)
             if self._cut is not None:
                 if self._cut:
@@ -323,7 +323,7 @@ class _Stream:
                 raise CutError
             if loop.time() >= bookmark_at:
                 bookmark_at += self._server.bookmark_seconds
-                if self._bookmarks and not self._server.frozen:
+                if self._bookmarks and not self._server.frozen and store.version >= since:
                     yield self._bookmark(store.version, {})
             await self._wait(min(end, bookmark_at) - loop.time())
 

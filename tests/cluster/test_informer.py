@@ -298,13 +298,44 @@ async def test_silent_watch_is_renewed_after_the_read_timeout() -> None:
         await asyncio.sleep(1)
         server.frozen = True
         put(server, "b")
-        await asyncio.sleep(69)
+        await asyncio.sleep(68)
         assert follower.names == ["a"]
-        assert follower.informer.last_event_age_seconds() == pytest.approx(70, abs=0.1)
+        assert follower.informer.last_event_age_seconds() == pytest.approx(69, abs=0.1)
         server.frozen = False
         await asyncio.sleep(2)
         assert follower.names == ["a", "b"]
         assert len(watches(server)) == 2
+        assert follower.informer.stats.renewals == 1
+        assert follower.problems == [], "silence is no failure: some resources get no bookmarks"
+
+
+@in_virtual_time
+async def test_age_of_a_quiet_resource_without_bookmarks_stays_under_the_read_timeout() -> None:
+    server = FakeApiServer(bookmark_seconds=float("inf"))
+    async with following(server) as follower:
+        for _ in range(39):
+            await asyncio.sleep(14)
+            age = follower.informer.last_event_age_seconds()
+            assert age is not None
+            assert age <= 70
+        assert follower.informer.stats.renewals == 7
+        assert follower.informer.stats.relists.total() == 0
+
+
+@in_virtual_time
+async def test_version_from_the_future_that_the_server_takes_in_silence_is_given_up() -> None:
+    """A server restored from a backup counts from the backup's version on."""
+    server = FakeApiServer()
+    put(server, "a")
+    async with following(server) as follower:
+        await asyncio.sleep(PAUSE)
+        server.store.version = 50
+        server.break_watches()
+        await asyncio.sleep(PAUSE)
+        put(server, "b")
+        await asyncio.sleep(75)
+        assert follower.names == ["a", "b"]
+        assert follower.informer.stats.relists == {"version_too_large": 1}
 
 
 @in_virtual_time
