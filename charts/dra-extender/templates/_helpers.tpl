@@ -1,0 +1,140 @@
+{{- define "dra-extender.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* 52 characters leave room for the suffixes that are added to it. */}}
+{{- define "dra-extender.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "dra-extender.name" . -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "dra-extender.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "dra-extender.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: extender
+{{- end -}}
+
+{{/* Without the component, which the test's Pod has another of. */}}
+{{- define "dra-extender.commonLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: dra-extender
+{{- end -}}
+
+{{- define "dra-extender.labels" -}}
+{{ include "dra-extender.selectorLabels" . }}
+{{ include "dra-extender.commonLabels" . }}
+{{- end -}}
+
+{{- define "dra-extender.testLabels" -}}
+app.kubernetes.io/name: {{ include "dra-extender.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: test
+{{- end -}}
+
+{{- define "dra-extender.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "dra-extender.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Names of objects that no namespace holds. */}}
+{{- define "dra-extender.clusterName" -}}
+{{- printf "%s:%s" .Release.Namespace (include "dra-extender.fullname" .) -}}
+{{- end -}}
+
+{{/* Call with a dict of image (repository, tag, digest) and default (the tag if none is given). */}}
+{{- define "dra-extender.image" -}}
+{{- $tag := .image.tag | default .default -}}
+{{- if .image.digest -}}
+{{- printf "%s:%s@%s" .image.repository $tag .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .image.repository $tag -}}
+{{- end -}}
+{{- end -}}
+
+{{/* v1.37.2 of v1.37.2-gke.100. */}}
+{{- define "dra-extender.clusterVersion" -}}
+{{- $version := semver .Capabilities.KubeVersion.Version -}}
+{{- printf "v%d.%d.%d" $version.Major $version.Minor $version.Patch -}}
+{{- end -}}
+
+{{- define "dra-extender.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "dra-extender.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "dra-extender.container" -}}
+name: extender
+image: {{ include "dra-extender.image" (dict "image" .Values.image "default" .Chart.AppVersion) }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args:
+- serve
+# Every address: the kubelet's probes and the Service come in from outside the Pod.
+- --host=0.0.0.0
+- --port=8888
+{{- with .Values.extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- with .Values.extraEnv }}
+env:
+{{ toYaml . }}
+{{- end }}
+ports:
+- name: http
+  containerPort: 8888
+livenessProbe:
+  httpGet:
+    path: /livez
+    port: http
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet:
+    path: /readyz
+    port: http
+  periodSeconds: 5
+  timeoutSeconds: 5
+# Reading a large cluster for the first time takes its while.
+startupProbe:
+  httpGet:
+    path: /readyz
+    port: http
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 150
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+securityContext:
+  {{- include "dra-extender.containerSecurityContext" . | nindent 2 }}
+volumeMounts:
+- name: tmp
+  mountPath: /tmp
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
