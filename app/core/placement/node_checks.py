@@ -1,0 +1,65 @@
+"""What kube-scheduler's own filters would say of a node, for dry runs.
+
+NodeName, NodeUnschedulable, TaintToleration, NodeAffinity and NodeResourcesFit; not the filters that
+look at other Pods, volumes or ports.
+"""
+
+from app.core.allocator import Reason
+from app.core.model.node import Node
+from app.core.model.node_selector import SelectorError
+from app.core.model.pod import Pod
+from app.core.model.quantity import Quantity
+from app.core.model.taints import Taint
+from app.core.state.usage import Usage, requests_of
+
+_UNSCHEDULABLE = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
+
+
+def check_node(pod: Pod, node: Node, usage: Usage) -> Reason | None:
+    """The first reason against the node, None if there is none. O(taints + resources)."""
+    if pod.node_name and pod.node_name != node.name:
+        return Reason("NodeName", f"the Pod asks for node {pod.node_name}")
+    return _taints(pod, node) or _affinity(pod, node) or _resources(pod, node, usage)
+
+
+def _taints(pod: Pod, node: Node) -> Reason | None:
+    if node.unschedulable and not _tolerated(pod, _UNSCHEDULABLE):
+        return Reason("NodeUnschedulable", "node is unschedulable")
+    for taint in node.taints:
+        if taint.effect in ("NoSchedule", "NoExecute") and not _tolerated(pod, taint):
+            return Reason("NodeTainted", f"node has untolerated taint {{{taint.key}: {taint.value}}}")
+    return None
+
+
+def _tolerated(pod: Pod, taint: Taint) -> bool:
+    return any(toleration.tolerates(taint) for toleration in pod.tolerations)
+
+
+def _affinity(pod: Pod, node: Node) -> Reason | None:
+    labels = node.meta.labels
+    if any(labels.get(key) != value for key, value in pod.node_selector.items()):
+        return Reason("NodeSelectorMismatch", "node does not match the Pod's nodeSelector")
+    if pod.required_affinity is None:
+        return None
+    try:
+        matches = pod.required_affinity.matches(node.name, labels)
+    except SelectorError as error:
+        return Reason("NodeAffinityInvalid", f"the Pod's node affinity cannot be evaluated: {error}")
+    return (
+        None
+        if matches
+        else Reason("NodeAffinityMismatch", "node does not match the Pod's required node affinity")
+    )
+
+
+def _resources(pod: Pod, node: Node, usage: Usage) -> Reason | None:
+    used = usage.of(node.name)
+    for name, wanted in requests_of(pod).items():
+        # A node that does not report a resource has none of it; one without any allocatable at
+        # all is a stand-in from a file, which is not held to limits it does not state.
+        if not node.allocatable or wanted == 0 or (name == "pods" and name not in node.allocatable):
+            continue
+        capacity = node.allocatable.get(name, Quantity(0)).nanos
+        if used.get(name, 0) + wanted > capacity:
+            return Reason("InsufficientResources", f"insufficient {name}", counts={name: 1})
+    return None

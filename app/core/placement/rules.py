@@ -1,0 +1,27 @@
+"""What a decision is made by, apart from the state."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from app.core.allocator import Limits
+from app.core.cel import SelectorCache
+from app.core.model.features import Features
+from app.core.scoring import DEFAULT_POLICY
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How to decide.
+
+    ``node_checks`` also judges nodeSelector, required node affinity, taints, unschedulable and
+    resource requests: kube-scheduler's part when it asks, ours in a dry run. ``generate_claims``
+    makes claims from templates for Pods that do not exist yet.
+    """
+
+    selectors: SelectorCache
+    new_share_id: Callable[[], str]
+    features: Features = field(default_factory=Features)
+    policy: str = DEFAULT_POLICY
+    limits: Limits = field(default_factory=Limits)
+    node_checks: bool = False
+    generate_claims: bool = False
