@@ -249,6 +249,8 @@ class ApiClient:
         await self._transport.aclose()
 
     async def _request(self, call: _Call) -> Object:
+        # A plugin may have to ask a person first: that is not the API server's time.
+        await self._auth.authorization()
         try:
             async with asyncio.timeout(self._timeouts.total):
                 response = await self._open(call)

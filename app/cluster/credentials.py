@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import ipaddress
 import os
 import ssl
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from app.cluster.auth import (
     CertificateFiles,
@@ -105,9 +108,34 @@ def from_kubeconfig(files: tuple[Path, ...], context: str = "") -> Access:
         auth=_auth(selected, files, tls),
         namespace=selected.namespace or "default",
         server_name=cluster.text("tls-server-name") or None,
-        proxy_url=cluster.text("proxy-url") or None,
+        proxy_url=_proxy(cluster, server),
         source=f"{cluster.file}, context {selected.context}",
     )
+
+
+def _proxy(cluster: Section, server: str) -> str | None:
+    """The kubeconfig's proxy, else the environment's (HTTPS_PROXY, NO_PROXY), as kubectl does.
+
+    A Pod's service account does not go by the environment: NO_PROXY there often names the cluster's own
+    addresses as networks, which Python's rules do not know.
+    """
+    named = cluster.text("proxy-url")
+    if named:
+        if not named.startswith(("http://", "https://")):
+            raise cluster.error("proxy-url", "only http:// and https:// proxies are supported")
+        return named
+    parts = urlsplit(server)
+    host = parts.hostname or ""
+    if _is_loopback(host) or urllib.request.proxy_bypass(host):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _tls(cluster: Section) -> ssl.SSLContext:

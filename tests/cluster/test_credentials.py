@@ -113,6 +113,28 @@ def test_server_is_verified_unless_the_file_says_otherwise(tmp_path: Path, autho
     assert plain.ssl_context is None
 
 
+PROXIES: dict[str, tuple[str, dict[str, str], str | None]] = {
+    "none": ("https://api.test", {}, None),
+    "environment": ("https://api.test", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+    "not for this host": ("https://api.test", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".test"}, None),
+    "other scheme": ("http://api.test", {"HTTPS_PROXY": "http://p:1"}, None),
+    "loopback": ("https://127.0.0.1:6443", {"HTTPS_PROXY": "http://p:1"}, None),
+}
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_proxy_of_the_environment(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, variables, expected = PROXIES[name]
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable.lower(), raising=False)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    assert load(tmp_path, document(server=server)).proxy_url == expected
+    named = load(tmp_path, document(server=server, **{"proxy-url": "http://own:2"}))
+    assert named.proxy_url == "http://own:2"
+
+
 # What is wrong, and the place and words of the message.
 WRONG: dict[str, tuple[Any, str]] = {
     "no YAML": (f"users: [\n  {SECRET}: ]{{", "config:2:18: is no valid YAML"),
@@ -132,6 +154,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no server": (document(server=None), r"clusters\[c\]\.cluster\.server: must be an http\(s\) URL, is ''"),
     "server is a number": (document(server=6443), r"clusters\[c\]\.cluster\.server: must be a string"),
     "server without scheme": (document(server="host:6443"), r"cluster\.server: must be an http"),
+    "proxy that is none of ours": (
+        document(**{"proxy-url": "socks5://127.0.0.1:1"}),
+        r"cluster\.proxy-url: only http",
+    ),
     "CA is no base64": (
         document(**{"certificate-authority-data": SECRET}),
         r"cluster\.certificate-authority-data: is no base64",
