@@ -1,10 +1,19 @@
 """One Pod, any number of nodes: does it fit, with which devices, and how good is it there."""
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from app.core.allocator import Fits, Invalid, Misfit, Plan, Reason, allocate_steps, plan_claims
+from app.core.allocator import (
+    Fits,
+    Invalid,
+    Misfit,
+    Plan,
+    Reason,
+    allocate_steps,
+    explain_misfit,
+    plan_claims,
+)
 from app.core.model.allocation import Allocation
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
@@ -24,7 +33,8 @@ class NodeAnswer:
     """What is to be said of one node.
 
     ``allocations`` has one for each of the Pod's claims, in order, if it fits. ``curable`` says
-    whether evicting Pods from the node could change a misfit.
+    whether evicting Pods from the node could change a misfit. With ``counted_later``, the reasons
+    are still to be had from ``Question.explained``.
     """
 
     node: str
@@ -33,6 +43,7 @@ class NodeAnswer:
     allocations: tuple[Allocation, ...] = ()
     score: int | None = None
     curable: bool = True
+    counted_later: bool = False
 
 
 class Question:
@@ -92,6 +103,19 @@ class Question:
             return self._fits(name, (), Fits(()))
         return (yield from self._allocate(node, self._plan))
 
+    def explained(self, answer: NodeAnswer) -> NodeAnswer:
+        """A misfit with its reasons counted device by device; other answers as they are.
+
+        The search itself gives none, since few nodes of a large cluster are asked about.
+        Cost: O(devices of the node) and a few bounded searches, see ``explain_misfit``.
+        """
+        node = self.state.nodes.get(answer.node)
+        if answer.verdict != "misfit" or self._plan is None or node is None or not answer.counted_later:
+            return answer
+        pools = self.state.inventory.pools(answer.node, self.rules.features)
+        reasons = explain_misfit(node, pools, self._plan, self.state.taken)
+        return replace(answer, reasons=reasons, counted_later=False)
+
     def _elsewhere(self, node: Node) -> NodeAnswer | None:
         """Whether a claim that is allocated already cannot be used from here."""
         for held in self.claims:
@@ -130,7 +154,7 @@ class Question:
             case Fits():
                 return self._fits(node.name, pools, outcome)
             case Misfit():
-                return NodeAnswer(node.name, "misfit", outcome.reasons)
+                return NodeAnswer(node.name, "misfit", outcome.reasons, counted_later=True)
             case Invalid():
                 return NodeAnswer(node.name, "invalid", outcome.reasons, curable=False)
 

@@ -35,14 +35,10 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """What a claim will hold once the API server has it.
-
-    ``version`` is the resourceVersion of the write, None while the write is under way.
-    """
+    """What a claim will hold, and for which Pods, once the API server has it."""
 
     allocation: Allocation
     consumers: tuple[Consumer, ...] = ()
-    version: int | None = None
 
 
 class State:
@@ -57,6 +53,7 @@ class State:
         self.pods: dict[Key, Pod] = {}
         self._claims: dict[ClaimKey, ResourceClaim] = {}
         self._assumed: dict[ClaimKey, Assumption] = {}
+        self._floor: dict[ClaimKey, int] = {}
         self._taken: dict[PoolId, PoolTaken] = {}
 
     def fork(self) -> "State":
@@ -70,6 +67,7 @@ class State:
         other.pods = dict(self.pods)
         other._claims = dict(self._claims)
         other._assumed = dict(self._assumed)
+        other._floor = dict(self._floor)
         other._taken = dict(self._taken)
         return other
 
@@ -180,19 +178,18 @@ class State:
         self._assumed[key] = Assumption(allocation, kept + tuple(c for c in consumers if c not in kept))
         self._exchange(key, before)
 
-    def written(self, key: ClaimKey, resource_version: str) -> None:
-        """Notes that the API server has taken the assumption as this version.
+    def put_written(self, claim: ResourceClaim) -> None:
+        """Takes in the API server's answer to a write of ours, ahead of the watch event.
 
-        From then on an event with that version or a later one says what is true, even if it comes
-        without an allocation: the claim may have been released before its event was seen.
+        Until an event with this version or a later one has come, older events are not heard: they
+        are from before the write. A claim that is gone, or another one by now, stays as it is: its
+        deletion was heard of before the answer to the write.
         """
-        assumption = self._assumed.get(key)
-        if assumption is None:
+        known = self._claims.get(claim.meta.key)
+        if known is None or known.meta.uid != claim.meta.uid or _older(claim, known):
             return
-        before = self._held(key)
-        self._assumed[key] = replace(assumption, version=_number(resource_version))
-        self._confirm(key)
-        self._exchange(key, before)
+        self.upsert(claim)
+        self._floor[claim.meta.key] = _version(claim)
 
     def forget(self, key: ClaimKey, consumer_uid: str | None = None) -> None:
         """Takes an assumption back after a failed bind.
@@ -221,28 +218,23 @@ class State:
 
     def _put_claim(self, claim: ResourceClaim) -> None:
         key = claim.meta.key
-        before = self._held(key)
         old = self._claims.get(key)
         if old is not None and old.meta.uid != claim.meta.uid:
-            # Deleted and made anew under the same name: nothing assumed of the old one holds.
-            self._assumed.pop(key, None)
+            # Deleted and made anew under the same name: nothing said of the old one holds.
+            self._drop_claim(key)
+        elif _version(claim) < self._floor.get(key, 0):
+            return
+        before = self._held(key)
+        self._floor.pop(key, None)
         self._claims[key] = claim
-        self._confirm(key)
         self._exchange(key, before)
 
     def _drop_claim(self, key: ClaimKey) -> None:
         before = self._held(key)
         self._claims.pop(key, None)
         self._assumed.pop(key, None)
+        self._floor.pop(key, None)
         self._exchange(key, before)
-
-    def _confirm(self, key: ClaimKey) -> None:
-        """Drops an assumption that the newest event has caught up with."""
-        claim, assumption = self._claims.get(key), self._assumed.get(key)
-        if claim is None or assumption is None or assumption.version is None:
-            return
-        if _number(claim.meta.resource_version) >= assumption.version:
-            del self._assumed[key]
 
     def _held(self, key: ClaimKey) -> Allocation | None:
         claim = self._claims.get(key)
@@ -261,12 +253,16 @@ class State:
             take(self._taken, key, after.devices)
 
 
-def _number(resource_version: str) -> int:
+def _version(claim: ResourceClaim) -> int:
     """A resourceVersion as a number: the API server's are, and may be compared (KEP-5504).
 
     An object from a file may come without one, and is older than any write.
     """
-    return int(resource_version or "0")
+    return int(claim.meta.resource_version or "0")
+
+
+def _older(claim: ResourceClaim, than: ResourceClaim) -> bool:
+    return _version(claim) < _version(than)
 
 
 def kind_of(item: InventoryObject) -> str:
