@@ -1,0 +1,392 @@
+"""The rendered manifests hold together, whatever the values."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.helm
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CHART = REPOSITORY / "charts" / "dra-extender"
+CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
+
+Object = dict[str, Any]
+Render = Callable[..., list[Object]]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+VALUE_SETS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "extender-alone": {"scheduler": {"enabled": False}},
+    "three-replicas": {"replicas": 3},
+    "stopped": {"replicas": 0},
+    "own-account": {"serviceAccount": {"create": False, "name": "mine"}, "rbac": {"create": False}},
+    "account-with-annotations": {"serviceAccount": {"name": "named", "annotations": {"example.com/r": "r"}}},
+    "renamed": {"fullnameOverride": "devices", "nameOverride": "dra"},
+    "longest-name": {"fullnameOverride": "n" * 52},
+    "pinned-images": {
+        "image": {"repository": "registry.example/dra-extender", "digest": "sha256:" + "a" * 64},
+        "scheduler": {"image": {"tag": "v1.36.0"}},
+        "imagePullSecrets": [{"name": "registry"}],
+    },
+    "everything-extra": {
+        "extraArgs": ["--config=/etc/dra/config.yaml"],
+        "extraEnv": [{"name": "DRA_LOG_FORMAT", "value": "json"}],
+        "extraVolumes": [{"name": "extra", "configMap": {"name": "dra", "optional": True}}],
+        "extraVolumeMounts": [{"name": "extra", "mountPath": "/etc/dra"}],
+        "podAnnotations": {"example.com/a": "b"},
+        "podLabels": {"example.com/team": "cats"},
+        "nodeSelector": {"node-role.kubernetes.io/control-plane": ""},
+        "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {"app.kubernetes.io/instance": "release"}},
+            }
+        ],
+        "service": {"type": "NodePort", "port": 80, "annotations": {"example.com/a": "b"}},
+        "scheduler": {
+            "schedulerName": "cats",
+            "weight": 9,
+            "httpTimeout": "1m30s",
+            "qps": 12.5,
+            "extraArgs": ["--profiling=false"],
+        },
+    },
+    "monitored": {
+        "networkPolicy": {
+            "ingressFrom": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+            ]
+        }
+    },
+    "open-network": {"networkPolicy": {"enabled": False}, "podDisruptionBudget": {"enabled": False}},
+}
+
+
+@pytest.fixture(params=VALUE_SETS.values(), ids=VALUE_SETS.keys())
+def manifests(request: pytest.FixtureRequest, render: Render) -> list[Object]:
+    return render(request.param)
+
+
+def of_kind(manifests: list[Object], kind: str) -> list[Object]:
+    return [item for item in manifests if item["kind"] == kind]
+
+
+def only(manifests: list[Object], kind: str) -> Object:
+    (item,) = of_kind(manifests, kind)
+    return item
+
+
+def deployed(manifests: list[Object]) -> Object:
+    """The Pod template of the Deployment."""
+    template: Object = only(manifests, "Deployment")["spec"]["template"]
+    return template
+
+
+def containers(pod: Object) -> Iterator[Object]:
+    yield from pod["spec"].get("initContainers", [])
+    yield from pod["spec"]["containers"]
+
+
+def container(pod: Object, name: str) -> Object:
+    (found,) = (item for item in containers(pod) if item["name"] == name)
+    return found
+
+
+def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
+    return selector.items() <= labels.items()
+
+
+def scheduler_configuration(manifests: list[Object]) -> Object:
+    loaded: Object = yaml.safe_load(only(manifests, "ConfigMap")["data"]["kube-scheduler.yaml"])
+    return loaded
+
+
+@pytest.mark.parametrize("values", VALUE_SETS.values(), ids=VALUE_SETS.keys())
+def test_lint_finds_nothing(run_helm: Run, values: dict[str, Any]) -> None:
+    done = run_helm("lint", "--strict", CHART, values=values)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WARNING" not in done.stdout
+
+
+def test_every_object_is_named_once_and_labelled(manifests: list[Object]) -> None:
+    names = [
+        (item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]) for item in manifests
+    ]
+    assert len(names) == len(set(names))
+    for item in manifests:
+        labels = item["metadata"]["labels"]
+        assert labels["app.kubernetes.io/instance"] == "release"
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+        assert labels["helm.sh/chart"].startswith("dra-extender-")
+        assert labels["app.kubernetes.io/component"] == ("test" if item["kind"] == "Pod" else "extender")
+        assert all(len(value) <= 63 for value in labels.values())
+        if item["kind"] not in CLUSTER_WIDE:
+            assert item["metadata"]["namespace"] in ("dra", "kube-system")
+            assert len(item["metadata"]["name"]) <= 63 or item["kind"] == "RoleBinding"
+
+
+def test_containers_run_with_the_least_rights(manifests: list[Object]) -> None:
+    pods = [deployed(manifests), only(manifests, "Pod")]
+    for pod in pods:
+        context = pod["spec"]["securityContext"]
+        assert (context["runAsNonRoot"], context["runAsUser"], context["runAsGroup"]) == (True, 65532, 65532)
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        for item in containers(pod):
+            assert item["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "runAsNonRoot": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert set(item["resources"]["requests"]) == {"cpu", "memory"}
+            assert "memory" in item["resources"]["limits"]
+    assert pods[1]["spec"]["automountServiceAccountToken"] is False
+
+
+def test_selectors_find_the_pods_and_not_the_test(manifests: list[Object]) -> None:
+    selectors = [
+        only(manifests, "Deployment")["spec"]["selector"]["matchLabels"],
+        only(manifests, "Service")["spec"]["selector"],
+        *(item["spec"]["selector"]["matchLabels"] for item in of_kind(manifests, "PodDisruptionBudget")),
+        *(item["spec"]["podSelector"]["matchLabels"] for item in of_kind(manifests, "NetworkPolicy")),
+    ]
+    for selector in selectors:
+        assert matches(selector, deployed(manifests)["metadata"]["labels"])
+        assert not matches(selector, only(manifests, "Pod")["metadata"]["labels"])
+
+
+def test_ports_and_probes_name_ports_that_are_there(manifests: list[Object]) -> None:
+    pod = deployed(manifests)
+    ports = {port["name"] for item in containers(pod) for port in item["ports"]}
+    assert {port["targetPort"] for port in only(manifests, "Service")["spec"]["ports"]} == ports
+    for policy in of_kind(manifests, "NetworkPolicy"):
+        assert {port["port"] for port in policy["spec"]["ingress"][0]["ports"]} == ports
+    for item in containers(pod):
+        own = {port["name"] for port in item["ports"]}
+        for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+            assert item[probe]["httpGet"]["port"] in own
+        assert item["livenessProbe"]["httpGet"]["path"] == "/livez"
+        assert item["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+def test_volumes_and_accounts_are_there(manifests: list[Object]) -> None:
+    spec = deployed(manifests)["spec"]
+    volumes = {volume["name"] for volume in spec["volumes"]}
+    for item in containers({"spec": spec}):
+        assert {mount["name"] for mount in item["volumeMounts"]} <= volumes
+    rendered = {item["metadata"]["name"] for item in of_kind(manifests, "ConfigMap")}
+    named = {
+        volume["configMap"]["name"]
+        for volume in spec["volumes"]
+        if "configMap" in volume and not volume["configMap"].get("optional")
+    }
+    assert named == rendered
+    accounts = {item["metadata"]["name"] for item in of_kind(manifests, "ServiceAccount")}
+    assert spec["serviceAccountName"] in accounts or (not accounts and spec["serviceAccountName"] == "mine")
+
+
+def test_bindings_give_roles_that_are_there_to_the_account(manifests: list[Object]) -> None:
+    account = deployed(manifests)["spec"]["serviceAccountName"]
+    given = {
+        (item["kind"], item["metadata"]["name"])
+        for kind in ("ClusterRole", "Role")
+        for item in of_kind(manifests, kind)
+    }
+    of_kubernetes = {
+        ("ClusterRole", "system:kube-scheduler"),
+        ("ClusterRole", "system:volume-scheduler"),
+        ("Role", "extension-apiserver-authentication-reader"),
+    }
+    for kind in ("ClusterRoleBinding", "RoleBinding"):
+        for item in of_kind(manifests, kind):
+            assert (item["roleRef"]["kind"], item["roleRef"]["name"]) in given | of_kubernetes
+            assert item["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "dra"}]
+
+
+def test_the_extender_has_the_rights_of_the_file_and_no_others(render: Render) -> None:
+    rules = yaml.safe_load((CHART / "files" / "clusterrole.yaml").read_text())["rules"]
+    alone = render({"scheduler": {"enabled": False}})
+    assert only(alone, "ClusterRole")["rules"] == rules
+    assert (
+        only(alone, "ClusterRoleBinding")["roleRef"]["name"] == only(alone, "ClusterRole")["metadata"]["name"]
+    )
+    assert not of_kind(alone, "Role") + of_kind(alone, "RoleBinding")
+    assert only(render({}), "ClusterRole")["rules"] == rules
+
+
+def test_without_rbac_there_are_no_rights(render: Render) -> None:
+    kinds = {item["kind"] for item in render({"rbac": {"create": False}})}
+    assert not kinds & {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+
+
+def test_kube_scheduler_leaves_devices_to_the_extender(render: Render) -> None:
+    manifests = render({})
+    configuration = scheduler_configuration(manifests)
+    (profile,) = configuration["profiles"]
+    assert profile["schedulerName"] == "dra-scheduler"
+    assert profile["plugins"]["multiPoint"]["disabled"] == [{"name": "DynamicResources"}]
+    assert configuration["percentageOfNodesToScore"] == 100
+    (extender,) = configuration["extenders"]
+    assert extender["ignorable"] is False
+    assert not extender.get("managedResources")
+    port = container(deployed(manifests), "extender")["ports"][0]["containerPort"]
+    assert extender["urlPrefix"] == f"http://127.0.0.1:{port}/scheduler"
+
+
+def test_the_configuration_is_that_of_the_example(render: Render) -> None:
+    example = yaml.safe_load((REPOSITORY / "examples" / "kube-scheduler.yaml").read_text())
+    configuration = scheduler_configuration(render({}))
+    for name in ("apiVersion", "kind", "percentageOfNodesToScore", "profiles"):
+        assert configuration[name] == example[name]
+    (given,), (expected,) = configuration["extenders"], example["extenders"]
+    assert {name: value for name, value in expected.items() if value != []} == given
+
+
+def test_the_lease_has_a_name_of_its_own_and_the_right_to_it(manifests: list[Object]) -> None:
+    for item in of_kind(manifests, "Role"):
+        lease = scheduler_configuration(manifests)["leaderElection"]
+        assert lease["leaderElect"] is True
+        assert lease["resourceName"] != "kube-scheduler"
+        assert lease["resourceNamespace"] == item["metadata"]["namespace"] == "dra"
+        assert item["rules"][1]["resourceNames"] == [lease["resourceName"]]
+
+
+def test_kube_scheduler_starts_after_the_extender_and_stops_before_it(render: Render) -> None:
+    spec = deployed(render({}))["spec"]
+    (sidecar,) = spec["initContainers"]
+    assert (sidecar["name"], sidecar["restartPolicy"]) == ("extender", "Always")
+    assert sidecar["startupProbe"]["httpGet"]["path"] == "/readyz"
+    assert [item["name"] for item in spec["containers"]] == ["kube-scheduler"]
+
+
+def test_the_extender_alone_is_never_there_twice(render: Render) -> None:
+    manifests = render({"scheduler": {"enabled": False}})
+    assert [item["name"] for item in containers(deployed(manifests))] == ["extender"]
+    assert only(manifests, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+    assert not of_kind(manifests, "ConfigMap")
+
+
+def test_pods_restart_for_a_changed_configuration_only(render: Render) -> None:
+    def checksum(values: dict[str, Any]) -> str:
+        return str(deployed(render(values))["metadata"]["annotations"]["checksum/config"])
+
+    assert checksum({"scheduler": {"weight": 9}}) != checksum({})
+    assert checksum({"service": {"port": 80}, "replicas": 2}) == checksum({})
+
+
+def test_several_replicas_are_drained_one_at_a_time(render: Render) -> None:
+    assert only(render({"replicas": 3}), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert not of_kind(render({"replicas": 1}), "PodDisruptionBudget")
+
+
+IMAGES = {
+    "of-the-cluster": ({}, "1.36.4", "registry.k8s.io/kube-scheduler:v1.36.4"),
+    "of-a-vendors-cluster": ({}, "v1.35.2-gke.1234+abc", "registry.k8s.io/kube-scheduler:v1.35.2"),
+    "given": ({"tag": "v1.34.1"}, "1.36.4", "registry.k8s.io/kube-scheduler:v1.34.1"),
+    "pinned": (
+        {"repository": "mirror.example/s", "tag": "v1", "digest": "sha256:" + "0" * 64},
+        "1.36.4",
+        "mirror.example/s:v1@sha256:" + "0" * 64,
+    ),
+}
+
+
+@pytest.mark.parametrize(("image", "kubernetes", "expected"), IMAGES.values(), ids=IMAGES.keys())
+def test_kube_scheduler_is_of_the_clusters_version(
+    render: Render, image: dict[str, str], kubernetes: str, expected: str
+) -> None:
+    pod = deployed(render({"scheduler": {"image": image}}, kubernetes=kubernetes))
+    assert container(pod, "kube-scheduler")["image"] == expected
+
+
+REFUSED = {
+    "unknown-value": ({"replica": 2}, "replica"),
+    "unknown-value-inside": ({"scheduler": {"name": "x"}}, "name"),
+    "two-extenders-without-election": ({"replicas": 2, "scheduler": {"enabled": False}}, "scheduler.enabled"),
+    "negative-replicas": ({"replicas": -1}, "replicas"),
+    "name-of-the-clusters-own-scheduler": (
+        {"scheduler": {"schedulerName": "default-scheduler"}},
+        "schedulerName",
+    ),
+    "timeout-without-unit": ({"scheduler": {"httpTimeout": "30"}}, "httpTimeout"),
+    "digest-that-is-none": ({"image": {"digest": "latest"}}, "digest"),
+    "port": ({"service": {"port": 70000}}, "port"),
+    "name-too-long": ({"fullnameOverride": "n" * 53}, "fullnameOverride"),
+    "label-that-is-no-text": ({"podLabels": {"a": 1}}, "podLabels"),
+}
+
+
+@pytest.mark.parametrize(("values", "named"), REFUSED.values(), ids=REFUSED.keys())
+def test_bad_values_are_refused_by_name(run_helm: Run, values: dict[str, Any], named: str) -> None:
+    done = run_helm("template", "release", CHART, values=values)
+    assert done.returncode != 0
+    assert named in done.stderr
+
+
+def test_a_kubernetes_without_the_api_is_refused(run_helm: Run) -> None:
+    done = run_helm("template", "release", CHART, values={}, kubernetes="1.33.9")
+    assert done.returncode != 0
+    assert "incompatible with Kubernetes v1.33.9" in done.stderr
+
+
+NOTES = {
+    "second-scheduler": ({}, ["schedulerName: dra-scheduler", "kube-scheduler:v1.37.2"], ["bindVerb"]),
+    "alone": (
+        {"scheduler": {"enabled": False}},
+        ["http://release-dra-extender.dra.svc:8888/scheduler", "ignorable: false", "ingressFrom is empty"],
+        ["schedulerName: dra-scheduler"],
+    ),
+    "alone-and-open": (
+        {"scheduler": {"enabled": False}, "networkPolicy": {"enabled": False}},
+        ["filterVerb: filter"],
+        ["ingressFrom is empty"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "there", "not_there"), NOTES.values(), ids=NOTES.keys())
+def test_notes_say_what_to_do_next(
+    render: Render, tmp_path: Path, values: dict[str, Any], there: list[str], not_there: list[str]
+) -> None:
+    # Helm prints notes only for a release in a cluster, so they are rendered as an object of a copy here.
+    chart = tmp_path / "chart"
+    shutil.copytree(CHART, chart)
+    text = (chart / "templates" / "NOTES.txt").read_text()
+    (chart / "templates" / "notes.yaml").write_text(
+        '{{- define "notes" -}}\n'
+        + text
+        + '{{- end -}}\nkind: Notes\ntext: {{ include "notes" . | toJson }}\n'
+    )
+    notes = only(render(values, chart=chart), "Notes")["text"]
+    assert "helm test release -n dra" in notes
+    for part in there:
+        assert part in notes
+    for part in not_there:
+        assert part not in notes
+
+
+def test_the_schema_knows_the_values_and_no_others() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+
+    def compare(values: dict[str, Any], part: dict[str, Any], path: str) -> None:
+        if "$ref" in part:
+            part = schema["$defs"][part["$ref"].rpartition("/")[2]]
+        if part.get("additionalProperties") is not False:
+            return
+        known = set(part["properties"]) - ({"global"} if not path else {"claims"})
+        assert set(values) == known, path
+        for name, value in values.items():
+            if isinstance(value, dict):
+                compare(value, part["properties"][name], f"{path}.{name}")
+
+    compare(yaml.safe_load((CHART / "values.yaml").read_text()), schema, "")
