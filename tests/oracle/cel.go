@@ -17,8 +17,8 @@ import (
 
 // celDevice is a device as a ResourceSlice publishes it, with its driver.
 type celDevice struct {
-	Driver                   string                                                     `json:"driver"`
-	AllowMultipleAllocations *bool                                                      `json:"allowMultipleAllocations"`
+	Driver                   string                                                    `json:"driver"`
+	AllowMultipleAllocations *bool                                                     `json:"allowMultipleAllocations"`
 	Attributes               map[resourceapi.QualifiedName]resourceapi.DeviceAttribute `json:"attributes"`
 	Capacity                 map[resourceapi.QualifiedName]resourceapi.DeviceCapacity  `json:"capacity"`
 }
@@ -52,7 +52,14 @@ type celAnswer struct {
 	EvalNS     float64      `json:"evalNs,omitempty"`
 }
 
-func answerCEL(line []byte) (any, error) {
+// answerCEL compiles and evaluates an expression. Some expressions make cel-go
+// panic where nothing recovers; that is an answer, too.
+func answerCEL(line []byte) (result any, failure error) {
+	defer func() {
+		if crash := recover(); crash != nil {
+			result = celAnswer{celOutcome: celOutcome{Verdict: "invalid", Stage: "panic", Error: fmt.Sprint(crash)}}
+		}
+	}()
 	var request celRequest
 	if err := json.Unmarshal(line, &request); err != nil {
 		return nil, err

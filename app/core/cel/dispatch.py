@@ -1,0 +1,137 @@
+"""Which implementation a call runs, and the checks of its arguments' types at run time.
+
+A call whose overload the checker has settled runs that one, after a look at the types. One that
+could be several tries the function's overloads in order. Some functions have one implementation
+for all of their overloads and no such look (cel-go: singleton bindings).
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from app.core.cel import functions_k8s, functions_lists, functions_std, functions_text, types
+from app.core.cel.declarations import Overload, functions, overloads
+from app.core.cel.errors import EvalError
+from app.core.cel.operators import BINARY, contains, items, logical_not, negate, no_overload, size, type_name
+from app.core.cel.registry import OVERLOADS, Implementation
+from app.core.cel.types import Type
+
+_Guard = Callable[[Any], bool]
+
+SINGLETONS: dict[str, Implementation] = {
+    **BINARY,
+    "!_": logical_not,
+    "-_": negate,
+    "@in": lambda value, container: contains(container, value),
+    "size": size,
+    "type": functions_std.type_of,
+    "dyn": functions_std.identity,
+    "matches": functions_text.matches,
+    "sort": functions_lists.sort,
+    "@sortByAssociatedKeys": functions_lists.sort_by_keys,
+}
+# Their implementations look at the types themselves.
+_UNGUARDED = frozenset({"contains", "startsWith", "endsWith", "flatten"})
+_MODULES = (functions_k8s, functions_lists, functions_std, functions_text)
+
+
+def implementation(function: str, chosen: tuple[str, ...]) -> Implementation:
+    """What a call of the function runs, when the checker has settled on these overloads."""
+    singleton = SINGLETONS.get(function)
+    if singleton is not None:
+        return singleton
+    if len(chosen) == 1:
+        return _single(chosen[0])
+    return _any_of(function)
+
+
+@lru_cache(maxsize=512)
+def _single(overload_id: str) -> Implementation:
+    overload = overloads()[overload_id]
+    target = OVERLOADS.get(overload_id)
+    if target is None:
+        return _absent
+    if overload.function in _UNGUARDED:
+        return target
+    guards = tuple(_guard(term) for term in overload.args)
+    run = target
+
+    if len(guards) == 1:
+        only = guards[0]
+
+        def unary(value: Any) -> Any:
+            if not only(value):
+                raise no_overload()
+            return run(value)
+
+        return unary
+
+    def checked(*args: Any) -> Any:
+        for guard, arg in zip(guards, args, strict=True):
+            if not guard(arg):
+                raise no_overload()
+        return run(*args)
+
+    return checked
+
+
+def _absent(*_args: Any) -> Any:
+    raise no_overload()
+
+
+@lru_cache(maxsize=128)
+def _any_of(function: str) -> Implementation:
+    unguarded = function in _UNGUARDED
+    candidates = tuple(_candidate(overload) for overload in functions()[function] if overload.id in OVERLOADS)
+
+    def dispatched(*args: Any) -> Any:
+        for guards, run in candidates:
+            if len(guards) == len(args) and (
+                unguarded or all(guard(arg) for guard, arg in zip(guards, args, strict=True))
+            ):
+                return run(*args)
+        raise no_overload()
+
+    return dispatched
+
+
+def _candidate(overload: Overload) -> tuple[tuple[_Guard, ...], Implementation]:
+    return tuple(_guard(term) for term in overload.args), OVERLOADS[overload.id]
+
+
+def _anything(_value: Any) -> bool:
+    return True
+
+
+def _guard(term: Type) -> _Guard:
+    """Whether a value may be passed where the type is declared; lists and maps by their first element."""
+    if term.kind in (types.PARAM, types.DYN, types.ANY):
+        return _anything
+    name = term.name
+    if term.kind == types.LIST:
+        inner = _guard(term.params[0])
+        return lambda value: type_name(value) == "list" and (not items(value) or inner(items(value)[0]))
+    if term.kind == types.MAP:
+        key_guard, value_guard = _guard(term.params[0]), _guard(term.params[1])
+
+        def is_map(value: Any) -> bool:
+            if type_name(value) != "map":
+                return False
+            first = next(iter(value.pairs()), None)
+            return first is None or (key_guard(first[0]) and value_guard(first[1]))
+
+        return is_map
+    plain = _PLAIN.get(name)
+    if plain is not None:
+        return lambda value: value.__class__ is plain
+    return lambda value: type_name(value) == name
+
+
+_PLAIN: dict[str, type] = {"bool": bool, "int": int, "string": str, "double": float, "bytes": bytes}
+
+
+def located(error: EvalError, pos: int) -> EvalError:
+    """The error with the place where it happened, unless it has one."""
+    if getattr(error, "pos", None) is None:
+        error.pos = pos
+    return error

@@ -1,0 +1,244 @@
+"""Functions on lists and sets: Kubernetes' lists, ext.Lists version 3, ext.Sets."""
+
+from collections.abc import Callable
+from functools import cmp_to_key
+from itertools import pairwise
+from typing import Any
+
+from app.core.cel.errors import EvalError
+from app.core.cel.operators import (
+    add,
+    compare,
+    contains,
+    equal_values,
+    is_list,
+    items,
+    matches_element,
+    no_overload,
+    type_name,
+)
+from app.core.cel.registry import implements
+from app.core.cel.values import Duration, UInt
+
+_COMPARABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
+_ORDERED = frozenset({
+    "int", "uint", "double", "bool", "google.protobuf.Duration", "google.protobuf.Timestamp", "string",
+    "bytes",
+})  # fmt: skip
+_RANGE_MAX = 1_000_000
+# Go sorts up to twelve elements by insertion, which shows where the order is partial (NaN).
+_INSERTION_MAX = 12
+
+
+def _order(left: Any, right: Any) -> int | None:
+    try:
+        return compare(left, right)
+    except EvalError:
+        return None
+
+
+def _comparable(value: Any) -> None:
+    if type_name(value) not in _ORDERED:
+        raise no_overload()
+
+
+@implements(*(f"list_{name}_is_sorted_bool" for name in _COMPARABLE))
+def is_sorted(values: Any) -> bool:
+    """Whether no element is less than the one before it."""
+    elements = items(values)
+    for element in elements:
+        _comparable(element)
+    return all(_order(one, other) != 1 for one, other in pairwise(elements))
+
+
+def _sum(zero: Any) -> Callable[[Any], Any]:
+    def total(values: Any) -> Any:
+        result = zero
+        for value in items(values):
+            result = add(result, value)
+        return result
+
+    return total
+
+
+implements("list_int_sum_int")(_sum(0))
+implements("list_uint_sum_uint")(_sum(UInt(0)))
+implements("list_double_sum_double")(_sum(0.0))
+implements("list_duration_sum_duration")(_sum(Duration(0)))
+
+
+def _extreme(values: Any, name: str, unwanted: int) -> Any:
+    elements = items(values)
+    if not elements:
+        raise EvalError(f"{name} called on empty list")
+    best = elements[0]
+    for element in elements:
+        _comparable(element)
+        if element is not best and _order(best, element) == unwanted:
+            best = element
+    return best
+
+
+@implements(*(f"list_{name}_max_{name}" for name in _COMPARABLE))
+def maximum(values: Any) -> Any:
+    """The largest element."""
+    return _extreme(values, "max", -1)
+
+
+@implements(*(f"list_{name}_min_{name}" for name in _COMPARABLE))
+def minimum(values: Any) -> Any:
+    """The smallest element."""
+    return _extreme(values, "min", 1)
+
+
+@implements("list_a_index_of_int")
+def list_index_of(values: Any, wanted: Any) -> int:
+    """Where the element is first found, or -1."""
+    return next((at for at, item in enumerate(items(values)) if matches_element(item, wanted)), -1)
+
+
+@implements("list_a_last_index_of_int")
+def list_last_index_of(values: Any, wanted: Any) -> int:
+    """Where the element is last found, or -1."""
+    elements = items(values)
+    return next((at for at in range(len(elements) - 1, -1, -1) if matches_element(elements[at], wanted)), -1)
+
+
+@implements("list_includes_dyn_dyn")
+def includes(values: Any, wanted: Any) -> bool:
+    """Whether a list has the element, or a value that is no list equals it."""
+    if is_list(values):
+        return any(matches_element(item, wanted) for item in items(values))
+    return matches_element(values, wanted)
+
+
+@implements("lists_range")
+def range_(count: int) -> tuple[int, ...]:
+    """0 up to count - 1."""
+    if count < 0:
+        raise EvalError(f"lists.range: size must be non-negative, got {count}")
+    if count > _RANGE_MAX:
+        raise EvalError(f"lists.range: size {count} exceeds maximum allowed ({_RANGE_MAX})")
+    return tuple(range(count))
+
+
+@implements("list_reverse")
+def reverse(values: Any) -> tuple[Any, ...]:
+    """The elements from the last to the first."""
+    return tuple(reversed(items(values)))
+
+
+@implements("list_slice")
+def slice_(values: Any, start: int, end: int) -> tuple[Any, ...]:
+    """The elements from ``start`` up to ``end``."""
+    elements = items(values)
+    if start < 0 or end < 0 or start > end or end > len(elements):
+        raise EvalError(f"cannot slice({start}, {end}), list is length {len(elements)}")
+    return tuple(elements[start:end])
+
+
+def flatten(values: Any) -> tuple[Any, ...]:
+    """Nested lists opened, one level."""
+    return flatten_levels(values, 1)
+
+
+def flatten_levels(values: Any, depth: Any) -> tuple[Any, ...]:
+    """Nested lists opened, as many levels as asked for."""
+    if not is_list(values) or depth.__class__ is not int:
+        raise no_overload()
+    if depth < 0:
+        raise EvalError("level must be non-negative")
+    found: list[Any] = []
+    for value in items(values):
+        if is_list(value) and depth > 0:
+            found.extend(flatten_levels(value, depth - 1))
+        else:
+            found.append(value)
+    return tuple(found)
+
+
+implements("list_flatten")(flatten)
+implements("list_flatten_int")(flatten_levels)
+
+
+def sort(values: Any) -> Any:
+    """The elements in ascending order."""
+    return sort_by_keys(values, values)
+
+
+def sort_by_keys(values: Any, keys: Any) -> Any:
+    """The elements in ascending order of their keys."""
+    if not is_list(values) or not is_list(keys):
+        raise no_overload()
+    elements, order = items(values), items(keys)
+    if len(elements) != len(order):
+        raise EvalError("@sortByAssociatedKeys() expected as many elements as associated keys")
+    if not elements:
+        return values
+    kind = type_name(order[0])
+    if kind not in _ORDERED:
+        raise EvalError("list elements must be comparable")
+    if any(type_name(key) != kind for key in order):
+        raise EvalError("list elements must have the same type")
+    return tuple(elements[at] for at in _sorted_indices(order))
+
+
+def _sorted_indices(keys: tuple[Any, ...]) -> list[int]:
+    indices: list[int] = list(range(len(keys)))
+    if len(keys) > _INSERTION_MAX:
+
+        def by_key(one: int, other: int) -> int:
+            return _order(keys[one], keys[other]) or 0
+
+        return sorted(indices, key=cmp_to_key(by_key))
+    for end in range(1, len(indices)):
+        at = end
+        while at > 0 and _order(keys[indices[at]], keys[indices[at - 1]]) == -1:
+            indices[at - 1], indices[at] = indices[at], indices[at - 1]
+            at -= 1
+    return indices
+
+
+@implements("list_distinct")
+def distinct(values: Any) -> Any:
+    """The elements without those that equal an earlier one."""
+    elements = items(values)
+    if not elements:
+        return values
+    unique: list[Any] = []
+    seen: set[str] = set()
+    for element in elements:
+        # Texts are the usual case, and only texts equal them.
+        if element.__class__ is str:
+            if element in seen:
+                continue
+            seen.add(element)
+        elif any(_same(element, other) for other in unique):
+            continue
+        unique.append(element)
+    return tuple(unique)
+
+
+def _same(left: Any, right: Any) -> bool:
+    try:
+        return right is None if left is None else right is not None and equal_values(left, right)
+    except EvalError:
+        return False
+
+
+@implements("list_sets_contains_list")
+def sets_contains(values: Any, wanted: Any) -> bool:
+    """Whether the first list has every element of the second."""
+    return all(contains(values, item) for item in items(wanted))
+
+
+@implements("list_sets_equivalent_list")
+def sets_equivalent(left: Any, right: Any) -> bool:
+    """Whether each list has every element of the other."""
+    return sets_contains(left, right) and sets_contains(right, left)
+
+
+@implements("list_sets_intersects_list")
+def sets_intersects(left: Any, right: Any) -> bool:
+    """Whether the lists have an element in common."""
+    return any(contains(right, item) for item in items(left))

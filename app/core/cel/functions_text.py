@@ -1,0 +1,243 @@
+"""Functions on strings: the standard library, strings version 2, Kubernetes' regular expressions."""
+
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+from app.core.cel.errors import EvalError
+from app.core.cel.formatting import format_text
+from app.core.cel.operators import items, no_overload
+from app.core.cel.registry import implements
+
+# What Go's strings.TrimSpace takes for white space.
+_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+    "\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+_UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_QUOTED = str.maketrans(
+    {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\",
+     '"': '\\"'}
+)  # fmt: skip
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+_OPTIONS.max_mem = 64 << 20
+
+
+@lru_cache(maxsize=1024)
+def regex(pattern: str) -> Any:
+    """A compiled pattern in RE2's syntax. Matching takes time linear in the text.
+
+    Raises:
+        EvalError: RE2 does not take the pattern.
+    """
+    try:
+        return re2.compile(pattern, _OPTIONS)
+    except (re2.error, UnicodeEncodeError) as error:
+        raise EvalError(f"error parsing regexp: {error}") from None
+
+
+def _strings(*values: Any) -> None:
+    for value in values:
+        if value.__class__ is not str:
+            raise no_overload()
+
+
+@implements("contains_string")
+def contains(text: Any, part: Any) -> bool:
+    """text.contains(part)."""
+    _strings(text, part)
+    return part in text
+
+
+@implements("starts_with_string")
+def starts_with(text: Any, part: Any) -> bool:
+    """text.startsWith(part)."""
+    _strings(text, part)
+    return bool(text.startswith(part))
+
+
+@implements("ends_with_string")
+def ends_with(text: Any, part: Any) -> bool:
+    """text.endsWith(part)."""
+    _strings(text, part)
+    return bool(text.endswith(part))
+
+
+def matches(text: Any, pattern: Any) -> bool:
+    """text.matches(pattern): whether the pattern is found anywhere."""
+    _strings(text, pattern)
+    return regex(pattern).search(text) is not None
+
+
+@implements("string_find_string")
+def find(text: str, pattern: str) -> str:
+    """The first match, or an empty string."""
+    match = regex(pattern).search(text)
+    return match.group() if match is not None else ""
+
+
+@implements("string_find_all_string")
+def find_all(text: str, pattern: str) -> tuple[str, ...]:
+    """All matches."""
+    return find_some(text, pattern, -1)
+
+
+@implements("string_find_all_string_int")
+def find_some(text: str, pattern: str, limit: int) -> tuple[str, ...]:
+    """At most ``limit`` matches; all when it is negative."""
+    found: list[str] = []
+    compiled = regex(pattern)
+    at = 0
+    previous_end = -1
+    while at <= len(text) and (limit < 0 or len(found) < limit):
+        match = compiled.search(text, at)
+        if match is None:
+            break
+        start, end = match.span()
+        # An empty match right after another match does not count.
+        if end > start or start != previous_end:
+            found.append(match.group())
+        at = end if end > start else end + 1
+        previous_end = end
+    return tuple(found)
+
+
+@implements("string_char_at_int")
+def char_at(text: str, index: int) -> str:
+    """The character; none at the end of the text."""
+    if not 0 <= index <= len(text):
+        raise EvalError(f"index out of range: {index}")
+    return text[index : index + 1]
+
+
+@implements("string_index_of_string")
+def index_of(text: str, part: str) -> int:
+    """Where the part is first found, or -1."""
+    return index_of_from(text, part, 0)
+
+
+@implements("string_index_of_string_int")
+def index_of_from(text: str, part: str, offset: int) -> int:
+    """As indexOf, from an offset on."""
+    if offset < 0:
+        raise EvalError(f"index out of range: {offset}")
+    if part == "":
+        return min(offset, len(text))
+    return text.find(part, offset) if offset < len(text) else -1
+
+
+@implements("string_last_index_of_string")
+def last_index_of(text: str, part: str) -> int:
+    """Where the part is last found, or -1."""
+    if part == "":
+        return len(text)
+    if len(text.encode("utf-8", "surrogateescape")) < len(part.encode("utf-8", "surrogateescape")):
+        return -1
+    return last_index_of_from(text, part, len(text) - 1)
+
+
+@implements("string_last_index_of_string_int")
+def last_index_of_from(text: str, part: str, offset: int) -> int:
+    """As lastIndexOf, for matches that start at the offset or before."""
+    if offset < 0:
+        raise EvalError(f"index out of range: {offset}")
+    if part == "":
+        return min(offset, len(text))
+    return text.rfind(part, 0, offset + len(part)) if offset < len(text) else -1
+
+
+@implements("string_lower_ascii")
+def lower_ascii(text: str) -> str:
+    """Lower case of A-Z alone."""
+    return text.translate(_LOWER)
+
+
+@implements("string_upper_ascii")
+def upper_ascii(text: str) -> str:
+    """Upper case of a-z alone."""
+    return text.translate(_UPPER)
+
+
+@implements("string_replace_string_string")
+def replace(text: str, old: str, new: str) -> str:
+    """All occurrences replaced."""
+    return text.replace(old, new)
+
+
+@implements("string_replace_string_string_int")
+def replace_some(text: str, old: str, new: str, limit: int) -> str:
+    """At most ``limit`` occurrences; all when it is negative."""
+    return text.replace(old, new, limit if limit >= 0 else -1)
+
+
+@implements("string_split_string")
+def split(text: str, separator: str) -> tuple[str, ...]:
+    """The parts; single characters for an empty separator."""
+    return split_some(text, separator, -1)
+
+
+@implements("string_split_string_int")
+def split_some(text: str, separator: str, limit: int) -> tuple[str, ...]:
+    """At most ``limit`` parts, the last one with the rest."""
+    if limit == 0:
+        return ()
+    if separator == "":
+        if limit < 0 or limit >= len(text):
+            return tuple(text)
+        return (*text[: limit - 1], text[limit - 1 :])
+    return tuple(text.split(separator, limit - 1 if limit > 0 else -1))
+
+
+@implements("string_substring_int")
+def substring(text: str, start: int) -> str:
+    """The rest from ``start`` on."""
+    if not 0 <= start <= len(text):
+        raise EvalError(f"index out of range: {start}")
+    return text[start:]
+
+
+@implements("string_substring_int_int")
+def substring_range(text: str, start: int, end: int) -> str:
+    """From ``start`` up to ``end``."""
+    if start > end:
+        raise EvalError(f"invalid substring range. start: {start}, end: {end}")
+    if start < 0 or end > len(text):
+        raise EvalError(f"index out of range: {start if start < 0 else end}")
+    return text[start:end]
+
+
+@implements("string_trim")
+def trim(text: str) -> str:
+    """Without white space at both ends."""
+    return text.strip(_SPACE)
+
+
+@implements("strings_quote")
+def quoted(text: str) -> str:
+    """A literal that reads back as the text."""
+    return f'"{text.translate(_QUOTED)}"'
+
+
+@implements("string_format")
+def format_(text: str, arguments: Any) -> str:
+    """text.format(arguments)."""
+    return format_text(text, arguments)
+
+
+@implements("list_join")
+def join(parts: Any) -> str:
+    """The parts one after another."""
+    return join_with(parts, "")
+
+
+@implements("list_join_string")
+def join_with(parts: Any, separator: str) -> str:
+    """The parts with a separator between them."""
+    found = items(parts)
+    for part in found:
+        if part.__class__ is not str:
+            raise EvalError(f"join: invalid input: {part}")
+    return separator.join(found)

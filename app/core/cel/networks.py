@@ -1,0 +1,155 @@
+"""IP addresses and prefixes, as Go's net/netip reads them; zones and IPv4-mapped IPv6 are refused."""
+
+import ipaddress
+import re
+from typing import ClassVar
+
+from app.core.cel.errors import EvalError
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_BITS = re.compile(r"(?:0|[1-9][0-9]{0,2})\Z", re.ASCII)
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+
+
+class Ip:
+    """An address."""
+
+    __slots__ = ("address",)
+    type_name: ClassVar[str] = "net.IP"
+
+    def __init__(self, address: _Address) -> None:
+        self.address = address
+
+    def equals(self, other: "Ip") -> bool:
+        """Same address of the same family."""
+        return self.address == other.address
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+    def cost_size(self) -> int:
+        """Bytes."""
+        return 4 if self.address.version == 4 else 16
+
+    def is_unspecified(self) -> bool:
+        """All zeros."""
+        return int(self.address) == 0
+
+    def is_loopback(self) -> bool:
+        """127.0.0.0/8 or ::1."""
+        if self.address.version == 4:
+            return int(self.address) >> 24 == 127
+        return int(self.address) == 1
+
+    def is_link_local_multicast(self) -> bool:
+        """224.0.0.0/24 or ff02::/16 with any flags."""
+        if self.address.version == 4:
+            return int(self.address) >> 8 == 0xE00000
+        return int(self.address) >> 112 & 0xFF0F == 0xFF02
+
+    def is_link_local_unicast(self) -> bool:
+        """169.254.0.0/16 or fe80::/10."""
+        if self.address.version == 4:
+            return int(self.address) >> 16 == 0xA9FE
+        return int(self.address) >> 118 == 0xFE80 >> 6
+
+    def is_multicast(self) -> bool:
+        """224.0.0.0/4 or ff00::/8."""
+        if self.address.version == 4:
+            return int(self.address) >> 28 == 0xE
+        return int(self.address) >> 120 == 0xFF
+
+    def is_global_unicast(self) -> bool:
+        """Anything that is none of the above, nor the broadcast address."""
+        return not (
+            self.address == _BROADCAST
+            or self.is_unspecified()
+            or self.is_loopback()
+            or self.is_multicast()
+            or self.is_link_local_unicast()
+        )
+
+
+class Cidr:
+    """An address with the length of its prefix; bits after the prefix may be set."""
+
+    __slots__ = ("address", "bits")
+    type_name: ClassVar[str] = "net.CIDR"
+
+    def __init__(self, address: _Address, bits: int) -> None:
+        self.address = address
+        self.bits = bits
+
+    def equals(self, other: "Cidr") -> bool:
+        """Same address and same length."""
+        return self.address == other.address and self.bits == other.bits
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.bits}"
+
+    def cost_size(self) -> int:
+        """Bytes of the prefix."""
+        return -(-self.bits // 8)
+
+    def _prefix(self, bits: int, address: _Address) -> int:
+        return int(address) >> (address.max_prefixlen - bits)
+
+    def contains_ip(self, ip: Ip) -> bool:
+        """Whether the address is in the network."""
+        if ip.address.version != self.address.version:
+            return False
+        return self._prefix(self.bits, ip.address) == self._prefix(self.bits, self.address)
+
+    def contains_cidr(self, other: "Cidr") -> bool:
+        """Whether the other network is a part of this one, or the same."""
+        return self.bits <= other.bits and self.contains_ip(Ip(other.address))
+
+    def masked(self) -> "Cidr":
+        """The network without the bits after the prefix."""
+        rest = self.address.max_prefixlen - self.bits
+        return Cidr(type(self.address)(int(self.address) >> rest << rest), self.bits)
+
+
+def parse_address(text: str) -> _Address:
+    """Reads an address of either family, as netip.ParseAddr does for those without a zone.
+
+    Raises:
+        EvalError: the text is none.
+    """
+    # Python takes zones here, too.
+    if "%" not in text:
+        try:
+            return ipaddress.ip_address(text)
+        except ValueError:
+            pass
+    raise EvalError(f"IP Address {text!r} parse error during conversion from string")
+
+
+def parse_ip(text: str) -> Ip:
+    """As ip() reads it.
+
+    Raises:
+        EvalError: no address, a zone, or an IPv4-mapped IPv6 address.
+    """
+    return Ip(_unmapped(parse_address(text), text))
+
+
+def parse_cidr(text: str) -> Cidr:
+    """As cidr() reads it.
+
+    Raises:
+        EvalError: no prefix, or an IPv4-mapped IPv6 address.
+    """
+    address_text, slash, bits = text.rpartition("/")
+    if not slash or not _BITS.match(bits):
+        raise EvalError(f"network address parse error during conversion from string: {text!r}")
+    address = parse_address(address_text)
+    if int(bits) > address.max_prefixlen:
+        raise EvalError(f"network address parse error during conversion from string: {text!r}")
+    return Cidr(_unmapped(address, text), int(bits))
+
+
+def _unmapped(address: _Address, text: str) -> _Address:
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        raise EvalError(f"IPv4-mapped IPv6 address {text!r} is not allowed")
+    return address

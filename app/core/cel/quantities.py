@@ -1,0 +1,182 @@
+"""Quantities with the number representation of apimachinery's resource.Quantity.
+
+The amount alone is not enough: asInteger() and isInteger() fail for what is held with a negative
+scale (``1000m``) or as a big decimal, whatever the amount.
+"""
+
+import re
+from functools import lru_cache
+from typing import ClassVar
+
+from app.core.cel.errors import EvalError
+from app.core.cel.values import INT_MAX, INT_MIN
+
+_PATTERN = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)\Z", re.ASCII)
+_DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+_NANO = -9
+_FAST_DIGITS = 18
+# Beyond this, numbers are compared by their exponents; Go would fill its memory with zeros.
+_LARGE_EXPONENT = 5000
+
+
+class Quantity:
+    """``value`` times ten to the ``scale``; ``big`` where Go holds it as a decimal of any size."""
+
+    __slots__ = ("big", "nanos", "pointer", "scale", "value")
+    type_name: ClassVar[str] = "kubernetes.Quantity"
+
+    def __init__(self, value: int, scale: int, *, big: bool = False, pointer: bool = False) -> None:
+        self.value = value
+        self.scale = scale
+        self.big = big
+        self.pointer = pointer
+        self.nanos = _nanos(value, scale)
+
+    def equals(self, other: "Quantity") -> bool:
+        """Same amount."""
+        return self.nanos == other.nanos
+
+    def compare(self, other: "Quantity") -> int:
+        """-1, 0 or 1."""
+        return -1 if self.nanos < other.nanos else int(self.nanos > other.nanos)
+
+    def sign(self) -> int:
+        """-1, 0 or 1."""
+        return -1 if self.value < 0 else int(self.value > 0)
+
+    def as_int(self) -> int | None:
+        """The amount as an int, where Quantity.AsInt64 gives one."""
+        if self.big or self.scale < 0:
+            return None
+        if self.value != 0 and self.scale > _FAST_DIGITS:
+            return None
+        whole: int = self.value * 10**self.scale if self.value else 0
+        return whole if INT_MIN <= whole <= INT_MAX else None
+
+    def as_float(self) -> float:
+        """Quantity.AsApproximateFloat64: the digits as a double, times a power of ten."""
+        try:
+            base = float(self.value)
+        except OverflowError:
+            base = float("inf") if self.value > 0 else float("-inf")
+        if self.scale == 0:
+            return base
+        power = float(f"1e{self.scale}") if self.scale < 400 else float("inf")
+        return base * power
+
+    def plus(self, other: "Quantity", sign: int = 1) -> "Quantity":
+        """The sum, or with sign -1 the difference."""
+        if not self.big and not other.big:
+            small = self._small_sum(other.value * sign, other.scale)
+            if small is not None:
+                return small
+        scale = min(self.scale, other.scale)
+        if max(self.scale, other.scale) - scale > _LARGE_EXPONENT:
+            raise EvalError("the quantities are too far apart to add")
+        value = self.value * 10 ** (self.scale - scale) + sign * other.value * 10 ** (other.scale - scale)
+        return Quantity(value, scale, big=True, pointer=True)
+
+    def _small_sum(self, value: int, scale: int) -> "Quantity | None":
+        """int64Amount.Add: None where the sum needs more than 64 bits."""
+        if value == 0:
+            return Quantity(self.value, self.scale, pointer=True)
+        if self.value == 0:
+            return Quantity(value, scale, pointer=True)
+        low = min(self.scale, scale)
+        if max(self.scale, scale) - low > _FAST_DIGITS:
+            return None
+        ours, theirs = self.value * 10 ** (self.scale - low), value * 10 ** (scale - low)
+        fits = all(INT_MIN <= part <= INT_MAX for part in (ours, theirs, ours + theirs))
+        return Quantity(ours + theirs, low, pointer=True) if fits else None
+
+
+def _nanos(value: int, scale: int) -> int:
+    """The amount in nano units; of numbers without end only the order is right."""
+    shift = scale - _NANO
+    if value == 0:
+        return 0
+    if shift > _LARGE_EXPONENT:
+        digits = len(str(abs(value))) if abs(value) < 10**4000 else 4000
+        rank: int = 10**_LARGE_EXPONENT * (shift + digits)
+        return rank if value > 0 else -rank
+    if shift >= 0:
+        return int(value * 10**shift)
+    step: int = 10**-shift
+    return -(-value // step) if value > 0 else value // step
+
+
+@lru_cache(maxsize=4096)
+def parse_quantity(text: str) -> Quantity:
+    """Reads a quantity as resource.ParseQuantity does.
+
+    Raises:
+        EvalError: the text is none.
+    """
+    match = _PATTERN.match(text)
+    if match is None or text == "":
+        raise EvalError(
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+        )
+    sign, whole, fraction, suffix = match[1], match[2].lstrip("0"), match[3] or "", match[4]
+    digits = (whole or "0") + fraction
+    binary = suffix in _BINARY
+    exponent = _BINARY[suffix] if binary else _decimal_exponent(suffix)
+    fast = _fast(digits, whole or "0", fraction, exponent, binary=binary)
+    if fast is not None:
+        return Quantity(-fast[0] if sign == "-" else fast[0], fast[1])
+    if match[2] == "" and fraction == "":
+        raise EvalError("unable to parse numeric part of quantity")
+    return _big(sign, digits, len(fraction), exponent, binary=binary)
+
+
+def _decimal_exponent(suffix: str) -> int:
+    if suffix in _DECIMAL:
+        return _DECIMAL[suffix]
+    if suffix[0] in "eE" and re.fullmatch(r"[+-]?[0-9]+", suffix[1:], re.ASCII):
+        parsed = int(suffix[1:]) if len(suffix) < 30 else INT_MAX + 1
+        if INT_MIN <= parsed <= INT_MAX:
+            return (parsed + 2**31) % 2**32 - 2**31  # Go narrows it to 32 bits
+    raise EvalError("unable to parse quantity's suffix")
+
+
+def _fast(digits: str, whole: str, fraction: str, exponent: int, *, binary: bool) -> tuple[int, int] | None:
+    """Value and scale of what fits int64Amount without rounding."""
+    if not binary:
+        precision, scale, factor = _FAST_DIGITS - len(whole) - len(fraction), exponent, 1
+    elif not fraction:
+        precision, scale, factor = 15 - len(whole) - int(exponent * 3 / 10) - 1, 0, 2**exponent
+    else:
+        return None
+    scale -= len(fraction)
+    if precision < 0 or scale < _NANO:
+        return None
+    value = int(digits) * factor
+    return (value, scale) if value <= INT_MAX else None
+
+
+def _big(sign: str, digits: str, places: int, exponent: int, *, binary: bool) -> Quantity:
+    unscaled = int(digits[:4000])
+    if len(digits) > 4000:
+        raise EvalError("the quantity has too many digits")
+    if unscaled == 0:
+        return Quantity(0, 0, big=True)
+    if binary:
+        unscaled *= 2**exponent
+    else:
+        places -= exponent
+    if places < -_LARGE_EXPONENT:
+        return Quantity(-unscaled if sign == "-" else unscaled, -places, big=True)
+    # Rounded to whole nano units, away from zero.
+    shift = -_NANO - places
+    nanos = unscaled * 10**shift if shift >= 0 else _ceiling(unscaled, -shift)
+    if binary and nanos > INT_MAX * 10**9:
+        return Quantity(-INT_MAX if sign == "-" else INT_MAX, 0, big=True)
+    return Quantity(-nanos if sign == "-" else nanos, _NANO, big=True)
+
+
+def _ceiling(value: int, power: int) -> int:
+    if power > _LARGE_EXPONENT:
+        return 1
+    step: int = 10**power
+    return -(-value // step)

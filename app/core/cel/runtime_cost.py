@@ -1,0 +1,210 @@
+"""What a call costs at run time: cel-go's interpreter/runtimecost.go and ext, Kubernetes' library/cost.go.
+
+The limit is 1,000,000 units an evaluation (CELSelectorExpressionMaxCost in k8s.io/api/resource/v1).
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from app.core.cel.networks import Cidr, Ip
+from app.core.cel.objects import COMPARED_OBJECTS
+from app.core.cel.operators import is_list, items
+from app.core.cel.values import CelMap, NamedFormat, Optional
+
+LIMIT = 1_000_000
+SELECT = 1  # an identifier or a selection
+LIST, MAP, MESSAGE = 10, 30, 40  # making one
+STRING_FACTOR = 0.1
+REGEX_FACTOR = 0.25
+
+_Args = tuple[Any, ...]
+_Cost = Callable[[_Args, Any], int]
+
+
+def sized(value: Any) -> int:
+    """The size that counts: 1 for what has none."""
+    kind = value.__class__
+    if kind is str or kind is bytes:
+        return len(value)
+    if is_list(value):
+        return len(items(value))
+    if isinstance(value, CelMap):
+        return len(value)
+    if kind is Ip or kind is Cidr:
+        return int(value.cost_size())
+    return 1
+
+
+def _inner_size(value: Any) -> int:
+    return sized(value.value) if value.__class__ is Optional and value.present else sized(value)
+
+
+def _text(size: float) -> int:
+    return math.ceil(size * STRING_FACTOR)
+
+
+def _traversal(value: Any) -> int:
+    kind = value.__class__
+    if kind is str:
+        return int(len(value.encode("utf-8", "surrogateescape")) * STRING_FACTOR)
+    if kind is bytes:
+        return int(len(value) * STRING_FACTOR)
+    if is_list(value):
+        return sum(_traversal(item) for item in items(value))
+    if isinstance(value, CelMap):
+        return sum(_traversal(key) + _traversal(item) for key, item in value.pairs())
+    return 1
+
+
+def _regex(text: int, pattern: int) -> int:
+    return math.ceil((1.0 + text) * STRING_FACTOR) * math.ceil(pattern * REGEX_FACTOR)
+
+
+def _scan(args: _Args, _result: Any) -> int:
+    return _text(sized(args[0]))
+
+
+def _scan_twice(args: _Args, _result: Any) -> int:
+    return math.ceil(sized(args[0]) * 2 * STRING_FACTOR)
+
+
+def _one(_args: _Args, _result: Any) -> int:
+    return 1
+
+
+def _allocate(size: int, factor: float) -> int:
+    return int(float(size) * (1.0 if factor < 0 else factor)) + 1 + LIST
+
+
+def _allocate_result(_args: _Args, result: Any) -> int:
+    return _allocate(sized(result), 1)
+
+
+def _flatten(args: _Args, _result: Any) -> int:
+    return _allocate(sized(args[0]), float(args[1]) if len(args) == 2 else 1.0)
+
+
+def _compare_all(at: int) -> _Cost:
+    def cost(args: _Args, _result: Any) -> int:
+        elements = items(args[at])
+        texts = bool(elements) and elements[0].__class__ in (str, bytes)
+        return _allocate(len(elements) ** 2, 2.0 + STRING_FACTOR if texts else 2.0)
+
+    return cost
+
+
+def _sets(factor: int) -> _Cost:
+    return lambda args, _result: 1 + sized(args[0]) * sized(args[1]) * factor
+
+
+def _contains_ip(overload: str, args: _Args) -> int:
+    cost = _text(2 * sized(args[0]))
+    return cost + _text(sized(args[1])) if overload == "cidr_contains_ip_string" else cost
+
+
+def _contains_cidr(overload: str, args: _Args) -> int:
+    network = sized(args[0])
+    cost = _text(2 * network) + _text(network) + 1
+    return cost + _text(sized(args[1])) if overload == "cidr_contains_cidr_string" else cost
+
+
+def _validate(args: _Args, _result: Any) -> int:
+    named = args[0]
+    return _regex(sized(args[1]), named.regex_size) if named.__class__ is NamedFormat else 1
+
+
+_SORTS = (
+    "int", "uint", "double", "bool", "google.protobuf.Duration", "google.protobuf.Timestamp", "string",
+    "bytes",
+)  # fmt: skip
+
+# By overload, where the checker has settled on one.
+_BY_OVERLOAD: dict[str, _Cost] = {
+    "list_slice": _allocate_result,
+    "lists_range": _allocate_result,
+    "list_reverse": _allocate_result,
+    "list_flatten": _flatten,
+    "list_flatten_int": _flatten,
+    "list_distinct": _compare_all(0),
+    **{f"list_{name}_sort": _compare_all(0) for name in _SORTS},
+    **{f"list_{name}_sortByAssociatedKeys": _compare_all(1) for name in _SORTS},
+    "list_sets_contains_list": _sets(1),
+    "list_sets_intersects_list": _sets(1),
+    "list_sets_equivalent_list": _sets(2),
+}
+# By function, whatever the overload.
+_BY_FUNCTION: dict[str, _Cost] = {
+    **dict.fromkeys(
+        ("isSorted", "sum", "max", "min", "indexOf", "lastIndexOf", "includes"),
+        lambda args, _result: _traversal(args[0]),
+    ),
+    **dict.fromkeys(
+        ("url", "lowerAscii", "upperAscii", "substring", "trim", "cidr", "isIP", "isCIDR", "quantity",
+         "isQuantity", "semver", "isSemver"),
+        _scan,
+    ),
+    **dict.fromkeys(("replace", "split", "ip.isCanonical"), _scan_twice),
+    "join": lambda _args, result: math.ceil(sized(result) * 2 * STRING_FACTOR),
+    **dict.fromkeys(("find", "findAll"), lambda args, _result: _regex(sized(args[0]), sized(args[1]))),
+    "validate": _validate,
+    **dict.fromkeys(("fieldSelector", "labelSelector"), _scan),
+    "check": lambda _args, _result: 350_000,
+    **dict.fromkeys(
+        ("masked", "prefixLength", "family", "isUnspecified", "isLoopback", "isLinkLocalMulticast",
+         "isLinkLocalUnicast", "isGlobalUnicast", "format.named", "sign", "asInteger", "isInteger",
+         "asApproximateFloat", "isGreaterThan", "isLessThan", "compareTo", "add", "sub", "major", "minor",
+         "patch",
+         "getScheme", "getHostname", "getHost", "getPort", "getEscapedPath", "getQuery"),
+        _one,
+    ),
+}  # fmt: skip
+_COMPARISONS = ("less", "greater", "less_equals", "greater_equals")
+# What is left, by overload.
+_STANDARD: dict[str, _Cost] = {
+    **dict.fromkeys(
+        ("starts_with_string", "ends_with_string"), lambda args, _result: _text(_inner_size(args[1]))
+    ),
+    **dict.fromkeys(
+        ("string_to_bytes", "bytes_to_string", "strings_quote", "string_format"),
+        lambda args, _result: _text(_inner_size(args[0])),
+    ),
+    "in_list": lambda args, _result: _inner_size(args[1]),
+    **dict.fromkeys(
+        (
+            "equals",
+            "not_equals",
+            *(f"{name}_{kind}" for name in _COMPARISONS for kind in ("string", "bytes")),
+        ),
+        lambda args, _result: _text(min(_inner_size(args[0]), _inner_size(args[1]))),
+    ),
+    **dict.fromkeys(
+        ("add_string", "add_bytes"), lambda args, _result: _text(_inner_size(args[0]) + _inner_size(args[1]))
+    ),
+    **dict.fromkeys(
+        ("matches", "matches_string"),
+        lambda args, _result: _regex(_inner_size(args[0]), _inner_size(args[1])),
+    ),
+    "contains_string": lambda args, _result: _text(_inner_size(args[0])) * _text(_inner_size(args[1])),
+}
+
+
+def call_cost(function: str, overload: str) -> _Cost:
+    """The cost of calls of a function; ``overload`` is empty where the types decide at run time."""
+    if overload in _BY_OVERLOAD:
+        return _BY_OVERLOAD[overload]
+    if function == "_==_":
+        return _equality
+    if function == "ip":
+        return _one if overload == "cidr_ip" else _scan
+    if function == "containsIP":
+        return lambda args, _result: _contains_ip(overload, args)
+    if function == "containsCIDR":
+        return lambda args, _result: _contains_cidr(overload, args)
+    return _BY_FUNCTION.get(function) or _STANDARD.get(overload) or _one
+
+
+def _equality(args: _Args, result: Any) -> int:
+    if args[0].__class__ in COMPARED_OBJECTS or args[0].__class__ is NamedFormat:
+        return 1
+    return _STANDARD["equals"](args, result)

@@ -1,0 +1,204 @@
+"""Values of CEL that Python has no type for.
+
+null, bool, int, double, string and bytes are None, bool, int, float, str and bytes. A list is a
+tuple. Equality of CEL is not Python's (see ``operators``): these classes compare by identity, but
+for the few that must be keys of maps.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+UINT_MAX = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class UInt:
+    """An unsigned 64-bit number."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A signed number of nanoseconds, within 64 bits."""
+
+    nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamp:
+    """Nanoseconds since 1970, UTC, and the zone's offset in seconds that it is printed in."""
+
+    nanos: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TypeValue:
+    """What ``type(x)`` gives."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optional:
+    """optional.of(value)."""
+
+    value: Any
+    present: bool = True
+
+
+NONE = Optional(None, present=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedFormat:
+    """A format of format.named(); ``name`` is its printed name, ``key`` what it is asked for by."""
+
+    key: str
+    name: str
+    regex_size: int
+
+
+class ConcatList(tuple[Any, ...]):
+    """The sum of two lists that are not empty. Only its equality differs: see ``operators``."""
+
+    __slots__ = ()
+
+
+class GrowingList:
+    """The list that ``cel.bind(x, [], ...)`` binds: in cel-go v0.29 ``x + [1]`` changes x itself."""
+
+    __slots__ = ("items",)
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """How a key is held that is no string and no int: Python takes True, 1 and 1.0 for one key."""
+
+    kind: str
+    value: Any
+
+
+class CelMap:
+    """A CEL map. ``entries`` maps keys in the form of ``map_key`` to values."""
+
+    __slots__ = ("entries",)
+    type_name: ClassVar[str] = "map"
+    native: ClassVar[bool] = False  # a map of Go strings in cel-go, which takes any key to look for
+
+    def __init__(self, entries: dict[Any, Any]) -> None:
+        self.entries = entries
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def keys(self) -> Iterator[Any]:
+        """The keys as CEL values."""
+        return (_plain(key) for key in self.entries)
+
+    def pairs(self) -> Iterator[tuple[Any, Any]]:
+        """Keys and values."""
+        return ((_plain(key), value) for key, value in self.entries.items())
+
+    def find(self, key: Any) -> tuple[Any, bool]:
+        """The value and whether there is one; numbers find equal numbers of other types."""
+        return find_entry(self.entries, key)
+
+
+class GrowingMap(CelMap):
+    """A map that a transformMap() is making."""
+
+    __slots__ = ()
+
+
+def _plain(key: Any) -> Any:
+    if key.__class__ is not Key:
+        return key
+    if key.kind == "nan":
+        return float("nan")
+    return key.value.target if key.kind == "object" else key.value
+
+
+_MISSING = object()
+
+
+def find_entry(entries: dict[Any, Any], key: Any) -> tuple[Any, bool]:
+    """Looks up by a CEL value, as cel-go's refValMapAccessor.Find does."""
+    if not entries:
+        return None, False
+    for candidate in _candidates(key):
+        found = entries.get(candidate, _MISSING)
+        if found is not _MISSING:
+            return found, True
+    return None, False
+
+
+def _candidates(key: Any) -> tuple[Any, ...]:
+    kind = key.__class__
+    if kind is str:
+        return (key,)
+    if kind is int:
+        return (key, Key("uint", UInt(key))) if key >= 0 else (key,)
+    if kind is UInt:
+        return (Key("uint", key), key.value) if key.value <= INT_MAX else (Key("uint", key),)
+    if kind is float:
+        return _float_candidates(key)
+    return (map_key(key),)
+
+
+def _float_candidates(key: float) -> tuple[Any, ...]:
+    exact: list[Any] = [map_key(key)]
+    if key.is_integer():
+        if INT_MIN <= key < 2.0**63:
+            exact.append(int(key))
+        if 0 <= key < 2.0**64:
+            exact.append(Key("uint", UInt(int(key))))
+    return tuple(exact)
+
+
+class UnhashableKeyError(Exception):
+    """A value that Go cannot hold as a key of a map: cel-go panics."""
+
+
+def map_key(key: Any) -> Any:
+    """The form in which maps hold a key.
+
+    Raises:
+        UnhashableKeyError: Go cannot hash the value: bytes, and versions.
+    """
+    kind = key.__class__
+    if kind is str or kind is int:
+        return key
+    if kind is float:
+        # NaN is not equal to itself: every one is a key of its own, and none is ever found.
+        return Key("nan", object()) if key != key else Key("double", key)  # noqa: PLR0124  # the test for NaN
+    if kind is bool:
+        return Key("bool", key)
+    if kind is UInt:
+        return Key("uint", key)
+    if kind is bytes or kind is NamedFormat or getattr(key, "unhashable", False):
+        raise UnhashableKeyError
+    if key is None or kind in (Timestamp, Duration, TypeValue):
+        return Key("value", key)
+    return Key("object", _ByIdentity(key))
+
+
+class _ByIdentity:
+    """Compares objects as Go compares pointers."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and self.target is other.target
+
+    def __hash__(self) -> int:
+        return id(self.target)
