@@ -287,6 +287,16 @@ def test_watch_events_are_whole_however_the_bytes_arrive(size: int) -> None:
 
 
 @in_virtual_time
+async def test_stream_that_ends_inside_an_event_is_no_clean_end() -> None:
+    text = b'{"type":"ADDED","object":{"n":1}}\n{"type":"ADDED","obj'
+    client = ApiClient("http://fake", httpx.MockTransport(lambda _request: httpx.Response(200, content=text)))
+    stream = client.watch("/api/v1/pods")
+    assert (await anext(stream))["object"] == {"n": 1}
+    with pytest.raises(errors.ConnectionFailed, match="cut inside an event"):
+        await anext(stream)
+
+
+@in_virtual_time
 async def test_list_all_reads_every_page_and_adds_version_and_kind() -> None:
     server = FakeApiServer()
     for number in range(5):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+import httpx
+import orjson
 import pytest
 
 from app.cluster.client import ApiClient
@@ -256,6 +258,47 @@ async def test_expired_version_is_listed_again_and_compared(settings: InformerSe
         assert sorted(obj["metadata"]["name"] for obj in last.changed) == ["changed", "new", "remade"]
         assert set(last.gone) == {ObjectKey("", name, uids[name]) for name in ("lost", "remade")}
         assert follower.informer.stats.relists == {"expired": 1}
+
+
+@in_virtual_time
+async def test_relist_is_compared_with_what_the_watch_has_told_too(settings: InformerSettings) -> None:
+    server = FakeApiServer()
+    for name in ("deleted", "changed"):
+        put(server, name)
+    async with following(server, settings=settings) as follower:
+        await asyncio.sleep(PAUSE)
+        remove(server, "deleted")
+        put(server, "changed", n=2)
+        put(server, "added")
+        put(server, "lost")
+        await asyncio.sleep(PAUSE)
+        lost = follower.objects["lost"]["metadata"]["uid"]
+        server.stop()
+        remove(server, "lost")
+        server.store.compact()
+        server.down = False
+        await asyncio.sleep(10)
+        last = follower.events[-1]
+        assert isinstance(last, Replaced)
+        assert sorted(obj["metadata"]["name"] for obj in last.objects) == ["added", "changed"]
+        assert last.changed == ()
+        assert last.gone == (ObjectKey("", "lost", lost),)
+
+
+@in_virtual_time
+async def test_object_deleted_while_the_first_ones_stream_is_not_told() -> None:
+    def line(kind: str, name: str, **metadata: Any) -> bytes:
+        obj = {"metadata": {"name": name, "uid": name, "resourceVersion": "5", **metadata}}
+        return orjson.dumps({"type": kind, "object": obj}) + b"\n"
+
+    end = line("BOOKMARK", "", annotations={"k8s.io/initial-events-end": "true"})
+    stream = line("ADDED", "a") + line("ADDED", "b") + line("DELETED", "a") + end
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, content=stream))
+    informer = Informer(ApiClient("http://fake", transport), SLICE)
+    async with aclosing(informer.events()) as events:
+        first = await anext(events)
+    assert isinstance(first, Replaced)
+    assert [obj["metadata"]["name"] for obj in first.objects] == ["b"]
 
 
 @in_virtual_time

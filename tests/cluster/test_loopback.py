@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ from app.cluster.discovery import NODE
 from app.cluster.errors import ConnectionFailed, NotFound, Unauthorized
 from app.cluster.informer import Informer, InformerSettings, Replaced, Upserted
 from app.cluster.transport import AiohttpTransport
-from tests.cluster.fake_apiserver import FakeApiServer, Fault, asgi
+from tests.cluster.fake_apiserver import FakeApiServer, asgi
 
 # Longer than anything here takes, so that a defect fails rather than hangs.
 PATIENCE_SECONDS = 20.0
@@ -146,28 +147,40 @@ def test_server_of_another_authority_or_name_is_not_talked_to(tmp_path: Path, au
 def test_renewed_certificate_files_are_shown_on_new_connections(
     tmp_path: Path, authority: trustme.CA
 ) -> None:
-    """The server refuses the first identity with 401; the files have been renewed by then."""
+    """The server refuses the first certificate after a while, as one that has ended."""
+    shown: list[str] = []
 
     def write_pair() -> None:
         leaf = authority.issue_cert("someone@example.com")
         (tmp_path / "tls.crt").write_bytes(leaf.cert_chain_pems[0].bytes())
         (tmp_path / "tls.key").write_bytes(leaf.private_key_pem.bytes())
 
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serial = writer.get_extra_info("peercert")["serialNumber"]
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                shown.append(serial)
+                status = "401 Unauthorized" if serial == shown[0] and len(shown) > 1 else "200 OK"
+                writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+        writer.close()
+
     async def scenario() -> None:
-        server = FakeApiServer()
-        async with listening(server, **server_tls(tmp_path, authority, clients=True)) as port:
+        files = server_tls(tmp_path, authority, clients=True)
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files["ssl_ca_certs"])
+        tls.verify_mode = ssl.CERT_REQUIRED
+        tls.load_cert_chain(files["ssl_certfile"], files["ssl_keyfile"])
+        service = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
+        port = service.sockets[0].getsockname()[1]
+        write_pair()
+        user = {"client-certificate": "tls.crt", "client-key": "tls.key"}
+        found = access(tmp_path, port, authority, user)
+        async with service, closing(found.client()) as client:
+            await client.get(NODE.path())
+            with pytest.raises(Unauthorized):
+                await client.get(NODE.path())
             write_pair()
-            user = {"client-certificate": "tls.crt", "client-key": "tls.key"}
-            found = access(tmp_path, port, authority, user)
-            async with closing(found.client()) as client:
-                await client.get(NODE.path())
-                write_pair()
-                server.faults.append(Fault(lambda _call: True, status=401))
-                await client.get(NODE.path())
-                assert found.auth.identity == 1
-                server.faults.append(Fault(lambda _call: True, status=401))
-                with pytest.raises(Unauthorized):
-                    await client.get(NODE.path())
+            await client.get(NODE.path())
+            assert [serial == shown[0] for serial in shown] == [True, True, True, False]
 
     asyncio.run(scenario())
 
@@ -270,16 +283,12 @@ def test_connections_are_used_again_after_answers_and_refusals() -> None:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             nonlocal accepted
             accepted += 1
-            while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}")
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                while await reader.readuntil(b"\r\n\r\n"):
+                    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}")
+            writer.close()
 
-        async def forgiving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            try:
-                await answer(reader, writer)
-            except asyncio.IncompleteReadError:
-                writer.close()
-
-        service = await asyncio.start_server(forgiving, "127.0.0.1", 0)
+        service = await asyncio.start_server(answer, "127.0.0.1", 0)
         port = service.sockets[0].getsockname()[1]
         async with service, closing(plain(port)) as client:
             for _ in range(5):
