@@ -1,10 +1,9 @@
 """Dry run: Pods placed one after another, each seeing what the earlier ones took."""
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.core.model.pod import Pod
-from app.core.model.resource_claim import Consumer
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.question import NodeAnswer, Question
 from app.core.placement.rules import Rules
@@ -39,7 +38,8 @@ def place(
                 answers.append(answer)
         chosen = best(answers)
         if chosen is not None:
-            settle(state, question, chosen)
+            claims = (held.claim for held in question.claims)
+            state.settle(pod, chosen.node, zip(claims, chosen.allocations, strict=True))
         yield PodPlacement(pod, question.claims, tuple(answers), chosen)
 
 
@@ -47,14 +47,3 @@ def best(answers: Sequence[NodeAnswer]) -> NodeAnswer | None:
     """The answer with the highest score; the first of equals."""
     fitting = [answer for answer in answers if answer.verdict == "fits"]
     return max(fitting, key=lambda answer: answer.score or 0, default=None)
-
-
-def settle(state: State, question: Question, chosen: NodeAnswer) -> None:
-    """Makes the state as if the Pod ran on the node."""
-    pod = question.pod
-    consumer = Consumer("", "pods", pod.meta.name, pod.meta.uid or f"{pod.meta.namespace}/{pod.meta.name}")
-    for held, allocation in zip(question.claims, chosen.allocations, strict=True):
-        state.upsert(
-            replace(held.claim, allocation=allocation, reserved_for=(*held.claim.reserved_for, consumer))
-        )
-    state.upsert(replace(pod, node_name=chosen.node))

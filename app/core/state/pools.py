@@ -174,9 +174,9 @@ def _build(
         item for item in (*relevant, *others) if features.partitionable_devices and item.shared_counters
     ]
     holders = {id(item) for item in counters}
-    own = tuple(
-        sorted((item for item in relevant if id(item) not in holders), key=lambda item: item.meta.name)
-    )
+    own = tuple(item for item in relevant if id(item) not in holders)
+    if channel_of(features).ordered:
+        own = tuple(sorted(own, key=lambda item: item.meta.name))
     rest = tuple(item for item in others if id(item) not in holders)
     sets: dict[str, CounterSet] = {}
     reason = _duplicate_device(own)

@@ -100,6 +100,10 @@ class State:
             reserved_for=claim.reserved_for + more,
         )
 
+    def stored_claim(self, key: ClaimKey) -> ResourceClaim | None:
+        """A claim as the API server has it, as far as is known: without what is assumed."""
+        return self._claims.get(key)
+
     def claims(self) -> Iterable[ResourceClaim]:
         """All claims, with what is assumed of them."""
         for key in self._claims:
@@ -207,6 +211,18 @@ class State:
         else:
             del self._assumed[key]
         self._exchange(key, before)
+
+    def settle(self, pod: Pod, node: str, allocations: Iterable[tuple[ResourceClaim, Allocation]]) -> None:
+        """Makes the state as if the Pod ran on the node, with these allocations for its claims.
+
+        For states that stand for themselves: a dry run's fork, an inventory from files.
+        """
+        meta = pod.meta
+        consumer = Consumer("", "pods", meta.name, meta.uid or f"{meta.namespace}/{meta.name}")
+        for claim, allocation in allocations:
+            others = tuple(known for known in claim.reserved_for if known.uid != consumer.uid)
+            self.upsert(replace(claim, allocation=allocation, reserved_for=(*others, consumer)))
+        self.upsert(replace(pod, node_name=node))
 
     def _put_pod(self, pod: Pod) -> None:
         self.usage.put(pod)

@@ -1,0 +1,216 @@
+"""Bind: the one verb that writes.
+
+kube-scheduler has no Reserve for extenders, and binds Pod A while Pod B is filtered. So a bind
+decides again on the newest state and assumes the devices before its first await: no two binds can
+take one device, without a lock. After that come the claims, then the Pod.
+
+What can go wrong, and what is left then:
+
+* a claim cannot be written: what was written for the other claims is undone;
+* the binding is refused: as above;
+* no answer to the binding: the Pod may be bound, so nothing is undone until the API server says it
+  is not. A Pod that comes again finds its claims reserved for it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
+
+from app.cluster.claim_writer import ClaimLostError, ClaimWriter
+from app.cluster.client import ApiClient
+from app.cluster.discovery import Resource
+from app.cluster.errors import ClusterError, Conflict, ConnectionFailed, NotFound
+from app.core.model.errors import ObjectError
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import Consumer
+from app.core.placement.decision import Grant, Refused, assume, decide, forget
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+from app.core.state.taken import ClaimKey
+
+PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
+
+
+class Binder(Protocol):
+    """Binds Pods. ``results`` counts how binds ended: bound, misfit, invalid, conflict, api_error, unknown."""
+
+    results: Counter[str]
+
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
+        """Binds a Pod, with devices for its claims. None when it is done, else what kept it from it."""
+
+
+class ClusterBinder:
+    """Binds in a cluster.
+
+    Args:
+        client: with rights to patch claims and their status, and to create pods/binding.
+        claims: how ResourceClaims are served.
+        now: the time, RFC 3339.
+        report: told of undoing that failed; what it leaves is named in the text.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        claims: Resource,
+        state: State,
+        rules: Rules,
+        *,
+        now: Callable[[], str],
+        report: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._state = state
+        self._rules = rules
+        self._now = now
+        self._report = report
+        self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
+        self.writer = ClaimWriter(client, claims, state)
+        self.results: Counter[str] = Counter()
+
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
+        """See ``Binder``. Cost: one request for a Pod without claims; two or three more for each claim."""
+        try:
+            pod = await self._pod(namespace, name, uid)
+        except (ClusterError, ObjectError, _StaleError) as error:
+            return self._ended("api_error", str(error))
+        if pod.node_name == node:
+            return self._ended("bound", None)
+        grants = decide(self._state, pod, node, self._rules, self._timestamp())
+        if isinstance(grants, Refused):
+            return self._ended("invalid" if grants.invalid else "misfit", grants.message)
+        consumer = Consumer("", "pods", pod.meta.name, pod.meta.uid)
+        assume(self._state, grants, consumer)
+        try:
+            return await self._carry_out(pod, node, grants, consumer)
+        finally:
+            # By now either the claims have it, or it has been undone.
+            forget(self._state, grants, consumer)
+
+    async def _carry_out(
+        self, pod: Pod, node: str, grants: tuple[Grant, ...], consumer: Consumer
+    ) -> str | None:
+        begun: list[Grant] = []
+        try:
+            for grant in grants:
+                begun.append(grant)
+                await self._reserve(grant, consumer)
+            await self._bind_pod(pod, node)
+        except _UnknownError as error:
+            # The Pod may run on the node: its devices stay its own.
+            return self._ended("unknown", str(error))
+        except (ClusterError, ClaimLostError, ObjectError) as error:
+            await self._undo(begun, consumer)
+            return self._ended("conflict" if isinstance(error, ClaimLostError) else "api_error", str(error))
+        return self._ended("bound", None)
+
+    async def _reserve(self, grant: Grant, consumer: Consumer) -> None:
+        async with self._alone_with(grant.held.key):
+            # The state may have a newer version: one that this process wrote for another Pod.
+            claim = self._state.stored_claim(grant.held.key)
+            if claim is None or claim.meta.uid != grant.held.claim.meta.uid:
+                raise ClaimLostError(f"ResourceClaim {'/'.join(grant.held.key)} was deleted in the meantime")
+            await self.writer.reserve(claim, grant.allocation, consumer)
+
+    async def _bind_pod(self, pod: Pod, node: str) -> None:
+        binding: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": pod.meta.name, "namespace": pod.meta.namespace, "uid": pod.meta.uid},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+        }
+        try:
+            await self._client.post(PODS.path(pod.meta.namespace, pod.meta.name, "binding"), binding)
+        except ClusterError as error:
+            unsure = isinstance(error, Conflict) or (isinstance(error, ConnectionFailed) and error.sent)
+            if unsure and await self._is_bound(pod, node, error):
+                return
+            raise
+
+    async def _is_bound(self, pod: Pod, node: str, doubt: ClusterError) -> bool:
+        """Whether a binding was made that got no answer, or one that says it was made before.
+
+        Raises:
+            _UnknownError: still no answer.
+        """
+        try:
+            raw = await self._client.get(PODS.path(pod.meta.namespace, pod.meta.name))
+        except NotFound:
+            return False
+        except ClusterError as error:
+            raise _UnknownError(f"{doubt}; whether the Pod is bound is not known: {error}") from error
+        metadata, spec = raw.get("metadata") or {}, raw.get("spec") or {}
+        return metadata.get("uid") == pod.meta.uid and spec.get("nodeName") == node
+
+    async def _undo(self, grants: list[Grant], consumer: Consumer) -> None:
+        for grant in reversed(grants):
+            try:
+                async with self._alone_with(grant.held.key):
+                    await self.writer.undo(grant.held.claim, grant.allocation, consumer)
+            except (ClusterError, ObjectError) as error:
+                claim = "/".join(grant.held.key)
+                self._report(f"ResourceClaim {claim} may stay reserved for Pod {consumer.name}: {error}")
+
+    async def _pod(self, namespace: str, name: str, uid: str) -> Pod:
+        pod = self._state.pods.get((namespace, name))
+        if pod is None or pod.meta.uid != uid:
+            # Not heard of yet, or not any more: the watch is behind kube-scheduler's.
+            item = parse(
+                {"apiVersion": "v1", "kind": "Pod"} | await self._client.get(PODS.path(namespace, name))
+            )
+            if not isinstance(item, Pod) or (uid and item.meta.uid != uid):
+                raise _StaleError(f"Pod {namespace}/{name} was deleted and made anew")
+            pod = item
+        if pod.meta.deleted is not None:
+            raise _StaleError(f"Pod {namespace}/{name} is being deleted")
+        return pod
+
+    def _alone_with(self, key: ClaimKey) -> asyncio.Lock:
+        """One write at a time for a claim that several Pods share: spares conflicts with oneself."""
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        return lock
+
+    def _timestamp(self) -> str | None:
+        return self._now() if self._rules.features.device_binding_and_status else None
+
+    def _ended(self, result: str, error: str | None) -> str | None:
+        self.results[result] += 1
+        return error
+
+
+class MemoryBinder:
+    """Binds in the state alone: for inventories from files."""
+
+    def __init__(self, state: State, rules: Rules, *, now: Callable[[], str]) -> None:
+        self._state = state
+        self._rules = rules
+        self._now = now
+        self.results: Counter[str] = Counter()
+
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
+        """See ``Binder``. Never waits."""
+        pod = self._state.pods.get((namespace, name))
+        if pod is None or (uid and pod.meta.uid and pod.meta.uid != uid):
+            self.results["api_error"] += 1
+            return f"Pod {namespace}/{name} is not known"
+        grants = decide(self._state, pod, node, self._rules, self._now())
+        if isinstance(grants, Refused):
+            self.results["invalid" if grants.invalid else "misfit"] += 1
+            return grants.message
+        self._state.settle(pod, node, [(grant.held.claim, grant.allocation) for grant in grants])
+        self.results["bound"] += 1
+        return None
+
+
+class _StaleError(Exception):
+    """The Pod that was to be bound is not there any more."""
+
+
+class _UnknownError(Exception):
+    """Whether the Pod is bound cannot be found out."""

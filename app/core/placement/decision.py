@@ -1,0 +1,67 @@
+"""The last word on one Pod and one node, before devices are assumed."""
+
+from dataclasses import dataclass, replace
+
+from app.core.explain import node_message
+from app.core.model.allocation import Allocation
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import Consumer
+from app.core.placement.pod_claims import HeldClaim
+from app.core.placement.question import Question, finish
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one claim of the Pod gets; ``fresh`` if the claim had no allocation before."""
+
+    held: HeldClaim
+    allocation: Allocation
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why the Pod cannot go to the node after all."""
+
+    message: str
+    invalid: bool = False
+
+
+def decide(
+    state: State, pod: Pod, node: str, rules: Rules, timestamp: str | None
+) -> tuple[Grant, ...] | Refused:
+    """Allocates again, on the state as it is now: the filter that named the node promised nothing.
+
+    Never pauses, so that the caller can assume the grants before anybody else decides.
+
+    Args:
+        timestamp: set as allocationTimestamp of fresh allocations (RFC 3339), None for none.
+    """
+    question = Question(state, pod, rules)
+    if not question.claims and question.refusal is None:
+        return ()
+    answer = finish(question.answer(node))
+    if answer.verdict != "fits":
+        return Refused(node_message(question.explained(answer).reasons), answer.verdict == "invalid")
+    return tuple(
+        Grant(
+            held,
+            replace(allocation, timestamp=timestamp) if held.claim.allocation is None else allocation,
+            fresh=held.claim.allocation is None,
+        )
+        for held, allocation in zip(question.claims, answer.allocations, strict=True)
+    )
+
+
+def assume(state: State, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+    """Counts the grants as taken and reserved, at once."""
+    for grant in grants:
+        state.assume(grant.held.key, grant.allocation, (consumer,))
+
+
+def forget(state: State, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+    """Takes ``assume`` back: what the API server has by then stays, being in the claims themselves."""
+    for grant in grants:
+        state.forget(grant.held.key, consumer.uid)
