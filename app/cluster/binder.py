@@ -35,7 +35,10 @@ PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
 
 
 class Binder(Protocol):
-    """Binds Pods. ``results`` counts how binds ended: bound, misfit, invalid, conflict, api_error, unknown."""
+    """Binds Pods.
+
+    ``results`` counts how binds ended: bound, misfit, invalid, conflict, api_error or unknown.
+    """
 
     results: Counter[str]
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from app.core.cel.environment import CelFeatures
-from app.core.cel.selector import Selector, compile_selector
+from app.core.cel.selector import DerivedAttribute, Selector, compile_derived, compile_selector
 
 DEFAULT_SIZE = 4096  # in-tree keeps 10; one compiled selector takes some 20 kB
 
@@ -19,6 +19,7 @@ class SelectorCache:
         self._size = size
         self._engine = engine
         self._selectors: OrderedDict[tuple[str, CelFeatures, str], Selector] = OrderedDict()
+        self._derived: OrderedDict[tuple[str, CelFeatures], DerivedAttribute] = OrderedDict()
         self._evicted = {"fast": 0, "reference": 0}
         self.hits = 0
         self.misses = 0
@@ -37,6 +38,18 @@ class SelectorCache:
         if len(self._selectors) > self._size:
             _, oldest = self._selectors.popitem(last=False)
             self._evicted[oldest.engine] += oldest.evaluations[0]
+        return found
+
+    def get_derived(self, text: str, features: CelFeatures) -> DerivedAttribute:
+        """The compiled expression of a derived attribute. O(1) but for the first time."""
+        key = (text, features)
+        found = self._derived.get(key)
+        if found is None:
+            found = self._derived[key] = compile_derived(text, features)
+            if len(self._derived) > self._size:
+                self._derived.popitem(last=False)
+        else:
+            self._derived.move_to_end(key)
         return found
 
     def __len__(self) -> int:
