@@ -7,6 +7,7 @@ the same, without checking claims and compiling selectors again for every node.
 from app.core.allocator.allocate import allocate, allocate_planned, allocate_steps, plan_claims
 from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome, Reason
 from app.core.allocator.plan import Plan
+from app.core.allocator.reasons import explain_misfit
 
 __all__ = [
     "Fits",
@@ -20,5 +21,6 @@ __all__ = [
     "allocate",
     "allocate_planned",
     "allocate_steps",
+    "explain_misfit",
     "plan_claims",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from app.core.allocator import result
 from app.core.allocator.board import Board, set_up
 from app.core.allocator.matching import SelectorSource
-from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome, Reason
+from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome
 from app.core.allocator.plan import Plan, Planner, Variant
 from app.core.allocator.search import Search
 from app.core.model.device_class import DeviceClass
@@ -106,7 +106,7 @@ def allocate_steps(
         search = Search(board, limits)
         yield from search.run()
         if not search.found:
-            return Misfit(_pool_reasons(pools), search.steps)
+            return Misfit(steps=search.steps)
         found = result.fits(board, _chosen(board, search), search.trial.grants, new_share_id)
     except InputError as error:
         return Invalid((error.reason,), search.steps if search is not None else 0)
@@ -123,11 +123,3 @@ def _chosen(board: Board, search: Search) -> list[list[Variant]]:
         ]
         for claim_index, claim in enumerate(board.plan.claims)
     ]
-
-
-def _pool_reasons(pools: Sequence[Pool]) -> tuple[Reason, ...]:
-    return tuple(
-        Reason("PoolInvalid", f"pool {pool.id} is invalid: {pool.invalid_reason}")
-        for pool in pools
-        if pool.invalid_reason is not None
-    )

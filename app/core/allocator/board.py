@@ -50,7 +50,11 @@ class PoolView:
 
 @dataclass(slots=True, eq=False)
 class Board:
-    """One node's devices in the order of the search. Devices are named by their position in it."""
+    """One node's devices in the order of the search. Devices are named by their position in it.
+
+    By variant: ``wanted`` is how many devices it needs, ``members`` which ones if that is all.
+    ``counters`` is False where somebody asks what would be if they did not count.
+    """
 
     plan: Plan
     node: Node
@@ -60,6 +64,7 @@ class Board:
     statuses: list[list[Status | None]]
     wanted: list[int]
     members: list[tuple[int, ...]]
+    counters: bool = True
 
     def status(self, variant: Variant, position: int) -> Status:
         """Whether the request may use the device, as far as it does not depend on the search."""

@@ -18,7 +18,7 @@ class Reason:
     message: str
     claim: str | None = None
     request: str | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

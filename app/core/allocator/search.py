@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from app.core.allocator.board import USABLE, Board
+from app.core.allocator.bounds import cannot_fit
 from app.core.allocator.outcome import InputError, Limits, Reason
 from app.core.allocator.plan import Variant
-from app.core.allocator.symmetry import Symmetry, may_prune
+from app.core.allocator.symmetry import Symmetry, errors_possible
 from app.core.allocator.trial import Trial
 from app.core.model.resource_claim import MAX_DEVICES
 
@@ -74,7 +75,6 @@ class Search:
         self._next_pause = PAUSE_STEPS
         self._stack: list[_Choice | _Pick] = []
         self._symmetry: Symmetry | None = None
-        self._prunes: bool | None = None
         self._dead_ends: set[Hashable] = set()
 
     def run(self) -> Iterator[None]:
@@ -123,7 +123,7 @@ class Search:
             if request >= len(claims[claim].requests):
                 claim, request = claim + 1, 0
                 continue
-            if self._dead_ends and self._state(claim, request) in self._dead_ends:
+            if self._symmetry and self._dead_ends and self._symmetry.state(claim, request) in self._dead_ends:
                 return Result.FAILED
             chosen = claims[claim].requests[request]
             if chosen.is_list:
@@ -171,12 +171,12 @@ class Search:
 
     def _next_device(self, frame: _Pick) -> Result | None:
         """Tries the next device that can be taken, in the order of the board."""
-        trial, variant, dead = self.trial, frame.variant, frame.dead
+        trial, variant, dead, symmetry = self.trial, frame.variant, frame.dead, self._symmetry
         for position in range(frame.position, len(self._board.devices)):
             self._probes += 1
             if trial.in_use(variant, position) or not self._usable(variant, position):
                 continue
-            if dead and trial.untouched(position) and self._kinds().kind(position) in dead:
+            if dead and symmetry and trial.untouched(position) and symmetry.kind(position) in dead:
                 continue
             if trial.take(variant, position) is None:
                 return self._chosen(frame, position)
@@ -212,33 +212,25 @@ class Search:
         if isinstance(frame, _Choice):
             frame.all_too_large = frame.all_too_large and result is Result.TOO_LARGE
             return None
+        if self._symmetry is None:
+            self._symmetry = Symmetry(self._board, self.trial)
+            if not errors_possible(self._board) and cannot_fit(self._board):
+                self._stack.clear()
+                return Result.FAILED
         self.trial.undo()
         if result is Result.TOO_LARGE or frame.variant.takes_all:
             return self._give_up(frame, result)
-        if frame.chosen is not None and self._may_prune() and self.trial.untouched(frame.chosen):
-            frame.dead.add(self._kinds().kind(frame.chosen))
+        if frame.chosen is not None and self.trial.untouched(frame.chosen):
+            frame.dead.add(self._symmetry.kind(frame.chosen))
         return None
 
     def _give_up(self, frame: _Choice | _Pick, result: Result) -> Result:
         """Takes the frame off the stack. A claim that got too large is a plain failure to those before it."""
         self._stack.pop()
-        if frame.is_entry and result is Result.FAILED and self.steps > _REMEMBER_AFTER and self._may_prune():
-            self._dead_ends.add(self._state(frame.claim, frame.request))
+        if frame.is_entry and result is Result.FAILED and self._symmetry and self.steps > _REMEMBER_AFTER:
+            self._dead_ends.add(self._symmetry.state(frame.claim, frame.request))
         before = self._stack[-1].claim if self._stack else 0
         return Result.FAILED if frame.claim > before else result
-
-    def _may_prune(self) -> bool:
-        if self._prunes is None:
-            self._prunes = may_prune(self._board)
-        return self._prunes
-
-    def _kinds(self) -> Symmetry:
-        if self._symmetry is None:
-            self._symmetry = Symmetry(self._board, self.trial)
-        return self._symmetry
-
-    def _state(self, claim: int, request: int) -> Hashable:
-        return self._kinds().state(claim, request)
 
     def _count_step(self) -> None:
         self.steps += 1

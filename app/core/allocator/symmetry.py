@@ -26,7 +26,10 @@ class Symmetry:
         self._exact = any(variant.admin for variant in board.plan.variants) or any(
             board.shareable(position) for position in range(len(board.devices))
         )
-        self._members = [frozenset(members) for members in board.members]
+        self._members = [
+            (frozenset(members), bool(variant.constraints))
+            for variant, members in zip(board.plan.variants, board.members, strict=True)
+        ]
 
     def kind(self, position: int) -> int:
         """A number for the device's kind. O(variants + attributes in constraints), once a device."""
@@ -54,7 +57,12 @@ class Symmetry:
         placed, view = board.devices[position], board.views[position]
         device = placed.device
         statuses = tuple(board.status(variant, position) for variant in board.plan.variants)
-        members = tuple(position in members for members in self._members)
+        # All mode goes through its devices in order, and a constraint may make an error of the first
+        # that does not go with the others: there, no device is like another.
+        members = tuple(
+            position in members and (position if constrained else True)
+            for members, constrained in self._members
+        )
         attributes = tuple(
             variant.attributes.get(device.shape, name)
             for variant, status in zip(board.plan.variants, statuses, strict=True)
@@ -78,24 +86,23 @@ def compared_attributes(variant: Variant, board: Board) -> list[str]:
     ]
 
 
-def may_prune(board: Board) -> bool:
-    """Whether leaving out equivalent attempts is safe: no attempt can end in an error.
+def errors_possible(board: Board) -> bool:
+    """Whether some attempt of the search may end in an error instead of a failure.
 
-    An error ends the search with another verdict, and whether it is met depends on the order. So if
-    one is possible (a selector that fails on some device, All mode under a constraint), the search
-    goes through every attempt that in-tree makes.
+    That is so if a selector fails on a device, an attribute or amount cannot be computed, or a
+    constraint may keep All mode from a device.
     Cost: O(devices times variants), evaluates what has not been evaluated yet.
     """
     for variant in board.plan.variants:
         if variant.takes_all and variant.constraints:
-            return False
+            return True
         names = compared_attributes(variant, board) if variant.attributes.derived else ()
         for position, placed in enumerate(board.devices):
             status = board.status(variant, position)
             if isinstance(status, Reason):
-                return False
+                return True
             if status is USABLE and any(
                 isinstance(variant.attributes.get(placed.device.shape, name), Reason) for name in names
             ):
-                return False
-    return True
+                return True
+    return False

@@ -71,7 +71,7 @@ class Trial:
         placed, view = board.devices[position], board.views[position]
         in_shares = shareable and (placed.device.name in view.shared or bool(self._shares.get(position)))
         # A further share of a device draws nothing more from its counters.
-        draws = bool(placed.device.consumes_counters) and not in_shares
+        draws = board.counters and bool(placed.device.consumes_counters) and not in_shares
         if draws and not view.ledger.charge(placed.device):
             return "CountersExhausted"
         added = self._add_to_constraints(variant, position)

@@ -1,0 +1,78 @@
+"""Builds tests/oracle, Kubernetes' own allocator and CEL behind JSON lines, and talks to it.
+
+Standard library only, as gobuild.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import gobuild
+
+FOLDER = gobuild.REPOSITORY / "tests" / "oracle"
+TARGET = gobuild.REPOSITORY / ".cache" / "oracle"
+
+
+def binary(*, uv: Path | None = None) -> Path:
+    """The oracle, built if its sources have changed since. A cold build takes about two minutes.
+
+    Raises:
+        gobuild.BuildError: there is no Go, or the build failed.
+    """
+    gobuild.build(FOLDER, TARGET, (gobuild.Program("oracle", ".", _fingerprint()),), uv=uv)
+    return TARGET / "oracle"
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for path in sorted([*FOLDER.glob("*.go"), *FOLDER.glob("go.*")]):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class OracleError(Exception):
+    """The oracle did not understand a question, or is gone."""
+
+
+class Oracle:
+    """A running oracle, asked turn by turn. Ends with the ``with`` block."""
+
+    def __init__(self, command: str, program: Path | None = None) -> None:
+        self._process = subprocess.Popen(
+            [program or binary(), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.__exit__(kind, error, trace)
+
+    def ask(self, question: Any) -> dict[str, Any]:
+        """The answer to one question, in the form that tests/oracle describes."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise OracleError("the oracle has no pipes")
+        stdin.write(json.dumps(question) + "\n")
+        stdin.flush()
+        line = stdout.readline()
+        if not line:
+            raise OracleError(f"the oracle ended with {self._process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        if "failure" in answer:
+            raise OracleError(answer["failure"])
+        return answer
+
+
+if __name__ == "__main__":
+    try:
+        print(binary(uv=Path(os.environ["UV"]) if "UV" in os.environ else None))
+    except gobuild.BuildError as error:
+        sys.exit(f"oracle: {error}")
