@@ -1,0 +1,50 @@
+FROM python:3.13-slim AS build
+
+# The version that the Makefile uses.
+RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
+
+ENV UV_PYTHON_DOWNLOADS=never \
+    UV_LINK_MODE=copy \
+    UV_NO_CACHE=1 \
+    UV_COMPILE_BYTECODE=1
+
+WORKDIR /app
+
+# Dependencies first: their layer stays as long as the lock does.
+COPY pyproject.toml uv.lock ./
+RUN uv sync --frozen --no-dev --no-install-project
+
+COPY README.md LICENSE ./
+COPY app ./app
+RUN uv sync --frozen --no-dev --no-editable
+
+
+FROM python:3.13-slim
+
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="dra-extender" \
+      org.opencontainers.image.description="A kube-scheduler extender that does Dynamic Resource Allocation" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+# A virtual environment holds paths, so it keeps its place.
+COPY --from=build /app/.venv /app/.venv
+
+# Nothing is written outside /tmp, so that the root file system may be read-only.
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+
+# By number, so that Kubernetes can tell it is not root.
+USER 65532:65532
+WORKDIR /tmp
+EXPOSE 8888
+
+# For container engines; Kubernetes has its own probes.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8888/livez', timeout=4)"]
+
+ENTRYPOINT ["dra-extender"]
+CMD ["serve", "--host=0.0.0.0"]

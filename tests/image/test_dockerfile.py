@@ -1,0 +1,120 @@
+"""The image, as far as it can be checked without a container engine: its build steps, run in a folder."""
+
+import fnmatch
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HOME = "/app"
+
+
+def instructions() -> list[tuple[str, str]]:
+    """(instruction, arguments) of the Dockerfile, continued lines joined and comments left out."""
+    lines = [
+        line for line in (REPOSITORY / "Dockerfile").read_text().splitlines() if not line.startswith("#")
+    ]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    return [
+        (name, rest.strip())
+        for name, _, rest in (line.partition(" ") for line in joined.splitlines())
+        if name
+    ]
+
+
+def stage(number: int) -> list[tuple[str, str]]:
+    starts = [index for index, (name, _) in enumerate(instructions()) if name == "FROM"]
+    return instructions()[starts[number] : [*starts, None][number + 1]]
+
+
+def of(name: str, number: int) -> list[str]:
+    return [arguments for instruction, arguments in stage(number) if instruction == name]
+
+
+def pinned_uv() -> str:
+    found = re.search(r"^UV_VERSION := (\S+)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def test_uv_is_the_one_of_the_makefile() -> None:
+    assert any(f"uv=={pinned_uv()}" in run for run in of("RUN", 0))
+
+
+def test_both_stages_are_of_one_base() -> None:
+    bases = [of("FROM", number)[0].split()[0] for number in (0, 1)]
+    assert bases[0] == bases[1]
+
+
+def test_the_image_has_the_projects_version() -> None:
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    assert f"VERSION={version}" in of("ARG", 1)
+
+
+def test_it_runs_as_a_user_that_is_not_root_by_number() -> None:
+    assert of("USER", 1) == ["65532:65532"]
+
+
+def test_what_is_copied_is_there_and_not_ignored() -> None:
+    rules = (REPOSITORY / ".dockerignore").read_text().splitlines()
+    kept = {rule[1:] for rule in rules if rule.startswith("!")}
+    copied = {source for copy in of("COPY", 0) for source in copy.split()[:-1]}
+    assert "*" in rules
+    assert copied == kept
+    assert all((REPOSITORY / source).exists() for source in copied)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The build stage's COPY and `uv sync` steps, done in a folder in place of /app."""
+    home = tmp_path_factory.mktemp("image")
+    uv = REPOSITORY / ".cache" / f"uv-{pinned_uv()}" / "bin" / "uv"
+    assert uv.exists(), "make dev sets uv up"
+    for name, arguments in stage(0):
+        if name == "COPY":
+            *sources, target = arguments.split()
+            for source in sources:
+                copy(REPOSITORY / source, home / target)
+        elif name == "RUN" and arguments.startswith("uv "):
+            # Neither the shared cache nor the byte code matter to what is installed.
+            environment = os.environ | {"UV_PYTHON": sys.executable, "UV_PYTHON_DOWNLOADS": "never"}
+            environment.pop("VIRTUAL_ENV", None)
+            subprocess.run(
+                [uv, *shlex.split(arguments)[1:]], cwd=home, env=environment, check=True, capture_output=True
+            )
+    shutil.rmtree(home / "app")  # the next stage takes the environment alone
+    return home / ".venv"
+
+
+def copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=lambda _, names: fnmatch.filter(names, "__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+def test_the_environment_stands_without_the_sources(built: Path) -> None:
+    done = subprocess.run(
+        [built / "bin" / "python", "-I", "-c", "import app.core.model.parse as parse; print(parse.__file__)"],
+        cwd="/",
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert Path(done.stdout.strip()).is_relative_to(built)
+
+
+def test_it_holds_the_entry_point_and_no_tools(built: Path) -> None:
+    assert of("ENTRYPOINT", 1) == ['["dra-extender"]']
+    programs = {path.name for path in (built / "bin").iterdir()}
+    assert {"dra-extender", "kubectl-dra", "python"} <= programs
+    assert not programs & {"pytest", "ruff", "mypy", "locust", "pip"}
+    assert of("COPY", 1) == [f"--from=build {HOME}/.venv {HOME}/.venv"]
+    assert of("WORKDIR", 0) == [HOME]
