@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -24,48 +24,23 @@ from app.cluster.errors import (
     Gone,
     error_of_status,
 )
+from app.cluster.known import Deleted, Event, Known, ObjectKey, Replaced, Upserted, usable_key, version_of
+
+# The events are known.py's; who consumes an informer finds them here.
+__all__ = [
+    "Deleted",
+    "Event",
+    "Informer",
+    "InformerSettings",
+    "ObjectKey",
+    "Problem",
+    "Replaced",
+    "Stats",
+    "Upserted",
+]
 
 _SHORT_WATCH_SECONDS = 1.0
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ObjectKey:
-    """Which object: `uid` tells one from a later one of the same name."""
-
-    namespace: str
-    name: str
-    uid: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Replaced:
-    """All objects there are, after a list: take them in one step, so that nobody sees half of them.
-
-    `changed` are those of `objects` that are new or not as they were last told; `gone` are those told before
-    that no longer exist, deleted while nobody watched.
-    """
-
-    objects: tuple[Object, ...]
-    changed: tuple[Object, ...]
-    gone: tuple[ObjectKey, ...]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Upserted:
-    """One object was added or changed."""
-
-    object: Object
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Deleted:
-    """One object was deleted; this is its last state."""
-
-    object: Object
-
-
-Event = Replaced | Upserted | Deleted
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -167,8 +142,7 @@ class Informer:
         self._refusals = 0
         self._pages_once = False
         self._synced = asyncio.Event()
-        # What was told: (namespace, name) -> (uid, resourceVersion).
-        self._told: dict[tuple[str, str], tuple[str, str]] = {}
+        self._known = Known()
 
     @property
     def synced(self) -> bool:
@@ -263,7 +237,7 @@ class Informer:
             async with asyncio.timeout(patience) as deadline:
                 async for event in raw:
                     if _ends_initial_events(event):
-                        return list(first.values()), _version_of(event["object"])
+                        return list(first.values()), version_of(event["object"])
                     self._collect(event, first)
                     deadline.reschedule(loop.time() + patience)
         except ApiError as error:
@@ -326,7 +300,7 @@ class Informer:
         Raises: _Expired.
         """
         page = await self._client.list_page(self._path, limit=1)
-        newest = _version_of(page)
+        newest = version_of(page)
         # The order of versions is documented since Kubernetes 1.35 (KEP-5504), and was so before.
         if newest.isdecimal() and self._version.isdecimal() and int(newest) < int(self._version):
             problem = f"resourceVersion {self._version} is from the future: the server is at {newest}"
@@ -338,17 +312,13 @@ class Informer:
         kind, obj = event["type"], event["object"]
         self._refusals = 0
         if kind == "BOOKMARK":
-            self._version = _version_of(obj) or self._version
+            self._version = version_of(obj) or self._version
             return None
         key = self._checked(obj)
         if key is None:
             return None
-        self._version = _version_of(obj)
-        if kind == "DELETED":
-            self._told.pop((key.namespace, key.name), None)
-            return Deleted(obj)
-        self._told[key.namespace, key.name] = (key.uid, self._version)
-        return Upserted(obj)
+        self._version = version_of(obj)
+        return self._known.delete(key, obj) if kind == "DELETED" else self._known.upsert(key, obj)
 
     def _collect(self, event: Object, first: dict[tuple[str, str], Object]) -> None:
         obj = event["object"]
@@ -360,44 +330,24 @@ class Informer:
         else:
             first[key.namespace, key.name] = obj
 
-    def _replace(self, objects: list[Object]) -> Replaced:
-        """Compares a full list with what was told."""
-        before, self._told = self._told, {}
-        kept: list[Object] = []
-        changed: list[Object] = []
-        for obj in objects:
-            key = self._checked(obj)
-            if key is None:
-                continue
-            place, state = (key.namespace, key.name), (key.uid, _version_of(obj))
-            kept.append(obj)
-            self._told[place] = state
-            if before.get(place) != state:
-                changed.append(obj)
-        gone = tuple(
-            ObjectKey(*place, uid)
-            for place, (uid, _) in before.items()
-            if place not in self._told or self._told[place][0] != uid
-        )
-        return Replaced(tuple(kept), tuple(changed), gone)
+    def _replace(self, objects: Iterable[Any]) -> Replaced:
+        checked = ((self._checked(obj), obj) for obj in objects)
+        return self._known.replace([(key, obj) for key, obj in checked if key is not None])
 
     def _checked(self, obj: Any) -> ObjectKey | None:
         """The key of an object that can be used; drops managedFields, half of many objects' bytes.
 
-        None for one without the fields that the API server always sets: counted and reported, never raised.
+        A bad object is counted and reported, never raised.
         """
-        metadata = obj.get("metadata") if isinstance(obj, dict) else None
-        if isinstance(metadata, dict):
-            metadata.pop("managedFields", None)
-            namespace, name = metadata.get("namespace") or "", metadata.get("name")
-            uid, version = metadata.get("uid") or "", metadata.get("resourceVersion")
-            if all(isinstance(part, str) for part in (namespace, name, uid, version)) and name and version:
-                return ObjectKey(namespace, name, uid)
+        key = usable_key(obj)
+        if key is not None:
+            obj["metadata"].pop("managedFields", None)
+            return key
         self.stats.bad_objects += 1
+        metadata = obj.get("metadata") if isinstance(obj, dict) else None
         name = metadata.get("name") if isinstance(metadata, dict) else None
-        self._report(
-            Problem(self.resource, f"an object ({name!r}) without name or resourceVersion is left out")
-        )
+        text = f"an object ({name!r}) without name or resourceVersion is left out"
+        self._report(Problem(self.resource, text))
         return None
 
     def _listed(self, version: str) -> None:
@@ -438,12 +388,6 @@ def _ends_initial_events(event: Object) -> bool:
         return False
     metadata = event["object"].get("metadata") or {}
     return (metadata.get("annotations") or {}).get(_INITIAL_EVENTS_END) == "true"
-
-
-def _version_of(obj: Object) -> str:
-    metadata = obj.get("metadata")
-    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
-    return version if isinstance(version, str) else ""
 
 
 def _failure_name(error: ClusterError) -> str:
