@@ -10,7 +10,7 @@ export UV_PYTHON ?= $(shell command -v $(PYTHON))
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test check format control-plane helm e2e
+.PHONY: help install dev demo test lint check format control-plane helm e2e
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,11 +44,14 @@ demo: install ## no cluster: the example inventory, a Job through filter, priori
 test: dev ## the whole suite; what needs Go, Chromium or Helm says so if it is not there
 	@$(RUN)/python -m pytest
 
-check: dev ## format, lint, types, import contracts, tests
+lint: dev ## format, lint, types, import contracts
 	@$(RUN)/ruff format --check .
 	@$(RUN)/ruff check .
+	@$(RUN)/hadolint Dockerfile
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
+
+check: lint ## all of lint, then the whole suite, as `make test` runs it
 	@$(RUN)/python -m pytest
 
 control-plane: | $(UV) ## etcd, Kubernetes' programs and kubectl for e2e, built once for all clones (8-15 min)
