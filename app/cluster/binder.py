@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 
 from app.cluster.claim_writer import ClaimLostError, ClaimWriter
 from app.cluster.client import ApiClient
-from app.cluster.discovery import Resource
+from app.cluster.discovery import POD, Resource
 from app.cluster.errors import ClusterError, Conflict, ConnectionFailed, NotFound
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
@@ -30,8 +30,6 @@ from app.core.placement.decision import Grant, Refused, assume, decide, forget
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
-
-PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
 
 
 class Binder(Protocol):
@@ -127,7 +125,7 @@ class ClusterBinder:
             "target": {"apiVersion": "v1", "kind": "Node", "name": node},
         }
         try:
-            await self._client.post(PODS.path(pod.meta.namespace, pod.meta.name, "binding"), binding)
+            await self._client.post(POD.path(pod.meta.namespace, pod.meta.name, "binding"), binding)
         except ClusterError as error:
             unsure = isinstance(error, Conflict) or (isinstance(error, ConnectionFailed) and error.sent)
             if unsure and await self._is_bound(pod, node, error):
@@ -141,7 +139,7 @@ class ClusterBinder:
             _UnknownError: still no answer.
         """
         try:
-            raw = await self._client.get(PODS.path(pod.meta.namespace, pod.meta.name))
+            raw = await self._client.get(POD.path(pod.meta.namespace, pod.meta.name))
         except NotFound:
             return False
         except ClusterError as error:
@@ -163,7 +161,7 @@ class ClusterBinder:
         if pod is None or pod.meta.uid != uid:
             # Not heard of yet, or not any more: the watch is behind kube-scheduler's.
             item = parse(
-                {"apiVersion": "v1", "kind": "Pod"} | await self._client.get(PODS.path(namespace, name))
+                {"apiVersion": "v1", "kind": "Pod"} | await self._client.get(POD.path(namespace, name))
             )
             if not isinstance(item, Pod) or (uid and item.meta.uid != uid):
                 raise _StaleError(f"Pod {namespace}/{name} was deleted and made anew")

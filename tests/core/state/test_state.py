@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.model.allocation import Allocation, read_allocation
+from app.core.model.features import Features
+from app.core.model.parse import InventoryObject, parse
+from app.core.model.resource_claim import Consumer, ResourceClaim
+from app.core.model.resource_slice import PoolId
+from app.core.state.state import State
+from tests.objects import DRIVER, allocation, claim, device, node, pod, slice_of
+
+KEY = ("default", "c")
+POOL = PoolId(DRIVER, "n1")
+FEATURES = Features()
+
+
+def read(raw: dict[str, Any]) -> InventoryObject:
+    item = parse(raw)
+    assert isinstance(item, InventoryObject)
+    return item
+
+
+def claim_at(version: int, held: dict[str, Any] | None = None, uid: str = "uid-c") -> ResourceClaim:
+    raw = claim("c") | {"status": {"allocation": held} if held else {}}
+    raw["metadata"] |= {"resourceVersion": str(version), "uid": uid}
+    item = read(raw)
+    assert isinstance(item, ResourceClaim)
+    return item
+
+
+def held_on(node_name: str, *devices: str) -> Allocation:
+    return read_allocation(allocation(node_name, *devices))
+
+
+def state_with(*items: dict[str, Any]) -> State:
+    state = State()
+    for item in items:
+        state.upsert(read(item))
+    return state
+
+
+def names_taken(state: State) -> set[str]:
+    return {name for pool in state.taken.values() for name in pool.whole}
+
+
+def test_an_assumed_device_is_taken_at_once_and_free_again_when_forgotten() -> None:
+    state = state_with(claim("c"))
+    state.assume(KEY, held_on("n1", "d0"), (Consumer("", "pods", "p", "u"),))
+    assert names_taken(state) == {"d0"}
+    assumed = state.claim(KEY)
+    assert assumed is not None
+    assert assumed.allocation == held_on("n1", "d0")
+    assert [consumer.uid for consumer in assumed.reserved_for] == ["u"]
+    state.forget(KEY, "u")
+    assert state.taken == {}
+    assert state.assumed == {}
+
+
+def test_forgetting_one_of_two_pods_keeps_the_allocation_assumed() -> None:
+    state = state_with(claim("c"))
+    state.assume(KEY, held_on("n1", "d0"), (Consumer("", "pods", "p", "u"),))
+    state.assume(KEY, held_on("n1", "d0"), (Consumer("", "pods", "q", "v"),))
+    state.forget(KEY, "u")
+    assert names_taken(state) == {"d0"}
+    state.forget(KEY, "v")
+    assert state.taken == {}
+
+
+def test_events_from_before_our_write_do_not_free_the_devices() -> None:
+    state = State()
+    state.upsert(claim_at(5))
+    state.assume(KEY, held_on("n1", "d0"))
+    state.put_written(claim_at(9, allocation("n1", "d0")))
+    state.forget(KEY)
+    state.upsert(claim_at(7))  # a watch event that was under way
+    assert names_taken(state) == {"d0"}
+    state.upsert(claim_at(9, allocation("n1", "d0")))
+    assert names_taken(state) == {"d0"}
+    state.upsert(claim_at(12))  # released since
+    assert names_taken(state) == set()
+
+
+def test_an_answer_to_a_write_does_not_bring_back_a_claim_whose_deletion_came_first() -> None:
+    state = State()
+    state.upsert(claim_at(5))
+    state.delete("ResourceClaim", KEY)
+    state.put_written(claim_at(9, allocation("n1", "d0")))
+    assert state.claim(KEY) is None
+    assert state.taken == {}
+
+
+def test_nothing_assumed_of_a_deleted_claim_holds_for_one_of_the_same_name() -> None:
+    state = State()
+    state.upsert(claim_at(5))
+    state.assume(KEY, held_on("n1", "d0"))
+    state.upsert(claim_at(8, uid="another"))
+    assert state.taken == {}
+    assert state.assumed == {}
+
+
+def test_a_fork_does_not_change_its_origin() -> None:
+    state = state_with(node("n1"), slice_of("n1", device("d0")), claim("c"), pod("p", "c"))
+    before = (
+        state.revision,
+        dict(state.taken),
+        dict(state.nodes),
+        len(state.inventory.pools("n1", FEATURES)),
+    )
+    fork = state.fork()
+    fork.assume(KEY, held_on("n1", "d0"))
+    fork.upsert(read(slice_of("n1", device("d0"), device("d1"))))
+    fork.delete("Node", ("", "n1"))
+    after = (state.revision, dict(state.taken), dict(state.nodes), len(state.inventory.pools("n1", FEATURES)))
+    assert after == before
+    assert len(state.inventory.pools("n1", FEATURES)[0].devices) == 1
+
+
+def test_one_changed_slice_among_many_touches_its_own_node_only() -> None:
+    state = state_with(*(item for i in range(50) for item in (node(f"n{i}"), slice_of(f"n{i}", device("d")))))
+    for name in state.nodes:
+        state.inventory.pools(name, FEATURES)
+    kept = {name: state.inventory.pools(name, FEATURES) for name in state.nodes}
+    before = state.inventory.touched
+    state.upsert(read(slice_of("n7", device("d"), device("e"), generation=2)))
+    # Old and new slice of one node.
+    assert state.inventory.touched - before <= 2
+    changed = {name for name in state.nodes if state.inventory.pools(name, FEATURES) is not kept[name]}
+    assert changed == {"n7"}
+
+
+def test_a_slice_for_all_nodes_reaches_every_node_and_leaves_them_again() -> None:
+    state = state_with(node("n1"), node("n2"))
+    raw = slice_of("n1", device("net"))
+    del raw["spec"]["nodeName"]
+    raw["spec"]["allNodes"] = True
+    state.upsert(read(raw))
+    assert [len(state.inventory.pools(name, FEATURES)) for name in ("n1", "n2")] == [1, 1]
+    state.delete("ResourceSlice", ("", "n1-slice"))
+    assert [len(state.inventory.pools(name, FEATURES)) for name in ("n1", "n2")] == [0, 0]
+
+
+def test_new_labels_of_a_node_open_devices_to_it() -> None:
+    raw = slice_of("n1", device("net"))
+    del raw["spec"]["nodeName"]
+    requirement = {"key": "rack", "operator": "In", "values": ["r1"]}
+    raw["spec"]["nodeSelector"] = {"nodeSelectorTerms": [{"matchExpressions": [requirement]}]}
+    state = state_with(node("n1"), raw)
+    assert state.inventory.pools("n1", FEATURES) == ()
+    state.upsert(read(node("n1", rack="r1")))
+    assert len(state.inventory.pools("n1", FEATURES)) == 1
+
+
+def test_a_taint_rule_is_laid_over_devices_and_taken_away_with_the_rule() -> None:
+    rule = {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "DeviceTaintRule",
+        "metadata": {"name": "ecc"},
+        "spec": {
+            "deviceSelector": {"driver": DRIVER, "pool": "n1", "device": "d0"},
+            "taint": {"key": "ecc", "effect": "NoSchedule"},
+        },
+    }
+    state = state_with(node("n1"), slice_of("n1", device("d0"), device("d1")))
+
+    def taints() -> list[int]:
+        return [len(item.device.taints) for item in state.inventory.pools("n1", FEATURES)[0].devices]
+
+    assert taints() == [0, 0]
+    state.upsert(read(rule))
+    assert taints() == [1, 0]
+    state.delete("DeviceTaintRule", ("", "ecc"))
+    assert taints() == [0, 0]
+
+
+def test_what_pods_take_of_a_node_ends_with_the_pods() -> None:
+    raw = pod("p")
+    raw["spec"] |= {"nodeName": "n1"}
+    raw["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "500m"}}
+    state = state_with(raw)
+    assert state.usage.of("n1") == {"pods": 10**9, "cpu": 5 * 10**8}
+    state.upsert(read(raw | {"status": {"phase": "Succeeded"}}))
+    assert dict(state.usage.of("n1")) == {}
+
+
+@pytest.mark.parametrize(
+    "kind", ["Node", "ResourceSlice", "DeviceClass", "DeviceTaintRule", "ResourceClaim", "Pod"]
+)
+def test_deleting_what_is_not_there_is_no_error(kind: str) -> None:
+    State().delete(kind, ("default", "nobody"))
+
+
+@given(st.permutations(range(6)))
+def test_the_order_in_which_objects_arrive_does_not_matter(order: list[int]) -> None:
+    items = [
+        node("n1"),
+        node("n2"),
+        slice_of("n1", device("a"), count=2, suffix="-a"),
+        slice_of("n1", device("b"), count=2, suffix="-b"),
+        slice_of("n2", device("c")),
+        claim("c") | {"status": {"allocation": allocation("n1", "a")}},
+    ]
+    state = state_with(*(items[index] for index in order))
+    pools = state.inventory.pools("n1", FEATURES)
+    assert [item.device.name for item in pools[0].devices] == ["a", "b"]
+    assert names_taken(state) == {"a"}

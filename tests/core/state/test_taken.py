@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.model.allocation import AllocatedDevice
+from app.core.model.quantity import Quantity
+from app.core.model.resource_slice import DeviceId, PoolId
+from app.core.state.taken import PoolTaken, release, take
+
+POOL = PoolId("d", "p")
+
+
+def whole(name: str) -> AllocatedDevice:
+    return AllocatedDevice("r", DeviceId("d", "p", name))
+
+
+def share(name: str, share_id: str, amount: int) -> AllocatedDevice:
+    consumed = (("memory", Quantity(amount)),)
+    return AllocatedDevice("r", DeviceId("d", "p", name), share_id=share_id, consumed_capacity=consumed)
+
+
+def test_a_whole_device_is_taken_until_the_claim_lets_go() -> None:
+    taken: dict[PoolId, PoolTaken] = {}
+    take(taken, ("ns", "a"), [whole("x")])
+    assert taken[POOL].whole == {"x"}
+    assert taken[POOL].is_allocated("x")
+    release(taken, ("ns", "a"), [whole("x")])
+    assert taken == {}
+
+
+def test_a_device_given_to_two_claims_stays_taken_when_one_lets_go() -> None:
+    taken: dict[PoolId, PoolTaken] = {}
+    take(taken, ("ns", "a"), [whole("x")])
+    take(taken, ("ns", "b"), [whole("x")])
+    release(taken, ("ns", "a"), [whole("x")])
+    assert taken[POOL].whole == {"x"}
+    assert [holding.claim for holding in taken[POOL].holdings["x"]] == [("ns", "b")]
+
+
+def test_shares_add_up_and_admin_access_takes_nothing() -> None:
+    taken: dict[PoolId, PoolTaken] = {}
+    take(taken, ("ns", "a"), [share("x", "1", 3), share("x", "2", 4)])
+    take(taken, ("ns", "b"), [AllocatedDevice("r", DeviceId("d", "p", "y"), admin_access=True)])
+    assert taken[POOL].shared == {"x"}
+    assert taken[POOL].whole == frozenset()
+    assert taken[POOL].capacity == {"x": {"memory": 7}}
+    assert not taken[POOL].is_allocated("y")
+    release(taken, ("ns", "a"), [share("x", "1", 3), share("x", "2", 4)])
+    assert not taken[POOL].is_allocated("x")
+
+
+devices = st.one_of(
+    st.builds(whole, st.sampled_from("abc")),
+    st.builds(share, st.sampled_from("abc"), st.sampled_from("123"), st.integers(0, 9)),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from("mn"), st.lists(devices, max_size=4)), max_size=6), st.randoms())
+def test_letting_go_in_any_order_frees_everything(
+    claims: list[tuple[str, list[AllocatedDevice]]], random: st.DataObject
+) -> None:
+    taken: dict[PoolId, PoolTaken] = {}
+    for name, held in claims:
+        take(taken, ("ns", name), held)
+    for name, held in sorted(claims, key=lambda _: random.random()):  # type: ignore[attr-defined]
+        release(taken, ("ns", name), held)
+    assert taken == {}

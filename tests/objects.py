@@ -1,0 +1,94 @@
+"""Kubernetes objects as plain JSON, for tests: the fewest fields that say what is meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+DRIVER = "gpu.example.com"
+
+
+def node(name: str, **labels: str) -> Json:
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
+
+
+def device(name: str, **attributes: str) -> Json:
+    return {"name": name, "attributes": {key: {"string": value} for key, value in attributes.items()}}
+
+
+def slice_of(node_name: str, *devices: Json, generation: int = 1, count: int = 1, suffix: str = "") -> Json:
+    """A slice of the pool that is named after its node."""
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceSlice",
+        "metadata": {"name": f"{node_name}-slice{suffix}"},
+        "spec": {
+            "driver": DRIVER,
+            "nodeName": node_name,
+            "pool": {"name": node_name, "generation": generation, "resourceSliceCount": count},
+            "devices": list(devices),
+        },
+    }
+
+
+def device_class(name: str = "gpu", expression: str | None = None) -> Json:
+    spec = {"selectors": [{"cel": {"expression": expression}}]} if expression else {}
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "DeviceClass",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def claim_spec(count: int = 1, expression: str | None = None, class_name: str = "gpu") -> Json:
+    exactly: Json = {"deviceClassName": class_name, "allocationMode": "ExactCount", "count": count}
+    if expression:
+        exactly["selectors"] = [{"cel": {"expression": expression}}]
+    return {"devices": {"requests": [{"name": "r", "exactly": exactly}]}}
+
+
+def claim(name: str, count: int = 1, expression: str | None = None, namespace: str = "default") -> Json:
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaim",
+        "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}"},
+        "spec": claim_spec(count, expression),
+    }
+
+
+def template(name: str, count: int = 1) -> Json:
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaimTemplate",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"spec": claim_spec(count)},
+    }
+
+
+def allocation(node_name: str, *devices: str) -> Json:
+    return {
+        "devices": {
+            "results": [
+                {"request": "r", "driver": DRIVER, "pool": node_name, "device": name} for name in devices
+            ]
+        },
+        "nodeSelector": {
+            "nodeSelectorTerms": [
+                {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node_name]}]}
+            ]
+        },
+    }
+
+
+def pod(name: str, *claims: str, templates: tuple[str, ...] = (), uid: str | None = None) -> Json:
+    """A pending Pod that uses claims by name, and templates by name."""
+    entries = [{"name": item, "resourceClaimName": item} for item in claims]
+    entries += [{"name": item, "resourceClaimTemplateName": item} for item in templates]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default", "uid": uid or f"uid-{name}"},
+        "spec": {"containers": [{"name": "c", "image": "i"}], "resourceClaims": entries},
+    }
