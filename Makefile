@@ -10,7 +10,7 @@ export UV_PYTHON ?= $(shell command -v $(PYTHON))
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format control-plane helm e2e
+.PHONY: help install dev demo test lint check format control-plane helm e2e fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,11 @@ helm: | $(UV) ## Helm for the tests of the chart, built once for all clones (1-3
 
 e2e: dev control-plane ## end to end on the real control plane
 	@$(RUN)/python -m pytest tests/e2e
+
+N ?= 1000
+SEED ?= 1
+fuzz: dev | $(UV) ## generated cases against the in-tree allocator: make fuzz N=1000 SEED=1
+	@PYTHONPATH=tests/core/allocator:tools $(RUN)/python -m fuzz --n $(N) --seed $(SEED) --uv $(UV)
 
 format: dev ## rewrites the sources in the project's format
 	@$(RUN)/ruff format .

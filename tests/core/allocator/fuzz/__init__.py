@@ -1,0 +1,1 @@
+"""Differential fuzzing of the allocator: generator, oracle, checks, minimiser. ``make fuzz`` runs it."""

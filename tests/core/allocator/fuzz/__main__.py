@@ -1,0 +1,128 @@
+"""``python -m fuzz``: generated cases against the in-tree allocator (``make fuzz N=1000 SEED=1``)."""
+
+import argparse
+import gzip
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from oracle import Oracle, binary
+
+from fuzz import compare, generator, inventory, recorded, shrink
+
+Json = dict[str, Any]
+_PER_SEED = 10_000_000
+_MAX_FOUND = 5
+
+
+class Tally:
+    """What a run has seen."""
+
+    def __init__(self) -> None:
+        self.verdicts: Counter[str] = Counter()
+        self.timeouts = 0
+        self.steps = {"here": 0, "in-tree": 0}
+        self.found: list[Path] = []
+
+    def add(self, answers: list[compare.Answer]) -> None:
+        for answer in answers:
+            self.verdicts[inventory.verdict(answer.ours)] += 1
+            if not answer.comparable:
+                self.timeouts += 1
+                continue
+            self.steps["here"] += answer.ours.steps
+            self.steps["in-tree"] += answer.theirs["steps"]
+
+    def text(self, cases: int) -> str:
+        verdicts = ", ".join(f"{number} {verdict}" for verdict, number in sorted(self.verdicts.items()))
+        return (
+            f"{cases} cases, {len(self.found)} differences; nodes: {verdicts};"
+            f" in-tree out of time on {self.timeouts}; search steps: {self.steps['here']},"
+            f" in-tree {self.steps['in-tree']}"
+        )
+
+
+def run(oracle: Oracle, first: int, count: int, folder: Path) -> Tally:
+    """Goes through the cases; a difference is minimised and written as a case file."""
+    tally = Tally()
+    for number in range(first, first + count):
+        request = generator.case(number)
+        answers = compare.ask_both(oracle, request)
+        tally.add(answers)
+        for difference in compare.differences(oracle, request, answers)[:1]:
+            tally.found.append(_report(oracle, request, difference, f"fuzz-{number}", folder))
+        done = number - first + 1
+        if done % 1000 == 0:
+            _say(tally.text(done))
+        if len(tally.found) >= _MAX_FOUND:
+            break
+    return tally
+
+
+def _report(oracle: Oracle, request: Json, difference: compare.Difference, name: str, folder: Path) -> Path:
+    def still_shows(smaller: Json) -> bool:
+        answers = compare.ask_both(oracle, smaller)
+        return any(item.kind == difference.kind for item in compare.differences(oracle, smaller, answers))
+
+    _say(f"{name}: on {difference.node}: {difference.text}")
+    smallest = shrink.shrink(request, still_shows)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = recorded.write(recorded.record(oracle, name, difference.kind, smallest), folder)
+    _say(path.read_text())
+    _say(f"minimised into {path}; a test replays it once it is in {recorded.FOLDER}")
+    return path
+
+
+def record_corpus(oracle: Oracle, count: int) -> None:
+    """Writes the corpus anew: cases whose answer in-tree finds quickly and always the same."""
+    kept: list[Json] = []
+    number = 0
+    while len(kept) < count:
+        request = generator.case(number)
+        name = f"corpus-{number}"
+        number += 1
+        case = recorded.record(oracle, name, "generated", request)
+        again = recorded.record(oracle, name, "generated", request)
+        answers = case["expect"]["nodes"].values()
+        dull = all(answer["verdict"] == "invalid" for answer in answers) and number % 5
+        if case == again and not dull and all(answer.get("steps", 0) < 20_000 for answer in answers):
+            kept.append(case)
+    with gzip.GzipFile(recorded.CORPUS, "wb", mtime=0) as file:
+        file.writelines(json.dumps(case, separators=(",", ":")).encode() + b"\n" for case in kept)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Reads the command line; the exit code tells whether there was a difference."""
+    parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
+    parser.add_argument("--n", type=int, default=1000, help="how many cases")
+    parser.add_argument("--seed", type=int, default=1, help="which cases: the same seed, the same cases")
+    parser.add_argument("--uv", type=Path, help="the uv that gets Go where the PATH has none")
+    parser.add_argument("--record", type=Path, nargs="*", help="fill in the answers of these case files")
+    parser.add_argument("--corpus", type=int, help="write the corpus of the tests anew, with so many cases")
+    parser.add_argument("--to", type=Path, default=Path(".cache/fuzz"), help="where found cases go")
+    arguments = parser.parse_args()
+    with Oracle("allocate", binary(uv=arguments.uv)) as oracle:
+        if arguments.corpus:
+            record_corpus(oracle, arguments.corpus)
+            return 0
+        if arguments.record is not None:
+            for path in arguments.record:
+                case = json.loads(path.read_text())
+                recorded.write(
+                    recorded.record(oracle, case["name"], case["about"], case["request"]), path.parent
+                )
+            return 0
+        tally = run(oracle, arguments.seed * _PER_SEED, arguments.n, arguments.to)
+    _say(tally.text(arguments.n))
+    return 1 if tally.found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

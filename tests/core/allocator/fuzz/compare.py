@@ -1,0 +1,183 @@
+"""One case, both answers: what differs, and whether what was found really is an allocation."""
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from oracle import Oracle
+
+from app.core.allocator import Fits, Invalid, Outcome
+from app.core.model.features import Features
+from app.core.state.channel import channel_of
+from fuzz import inventory
+
+Json = dict[str, Any]
+TIMEOUT_MS = 1000
+_REPEATS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What both say of one node."""
+
+    node: str
+    theirs: Json
+    ours: Outcome
+
+    @property
+    def comparable(self) -> bool:
+        """Whether in-tree had an answer in time."""
+        return self.theirs["verdict"] != "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is wrong; ``kind`` tells apart what a minimised case must still show."""
+
+    node: str
+    kind: str
+    text: str
+
+
+def ask_both(oracle: Oracle, request: Json) -> list[Answer]:
+    """The answers for every node."""
+    theirs = oracle.ask(request | {"timeoutMs": TIMEOUT_MS})["nodes"]
+    ours = inventory.answer(request)
+    return [Answer(node, answer, ours[node]) for node, answer in theirs.items()]
+
+
+def differences(oracle: Oracle, request: Json, answers: list[Answer]) -> list[Difference]:
+    """Every way in which the answers differ that Kubernetes itself would not allow."""
+    found = []
+    ordered = is_ordered(request)
+    for answer in answers:
+        difference = _verdict(oracle, request, answer, ordered=ordered)
+        if difference is None and isinstance(answer.ours, Fits):
+            difference = _allocation(oracle, request, answer, ordered=ordered)
+        if difference is None and ordered and answer.comparable:
+            difference = _steps(answer)
+        if difference is not None:
+            found.append(difference)
+    return found
+
+
+def is_ordered(request: Json) -> bool:
+    """Whether in-tree tries devices in one order always: the oldest allocator goes through a Go map."""
+    return channel_of(Features().switched(request.get("features") or {})).ordered
+
+
+def without_share_ids(allocations: Any) -> Any:
+    """Allocations with the random part left out."""
+    plain = copy.deepcopy(allocations)
+    for allocation in plain:
+        for result in allocation.get("devices", {}).get("results", ()):
+            result.pop("shareID", None)
+    return plain
+
+
+def to_json(outcome: Fits) -> list[Json]:
+    """The allocations in Kubernetes' form."""
+    return [allocation.to_json() for allocation in outcome.allocations]
+
+
+def _verdict(oracle: Oracle, request: Json, answer: Answer, *, ordered: bool) -> Difference | None:
+    ours, theirs = inventory.verdict(answer.ours), answer.theirs["verdict"]
+    limit = isinstance(answer.ours, Invalid) and answer.ours.reasons[0].code == "SearchLimit"
+    if ours == theirs or (theirs == "timeout" and (limit or ours == "misfit")):
+        return None
+    if theirs == "timeout" and ours == "fits":
+        return None  # checked as an allocation
+    if not ordered and _may_say(oracle, request, answer.node, ours):
+        return None
+    text = f"in-tree says {theirs} ({answer.theirs.get('error', '')}), here it is {answer.ours}"
+    return Difference(answer.node, f"{theirs}-{ours}{'-limit' if limit else ''}", text)
+
+
+def _may_say(oracle: Oracle, request: Json, node: str, verdict: str) -> bool:
+    """Whether in-tree gives that verdict in some order of its map, or for some order of the slices."""
+    objects = list(request["objects"])
+    for number in range(_REPEATS):
+        turned = objects[number % len(objects) :] + objects[: number % len(objects)]
+        again = request | {"objects": turned if number % 2 else turned[::-1], "nodes": [node]}
+        if oracle.ask(again | {"timeoutMs": TIMEOUT_MS})["nodes"][node]["verdict"] == verdict:
+            return True
+    return False
+
+
+def _allocation(oracle: Oracle, request: Json, answer: Answer, *, ordered: bool) -> Difference | None:
+    assert isinstance(answer.ours, Fits)
+    ours = to_json(answer.ours)
+    if ordered and answer.comparable:
+        theirs = without_share_ids(answer.theirs["allocations"])
+        if without_share_ids(ours) != theirs:
+            text = f"in-tree: {json.dumps(theirs)}\nhere: {json.dumps(ours)}"
+            return Difference(answer.node, "allocation", text)
+    broken = _broken_rule(request, ours)
+    if broken is not None:
+        return Difference(answer.node, "rule", broken)
+    left = only_chosen(request, ours) | {"nodes": [answer.node], "timeoutMs": TIMEOUT_MS}
+    again = oracle.ask(left)["nodes"][answer.node]
+    if again["verdict"] != "fits":
+        text = f"with only the chosen devices left, in-tree says {again}: {json.dumps(ours)}"
+        return Difference(answer.node, "only-chosen", text)
+    return None
+
+
+def _steps(answer: Answer) -> Difference | None:
+    if answer.ours.steps <= answer.theirs["steps"]:
+        return None
+    return Difference(answer.node, "steps", f"{answer.ours.steps} steps, in-tree {answer.theirs['steps']}")
+
+
+def only_chosen(request: Json, allocations: list[Json]) -> Json:
+    """The request with all free devices removed that were not chosen.
+
+    Devices of others stay, since counters count them, and so do those that cannot be chosen twice.
+    """
+    keep = {_key(result) for allocation in allocations for result in allocation["devices"].get("results", ())}
+    for item in request["objects"]:
+        status = item.get("status", {}) if item["kind"] == "ResourceClaim" else {}
+        results = status.get("allocation", {}).get("devices", {}).get("results", ())
+        keep |= {_key(result) for result in results}
+    objects = []
+    for item in request["objects"]:
+        spec = item.get("spec", {})
+        if item["kind"] == "ResourceSlice" and "devices" in spec:
+            where = {"driver": spec["driver"], "pool": spec["pool"]["name"]}
+            devices = [
+                device for device in spec["devices"] if _key(where | {"device": device["name"]}) in keep
+            ]
+            item = item | {"spec": spec | {"devices": devices}}  # noqa: PLW2901 # a changed copy
+        objects.append(item)
+    return request | {"objects": objects}
+
+
+def _key(result: Mapping[str, Any]) -> tuple[str, str, str]:
+    return result["driver"], result["pool"], result["device"]
+
+
+def _broken_rule(request: Json, allocations: list[Json]) -> str | None:
+    """What holds of any valid allocation, whatever in-tree says."""
+    devices = {}
+    for item in request["objects"]:
+        spec = item.get("spec", {})
+        if item["kind"] == "ResourceSlice":
+            for device in spec.get("devices", ()):
+                devices[spec["driver"], spec["pool"]["name"], device["name"]] = device
+    whole: set[tuple[str, str, str]] = set()
+    for allocation in allocations:
+        results = allocation["devices"].get("results", [])
+        if len(results) > 32:
+            return f"{len(results)} devices in one claim"
+        for result in results:
+            key = _key(result)
+            if key not in devices:
+                return f"{key} is not published"
+            if "shareID" in result or result.get("adminAccess"):
+                continue
+            if key in whole:
+                return f"{key} is given away twice"
+            whole.add(key)
+    return None
