@@ -1,0 +1,320 @@
+"""Kubernetes manifests as text: YAML or JSON, several documents, lists; from files, folders or stdin.
+
+Scalars are read as kubectl reads them (go.yaml.in/yaml/v2): a date stays text, ``yes`` and ``on`` are
+true, ``1e3`` is a number. Stricter than kubectl where leniency hides mistakes: a key twice is an
+error, and so is a tag that has no meaning in JSON. Aliases may not blow a document up.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from app.core.model.parse import flatten
+
+MAX_DEPTH = 200
+"""Levels of nesting in one document; a Kubernetes object has about twenty."""
+MAX_ALIASED_VALUES = 100_000
+"""Values that the aliases of one document may add to it (goyaml allows about 400,000)."""
+SUFFIXES = (".yaml", ".yml", ".json")
+
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INT = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
+_INT_START = frozenset("+-.0123456789")
+_TAG = "tag:yaml.org,2002:"
+_WORDS: dict[str, Any] = (
+    dict.fromkeys(("", "~", "null", "Null", "NULL"))
+    | {word: True for base in ("y", "yes", "true", "on") for word in (base, base.title(), base.upper())}
+    | {word: False for base in ("n", "no", "false", "off") for word in (base, base.title(), base.upper())}
+    | {word: float("nan") for word in (".nan", ".NaN", ".NAN")}
+    | {sign + word: float(sign + "inf") for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF")}
+)
+_MERGE = "<<"
+_TEXT = re.compile(r"\S")
+_DECODER = json.JSONDecoder()
+
+
+class ManifestError(ValueError):
+    """Text that cannot be read; ``str()`` gives ``source:line:column: message``, lines from 1."""
+
+    def __init__(self, source: str, message: str, line: int | None = None, column: int | None = None) -> None:
+        place = ":".join(str(part) for part in (source, line, column) if part is not None)
+        super().__init__(f"{place}: {message}")
+        self.source = source
+        self.message = message
+        self.line = line
+        self.column = column
+
+
+def load_manifests(text: str | bytes, source: str) -> list[Any]:
+    """The raw objects in a text: documents in order, lists opened, empty documents left out.
+
+    Raises:
+        ManifestError: no YAML and no JSON, or refused; ``source`` names the text in the message.
+    Cost: O(length); about 3 MB of YAML a second, 200 MB of JSON.
+    """
+    return list(flatten(load_documents(text, source)))
+
+
+def load_documents(text: str | bytes, source: str) -> list[Any]:
+    """The documents of a text as they are, lists not opened. Raises: as ``load_manifests``."""
+    data = _decoded(text, source)
+    if data.lstrip()[:1] not in ("{", "["):
+        return list(_Reader(data, source).documents())
+    try:
+        return _json_documents(data, source)
+    except ManifestError as error:
+        # It may still be YAML in flow style; if it is not, it was meant to be what the name says.
+        try:
+            return list(_Reader(data, source).documents())
+        except ManifestError as yaml_error:
+            raise (yaml_error if source.endswith((".yaml", ".yml")) else error) from None
+
+
+def read_paths(paths: Iterable[str | Path], stdin: Callable[[], bytes] | None = None) -> list[Any]:
+    """The raw objects of files, of folders (with all below them, in order of name) and of ``-`` (stdin).
+
+    Raises:
+        ManifestError: also for a path that cannot be read, or a folder without manifests.
+    """
+    return [item for path in paths for item in _read_path(str(path), stdin or sys.stdin.buffer.read)]
+
+
+def _read_path(name: str, stdin: Callable[[], bytes]) -> Iterator[Any]:
+    if name == "-":
+        yield from load_manifests(stdin(), "stdin")
+        return
+    path = Path(name)
+    files = [path]
+    try:
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if _is_manifest(file, path))
+            if not files:
+                raise ManifestError(name, f"no manifests ({', '.join(SUFFIXES)}) in this folder")
+        for file in files:
+            yield from load_manifests(file.read_bytes(), str(file))
+    except OSError as error:
+        raise ManifestError(str(error.filename or name), error.strerror or type(error).__name__) from None
+
+
+def _is_manifest(file: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
+    return file.suffix in SUFFIXES and not hidden and file.is_file()
+
+
+def _decoded(text: str | bytes, source: str) -> str:
+    if isinstance(text, str):
+        return text.removeprefix("\ufeff")
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ManifestError(source, "is no UTF-8 text", text.count(b"\n", 0, error.start) + 1) from None
+
+
+def _json_documents(text: str, source: str) -> list[Any]:
+    """One JSON text, or several one after another as kubectl accepts them."""
+    try:
+        return [orjson.loads(text)]
+    except orjson.JSONDecodeError as error:
+        if not error.msg.startswith("unexpected content after document"):
+            raise _json_error(source, text, error.pos, error.msg) from None
+    documents: list[Any] = []
+    start = 0
+    while match := _TEXT.search(text, start):
+        start = match.start()
+        try:
+            # Where it ends is Python's to say; what it holds orjson's, which is strict.
+            _, end = _DECODER.raw_decode(text, start)
+            documents.append(orjson.loads(text[start:end]))
+        except orjson.JSONDecodeError as error:
+            raise _json_error(source, text, start + error.pos, error.msg) from None
+        except json.JSONDecodeError as error:
+            raise _json_error(source, text, error.pos, error.msg) from None
+        except (ValueError, RecursionError):
+            raise _json_error(source, text, start, "a number or the nesting has no end") from None
+        start = end
+    return documents
+
+
+def _json_error(source: str, text: str, position: int, message: str) -> ManifestError:
+    line = text.count("\n", 0, position) + 1
+    return ManifestError(source, f"is no JSON: {message}", line, position - text.rfind("\n", 0, position))
+
+
+class _Collection:
+    """A list or mapping under construction; ``key`` is the mapping key that waits for its value."""
+
+    __slots__ = ("anchor", "key", "mark", "merged", "size", "value")
+
+    def __init__(self, value: list[Any] | dict[str, Any], anchor: str | None, mark: Any) -> None:
+        self.value = value
+        self.anchor = anchor
+        self.mark = mark
+        self.size = 1
+        self.key: str | None = None
+        self.merged: dict[str, Any] = {}
+
+
+class _Reader:
+    """Builds JSON values from libyaml's events.
+
+    Not PyYAML's constructor, which recurses in C (deep nesting crashes the process), knows types that
+    JSON does not, and lets aliases multiply. Works event by event: in a thread, others get their turn.
+    """
+
+    def __init__(self, text: str, source: str) -> None:
+        self._text = text
+        self._source = source
+        self._stack: list[_Collection] = []
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._aliased = 0
+        self._root: Any = None
+
+    def documents(self) -> Iterator[Any]:
+        """Raises: ManifestError."""
+        if "%TAG" in self._text and re.search(r"^%TAG", self._text, re.MULTILINE):
+            # Not needed for any Kubernetes object, and libyaml's time grows with their square.
+            raise ManifestError(self._source, "TAG directives are not understood")
+        try:
+            for event in yaml.parse(self._text, Loader=yaml.CSafeLoader):
+                if isinstance(event, yaml.DocumentEndEvent):
+                    yield self._root
+                    self._root, self._anchors, self._aliased = None, {}, 0
+                else:
+                    self._take(event)
+        except yaml.MarkedYAMLError as error:
+            text = ", ".join(part for part in (error.context, error.problem) if part)
+            raise self._error(f"is no YAML: {text}", error.problem_mark or error.context_mark) from None
+        except yaml.YAMLError as error:
+            raise self._error(f"is no YAML: {_one_line(error)}") from None
+
+    def _take(self, event: yaml.Event) -> None:
+        match event:
+            case yaml.ScalarEvent():
+                self._add(self._scalar(event), 1, event)
+                if event.anchor:
+                    self._anchors[event.anchor] = (self._scalar(event), 1)
+            case yaml.SequenceStartEvent():
+                self._open([], event, "seq")
+            case yaml.MappingStartEvent():
+                self._open({}, event, "map")
+            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                self._close(event)
+            case yaml.AliasEvent():
+                self._alias(event)
+
+    def _open(self, value: list[Any] | dict[str, Any], event: yaml.CollectionStartEvent, kind: str) -> None:
+        if event.tag not in (None, "!", _TAG + kind):
+            raise self._error(f"the tag {event.tag} means nothing in a manifest", event.start_mark)
+        if len(self._stack) >= MAX_DEPTH:
+            raise self._error(f"is nested deeper than {MAX_DEPTH} levels", event.start_mark)
+        self._stack.append(_Collection(value, event.anchor, event.start_mark))
+
+    def _close(self, event: yaml.Event) -> None:
+        done = self._stack.pop()
+        value = done.value
+        if isinstance(value, dict):
+            value = {**done.merged, **value} if done.merged else value
+        if done.anchor:
+            # Known only now: a value that contains itself cannot be written.
+            self._anchors[done.anchor] = (value, done.size)
+        self._add(value, done.size, event)
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        if event.anchor not in self._anchors:
+            raise self._error(f"the alias *{event.anchor} refers to nothing before it", event.start_mark)
+        value, size = self._anchors[event.anchor]
+        self._aliased += size
+        if self._aliased > MAX_ALIASED_VALUES:
+            raise self._error(f"aliases add more than {MAX_ALIASED_VALUES} values", event.start_mark)
+        self._add(value, size, event)
+
+    def _add(self, value: Any, size: int, event: yaml.Event) -> None:
+        """Puts a value into the innermost collection, as its next item, key or value."""
+        if not self._stack:
+            self._root = value
+            return
+        parent = self._stack[-1]
+        parent.size += size
+        if isinstance(parent.value, list):
+            parent.value.append(value)
+        elif parent.key is None:
+            parent.key = self._key(value, parent.value, event)
+        else:
+            key, parent.key = parent.key, None
+            if key == _MERGE:
+                self._merge(parent, value, event)
+            else:
+                parent.value[key] = value
+
+    def _key(self, value: Any, mapping: dict[str, Any], event: yaml.Event) -> str:
+        if isinstance(value, str):
+            key = value
+        elif isinstance(value, bool):
+            key = "true" if value else "false"
+        elif isinstance(value, int | float):
+            key = str(value)
+        else:
+            raise self._error("a key must be text", event.start_mark)
+        if key in mapping:
+            raise self._error(f"the key {key!r} is there twice", event.start_mark)
+        return key
+
+    def _merge(self, parent: _Collection, value: Any, event: yaml.Event) -> None:
+        """``<<``: one mapping or several, of which the first wins; the mapping's own keys beat all."""
+        for source in value if isinstance(value, list) else [value]:
+            if not isinstance(source, dict):
+                raise self._error("only mappings can be merged with <<", event.start_mark)
+            parent.merged = source | parent.merged
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Any:
+        text: str = event.value
+        if event.tag is None:
+            return _resolved(text) if event.implicit[0] else text
+        if event.tag in ("!", _TAG + "str"):
+            return text
+        value = _resolved(text)
+        kinds = {"null": type(None), "bool": bool, "int": int, "float": float}
+        kind = kinds.get(event.tag.removeprefix(_TAG))
+        if kind is None:
+            raise self._error(f"the tag {event.tag} means nothing in a manifest", event.start_mark)
+        if type(value) is int and kind is float:
+            return float(value)
+        if type(value) is not kind:
+            raise self._error(f"{text!r} is not what its tag {event.tag} says", event.start_mark)
+        return value
+
+    def _error(self, message: str, mark: Any = None) -> ManifestError:
+        if mark is None:
+            return ManifestError(self._source, message)
+        return ManifestError(self._source, message, mark.line + 1, mark.column + 1)
+
+
+def _resolved(text: str) -> Any:
+    """A plain scalar as the type it looks like."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in _INT_START:
+        return text
+    plain = text.replace("_", "")
+    if _INT.fullmatch(plain) and len(plain) <= 66:
+        number = _integer(plain)
+        if -(2**63) <= number < 2**64:
+            return number
+    return float(plain) if _FLOAT.fullmatch(plain) else text
+
+
+def _integer(text: str) -> int:
+    digits = text.lstrip("+-")
+    if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
+        return int(text, 8)  # as in C: a leading zero
+    return int(text, 0)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
