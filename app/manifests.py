@@ -82,24 +82,33 @@ def read_paths(paths: Iterable[str | Path], stdin: Callable[[], bytes] | None = 
     Raises:
         ManifestError: also for a path that cannot be read, or a folder without manifests.
     """
-    return [item for path in paths for item in _read_path(str(path), stdin or sys.stdin.buffer.read)]
+    return [item for name, text in read_texts(paths, stdin) for item in load_manifests(text, name)]
 
 
-def _read_path(name: str, stdin: Callable[[], bytes]) -> Iterator[Any]:
-    if name == "-":
-        yield from load_manifests(stdin(), "stdin")
-        return
+def read_texts(
+    paths: Iterable[str | Path], stdin: Callable[[], bytes] | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the files that ``read_paths`` reads. Raises: as ``read_paths``."""
+    for path in paths:
+        name = str(path)
+        if name == "-":
+            yield "stdin", (stdin or sys.stdin.buffer.read)()
+            continue
+        try:
+            for file in _files(name):
+                yield str(file), file.read_bytes()
+        except OSError as error:
+            raise ManifestError(str(error.filename or name), error.strerror or type(error).__name__) from None
+
+
+def _files(name: str) -> list[Path]:
     path = Path(name)
-    files = [path]
-    try:
-        if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if _is_manifest(file, path))
-            if not files:
-                raise ManifestError(name, f"no manifests ({', '.join(SUFFIXES)}) in this folder")
-        for file in files:
-            yield from load_manifests(file.read_bytes(), str(file))
-    except OSError as error:
-        raise ManifestError(str(error.filename or name), error.strerror or type(error).__name__) from None
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if _is_manifest(file, path))
+    if not files:
+        raise ManifestError(name, f"no manifests ({', '.join(SUFFIXES)}) in this folder")
+    return files
 
 
 def _is_manifest(file: Path, root: Path) -> bool:
