@@ -28,13 +28,13 @@ _HEADLINES = {
 
 
 def headline(reason: Reason) -> str:
-    """The reason without its counts, like ``no device matches request gpu``."""
+    """The reason without counts and names of claims, like ``no device matches request gpu``."""
     template = _HEADLINES.get(reason.code)
     if template is None:
         return reason.message
     if reason.request is not None:
         return template.format(request=f"request {reason.request}")
-    return template.format(request=f"claim {reason.claim}") if reason.claim else reason.message
+    return template.format(request="a claim") if reason.claim is not None else reason.message
 
 
 def node_message(reasons: Sequence[Reason]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from app.core.allocator import (
@@ -14,10 +15,12 @@ from app.core.allocator import (
     explain_misfit,
     plan_claims,
 )
+from app.core.explain import node_message
 from app.core.model.allocation import Allocation
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
 from app.core.model.pod import Pod
+from app.core.placement.memo import Brief, Memo, Shelf
 from app.core.placement.node_checks import check_node
 from app.core.placement.pod_claims import ClaimRefusal, HeldClaim, claims_of
 from app.core.placement.rules import Rules
@@ -33,8 +36,8 @@ class NodeAnswer:
     """What is to be said of one node.
 
     ``allocations`` has one for each of the Pod's claims, in order, if it fits. ``curable`` says
-    whether evicting Pods from the node could change a misfit. With ``counted_later``, the reasons
-    are still to be had from ``Question.explained``.
+    whether evicting Pods from the node could change a misfit. ``searched``: devices were looked for.
+    With ``counted_later``, the reasons are still to be had from ``Question.explained``.
     """
 
     node: str
@@ -43,39 +46,38 @@ class NodeAnswer:
     allocations: tuple[Allocation, ...] = ()
     score: int | None = None
     curable: bool = True
+    searched: bool = False
     counted_later: bool = False
 
 
 class Question:
-    """A Pod made ready to be asked about: its claims found, and planned once for all nodes.
-
-    ``refusal`` is set if the answer is the same for every node: then ``verdict`` is its kind.
-    """
+    """A Pod made ready to be asked about: its claims found, and planned once for all nodes."""
 
     def __init__(self, state: State, pod: Pod, rules: Rules) -> None:
         self.state = state
         self.pod = pod
         self.rules = rules
         self.claims: tuple[HeldClaim, ...] = ()
-        self.refusal: tuple[Verdict, tuple[Reason, ...]] | None = None
+        self._unclaimed: Reason | None = None
         self._policy = policy_named(rules.policy)
-        self._plan: Plan | None = None
         try:
             self.claims = claims_of(state, pod, generate=rules.generate_claims)
         except ClaimRefusal as refusal:
-            self.refusal = ("misfit", (refusal.reason,))
-            return
-        self._make_plan()
+            self._unclaimed = refusal.reason
+        self._missing = tuple(held.claim for held in self.claims if held.claim.allocation is None)
+        self._pinned = len(self._missing) < len(self.claims)
 
-    def _make_plan(self) -> None:
-        missing = [held.claim for held in self.claims if held.claim.allocation is None]
-        if not missing:
-            return
-        plan = plan_claims(missing, self.state.classes, self.rules.features, self.rules.selectors)
-        if isinstance(plan, Invalid):
-            self.refusal = ("invalid", plan.reasons)
-        else:
-            self._plan = plan
+    @cached_property
+    def refusal(self) -> tuple[Verdict, tuple[Reason, ...]] | None:
+        """The answer if it is the same for every node."""
+        if self._unclaimed is not None:
+            return ("misfit", (self._unclaimed,))
+        return ("invalid", self._plan.reasons) if isinstance(self._plan, Invalid) else None
+
+    @cached_property
+    def _plan(self) -> Plan | Invalid:
+        """The Pod's own plan: its reasons name the Pod's own claims."""
+        return plan_claims(self._missing, self.state.classes, self.rules.features, self.rules.selectors)
 
     def answers(self, nodes: Iterable[str]) -> Generator[NodeAnswer | None, None, None]:
         """An answer for each node, in order; None is a pause at which others may be served."""
@@ -83,25 +85,52 @@ class Question:
             answer = yield from self.answer(name)
             yield answer
 
+    def briefs(self, nodes: Iterable[str], memo: Memo) -> Generator[tuple[str, Brief] | None, None, None]:
+        """A short answer for each node, in order; None is a pause.
+
+        Cost: a look-up for each node that the memo knows of, a search for each other one.
+        """
+        shelf = memo.shelf(self._missing, self.rules) if self._missing and not self._unclaimed else None
+        kept = shelf.answers if isinstance(shelf, Shelf) else {}
+        direct = not self._pinned and not self.rules.node_checks
+        for name in nodes:
+            found = kept.get(name)
+            if found is not None and (direct or self._early(name) is None):
+                memo.reused += 1
+                yield name, found
+                continue
+            answer = yield from self.answer(name)
+            found = _brief(self.explained(answer))
+            # An invalid answer names the Pod's own claim.
+            if isinstance(shelf, Shelf) and answer.searched and answer.verdict != "invalid":
+                memo.searches += 1
+                # What changes during a pause is entered after the shelf's position, and so will be
+                # thrown away when the shelf is asked for again.
+                kept[name] = found
+            yield name, found
+
     def answer(self, name: str) -> Generator[None, None, NodeAnswer]:
         """The answer for one node, as the generator's return value; each yield is a pause."""
+        early = self._early(name)
+        if early is not None:
+            return early
+        if isinstance(self._plan, Invalid) or not self._missing:
+            return self._fits(name, (), Fits(()))
+        return (yield from self._allocate(self.state.nodes[name], self._plan))
+
+    def _early(self, name: str) -> NodeAnswer | None:
+        """The answer if no search is needed for a misfit."""
         node = self.state.nodes.get(name)
         if node is None:
-            return NodeAnswer(
-                name, "misfit", (Reason("NodeUnknown", "node is not known yet"),), curable=False
-            )
+            reason = Reason("NodeUnknown", "node is not known yet")
+            return NodeAnswer(name, "misfit", (reason,), curable=False)
         if self.rules.node_checks:
-            reason = check_node(self.pod, node, self.state.usage)
-            if reason is not None:
-                return NodeAnswer(name, "misfit", (reason,), curable=reason.code == "InsufficientResources")
+            found = check_node(self.pod, node, self.state.usage)
+            if found is not None:
+                return NodeAnswer(name, "misfit", (found,), curable=found.code == "InsufficientResources")
         if self.refusal is not None:
             return NodeAnswer(name, self.refusal[0], self.refusal[1], curable=False)
-        elsewhere = self._elsewhere(node)
-        if elsewhere is not None:
-            return elsewhere
-        if self._plan is None:
-            return self._fits(name, (), Fits(()))
-        return (yield from self._allocate(node, self._plan))
+        return self._elsewhere(node) if self._pinned else None
 
     def explained(self, answer: NodeAnswer) -> NodeAnswer:
         """A misfit with its reasons counted device by device; other answers as they are.
@@ -110,7 +139,7 @@ class Question:
         Cost: O(devices of the node) and a few bounded searches, see ``explain_misfit``.
         """
         node = self.state.nodes.get(answer.node)
-        if answer.verdict != "misfit" or self._plan is None or node is None or not answer.counted_later:
+        if not answer.counted_later or node is None or isinstance(self._plan, Invalid):
             return answer
         pools = self.state.inventory.pools(answer.node, self.rules.features)
         reasons = explain_misfit(node, pools, self._plan, self.state.taken)
@@ -154,9 +183,9 @@ class Question:
             case Fits():
                 return self._fits(node.name, pools, outcome)
             case Misfit():
-                return NodeAnswer(node.name, "misfit", outcome.reasons, counted_later=True)
+                return NodeAnswer(node.name, "misfit", outcome.reasons, searched=True, counted_later=True)
             case Invalid():
-                return NodeAnswer(node.name, "invalid", outcome.reasons, curable=False)
+                return NodeAnswer(node.name, "invalid", outcome.reasons, curable=False, searched=True)
 
     def _fits(self, name: str, pools: tuple[Pool, ...], fits: Fits) -> NodeAnswer:
         new = iter(fits.allocations)
@@ -164,7 +193,12 @@ class Question:
         if not fits.allocations:
             return NodeAnswer(name, "fits", allocations=allocations, score=0)
         points = score(self._policy, pools, self.state.taken, fits.allocations, fits.ranks)
-        return NodeAnswer(name, "fits", allocations=allocations, score=points)
+        return NodeAnswer(name, "fits", allocations=allocations, score=points, searched=True)
+
+
+def _brief(answer: NodeAnswer) -> Brief:
+    message = "" if answer.verdict == "fits" else node_message(answer.reasons)
+    return Brief(answer.verdict, answer.score or 0, message, answer.curable)
 
 
 def finish(steps: Generator[None, None, NodeAnswer]) -> NodeAnswer:

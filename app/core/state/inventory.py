@@ -12,6 +12,7 @@ from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_slice import PoolId, ResourceSlice
+from app.core.state.changes import Changes
 from app.core.state.pools import Pool, PoolError, concerns_every_node, gather_pools
 from app.core.state.taint_rules import apply_taint_rules
 
@@ -24,12 +25,14 @@ class Inventory:
 
     ``slices`` are as published, the pools have DeviceTaintRules laid over them. ``touched`` counts
     the nodes whose pools were thrown away since the start: the work that events have caused.
+    ``changes`` logs the nodes that something has changed for, taken devices included.
     """
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.slices: dict[str, ResourceSlice] = {}
         self.rules: dict[str, DeviceTaintRule] = {}
+        self.changes = Changes()
         self.touched = 0
         self._tainted: dict[str, ResourceSlice] = {}
         self._by_node: dict[str, tuple[str, ...]] = {}
@@ -44,6 +47,7 @@ class Inventory:
         other.nodes = dict(self.nodes)
         other.slices = dict(self.slices)
         other.rules = dict(self.rules)
+        other.changes = self.changes.fork()
         other._tainted = dict(self._tainted)
         other._by_node = dict(self._by_node)
         other._shared = self._shared
@@ -142,16 +146,27 @@ class Inventory:
         except PoolError as error:
             return error
 
+    def note_taken(self, pool: PoolId) -> None:
+        """Logs that other devices of a pool are taken than before."""
+        self.changes.note(self._viewers(pool))
+
+    def _viewers(self, pool: PoolId) -> set[str] | None:
+        """The nodes that see a pool; None: all of them may."""
+        viewers: set[str] = set()
+        for name in self._by_pool.get(pool, ()):
+            slice_ = self.slices[name]
+            if not slice_.node_name or any(concerns_every_node(slice_, known) for known in self._pools):
+                return None
+            viewers.add(slice_.node_name)
+        return viewers
+
     def _forget_pool(self, pool: PoolId) -> None:
         """Throws away what was derived for the nodes that see a pool."""
-        slices = [self.slices[name] for name in self._by_pool.get(pool, ())]
-        if all(slice_.node_name and not slice_.shared_counters for slice_ in slices):
-            self._forget({slice_.node_name for slice_ in slices if slice_.node_name})
-        else:
-            self._forget(self.nodes)
+        self._forget(self._viewers(pool))
 
-    def _forget(self, nodes: Iterable[str]) -> None:
-        for node in nodes:
+    def _forget(self, nodes: Iterable[str] | None) -> None:
+        self.changes.note(nodes)
+        for node in self.nodes if nodes is None else nodes:
             self.touched += 1
             for kept in self._pools.values():
                 kept.pop(node, None)

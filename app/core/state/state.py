@@ -267,6 +267,8 @@ class State:
             release(self._taken, key, before.devices)
         if after is not None:
             take(self._taken, key, after.devices)
+        for pool in {item.device.pool_id for held in (before, after) if held for item in held.devices}:
+            self.inventory.note_taken(pool)
 
 
 def _version(claim: ResourceClaim) -> int:

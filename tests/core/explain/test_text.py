@@ -15,7 +15,7 @@ CORDONED = Reason("NodeUnschedulable", "node is unschedulable")
     [
         (IN_USE, "all matching devices in use for request gpu"),
         (NONE, "no device matches request gpu"),
-        (Reason("ConstraintNotMet", "m", "ns/c"), "no devices satisfy the constraints of claim ns/c"),
+        (Reason("ConstraintNotMet", "m", "ns/c"), "no devices satisfy the constraints of a claim"),
         (CORDONED, "node is unschedulable"),
         (Reason("TooFewDevices", "each could be met alone"), "each could be met alone"),
     ],
