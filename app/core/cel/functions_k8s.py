@@ -115,14 +115,15 @@ def semver_is_less_than(left: Semver, right: Semver) -> bool:
     return left.order < right.order
 
 
-def _signed(value: int) -> int:
+def signed(value: int) -> int:
+    """The number as a signed one of 64 bits."""
     # Go converts the unsigned number bit by bit.
     return value if value <= INT_MAX else value - 2**64
 
 
-implements("semver_major")(lambda value: _signed(value.major))
-implements("semver_minor")(lambda value: _signed(value.minor))
-implements("semver_patch")(lambda value: _signed(value.patch))
+implements("semver_major")(lambda value: signed(value.major))
+implements("semver_minor")(lambda value: signed(value.minor))
+implements("semver_patch")(lambda value: signed(value.patch))
 
 
 # Addresses

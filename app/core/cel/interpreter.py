@@ -5,7 +5,6 @@ that what is wrong with them is an error of the expression, whichever branch the
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from app.core.cel import runtime_cost
@@ -150,9 +149,8 @@ class Interpreter:
             return constant(_at_once(lambda: run(steps[0].value), node))
         cost = runtime_cost.call_cost(node.function, overload)
         parts = tuple(step.run for step in steps)
-        if len(parts) == 2:
-            eager = pattern is None and (overload != "" or node.function in SINGLETONS)
-            return Step(_applied_to_two(run, cost, parts, node.pos, eager=eager))
+        if len(parts) == 2 and pattern is None and (overload != "" or node.function in SINGLETONS):
+            return Step(_applied_to_two(run, cost, parts, node.pos))
         return Step(_applied(run, cost, parts, node.pos))
 
     def _logical(self, node: Call) -> Step:
@@ -403,11 +401,17 @@ def _at_once(compute: Callable[[], Any], node: Node) -> Any:
 
 
 def _applied(run: Callable[..., Any], cost: Callable[..., int], parts: tuple[Run, ...], pos: int) -> Run:
+    before, last = parts[:-1], parts[-1:]
+
     def apply(frame: Frame) -> Any:
-        args = tuple(part(frame) for part in parts)
+        args = [part(frame) for part in before]
         try:
+            args.extend(part(frame) for part in last)
             result = run(*args)
         except EvalError as error:
+            # cel-go charges for a call once its last argument is evaluated, whatever came out.
+            args += [None] * (len(parts) - len(args))
+            frame.charge(cost(args, None))
             raise _located(error, pos) from None
         frame.charge(cost(args, result))
         return result
@@ -416,36 +420,33 @@ def _applied(run: Callable[..., Any], cost: Callable[..., int], parts: tuple[Run
 
 
 def _applied_to_two(
-    run: Callable[..., Any], cost: Callable[..., int], parts: tuple[Run, ...], pos: int, *, eager: bool
+    run: Callable[..., Any], cost: Callable[..., int], parts: tuple[Run, ...], pos: int
 ) -> Run:
-    """``eager``: cel-go evaluates the second operand even when the first one has failed."""
+    """cel-go evaluates the second operand of these even when the first one has failed."""
     one, other = parts
 
     def apply(frame: Frame) -> Any:
+        failed: EvalError | None = None
+        left = right = result = None
         try:
             left = one(frame)
         except EvalError as error:
-            if eager:
-                _evaluate_anyway(other, frame, cost)
-            raise _located(error, pos) from None
-        right = other(frame)
+            failed = error
         try:
-            result = run(left, right)
+            right = other(frame)
         except EvalError as error:
-            frame.charge(cost((left, right), None))
-            raise _located(error, pos) from None
+            failed = failed or error
+        if failed is None:
+            try:
+                result = run(left, right)
+            except EvalError as error:
+                failed = _located(error, pos)
         frame.charge(cost((left, right), result))
+        if failed is not None:
+            raise failed
         return result
 
     return apply
-
-
-def _evaluate_anyway(other: Run, frame: Frame, cost: Callable[..., int]) -> None:
-    """Evaluates an operand for its cost alone, and what it makes cel-go panic for."""
-    value = None
-    with suppress(EvalError):
-        value = other(frame)
-    frame.charge(cost((None, value), None))
 
 
 _SPECIAL: dict[str, Callable[[Interpreter, Call], Step]] = {

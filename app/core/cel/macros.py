@@ -225,7 +225,6 @@ _RECEIVERS: dict[tuple[str, int], Callable[[int, Node, _Args], Node | None]] = {
     ("all", 2): _quantifier("all", two=False),
     ("exists", 2): _quantifier("exists", two=False),
     ("exists_one", 2): _quantifier("exists_one", two=False),
-    ("existsOne", 2): _quantifier("existsOne", two=False),
     ("all", 3): _quantifier("all", two=True),
     ("exists", 3): _quantifier("exists", two=True),
     ("exists_one", 3): _quantifier("exists_one", two=True),

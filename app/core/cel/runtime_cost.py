@@ -4,9 +4,10 @@ The limit is 1,000,000 units an evaluation (CELSelectorExpressionMaxCost in k8s.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from app.core.cel.errors import EvalAbortError
 from app.core.cel.networks import Cidr, Ip
 from app.core.cel.objects import COMPARED_OBJECTS
 from app.core.cel.operators import is_list, items
@@ -18,7 +19,7 @@ LIST, MAP, MESSAGE = 10, 30, 40  # making one
 STRING_FACTOR = 0.1
 REGEX_FACTOR = 0.25
 
-_Args = tuple[Any, ...]
+_Args = Sequence[Any]
 _Cost = Callable[[_Args, Any], int]
 
 
@@ -82,11 +83,16 @@ def _allocate_result(_args: _Args, result: Any) -> int:
 
 
 def _flatten(args: _Args, _result: Any) -> int:
+    if len(args) == 2 and args[1].__class__ is not int:
+        raise EvalAbortError("the depth of flatten() is no int")
     return _allocate(sized(args[0]), float(args[1]) if len(args) == 2 else 1.0)
 
 
 def _compare_all(at: int) -> _Cost:
     def cost(args: _Args, _result: Any) -> int:
+        if not is_list(args[at]):
+            # Where the argument has failed, cel-go's accounting panics.
+            raise EvalAbortError("a list is needed, and its evaluation failed")
         elements = items(args[at])
         texts = bool(elements) and elements[0].__class__ in (str, bytes)
         return _allocate(len(elements) ** 2, 2.0 + STRING_FACTOR if texts else 2.0)

@@ -7,6 +7,7 @@ from app.core.cel import runtime_cost
 from app.core.cel.compiler import Compiled, compile_text, deep, place
 from app.core.cel.environment import CelFeatures
 from app.core.cel.errors import CelCompileError, CelRuntimeError, EvalAbortError, EvalError
+from app.core.cel.fastpath import compile_matcher
 from app.core.cel.operators import is_list, items, type_name
 from app.core.cel.values import Optional, TypeValue
 from app.core.cel.versions import Semver
@@ -32,12 +33,14 @@ class Selector:
         engine: str,
         matches: Callable[[DeviceShape], bool],
         error: CelCompileError | None = None,
+        *,
+        evaluations: list[int] | None = None,
     ) -> None:
         self.text = text
         self.engine = engine
         self.matches = matches
         self.error = error
-        self.evaluations = [0]
+        self.evaluations = [0] if evaluations is None else evaluations
 
     def __repr__(self) -> str:
         return f"Selector({self.text!r}, engine={self.engine!r}, error={self.error!r})"
@@ -57,7 +60,18 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
         compiled = compile_text(text, features)
     except CelCompileError as error:
         return Selector(text, engine, _refuse(error), error)
-    return Selector(text, engine, _interpreted(text, compiled))
+    evaluations = [0]
+    slow = _interpreted(text, compiled)
+    matcher = deep(lambda: compile_matcher(compiled.tree, slow, evaluations))
+    return Selector(text, engine, matcher or _counted(slow, evaluations), evaluations=evaluations)
+
+
+def _counted(run: Callable[[DeviceShape], bool], evaluations: list[int]) -> Callable[[DeviceShape], bool]:
+    def matches(shape: DeviceShape) -> bool:
+        evaluations[0] += 1
+        return run(shape)
+
+    return matches
 
 
 def _refuse(error: CelCompileError) -> Callable[[DeviceShape], bool]:

@@ -67,7 +67,11 @@ class View:
         self.small = self._is_small()
 
     def _is_small(self) -> bool:
-        if len(self.flat) + len(self.amounts) > _MAX_ENTRIES or len(self.driver) > _MAX_TEXT:
+        if (
+            self.error is not None
+            or len(self.flat) + len(self.amounts) > _MAX_ENTRIES
+            or len(self.driver) > _MAX_TEXT
+        ):
             return False
         return all(_is_small_value(value) for value in self.flat.values())
 
