@@ -16,6 +16,7 @@ from fuzz import inventory
 Json = dict[str, Any]
 TIMEOUT_MS = 1000
 _REPEATS = 12
+_KEPT_OFF = {"key": "fuzz/not-chosen", "effect": "NoExecute"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,8 @@ def to_json(outcome: Fits) -> list[Json]:
 def _verdict(oracle: Oracle, request: Json, answer: Answer, *, ordered: bool) -> Difference | None:
     ours, theirs = inventory.verdict(answer.ours), answer.theirs["verdict"]
     limit = isinstance(answer.ours, Invalid) and answer.ours.reasons[0].code == "SearchLimit"
-    if ours == theirs or (theirs == "timeout" and (limit or ours == "misfit")):
+    if ours == theirs or not answer.comparable:
         return None
-    if theirs == "timeout" and ours == "fits":
-        return None  # checked as an allocation
     if not ordered and _may_say(oracle, request, answer.node, ours):
         return None
     text = f"in-tree says {theirs} ({answer.theirs.get('error', '')}), here it is {answer.ours}"
@@ -132,22 +131,27 @@ def _steps(answer: Answer) -> Difference | None:
 
 
 def only_chosen(request: Json, allocations: list[Json]) -> Json:
-    """The request with all free devices removed that were not chosen.
+    """The request with every free device made unusable that was not chosen.
 
-    Devices of others stay, since counters count them, and so do those that cannot be chosen twice.
+    Devices of others stay as they are, since counters count them. A taint keeps the rest off without
+    changing which slices a pool has for a node; where taints do not count, they are taken out.
     """
     keep = {_key(result) for allocation in allocations for result in allocation["devices"].get("results", ())}
     for item in request["objects"]:
         status = item.get("status", {}) if item["kind"] == "ResourceClaim" else {}
         results = status.get("allocation", {}).get("devices", {}).get("results", ())
         keep |= {_key(result) for result in results}
+    taints = Features().switched(request.get("features") or {}).device_taints
     objects = []
     for item in request["objects"]:
         spec = item.get("spec", {})
         if item["kind"] == "ResourceSlice" and "devices" in spec:
             where = {"driver": spec["driver"], "pool": spec["pool"]["name"]}
+            chosen = [_key(where | {"device": device["name"]}) in keep for device in spec["devices"]]
             devices = [
-                device for device in spec["devices"] if _key(where | {"device": device["name"]}) in keep
+                device if wanted else device | {"taints": [_KEPT_OFF]}
+                for device, wanted in zip(spec["devices"], chosen, strict=True)
+                if wanted or taints or not any(chosen)
             ]
             item = item | {"spec": spec | {"devices": devices}}  # noqa: PLW2901 # a changed copy
         objects.append(item)

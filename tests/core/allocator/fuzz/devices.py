@@ -41,9 +41,14 @@ class Supply:
         self.messy = rng.random() < 0.25
         self.size = rng.choice((2, 4, 8, 8, 12))
         self.load = rng.choice((0.0, 0.1, 0.2, 0.5))
-        self.nodes = [self._node(f"n{number}") for number in range(1, rng.randint(1, 3) + 1)]
+        # Few devices that many requests compete for: the search has to turn back, and may prune.
+        self.crowded = rng.random() < 0.3
+        if self.crowded:
+            self.style, self.size, self.load, self.messy = "ragged", rng.choice((5, 7, 9)), 0.05, False
+        nodes, drivers = (1, 1) if self.crowded else (rng.randint(1, 3), rng.randint(1, 2))
+        self.nodes = [self._node(f"n{number}") for number in range(1, nodes + 1)]
         self.slices: list[Json] = []
-        for driver in DRIVERS[: rng.randint(1, 2)]:
+        for driver in DRIVERS[:drivers]:
             self._pools(driver)
         rng.shuffle(self.slices)
 

@@ -54,10 +54,10 @@ class Demand:
     def __init__(self, rng: random.Random, supply: Supply) -> None:
         self.rng = rng
         self.supply = supply
-        self.driver = rng.choice(DRIVERS[:1] * 3 + DRIVERS)
-        self.fragile = rng.random() < 0.1
+        self.driver = DRIVERS[0] if supply.crowded else rng.choice(DRIVERS[:1] * 3 + DRIVERS)
+        self.fragile = rng.random() < 0.1 and not supply.crowded
         self.derived = rng.random() < 0.1
-        self.picky = rng.random() < 0.5
+        self.picky = rng.random() < 0.5 or supply.crowded
         self.large = rng.random() < 0.1
         self.classes = [self._class(f"class-{number}") for number in range(2)]
         self.claims = [self._claim(f"claim-{number}") for number in range(rng.choice((1, 1, 1, 2, 3)))]
@@ -67,7 +67,7 @@ class Demand:
 
     def _class(self, name: str) -> Json:
         spec: Json = {}
-        if self._chance(0.4):
+        if self._chance(0.1 if self.supply.crowded else 0.4):
             spec["selectors"] = [self._selector()]
         if self._chance(0.4):
             spec["config"] = [self._config() for _ in range(self.rng.randint(1, 2))]
@@ -91,7 +91,8 @@ class Demand:
         return {"opaque": {"driver": self.driver, "parameters": {"mode": self.rng.choice("abc")}}}
 
     def _claim(self, name: str) -> Json:
-        count = self.rng.choice((1, 1, 2, 2, 3, 5)) if self.large else self.rng.choice((1, 1, 2, 3))
+        counts = (1, 1, 2, 2, 3, 5) if self.large else (1, 1, 2, 3)
+        count = self.rng.choice((2, 3, 4) if self.supply.crowded else counts)
         requests = [self._request(f"r{number}") for number in range(count)]
         if len(requests) > 1 and self._chance(0.2):  # the same thing several times
             requests = [requests[0] | {"name": item["name"]} for item in requests]
@@ -138,9 +139,9 @@ class Demand:
         spec: Json = {"deviceClassName": known if self._chance(0.998) else "class-9"}
         if self._chance(0.35):
             spec["selectors"] = [self._selector() for _ in range(self.rng.choice((1, 1, 2)))]
-        if self._chance(0.15):
+        if self._chance(0.03 if self.supply.crowded else 0.15):
             spec["allocationMode"] = "All"
-        elif self._chance(0.6):
+        elif self._chance(0.2 if self.supply.crowded else 0.6):
             spec |= {"allocationMode": "ExactCount", "count": self._count()}
         if self.supply.taints and self._chance(0.5):
             spec["tolerations"] = [self._toleration() for _ in range(self.rng.randint(1, 2))]
