@@ -1,0 +1,14 @@
+"""The command line: ``dra-extender``, and ``kubectl dra`` by its second name.
+
+Every command is a module of its own that imports what it needs when it runs, so that ``--help`` and
+``--version`` answer at once. Data goes to stdout, talk to stderr.
+"""
+
+import sys
+
+
+def main() -> None:
+    """Entry point of both programs."""
+    from app.cli.application import run  # noqa: PLC0415 # importing app.cli must cost nothing
+
+    sys.exit(run(sys.argv[1:]))

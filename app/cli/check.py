@@ -1,0 +1,87 @@
+"""``check``: is anything wrong with manifests, and where."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.options import Context, Files, Kubeconfig, Namespace, Snapshot
+from app.cli.problems import Exit, InputError
+from app.cli.talk import out, say
+
+if TYPE_CHECKING:
+    from app.cli.inventory_names import Names
+    from app.cli.located import Finding, Located
+    from app.core.cel import SelectorCache
+
+
+def check(
+    *,
+    files: Files,
+    snapshot: Snapshot = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = "",
+    namespace: Namespace = "default",
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the exit code.")] = False,
+) -> None:
+    """Validates manifests: fields, CEL, and what the API server would refuse.
+
+    With an inventory (--snapshot, or a cluster by --kubeconfig or --context) also whether classes,
+    claims, templates and attributes exist. Prints `file:line: message`. Exit code 0: clean,
+    1: findings, 2: usage.
+    """
+    from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 # --help must be quick
+    from app.cli.inventory_names import names_of  # noqa: PLC0415 # as above
+    from app.cli.located import read_located  # noqa: PLC0415 # as above
+    from app.cli.source import Source  # noqa: PLC0415 # as above
+    from app.cli.workloads import in_namespace  # noqa: PLC0415 # as above
+    from app.core.cel import SelectorCache  # noqa: PLC0415 # as above
+
+    source = Source(tuple(snapshot or ()), "", kubeconfig or "", context)
+    inventory = inventory_objects(source) if snapshot or kubeconfig or context else None
+    objects, findings = read_located(files)
+    own = [in_namespace(item.raw, namespace) for item in objects]
+    if not objects and not findings:
+        raise InputError(f"nothing to check in {', '.join(files)}")
+    names = names_of([*own, *(inventory or ())], complete=inventory is not None)
+    selectors = SelectorCache()
+    for item, raw in zip(objects, own, strict=True):
+        findings += _findings(item, raw, names, selectors)
+    findings.sort(key=lambda finding: (finding.source, finding.line, finding.message))
+    if not quiet:
+        for finding in dict.fromkeys(findings):
+            out(str(finding))
+        say(_verdict(len(dict.fromkeys(findings)), len(objects), complete=names.complete))
+    if findings:
+        raise typer.Exit(Exit.NO)
+
+
+def _findings(
+    item: "Located", raw: object, names: "Names", selectors: "SelectorCache"
+) -> Iterator["Finding"]:
+    from app.cli import rules  # noqa: PLC0415 # as in check
+    from app.cli.located import Finding, path_of  # noqa: PLC0415 # as in check
+    from app.core.model.errors import path_text  # noqa: PLC0415 # as in check
+    from app.core.model.parse import KINDS  # noqa: PLC0415 # as in check
+
+    if isinstance(raw, dict) and isinstance(raw.get("kind"), str) and raw["kind"] not in KINDS:
+        return  # a ConfigMap may well stand in the same file
+    for text, message in rules.unreadable(raw):
+        yield Finding(item.source, item.line(path_of(text)), message)
+    if not isinstance(raw, dict):
+        return
+    checks = [rules.defects(raw), rules.misspelt(raw), rules.claim_rules(raw), rules.pod_rules(raw)]
+    if names.complete:
+        checks.append(rules.references(raw, names))
+    for problems in checks:
+        for path, message in problems:
+            yield Finding(item.source, item.line(path), f"{path_text(path)}: {message}")
+    for path, line, message in rules.cel_errors(raw, selectors):
+        yield Finding(item.source, item.text_line(path, line), f"{path_text(path)}: {message}")
+
+
+def _verdict(findings: int, objects: int, *, complete: bool) -> str:
+    counted = f"{objects} object{'s' if objects != 1 else ''}"
+    found = f"{findings} finding{'s' if findings != 1 else ''}" if findings else "nothing wrong"
+    hint = "" if complete else "; give --snapshot or --kubeconfig to look up classes and attributes too"
+    return f"{counted}, {found}{hint}"

@@ -1,0 +1,73 @@
+"""Reading a cluster once: everything that placing Pods depends on, as plain objects."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.cli.problems import UnreachableError
+from app.cli.source import Source
+from app.cli.workloads import read_objects
+from app.cluster.client import ApiClient
+from app.cluster.credentials import load_access
+from app.cluster.discovery import NODE, POD, Resource, discover
+from app.cluster.errors import ClusterError, CredentialsError, Forbidden
+
+Json = dict[str, Any]
+
+PAGE_SIZE = 500
+
+
+def inventory_objects(source: Source, progress: Callable[[str], None] = lambda _: None) -> list[Any]:
+    """The raw objects of a snapshot or of the cluster. Raises: InputError, UnreachableError."""
+    if source.snapshot:
+        return read_objects(source.snapshot)
+    return cluster_objects(source, progress)
+
+
+def cluster_objects(source: Source, progress: Callable[[str], None] = lambda _: None) -> list[Json]:
+    """Every object of the cluster that matters, page by page; ``progress`` hears of each kind.
+
+    Pods that have run to their end are left out: they hold nothing.
+
+    Raises:
+        UnreachableError: no credentials, no answer, or no permission.
+    """
+    try:
+        access = load_access(Path(source.kubeconfig) if source.kubeconfig else None, source.context)
+        return asyncio.run(_list_all(access.client(), progress))
+    except Forbidden as error:
+        hint = "listing needs the rights in charts/dra-extender/files/clusterrole.yaml"
+        raise UnreachableError(f"the cluster refuses: {error.message or error}", hint) from None
+    except CredentialsError as error:
+        raise UnreachableError(str(error), "or answer from manifests with --snapshot") from None
+    except ClusterError as error:
+        raise UnreachableError(str(error)) from None
+
+
+async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> list[Json]:
+    try:
+        served = await discover(client)
+        found: list[Json] = []
+        for resource in (NODE, *served.resources(), POD):
+            objects = await _list(client, resource)
+            if resource is POD:
+                objects = [pod for pod in objects if not _finished(pod)]
+            progress(f"{len(objects)} {resource.plural}")
+            found += objects
+        return found
+    finally:
+        await client.aclose()
+
+
+async def _list(client: ApiClient, resource: Resource) -> list[Json]:
+    objects, _ = await client.list_all(resource.path(), limit=PAGE_SIZE)
+    for item in objects:
+        metadata = item.get("metadata")
+        if isinstance(metadata, dict):
+            metadata.pop("managedFields", None)
+    return objects
+
+
+def _finished(pod: Json) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

@@ -1,0 +1,183 @@
+"""Objects of files with their places: which line of which file a field stands in."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from app.cli.problems import InputError
+from app.core.model.parse import flatten
+from app.manifests import ManifestError, load_documents, read_texts
+
+Path = tuple[str | int, ...]
+
+_PART = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+
+
+@dataclass(slots=True)
+class Places:
+    """Lines of one document by field path; ``texts`` are the first lines of block scalars."""
+
+    lines: dict[Path, int] = field(default_factory=lambda: {(): 1})
+    texts: dict[Path, int] = field(default_factory=dict)
+
+    def line(self, path: Path) -> int:
+        """The line of a field, or of the innermost field around it that is there.
+
+        The path may be the one in v1 form: what older versions keep elsewhere is found there.
+        """
+        here: Path = ()
+        for part in path:
+            if (*here, part) in self.lines:
+                here = (*here, part)
+            elif (*here, "basic", part) in self.lines:
+                here = (*here, "basic", part)
+            elif part != "exactly":
+                break
+        return self.lines[here]
+
+    def text_line(self, path: Path, line: int) -> int:
+        """The line of the file for a line (from 1) of a text that is the value of a field."""
+        start = self.texts.get(path)
+        return start + line - 1 if start is not None else self.line(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An object and where it stands. ``prefix`` is the path to it within a list."""
+
+    source: str
+    raw: Any
+    places: Places
+    prefix: Path = ()
+
+    def line(self, path: Path) -> int:
+        """The line of a field of the object."""
+        return self.places.line(self.prefix + path)
+
+    def text_line(self, path: Path, line: int) -> int:
+        """As ``Places.text_line``."""
+        return self.places.text_line(self.prefix + path, line)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong, and where."""
+
+    source: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.message}"
+
+
+def read_located(paths: Sequence[str]) -> tuple[list[Located], list[Finding]]:
+    """The objects of all files, and what cannot be read as YAML or JSON.
+
+    Raises:
+        InputError: a file is not there, or a folder has no manifests.
+    """
+    found: list[Located] = []
+    broken: list[Finding] = []
+    try:
+        for source, text in read_texts(paths):
+            try:
+                found += locate(text, source)
+            except ManifestError as error:
+                broken.append(Finding(source, error.line or 1, error.message))
+    except ManifestError as error:
+        raise InputError(str(error)) from None
+    return found, broken
+
+
+def locate(text: bytes, source: str) -> Iterator[Located]:
+    """The objects in a text. Raises: ManifestError."""
+    documents = load_documents(text, source)
+    places = list(_places(text))
+    for index, document in enumerate(documents):
+        # JSON texts one after another are one document to YAML, or none: they keep line 1.
+        known = places[index] if len(places) == len(documents) else Places()
+        for prefix, raw in _opened(document):
+            yield Located(source, raw, known, prefix)
+
+
+def _opened(document: Any) -> Iterator[tuple[Path, Any]]:
+    objects = list(flatten([document]))
+    if len(objects) == 1 and objects[0] is document:
+        yield (), document
+    else:
+        yield from ((("items", index), item) for index, item in enumerate(objects))
+
+
+def path_of(text: str) -> Path:
+    """``spec.requests[0].name`` as a path; the reverse of ``path_text`` in core/model."""
+    return tuple(int(inner) if inner.isdecimal() else inner or plain for inner, plain in _PART.findall(text))
+
+
+def _places(text: bytes) -> Iterator[Places]:
+    """The places in each document of a YAML text; nothing more once it cannot be parsed."""
+    walk = _Walk()
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.DocumentStartEvent):
+                walk = _Walk(Places({(): _line(event)}))
+            elif isinstance(event, yaml.DocumentEndEvent):
+                yield walk.places
+            else:
+                walk.take(event)
+    except yaml.YAMLError:
+        return  # load_documents has taken it as JSON
+
+
+def _line(event: yaml.Event) -> int:
+    mark = event.start_mark
+    return mark.line + 1 if mark is not None else 1
+
+
+class _Walk:
+    """Follows libyaml's events through one document."""
+
+    def __init__(self, places: Places | None = None) -> None:
+        self.places = places or Places()
+        # For each open collection: its path, and the next index or the key that waits for its value.
+        self._open: list[tuple[Path, int | str | None, bool]] = []
+
+    def take(self, event: yaml.Event) -> None:
+        match event:
+            case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
+                path = self._begin(_line(event))
+                is_list = isinstance(event, yaml.SequenceStartEvent)
+                self._open.append((path, 0 if is_list else None, is_list))
+            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                self._open.pop()
+            case yaml.ScalarEvent():
+                self._scalar(event)
+            case yaml.AliasEvent():
+                self._begin(_line(event))
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        line = _line(event)
+        if self._open and not self._open[-1][2] and self._open[-1][1] is None:
+            path, _, _ = self._open[-1]
+            self._open[-1] = (path, event.value, False)
+            self.places.lines[*path, event.value] = line
+            return
+        path = self._begin(line)
+        if event.style in ("|", ">"):
+            self.places.texts[path] = line + 1
+
+    def _begin(self, line: int) -> Path:
+        """The path of the value that begins here."""
+        if not self._open:
+            self.places.lines[()] = line
+            return ()
+        parent, part, is_list = self._open[-1]
+        if is_list and isinstance(part, int):
+            self._open[-1] = (parent, part + 1, True)
+            self.places.lines[*parent, part] = line
+        else:
+            self._open[-1] = (parent, None, False)
+        return (*parent, part) if part is not None else parent

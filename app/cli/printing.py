@@ -1,0 +1,28 @@
+"""Answers as data: JSON, YAML, names."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from app.cli.options import Output
+from app.cli.talk import out
+
+
+def print_data(answer: Any, output: Output, names: Iterable[str]) -> None:
+    """Prints the answer in the form asked for, which is not a table."""
+    if output is Output.JSON:
+        import orjson  # noqa: PLC0415 # one of two
+
+        out(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
+    elif output is Output.YAML:
+        out(yaml_text(answer).rstrip("\n"))
+    else:
+        for name in names:
+            out(name)
+
+
+def yaml_text(answer: Any) -> str:
+    """YAML in the order of the keys given."""
+    import yaml  # noqa: PLC0415 # one of two
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(answer, Dumper=dumper, sort_keys=False, width=110, allow_unicode=True))

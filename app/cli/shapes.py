@@ -1,0 +1,77 @@
+"""Finding one's way in raw objects that may be broken: requests, selectors, Pod templates."""
+
+from collections.abc import Iterator
+from typing import Any
+
+Path = tuple[str | int, ...]
+Json = dict[str, Any]
+
+_TEMPLATE: Path = ("spec", "template", "spec")
+_POD_SPECS: dict[str, Path] = {
+    "Pod": ("spec",),
+    "CronJob": ("spec", "jobTemplate", *_TEMPLATE),
+    "Job": _TEMPLATE,
+    "Deployment": _TEMPLATE,
+    "ReplicaSet": _TEMPLATE,
+    "StatefulSet": _TEMPLATE,
+    "DaemonSet": _TEMPLATE,
+}
+
+
+def pod_spec(raw: Json) -> tuple[Path, Json | None]:
+    """The PodSpec of a Pod or workload, and its path; None where there is none."""
+    path = _POD_SPECS.get(str(raw.get("kind")))
+    if path is None:
+        return (), None
+    return path, _descend(raw, path)
+
+
+def requests(raw: Json) -> Iterator[tuple[Path, Json]]:
+    """The requests of a claim or template."""
+    start: dict[str, Path] = {"ResourceClaim": ("spec",), "ResourceClaimTemplate": ("spec", "spec")}
+    path = start.get(str(raw.get("kind")))
+    if path is None:
+        return
+    devices = _descend(raw, (*path, "devices"))
+    yield from _items(devices, "requests", (*path, "devices"))
+
+
+def request_specs(path: Path, request: Json) -> Iterator[tuple[Path, Json]]:
+    """What a request asks for: under ``exactly``, directly (v1beta1), or each of ``firstAvailable``."""
+    if request.get("firstAvailable") is not None:
+        yield from _items(request, "firstAvailable", path)
+    elif isinstance(request.get("exactly"), dict):
+        yield (*path, "exactly"), request["exactly"]
+    else:
+        yield path, request
+
+
+def expressions(raw: Json) -> Iterator[tuple[Path, str]]:
+    """Every CEL expression of a class, claim or template."""
+    if raw.get("kind") == "DeviceClass":
+        yield from _selectors(("spec",), _descend(raw, ("spec",)))
+    for path, request in requests(raw):
+        for at, spec in request_specs(path, request):
+            yield from _selectors(at, spec)
+
+
+def _selectors(path: Path, owner: Json | None) -> Iterator[tuple[Path, str]]:
+    for at, selector in _items(owner, "selectors", path):
+        cel = selector.get("cel")
+        text = cel.get("expression") if isinstance(cel, dict) else None
+        if isinstance(text, str):
+            yield (*at, "cel", "expression"), text
+
+
+def _items(owner: Json | None, name: str, path: Path) -> Iterator[tuple[Path, Json]]:
+    values = owner.get(name) if owner is not None else None
+    for index, value in enumerate(values if isinstance(values, list) else ()):
+        if isinstance(value, dict):
+            yield (*path, name, index), value
+
+
+def _descend(raw: Json, path: Path) -> Json | None:
+    value: Any = raw
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else None

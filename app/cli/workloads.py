@@ -1,0 +1,76 @@
+"""From files to a dry run: which objects are to be placed, and which belong to the inventory."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from app.cli.problems import InputError
+from app.cli.talk import say
+from app.core.model import workload
+from app.core.model.parse import KINDS, NAMESPACED
+from app.manifests import ManifestError, read_paths
+
+Json = dict[str, Any]
+
+
+def read_objects(paths: Sequence[str]) -> list[Any]:
+    """The raw objects of files, folders and ``-``. Raises: InputError."""
+    try:
+        return read_paths(paths)
+    except ManifestError as error:
+        raise InputError(str(error)) from None
+
+
+def read_request(paths: Sequence[str], namespace: str) -> Json:
+    """The ``workloads`` and ``objects`` of a dry run.
+
+    Kinds that do not matter for placing Pods are named on stderr and left out.
+
+    Raises:
+        InputError: a file cannot be read, or there is nothing to place.
+    """
+    objects = [in_namespace(item, namespace) for item in known(read_objects(paths))]
+    wanted = [item for item in objects if _to_be_placed(item)]
+    if not wanted:
+        kinds = ", ".join(sorted(workload.KINDS))
+        raise InputError(f"nothing to place in {', '.join(paths)}", f"give a Pod or one of {kinds}")
+    return {"workloads": wanted, "objects": [item for item in objects if not _to_be_placed(item)]}
+
+
+def known(objects: Iterable[Any]) -> list[Any]:
+    """The objects of kinds that matter here; the others are counted on stderr."""
+    kept: list[Any] = []
+    skipped: Counter[str] = Counter()
+    for item in objects:
+        kind = item.get("kind") if isinstance(item, dict) else None
+        if isinstance(kind, str) and kind not in KINDS:
+            skipped[kind] += 1
+        else:
+            kept.append(item)
+    if skipped:
+        counts = ", ".join(f"{number} {kind}" for kind, number in sorted(skipped.items()))
+        say(f"skipped, no matter for devices: {counts}")
+    return kept
+
+
+def in_namespace(item: Any, namespace: str) -> Any:
+    """The object with a namespace, if its kind has one and it names none itself."""
+    if not isinstance(item, dict) or item.get("kind") not in NAMESPACED:
+        return item
+    meta = item.get("metadata")
+    if not isinstance(meta, dict) or meta.get("namespace"):
+        return item
+    return item | {"metadata": meta | {"namespace": namespace}}
+
+
+def _to_be_placed(item: Any) -> bool:
+    if not isinstance(item, dict):
+        return False
+    if item.get("kind") in workload.KINDS:
+        return True
+    if item.get("kind") != "Pod":
+        return False
+    spec, status = item.get("spec"), item.get("status")
+    bound = isinstance(spec, dict) and bool(spec.get("nodeName"))
+    done = isinstance(status, dict) and status.get("phase") in ("Succeeded", "Failed")
+    return not bound and not done
