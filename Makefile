@@ -10,7 +10,7 @@ export UV_PYTHON ?= $(shell command -v $(PYTHON))
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format control-plane helm e2e fuzz
+.PHONY: help install dev demo test lint check format control-plane helm e2e fuzz fuzz-cel
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,3 +71,6 @@ fuzz: dev | $(UV) ## generated cases against the in-tree allocator: make fuzz N=
 format: dev ## rewrites the sources in the project's format
 	@$(RUN)/ruff format .
 	@$(RUN)/ruff check --fix .
+
+fuzz-cel: dev | $(UV) ## random CEL expressions against cel-go: make fuzz-cel N=50000 SEED=1
+	@PYTHONPATH=tests/core/cel:tools $(RUN)/python -m cel_fuzz --n $(N) --seed $(SEED) --uv $(UV)

@@ -26,7 +26,14 @@ def _can(parse: Callable[[str], Any]) -> Callable[[str], bool]:
 
 # Quantities
 
-implements("string_to_quantity")(parse_quantity)
+
+@implements("string_to_quantity")
+def quantity(text: str) -> Quantity:
+    """quantity(text): a new object each time, since Go holds quantities as keys of maps by their address."""
+    found = parse_quantity(text)
+    return Quantity(found.value, found.scale, big=found.big)
+
+
 implements("is_quantity_string")(_can(parse_quantity))
 implements("quantity_sign")(Quantity.sign)
 implements("quantity_compare_to")(Quantity.compare)

@@ -27,6 +27,10 @@ class Ip:
     def __str__(self) -> str:
         return str(self.address)
 
+    def key(self) -> tuple[object, ...]:
+        """What it is held by as a key of a map."""
+        return (self.address,)
+
     def cost_size(self) -> int:
         """Bytes."""
         return 4 if self.address.version == 4 else 16
@@ -86,6 +90,10 @@ class Cidr:
 
     def __str__(self) -> str:
         return f"{self.address}/{self.bits}"
+
+    def key(self) -> tuple[object, ...]:
+        """What it is held by as a key of a map."""
+        return (self.address, self.bits)
 
     def cost_size(self) -> int:
         """Bytes of the prefix."""

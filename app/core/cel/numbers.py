@@ -10,6 +10,12 @@ _INT = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 _UINT = re.compile(r"[0-9]+\Z", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z", re.ASCII)
 _HEX = re.compile(r"([+-]?)0[xX]((?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+)\Z", re.ASCII)
+# An underscore stands between digits, or after 0x.
+_UNDERSCORES = re.compile(
+    r"[+-]?(?:0[xX](?:_?[0-9a-fA-F])*(?:\.[0-9a-fA-F](?:_?[0-9a-fA-F])*)?[pP][+-]?[0-9](?:_?[0-9])*"
+    r"|(?:[0-9](?:_?[0-9])*)?\.?(?:[0-9](?:_?[0-9])*)?(?:[eE][+-]?[0-9](?:_?[0-9])*)?)\Z",
+    re.ASCII,
+)
 _SPECIAL = {"inf": "inf", "infinity": "inf", "nan": "nan"}
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
@@ -41,6 +47,10 @@ def parse_uint(text: str) -> UInt:
 
 def parse_double(text: str) -> float:
     """double(string): what strconv.ParseFloat takes; out of range is an error."""
+    if "_" in text:
+        if not _UNDERSCORES.match(text):
+            raise _conversion("string", "double")
+        text = text.replace("_", "")
     sign, unsigned = (text[0], text[1:]) if text[:1] in ("+", "-") else ("", text)
     special = _SPECIAL.get(unsigned.lower())
     if special is not None and not (special == "nan" and sign):

@@ -68,7 +68,9 @@ class Quantity:
     def plus(self, other: "Quantity", sign: int = 1) -> "Quantity":
         """The sum, or with sign -1 the difference."""
         if not self.big and not other.big:
-            small = self._small_sum(other.value * sign, other.scale)
+            # int64Amount.Sub negates in 64 bits: the smallest number stays what it is.
+            value = other.value * sign
+            small = self._small_sum(INT_MIN if value > INT_MAX else value, other.scale)
             if small is not None:
                 return small
         scale = min(self.scale, other.scale)

@@ -122,7 +122,7 @@ def _plain(key: Any) -> Any:
         return key
     if key.kind == "nan":
         return float("nan")
-    return key.value.target if key.kind == "object" else key.value
+    return key.value.target if key.kind in ("object", "address") else key.value
 
 
 _MISSING = object()
@@ -186,7 +186,24 @@ def map_key(key: Any) -> Any:
         raise UnhashableKeyError
     if key is None or kind in (Timestamp, Duration, TypeValue):
         return Key("value", key)
-    return Key("object", _ByIdentity(key))
+    by_value = getattr(key, "key", None)
+    return Key("object", _ByIdentity(key)) if by_value is None else Key("address", _Keyed(key, by_value()))
+
+
+class _Keyed:
+    """Compares objects by what they hold."""
+
+    __slots__ = ("held", "target")
+
+    def __init__(self, target: Any, held: Any) -> None:
+        self.target = target
+        self.held = held
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed) and self.held == other.held
+
+    def __hash__(self) -> int:
+        return hash(self.held)
 
 
 class _ByIdentity:

@@ -1,0 +1,1 @@
+"""Differential fuzz of CEL against cel-go."""
