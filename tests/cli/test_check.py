@@ -1,0 +1,208 @@
+"""``check``: every finding at its line, and none where nothing is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Cli
+
+PAGE = "examples/dra-task-page.yaml"
+INVENTORY = "examples/inventory"
+
+
+def lines_of(output: str) -> list[tuple[int, str]]:
+    found = []
+    for finding in output.splitlines():
+        _, line, message = finding.split(":", 2)
+        found.append((int(line), message.strip()))
+    return found
+
+
+def test_the_task_page_has_its_two_defects(cli: Cli) -> None:
+    ran = cli("check", "-f", PAGE)
+
+    text = Path(PAGE).read_text(encoding="utf-8").splitlines()
+    found = lines_of(ran.out)
+    assert ran.code == 1
+    assert [text[line - 1].strip() for line, _ in found] == [
+        "deviceClassName: example-device-class",
+        "deviceClassName: resource-driver.example.com",
+        "spec:",
+    ]
+    assert [("exactly" in message, "restartPolicy" in message) for _, message in found] == [
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_the_task_page_lacks_a_class_unless_the_inventory_has_it(cli: Cli, tmp_path: Path) -> None:
+    # A classless copy of the inventory: then the class the page forgot is a third defect.
+    (tmp_path / "nodes.yaml").write_text(Path("examples/inventory/nodes.yaml").read_text())
+
+    without = cli("check", "-f", PAGE, "--snapshot", tmp_path)
+    with_it = cli("check", "-f", PAGE, "--snapshot", INVENTORY)
+
+    assert "there is no DeviceClass resource-driver.example.com" in without.out
+    assert "there is no DeviceClass" not in with_it.out
+
+
+@pytest.mark.parametrize(
+    "file", ["examples/job-with-cats.yaml", "examples/inventory", "examples/workloads/gpu-pair.yaml"]
+)
+def test_nothing_is_wrong_with_the_other_examples(cli: Cli, file: str) -> None:
+    ran = cli("check", "-f", file, "--snapshot", INVENTORY)
+
+    assert (ran.code, ran.out) == (0, "")
+    assert "nothing wrong" in ran.err
+
+
+def test_the_example_with_mistakes_has_as_many_as_it_says(cli: Cli) -> None:
+    ran = cli("check", "-f", "examples/workloads/with-mistakes.yaml", "--snapshot", INVENTORY)
+
+    assert ran.code == 1
+    assert len(ran.out.splitlines()) == 5
+
+
+CLAIM = """\
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaim
+metadata:
+  name: c
+spec:
+  devices:
+    requests:
+    - name: r
+      exactly:
+        deviceClassName: resource-driver.example.com
+"""
+
+MISTAKES = {
+    "no YAML": ("kind: ]", 1, "is no YAML"),
+    "a key twice": ("kind: Pod\nmetadata: {}\nkind: Pod\n", 3, "twice"),
+    "no apiVersion": ("kind: ResourceClaim\nmetadata: {name: c}\n", 1, "apiVersion: is missing"),
+    "unknown version": (CLAIM.replace("k8s.io/v1", "k8s.io/v9"), 1, "v9 is not a version"),
+    "no name": (CLAIM.replace("  name: c\n", "  labels: {}\n"), 3, "metadata.name: is missing"),
+    "wrong type": (CLAIM + "        count: many\n", 11, "must be a whole number"),
+    "misspelt field": (CLAIM.replace("deviceClassName", "deviceClasName"), 10, "deviceClassName meant?"),
+    "class missing": (CLAIM.replace("        deviceClassName", "        count: 1 #"), 9, "is missing"),
+    "too many devices": (CLAIM + "        count: 33\n", 11, "at most 32 devices"),
+    "all of a number": (CLAIM + "        allocationMode: All\n        count: 2\n", 12, "takes no count"),
+    "unknown mode": (CLAIM + "        allocationMode: Most\n", 11, "ExactCount or All"),
+    "unknown class": (CLAIM.replace("example.com", "example.org"), 10, "no DeviceClass"),
+    "both forms": (
+        CLAIM + "      firstAvailable:\n      - {name: s, deviceClassName: resource-driver.example.com}\n",
+        8,
+        "exactly one of",
+    ),
+    "constraint on no request": (
+        CLAIM + "    constraints:\n    - requests: [r, q]\n"
+        "      matchAttribute: resource-driver.example.com/color\n",
+        12,
+        "no request 'q'",
+    ),
+    "attribute of no device": (
+        CLAIM + "    constraints:\n    - matchAttribute: resource-driver.example.com/colour\n",
+        12,
+        "no device has the attribute resource-driver.example.com/colour",
+    ),
+    "attribute in CEL of no device": (
+        CLAIM + "        selectors:\n        - cel:\n"
+        '            expression: device.attributes["gpu.example.com"].modell == "X100"\n',
+        13,
+        "no device has the attribute gpu.example.com/modell",
+    ),
+    "CEL on the second line of a block": (
+        CLAIM + "        selectors:\n        - cel:\n            expression: |-\n"
+        '              device.driver == "a" &&\n              device.driver === "b"\n',
+        15,
+        "CEL: ",
+    ),
+    "CEL that gives no boolean": (
+        CLAIM + "        selectors:\n        - cel: {expression: device.driver}\n",
+        12,
+        "CEL: ",
+    ),
+    "container uses no claim of its Pod": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n"
+        "    resources:\n      claims:\n      - name: gpu\n",
+        9,
+        "no 'gpu' in spec.resourceClaims",
+    ),
+    "claim of a Pod that is nowhere": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  resourceClaims:\n"
+        "  - name: a\n    resourceClaimName: nowhere\n",
+        7,
+        "no ResourceClaim default/nowhere",
+    ),
+    "a Job that restarts always": (
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec:\n  template:\n    spec:\n"
+        "      containers: []\n      restartPolicy: Always\n",
+        8,
+        "restartPolicy",
+    ),
+    "basic in a v1 slice": (
+        "apiVersion: resource.k8s.io/v1\nkind: ResourceSlice\nmetadata: {name: s}\nspec:\n  driver: d\n"
+        "  pool: {name: p, generation: 1, resourceSliceCount: 1}\n  nodeName: n\n  devices:\n"
+        "  - name: d\n    basic: {}\n",
+        10,
+        "basic",
+    ),
+    "inside a list": (
+        "kind: List\napiVersion: v1\nitems:\n"
+        + "".join(
+            f"  {line}\n" if line != CLAIM.splitlines()[0] else f"- {line}\n" for line in CLAIM.splitlines()
+        )
+        + "          count: many\n",
+        14,
+        "whole number",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_found_at_its_line(cli: Cli, tmp_path: Path, text: str, line: int, message: str) -> None:
+    file = tmp_path / "mistake.yaml"
+    file.write_text(text)
+
+    ran = cli("check", "-f", file, "--snapshot", INVENTORY)
+
+    assert ran.code == 1
+    assert [found for found, words in lines_of(ran.out) if message in words] == [line], ran.out
+
+
+def test_the_flat_request_of_v1beta1_is_in_its_place(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "claim.yaml"
+    file.write_text(
+        CLAIM.replace("/v1", "/v1beta1").replace("      exactly:\n", "").replace("        d", "      d")
+    )
+
+    assert cli("check", "-f", file, "--snapshot", INVENTORY).code == 0
+
+
+def test_other_kinds_are_let_be(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "map.yaml"
+    file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: b}\n")
+
+    assert cli("check", "-f", file).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Missing option"),
+        (("-f", "examples/nowhere.yaml"), "examples/nowhere.yaml: No such file"),
+        (("-f", "docs"), "no manifests"),
+        (("-f", PAGE, "--snapshot", INVENTORY, "--kubeconfig", "x"), "exclude each other"),
+    ],
+    ids=["no file", "no such file", "folder without manifests", "two inventories"],
+)
+def test_bad_usage_ends_with_2(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+    ran = cli("check", *arguments)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
