@@ -4,37 +4,42 @@ Each counts what the devices can give at most, with some of the rules left out: 
 and all but one constraint. What cannot be done with fewer rules cannot be done with all of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from app.core.allocator.board import USABLE, Board
-from app.core.allocator.plan import ClaimPlan, RequestPlan, Variant
+from app.core.allocator.plan import RequestPlan, Variant
 from app.core.model.device import Attribute
 from app.core.model.resource_claim import Constraint
 
 Places = dict[int, list[int]]
 """For each variant, the devices that it could use if it were alone."""
+Place = tuple[int, int | None]
+"""A device, or the room for a request's share of it."""
 
 
-def cannot_fit(board: Board) -> bool:
-    """Whether it is plain that the claims cannot be met. False says nothing.
+def cannot_fit(board: Board, safe: Sequence[tuple[int, int]]) -> bool:
+    """Whether it is plain that these requests cannot be met together. False says nothing.
 
-    May be asked only where no ``errors_possible``: an error would be another answer.
+    ``safe`` are the requests before the first one at which the search may end in an error: if they
+    cannot be met, it never gets that far, and misfit is the whole answer.
     Cost: O(variants * devices), and for the competition of requests O(wanted * variants * devices).
     """
-    places = {variant.index: _places(board, variant) for variant in board.plan.variants}
-    if any(
-        all(not _alone(board, variant, places) for variant in request.variants)
-        for claim in board.plan.claims
-        for request in claim.requests
-    ):
+    claims = board.plan.claims
+    requests = [claims[claim].requests[request] for claim, request in safe]
+    places = {variant.index: _places(board, variant) for request in requests for variant in request.variants}
+    if any(not _possible(board, request, places) for request in requests):
         return True
-    if not board.plan.features.list_type_attributes and any(
-        _constraint_broken(board, claim, number, constraint, places)
-        for claim in board.plan.claims
-        for number, constraint in enumerate(claim.constraints)
-    ):
-        return True
-    return not _shared_out(board, places)
+    if not board.plan.features.list_type_attributes:
+        for claim_index, claim in enumerate(claims):
+            own = [claim.requests[request] for number, request in safe if number == claim_index]
+            for number, constraint in enumerate(claim.constraints):
+                if _constraint_broken(board, own, number, constraint, places):
+                    return True
+    return not _shared_out(board, requests, places)
+
+
+def _possible(board: Board, request: RequestPlan, places: Places) -> bool:
+    return any(_alone(board, variant, places) for variant in request.variants)
 
 
 def _places(board: Board, variant: Variant) -> list[int]:
@@ -60,13 +65,11 @@ def _least(board: Board, request: RequestPlan, places: Places) -> int:
 
 
 def _constraint_broken(
-    board: Board, claim: ClaimPlan, number: int, constraint: Constraint, places: Places
+    board: Board, requests: Sequence[RequestPlan], number: int, constraint: Constraint, places: Places
 ) -> bool:
     """Whether no devices satisfy this constraint, whatever the others say."""
     covered = [
-        request
-        for request in claim.requests
-        if all(number in variant.constraints for variant in request.variants)
+        request for request in requests if all(number in variant.constraints for variant in request.variants)
     ]
     name = constraint.match_attribute
     if name is not None:
@@ -99,7 +102,7 @@ def _value_suffices(
         for request in requests
         for variant in request.variants
     }
-    if any(not any(_alone(board, variant, narrowed) for variant in item.variants) for item in requests):
+    if any(not _possible(board, request, narrowed) for request in requests):
         return False
     supply = {position for positions in narrowed.values() for position in positions}
     if any(board.shareable(position) for position in supply) or _has_admin(requests):
@@ -111,31 +114,32 @@ def _has_admin(requests: Iterable[RequestPlan]) -> bool:
     return any(variant.admin for request in requests for variant in request.variants)
 
 
-def _shared_out(board: Board, places: Places) -> bool:
+def _shared_out(board: Board, requests: Sequence[RequestPlan], places: Places) -> bool:
     """Whether every request can have as many devices as it takes at least, no device going to two.
 
     A matching of requests and devices by augmenting paths (Kuhn). Requests with admin access share
-    devices with others, and shareable devices have room for all.
+    devices with others and are left out; a shareable device has room for one share of each request.
     """
-    holder: dict[int, int] = {}
-    wants: list[set[int]] = []
-    for claim in board.plan.claims:
-        for request in claim.requests:
-            if _has_admin([request]):
-                continue
-            devices = {position for variant in request.variants for position in places[variant.index]}
-            if any(board.shareable(position) for position in devices):
-                continue
-            for _ in range(_least(board, request, places)):
-                wants.append(devices)
-                if not _augment(len(wants) - 1, wants, holder):
-                    return False
+    holder: dict[Place, int] = {}
+    wants: list[set[Place]] = []
+    for number, request in enumerate(requests):
+        if _has_admin([request]):
+            continue
+        devices: set[Place] = {
+            (position, number if board.shareable(position) else None)
+            for variant in request.variants
+            for position in places[variant.index]
+        }
+        for _ in range(_least(board, request, places)):
+            wants.append(devices)
+            if not _augment(len(wants) - 1, wants, holder):
+                return False
     return True
 
 
-def _augment(start: int, wants: list[set[int]], holder: dict[int, int]) -> bool:
+def _augment(start: int, wants: list[set[Place]], holder: dict[Place, int]) -> bool:
     """Finds a device for one more want, moving others if need be. Breadth first: no deep recursion."""
-    came_from: dict[int, int] = {}
+    came_from: dict[Place, int] = {}
     queue = [start]
     for want in queue:  # grows while it is gone through
         for device in wants[want] - came_from.keys():
@@ -147,10 +151,10 @@ def _augment(start: int, wants: list[set[int]], holder: dict[int, int]) -> bool:
     return False
 
 
-def _reassign(device: int, came_from: dict[int, int], holder: dict[int, int]) -> None:
+def _reassign(device: Place, came_from: dict[Place, int], holder: dict[Place, int]) -> None:
     """Back along the path: each want takes the device that it was led to, and gives up the one it had."""
     held = {want: position for position, want in holder.items()}
-    free: int | None = device
+    free: Place | None = device
     while free is not None:
         want = came_from[free]
         holder[free] = want

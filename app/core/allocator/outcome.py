@@ -62,8 +62,8 @@ class Limits:
     ``PAUSE_STEPS`` steps; it answers True when the caller's deadline has passed.
     """
 
-    max_steps: int = 100_000
-    max_probes: int = 2_000_000
+    max_steps: int = 250_000
+    max_probes: int = 5_000_000
     expired: Callable[[], bool] | None = None
 
 

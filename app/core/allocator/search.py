@@ -13,7 +13,7 @@ from app.core.allocator.board import USABLE, Board
 from app.core.allocator.bounds import cannot_fit
 from app.core.allocator.outcome import InputError, Limits, Reason
 from app.core.allocator.plan import Variant
-from app.core.allocator.symmetry import Symmetry, errors_possible
+from app.core.allocator.symmetry import Symmetry, safe_requests
 from app.core.allocator.trial import Trial
 from app.core.model.resource_claim import MAX_DEVICES
 
@@ -21,6 +21,8 @@ PAUSE_STEPS = 256
 """Steps between two looks at the deadline, and between two pauses. About a millisecond."""
 _REMEMBER_AFTER = 64
 """Steps after which dead ends are remembered: a short search is over before that pays."""
+_MAX_DEAD_ENDS = 20_000
+"""Dead ends that are remembered: some 10 MB for a claim of 32 devices."""
 
 
 class Result(Enum):
@@ -48,7 +50,7 @@ class _Pick:
     """The choice of one device for a request.
 
     ``count`` is how many the request has already, ``position`` the next device to look at,
-    ``chosen`` the one that is being tried, ``dead`` the kinds that lead nowhere from here on.
+    ``chosen`` the one that is being tried, ``dead`` the likes of devices that lead nowhere from here on.
     ``is_entry``: the first choice of its request, so that its failure says something of the request.
     """
 
@@ -59,7 +61,7 @@ class _Pick:
     count: int = 0
     position: int = 0
     chosen: int | None = None
-    dead: set[int] = field(default_factory=set)
+    dead: set[Hashable] = field(default_factory=set)
 
 
 class Search:
@@ -176,7 +178,7 @@ class Search:
             self._probes += 1
             if trial.in_use(variant, position) or not self._usable(variant, position):
                 continue
-            if dead and symmetry and trial.untouched(position) and symmetry.kind(position) in dead:
+            if dead and symmetry is not None and symmetry.likeness(position) in dead:
                 continue
             if trial.take(variant, position) is None:
                 return self._chosen(frame, position)
@@ -214,20 +216,26 @@ class Search:
             return None
         if self._symmetry is None:
             self._symmetry = Symmetry(self._board, self.trial)
-            if not errors_possible(self._board) and cannot_fit(self._board):
+            if cannot_fit(self._board, safe_requests(self._board)):
                 self._stack.clear()
                 return Result.FAILED
         self.trial.undo()
         if result is Result.TOO_LARGE or frame.variant.takes_all:
             return self._give_up(frame, result)
-        if frame.chosen is not None and self.trial.untouched(frame.chosen):
-            frame.dead.add(self._symmetry.kind(frame.chosen))
+        if frame.chosen is not None:
+            frame.dead.add(self._symmetry.likeness(frame.chosen))
         return None
 
     def _give_up(self, frame: _Choice | _Pick, result: Result) -> Result:
         """Takes the frame off the stack. A claim that got too large is a plain failure to those before it."""
         self._stack.pop()
-        if frame.is_entry and result is Result.FAILED and self._symmetry and self.steps > _REMEMBER_AFTER:
+        if (
+            frame.is_entry
+            and result is Result.FAILED
+            and self._symmetry is not None
+            and self.steps > _REMEMBER_AFTER
+            and len(self._dead_ends) < _MAX_DEAD_ENDS
+        ):
             self._dead_ends.add(self._symmetry.state(frame.claim, frame.request))
         before = self._stack[-1].claim if self._stack else 0
         return Result.FAILED if frame.claim > before else result

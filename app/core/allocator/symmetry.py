@@ -3,6 +3,7 @@
 See docs/allocator.md for why leaving them out cannot change the answer.
 """
 
+from collections import Counter
 from collections.abc import Hashable
 
 from app.core.allocator.board import USABLE, Board
@@ -23,34 +24,40 @@ class Symmetry:
         self._trial = trial
         self._kinds: dict[Hashable, int] = {}
         self._kind_of: list[int | None] = [None] * len(board.devices)
-        self._exact = any(variant.admin for variant in board.plan.variants) or any(
-            board.shareable(position) for position in range(len(board.devices))
-        )
+        self._any_admin = any(variant.admin for variant in board.plan.variants)
         self._members = [
             (frozenset(members), bool(variant.constraints))
             for variant, members in zip(board.plan.variants, board.members, strict=True)
         ]
 
-    def kind(self, position: int) -> int:
+    def likeness(self, position: int) -> Hashable:
+        """Equal for devices of one kind of which the search has taken the same so far."""
+        taken = self._trial.taken_of(position, by_claim=self._any_admin)
+        kind = self._kind(position)
+        return kind if taken is None else (kind, taken)
+
+    def state(self, claim_index: int, request_index: int) -> Hashable:
+        """Equal for partial allocations from which the same can be reached, before this request.
+
+        Cost: O(devices taken so far).
+        """
+        trial = self._trial
+        touched = Counter(self.likeness(position) for position in {grant.position for grant in trial.grants})
+        return (
+            claim_index,
+            request_index,
+            trial.sizes[claim_index],
+            frozenset(touched.items()),
+            trial.constraint_state(claim_index),
+        )
+
+    def _kind(self, position: int) -> int:
         """A number for the device's kind. O(variants + attributes in constraints), once a device."""
         found = self._kind_of[position]
         if found is None:
             found = self._kinds.setdefault(self._signature(position), len(self._kinds))
             self._kind_of[position] = found
         return found
-
-    def state(self, claim_index: int, request_index: int) -> Hashable:
-        """Equal for partial allocations from which the same can be reached, before this request."""
-        trial = self._trial
-        if self._exact:
-            taken: Hashable = frozenset(
-                (grant.position, grant.variant.claim_index, grant.variant.index) for grant in trial.grants
-            )
-        else:
-            taken = tuple(sorted(self.kind(grant.position) for grant in trial.grants))
-        size = trial.sizes[claim_index] if claim_index < len(trial.sizes) else 0
-        constraints = trial.constraint_state(claim_index) if claim_index < len(trial.sizes) else None
-        return claim_index, request_index, size, taken, constraints
 
     def _signature(self, position: int) -> Hashable:
         board = self._board
@@ -86,23 +93,32 @@ def compared_attributes(variant: Variant, board: Board) -> list[str]:
     ]
 
 
-def errors_possible(board: Board) -> bool:
-    """Whether some attempt of the search may end in an error instead of a failure.
+def safe_requests(board: Board) -> list[tuple[int, int]]:
+    """Claim and request of all requests before the first at which the search may end in an error.
 
-    That is so if a selector fails on a device, an attribute or amount cannot be computed, or a
-    constraint may keep All mode from a device.
+    That is one with a selector that fails on some device, an attribute or amount that cannot be
+    computed, or All mode under a constraint.
     Cost: O(devices times variants), evaluates what has not been evaluated yet.
     """
-    for variant in board.plan.variants:
-        if variant.takes_all and variant.constraints:
+    safe: list[tuple[int, int]] = []
+    for claim_index, claim in enumerate(board.plan.claims):
+        for request_index, request in enumerate(claim.requests):
+            if any(_may_fail(board, variant) for variant in request.variants):
+                return safe
+            safe.append((claim_index, request_index))
+    return safe
+
+
+def _may_fail(board: Board, variant: Variant) -> bool:
+    if variant.takes_all and variant.constraints:
+        return True
+    names = compared_attributes(variant, board) if variant.attributes.derived else ()
+    for position, placed in enumerate(board.devices):
+        status = board.status(variant, position)
+        if isinstance(status, Reason):
             return True
-        names = compared_attributes(variant, board) if variant.attributes.derived else ()
-        for position, placed in enumerate(board.devices):
-            status = board.status(variant, position)
-            if isinstance(status, Reason):
-                return True
-            if status is USABLE and any(
-                isinstance(variant.attributes.get(placed.device.shape, name), Reason) for name in names
-            ):
-                return True
+        if status is USABLE and any(
+            isinstance(variant.attributes.get(placed.device.shape, name), Reason) for name in names
+        ):
+            return True
     return False

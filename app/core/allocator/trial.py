@@ -48,9 +48,14 @@ class Trial:
         holders = self._holders.get(position, 0)
         return bool(holders >> variant.claim_index & 1 if variant.admin else holders)
 
-    def untouched(self, position: int) -> bool:
-        """Whether nothing of the device has been taken in this search."""
-        return not self._holders.get(position) and not self._shares.get(position)
+    def taken_of(self, position: int, *, by_claim: bool) -> Hashable | None:
+        """What this search has taken of the device; None: nothing. ``by_claim``: and which claims did."""
+        holders = self._holders.get(position, 0)
+        if self._shares.get(position):
+            return holders, tuple(sorted(self._consumed[position].items()))
+        if holders:
+            return holders if by_claim else True
+        return None
 
     def take(self, variant: Variant, position: int) -> str | None:
         """Gives the device to the request, or says what is in the way: then nothing is changed.

@@ -26,7 +26,7 @@ from app.core.state.pools import PoolError, gather_pools
 from app.core.state.taint_rules import apply_taint_rules
 from app.core.state.taken import PoolTaken, take
 
-LIMITS = Limits(max_steps=100_000)
+LIMITS = Limits()
 _SELECTORS = SelectorCache()
 
 

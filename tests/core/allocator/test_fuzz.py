@@ -1,0 +1,62 @@
+"""The generator against the in-tree allocator itself; ``make fuzz`` does the same at length."""
+
+from pathlib import Path
+
+import pytest
+from fuzz import __main__ as fuzz
+from fuzz import compare, generator, inventory, shrink
+from oracle import Oracle
+
+from app.core.allocator import Misfit
+
+
+@pytest.mark.oracle
+def test_no_difference_from_the_in_tree_allocator(in_tree: Oracle, tmp_path: Path) -> None:
+    tally = fuzz.run(in_tree, 50_000, 300, tmp_path)
+    assert [path.read_text() for path in tally.found] == []
+    assert tally.steps["here"] < tally.steps["in-tree"]
+    assert min(tally.verdicts[verdict] for verdict in ("fits", "misfit", "invalid")) > 30
+
+
+@pytest.mark.oracle
+def test_a_wrong_answer_is_a_difference(in_tree: Oracle) -> None:
+    request, answers = _first_that_fits(in_tree)
+    wrong = [compare.Answer(item.node, item.theirs, Misfit()) for item in answers]
+    found = compare.differences(in_tree, request, wrong)
+    assert "fits-misfit" in {item.kind for item in found}
+
+
+@pytest.mark.oracle
+def test_an_allocation_of_other_devices_is_a_difference(in_tree: Oracle) -> None:
+    request, answers = _first_that_fits(in_tree)
+    fitting = next(item for item in answers if item.theirs["verdict"] == "fits")
+    turned = fitting.theirs | {"allocations": fitting.theirs["allocations"] * 2}
+    (found,) = compare.differences(in_tree, request, [compare.Answer(fitting.node, turned, fitting.ours)])
+    assert found.kind == "allocation"
+
+
+def test_minimised_case_has_no_part_to_spare() -> None:
+    request = generator.case(7)
+    wanted = {item["metadata"]["name"] for item in request["objects"] if item["kind"] == "DeviceClass"}
+
+    def still_shows(case: dict) -> bool:
+        return {item["metadata"]["name"] for item in case["objects"]} >= wanted
+
+    smallest = shrink.shrink(request, still_shows)
+    assert [item["kind"] for item in smallest["objects"]] == ["DeviceClass", "DeviceClass"]
+
+
+def test_same_number_same_case() -> None:
+    assert generator.case(11) == generator.case(11)
+    assert generator.case(11) != generator.case(12)
+
+
+def _first_that_fits(in_tree: Oracle) -> tuple[dict, list[compare.Answer]]:
+    for number in range(100):
+        request = generator.case(number)
+        if not compare.is_ordered(request):
+            continue
+        answers = compare.ask_both(in_tree, request)
+        if any(inventory.verdict(item.ours) == "fits" for item in answers):
+            return request, answers
+    raise AssertionError("no generated case fits")

@@ -1,0 +1,231 @@
+"""Claims made to explode: each gets an answer within the work limit, and others are served meanwhile."""
+
+from itertools import count
+from typing import Any
+
+import pytest
+from fuzz import inventory
+
+from app.core.allocator import (
+    Fits,
+    Invalid,
+    Limits,
+    Misfit,
+    Plan,
+    allocate_planned,
+    allocate_steps,
+    plan_claims,
+)
+from app.core.allocator.search import PAUSE_STEPS
+from app.core.cel import SelectorCache
+from app.core.model.features import Features
+from app.core.model.node import Node
+from app.core.state.pools import Pool, gather_pools
+
+Json = dict[str, Any]
+MAX_STEPS = 20_000
+DRIVER = "gpu.example.com"
+
+
+def _device(number: int, **attributes: int) -> Json:
+    return {
+        "name": f"dev-{number:02}",
+        "attributes": {name: {"int": value} for name, value in attributes.items()},
+    }
+
+
+def _request(name: str, count: int = 1) -> Json:
+    return {
+        "name": name,
+        "exactly": {"deviceClassName": "gpu", "allocationMode": "ExactCount", "count": count},
+    }
+
+
+def _requests(number: int) -> list[Json]:
+    return [_request(f"r{index}") for index in range(number)]
+
+
+def _too_few_values(size: int) -> tuple[list[Json], Json]:
+    """Requests that all want another value, and one value too few."""
+    devices = [_device(number, value=number % (size - 1)) for number in range(2 * size)]
+    return devices, {
+        "requests": _requests(size),
+        "constraints": [{"distinctAttribute": f"{DRIVER}/value"}],
+    }
+
+
+def _pairs_only(size: int) -> tuple[list[Json], Json]:
+    """Requests that all want the same value, which only pairs of devices have."""
+    devices = [_device(number, value=number // 2) for number in range(2 * size)]
+    return devices, {"requests": _requests(size), "constraints": [{"matchAttribute": f"{DRIVER}/value"}]}
+
+
+def _crossed(size: int) -> tuple[list[Json], Json]:
+    """Two attributes that have to be distinct at once, which no bound sees through."""
+    devices = [
+        _device(number, row=row, column=(row * 2 + shift * (size // 2)) % size)
+        for number, (row, shift) in enumerate((row, shift) for row in range(size) for shift in range(2))
+    ]
+    constraints = [{"distinctAttribute": f"{DRIVER}/{name}"} for name in ("row", "column")]
+    return devices, {"requests": _requests(size), "constraints": constraints}
+
+
+def _knapsack(size: int) -> tuple[list[Json], Json]:
+    """Partitions of all sizes, none alike, and counters for one less than what is wanted."""
+    devices = []
+    for number in range(size):
+        draw = {"counterSet": "set", "counters": {"mem": {"value": str(1000 + 37 * number)}}}
+        devices.append(_device(number, index=number) | {"consumesCounters": [draw]})
+    return devices, {"requests": _requests(size // 2)}
+
+
+def _alternatives(size: int) -> tuple[list[Json], Json]:
+    """Every request has eight ways to be met, and the last one none."""
+    devices = [_device(number, value=number) for number in range(16)]
+    lists = [
+        {
+            "name": f"r{index}",
+            "firstAvailable": [
+                {
+                    "name": f"s{way}",
+                    "deviceClassName": "gpu",
+                    "allocationMode": "ExactCount",
+                    "count": 1 + way % 2,
+                }
+                for way in range(8)
+            ],
+        }
+        for index in range(min(size, 8))
+    ]
+    last = _request("last", count=2)
+    constraint = {"requests": ["last"], "matchAttribute": f"{DRIVER}/value"}
+    return devices, {"requests": [*lists, last], "constraints": [constraint]}
+
+
+def _shares(size: int) -> tuple[list[Json], Json]:
+    """Shares of several sizes that are more, all together, than the devices have."""
+    devices = [
+        _device(number, index=number)
+        | {"allowMultipleAllocations": True, "capacity": {"memory": {"value": str(9 + number % 3)}}}
+        for number in range(size // 2)
+    ]
+    requests = _requests(size)
+    for index, request in enumerate(requests):
+        request["exactly"]["capacity"] = {"requests": {"memory": str(4 + index % 4)}}
+    return devices, {"requests": requests}
+
+
+ADVERSARIES = {
+    f"{make.__name__.lstrip('_').replace('_', '-')}-{size}": (make, size)
+    for make in (_too_few_values, _pairs_only, _crossed, _knapsack, _alternatives, _shares)
+    for size in (8, 12, 16, 24, 32)
+}
+
+
+def _scene(devices: list[Json], claim: Json) -> tuple[Node, tuple[Pool, ...], Plan]:
+    counters = {"name": "set", "counters": {"mem": {"value": str(1000 * (len(devices) // 2) - 1)}}}
+    bodies: list[Json] = [{"devices": devices}]
+    if any("consumesCounters" in device for device in devices):
+        bodies.append({"sharedCounters": [counters]})
+    pool = {"name": "p", "generation": 1, "resourceSliceCount": len(bodies)}
+    objects = [
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}},
+        {
+            "apiVersion": "resource.k8s.io/v1",
+            "kind": "DeviceClass",
+            "metadata": {"name": "gpu"},
+            "spec": {"selectors": [{"cel": {"expression": f'device.driver == "{DRIVER}"'}}]},
+        },
+        {
+            "apiVersion": "resource.k8s.io/v1",
+            "kind": "ResourceClaim",
+            "metadata": {"name": "c", "namespace": "default"},
+            "spec": {"devices": claim},
+        },
+    ]
+    objects += [
+        {
+            "apiVersion": "resource.k8s.io/v1",
+            "kind": "ResourceSlice",
+            "metadata": {"name": f"s{number}"},
+            "spec": {"driver": DRIVER, "pool": pool, "nodeName": "n1"} | body,
+        }
+        for number, body in enumerate(bodies)
+    ]
+    read = inventory.read({"objects": objects})
+    (node,), features = read.nodes, Features()
+    plan = plan_claims(list(read.claims.values()), read.classes, features, SelectorCache())
+    assert isinstance(plan, Plan)
+    return node, gather_pools(node, read.slices, read.pool_slices(), features), plan
+
+
+@pytest.mark.parametrize("name", ADVERSARIES)
+def test_adversarial_claim_is_answered_within_the_work_limit(name: str) -> None:
+    make, size = ADVERSARIES[name]
+    node, pools, plan = _scene(*make(size))
+    limits = Limits(max_steps=MAX_STEPS)
+    outcome = allocate_planned(node, pools, plan, {}, limits=limits, new_share_id=lambda: "id")
+    assert outcome.steps <= MAX_STEPS + 1
+    assert not isinstance(outcome, Fits)
+    if isinstance(outcome, Invalid):
+        assert [reason.code for reason in outcome.reasons] == ["SearchLimit"]
+
+
+def test_what_counting_can_refute_is_refuted_at_once() -> None:
+    for make in (_too_few_values, _pairs_only):
+        node, pools, plan = _scene(*make(32))
+        outcome = allocate_planned(node, pools, plan, {}, new_share_id=lambda: "id")
+        assert isinstance(outcome, Misfit)
+        assert outcome.steps < 100
+
+
+def test_other_pods_are_answered_while_a_search_goes_on() -> None:
+    node, pools, hopeless = _scene(*_knapsack(32))
+    simple = _scene([_device(0)], {"requests": _requests(1)})
+    limits = Limits(max_steps=MAX_STEPS)
+    search = allocate_steps(node, pools, hopeless, {}, limits=limits, new_share_id=lambda: "id")
+    served = 0
+    while True:
+        try:
+            next(search)
+        except StopIteration as end:
+            outcome = end.value
+            break
+        other = allocate_planned(*simple, {}, new_share_id=lambda: "id")
+        assert isinstance(other, Fits)
+        served += 1
+    assert isinstance(outcome, Invalid)
+    assert served >= MAX_STEPS // PAUSE_STEPS - 1
+
+
+def test_deadline_ends_the_search() -> None:
+    node, pools, plan = _scene(*_knapsack(32))
+    asked = count(1)
+    limits = Limits(expired=lambda: next(asked) >= 3)
+    outcome = allocate_planned(node, pools, plan, {}, limits=limits, new_share_id=lambda: "id")
+    assert isinstance(outcome, Invalid)
+    assert outcome.reasons[0].code == "SearchLimit"
+    assert outcome.steps <= 4 * PAUSE_STEPS
+
+
+def test_devices_looked_at_are_bounded_too() -> None:
+    node, pools, plan = _scene(*_knapsack(32))
+    limits = Limits(max_probes=500)
+    outcome = allocate_planned(node, pools, plan, {}, limits=limits, new_share_id=lambda: "id")
+    assert isinstance(outcome, Invalid)
+    assert outcome.reasons[0].code == "SearchLimit"
+
+
+def test_identical_devices_are_not_tried_again() -> None:
+    """Any two of 24 alike fit, but nothing is left that the last request could match."""
+    devices = [_device(number) for number in range(24)] + [_device(24, special=1)]
+    requests = [_request("special", 1), _request("many", 3), _request("also-special", 1)]
+    for request in (requests[0], requests[2]):
+        request["exactly"]["selectors"] = [
+            {"cel": {"expression": f'has(device.attributes["{DRIVER}"].special) || true'}}
+        ]
+    constraint = {"requests": ["special", "also-special"], "matchAttribute": f"{DRIVER}/special"}
+    node, pools, plan = _scene(devices, {"requests": requests, "constraints": [constraint]})
+    outcome = allocate_planned(node, pools, plan, {}, new_share_id=lambda: "id")
+    assert isinstance(outcome, Misfit)
+    assert outcome.steps < 40
