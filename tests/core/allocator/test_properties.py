@@ -100,7 +100,15 @@ def _plain(outcome: Any) -> Any:
 
 
 def _check_room(request: Json, allocations: list[Json]) -> None:
-    """Adds up all that is held after the allocation, device by device and counter by counter."""
+    """Adds up all that is held after the allocation, device by device and counter by counter.
+
+    Pools that are seen in two generations are left out: there, a name does not say which device is meant.
+    """
+    generations: dict[tuple[str, str], set[int]] = {}
+    for item in request["objects"]:
+        if item["kind"] == "ResourceSlice":
+            pool = item["spec"]["pool"]
+            generations.setdefault((item["spec"]["driver"], pool["name"]), set()).add(pool["generation"])
     features = Features().switched(request["features"])
     devices = {
         (item["spec"]["driver"], item["spec"]["pool"]["name"], device["name"]): device
@@ -108,7 +116,12 @@ def _check_room(request: Json, allocations: list[Json]) -> None:
         if item["kind"] == "ResourceSlice"
         for device in item["spec"].get("devices", ())
     }
-    new = [result for allocation in allocations for result in allocation["devices"].get("results", ())]
+    new = [
+        result
+        for allocation in allocations
+        for result in allocation["devices"].get("results", ())
+        if len(generations[result["driver"], result["pool"]]) == 1
+    ]
     holders: dict[tuple[str, str, str], list[Json]] = {}
     for result in [*_held(request), *new]:
         if not result.get("adminAccess"):
