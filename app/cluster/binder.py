@@ -25,17 +25,21 @@ from app.cluster.errors import ClusterError, Conflict, ConnectionFailed, NotFoun
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.model.resource_claim import Consumer
+from app.core.model.resource_claim import Consumer, ResourceClaim
+from app.core.placement.binding_conditions import Readiness, readiness, timed_out
 from app.core.placement.decision import Grant, Refused, assume, decide, forget
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
+_POLL_SECONDS = 0.1
+
 
 class Binder(Protocol):
     """Binds Pods.
 
-    ``results`` counts how binds ended: bound, misfit, invalid, conflict, api_error or unknown.
+    ``results`` counts how binds ended: bound, misfit, invalid, waiting, conflict, api_error or
+    unknown.
     """
 
     results: Counter[str]
@@ -52,6 +56,7 @@ class ClusterBinder:
         claims: how ResourceClaims are served.
         now: the time, RFC 3339.
         report: told of undoing that failed; what it leaves is named in the text.
+        wait_seconds: for binding conditions in one bind; below kube-scheduler's httpTimeout.
     """
 
     def __init__(
@@ -63,9 +68,11 @@ class ClusterBinder:
         *,
         now: Callable[[], str],
         report: Callable[[str], None],
+        wait_seconds: float = 20.0,
     ) -> None:
         self._client = client
         self._state = state
+        self._wait_seconds = wait_seconds
         self._rules = rules
         self._now = now
         self._report = report
@@ -100,6 +107,9 @@ class ClusterBinder:
             for grant in grants:
                 begun.append(grant)
                 await self._reserve(grant, consumer)
+            if not await self._ready(grants):
+                # Claims and reservation stay: the next attempt finds them and waits on.
+                return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
             await self._bind_pod(pod, node)
         except _UnknownError as error:
             # The Pod may run on the node: its devices stay its own.
@@ -116,6 +126,37 @@ class ClusterBinder:
             if claim is None or claim.meta.uid != grant.held.claim.meta.uid:
                 raise ClaimLostError(f"ResourceClaim {'/'.join(grant.held.key)} was deleted in the meantime")
             await self.writer.reserve(claim, grant.allocation, consumer)
+
+    async def _ready(self, grants: tuple[Grant, ...]) -> bool:
+        """Waits for binding conditions, for as long as kube-scheduler waits for an answer.
+
+        Raises:
+            ClaimLostError: a device failed, or took too long: the claims are to be freed.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._wait_seconds
+        while True:
+            pending = False
+            for grant in grants:
+                claim = self._state.stored_claim(grant.held.key)
+                if claim is None:
+                    raise ClaimLostError(f"ResourceClaim {'/'.join(grant.held.key)} was deleted")
+                pending = pending or self._pending(claim)
+            if not pending or loop.time() >= deadline:
+                return not pending
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _pending(self, claim: ResourceClaim) -> bool:
+        rules = self._rules
+        state = readiness(claim) if rules.features.device_binding_and_status else Readiness.READY
+        name = "/".join(claim.meta.key)
+        if state is Readiness.FAILED:
+            raise ClaimLostError(f"devices of ResourceClaim {name} could not be made ready")
+        if state is Readiness.READY:
+            return False
+        if rules.now is not None and timed_out(claim, rules.now(), rules.binding_timeout_seconds):
+            raise ClaimLostError(f"devices of ResourceClaim {name} were not ready in time")
+        return True
 
     async def _bind_pod(self, pod: Pod, node: str) -> None:
         binding: dict[str, Any] = {

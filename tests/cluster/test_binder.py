@@ -20,7 +20,7 @@ from app.core.placement.rules import Rules
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import Call, FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+from tests.objects import DRIVER, allocation, claim, device, device_class, node, pod, slice_of
 
 DRA = "resource.k8s.io/v1"
 GROUPS = {"pods": "", "resourceclaims": "resource.k8s.io"}
@@ -344,3 +344,62 @@ def test_in_memory_a_bind_is_seen_by_the_next() -> None:
     assert second is not None
     assert state.pods["default", "p"].node_name == "n1"
     assert binder.results == {"bound": 1, "misfit": 1}
+
+
+def conditional() -> dict[str, Any]:
+    """A slice whose one device is bound to only after its driver has attached it."""
+    raw = device("d0") | {"bindingConditions": ["attached"], "bindingFailureConditions": ["broken"]}
+    return slice_of("n1", raw)
+
+
+def tell(made: Cluster, name: str, status: str) -> None:
+    """The driver's part: a condition on the claim's device."""
+    raw = made.claim("c")
+    said = {"driver": DRIVER, "pool": "n1", "device": "d0", "conditions": [{"type": name, "status": status}]}
+    made.server.put(DRA, "resourceclaims", raw | {"status": raw["status"] | {"devices": [said]}})
+
+
+async def waiting() -> Cluster:
+    made = await cluster(claim("c"), pods=(pod("p", "c"),))
+    made.server.put(DRA, "resourceslices", conditional())
+    await asyncio.sleep(1)
+    return made
+
+
+@in_virtual_time
+async def test_a_bind_waits_for_the_device_to_be_attached() -> None:
+    made = await waiting()
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(2)
+    assert not made.pod("p")["spec"].get("nodeName")
+    tell(made, "attached", "True")
+    assert await bind is None
+    assert made.pod("p")["spec"]["nodeName"] == "n1"
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_device_that_takes_longer_than_one_bind_is_waited_for_by_the_next() -> None:
+    made = await waiting()
+    error = await made.bind("p")
+    assert error is not None
+    assert "waiting for devices" in error
+    assert names(made.claim("c")) == ["d0"]
+    assert reserved(made.claim("c")) == ["p"]
+    tell(made, "attached", "True")
+    assert await made.bind("p") is None
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_device_that_cannot_be_attached_frees_the_claim() -> None:
+    made = await waiting()
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(1)
+    tell(made, "broken", "True")
+    error = await bind
+    assert error is not None
+    assert "could not be made ready" in error
+    assert names(made.claim("c")) == []
+    assert reserved(made.claim("c")) == []
+    await made.stop()

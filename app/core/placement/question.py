@@ -15,11 +15,13 @@ from app.core.allocator import (
     explain_misfit,
     plan_claims,
 )
+from app.core.allocator.board import NODE_OPERATIONS
 from app.core.explain import node_message
 from app.core.model.allocation import Allocation
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
 from app.core.model.pod import Pod
+from app.core.placement.binding_conditions import Readiness, readiness, timed_out
 from app.core.placement.memo import Brief, Memo, Shelf
 from app.core.placement.node_checks import check_node
 from app.core.placement.pod_claims import ClaimRefusal, HeldClaim, claims_of
@@ -60,6 +62,7 @@ class Question:
         self.claims: tuple[HeldClaim, ...] = ()
         self._unclaimed: Reason | None = None
         self._policy = policy_named(rules.policy)
+        self._unusable: set[tuple[str, str]] = set()
         try:
             self.claims = claims_of(state, pod, generate=rules.generate_claims)
         except ClaimRefusal as refusal:
@@ -130,7 +133,7 @@ class Question:
                 return NodeAnswer(name, "misfit", (found,), curable=found.code == "InsufficientResources")
         if self.refusal is not None:
             return NodeAnswer(name, self.refusal[0], self.refusal[1], curable=False)
-        return self._elsewhere(node) if self._pinned else None
+        return self._unavailable(node) if self._pinned else None
 
     def explained(self, answer: NodeAnswer) -> NodeAnswer:
         """A misfit with its reasons counted device by device; other answers as they are.
@@ -145,25 +148,56 @@ class Question:
         reasons = explain_misfit(node, pools, self._plan, self.state.taken)
         return replace(answer, reasons=reasons, counted_later=False)
 
-    def _elsewhere(self, node: Node) -> NodeAnswer | None:
+    def _unavailable(self, node: Node) -> NodeAnswer | None:
         """Whether a claim that is allocated already cannot be used from here."""
         for held in self.claims:
-            allocation = held.claim.allocation
-            if allocation is None or allocation.node_selector is None:
+            if held.claim.allocation is None:
                 continue
-            claim = "/".join(held.key)
             try:
-                reachable = allocation.node_selector.matches(node.name, node.meta.labels)
+                reason = self._against(held, held.claim.allocation, node)
             except SelectorError as error:
+                claim = "/".join(held.key)
                 text = f"claim {claim}: the node selector of its allocation cannot be evaluated: {error}"
-                return NodeAnswer(
-                    node.name, "invalid", (Reason("AllocationInvalid", text, claim),), curable=False
-                )
-            if not reachable:
-                text = f"claim {claim} is allocated on other nodes"
-                return NodeAnswer(
-                    node.name, "misfit", (Reason("ClaimOnOtherNode", text, claim),), curable=False
-                )
+                broken = Reason("AllocationInvalid", text, claim)
+                return NodeAnswer(node.name, "invalid", (broken,), curable=False)
+            if reason is not None:
+                self._unusable.add(held.key)
+                return NodeAnswer(node.name, "misfit", (reason,), curable=False)
+        return None
+
+    def _against(self, held: HeldClaim, allocation: Allocation, node: Node) -> Reason | None:
+        claim, rules = "/".join(held.key), self.rules
+        selector = allocation.node_selector
+        if selector is not None and not selector.matches(node.name, node.meta.labels):
+            return Reason("ClaimOnOtherNode", f"claim {claim} is allocated on other nodes", claim)
+        if any(item.skip_node_operations for item in allocation.devices) and (
+            NODE_OPERATIONS not in node.declared_features
+        ):
+            return Reason("NodeUnsuited", f"claim {claim} needs the node to declare {NODE_OPERATIONS}", claim)
+        return self._unready(held) if rules.features.device_binding_and_status else None
+
+    def _unready(self, held: HeldClaim) -> Reason | None:
+        """Whether the claim's devices cannot be waited for any longer."""
+        claim, rules = "/".join(held.key), self.rules
+        state = readiness(held.claim)
+        if state is Readiness.FAILED:
+            return Reason("BindingFailed", f"devices of claim {claim} could not be made ready", claim)
+        if state is Readiness.READY or rules.now is None:
+            return None
+        if not timed_out(held.claim, rules.now(), rules.binding_timeout_seconds):
+            return None
+        return Reason("BindingTimedOut", f"devices of claim {claim} were not ready in time", claim)
+
+    def releasable(self) -> HeldClaim | None:
+        """A claim to deallocate, so that the Pod may find devices elsewhere.
+
+        To be asked when no node fits: the first claim that was in the way on some node, and that
+        nobody but this Pod has reserved (PostFilter of the in-tree plugin).
+        """
+        for held in self.claims:
+            others = any(consumer.uid != self.pod.meta.uid for consumer in held.claim.reserved_for)
+            if held.key in self._unusable and not others and held.key not in self.state.assumed:
+                return held
         return None
 
     def _allocate(self, node: Node, plan: Plan) -> Generator[None, None, NodeAnswer]:

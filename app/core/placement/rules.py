@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.core.allocator import Limits
 from app.core.cel import SelectorCache
@@ -15,7 +16,8 @@ class Rules:
 
     ``node_checks`` also judges nodeSelector, required node affinity, taints, unschedulable and
     resource requests: kube-scheduler's part when it asks, ours in a dry run. ``generate_claims``
-    makes claims from templates for Pods that do not exist yet.
+    makes claims from templates for Pods that do not exist yet. ``now`` is the time, for claims whose
+    devices are slow to get ready; without it they are waited for without end.
     """
 
     selectors: SelectorCache
@@ -25,3 +27,5 @@ class Rules:
     limits: Limits = field(default_factory=Limits)
     node_checks: bool = False
     generate_claims: bool = False
+    now: Callable[[], datetime] | None = None
+    binding_timeout_seconds: float = 600.0

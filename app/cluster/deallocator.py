@@ -1,0 +1,72 @@
+"""Taking devices away from a claim, so that the Pod that waits with it can find others.
+
+kube-scheduler's PostFilter does this in the in-tree plugin; here it follows a filter that found no
+node. It is the one write that frees devices: it carries the resourceVersion that it was decided on,
+so a claim that anybody has reserved in the meantime keeps them.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from app.cluster.client import ApiClient
+from app.cluster.discovery import Resource
+from app.cluster.errors import ClusterError, Conflict, NotFound
+from app.core.model.errors import ObjectError
+from app.core.model.parse import parse
+from app.core.model.resource_claim import ResourceClaim
+from app.core.state.state import State
+
+
+class Deallocator:
+    """Deallocates claims, each at most once at a time.
+
+    ``results`` counts how that ended: freed, overtaken (somebody else has written since), api_error.
+    """
+
+    def __init__(
+        self, client: ApiClient, resource: Resource, state: State, report: Callable[[str], None]
+    ) -> None:
+        self._client = client
+        self._resource = resource
+        self._state = state
+        self._report = report
+        self._busy: set[str] = set()
+        self.results: Counter[str] = Counter()
+
+    async def deallocate(self, claim: ResourceClaim) -> bool:
+        """Frees the claim's devices. False: it was not done, for a reason that is counted or reported."""
+        if claim.meta.uid in self._busy:
+            return False
+        self._busy.add(claim.meta.uid)
+        try:
+            raw = await self._client.patch(
+                self._resource.path(*claim.meta.key, "status"), _patch(claim), kind="json"
+            )
+            written = parse(raw)
+        except (Conflict, NotFound):
+            self.results["overtaken"] += 1
+            return False
+        except (ClusterError, ObjectError) as error:
+            self.results["api_error"] += 1
+            self._report(f"ResourceClaim {'/'.join(claim.meta.key)} could not be deallocated: {error}")
+            return False
+        finally:
+            self._busy.discard(claim.meta.uid)
+        if isinstance(written, ResourceClaim):
+            self._state.put_written(written)
+        self.results["freed"] += 1
+        return True
+
+
+def _patch(claim: ResourceClaim) -> list[dict[str, Any]]:
+    patch: list[dict[str, Any]] = [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": claim.meta.resource_version},
+        {"op": "remove", "path": "/status/allocation"},
+    ]
+    if claim.reserved_for:
+        patch.append({"op": "remove", "path": "/status/reservedFor"})
+    if claim.device_status:
+        # What drivers said of the devices means nothing for the next ones.
+        patch.append({"op": "remove", "path": "/status/devices"})
+    return patch

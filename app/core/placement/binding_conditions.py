@@ -1,0 +1,65 @@
+"""Devices that have to be made ready before a Pod may be bound (KEP-5007).
+
+A driver says in the slice which conditions it will set in the claim's status once a device is
+attached to the node. Until then a bind waits; a failure condition or too long a wait frees the
+claim, so that other devices can be tried. The rules are those of isClaimReadyForBinding and
+isClaimTimeout in the in-tree plugin.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from app.core.model.allocation import AllocatedDevice
+from app.core.model.resource_claim import DeviceStatus, ResourceClaim
+
+
+class Readiness(Enum):
+    """``READY`` also if no device has conditions."""
+
+    READY = "ready"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+def readiness(claim: ResourceClaim) -> Readiness:
+    """How far the devices of an allocated claim are. O(devices times conditions)."""
+    for device in claim.allocation.devices if claim.allocation is not None else ():
+        if not device.binding_conditions:
+            continue
+        status = _status_of(claim, device)
+        if status is None:
+            return Readiness.PENDING
+        conditions = dict(status.conditions)
+        if any(conditions.get(name) == "True" for name in device.binding_failure_conditions or ()):
+            return Readiness.FAILED
+        if any(conditions.get(name) != "True" for name in device.binding_conditions):
+            return Readiness.PENDING
+    return Readiness.READY
+
+
+def timed_out(claim: ResourceClaim, now: datetime, timeout_seconds: float) -> bool:
+    """Whether a claim with binding conditions was allocated longer ago than it may take."""
+    allocation = claim.allocation
+    if allocation is None or allocation.timestamp is None:
+        return False
+    if not any(device.binding_conditions for device in allocation.devices):
+        return False
+    return read_time(allocation.timestamp) + timedelta(seconds=timeout_seconds) < now
+
+
+def read_time(text: str) -> datetime:
+    """An RFC 3339 time as the API server writes it, with or without fractions of a second."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _status_of(claim: ResourceClaim, device: AllocatedDevice) -> DeviceStatus | None:
+    wanted = (device.device.driver, device.device.pool, device.device.device, device.share_id)
+    return next(
+        (
+            status
+            for status in claim.device_status
+            if (status.driver, status.pool, status.device, status.share_id) == wanted
+        ),
+        None,
+    )
