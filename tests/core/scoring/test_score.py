@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.model.allocation import read_allocation
+from app.core.model.features import Features
+from app.core.model.parse import parse
+from app.core.scoring import MAX_SCORE, POLICIES, policy_named, score
+from app.core.scoring.policies import Occupancy, UnknownPolicyError
+from app.core.state.state import State
+from tests.objects import allocation, claim, device, node, slice_of
+
+occupancies = st.integers(1, 64).flatmap(
+    lambda total: st.builds(Occupancy, st.just(total), st.integers(0, total))
+)
+
+
+def scored(policy: str, total: int, taken: int, ranks: tuple[int, ...] = ()) -> int:
+    """The score of a node with ``taken`` of ``total`` devices in use, before one more is."""
+    state = State()
+    raws: list[dict[str, Any]] = [node("n1"), slice_of("n1", *(device(f"d{i}") for i in range(total)))]
+    if taken:
+        held = allocation("n1", *(f"d{i}" for i in range(1, taken + 1)))
+        raws.append(claim("held") | {"status": {"allocation": held}})
+    for raw in raws:
+        state.upsert(parse(raw))  # type: ignore[arg-type]
+    pools = state.inventory.pools("n1", Features())
+    return score(policy_named(policy), pools, state.taken, [read_allocation(allocation("n1", "d0"))], ranks)
+
+
+@pytest.mark.parametrize(
+    ("policy", "total", "taken", "expected"),
+    [
+        ("binpack", 10, 0, 1),
+        ("binpack", 10, 4, 5),
+        ("binpack", 10, 9, 10),
+        ("spread", 10, 0, 9),
+        ("spread", 10, 9, 0),
+        ("binpack", 1, 0, 10),
+    ],
+)
+def test_scores_count_the_devices_in_use_once_the_pod_is_there(
+    policy: str, total: int, taken: int, expected: int
+) -> None:
+    assert scored(policy, total, taken) == expected
+
+
+def test_binpack_prefers_the_fuller_node_and_spread_the_emptier_one() -> None:
+    assert scored("binpack", 8, 5) > scored("binpack", 8, 1)
+    assert scored("spread", 8, 5) < scored("spread", 8, 1)
+
+
+def test_the_users_order_of_alternatives_comes_before_the_policy() -> None:
+    first_choice_on_an_empty_node = scored("binpack", 8, 0, ranks=(0,))
+    second_choice_on_a_full_node = scored("binpack", 8, 7, ranks=(3,))
+    assert first_choice_on_an_empty_node > second_choice_on_a_full_node
+
+
+@given(st.sampled_from(sorted(POLICIES)), occupancies)
+def test_policies_stay_between_0_and_1(policy: str, occupancy: Occupancy) -> None:
+    assert 0.0 <= POLICIES[policy](occupancy) <= 1.0
+
+
+@given(occupancies)
+def test_binpack_and_spread_are_opposites(occupancy: Occupancy) -> None:
+    assert POLICIES["binpack"](occupancy) + POLICIES["spread"](occupancy) == pytest.approx(1.0)
+
+
+def test_the_scale_is_the_extender_protocols() -> None:
+    assert MAX_SCORE == 10
+
+
+def test_a_policy_that_is_none_is_told_with_those_there_are() -> None:
+    with pytest.raises(UnknownPolicyError, match="'best', only binpack, spread"):
+        policy_named("best")
