@@ -16,6 +16,7 @@ RUN uv sync --frozen --no-dev --no-install-project
 
 COPY README.md LICENSE ./
 COPY app ./app
+COPY examples ./examples
 RUN uv sync --frozen --no-dev --no-editable
 
 
