@@ -1,48 +1,41 @@
 """The program: its commands, its usage errors and its exit codes."""
 
-import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from app.cli.check import check
+from app.cli.claims import claims
 from app.cli.convert import convert
+from app.cli.demo import demo
+from app.cli.devices import devices
+from app.cli.explain import explain
+from app.cli.plan import plan
 from app.cli.problems import CliError, Exit
+from app.cli.serve import serve
 from app.cli.snapshot import snapshot
-from app.cli.talk import say
+from app.cli.talk import ReaderGoneError, say
 
 _MANY = frozenset({"-f", "--filename", "--snapshot"})
-_COMMANDS = (snapshot, check, convert)
+_COMMANDS = (serve, demo, plan, explain, devices, claims, snapshot, check, convert)
 
-# rich would make help and errors prettier, and each call half a second slower.
-application = typer.Typer(
-    add_completion=True,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+
+class _Group(click.Group):
+    """Commands in the order of use, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # the signature is click's
+        return list(self.commands)
+
+
+@click.group(
+    cls=_Group,
+    commands=list(_COMMANDS),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for _command in _COMMANDS:
-    application.command()(_command)
-
-
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 # typer calls it with the flag's value
-    if wanted:
-        sys.stdout.write(f"dra-extender {version('dra-extender')}\n")
-        raise typer.Exit
-
-
-@application.callback()
-def _root(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
+@click.version_option(package_name="dra-extender", message="dra-extender %(version)s")
+def application() -> None:
     """Dynamic Resource Allocation: an extender for kube-scheduler, and answers about devices."""
 
 
@@ -50,23 +43,27 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command line; the exit code."""
     name = "kubectl dra" if Path(sys.argv[0]).name.startswith("kubectl-") else "dra-extender"
     try:
-        application(args=spread(arguments), prog_name=name)
+        code = application.main(spread(arguments), prog_name=name, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except CliError as error:
         say(f"{name}: {error}")
         return error.code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         return 130
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; nothing may be flushed to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ReaderGoneError:
         return Exit.OK
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return Exit.OK
+    return code if isinstance(code, int) else Exit.OK
 
 
 def spread(arguments: Sequence[str]) -> list[str]:
-    """Lets ``-f a b`` mean ``-f a -f b``, so that a shell may expand a pattern there."""
+    """Lets ``-f a b`` mean ``-f a -f b``, so that a shell may expand a pattern there.
+
+    Not for explain, which has an argument of its own to be taken for a value.
+    """
+    if arguments[:1] == ["explain"]:
+        return list(arguments)
     result: list[str] = []
     option = ""
     for position, argument in enumerate(arguments):

@@ -1,12 +1,13 @@
 """``check``: is anything wrong with manifests, and where."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from app.cli.options import Context, Files, Kubeconfig, Namespace, Snapshot
+from app.cli import options
 from app.cli.problems import Exit, InputError
+from app.cli.source import Source
 from app.cli.talk import out, say
 
 if TYPE_CHECKING:
@@ -15,34 +16,29 @@ if TYPE_CHECKING:
     from app.core.cel import SelectorCache
 
 
-def check(
-    *,
-    files: Files,
-    snapshot: Snapshot = None,
-    kubeconfig: Kubeconfig = None,
-    context: Context = "",
-    namespace: Namespace = "default",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the exit code.")] = False,
-) -> None:
-    """Validates manifests: fields, CEL, and what the API server would refuse.
+@click.command()
+@options.files
+@options.inventory
+@options.namespace
+@click.option("-q", "--quiet", is_flag=True, help="Only the exit code.")
+def check(*, paths: tuple[str, ...], source: Source, namespace: str, quiet: bool) -> int:
+    """Find mistakes in manifests.
 
-    With an inventory (--snapshot, or a cluster by --kubeconfig or --context) also whether classes,
-    claims, templates and attributes exist. Prints `file:line: message`. Exit code 0: clean,
-    1: findings, 2: usage.
+    Fields, CEL, and what the API server would refuse; with an inventory (--snapshot, or a cluster by
+    --kubeconfig or --context) also whether classes, claims, templates and attributes exist. Prints
+    `file:line: message`. Exit code 0: clean, 1: findings, 2: usage.
     """
     from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 # --help must be quick
     from app.cli.inventory_names import names_of  # noqa: PLC0415 # as above
     from app.cli.located import read_located  # noqa: PLC0415 # as above
-    from app.cli.source import Source  # noqa: PLC0415 # as above
     from app.cli.workloads import in_namespace  # noqa: PLC0415 # as above
     from app.core.cel import SelectorCache  # noqa: PLC0415 # as above
 
-    source = Source(tuple(snapshot or ()), "", kubeconfig or "", context)
-    inventory = inventory_objects(source) if snapshot or kubeconfig or context else None
-    objects, findings = read_located(files)
+    inventory = inventory_objects(source) if source.given else None
+    objects, findings = read_located(paths)
     own = [in_namespace(item.raw, namespace) for item in objects]
     if not objects and not findings:
-        raise InputError(f"nothing to check in {', '.join(files)}")
+        raise InputError(f"nothing to check in {', '.join(paths)}")
     names = names_of([*own, *(inventory or ())], complete=inventory is not None)
     selectors = SelectorCache()
     for item, raw in zip(objects, own, strict=True):
@@ -52,8 +48,7 @@ def check(
         for finding in dict.fromkeys(findings):
             out(str(finding))
         say(_verdict(len(dict.fromkeys(findings)), len(objects), complete=names.complete))
-    if findings:
-        raise typer.Exit(Exit.NO)
+    return Exit.NO if findings else Exit.OK
 
 
 def _findings(

@@ -22,10 +22,10 @@ def inventory_objects(source: Source, progress: Callable[[str], None] = lambda _
     """The raw objects of a snapshot or of the cluster. Raises: InputError, UnreachableError."""
     if source.snapshot:
         return read_objects(source.snapshot)
-    return cluster_objects(source, progress)
+    return asyncio.run(cluster_objects(source, progress))
 
 
-def cluster_objects(source: Source, progress: Callable[[str], None] = lambda _: None) -> list[Json]:
+async def cluster_objects(source: Source, progress: Callable[[str], None] = lambda _: None) -> list[Json]:
     """Every object of the cluster that matters, page by page; ``progress`` hears of each kind.
 
     Pods that have run to their end are left out: they hold nothing.
@@ -35,7 +35,7 @@ def cluster_objects(source: Source, progress: Callable[[str], None] = lambda _: 
     """
     try:
         access = load_access(Path(source.kubeconfig) if source.kubeconfig else None, source.context)
-        return asyncio.run(_list_all(access.client(), progress))
+        return await _list_all(access.client(), progress)
     except Forbidden as error:
         hint = "listing needs the rights in charts/dra-extender/files/clusterrole.yaml"
         raise UnreachableError(f"the cluster refuses: {error.message or error}", hint) from None

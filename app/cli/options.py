@@ -1,41 +1,99 @@
 """Flags that several commands share, so that they read the same everywhere."""
 
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
 
-import typer
+import click
+
+from app.cli.problems import InputError
+from app.cli.source import Source
+
+Command = Callable[..., int]
+"""A command returns its exit code."""
+
+TABLE, WIDE, JSON, YAML, NAME = "table", "wide", "json", "yaml", "name"
+
+files = click.option(
+    "-f",
+    "--filename",
+    "paths",
+    multiple=True,
+    required=True,
+    metavar="FILE...",
+    help="Files, folders or - (stdin): YAML or JSON.",
+)
+snapshot = click.option(
+    "--snapshot",
+    multiple=True,
+    metavar="PATH...",
+    help="Answer from manifests instead of a cluster: files, folders or -.",
+)
+server = click.option(
+    "--server", default="", metavar="URL", help="Ask a running dra-extender, like http://127.0.0.1:8888."
+)
+kubeconfig = click.option(
+    "--kubeconfig",
+    default="",
+    metavar="FILE",
+    help="The cluster; else $KUBECONFIG, the Pod's own account or ~/.kube/config.",
+)
+context = click.option("--context", default="", metavar="NAME", help="The context of the kubeconfig.")
+namespace = click.option(
+    "-n", "--namespace", default="default", metavar="NAME", help="For what names no namespace itself."
+)
+output = click.option(
+    "-o",
+    "--output",
+    type=click.Choice([TABLE, WIDE, JSON, YAML, NAME]),
+    default=TABLE,
+    show_default=True,
+    help="Form of the answer.",
+)
+policy = click.option("--policy", default="", metavar="NAME", help="Scoring policy: binpack or spread.")
+feature = click.option(
+    "--feature",
+    multiple=True,
+    metavar="NAME=true|false",
+    help="Switch a feature of the allocator on or off; repeatable.",
+)
 
 
-class Output(StrEnum):
-    """Forms of an answer."""
+def _asking(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Makes one argument, ``source``, of the flags that say where to ask."""
 
-    TABLE = "table"
-    WIDE = "wide"
-    JSON = "json"
-    YAML = "yaml"
-    NAME = "name"
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_source(
+            *,
+            snapshot: tuple[str, ...] = (),
+            server: str = "",
+            kubeconfig: str = "",
+            context: str = "",
+            **flags: Any,
+        ) -> int:
+            return command(source=Source(snapshot, server, kubeconfig, context), **flags)
+
+        decorated: Command = with_source
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
 
 
-Files = Annotated[
-    list[str],
-    typer.Option("-f", "--filename", metavar="FILE...", help="Files, folders or - (stdin): YAML or JSON."),
-]
-Snapshot = Annotated[
-    list[str] | None,
-    typer.Option(metavar="PATH...", help="Answer from manifests instead of a cluster: files, folders, -."),
-]
-Server = Annotated[
-    str | None, typer.Option(metavar="URL", help="Ask a running dra-extender, such as http://127.0.0.1:8888.")
-]
-Kubeconfig = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE", help="The cluster; else $KUBECONFIG, the Pod's own account, ~/.kube/config."
-    ),
-]
-Context = Annotated[str, typer.Option(metavar="NAME", help="The context of the kubeconfig.")]
-Namespace = Annotated[
-    str,
-    typer.Option("-n", "--namespace", metavar="NAME", help="For objects that name none, and what to show."),
-]
-OutputFlag = Annotated[Output, typer.Option("-o", "--output", help="Form of the answer.")]
+anywhere = _asking(snapshot, server, kubeconfig, context)
+inventory = _asking(snapshot, kubeconfig, context)
+cluster = _asking(kubeconfig, context)
+
+
+def switches(texts: Iterable[str]) -> dict[str, bool]:
+    """The values of ``--feature``. Raises: InputError."""
+    result: dict[str, bool] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or (equals and value not in ("true", "false")):
+            hint = "write it like PartitionableDevices=false"
+            raise InputError(f"--feature {text!r} is not NAME=true or NAME=false", hint)
+        result[name] = value != "false"
+    return result

@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 from typing import Any
 
-from app.cli.options import Output
+from app.cli import options
 from app.cli.talk import out
 
 
-def print_data(answer: Any, output: Output, names: Iterable[str]) -> None:
+def print_data(answer: Any, output: str, names: Iterable[str]) -> None:
     """Prints the answer in the form asked for, which is not a table."""
-    if output is Output.JSON:
+    if output == options.JSON:
         import orjson  # noqa: PLC0415 # one of two
 
         out(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
-    elif output is Output.YAML:
+    elif output == options.YAML:
         out(yaml_text(answer).rstrip("\n"))
     else:
         for name in names:

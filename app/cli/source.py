@@ -26,3 +26,8 @@ class Source:
         ]
         if len(given) > 1:
             raise InputError(f"{' and '.join(given)} exclude each other", "give one of them")
+
+    @property
+    def given(self) -> bool:
+        """Whether any flag says where to ask; if not, the cluster of the kubeconfig is meant."""
+        return bool(self.snapshot or self.server or self.kubeconfig or self.context)

@@ -8,9 +8,24 @@ from typing import TextIO
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 
 
+class ReaderGoneError(Exception):
+    """Whoever read stdout (head, less) has seen enough."""
+
+
 def out(text: str) -> None:
-    """A piece of the answer."""
-    sys.stdout.write(f"{text}\n")
+    """A piece of the answer. Raises: ReaderGoneError."""
+    write(f"{text}\n")
+
+
+def write(text: str) -> None:
+    """As ``out``, for text that ends its own lines. At once: a pipe may be read as it comes."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nothing may be flushed to it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ReaderGoneError from None
 
 
 def say(text: str) -> None:

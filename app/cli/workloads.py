@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from app.cli.located import Located, path_of, read_located
 from app.cli.problems import InputError
 from app.cli.talk import say
 from app.core.model import workload
-from app.core.model.parse import KINDS, NAMESPACED
+from app.core.model.errors import ObjectError
+from app.core.model.parse import KINDS, NAMESPACED, parse
 from app.manifests import ManifestError, read_paths
 
 Json = dict[str, Any]
@@ -29,12 +31,27 @@ def read_request(paths: Sequence[str], namespace: str) -> Json:
     Raises:
         InputError: a file cannot be read, or there is nothing to place.
     """
-    objects = [in_namespace(item, namespace) for item in known(read_objects(paths))]
+    located, broken = read_located(paths)
+    if broken:
+        raise InputError(str(broken[0]))
+    by_identity = {id(item.raw): item for item in located}
+    objects = []
+    for raw in known(item.raw for item in located):
+        _must_parse(by_identity[id(raw)])
+        objects.append(in_namespace(raw, namespace))
     wanted = [item for item in objects if _to_be_placed(item)]
     if not wanted:
         kinds = ", ".join(sorted(workload.KINDS))
         raise InputError(f"nothing to place in {', '.join(paths)}", f"give a Pod or one of {kinds}")
     return {"workloads": wanted, "objects": [item for item in objects if not _to_be_placed(item)]}
+
+
+def _must_parse(item: Located) -> None:
+    """The service would refuse it as well, but does not know the file."""
+    try:
+        parse(item.raw)
+    except ObjectError as error:
+        raise InputError(f"{item.source}:{item.line(path_of(error.path))}: {error}") from None
 
 
 def known(objects: Iterable[Any]) -> list[Any]:

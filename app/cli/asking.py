@@ -1,0 +1,110 @@
+"""Where answers come from: a running service, or one run in this process for the length of a command.
+
+Both are asked over the same HTTP interface, so that an answer does not depend on where it was made.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import httpx
+
+from app.cli.problems import CliError, InputError, UnreachableError
+from app.cli.source import Source
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+_TIMEOUT_SECONDS = 300.0  # a large dry run; a dead server refuses the connection long before
+_CONNECT_SECONDS = 5.0
+
+
+class Asker:
+    """Questions to one service."""
+
+    def __init__(self, client: httpx.AsyncClient, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    async def post(self, path: str, body: Json) -> Json:
+        """The answer to a POST. Raises: CliError."""
+        return await self._ask("POST", path, json=body)
+
+    async def get(self, path: str, **params: str) -> Json:
+        """The answer to a GET. Raises: CliError."""
+        return await self._ask("GET", path, params=params)
+
+    async def items(self, path: str, **params: str) -> list[Json]:
+        """Every item of a list, page by page. Raises: CliError."""
+        found: list[Json] = []
+        while True:
+            page = await self.get(path, **params)
+            found += page.get("items") or ()
+            if not page.get("next"):
+                return found
+            params["cursor"] = str(page["next"])
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Json:
+        try:
+            response = await self._client.request(method, path, **request)
+        except httpx.InvalidURL as error:
+            raise InputError(f"{self._name} is no URL: {error}") from None
+        except httpx.UnsupportedProtocol:
+            raise InputError(f"{self._name} is no URL", "give one such as http://127.0.0.1:8888") from None
+        except httpx.ConnectError:
+            hint = "is `dra-extender serve` running there?"
+            raise UnreachableError(f"{self._name} cannot be reached", hint) from None
+        except httpx.HTTPError as error:
+            text = str(error) or type(error).__name__
+            raise UnreachableError(f"no answer from {self._name}: {text}") from None
+        return self._answer(path, response)
+
+    def _answer(self, path: str, response: httpx.Response) -> Json:
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if response.is_success and isinstance(answer, dict):
+            return answer
+        raise self._refusal(path, response, answer if isinstance(answer, dict) else {})
+
+    def _refusal(self, path: str, response: httpx.Response, answer: Json) -> CliError:
+        error = answer.get("error")
+        error = error if isinstance(error, dict) else {}
+        message = str(error.get("message") or f"{self._name}{path} answered {response.status_code}")
+        if error.get("path"):
+            message = f"{error['path']}: {message}"
+        if response.status_code in (400, 404, 409, 413, 422) and error:
+            return InputError(message)
+        if response.is_success or response.status_code == 404:
+            return UnreachableError(f"{self._name} does not look like a dra-extender", "check the URL")
+        return UnreachableError(message)
+
+
+def ask(source: Source, question: Callable[[Asker], Awaitable[T]]) -> T:
+    """Puts a question to the source. Raises: CliError."""
+
+    async def asked() -> T:
+        async with _asker(source) as asker:
+            return await question(asker)
+
+    return asyncio.run(asked())
+
+
+@asynccontextmanager
+async def _asker(source: Source) -> AsyncGenerator[Asker, None]:
+    timeout = httpx.Timeout(_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS)
+    if source.server:
+        url = source.server if "://" in source.server else f"http://{source.server}"
+        async with httpx.AsyncClient(base_url=url, timeout=timeout) as client:
+            yield Asker(client, url)
+        return
+    from app.cli.embedded import embedded_app  # noqa: PLC0415 # FastAPI is not needed to ask a server
+
+    async with embedded_app(source) as application:
+        transport = httpx.ASGITransport(app=application)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://in-process", timeout=timeout
+        ) as client:
+            yield Asker(client, "the service in this process")

@@ -1,0 +1,52 @@
+"""``claims``: what they hold, and for whom."""
+
+from typing import Any
+
+import click
+
+from app.cli import options
+from app.cli.problems import Exit
+from app.cli.source import Source
+from app.cli.talk import out, say, table
+
+
+@click.command()
+@options.anywhere
+@options.output
+@click.option("-n", "--namespace", default="", metavar="NAME", help="Only this namespace.  [default: all]")
+def claims(*, source: Source, output: str, namespace: str) -> int:
+    """List claims, their devices and their Pods."""
+    from app.cli.asking import ask  # noqa: PLC0415 # as above
+    from app.cli.placements import devices_of  # noqa: PLC0415 # --help must be quick
+    from app.cli.printing import print_data  # noqa: PLC0415 # as above
+
+    items = ask(source, lambda asker: asker.items("/api/v1/claims"))
+    items = [item for item in items if not namespace or item["namespace"] == namespace]
+    if output not in (options.TABLE, options.WIDE):
+        print_data(items, output, [f"resourceclaim/{item['name']}" for item in items])
+        return Exit.OK
+    full = output == options.WIDE
+    rows = [
+        [
+            item["namespace"],
+            item["name"],
+            _state(item),
+            devices_of(item["allocation"], full=full) if item["allocation"] else "-",
+            ", ".join(_consumer(consumer) for consumer in item["reservedFor"]) or "-",
+        ]
+        for item in items
+    ]
+    out(table(("NAMESPACE", "NAME", "STATE", "DEVICES", "RESERVED FOR"), rows))
+    say(f"{len(items)} claims")
+    return Exit.OK
+
+
+def _state(item: dict[str, Any]) -> str:
+    if item["assumed"]:
+        return "assumed"
+    return "allocated" if item["allocation"] else "pending"
+
+
+def _consumer(consumer: dict[str, Any]) -> str:
+    resource, name = consumer.get("resource", ""), str(consumer.get("name"))
+    return name if resource in ("pods", "") else f"{resource}/{name}"

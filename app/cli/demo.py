@@ -1,0 +1,111 @@
+"""``demo``: the whole way of a Job's Pods through the extender, without a cluster."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.problems import CliError, Exit
+from app.cli.talk import out, say, table
+
+if TYPE_CHECKING:
+    from app.cli.demo_cluster import DemoCluster
+    from app.cli.demo_scheduler import Scheduled
+
+_HINTS = (
+    "Next:",
+    "  dra-extender plan -f {folder}/dra-task-page.yaml --snapshot {folder}/inventory",
+    "  dra-extender plan -f {folder}/workloads/four-gpus.yaml --snapshot {folder}/inventory",
+    "  dra-extender devices --snapshot {folder}/inventory",
+    "  dra-extender check -f {folder}/workloads/with-mistakes.yaml --snapshot {folder}/inventory",
+    "  dra-extender demo --keep      leaves the page open",
+)
+
+
+class DemoError(CliError):
+    """The demo did not show what it is there to show."""
+
+    code = Exit.NO
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the page open until Ctrl-C.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Of the service.  [default: a free one]"
+)
+def demo(*, keep: bool, port: int) -> int:
+    """Show the extender at work, without a cluster.
+
+    Serves the example inventory on a loopback port and sends it the Job of the Kubernetes task page
+    as kube-scheduler would: filter, prioritize and bind over HTTP. Then a Pod that fits nowhere.
+    """
+    import asyncio  # noqa: PLC0415 # --help must be quick
+
+    asyncio.run(_demo(port, keep=keep))
+    return Exit.OK
+
+
+async def _demo(port: int, *, keep: bool) -> None:
+    from app.cli.demo_cluster import running_cluster  # noqa: PLC0415 # --help must be quick
+    from app.cli.demo_scheduler import ExtenderError  # noqa: PLC0415 # as above
+
+    async with running_cluster(port) as cluster:
+        out(f"{cluster.described}, served at {cluster.url}")
+        out("")
+        out("The Job of the Kubernetes task page: ten Pods, two at a time, each one sent through filter,")
+        out("prioritize and bind over HTTP as kube-scheduler sends it. Every Pod gets a large black cat")
+        out("of its own, and all share one claim on the big blue devices of a node.")
+        out("")
+        try:
+            await _job(cluster)
+            out("")
+            await _misfit(cluster)
+        except ExtenderError as error:
+            raise DemoError(str(error)) from None
+        out("")
+        out("\n".join(_HINTS).format(folder=_short(str(cluster.folder))))
+        if keep:
+            say(f"\nThe page is open at {cluster.url}/, Ctrl-C ends it.")
+            await cluster.stopped()
+
+
+async def _job(cluster: "DemoCluster") -> None:
+    rows = []
+    refused = []
+    async for one in cluster.run_job():
+        rows.append(_row(cluster, one))
+        if one.node is None:
+            refused.append(one)
+    colours = ["red" if row[1] == "-" else "green" for row in rows]
+    out(table(("POD", "NODE", "DEVICES", "FITS", "SCORE"), rows, colours))
+    if refused:
+        raise DemoError(f"{len(refused)} Pods of the Job were not placed: {refused[0].refusals}")
+
+
+async def _misfit(cluster: "DemoCluster") -> None:
+    one = await cluster.run_misfit()
+    name = one.pod["metadata"]["name"]
+    if one.node is not None:
+        raise DemoError(f"Pod {name} was placed on {one.node}, and was not to fit anywhere")
+    out(f"And a Pod that does not fit, {name}: it asks for a large white cat. Why not, node by node,")
+    out("as kube-scheduler gets to hear it:")
+    out("")
+    rows = [[node, reason] for node, reason in sorted(one.refusals.items())]
+    out(table(("NODE", "REASON"), rows))
+
+
+def _row(cluster: "DemoCluster", one: "Scheduled") -> list[str]:
+    from app.cli.placements import devices_of  # noqa: PLC0415 # as above
+
+    devices = "; ".join(
+        f"{name}: {devices_of(allocation)}{' (shared)' if shared else ''}"
+        for name, allocation, shared in (cluster.held(one.pod) if one.node is not None else ())
+    )
+    fits = f"{len(one.fitting)} of {one.asked} nodes"
+    score = str(one.score) if one.score is not None else "-"
+    return [one.pod["metadata"]["name"], one.node or "-", devices or "-", fits, score]
+
+
+def _short(folder: str) -> str:
+    import os  # noqa: PLC0415 # as above
+
+    return min(folder, os.path.relpath(folder), key=len)

@@ -1,0 +1,58 @@
+"""``devices``: what there is, where, and who holds it."""
+
+from typing import Any
+
+import click
+
+from app.cli import options
+from app.cli.problems import Exit
+from app.cli.source import Source
+from app.cli.talk import out, say, table
+
+_COLOURS = {"free": "green", "tainted": "yellow", "unusable": "red", "assumed": "yellow"}
+
+
+@click.command()
+@options.anywhere
+@options.output
+@click.option("--node", default="", metavar="NAME", help="Only devices that this node can use.")
+@click.option("--driver", default="", metavar="NAME", help="Only devices of this driver.")
+@click.option(
+    "--state",
+    type=click.Choice(["free", "taken", "shared", "assumed", "tainted", "unusable"]),
+    help="Only devices in this state.",
+)
+def devices(*, source: Source, output: str, node: str, driver: str, state: str | None) -> int:
+    """List devices, and the claims that hold them."""
+    from app.cli.asking import ask  # noqa: PLC0415 # as above
+    from app.cli.printing import print_data  # noqa: PLC0415 # --help must be quick
+
+    items = [
+        item
+        for item in ask(source, lambda asker: asker.items("/api/v1/devices"))
+        if (not node or node in item["nodes"] or item["nodes"] == ["*"])
+        and (not driver or item["driver"] == driver)
+        and (not state or item["state"] == state)
+    ]
+    if output in (options.TABLE, options.WIDE):
+        head = ["NODE", "DRIVER", "POOL", "DEVICE", "STATE", "CLAIMS"]
+        rows = [_row(item) for item in items]
+        if output == options.WIDE:
+            head.append("NOTE")
+            rows = [[*row, item.get("note") or "-"] for row, item in zip(rows, items, strict=True)]
+        out(table(head, rows, [_COLOURS.get(item["state"], "") for item in items]))
+        say(f"{len(items)} devices")
+    else:
+        print_data(items, output, [f"{item['driver']}/{item['pool']}/{item['device']}" for item in items])
+    return Exit.OK
+
+
+def _row(item: dict[str, Any]) -> list[str]:
+    nodes = item["nodes"]
+    where = (
+        "all"
+        if nodes == ["*"]
+        else ", ".join(nodes[:3]) + (f" and {len(nodes) - 3} more" if len(nodes) > 3 else "")
+    )
+    claims = ", ".join(item["claims"])
+    return [where or "-", item["driver"], item["pool"], item["device"], item["state"], claims or "-"]

@@ -1,0 +1,36 @@
+"""The service in this process, for the length of one command: on manifests, or on a cluster read once."""
+
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import orjson
+from fastapi import FastAPI
+
+from app.cli.cluster_objects import cluster_objects
+from app.cli.problems import InputError
+from app.cli.source import Source
+from app.main import create_app
+from app.manifests import ManifestError
+from app.settings import Settings
+
+
+@asynccontextmanager
+async def embedded_app(source: Source) -> AsyncGenerator[FastAPI, None]:
+    """An application that knows the source's inventory. It writes nothing and listens nowhere.
+
+    Raises: InputError, UnreachableError.
+    """
+    with tempfile.TemporaryDirectory(prefix="dra-extender-") as folder:
+        paths = source.snapshot
+        if not paths:
+            file = Path(folder) / "cluster.json"
+            file.write_bytes(orjson.dumps(await cluster_objects(source)))
+            paths = (str(file),)
+        try:
+            application = create_app(Settings(snapshot=paths))
+            async with application.router.lifespan_context(application):
+                yield application
+        except ManifestError as error:
+            raise InputError(str(error)) from None

@@ -1,0 +1,33 @@
+"""``explain``: why is this Pod pending."""
+
+import click
+
+from app.cli import options
+from app.cli.problems import Exit
+from app.cli.source import Source
+from app.cli.talk import out
+
+
+@click.command()
+@click.argument("pod")
+@options.anywhere
+@options.namespace
+@options.output
+def explain(*, pod: str, source: Source, namespace: str, output: str) -> int:
+    """Why is a Pod pending: what every node says.
+
+    For a Pod that is not in the inventory yet, see plan. Exit code 0: it fits or has a node, 1: it
+    fits nowhere.
+    """
+    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
+    from app.cli.placements import pod_report  # noqa: PLC0415 # as above
+    from app.cli.printing import print_data  # noqa: PLC0415 # as above
+
+    path = f"/api/v1/pods/{namespace}/{pod}/explain"
+    answer = ask(source, lambda asker: asker.get(path))
+    if output in (options.TABLE, options.WIDE):
+        out(pod_report(answer, "has no node" if answer["node"] is None else f"is on {answer['node']}"))
+    else:
+        print_data(answer, output, [f"pod/{answer['name']}"])
+    fits = answer["node"] is not None or any(node["verdict"] == "fits" for node in answer["nodes"])
+    return Exit.OK if fits else Exit.NO

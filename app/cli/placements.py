@@ -1,0 +1,93 @@
+"""Tables of a dry run's answer (POST /api/v1/placements), for people."""
+
+from typing import Any
+
+from app.cli.talk import out, table
+
+Json = dict[str, Any]
+
+_COLOURS = {"fits": "green", "misfit": "", "invalid": "red"}
+
+
+def as_table(answer: Json, *, explain: bool = False) -> None:
+    """A line a Pod: node and devices; below, what each node says of the Pods that are not placed."""
+    _print(answer, ("POD", "NODE", "DEVICES"), lambda pod: [_name(pod), _node(pod), _devices(pod)], explain)
+
+
+def as_wide(answer: Json, *, explain: bool = False) -> None:
+    """As ``as_table``, with scores, names of claims, and devices in full."""
+    head = ("POD", "NODE", "SCORE", "CLAIMS")
+    _print(answer, head, lambda pod: [_name(pod), _node(pod), _score(pod), _claims(pod)], explain)
+
+
+def _print(answer: Json, head: tuple[str, ...], row: Any, explain: bool) -> None:  # noqa: FBT001
+    pods = answer["pods"]
+    colours = ["green" if pod["node"] is not None else "red" for pod in pods]
+    out(table(head, [row(pod) for pod in pods], colours))
+    for pod in pods:
+        if pod["node"] is None or explain:
+            out("")
+            placed = f"goes to {pod['node']}" if pod["node"] is not None else "is not placed"
+            out(pod_report(pod, placed))
+
+
+def pod_report(pod: Json, title: str) -> str:
+    """What every node says of one Pod, under a line that sums it up."""
+    head = f"{_name(pod)} {title}: {pod.get('summary') or 'no node was asked'}"
+    nodes = pod.get("nodes") or ()
+    if not nodes:
+        return head
+    rows = [[node["name"], node["verdict"], says(node)] for node in nodes]
+    colours = [_COLOURS.get(node["verdict"], "") for node in nodes]
+    lines = [f"  {line}" for line in table(("NODE", "VERDICT", "REASON"), rows, colours).splitlines()]
+    if pod.get("nodesOmitted"):
+        lines.append(f"  and {pod['nodesOmitted']} more nodes")
+    return "\n".join([head, *lines])
+
+
+def says(node: Json) -> str:
+    """What a node says: its reasons, or the score it would have."""
+    reasons = "; ".join(str(reason["message"]) for reason in node.get("reasons") or ())
+    if node["verdict"] == "fits":
+        return reasons or f"score {node.get('score')}"
+    return reasons or "its devices cannot meet all claims together"
+
+
+def devices_of(allocation: Json | None, *, full: bool = False) -> str:
+    """The devices of an AllocationResult as pool/device, or driver/pool/device."""
+    results = ((allocation or {}).get("devices") or {}).get("results") or ()
+    names = [f"{result['pool']}/{result['device']}" for result in results]
+    if full:
+        names = [f"{result['driver']}/{name}" for result, name in zip(results, names, strict=True)]
+    return ", ".join(names) or "no devices"
+
+
+def _name(pod: Json) -> str:
+    return f"{pod['namespace']}/{pod['name']}"
+
+
+def _node(pod: Json) -> str:
+    return str(pod["node"]) if pod["node"] is not None else "-"
+
+
+def _score(pod: Json) -> str:
+    return str(pod["score"]) if pod.get("score") is not None else "-"
+
+
+def _devices(pod: Json) -> str:
+    if pod["node"] is None:
+        return str(pod.get("summary") or "not placed")
+    return "; ".join(
+        f"{claim['podClaim']}: {devices_of(claim['allocation'])}{' (shared)' if claim['shared'] else ''}"
+        for claim in pod["claims"]
+    )
+
+
+def _claims(pod: Json) -> str:
+    if pod["node"] is None:
+        return str(pod.get("summary") or "not placed")
+    return "; ".join(
+        f"{claim['podClaim']} = {claim['claim']}{' (shared)' if claim['shared'] else ''}: "
+        f"{devices_of(claim['allocation'], full=True)}"
+        for claim in pod["claims"]
+    )

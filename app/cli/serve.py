@@ -1,0 +1,56 @@
+"""``serve``: the extender service."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli import options
+from app.cli.problems import Exit, InputError
+from app.cli.source import Source
+
+
+@click.command()
+@options.inventory
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 is any free one.  [default: 8888]")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings, as a file of kind ExtenderConfiguration."
+)
+@options.policy
+@options.feature
+@click.option("--log-format", type=click.Choice(["json", "text"]), help="[default: json]")
+@click.option("-v", "--verbosity", type=click.IntRange(0, 10), help="1: each decision, 2: each event.")
+@click.option("--allow-insecure-listen", is_flag=True, help="Listen on an address that others can reach.")
+def serve(
+    *,
+    source: Source,
+    config: Path | None,
+    feature: tuple[str, ...],
+    allow_insecure_listen: bool,
+    **flags: Any,
+) -> int:
+    """Run the extender service.
+
+    For kube-scheduler's webhooks, for dry runs over HTTP, and for the page.
+
+    Serves a cluster (in-cluster by default), or manifests with --snapshot: binds then change the copy
+    in memory only. Every setting can also be given as DRA_NAME in the environment or in --config.
+    """
+    from app.main import serve as run  # noqa: PLC0415 # --help must be quick
+    from app.manifests import ManifestError  # noqa: PLC0415 # as above
+    from app.settings import SettingsError, load_settings  # noqa: PLC0415 # as above
+
+    flags |= {
+        "kubeconfig": source.kubeconfig or None,
+        "context": source.context or None,
+        "snapshot": source.snapshot,
+        "policy": flags["policy"] or None,
+        "features": options.switches(feature) or None,
+        "allow_insecure_listen": allow_insecure_listen or None,
+    }
+    try:
+        run(load_settings(flags, config))
+    except (SettingsError, ManifestError) as error:
+        raise InputError(str(error)) from None
+    return Exit.OK

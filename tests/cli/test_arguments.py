@@ -1,0 +1,74 @@
+"""Flags that take several values, and what a terminal gets that a pipe does not."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from app.cli.application import spread
+from app.cli.options import switches
+from app.cli.problems import CliError
+from app.cli.talk import coloured, table
+
+SPREAD = {
+    "one file": ("plan -f a", "plan -f a"),
+    "several files": ("plan -f a b c", "plan -f a -f b -f c"),
+    "stdin among them": ("plan -f a - b", "plan -f a -f - -f b"),
+    "another flag ends them": ("plan -f a b -o json", "plan -f a -f b -o json"),
+    "each flag has its own": ("plan -f a b --snapshot c d", "plan -f a -f b --snapshot c --snapshot d"),
+    "long name": ("check --filename a b", "check --filename a --filename b"),
+    "a flag with one value": ("plan -n ns -f a", "plan -n ns -f a"),
+    "after --": ("plan -f a -- b", "plan -f a -- b"),
+    "a positional argument stays": ("explain --snapshot a pod", "explain --snapshot a pod"),
+    "equals sign": ("plan --snapshot=a -f b", "plan --snapshot=a -f b"),
+}
+
+
+@pytest.mark.parametrize(("given", "meant"), SPREAD.values(), ids=SPREAD.keys())
+def test_a_flag_may_be_followed_by_several_values(given: str, meant: str) -> None:
+    assert spread(given.split()) == meant.split()
+
+
+def test_switches_are_read() -> None:
+    assert switches(["A=true", "B=false", "C"]) == {"A": True, "B": False, "C": True}
+
+
+@pytest.mark.parametrize("text", ["A=maybe", "=true", "A=TRUE"])
+def test_a_switch_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(CliError, match="NAME=true"):
+        switches([text])
+
+
+def test_columns_are_as_wide_as_their_widest_cell() -> None:
+    assert table(("A", "BB"), [("long cell", "x"), ("y", "z")]).splitlines() == [
+        "A           BB",
+        "long cell   x",
+        "y           z",
+    ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "expected"),
+    [
+        (Terminal(), {}, True),
+        (io.StringIO(), {}, False),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (Terminal(), {"TERM": "dumb"}, False),
+    ],
+    ids=["terminal", "pipe", "NO_COLOR", "dumb terminal"],
+)
+def test_only_a_terminal_gets_colours(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, environ: dict[str, str], expected: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    assert coloured(stream) is expected

@@ -1,0 +1,206 @@
+"""``plan``: what fits is shown with its devices, what does not with its reasons, and exit codes say which."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from conftest import Cli, Ran
+
+PAGE = "examples/dra-task-page.yaml"
+INVENTORY = ("--snapshot", "examples/inventory")
+WORKLOADS = Path("examples/workloads")
+
+
+def answer_of(ran: Ran) -> Any:
+    return json.loads(ran.out)
+
+
+def test_the_task_page_fits_as_it_is(cli: Cli) -> None:
+    ran = cli("plan", "-f", PAGE, *INVENTORY, "-o", "json")
+
+    answer = answer_of(ran)
+    assert (ran.code, answer["placed"], answer["unplaced"]) == (0, 2, 0)
+    cats = [pod["claims"][0]["allocation"]["devices"]["results"] for pod in answer["pods"]]
+    blue = [pod["claims"][1] for pod in answer["pods"]]
+    assert [pod["node"] for pod in answer["pods"]] == ["worker-1", "worker-1"]
+    assert {result["device"] for results in cats for result in results} == {"cat-0", "cat-1"}
+    assert [claim["claim"] for claim in blue] == ["big-blue-claim", "big-blue-claim"]
+    assert [claim["shared"] for claim in blue] == [True, True]
+
+
+def test_the_table_has_a_line_for_each_pod(cli: Cli) -> None:
+    ran = cli("plan", "-f", PAGE, *INVENTORY)
+
+    head, *rows = ran.out.splitlines()
+    assert head.split() == ["POD", "NODE", "DEVICES"]
+    assert [row.split()[:2] for row in rows] == [
+        ["default/job-with-cats-0", "worker-1"],
+        ["default/job-with-cats-1", "worker-1"],
+    ]
+    assert "cat-0: worker-1/cat-0; cat-1: worker-1/blue-0 (shared)" in rows[0]
+    assert "2 of 2 Pods placed" in ran.err
+
+
+def test_the_wide_table_names_claims_and_drivers(cli: Cli) -> None:
+    ran = cli("plan", "-f", PAGE, *INVENTORY, "-o", "wide")
+
+    assert "cat-1 = big-blue-claim (shared): resource-driver.example.com/worker-1/blue-0" in ran.out
+
+
+def test_yaml_and_json_say_the_same(cli: Cli) -> None:
+    asked = ("plan", "-f", PAGE, *INVENTORY)
+
+    as_json, as_yaml = (cli(*asked, "-o", form) for form in ("json", "yaml"))
+
+    assert yaml.safe_load(as_yaml.out) == answer_of(as_json)
+
+
+def test_names_alone(cli: Cli) -> None:
+    ran = cli("plan", "-f", PAGE, *INVENTORY, "-o", "name")
+
+    assert ran.out.split() == ["pod/job-with-cats-0", "pod/job-with-cats-1"]
+
+
+@pytest.mark.parametrize("name", ["large-white-cat", "four-gpus"])
+def test_what_does_not_fit_is_told_node_by_node(cli: Cli, name: str) -> None:
+    ran = cli("plan", "-f", WORKLOADS / f"{name}.yaml", *INVENTORY)
+
+    assert ran.code == 1
+    assert "is not placed: 0/8 nodes fit" in ran.out
+    rows = [line.split() for line in ran.out.splitlines() if line.startswith("  worker-")]
+    assert [row[0] for row in rows] == [f"worker-{number}" for number in range(1, 9)]
+    assert {row[1] for row in rows} == {"misfit"}
+    assert all(len(row) > 2 for row in rows)
+    assert "0 of 1 Pods placed" in ran.err
+
+
+def test_the_only_large_white_cat_is_named_as_tainted(cli: Cli) -> None:
+    ran = cli("plan", "-f", WORKLOADS / "large-white-cat.yaml", *INVENTORY, "-o", "json")
+
+    nodes = {node["name"]: node for node in answer_of(ran)["pods"][0]["nodes"]}
+    assert "DeviceTainted" in [reason["code"] for reason in nodes["worker-4"]["reasons"]]
+
+
+def test_the_first_pod_pins_the_shared_claim_where_the_second_has_no_room(cli: Cli) -> None:
+    ran = cli("plan", "-f", PAGE, *INVENTORY, "--policy", "spread", "-o", "json")
+
+    assert ran.code == 1
+    assert [pod["node"] for pod in answer_of(ran)["pods"]] == ["worker-3", None]
+
+
+FLAGS = {
+    "more replicas than cats": (("--replicas", "3"), ["worker-1", "worker-1", None]),
+    "one node only": (("--node", "worker-2"), ["worker-2", "worker-2"]),
+    "without a node": (("--remove", "Node/worker-1"), ["worker-2", "worker-2"]),
+    "cordoned nodes too": (("--node", "worker-8", "--no-node-checks"), ["worker-8", "worker-8"]),
+    "cordoned": (("--node", "worker-8"), [None, None]),
+}
+
+
+@pytest.mark.parametrize(("flags", "nodes"), FLAGS.values(), ids=FLAGS.keys())
+def test_flags_change_the_question(cli: Cli, flags: tuple[str, ...], nodes: list[str | None]) -> None:
+    ran = cli("plan", "-f", PAGE, *INVENTORY, *flags, "-o", "json")
+
+    assert [pod["node"] for pod in answer_of(ran)["pods"]] == nodes
+
+
+def test_all_files_are_placed_together(cli: Cli) -> None:
+    ran = cli("plan", "-f", PAGE, WORKLOADS / "gpu-pair.yaml", WORKLOADS / "four-gpus.yaml", *INVENTORY)
+
+    assert ran.code == 1
+    assert "3 of 4 Pods placed" in ran.err
+
+
+def test_other_kinds_are_skipped_with_a_note(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "more.yaml"
+    file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n---\n" + Path(PAGE).read_text())
+
+    ran = cli("plan", "-f", file, *INVENTORY)
+
+    assert ran.code == 0
+    assert "skipped, no matter for devices: 1 ConfigMap" in ran.err
+
+
+def test_the_namespace_flag_is_for_what_names_none(cli: Cli) -> None:
+    ran = cli("plan", "-f", PAGE, *INVENTORY, "-n", "cats", "-o", "json")
+
+    assert {pod["namespace"] for pod in answer_of(ran)["pods"]} == {"cats"}
+    assert ran.code == 0
+
+
+def test_stdin_is_a_file_too(program: Cli) -> None:
+    ran = program("plan", "-f", "-", *INVENTORY, stdin=Path(PAGE).read_text())
+
+    assert ran.code == 0
+    assert "2 of 2 Pods placed" in ran.err
+
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+BAD = {
+    "no file": ((), "Missing option"),
+    "no such file": (("-f", "nowhere.yaml"), "nowhere.yaml: No such file"),
+    "nothing to place": (("-f", "examples/inventory/classes.yaml"), "nothing to place"),
+    "unknown policy": (("-f", PAGE, "--policy", "best"), "no policy 'best'"),
+    "unknown feature": (("-f", PAGE, "--feature", "Nonsense=true"), "Nonsense"),
+    "removes nothing": (("-f", PAGE, "--remove", "Node/worker-99"), "no Node worker-99"),
+    "removes no name": (("-f", PAGE, "--remove", "worker-1"), "KIND/NAME"),
+    "bad number": (("-f", PAGE, "--replicas", "-1"), "--replicas"),
+    "server and snapshot": (("-f", PAGE, "--server", "http://127.0.0.1:1"), "exclude each other"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD.keys())
+def test_bad_input_ends_with_2_and_one_clear_line(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+    ran = cli("plan", *arguments, *INVENTORY)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (POD, ":1: Pod default/p: spec: is missing"),
+        (POD + "spec:\n  resourceClaims:\n  - {name: 5, resourceClaimName: c}\n", ":6: Pod default/p: spec"),
+        ("a: [", ": is no YAML"),
+    ],
+    ids=["no spec", "wrong type", "no YAML"],
+)
+def test_a_bad_object_is_named_with_its_line(cli: Cli, tmp_path: Path, text: str, place: str) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+
+    ran = cli("plan", "-f", file, *INVENTORY)
+
+    assert ran.code == 2
+    assert place in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--server", "http://127.0.0.1:1"), "cannot be reached"),
+        (("--kubeconfig", "nowhere.conf"), "nowhere.conf"),
+        ((), ".kube/config"),
+    ],
+    ids=["no service", "no kubeconfig", "nothing at all"],
+)
+def test_who_cannot_be_asked_ends_with_3(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+    ran = cli("plan", "-f", PAGE, *arguments)
+
+    assert (ran.code, ran.out) == (3, "")
+    assert message in ran.err
+
+
+def test_a_service_gives_the_same_table(cli: Cli, served: str) -> None:
+    here = cli("plan", "-f", PAGE, *INVENTORY)
+    there = cli("plan", "-f", PAGE, "--server", served)
+
+    assert (there.code, there.out) == (here.code, here.out)
