@@ -1,0 +1,107 @@
+"""Where a field stands: the line that a person would look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.cli.located import Located, locate, path_of
+from app.core.model.errors import path_text
+
+TEXT = """\
+# A comment.
+apiVersion: v1
+kind: List
+items:
+- apiVersion: resource.k8s.io/v1beta1
+  kind: ResourceClaim
+  metadata: {name: a, labels: {x: y}}
+  spec:
+    devices:
+      requests:
+      - name: r
+        deviceClassName: gpu
+        selectors:
+        - cel:
+            expression: |-
+              first
+              second
+      - {name: s, deviceClassName: gpu}
+---
+kind: Pod
+metadata: &meta
+  name: b
+spec:
+  other: *meta
+---
+{"kind": "Pod", "metadata": {
+  "name": "c"}}
+"""
+
+
+def located() -> dict[str, Located]:
+    return {item.raw["metadata"]["name"]: item for item in locate(TEXT.encode(), "text")}
+
+
+PLACES = {
+    "an object of a list": ("a", "", 5),
+    "a key": ("a", "spec.devices", 9),
+    "a key in a flow": ("a", "metadata.labels.x", 7),
+    "an item": ("a", "spec.devices.requests[0]", 11),
+    "a field of an item": ("a", "spec.devices.requests[0].deviceClassName", 12),
+    "a field as v1 names it": ("a", "spec.devices.requests[0].exactly.deviceClassName", 12),
+    "an item in a flow": ("a", "spec.devices.requests[1].deviceClassName", 18),
+    "a field that is not there": ("a", "spec.devices.requests[1].exactly.count", 18),
+    "a second document": ("b", "metadata.name", 22),
+    "inside an alias": ("b", "spec.other.name", 24),
+    "JSON": ("c", "metadata.name", 27),
+}
+
+
+@pytest.mark.parametrize(("name", "path", "line"), PLACES.values(), ids=PLACES.keys())
+def test_a_field_has_its_line(name: str, path: str, line: int) -> None:
+    assert located()[name].line(path_of(path)) == line
+
+
+def test_a_line_of_a_block_scalar_is_found_in_the_file() -> None:
+    path = path_of("spec.devices.requests[0].selectors[0].cel.expression")
+
+    lines = [located()["a"].text_line(path, line) for line in (1, 2)]
+
+    assert [TEXT.splitlines()[line - 1].strip() for line in lines] == ["first", "second"]
+
+
+names = st.text("abcdefgh", min_size=1, max_size=8)
+values = st.recursive(
+    st.integers(0, 9) | names,
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3) | st.dictionaries(names, inner, min_size=1, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+def paths_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield path
+    entries = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for part, inner in entries:
+        yield from paths_in(inner, (*path, part))
+
+
+@given(st.dictionaries(names, values, min_size=1, max_size=4), st.booleans())
+def test_every_key_stands_in_the_line_that_is_named(document: dict[str, Any], flow: bool) -> None:
+    text = yaml.safe_dump(document, default_flow_style=flow, width=20)
+    (item,) = locate(text.encode(), "text")
+
+    for path in paths_in(document):
+        line = text.splitlines()[item.line(path) - 1]
+        if path and isinstance(path[-1], str):
+            assert path[-1] in line
+        assert path_of(path_text(path)) == path
