@@ -226,6 +226,17 @@ class ClusterBinder:
         return error
 
 
+class UnreadyBinder:
+    """Until it is known how the cluster serves claims."""
+
+    def __init__(self) -> None:
+        self.results: Counter[str] = Counter()
+
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:  # noqa: ARG002 # see Binder
+        """See ``Binder``. Binds nothing."""
+        return f"Pod {namespace}/{name} cannot be bound yet: the cluster has not been read"
+
+
 class MemoryBinder:
     """Binds in the state alone: for inventories from files."""
 

@@ -35,7 +35,7 @@ def place(
             if answer is None:
                 yield None
             else:
-                answers.append(answer)
+                answers.append(question.explained(answer))
         chosen = best(answers)
         if chosen is not None:
             claims = (held.claim for held in question.claims)

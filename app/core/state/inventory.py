@@ -128,6 +128,10 @@ class Inventory:
         """All slices, with DeviceTaintRules laid over them."""
         return self._tainted.values()
 
+    def node_slices(self, node: str) -> tuple[ResourceSlice, ...]:
+        """The slices that belong to one node, with DeviceTaintRules laid over them."""
+        return tuple(self._tainted[name] for name in self._by_node.get(node, ()))
+
     def pool_slices(self, pool: PoolId) -> tuple[ResourceSlice, ...]:
         """All slices of a pool, of any generation, with DeviceTaintRules laid over them."""
         return tuple(self._tainted[name] for name in self._by_pool.get(pool, ()))

@@ -1,0 +1,87 @@
+"""Refusals: each is ``{"error": {"code", "message", "path"}}``, its status says whose fault it is."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from app.api.responses import Json, json_response
+from app.core.model.errors import ObjectError, path_text
+
+log = logging.getLogger(__name__)
+
+_NAMES = {400: "BadRequest", 404: "NotFound", 405: "MethodNotAllowed"}
+
+
+class Refusal(Exception):  # noqa: N818 # an answer, not a failure
+    """An answer other than what was asked for. ``path`` names the field of the body that is wrong."""
+
+    def __init__(
+        self, status: int, code: str, message: str, path: str = "", retry_after_seconds: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.path = path
+        self.retry_after_seconds = retry_after_seconds
+
+    def response(self) -> Json:
+        headers = {} if self.retry_after_seconds is None else {"Retry-After": str(self.retry_after_seconds)}
+        return json_response(error_body(self.code, self.message, self.path), self.status, headers)
+
+
+def error_body(code: str, message: str, path: str = "") -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "path": path}}
+
+
+def not_ready(missing: str) -> Refusal:
+    """Before the first sync. kube-scheduler counts a 503 as an error of the attempt and tries again soon."""
+    return Refusal(503, "NotReady", f"not ready: {missing}", retry_after_seconds=1)
+
+
+def invalid_object(error: ObjectError, where: str) -> Refusal:
+    """``where`` is the object's place in the body, like ``objects[2]``."""
+    path = f"{where}.{error.path}" if error.path else where
+    return Refusal(422, "InvalidObject", f"{error.ref}: {error.reason}", path)
+
+
+def invalid_fields(error: ValidationError) -> Refusal:
+    """The first field of a body that is not as it should be."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    return Refusal(422, "InvalidField", message, path_text(tuple(first["loc"])))
+
+
+def install(app: FastAPI) -> None:
+    """Makes the application answer every refusal in the one form."""
+
+    async def refused(_request: Request, error: Exception) -> Json:
+        assert isinstance(error, Refusal)  # noqa: S101 # registered for this class alone
+        return error.response()
+
+    async def mistaken(_request: Request, error: Exception) -> Json:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 # as above
+        first = error.errors()[0]
+        path = path_text(tuple(str(part) for part in first["loc"]))
+        return Refusal(422, "InvalidParameter", str(first["msg"]), path).response()
+
+    async def http(_request: Request, error: Exception) -> Json:
+        assert isinstance(error, HTTPException)  # noqa: S101 # as above
+        code = _NAMES.get(error.status_code, "Refused")
+        return json_response(
+            error_body(code, str(error.detail)), error.status_code, dict(error.headers or {})
+        )
+
+    async def defect(request: Request, error: Exception) -> Json:
+        log.error("defect while answering %s", request.url.path, exc_info=error)
+        text = "a defect in this program; its log has the details"
+        return Refusal(500, "Internal", text).response()
+
+    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(RequestValidationError, mistaken)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, defect)

@@ -1,0 +1,41 @@
+"""Probes and metrics."""
+
+from fastapi import APIRouter, Query
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import PlainTextResponse, Response
+
+from app.api.service import Service, ServiceOf
+
+router = APIRouter(tags=["operation"])
+
+Verbose = Query(default=None, description="Any value, or none: say how each check stands.")
+
+
+@router.get("/livez", summary="The event loop is alive; says nothing of the API server")
+async def livez() -> PlainTextResponse:
+    return PlainTextResponse("ok")
+
+
+@router.get("/readyz", summary="The cluster has been read, and the service is not shutting down")
+async def readyz(service: ServiceOf, verbose: str | None = Verbose) -> PlainTextResponse:
+    return _ready(service, verbose=verbose is not None)
+
+
+@router.get("/healthz", summary="As /readyz")
+async def healthz(service: ServiceOf, verbose: str | None = Verbose) -> PlainTextResponse:
+    return _ready(service, verbose=verbose is not None)
+
+
+@router.get("/metrics", summary="For Prometheus")
+async def metrics(service: ServiceOf) -> Response:
+    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _ready(service: Service, *, verbose: bool) -> PlainTextResponse:
+    results = {name: check() for name, check in service.checks.items()}
+    failed = any(results.values())
+    if not verbose and not failed:
+        return PlainTextResponse("ok")
+    lines = [f"[-]{name} failed: {text}" if text else f"[+]{name} ok" for name, text in results.items()]
+    lines.append("not ready" if failed else "ready")
+    return PlainTextResponse("\n".join(lines) + "\n", 503 if failed else 200)

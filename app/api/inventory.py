@@ -1,0 +1,118 @@
+"""Lists of nodes, devices and claims: who holds what."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Query
+
+from app.api.models import ClaimPage, DevicePage, NodePage
+from app.api.responses import Json, json_response
+from app.api.service import ServiceOf
+from app.api.turns import Turns
+from app.core.model.resource_claim import ResourceClaim
+from app.core.state.census import Census, DeviceView
+from app.core.state.state import State
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+T = TypeVar("T")
+Limit = Annotated[int, Query(ge=1, le=5000, description="Items in one page.")]
+Cursor = Annotated[str, Query(description="`next` of the page before.")]
+Filter = Annotated[str, Query(description="Only items with this value.")]
+ALL_NODES = "*"
+
+
+@router.get("/nodes", response_model=NodePage, summary="Nodes, with their devices counted by state")
+async def nodes(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "") -> Json:
+    service.require_synced()
+    state, turns = service.state.fork(), Turns(service.clock)
+    names = sorted(state.nodes)
+    page, following = _page(names, lambda name: name, cursor, limit)
+    census = Census(state)
+    items = []
+    for name in page:
+        node = state.nodes[name]
+        counts = census.counts_of(name)
+        items.append({"name": name, "devices": counts, "unschedulable": node.unschedulable})
+        await turns.rest()
+    return _listed(state, items, following)
+
+
+@router.get("/devices", response_model=DevicePage, summary="Devices, their state, and who holds them")
+async def devices(
+    service: ServiceOf,
+    *,
+    limit: Limit = 500,
+    cursor: Cursor = "",
+    driver: Filter = "",
+    node: Filter = "",
+    status: Annotated[str, Query(alias="state", description="Only devices in this state.")] = "",
+) -> Json:
+    service.require_synced()
+    # A fork: the inventory may change at every turn.
+    state, turns = service.state.fork(), Turns(service.clock)
+    found: list[DeviceView] = []
+    for view in Census(state).devices():
+        if driver in ("", view.id.driver) and status in ("", view.state) and _reaches(view, node):
+            found.append(view)
+        await turns.rest()
+    found.sort(key=lambda view: str(view.id))
+    page, following = _page(found, lambda view: str(view.id), cursor, limit)
+    return _listed(state, [_device(view) for view in page], following)
+
+
+@router.get("/claims", response_model=ClaimPage, summary="ResourceClaims, and what they hold")
+async def claims(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "", namespace: Filter = "") -> Json:
+    service.require_synced()
+    state = service.state
+    wanted = [claim for claim in state.claims() if namespace in ("", claim.meta.namespace)]
+    wanted.sort(key=_claim_name)
+    page, following = _page(wanted, _claim_name, cursor, limit)
+    return _listed(state, [_claim(state, claim) for claim in page], following)
+
+
+def _page(
+    items: Sequence[T], name: Callable[[T], str], cursor: str, limit: int
+) -> tuple[Sequence[T], str | None]:
+    """The items after the one that the cursor names, which may be gone by now."""
+    start = bisect_right(items, cursor, key=name) if cursor else 0
+    page = items[start : start + limit]
+    return page, name(page[-1]) if start + limit < len(items) else None
+
+
+def _listed(state: State, items: Iterable[Any], following: str | None) -> Json:
+    return json_response({"revision": str(state.revision), "items": list(items), "next": following})
+
+
+def _reaches(view: DeviceView, node: str) -> bool:
+    return not node or node in view.nodes or ALL_NODES in view.nodes
+
+
+def _device(view: DeviceView) -> dict[str, Any]:
+    return {
+        "driver": view.id.driver,
+        "pool": view.id.pool,
+        "device": view.id.device,
+        "nodes": list(view.nodes),
+        "state": view.state,
+        "claims": list(view.claims),
+        "note": view.note,
+    }
+
+
+def _claim_name(claim: ResourceClaim) -> str:
+    return "/".join(claim.meta.key)
+
+
+def _claim(state: State, claim: ResourceClaim) -> dict[str, Any]:
+    return {
+        "namespace": claim.meta.namespace,
+        "name": claim.meta.name,
+        "allocation": claim.allocation.to_json() if claim.allocation is not None else None,
+        "reservedFor": [
+            {"resource": consumer.resource, "name": consumer.name, "uid": consumer.uid}
+            for consumer in claim.reserved_for
+        ],
+        "assumed": claim.meta.key in state.assumed,
+    }

@@ -1,0 +1,209 @@
+"""Bodies of /api/v1, as the OpenAPI document shows them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+KubernetesObject = dict[str, Any]
+AllocationResult = Annotated[
+    dict[str, Any], Field(description="AllocationResult of resource.k8s.io/v1", title="AllocationResult")
+]
+Verdict = Literal["fits", "misfit", "invalid"]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+class ObjectName(_Body):
+    """Names an object; a namespace that is left out is ``default``."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+
+
+class Scenario(_Body):
+    """What to judge by: the live inventory or the objects given, changed as wanted, and how."""
+
+    inventory: Literal["live", "request"] = "live"
+    objects: list[Any] = Field(
+        default_factory=list,
+        description="Node, ResourceSlice, DeviceClass, DeviceTaintRule, ResourceClaim, "
+        "ResourceClaimTemplate, Pod in any served version, laid over the inventory: "
+        "same kind and name replaces.",
+    )
+    remove: list[ObjectName] = Field(default_factory=list, description="Taken out of the inventory.")
+    nodes: list[str] | None = Field(None, description="Only these.")
+    features: dict[str, bool] = Field(
+        default_factory=dict, description="Switches by the names of structured.Features."
+    )
+    policy: str | None = Field(None, description="Scoring policy: binpack or spread.")
+    node_checks: bool = Field(
+        default=True,
+        description="Also judge nodeSelector, required node affinity, taints, unschedulable and resource "
+        "requests; false: devices alone.",
+    )
+
+
+class PlacementRequest(Scenario):
+    """Would these Pods fit, where, and on which devices? Nothing is written."""
+
+    pods: list[Any] = Field(default_factory=list)
+    workloads: list[Any] = Field(
+        default_factory=list,
+        description="Pod, Job, CronJob, Deployment, ReplicaSet, StatefulSet or DaemonSet.",
+    )
+    replicas: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Instead of the workloads' own numbers; a DaemonSet has one Pod a node."
+    )
+    explain: Literal["summary", "full"] = "summary"
+
+
+class CapacityRequest(Scenario):
+    """How many more Pods of this kind fit?"""
+
+    pod: Any = Field(None, description="A Pod; it or a workload must be given.")
+    workload: Any = Field(None, description="A workload, for its Pod template.")
+    limit: int = Field(1000, ge=1, description="Stop counting here.")
+
+
+class ReasonModel(_Body):
+    code: str
+    message: str
+    claim: str | None = None
+    request: str | None = None
+    counts: dict[str, int] = Field(default_factory=dict)
+
+
+class NodeVerdict(_Body):
+    """What one node says. ``allocations``: one for each claim, in the order of spec.resourceClaims."""
+
+    name: str
+    verdict: Verdict
+    score: int | None
+    reasons: list[ReasonModel]
+    allocations: list[AllocationResult]
+
+
+class ClaimPlacement(_Body):
+    """``shared``: the Pod names the claim, others may use it too; else it is made for this Pod."""
+
+    pod_claim: str
+    claim: str
+    shared: bool
+    allocation: AllocationResult | None
+
+
+class PodAnswer(_Body):
+    """Where one Pod goes. ``nodesOmitted`` counts nodes left out of ``nodes`` in a large answer."""
+
+    namespace: str
+    name: str
+    node: str | None
+    score: int | None
+    claims: list[ClaimPlacement]
+    summary: str
+    nodes: list[NodeVerdict]
+    nodes_omitted: int
+
+
+class PlacementAnswer(_Body):
+    revision: str
+    placed: int
+    unplaced: int
+    complete: bool = Field(description="False: time was up before the last Pod; the rest is not in pods.")
+    pods: list[PodAnswer]
+
+
+class NodeCount(_Body):
+    name: str
+    count: int
+
+
+class CapacityAnswer(_Body):
+    """``fits`` more Pods, on these nodes; ``capped``: no more were tried. ``summary`` says what is short."""
+
+    revision: str
+    fits: int
+    capped: bool
+    nodes: list[NodeCount]
+    summary: str
+
+
+class DeviceCounts(_Body):
+    free: int = 0
+    taken: int = 0
+    shared: int = 0
+    assumed: int = 0
+    tainted: int = 0
+    unusable: int = 0
+
+
+class NodeItem(_Body):
+    name: str
+    devices: dict[str, DeviceCounts] = Field(description="By driver; devices of the node alone.")
+    unschedulable: bool
+
+
+class DeviceItem(_Body):
+    """One device. ``nodes`` is ``["*"]`` for a device that all nodes reach."""
+
+    driver: str
+    pool: str
+    device: str
+    nodes: list[str]
+    state: Literal["free", "taken", "shared", "assumed", "tainted", "unusable"]
+    claims: list[str]
+    note: str = Field(description="Why it is tainted or unusable.")
+
+
+class ClaimItem(_Body):
+    """``assumed``: given, but not confirmed by the API server yet."""
+
+    namespace: str
+    name: str
+    allocation: AllocationResult | None
+    reserved_for: list[dict[str, str]]
+    assumed: bool
+
+
+class NodePage(_Body):
+    revision: str
+    items: list[NodeItem]
+    next: str | None
+
+
+class DevicePage(_Body):
+    revision: str
+    items: list[DeviceItem]
+    next: str | None
+
+
+class ClaimPage(_Body):
+    revision: str
+    items: list[ClaimItem]
+    next: str | None
+
+
+class Explanation(_Body):
+    """Why a Pod is pending; for one that has a node, which."""
+
+    revision: str
+    namespace: str
+    name: str
+    node: str | None
+    summary: str
+    nodes: list[NodeVerdict]
+    nodes_omitted: int
+
+
+class Error(_Body):
+    code: str
+    message: str
+    path: str
+
+
+class ErrorAnswer(_Body):
+    error: Error

@@ -1,0 +1,52 @@
+"""Why is this Pod pending?"""
+
+from fastapi import APIRouter
+
+from app.api.errors import Refusal
+from app.api.models import Explanation
+from app.api.responses import Json, json_response
+from app.api.service import ServiceOf
+from app.api.turns import Turns
+from app.api.verdicts import MAX_NODE_VERDICTS, node_verdict
+from app.core.explain import summary
+from app.core.placement.question import NodeAnswer, Question
+
+router = APIRouter(prefix="/api/v1", tags=["dry runs"])
+
+
+@router.get(
+    "/pods/{namespace}/{name}/explain",
+    response_model=Explanation,
+    summary="Why a Pod is pending: each node with its reasons",
+)
+async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
+    service.require_synced()
+    pod = service.state.pods.get((namespace, name))
+    if pod is None:
+        text = f"there is no Pod {namespace}/{name} that is pending or holds claims"
+        raise Refusal(404, "NotFound", text)
+    deadline = service.deadline(service.settings.dry_run_timeout_seconds)
+    state = service.state.fork()
+    question = Question(state, pod, service.rules_until(service.rules, deadline))
+    answers: list[NodeAnswer] = []
+    turns = Turns(service.clock)
+    if not pod.node_name:
+        found, _ = await turns.collect(question.answers(sorted(state.nodes)), deadline)
+        for answer in found:
+            answers.append(question.explained(answer))
+            await turns.rest()
+    refusals = [answer.reasons for answer in answers if answer.verdict != "fits"]
+    shown = answers[:MAX_NODE_VERDICTS]
+    return json_response(
+        {
+            "revision": str(state.revision),
+            "namespace": namespace,
+            "name": name,
+            "node": pod.node_name or None,
+            "summary": f"the Pod is on node {pod.node_name}"
+            if pod.node_name
+            else summary(len(answers) - len(refusals), refusals),
+            "nodes": [node_verdict(answer, full=True) for answer in shown],
+            "nodesOmitted": len(answers) - len(shown),
+        }
+    )

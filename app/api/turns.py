@@ -1,0 +1,52 @@
+"""Long work on the event loop, in turns: everybody else gets the loop every two milliseconds."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+TURN_SECONDS = 0.002
+"""What one piece of work may hold the loop for; a plain filter waits at most this long for each
+other request that is being worked on."""
+
+Clock = Callable[[], float]
+
+
+class Deadline:
+    """When to stop. ``expired`` may be asked in the middle of a search."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+        self.seconds = seconds
+
+    def expired(self) -> bool:
+        return self._clock() >= self._end
+
+
+class Turns:
+    """Takes turns with everybody else on the loop. One for each piece of work."""
+
+    def __init__(self, clock: Clock, turn_seconds: float = TURN_SECONDS) -> None:
+        self._clock = clock
+        self._seconds = turn_seconds
+        self._ends = clock() + turn_seconds
+
+    async def rest(self) -> None:
+        """Lets the others work if the turn is over. Called often; costs a look at the clock."""
+        if self._clock() >= self._ends:
+            await asyncio.sleep(0)
+            self._ends = self._clock() + self._seconds
+
+    async def collect(self, steps: Iterable[T | None], deadline: Deadline) -> tuple[list[T], bool]:
+        """What the steps yield, pauses (None) left out, and whether the deadline came first."""
+        found: list[T] = []
+        for item in steps:
+            if item is not None:
+                found.append(item)
+            if self._clock() >= self._ends:
+                await self.rest()
+                if deadline.expired():
+                    return found, True
+        return found, False

@@ -1,0 +1,81 @@
+"""Placements and reasons as the JSON of /api/v1."""
+
+from typing import Any
+
+from app.core.allocator import Reason
+from app.core.explain import summary
+from app.core.placement.place import PodPlacement
+from app.core.placement.pod_claims import HeldClaim
+from app.core.placement.question import NodeAnswer
+
+MAX_NODE_VERDICTS = 50_000
+"""In one answer, about 25 MB. Beyond that a Pod's nodes are counted, and only the chosen one is shown."""
+
+
+class Budget:
+    """How many node verdicts an answer may still hold."""
+
+    def __init__(self, left: int = MAX_NODE_VERDICTS) -> None:
+        self._left = left
+
+    def spend(self, number: int) -> bool:
+        """Whether there was room; if not, nothing is spent."""
+        if number > self._left:
+            return False
+        self._left -= number
+        return True
+
+
+def pod_answer(item: PodPlacement, budget: Budget, *, full: bool) -> dict[str, Any]:
+    """One Pod of a dry run."""
+    chosen = item.chosen
+    claims = chosen.allocations if chosen is not None else tuple(None for _ in item.claims)
+    shown = item.answers if budget.spend(len(item.answers)) else [chosen] if chosen is not None else []
+    return {
+        "namespace": item.pod.meta.namespace,
+        "name": item.pod.meta.name or item.pod.meta.generate_name,
+        "node": chosen.node if chosen is not None else None,
+        "score": chosen.score if chosen is not None else None,
+        "claims": [
+            {
+                "podClaim": held.pod_claim,
+                "claim": held.claim.meta.name,
+                "shared": _is_shared(item, held),
+                "allocation": allocation.to_json() if allocation is not None else None,
+            }
+            for held, allocation in zip(item.claims, claims, strict=True)
+        ],
+        "summary": summary(
+            sum(answer.verdict == "fits" for answer in item.answers),
+            [answer.reasons for answer in item.answers if answer.verdict != "fits"],
+        ),
+        "nodes": [node_verdict(answer, full=full) for answer in shown],
+        "nodesOmitted": len(item.answers) - len(shown),
+    }
+
+
+def node_verdict(answer: NodeAnswer, *, full: bool) -> dict[str, Any]:
+    """What one node says; ``full`` adds the counts behind each reason."""
+    return {
+        "name": answer.node,
+        "verdict": answer.verdict,
+        "score": answer.score,
+        "reasons": [_reason(item, full=full) for item in answer.reasons],
+        "allocations": [allocation.to_json() for allocation in answer.allocations],
+    }
+
+
+def _reason(reason: Reason, *, full: bool) -> dict[str, Any]:
+    return {
+        "code": reason.code,
+        "message": reason.message,
+        "claim": reason.claim,
+        "request": reason.request,
+        "counts": dict(reason.counts)
+        if full
+        else {name: number for name, number in reason.counts.items() if " " not in name},
+    }
+
+
+def _is_shared(item: PodPlacement, held: HeldClaim) -> bool:
+    return any(entry.name == held.pod_claim and entry.claim_name is not None for entry in item.pod.claims)

@@ -1,0 +1,115 @@
+"""Every device of the inventory with its state: for lists, metrics and the page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from app.core.model.device import Device
+from app.core.model.node_selector import NodeSelector, SelectorError
+from app.core.model.resource_slice import DeviceId, PoolId, ResourceSlice
+from app.core.state.state import State
+from app.core.state.taken import NOTHING_TAKEN, Holding
+
+DeviceState = Literal["free", "taken", "shared", "assumed", "tainted", "unusable"]
+STATES: tuple[DeviceState, ...] = ("free", "taken", "shared", "assumed", "tainted", "unusable")
+_ALL_NODES = ("*",)
+_BLOCKING = ("NoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """One device. ``nodes`` is ``("*",)`` if all reach it; ``note`` says why it is tainted or unusable."""
+
+    id: DeviceId
+    nodes: tuple[str, ...]
+    state: DeviceState
+    claims: tuple[str, ...]
+    note: str
+
+
+class Census:
+    """The devices of one moment. Old generations of a pool are left out."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._troubles: dict[PoolId, str] = {}
+
+    def devices(self) -> Iterator[DeviceView]:
+        """All devices, slice by slice. O(1) a device, and O(nodes) for one with a node selector."""
+        for slice_ in list(self._state.inventory.effective_slices()):
+            yield from self._in_slice(slice_)
+
+    def counts_of(self, node: str) -> dict[str, dict[str, int]]:
+        """The devices of the slices that belong to a node alone: how many by driver and state."""
+        counts: dict[str, dict[str, int]] = {}
+        for slice_ in self._state.inventory.node_slices(node):
+            for view in self._in_slice(slice_):
+                by_state = counts.setdefault(slice_.driver, dict.fromkeys(STATES, 0))
+                by_state[view.state] += 1
+        return counts
+
+    def _in_slice(self, slice_: ResourceSlice) -> Iterator[DeviceView]:
+        trouble = self._trouble(slice_.pool_id)
+        newest = max(other.generation for other in self._state.inventory.pool_slices(slice_.pool_id))
+        if slice_.generation < newest:
+            return
+        taken = self._state.taken.get(slice_.pool_id, NOTHING_TAKEN)
+        for device in slice_.devices:
+            holdings = taken.holdings.get(device.name, ())
+            state, note = self._state_of(device, holdings, trouble)
+            yield DeviceView(
+                id=DeviceId(slice_.driver, slice_.pool, device.name),
+                nodes=self._nodes_of(slice_, device),
+                state=state,
+                claims=tuple("/".join(holding.claim) for holding in holdings),
+                note=note,
+            )
+
+    def _state_of(
+        self, device: Device, holdings: tuple[Holding, ...], trouble: str
+    ) -> tuple[DeviceState, str]:
+        held = [holding for holding in holdings if not holding.admin]
+        if held:
+            if any(holding.claim in self._state.assumed for holding in held):
+                return "assumed", ""
+            shared = any(holding.share_id is not None for holding in held)
+            return ("shared" if shared else "taken"), ""
+        if trouble:
+            return "unusable", trouble
+        blocking = [taint for taint in device.taints if taint.effect in _BLOCKING]
+        if blocking:
+            return "tainted", ", ".join(f"{taint.key}={taint.value}:{taint.effect}" for taint in blocking)
+        return "free", ""
+
+    def _trouble(self, pool: PoolId) -> str:
+        """Why no device can be taken from a pool, as far as its slices alone tell. Once a pool."""
+        if pool not in self._troubles:
+            slices = self._state.inventory.pool_slices(pool)
+            newest = max(slice_.generation for slice_ in slices)
+            current = [slice_ for slice_ in slices if slice_.generation == newest]
+            names = [device.name for slice_ in current for device in slice_.devices]
+            text = ""
+            if len(current) != current[0].slice_count:
+                text = f"pool incomplete: {len(current)} of {current[0].slice_count} slices"
+            elif len(set(names)) < len(names):
+                text = "pool invalid: a device name is not unique"
+            self._troubles[pool] = text
+        return self._troubles[pool]
+
+    def _nodes_of(self, slice_: ResourceSlice, device: Device) -> tuple[str, ...]:
+        own = slice_.per_device_node_selection
+        name = device.node_name if own else slice_.node_name
+        if name:
+            return (name,)
+        if device.all_nodes if own else slice_.all_nodes:
+            return _ALL_NODES
+        selector = device.node_selector if own else slice_.node_selector
+        return self._selected(selector) if selector is not None else ()
+
+    def _selected(self, selector: NodeSelector) -> tuple[str, ...]:
+        try:
+            return tuple(
+                name for name, node in self._state.nodes.items() if selector.matches(name, node.meta.labels)
+            )
+        except SelectorError:
+            return ()  # no node reaches it: gather_pools reports the selector to every Pod that asks

@@ -1,0 +1,268 @@
+"""The application: the only place that knows all parts."""
+
+import asyncio
+import datetime as dt
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+import uuid
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+from app import readings
+from app.api import errors, extender, health, inventory, pending, placements, stream
+from app.api.observed import Observed
+from app.api.service import Service
+from app.cluster.binder import ClusterBinder, MemoryBinder, UnreadyBinder
+from app.cluster.client import Timeouts
+from app.cluster.credentials import load_access
+from app.cluster.discovery import NODE, POD
+from app.cluster.feed import Feed
+from app.cluster.informer import InformerSettings, Problem
+from app.cluster.watcher import InformerGroup, discover_patiently
+from app.core.allocator import Limits
+from app.core.cel import SelectorCache
+from app.core.model.errors import ObjectError
+from app.core.model.parse import parse
+from app.core.model.workload import Workload
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+from app.logs import set_up_logs
+from app.manifests import ManifestError, read_paths
+from app.metrics import Metrics
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+WEB = Path(__file__).parent / "web"
+_LAG_SECONDS = 0.5
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """An application of its own: two in one process share nothing.
+
+    Its lifespan reads the snapshot, or starts the informers and returns: readiness tells when they
+    have synced.
+    """
+    metrics = Metrics(version("dra-extender"))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+        async with AsyncExitStack() as stack:
+            serving = _from_files if settings.snapshot else _from_cluster
+            app.state.service = await serving(settings, metrics, stack)
+            await stack.enter_async_context(_background(_watch_lag(metrics), "event loop lag"))
+            yield
+
+    app = FastAPI(
+        title="dra-extender",
+        summary="A kube-scheduler extender that does Dynamic Resource Allocation",
+        version=version("dra-extender"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.metrics = metrics
+    app.add_middleware(Observed, metrics=metrics, clock=time.monotonic)
+    errors.install(app)
+    for part in (extender, placements, pending, inventory, stream, health):
+        app.include_router(part.router)
+    _add_pages(app)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT; requests under way are finished first.
+
+    Raises: ManifestError, SettingsError and CredentialsError before anything is served.
+    """
+    handler = set_up_logs(settings.log_format, settings.verbosity)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=round(settings.shutdown_seconds),
+        server_header=False,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(_serve(_Server(config, app, settings)))
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+class _Server(uvicorn.Server):
+    """Not ready from the first signal on; listening ends ``drain_seconds`` later."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, settings: Settings) -> None:
+        super().__init__(config)
+        self._app = app
+        self._settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listening in (found for server in self.servers for found in server.sockets):
+            host, port = listening.getsockname()[:2]
+            log.info("listening", extra={"host": host, "port": port})
+
+    def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 # the signature is uvicorn's
+        service: Service | None = getattr(self._app.state, "service", None)
+        if service is None or service.draining or not self._settings.drain_seconds:
+            if service is not None:
+                service.draining = True
+            super().handle_exit(sig, None)
+            return
+        service.draining = True
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._settings.drain_seconds, super().handle_exit, signal.Signals(sig), None)
+
+
+async def _serve(server: _Server) -> None:
+    await server.serve()
+    if not server.started:
+        sys.exit(3)  # what was wrong has been logged by the lifespan
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop  # noqa: PLC0415 # not there on Windows
+
+    return uvloop.new_event_loop()
+
+
+async def _from_files(settings: Settings, metrics: Metrics, _stack: AsyncExitStack) -> Service:
+    """Serves manifests: binds change the copy in memory only. Raises: ManifestError."""
+    state, broken = State(), {}
+    for raw in await asyncio.to_thread(read_paths, settings.snapshot):
+        try:
+            item = parse(raw)
+        except ObjectError as error:
+            broken[error.ref.kind, (error.ref.namespace, error.ref.name)] = error
+            log.warning("left out of the inventory: %s", error)
+            continue
+        if not isinstance(item, Workload):
+            state.upsert(item)
+    if not state.nodes:
+        raise ManifestError(", ".join(settings.snapshot), "holds no Node: there is nothing to place Pods on")
+    rules = _rules(settings)
+    binder = MemoryBinder(state, rules, now=_now_text)
+    service = Service(settings, state, rules, binder, metrics, time.monotonic, broken, learns_pods=True)
+    metrics.add_source(readings.inventory(state))
+    metrics.add_source(readings.decisions(service))
+    return service
+
+
+async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Service:
+    """Serves a cluster; comes back before the first sync. Raises: CredentialsError."""
+    access = load_access(settings.kubeconfig, settings.context, environ=os.environ)
+    client = access.client(Timeouts(total=settings.request_timeout_seconds))
+    stack.push_async_callback(client.aclose)
+    state, rules = State(), _rules(settings)
+    feed = Feed(state, lambda error: log.warning("object left out: %s", error))
+    service = Service(settings, state, rules, UnreadyBinder(), metrics, time.monotonic, feed.broken)
+    metrics.add_source(readings.inventory(state))
+    metrics.add_source(readings.decisions(service))
+    service.checks["informers"] = lambda: "waiting for the API server"
+    log.info("reading the cluster", extra={"server": access.base_url, "credentials": str(access.source)})
+
+    async def follow() -> None:
+        served = await discover_patiently(client, report=lambda error: log.warning("%s", error))
+        service.binder = ClusterBinder(
+            client, served.resource_claim, state, rules, now=_now_text, report=log.warning
+        )
+        informers = InformerGroup(
+            client,
+            (NODE, POD, *served.resources()),
+            feed.handle,
+            settings=InformerSettings(
+                page_size=settings.list_page_size, read_timeout_seconds=settings.watch_silence_seconds
+            ),
+            report=_report,
+        )
+        metrics.add_source(readings.informers(informers))
+        service.checks["informers"] = lambda: _unsynced(informers)
+        await informers.run()
+
+    await stack.enter_async_context(_background(follow(), "informers"))
+    return service
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        selectors=SelectorCache(settings.cel_cache_entries, engine=settings.cel_engine),
+        new_share_id=lambda: str(uuid.uuid4()),
+        features=settings.switched_features,
+        policy=settings.policy,
+        limits=Limits(max_steps=settings.search_steps, max_probes=settings.search_probes),
+        now=_now,
+    )
+
+
+def _unsynced(informers: InformerGroup) -> str:
+    waiting = informers.unsynced()
+    return f"waiting for the first list of {', '.join(waiting)}" if waiting else ""
+
+
+def _report(problem: Problem) -> None:
+    log.warning("%s", problem.text, extra={"resource": problem.resource.plural})
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _now_text() -> str:
+    return _now().isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerator[None, None]:
+    """Runs a coroutine for as long as the context lasts; its failure ends the process, loudly."""
+    task = asyncio.create_task(work, name=name)
+
+    def ended(done: asyncio.Task[None]) -> None:
+        if not done.cancelled() and done.exception() is not None:
+            log.critical("%s ended: %s", name, done.exception(), exc_info=done.exception())
+            signal.raise_signal(signal.SIGTERM)
+
+    task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _watch_lag(metrics: Metrics) -> None:
+    while True:
+        due = time.monotonic() + _LAG_SECONDS
+        await asyncio.sleep(_LAG_SECONDS)
+        metrics.loop_lag.observe(max(0.0, time.monotonic() - due))
+
+
+def _add_pages(app: FastAPI) -> None:
+    app.mount("/web", StaticFiles(directory=WEB), name="web")
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(WEB / "index.html")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return FileResponse(WEB / "docs.html")

@@ -1,0 +1,135 @@
+"""Every metric, with its help text and buckets.
+
+One registry for each application, so that two of them can live in one process. No label has unbounded
+values: no names of Pods, claims, nodes or paths.
+"""
+
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import Metric
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+PREFIX = "dra_extender"
+
+
+def doubling(first: float, count: int) -> tuple[float, ...]:
+    """Buckets that double, as kube-scheduler's do."""
+    return tuple(first * 2**number for number in range(count))
+
+
+REQUEST_BUCKETS = doubling(0.0005, 14)  # 0.5 ms to 4 s
+NODE_BUCKETS = (0, *doubling(1, 14))  # to 8,192
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A metric that is looked up when it is asked for. ``values``: by the values of ``labels``, in order."""
+
+    name: str
+    help: str
+    values: Mapping[tuple[str, ...], float]
+    labels: Sequence[str] = ()
+    counter: bool = False
+
+
+class Metrics:
+    """The metrics of one application."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Histogram(
+            f"{PREFIX}_request_duration_seconds",
+            "Time from the first byte of a request to the last of its answer, by verb and HTTP status.",
+            ("verb", "code"),
+            buckets=REQUEST_BUCKETS,
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(
+            f"{PREFIX}_requests_in_flight",
+            "Requests being answered now, by verb.",
+            ("verb",),
+            registry=self.registry,
+        )
+        self.filter_nodes = Counter(
+            f"{PREFIX}_filter_nodes_total",
+            "Nodes that a filter has judged for a Pod with claims, by result: fits, misfit or invalid.",
+            ("result",),
+            registry=self.registry,
+        )
+        self.filter_fitting = Histogram(
+            f"{PREFIX}_filter_fitting_nodes",
+            "Nodes left by one filter of a Pod with claims.",
+            buckets=NODE_BUCKETS,
+            registry=self.registry,
+        )
+        self.plain_pods = Counter(
+            f"{PREFIX}_plain_pods_total",
+            "Filters of Pods without claims, which pass at once.",
+            registry=self.registry,
+        )
+        self.late = Counter(
+            f"{PREFIX}_deadline_exceeded_total",
+            "Requests answered before all nodes were judged, since time was up, by verb.",
+            ("verb",),
+            registry=self.registry,
+        )
+        self.bind_duration = Histogram(
+            f"{PREFIX}_bind_duration_seconds",
+            "Time of one bind, writes to the API server included, by outcome: bound or refused.",
+            ("outcome",),
+            buckets=doubling(0.001, 14),
+            registry=self.registry,
+        )
+        self.dry_run_pods = Counter(
+            f"{PREFIX}_dry_run_pods_total",
+            "Pods of dry runs, by result: placed or unplaced.",
+            ("result",),
+            registry=self.registry,
+        )
+        self.turned_away = Counter(
+            f"{PREFIX}_dry_runs_turned_away_total",
+            "Dry runs answered 429 because too many were under way.",
+            registry=self.registry,
+        )
+        self.loop_lag = Histogram(
+            f"{PREFIX}_event_loop_lag_seconds",
+            "How much later than asked for the event loop woke a timer: what everybody waits for.",
+            buckets=doubling(0.001, 12),
+            registry=self.registry,
+        )
+        Gauge(
+            f"{PREFIX}_build_info",
+            "Always 1; the version of this program and of Python are its labels.",
+            ("version", "python"),
+            registry=self.registry,
+        ).labels(version, platform.python_version()).set(1)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def add_source(self, samples: Callable[[], Iterable[Sample]]) -> None:
+        """Asks for samples whenever metrics are read: must be quick."""
+        self.registry.register(_Sourced(samples))
+
+
+class _Sourced(Collector):
+    def __init__(self, samples: Callable[[], Iterable[Sample]]) -> None:
+        self._samples = samples
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        for sample in self._samples():
+            family = CounterMetricFamily if sample.counter else GaugeMetricFamily
+            metric = family(f"{PREFIX}_{sample.name}", sample.help, labels=sample.labels)
+            for labels, value in sample.values.items():
+                metric.add_metric(labels, value)
+            yield metric
