@@ -77,6 +77,8 @@ async def _job(cluster: "DemoCluster") -> None:
             refused.append(one)
     colours = ["red" if row[1] == "-" else "green" for row in rows]
     out(table(("POD", "NODE", "DEVICES", "FITS", "SCORE"), rows, colours))
+    out("")
+    out("FITS is what filter said. Where one node fits, kube-scheduler asks for no score.")
     if refused:
         raise DemoError(f"{len(refused)} Pods of the Job were not placed: {refused[0].refusals}")
 

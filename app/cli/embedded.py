@@ -26,7 +26,10 @@ async def embedded_app(source: Source) -> AsyncGenerator[FastAPI, None]:
         paths = source.snapshot
         if not paths:
             file = Path(folder) / "cluster.json"
-            file.write_bytes(orjson.dumps(await cluster_objects(source)))
+            objects = await cluster_objects(source)
+            if not any(item.get("kind") == "Node" for item in objects):
+                raise InputError("the cluster has no nodes", "there is nothing to place Pods on")
+            file.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
             paths = (str(file),)
         try:
             application = create_app(Settings(snapshot=paths))
