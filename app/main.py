@@ -27,9 +27,11 @@ from app.api.service import Service
 from app.cluster.binder import ClusterBinder, MemoryBinder, UnreadyBinder
 from app.cluster.client import Timeouts
 from app.cluster.credentials import load_access
+from app.cluster.deallocator import Deallocator
 from app.cluster.discovery import NODE, POD
 from app.cluster.feed import Feed
 from app.cluster.informer import InformerSettings, Problem
+from app.cluster.waker import Waker
 from app.cluster.watcher import InformerGroup, discover_patiently
 from app.core.allocator import Limits
 from app.core.cel import SelectorCache
@@ -95,13 +97,14 @@ def serve(settings: Settings) -> None:
         port=settings.port,
         access_log=False,
         log_config=None,
+        lifespan="off",  # run by _serve: uvicorn would log what goes wrong in it, and not raise it
         timeout_graceful_shutdown=round(settings.shutdown_seconds),
         server_header=False,
         h11_max_incomplete_event_size=64 * 1024,
     )
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_serve(_Server(config, app, settings)))
+            runner.run(_serve(_Server(config, app, settings), app))
     finally:
         logging.getLogger().removeHandler(handler)
 
@@ -132,10 +135,9 @@ class _Server(uvicorn.Server):
         loop.call_later(self._settings.drain_seconds, super().handle_exit, signal.Signals(sig), None)
 
 
-async def _serve(server: _Server) -> None:
-    await server.serve()
-    if not server.started:
-        sys.exit(3)  # what was wrong has been logged by the lifespan
+async def _serve(server: _Server, app: FastAPI) -> None:
+    async with app.router.lifespan_context(app):
+        await server.serve()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
@@ -174,8 +176,11 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
     client = access.client(Timeouts(total=settings.request_timeout_seconds))
     stack.push_async_callback(client.aclose)
     state, rules = State(), _rules(settings)
-    feed = Feed(state, lambda error: log.warning("object left out: %s", error))
-    service = Service(settings, state, rules, UnreadyBinder(), metrics, time.monotonic, feed.broken)
+    waker = Waker(client, state, rules, report=log.warning)
+    feed = Feed(state, lambda error: log.warning("object left out: %s", error), waker.changed)
+    service = Service(
+        settings, state, rules, UnreadyBinder(), metrics, time.monotonic, feed.broken, waker=waker
+    )
     metrics.add_source(readings.inventory(state))
     metrics.add_source(readings.decisions(service))
     service.checks["informers"] = lambda: "waiting for the API server"
@@ -186,6 +191,7 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
         service.binder = ClusterBinder(
             client, served.resource_claim, state, rules, now=_now_text, report=log.warning
         )
+        service.deallocator = Deallocator(client, served.resource_claim, state, log.warning)
         informers = InformerGroup(
             client,
             (NODE, POD, *served.resources()),
@@ -200,6 +206,7 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
         await informers.run()
 
     await stack.enter_async_context(_background(follow(), "informers"))
+    await stack.enter_async_context(_background(waker.run(), "waker"))
     return service
 
 

@@ -55,6 +55,9 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
         yield Sample("cel_evaluations", text, evaluations, ("path",), counter=True)
         binds: Labelled = {(result,): number for result, number in binder.results.items()}
         yield Sample("binds", "Binds, by how they ended.", binds, ("result",), counter=True)
+        if service.waker is not None:
+            text = "Pods woken because devices appeared that they could have."
+            yield Sample("pods_woken", text, {(): service.waker.woken}, counter=True)
 
     return samples
 

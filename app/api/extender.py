@@ -48,7 +48,12 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Json:
     if pod is None:
         service.metrics.plain_pods.inc()
         return json_response(filter_answer(args, args.names, {}, {}))
-    answers, late = await _briefs(service, args, pod, "filter")
+    question, answers, late = await _briefs(service, args, pod, "filter")
+    if any(brief.verdict == "fits" for _, brief in answers):
+        if service.waker is not None:
+            service.waker.passed(pod)
+    elif not late:
+        service.refused(question)
     return json_response(_filtered(service, args, answers, late=late))
 
 
@@ -61,7 +66,7 @@ async def prioritize(request: Request, service: ServiceOf) -> Json:
         pod = None  # filter has said what is wrong; an error here would not be heard
     if pod is None:
         return json_response(priorities((name, 0) for name in args.names))
-    answers, _ = await _briefs(service, args, pod, "prioritize")
+    _, answers, _ = await _briefs(service, args, pod, "prioritize")
     scores = {name: brief.score for name, brief in answers if brief.verdict == "fits"}
     return json_response(priorities((name, scores.get(name, 0)) for name in args.names))
 
@@ -125,7 +130,7 @@ def _learn(state: State, pod: Pod) -> None:
 
 async def _briefs(
     service: Service, args: FilterArgs, pod: Pod, verb: str
-) -> tuple[list[tuple[str, Brief]], bool]:
+) -> tuple[Question, list[tuple[str, Brief]], bool]:
     """What is to be said of each node, in order, and whether time was up before the last."""
     deadline = service.deadline(service.settings.filter_timeout_seconds)
     state, memo = service.state, service.memo
@@ -140,7 +145,7 @@ async def _briefs(
     answers += [(name, Brief("invalid", message=error, curable=False)) for name, error in wrong.items()]
     if late:
         service.metrics.late.labels(verb).inc()
-    return answers, late
+    return question, answers, late
 
 
 def _add_node(state: State, args: FilterArgs, name: str) -> str | None:

@@ -1,6 +1,7 @@
 """What every endpoint needs, put together by app.main."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,12 +12,17 @@ from fastapi import Depends, Request
 from app.api.errors import Refusal, not_ready
 from app.api.turns import Clock, Deadline
 from app.cluster.binder import Binder
+from app.cluster.deallocator import Deallocator
+from app.cluster.waker import Waker
 from app.core.model.errors import ObjectError
 from app.core.placement.memo import Memo
+from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import Key, State
 from app.metrics import Metrics
 from app.settings import Settings
+
+log = logging.getLogger(__name__)
 
 Check = Callable[[], str]
 """Says what is missing; empty if nothing is."""
@@ -51,7 +57,8 @@ class Service:
     """The parts of one application.
 
     ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known from the
-    filters that ask about them. ``broken`` are the objects that could not be read.
+    filters that ask about them. ``broken`` are the objects that could not be read. ``waker`` and
+    ``deallocator`` are there only with a cluster.
     """
 
     settings: Settings
@@ -62,10 +69,13 @@ class Service:
     clock: Clock
     broken: Mapping[tuple[str, Key], ObjectError]
     learns_pods: bool = False
+    waker: Waker | None = None
+    deallocator: Deallocator | None = None
     checks: dict[str, Check] = field(default_factory=dict)
     draining: bool = False
     memo: Memo = field(init=False)
     dry_runs: DryRuns = field(init=False)
+    _chores: set[asyncio.Task[object]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.memo = Memo(self.state)
@@ -82,6 +92,21 @@ class Service:
         for name, check in self.checks.items():
             if name != "shutdown" and (text := check()):
                 raise not_ready(text)
+
+    def refused(self, question: Question) -> None:
+        """Follows up a filter that has found no node: the PostFilter of the in-tree plugin.
+
+        A claim that keeps the Pod where it cannot go is freed; and the Pod is woken when devices
+        appear.
+        """
+        held = question.releasable()
+        if held is not None and self.deallocator is not None:
+            log.info("deallocating a claim", extra={"claim": "/".join(held.key)})
+            chore = asyncio.create_task(self.deallocator.deallocate(held.claim))
+            self._chores.add(chore)
+            chore.add_done_callback(self._chores.discard)
+        if self.waker is not None:
+            self.waker.refused(question.pod)
 
     def deadline(self, seconds: float) -> Deadline:
         return Deadline(self.clock, seconds)

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.cluster.client import ApiClient
 from app.cluster.discovery import Resource
-from app.cluster.errors import Conflict, NotFound
+from app.cluster.errors import Conflict, Invalid, NotFound
 from app.core.model.allocation import Allocation
 from app.core.model.parse import parse
 from app.core.model.resource_claim import FINALIZER, Consumer, ResourceClaim
@@ -22,6 +22,10 @@ _TRIES = 4  # as many as client-go's retry.DefaultRetry makes, less the waiting
 
 class ClaimLostError(Exception):
     """The claim is not what the decision was made on any more: decide again."""
+
+
+class _OvertakenError(Exception):
+    """Somebody has written to the claim since it was read."""
 
 
 class ClaimWriter:
@@ -46,7 +50,7 @@ class ClaimWriter:
         for _ in range(_TRIES):
             try:
                 await self._reserve_once(claim, allocation, consumer)
-            except Conflict:
+            except _OvertakenError:
                 self.conflicts += 1
                 claim = await self.refetch(claim)
                 continue
@@ -79,11 +83,11 @@ class ClaimWriter:
         """
         for _ in range(_TRIES):
             try:
-                newest = await self.refetch(claim)
-                await self._undo_once(newest, allocation, consumer)
+                claim = await self.refetch(claim)
+                await self._undo_once(claim, allocation, consumer)
             except (NotFound, ClaimLostError):
                 return
-            except Conflict:
+            except _OvertakenError:
                 self.conflicts += 1
                 continue
             return
@@ -123,7 +127,16 @@ class ClaimWriter:
         version = claim.meta.resource_version
         guard: Patch = [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}]
         path = self._resource.path(*claim.meta.key, subresource)
-        written = _read(await self._client.patch(path, guard + patch, kind="json"))
+        try:
+            written = _read(await self._client.patch(path, guard + patch, kind="json"))
+        except Conflict:
+            raise _OvertakenError from None
+        except Invalid:
+            # The patch is tried on the newest object before its version is looked at: an entry that
+            # is not there any more is "invalid", though it only means that somebody has written.
+            if (await self.refetch(claim)).meta.resource_version != version:
+                raise _OvertakenError from None
+            raise
         self._state.put_written(written)
         return written
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.cluster.client import ApiClient
 from app.cluster.discovery import Resource
-from app.cluster.errors import ClusterError, Conflict, NotFound
+from app.cluster.errors import ClusterError, Conflict, Invalid, NotFound
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
 from app.core.model.resource_claim import ResourceClaim
@@ -44,7 +44,8 @@ class Deallocator:
                 self._resource.path(*claim.meta.key, "status"), _patch(claim), kind="json"
             )
             written = parse(raw)
-        except (Conflict, NotFound):
+        except (Conflict, Invalid, NotFound):
+            # Invalid: what is to be removed is not there any more.
             self.results["overtaken"] += 1
             return False
         except (ClusterError, ObjectError) as error:

@@ -403,3 +403,25 @@ async def test_a_device_that_cannot_be_attached_frees_the_claim() -> None:
     assert names(made.claim("c")) == []
     assert reserved(made.claim("c")) == []
     await made.stop()
+
+
+@in_virtual_time
+async def test_a_finalizer_that_somebody_else_took_off_during_the_undo_is_no_trouble() -> None:
+    made = await cluster(claim("c"), pods=(pod("p", "c"),))
+    made.server.faults.append(Fault(on("POST", "binding"), status=500))
+
+    def take_off(call: Call) -> bool:
+        # kube-controller-manager's part, just before our own patch of the finalizers arrives.
+        raw = made.claim("c")
+        ours = call.method == "PATCH" and call.path.endswith("resourceclaims/c") and b"remove" in call.body
+        if ours and raw["metadata"].get("finalizers"):
+            metadata = {key: value for key, value in raw["metadata"].items() if key != "finalizers"}
+            made.server.put(DRA, "resourceclaims", raw | {"metadata": metadata})
+        return False
+
+    made.server.faults.append(Fault(take_off))
+    assert await made.bind("p") is not None
+    assert made.problems == []
+    assert names(made.claim("c")) == []
+    assert await made.bind("p") is None
+    await made.stop()
