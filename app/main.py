@@ -9,8 +9,8 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -97,14 +97,14 @@ def serve(settings: Settings) -> None:
         port=settings.port,
         access_log=False,
         log_config=None,
-        lifespan="off",  # run by _serve: uvicorn would log what goes wrong in it, and not raise it
+        lifespan="off",  # the server below runs it: what goes wrong in it is to be raised, not logged
         timeout_graceful_shutdown=round(settings.shutdown_seconds),
         server_header=False,
         h11_max_incomplete_event_size=64 * 1024,
     )
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_serve(_Server(config, app, settings), app))
+            runner.run(_Server(config, app, settings).run_to_the_end())
     finally:
         logging.getLogger().removeHandler(handler)
 
@@ -116,6 +116,19 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._settings = settings
+
+    async def run_to_the_end(self) -> None:
+        """Serves within the application's lifespan, whose errors it raises.
+
+        The signal that ended it is raised again at the very end, when the lifespan is over too.
+        """
+        with super().capture_signals():
+            async with self._app.router.lifespan_context(self._app):
+                await self.serve()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield  # run_to_the_end does
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -133,11 +146,6 @@ class _Server(uvicorn.Server):
         service.draining = True
         loop = asyncio.get_running_loop()
         loop.call_later(self._settings.drain_seconds, super().handle_exit, signal.Signals(sig), None)
-
-
-async def _serve(server: _Server, app: FastAPI) -> None:
-    async with app.router.lifespan_context(app):
-        await server.serve()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

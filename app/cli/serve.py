@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from app.cli import options
-from app.cli.problems import Exit, InputError
+from app.cli.problems import Exit, InputError, UnreachableError
 from app.cli.source import Source
 
 
@@ -37,7 +37,8 @@ def serve(
     Serves a cluster (in-cluster by default), or manifests with --snapshot: binds then change the copy
     in memory only. Every setting can also be given as DRA_NAME in the environment or in --config.
     """
-    from app.main import serve as run  # noqa: PLC0415 # --help must be quick
+    from app.cluster.errors import CredentialsError  # noqa: PLC0415 # --help must be quick
+    from app.main import serve as run  # noqa: PLC0415 # as above
     from app.manifests import ManifestError  # noqa: PLC0415 # as above
     from app.settings import SettingsError, load_settings  # noqa: PLC0415 # as above
 
@@ -53,4 +54,6 @@ def serve(
         run(load_settings(flags, config))
     except (SettingsError, ManifestError) as error:
         raise InputError(str(error)) from None
+    except CredentialsError as error:
+        raise UnreachableError(str(error), "or serve manifests with --snapshot") from None
     return Exit.OK
