@@ -26,7 +26,8 @@ def explain(*, pod: str, source: Source, namespace: str, output: str) -> int:
     path = f"/api/v1/pods/{namespace}/{pod}/explain"
     answer = ask(source, lambda asker: asker.get(path))
     if output in (options.TABLE, options.WIDE):
-        out(pod_report(answer, "has no node" if answer["node"] is None else f"is on {answer['node']}"))
+        title = " has no node" if answer["node"] is None else f" is on {answer['node']}"
+        out(pod_report(answer, title))
     else:
         print_data(answer, output, [f"pod/{answer['name']}"])
     fits = answer["node"] is not None or any(node["verdict"] == "fits" for node in answer["nodes"])

@@ -1,47 +1,64 @@
 """Tables of a dry run's answer (POST /api/v1/placements), for people."""
 
+from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 from app.cli.talk import out, table
 
 Json = dict[str, Any]
 
+MOST_NODES = 20
+"""Nodes in the report of one Pod, unless all are asked for."""
 _COLOURS = {"fits": "green", "misfit": "", "invalid": "red"}
 
 
 def as_table(answer: Json, *, explain: bool = False) -> None:
-    """A line a Pod: node and devices; below, what each node says of the Pods that are not placed."""
-    _print(answer, ("POD", "NODE", "DEVICES"), lambda pod: [_name(pod), _node(pod), _devices(pod)], explain)
+    """A line a Pod: node and devices; below, what the nodes say of the Pods that are not placed."""
+    head = ("POD", "NODE", "DEVICES")
+    _print(answer, head, lambda pod: [_name(pod), _node(pod), _devices(pod)], MOST_NODES, explain=explain)
 
 
 def as_wide(answer: Json, *, explain: bool = False) -> None:
-    """As ``as_table``, with scores, names of claims, and devices in full."""
+    """As ``as_table``, with scores, names of claims, devices in full, and every node."""
     head = ("POD", "NODE", "SCORE", "CLAIMS")
-    _print(answer, head, lambda pod: [_name(pod), _node(pod), _score(pod), _claims(pod)], explain)
+    _print(
+        answer, head, lambda pod: [_name(pod), _node(pod), _score(pod), _claims(pod)], None, explain=explain
+    )
 
 
-def _print(answer: Json, head: tuple[str, ...], row: Any, explain: bool) -> None:  # noqa: FBT001
+def _print(
+    answer: Json, head: tuple[str, ...], row: Callable[[Json], list[str]], most: int | None, *, explain: bool
+) -> None:
     pods = answer["pods"]
     colours = ["green" if pod["node"] is not None else "red" for pod in pods]
     out(table(head, [row(pod) for pod in pods], colours))
-    for pod in pods:
-        if pod["node"] is None or explain:
-            out("")
-            placed = f"goes to {pod['node']}" if pod["node"] is not None else "is not placed"
-            out(pod_report(pod, placed))
+    told = [pod for pod in pods if pod["node"] is None or explain]
+    # Replicas mostly hear the same; one report for all that follow each other and do.
+    for _, group in groupby(told, key=lambda pod: (pod["node"], pod.get("summary"), pod.get("nodes"))):
+        first, *more = group
+        others = f" and {len(more)} more Pods" if more else ""
+        verb = "are" if more else "is"
+        placed = f"goes to {first['node']}" if first["node"] is not None else f"{verb} not placed"
+        out("")
+        out(pod_report(first, f"{others} {placed}", most))
 
 
-def pod_report(pod: Json, title: str) -> str:
-    """What every node says of one Pod, under a line that sums it up."""
-    head = f"{_name(pod)} {title}: {pod.get('summary') or 'no node was asked'}"
+def pod_report(pod: Json, title: str, most: int | None = None) -> str:
+    """What nodes (all, or at most so many) say of one Pod, under a line that sums it up."""
+    head = f"{_name(pod)}{title}: {pod.get('summary') or 'no node was asked'}"
     nodes = pod.get("nodes") or ()
     if not nodes:
         return head
-    rows = [[node["name"], node["verdict"], says(node)] for node in nodes]
-    colours = [_COLOURS.get(node["verdict"], "") for node in nodes]
+    shown = nodes[:most]
+    rows = [[node["name"], node["verdict"], says(node)] for node in shown]
+    colours = [_COLOURS.get(node["verdict"], "") for node in shown]
     lines = [f"  {line}" for line in table(("NODE", "VERDICT", "REASON"), rows, colours).splitlines()]
+    rest = len(nodes) - len(shown)
+    if rest:
+        lines.append(f"  and {rest} more nodes: -o wide shows them")
     if pod.get("nodesOmitted"):
-        lines.append(f"  and {pod['nodesOmitted']} more nodes")
+        lines.append(f"  and {pod['nodesOmitted']} more nodes: ask about some with --node")
     return "\n".join([head, *lines])
 
 
@@ -76,7 +93,7 @@ def _score(pod: Json) -> str:
 
 def _devices(pod: Json) -> str:
     if pod["node"] is None:
-        return str(pod.get("summary") or "not placed")
+        return "-"
     return "; ".join(
         f"{claim['podClaim']}: {devices_of(claim['allocation'])}{' (shared)' if claim['shared'] else ''}"
         for claim in pod["claims"]
@@ -85,7 +102,7 @@ def _devices(pod: Json) -> str:
 
 def _claims(pod: Json) -> str:
     if pod["node"] is None:
-        return str(pod.get("summary") or "not placed")
+        return "-"
     return "; ".join(
         f"{claim['podClaim']} = {claim['claim']}{' (shared)' if claim['shared'] else ''}: "
         f"{devices_of(claim['allocation'], full=True)}"

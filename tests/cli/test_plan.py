@@ -80,6 +80,30 @@ def test_what_does_not_fit_is_told_node_by_node(cli: Cli, name: str) -> None:
     assert "0 of 1 Pods placed" in ran.err
 
 
+def test_replicas_that_hear_the_same_share_one_report(cli: Cli) -> None:
+    ran = cli("plan", "-f", WORKLOADS / "four-gpus.yaml", *INVENTORY, "--replicas", "3")
+
+    titles = [line for line in ran.out.splitlines() if "not placed" in line]
+    assert len(titles) == 1
+    assert titles[0].startswith("default/wants-four-gpus-0 and 2 more Pods are not placed: 0/8 nodes fit")
+
+
+def many_nodes(folder: Path, number: int) -> Path:
+    node = "apiVersion: v1\nkind: Node\nmetadata: {{name: node-{:03}}}\n---\n"
+    (folder / "nodes.yaml").write_text("".join(node.format(index) for index in range(number)))
+    return folder
+
+
+def test_the_table_tells_of_twenty_nodes_and_the_wide_one_of_all(cli: Cli, tmp_path: Path) -> None:
+    inventory = ("--snapshot", many_nodes(tmp_path, 30), "examples/inventory/classes.yaml")
+    asked = ("plan", "-f", WORKLOADS / "four-gpus.yaml", *inventory)
+
+    few, all_ = cli(*asked), cli(*asked, "-o", "wide")
+
+    assert (few.out.count("  node-"), all_.out.count("  node-")) == (20, 30)
+    assert "and 10 more nodes: -o wide" in few.out
+
+
 def test_the_only_large_white_cat_is_named_as_tainted(cli: Cli) -> None:
     ran = cli("plan", "-f", WORKLOADS / "large-white-cat.yaml", *INVENTORY, "-o", "json")
 
