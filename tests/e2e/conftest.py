@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from harness import binaries, scheduling
 from harness.controlplane import ControlPlane
+from harness.extender import Extender
 from harness.holds import HoldWatcher
 from harness.kubelet import Kubelet
 from harness.rights import grant_chart_rights
@@ -68,6 +69,37 @@ def in_tree(control_plane: ControlPlane) -> Iterator[str]:
     process = control_plane.scheduler(IN_TREE, scheduling.in_tree(IN_TREE))
     process.start()
     yield IN_TREE
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def extender(control_plane: ControlPlane) -> Iterator[Extender]:
+    extender = Extender(control_plane)
+    extender.process.start()
+    yield extender
+    extender.close()
+    extender.process.stop()
+
+
+@pytest.fixture(scope="session")
+def scheduler(control_plane: ControlPlane, extender: Extender) -> Iterator[str]:
+    """The name of a scheduler that leaves devices to the extender: examples/kube-scheduler.yaml."""
+    configuration = scheduling.with_extender(extender.url)
+    name = scheduling.scheduler_name(configuration)
+    process = control_plane.scheduler(name, configuration)
+    process.start()
+    yield name
+    process.stop()
+
+
+@pytest.fixture
+def whole_nodes_scheduler(control_plane: ControlPlane, extender: Extender) -> Iterator[str]:
+    """As `scheduler`, but it sends whole Nodes instead of their names."""
+    name = "whole-nodes-scheduler"
+    configuration = scheduling.with_extender(extender.url, scheduler_name=name, nodeCacheCapable=False)
+    process = control_plane.scheduler(name, configuration)
+    process.start()
+    yield name
     process.stop()
 
 
