@@ -1,5 +1,8 @@
 """``demo``: the whole way of a Job's Pods through the extender, without a cluster."""
 
+import os
+import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -13,11 +16,11 @@ if TYPE_CHECKING:
 
 _HINTS = (
     "Next:",
-    "  dra-extender plan -f {folder}/dra-task-page.yaml --snapshot {folder}/inventory",
-    "  dra-extender plan -f {folder}/workloads/four-gpus.yaml --snapshot {folder}/inventory",
-    "  dra-extender devices --snapshot {folder}/inventory",
-    "  dra-extender check -f {folder}/workloads/with-mistakes.yaml --snapshot {folder}/inventory",
-    "  dra-extender demo --keep      leaves the page open",
+    "  {program} plan -f {folder}/dra-task-page.yaml --snapshot {folder}/inventory",
+    "  {program} plan -f {folder}/workloads/four-gpus.yaml --snapshot {folder}/inventory",
+    "  {program} devices --snapshot {folder}/inventory",
+    "  {program} check -f {folder}/workloads/with-mistakes.yaml --snapshot {folder}/inventory",
+    "  {program} demo --keep      leaves the page open",
 )
 
 
@@ -62,7 +65,7 @@ async def _demo(port: int, *, keep: bool) -> None:
         except ExtenderError as error:
             raise DemoError(str(error)) from None
         out("")
-        out("\n".join(_HINTS).format(folder=_short(str(cluster.folder))))
+        out("\n".join(_HINTS).format(program=_program(), folder=_short(str(cluster.folder))))
         if keep:
             say(f"\nThe page is open at {cluster.url}/, Ctrl-C ends it.")
             await cluster.stopped()
@@ -107,7 +110,10 @@ def _row(cluster: "DemoCluster", one: "Scheduled") -> list[str]:
     return [one.pod["metadata"]["name"], one.node or "-", devices or "-", fits, score]
 
 
-def _short(folder: str) -> str:
-    import os  # noqa: PLC0415 # as above
+def _program() -> str:
+    """How to call the program from here: it need not be in the PATH, as after `make demo`."""
+    return "dra-extender" if shutil.which("dra-extender") else _short(sys.argv[0])
 
-    return min(folder, os.path.relpath(folder), key=len)
+
+def _short(path: str) -> str:
+    return min(path, os.path.relpath(path), key=len)

@@ -35,13 +35,13 @@ class ServiceError(CliError):
 
 
 def examples() -> Path:
-    """The folder of examples: beside the sources, or inside the installed package.
+    """The folder of examples: inside the installed package, or beside the sources.
 
     Raises:
         InputError: neither is there.
     """
     package = Path(app.__file__).parent
-    for folder in (package.parent / "examples", package / "examples"):
+    for folder in (package / "examples", package.parent / "examples"):
         if (folder / INVENTORY).is_dir():
             return folder
     raise InputError("the examples are not installed", "run the demo from a clone of the repository")
