@@ -48,4 +48,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8888/livez', timeout=4)"]
 
 ENTRYPOINT ["dra-extender"]
-CMD ["serve", "--host=0.0.0.0"]
+CMD ["serve"]

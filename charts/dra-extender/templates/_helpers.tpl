@@ -93,8 +93,10 @@ image: {{ include "dra-extender.image" (dict "image" .Values.image "default" .Ch
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
 - serve
-# Every address: the kubelet's probes and the Service come in from outside the Pod.
+# Every address: the kubelet's probes and the Service come in from outside the Pod. Callers are not
+# asked who they are: the NetworkPolicy keeps strangers out.
 - --host=0.0.0.0
+- --allow-insecure-listen
 - --port=8888
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
