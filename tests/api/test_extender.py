@@ -1,0 +1,250 @@
+"""The webhooks, as kube-scheduler calls them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.api.conftest import Asked, run, serving
+from tests.objects import claim, device, device_class, node, pod, slice_of
+
+Inventory = Callable[..., Path]
+
+OBJECTS = (
+    node("n1"),
+    node("n2"),
+    node("bare"),
+    device_class(),
+    slice_of("n1", device("d0")),
+    slice_of("n2", device("d0"), device("d1")),
+    claim("c"),
+    claim("d"),
+)
+NAMES = ["n1", "n2", "bare"]
+
+
+def args(raw: dict[str, Any], names: list[str] | None = None) -> dict[str, Any]:
+    return {"Pod": raw, "Nodes": None, "NodeNames": names or NAMES}
+
+
+def test_filter_splits_the_nodes_and_says_why(inventory: Inventory) -> None:
+    async def question(service: Asked) -> None:
+        answer = await service.post("/scheduler/filter", args(pod("p", "c")))
+        assert answer["NodeNames"] == ["n1", "n2"]
+        assert answer["Nodes"] is None
+        assert answer["FailedNodes"] == {"bare": "no devices for request r"}
+        assert answer["Error"] == ""
+
+    run(inventory(*OBJECTS), question)
+
+
+def test_whole_nodes_come_back_as_they_were_sent(inventory: Inventory) -> None:
+    whole = [node("n1") | {"status": {"kept": True}}, node("bare")]
+
+    async def question(service: Asked) -> None:
+        body = {"Pod": pod("p", "c"), "Nodes": {"items": whole}, "NodeNames": None}
+        answer = await service.post("/scheduler/filter", body)
+        assert answer["Nodes"]["items"] == whole[:1]
+        assert answer["NodeNames"] is None
+        assert list(answer["FailedNodes"]) == ["bare"]
+
+    run(inventory(*OBJECTS), question)
+
+
+def test_a_node_that_no_event_has_told_of_is_read_from_the_request(inventory: Inventory) -> None:
+    everywhere = slice_of("n1", device("net"), suffix="-net")
+    del everywhere["spec"]["nodeName"]
+    everywhere["spec"] |= {
+        "allNodes": True,
+        "pool": {"name": "net", "generation": 1, "resourceSliceCount": 1},
+    }
+
+    async def question(service: Asked) -> None:
+        body = {
+            "pod": pod("p", "c"),
+            "nodes": {"items": [node("brand-new"), {"metadata": {"name": "odd"}, "spec": 1}]},
+        }
+        answer = await service.post("/scheduler/filter", body)
+        assert [item["metadata"]["name"] for item in answer["Nodes"]["items"]] == ["brand-new"]
+        assert "spec" in answer["FailedAndUnresolvableNodes"]["odd"]
+        assert "brand-new" not in service.app.state.service.state.nodes
+
+    run(inventory(node("n1"), device_class(), claim("c"), everywhere), question)
+
+
+def test_a_plain_pod_passes_everywhere_at_once(inventory: Inventory) -> None:
+    async def question(service: Asked) -> None:
+        answer = await service.post("/scheduler/filter", args(pod("plain"), [*NAMES, "unheard-of"]))
+        assert answer["NodeNames"] == [*NAMES, "unheard-of"]
+        assert service.app.state.service.memo.searches == 0
+        assert await service.post("/scheduler/prioritize", args(pod("plain"))) == [
+            {"Host": name, "Score": 0} for name in NAMES
+        ]
+
+    run(inventory(*OBJECTS), question)
+
+
+def test_prioritize_reuses_what_filter_found(inventory: Inventory) -> None:
+    async def question(service: Asked) -> None:
+        await service.post("/scheduler/filter", args(pod("p", "c")))
+        memo = service.app.state.service.memo
+        searches = memo.searches
+        scores = await service.post("/scheduler/prioritize", args(pod("p", "c"), ["n1", "n2"]))
+        assert scores == [{"Host": "n1", "Score": 10}, {"Host": "n2", "Score": 5}]
+        assert memo.searches == searches
+
+    run(inventory(*OBJECTS), question)
+
+
+def test_a_bound_device_is_gone_for_the_next_filter(inventory: Inventory) -> None:
+    async def question(service: Asked) -> None:
+        await service.post("/scheduler/filter", args(pod("p", "c")))
+        binding = {"PodName": "p", "PodNamespace": "default", "PodUID": "uid-p", "Node": "n1"}
+        assert await service.post("/scheduler/bind", binding) == {"Error": ""}
+        answer = await service.post("/scheduler/filter", args(pod("q", "d")))
+        assert answer["NodeNames"] == ["n2"]
+        assert answer["FailedNodes"]["n1"] == "all matching devices in use for request r"
+
+    run(inventory(*OBJECTS), question)
+
+
+def test_a_claim_held_elsewhere_is_not_to_be_cured_by_eviction(inventory: Inventory) -> None:
+    async def question(service: Asked) -> None:
+        await service.post("/scheduler/filter", args(pod("p", "c")))
+        binding = {"PodName": "p", "PodNamespace": "default", "PodUID": "uid-p", "Node": "n1"}
+        await service.post("/scheduler/bind", binding)
+        answer = await service.post("/scheduler/filter", args(pod("q", "c")))
+        assert answer["NodeNames"] == ["n1"]
+        assert set(answer["FailedAndUnresolvableNodes"]) == {"n2", "bare"}
+
+    run(inventory(*OBJECTS), question)
+
+
+def test_a_broken_selector_fails_its_pod_with_the_reason_and_is_no_500(inventory: Inventory) -> None:
+    broken = claim("broken", expression="device.attributes[")
+
+    async def question(service: Asked) -> None:
+        answer = await service.post("/scheduler/filter", args(pod("p", "broken")))
+        assert answer["NodeNames"] == []
+        assert "CEL compile error" in answer["FailedAndUnresolvableNodes"]["n1"]
+
+    run(inventory(*OBJECTS, broken), question)
+
+
+MALFORMED: list[tuple[str, str, Any, str]] = [
+    ("no Pod", "/scheduler/filter", {"NodeNames": []}, "Pod"),
+    ("no nodes", "/scheduler/filter", {"Pod": pod("p")}, "NodeNames"),
+    ("names that are none", "/scheduler/filter", {"Pod": pod("p"), "NodeNames": [1]}, "NodeNames"),
+    (
+        "nodes without names",
+        "/scheduler/filter",
+        {"Pod": pod("p"), "Nodes": {"items": [{}]}},
+        "Nodes.items[0]",
+    ),
+    ("a list", "/scheduler/filter", [], ""),
+    ("no Pod name", "/scheduler/bind", {"PodNamespace": "a", "Node": "n1"}, "PodName"),
+    ("a number for a node", "/scheduler/bind", {"PodName": "p", "PodNamespace": "a", "Node": 3}, "Node"),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "body", "field"), MALFORMED, ids=[case[0] for case in MALFORMED])
+def test_malformed_arguments_are_told_by_field(
+    inventory: Inventory, name: str, path: str, body: Any, field: str
+) -> None:
+    async def question(service: Asked) -> None:
+        answer = await service.post(path, body, 400)
+        assert answer["error"]["path"] == field, name
+
+    run(inventory(*OBJECTS), question)
+
+
+def test_a_pod_that_cannot_be_read_is_told_node_by_node(inventory: Inventory) -> None:
+    raw = pod("p", "c")
+    raw["spec"]["resourceClaims"] = [{"name": "x"}]
+
+    async def question(service: Asked) -> None:
+        answer = await service.post("/scheduler/filter", args(raw))
+        assert answer["NodeNames"] == []
+        assert "resourceClaims[0]" in answer["FailedAndUnresolvableNodes"]["n1"]
+
+    run(inventory(*OBJECTS), question)
+
+
+def test_others_are_answered_while_one_search_explodes(inventory: Inventory) -> None:
+    """Partitions of 32 sizes, and counters for one less than 16 of them need: only trying tells."""
+    size = 32
+    exploding = claim("boom")
+    exploding["spec"]["devices"] = {
+        "requests": [{"name": f"r{i}", "exactly": {"deviceClassName": "gpu"}} for i in range(size // 2)]
+    }
+    devices = []
+    for index in range(size):
+        draw = {"counterSet": "set", "counters": {"mem": {"value": str(1000 + 37 * index)}}}
+        devices.append(device(f"d{index:02}", own=str(index)) | {"consumesCounters": [draw]})
+    partitions = slice_of("n1", *devices, count=2)
+    counters = slice_of("n1", count=2, suffix="-counters")
+    counters["spec"]["sharedCounters"] = [{"name": "set", "counters": {"mem": {"value": "15999"}}}]
+    order: list[str] = []
+
+    async def ask(service: Asked, name: str, raw: dict[str, Any]) -> None:
+        answer = await service.post("/scheduler/filter", args(raw, ["n1"]))
+        order.append(name)
+        if name == "exploding":
+            assert "search limit" in answer["FailedAndUnresolvableNodes"]["n1"], answer
+
+    async def question(service: Asked) -> None:
+        slow = asyncio.create_task(ask(service, "exploding", pod("p", "boom")))
+        await asyncio.sleep(0)
+        for index in range(5):
+            await ask(service, f"plain {index}", pod("q", "c"))
+        await slow
+
+    objects = (node("n1"), device_class(), partitions, counters, exploding, claim("c"))
+    run(inventory(*objects), question, search_steps=20_000)
+    assert order == [*(f"plain {index}" for index in range(5)), "exploding"]
+
+
+leaves = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=8)
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+
+
+wild = st.recursive(leaves, nested, max_leaves=8)
+fields = st.sampled_from(["metadata", "name", "uid", "resourceClaims", "containers", "nodeSelector"])
+specs = st.dictionaries(fields, wild, max_size=4) | wild
+pods = st.fixed_dictionaries({}, optional={"metadata": wild, "spec": specs, "status": wild})
+bodies = st.fixed_dictionaries(
+    {},
+    optional={
+        "Pod": pods | wild,
+        "Nodes": wild,
+        "NodeNames": st.lists(st.sampled_from(NAMES)) | wild,
+        "PodName": wild,
+        "Node": wild,
+    },
+)
+
+
+def test_whatever_is_sent_there_is_no_500(inventory: Inventory) -> None:
+    path = inventory(*OBJECTS)
+
+    async def all_of(body: Any) -> list[int]:
+        async with serving(path) as service:
+            verbs = ("filter", "prioritize", "bind")
+            answers = [await service.send(f"/scheduler/{verb}", body) for verb in verbs]
+            return [answer.status_code for answer in answers]
+
+    @settings(max_examples=60)
+    @given(bodies | wild)
+    def check(body: Any) -> None:
+        assert all(status in (200, 400) for status in asyncio.run(all_of(body)))
+
+    check()
