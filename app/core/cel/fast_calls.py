@@ -15,6 +15,8 @@ from app.core.cel.versions import parse_semver
 _KINDS: dict[type, str] = {str: "str", int: "int", bool: "bool"}
 _RESULTS = {"bool": "bool", "int": "int", "string": "str", "kubernetes.Quantity": "any"}
 # What cel-go folds, accounts for or cannot hold in a way of its own is the interpreter's.
+_MAX_DEPTH = 40
+_MAX_TERMS = 2000
 _DECLINED = frozenset({
     "sort", "@sortByAssociatedKeys", "distinct", "flatten", "cel.@mapInsert", "or", "optional.of",
     "optional.none", "optional.ofNonZeroValue", "find", "findAll", "type", "dyn",
@@ -28,6 +30,8 @@ class Calls:
         self.source = Source()
         self.scope: Scope = {}
         self._operand = 0
+        self._depth = 0
+        self._written = 0
 
     def _name(self, value: Any) -> str:
         return self.source.constant(value)
@@ -47,6 +51,17 @@ class Calls:
         Raises:
             DeclinedError: this part is the interpreter's.
         """
+        # Python nests 200 parentheses; and a bound name is written out wherever it is used.
+        self._written += 1
+        if self._depth >= _MAX_DEPTH or self._written > _MAX_TERMS:
+            raise DeclinedError
+        self._depth += 1
+        try:
+            return self._term(node)
+        finally:
+            self._depth -= 1
+
+    def _term(self, node: Node) -> Term:
         match node:
             case Literal():
                 return self._constant(node.value)

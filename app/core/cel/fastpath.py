@@ -33,7 +33,7 @@ def compile_matcher(tree: Node, interpreted: Matcher, evaluations: list[int]) ->
             return None
         writer = _Writer()
         writer.root(tree)
-    except (DeclinedError, UnboundedError):
+    except (DeclinedError, UnboundedError, RecursionError):
         return None
     return writer.build(interpreted, evaluations)
 

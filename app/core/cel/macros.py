@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from app.core.cel.errors import CelCompileError
 from app.core.cel.syntax import Call, Entry, Fold, Ident, ListLit, Literal, MapLit, Node, Select
+from app.core.cel.weight import check_copied
 
 ACCUMULATOR = "@result"
 SORT_INPUT = "@__sortBy_input__"
@@ -192,9 +193,14 @@ def _bind(pos: int, target: Node, args: _Args) -> Node | None:
     return _bound(pos, "bind", name, args[1], args[2])
 
 
+def _again(target: Node) -> Node:
+    check_copied(target)
+    return copy.deepcopy(target)
+
+
 def _opt_map(pos: int, target: Node, args: _Args) -> Node:
     name = _variable(args[0], "optMap() variable name must be a simple identifier")
-    value = Call(pos, "value", copy.deepcopy(target), ())
+    value = Call(pos, "value", _again(target), ())
     mapped = _call(pos, "optional.of", _bound(pos, "optMap", name, value, args[1]))
     return _call(
         pos, "_?_:_", Call(pos, "hasValue", target, ()), mapped, _call(pos, "optional.none")
@@ -203,7 +209,7 @@ def _opt_map(pos: int, target: Node, args: _Args) -> Node:
 
 def _opt_flat_map(pos: int, target: Node, args: _Args) -> Node:
     name = _variable(args[0], "optFlatMap() variable name must be a simple identifier")
-    value = Call(pos, "value", copy.deepcopy(target), ())
+    value = Call(pos, "value", _again(target), ())
     mapped = _bound(pos, "optFlatMap", name, value, args[1])
     return _call(
         pos, "_?_:_", Call(pos, "hasValue", target, ()), mapped, _call(pos, "optional.none")

@@ -62,7 +62,7 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
         return Selector(text, engine, _refuse(error), error)
     evaluations = [0]
     slow = _interpreted(text, compiled)
-    matcher = deep(lambda: compile_matcher(compiled.tree, slow, evaluations))
+    matcher = compile_matcher(compiled.tree, slow, evaluations)
     return Selector(text, engine, matcher or _counted(slow, evaluations), evaluations=evaluations)
 
 

@@ -1,0 +1,85 @@
+"""Expressions made to hurt: each is answered, or refused, with bounded work."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.cel import CelRuntimeError, compile_selector
+from app.core.model.device import DeviceShape, intern_shape
+
+
+@pytest.fixture
+def shape() -> DeviceShape:
+    return intern_shape("gpu.example.com", {}, {})
+
+
+REFUSED = [
+    ("garbage", "\x00\x01\xff" * 1000, "unexpected character"),
+    ("10 MB of terms", "true || " * 1_300_000 + "true", "limit 100000"),
+    ("10 MB of text", '"' + "a" * 10_000_000 + '" == ""', "limit 100000"),
+    ("deep parentheses", "(" * 40_000 + "true" + ")" * 40_000, "recursion"),
+    ("parentheses one too deep", "(" * 250 + "true" + ")" * 250, "recursion limit exceeded: 250"),
+    ("fields of fields", "device" + ".a" * 260, "recursion"),
+    ("a chain that doubles", "optional.of(1)" + ".optMap(x, x+1)" * 40 + ".value() == 13", "too many nodes"),
+    ("nested conditions", "false ? true : " * 260 + "true", "recursion limit exceeded: 250"),
+    ("an invalid pattern", '"a".matches("(")', "matches"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "message"), REFUSED, ids=[case[0] for case in REFUSED])
+def test_refused_at_compile_time(name: str, text: str, message: str) -> None:
+    selector = compile_selector(text)
+    assert selector.error is not None, name
+    assert message in str(selector.error)
+
+
+COSTLY = [
+    ("a million numbers", "lists.range(1000000).size() == 1000000"),
+    ("mapped", "lists.range(1000000).map(x, x).size() == 1000000"),
+    ("nested loops", "lists.range(1000).all(x, lists.range(1000).all(y, x + y >= 0))"),
+    ("a long search", "lists.range(300000).exists(x, x == 200000)"),
+    ("strings joined", 'lists.range(100000).map(x, string(x)).join(",").size() > 0'),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), COSTLY, ids=[case[0] for case in COSTLY])
+def test_stopped_by_the_cost_limit(name: str, text: str, shape: DeviceShape) -> None:
+    selector = compile_selector(text)
+    assert selector.error is None, name
+    with pytest.raises(CelRuntimeError, match="cost limit exceeded"):
+        selector.matches(shape)
+
+
+ANSWERED = [
+    ("a pattern that backtracking engines choke on", '("a" + "a" * 1).matches("(a+)+$")', None),
+    ("the same, not matching", f'"{"a" * 60}b".matches("(a+)+$")', False),
+    ("many terms", " && ".join(["true"] * 5000), True),
+    ("many signs", "!" * 5000 + "true", True),
+    ("249 parentheses", "(" * 249 + "true" + ")" * 249, True),
+    (
+        "text that grows",
+        '"aaaaaaaaaa".replace("a", "aaaaaaaaaa").replace("a", "aaaaaaaaaa").size() > 0',
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "answer"), ANSWERED, ids=[case[0] for case in ANSWERED])
+def test_answered(name: str, text: str, answer: bool | None, shape: DeviceShape) -> None:
+    selector = compile_selector(text)
+    if answer is None:
+        assert selector.error is not None, name
+    else:
+        assert selector.error is None, name
+        assert selector.matches(shape) is answer
+
+
+def test_what_an_expression_can_reach_is_a_device_and_nothing_of_python() -> None:
+    for text in (
+        "device.__class__ == device.__class__",
+        "__import__('os') == null",
+        'device.driver.__class__ == "x"',
+        "device.cel_view == null",
+        "open('/etc/passwd') == ''",
+    ):
+        assert compile_selector(text).error is not None
