@@ -6,11 +6,15 @@ UV_VERSION := 0.13.9
 UV_HOME := .cache/uv-$(UV_VERSION)
 UV := $(UV_HOME)/bin/uv
 RUN := .venv/bin
-export UV_PYTHON ?= $(shell command -v $(PYTHON))
+# The interpreter itself, not a shim or a virtual environment: uv would take .venv for another one's.
+ifndef UV_PYTHON
+UV_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys._base_executable or sys.executable)' 2>/dev/null || echo $(PYTHON))
+endif
+export UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format control-plane helm e2e fuzz fuzz-cel
+.PHONY: help install dev demo test lint check format control-plane helm e2e fuzz fuzz-cel bench load
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,3 +78,9 @@ format: dev ## rewrites the sources in the project's format
 
 fuzz-cel: dev | $(UV) ## random CEL expressions against cel-go: make fuzz-cel N=50000 SEED=1
 	@PYTHONPATH=tests/core/cel:tools $(RUN)/python -m cel_fuzz --n $(N) --seed $(SEED) --uv $(UV)
+
+bench: dev | $(UV) ## side by side with the in-tree allocator: BENCH="--part http --rounds 20"
+	@PYTHONPATH=.:tools $(RUN)/python -m bench --uv $(UV) $(BENCH)
+
+load: .venv/.load ## locust scenarios, headless, with thresholds: LOAD="--nodes 5000 --seconds 60"
+	@PYTHONPATH=.:tools $(RUN)/python -m loadtest.run $(LOAD)

@@ -16,12 +16,13 @@ type handler func(request []byte) (any, error)
 
 var commands = map[string]handler{
 	"allocate": answerAllocate,
+	"bench":    answerBench,
 	"cel":      answerCEL,
 }
 
 func main() {
 	if len(os.Args) != 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: oracle cel|allocate < requests.jsonl > answers.jsonl")
+		fmt.Fprintln(os.Stderr, "usage: oracle allocate|bench|cel < requests.jsonl > answers.jsonl")
 		os.Exit(2)
 	}
 	if err := serve(commands[os.Args[1]]); err != nil {

@@ -1,0 +1,98 @@
+"""One Pod on all nodes: this allocator against Kubernetes' own, in one run.
+
+``cold`` is the first Pod of its kind: every node is searched. ``moving`` is a later one, with a node
+that has changed since: what a filter does while Pods of one template come and go. In-tree starts
+anew for every Pod, so it has one figure.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import count
+from statistics import median
+from typing import Any
+
+from oracle import Oracle
+
+from app.core.cel import SelectorCache
+from app.core.model.parse import InventoryObject, parse
+from app.core.model.pod import Pod
+from app.core.placement.memo import Memo
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+from bench.scenes import Scene, pod
+
+Row = dict[str, Any]
+
+
+class Ours:
+    """The state of a scene, and Pods asked about."""
+
+    def __init__(self, scene: Scene, nodes: int) -> None:
+        numbers = count()
+        self._scene = scene
+        self._state = State()
+        self._put(scene.objects(nodes))
+        self._names = sorted(self._state.nodes)
+        self._rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}")
+        wanted = parse(pod("p", "wanted"))
+        assert isinstance(wanted, Pod)  # noqa: S101 # it is written so above
+        self._pod = wanted
+        self._memo = Memo(self._state)
+        self._generation = 1
+
+    def _put(self, raws: list[dict[str, Any]]) -> None:
+        for raw in raws:
+            item = parse(raw)
+            if not isinstance(item, InventoryObject):
+                raise TypeError(raw["kind"])
+            self._state.upsert(item)
+
+    def cold(self) -> tuple[float, int]:
+        """Seconds, and nodes that fit."""
+        return self._ask(Memo(self._state))
+
+    def moving(self) -> tuple[float, int]:
+        """As ``cold``, with one node changed since the last Pod of the kind."""
+        self._generation += 1
+        self._put(self._scene.node(self._generation % len(self._names), self._generation)[1:])
+        return self._ask(self._memo)
+
+    def _ask(self, memo: Memo) -> tuple[float, int]:
+        start = time.perf_counter()
+        briefs = Question(self._state, self._pod, self._rules).briefs(self._names, memo)
+        fitting = sum(found is not None and found[1].verdict == "fits" for found in briefs)
+        return time.perf_counter() - start, fitting
+
+
+def measure(scene: Scene, nodes: int, rounds: int, in_tree: Oracle | None) -> Row:
+    """The medians of one scene, in milliseconds a Pod. Rounds of both take turns."""
+    ours = Ours(scene, nodes)
+    ours.moving()
+    cold, moving, theirs = [], [], []
+    fitting = 0
+    request = {"pods": [pod("p", "wanted")], "objects": scene.objects(nodes), "rounds": 1}
+    verdicts: dict[str, int] = {}
+    for _ in range(rounds):
+        seconds, fitting = ours.cold()
+        cold.append(seconds * 1e3)
+        moving.append(ours.moving()[0] * 1e3)
+        if in_tree is not None:
+            answer = in_tree.ask(request)
+            theirs.append(answer["nanoseconds"][0] / 1e6)
+            verdicts = answer["verdicts"]
+    if in_tree is not None and verdicts.get("fits", 0) != fitting:
+        raise RuntimeError(f"{scene.name}: {fitting} nodes fit here, in-tree {verdicts}")
+    row: Row = {
+        "scene": scene.name,
+        "nodes": nodes,
+        "fits": fitting,
+        "cold_ms": round(median(cold), 3),
+        "moving_ms": round(median(moving), 3),
+    }
+    if theirs:
+        row["in_tree_ms"] = round(median(theirs), 3)
+        row["cold_ratio"] = round(median(theirs) / median(cold), 2)
+        row["moving_ratio"] = round(median(theirs) / median(moving), 2)
+    return row

@@ -1,0 +1,119 @@
+"""Filter over HTTP, state moving between calls, against Kubernetes' own allocator alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import httpx
+import orjson
+
+from bench.scenes import Scene, pod
+
+_START_SECONDS = 120.0
+_JSON = {"Content-Type": "application/json"}
+
+
+@asynccontextmanager
+async def service(objects: list[dict[str, Any]]) -> AsyncIterator[httpx.AsyncClient]:
+    """A service of its own process, on a free loopback port; ended with the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        inventory = Path(folder) / "inventory.json"
+        inventory.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            "from app.cli import main; main()",
+            *("serve", "--snapshot", str(inventory), "--port", "0"),
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        )
+        try:
+            port = await asyncio.wait_for(_port(process), _START_SECONDS)
+            drained = asyncio.create_task(_drain(process))
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                yield client
+            drained.cancel()
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                await process.wait()
+
+
+async def _port(process: asyncio.subprocess.Process) -> int:
+    assert process.stderr is not None  # noqa: S101 # asked for above
+    lines = []
+    async for line in process.stderr:
+        lines.append(line.decode())
+        found = re.search(r'"port": (\d+)', lines[-1])
+        if found:
+            return int(found.group(1))
+    raise RuntimeError("the service did not start:\n" + "".join(lines))
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    assert process.stderr is not None  # noqa: S101 # as above
+    async for _ in process.stderr:
+        pass
+
+
+async def measure(scene: Scene, nodes: int, rounds: int) -> dict[str, Any]:
+    """Median and 99th percentile of a filter with all node names, in milliseconds, client included.
+
+    Before each filter a Pod is bound where there is room for one, so that the state has changed.
+    """
+    objects = scene.objects(nodes) + [scene.claim(f"claim-{number}") for number in range(rounds)]
+    names = [f"node-{number:05}" for number in range(nodes)]
+    filters, plain, answered = [], [], b""
+    async with service(objects) as client:
+        plain_body = json.dumps({"Pod": {"metadata": {"name": "plain"}, "spec": {}}, "NodeNames": names})
+        for number in range(rounds):
+            asking = pod(f"pod-{number}", f"claim-{number}")
+            body = orjson.dumps({"Pod": asking, "NodeNames": names})
+            start = time.perf_counter()
+            answer = await client.post("/scheduler/filter", content=body, headers=_JSON)
+            filters.append((time.perf_counter() - start) * 1e3)
+            answered = answer.raise_for_status().content
+            await _bind(client, asking, answered)
+            start = time.perf_counter()
+            await client.post("/scheduler/filter", content=plain_body, headers=_JSON)
+            plain.append((time.perf_counter() - start) * 1e3)
+    # The first of a kind is the cold one.
+    later = filters[1:]
+    return {
+        "scene": scene.name,
+        "nodes": nodes,
+        "first_ms": round(filters[0], 2),
+        "filter_ms": round(median(later), 2),
+        "filter_p99_ms": round(quantiles(later, n=100)[98], 2),
+        "plain_ms": round(median(plain), 2),
+        "answer_bytes": len(answered),
+    }
+
+
+async def _bind(client: httpx.AsyncClient, asking: dict[str, Any], answered: bytes) -> None:
+    fitting = orjson.loads(answered)["NodeNames"]
+    if not fitting:
+        return
+    metadata = asking["metadata"]
+    binding = {
+        "PodName": metadata["name"],
+        "PodNamespace": metadata["namespace"],
+        "PodUID": metadata["uid"],
+        "Node": fitting[0],
+    }
+    answer = await client.post("/scheduler/bind", json=binding)
+    error = answer.raise_for_status().json()["Error"]
+    if error:
+        raise RuntimeError(f"bind: {error}")

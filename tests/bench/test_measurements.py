@@ -1,0 +1,60 @@
+"""The benchmark measures what it says: the same answers as in-tree, and less work where it says so."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import gobuild
+import oracle
+import pytest
+
+from bench import allocation, http_filter
+from bench.scenes import SCENES
+
+FITTING = {
+    "one": 6,
+    "misfit": 0,
+    "half": 6,
+    "match-4": 6,
+    "unique": 6,
+    "backtracking": 0,
+    "partitioned": 6,
+    "consumable": 6,
+}
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_every_scene_is_answered(scene: allocation.Scene) -> None:
+    row = allocation.measure(scene, 6, 1, None)
+    assert row["fits"] == FITTING[scene.name]
+
+
+def test_a_later_pod_costs_a_search_for_the_changed_node_alone() -> None:
+    ours = allocation.Ours(SCENES[0], 30)
+    ours.moving()
+    searches = ours._memo.searches
+    ours.moving()
+    assert ours._memo.searches == searches + 1
+
+
+@pytest.mark.oracle
+def test_the_in_tree_allocator_says_the_same() -> None:
+    uv = Path(os.environ["UV"]) if "UV" in os.environ else None
+    try:
+        program = oracle.binary(uv=uv)
+    except gobuild.BuildError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no oracle: {error}")
+    with oracle.Oracle("bench", program) as in_tree:
+        for scene in SCENES:
+            row = allocation.measure(scene, 6, 1, in_tree)  # raises if the answers differ
+            assert row["in_tree_ms"] > 0
+
+
+def test_filters_over_http_are_answered_by_a_process_of_its_own() -> None:
+    row = asyncio.run(http_filter.measure(SCENES[0], 5, 4))
+    assert row["filter_ms"] > 0
+    assert row["answer_bytes"] > len("node-00000") * 5
