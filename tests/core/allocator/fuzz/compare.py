@@ -119,7 +119,9 @@ def _allocation(oracle: Oracle, request: Json, answer: Answer, *, ordered: bool)
     left = only_chosen(request, ours) | {"nodes": [answer.node], "timeoutMs": TIMEOUT_MS}
     again = oracle.ask(left)["nodes"][answer.node]
     # In-tree goes through half a million steps for some, and gets no answer in time: nothing is said then.
-    if again["verdict"] not in ("fits", "timeout"):
+    if again["verdict"] not in ("fits", "timeout") and (
+        ordered or not _may_say(oracle, left, answer.node, "fits")
+    ):
         text = f"with only the chosen devices left, in-tree says {again}: {json.dumps(ours)}"
         return Difference(answer.node, "only-chosen", text)
     return None
