@@ -19,6 +19,7 @@ from app.cli.source import Source
 )
 @options.policy
 @options.feature
+@click.option("--cel-engine", type=click.Choice(["fast", "reference"]), help="[default: fast]")
 @click.option("--log-format", type=click.Choice(["json", "text"]), help="[default: json]")
 @click.option("-v", "--verbosity", type=click.IntRange(0, 10), help="1: each decision, 2: each event.")
 @click.option("--allow-insecure-listen", is_flag=True, help="Listen on an address that others can reach.")

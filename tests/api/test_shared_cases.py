@@ -27,8 +27,8 @@ def cases(path: Path) -> Iterator[dict[str, Any]]:
             yield orjson.loads(line)
 
 
-@pytest.mark.parametrize("name", ["fuzz", "cel"])
-def test_verdicts_are_those_of_the_in_tree_allocator(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "engine"), [("fuzz", "fast"), ("cel", "fast"), ("cel", "reference")])
+def test_verdicts_are_those_of_the_in_tree_allocator(name: str, engine: str, tmp_path: Path) -> None:
     path = SHARED / f"{name}.jsonl.gz"
     if not path.exists():
         pytest.skip("only where the shared cases lie beside the repository")
@@ -47,6 +47,6 @@ def test_verdicts_are_those_of_the_in_tree_allocator(name: str, tmp_path: Path) 
                         wrong.append(f"{case['name']} {where}: {found[where]}, not {expected['verdict']}")
         return compared, wrong
 
-    compared, wrong = run(stand_in, question)
+    compared, wrong = run(stand_in, question, cel_engine=engine)
     assert compared > 250
     assert wrong == []

@@ -9,6 +9,7 @@ from app.core.cel.environment import CelFeatures
 from app.core.cel.errors import CelCompileError, CelRuntimeError, EvalAbortError, EvalError
 from app.core.cel.fastpath import compile_matcher
 from app.core.cel.operators import is_list, items, type_name
+from app.core.cel.reference import compile_reference
 from app.core.cel.values import Optional, TypeValue
 from app.core.cel.versions import Semver
 from app.core.cel.view import view_of
@@ -62,7 +63,11 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
         return Selector(text, engine, _refuse(error), error)
     evaluations = [0]
     slow = _interpreted(text, compiled)
-    matcher = compile_matcher(compiled.tree, slow, evaluations)
+    matcher = (
+        compile_reference(text, compiled.tree, slow, evaluations)
+        if engine == "reference"
+        else compile_matcher(compiled.tree, slow, evaluations)
+    )
     return Selector(text, engine, matcher or _counted(slow, evaluations), evaluations=evaluations)
 
 

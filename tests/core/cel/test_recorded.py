@@ -18,7 +18,9 @@ import pytest
 from cel_fuzz.__main__ import answer, fuzz, same, shape_of
 from cel_fuzz.words import BARE, DEVICE
 
-from app.core.cel import CelFeatures, SelectorCache, compile_selector
+from app.core.cel import CelCompileError, CelFeatures, CelRuntimeError, SelectorCache, compile_selector
+from app.core.cel.compiler import compile_text
+from app.core.cel.reference import compile_reference
 from app.core.model.parse import parse
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import ResourceSlice
@@ -123,3 +125,32 @@ def test_the_cache_is_bounded_keeps_broken_selectors_and_counts() -> None:
     assert (cache.hits, cache.misses) == (1, 4)
     assert cache.get("1 == 1", CelFeatures()).matches(shape_of(BARE))
     assert cache.evaluations()["fast"] == 1
+
+
+def test_the_reference_engine_agrees_wherever_it_takes_an_expression() -> None:
+    """cel-python against cel-go's recorded answers: what it takes on, it gets right."""
+    shapes = {False: shape_of(DEVICE), True: shape_of(BARE)}
+    cases = [(case["expression"], False, case["verdict"]) for case in NAMED["cases"]]
+    with gzip.open(CASES / "corpus.jsonl.gz", "rt") as lines:
+        corpus = [json.loads(line) for line in lines]
+    cases += [
+        (item["expression"], item["bare"], item["verdict"]) for item in corpus if item["mode"] == "selector"
+    ]
+    taken, wrong = 0, []
+    for text, bare, expected in cases:
+        try:
+            tree = compile_text(text, CelFeatures()).tree
+        except CelCompileError:
+            continue
+        if compile_reference(text, tree, lambda _shape: False, [0]) is None:
+            continue
+        taken += 1
+        selector = compile_selector(text, engine="reference")
+        try:
+            found = "fits" if selector.matches(shapes[bare]) else "misfit"
+        except CelRuntimeError:
+            found = "invalid"
+        if found != expected:
+            wrong.append((text, expected, found))
+    assert wrong == []
+    assert taken > 500
