@@ -14,11 +14,11 @@ from typing import Any
 from gobuild import BuildError
 from oracle import Oracle, binary
 
-from bench import allocation, http_filter
+from bench import allocation, cel, http_filter
 from bench.scenes import SCENES
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("in-process", "http")
+PARTS = ("cel", "in-process", "http")
 _HTTP = ("one", "misfit", "half")
 
 
@@ -39,6 +39,8 @@ def main() -> int:
         print(f"no comparison with the in-tree allocator: {error}", file=sys.stderr)
         return 1
     given.to.mkdir(parents=True, exist_ok=True)
+    if "cel" in parts:
+        _write(given.to / "cel.json", _cel(program))
     with Oracle("bench", program) as in_tree:
         if "in-process" in parts:
             rows = _in_process(given.nodes, given.rounds, given.scale, in_tree)
@@ -46,6 +48,16 @@ def main() -> int:
         if "http" in parts:
             _write(given.to / "http-filter.json", _http(max(given.nodes), given.rounds, in_tree))
     return 0
+
+
+def _cel(program: Path) -> list[dict[str, Any]]:
+    _progress("one evaluation of usual selectors; ratios: theirs over ours, more is better")
+    columns = ("fast_ns", "cel_go_ns", "cel_python_ns", "ratio_cel_go", "ratio_cel_python", "compile_us")
+    print(*(f"{name:>16}" for name in columns), " selector", flush=True)
+    rows = cel.measure(program)
+    for row in rows:
+        print(*(f"{row[name]:>16}" for name in columns), "", row["selector"], flush=True)
+    return rows
 
 
 def _in_process(sizes: list[int], rounds: int, scale: int, in_tree: Oracle) -> list[dict[str, Any]]:
