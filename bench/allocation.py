@@ -17,6 +17,7 @@ from oracle import Oracle
 from app.core.cel import SelectorCache
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
+from app.core.placement.briefs import briefs
 from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -61,8 +62,8 @@ class Ours:
 
     def _ask(self, memo: Memo) -> tuple[float, int]:
         start = time.perf_counter()
-        briefs = Question(self._state, self._pod, self._rules).briefs(self._names, memo)
-        fitting = sum(found is not None and found[1].verdict == "fits" for found in briefs)
+        found = briefs(Question(self._state, self._pod, self._rules), self._names, memo)
+        fitting = sum(item is not None and item[1].verdict == "fits" for item in found)
         return time.perf_counter() - start, fitting
 
 

@@ -29,6 +29,7 @@ from app.core.model.errors import ObjectError
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.placement.briefs import briefs
 from app.core.placement.memo import Brief, Memo
 from app.core.placement.question import Question
 from app.core.state.state import State
@@ -140,8 +141,8 @@ async def _briefs(
         memo = Memo(state)
     wrong = {name: error for name in unknown if (error := _add_node(state, args, name)) is not None}
     question = Question(state, pod, service.rules_until(service.rules, deadline))
-    briefs = question.briefs([name for name in args.names if name not in wrong], memo)
-    answers, late = await Turns(service.clock).collect(briefs, deadline)
+    judged = briefs(question, [name for name in args.names if name not in wrong], memo)
+    answers, late = await Turns(service.clock).collect(judged, deadline)
     answers += [(name, Brief("invalid", message=error, curable=False)) for name, error in wrong.items()]
     if late:
         service.metrics.late.labels(verb).inc()

@@ -9,7 +9,8 @@ from app.api.service import ServiceOf
 from app.api.turns import Turns
 from app.api.verdicts import MAX_NODE_VERDICTS, node_verdict
 from app.core.explain import summary
-from app.core.placement.question import NodeAnswer, Question
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.question import Question
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from app.core.allocator import Reason
 from app.core.explain import summary
+from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.place import PodPlacement
 from app.core.placement.pod_claims import HeldClaim
-from app.core.placement.question import NodeAnswer
 
 MAX_NODE_VERDICTS = 50_000
 """In one answer, about 25 MB. Beyond that a Pod's nodes are counted, and only the chosen one is shown."""

@@ -18,7 +18,8 @@ from app.cluster.client import ApiClient
 from app.cluster.discovery import POD
 from app.cluster.errors import ClusterError, NotFound
 from app.core.model.pod import Pod
-from app.core.placement.question import NodeAnswer, Question, finish
+from app.core.placement.node_answer import NodeAnswer, finish
+from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import Key, State
 

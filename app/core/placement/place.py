@@ -4,8 +4,9 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.core.model.pod import Pod
+from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.pod_claims import HeldClaim
-from app.core.placement.question import NodeAnswer, Question
+from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 

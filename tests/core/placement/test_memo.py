@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app.core.cel import SelectorCache
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
+from app.core.placement.briefs import briefs
 from app.core.placement.memo import Brief, Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -44,7 +45,7 @@ def ask(state: State, memo: Memo, rules: Rules, name: str, expression: str | Non
     put(state, claim(f"claim-{name}", expression=expression))
     item = parse(pod(name, f"claim-{name}"))
     assert isinstance(item, Pod)
-    return dict(found for found in Question(state, item, rules).briefs(NODES, memo) if found)
+    return dict(found for found in briefs(Question(state, item, rules), NODES, memo) if found)
 
 
 def test_the_second_pod_of_a_kind_costs_a_search_for_each_changed_node_only() -> None:

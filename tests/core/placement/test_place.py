@@ -9,8 +9,9 @@ from app.core.cel import SelectorCache
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.placement.decision import Refused, decide
+from app.core.placement.node_answer import finish
 from app.core.placement.place import PodPlacement, place
-from app.core.placement.question import Question, finish
+from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of, template

@@ -1,0 +1,39 @@
+"""What is said of one Pod on one node."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Literal
+
+from app.core.allocator import Reason
+from app.core.model.allocation import Allocation
+
+Verdict = Literal["fits", "misfit", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAnswer:
+    """What is to be said of one node.
+
+    ``allocations`` has one for each of the Pod's claims, in order, if it fits. ``curable`` says
+    whether evicting Pods from the node could change a misfit. ``searched``: devices were looked for.
+    With ``counted_later``, the reasons are still to be had from ``Question.explained``.
+    """
+
+    node: str
+    verdict: Verdict
+    reasons: tuple[Reason, ...] = ()
+    allocations: tuple[Allocation, ...] = ()
+    score: int | None = None
+    curable: bool = True
+    searched: bool = False
+    counted_later: bool = False
+
+
+def finish(steps: Generator[None, None, NodeAnswer]) -> NodeAnswer:
+    """Runs an answer to its end without pausing."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            answer: NodeAnswer = end.value
+            return answer

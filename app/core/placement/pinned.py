@@ -1,0 +1,63 @@
+"""Claims that have an allocation already: they only say on which nodes the Pod may run."""
+
+from collections.abc import Sequence
+
+from app.core.allocator import Reason
+from app.core.allocator.board import NODE_OPERATIONS
+from app.core.model.allocation import Allocation
+from app.core.model.node import Node
+from app.core.model.node_selector import SelectorError
+from app.core.placement.binding_conditions import Readiness, readiness, timed_out
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.pod_claims import HeldClaim
+from app.core.placement.rules import Rules
+
+
+class PinnedClaims:
+    """The allocated claims of one Pod. ``unusable`` are those that were in the way on some node."""
+
+    def __init__(self, claims: Sequence[HeldClaim], rules: Rules) -> None:
+        self._rules = rules
+        self._claims = [(held, held.claim.allocation) for held in claims if held.claim.allocation is not None]
+        self.unusable: set[tuple[str, str]] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._claims)
+
+    def refusal(self, node: Node) -> NodeAnswer | None:
+        """The answer if one of the claims cannot be used from the node. O(devices they hold)."""
+        for held, allocation in self._claims:
+            try:
+                reason = self._against(held, allocation, node)
+            except SelectorError as error:
+                claim = "/".join(held.key)
+                text = f"claim {claim}: the node selector of its allocation cannot be evaluated: {error}"
+                broken = Reason("AllocationInvalid", text, claim)
+                return NodeAnswer(node.name, "invalid", (broken,), curable=False)
+            if reason is not None:
+                self.unusable.add(held.key)
+                return NodeAnswer(node.name, "misfit", (reason,), curable=False)
+        return None
+
+    def _against(self, held: HeldClaim, allocation: Allocation, node: Node) -> Reason | None:
+        claim, rules = "/".join(held.key), self._rules
+        selector = allocation.node_selector
+        if selector is not None and not selector.matches(node.name, node.meta.labels):
+            return Reason("ClaimOnOtherNode", f"claim {claim} is allocated on other nodes", claim)
+        if any(item.skip_node_operations for item in allocation.devices) and (
+            NODE_OPERATIONS not in node.declared_features
+        ):
+            return Reason("NodeUnsuited", f"claim {claim} needs the node to declare {NODE_OPERATIONS}", claim)
+        return self._unready(held) if rules.features.device_binding_and_status else None
+
+    def _unready(self, held: HeldClaim) -> Reason | None:
+        """Whether the claim's devices cannot be waited for any longer."""
+        claim, rules = "/".join(held.key), self._rules
+        state = readiness(held.claim)
+        if state is Readiness.FAILED:
+            return Reason("BindingFailed", f"devices of claim {claim} could not be made ready", claim)
+        if state is Readiness.READY or rules.now is None:
+            return None
+        if not timed_out(held.claim, rules.now(), rules.binding_timeout_seconds):
+            return None
+        return Reason("BindingTimedOut", f"devices of claim {claim} were not ready in time", claim)
