@@ -10,7 +10,6 @@ The file is in component-config form, keys in camelCase:
 """
 
 import difflib
-import ipaddress
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -28,32 +27,21 @@ from pydantic_settings import (
 from app.core.model.features import NAMES, Features
 from app.core.scoring import DEFAULT_POLICY, POLICIES
 from app.manifests import ManifestError, load_documents
+from app.serving_settings import Seconds, ServingSettings
 
 API_VERSION = "dra-extender/v1alpha1"
 KIND = "ExtenderConfiguration"
 ENV_PREFIX = "DRA_"
-
-Seconds = Annotated[float, Field(gt=0, le=3600)]
-Bytes = Annotated[int, Field(ge=1024, le=2**31)]
 
 
 class SettingsError(ValueError):
     """Settings that cannot be used; the message names each one and where it came from."""
 
 
-class Settings(BaseSettings):
+class Settings(ServingSettings, BaseSettings):
     """All settings. Made directly, it looks at no environment: ``load_settings`` does."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
-
-    host: str = "127.0.0.1"
-    """Address to listen on. Whoever can reach it can have Pods bound: see allow_insecure_listen."""
-
-    port: int = Field(8888, ge=0, le=65535)
-    """0: any free port, printed at the start."""
-
-    allow_insecure_listen: bool = False
-    """Listen on an address that is not loopback although callers are not asked who they are."""
 
     kubeconfig: Path | None = None
     """Default: $KUBECONFIG, the Pod's own credentials, ~/.kube/config."""
@@ -80,15 +68,6 @@ class Settings(BaseSettings):
 
     cel_cache_entries: int = Field(4096, ge=10)
     """Compiled selectors kept; about 20 kB each."""
-
-    webhook_body_bytes: Bytes = 64 * 1024 * 1024
-    """Largest body of a webhook; 5,000 whole nodes (nodeCacheCapable: false) are about 40 MB."""
-
-    api_body_bytes: Bytes = 16 * 1024 * 1024
-    """Largest body under /api/v1."""
-
-    body_timeout_seconds: Seconds = 15.0
-    """For a client to send its body."""
 
     filter_timeout_seconds: Seconds = 4.5
     """Work on one filter or prioritize, after which what is known is answered: below
@@ -117,12 +96,6 @@ class Settings(BaseSettings):
 
     list_page_size: int = Field(500, ge=1)
     """Objects in a page of a list from the API server."""
-
-    drain_seconds: float = Field(0.0, ge=0, le=3600)
-    """Between SIGTERM (not ready any more) and the end of listening: for a Service to notice."""
-
-    shutdown_seconds: Seconds = 25.0
-    """For requests under way at the end, binds above all, to be finished."""
 
     @classmethod
     def settings_customise_sources(
@@ -163,13 +136,6 @@ class Settings(BaseSettings):
     def _together(self) -> Self:
         if self.snapshot and (self.kubeconfig is not None or self.context):
             raise ValueError("snapshot serves from files: kubeconfig and context have no place beside it")
-        if not self.allow_insecure_listen and not _is_loopback(self.host):
-            raise ValueError(
-                f"host {self.host} can be reached from other machines, and callers are not asked who they "
-                "are: any of them could have Pods bound. Listen on 127.0.0.1, or set allow_insecure_listen "
-                "(--allow-insecure-listen, DRA_ALLOW_INSECURE_LISTEN=true) if a NetworkPolicy or a firewall "
-                "keeps strangers out"
-            )
         return self
 
     @property
@@ -249,12 +215,3 @@ def _switch(text: str) -> tuple[str, str]:
 def _similar(name: str, names: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]}?" if close else f", only {', '.join(sorted(names))}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
