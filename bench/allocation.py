@@ -8,6 +8,7 @@ anew for every Pod, so it has one figure.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from itertools import count
 from statistics import median
 from typing import Any
@@ -22,9 +23,8 @@ from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import State
-from bench.scenes import Scene, pod
-
-Row = dict[str, Any]
+from bench.run import Part, Row, Run
+from bench.scenes import SCENES, Scene, pod
 
 
 class Ours:
@@ -97,3 +97,21 @@ def measure(scene: Scene, nodes: int, rounds: int, in_tree: Oracle | None) -> Ro
         row["cold_ratio"] = round(median(theirs) / median(cold), 2)
         row["moving_ratio"] = round(median(theirs) / median(moving), 2)
     return row
+
+
+def _rows(run: Run) -> Iterator[Row]:
+    with run.in_tree() as in_tree:
+        for nodes in run.sizes:
+            for scene in SCENES:
+                yield measure(scene, nodes, run.rounds, in_tree)
+    if run.scale:
+        for scene in SCENES:
+            yield measure(scene, run.scale, 3, None)
+
+
+PART = Part(
+    "in-process",
+    "one Pod on all nodes, 8 devices each, ms a Pod; ratios: in-tree over ours, more is better",
+    ("scene", "nodes", "fits", "cold_ms", "moving_ms", "in_tree_ms", "cold_ratio", "moving_ratio"),
+    _rows,
+)

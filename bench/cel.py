@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from app.core.cel import CelFeatures, compile_selector
 from app.core.cel.compiler import compile_text
 from app.core.cel.reference import compile_reference
 from app.core.model.device import DeviceShape, read_device
+from bench.run import Part, Row, Run
 from bench.scenes import DRIVER
 
 DEVICE: dict[str, Any] = {
@@ -53,18 +54,17 @@ USUAL = (
 _CALLS = 20_000
 
 
-def measure(program: Path) -> list[dict[str, Any]]:
+def measure(run: Run) -> Iterator[Row]:
     """A row for each usual selector; in cel-go's and our own best of three."""
     shape = read_device({"name": "d"} | DEVICE, DRIVER).shape
-    rows = []
-    for text, theirs in zip(USUAL, _cel_go(program), strict=True):
+    for text, theirs in zip(USUAL, _cel_go(run.program), strict=True):
         selector = compile_selector(text)
         if selector.error is not None or selector.matches(shape) != (theirs["verdict"] == "fits"):
             raise RuntimeError(f"{text}: cel-go says {theirs['verdict']}, here {selector.error}")
         ours = _nanoseconds(selector.matches, shape, _CALLS)
         python = compile_reference(text, compile_text(text, CelFeatures()).tree, selector.matches, [0])
         slow = _nanoseconds(python, shape, _CALLS // 100) if python is not None else None
-        rows.append({
+        yield {
             "selector": text,
             "fast_ns": round(ours),
             "cel_go_ns": round(theirs["evalNs"]),
@@ -73,8 +73,7 @@ def measure(program: Path) -> list[dict[str, Any]]:
             "ratio_cel_python": round(slow / ours) if slow else "-",
             "compile_us": round(_compile_microseconds(text)),
             "cel_go_compile_us": round(theirs["compileNs"] / 1000),
-        })  # fmt: skip
-    return rows
+        }
 
 
 def _nanoseconds(matches: Callable[[DeviceShape], bool], shape: DeviceShape, calls: int) -> float:
@@ -100,3 +99,11 @@ def _cel_go(program: Path) -> list[dict[str, Any]]:
     lines = "".join(json.dumps(question) + "\n" for question in questions)
     done = subprocess.run([program, "cel"], input=lines, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+PART = Part(
+    "cel",
+    "one evaluation of usual selectors; ratios: theirs over ours, more is better",
+    ("fast_ns", "cel_go_ns", "cel_python_ns", "ratio_cel_go", "ratio_cel_python", "compile_us", "selector"),
+    measure,
+)

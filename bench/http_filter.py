@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median, quantiles
@@ -19,7 +19,9 @@ from typing import Any
 import httpx
 import orjson
 
-from bench.scenes import Scene, pod
+from bench import allocation
+from bench.run import Part, Row, Run
+from bench.scenes import SCENES, Scene, pod
 
 _START_SECONDS = 120.0
 _JSON = {"Content-Type": "application/json"}
@@ -117,3 +119,20 @@ async def _bind(client: httpx.AsyncClient, asking: dict[str, Any], answered: byt
     error = answer.raise_for_status().json()["Error"]
     if error:
         raise RuntimeError(f"bind: {error}")
+
+
+def _rows(run: Run) -> Iterator[Row]:
+    with run.in_tree() as in_tree:
+        for nodes in run.sizes:
+            for scene in SCENES:
+                row = asyncio.run(measure(scene, nodes, max(40, run.rounds)))
+                alone = allocation.measure(scene, nodes, 3, in_tree)["in_tree_ms"]
+                yield row | {"in_tree_ms": alone, "ratio": round(alone / row["filter_ms"], 2)}
+
+
+PART = Part(
+    "http",
+    "filter over HTTP with all node names, a Pod bound between calls; ratio: in-tree alone over it",
+    ("scene", "nodes", "first_ms", "filter_ms", "filter_p99_ms", "plain_ms", "in_tree_ms", "ratio"),
+    _rows,
+)
