@@ -55,7 +55,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Json:
             service.waker.passed(pod)
     elif not late:
         service.refused(question)
-    return json_response(_filtered(service, args, answers, late=late))
+    return json_response(_filtered(service, args, pod, answers, late=late))
 
 
 @router.post("/prioritize", summary="How good each node is for a Pod (ExtenderArgs -> HostPriorityList)")
@@ -78,6 +78,7 @@ async def prioritize(request: Request, service: ServiceOf) -> Json:
 async def bind(request: Request, service: ServiceOf) -> Json:
     args = read_bind_args(decode_json(await _body(request, service), request))
     service.require_synced()
+    service.candidates.settled(args.uid)
     started = service.clock()
     error = await service.binder.bind(args.namespace, args.name, args.uid, args.node)
     seconds = service.clock() - started
@@ -162,9 +163,11 @@ def _add_node(state: State, args: FilterArgs, name: str) -> str | None:
 
 
 def _filtered(
-    service: Service, args: FilterArgs, answers: Sequence[tuple[str, Brief]], *, late: bool
+    service: Service, args: FilterArgs, pod: Pod, answers: Sequence[tuple[str, Brief]], *, late: bool
 ) -> dict[str, Any]:
-    fitting = [name for name, brief in answers if brief.verdict == "fits"]
+    # Nodes that fit and are not among the candidates are not named at all: as failed ones they would be
+    # preemption's business, should another extender refuse the candidates.
+    fitting = service.candidates.of(pod.meta.uid, answers, service.clock())
     failed: dict[str, str] = {}
     unresolvable: dict[str, str] = {}
     for name, brief in answers:

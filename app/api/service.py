@@ -15,6 +15,7 @@ from app.cluster.binder import Binder
 from app.cluster.deallocator import Deallocator
 from app.cluster.waker import Waker
 from app.core.model.errors import ObjectError
+from app.core.placement.candidates import Candidates
 from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -74,11 +75,13 @@ class Service:
     checks: dict[str, Check] = field(default_factory=dict)
     draining: bool = False
     memo: Memo = field(init=False)
+    candidates: Candidates = field(init=False)
     dry_runs: DryRuns = field(init=False)
     _chores: set[asyncio.Task[object]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.memo = Memo(self.state)
+        self.candidates = Candidates(self.settings.candidates)
         self.dry_runs = DryRuns(self.settings.dry_runs, self.metrics.turned_away.inc)
         self.checks["shutdown"] = lambda: "shutting down" if self.draining else ""
 

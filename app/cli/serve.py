@@ -19,6 +19,11 @@ from app.cli.source import Source
 )
 @options.policy
 @options.feature
+@click.option(
+    "--candidates",
+    type=click.IntRange(min=0),
+    help="Pass on only so many of the nodes that fit, the best first; 0: all.  [default: 0]",
+)
 @click.option("--cel-engine", type=click.Choice(["fast", "reference"]), help="[default: fast]")
 @click.option("--log-format", type=click.Choice(["json", "text"]), help="[default: json]")
 @click.option("-v", "--verbosity", type=click.IntRange(0, 10), help="1: each decision, 2: each event.")

@@ -248,3 +248,17 @@ def test_whatever_is_sent_there_is_no_500(inventory: Inventory) -> None:
         assert all(status in (200, 400) for status in asyncio.run(all_of(body)))
 
     check()
+
+
+def test_only_the_candidates_are_passed_on_and_the_rest_is_not_called_failed(inventory: Inventory) -> None:
+    async def question(service: Asked) -> None:
+        answer = await service.post("/scheduler/filter", args(pod("p", "c")))
+        assert len(answer["NodeNames"]) == 1
+        assert list(answer["FailedNodes"]) == ["bare"]
+        assert answer["FailedAndUnresolvableNodes"] == {}
+        other = await service.post("/scheduler/filter", args(pod("q", "d")))
+        assert other["NodeNames"] != answer["NodeNames"]
+        metrics = (await service.client.get("/metrics")).text
+        assert 'dra_extender_filter_nodes_total{result="fits"} 4.0' in metrics
+
+    run(inventory(*OBJECTS), question, candidates=1)

@@ -197,3 +197,28 @@ def test_managed_resources_keep_pods_with_claims_away(control_plane: ControlPlan
     assert scene.node_of("claiming") == node
     assert webhook.calls == []
     assert "allocation" not in scene.claim("cat").get("status", {})
+
+
+def test_fitting_nodes_that_are_left_out_are_no_reason_to_preempt_when_the_bind_fails(
+    scene: Scene, webhook: Webhook, nodes: list[str]
+) -> None:
+    """What --candidates rests on: only the best node is named, and the others are not called failed."""
+    scene.create(objects.pod("victim", SCHEDULER))
+    scene.wait_bound("victim")
+    bind = webhook.answers["bind"]
+    refusals = iter(["devices in use", "devices in use"])
+
+    def refuse_twice(body: dict[str, Any]) -> dict[str, Any]:
+        error = next(refusals, "")
+        return {"Error": error} if error else bind(body)
+
+    webhook.answers["filter"] = lambda body: {"NodeNames": body["NodeNames"][:1]}
+    webhook.answers["bind"] = refuse_twice
+    important = objects.pod("important", SCHEDULER)
+    important["spec"]["priorityClassName"] = "system-cluster-critical"
+    scene.create(important)
+    scene.wait_bound("important")
+    assert webhook.verbs("important") == ["filter", "bind"] * 3
+    assert "nominatedNodeName" not in scene.pod("important")["status"]
+    assert "deletionTimestamp" not in scene.pod("victim")["metadata"]
+    assert scene.node_of("important") in nodes

@@ -98,6 +98,7 @@ args:
 - --host=0.0.0.0
 - --allow-insecure-listen
 - --port=8888
+- --candidates={{ int .Values.candidates }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}
