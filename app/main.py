@@ -19,7 +19,22 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from app import readings
-from app.api import errors, extender, health, inventory, pending, placements, stream
+from app.api import (
+    decisions,
+    device,
+    documents,
+    errors,
+    extender,
+    fleet,
+    health,
+    inventory,
+    matching,
+    pending,
+    placements,
+    pods,
+    policies,
+    stream,
+)
 from app.api.observed import Observed
 from app.api.service import Service
 from app.cluster.binder import ClusterBinder, MemoryBinder, UnreadyBinder
@@ -77,7 +92,21 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics
     app.add_middleware(Observed, metrics=metrics, clock=time.monotonic)
     errors.install(app)
-    for part in (extender, placements, pending, inventory, stream, health):
+    for part in (
+        extender,
+        placements,
+        documents,
+        policies,
+        pods,
+        pending,
+        inventory,
+        fleet,
+        device,
+        matching,
+        decisions,
+        stream,
+        health,
+    ):
         app.include_router(part.router)
     _add_pages(app)
     return app

@@ -22,6 +22,7 @@ from app.api.extender_wire import (
     read_bind_args,
     read_filter_args,
 )
+from app.api.record import bind_decision, filter_decision
 from app.api.responses import Json, json_response
 from app.api.service import Service, ServiceOf
 from app.api.turns import Turns
@@ -49,13 +50,16 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Json:
     if pod is None:
         service.metrics.plain_pods.inc()
         return json_response(filter_answer(args, args.names, {}, {}))
+    started = service.clock()
     question, answers, late = await _briefs(service, args, pod, "filter")
     if any(brief.verdict == "fits" for _, brief in answers):
         if service.waker is not None:
             service.waker.passed(pod)
     elif not late:
         service.refused(question)
-    return json_response(_filtered(service, args, pod, answers, late=late))
+    answer = _filtered(service, args, pod, answers, late=late)
+    service.history.add(filter_decision(service, pod, answers, service.clock() - started))
+    return json_response(answer)
 
 
 @router.post("/prioritize", summary="How good each node is for a Pod (ExtenderArgs -> HostPriorityList)")
@@ -79,10 +83,13 @@ async def bind(request: Request, service: ServiceOf) -> Json:
     args = read_bind_args(decode_json(await _body(request, service), request))
     service.require_synced()
     service.candidates.settled(args.uid)
+    known = service.state.pods.get((args.namespace, args.name))
     started = service.clock()
     error = await service.binder.bind(args.namespace, args.name, args.uid, args.node)
     seconds = service.clock() - started
     outcome = "bound" if error is None else "refused"
+    if known is None or known.claims:
+        service.history.add(bind_decision(service, args, error, seconds))
     service.metrics.bind_duration.labels(outcome).observe(seconds)
     log.log(
         logging.INFO if error is None else logging.WARNING,

@@ -187,6 +187,193 @@ class ClaimPage(_Body):
     next: str | None
 
 
+class FleetDevice(_Body):
+    """A device of a node. ``nodes``: only for those that are no node's own, at most ten of them."""
+
+    device: str
+    state: Literal["free", "taken", "shared", "assumed", "tainted", "unusable"]
+    claims: list[str] = Field(default_factory=list)
+    note: str = ""
+    nodes: list[str] | None = None
+    nodes_omitted: int = 0
+
+
+class FleetPool(_Body):
+    driver: str
+    pool: str
+    devices: list[FleetDevice]
+
+
+class FleetItem(_Body):
+    """``kind`` shared, name ``*``: the devices that are no node's own."""
+
+    name: str
+    kind: Literal["node", "shared"]
+    unschedulable: bool
+    pools: list[FleetPool]
+
+
+class FleetPage(_Body):
+    revision: str
+    items: list[FleetItem]
+    next: str | None
+
+
+class Changes(_Body):
+    """``changed``: nodes to read again; null: all of them. ``decisions``: number of the last decision."""
+
+    revision: str
+    cursor: str
+    nodes: int
+    changed: list[str] | None
+    decisions: int
+
+
+class TaintItem(_Body):
+    key: str
+    value: str
+    effect: str
+    since: str | None
+
+
+class CapacityItem(_Body):
+    """``consumed``: by the shares of the device that claims hold; null for none."""
+
+    name: str
+    value: str
+    consumed: str | None
+
+
+class CounterConsumption(_Body):
+    set: str
+    consumes: dict[str, str]
+
+
+class CounterItem(_Body):
+    name: str
+    value: str
+    used: str
+
+
+class CounterSetItem(_Body):
+    set: str
+    counters: list[CounterItem]
+
+
+class Holder(_Body):
+    """A claim that holds a device. ``since``: when it was allocated, null if that was not recorded."""
+
+    namespace: str
+    name: str
+    since: str | None
+    created: str | None
+    assumed: bool
+    share_id: str | None = Field(alias="shareID")
+    admin_access: bool
+    reserved_for: list[dict[str, str]]
+
+
+class DeviceDetail(_Body):
+    """One device. ``multiple``: several claims may hold shares of it."""
+
+    revision: str
+    driver: str
+    pool: str
+    device: str
+    nodes: list[str]
+    state: Literal["free", "taken", "shared", "assumed", "tainted", "unusable"]
+    note: str
+    attributes: dict[str, Any]
+    capacity: list[CapacityItem]
+    taints: list[TaintItem]
+    counters: list[CounterConsumption]
+    counter_sets: list[CounterSetItem]
+    multiple: bool
+    holders: list[Holder]
+
+
+class Failure(_Body):
+    message: str
+    shapes: int = Field(description="Different sets of attributes and capacities that it fails on.")
+
+
+class Matches(_Body):
+    """``items``: driver/pool/device. ``failures``: what evaluations ended with; those do not match."""
+
+    revision: str
+    items: list[str]
+    failures: list[Failure]
+
+
+class PodItem(_Body):
+    """A Pod that waits for a node or holds claims. ``said``: the last refusal by the filter."""
+
+    namespace: str
+    name: str
+    node: str | None
+    claims: list[str]
+    created: str | None
+    priority: int
+    scheduler_name: str
+    said: str
+    said_at: str | None
+
+
+class PodPage(_Body):
+    revision: str
+    items: list[PodItem]
+    next: str | None
+
+
+class DecisionItem(_Body):
+    """``times``: how often in a row the same was decided; ``first`` when that began."""
+
+    number: int
+    at: str
+    first: str
+    times: int
+    verb: Literal["filter", "bind"]
+    namespace: str
+    name: str
+    outcome: Literal["passed", "refused", "bound", "failed"]
+    node: str | None
+    fitting: int
+    nodes: int
+    summary: str
+    seconds: float
+
+
+class DecisionPage(_Body):
+    """Newest first. ``next``: a cursor to what is older."""
+
+    items: list[DecisionItem]
+    next: str | None
+
+
+class DocumentItem(_Body):
+    kind: str
+    namespace: str
+    name: str
+    role: Literal["workload", "object", "ignored"]
+    object: Any
+
+
+class Documents(_Body):
+    """What a dry run takes of some manifests: ``workloads`` and ``objects`` of its request."""
+
+    items: list[DocumentItem]
+
+
+class PolicyItem(_Body):
+    name: str
+    summary: str
+
+
+class Policies(_Body):
+    default: str
+    items: list[PolicyItem]
+
+
 class Explanation(_Body):
     """Why a Pod is pending; for one that has a node, which."""
 

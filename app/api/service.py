@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.errors import Refusal, not_ready
+from app.api.history import History
 from app.api.turns import Clock, Deadline
 from app.cluster.binder import Binder
 from app.cluster.deallocator import Deallocator
@@ -59,7 +61,8 @@ class Service:
 
     ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known from the
     filters that ask about them. ``broken`` are the objects that could not be read. ``waker`` and
-    ``deallocator`` are there only with a cluster.
+    ``deallocator`` are there only with a cluster. ``epoch`` tells this process from the one before
+    it, whose cursors mean nothing here.
     """
 
     settings: Settings
@@ -74,6 +77,8 @@ class Service:
     deallocator: Deallocator | None = None
     checks: dict[str, Check] = field(default_factory=dict)
     draining: bool = False
+    epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    history: History = field(default_factory=History)
     memo: Memo = field(init=False)
     candidates: Candidates = field(init=False)
     dry_runs: DryRuns = field(init=False)

@@ -1,12 +1,14 @@
-"""Server-sent events: the revision whenever it has changed, for pages that want to be up to date."""
+"""Server-sent events: what has changed, for pages that want to be up to date."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
 
+from app.api.fleet import changes_since
 from app.api.service import Service, ServiceOf
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
@@ -16,20 +18,27 @@ _LOOK_SECONDS = 0.5
 _KEEP_ALIVE_SECONDS = 15.0
 
 
-@router.get("/stream", summary="The revision whenever it has changed (server-sent events)")
-async def stream(request: Request, service: ServiceOf) -> StreamingResponse:
-    events = _events(request, service)
+@router.get("/stream", summary="The revision and the changed nodes, whenever something has (SSE)")
+async def stream(
+    request: Request,
+    service: ServiceOf,
+    since: Annotated[str, Query(description="`cursor` of the last event or answer that was heard.")] = "",
+    last_event_id: Annotated[str, Header()] = "",
+) -> StreamingResponse:
+    """Events ``revision`` hold the same as /api/v1/changes, which serves those that cannot stream."""
+    events = _events(request, service, since or last_event_id)
     return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-async def _events(request: Request, service: Service) -> AsyncIterator[bytes]:
+async def _events(request: Request, service: Service, cursor: str) -> AsyncIterator[bytes]:
     told, silent = None, 0.0
     while not service.draining and not await request.is_disconnected():
-        revision = service.state.revision
-        if revision != told:
-            told, silent = revision, 0.0
-            data = orjson.dumps({"revision": str(revision), "nodes": len(service.state.nodes)}).decode()
-            yield f"event: revision\nid: {revision}\ndata: {data}\n\n".encode()
+        seen = (service.state.revision, service.history.last)
+        if seen != told:
+            told, silent = seen, 0.0
+            news = changes_since(service, cursor)
+            cursor = news["cursor"]
+            yield f"event: revision\nid: {cursor}\ndata: {orjson.dumps(news).decode()}\n\n".encode()
         elif silent >= _KEEP_ALIVE_SECONDS:
             silent = 0.0
             yield b": still here\n\n"

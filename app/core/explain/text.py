@@ -51,7 +51,11 @@ def summary(fitting: int, refusals: Iterable[Sequence[Reason]]) -> str:
         refusals: the reasons of each node that does not.
     The most frequent text comes first, equal numbers in alphabetical order.
     """
-    groups = Counter(node_message(reasons) for reasons in refusals)
+    return grouped(fitting, Counter(node_message(reasons) for reasons in refusals))
+
+
+def grouped(fitting: int, groups: Counter[str]) -> str:
+    """As ``summary``, with what is said of nodes counted already. O(groups)."""
     total = fitting + groups.total()
     if total == 0:
         return "there are no nodes"

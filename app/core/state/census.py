@@ -39,6 +39,24 @@ class Census:
         for slice_ in list(self._state.inventory.effective_slices()):
             yield from self._in_slice(slice_)
 
+    def of(self, wanted: DeviceId) -> DeviceView | None:
+        """One device, None if there is none of that name. O(devices of its pool)."""
+        for slice_ in self._state.inventory.pool_slices(wanted.pool_id):
+            for view in self._in_slice(slice_):
+                if view.id == wanted:
+                    return view
+        return None
+
+    def of_node(self, node: str) -> Iterator[DeviceView]:
+        """The devices of the slices that belong to a node alone. O(1) a device."""
+        for slice_ in self._state.inventory.node_slices(node):
+            yield from self._in_slice(slice_)
+
+    def shared(self) -> Iterator[DeviceView]:
+        """The devices of the slices that belong to no single node. Cost: as ``devices``."""
+        for slice_ in self._state.inventory.shared_slices():
+            yield from self._in_slice(slice_)
+
     def counts_of(self, node: str) -> dict[str, dict[str, int]]:
         """The devices of the slices that belong to a node alone: how many by driver and state."""
         counts: dict[str, dict[str, int]] = {}

@@ -65,6 +65,8 @@ class Inventory:
             node.declared_features,
         ):
             self._forget([node.name])
+        elif old.unschedulable != node.unschedulable:
+            self.changes.note([node.name])
 
     def drop_node(self, name: str) -> None:
         """Removes a node; its slices stay until their own deletion is heard of."""
@@ -131,6 +133,10 @@ class Inventory:
     def node_slices(self, node: str) -> tuple[ResourceSlice, ...]:
         """The slices that belong to one node, with DeviceTaintRules laid over them."""
         return tuple(self._tainted[name] for name in self._by_node.get(node, ()))
+
+    def shared_slices(self) -> tuple[ResourceSlice, ...]:
+        """The slices that belong to no single node, with DeviceTaintRules laid over them."""
+        return tuple(self._tainted[name] for name in self._shared)
 
     def pool_slices(self, pool: PoolId) -> tuple[ResourceSlice, ...]:
         """All slices of a pool, of any generation, with DeviceTaintRules laid over them."""

@@ -1,0 +1,76 @@
+"""The last decisions: a ring in memory, for the page and for questions like "what did it say at ten?"."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Outcome = Literal["passed", "refused", "bound", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A filter or a bind. ``summary`` says why not; ``number`` and ``times`` are set by ``History``."""
+
+    at: str
+    verb: Literal["filter", "bind"]
+    namespace: str
+    name: str
+    outcome: Outcome
+    node: str | None = None
+    fitting: int = 0
+    nodes: int = 0
+    summary: str = ""
+    seconds: float = 0.0
+    number: int = 0
+    first: str = ""
+    times: int = 1
+
+
+class History:
+    """At most ``size`` decisions, numbered from 1 on; the oldest go first.
+
+    A Pod that hears the same again and again has one entry, which counts: a crowd of pending Pods
+    does not wash out everything else. Adding costs O(1), memory O(size).
+    """
+
+    def __init__(self, size: int = 1000) -> None:
+        self._size = size
+        self._entries: OrderedDict[int, Decision] = OrderedDict()
+        self._latest: dict[tuple[str, str], int] = {}
+        self.last = 0
+
+    def add(self, decision: Decision) -> None:
+        """Enters a decision, as the newest one."""
+        self.last += 1
+        pod = (decision.namespace, decision.name)
+        first, times = decision.at, 1
+        before = self._entries.get(self._latest.get(pod, 0))
+        if before is not None and _same(before, decision):
+            del self._entries[before.number]
+            first, times = before.first, before.times + 1
+        self._entries[self.last] = replace(decision, number=self.last, first=first, times=times)
+        self._latest[pod] = self.last
+        if len(self._entries) > self._size:
+            number, oldest = self._entries.popitem(last=False)
+            if self._latest.get((oldest.namespace, oldest.name)) == number:
+                del self._latest[oldest.namespace, oldest.name]
+
+    def before(self, number: int | None = None) -> Iterator[Decision]:
+        """The decisions below a number, or all, newest first."""
+        for entry in reversed(self._entries.values()):
+            if number is None or entry.number < number:
+                yield entry
+
+    def latest(self, namespace: str, name: str) -> Decision | None:
+        """The last decision on a Pod. O(1)."""
+        return self._entries.get(self._latest.get((namespace, name), 0))
+
+
+def _same(one: Decision, other: Decision) -> bool:
+    return (one.verb, one.outcome, one.node, one.summary) == (
+        other.verb,
+        other.outcome,
+        other.node,
+        other.summary,
+    )
