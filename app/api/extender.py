@@ -27,6 +27,7 @@ from app.api.responses import Json, json_response
 from app.api.service import Service, ServiceOf
 from app.api.turns import Turns
 from app.core.model.errors import ObjectError
+from app.core.model.extended_resources import asks_for
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
@@ -116,7 +117,7 @@ def _pod(service: Service, args: FilterArgs) -> Pod | None:
 
     Raises: ObjectError.
     """
-    plain = not _has_claims(args.pod)
+    plain = not _asks_for_devices(args.pod, service.state)
     if plain and not service.learns_pods:
         return None
     pod = parse(args.pod | {"apiVersion": "v1", "kind": "Pod"})
@@ -126,9 +127,12 @@ def _pod(service: Service, args: FilterArgs) -> Pod | None:
     return None if plain else pod
 
 
-def _has_claims(raw: Mapping[str, Any]) -> bool:
+def _asks_for_devices(raw: Mapping[str, Any], state: State) -> bool:
+    """Whether the Pod has claims, or requests a resource that a DeviceClass stands for."""
     spec = raw.get("spec")
-    return not isinstance(spec, dict) or bool(spec.get("resourceClaims"))
+    if not isinstance(spec, dict) or spec.get("resourceClaims"):
+        return True
+    return asks_for(spec, state.resource_classes.__contains__)
 
 
 def _learn(state: State, pod: Pod) -> None:

@@ -22,6 +22,7 @@ from app.cluster.claim_writer import ClaimLostError, ClaimWriter
 from app.cluster.client import ApiClient
 from app.cluster.discovery import POD, Resource
 from app.cluster.errors import ClusterError, Conflict, ConnectionFailed, NotFound
+from app.cluster.extended_claims import ExtendedClaims
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
@@ -78,6 +79,7 @@ class ClusterBinder:
         self._report = report
         self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
         self.writer = ClaimWriter(client, claims, state)
+        self.extended = ExtendedClaims(client, claims, state)
         self.results: Counter[str] = Counter()
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
@@ -106,7 +108,7 @@ class ClusterBinder:
         try:
             for grant in grants:
                 begun.append(grant)
-                await self._reserve(grant, consumer)
+                await self._reserve(pod, grant, consumer)
             if not await self._ready(grants):
                 # Claims and reservation stay: the next attempt finds them and waits on.
                 return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
@@ -119,13 +121,17 @@ class ClusterBinder:
             return self._ended("conflict" if isinstance(error, ClaimLostError) else "api_error", str(error))
         return self._ended("bound", None)
 
-    async def _reserve(self, grant: Grant, consumer: Consumer) -> None:
+    async def _reserve(self, pod: Pod, grant: Grant, consumer: Consumer) -> None:
         async with self._alone_with(grant.held.key):
+            if grant.held.generated:
+                await self.extended.create(grant.held)
             # The state may have a newer version: one that this process wrote for another Pod.
             claim = self._state.stored_claim(grant.held.key)
-            if claim is None or claim.meta.uid != grant.held.claim.meta.uid:
+            if claim is None or not (grant.held.generated or claim.meta.uid == grant.held.claim.meta.uid):
                 raise ClaimLostError(f"ResourceClaim {'/'.join(grant.held.key)} was deleted in the meantime")
             await self.writer.reserve(claim, grant.allocation, consumer)
+        if grant.held.mappings:
+            await self.extended.announce(pod, grant.held)
 
     async def _ready(self, grants: tuple[Grant, ...]) -> bool:
         """Waits for binding conditions, for as long as kube-scheduler waits for an answer.
@@ -192,8 +198,11 @@ class ClusterBinder:
         for grant in reversed(grants):
             try:
                 async with self._alone_with(grant.held.key):
-                    await self.writer.undo(grant.held.claim, grant.allocation, consumer)
-            except (ClusterError, ObjectError) as error:
+                    if grant.held.mappings:
+                        await self.extended.take_back(grant.held)
+                    else:
+                        await self.writer.undo(grant.held.claim, grant.allocation, consumer)
+            except (ClusterError, ClaimLostError, ObjectError) as error:
                 claim = "/".join(grant.held.key)
                 self._report(f"ResourceClaim {claim} may stay reserved for Pod {consumer.name}: {error}")
 

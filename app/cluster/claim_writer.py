@@ -115,7 +115,7 @@ class ClaimWriter:
         """
         path = self._resource.path(*claim.meta.key)
         try:
-            newest = _read(await self._client.get(path))
+            newest = read_claim(await self._client.get(path))
         except NotFound:
             raise ClaimLostError(f"ResourceClaim {_name(claim)} was deleted in the meantime") from None
         if newest.meta.uid != claim.meta.uid:
@@ -128,7 +128,7 @@ class ClaimWriter:
         guard: Patch = [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}]
         path = self._resource.path(*claim.meta.key, subresource)
         try:
-            written = _read(await self._client.patch(path, guard + patch, kind="json"))
+            written = read_claim(await self._client.patch(path, guard + patch, kind="json"))
         except Conflict:
             raise _OvertakenError from None
         except Invalid:
@@ -165,7 +165,8 @@ def _consumer(consumer: Consumer) -> dict[str, str]:
     return {"resource": consumer.resource, "name": consumer.name, "uid": consumer.uid}
 
 
-def _read(raw: dict[str, Any]) -> ResourceClaim:
+def read_claim(raw: dict[str, Any]) -> ResourceClaim:
+    """A claim as the API server answers with it. Raises: ObjectError."""
     claim = parse(raw)
     if not isinstance(claim, ResourceClaim):
         raise TypeError(f"the API server answered with a {type(claim).__name__} for a ResourceClaim")

@@ -1,20 +1,23 @@
 """Taking devices away from a claim, so that the Pod that waits with it can find others.
 
 kube-scheduler's PostFilter does this in the in-tree plugin; here it follows a filter that found no
-node. It is the one write that frees devices: it carries the resourceVersion that it was decided on,
-so a claim that anybody has reserved in the meantime keeps them.
+node. This write frees devices: it carries the resourceVersion that it was decided on, so a claim that anybody
+has reserved in the meantime keeps them. A claim that was made for the Pod's extended resources is of use
+to nobody else, and is deleted.
 """
 
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from app.cluster.claim_writer import ClaimLostError
 from app.cluster.client import ApiClient
 from app.cluster.discovery import Resource
 from app.cluster.errors import ClusterError, Conflict, Invalid, NotFound
+from app.cluster.extended_claims import ExtendedClaims
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
-from app.core.model.resource_claim import ResourceClaim
+from app.core.model.resource_claim import EXTENDED_ANNOTATION, ResourceClaim
 from app.core.state.state import State
 
 
@@ -31,6 +34,7 @@ class Deallocator:
         self._resource = resource
         self._state = state
         self._report = report
+        self._extended = ExtendedClaims(client, resource, state)
         self._busy: set[str] = set()
         self.results: Counter[str] = Counter()
 
@@ -40,11 +44,11 @@ class Deallocator:
             return False
         self._busy.add(claim.meta.uid)
         try:
-            raw = await self._client.patch(
-                self._resource.path(*claim.meta.key, "status"), _patch(claim), kind="json"
-            )
-            written = parse(raw)
-        except (Conflict, Invalid, NotFound):
+            if claim.meta.annotations.get(EXTENDED_ANNOTATION) == "true":
+                await self._extended.remove(claim)
+            else:
+                await self._free(claim)
+        except (Conflict, Invalid, NotFound, ClaimLostError):
             # Invalid: what is to be removed is not there any more.
             self.results["overtaken"] += 1
             return False
@@ -54,10 +58,14 @@ class Deallocator:
             return False
         finally:
             self._busy.discard(claim.meta.uid)
-        if isinstance(written, ResourceClaim):
-            self._state.put_written(written)
         self.results["freed"] += 1
         return True
+
+    async def _free(self, claim: ResourceClaim) -> None:
+        path = self._resource.path(*claim.meta.key, "status")
+        written = parse(await self._client.patch(path, _patch(claim), kind="json"))
+        if isinstance(written, ResourceClaim):
+            self._state.put_written(written)
 
 
 def _patch(claim: ResourceClaim) -> list[dict[str, Any]]:

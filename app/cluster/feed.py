@@ -47,7 +47,8 @@ class Feed:
             case Upserted(item):
                 self._put(kind, item)
             case Deleted(item):
-                self._drop(kind, _key(item))
+                if not self._is_another(kind, item):
+                    self._drop(kind, _key(item))
             case Replaced():
                 self._replace(kind, event)
         self._changed(kind)
@@ -78,6 +79,11 @@ class Feed:
             claim = _held_alone(raw)
             if claim is not None:
                 self._state.upsert(claim)
+
+    def _is_another(self, kind: str, item: Mapping[str, Any]) -> bool:
+        """Whether the claim known by this name is a later one, which this process has created itself."""
+        known = self._state.stored_claim(_key(item)) if kind == "ResourceClaim" else None
+        return known is not None and known.meta.uid != (item.get("metadata") or {}).get("uid")
 
     def _drop(self, kind: str, key: Key) -> None:
         self.broken.pop((kind, key), None)

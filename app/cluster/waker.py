@@ -120,7 +120,7 @@ class Waker:
             question = Question(trial, pod, self._rules)
             answer = _first_fit(question, nodes)
             if answer is not None:
-                claims = (held.claim for held in question.claims)
+                claims = (held.claim for held in answer.claims)
                 trial.settle(pod, answer.node, zip(claims, answer.allocations, strict=True))
                 found.append((pod, answer))
             if number % _TURN == 0:

@@ -36,8 +36,8 @@ class Cluster:
         self.problems: list[str] = []
 
     async def start(self) -> None:
-        client = ApiClient("http://fake", InMemoryTransport(self.server))
-        served = await discover(client)
+        self.client = client = ApiClient("http://fake", InMemoryTransport(self.server))
+        self.served = served = await discover(client)
         feed = Feed(self.state, lambda error: self.problems.append(str(error)))
         self.group = InformerGroup(client, (NODE, POD, *served.resources()), feed.handle)
         self.task = asyncio.create_task(self.group.run())

@@ -97,7 +97,6 @@ def test_the_extender_s_user_can_read_the_inventory_and_not_more_than_the_chart_
     for forbidden in (
         lambda: api.create(objects.node("another")),
         lambda: api.create(objects.pod("another", "none"), scene.namespace),
-        lambda: api.create(objects.claim("another", device_class=CLASS), scene.namespace),
         lambda: api.list("Secret", scene.namespace),
     ):
         with pytest.raises(ApiError) as refused:

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.core.model import fields
 from app.core.model.errors import FieldError
+from app.core.model.extended_resources import ResourceRequest, read_resource_requests
 from app.core.model.meta import Meta, read_meta
 from app.core.model.node_selector import NodeSelector, read_node_selector
 from app.core.model.quantity import Quantity
@@ -26,7 +27,8 @@ class Pod:
     """A Pod. ``requests`` is what it takes of a node in all: containers, init containers, overhead.
 
     ``claim_statuses`` maps a pod claim's name to the generated claim, or to None if
-    kube-controller-manager has decided that none is needed.
+    kube-controller-manager has decided that none is needed. ``extended`` is what its containers ask
+    for of extended resources, ``extended_claim`` the claim that a scheduler has made for that.
     """
 
     meta: Meta
@@ -40,6 +42,7 @@ class Pod:
     required_affinity: NodeSelector | None = None
     tolerations: tuple[Toleration, ...] = ()
     claim_statuses: Mapping[str, str | None] = field(default_factory=dict)
+    extended: tuple[ResourceRequest, ...] = ()
     extended_claim: str | None = None
     scheduling_gates: tuple[str, ...] = ()
 
@@ -74,6 +77,7 @@ def pod_from_spec(meta: Meta, spec: fields.Json, status: fields.Json) -> Pod:
             "priority": fields.default(spec, "priority", fields.integer, 0),
             "node_selector": fields.mapped(spec, "nodeSelector", fields.text),
             "tolerations": fields.listed(spec, "tolerations", read_toleration),
+            "extended": read_resource_requests(spec),
             "scheduling_gates": fields.listed(spec, "schedulingGates", _gate),
         }
     except FieldError as error:

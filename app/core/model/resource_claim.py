@@ -17,6 +17,8 @@ MAX_RESERVED_FOR = 256
 """ResourceClaimReservedForMaxSize of the API: Pods that may share one claim."""
 FINALIZER = "resource.kubernetes.io/delete-protection"
 """On a claim as long as it is allocated, put there before the allocation."""
+EXTENDED_ANNOTATION = "resource.kubernetes.io/extended-resource-claim"
+"""``"true"`` on a claim that a scheduler has made for a Pod's extended resources."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Answers are kept in a memo from one Pod to the next; see there for what is not.
 """
 
 from collections.abc import Generator, Iterable
+from itertools import groupby
 
 from app.core.explain import node_message
 from app.core.placement.memo import Brief, Memo, Shelf
@@ -18,6 +19,16 @@ def briefs(
 
     Cost: a look-up for each node that the memo knows of, a search for each other one.
     """
+    if question.varies:
+        for asked, alike in groupby(nodes, question.on):
+            yield from _briefs(asked, alike, memo)
+    else:
+        yield from _briefs(question, nodes, memo)
+
+
+def _briefs(
+    question: Question, nodes: Iterable[str], memo: Memo
+) -> Generator[tuple[str, Brief] | None, None, None]:
     missing, asked = question.missing, question.unclaimed is None
     shelf = memo.shelf(missing, question.rules) if missing and asked else None
     kept = shelf.answers if isinstance(shelf, Shelf) else {}

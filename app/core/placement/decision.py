@@ -41,7 +41,7 @@ def decide(
         timestamp: set as allocationTimestamp of fresh allocations (RFC 3339), None for none.
     """
     question = Question(state, pod, rules)
-    if not question.claims and question.refusal is None:
+    if not question.claims and not question.varies and question.refusal is None:
         return ()
     answer = finish(question.answer(node))
     if answer.verdict != "fits":
@@ -52,7 +52,7 @@ def decide(
             replace(allocation, timestamp=timestamp) if held.claim.allocation is None else allocation,
             fresh=held.claim.allocation is None,
         )
-        for held, allocation in zip(question.claims, answer.allocations, strict=True)
+        for held, allocation in zip(answer.claims, answer.allocations, strict=True)
     )
 
 

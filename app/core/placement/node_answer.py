@@ -6,6 +6,7 @@ from typing import Literal
 
 from app.core.allocator import Reason
 from app.core.model.allocation import Allocation
+from app.core.placement.pod_claims import HeldClaim
 
 Verdict = Literal["fits", "misfit", "invalid"]
 
@@ -14,14 +15,16 @@ Verdict = Literal["fits", "misfit", "invalid"]
 class NodeAnswer:
     """What is to be said of one node.
 
-    ``allocations`` has one for each of the Pod's claims, in order, if it fits. ``curable`` says
-    whether evicting Pods from the node could change a misfit. ``searched``: devices were looked for.
-    With ``counted_later``, the reasons are still to be had from ``Question.explained``.
+    If it fits, ``claims`` are the Pod's claims on this node and ``allocations`` what each of them gets,
+    in order. ``curable`` says whether evicting Pods from the node could change a misfit. ``searched``:
+    devices were looked for. With ``counted_later``, the reasons are still to be had from
+    ``Question.explained``.
     """
 
     node: str
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
+    claims: tuple[HeldClaim, ...] = ()
     allocations: tuple[Allocation, ...] = ()
     score: int | None = None
     curable: bool = True

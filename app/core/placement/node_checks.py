@@ -4,6 +4,8 @@ NodeName, NodeUnschedulable, TaintToleration, NodeAffinity and NodeResourcesFit;
 look at other Pods, volumes or ports.
 """
 
+from collections.abc import Collection
+
 from app.core.allocator import Reason
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
@@ -15,11 +17,15 @@ from app.core.state.usage import Usage, requests_of
 _UNSCHEDULABLE = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
 
 
-def check_node(pod: Pod, node: Node, usage: Usage) -> Reason | None:
-    """The first reason against the node, None if there is none. O(taints + resources)."""
+def check_node(pod: Pod, node: Node, usage: Usage, backed: Collection[str] = ()) -> Reason | None:
+    """The first reason against the node, None if there is none. O(taints + resources).
+
+    Resources that are ``backed`` by devices are not the node's to count (NodeResourcesFit leaves them to
+    DRA).
+    """
     if pod.node_name and pod.node_name != node.name:
         return Reason("NodeName", f"the Pod asks for node {pod.node_name}")
-    return _taints(pod, node) or _affinity(pod, node) or _resources(pod, node, usage)
+    return _taints(pod, node) or _affinity(pod, node) or _resources(pod, node, usage, backed)
 
 
 def _taints(pod: Pod, node: Node) -> Reason | None:
@@ -52,9 +58,11 @@ def _affinity(pod: Pod, node: Node) -> Reason | None:
     )
 
 
-def _resources(pod: Pod, node: Node, usage: Usage) -> Reason | None:
+def _resources(pod: Pod, node: Node, usage: Usage, backed: Collection[str]) -> Reason | None:
     used = usage.of(node.name)
     for name, wanted in requests_of(pod).items():
+        if name in backed:
+            continue
         # A node that does not report a resource has none of it; one without any allocatable at
         # all is a stand-in from a file, which is not held to limits it does not state.
         if not node.allocatable or wanted == 0 or (name == "pods" and name not in node.allocatable):

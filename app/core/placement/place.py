@@ -39,9 +39,10 @@ def place(
                 answers.append(question.explained(answer))
         chosen = best(answers)
         if chosen is not None:
-            claims = (held.claim for held in question.claims)
+            claims = (held.claim for held in chosen.claims)
             state.settle(pod, chosen.node, zip(claims, chosen.allocations, strict=True))
-        yield PodPlacement(pod, question.claims, tuple(answers), chosen)
+        held = question.claims if chosen is None else chosen.claims
+        yield PodPlacement(pod, held, tuple(answers), chosen)
 
 
 def best(answers: Sequence[NodeAnswer]) -> NodeAnswer | None:

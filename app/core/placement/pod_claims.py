@@ -10,12 +10,26 @@ from app.core.state.state import State
 
 
 @dataclass(frozen=True, slots=True)
+class RequestMapping:
+    """Which request of a claim gives a container its devices for an extended resource."""
+
+    container: str
+    resource: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
 class HeldClaim:
-    """A claim under the name the Pod knows it by. ``generated``: made from a template here, for a dry run."""
+    """A claim under the name the Pod knows it by.
+
+    ``generated``: it does not exist, but was made here: from a template, for a dry run, or for extended
+    resources. Of the latter, ``mappings`` says which container uses which request.
+    """
 
     pod_claim: str
     claim: ResourceClaim
     generated: bool = False
+    mappings: tuple[RequestMapping, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:

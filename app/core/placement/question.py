@@ -16,6 +16,7 @@ from app.core.allocator import (
 )
 from app.core.model.node import Node
 from app.core.model.pod import Pod
+from app.core.placement.extended_resources import ExtendedResources, Needs
 from app.core.placement.node_answer import NodeAnswer, Verdict
 from app.core.placement.node_checks import check_node
 from app.core.placement.pinned import PinnedClaims
@@ -30,22 +31,40 @@ class Question:
     """A Pod made ready to be asked about: its claims found, and planned once for all nodes.
 
     ``missing`` are the claims without an allocation, ``unclaimed`` is why the Pod's claims are not in
-    order, if they are not.
+    order, if they are not. ``varies``: which claims the Pod has depends on the node, see ``on``.
+
+    Args:
+        needs: makes this the question for nodes of one kind, see ``ExtendedResources``.
     """
 
-    def __init__(self, state: State, pod: Pod, rules: Rules) -> None:
+    def __init__(self, state: State, pod: Pod, rules: Rules, needs: Needs | None = None) -> None:
         self.state = state
         self.pod = pod
         self.rules = rules
         self.claims: tuple[HeldClaim, ...] = ()
         self.unclaimed: Reason | None = None
         self._policy = policy_named(rules.policy)
+        self._needs = needs or Needs()
+        self._resources = ExtendedResources(state, pod) if needs is None and pod.extended else None
+        self._kinds: dict[int, Question] = {}
+        self.varies = bool(self._resources)
         try:
-            self.claims = claims_of(state, pod, generate=rules.generate_claims)
+            self.claims = claims_of(state, pod, generate=rules.generate_claims) + self._needs.claims()
         except ClaimRefusal as refusal:
             self.unclaimed = refusal.reason
         self.missing = tuple(held.claim for held in self.claims if held.claim.allocation is None)
         self._pinned = PinnedClaims(self.claims, rules)
+
+    def on(self, name: str) -> "Question":
+        """The question as it is put to a node: this one, unless it ``varies``."""
+        node = self.state.nodes.get(name)
+        if not self._resources or node is None:
+            return self
+        needs = self._resources.on(node)
+        asked = self._kinds.get(id(needs))
+        if asked is None:
+            asked = self._kinds[id(needs)] = Question(self.state, self.pod, self.rules, needs)
+        return asked
 
     @property
     def uniform(self) -> bool:
@@ -72,6 +91,9 @@ class Question:
 
     def answer(self, name: str) -> Generator[None, None, NodeAnswer]:
         """The answer for one node, as the generator's return value; each yield is a pause."""
+        asked = self.on(name)
+        if asked is not self:
+            return (yield from asked.answer(name))
         early = self.early(name)
         if early is not None:
             return early
@@ -86,7 +108,7 @@ class Question:
             reason = Reason("NodeUnknown", "node is not known yet")
             return NodeAnswer(name, "misfit", (reason,), curable=False)
         if self.rules.node_checks:
-            found = check_node(self.pod, node, self.state.usage)
+            found = check_node(self.pod, node, self.state.usage, self._needs.backed)
             if found is not None:
                 return NodeAnswer(name, "misfit", (found,), curable=found.code == "InsufficientResources")
         if self.refusal is not None:
@@ -99,6 +121,9 @@ class Question:
         The search itself gives none, since few nodes of a large cluster are asked about.
         Cost: O(devices of the node) and a few bounded searches, see ``explain_misfit``.
         """
+        asked = self.on(answer.node)
+        if asked is not self:
+            return asked.explained(answer)
         node = self.state.nodes.get(answer.node)
         if not answer.counted_later or node is None or isinstance(self._plan, Invalid):
             return answer
@@ -112,11 +137,14 @@ class Question:
         To be asked when no node fits: the first claim that was in the way on some node, and that
         nobody but this Pod has reserved (PostFilter of the in-tree plugin).
         """
-        for held in self.claims:
+        in_the_way = [held for held in self.claims if held.key in self._pinned.unusable]
+        in_the_way += [self._needs.stale] if self._needs.stale is not None else []
+        for held in in_the_way:
             others = any(consumer.uid != self.pod.meta.uid for consumer in held.claim.reserved_for)
-            if held.key in self._pinned.unusable and not others and held.key not in self.state.assumed:
+            if not others and held.key not in self.state.assumed:
                 return held
-        return None
+        found = (asked.releasable() for asked in self._kinds.values())
+        return next((held for held in found if held is not None), None)
 
     def _allocate(self, node: Node, plan: Plan) -> Generator[None, None, NodeAnswer]:
         try:
@@ -143,6 +171,8 @@ class Question:
         new = iter(fits.allocations)
         allocations = tuple(held.claim.allocation or next(new) for held in self.claims)
         if not fits.allocations:
-            return NodeAnswer(name, "fits", allocations=allocations, score=0)
+            return NodeAnswer(name, "fits", claims=self.claims, allocations=allocations, score=0)
         points = score(self._policy, pools, self.state.taken, fits.allocations, fits.ranks)
-        return NodeAnswer(name, "fits", allocations=allocations, score=points, searched=True)
+        return NodeAnswer(
+            name, "fits", claims=self.claims, allocations=allocations, score=points, searched=True
+        )

@@ -13,8 +13,9 @@ from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.node import Node
 from app.core.model.parse import InventoryObject
 from app.core.model.pod import Pod
-from app.core.model.resource_claim import Consumer, ResourceClaim, ResourceClaimTemplate
+from app.core.model.resource_claim import EXTENDED_ANNOTATION, Consumer, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import PoolId, ResourceSlice
+from app.core.state.extended_resources import classes_by_resource
 from app.core.state.inventory import Inventory
 from app.core.state.taken import ClaimKey, PoolTaken, Taken, release, take
 from app.core.state.usage import Usage
@@ -51,7 +52,9 @@ class State:
         self.classes: dict[str, DeviceClass] = {}
         self.templates: dict[Key, ResourceClaimTemplate] = {}
         self.pods: dict[Key, Pod] = {}
+        self._resource_classes: Mapping[str, DeviceClass] | None = None
         self._claims: dict[ClaimKey, ResourceClaim] = {}
+        self._extended: dict[str, ClaimKey] = {}
         self._assumed: dict[ClaimKey, Assumption] = {}
         self._floor: dict[ClaimKey, int] = {}
         self._taken: dict[PoolId, PoolTaken] = {}
@@ -65,7 +68,9 @@ class State:
         other.classes = dict(self.classes)
         other.templates = dict(self.templates)
         other.pods = dict(self.pods)
+        other._resource_classes = self._resource_classes
         other._claims = dict(self._claims)
+        other._extended = dict(self._extended)
         other._assumed = dict(self._assumed)
         other._floor = dict(self._floor)
         other._taken = dict(self._taken)
@@ -104,6 +109,18 @@ class State:
         """A claim as the API server has it, as far as is known: without what is assumed."""
         return self._claims.get(key)
 
+    @property
+    def resource_classes(self) -> Mapping[str, DeviceClass]:
+        """The class that stands for each extended resource; made anew when a class has changed."""
+        if self._resource_classes is None:
+            self._resource_classes = classes_by_resource(self.classes.values())
+        return self._resource_classes
+
+    def extended_claim(self, pod_uid: str) -> ResourceClaim | None:
+        """The claim that was made for a Pod's extended resources, with what is assumed of it."""
+        key = self._extended.get(pod_uid)
+        return None if key is None else self.claim(key)
+
     def claims(self) -> Iterable[ResourceClaim]:
         """All claims, with what is assumed of them."""
         for key in self._claims:
@@ -123,6 +140,7 @@ class State:
                 self.inventory.put_rule(item)
             case DeviceClass():
                 self.classes[item.meta.name] = item
+                self._resource_classes = None
             case ResourceClaimTemplate():
                 self.templates[item.meta.key] = item
             case ResourceClaim():
@@ -142,6 +160,7 @@ class State:
                 self.inventory.drop_rule(key[1])
             case "DeviceClass":
                 self.classes.pop(key[1], None)
+                self._resource_classes = None
             case "ResourceClaimTemplate":
                 self.templates.pop(key, None)
             case "ResourceClaim":
@@ -195,6 +214,24 @@ class State:
         self.upsert(claim)
         self._floor[claim.meta.key] = _version(claim)
 
+    def put_created(self, claim: ResourceClaim) -> None:
+        """Takes in the API server's answer to a claim of ours that was created.
+
+        Should its deletion have been heard of already, the entry is a ghost without devices until the
+        next list, or until a write finds it gone.
+        """
+        if claim.meta.key not in self._claims:
+            self.upsert(claim)
+            self._floor[claim.meta.key] = _version(claim)
+        else:
+            self.put_written(claim)
+
+    def drop_removed(self, claim: ResourceClaim) -> None:
+        """Forgets a claim of ours that was deleted, ahead of the watch event."""
+        known = self._claims.get(claim.meta.key)
+        if known is not None and known.meta.uid == claim.meta.uid:
+            self.delete("ResourceClaim", claim.meta.key)
+
     def forget(self, key: ClaimKey, consumer_uid: str | None = None) -> None:
         """Takes an assumption back after a failed bind.
 
@@ -227,7 +264,7 @@ class State:
     def _put_pod(self, pod: Pod) -> None:
         self.usage.put(pod)
         # Pods that neither hold claims nor wait for a node matter by what they take of a node only.
-        if pod.claims or not pod.node_name:
+        if pod.claims or pod.extended_claim or not pod.node_name:
             self.pods[pod.meta.key] = pod
         else:
             self.pods.pop(pod.meta.key, None)
@@ -236,19 +273,27 @@ class State:
         key = claim.meta.key
         old = self._claims.get(key)
         if old is not None and old.meta.uid != claim.meta.uid:
+            if _version(claim) < self._floor.get(key, 0):
+                return  # a late event of one that was removed before ours was created
             # Deleted and made anew under the same name: nothing said of the old one holds.
             self._drop_claim(key)
+            self.forget(key)
         elif _version(claim) < self._floor.get(key, 0):
             return
         before = self._held(key)
         self._floor.pop(key, None)
         self._claims[key] = claim
+        if (owner := _owner_of_extended(claim)) is not None:
+            self._extended[owner] = key
         self._exchange(key, before)
 
     def _drop_claim(self, key: ClaimKey) -> None:
         before = self._held(key)
-        self._claims.pop(key, None)
-        self._assumed.pop(key, None)
+        claim = self._claims.pop(key, None)
+        owner = None if claim is None else _owner_of_extended(claim)
+        if owner is not None and self._extended.get(owner) == key:
+            del self._extended[owner]
+        # A bind that is under way keeps what it has assumed: it ends with the bind.
         self._floor.pop(key, None)
         self._exchange(key, before)
 
@@ -277,6 +322,14 @@ def _version(claim: ResourceClaim) -> int:
     An object from a file may come without one, and is older than any write.
     """
     return int(claim.meta.resource_version or "0")
+
+
+def _owner_of_extended(claim: ResourceClaim) -> str | None:
+    """The uid of the Pod whose extended resources a claim was made for (findExtendedResourceClaim)."""
+    if claim.meta.annotations.get(EXTENDED_ANNOTATION) != "true":
+        return None
+    owner = claim.meta.controller
+    return owner.uid if owner is not None and owner.kind == "Pod" else None
 
 
 def _older(claim: ResourceClaim, than: ResourceClaim) -> bool:

@@ -84,7 +84,10 @@ class Kubelet:
         generated = {
             s["name"]: s.get("resourceClaimName") for s in pod["status"].get("resourceClaimStatuses", ())
         }
-        for entry in pod["spec"].get("resourceClaims", ()):
+        entries = list(pod["spec"].get("resourceClaims", ()))
+        if extended := pod["status"].get("extendedResourceClaimStatus"):
+            entries.append({"name": "for extended resources", **extended})
+        for entry in entries:
             name = entry.get("resourceClaimName") or generated.get(entry["name"])
             claim = self._api.find("ResourceClaim", name, pod["metadata"]["namespace"]) if name else None
             status = {} if claim is None else claim.get("status", {})

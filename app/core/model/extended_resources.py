@@ -1,0 +1,96 @@
+"""Requests of containers for extended resources, which a DeviceClass may back with devices.
+
+Extended resources are what containers ask for by a name with a domain (``example.com/gpu: 1``). A node
+offers them by a device plugin, or a DeviceClass says that its devices stand for them
+(``spec.extendedResourceName``; every class also has ``deviceclass.resource.kubernetes.io/<name>``).
+Rules: KEP-5004, IsDRAExtendedResourceName in kube-scheduler's util.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.model import fields
+from app.core.model.errors import FieldError
+
+CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"
+"""Before a class's name: the resource that every class stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRequest:
+    """What one container asks for of one extended resource.
+
+    ``index`` is the container's among init containers and containers together, ``rank`` that of the
+    resource among all names the container requests, sorted. ``passing``: an init container that ends
+    before the others begin.
+    """
+
+    container: str
+    index: int
+    rank: int
+    resource: str
+    count: int
+    passing: bool = False
+
+
+def is_extended(name: str) -> bool:
+    """Whether a resource may be backed by devices, going by its name."""
+    if name.startswith(CLASS_PREFIX):
+        return True
+    return "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
+
+
+def asks_for(spec: fields.Json, wanted: Callable[[str], bool]) -> bool:
+    """Whether a container of a PodSpec, as it comes from outside, names a resource that is ``wanted``.
+
+    For telling plain Pods quickly: what is not well formed names nothing, and is for others to say.
+    Cost: a call for each name.
+    """
+    for part in ("containers", "initContainers"):
+        containers = spec.get(part)
+        for container in containers if isinstance(containers, list) else ():
+            resources = container.get("resources") if isinstance(container, dict) else None
+            for side in ("requests", "limits"):
+                named = resources.get(side) if isinstance(resources, dict) else None
+                if isinstance(named, dict) and any(map(wanted, named)):
+                    return True
+    return False
+
+
+def read_resource_requests(spec: fields.Json) -> tuple[ResourceRequest, ...]:
+    """All requests for whole numbers of extended resources, container by container.
+
+    Raises: FieldError, below ``spec``.
+    """
+    if not asks_for(spec, is_extended):
+        return ()
+    starting = fields.listed(spec, "initContainers", _container)
+    found: list[ResourceRequest] = []
+    for index, (name, requests, sidecar) in enumerate(
+        (*starting, *fields.listed(spec, "containers", _container))
+    ):
+        passing = index < len(starting) and not sidecar
+        for rank, resource in enumerate(sorted(requests)):
+            count, rest = divmod(requests[resource], 10**9)
+            if is_extended(resource) and count > 0 and not rest:
+                found.append(ResourceRequest(name, index, rank, resource, count, passing))
+    return tuple(found)
+
+
+def _container(raw: Any) -> tuple[str, dict[str, int], bool]:
+    """Its name, its requests in nano units, and whether it is a sidecar if it is an init container."""
+    source = fields.mapping(raw)
+    resources = fields.child(source, "resources")
+    try:
+        # The API server lets a limit stand in for a request that is not given.
+        amounts = fields.mapped(resources, "limits", fields.quantity) | fields.mapped(
+            resources, "requests", fields.quantity
+        )
+    except FieldError as error:
+        raise error.under("resources") from None
+    return (
+        fields.default(source, "name", fields.text, ""),
+        {name: amount.nanos for name, amount in amounts.items()},
+        fields.default(source, "restartPolicy", fields.text, "") == "Always",
+    )
