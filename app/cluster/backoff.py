@@ -27,7 +27,7 @@ class LoopClock:
 
 
 # Spreads the calls of many clients; nothing secret hangs on it.
-_uniform = random.Random().uniform  # noqa: S311
+spread = random.Random().uniform  # noqa: S311
 
 
 class Backoff:
@@ -45,7 +45,7 @@ class Backoff:
         initial_seconds: float = 0.8,
         cap_seconds: float = 30.0,
         reset_after_seconds: float = 120.0,
-        uniform: Callable[[float, float], float] = _uniform,
+        uniform: Callable[[float, float], float] = spread,
     ) -> None:
         self._clock = clock
         self._initial = initial_seconds

@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 from app.cluster.claim_writer import ClaimLostError, ClaimWriter
 from app.cluster.client import ApiClient
 from app.cluster.discovery import POD, Resource
-from app.cluster.errors import ClusterError, Conflict, ConnectionFailed, NotFound
+from app.cluster.errors import ClusterError, Conflict, ConnectionFailed, NotFound, NotLeader
 from app.cluster.extended_claims import ExtendedClaims
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
@@ -39,8 +39,8 @@ _POLL_SECONDS = 0.1
 class Binder(Protocol):
     """Binds Pods.
 
-    ``results`` counts how binds ended: bound, misfit, invalid, waiting, conflict, api_error or
-    unknown.
+    ``results`` counts how binds ended: bound, misfit, invalid, waiting, conflict, api_error,
+    not_leader or unknown.
     """
 
     results: Counter[str]
@@ -58,6 +58,7 @@ class ClusterBinder:
         now: the time, RFC 3339.
         report: told of undoing that failed; what it leaves is named in the text.
         wait_seconds: for binding conditions in one bind; below kube-scheduler's httpTimeout.
+        enter: called right before each decision: ties it to the term of the lease. Raises NotLeader.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class ClusterBinder:
         now: Callable[[], str],
         report: Callable[[str], None],
         wait_seconds: float = 20.0,
+        enter: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._state = state
@@ -77,6 +79,7 @@ class ClusterBinder:
         self._rules = rules
         self._now = now
         self._report = report
+        self._enter = enter
         self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
         self.writer = ClaimWriter(client, claims, state)
         self.extended = ExtendedClaims(client, claims, state)
@@ -86,6 +89,9 @@ class ClusterBinder:
         """See ``Binder``. Cost: one request for a Pod without claims; two or three more for each claim."""
         try:
             pod = await self._pod(namespace, name, uid)
+            self._enter()
+        except NotLeader as error:
+            return self._ended("not_leader", str(error))
         except (ClusterError, ObjectError, _StaleError) as error:
             return self._ended("api_error", str(error))
         if pod.node_name == node:
@@ -116,6 +122,9 @@ class ClusterBinder:
         except _UnknownError as error:
             # The Pod may run on the node: its devices stay its own.
             return self._ended("unknown", str(error))
+        except NotLeader as error:
+            # Nothing is undone, that would be writing: what is left is for the leader now.
+            return self._ended("not_leader", str(error))
         except (ClusterError, ClaimLostError, ObjectError) as error:
             await self._undo(begun, consumer)
             return self._ended("conflict" if isinstance(error, ClaimLostError) else "api_error", str(error))

@@ -30,6 +30,7 @@ _MEDIA_TYPES: Mapping[PatchKind, str] = {
     "strategic": "application/strategic-merge-patch+json",
 }
 _JSON = "application/json"
+_METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}"
 
 
 class Auth(Protocol):
@@ -89,6 +90,7 @@ class _Call:
     content: bytes = b""
     media_type: str = _JSON
     read_seconds: float | None = None
+    accept: str = _JSON
 
     @property
     def name(self) -> str:
@@ -130,21 +132,31 @@ class ApiClient:
         self._transport = transport
         self._auth: Auth = auth or Anonymous()
         self._timeouts = timeouts or Timeouts()
-        self._headers = (("User-Agent", user_agent), ("Accept", _JSON))
+        self._headers = (("User-Agent", user_agent),)
         self._guard: Callable[[], None] | None = None
+        self._server_seconds = ""
 
     def __repr__(self) -> str:
         return f"ApiClient({self._base_url!r})"
 
-    def guarded(self, guard: Callable[[], None]) -> ApiClient:
+    def guarded(self, guard: Callable[[], None], write_seconds: float | None = None) -> ApiClient:
         """A client on the same connections that calls `guard` right before every write leaves.
 
         The guard raises to stop the write: a leader that has lost its lease must not write any more, and may
-        have lost it while the request waited for credentials.
+        have lost it while the request waited for credentials or for a connection.
+
+        Args:
+            write_seconds: how long a write that has left may take, here and (query parameter `timeout`) in
+                the API server, which gives it up then.
         """
         client = ApiClient(self._base_url, self._transport, auth=self._auth, timeouts=self._timeouts)
         client._headers = self._headers
         client._guard = guard
+        if write_seconds is not None:
+            client._timeouts = dataclasses.replace(
+                self._timeouts, total=min(self._timeouts.total, write_seconds)
+            )
+            client._server_seconds = f"{write_seconds:g}s"
         return client
 
     async def get(self, path: str, params: Params | None = None) -> Object:
@@ -161,6 +173,22 @@ class ApiClient:
         if continue_token:
             page["continue"] = continue_token
         return await self._request(_Call("GET", path, page))
+
+    async def newest_version(self, path: str, *, limit: int = 500) -> int:
+        """The highest resourceVersion of the objects of a list, as they are now; 0 for none.
+
+        Now: at some moment after the call, not at one that a cache remembers. Only metadata is asked for.
+        Cost: one request for each `limit` objects.
+        """
+        newest, token = 0, ""
+        while True:
+            query = {"limit": str(limit), **({"continue": token} if token else {})}
+            page = await self._request(_Call("GET", path, query, accept=_METADATA))
+            for item in page.get("items") or ():
+                newest = max(newest, int(item["metadata"]["resourceVersion"]))
+            token = (page.get("metadata") or {}).get("continue") or ""
+            if not token:
+                return newest
 
     async def list_all(
         self, path: str, *, limit: int = 500, params: Params | None = None
@@ -284,7 +312,7 @@ class ApiClient:
         return await self._transmit(call, renewed)
 
     async def _transmit(self, call: _Call, authorization: str | None) -> httpx.Response:
-        headers = [*self._headers, *self._auth.extra_headers]
+        headers = [*self._headers, ("Accept", call.accept), *self._auth.extra_headers]
         if call.content:
             headers.append(("Content-Type", call.media_type))
         if authorization is not None:
@@ -296,16 +324,24 @@ class ApiClient:
             "read": call.read_seconds or limits.read,
             "write": limits.read,
         }
+        extensions: dict[str, Any] = {"timeout": timeout}
+        write = self._guard is not None and call.method != "GET"
+        if write:
+            # Asked again by the transport, when it has a connection.
+            extensions["guard"] = self._guard
+            if self._server_seconds:
+                params = {"timeout": self._server_seconds, **(call.params or {})}
+                call = dataclasses.replace(call, params=params)
         request = httpx.Request(
             call.method,
             self._base_url + call.target,
             headers=headers,
             content=call.content,
-            extensions={"timeout": timeout},
+            extensions=extensions,
         )
         if isinstance(self._transport, AiohttpTransport):
             await self._transport.present(self._auth.identity)
-        if self._guard is not None and call.method != "GET":
+        if write and self._guard is not None:
             self._guard()
         try:
             return await self._transport.handle_async_request(request)

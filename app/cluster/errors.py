@@ -4,6 +4,7 @@ ClusterError
 |-- CredentialsError     kubeconfig, token, certificate or plugin: names the file and the field
 |-- NotServed            the cluster does not serve the API that is needed
 |-- ConnectionFailed     no answer, or an answer cut off
+|-- NotLeader            another replica writes, or may: this one has not sent anything
 `-- ApiError             the API server refused
     |-- Unauthorized     401
     |-- Forbidden        403
@@ -45,6 +46,10 @@ class CredentialsError(ClusterError):
 
 class NotServed(ClusterError):
     """The API server answers, but does not serve what is needed."""
+
+
+class NotLeader(ClusterError):
+    """The write was not sent: another replica holds the lease, or may by now."""
 
 
 class ConnectionFailed(ClusterError):

@@ -152,6 +152,11 @@ class Informer:
     async def wait_synced(self) -> None:
         await self._synced.wait()
 
+    @property
+    def version(self) -> int:
+        """The resourceVersion up to which everything has been told; 0 while a list is made."""
+        return int(self._version) if self._version.isdecimal() else 0
+
     def last_event_age_seconds(self) -> float | None:
         """Time since the last event, bookmark or opening of a watch; None before the first."""
         heard = self.stats.last_event_at

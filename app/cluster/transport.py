@@ -6,10 +6,11 @@ Why not httpx's own transport, nor the httpx-aiohttp package: docs/decisions/002
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractStreamWriter
 
 # Informers hold a dozen connections for good; binds, dry runs and leases share the rest.
 _MAX_CONNECTIONS = 100
@@ -25,8 +26,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         server_name: the name to verify the server's certificate against, if not the URL's host.
         proxy_url: an HTTP proxy, or None.
 
+    A request's extension `guard` is called right before its body is written, and may raise to stop it.
+
     Raises (from handle_async_request): httpx.ConnectError where the request certainly was not sent; any other
-    httpx.TransportError where it may have been.
+    httpx.TransportError where it may have been; what the guard raises.
     """
 
     def __init__(
@@ -48,12 +51,14 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         if self._session is None:
             self._session = self._open()
         timeout = request.extensions.get("timeout", {})
+        guard: Callable[[], None] | None = request.extensions.get("guard")
+        body = _GuardedBody(request.content, guard) if guard and request.content else None
         try:
             response = await self._session.request(
                 request.method,
                 str(request.url),
                 headers=request.headers,
-                data=request.content or None,
+                data=body or request.content or None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     total=None,
@@ -65,6 +70,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 proxy=self._proxy,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if body is not None and body.stopped_by is not None:
+                raise body.stopped_by from None
             raise _as_httpx(error) from error
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
@@ -101,6 +108,27 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             headers={"Accept-Encoding": "identity"},
             trust_env=False,
         )
+
+
+class _GuardedBody(aiohttp.BytesPayload):
+    """Bytes that go out only if the guard lets them, asked when there is a connection to write them to.
+
+    Without its body a request is no request: the API server drops what has come of it.
+    """
+
+    def __init__(self, content: bytes, guard: Callable[[], None]) -> None:
+        super().__init__(content)
+        self._guard = guard
+        self.stopped_by: Exception | None = None
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        try:
+            self._guard()
+        except Exception as error:
+            # aiohttp tells of any error here as one of its own.
+            self.stopped_by = error
+            raise
+        await super().write_with_length(writer, content_length)
 
 
 class _Body(httpx.AsyncByteStream):
