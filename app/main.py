@@ -36,7 +36,7 @@ from app.api import (
     stream,
 )
 from app.api.observed import Observed
-from app.api.service import Service
+from app.api.service import LEADER_CHECK, Service
 from app.cluster.binder import ClusterBinder, MemoryBinder, UnreadyBinder
 from app.cluster.client import Timeouts
 from app.cluster.credentials import load_access
@@ -53,6 +53,7 @@ from app.core.model.parse import parse
 from app.core.model.workload import Workload
 from app.core.placement.rules import Rules
 from app.core.state.state import State
+from app.leadership import Leadership
 from app.logs import set_up_logs
 from app.manifests import ManifestError, read_paths
 from app.metrics import Metrics
@@ -153,22 +154,41 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
     client = access.client(Timeouts(total=settings.request_timeout_seconds))
     stack.push_async_callback(client.aclose)
     state, rules = State(), _rules(settings)
-    waker = Waker(client, state, rules, report=log.warning)
+    leadership = Leadership(settings, client)
+    writes, election = leadership.writes, leadership.election
+    waker = Waker(writes, state, rules, report=log.warning)
     feed = Feed(state, lambda error: log.warning("object left out: %s", error), waker.changed)
     service = Service(
-        settings, state, rules, UnreadyBinder(), metrics, time.monotonic, feed.broken, waker=waker
+        settings,
+        state,
+        rules,
+        UnreadyBinder(),
+        metrics,
+        time.monotonic,
+        feed.broken,
+        waker=waker,
+        election=election,
     )
     metrics.add_source(readings.inventory(state))
     metrics.add_source(readings.decisions(service))
     service.checks["informers"] = lambda: "waiting for the API server"
+    if election is not None:
+        service.checks[LEADER_CHECK] = election.standing
+        metrics.add_source(readings.election(election))
     log.info("reading the cluster", extra={"server": access.base_url, "credentials": str(access.source)})
 
     async def follow() -> None:
         served = await discover_patiently(client, report=lambda error: log.warning("%s", error))
         service.binder = ClusterBinder(
-            client, served.resource_claim, state, rules, now=_now_text, report=log.warning
+            writes,
+            served.resource_claim,
+            state,
+            rules,
+            now=_now_text,
+            report=log.warning,
+            enter=leadership.enter,
         )
-        service.deallocator = Deallocator(client, served.resource_claim, state, log.warning)
+        service.deallocator = Deallocator(writes, served.resource_claim, state, log.warning)
         informers = InformerGroup(
             client,
             (NODE, POD, *served.resources()),
@@ -184,9 +204,14 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
             tasks.create_task(informers.run())
             await informers.wait_synced()
             _keep()
+            if election is not None:
+                leadership.claims = informers.informers[served.resource_claim.kind]
+                await election.run()
 
     await stack.enter_async_context(_background(follow(), "informers"))
     await stack.enter_async_context(_background(waker.run(), "waker"))
+    if election is not None:
+        stack.push_async_callback(election.resign, settings.leader_elect_retry_seconds)
     return service
 
 

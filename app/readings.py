@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from app.api.service import Service
+from app.cluster.election import Election
 from app.cluster.watcher import InformerGroup
 from app.core.state.census import STATES, Census
 from app.core.state.state import State
@@ -86,5 +87,19 @@ def informers(group: InformerGroup) -> Callable[[], Iterable[Sample]]:
         )
         text = "Lists made after the first, by kind and reason."
         yield Sample("informer_relists", text, relists, ("kind", "reason"), counter=True)
+
+    return samples
+
+
+def election(candidate: Election) -> Callable[[], Iterable[Sample]]:
+    """Whether this replica leads, and how that has gone."""
+
+    def samples() -> Iterable[Sample]:
+        tenure = candidate.tenure
+        yield Sample("leader", "1 if this replica takes webhooks and writes.", {(): float(tenure.open)})
+        text = "Times that this replica has taken the lease."
+        yield Sample("leader_transitions", text, {(): candidate.transitions}, counter=True)
+        text = "Renewals of the lease that failed while this replica held it."
+        yield Sample("lease_renew_failures", text, {(): candidate.renew_failures}, counter=True)
 
     return samples

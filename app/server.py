@@ -69,11 +69,18 @@ class _Server(uvicorn.Server):
         if service is None or service.draining or not self._settings.drain_seconds:
             if service is not None:
                 service.draining = True
-            super().handle_exit(sig, None)
+            self._end(sig)
             return
         service.draining = True
         loop = asyncio.get_running_loop()
-        loop.call_later(self._settings.drain_seconds, super().handle_exit, signal.Signals(sig), None)
+        loop.call_later(self._settings.drain_seconds, self._end, sig)
+
+    def _end(self, sig: int) -> None:
+        super().handle_exit(signal.Signals(sig), None)
+        service: Service | None = getattr(self._app.state, "service", None)
+        if service is not None:
+            # Now, not when the last stream of the page has ended: another replica is to go on.
+            asyncio.get_running_loop().call_soon_threadsafe(service.stop_leading)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

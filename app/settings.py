@@ -26,6 +26,7 @@ from pydantic_settings import (
 
 from app.core.model.features import NAMES, Features
 from app.core.scoring import DEFAULT_POLICY, POLICIES
+from app.election_settings import LeaderElectSettings
 from app.manifests import ManifestError, load_documents
 from app.serving_settings import Seconds, ServingSettings
 
@@ -38,7 +39,7 @@ class SettingsError(ValueError):
     """Settings that cannot be used; the message names each one and where it came from."""
 
 
-class Settings(ServingSettings, BaseSettings):
+class Settings(LeaderElectSettings, ServingSettings, BaseSettings):
     """All settings. Made directly, it looks at no environment: ``load_settings`` does."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
@@ -140,6 +141,8 @@ class Settings(ServingSettings, BaseSettings):
     def _together(self) -> Self:
         if self.snapshot and (self.kubeconfig is not None or self.context):
             raise ValueError("snapshot serves from files: kubeconfig and context have no place beside it")
+        if self.snapshot and self.leader_elect:
+            raise ValueError("snapshot serves from files: there is no Lease to hold (leader_elect)")
         return self
 
     @property

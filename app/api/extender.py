@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from app.api.bodies import decode_json, read_body
 from app.api.extender_wire import (
@@ -24,7 +24,7 @@ from app.api.extender_wire import (
 )
 from app.api.record import bind_decision, filter_decision
 from app.api.responses import Json, json_response
-from app.api.service import Service, ServiceOf
+from app.api.service import Service, ServiceOf, leading
 from app.api.turns import Turns
 from app.core.model.errors import ObjectError
 from app.core.model.extended_resources import asks_for
@@ -37,7 +37,7 @@ from app.core.placement.question import Question
 from app.core.state.state import State
 
 log = logging.getLogger(__name__)
-router = APIRouter(prefix="/scheduler", tags=["webhooks"])
+router = APIRouter(prefix="/scheduler", tags=["webhooks"], dependencies=[Depends(leading)])
 
 
 @router.post("/filter", summary="Which nodes have devices for a Pod (ExtenderArgs -> ExtenderFilterResult)")

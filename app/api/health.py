@@ -1,5 +1,8 @@
 """Probes and metrics."""
 
+from collections.abc import Sequence
+from typing import Annotated
+
 from fastapi import APIRouter, Query
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
@@ -8,6 +11,7 @@ from app.api.service import Service, ServiceOf
 
 router = APIRouter(tags=["operation"])
 
+Exclude = Query(description="Names of checks that do not count: with `leader`, followers are ready too.")
 Verbose = Query(default=None, description="Any value, or none: say how each check stands.")
 
 
@@ -16,14 +20,18 @@ async def livez() -> PlainTextResponse:
     return PlainTextResponse("ok")
 
 
-@router.get("/readyz", summary="The cluster has been read, and the service is not shutting down")
-async def readyz(service: ServiceOf, verbose: str | None = Verbose) -> PlainTextResponse:
-    return _ready(service, verbose=verbose is not None)
+@router.get("/readyz", summary="The cluster has been read, no other replica leads, and this is no shutdown")
+async def readyz(
+    service: ServiceOf, exclude: Annotated[Sequence[str], Exclude] = (), verbose: str | None = Verbose
+) -> PlainTextResponse:
+    return _ready(service, exclude, verbose=verbose is not None)
 
 
 @router.get("/healthz", summary="As /readyz")
-async def healthz(service: ServiceOf, verbose: str | None = Verbose) -> PlainTextResponse:
-    return _ready(service, verbose=verbose is not None)
+async def healthz(
+    service: ServiceOf, exclude: Annotated[Sequence[str], Exclude] = (), verbose: str | None = Verbose
+) -> PlainTextResponse:
+    return _ready(service, exclude, verbose=verbose is not None)
 
 
 @router.get("/metrics", summary="For Prometheus")
@@ -31,9 +39,9 @@ async def metrics(service: ServiceOf) -> Response:
     return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _ready(service: Service, *, verbose: bool) -> PlainTextResponse:
+def _ready(service: Service, exclude: Sequence[str], *, verbose: bool) -> PlainTextResponse:
     results = {name: check() for name, check in service.checks.items()}
-    failed = any(results.values())
+    failed = any(text for name, text in results.items() if name not in exclude)
     if not verbose and not failed:
         return PlainTextResponse("ok")
     lines = [f"[-]{name} failed: {text}" if text else f"[+]{name} ok" for name, text in results.items()]

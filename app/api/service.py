@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -15,6 +15,8 @@ from app.api.history import History
 from app.api.turns import Clock, Deadline
 from app.cluster.binder import Binder
 from app.cluster.deallocator import Deallocator
+from app.cluster.election import Election
+from app.cluster.errors import NotLeader
 from app.cluster.waker import Waker
 from app.core.model.errors import ObjectError
 from app.core.placement.candidates import Candidates
@@ -27,6 +29,7 @@ from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
+LEADER_CHECK = "leader"
 Check = Callable[[], str]
 """Says what is missing; empty if nothing is."""
 
@@ -61,8 +64,8 @@ class Service:
 
     ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known from the
     filters that ask about them. ``broken`` are the objects that could not be read. ``waker`` and
-    ``deallocator`` are there only with a cluster. ``epoch`` tells this process from the one before
-    it, whose cursors mean nothing here.
+    ``deallocator`` are there only with a cluster, ``election`` only among replicas. ``epoch`` tells
+    this process from the one before it, whose cursors mean nothing here.
     """
 
     settings: Settings
@@ -75,6 +78,7 @@ class Service:
     learns_pods: bool = False
     waker: Waker | None = None
     deallocator: Deallocator | None = None
+    election: Election | None = None
     checks: dict[str, Check] = field(default_factory=dict)
     draining: bool = False
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
@@ -96,10 +100,15 @@ class Service:
 
     def require_synced(self) -> None:
         """Raises: Refusal, 503, until the cluster has been read once. A shutdown does not count: what
-        comes in until the end is answered."""
+        comes in until the end is answered; nor does who leads: a follower has its own index."""
         for name, check in self.checks.items():
-            if name != "shutdown" and (text := check()):
+            if name not in {"shutdown", LEADER_CHECK} and (text := check()):
                 raise not_ready(text)
+
+    def stop_leading(self) -> None:
+        """Gives the lease back as soon as the webhooks under way are answered."""
+        if self.election is not None:
+            self._start(self.election.resign(self.settings.shutdown_seconds))
 
     def refused(self, question: Question) -> None:
         """Follows up a filter that has found no node: the PostFilter of the in-tree plugin.
@@ -110,11 +119,14 @@ class Service:
         held = question.releasable()
         if held is not None and self.deallocator is not None:
             log.info("deallocating a claim", extra={"claim": "/".join(held.key)})
-            chore = asyncio.create_task(self.deallocator.deallocate(held.claim))
-            self._chores.add(chore)
-            chore.add_done_callback(self._chores.discard)
+            self._start(self.deallocator.deallocate(held.claim))
         if self.waker is not None:
             self.waker.refused(question.pod)
+
+    def _start(self, work: Coroutine[Any, Any, object]) -> None:
+        chore = asyncio.create_task(work)
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
 
     def deadline(self, seconds: float) -> Deadline:
         return Deadline(self.clock, seconds)
@@ -130,3 +142,20 @@ def service_of(request: Request) -> Service:
 
 
 ServiceOf = Annotated[Service, Depends(service_of)]
+
+
+async def leading(service: ServiceOf) -> AsyncIterator[None]:
+    """A dependency of the webhooks: among replicas only the leader answers them.
+
+    Raises: Refusal, 503.
+    """
+    election = service.election
+    if election is None:
+        yield
+        return
+    try:
+        await election.lead(service.settings.leader_elect_wait_seconds)
+    except NotLeader as error:
+        raise not_ready(str(error)) from None
+    with election.answering():
+        yield

@@ -27,6 +27,12 @@ from app.cli.source import Source
 @click.option("--cel-engine", type=click.Choice(["fast", "reference"]), help="[default: fast]")
 @click.option("--log-format", type=click.Choice(["json", "text"]), help="[default: json]")
 @click.option("-v", "--verbosity", type=click.IntRange(0, 10), help="1: each decision, 2: each event.")
+@click.option(
+    "--leader-elect", is_flag=True, help="Let only the holder of a Lease write, of several replicas."
+)
+@click.option("--leader-elect-name", help="Name of the Lease.  [default: dra-extender]")
+@click.option("--leader-elect-namespace", help="Namespace of the Lease.  [default: the Pod's own]")
+@click.option("--leader-elect-identity", help="What the Lease calls this replica.  [default: the host name]")
 @click.option("--allow-insecure-listen", is_flag=True, help="Listen on an address that others can reach.")
 def serve(
     *,
@@ -34,6 +40,7 @@ def serve(
     config: Path | None,
     feature: tuple[str, ...],
     allow_insecure_listen: bool,
+    leader_elect: bool,
     **flags: Any,
 ) -> int:
     """Run the extender service.
@@ -55,6 +62,7 @@ def serve(
         "policy": flags["policy"] or None,
         "features": options.switches(feature) or None,
         "allow_insecure_listen": allow_insecure_listen or None,
+        "leader_elect": leader_elect or None,
     }
     try:
         run(load_settings(flags, config))

@@ -15,8 +15,8 @@ import asyncio
 import dataclasses
 import datetime as dt
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import aclosing, contextmanager, suppress
 
 from app.cluster.backoff import Clock, spread
 from app.cluster.errors import ClusterError, Conflict, NotLeader
@@ -107,11 +107,8 @@ class Election:
             return "leading, but not yet caught up with the leader before"
         return f"standing by: the leader is {self.leader}" if self.leader else "standing by: no leader yet"
 
-    @asynccontextmanager
-    async def serving(self, wait_seconds: float) -> AsyncIterator[None]:
-        """For the length of one webhook: keeps the lease from being handed on meanwhile.
-
-        A follower that is asked wants the lease, and waits for it.
+    async def lead(self, wait_seconds: float) -> None:
+        """Returns when webhooks may be answered: at once, or when a follower that is asked has got the lease.
 
         Raises: NotLeader.
         """
@@ -123,6 +120,10 @@ class Election:
                     await self._led.wait()
         if self._resigning or not self.tenure.open:
             raise NotLeader(self.standing() or "this replica is shutting down")
+
+    @contextmanager
+    def answering(self) -> Generator[None, None, None]:
+        """For the length of one webhook: keeps the lease from being handed on meanwhile."""
         self._webhooks += 1
         try:
             yield
@@ -172,11 +173,8 @@ class Election:
     async def _renew(self) -> None:
         for _ in range(_TRIES):
             seen, started = self._seen, self._clock.now()
-            if seen is None or (seen.record.holder, seen.record.transitions) != (
-                self.identity,
-                self._record.transitions,
-            ):
-                self._lost(f"{self.leader or 'nobody'} holds it")
+            if seen is None or not self._same_term(seen.record):
+                self._lost(f"{seen.record.holder if seen is not None else 'nobody'} holds it")
                 return
             if seen.wanted_by not in {"", self.identity} and self._idle():
                 await self._hand_over(seen)
@@ -189,6 +187,10 @@ class Election:
                 continue
             self.tenure.prolong(started + self._settings.renew_deadline_seconds)
             return
+
+    def _same_term(self, record: Record) -> bool:
+        """Not so where it has been another's since, and has been handed back."""
+        return record.holder == self.identity and record.transitions == self._record.transitions
 
     async def _stand(self) -> None:
         self._observe(await self._leases.get())

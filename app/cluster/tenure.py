@@ -2,9 +2,9 @@
 
 A lease is held by time, and time passes while a request waits for credentials, for a connection, or while
 the whole process is stopped. So holding it is not a fact but a moment until which it is sure: the start of
-the last renewal that succeeded, and the renew deadline after it. The others count the longer lease from when they
-have *seen* that renewal, which is later. What is decided in one term is not written in a later one: another
-leader may have decided otherwise in between.
+the last renewal that succeeded, and the renew deadline after it. The others count the longer lease from when
+they have *seen* that renewal, which is later. What is decided in one term is not written in a later one:
+another leader may have decided otherwise in between.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import yaml
 from app.cluster.client import ApiClient
 from app.cluster.credentials import Access, from_kubeconfig, load_access
 from app.cluster.discovery import NODE
-from app.cluster.errors import ConnectionFailed, NotFound, Unauthorized
+from app.cluster.errors import ConnectionFailed, NotFound, NotLeader, Unauthorized
 from app.cluster.informer import Informer, InformerSettings, Replaced, Upserted
 from app.cluster.transport import AiohttpTransport
 from tests.cluster.fake_apiserver import FakeApiServer, asgi
@@ -295,5 +295,31 @@ def test_connections_are_used_again_after_answers_and_refusals() -> None:
                 with pytest.raises(NotFound):
                     await client.get(NODE.path(name="n"))
         assert accepted == 1
+
+    asyncio.run(scenario())
+
+
+def test_the_guard_is_asked_again_when_there_is_a_connection_and_the_write_does_not_arrive() -> None:
+    async def scenario() -> None:
+        server = FakeApiServer()
+        path = NODE.path()
+        asked = 0
+
+        def late() -> None:
+            nonlocal asked
+            asked += 1
+            if asked % 2 == 0:
+                raise NotLeader("lost while the connection was made")
+
+        async with listening(server) as port:
+            client = ApiClient(f"http://127.0.0.1:{port}", AiohttpTransport())
+            async with closing(client):
+                for _ in range(2):
+                    with pytest.raises(NotLeader, match="lost while"):
+                        await client.guarded(late).post(path, {"metadata": {"name": "n"}})
+                made = await client.guarded(lambda: None).post(path, {"metadata": {"name": "m"}})
+                assert made["metadata"]["name"] == "m"
+            assert asked == 4
+            assert [node["metadata"]["name"] for node in server.store.select(("", "nodes"))] == ["m"]
 
     asyncio.run(scenario())

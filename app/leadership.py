@@ -1,0 +1,76 @@
+"""The election put together: who writes, and with which client."""
+
+import datetime as dt
+import logging
+import socket
+import uuid
+
+from app.cluster.barrier import catch_up
+from app.cluster.client import ApiClient
+from app.cluster.election import Election, ElectionSettings
+from app.cluster.informer import Informer
+from app.cluster.leader_endpoint import LeaderEndpoint
+from app.cluster.lease import Leases
+from app.cluster.tenure import BootClock
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Leadership:
+    """What the other parts need of the election, whether there is one or not.
+
+    ``writes`` is the client for whatever only one replica may write; ``election`` is None without
+    ``leader_elect``. ``claims`` has to be set before the election runs.
+    """
+
+    def __init__(self, settings: Settings, client: ApiClient) -> None:
+        self._settings = settings
+        self._client = client
+        self._clock = BootClock()
+        self.claims: Informer | None = None
+        self.election = self._stand() if settings.leader_elect else None
+        self.writes = client
+        self._endpoint: LeaderEndpoint | None = None
+        if self.election is not None:
+            seconds = settings.leader_elect_lease_seconds - settings.leader_elect_renew_deadline_seconds
+            self.writes = client.guarded(self.election.tenure.check, seconds)
+            if settings.leader_elect_service:
+                self._endpoint = LeaderEndpoint(
+                    client,
+                    settings.lease_namespace(),
+                    settings.leader_elect_service,
+                    settings.leader_elect_address,
+                    settings.port,
+                )
+
+    def enter(self) -> None:
+        """Before a decision that will be written. Raises: NotLeader."""
+        if self.election is not None:
+            self.election.tenure.enter()
+
+    def _stand(self) -> Election:
+        settings = self._settings
+        # A replica that comes back after a crash must not take its own old lease for one it holds.
+        identity = f"{settings.leader_elect_identity or socket.gethostname()}_{uuid.uuid4()}"
+        return Election(
+            Leases(self._client, settings.lease_namespace(), settings.leader_elect_name),
+            identity,
+            clock=self._clock,
+            now=lambda: dt.datetime.now(dt.UTC),
+            catch_up=self._begin_term,
+            report=log.warning,
+            settings=ElectionSettings(
+                lease_seconds=settings.leader_elect_lease_seconds,
+                renew_deadline_seconds=settings.leader_elect_renew_deadline_seconds,
+                retry_seconds=settings.leader_elect_retry_seconds,
+                idle_seconds=settings.leader_elect_retry_seconds,
+            ),
+        )
+
+    async def _begin_term(self) -> None:
+        """Raises: ClusterError."""
+        assert self.claims is not None  # noqa: S101 # the election runs when the informers have synced
+        await catch_up(self._client, self.claims, self._clock, page_size=self._settings.list_page_size)
+        if self._endpoint is not None:
+            await self._endpoint.publish()
