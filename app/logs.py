@@ -4,10 +4,12 @@ import datetime as dt
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Any, Literal, TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _LEVELS = (logging.INFO, logging.DEBUG)
+_ABOUT: ContextVar[dict[str, Any] | None] = ContextVar("about", default=None)
 
 
 def set_up_logs(
@@ -26,8 +28,18 @@ def set_up_logs(
     return handler
 
 
+def begin(**fields: Any) -> None:
+    """Starts what this task and those it starts are about, in place of what was: fields of every line."""
+    _ABOUT.set(fields)
+
+
+def about(**fields: Any) -> None:
+    """Adds to what this task is about: the Pod, its claims, who asks."""
+    _ABOUT.set({**(_ABOUT.get() or {}), **fields})
+
+
 class JsonFormatter(logging.Formatter):
-    """ts, level, logger, msg, then whatever was given as ``extra``."""
+    """ts, level, logger, msg, then what the task is about and whatever was given as ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -60,4 +72,5 @@ def timestamp(seconds: float) -> str:
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return {**(_ABOUT.get() or {}), **given}

@@ -17,9 +17,11 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from app import readings
 from app.api import (
+    access,
     decisions,
     device,
     documents,
@@ -35,6 +37,7 @@ from app.api import (
     policies,
     stream,
 )
+from app.api.gate import Gate
 from app.api.observed import Observed
 from app.api.service import LEADER_CHECK, Service
 from app.cluster.binder import ClusterBinder, MemoryBinder, UnreadyBinder
@@ -44,6 +47,7 @@ from app.cluster.deallocator import Deallocator
 from app.cluster.discovery import NODE, POD
 from app.cluster.feed import Feed
 from app.cluster.informer import InformerSettings, Problem
+from app.cluster.reviews import Reviewer, TokenReviewer
 from app.cluster.waker import Waker
 from app.cluster.watcher import InformerGroup, discover_patiently
 from app.core.allocator import Limits
@@ -89,8 +93,10 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat what a client has put into Host
     )
     app.state.metrics = metrics
+    app.add_middleware(Gate, settings=settings, rules=access.Rules(settings, _reviewer))
     app.add_middleware(Observed, metrics=metrics, clock=time.monotonic)
     errors.install(app)
     for part in (
@@ -150,8 +156,8 @@ async def _from_files(settings: Settings, metrics: Metrics, _stack: AsyncExitSta
 
 async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Service:
     """Serves a cluster; comes back before the first sync. Raises: CredentialsError."""
-    access = load_access(settings.kubeconfig, settings.context, environ=os.environ)
-    client = access.client(Timeouts(total=settings.request_timeout_seconds))
+    cluster = load_access(settings.kubeconfig, settings.context, environ=os.environ)
+    client = cluster.client(Timeouts(total=settings.request_timeout_seconds))
     stack.push_async_callback(client.aclose)
     state, rules = State(), _rules(settings)
     leadership = Leadership(settings, client)
@@ -171,11 +177,13 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
     )
     metrics.add_source(readings.inventory(state))
     metrics.add_source(readings.decisions(service))
+    if settings.auth == "token":
+        service.reviewer = TokenReviewer(client, time.monotonic, settings.token_audiences)
     service.checks["informers"] = lambda: "waiting for the API server"
     if election is not None:
         service.checks[LEADER_CHECK] = election.standing
         metrics.add_source(readings.election(election))
-    log.info("reading the cluster", extra={"server": access.base_url, "credentials": str(access.source)})
+    log.info("reading the cluster", extra={"server": cluster.base_url, "credentials": str(cluster.source)})
 
     async def follow() -> None:
         served = await discover_patiently(client, report=lambda error: log.warning("%s", error))
@@ -213,6 +221,11 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
     if election is not None:
         stack.push_async_callback(election.resign, settings.leader_elect_retry_seconds)
     return service
+
+
+def _reviewer(scope: Scope) -> Reviewer | None:
+    service: Service | None = getattr(scope["app"].state, "service", None)
+    return service.reviewer if service is not None else None
 
 
 def _rules(settings: Settings) -> Rules:

@@ -143,6 +143,8 @@ class Settings(LeaderElectSettings, ServingSettings, BaseSettings):
             raise ValueError("snapshot serves from files: kubeconfig and context have no place beside it")
         if self.snapshot and self.leader_elect:
             raise ValueError("snapshot serves from files: there is no Lease to hold (leader_elect)")
+        if self.snapshot and self.auth == "token":
+            raise ValueError("auth token asks the cluster about tokens: there is none beside a snapshot")
         return self
 
     @property

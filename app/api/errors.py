@@ -1,6 +1,6 @@
 """Refusals: each is ``{"error": {"code", "message", "path"}}``, its status says whose fault it is."""
 
-import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,16 +11,29 @@ from starlette.exceptions import HTTPException
 from app.api.responses import Json, json_response
 from app.core.model.errors import ObjectError, path_text
 
-log = logging.getLogger(__name__)
-
-_NAMES = {400: "BadRequest", 404: "NotFound", 405: "MethodNotAllowed"}
+_NAMES = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    413: "TooLarge",
+    415: "UnsupportedMediaType",
+}
 
 
 class Refusal(Exception):  # noqa: N818 # an answer, not a failure
     """An answer other than what was asked for. ``path`` names the field of the body that is wrong."""
 
     def __init__(
-        self, status: int, code: str, message: str, path: str = "", retry_after_seconds: int | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        path: str = "",
+        *,
+        retry_after_seconds: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -28,9 +41,12 @@ class Refusal(Exception):  # noqa: N818 # an answer, not a failure
         self.message = message
         self.path = path
         self.retry_after_seconds = retry_after_seconds
+        self.headers = headers or {}
 
     def response(self) -> Json:
-        headers = {} if self.retry_after_seconds is None else {"Retry-After": str(self.retry_after_seconds)}
+        headers = dict(self.headers)
+        if self.retry_after_seconds is not None:
+            headers["Retry-After"] = str(self.retry_after_seconds)
         return json_response(error_body(self.code, self.message, self.path), self.status, headers)
 
 
@@ -56,6 +72,11 @@ def invalid_fields(error: ValidationError) -> Refusal:
     return Refusal(422, "InvalidField", message, path_text(tuple(first["loc"])))
 
 
+def defect() -> Refusal:
+    """What is answered when this program has failed; its log has the rest."""
+    return Refusal(500, "Internal", "a defect in this program; its log has the details")
+
+
 def install(app: FastAPI) -> None:
     """Makes the application answer every refusal in the one form."""
 
@@ -76,12 +97,6 @@ def install(app: FastAPI) -> None:
             error_body(code, str(error.detail)), error.status_code, dict(error.headers or {})
         )
 
-    async def defect(request: Request, error: Exception) -> Json:
-        log.error("defect while answering %s", request.url.path, exc_info=error)
-        text = "a defect in this program; its log has the details"
-        return Refusal(500, "Internal", text).response()
-
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, mistaken)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, defect)

@@ -1,18 +1,24 @@
-"""ASGI middleware around every request: time, count, and what a browser may do with the answer."""
+"""ASGI middleware around every request: its id, time and count, the headers of every answer, and the
+answer where this program fails."""
 
-from starlette.datastructures import MutableHeaders
+import logging
+import re
+import secrets
+
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.access import is_guarded
+from app.api.browser import HEADERS
+from app.api.errors import defect
 from app.api.turns import Clock
+from app.logs import begin
 from app.metrics import Metrics
 
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
-    "base-uri 'none'; form-action 'none'",
-}
+log = logging.getLogger(__name__)
+
+REQUEST_ID = "X-Request-Id"
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _VERBS = {
     "/scheduler/filter": "filter",
     "/scheduler/prioritize": "prioritize",
@@ -24,7 +30,7 @@ _VERBS = {
 
 
 class Observed:
-    """Measures requests by verb, a bounded set, and sets the security headers."""
+    """Measures requests by verb, a bounded set; nothing raised within leaves it."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, clock: Clock) -> None:
         self._app = app
@@ -35,26 +41,40 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        verb = _verb(scope["path"])
-        status = "500"
+        verb, request_id = _verb(scope["path"]), _request_id(scope)
+        begin(request=request_id, verb=verb)
+        status = 0
 
         async def noted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = str(message["status"])
+                status = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                headers[REQUEST_ID] = request_id
+                for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if is_guarded(scope["path"]):
+                    headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         started = self._clock()
         self._metrics.in_flight.labels(verb).inc()
         try:
             await self._app(scope, receive, noted)
+        except Exception:
+            log.exception("defect while answering %s", scope["path"])
+            if status:
+                raise  # half an answer is out: the server has to cut the connection
+            await defect().response()(scope, receive, noted)
         finally:
             self._metrics.in_flight.labels(verb).dec()
             if verb != "stream":
-                self._metrics.requests.labels(verb, status).observe(self._clock() - started)
+                self._metrics.requests.labels(verb, str(status or 500)).observe(self._clock() - started)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID, "")
+    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def _verb(path: str) -> str:

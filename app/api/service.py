@@ -17,6 +17,7 @@ from app.cluster.binder import Binder
 from app.cluster.deallocator import Deallocator
 from app.cluster.election import Election
 from app.cluster.errors import NotLeader
+from app.cluster.reviews import Reviewer
 from app.cluster.waker import Waker
 from app.core.model.errors import ObjectError
 from app.core.placement.candidates import Candidates
@@ -63,9 +64,9 @@ class Service:
     """The parts of one application.
 
     ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known from the
-    filters that ask about them. ``broken`` are the objects that could not be read. ``waker`` and
-    ``deallocator`` are there only with a cluster, ``election`` only among replicas. ``epoch`` tells
-    this process from the one before it, whose cursors mean nothing here.
+    filters that ask about them. ``broken`` are the objects that could not be read. ``waker``,
+    ``deallocator`` and ``reviewer`` are there only with a cluster, ``election`` only among replicas.
+    ``epoch`` tells this process from the one before it, whose cursors mean nothing here.
     """
 
     settings: Settings
@@ -79,6 +80,7 @@ class Service:
     waker: Waker | None = None
     deallocator: Deallocator | None = None
     election: Election | None = None
+    reviewer: Reviewer | None = None
     checks: dict[str, Check] = field(default_factory=dict)
     draining: bool = False
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:12])

@@ -105,6 +105,6 @@ async def _asker(source: Source) -> AsyncGenerator[Asker, None]:
     async with embedded_app(source) as application:
         transport = httpx.ASGITransport(app=application)
         async with httpx.AsyncClient(
-            transport=transport, base_url="http://in-process", timeout=timeout
+            transport=transport, base_url="http://localhost", timeout=timeout
         ) as client:
             yield Asker(client, "the service in this process")

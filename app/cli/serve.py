@@ -33,6 +33,25 @@ from app.cli.source import Source
 @click.option("--leader-elect-name", help="Name of the Lease.  [default: dra-extender]")
 @click.option("--leader-elect-namespace", help="Namespace of the Lease.  [default: the Pod's own]")
 @click.option("--leader-elect-identity", help="What the Lease calls this replica.  [default: the host name]")
+@click.option(
+    "--tls-cert-file", type=click.Path(path_type=Path), help="Certificate; taken up again when it changes."
+)
+@click.option("--tls-key-file", type=click.Path(path_type=Path), help="Its key.")
+@click.option(
+    "--client-ca-file",
+    type=click.Path(path_type=Path),
+    help="CAs of client certificates: the webhooks then ask for one.",
+)
+@click.option(
+    "--auth",
+    type=click.Choice(["off", "token", "mtls"]),
+    help="Who may ask /api/v1: anyone, by bearer token, by client certificate.  [default: off]",
+)
+@click.option(
+    "--webhooks-from",
+    type=click.Choice(["auto", "certificate", "loopback", "anyone"]),
+    help="Who may call the webhooks.  [default: auto, certificate or else loopback]",
+)
 @click.option("--allow-insecure-listen", is_flag=True, help="Listen on an address that others can reach.")
 def serve(
     *,

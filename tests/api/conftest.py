@@ -50,7 +50,7 @@ async def serving(path: Path, **settings: Any) -> AsyncGenerator[Asked, None]:
     app = create_app(Settings(snapshot=(str(path),), **settings))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield Asked(app, client)
 
 

@@ -115,7 +115,7 @@ def schedule(answers: dict[str, Any], nodes: list[str]) -> tuple[Scheduled, list
 
     async def run() -> Scheduled:
         transport = httpx.MockTransport(answer)
-        async with httpx.AsyncClient(transport=transport, base_url="http://extender") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await Scheduler(client).schedule(POD, nodes)
 
     return asyncio.run(run()), asked

@@ -1,0 +1,185 @@
+"""One connection: uvicorn's, with bounds on what a client may send and on how long it may take.
+
+uvicorn bounds neither a request's head nor the time that any part of it takes.
+"""
+
+import asyncio
+import http
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from app.api.browser import HEADERS
+from app.api.errors import error_body
+from app.api.peer import PEER, TRUST, Peer, peer_of
+from app.server.crowd import Crowd
+
+MAX_HEADERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of one connection; times in seconds. ``body_seconds``: from the end of the head, after which the
+    connection is cut whether or not anybody has waited for the body."""
+
+    head_bytes: int = 32 * 1024
+    url_bytes: int = 8 * 1024
+    head_seconds: float = 10.0
+    body_seconds: float = 20.0
+    stuck_seconds: float = 30.0
+
+
+class Connection(HttpToolsProtocol):
+    """Speaks HTTP/1.1; answers what it refuses in the form of all errors."""
+
+    def __init__(self, *, bounds: Bounds, crowd: Crowd, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._bounds = bounds
+        self._crowd = crowd
+        self._peer: Peer | None = None
+        self._trusted = False
+        self._refused = False
+        # Since when a message has been coming in, None between two; when its head was complete.
+        self._coming_since: float | None = None
+        self._head_done_at: float | None = None
+        self._head_bytes = 0
+        self._stuck_since: float | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        self._peer = peer_of(tls.getpeercert()) if tls is not None else None
+        self._coming_since = self.loop.time()
+        if not self._crowd.join(self):
+            self._refuse(503, "TooManyConnections", "too many connections are open")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._crowd.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused or self.transport.is_closing():
+            return
+        if self._coming_since is None:
+            # Also for bytes that begin no message, like empty lines without end.
+            self._begin()
+        if self._head_done_at is None:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_done_at is None and self._head_bytes > self._bounds.head_bytes and not self._refused:
+            self._refuse(431, "HeadersTooLarge", f"the head is larger than {self._bounds.head_bytes} bytes")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._coming_since is None:
+            self._begin()
+        extensions: dict[str, Any] = {TRUST: self._trust, PEER: self._peer}
+        self.scope["extensions"] = extensions
+
+    def on_headers_complete(self) -> None:
+        self._head_done_at = self.loop.time()
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if len(self.url) > self._bounds.url_bytes:
+            self._refuse(414, "URLTooLong", f"the URL is longer than {self._bounds.url_bytes} bytes")
+        elif size > self._bounds.head_bytes or len(self.headers) > MAX_HEADERS:
+            text = f"the head is larger than {self._bounds.head_bytes} bytes or {MAX_HEADERS} fields"
+            self._refuse(431, "HeadersTooLarge", text)
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._coming_since = self._head_done_at = None
+        if self._refused:
+            return
+        self._settle()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # A body that nobody has waited for may still be coming.
+        if self._coming_since is None:
+            self._settle()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 # the signature is uvicorn's
+        self._refuse(400, "InvalidHTTP", "this is no HTTP request")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """No protocol is upgraded to here: the request is answered as if it had not asked."""
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck_since = self.loop.time()
+        self._crowd.waits(self)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stuck_since = None
+        if self._coming_since is None:
+            self._settle()
+
+    def shutdown(self) -> None:
+        """At the end of the process: only a request that is being answered is waited for."""
+        if self._coming_since is not None or self._stuck_since is not None:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+    def give_up(self) -> None:
+        """Ends it to make room. Without a word: who reads slowly would not read that either."""
+        self.transport.abort()
+
+    def check(self, now: float) -> None:
+        """Ends it if it has been too slow. Called about once a second; ``now`` by the loop's clock."""
+        bounds = self._bounds
+        if self._stuck_since is not None and now - self._stuck_since > bounds.stuck_seconds:
+            self.transport.abort()
+        elif self._head_done_at is not None:
+            if now - self._head_done_at > bounds.body_seconds:
+                self.transport.abort()
+        elif self._coming_since is not None and now - self._coming_since > bounds.head_seconds:
+            if self._refused or self.transport.is_closing():
+                self.transport.abort()
+            else:
+                self._refuse(408, "TooSlow", f"the head took longer than {bounds.head_seconds:g} s")
+
+    def _begin(self) -> None:
+        self._coming_since = self.loop.time()
+        self._head_bytes = 0
+
+    def _settle(self) -> None:
+        """Between two messages: is it worth keeping when others want in?"""
+        if self._trusted or not self.cycle.response_complete:
+            self._crowd.busy(self)
+        else:
+            self._crowd.waits(self)
+
+    def _trust(self) -> None:
+        self._trusted = True
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answers on the connection itself, and ends it: what follows cannot be understood."""
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            self.transport.write(_answer(status, orjson.dumps(error_body(code, message))))
+        self.transport.close()
+
+
+def _answer(status: int, body: bytes) -> bytes:
+    fields = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **HEADERS,
+    }
+    lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in fields.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -1,0 +1,181 @@
+"""The process that listens: the event loop, the HTTP server, and what ends them."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.api.service import Service
+from app.server.connection import Bounds, Connection
+from app.server.crowd import Crowd
+from app.server.tls import Tls, TlsFiles
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+HANDSHAKE_SECONDS = 5.0
+_CHECK_SECONDS = 1.0
+_BODY_GRACE_SECONDS = 5.0
+"""Whoever waits for a body answers that it is late; after this the connection is cut."""
+_OTHER_FILES = 200
+"""Open files besides connections: the API server's watches, logs, handshakes under way."""
+
+
+def run(app: FastAPI, settings: Settings) -> None:
+    """Serves an application until SIGTERM or SIGINT; requests under way are finished first.
+
+    Raises: what the application's lifespan raises, and SettingsError for TLS files that cannot be used,
+    before anything is served.
+    """
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(Server(app, settings).run_to_the_end())
+
+
+class Server(uvicorn.Server):
+    """Not ready from the first signal on; listening ends ``drain_seconds`` later."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        """Raises: SettingsError for TLS files that cannot be used."""
+        super().__init__(_config(app, settings))
+        self._app = app
+        self._settings = settings
+        self._tls = _tls(settings)
+        self._crowd = Crowd(min(settings.max_connections, _files_left()))
+        self._bounds = Bounds(
+            head_seconds=settings.header_timeout_seconds,
+            body_seconds=settings.body_timeout_seconds + _BODY_GRACE_SECONDS,
+            stuck_seconds=settings.write_timeout_seconds,
+        )
+
+    async def run_to_the_end(self) -> None:
+        """Serves within the application's lifespan, whose errors it raises.
+
+        The signal that ended it is raised again at the very end, when the lifespan is over too.
+        """
+        with super().capture_signals():
+            async with self._app.router.lifespan_context(self._app), _beside(self._check_connections()):
+                if self._tls is None:
+                    await self.serve()
+                    return
+                async with _beside(self._tls.follow()):
+                    await self.serve()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield  # run_to_the_end does
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 # uvicorn's
+        """Listens. In uvicorn's place, which has no bound for TLS handshakes."""
+        tls: dict[str, Any] = {}
+        if self._tls is not None:
+            tls = {"ssl": self._tls.context, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                self._connection,
+                self._settings.host.strip("[]"),
+                self._settings.port,
+                backlog=self.config.backlog,
+                **tls,
+            )
+        except OSError as error:
+            log.critical("cannot listen on %s:%s: %s", self._settings.host, self._settings.port, error)
+            sys.exit(1)
+        self.servers = [server]
+        self.started = True
+        for listening in server.sockets:
+            host, port = listening.getsockname()[:2]
+            log.info("listening", extra={"host": host, "port": port, "tls": bool(tls)})
+
+    def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 # the signature is uvicorn's
+        service: Service | None = getattr(self._app.state, "service", None)
+        if service is None or service.draining or not self._settings.drain_seconds:
+            if service is not None:
+                service.draining = True
+            self._end(sig)
+            return
+        service.draining = True
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._settings.drain_seconds, self._end, sig)
+
+    def _end(self, sig: int) -> None:
+        super().handle_exit(signal.Signals(sig), None)
+        service: Service | None = getattr(self._app.state, "service", None)
+        if service is not None:
+            # Now, not when the last stream of the page has ended: another replica is to go on.
+            asyncio.get_running_loop().call_soon_threadsafe(service.stop_leading)
+
+    def _connection(self) -> Connection:
+        return Connection(
+            bounds=self._bounds,
+            crowd=self._crowd,
+            config=self.config,
+            server_state=self.server_state,
+            app_state={},
+        )
+
+    async def _check_connections(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_CHECK_SECONDS)
+            for connection in list(self.server_state.connections):
+                assert isinstance(connection, Connection)  # noqa: S101 # made above, no other
+                connection.check(loop.time())
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None, None]:
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(work)
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_config=None,
+        ws="none",
+        proxy_headers=False,  # who asks is who is connected
+        lifespan="off",  # the server below runs it: what goes wrong in it is to be raised, not logged
+        timeout_graceful_shutdown=round(settings.shutdown_seconds),
+        timeout_keep_alive=round(settings.idle_timeout_seconds),
+        server_header=False,
+    )
+
+
+def _tls(settings: Settings) -> Tls | None:
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    return Tls(TlsFiles(settings.tls_cert_file, settings.tls_key_file, settings.client_ca_file))
+
+
+def _files_left() -> int:
+    """Connections that the process may have open, after raising its limit as far as it may."""
+    if sys.platform == "win32":
+        return 1_000_000
+    import resource  # noqa: PLC0415 # not there on Windows
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if most == resource.RLIM_INFINITY else min(most, 65_536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return max(16, wanted - _OTHER_FILES)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop  # noqa: PLC0415 # not there on Windows
+
+    return uvloop.new_event_loop()

@@ -1,0 +1,164 @@
+"""Clients that are slow, many, or speak no HTTP: what they get, and that the webhooks go on."""
+
+import asyncio
+import contextlib
+import resource
+
+import pytest
+
+from tests.server.conftest import FILTER, Client, Listening, run
+
+QUICK = {"header_timeout_seconds": 0.5, "body_timeout_seconds": 0.5, "write_timeout_seconds": 0.5}
+
+
+async def asks_filter(client: Client) -> None:
+    answer = await client.ask("POST", "/scheduler/filter", FILTER)
+    assert answer.status == 200
+    assert b'"NodeNames":["worker-6"]' in answer.body
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40), 400, "InvalidHTTP"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n", 400, "InvalidHTTP"),
+        (b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"a" * 9000), 414, "URLTooLong"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: %s\r\n\r\n" % (b"a" * 40_000), 431, "HeadersTooLarge"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: %s" % (b"a" * 40_000), 431, "HeadersTooLarge"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: 1\r\n" * 101 + b"\r\n", 431, "HeadersTooLarge"),
+        (
+            b"POST /scheduler/filter HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+            "InvalidHTTP",
+        ),
+        (b"CONNECT localhost:22 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "InvalidHTTP"),
+        (b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "InvalidHTTP"),
+    ],
+    ids=[
+        "TLS without TLS",
+        "broken header",
+        "long URL",
+        "long header",
+        "endless header",
+        "many headers",
+        "two lengths",
+        "proxy request",
+        "URL that is no text",
+    ],
+)
+def test_what_is_no_request_is_refused_in_the_form_of_all_errors(sent: bytes, status: int, code: str) -> None:
+    async def question(server: Listening) -> None:
+        client = await server.connect()
+        await client.send(sent)
+        answer = await client.answer()
+        assert (answer.status, answer.error) == (status, code)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert await client.ended() == b""
+
+    run(question)
+
+
+def test_many_heads_on_one_connection_each_have_the_whole_bound() -> None:
+    async def question(server: Listening) -> None:
+        client = await server.connect()
+        for _ in range(5):
+            assert (await client.ask("GET", "/livez", X="a" * 20_000)).status == 200
+
+    run(question)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"", 408),
+        (b"GET / HTTP/1.1\r\nHost: loc", 408),
+        (b"\r\n", 408),
+        (
+            b"POST /scheduler/filter HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 99\r\n\r\n{",
+            408,
+        ),
+    ],
+    ids=["nothing", "half a head", "empty lines", "half a body"],
+)
+def test_who_is_slow_is_told_so_and_cut(sent: bytes, status: int) -> None:
+    async def question(server: Listening) -> None:
+        client = await server.connect()
+        await client.send(sent)
+        answer = await client.answer()
+        assert (answer.status, answer.error) == (status, "TooSlow")
+
+    run(question, **QUICK)
+
+
+def test_a_drip_does_not_keep_a_connection() -> None:
+    """A byte now and then, in head, body, or the body that nobody has asked for."""
+
+    async def drip(client: Client, head: bytes) -> None:
+        await client.send(head)
+        while not client.reader.at_eof() and not client.writer.is_closing():
+            client.writer.write(b"a")
+            await asyncio.sleep(0.05)
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await client.reader.read(1000)
+
+    async def question(server: Listening) -> None:
+        clients = [await server.connect() for _ in range(3)]
+        await asyncio.gather(
+            drip(clients[0], b"GET / HTTP/1.1\r\nX: "),
+            drip(clients[1], b"POST /scheduler/filter HTTP/1.1\r\nContent-Length: 99999\r\n\r\n"),
+            drip(clients[2], b"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n"),
+        )
+
+    run(question, **QUICK)
+
+
+def test_an_answer_that_nobody_reads_is_cut() -> None:
+    async def question(server: Listening) -> None:
+        client = await server.connect()
+        client.writer.transport.pause_reading()
+        request = b"GET /api/v1/devices HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        while len(server.server._crowd):
+            client.writer.write(request * 100)
+            await asyncio.sleep(0.05)
+
+    run(question, **QUICK)
+
+
+@pytest.fixture
+def many_files() -> None:
+    """Both ends of the connections are this process's."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65_536), most))
+    if most < 6_000:
+        pytest.skip(f"the system allows {most} open files, both ends of 2,000 connections need 6,000")
+
+
+@pytest.mark.usefixtures("many_files")
+def test_two_thousand_slow_and_half_open_connections_leave_filter_answering() -> None:
+    kinds = (
+        b"",
+        b"GET /api/v1/devices HTTP/1.1\r\nX: ",
+        b"POST /api/v1/placements HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 10000000\r\n\r\n{",
+        b"POST /scheduler/filter HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n{",
+    )
+
+    async def question(server: Listening) -> None:
+        scheduler = await server.connect()
+        await asks_filter(scheduler)
+        for index in range(2_000):
+            client = await server.connect()
+            client.writer.write(kinds[index % len(kinds)])
+            if index % 100 == 0:
+                # A connection that was there before, and one that comes in the middle of it.
+                await asks_filter(scheduler)
+                newcomer = await server.connect()
+                await asks_filter(newcomer)
+        await asks_filter(scheduler)
+        assert len(server.server._crowd) <= 1_000
+        assert server.server._crowd.given_up >= 900
+
+    run(question)
