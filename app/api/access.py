@@ -7,6 +7,7 @@ URL: every account of a cluster may GET /api/* (ClusterRole system:discovery).
 
 import time
 from collections.abc import Callable, Collection
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -21,6 +22,7 @@ GROUP = "dra-extender"
 _API = "/api/v1/"
 _WEBHOOKS = "/scheduler/"
 _OPEN = frozenset({"/", "/docs", "/openapi.json", "/livez", "/readyz", "/healthz"})
+_NAMESPACED = frozenset({"claims", "pods"})
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create"}
 
 
@@ -29,16 +31,23 @@ def is_guarded(path: str) -> bool:
     return path not in _OPEN and not path.startswith("/web/")
 
 
-def access_of(method: str, path: str) -> Access:
+def access_of(method: str, path: str, query: str = "") -> Access:
     """What a request that is no webhook wants, in the words of an RBAC rule."""
     verb = _VERBS.get(method, method.lower())
     if not path.startswith(_API):
         # /metrics above all, as Prometheus is allowed to on Kubernetes' own components.
         return Access(verb, path=path)
-    parts = path.removeprefix(_API).split("/")
-    if len(parts) == 4 and parts[0] == "pods":
-        return Access(verb, GROUP, parts[0], parts[3], namespace=parts[1], name=parts[2])
-    return Access(verb, GROUP, parts[0], "/".join(parts[1:]))
+    resource, *rest = path.removeprefix(_API).split("/")
+    if resource == "pods" and len(rest) == 3:
+        return Access(verb, GROUP, resource, rest[2], namespace=rest[0], name=rest[1])
+    namespace = _namespace(query) if resource in _NAMESPACED and not rest else ""
+    return Access(verb, GROUP, resource, namespace=namespace, name="/".join(rest))
+
+
+def _namespace(query: str) -> str:
+    """The one namespace that a list is narrowed to, so that a Role in it is enough."""
+    given = parse_qs(query).get("namespace", [])
+    return given[0] if len(given) == 1 else ""
 
 
 class Rules:
@@ -103,7 +112,7 @@ class Rules:
         reviewer = self._reviewer(scope)
         if reviewer is None:
             raise _nobody_can_say()
-        access = access_of(scope["method"], scope["path"])
+        access = access_of(scope["method"], scope["path"], scope["query_string"].decode("latin-1"))
         try:
             decision = await reviewer.decide(token, access)
         except BusyError:
