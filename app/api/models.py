@@ -69,12 +69,40 @@ class CapacityRequest(Scenario):
     limit: int = Field(1000, ge=1, description="Stop counting here.")
 
 
+class EvidenceModel(_Body):
+    """What stands behind a reason; lists that would be empty are left out."""
+
+    holders: list[dict[str, Any]] = Field(
+        default_factory=list, description="`claim` and how many `devices` it holds."
+    )
+    selectors: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="`where`, `text`, how many `devices` it rejects, and its `terms`: `text`, how many "
+        "`devices` fail it, how many it `alone`; of a comparison the `bound`, the `best` value or "
+        "those `seen`.",
+    )
+    taints: list[dict[str, Any]] = Field(
+        default_factory=list, description="`key`, `value`, `effect`, `devices`."
+    )
+    counters: list[dict[str, Any]] = Field(
+        default_factory=list, description="`pool`, `counterSet`, `counter`, `needed`, `left`."
+    )
+    capacities: list[dict[str, Any]] = Field(
+        default_factory=list, description="`name`, `wanted`, `best`: the most there is, or null."
+    )
+    constraints: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="`kind`, `attribute`, `wanted` devices, and the `values` that usable devices have.",
+    )
+
+
 class ReasonModel(_Body):
     code: str
     message: str
     claim: str | None = None
     request: str | None = None
     counts: dict[str, int] = Field(default_factory=dict)
+    evidence: EvidenceModel = Field(default_factory=EvidenceModel)
 
 
 class NodeVerdict(_Body):

@@ -1,8 +1,12 @@
 """Placements and reasons as the JSON of /api/v1."""
 
+from dataclasses import asdict
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from app.core.allocator import Reason
+from app.core.allocator.evidence import Evidence
 from app.core.explain import summary
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.place import PodPlacement
@@ -74,7 +78,19 @@ def _reason(reason: Reason, *, full: bool) -> dict[str, Any]:
         "counts": dict(reason.counts)
         if full
         else {name: number for name, number in reason.counts.items() if " " not in name},
+        "evidence": evidence_json(reason.evidence),
     }
+
+
+def evidence_json(evidence: Evidence) -> dict[str, Any]:
+    """What there is of it, under camelCase names."""
+    return {name: _plain(items) for name, items in asdict(evidence).items() if items}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {to_camel(name): _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _is_shared(item: PodPlacement, held: HeldClaim) -> bool:

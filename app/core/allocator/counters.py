@@ -62,6 +62,15 @@ class Ledger:
             self._join(device)
         return True
 
+    def shortages(self, device: Device) -> tuple[tuple[str, str, int, int], ...]:
+        """Counter set, counter, what the device needs and what is left, where that is too little."""
+        return tuple(
+            (consumption.counter_set, name, amount.nanos, self._left[consumption.counter_set, name])
+            for consumption in device.consumes_counters
+            for name, amount in consumption.counters.items()
+            if self._left[consumption.counter_set, name] < amount.nanos
+        )
+
     def refund(self, device: Device) -> None:
         """Takes back the latest charge, which was for this device."""
         self._draw(device, -1)

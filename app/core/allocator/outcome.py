@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from app.core.allocator.evidence import NO_EVIDENCE, Evidence
 from app.core.model.allocation import Allocation
 
 
@@ -11,7 +12,8 @@ class Reason:
     """Why devices could not be given, as data.
 
     ``code`` is one of the names in docs/allocator.md. ``claim`` is namespace/name, ``request`` the
-    request or request/subrequest. ``counts`` says how many devices each cause struck out.
+    request or request/subrequest. ``counts`` says how many devices each cause struck out, and
+    ``evidence`` what stands behind that.
     """
 
     code: str
@@ -19,6 +21,7 @@ class Reason:
     claim: str | None = None
     request: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict, hash=False)
+    evidence: Evidence = NO_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True)

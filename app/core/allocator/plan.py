@@ -98,12 +98,16 @@ class ClaimPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """All claims of one Pod. ``variants`` are those of all claims, in order."""
+    """All claims of one Pod. ``variants`` are those of all claims, in order.
+
+    ``selectors`` is where parts of a selector are compiled, for whoever explains a refusal.
+    """
 
     claims: tuple[ClaimPlan, ...]
     variants: tuple[Variant, ...]
     features: Features
     channel: Channel
+    selectors: SelectorSource
 
 
 class Planner:
@@ -126,7 +130,7 @@ class Planner:
     def plan(self, claims: Sequence[ResourceClaim]) -> Plan:
         """The plan. O(requests), and the compilation of selectors that are not in the cache."""
         plans = tuple(self._claim(index, claim) for index, claim in enumerate(claims))
-        return Plan(plans, tuple(self._variants), self._features, self._channel)
+        return Plan(plans, tuple(self._variants), self._features, self._channel, self._selectors)
 
     def _claim(self, index: int, claim: ResourceClaim) -> ClaimPlan:
         name = f"{claim.meta.namespace}/{claim.meta.name}"

@@ -1,18 +1,32 @@
 """Short texts: one for a node, one for all nodes.
 
 kube-scheduler groups nodes by equal texts in its FailedScheduling event, so what is said of a node
-has no counts and no name of the node in it; those are in the reasons themselves.
+has no counts and no name of the node or of holders in it; those are in the reasons themselves.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.core.allocator import Reason
+from app.core.allocator.evidence import TaintCount, named
 
 MAX_NODE_MESSAGE = 200
 """Characters said of one node; an Event's note holds 1024 for all of them."""
 _MAX_GROUPS = 8
+_AS_NEAR: Mapping[str, int] = {}
 
+_CAUSES = {
+    "DevicesInUse": "in use",
+    "CapacityTooSmall": "with too little capacity",
+    "CountersExhausted": "short of counters",
+    "DeviceTainted": "tainted",
+    "ConstraintNotMet": "without what a constraint compares",
+    "NodeUnsuited": "in need of a feature that the node has not declared",
+    "FeatureDisabled": "in need of a feature that is disabled",
+    "OtherNode": "for other nodes only",
+    "SelectorFailed": "making a selector fail",
+}
+"""Causes in the words of ``some in use, some tainted``."""
 _HEADLINES = {
     "DevicesInUse": "all matching devices in use for {request}",
     "CapacityTooSmall": "matching devices have too little capacity for {request}",
@@ -20,21 +34,82 @@ _HEADLINES = {
     "DeviceTainted": "matching devices have taints that are not tolerated by {request}",
     "ConstraintNotMet": "no devices satisfy the constraints of {request}",
     "NodeUnsuited": "matching devices need a feature that the node has not declared for {request}",
+    "FeatureDisabled": "matching devices need a feature that is disabled for {request}",
     "OtherNode": "matching devices are for other nodes for {request}",
+    "SelectorFailed": "devices make a selector fail for {request}",
     "SelectorRejected": "no device matches {request}",
     "TooFewDevices": "too few devices match {request}",
     "NoDevices": "no devices for {request}",
 }
+_NEAR = frozenset(_CAUSES) | {"TooFewDevices"}
 
 
 def headline(reason: Reason) -> str:
-    """The reason without counts and names of claims, like ``no device matches request gpu``."""
+    """The reason without counts and names of claims, like ``no device matches request gpu``.
+
+    In brackets, what is the same on every node: terms of selectors, taints, names of amounts.
+    """
+    if reason.code == "InsufficientResources":
+        return f"insufficient {named(sorted(reason.counts))}"
     template = _HEADLINES.get(reason.code)
-    if template is None:
-        return reason.message
+    if template is None or (reason.code in ("SelectorFailed", "FeatureDisabled") and not reason.counts):
+        return reason.message  # an error, which says more
     if reason.request is not None:
-        return template.format(request=f"request {reason.request}")
-    return template.format(request="a claim") if reason.claim is not None else reason.message
+        request = f"request {reason.request}"
+        return _mixed(reason, request) or template.format(request=request) + _details(reason)
+    if reason.claim is None:
+        return reason.message
+    return template.format(request="a claim") + _details(reason)
+
+
+def _mixed(reason: Reason, request: str) -> str:
+    """The text if no single cause is to blame. Free devices are there, but some more are needed."""
+    counts = reason.counts
+    short = counts.get("wanted", 0) - counts.get("available", 0)
+    if reason.code not in _CAUSES or counts.get(reason.code, 0) == 0:
+        return ""
+    if counts[reason.code] >= short:
+        some = counts.get("available", 0) > 0 and reason.code == "DevicesInUse"
+        return f"too few matching devices free for {request}" if some else ""
+    causes = ", ".join(f"some {words}" for code, words in _CAUSES.items() if counts.get(code))
+    return f"too few matching devices for {request}: {causes}{_details(reason)}"
+
+
+def _details(reason: Reason) -> str:
+    behind = reason.evidence
+    texts: list[str] = []
+    if reason.code in ("SelectorRejected", "TooFewDevices"):
+        texts = _terms(reason)
+    texts += [str(TaintCount(item.key, item.value, item.effect, 0)) for item in behind.taints]
+    texts += [f"{item.counter_set}/{item.counter}" for item in behind.counters]
+    texts += [f"{item.name} {item.wanted}" for item in behind.capacities]
+    texts += [str(item) for item in behind.constraints]
+    return f" ({named(dict.fromkeys(texts))})" if texts else ""
+
+
+def _terms(reason: Reason) -> list[str]:
+    """The terms that none of the devices meets which came furthest; the class if that is to blame."""
+    selectors = reason.evidence.selectors
+    if not selectors:
+        return []
+    last = selectors[-1]
+    if last.where.startswith("class "):
+        return [last.where.split(",")[0]] if reason.code == "SelectorRejected" else []
+    return [term.text for term in last.terms if term.devices == last.devices]
+
+
+def _distance(reasons: Sequence[Reason]) -> int:
+    """How far a node is from fitting: what is nearest is named first."""
+    codes = {reason.code for reason in reasons}
+    if "NoDevices" in codes or any(_other_class(reason) for reason in reasons):
+        return 2
+    return 0 if codes & _NEAR else 1
+
+
+def _other_class(reason: Reason) -> bool:
+    """Whether all that the node has is devices of other classes."""
+    selectors = reason.evidence.selectors
+    return reason.code == "SelectorRejected" and bool(selectors) and selectors[-1].where.startswith("class ")
 
 
 def node_message(reasons: Sequence[Reason]) -> str:
@@ -49,17 +124,25 @@ def summary(fitting: int, refusals: Iterable[Sequence[Reason]]) -> str:
     Args:
         fitting: how many nodes fit.
         refusals: the reasons of each node that does not.
-    The most frequent text comes first, equal numbers in alphabetical order.
+    The nodes nearest to fitting come first: those with devices that are in use or the like, before
+    those whose devices do not match, before those without any. Then the most frequent text, equal
+    numbers in alphabetical order.
     """
-    return grouped(fitting, Counter(node_message(reasons) for reasons in refusals))
+    groups: Counter[str] = Counter()
+    distances: dict[str, int] = {}
+    for reasons in refusals:
+        text = node_message(reasons)
+        groups[text] += 1
+        distances[text] = min(_distance(reasons), distances.get(text, 2))
+    return grouped(fitting, groups, distances)
 
 
-def grouped(fitting: int, groups: Counter[str]) -> str:
-    """As ``summary``, with what is said of nodes counted already. O(groups)."""
+def grouped(fitting: int, groups: Counter[str], distances: Mapping[str, int] = _AS_NEAR) -> str:
+    """As ``summary``, with what is said of nodes counted already; all as near if nothing is said. O(groups)."""
     total = fitting + groups.total()
     if total == 0:
         return "there are no nodes"
-    ranked = sorted(groups.items(), key=lambda group: (-group[1], group[0]))
+    ranked = sorted(groups.items(), key=lambda group: (distances.get(group[0], 0), -group[1], group[0]))
     parts = [f"{number} {text}" for text, number in ranked[:_MAX_GROUPS]]
     rest = sum(number for _, number in ranked[_MAX_GROUPS:])
     if rest:

@@ -7,6 +7,7 @@ look at other Pods, volumes or ports.
 from collections.abc import Collection
 
 from app.core.allocator import Reason
+from app.core.allocator.evidence import CapacityShortage, Evidence
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
 from app.core.model.pod import Pod
@@ -69,5 +70,9 @@ def _resources(pod: Pod, node: Node, usage: Usage, backed: Collection[str]) -> R
             continue
         capacity = node.allocatable.get(name, Quantity(0)).nanos
         if used.get(name, 0) + wanted > capacity:
-            return Reason("InsufficientResources", f"insufficient {name}", counts={name: 1})
+            asked = pod.requests.get(name, Quantity(wanted))
+            left = Quantity(capacity - used.get(name, 0), asked.format)
+            behind = Evidence(capacities=(CapacityShortage(name, asked.text, left.text),))
+            message = f"insufficient {name}: {asked.text} requested, {left.text} left"
+            return Reason("InsufficientResources", message, counts={name: 1}, evidence=behind)
     return None

@@ -1,0 +1,114 @@
+"""What stands behind a reason, as data: who holds the devices, which term of which selector, and so on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A claim (namespace/name) and how many of the matching devices it holds."""
+
+    claim: str
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class TermCount:
+    """A term of a selector. ``devices`` fail it, ``alone`` fail nothing else of the selector.
+
+    For a comparison: ``best`` is the value among those devices that comes nearest to ``bound``, or
+    where there is no nearer, ``seen`` are some of the values that they have.
+    """
+
+    text: str
+    devices: int
+    alone: int
+    bound: str | None = None
+    best: str | None = None
+    seen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorCount:
+    """A selector by its place and text, and how many devices it struck out. Terms: the worst first."""
+
+    where: str
+    text: str
+    devices: int
+    terms: tuple[TermCount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaintCount:
+    """A taint that is not tolerated, and how many of the matching devices have it."""
+
+    key: str
+    value: str
+    effect: str
+    devices: int
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}:{self.effect}" if self.value else f"{self.key}:{self.effect}"
+
+
+@dataclass(frozen=True, slots=True)
+class CounterShortage:
+    """What a device needs of a counter, and what is left of it: where least is missing."""
+
+    pool: str
+    counter_set: str
+    counter: str
+    needed: str
+    left: str
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityShortage:
+    """An amount that was asked for, and the most that there is. None: no device has such a capacity."""
+
+    name: str
+    wanted: str
+    best: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCount:
+    """How many of the devices that could be used have this value. None: no value."""
+
+    value: str | None
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConstraintValues:
+    """A constraint of a claim, ``wanted`` devices under it, and the values that devices have to offer."""
+
+    kind: str
+    attribute: str
+    wanted: int
+    values: tuple[ValueCount, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.attribute}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known behind one reason; what does not apply is empty."""
+
+    holders: tuple[Holder, ...] = ()
+    selectors: tuple[SelectorCount, ...] = ()
+    taints: tuple[TaintCount, ...] = ()
+    counters: tuple[CounterShortage, ...] = ()
+    capacities: tuple[CapacityShortage, ...] = ()
+    constraints: tuple[ConstraintValues, ...] = ()
+
+
+NO_EVIDENCE = Evidence()
+
+
+def named(items: Iterable[object], most: int = 3) -> str:
+    """Some things by name: ``a, b, c and 4 more``."""
+    texts = [str(item) for item in items]
+    rest = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")
