@@ -115,6 +115,16 @@ class NodeVerdict(_Body):
     allocations: list[AllocationResult]
 
 
+class NearMissModel(_Body):
+    """Changes after which the Pod fits on the node, found by asking again with them made."""
+
+    text: str
+    node: str
+    changes: list[dict[str, Any]] = Field(
+        description="`code`, `text`, and what the code needs: docs/explain.md lists them."
+    )
+
+
 class ClaimPlacement(_Body):
     """``shared``: the Pod names the claim, others may use it too; else it is made for this Pod."""
 
@@ -135,6 +145,7 @@ class PodAnswer(_Body):
     summary: str
     nodes: list[NodeVerdict]
     nodes_omitted: int
+    near_misses: list[NearMissModel]
 
 
 class PlacementAnswer(_Body):
@@ -412,6 +423,7 @@ class Explanation(_Body):
     summary: str
     nodes: list[NodeVerdict]
     nodes_omitted: int
+    near_misses: list[NearMissModel]
 
 
 class Error(_Body):

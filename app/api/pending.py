@@ -7,10 +7,12 @@ from app.api.models import Explanation
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
 from app.api.turns import Turns
-from app.api.verdicts import MAX_NODE_VERDICTS, node_verdict
+from app.api.verdicts import MAX_NODE_VERDICTS, near_misses_json, node_verdict
 from app.core.explain import summary
+from app.core.placement.near_misses import NearMiss, gathered, near_misses
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
+from app.core.placement.scene import Scene
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
@@ -36,6 +38,10 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
         for answer in found:
             answers.append(question.explained(answer))
             await turns.rest()
+    near: list[NearMiss] = []
+    if answers and not any(answer.verdict == "fits" for answer in answers):
+        hunt = gathered(near_misses(Scene(state, pod, question.rules), answers))
+        near, _ = await turns.collect(hunt, deadline)
     refusals = [answer.reasons for answer in answers if answer.verdict != "fits"]
     shown = answers[:MAX_NODE_VERDICTS]
     return json_response(
@@ -49,5 +55,6 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
             else summary(len(answers) - len(refusals), refusals),
             "nodes": [node_verdict(answer, full=True) for answer in shown],
             "nodesOmitted": len(answers) - len(shown),
+            "nearMisses": near_misses_json(near),
         }
     )

@@ -20,7 +20,7 @@ from app.core.explain import summary
 from app.core.model.features import UnknownFeatureError
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
-from app.core.placement.place import PodPlacement, place
+from app.core.placement.place import PodPlacement, place, with_near_misses
 from app.core.placement.rules import Rules
 from app.core.scoring.policies import UnknownPolicyError, policy_named
 from app.core.state.state import State
@@ -57,7 +57,8 @@ async def placements(request: Request, service: ServiceOf) -> Json:
         if len(pods) > service.settings.dry_run_pods:
             text = f"{len(pods)} Pods are more than the {service.settings.dry_run_pods} of one dry run"
             raise Refusal(422, "TooManyPods", text, "replicas")
-        placed, late = await turns.collect(place(state, pods, nodes, rules), deadline)
+        steps = with_near_misses(state, rules, place(state, pods, nodes, rules))
+        placed, late = await turns.collect(steps, deadline)
         answer = _answer(service, wanted, placed, late=late)
         await turns.rest()
         return json_response(answer)

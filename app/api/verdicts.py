@@ -1,5 +1,6 @@
 """Placements and reasons as the JSON of /api/v1."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -8,6 +9,7 @@ from pydantic.alias_generators import to_camel
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
 from app.core.explain import summary
+from app.core.placement.near_misses import NearMiss
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.place import PodPlacement
 from app.core.placement.pod_claims import HeldClaim
@@ -55,7 +57,20 @@ def pod_answer(item: PodPlacement, budget: Budget, *, full: bool) -> dict[str, A
         ),
         "nodes": [node_verdict(answer, full=full) for answer in shown],
         "nodesOmitted": len(item.answers) - len(shown),
+        "nearMisses": near_misses_json(item.near_misses),
     }
+
+
+def near_misses_json(items: Iterable[NearMiss]) -> list[dict[str, Any]]:
+    """What would have to change, and on which node the Pod would fit then."""
+    return [
+        {
+            "text": item.text,
+            "node": item.node,
+            "changes": [{"code": change.code, "text": change.text, **change.data} for change in item.changes],
+        }
+        for item in items
+    ]
 
 
 def node_verdict(answer: NodeAnswer, *, full: bool) -> dict[str, Any]:

@@ -47,6 +47,9 @@ def _print(
 def pod_report(pod: Json, title: str, most: int | None = None) -> str:
     """What nodes (all, or at most so many) say of one Pod, under a line that sums it up."""
     head = f"{_name(pod)}{title}: {pod.get('summary') or 'no node was asked'}"
+    near = pod.get("nearMisses") or ()
+    if near:
+        head = "\n".join([head, "It would fit", *(f"  {item['text']}" for item in near)])
     nodes = pod.get("nodes") or ()
     if not nodes:
         return head

@@ -94,7 +94,10 @@ class ConstraintValues:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known behind one reason; what does not apply is empty."""
+    """All that is known behind one reason; what does not apply is empty.
+
+    ``example`` is a device (driver/pool/device) that the request could use, or could if it were free.
+    """
 
     holders: tuple[Holder, ...] = ()
     selectors: tuple[SelectorCount, ...] = ()
@@ -102,6 +105,7 @@ class Evidence:
     counters: tuple[CounterShortage, ...] = ()
     capacities: tuple[CapacityShortage, ...] = ()
     constraints: tuple[ConstraintValues, ...] = ()
+    example: str = ""
 
 
 NO_EVIDENCE = Evidence()

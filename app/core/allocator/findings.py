@@ -17,7 +17,7 @@ from app.core.allocator.evidence import (
 )
 from app.core.allocator.outcome import Reason
 from app.core.allocator.plan import ClaimPlan, Variant
-from app.core.allocator.tally import Tally
+from app.core.allocator.tally import AVAILABLE, Tally
 from app.core.cel.environment import CelFeatures
 from app.core.cel.errors import CelError
 from app.core.cel.terms import Term, terms_of
@@ -32,6 +32,7 @@ def evidence(found: Tally) -> Evidence:
     """What stands behind a tally. O(devices, and shapes times terms of selectors)."""
     board, variant, causes = found.board, found.variant, found.causes
     lacking = causes.get("ConstraintNotMet", ())
+    usable = (*causes.get("DevicesInUse", ()), *causes.get(AVAILABLE, ()))
     return Evidence(
         holders=_holders(board, (*causes.get("DevicesInUse", ()), *causes.get("CapacityTooSmall", ()))),
         selectors=tuple(
@@ -41,6 +42,7 @@ def evidence(found: Tally) -> Evidence:
         counters=_counters(board, causes.get("CountersExhausted", ())),
         capacities=_capacities(board, variant, causes.get("CapacityTooSmall", ())),
         constraints=_constraints(board, variant, lacking) if lacking else (),
+        example=str(board.devices[usable[0]].id) if usable else "",
     )
 
 

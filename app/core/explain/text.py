@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from app.core.allocator import Reason
-from app.core.allocator.evidence import TaintCount, named
+from app.core.allocator.evidence import named
 
 MAX_NODE_MESSAGE = 200
 """Characters said of one node; an Event's note holds 1024 for all of them."""
@@ -71,19 +71,25 @@ def _mixed(reason: Reason, request: str) -> str:
     if counts[reason.code] >= short:
         some = counts.get("available", 0) > 0 and reason.code == "DevicesInUse"
         return f"too few matching devices free for {request}" if some else ""
-    causes = ", ".join(f"some {words}" for code, words in _CAUSES.items() if counts.get(code))
-    return f"too few matching devices for {request}: {causes}{_details(reason)}"
+    codes = [code for code in _CAUSES if counts.get(code)]
+    causes = ", ".join(f"some {_CAUSES[code]}" for code in codes)
+    return f"too few matching devices for {request}: {causes}{_details(reason, codes)}"
 
 
-def _details(reason: Reason) -> str:
-    behind = reason.evidence
+def _details(reason: Reason, codes: Iterable[str] = ()) -> str:
+    """What the causes named are about. ``codes``: more of them than the reason's own."""
+    behind, about = reason.evidence, {reason.code, *codes}
     texts: list[str] = []
-    if reason.code in ("SelectorRejected", "TooFewDevices"):
+    if about & {"SelectorRejected", "TooFewDevices"}:
         texts = _terms(reason)
-    texts += [str(TaintCount(item.key, item.value, item.effect, 0)) for item in behind.taints]
-    texts += [f"{item.counter_set}/{item.counter}" for item in behind.counters]
-    texts += [f"{item.name} {item.wanted}" for item in behind.capacities]
-    texts += [str(item) for item in behind.constraints]
+    if "DeviceTainted" in about:
+        texts += [str(item) for item in behind.taints]
+    if "CountersExhausted" in about:
+        texts += [f"{item.counter_set}/{item.counter}" for item in behind.counters]
+    if "CapacityTooSmall" in about:
+        texts += [f"{item.name} {item.wanted}" for item in behind.capacities]
+    if "ConstraintNotMet" in about:
+        texts += [str(item) for item in behind.constraints]
     return f" ({named(dict.fromkeys(texts))})" if texts else ""
 
 
@@ -138,7 +144,7 @@ def summary(fitting: int, refusals: Iterable[Sequence[Reason]]) -> str:
 
 
 def grouped(fitting: int, groups: Counter[str], distances: Mapping[str, int] = _AS_NEAR) -> str:
-    """As ``summary``, with what is said of nodes counted already; all as near if nothing is said. O(groups)."""
+    """As ``summary``, with what is said of nodes counted already. O(groups)."""
     total = fitting + groups.total()
     if total == 0:
         return "there are no nodes"

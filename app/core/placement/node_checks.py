@@ -32,10 +32,18 @@ def check_node(pod: Pod, node: Node, usage: Usage, backed: Collection[str] = ())
 def _taints(pod: Pod, node: Node) -> Reason | None:
     if node.unschedulable and not _tolerated(pod, _UNSCHEDULABLE):
         return Reason("NodeUnschedulable", "node is unschedulable")
-    for taint in node.taints:
-        if taint.effect in ("NoSchedule", "NoExecute") and not _tolerated(pod, taint):
-            return Reason("NodeTainted", f"node has untolerated taint {{{taint.key}: {taint.value}}}")
+    for taint in keeps_off(pod, node):
+        return Reason("NodeTainted", f"node has untolerated taint {{{taint.key}: {taint.value}}}")
     return None
+
+
+def keeps_off(pod: Pod, node: Node) -> tuple[Taint, ...]:
+    """The node's taints that the Pod does not tolerate."""
+    return tuple(
+        taint
+        for taint in node.taints
+        if taint.effect in ("NoSchedule", "NoExecute") and not _tolerated(pod, taint)
+    )
 
 
 def _tolerated(pod: Pod, taint: Taint) -> bool:

@@ -1,0 +1,133 @@
+"""A Pod, the cluster and the rules, to be changed for a question that begins with "what if"."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec, ResourceClaim
+from app.core.model.resource_slice import DeviceId, ResourceSlice
+from app.core.placement.pod_claims import ClaimRefusal, claims_of
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True, eq=False)
+class Scene:
+    """What a question is asked about. ``state`` is the scene's own: a fork."""
+
+    state: State
+    pod: Pod
+    rules: Rules
+
+    def fork(self) -> "Scene":
+        """A copy that can be changed without this one noticing. O(objects)."""
+        return Scene(self.state.fork(), self.pod, self.rules)
+
+
+def claim_of(scene: Scene, name: str) -> ResourceClaim | None:
+    """The Pod's claim by namespace/name, one that is still to be made from its template too."""
+    try:
+        held = claims_of(scene.state, scene.pod, generate=scene.rules.generate_claims)
+    except ClaimRefusal:
+        return None
+    return next((item.claim for item in held if "/".join(item.key) == name), None)
+
+
+def claim_of_key(scene: Scene, name: str) -> ResourceClaim | None:
+    """Any claim by namespace/name."""
+    namespace, _, rest = name.partition("/")
+    return scene.state.claim((namespace, rest))
+
+
+def edit_spec(scene: Scene, name: str, edit: Callable[[ClaimSpec], ClaimSpec]) -> None:
+    """Changes what one of the Pod's claims asks for: in the claim, or in the template it is made from."""
+    state, pod = scene.state, scene.pod
+    for held in claims_of(state, pod, generate=scene.rules.generate_claims):
+        if "/".join(held.key) != name:
+            continue
+        if not held.generated:
+            state.upsert(replace(held.claim, spec=edit(held.claim.spec)))
+            return
+        entry = next(item for item in pod.claims if item.name == held.pod_claim)
+        template = state.templates[pod.meta.namespace, entry.template_name or ""]
+        state.upsert(replace(template, spec=edit(template.spec)))
+        return
+
+
+def edit_request(scene: Scene, claim: str, request: str, edit: Callable[[RequestSpec], RequestSpec]) -> None:
+    """Changes one request, or one of its subrequests (request/subrequest)."""
+    name, _, sub = request.partition("/")
+
+    def edited(item: DeviceRequest) -> DeviceRequest:
+        if item.name != name:
+            return item
+        if item.exactly is not None:
+            return replace(item, exactly=edit(item.exactly))
+        options = tuple(edit(spec) if spec.name == sub else spec for spec in item.first_available)
+        return replace(item, first_available=options)
+
+    edit_spec(scene, claim, lambda spec: replace(spec, requests=tuple(map(edited, spec.requests))))
+
+
+def request_of(claim: ResourceClaim, request: str) -> RequestSpec | None:
+    """One request of a claim, or one of its subrequests."""
+    name, _, sub = request.partition("/")
+    for item in claim.spec.requests:
+        if item.name == name:
+            return item.exactly or next((spec for spec in item.first_available if spec.name == sub), None)
+    return None
+
+
+def release(scene: Scene, claims: Iterable[str]) -> None:
+    """Makes the claims (namespace/name) disappear, with all that they hold."""
+    for name in claims:
+        namespace, _, rest = name.partition("/")
+        scene.state.delete("ResourceClaim", (namespace, rest))
+
+
+def deallocate(scene: Scene, name: str) -> None:
+    """Takes a claim's devices away, and its Pods but this one."""
+    namespace, _, rest = name.partition("/")
+    key = (namespace, rest)
+    claim = scene.state.stored_claim(key)
+    if claim is not None:
+        scene.state.forget(key)
+        meta = replace(claim.meta, deleted=None)
+        scene.state.upsert(replace(claim, meta=meta, allocation=None, reserved_for=()))
+
+
+def add_devices(scene: Scene, like: DeviceId, number: int) -> None:
+    """Puts more devices beside one, the same but free and without taints."""
+    slice_ = slice_with(scene.state, like)
+    if slice_ is None:
+        return
+    model = next(device for device in slice_.devices if device.name == like.device)
+    more = tuple(
+        replace(model, name=f"{model.name}-more-{index}", taints=()) for index in range(1, number + 1)
+    )
+    scene.state.upsert(replace(slice_, devices=(*slice_.devices, *more)))
+
+
+def slice_with(state: State, device: DeviceId) -> ResourceSlice | None:
+    """The newest slice that publishes a device, as published."""
+    found = [
+        state.inventory.slices[item.meta.name]
+        for item in state.inventory.pool_slices(device.pool_id)
+        if any(candidate.name == device.device for candidate in item.devices)
+    ]
+    return max(found, key=lambda item: item.generation, default=None)
+
+
+def holders_on(scene: Scene, node: str) -> list[str]:
+    """The claims that hold devices within a node's reach, those that hold most first."""
+    counts: dict[str, int] = {}
+    for pool in scene.state.inventory.pools(node, scene.rules.features):
+        taken = scene.state.taken.get(pool.id)
+        for holdings in taken.holdings.values() if taken is not None else ():
+            for holding in holdings:
+                if not holding.admin:
+                    name = "/".join(holding.claim)
+                    counts[name] = counts.get(name, 0) + 1
+    return sorted(counts, key=lambda name: (-counts[name], name))
