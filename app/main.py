@@ -40,6 +40,7 @@ from app.api import (
 from app.api.gate import Gate
 from app.api.observed import Observed
 from app.api.service import LEADER_CHECK, Service
+from app.api.shortcut import Shortcut
 from app.cluster.binder import ClusterBinder, MemoryBinder, UnreadyBinder
 from app.cluster.client import Timeouts
 from app.cluster.credentials import load_access
@@ -96,6 +97,8 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # a redirect would repeat what a client has put into Host
     )
     app.state.metrics = metrics
+    # The last one added is outermost: nothing comes to the webhooks that has not been let in.
+    app.add_middleware(Shortcut, endpoints=extender.ENDPOINTS)
     app.add_middleware(Gate, settings=settings, rules=access.Rules(settings, _reviewer))
     app.add_middleware(Observed, metrics=metrics, clock=time.monotonic)
     errors.install(app)

@@ -37,7 +37,8 @@ from app.core.placement.question import Question
 from app.core.state.state import State
 
 log = logging.getLogger(__name__)
-router = APIRouter(prefix="/scheduler", tags=["webhooks"], dependencies=[Depends(leading)])
+PREFIX = "/scheduler"
+router = APIRouter(prefix=PREFIX, tags=["webhooks"], dependencies=[Depends(leading)])
 
 
 @router.post("/filter", summary="Which nodes have devices for a Pod (ExtenderArgs -> ExtenderFilterResult)")
@@ -99,6 +100,15 @@ async def bind(request: Request, service: ServiceOf) -> Json:
         extra={"pod": f"{args.namespace}/{args.name}", "node": args.node, "seconds": round(seconds, 4)},
     )
     return json_response(bind_answer(error))
+
+
+
+ENDPOINTS = {
+    f"{PREFIX}/filter": filter_nodes,
+    f"{PREFIX}/prioritize": prioritize,
+    f"{PREFIX}/bind": bind,
+}
+"""For calls past the router: see app.api.shortcut."""
 
 
 async def _body(request: Request, service: Service) -> bytes:

@@ -130,6 +130,23 @@ class Service:
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
 
+    @asynccontextmanager
+    async def lead(self) -> AsyncIterator[None]:
+        """To answer a webhook in: among replicas only the leader does.
+
+        Raises: Refusal, 503.
+        """
+        election = self.election
+        if election is None:
+            yield
+            return
+        try:
+            await election.lead(self.settings.leader_elect_wait_seconds)
+        except NotLeader as error:
+            raise not_ready(str(error)) from None
+        with election.answering():
+            yield
+
     def deadline(self, seconds: float) -> Deadline:
         return Deadline(self.clock, seconds)
 
@@ -138,7 +155,8 @@ class Service:
         return replace(rules, limits=replace(rules.limits, expired=deadline.expired))
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
+    # A coroutine, because FastAPI calls plain functions in a thread.
     service: Service = request.app.state.service
     return service
 
@@ -147,17 +165,6 @@ ServiceOf = Annotated[Service, Depends(service_of)]
 
 
 async def leading(service: ServiceOf) -> AsyncIterator[None]:
-    """A dependency of the webhooks: among replicas only the leader answers them.
-
-    Raises: Refusal, 503.
-    """
-    election = service.election
-    if election is None:
-        yield
-        return
-    try:
-        await election.lead(service.settings.leader_elect_wait_seconds)
-    except NotLeader as error:
-        raise not_ready(str(error)) from None
-    with election.answering():
+    """A dependency of the webhooks: see ``Service.lead``."""
+    async with service.lead():
         yield

@@ -262,3 +262,14 @@ def test_only_the_candidates_are_passed_on_and_the_rest_is_not_called_failed(inv
         assert 'dra_extender_filter_nodes_total{result="fits"} 4.0' in metrics
 
     run(inventory(*OBJECTS), question, candidates=1)
+
+
+def test_the_shortcut_past_the_router_answers_refusals_in_the_same_form(inventory: Inventory) -> None:
+    async def question(service: Asked) -> None:
+        wrong = await service.post("/scheduler/bind", {"PodName": 1}, 400)
+        assert wrong["error"]["path"] == "PodName"
+        assert (await service.client.get("/scheduler/filter")).status_code == 405
+        reference = await service.get("/openapi.json")
+        assert {"/scheduler/filter", "/scheduler/prioritize", "/scheduler/bind"} <= set(reference["paths"])
+
+    run(inventory(*OBJECTS), question)
