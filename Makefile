@@ -80,7 +80,7 @@ fuzz-cel: dev | $(UV) ## random CEL expressions against cel-go: make fuzz-cel N=
 	@PYTHONPATH=tests/core/cel:tools $(RUN)/python -m cel_fuzz --n $(N) --seed $(SEED) --uv $(UV)
 
 bench: dev | $(UV) ## side by side with the in-tree allocator: BENCH="--part http --rounds 20"
-	@PYTHONPATH=.:tools $(RUN)/python -m bench --uv $(UV) $(BENCH)
+	@PYTHONPATH=.:tools:tests/e2e $(RUN)/python -m bench --uv $(UV) $(BENCH)
 
 load: .venv/.load ## locust scenarios, headless, with thresholds: LOAD="--nodes 5000 --seconds 60"
 	@PYTHONPATH=.:tools $(RUN)/python -m loadtest.run $(LOAD)

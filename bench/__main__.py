@@ -9,7 +9,7 @@ from pathlib import Path
 from gobuild import BuildError
 from oracle import binary
 
-from bench import allocation, cel, http_filter
+from bench import allocation, cel, end_to_end, http_filter
 from bench.run import Run
 
 RESULTS = Path(__file__).parent / "results"
@@ -17,6 +17,7 @@ PARTS = (
     cel.PART,
     allocation.PART,
     http_filter.PART,
+    end_to_end.PART,
 )
 
 
@@ -38,10 +39,16 @@ def main() -> int:
         return 1
     given.to.mkdir(parents=True, exist_ok=True)
     run = Run(program, given.nodes, given.rounds, given.scale, given.uv)
+    lacking = False
     for part in PARTS:
-        if given.part is None or part.name in given.part:
-            part.run(run, given.to)
-    return 0
+        if given.part is not None and part.name not in given.part:
+            continue
+        if why := part.lacks():
+            print(f"{part.name} is left out: {why}", file=sys.stderr)
+            lacking = True
+            continue
+        part.run(run, given.to)
+    return 1 if lacking and given.part is not None else 0
 
 
 if __name__ == "__main__":

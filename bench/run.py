@@ -39,12 +39,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A table. ``name`` is also that of its file in the results; the columns are those on the screen."""
+    """A table. ``name`` is also that of its file in the results; the columns are those on the screen.
+
+    ``lacks`` says what is not there that the part needs; empty if nothing is.
+    """
 
     name: str
     about: str
     columns: Sequence[str]
     measure: Callable[[Run], Iterator[Row]]
+    lacks: Callable[[], str] = lambda: ""
 
     def run(self, run: Run, folder: Path) -> None:
         """Measures, prints each row as it comes, and writes all of them."""

@@ -31,8 +31,13 @@ HOST = "127.0.0.1"
 class ControlPlane:
     """The processes of one cluster, with their ports, users and logs in one folder."""
 
-    def __init__(self, binaries: Path, home: Path) -> None:
+    def __init__(
+        self, binaries: Path, home: Path, *, storage: str = "application/json", qps: int = 500
+    ) -> None:
+        """`storage`: how etcd holds objects, where `holds` wants JSON. `qps`: of Kubernetes' own clients."""
         self._binaries = binaries
+        self._storage = storage
+        self._qps = qps
         self.home = home
         self.certificates = home / "certificates"
         self.processes: list[Process] = []
@@ -83,7 +88,11 @@ class ControlPlane:
     def scheduler(self, name: str, configuration: dict[str, Any]) -> Process:
         """A kube-scheduler, not started yet, that runs as system:kube-scheduler."""
         configuration = configuration | {
-            "clientConnection": {"kubeconfig": str(self.kubeconfig(SCHEDULER)), "qps": 500, "burst": 1000},
+            "clientConnection": {
+                "kubeconfig": str(self.kubeconfig(SCHEDULER)),
+                "qps": self._qps,
+                "burst": 2 * self._qps,
+            },
             "leaderElection": {"leaderElect": False},
         }
         config = self.home / f"{name}.yaml"
@@ -130,8 +139,7 @@ class ControlPlane:
             "kube-apiserver",
             "kube-apiserver",
             f"--etcd-servers={self.etcd_url}",
-            # As JSON, so that `holds` can read the claims' whole history from etcd.
-            "--storage-media-type=application/json",
+            f"--storage-media-type={self._storage}",
             f"--bind-address={HOST}",
             f"--advertise-address={HOST}",
             f"--external-hostname={HOST}",
@@ -164,8 +172,8 @@ class ControlPlane:
             "--use-service-account-credentials",
             f"--service-account-private-key-file={self.home / 'service-accounts.key'}",
             "--leader-elect=false",
-            "--kube-api-qps=500",
-            "--kube-api-burst=1000",
+            f"--kube-api-qps={self._qps}",
+            f"--kube-api-burst={2 * self._qps}",
             ready=answers(f"https://{HOST}:{port}/healthz", verify=False),
         )
 

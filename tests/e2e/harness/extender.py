@@ -15,7 +15,8 @@ PROGRAM = REPOSITORY / ".venv" / "bin" / "dra-extender"
 class Extender:
     """`dra-extender serve` against the control plane, as a user with the chart's rights and no other."""
 
-    def __init__(self, control_plane: ControlPlane) -> None:
+    def __init__(self, control_plane: ControlPlane, *options: str) -> None:
+        """`options`: more of `serve`."""
         port = free_port()
         self.url = f"http://{HOST}:{port}"
         self.process: Process = control_plane.process(
@@ -25,6 +26,7 @@ class Extender:
             f"--kubeconfig={control_plane.kubeconfig(EXTENDER)}",
             f"--host={HOST}",
             f"--port={port}",
+            *options,
             ready=answers(f"{self.url}/readyz"),
         )
         self._http = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
