@@ -102,7 +102,6 @@ async def bind(request: Request, service: ServiceOf) -> Json:
     return json_response(bind_answer(error))
 
 
-
 ENDPOINTS = {
     f"{PREFIX}/filter": filter_nodes,
     f"{PREFIX}/prioritize": prioritize,
