@@ -32,7 +32,7 @@ $(UV):
 	@touch $@
 
 .venv/.dev: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --frozen --inexact --quiet --group dev
+	@$(UV) sync --frozen --inexact --quiet --group dev --group browser
 	@touch $@ .venv/.runtime
 
 .venv/.load: pyproject.toml uv.lock | $(UV)

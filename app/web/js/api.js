@@ -1,0 +1,104 @@
+/** The service's API: JSON over fetch, errors as one class, a bearer token where one is asked for. */
+
+const TOKEN = "dra-extender.token";
+
+export class ApiError extends Error {
+  /** @param {number} status @param {string} message @param {string} [path] */
+  constructor(status, message, path = "") {
+    super(message);
+    this.status = status;
+    this.path = path;
+  }
+}
+
+/** @type {() => Promise<string>} */
+let askForToken = () => Promise.reject(new ApiError(401, "a token is needed"));
+/** @type {Promise<string> | null} */
+let asking = null;
+
+/** @param {() => Promise<string>} ask called once for any number of requests that were refused together */
+export function onUnauthorized(ask) {
+  askForToken = ask;
+}
+
+/** Forgets the token, of this tab and page. */
+export function signOut() {
+  sessionStorage.removeItem(TOKEN);
+}
+
+/** @returns {boolean} */
+export function signedIn() {
+  return sessionStorage.getItem(TOKEN) !== null;
+}
+
+/**
+ * A request with the token, asked for again as long as it is refused.
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @returns {Promise<Response>} with a good status
+ */
+export async function send(path, init = {}) {
+  for (;;) {
+    const token = sessionStorage.getItem(TOKEN);
+    const headers = new Headers(init.headers);
+    if (token) headers.set("Authorization", `Bearer ${token}`);
+    const answer = await fetch(path, { ...init, headers, cache: "no-store" });
+    if (answer.ok) return answer;
+    if (answer.status !== 401) throw await failure(answer);
+    // Another request may have got a new token meanwhile.
+    if (sessionStorage.getItem(TOKEN) !== token) continue;
+    asking ??= askForToken().finally(() => { asking = null; });
+    sessionStorage.setItem(TOKEN, await asking);
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {Record<string, string | string[] | number | boolean>} [query]
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
+export async function get(path, query = {}, signal) {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const item of Array.isArray(value) ? value : [value]) search.append(name, String(item));
+  }
+  const text = search.toString();
+  return (await send(text ? `${path}?${text}` : path, { signal })).json();
+}
+
+/** @param {string} path @param {any} body @param {AbortSignal} [signal] @returns {Promise<any>} */
+export async function post(path, body, signal) {
+  const text = typeof body === "string";
+  const headers = { "Content-Type": text ? "application/yaml" : "application/json" };
+  return (await send(path, { method: "POST", body: text ? body : JSON.stringify(body), headers, signal })).json();
+}
+
+/**
+ * All items of a list, page by page.
+ * @param {string} path
+ * @param {Record<string, any>} [query]
+ * @param {(items: any[]) => void} [each] told of each page as it comes
+ * @returns {Promise<any[]>}
+ */
+export async function list(path, query = {}, each) {
+  const found = [];
+  let cursor = "";
+  do {
+    const page = await get(path, { limit: 1000, ...query, cursor });
+    found.push(...page.items);
+    each?.(page.items);
+    cursor = page.next ?? "";
+  } while (cursor);
+  return found;
+}
+
+/** @param {Response} answer */
+async function failure(answer) {
+  try {
+    const { error } = await answer.json();
+    return new ApiError(answer.status, error.message, error.path);
+  } catch {
+    return new ApiError(answer.status, answer.statusText || `HTTP ${answer.status}`);
+  }
+}

@@ -1,0 +1,62 @@
+/** Policies side by side: the same what-if under each of them. */
+import { post } from "./api.js";
+import { fill, h, plural } from "./dom.js";
+import { failure, table } from "./parts.js";
+import { devicesOf } from "./scenario.js";
+
+const SHOWN = 200;
+
+export class CompareDialog {
+  /** @param {import("./scenario.js").Scenario} scenario */
+  constructor(scenario) {
+    this.scenario = scenario;
+    this.body = h("div", { class: "fill" });
+    this.element = h("dialog", { class: "wide", "aria-labelledby": "compare-title" },
+      h("header", { class: "panel-head" }, h("h2", { id: "compare-title" }, "Policies side by side"),
+        h("button", { type: "button", class: "icon", "aria-label": "Close", onclick: () => this.element.close() }, "✕")),
+      this.body);
+  }
+
+  /** @param {any[]} policies */
+  async open(policies) {
+    this.element.showModal();
+    fill(this.body, h("p", { class: "faint" }, "Placing under each policy…"));
+    try {
+      // One after another: dry runs leave room for the webhooks.
+      const answers = [];
+      for (const policy of policies) answers.push(await post("/api/v1/placements", this.scenario.request(policy.name)));
+      fill(this.body, ...this.compared(policies, answers));
+    } catch (error) {
+      fill(this.body, failure(error.message));
+    }
+  }
+
+  /** @param {any[]} policies @param {any[]} answers */
+  compared(policies, answers) {
+    const heads = ["", ...policies.map((policy) => policy.name)];
+    const best = Math.max(...answers.map((answer) => answer.placed));
+    const pods = answers[0].pods.slice(0, SHOWN);
+    const placed = (/** @type {any} */ answer) => h("span", { class: answer.placed === best ? "strong good" : "strong" }, `${answer.placed} of ${answer.placed + answer.unplaced}`);
+    const rows = pods.map((/** @type {any} */ pod, /** @type {number} */ at) => {
+      const cells = answers.map((answer) => answer.pods[at]);
+      const same = cells.every((cell) => cell?.node === cells[0]?.node);
+      return [`${pod.namespace}/${pod.name}`, ...cells.map((cell) => this.cell(cell, !same))];
+    });
+    return [
+      table("Policies", heads, [
+        ["What it does", ...policies.map((policy) => h("span", { class: "muted" }, policy.summary))],
+        ["Pods placed", ...answers.map(placed)],
+        ["Nodes used", ...answers.map((answer) => String(new Set(answer.pods.map((/** @type {any} */ pod) => pod.node).filter(Boolean)).size))],
+        ["Devices given", ...answers.map((answer) => String(new Set(answer.pods.flatMap((/** @type {any} */ pod) => (pod.node === null ? [] : devicesOf(pod)))).size))],
+        ...rows,
+      ]),
+      h("p", { class: "faint small" }, `${plural(answers[0].pods.length, "Pod")}; where policies differ, nodes are marked.`),
+    ];
+  }
+
+  /** @param {any} pod @param {boolean} differs */
+  cell(pod, differs) {
+    if (!pod || pod.node === null) return h("span", { class: "tag bad", title: pod?.summary }, "not placed");
+    return [h("span", { class: differs ? "differs" : null }, pod.node), h("span", { class: "muted" }, ` ${devicesOf(pod).map((key) => key.split("/").slice(-1)[0]).join(", ")}`)];
+  }
+}

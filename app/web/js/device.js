@@ -1,0 +1,109 @@
+/** The panel of one device: what it is, what holds it and since when. */
+import { get } from "./api.js";
+import { fill, h, time } from "./dom.js";
+import { compare } from "./fleet.js";
+import { badge, definition, facts, panelHead } from "./parts.js";
+
+/** @typedef {import("./fleet.js").Device} Device */
+
+export class DevicePanel {
+  /** @param {{ close: () => void, search: (query: string) => void, openPod: (namespace: string, name: string) => void, taint: (device: Device) => void, isTainted: (key: string) => boolean, plannedFor: (key: string) => string | undefined }} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.element = h("section", { class: "panel-body", "aria-label": "Device" });
+    this.key = "";
+    this.shown = "";
+  }
+
+  /** Shows a device, as far as it is known at once, and then in full. @param {Device} device */
+  async show(device) {
+    const again = this.key === device.key;
+    this.key = device.key;
+    if (!again) fill(this.element, ...this.head(device), h("p", { class: "faint" }, "Reading…"));
+    try {
+      const path = [device.driver, ...device.pool.split("/"), device.device].map(encodeURIComponent).join("/");
+      const detail = await get(`/api/v1/devices/${path}`);
+      const shown = JSON.stringify([{ ...detail, revision: "" }, this.actions.isTainted(device.key), this.actions.plannedFor(device.key)]);
+      if (this.key !== device.key || (again && shown === this.shown)) return;
+      this.shown = shown;
+      fill(this.element, ...this.head(device), ...this.body(device, detail));
+    } catch (error) {
+      if (this.key === device.key) fill(this.element, ...this.head(device), h("p", { class: "error", role: "alert" }, error.message));
+    }
+  }
+
+  /** The device is no more. @param {string} key */
+  gone(key) {
+    this.key = key;
+    const [name] = key.split("/").slice(-1);
+    fill(this.element, panelHead("Device", name, this.actions.close), h("p", { class: "error" }, "There is no such device (any more)."));
+  }
+
+  /** @param {Device} device */
+  head(device) {
+    const tainted = this.actions.isTainted(device.key);
+    return [
+      panelHead("Device", device.device, this.actions.close),
+      h("p", { class: "line" }, badge(device.state), device.note && h("span", { class: "muted" }, device.note)),
+      h("div", { class: "buttons" },
+        h("button", { type: "button", onclick: () => this.actions.taint(device) }, tainted ? "Untaint in what-if" : "Taint in what-if"),
+        h("button", { type: "button", onclick: () => this.actions.search(`node:${device.row.name}`) }, "Only this node")),
+    ];
+  }
+
+  /** @param {Device} device @param {any} detail */
+  body(device, detail) {
+    const plan = this.actions.plannedFor(device.key);
+    return [
+      plan && h("p", { class: "planned" }, `In the what-if it goes to ${plan}.`),
+      facts([
+        ["Node", device.row.name === "*" ? detail.nodes.join(", ") || "none" : device.row.name],
+        ["Driver", detail.driver],
+        ["Pool", detail.pool],
+        detail.multiple ? ["Sharing", "several claims may hold shares of it"] : null,
+      ]),
+      h("h3", null, "Held by"),
+      detail.holders.length ? detail.holders.map((/** @type {any} */ holder) => this.holder(holder)) : h("p", { class: "faint" }, "Nobody."),
+      ...section("Taints", detail.taints.map((/** @type {any} */ taint) =>
+        definition(`${taint.key}${taint.value ? `=${taint.value}` : ""}`, [taint.effect, taint.since && [", since ", time(taint.since)]].flat()))),
+      ...section("Capacity", detail.capacity.map((/** @type {any} */ item) =>
+        definition(item.name, item.consumed === null ? item.value : `${item.consumed} of ${item.value} in use`))),
+      ...section("Attributes", Object.entries(detail.attributes).sort(([one], [other]) => compare(one, other)).map(([name, value]) =>
+        definition(name, h("button", {
+          type: "button", class: "link", title: "Search for devices like this", onclick: () => this.actions.search(`attr:${name}=${first(value)}`),
+        }, Array.isArray(value) ? value.join(", ") : String(value))))),
+      ...section("Takes of counters", detail.counters.flatMap((/** @type {any} */ item) =>
+        Object.entries(item.consumes).map(([name, value]) => definition(`${item.set} / ${name}`, String(value))))),
+      ...section("Counters of the pool", detail.counterSets.flatMap((/** @type {any} */ item) =>
+        item.counters.map((/** @type {any} */ counter) => definition(`${item.set} / ${counter.name}`, `${counter.used} of ${counter.value} in use`)))),
+    ];
+  }
+
+  /** @param {any} holder */
+  holder(holder) {
+    return h("div", { class: "card" },
+      h("p", { class: "line" }, h("button", { type: "button", class: "link strong", onclick: () => this.actions.search(`claim:${holder.namespace}/${holder.name}`) }, `${holder.namespace}/${holder.name}`),
+        holder.assumed && h("span", { class: "tag" }, "assumed"),
+        holder.adminAccess && h("span", { class: "tag" }, "admin access"),
+        holder.shareID && h("span", { class: "tag", title: holder.shareID }, "a share")),
+      facts([
+        ["Allocated", time(holder.since)],
+        ["Claim made", time(holder.created)],
+        ["Reserved for", holder.reservedFor.length
+          ? holder.reservedFor.map((/** @type {any} */ pod, /** @type {number} */ at) => [at ? ", " : "", h("button", {
+            type: "button", class: "link", onclick: () => this.actions.openPod(holder.namespace, pod.name),
+          }, pod.name)]).flat()
+          : h("span", { class: "faint" }, "nobody")],
+      ]));
+  }
+}
+
+/** @param {any} value */
+function first(value) {
+  return Array.isArray(value) ? value[0] ?? "" : value;
+}
+
+/** @param {string} title @param {any[]} rows */
+function section(title, rows) {
+  return rows.length ? [h("h3", null, title), h("dl", { class: "facts" }, rows)] : [];
+}

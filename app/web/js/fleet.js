@@ -1,0 +1,122 @@
+/** The inventory as the page knows it: nodes and their devices, read once and then node by node. */
+import { get, list } from "./api.js";
+
+/**
+ * @typedef {{ key: string, driver: string, pool: string, device: string, state: string, claims: string[],
+ *   note: string, nodes: string[] | null, row: Row }} Device
+ * @typedef {{ name: string, kind: string, unschedulable: boolean, devices: Device[] }} Row
+ */
+
+export const STATES = ["free", "taken", "shared", "assumed", "tainted", "unusable"];
+const BATCH = 100;
+const FULL_EVERY = 3000;
+
+export class Fleet extends EventTarget {
+  constructor() {
+    super();
+    /** @type {Map<string, Row>} */
+    this.rows = new Map();
+    /** @type {Map<string, Device>} */
+    this.devices = new Map();
+    /** @type {string[]} in order of first sight, for colours that stay */
+    this.drivers = [];
+    this.revision = "";
+    this.loaded = false;
+    /** Rows read so far: the work that news has caused. */
+    this.read = 0;
+    this.lastFull = 0;
+    this.names = /** @type {string[] | null} */ (null);
+  }
+
+  /**
+   * Takes in news: reads what has changed.
+   * @param {import("./stream.js").News} news
+   */
+  async follow(news) {
+    if (news.changed === null) await this.readAll();
+    else if (news.changed.length) await this.readSome(news.changed);
+    this.revision = news.revision;
+    this.changed();
+  }
+
+  /** Sorted names of all rows; `*`, devices of no single node, comes first. */
+  sorted() {
+    this.names ??= [...this.rows.keys()].sort(compare);
+    return this.names;
+  }
+
+  async readAll() {
+    // Where devices belong to no node, each event may concern everything: not more often than this.
+    const wait = this.lastFull + FULL_EVERY - Date.now();
+    if (this.loaded && wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    this.lastFull = Date.now();
+    const seen = new Set();
+    await list("/api/v1/fleet", {}, (items) => {
+      for (const item of items) {
+        seen.add(item.name);
+        this.put(item);
+      }
+      if (!this.loaded) this.changed();
+    });
+    for (const name of this.rows.keys()) if (!seen.has(name)) this.drop(name);
+    this.loaded = true;
+  }
+
+  /** @param {string[]} changed */
+  async readSome(changed) {
+    for (let start = 0; start < changed.length; start += BATCH) {
+      const wanted = changed.slice(start, start + BATCH);
+      const answer = await get("/api/v1/fleet", { node: wanted, limit: BATCH });
+      const found = new Set(answer.items.map((/** @type {any} */ item) => item.name));
+      for (const item of answer.items) this.put(item);
+      for (const name of wanted) if (!found.has(name)) this.drop(name);
+    }
+  }
+
+  /** @param {any} item */
+  put(item) {
+    this.read += 1;
+    if (!this.rows.has(item.name)) this.names = null;
+    this.forget(item.name);
+    /** @type {Row} */
+    const row = { name: item.name, kind: item.kind, unschedulable: item.unschedulable, devices: [] };
+    for (const pool of item.pools) {
+      if (!this.drivers.includes(pool.driver)) this.drivers.push(pool.driver);
+      for (const raw of pool.devices) {
+        const key = `${pool.driver}/${pool.pool}/${raw.device}`;
+        const device = {
+          key, driver: pool.driver, pool: pool.pool, device: raw.device, state: raw.state,
+          claims: raw.claims ?? [], note: raw.note ?? "", nodes: raw.nodes ?? null, row,
+        };
+        row.devices.push(device);
+        this.devices.set(key, device);
+      }
+    }
+    this.rows.set(item.name, row);
+  }
+
+  /** @param {string} name */
+  drop(name) {
+    this.forget(name);
+    if (this.rows.delete(name)) this.names = null;
+  }
+
+  /** @param {string} name */
+  forget(name) {
+    for (const device of this.rows.get(name)?.devices ?? []) {
+      if (this.devices.get(device.key)?.row.name === name) this.devices.delete(device.key);
+    }
+  }
+
+  changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+const order = new Intl.Collator("en", { numeric: true });
+
+/** @param {string} one @param {string} other */
+export function compare(one, other) {
+  if (one === "*" || other === "*") return one === other ? 0 : one === "*" ? -1 : 1;
+  return order.compare(one, other);
+}

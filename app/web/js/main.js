@@ -1,0 +1,79 @@
+/** The page put together: the only module that knows all parts. */
+import { get, onUnauthorized } from "./api.js";
+import { ClaimsView } from "./claims.js";
+import { CompareDialog } from "./compare.js";
+import { DecisionsView } from "./decisions.js";
+import { HelpDialog, tokenQuestion } from "./dialogs.js";
+import { byId } from "./dom.js";
+import { Fleet } from "./fleet.js";
+import { Keys } from "./keys.js";
+import { showLink } from "./link.js";
+import { MapView } from "./mapview.js";
+import { Palette } from "./palette.js";
+import { PodsView } from "./pods.js";
+import { Route } from "./route.js";
+import { Scenario } from "./scenario.js";
+import { Search } from "./search.js";
+import { Stream } from "./stream.js";
+import { Tabs } from "./tabs.js";
+import { Theme } from "./theme.js";
+import { WhatIfPanel } from "./whatif.js";
+
+const main = byId("main");
+const announcer = byId("announcer");
+const announce = (/** @type {string} */ text) => { announcer.textContent = text; };
+
+const theme = new Theme(byId("theme"));
+const palette = new Palette();
+const route = new Route();
+const fleet = new Fleet();
+const search = new Search();
+const scenario = new Scenario();
+
+const openPod = (/** @type {string} */ namespace, /** @type {string} */ name) => route.go("pods", ...[namespace, name].filter(Boolean));
+const openDevice = (/** @type {string} */ key) => mapView.openDevice(key);
+const openNode = (/** @type {string} */ name) => mapView.openNode(name);
+
+const compare = new CompareDialog(scenario);
+const whatif = new WhatIfPanel(scenario, { openDevice, openNode, announce, compare: async () => compare.open((await get("/api/v1/policies")).items) });
+const mapView = new MapView({ fleet, search, palette, route, scenario, whatif, announce, openPod });
+const tabs = new Tabs(byId("views"), (view) => route.go(view));
+const pods = new PodsView({ open: openPod, openNode, announce, onCount: (count) => tabs.count("pods", count) });
+const claims = new ClaimsView({ openDevice, openPod, onSearch: (query) => route.set({ claims: query }) });
+const decisions = new DecisionsView({ openPod, openNode });
+const help = new HelpDialog();
+const views = { map: mapView, whatif: mapView, pods, claims, decisions };
+
+main.append(mapView.element, pods.element, claims.element, decisions.element);
+document.body.append(help.element, compare.element);
+
+let newest = 0;
+
+/** Shows what the URL says. */
+async function show() {
+  const { view, rest, query } = route.place;
+  for (const part of new Set(Object.values(views))) part.element.hidden = part !== views[/** @type {keyof typeof views} */ (view)];
+  tabs.mark(view);
+  document.title = `${tabs.title(view)} · dra-extender`;
+  if (view === "map" || view === "whatif") await mapView.enter(view);
+  if (view === "pods") await pods.show(rest);
+  if (view === "claims") claims.show(query.claims ?? "");
+  if (view === "decisions") await decisions.refresh(newest);
+}
+
+const stream = new Stream(async (news) => {
+  newest = news.decisions;
+  await fleet.follow(news);
+  await Promise.all([pods.refresh(), claims.refresh(), decisions.refresh(newest)]);
+}, (link) => showLink(link, fleet, announce));
+
+onUnauthorized(tokenQuestion((text) => { byId("banner").textContent = text; byId("banner").hidden = false; }));
+byId("link").addEventListener("click", () => stream.retry());
+byId("help").addEventListener("click", () => help.open());
+theme.addEventListener("change", () => { palette.refresh(); mapView.recolour(); });
+route.addEventListener("change", show);
+new Keys({ route, mapView, help, scenario, whatif }).listen();
+get("/api/v1/policies").then((answer) => whatif.offer(answer)).catch(() => undefined);
+palette.refresh();
+await show();
+await stream.run();

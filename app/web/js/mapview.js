@@ -1,0 +1,282 @@
+/** The view of the map: search, legend, map or table, and a panel beside it. */
+import { DevicePanel } from "./device.js";
+import { byId, fill, h, plural } from "./dom.js";
+import { Legend } from "./legend.js";
+import { FleetMap } from "./map.js";
+import { MapTable } from "./maptable.js";
+import { NodePanel } from "./node.js";
+import { pack, unpack } from "./packed.js";
+
+const DENSE = ["comfortable", "compact", "dense"];
+
+export class MapView {
+  /** @param {any} parts */
+  constructor({ fleet, search, palette, route, scenario, whatif, announce, openPod }) {
+    this.whatif = whatif;
+    this.announce = announce;
+    this.view = "map";
+    /** @type {import("./fleet.js").Fleet} */ this.fleet = fleet;
+    /** @type {import("./search.js").Search} */ this.search = search;
+    /** @type {import("./palette.js").Palette} */ this.palette = palette;
+    /** @type {import("./route.js").Route} */ this.route = route;
+    /** @type {import("./scenario.js").Scenario} */ this.scenario = scenario;
+    this.panel = "";
+    const close = () => this.close();
+    const onSearch = (/** @type {string} */ query) => this.find(query);
+    const pick = (/** @type {any} */ device) => this.openDevice(device.key);
+    this.map = new FleetMap(fleet, search, palette, { pick, pickNode: (row) => this.openNode(row.name) });
+    this.table = new MapTable(this.map, pick);
+    this.legend = new Legend(fleet, search, palette, onSearch);
+    this.device = new DevicePanel({
+      close, search: onSearch, openPod,
+      taint: (device) => this.taint(device.key),
+      isTainted: (key) => scenario.step.tainted.includes(key),
+      plannedFor: (key) => this.map.planned.get(key),
+    });
+    this.node = new NodePanel({ close, pick, search: onSearch, drain: (row) => this.drain(row.name), isDrained: (name) => scenario.step.drained.includes(name) });
+    this.build();
+    fleet.addEventListener("change", () => this.refresh());
+    scenario.addEventListener("change", () => this.replanned());
+    route.addEventListener("query", () => this.pack());
+    this.drops();
+  }
+
+  build() {
+    let timer = 0;
+    this.input = h("input", { type: "search", "aria-label": "Search devices", "aria-describedby": "search-note", placeholder: "Search: node, device, claim, state:free, attr:model=X100, cel:…", oninput: () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => this.find(this.input.value), 150);
+    } });
+    this.note = h("p", { id: "search-note", class: "note", role: "status" });
+    this.densities = h("select", { "aria-label": "Density", onchange: () => { this.route.set({ density: this.densities.value }); this.settle(); } }, DENSE.map((name) => h("option", { value: name }, name)));
+    this.colours = h("select", { "aria-label": "Colour by", onchange: () => { this.route.set({ colour: this.colours.value }); this.settle(); } }, h("option", { value: "state" }, "by state"), h("option", { value: "driver" }, "by driver"));
+    this.flipper = h("button", { type: "button", "aria-pressed": "false", title: "Map or table (v)", onclick: () => this.flip() }, "Table");
+    this.plan = h("div", { class: "plan-bar", hidden: true });
+    this.side = h("aside", { class: "panel", "aria-label": "Details", hidden: true });
+    this.element = h("section", { class: "map-view", "aria-label": "Map" },
+      h("div", { class: "stage" },
+        h("div", { class: "toolbar" }, h("div", { class: "search" }, this.input), this.colours, this.densities, this.flipper),
+        this.legend.element, this.note, this.plan, this.map.element, this.table.element),
+      this.side);
+  }
+
+  /** @param {string} view map or whatif */
+  async enter(view) {
+    const { query } = this.route.place;
+    if (query.whatif && this.scenario.empty && !this.scenario.before.length) {
+      const step = await unpack(query.whatif);
+      if (step) {
+        this.scenario.put(step);
+        this.scenario.run();
+      }
+    }
+    this.settle();
+    this.input.value = query.q ?? "";
+    await this.found(query.q ?? "");
+    this.view = view;
+    this.planBar();
+    this.showPanel();
+  }
+
+  /** Takes density, colour and form over from the URL. */
+  settle() {
+    const { density = "", colour = "state", as = "map" } = this.route.place.query;
+    const narrow = innerWidth < 640;
+    this.map.density = DENSE.includes(density) ? density : this.fleet.rows.size > 400 || narrow ? "compact" : "comfortable";
+    this.map.colourBy = colour;
+    this.densities.value = this.map.density;
+    this.colours.value = colour;
+    const table = as === "table";
+    this.map.element.hidden = table;
+    this.table.element.hidden = !table;
+    this.flipper.textContent = table ? "Map" : "Table";
+    this.flipper.setAttribute("aria-pressed", String(table));
+    this.map.update();
+    this.table.render();
+  }
+
+  refresh() {
+    if (!this.route.place.query.density) this.settle();
+    this.legend.render();
+    this.map.update();
+    this.table.render();
+    this.status();
+    if (!this.side.hidden) this.showPanel(true);
+    document.body.dataset.read = String(this.fleet.read);
+  }
+
+  /** Searches, and puts the query into the URL. @param {string} query */
+  find(query) {
+    if (this.input.value !== query) this.input.value = query;
+    this.route.set({ q: query });
+    if (this.route.place.view !== "map" && this.route.place.view !== "whatif") this.route.go("map");
+    return this.found(query);
+  }
+
+  /** @param {string} query */
+  async found(query) {
+    if (!await this.search.set(query)) return;
+    this.map.scroller.scrollTop = 0;
+    this.legend.render();
+    this.map.update();
+    this.table.start = 0;
+    this.table.render();
+    this.status();
+  }
+
+  status() {
+    const rows = this.map.rows();
+    const found = this.map.matched?.size ?? 0;
+    this.note.classList.toggle("error", Boolean(this.search.error));
+    this.note.textContent = this.search.error
+      || [this.search.active && `${plural(found, "device")} on ${plural(rows.length, "node")}`, this.search.note].filter(Boolean).join(". ");
+  }
+
+  /** @param {string} key */
+  openDevice(key) {
+    this.route.set({ device: key, node: "" });
+    this.open();
+  }
+
+  /** @param {string} name */
+  openNode(name) {
+    this.route.set({ device: "", node: name });
+    this.open();
+  }
+
+  open() {
+    if (!["map", "whatif"].includes(this.route.place.view)) this.route.go("map");
+    else this.showPanel();
+    this.focusPanel = true;
+  }
+
+  close() {
+    this.route.set({ device: "", node: "" });
+    this.showPanel();
+    if (!this.map.element.hidden) this.map.scroller.focus();
+  }
+
+  /** @param {boolean} [again] after news, with what is shown still wanted */
+  showPanel(again = false) {
+    const { device = "", node = "" } = this.route.place.query;
+    const known = this.fleet.devices.get(device), row = this.fleet.rows.get(node);
+    this.map.selected = device;
+    this.side.hidden = !device && !node && this.view !== "whatif";
+    let content = this.view === "whatif" ? this.whatif.element : null;
+    if (device) {
+      content = this.device.element;
+      if (known) {
+        this.device.show(known);
+        if (!again) this.map.show(device);
+      } else if (this.fleet.loaded) this.device.gone(device);
+    } else if (node && (row || this.fleet.loaded)) {
+      content = this.node.element;
+      this.node.show(row ?? { name: node, kind: "node", unschedulable: false, devices: [] });
+    }
+    if (content && this.side.firstChild !== content) {
+      fill(this.side, content);
+      this.side.scrollTop = 0;
+      if (!again && (device || node)) content.querySelector("h2")?.focus({ preventScroll: true });
+    }
+    this.map.update();
+  }
+
+  /** @param {string} key */
+  taint(key) {
+    this.scenario.taint(key);
+    this.changed();
+  }
+
+  /** @param {string} name */
+  drain(name) {
+    this.scenario.drain(name);
+    this.changed();
+  }
+
+  taintCurrent() {
+    const device = document.activeElement === this.map.scroller ? this.map.current() : this.fleet.devices.get(this.route.place.query.device ?? "");
+    if (device) this.taint(device.key);
+  }
+
+  drainCurrent() {
+    const name = document.activeElement === this.map.scroller ? this.map.current()?.row.name : this.route.place.query.node;
+    if (name && name !== "*") this.drain(name);
+  }
+
+  async changed() {
+    this.announce("What-if changed");
+    if (!this.side.hidden) this.showPanel(true);
+    await this.whatif.place();
+  }
+
+  /** The what-if has changed: so has what the map shows of it. */
+  replanned() {
+    const { scenario } = this;
+    this.map.planned = scenario.planned();
+    this.map.tainted = new Set(scenario.step.tainted);
+    this.map.drained = new Set(scenario.step.drained);
+    this.map.say();
+    this.map.draw();
+    this.planBar();
+    this.pack();
+    if (!this.side.hidden) this.showPanel(true);
+  }
+
+  planBar() {
+    const { answer, step, busy } = this.scenario;
+    this.plan.hidden = this.scenario.empty || this.view === "whatif";
+    const parts = [
+      answer && `${answer.placed} of ${plural(answer.placed + answer.unplaced, "Pod")} placed`,
+      busy && "placing…",
+      step.drained.length && `${plural(step.drained.length, "node")} drained`,
+      step.tainted.length && `${plural(step.tainted.length, "device")} tainted`,
+    ].filter(Boolean);
+    fill(this.plan, h("span", { class: "strong" }, "What if"), h("span", { class: "grow" }, parts.join(" · ") || "nothing to place yet"),
+      h("button", { type: "button", onclick: () => this.whatif.back(), disabled: !this.scenario.before.length }, "Undo"),
+      h("button", { type: "button", onclick: () => this.scenario.clear() }, "Clear"),
+      h("a", { href: "#/whatif", class: "button", onclick: (/** @type {Event} */ event) => { event.preventDefault(); this.route.set({ device: "", node: "" }); this.route.go("whatif"); } }, "Open"));
+  }
+
+  /** Keeps the what-if in the URL, if it is short enough. */
+  async pack() {
+    const text = this.scenario.empty ? "" : await pack(this.scenario.step);
+    if ((this.route.place.query.whatif ?? "") !== text) this.route.set({ whatif: text });
+  }
+
+  /** @param {number} step */
+  denser(step) {
+    const at = DENSE.indexOf(this.map.density) + step;
+    if (!DENSE[at]) return;
+    this.route.set({ density: DENSE[at] });
+    this.settle();
+  }
+
+  flip() {
+    this.route.set({ as: this.route.place.query.as === "table" ? "" : "table" });
+    this.settle();
+  }
+
+  recolour() {
+    this.legend.shown = "";
+    this.legend.render();
+    this.map.draw();
+  }
+
+  /** Manifests dropped anywhere go into the what-if. */
+  drops() {
+    addEventListener("dragover", (event) => {
+      event.preventDefault();
+      document.body.classList.add("dropping");
+    });
+    addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
+    addEventListener("drop", async (event) => {
+      event.preventDefault();
+      document.body.classList.remove("dropping");
+      if (this.route.place.view !== "whatif") this.route.go("whatif");
+      const text = event.dataTransfer?.getData("text/plain");
+      if (event.dataTransfer?.files.length) await this.whatif.files(event.dataTransfer.files);
+      else if (text) await this.whatif.add(text);
+    });
+    byId("main").classList.add("ready");
+  }
+}

@@ -1,0 +1,126 @@
+/** How a device looks: a colour and a shape for each state, a bar for its driver. Drawn once, then copied. */
+import { STATES } from "./fleet.js";
+
+/** @typedef {{ colourBy: string, cell: number, ratio: number, theme: string }} Look */
+
+/** What each state means, for the legend. @type {Record<string, string>} */
+export const MEANINGS = {
+  free: "Nobody holds it",
+  taken: "Held by a claim",
+  shared: "Shares of it are held",
+  assumed: "Given, not confirmed by the API server yet",
+  tainted: "Free, but tainted: only for claims that tolerate it",
+  unusable: "Its pool is incomplete or invalid",
+};
+export const DRIVER_COLOURS = 8;
+
+export class Palette {
+  constructor() {
+    /** @type {Map<string, HTMLCanvasElement>} */
+    this.sprites = new Map();
+    /** @type {Record<string, string>} */
+    this.colours = {};
+    this.theme = "";
+    this.refresh();
+  }
+
+  /** Reads the colours of the style sheet: after a change between light and dark. */
+  refresh() {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
+    this.theme = style.colorScheme + colour("surface");
+    this.sprites.clear();
+    for (const name of [...STATES, "surface", "text", "muted", "faint", "accent", "line", "plan"]) {
+      this.colours[name] = colour(name);
+      this.colours[`${name}-fill`] = colour(`${name}-fill`);
+    }
+    for (let index = 0; index < DRIVER_COLOURS; index += 1) this.colours[`driver-${index}`] = colour(`driver-${index}`);
+  }
+
+  /** @param {number} index */
+  driver(index) {
+    return this.colours[`driver-${index % DRIVER_COLOURS}`];
+  }
+
+  /**
+   * A device's picture.
+   * @param {string} state @param {number} driver -1 for no bar @param {Look} look @returns {HTMLCanvasElement}
+   */
+  sprite(state, driver, look) {
+    const key = `${state} ${driver} ${look.colourBy} ${look.cell} ${look.ratio}`;
+    let sprite = this.sprites.get(key);
+    if (!sprite) {
+      sprite = document.createElement("canvas");
+      sprite.width = sprite.height = Math.ceil(look.cell * look.ratio);
+      const context = /** @type {CanvasRenderingContext2D} */ (sprite.getContext("2d"));
+      context.scale(look.ratio, look.ratio);
+      this.draw(context, state, driver, look);
+      this.sprites.set(key, sprite);
+    }
+    return sprite;
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {string} state @param {number} driver @param {Look} look */
+  draw(context, state, driver, { cell, colourBy }) {
+    const byDriver = colourBy === "driver" && driver >= 0;
+    const strong = byDriver ? this.driver(driver) : this.colours[state];
+    const weak = byDriver ? this.colours["surface"] : this.colours[`${state}-fill`];
+    const radius = cell > 12 ? 3 : cell > 8 ? 2 : 1;
+    const outline = new Path2D();
+    outline.roundRect(0.5, 0.5, cell - 1, cell - 1, radius);
+    context.fillStyle = state === "taken" ? strong : weak;
+    context.fill(outline);
+    context.save();
+    context.clip(outline);
+    pattern(context, state, strong, cell);
+    context.restore();
+    context.lineWidth = 1;
+    context.strokeStyle = strong;
+    if (state === "unusable") context.setLineDash([2, 2]);
+    context.stroke(outline);
+    context.setLineDash([]);
+    if (!byDriver && driver >= 0) {
+      const height = cell > 12 ? 4 : 2;
+      context.fillStyle = this.colours.surface;
+      context.fillRect(0, cell - height - 1, cell, height + 1);
+      context.fillStyle = this.driver(driver);
+      context.fillRect(0, cell - height, cell, height);
+    }
+  }
+}
+
+/** The part that needs no colour to be told apart. @param {CanvasRenderingContext2D} context @param {string} state @param {string} colour @param {number} cell */
+function pattern(context, state, colour, cell) {
+  context.fillStyle = context.strokeStyle = colour;
+  const middle = cell / 2;
+  context.beginPath();
+  switch (state) {
+    case "shared":
+      context.moveTo(0, cell);
+      context.lineTo(0, 0);
+      context.lineTo(cell, 0);
+      context.fill();
+      break;
+    case "assumed":
+      context.arc(middle, middle, cell / 4, 0, Math.PI * 2);
+      context.fill();
+      break;
+    case "tainted":
+      context.lineWidth = cell > 12 ? 1.6 : 1.2;
+      for (let at = -cell; at < cell * 2; at += cell > 12 ? 5 : 3.5) {
+        context.moveTo(at, cell);
+        context.lineTo(at + cell, 0);
+      }
+      context.stroke();
+      break;
+    case "unusable":
+      context.lineWidth = cell > 12 ? 1.6 : 1.2;
+      context.moveTo(cell * 0.25, cell * 0.25);
+      context.lineTo(cell * 0.75, cell * 0.75);
+      context.moveTo(cell * 0.75, cell * 0.25);
+      context.lineTo(cell * 0.25, cell * 0.75);
+      context.stroke();
+      break;
+    default:
+  }
+}

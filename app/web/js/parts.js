@@ -1,0 +1,42 @@
+/** Small parts that several views are made of. */
+import { h } from "./dom.js";
+
+/** A state with its picture. @param {string} state */
+export function badge(state) {
+  return h("span", { class: `badge state-${state}` }, h("span", { class: "swatch", "aria-hidden": "true" }), state);
+}
+
+/** @param {string} kind @param {string} title @param {() => void} close */
+export function panelHead(kind, title, close) {
+  return h("header", { class: "panel-head" },
+    h("div", null, h("p", { class: "kind" }, kind), h("h2", { tabindex: "-1" }, title)),
+    h("button", { type: "button", class: "icon", "aria-label": "Close", title: "Close (Esc)", onclick: close }, "✕"));
+}
+
+/** A term and its value. @param {any} term @param {any} value */
+export function definition(term, value) {
+  return h("div", null, h("dt", null, term), h("dd", null, value));
+}
+
+/** @param {([any, any] | null)[]} rows */
+export function facts(rows) {
+  return h("dl", { class: "facts" }, rows.filter((row) => row !== null).map((row) => definition(row[0], row[1])));
+}
+
+/** A table whose head names its columns. @param {string} caption @param {string[]} heads @param {any[][]} rows */
+export function table(caption, heads, rows) {
+  return h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": caption },
+    h("table", null, h("caption", { class: "unseen" }, caption),
+      h("thead", null, h("tr", null, heads.map((head) => h("th", { scope: "col" }, head)))),
+      h("tbody", null, rows.map((row) => h("tr", null, row.map((cell, at) => (at ? h("td", null, cell) : h("th", { scope: "row" }, cell))))))));
+}
+
+/** @param {string} title @param {string} text */
+export function nothing(title, text) {
+  return h("div", { class: "nothing" }, h("p", { class: "strong" }, title), h("p", { class: "muted" }, text));
+}
+
+/** A message that is read out. @param {string} text */
+export function failure(text) {
+  return h("p", { class: "error", role: "alert" }, text);
+}

@@ -1,0 +1,111 @@
+/** Pods that wait for a node, and why. */
+import { get, list } from "./api.js";
+import { fill, h, plural, time } from "./dom.js";
+import { compare } from "./fleet.js";
+import { failure, nothing } from "./parts.js";
+import { nearMisses, reasonList } from "./reasons.js";
+
+export class PodsView {
+  /** @param {{ open: (namespace: string, name: string) => void, openNode: (name: string) => void, announce: (text: string) => void, onCount: (count: number) => void }} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.all = false;
+    this.filter = "";
+    this.pods = /** @type {any[] | null} */ (null);
+    this.wanted = "";
+    this.listing = h("div", { class: "list", role: "region", "aria-label": "Pods" });
+    this.detail = h("article", { class: "detail", "aria-label": "Why", "aria-live": "off" });
+    this.element = h("section", { class: "split", "aria-label": "Pods", hidden: true },
+      h("div", { class: "side" },
+        h("div", { class: "tools" },
+          h("input", { type: "search", "aria-label": "Filter Pods", placeholder: "Filter by name, namespace or claim", oninput: (/** @type {any} */ event) => { this.filter = event.target.value.toLowerCase(); this.render(); } }),
+          h("label", { class: "check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { this.all = event.target.checked; this.render(); } }), "Also Pods that run")),
+        this.listing),
+      this.detail);
+  }
+
+  /** Reads the list, and the Pod in view again if the inventory has moved on. */
+  async refresh() {
+    try {
+      this.pods = await list("/api/v1/pods");
+      this.actions.onCount(this.pods.filter((pod) => !pod.node).length);
+      if (!this.element.hidden) this.render();
+    } catch (error) {
+      fill(this.listing, failure(error.message));
+    }
+    if (!this.element.hidden && this.wanted) await this.explain(this.wanted);
+  }
+
+  /** @param {string[]} rest namespace and name, or nothing */
+  async show(rest) {
+    this.wanted = rest.length === 2 ? rest.join("/") : "";
+    this.element.classList.toggle("picked", Boolean(this.wanted));
+    if (this.pods) this.render();
+    else fill(this.listing, h("p", { class: "faint pad" }, "Reading Pods…"));
+    if (this.wanted) {
+      fill(this.detail, h("p", { class: "faint pad" }, "Asking every node…"));
+      await this.explain(this.wanted, true);
+    } else {
+      fill(this.detail, nothing("Why is it pending?", "Choose a Pod to see what each node says of it."));
+    }
+  }
+
+  render() {
+    const pods = (this.pods ?? []).filter((pod) => (this.all || !pod.node) &&
+      `${pod.namespace}/${pod.name} ${pod.claims.join(" ")}`.toLowerCase().includes(this.filter));
+    pods.sort((one, other) => Number(Boolean(one.node)) - Number(Boolean(other.node)) || compare(`${one.namespace}/${one.name}`, `${other.namespace}/${other.name}`));
+    if (!pods.length) {
+      const some = this.filter || !this.pods?.length;
+      fill(this.listing, nothing(this.filter ? "No Pod matches." : "No Pod is pending.", some ? "" : `${plural(this.pods?.length ?? 0, "Pod")} with claims ${this.pods?.length === 1 ? "runs" : "run"}.`));
+      return;
+    }
+    fill(this.listing, h("ul", { class: "plain" }, pods.slice(0, 500).map((pod) => {
+      const name = `${pod.namespace}/${pod.name}`;
+      return h("li", null, h("button", { type: "button", class: "item", "aria-current": name === this.wanted ? "true" : null, onclick: () => this.actions.open(pod.namespace, pod.name) },
+        h("span", { class: "line" }, h("span", { class: "strong ellipsis" }, pod.name), h("span", { class: "muted" }, pod.namespace), pod.node ? h("span", { class: "tag good" }, "runs") : h("span", { class: "tag warn" }, "pending")),
+        h("span", { class: "muted ellipsis" }, pod.node ? `on ${pod.node}` : pod.said || `waits; claims: ${pod.claims.join(", ") || "none"}`)));
+    })), pods.length > 500 && h("p", { class: "faint pad" }, `${pods.length - 500} more: narrow the filter.`));
+  }
+
+  /** @param {string} name @param {boolean} [aloud] */
+  async explain(name, aloud = false) {
+    const [namespace, pod] = name.split("/");
+    const path = `/api/v1/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(pod)}/explain`;
+    try {
+      const answer = await get(path);
+      if (this.wanted !== name) return;
+      const shown = JSON.stringify({ ...answer, revision: "" });
+      // Nothing of what a person reads or has opened moves without need.
+      if (!aloud && shown === this.shown) return;
+      this.shown = shown;
+      fill(this.detail, ...this.explained(answer));
+      if (aloud) this.actions.announce(answer.summary);
+    } catch (error) {
+      if (this.wanted === name) fill(this.detail, this.title(namespace, pod), failure(error.message));
+    }
+  }
+
+  /** @param {string} namespace @param {string} name */
+  title(namespace, name) {
+    return h("header", null,
+      h("button", { type: "button", class: "back", onclick: () => this.actions.open("", "") }, "‹ All Pods"),
+      h("p", { class: "kind" }, `Pod in ${namespace}`), h("h2", null, name));
+  }
+
+  /** @param {any} answer */
+  explained(answer) {
+    const known = this.pods?.find((pod) => pod.namespace === answer.namespace && pod.name === answer.name);
+    const fits = answer.nodes.filter((/** @type {any} */ node) => node.verdict === "fits");
+    return [
+      this.title(answer.namespace, answer.name),
+      h("p", { class: `headline ${answer.node || fits.length ? "good" : "bad"}` }, answer.summary),
+      known && h("p", { class: "muted" }, `Claims: ${known.claims.join(", ") || "none"}`, known.created && [" · made ", time(known.created)], known.saidAt && [" · refused last ", time(known.saidAt)]),
+      nearMisses(answer),
+      fits.length ? h("div", null, h("h3", null, `Would fit on ${plural(fits.length, "node")}`),
+        h("p", { class: "names" }, fits.slice(0, 50).map((/** @type {any} */ node) => h("button", { type: "button", class: "link", onclick: () => this.actions.openNode(node.name) }, node.name)), fits.length > 50 ? ` and ${fits.length - 50} more` : null)) : null,
+      answer.nodes.length > fits.length ? [h("h3", null, fits.length ? "What the other nodes say" : "What the nodes say"), reasonList(answer.nodes, this.actions.openNode)] : null,
+      answer.nodesOmitted ? h("p", { class: "faint" }, `${answer.nodesOmitted} more nodes are not listed.`) : null,
+      h("p", { class: "faint small after" }, `The same by command: dra-extender explain ${answer.name} -n ${answer.namespace} · by API: GET /api/v1/pods/${answer.namespace}/${answer.name}/explain`),
+    ].flat();
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * News of the inventory: server-sent events over fetch (which can send a token, EventSource cannot). While they
+ * do not come through, /api/v1/changes is asked now and then, so that a proxy that holds streams back costs
+ * seconds, not the page.
+ */
+import { get, send } from "./api.js";
+
+const FIRST_WAIT = 1000;
+const LONGEST_WAIT = 15000;
+const SILENCE = 40000;
+
+/** @typedef {{ revision: string, cursor: string, nodes: number, changed: string[] | null, decisions: number }} News */
+/** @typedef {{ kind: "connecting" | "live" | "polling" | "stale", since?: number, retry?: number, error?: string }} Link */
+
+export class Stream {
+  /**
+   * @param {(news: News) => Promise<void> | void} onNews
+   * @param {(link: Link) => void} onLink
+   */
+  constructor(onNews, onLink) {
+    this.onNews = onNews;
+    this.onLink = onLink;
+    this.cursor = "";
+    this.heard = Date.now();
+    this.failures = 0;
+    /** @type {(() => void) | null} */
+    this.wake = null;
+  }
+
+  /** Never returns. */
+  async run() {
+    this.onLink({ kind: "connecting" });
+    for (;;) {
+      let error = "the stream ended";
+      try {
+        await this.listen();
+      } catch (caught) {
+        error = String(caught?.message ?? caught);
+      }
+      await this.bridge(error);
+    }
+  }
+
+  /** Tries again at once. */
+  retry() {
+    this.wake?.();
+  }
+
+  async listen() {
+    const stop = new AbortController();
+    let timer = 0;
+    const watch = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => stop.abort(new Error("nothing was heard for 40 s")), SILENCE);
+    };
+    watch();
+    try {
+      const answer = await send(`/api/v1/stream?since=${encodeURIComponent(this.cursor)}`, { signal: stop.signal });
+      const reader = /** @type {ReadableStream<Uint8Array>} */ (answer.body).pipeThrough(new TextDecoderStream()).getReader();
+      let buffer = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        watch();
+        buffer += value;
+        const events = buffer.split("\n\n");
+        buffer = events.pop() ?? "";
+        this.failures = 0;
+        this.heard = Date.now();
+        this.onLink({ kind: "live" });
+        for (const event of events) await this.read(event);
+      }
+    } finally {
+      clearTimeout(timer);
+      stop.abort();
+    }
+  }
+
+  /** @param {string} event */
+  async read(event) {
+    const data = event.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5)).join("\n");
+    if (data) await this.tell(JSON.parse(data));
+  }
+
+  /** @param {News} news */
+  async tell(news) {
+    // The cursor moves on only when the news has been taken in.
+    await this.onNews(news);
+    this.cursor = news.cursor;
+  }
+
+  /** Waits before the next attempt, asking once what has changed. @param {string} error */
+  async bridge(error) {
+    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.failures) * (0.75 + Math.random() / 2);
+    this.failures += 1;
+    try {
+      const news = await get("/api/v1/changes", { since: this.cursor });
+      await this.tell(news);
+      this.heard = Date.now();
+      this.onLink({ kind: "polling", since: this.heard, retry: Date.now() + wait, error });
+    } catch (caught) {
+      this.onLink({ kind: "stale", since: this.heard, retry: Date.now() + wait, error: String(caught?.message ?? error) });
+    }
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, wait);
+      this.wake = () => { clearTimeout(timer); resolve(undefined); };
+    });
+    this.wake = null;
+  }
+}

@@ -1,0 +1,26 @@
+/** Light or dark: as the system has it, until a person says otherwise. */
+
+const KEY = "dra-extender.theme";
+const NEXT = /** @type {Record<string, string>} */ ({ "": "light", light: "dark", dark: "" });
+
+export class Theme extends EventTarget {
+  /** @param {HTMLElement} button */
+  constructor(button) {
+    super();
+    this.choice = localStorage.getItem(KEY) ?? "";
+    this.button = button;
+    this.apply();
+    button.addEventListener("click", () => {
+      this.choice = NEXT[this.choice] ?? "";
+      localStorage.setItem(KEY, this.choice);
+      this.apply();
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.apply());
+  }
+
+  apply() {
+    document.documentElement.dataset.theme = this.choice || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    this.button.title = `Colours: ${this.choice || "as the system"}`;
+    this.dispatchEvent(new Event("change"));
+  }
+}
