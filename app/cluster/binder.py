@@ -110,11 +110,8 @@ class ClusterBinder:
     async def _carry_out(
         self, pod: Pod, node: str, grants: tuple[Grant, ...], consumer: Consumer
     ) -> str | None:
-        begun: list[Grant] = []
         try:
-            for grant in grants:
-                begun.append(grant)
-                await self._reserve(pod, grant, consumer)
+            await self._reserve_all(pod, grants, consumer)
             if not await self._ready(grants):
                 # Claims and reservation stay: the next attempt finds them and waits on.
                 return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
@@ -126,9 +123,24 @@ class ClusterBinder:
             # Nothing is undone, that would be writing: what is left is for the leader now.
             return self._ended("not_leader", str(error))
         except (ClusterError, ClaimLostError, ObjectError) as error:
-            await self._undo(begun, consumer)
+            await self._undo(grants, consumer)
             return self._ended("conflict" if isinstance(error, ClaimLostError) else "api_error", str(error))
         return self._ended("bound", None)
+
+    async def _reserve_all(self, pod: Pod, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+        """Writes the claims side by side; comes back when none is being written any more.
+
+        Raises: what kept a claim from being written; ``NotLeader`` before all else, since nothing may be
+        undone then.
+        """
+        if len(grants) == 1:
+            await self._reserve(pod, grants[0], consumer)
+            return
+        writes = (self._reserve(pod, grant, consumer) for grant in grants)
+        ended = await asyncio.gather(*writes, return_exceptions=True)
+        failed = [error for error in ended if error is not None]
+        for error in sorted(failed, key=lambda error: not isinstance(error, NotLeader)):
+            raise error
 
     async def _reserve(self, pod: Pod, grant: Grant, consumer: Consumer) -> None:
         async with self._alone_with(grant.held.key):
@@ -203,7 +215,7 @@ class ClusterBinder:
         metadata, spec = raw.get("metadata") or {}, raw.get("spec") or {}
         return metadata.get("uid") == pod.meta.uid and spec.get("nodeName") == node
 
-    async def _undo(self, grants: list[Grant], consumer: Consumer) -> None:
+    async def _undo(self, grants: tuple[Grant, ...], consumer: Consumer) -> None:
         for grant in reversed(grants):
             try:
                 async with self._alone_with(grant.held.key):

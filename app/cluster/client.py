@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import httpx
 import orjson
 
 from app.cluster.errors import ConnectionFailed, error_of_response
-from app.cluster.transport import AiohttpTransport
+from app.cluster.transport import AiohttpTransport, Answer, Outgoing
 
+T = TypeVar("T")
 Object = dict[str, Any]
 Params = Mapping[str, str]
 PatchKind = Literal["merge", "json", "strategic"]
@@ -104,7 +105,7 @@ class _Call:
 class ApiClient:
     """Requests to one API server. Safe to use from many tasks of one event loop.
 
-    Requests go straight to the httpx transport: httpx.AsyncClient would add cookies, redirects and a second
+    Requests go straight to the transport: httpx.AsyncClient would add cookies, redirects and a second
     timeout machinery that the API server has no use for, at a third of the throughput
     (docs/decisions/002-http-transport.md).
 
@@ -281,37 +282,59 @@ class ApiClient:
         await self._auth.authorization()
         try:
             async with asyncio.timeout(self._timeouts.total):
-                response = await self._open(call)
-                try:
-                    body = await response.aread()
-                finally:
-                    await response.aclose()
+                answer = await self._answer(call)
         except TimeoutError as error:
             problem = f"no answer within {self._timeouts.total:g} s"
             raise ConnectionFailed(call.name, problem, sent=True) from error
         except httpx.TransportError as error:
             raise ConnectionFailed(call.name, _text(error), sent=True) from error
-        if not 200 <= response.status_code < 300:
-            raise error_of_response(call.name, response.status_code, response.headers, body)
-        return _object(call.name, body)
+        if not 200 <= answer.status < 300:
+            raise error_of_response(call.name, answer.status, answer.headers, answer.body)
+        return _object(call.name, answer.body)
 
-    async def _open(self, call: _Call) -> httpx.Response:
+    async def _answer(self, call: _Call) -> Answer:
         """Sends, and sends once more with new credentials after a 401."""
         authorization = await self._auth.authorization()
         identity = self._auth.identity
-        response = await self._transmit(call, authorization)
+        answer = await self._transmit(call, authorization, self._exchange)
+        if answer.status != 401:
+            return answer
+        renewed = await self._renewed(call, authorization, identity, answer)
+        return await self._transmit(call, renewed, self._exchange)
+
+    async def _open(self, call: _Call) -> httpx.Response:
+        """As ``_answer``, with the body still to be read."""
+        authorization = await self._auth.authorization()
+        identity = self._auth.identity
+        response = await self._transmit(call, authorization, self._begin)
         if response.status_code != 401:
             return response
-        body = await response.aread()
-        await response.aclose()
+        answer = await _read_whole(response)
+        renewed = await self._renewed(call, authorization, identity, answer)
+        return await self._transmit(call, renewed, self._begin)
+
+    async def _renewed(
+        self, call: _Call, authorization: str | None, identity: int, answer: Answer
+    ) -> str | None:
+        """What to show instead of what was refused."""
         await self._auth.renew(authorization)
         renewed = await self._auth.authorization()
         if renewed == authorization and self._auth.identity == identity:
             # Nothing new to show: asking again would only get the same answer.
-            raise error_of_response(call.name, 401, response.headers, body)
-        return await self._transmit(call, renewed)
+            raise error_of_response(call.name, 401, answer.headers, answer.body)
+        return renewed
 
-    async def _transmit(self, call: _Call, authorization: str | None) -> httpx.Response:
+    async def _exchange(self, request: Outgoing) -> Answer:
+        if isinstance(self._transport, AiohttpTransport):
+            return await self._transport.exchange(request)
+        return await _read_whole(await self._transport.handle_async_request(request.as_httpx()))
+
+    async def _begin(self, request: Outgoing) -> httpx.Response:
+        return await self._transport.handle_async_request(request.as_httpx())
+
+    async def _transmit(
+        self, call: _Call, authorization: str | None, send: Callable[[Outgoing], Awaitable[T]]
+    ) -> T:
         headers = [*self._headers, ("Accept", call.accept), *self._auth.extra_headers]
         if call.content:
             headers.append(("Content-Type", call.media_type))
@@ -324,30 +347,35 @@ class ApiClient:
             "read": call.read_seconds or limits.read,
             "write": limits.read,
         }
-        extensions: dict[str, Any] = {"timeout": timeout}
         write = self._guard is not None and call.method != "GET"
-        if write:
-            # Asked again by the transport, when it has a connection.
-            extensions["guard"] = self._guard
-            if self._server_seconds:
-                params = {"timeout": self._server_seconds, **(call.params or {})}
-                call = dataclasses.replace(call, params=params)
-        request = httpx.Request(
+        if write and self._server_seconds:
+            params = {"timeout": self._server_seconds, **(call.params or {})}
+            call = dataclasses.replace(call, params=params)
+        # The guard is asked again by the transport, when it has a connection.
+        request = Outgoing(
             call.method,
             self._base_url + call.target,
-            headers=headers,
-            content=call.content,
-            extensions=extensions,
+            headers,
+            call.content,
+            timeout,
+            self._guard if write else None,
         )
         if isinstance(self._transport, AiohttpTransport):
             await self._transport.present(self._auth.identity)
         if write and self._guard is not None:
             self._guard()
         try:
-            return await self._transport.handle_async_request(request)
+            return await send(request)
         except httpx.TransportError as error:
             sent = not isinstance(error, httpx.ConnectError)
             raise ConnectionFailed(call.name, _text(error), sent=sent) from error
+
+
+async def _read_whole(response: httpx.Response) -> Answer:
+    try:
+        return Answer(response.status_code, response.headers, await response.aread())
+    finally:
+        await response.aclose()
 
 
 async def _lines(response: httpx.Response) -> AsyncGenerator[bytes, None]:

@@ -5,8 +5,9 @@ Why not httpx's own transport, nor the httpx-aiohttp package: docs/decisions/002
 
 from __future__ import annotations
 
+import dataclasses
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import aiohttp
 import httpx
@@ -18,8 +19,38 @@ _KEEPALIVE_SECONDS = 60.0
 _CHUNK_BYTES = 64 * 1024
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as it leaves. ``timeout`` is in httpx's form; ``guard`` may still stop a write that has to
+    wait for a connection."""
+
+    method: str
+    url: str
+    headers: Sequence[tuple[str, str]]
+    content: bytes
+    timeout: Mapping[str, float]
+    guard: Callable[[], None] | None = None
+
+    def as_httpx(self) -> httpx.Request:
+        extensions: dict[str, object] = {"timeout": self.timeout}
+        if self.guard is not None:
+            extensions["guard"] = self.guard
+        return httpx.Request(
+            self.method, self.url, headers=self.headers, content=self.content, extensions=extensions
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """Sends httpx requests through aiohttp.
+    """Sends httpx requests through aiohttp; ``exchange`` does without httpx's types.
 
     Args:
         ssl_context: CA and client certificate; None for plain HTTP or the system's CAs.
@@ -47,16 +78,43 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._retired: list[aiohttp.ClientSession] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._send(
+            Outgoing(
+                request.method,
+                str(request.url),
+                request.headers.multi_items(),
+                request.content,
+                request.extensions.get("timeout", {}),
+                request.extensions.get("guard"),
+            )
+        )
+        return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
+
+    async def exchange(self, request: Outgoing) -> Answer:
+        """Sends a request and reads the whole answer. Raises as ``handle_async_request``.
+
+        Half the work of the same through httpx.Request and httpx.Response: docs/decisions/015-hot-writes.md.
+        """
+        response = await self._send(request)
+        try:
+            return Answer(response.status, response.headers, await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _as_httpx(error) from error
+        finally:
+            # One that was read to its end has given its connection back already.
+            response.close()
+
+    async def _send(self, request: Outgoing) -> aiohttp.ClientResponse:
         # Made on first use: aiohttp wants a running loop.
         if self._session is None:
             self._session = self._open()
-        timeout = request.extensions.get("timeout", {})
-        guard: Callable[[], None] | None = request.extensions.get("guard")
+        timeout = request.timeout
+        guard = request.guard
         body = _GuardedBody(request.content, guard) if guard and request.content else None
         try:
-            response = await self._session.request(
+            return await self._session.request(
                 request.method,
-                str(request.url),
+                request.url,
                 headers=request.headers,
                 data=body or request.content or None,
                 allow_redirects=False,
@@ -73,7 +131,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             if body is not None and body.stopped_by is not None:
                 raise body.stopped_by from None
             raise _as_httpx(error) from error
-        return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
     async def present(self, identity: int) -> None:
         """Called before a request: a new identity is shown on new connections only.
