@@ -44,7 +44,7 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
 
     def samples() -> Iterable[Sample]:
         memo, selectors, binder = service.memo, service.rules.selectors, service.binder
-        answers: Labelled = {("searched",): memo.searches, ("reused",): memo.reused}
+        answers: Labelled = {("searched",): memo.searches, ("shared",): memo.shared, ("reused",): memo.reused}
         yield Sample(
             "answers", "Answers for nodes, searched for or reused.", answers, ("source",), counter=True
         )

@@ -13,6 +13,7 @@ from app.core.allocator.constraints import find_attribute
 from app.core.allocator.outcome import Reason
 from app.core.cel.environment import CelFeatures
 from app.core.cel.errors import CelError, CelRuntimeError
+from app.core.cel.sight import Sight
 from app.core.model.device import Attribute, DeviceShape
 
 
@@ -22,6 +23,10 @@ class Selector(Protocol):
     @property
     def error(self) -> CelError | None:
         """Why the expression does not compile."""
+
+    @property
+    def sees(self) -> Sight:
+        """The attributes that decide it."""
 
     def matches(self, shape: DeviceShape) -> bool:
         """Whether the device matches; raises CelRuntimeError."""
@@ -33,6 +38,10 @@ class DerivedAttribute(Protocol):
     @property
     def error(self) -> CelError | None:
         """Why the expression does not compile."""
+
+    @property
+    def sees(self) -> Sight:
+        """The attributes that decide it."""
 
     def evaluate(self, shape: DeviceShape) -> Attribute:
         """The attribute; raises CelRuntimeError."""

@@ -10,6 +10,7 @@ from app.core.cel.errors import CelCompileError, CelRuntimeError, EvalAbortError
 from app.core.cel.fastpath import compile_matcher
 from app.core.cel.operators import is_list, items, type_name
 from app.core.cel.reference import compile_reference
+from app.core.cel.sight import Sight, sight_of
 from app.core.cel.values import Optional, TypeValue
 from app.core.cel.versions import Semver
 from app.core.cel.view import view_of
@@ -24,9 +25,10 @@ class Selector:
 
     ``matches(shape)`` says whether a device of that shape is selected. It raises CelRuntimeError where
     the evaluation fails, and the compile error of a broken selector. ``evaluations[0]`` counts its calls.
+    ``sees`` are the attributes that decide it (see ``sight``).
     """
 
-    __slots__ = ("engine", "error", "evaluations", "matches", "text")
+    __slots__ = ("engine", "error", "evaluations", "matches", "sees", "text")
 
     def __init__(
         self,
@@ -36,8 +38,10 @@ class Selector:
         error: CelCompileError | None = None,
         *,
         evaluations: list[int] | None = None,
+        sees: Sight = frozenset(),
     ) -> None:
         self.text = text
+        self.sees = sees
         self.engine = engine
         self.matches = matches
         self.error = error
@@ -68,7 +72,8 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
         if engine == "reference"
         else compile_matcher(compiled.tree, slow, evaluations)
     )
-    return Selector(text, engine, matcher or _counted(slow, evaluations), evaluations=evaluations)
+    sees = sight_of(compiled.tree)
+    return Selector(text, engine, matcher or _counted(slow, evaluations), evaluations=evaluations, sees=sees)
 
 
 def _counted(run: Callable[[DeviceShape], bool], evaluations: list[int]) -> Callable[[DeviceShape], bool]:
@@ -125,10 +130,11 @@ def _raise(text: str, error: EvalError | EvalAbortError) -> NoReturn:
 class DerivedAttribute:
     """An attribute that is computed from a device's others (alpha in Kubernetes 1.37)."""
 
-    __slots__ = ("_compiled", "error", "text")
+    __slots__ = ("_compiled", "error", "sees", "text")
 
     def __init__(self, text: str, compiled: Compiled | None, error: CelCompileError | None) -> None:
         self.text = text
+        self.sees: Sight = sight_of(compiled.tree) if compiled is not None else frozenset()
         self._compiled = compiled
         self.error = error
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
@@ -52,23 +53,33 @@ class DeviceShape:
     """Everything of a device that a CEL expression can see.
 
     Devices that look the same share one shape object (see ``intern_shape``), so that a selector
-    needs one evaluation a shape, and shapes compare by identity. ``cel_view`` belongs to core/cel,
-    which keeps there what it derives from the shape.
+    needs one evaluation a shape, and shapes compare by identity. ``capacity_number`` is equal for
+    shapes with the same capacity and policies, written the same way. ``cel_view`` belongs to
+    core/cel, which keeps there what it derives from the shape.
     """
 
-    __slots__ = ("__weakref__", "allow_multiple_allocations", "attributes", "capacity", "cel_view", "driver")
+    __slots__ = (
+        "__weakref__",
+        "allow_multiple_allocations",
+        "attributes",
+        "capacity",
+        "capacity_number",
+        "cel_view",
+        "driver",
+    )
 
     def __init__(
         self,
         driver: str,
         attributes: Mapping[str, Attribute],
-        capacity: Mapping[str, DeviceCapacity],
+        capacity: "_Capacity",
         *,
         allow_multiple_allocations: bool | None,
     ) -> None:
         self.driver = driver
         self.attributes = attributes
-        self.capacity = capacity
+        self.capacity: Mapping[str, DeviceCapacity] = capacity
+        self.capacity_number = capacity.number
         self.allow_multiple_allocations = allow_multiple_allocations
         self.cel_view: Any = None
 
@@ -76,7 +87,19 @@ class DeviceShape:
         return f"DeviceShape({self.driver!r}, {dict(self.attributes)!r}, {dict(self.capacity)!r})"
 
 
+class _Capacity(dict[str, DeviceCapacity]):
+    """Capacities that all devices of one make share."""
+
+    __slots__ = ("__weakref__", "number")
+
+    def __init__(self, values: Mapping[str, DeviceCapacity], number: int) -> None:
+        super().__init__(values)
+        self.number = number
+
+
 _shapes: "WeakValueDictionary[Any, DeviceShape]" = WeakValueDictionary()
+_capacities: "WeakValueDictionary[Any, _Capacity]" = WeakValueDictionary()
+_numbers = count()
 
 
 def intern_shape(
@@ -87,18 +110,25 @@ def intern_shape(
     allow_multiple_allocations: bool | None = None,
 ) -> DeviceShape:
     """The one shape object for these values; it lives as long as a device has it. O(attributes)."""
-    key = (
-        driver,
-        allow_multiple_allocations,
-        frozenset(attributes.items()),
-        frozenset((name, item.value.text, item) for name, item in capacity.items()),
-    )
+    shared = _intern_capacity(capacity)
+    key = (driver, allow_multiple_allocations, frozenset(attributes.items()), shared.number)
     shape = _shapes.get(key)
     if shape is None:
         shape = _shapes[key] = DeviceShape(
-            driver, attributes, capacity, allow_multiple_allocations=allow_multiple_allocations
+            driver, attributes, shared, allow_multiple_allocations=allow_multiple_allocations
         )
     return shape
+
+
+def _intern_capacity(capacity: Mapping[str, DeviceCapacity]) -> _Capacity:
+    if isinstance(capacity, _Capacity):
+        return capacity
+    key = frozenset((name, item.value.text, item) for name, item in capacity.items())
+    shared = _capacities.get(key)
+    if shared is None:
+        # A number is never given again, so that it stands for these values for good.
+        shared = _capacities[key] = _Capacity(capacity, next(_numbers))
+    return shared
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ def briefs(
 ) -> Generator[tuple[str, Brief] | None, None, None]:
     """A short answer for each node, in order; None is a pause at which others may be served.
 
-    Cost: a look-up for each node that the memo knows of, a search for each other one.
+    Cost: a look-up for each node that the memo knows of, a key for each other one, and a search for
+    each class that it does not know.
     """
     if question.varies:
         for asked, alike in groupby(nodes, question.on):
@@ -31,22 +32,44 @@ def _briefs(
 ) -> Generator[tuple[str, Brief] | None, None, None]:
     missing, asked = question.missing, question.unclaimed is None
     shelf = memo.shelf(missing, question.rules) if missing and asked else None
-    kept = shelf.answers if isinstance(shelf, Shelf) else {}
+    if not isinstance(shelf, Shelf):
+        for name in nodes:
+            answer = yield from question.answer(name)
+            yield name, _brief(question.explained(answer))
+        return
+    kept = shelf.answers
     for name in nodes:
-        found = kept.get(name)
-        if found is not None and (question.uniform or question.early(name) is None):
-            memo.reused += 1
-            yield name, found
+        early = None if question.uniform and name in kept else question.early(name)
+        if early is not None:
+            yield name, _brief(early)
             continue
-        answer = yield from question.answer(name)
-        found = _brief(question.explained(answer))
-        # An invalid answer names the Pod's own claim.
-        if isinstance(shelf, Shelf) and answer.searched and answer.verdict != "invalid":
-            memo.searches += 1
-            # What changes during a pause is entered after the shelf's position, and so will be
-            # thrown away when the shelf is asked for again.
-            kept[name] = found
+        found = kept.get(name)
+        if found is None:
+            found = yield from _looked_up(question, name, shelf, memo)
+        else:
+            memo.reused += 1
         yield name, found
+
+
+def _looked_up(question: Question, name: str, shelf: Shelf, memo: Memo) -> Generator[None, None, Brief]:
+    """The answer of the node's class, searched for if need be."""
+    key = shelf.classes.key(name)
+    found = None if key is None else shelf.by_class.get(key)
+    if found is not None:
+        memo.shared += 1
+        shelf.answers[name] = found
+        return found
+    answer = yield from question.answer(name)
+    found = _brief(question.explained(answer))
+    # An invalid answer names the Pod's own claim.
+    if answer.searched and answer.verdict != "invalid":
+        memo.searches += 1
+        # What changes during a pause is entered after the shelf's position, and so will be
+        # thrown away when the shelf is asked for again. A class has no such log.
+        shelf.answers[name] = found
+        if key is not None and shelf.classes.key(name) == key:
+            shelf.keep(key, found)
+    return found
 
 
 def _brief(answer: NodeAnswer) -> Brief:

@@ -1,24 +1,33 @@
 """Answers kept from one Pod to the next.
 
 A template makes a thousand Pods whose claims ask for the same. Their claims are planned once, and
-a node is searched again only if something that it sees has changed since: a slice, a taint, a
-device taken or freed. So a filter costs O(nodes changed since the last one of its kind) searches,
-and a dictionary look-up for each other node.
+a node is looked at again only if something that it sees has changed since: a slice, a taint, a
+device taken or freed. Nodes that look the same to the claims are one class, and a class is searched
+once. So a filter costs a search for each class not met before, a key for each node changed since the
+last filter, and a dictionary look-up for each other node.
 
-Kept is what does not depend on the Pod: the verdict, the score, and a text without the claim's name.
-Allocations are not: they hold new share ids, and a bind decides again anyway.
+Kept is what does not depend on the Pod nor on names: the verdict, the score, and a text without the
+names of claim, node, pool or device. What makes a score or a text has to be in ``Outlook.key``.
+Allocations are not kept: they hold new share ids, and a bind decides again anyway.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from app.core.allocator import Invalid, Plan, plan_claims
+from app.core.allocator.outlook import sight_of_plan
+from app.core.cel.sight import Sight
+from app.core.model.features import Features
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
+from app.core.placement.classes import NodeClasses
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 
 _SHELVES = 256
+_SIGHTS = 16
+"""Sets of attributes by which nodes are told apart; keys for 5,000 nodes take about 1 MB each."""
+_MOST_CLASSES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +46,31 @@ class Shelf:
 
     plan: Plan
     position: int
+    classes: NodeClasses
     answers: dict[str, Brief] = field(default_factory=dict)
+    by_class: dict[Hashable, Brief] = field(default_factory=dict)
+
+    def keep(self, key: Hashable, found: Brief) -> None:
+        """Keeps the answer for a class; too many classes, and all are forgotten."""
+        if len(self.by_class) >= _MOST_CLASSES:
+            self.by_class.clear()
+        self.by_class[key] = found
 
 
 class Memo:
     """Shelves by what is asked for, for one state; the least recently used goes first.
 
-    ``searches`` counts the nodes that had to be searched, ``reused`` those that had not.
+    ``searches`` counts the nodes that had to be searched, ``shared`` those that got the answer of
+    their class, ``reused`` those that have not changed.
     """
 
     def __init__(self, state: State, size: int = _SHELVES) -> None:
         self._state = state
         self._size = size
         self._shelves: OrderedDict[object, Shelf] = OrderedDict()
+        self._classes: OrderedDict[tuple[Features, Sight], NodeClasses] = OrderedDict()
         self.searches = 0
+        self.shared = 0
         self.reused = 0
 
     def shelf(self, claims: Sequence[ResourceClaim], rules: Rules) -> Shelf | Invalid:
@@ -67,12 +87,29 @@ class Memo:
             if isinstance(plan, Invalid):
                 return plan
             # The plan holds on to its classes, so that their ids in the key stay their own.
-            shelf = self._shelves[key] = Shelf(plan, self._state.inventory.changes.position)
+            classes_of_nodes = self._classes_for(rules.features, sight_of_plan(plan))
+            shelf = Shelf(plan, self._state.inventory.changes.position, classes_of_nodes)
+            self._shelves[key] = shelf
             if len(self._shelves) > self._size:
                 self._shelves.popitem(last=False)
         self._shelves.move_to_end(key)
         self._catch_up(shelf)
         return shelf
+
+    @property
+    def classes(self) -> tuple[NodeClasses, ...]:
+        """The ways in which nodes are told apart, the latest last."""
+        return tuple(self._classes.values())
+
+    def _classes_for(self, features: Features, sight: Sight) -> NodeClasses:
+        key = (features, sight)
+        found = self._classes.get(key)
+        if found is None:
+            found = self._classes[key] = NodeClasses(self._state, features, sight)
+            if len(self._classes) > _SIGHTS:
+                self._classes.popitem(last=False)
+        self._classes.move_to_end(key)
+        return found
 
     def _catch_up(self, shelf: Shelf) -> None:
         changes = self._state.inventory.changes

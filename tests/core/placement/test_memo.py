@@ -5,14 +5,18 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.allocator import search
 from app.core.cel import SelectorCache
+from app.core.explain import node_message
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.placement.briefs import briefs
 from app.core.placement.memo import Brief, Memo
+from app.core.placement.node_answer import finish
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import State
@@ -43,20 +47,71 @@ def make_rules() -> Rules:
 
 def ask(state: State, memo: Memo, rules: Rules, name: str, expression: str | None = None) -> dict[str, Brief]:
     put(state, claim(f"claim-{name}", expression=expression))
+    return dict(found for found in briefs(Question(state, asking(name), rules), NODES, memo) if found)
+
+
+def asking(name: str) -> Pod:
     item = parse(pod(name, f"claim-{name}"))
     assert isinstance(item, Pod)
-    return dict(found for found in briefs(Question(state, item, rules), NODES, memo) if found)
+    return item
 
 
-def test_the_second_pod_of_a_kind_costs_a_search_for_each_changed_node_only() -> None:
+BIG = 'device.attributes["gpu.example.com"].size == "big"'
+
+
+def test_nodes_that_look_the_same_are_searched_once() -> None:
+    state, rules = cluster(), make_rules()
+    put(state, slice_of("n5", device("d0", size="small"), device("d1", size="small"), generation=2))
+    memo = Memo(state)
+    found = ask(state, memo, rules, "a", BIG)
+    assert (memo.searches, memo.shared) == (2, len(NODES) - 2)
+    assert {name for name, brief in found.items() if brief.verdict == "misfit"} == {"n5"}
+
+
+def test_what_no_selector_reads_does_not_tell_nodes_apart() -> None:
+    state, rules = cluster(), make_rules()
+    for name in NODES:
+        put(state, slice_of(name, device("d0", size="big", serial=name), generation=2))
+    memo = Memo(state)
+    ask(state, memo, rules, "a", BIG)
+    assert memo.searches == 1
+    ask(state, memo, rules, "b", f'device.attributes["gpu.example.com"].serial == "{NODES[0]}"')
+    assert memo.searches == 1 + len(NODES)
+
+
+def test_selectors_are_evaluated_once_for_each_kind_of_node() -> None:
+    state, rules = cluster(), make_rules()
+    memo = Memo(state)
+    ask(state, memo, rules, "a", BIG)
+    evaluations = rules.selectors.evaluations()["fast"]
+    assert evaluations == 1  # the first device looked at is taken
+    ask(state, memo, rules, "b", BIG)
+    assert rules.selectors.evaluations()["fast"] == evaluations
+
+
+def test_a_changed_slice_costs_the_key_of_its_own_node() -> None:
+    state, rules = cluster(), make_rules()
+    memo = Memo(state)
+    ask(state, memo, rules, "a", BIG)
+    (classes,) = memo.classes
+    computed, touched = classes.computed, state.inventory.touched
+    put(state, slice_of("n7", device("d0", size="small"), generation=2))
+    assert state.inventory.touched == touched + 2  # the pool as it was and as it is: one node
+    ask(state, memo, rules, "b", BIG)
+    assert classes.computed == computed + 1
+    assert memo.searches == 2
+
+
+def test_the_second_pod_of_a_kind_costs_a_search_for_a_node_like_no_other_only() -> None:
     state, rules = cluster(), make_rules()
     memo = Memo(state)
     first = ask(state, memo, rules, "a")
-    assert memo.searches == len(NODES)
     held = claim("other") | {"status": {"allocation": allocation("n3", "d0", "d1")}}
     put(state, held)
+    searches = memo.searches
     second = ask(state, memo, rules, "b")
-    assert memo.searches == len(NODES) + 1
+    assert memo.searches == searches + 1
+    assert memo.reused == len(NODES) - 1
     assert second["n3"].verdict == "misfit"
     assert {name: brief for name, brief in second.items() if name != "n3"} == {
         name: brief for name, brief in first.items() if name != "n3"
@@ -82,6 +137,27 @@ def test_an_error_that_names_the_claim_is_found_anew() -> None:
     assert "claim-b" in second.message
 
 
+def test_an_answer_with_the_name_of_a_pool_is_of_its_own_node() -> None:
+    state, rules = cluster(), make_rules()
+    for name in ("n1", "n2"):
+        put(state, slice_of(name, device("d0"), device("d0"), generation=2))
+    found = ask(state, Memo(state), rules, "a")
+    assert "gpu.example.com/n1" in found["n1"].message
+    assert "gpu.example.com/n2" in found["n2"].message
+
+
+def test_what_changes_during_a_search_is_not_kept_for_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "PAUSE_STEPS", 1)
+    state, rules = cluster(), make_rules()
+    memo = Memo(state)
+    put(state, claim("claim-p", expression=BIG))
+    steps = briefs(Question(state, asking("p"), rules), NODES[:2], memo)
+    assert next(steps) is None
+    put(state, *(slice_of(name, device("d0", size="small"), generation=2) for name in NODES[1:]))
+    assert [found[1].verdict for found in steps if found] == ["fits", "misfit"]
+    assert ask(state, memo, rules, "p", BIG) == ask(state, Memo(state), rules, "p", BIG)
+
+
 def test_only_so_many_kinds_are_kept() -> None:
     state, rules = cluster(), make_rules()
     memo = Memo(state, size=2)
@@ -91,7 +167,7 @@ def test_only_so_many_kinds_are_kept() -> None:
     ask(state, memo, rules, "again", "2 < 5")
     assert memo.searches == searches
     ask(state, memo, rules, "forgotten", "0 < 5")
-    assert memo.searches == searches + len(NODES)
+    assert memo.searches == searches + 1
 
 
 nodes = st.sampled_from(NODES)
@@ -121,6 +197,11 @@ def test_whatever_happens_kept_answers_are_those_of_a_fresh_look(
         happen(state, kind, where, what)
         kept = ask(state, memo, rules, "p", expression)
         assert kept == ask(state, Memo(state), rules, "p", expression)
+        question = Question(state, asking("p"), rules)
+        for name in NODES:
+            alone = question.explained(finish(question.answer(name)))
+            message = "" if alone.verdict == "fits" else node_message(alone.reasons)
+            assert kept[name] == Brief(alone.verdict, alone.score or 0, message, alone.curable)
 
 
 def happen(state: State, kind: str, where: str, what: str) -> None:
