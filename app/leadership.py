@@ -44,6 +44,10 @@ class Leadership:
                     settings.port,
                 )
 
+    def may_write(self) -> bool:
+        """Whether this replica writes now."""
+        return self.election is None or self.election.tenure.open
+
     def enter(self) -> None:
         """Before a decision that will be written. Raises: NotLeader."""
         if self.election is not None:

@@ -41,10 +41,10 @@ from app.api.gate import Gate
 from app.api.observed import Observed
 from app.api.service import LEADER_CHECK, Service
 from app.api.shortcut import Shortcut
-from app.cluster.binder import ClusterBinder, MemoryBinder, UnreadyBinder
+from app.claim_keeping import ClaimKeeping, now_text
+from app.cluster.binder import MemoryBinder, UnreadyBinder
 from app.cluster.client import Timeouts
 from app.cluster.credentials import load_access
-from app.cluster.deallocator import Deallocator
 from app.cluster.discovery import NODE, POD
 from app.cluster.feed import Feed
 from app.cluster.informer import InformerSettings, Problem
@@ -149,7 +149,7 @@ async def _from_files(settings: Settings, metrics: Metrics, _stack: AsyncExitSta
     if not state.nodes:
         raise ManifestError(", ".join(settings.snapshot), "holds no Node: there is nothing to place Pods on")
     rules = _rules(settings)
-    binder = MemoryBinder(state, rules, now=_now_text)
+    binder = MemoryBinder(state, rules, now=now_text)
     service = Service(settings, state, rules, binder, metrics, time.monotonic, broken, learns_pods=True)
     metrics.add_source(readings.inventory(state))
     metrics.add_source(readings.decisions(service))
@@ -190,16 +190,18 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
 
     async def follow() -> None:
         served = await discover_patiently(client, report=lambda error: log.warning("%s", error))
-        service.binder = ClusterBinder(
+        keeping = ClaimKeeping(
             writes,
             served.resource_claim,
             state,
             rules,
-            now=_now_text,
-            report=log.warning,
+            settings,
             enter=leadership.enter,
+            may_write=leadership.may_write,
         )
-        service.deallocator = Deallocator(writes, served.resource_claim, state, log.warning)
+        service.binder, service.deallocator = keeping.binder, keeping.deallocator
+        feed.claim_changed = keeping.foreign.changed
+        metrics.add_source(keeping.samples)
         informers = InformerGroup(
             client,
             (NODE, POD, *served.resources()),
@@ -215,6 +217,7 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
             tasks.create_task(informers.run())
             await informers.wait_synced()
             _keep()
+            tasks.create_task(keeping.run())
             if election is not None:
                 leadership.claims = informers.informers[served.resource_claim.kind]
                 await election.run()
@@ -263,10 +266,6 @@ def _report(problem: Problem) -> None:
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def _now_text() -> str:
-    return _now().isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from app.claim_settings import ClaimSettings
 from app.core.model.features import NAMES, Features
 from app.core.scoring import DEFAULT_POLICY, POLICIES
 from app.election_settings import LeaderElectSettings
@@ -39,7 +40,7 @@ class SettingsError(ValueError):
     """Settings that cannot be used; the message names each one and where it came from."""
 
 
-class Settings(LeaderElectSettings, ServingSettings, BaseSettings):
+class Settings(ClaimSettings, LeaderElectSettings, ServingSettings, BaseSettings):
     """All settings. Made directly, it looks at no environment: ``load_settings`` does."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)

@@ -23,6 +23,7 @@ from app.cluster.client import ApiClient
 from app.cluster.discovery import POD, Resource
 from app.cluster.errors import ClusterError, Conflict, ConnectionFailed, NotFound, NotLeader
 from app.cluster.extended_claims import ExtendedClaims
+from app.cluster.field_manager import DEFAULT_MANAGER
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
@@ -30,6 +31,7 @@ from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
 from app.core.placement.decision import Grant, Refused, assume, decide, forget
 from app.core.placement.rules import Rules
+from app.core.state.rivals import rivals
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
@@ -50,7 +52,7 @@ class Binder(Protocol):
 
 
 class ClusterBinder:
-    """Binds in a cluster.
+    """Binds in a cluster. ``withdrawn`` counts binds given up since another allocator took a device.
 
     Args:
         client: with rights to patch claims and their status, and to create pods/binding.
@@ -58,6 +60,7 @@ class ClusterBinder:
         now: the time, RFC 3339.
         report: told of undoing that failed; what it leaves is named in the text.
         wait_seconds: for binding conditions in one bind; below kube-scheduler's httpTimeout.
+        manager: see ``ClaimWriter``.
         enter: called right before each decision: ties it to the term of the lease. Raises NotLeader.
     """
 
@@ -72,6 +75,7 @@ class ClusterBinder:
         report: Callable[[str], None],
         wait_seconds: float = 20.0,
         enter: Callable[[], None] = lambda: None,
+        manager: str = DEFAULT_MANAGER,
     ) -> None:
         self._client = client
         self._state = state
@@ -81,8 +85,9 @@ class ClusterBinder:
         self._report = report
         self._enter = enter
         self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
-        self.writer = ClaimWriter(client, claims, state)
-        self.extended = ExtendedClaims(client, claims, state)
+        self.writer = ClaimWriter(client, claims, state, manager)
+        self.extended = ExtendedClaims(client, claims, state, manager)
+        self.withdrawn = 0
         self.results: Counter[str] = Counter()
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
@@ -115,6 +120,8 @@ class ClusterBinder:
             if not await self._ready(grants):
                 # Claims and reservation stay: the next attempt finds them and waits on.
                 return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
+            for grant in grants:
+                self._give_way(grant, consumer)
             await self._bind_pod(pod, node)
         except _UnknownError as error:
             # The Pod may run on the node: its devices stay its own.
@@ -142,14 +149,30 @@ class ClusterBinder:
         for error in sorted(failed, key=lambda error: not isinstance(error, NotLeader)):
             raise error
 
+    def _give_way(self, grant: Grant, consumer: Consumer) -> None:
+        """Withdraws from a device that another allocator has given to another claim.
+
+        Not from a claim that other Pods hold already: withdrawing now would spare nobody anything.
+
+        Raises: ClaimLostError.
+        """
+        found = rivals(self._state.taken, grant.held.key, grant.allocation)
+        claim = self._state.claim(grant.held.key)
+        users = claim.reserved_for if claim is not None else ()
+        if found and all(user.uid == consumer.uid for user in users):
+            self.withdrawn += 1
+            other = "/".join(found[0].claim)
+            raise ClaimLostError(f"ResourceClaim {other} was given device {found[0].device} by somebody else")
+
     async def _reserve(self, pod: Pod, grant: Grant, consumer: Consumer) -> None:
-        async with self._alone_with(grant.held.key):
+        async with self.alone_with(grant.held.key):
             if grant.held.generated:
                 await self.extended.create(grant.held)
             # The state may have a newer version: one that this process wrote for another Pod.
             claim = self._state.stored_claim(grant.held.key)
             if claim is None or not (grant.held.generated or claim.meta.uid == grant.held.claim.meta.uid):
                 raise ClaimLostError(f"ResourceClaim {'/'.join(grant.held.key)} was deleted in the meantime")
+            self._give_way(grant, consumer)
             await self.writer.reserve(claim, grant.allocation, consumer)
         if grant.held.mappings:
             await self.extended.announce(pod, grant.held)
@@ -218,7 +241,7 @@ class ClusterBinder:
     async def _undo(self, grants: tuple[Grant, ...], consumer: Consumer) -> None:
         for grant in reversed(grants):
             try:
-                async with self._alone_with(grant.held.key):
+                async with self.alone_with(grant.held.key):
                     if grant.held.mappings:
                         await self.extended.take_back(grant.held)
                     else:
@@ -241,7 +264,7 @@ class ClusterBinder:
             raise _StaleError(f"Pod {namespace}/{name} is being deleted")
         return pod
 
-    def _alone_with(self, key: ClaimKey) -> asyncio.Lock:
+    def alone_with(self, key: ClaimKey) -> asyncio.Lock:
         """One write at a time for a claim that several Pods share: spares conflicts with oneself."""
         lock = self._locks.get(key)
         if lock is None:

@@ -5,11 +5,13 @@ refuses it (409) if anybody has written since; fields that are not named stay as
 finalizer goes on before the allocation: a claim that holds devices cannot vanish.
 """
 
+from collections.abc import Container
 from typing import Any
 
 from app.cluster.client import ApiClient
 from app.cluster.discovery import Resource
 from app.cluster.errors import Conflict, Invalid, NotFound
+from app.cluster.field_manager import DEFAULT_MANAGER
 from app.core.model.allocation import Allocation
 from app.core.model.parse import parse
 from app.core.model.resource_claim import FINALIZER, Consumer, ResourceClaim
@@ -24,17 +26,23 @@ class ClaimLostError(Exception):
     """The claim is not what the decision was made on any more: decide again."""
 
 
-class _OvertakenError(Exception):
+class OvertakenError(Exception):
     """Somebody has written to the claim since it was read."""
 
 
 class ClaimWriter:
-    """Writes allocation and reservedFor of claims, and keeps the state abreast of the answers."""
+    """Writes allocation and reservedFor of claims, and keeps the state abreast of the answers.
 
-    def __init__(self, client: ApiClient, resource: Resource, state: State) -> None:
+    ``manager`` is the name that the API server keeps with what is written.
+    """
+
+    def __init__(
+        self, client: ApiClient, resource: Resource, state: State, manager: str = DEFAULT_MANAGER
+    ) -> None:
         self._client = client
         self._resource = resource
         self._state = state
+        self._params = {"fieldManager": manager}
         self.conflicts = 0
 
     async def reserve(self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer) -> None:
@@ -50,7 +58,7 @@ class ClaimWriter:
         for _ in range(_TRIES):
             try:
                 await self._reserve_once(claim, allocation, consumer)
-            except _OvertakenError:
+            except OvertakenError:
                 self.conflicts += 1
                 claim = await self.refetch(claim)
                 continue
@@ -87,19 +95,32 @@ class ClaimWriter:
                 await self._undo_once(claim, allocation, consumer)
             except (NotFound, ClaimLostError):
                 return
-            except _OvertakenError:
+            except OvertakenError:
                 self.conflicts += 1
                 continue
             return
 
     async def _undo_once(self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer) -> None:
-        patch: Patch = []
-        others = [known for known in claim.reserved_for if known.uid != consumer.uid]
-        for index, known in enumerate(claim.reserved_for):
-            if known.uid == consumer.uid:
-                patch.append({"op": "remove", "path": f"/status/reservedFor/{index}"})
         ours = claim.allocation is not None and _same_devices(claim.allocation, allocation)
-        if ours and not others:
+        await self.release(claim, {consumer.uid}, free=ours)
+
+    async def release(self, claim: ResourceClaim, uids: Container[str], *, free: bool) -> None:
+        """Takes reservations from exactly this version of the claim, and what nobody needs then.
+
+        With ``free``, the allocation goes with the last reservation; the finalizer goes from a claim
+        without an allocation.
+
+        Raises:
+            OvertakenError: somebody has written to the claim since.
+            ClaimLostError: it is gone.
+            ClusterError: the API server does not answer or refuses.
+        """
+        patch: Patch = []
+        for index, known in reversed(list(enumerate(claim.reserved_for))):
+            if known.uid in uids:
+                patch.append({"op": "remove", "path": f"/status/reservedFor/{index}"})
+        alone = len(patch) == len(claim.reserved_for)
+        if claim.allocation is not None and free and alone:
             patch.append({"op": "remove", "path": "/status/allocation"})
         if patch:
             claim = await self._write(claim, patch, "status")
@@ -128,14 +149,15 @@ class ClaimWriter:
         guard: Patch = [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}]
         path = self._resource.path(*claim.meta.key, subresource)
         try:
-            written = read_claim(await self._client.patch(path, guard + patch, kind="json"))
+            raw = await self._client.patch(path, guard + patch, kind="json", params=self._params)
+            written = read_claim(raw)
         except Conflict:
-            raise _OvertakenError from None
+            raise OvertakenError from None
         except Invalid:
             # The patch is tried on the newest object before its version is looked at: an entry that
             # is not there any more is "invalid", though it only means that somebody has written.
             if (await self.refetch(claim)).meta.resource_version != version:
-                raise _OvertakenError from None
+                raise OvertakenError from None
             raise
         self._state.put_written(written)
         return written

@@ -11,6 +11,7 @@ from app.cluster.claim_writer import ClaimLostError, read_claim
 from app.cluster.client import ApiClient
 from app.cluster.discovery import POD, Resource
 from app.cluster.errors import Conflict, ConnectionFailed, NotFound
+from app.cluster.field_manager import DEFAULT_MANAGER
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import FINALIZER, ClaimSpec, ResourceClaim
 from app.core.placement.pod_claims import HeldClaim
@@ -22,13 +23,16 @@ _TRIES = 4
 class ExtendedClaims:
     """Creates, announces and removes claims for extended resources.
 
-    ``created`` and ``removed`` count claims.
+    ``created`` and ``removed`` count claims. ``manager``: see ``ClaimWriter``.
     """
 
-    def __init__(self, client: ApiClient, resource: Resource, state: State) -> None:
+    def __init__(
+        self, client: ApiClient, resource: Resource, state: State, manager: str = DEFAULT_MANAGER
+    ) -> None:
         self._client = client
         self._resource = resource
         self._state = state
+        self._params = {"fieldManager": manager}
         self.created = 0
         self.removed = 0
 
@@ -42,7 +46,8 @@ class ExtendedClaims:
         meta = held.claim.meta
         try:
             path = self._resource.path(meta.namespace)
-            claim = read_claim(await self._client.post(path, _body(held.claim, self._resource)))
+            body = _body(held.claim, self._resource)
+            claim = read_claim(await self._client.post(path, body, params=self._params))
             self.created += 1
         except (Conflict, ConnectionFailed) as error:
             if isinstance(error, ConnectionFailed) and not error.sent:

@@ -28,6 +28,7 @@ class Feed:
         state: what is written to; nobody else applies events to it.
         report: told of every object that cannot be read, each time it comes.
         changed: told the kind of every event that was taken in.
+        claim_changed: told the key of every claim that has changed or gone.
     """
 
     def __init__(
@@ -35,10 +36,12 @@ class Feed:
         state: State,
         report: Callable[[ObjectError], None],
         changed: Callable[[str], None] = lambda _kind: None,
+        claim_changed: Callable[[Key], None] = lambda _key: None,
     ) -> None:
         self._state = state
         self._report = report
         self._changed = changed
+        self.claim_changed = claim_changed
         self.broken: dict[tuple[str, Key], ObjectError] = {}
 
     def handle(self, kind: str, event: Event) -> None:
@@ -51,6 +54,11 @@ class Feed:
                     self._drop(kind, _key(item))
             case Replaced():
                 self._replace(kind, event)
+        if kind == "ResourceClaim":
+            # Not before a list is taken in as a whole: half of it may seem to give a device twice.
+            changed = event.changed if isinstance(event, Replaced) else (event.object,)
+            for item in changed:
+                self.claim_changed(_key(item))
         self._changed(kind)
 
     def _replace(self, kind: str, event: Replaced) -> None:

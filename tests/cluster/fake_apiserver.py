@@ -197,19 +197,20 @@ class FakeApiServer:
 
     def _one(self, call: Call, place: Place, subresource: str) -> tuple[Object, int]:
         body: Any = orjson.loads(call.body) if call.body else {}
+        manager = call.query.get("fieldManager", "")
         if call.method == "GET":
             return self.store.find(place), 200
         if call.method == "POST" and subresource == "binding":
             return self.store.bind(place, body), 201
         if call.method == "POST":
             named = dataclasses.replace(place, name=body.get("metadata", {}).get("name", ""))
-            return self.store.create(named, body), 201
+            return self.store.create(named, body, manager), 201
         if call.method == "PUT":
-            return self.store.update(place, lambda _: body, subresource), 200
+            return self.store.update(place, lambda _: body, subresource, manager), 200
         if call.method == "PATCH":
             is_json = call.headers.get("content-type") == "application/json-patch+json"
             change = json_patch if is_json else merge_patch
-            return self.store.update(place, lambda old: change(old, body), subresource), 200
+            return self.store.update(place, lambda old: change(old, body), subresource, manager), 200
         if call.method == "DELETE":
             return self.store.delete(place, body.get("preconditions")), 200
         raise Refusal(405, "MethodNotAllowed", "the server does not allow this method")

@@ -13,6 +13,8 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tests.cluster.managed_fields import keep_managers
+
 Object = dict[str, Any]
 
 # The most Pods that may share a claim.
@@ -91,7 +93,7 @@ class Store:
         """Forgets how the present came about: older versions can be neither watched nor paged from."""
         self.oldest = self.version
 
-    def create(self, place: Place, body: Object) -> Object:
+    def create(self, place: Place, body: Object, manager: str = "") -> Object:
         obj = copy.deepcopy(body)
         metadata = obj.setdefault("metadata", {})
         self._uids += 1
@@ -109,9 +111,13 @@ class Store:
             obj["status"] = {}
         elif place.plural == "pods":
             obj.setdefault("status", {}).setdefault("phase", "Pending")
+        metadata.pop("managedFields", None)
+        keep_managers({}, obj, manager)
         return self._write("ADDED", place, obj)
 
-    def update(self, place: Place, change: Callable[[Object], Object], subresource: str = "") -> Object:
+    def update(
+        self, place: Place, change: Callable[[Object], Object], subresource: str = "", manager: str = ""
+    ) -> Object:
         """Replaces the object by what `change` makes of it; writes nothing if that is no change.
 
         A resourceVersion in the result must be the newest. The status has its own subresource.
@@ -131,6 +137,7 @@ class Store:
                 if field in old["metadata"]:
                     new["metadata"][field] = old["metadata"][field]
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        keep_managers(old, new, manager)
         if new == old:
             return old
         if new["metadata"].get("deletionTimestamp") and not new["metadata"].get("finalizers"):

@@ -30,15 +30,16 @@ NOW = "2026-11-23T10:00:00Z"
 class Cluster:
     """A fake API server, and a binder with informers on it."""
 
-    def __init__(self, server: FakeApiServer) -> None:
+    def __init__(self, server: FakeApiServer, transport: InMemoryTransport | None = None) -> None:
         self.server = server
+        self._transport = transport or InMemoryTransport(server)
         self.state = State()
         self.problems: list[str] = []
 
     async def start(self) -> None:
-        self.client = client = ApiClient("http://fake", InMemoryTransport(self.server))
+        self.client = client = ApiClient("http://fake", self._transport)
         self.served = served = await discover(client)
-        feed = Feed(self.state, lambda error: self.problems.append(str(error)))
+        self.feed = feed = Feed(self.state, lambda error: self.problems.append(str(error)))
         self.group = InformerGroup(client, (NODE, POD, *served.resources()), feed.handle)
         self.task = asyncio.create_task(self.group.run())
         numbers = count()

@@ -1,0 +1,95 @@
+"""The life of claims put together: who binds, who frees, who notices other allocators, who mends."""
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from app.cluster.binder import ClusterBinder
+from app.cluster.client import ApiClient
+from app.cluster.deallocator import Deallocator
+from app.cluster.discovery import Resource
+from app.cluster.foreign import ForeignAllocations
+from app.cluster.reconciler import Reconciler, ReconcilerSettings
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+from app.metrics import Sample
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Labelled = dict[tuple[str, ...], float]
+
+
+class ClaimKeeping:
+    """Everything that writes claims of one kind as they are served.
+
+    Args:
+        client: writes only while this replica may.
+        enter: ties what is decided next to the current term. Raises NotLeader.
+        may_write: whether this replica leads.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        claims: Resource,
+        state: State,
+        rules: Rules,
+        settings: Settings,
+        *,
+        enter: Callable[[], None],
+        may_write: Callable[[], bool],
+    ) -> None:
+        manager = settings.field_manager
+        self.binder = ClusterBinder(
+            client, claims, state, rules, now=now_text, report=log.warning, manager=manager, enter=enter
+        )
+        self.deallocator = Deallocator(client, claims, state, log.warning)
+        self.foreign = ForeignAllocations(state, log.warning)
+        self._reconciler = Reconciler(
+            client,
+            claims,
+            state,
+            rules,
+            writer=self.binder.writer,
+            extended=self.binder.extended,
+            alone_with=self.binder.alone_with,
+            enter=enter,
+            may_write=may_write,
+            clock=time.monotonic,
+            report=log.warning,
+            manager=manager,
+            settings=ReconcilerSettings(
+                settings.reconcile_grace_seconds, settings.reconcile_interval_seconds
+            ),
+        )
+
+    async def run(self) -> None:
+        """Mends claims, until cancelled."""
+        await self._reconciler.run()
+
+    def samples(self) -> Iterable[Sample]:
+        """Metrics."""
+        foreign, binder, extended = self.foreign, self.binder, self.binder.extended
+        text = "Devices given to two claims: another allocator is at work."
+        yield Sample("foreign_allocations", text, {(): foreign.seen}, counter=True)
+        yield Sample("devices_held_twice", "Devices held by two claims now.", {(): foreign.now})
+        text = "Binds given up since another allocator took the device."
+        yield Sample("binds_withdrawn", text, {(): binder.withdrawn}, counter=True)
+        changes: Labelled = {("created",): float(extended.created), ("removed",): float(extended.removed)}
+        text = "Claims for extended resources, created and, after failed binds, removed."
+        yield Sample("extended_claims", text, changes, ("change",), counter=True)
+        results: Labelled = {(result,): float(number) for result, number in self._reconciler.results.items()}
+        text = (
+            "Claims that a bind without an end has left: mended (finalizer, reservation, extended), or left "
+            "alone (not_ours, overtaken, in_use, not_leader, api_error)."
+        )
+        yield Sample("claims_reconciled", text, results, ("result",), counter=True)
+        text = "Claims that look left over, those of others and those within the grace time included."
+        yield Sample("claims_left_over", text, {(): self._reconciler.suspects})
+
+
+def now_text() -> str:
+    """The time as the API has it: RFC 3339, whole seconds."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

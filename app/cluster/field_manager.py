@@ -1,0 +1,50 @@
+"""Whose a write to a claim was: the API server keeps that in metadata.managedFields.
+
+Every write names its manager, and whatever somebody else writes later is that one's. So a field is ours
+exactly if it stands as this program has left it, which no annotation could say.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from app.core.model.resource_claim import FINALIZER
+
+DEFAULT_MANAGER = "dra-extender"
+
+
+class Ownership:
+    """What ``manager`` owns of one object, as the API server answers with it. O(managed fields)."""
+
+    def __init__(self, raw: dict[str, Any], manager: str) -> None:
+        entries = (raw.get("metadata") or {}).get("managedFields") or ()
+        self._fields = [entry.get("fieldsV1") or {} for entry in entries if entry.get("manager") == manager]
+
+    @property
+    def finalizer(self) -> bool:
+        """The finalizer that protects allocated claims."""
+        return self._owns("f:metadata", "f:finalizers", f'v:"{FINALIZER}"')
+
+    @property
+    def allocation(self) -> bool:
+        """The allocation, or part of it."""
+        return self._owns("f:status", "f:allocation")
+
+    @property
+    def spec(self) -> bool:
+        """The specification: the claim was created by the manager."""
+        return self._owns("f:spec")
+
+    def reservation(self, uid: str) -> bool:
+        """The entry of reservedFor for this uid."""
+        return self._owns("f:status", "f:reservedFor", f'k:{{"uid":"{uid}"}}')
+
+    def _owns(self, *path: str) -> bool:
+        return any(_has(fields, path) for fields in self._fields)
+
+
+def _has(fields: dict[str, Any], path: Iterable[str]) -> bool:
+    for name in path:
+        if name not in fields:
+            return False
+        fields = fields[name]
+    return True

@@ -1,0 +1,62 @@
+"""Claims that look as if a bind had ended in the middle.
+
+What a claim shows is compared with its Pods: a bind writes the finalizer, then allocation and reservation,
+then binds the Pod, so each step without the next one is a trace. Whether it is a trace of *this* program,
+and old enough, is for others to find out.
+"""
+
+from enum import Enum
+
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import EXTENDED_ANNOTATION, FINALIZER, Consumer, ResourceClaim
+from app.core.state.state import State
+
+
+class Leftover(Enum):
+    """``FINALIZER``: of a claim without devices. ``RESERVATION``: for a Pod that is not bound.
+
+    ``EXTENDED``: a claim for extended resources that its Pod does not use.
+    """
+
+    FINALIZER = "finalizer"
+    RESERVATION = "reservation"
+    EXTENDED = "extended"
+
+
+def leftover(state: State, claim: ResourceClaim) -> Leftover | None:
+    """What is left over of a claim, if it is not being worked on in this process.
+
+    Left alone is what kube-controller-manager looks after: claims that are being deleted, reservations of
+    Pods that are gone or done, claims whose Pod is gone. O(reservations).
+    """
+    if claim.meta.deleted is not None or claim.meta.key in state.assumed:
+        return None
+    if claim.meta.annotations.get(EXTENDED_ANNOTATION) == "true":
+        return _of_extended(state, claim)
+    if claim.allocation is None and not claim.reserved_for:
+        return Leftover.FINALIZER if FINALIZER in claim.meta.finalizers else None
+    return Leftover.RESERVATION if unbound_consumers(state, claim) else None
+
+
+def unbound_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...]:
+    """Those of the claim's consumers that are Pods waiting for a node."""
+    found = []
+    for consumer in claim.reserved_for:
+        pod = state.pods.get((claim.meta.namespace, consumer.name)) if consumer.resource == "pods" else None
+        if pod is not None and pod.meta.uid == consumer.uid and _waits(pod):
+            found.append(consumer)
+    return tuple(found)
+
+
+def _of_extended(state: State, claim: ResourceClaim) -> Leftover | None:
+    owner = claim.meta.controller
+    pod = state.pods.get((claim.meta.namespace, owner.name)) if owner is not None else None
+    if owner is None or (pod is not None and pod.meta.uid != owner.uid):
+        return None
+    # A bound Pod without any claim is not kept in the state: it does not use this one.
+    unused = pod is None or _waits(pod) or pod.extended_claim != claim.meta.name
+    return Leftover.EXTENDED if unused else None
+
+
+def _waits(pod: Pod) -> bool:
+    return not pod.node_name and pod.meta.deleted is None and not pod.finished
