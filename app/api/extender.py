@@ -7,8 +7,7 @@ not look.
 """
 
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -22,18 +21,14 @@ from app.api.extender_wire import (
     read_bind_args,
     read_filter_args,
 )
+from app.api.judging import Judging, judge
 from app.api.record import bind_decision, filter_decision
 from app.api.responses import Json, json_response
 from app.api.service import Service, ServiceOf, leading
-from app.api.turns import Turns
 from app.core.model.errors import ObjectError
 from app.core.model.extended_resources import asks_for
-from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.placement.briefs import briefs
-from app.core.placement.memo import Brief, Memo
-from app.core.placement.question import Question
 from app.core.state.state import State
 
 log = logging.getLogger(__name__)
@@ -53,14 +48,14 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Json:
         service.metrics.plain_pods.inc()
         return json_response(filter_answer(args, args.names, {}, {}))
     started = service.clock()
-    question, answers, late = await _briefs(service, args, pod, "filter")
-    if any(brief.verdict == "fits" for _, brief in answers):
+    judging = await judge(service, args, pod, "filter")
+    if judging.judged.fitting:
         if service.waker is not None:
             service.waker.passed(pod)
-    elif not late:
-        service.refused(question)
-    answer = _filtered(service, args, pod, answers, late=late)
-    service.history.add(filter_decision(service, pod, answers, service.clock() - started))
+    elif not judging.late:
+        service.refused(judging.question)
+    answer = _filtered(service, args, pod, judging)
+    service.history.add(filter_decision(service, pod, judging.judged, service.clock() - started))
     return json_response(answer)
 
 
@@ -73,8 +68,7 @@ async def prioritize(request: Request, service: ServiceOf) -> Json:
         pod = None  # filter has said what is wrong; an error here would not be heard
     if pod is None:
         return json_response(priorities((name, 0) for name in args.names))
-    _, answers, _ = await _briefs(service, args, pod, "prioritize")
-    scores = {name: brief.score for name, brief in answers if brief.verdict == "fits"}
+    scores = (await judge(service, args, pod, "prioritize")).judged.by_name()
     return json_response(priorities((name, scores.get(name, 0)) for name in args.names))
 
 
@@ -150,60 +144,21 @@ def _learn(state: State, pod: Pod) -> None:
         state.upsert(pod)
 
 
-async def _briefs(
-    service: Service, args: FilterArgs, pod: Pod, verb: str
-) -> tuple[Question, list[tuple[str, Brief]], bool]:
-    """What is to be said of each node, in order, and whether time was up before the last."""
-    deadline = service.deadline(service.settings.filter_timeout_seconds)
-    state, memo = service.state, service.memo
-    unknown = [] if args.nodes is None else [name for name in args.nodes if name not in state.nodes]
-    if unknown:
-        state = state.fork()
-        memo = Memo(state)
-    wrong = {name: error for name in unknown if (error := _add_node(state, args, name)) is not None}
-    question = Question(state, pod, service.rules_until(service.rules, deadline))
-    judged = briefs(question, [name for name in args.names if name not in wrong], memo)
-    answers, late = await Turns(service.clock).collect(judged, deadline)
-    answers += [(name, Brief("invalid", message=error, curable=False)) for name, error in wrong.items()]
-    if late:
-        service.metrics.late.labels(verb).inc()
-    return question, answers, late
-
-
-def _add_node(state: State, args: FilterArgs, name: str) -> str | None:
-    """Takes a node from the request that no watch event has told of yet; the error if it is wrong."""
-    assert args.nodes is not None  # noqa: S101 # the caller has looked
-    try:
-        node = parse(args.nodes[name] | {"apiVersion": "v1", "kind": "Node"})
-    except ObjectError as error:
-        return str(error)
-    assert isinstance(node, Node)  # noqa: S101 # by its kind
-    state.upsert(node)
-    return None
-
-
-def _filtered(
-    service: Service, args: FilterArgs, pod: Pod, answers: Sequence[tuple[str, Brief]], *, late: bool
-) -> dict[str, Any]:
+def _filtered(service: Service, args: FilterArgs, pod: Pod, judging: Judging) -> dict[str, Any]:
+    judged = judging.judged
     # Nodes that fit and are not among the candidates are not named at all: as failed ones they would be
     # preemption's business, should another extender refuse the candidates.
-    fitting = service.candidates.of(pod.meta.uid, answers, service.clock())
-    failed: dict[str, str] = {}
-    unresolvable: dict[str, str] = {}
-    for name, brief in answers:
-        if brief.verdict != "fits":
-            (failed if brief.curable else unresolvable)[name] = brief.message
-    service.metrics.filter_fitting.observe(len(fitting))
-    for verdict, count in Counter(brief.verdict for _, brief in answers).items():
+    passed = service.candidates.of(pod.meta.uid, judged, service.clock())
+    failed = judged.refused(curable=True)
+    service.metrics.filter_fitting.observe(len(passed))
+    for verdict, count in judged.verdicts.items():
         service.metrics.filter_nodes.labels(verdict).inc(count)
     error = ""
-    if late:
+    if judging.late:
         text = f"not judged within {service.settings.filter_timeout_seconds:g} s"
-        judged = {name for name, _ in answers}
-        failed |= {name: text for name in args.names if name not in judged}
-        if not fitting:
+        left = set(args.names).difference(judged.names)
+        failed |= {name: text for name in args.names if name in left}
+        if not passed:
             # Nothing is known to be impossible: an error makes kube-scheduler come back soon.
-            error = (
-                f"{len(args.names) - len(judged)} of {len(args.names)} nodes {text}, none of the others fits"
-            )
-    return filter_answer(args, fitting, failed, unresolvable, error)
+            error = f"{len(left)} of {len(args.names)} nodes {text}, none of the others fits"
+    return filter_answer(args, passed, failed, judged.refused(curable=False), error)

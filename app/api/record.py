@@ -1,22 +1,16 @@
 """Decisions of the webhooks as entries of the history."""
 
-from collections import Counter
-from collections.abc import Sequence
-
 from app.api.extender_wire import BindArgs
 from app.api.history import Decision
 from app.api.service import Service
 from app.core.explain import grouped
 from app.core.model.pod import Pod
-from app.core.placement.memo import Brief
+from app.core.placement.judged import Judged
 
 
-def filter_decision(
-    service: Service, pod: Pod, answers: Sequence[tuple[str, Brief]], seconds: float
-) -> Decision:
-    """Cost: O(nodes), counting texts that are mostly the same object."""
-    refusals = Counter(brief.message for _, brief in answers if brief.verdict != "fits")
-    fitting = len(answers) - refusals.total()
+def filter_decision(service: Service, pod: Pod, judged: Judged, seconds: float) -> Decision:
+    """What came of a filter. O(distinct answers)."""
+    fitting = judged.fitting
     return Decision(
         at=_now(service),
         verb="filter",
@@ -24,8 +18,8 @@ def filter_decision(
         name=pod.meta.name,
         outcome="passed" if fitting else "refused",
         fitting=fitting,
-        nodes=len(answers),
-        summary=grouped(fitting, refusals),
+        nodes=len(judged.names),
+        summary=grouped(fitting, judged.refusals()),
         seconds=round(seconds, 6),
     )
 

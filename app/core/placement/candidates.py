@@ -7,7 +7,7 @@ everything else. A few of the best are choice enough; one node is not scored at 
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from app.core.placement.memo import Brief
+from app.core.placement.judged import Judged
 
 _AIM_SECONDS = 2.0
 _AIMS = 1024
@@ -26,28 +26,30 @@ class Candidates:
         self._turn = 0
         self._aims: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
 
-    def of(self, uid: str, answers: Sequence[tuple[str, Brief]], now: float) -> list[str]:
+    def of(self, uid: str, judged: Judged, now: float) -> list[str]:
         """The names to pass on for a Pod.
 
         Args:
             uid: of the Pod.
-            answers: for each node; those that do not fit are left out.
+            judged: the nodes; those that do not fit are left out.
             now: seconds of a clock that does not go back.
-        Cost: O(nodes), as long as the best score alone has nodes enough.
+        Cost: O(nodes) for each score that is needed.
         """
         if not self.number:
-            return [name for name, brief in answers if brief.verdict == "fits"]
+            return judged.fits()
         self._forget(uid, now)
         aimed = {name for _, names in self._aims.values() for name in names}
-        ranks: dict[tuple[bool, int], list[str]] = {}
-        for name, brief in answers:
-            if brief.verdict == "fits":
-                ranks.setdefault((name in aimed, -brief.score), []).append(name)
         chosen: list[str] = []
-        for rank in sorted(ranks):
-            chosen += _spread(ranks[rank], self.number - len(chosen), self._turn)
+        passed_over: list[list[str]] = []
+        for score in judged.scores():
+            equals = judged.fits(score)
+            free = [name for name in equals if name not in aimed] if aimed else equals
+            passed_over.append([name for name in equals if name in aimed] if aimed else [])
+            chosen += _spread(free, self.number - len(chosen), self._turn)
             if len(chosen) == self.number:
                 break
+        for equals in passed_over:
+            chosen += _spread(equals, self.number - len(chosen), self._turn)
         self._turn += 1
         if chosen:
             self._aims[uid] = (now + _AIM_SECONDS, tuple(chosen))

@@ -28,6 +28,7 @@ _SHELVES = 256
 _SIGHTS = 16
 """Sets of attributes by which nodes are told apart; keys for 5,000 nodes take about 1 MB each."""
 _MOST_CLASSES = 20_000
+_ALIKE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Memo:
         self._size = size
         self._shelves: OrderedDict[object, Shelf] = OrderedDict()
         self._classes: OrderedDict[tuple[Features, Sight], NodeClasses] = OrderedDict()
+        self._alike: dict[Brief, Brief] = {}
         self.searches = 0
         self.shared = 0
         self.reused = 0
@@ -110,6 +112,12 @@ class Memo:
                 self._classes.popitem(last=False)
         self._classes.move_to_end(key)
         return found
+
+    def the_same(self, brief: Brief) -> Brief:
+        """The one object for all answers that are equal: see ``Judged``. Keeps a bounded number."""
+        if len(self._alike) >= _ALIKE:
+            self._alike.clear()
+        return self._alike.setdefault(brief, brief)
 
     def _catch_up(self, shelf: Shelf) -> None:
         changes = self._state.inventory.changes

@@ -4,18 +4,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.placement.candidates import Candidates
+from app.core.placement.judged import Judged
 from app.core.placement.memo import Brief
 
 
-def fits(**scores: int) -> list[tuple[str, Brief]]:
-    return [(name, Brief("fits", score)) for name, score in scores.items()]
+def fits(**scores: int | None) -> Judged:
+    """Nodes with their scores; None for one that does not fit."""
+    briefs = [Brief("misfit" if score is None else "fits", score or 0) for score in scores.values()]
+    return Judged(list(scores), briefs)
 
 
 EQUAL = fits(**{f"n{number}": 5 for number in range(8)})
 
 
 def test_zero_passes_every_node_that_fits_on_in_order() -> None:
-    answers = [*fits(a=1, b=9), ("c", Brief("misfit", 0, "no"))]
+    answers = fits(a=1, b=9, c=None)
     assert Candidates(0).of("p", answers, 0.0) == ["a", "b"]
 
 
@@ -70,11 +73,8 @@ def test_as_many_as_asked_for_or_all_there_are_each_once_and_none_that_does_not_
 ) -> None:
     candidates = Candidates(number)
     for uid, scores in enumerate(pods):
-        answers = [
-            (f"n{index}", Brief("misfit" if score is None else "fits", score or 0))
-            for index, score in enumerate(scores)
-        ]
+        answers = fits(**{f"n{index}": score for index, score in enumerate(scores)})
         chosen = candidates.of(str(uid), answers, float(uid))
-        fitting = {name for name, brief in answers if brief.verdict == "fits"}
+        fitting = {f"n{index}" for index, score in enumerate(scores) if score is not None}
         assert set(chosen) <= fitting
         assert len(chosen) == len(set(chosen)) == min(number, len(fitting))

@@ -14,7 +14,7 @@ from app.core.cel import SelectorCache
 from app.core.explain import node_message
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
-from app.core.placement.briefs import briefs
+from app.core.placement.briefs import briefs, known
 from app.core.placement.memo import Brief, Memo
 from app.core.placement.node_answer import finish
 from app.core.placement.question import Question
@@ -230,3 +230,18 @@ def happen(state: State, kind: str, where: str, what: str) -> None:
             put(state, node(where))
         case "label":
             put(state, node(where, rack="r1"))
+
+
+def test_what_is_kept_is_known_without_a_search_and_what_has_changed_is_not() -> None:
+    state, rules = cluster(), make_rules()
+    memo = Memo(state)
+    item = parse(pod("p", "claim-p"))
+    assert isinstance(item, Pod)
+    put(state, claim("claim-p"))
+    assert known(Question(state, item, rules), NODES, memo)[0] == [None] * len(NODES)
+    found = ask(state, memo, rules, "p")
+    searched = memo.searches
+    assert known(Question(state, item, rules), NODES, memo) == ([found[name] for name in NODES], [])
+    put(state, claim("other") | {"status": {"allocation": allocation("n3", "d0")}})
+    assert known(Question(state, item, rules), NODES, memo)[1] == [NODES.index("n3")]
+    assert memo.searches == searched

@@ -1,0 +1,72 @@
+"""The nodes of a filter or a prioritize, judged within the time there is."""
+
+from dataclasses import dataclass
+
+from app.api.extender_wire import FilterArgs
+from app.api.service import Service
+from app.api.turns import Turns
+from app.core.model.errors import ObjectError
+from app.core.model.node import Node
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
+from app.core.placement.briefs import briefs, known
+from app.core.placement.judged import Judged
+from app.core.placement.memo import Brief, Memo
+from app.core.placement.question import Question
+from app.core.state.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What came of it. ``late``: time was up before all nodes were judged; those are left out."""
+
+    question: Question
+    judged: Judged
+    late: bool
+
+
+async def judge(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judging:
+    """Says of each node whether the Pod fits.
+
+    Cost: a look-up for each node that is as it was for the last Pod of the kind; others take turns on
+    the event loop.
+    """
+    deadline = service.deadline(service.settings.filter_timeout_seconds)
+    state, memo = service.state, service.memo
+    unknown = [] if args.nodes is None else [name for name in args.nodes if name not in state.nodes]
+    if unknown:
+        state = state.fork()
+        memo = Memo(state)
+    wrong = {name: error for name in unknown if (error := _add_node(state, args, name)) is not None}
+    question = Question(state, pod, service.rules_until(service.rules, deadline))
+    names = [name for name in args.names if name not in wrong] if wrong else args.names
+    found, unseen = known(question, names, memo)
+    late = False
+    if unseen:
+        steps = briefs(question, [names[index] for index in unseen], memo)
+        answers, late = await Turns(service.clock).collect(steps, deadline)
+        for index, (_, brief) in zip(unseen, answers, strict=False):  # fewer if it is late
+            found[index] = brief
+    if late:
+        service.metrics.late.labels(verb).inc()
+    return Judging(question, _columns(names, found, wrong), late)
+
+
+def _columns(names: list[str], found: list[Brief | None], wrong: dict[str, str]) -> Judged:
+    judged = [brief for brief in found if brief is not None]
+    if len(judged) < len(names):
+        names = [name for name, brief in zip(names, found, strict=True) if brief is not None]
+    refused = [Brief("invalid", message=error, curable=False) for error in wrong.values()]
+    return Judged([*names, *wrong], [*judged, *refused])
+
+
+def _add_node(state: State, args: FilterArgs, name: str) -> str | None:
+    """Takes a node from the request that no watch event has told of yet; the error if it is wrong."""
+    assert args.nodes is not None  # noqa: S101 # the caller has looked
+    try:
+        node = parse(args.nodes[name] | {"apiVersion": "v1", "kind": "Node"})
+    except ObjectError as error:
+        return str(error)
+    assert isinstance(node, Node)  # noqa: S101 # by its kind
+    state.upsert(node)
+    return None

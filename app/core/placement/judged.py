@@ -1,0 +1,87 @@
+"""What is said of many nodes at once, in columns.
+
+Most of thousands of nodes get one of a few answers, the same object: so what depends on an answer is worked
+out once for each of them, and the nodes are gone through by what Python does in C.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
+
+from app.core.placement.memo import Brief
+
+
+@dataclass(frozen=True)
+class Judged:
+    """``briefs`` are the answers for ``names``, in the same order."""
+
+    names: Sequence[str]
+    briefs: Sequence[Brief]
+
+    @cached_property
+    def _counts(self) -> dict[int, int]:
+        """How many nodes each answer is for, by the answer's id. O(nodes)."""
+        return Counter(map(id, self.briefs))
+
+    @cached_property
+    def _distinct(self) -> dict[int, Brief]:
+        return dict(zip(map(id, self.briefs), self.briefs, strict=True))
+
+    @cached_property
+    def fitting(self) -> int:
+        """How many nodes fit. O(answers)."""
+        return self.verdicts["fits"]
+
+    @cached_property
+    def verdicts(self) -> Counter[str]:
+        """How many nodes have each verdict. O(answers)."""
+        counts: Counter[str] = Counter()
+        for identity, brief in self._distinct.items():
+            counts[brief.verdict] += self._counts[identity]
+        return counts
+
+    def scores(self) -> list[int]:
+        """The scores of those that fit, the best first. O(answers)."""
+        found = {brief.score for brief in self._distinct.values() if brief.verdict == "fits"}
+        return sorted(found, reverse=True)
+
+    def fits(self, score: int | None = None) -> list[str]:
+        """The nodes that fit, in order; with ``score``, those that have it. O(nodes)."""
+        wanted = {
+            identity
+            for identity, brief in self._distinct.items()
+            if brief.verdict == "fits" and score in (None, brief.score)
+        }
+        if len(wanted) == len(self._distinct):
+            return list(self.names)
+        return list(compress(self.names, map(wanted.__contains__, map(id, self.briefs))))
+
+    def refused(self, *, curable: bool) -> dict[str, str]:
+        """The nodes that do not fit, with the reason. O(nodes), less if all fit."""
+        texts = {
+            identity: brief.message
+            for identity, brief in self._distinct.items()
+            if brief.verdict != "fits" and brief.curable == curable
+        }
+        if not texts:
+            return {}
+        found = map(texts.get, map(id, self.briefs))
+        return {name: text for name, text in zip(self.names, found, strict=True) if text is not None}
+
+    def refusals(self) -> Counter[str]:
+        """How many nodes each reason is for. O(answers)."""
+        counts: Counter[str] = Counter()
+        for identity, brief in self._distinct.items():
+            if brief.verdict != "fits":
+                counts[brief.message] += self._counts[identity]
+        return counts
+
+    def by_name(self) -> dict[str, int]:
+        """The score of each node; 0 for one that does not fit. O(nodes)."""
+        scores = {
+            identity: brief.score if brief.verdict == "fits" else 0
+            for identity, brief in self._distinct.items()
+        }
+        return dict(zip(self.names, map(scores.__getitem__, map(id, self.briefs)), strict=True))
