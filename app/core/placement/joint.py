@@ -1,0 +1,220 @@
+"""Several Pods on one node at once: their claims are allocated together, with backtracking over devices.
+
+One after the other, the first claim may take the very device that the second one needs.
+"""
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from app.core.allocator import Fits, Invalid, Plan, allocate_steps, plan_claims
+from app.core.allocator.counters import consumption_key
+from app.core.model.allocation import Allocation
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import ClaimSpec, ResourceClaim
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.pod_claims import HeldClaim
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.state.pools import Pool, PoolError
+from app.core.state.state import State
+from app.core.state.taken import NOTHING_TAKEN, Taken, take
+
+ClaimId = tuple[str, ...]
+"""Who a claim is: a shared one by its name, a Pod's own by Pod and entry."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A Pod of a gang. ``kind`` is equal for Pods that ask for the same; ``alone`` is what each node that
+    it fits on says without the others."""
+
+    index: int
+    pod: Pod
+    question: Question
+    kind: int
+    alone: dict[str, NodeAnswer]
+
+    def claims_on(self, node: str) -> Iterable[tuple[ClaimId, HeldClaim]]:
+        """Its claims on a node, with their identities."""
+        for held in self.alone[node].claims:
+            yield self._identity(held), held
+
+    def placed_on(self, node: str) -> Pod:
+        """The Pod, as if it ran there."""
+        # A gang may hold Pods of one name.
+        meta = replace(self.pod.meta, name=f"{self.pod.meta.name}/{self.index}")
+        return replace(self.pod, meta=meta, node_name=node)
+
+    def shared(self) -> frozenset[ClaimId]:
+        """Its claims that other Pods may use too, and that have no devices yet."""
+        return frozenset(
+            self._identity(held)
+            for answer in self.alone.values()
+            for held in answer.claims
+            if held.claim.allocation is None and self._identity(held)[0] == "shared"
+        )
+
+    def _identity(self, held: HeldClaim) -> ClaimId:
+        by_name = any(entry.name == held.pod_claim and entry.claim_name for entry in self.pod.claims)
+        return ("shared", *held.key) if by_name else ("own", str(self.index), held.pod_claim)
+
+
+Solved = dict[ClaimId, Allocation]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a gang has been given on other nodes, and all that is taken with it."""
+
+    solved: Solved
+    taken: Taken
+
+    def with_more(self, solved: Solved) -> "Given":
+        """With what one more node gives."""
+        taken = dict(self.taken)
+        for identity, allocation in solved.items():
+            take(taken, ("", "/".join(identity)), allocation.devices)
+        return Given({**self.solved, **solved}, taken)
+
+
+class Joint:
+    """Answers for sets of Pods on single nodes, kept by what the nodes and the Pods look like.
+
+    ``exact`` ends if an answer might have been another one: a search that was cut off, or devices that
+    several nodes reach, whose choice on one node can harm another. ``tried`` counts the searches.
+
+    Args:
+        state: a fork; what Pods take of nodes is changed for a moment.
+    """
+
+    def __init__(self, state: State, rules: Rules) -> None:
+        self._state = state
+        self._rules = rules
+        self._plans: dict[tuple[ClaimSpec, ...], Plan | Invalid] = {}
+        self._verdicts: dict[object, bool] = {}
+        self._likeness: dict[str, object] = {}
+        self.exact = True
+        self.tried = 0
+
+    @property
+    def nothing_given(self) -> Given:
+        """Before any node is solved."""
+        return Given({}, self._state.taken)
+
+    def fits(self, node: str, members: Sequence[Member]) -> Generator[None, None, bool]:
+        """Whether the Pods can be on the node together; each yield is a pause."""
+        kinds = sorted(member.kind for member in members)
+        key = (self.likeness(node), tuple(kinds), self._sharing(members))
+        if key not in self._verdicts:
+            self._verdicts[key] = (yield from self.solve(node, members)) is not None
+        return self._verdicts[key]
+
+    def solve(
+        self, node: str, members: Sequence[Member], given: Given | None = None
+    ) -> Generator[None, None, Solved | None]:
+        """An allocation for each claim that has none; None: there is none for all. A search.
+
+        Args:
+            given: what was solved for other nodes before.
+        """
+        self.tried += 1
+        given = given or self.nothing_given
+        claims: dict[ClaimId, ResourceClaim] = {}
+        for member in members:
+            for identity, held in member.claims_on(node):
+                if identity in given.solved:
+                    if not self._reaches(given.solved[identity], node):
+                        return None
+                elif held.claim.allocation is None:
+                    claims.setdefault(identity, held.claim)
+        if not self._room(node, members):
+            return None
+        if not claims:
+            return {}
+        plan = self._plan(tuple(claims.values()))
+        if isinstance(plan, Invalid):
+            return None
+        outcome = yield from allocate_steps(
+            self._state.nodes[node],
+            self._pools(node),
+            plan,
+            given.taken,
+            limits=self._rules.limits,
+            new_share_id=self._rules.new_share_id,
+        )
+        if isinstance(outcome, Fits):
+            return dict(zip(claims, outcome.allocations, strict=True))
+        if isinstance(outcome, Invalid) and any(item.code == "SearchLimit" for item in outcome.reasons):
+            self.exact = False
+        return None
+
+    def likeness(self, node: str) -> object:
+        """Equal for nodes that answer alike, whatever Pods of the gang are put there. O(devices), once."""
+        found = self._likeness.get(node)
+        if found is None:
+            found = self._likeness[node] = self._describe(node)
+        return found
+
+    def _reaches(self, allocation: Allocation, name: str) -> bool:
+        selector, node = allocation.node_selector, self._state.nodes[name]
+        return selector is None or selector.matches(name, node.meta.labels)
+
+    def _describe(self, name: str) -> object:
+        node = self._state.nodes[name]
+        used = self._state.usage.of(name)
+        resources = tuple(
+            sorted((key, amount.nanos - used.get(key, 0)) for key, amount in node.allocatable.items())
+        )
+        pools = []
+        for pool in self._pools(name):
+            local = all(item.node_name == name for item in (*pool.slices, *pool.other_slices))
+            self.exact = self.exact and local
+            pools.append(_pool(pool, self._state) if local and not pool.counter_sets else pool.id)
+        return resources, node.declared_features, tuple(pools)
+
+    def _pools(self, node: str) -> tuple[Pool, ...]:
+        try:
+            return self._state.inventory.pools(node, self._rules.features)
+        except PoolError:
+            return ()
+
+    def _plan(self, claims: tuple[ResourceClaim, ...]) -> Plan | Invalid:
+        key = tuple(claim.spec for claim in claims)
+        if key not in self._plans:
+            rules = self._rules
+            self._plans[key] = plan_claims(claims, self._state.classes, rules.features, rules.selectors)
+        return self._plans[key]
+
+    def _room(self, node: str, members: Sequence[Member]) -> bool:
+        """Whether node checks let the Pods in, each beside those before it."""
+        usage = self._state.usage
+        before = self._state.usage = usage.fork()
+        try:
+            for member in members:
+                if member.question.on(node).early(node) is not None:
+                    return False
+                before.put(member.placed_on(node))
+        finally:
+            self._state.usage = usage
+        return True
+
+    @staticmethod
+    def _sharing(members: Sequence[Member]) -> object:
+        return tuple(sorted(identity for member in members for identity in member.shared()))
+
+
+def _pool(pool: Pool, state: State) -> object:
+    taken = state.taken.get(pool.id, NOTHING_TAKEN)
+    devices = tuple(
+        (
+            id(item.device.shape),
+            item.device.taints,
+            item.device.binding_conditions,
+            consumption_key(item.device),
+            item.device.name in taken.whole,
+            item.device.name in taken.shared,
+            tuple(sorted(taken.capacity.get(item.device.name, {}).items())),
+        )
+        for item in pool.devices
+    )
+    return pool.id.driver, pool.incomplete, pool.invalid_reason is None, devices
