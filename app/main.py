@@ -22,6 +22,7 @@ from starlette.types import Scope
 from app import readings
 from app.api import (
     access,
+    capacity,
     decisions,
     device,
     documents,
@@ -105,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
     for part in (
         extender,
         placements,
+        capacity,
         documents,
         policies,
         pods,

@@ -24,6 +24,24 @@ class ObjectName(_Body):
     namespace: str = ""
 
 
+class DeviceTaint(_Body):
+    """Taints all devices of a driver, of one of its pools, or one device."""
+
+    driver: str
+    pool: str | None = None
+    device: str | None = None
+    key: str
+    value: str = ""
+    effect: Literal["NoSchedule", "NoExecute", "None"] = "NoSchedule"
+
+
+class MoreNodes(_Body):
+    """More nodes like one there is, with devices of their own."""
+
+    like: str
+    count: int = Field(ge=1, le=10_000)
+
+
 class Scenario(_Body):
     """What to judge by: the live inventory or the objects given, changed as wanted, and how."""
 
@@ -35,6 +53,13 @@ class Scenario(_Body):
         "same kind and name replaces.",
     )
     remove: list[ObjectName] = Field(default_factory=list, description="Taken out of the inventory.")
+    drain: list[str] = Field(
+        default_factory=list,
+        description="Nodes made unschedulable, their Pods driven out; placements places those with claims "
+        "again, before all others.",
+    )
+    taints: list[DeviceTaint] = Field(default_factory=list, description="Laid over devices.")
+    add_nodes: list[MoreNodes] = Field(default_factory=list)
     nodes: list[str] | None = Field(None, description="Only these.")
     features: dict[str, bool] = Field(
         default_factory=dict, description="Switches by the names of structured.Features."
@@ -57,6 +82,9 @@ class PlacementRequest(Scenario):
     )
     replicas: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Instead of the workloads' own numbers; a DaemonSet has one Pod a node."
+    )
+    all_or_nothing: bool = Field(
+        default=False, description="Place all Pods or none, looking beyond one after the other."
     )
     explain: Literal["summary", "full"] = "summary"
 
@@ -146,6 +174,15 @@ class PodAnswer(_Body):
     nodes: list[NodeVerdict]
     nodes_omitted: int
     near_misses: list[NearMissModel]
+    evicted_from: str | None = None
+
+
+class GangModel(_Body):
+    """``unknown``: none was found within limits, but one may exist; ``impossible`` is a proof."""
+
+    outcome: Literal["fits", "impossible", "unknown"]
+    text: str
+    tried: int
 
 
 class PlacementAnswer(_Body):
@@ -153,6 +190,7 @@ class PlacementAnswer(_Body):
     placed: int
     unplaced: int
     complete: bool = Field(description="False: time was up before the last Pod; the rest is not in pods.")
+    gang: GangModel | None = Field(None, description="With allOrNothing.")
     pods: list[PodAnswer]
 
 
@@ -169,6 +207,7 @@ class CapacityAnswer(_Body):
     capped: bool
     nodes: list[NodeCount]
     summary: str
+    near_misses: list[NearMissModel] = Field(description="What would make room for one more.")
 
 
 class DeviceCounts(_Body):

@@ -1,15 +1,19 @@
 """The inventory of a dry run: the live one or none, with the objects of the request laid over it."""
 
-from collections.abc import Generator, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from app.api.errors import Refusal, invalid_object
 from app.api.models import ObjectName, Scenario
+from app.core.model.device_taint_rule import DeviceTaintSelector
 from app.core.model.errors import ObjectError
 from app.core.model.parse import NAMESPACED, InventoryObject, Object, flatten, parse
+from app.core.model.taints import Taint
 from app.core.model.workload import KINDS as WORKLOADS
 from app.core.model.workload import Workload
+from app.core.placement.what_if import Evicted, WhatIfError, add_nodes, drain, taint_device
 from app.core.state.state import State, kind_of
 
 _KINDS = (
@@ -23,8 +27,16 @@ _KINDS = (
 )
 
 
-def lay_over(live: State, scenario: Scenario) -> Generator[None, None, State]:
-    """The state to judge by, as the generator's return value; each yield is a pause.
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """What a dry run judges by: a state of its own, and the Pods that drained nodes have lost."""
+
+    state: State
+    evicted: tuple[Evicted, ...] = ()
+
+
+def lay_over(live: State, scenario: Scenario) -> Generator[None, None, Ground]:
+    """The cluster to judge by, as the generator's return value; each yield is a pause.
 
     Raises:
         Refusal: 422, names the object and the field.
@@ -37,7 +49,32 @@ def lay_over(live: State, scenario: Scenario) -> Generator[None, None, State]:
     for index, name in enumerate(scenario.remove):
         _remove(state, name, f"remove[{index}]")
         yield
-    return state
+    evicted: list[Evicted] = []
+    for path, change in _changes(state, scenario, evicted):
+        try:
+            change()
+        except WhatIfError as error:
+            raise Refusal(422, "NotFound", str(error), path) from None
+        yield
+    return Ground(state, tuple(evicted))
+
+
+def _changes(
+    state: State, scenario: Scenario, evicted: list[Evicted]
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Nodes are added before others are drained: the new ones are there for those who have to move."""
+    for index, more in enumerate(scenario.add_nodes):
+        yield f"addNodes[{index}]", partial(add_nodes, state, more.like, more.count)
+    for index, item in enumerate(scenario.taints):
+        selector = DeviceTaintSelector(item.driver, item.pool, item.device)
+        taint = Taint(item.key, item.value, item.effect)
+        yield f"taints[{index}]", partial(taint_device, state, selector, taint)
+    for index, name in enumerate(dict.fromkeys(scenario.drain)):
+        yield f"drain[{index}]", partial(_drain, state, name, evicted)
+
+
+def _drain(state: State, name: str, evicted: list[Evicted]) -> None:
+    evicted += drain(state, name)
 
 
 def put(state: State, item: InventoryObject) -> None:

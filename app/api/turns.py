@@ -1,7 +1,7 @@
 """Long work on the event loop, in turns: everybody else gets the loop every two milliseconds."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -50,3 +50,13 @@ class Turns:
                 if deadline.expired():
                     return found, True
         return found, False
+
+    async def finish(self, steps: Generator[None, None, T]) -> T:
+        """What the steps return in the end; those that can take long look at the deadline themselves."""
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            await self.rest()

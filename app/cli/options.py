@@ -23,6 +23,14 @@ files = click.option(
     metavar="FILE...",
     help="Files, folders or - (stdin): YAML or JSON.",
 )
+maybe_files = click.option(
+    "-f",
+    "--filename",
+    "paths",
+    multiple=True,
+    metavar="FILE...",
+    help="Files, folders or - (stdin): YAML or JSON.",
+)
 snapshot = click.option(
     "--snapshot",
     multiple=True,

@@ -44,12 +44,24 @@ def _print(
         out(pod_report(first, f"{others} {placed}", most))
 
 
+def capacity_table(answer: Json) -> None:
+    """How many more fit on which node, and what keeps the next one out."""
+    rows = [[item["name"], str(item["count"])] for item in answer["nodes"]]
+    out(table(("NODE", "MORE"), rows))
+    if answer["summary"]:
+        out("")
+        out("\n".join([f"The next one: {answer['summary']}", *_near(answer)]))
+
+
+def _near(item: Json) -> list[str]:
+    found = item.get("nearMisses") or ()
+    return ["It would fit", *(f"  {miss['text']}" for miss in found)] if found else []
+
+
 def pod_report(pod: Json, title: str, most: int | None = None) -> str:
     """What nodes (all, or at most so many) say of one Pod, under a line that sums it up."""
     head = f"{_name(pod)}{title}: {pod.get('summary') or 'no node was asked'}"
-    near = pod.get("nearMisses") or ()
-    if near:
-        head = "\n".join([head, "It would fit", *(f"  {item['text']}" for item in near)])
+    head = "\n".join([head, *_near(pod)])
     nodes = pod.get("nodes") or ()
     if not nodes:
         return head

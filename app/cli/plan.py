@@ -4,14 +4,17 @@ from typing import Any
 
 import click
 
-from app.cli import options
+from app.cli import options, what_if
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
 from app.cli.talk import say
+from app.cli.waiting import Duration
+
+_POLL_SECONDS = 2.0
 
 
 @click.command()
-@options.files
+@options.maybe_files
 @options.anywhere
 @options.namespace
 @options.output
@@ -19,18 +22,21 @@ from app.cli.talk import say
 @options.feature
 @click.option("--replicas", type=click.IntRange(0), help="Instead of the workload's own number.")
 @click.option("--node", "nodes", multiple=True, metavar="NAME", help="Only this node; repeatable.")
-@click.option(
-    "--remove",
-    multiple=True,
-    metavar="KIND/[NAMESPACE/]NAME",
-    help="As if this object of the inventory were gone; repeatable.",
-)
+@what_if.changes
 @click.option(
     "--node-checks/--no-node-checks",
     default=True,
     help="Also judge nodeSelector, affinity, taints and requested resources.  [default: yes]",
 )
 @click.option("--explain", is_flag=True, help="Show what every node says, for placed Pods too.")
+@click.option(
+    "--how-many", is_flag=True, help="How many more of these Pods fit, where, and what is short then."
+)
+@click.option("--all-or-nothing", is_flag=True, help="All Pods or none; looks beyond one after the other.")
+@click.option("--wait", is_flag=True, help="Ask again until everything fits.")
+@click.option(
+    "--timeout", type=Duration(), default="5m", show_default=True, help="How long to --wait: 90s, 5m, 1h."
+)
 def plan(
     *,
     paths: tuple[str, ...],
@@ -41,33 +47,56 @@ def plan(
     feature: tuple[str, ...],
     replicas: int | None,
     nodes: tuple[str, ...],
-    remove: tuple[str, ...],
+    changed: dict[str, Any],
     node_checks: bool,
     explain: bool,
+    how_many: bool,
+    all_or_nothing: bool,
+    wait: bool,
+    timeout: float,
 ) -> int:
     """Dry run: would it fit, where, and why not.
 
     Asks a cluster, a running service (--server) or manifests (--snapshot). The files may hold the
-    workload's own claims, templates and classes. Exit code 0: all placed, 1: not all, 2: bad input,
-    3: could not ask.
+    workload's own claims, templates and classes. Flags such as --drain change the cluster for the
+    question. Exit code 0: all placed, 1: not all, 2: bad input, 3: could not ask.
     """
-    from app.cli.asking import ask  # noqa: PLC0415 # as above
-    from app.cli.placements import as_table, as_wide  # noqa: PLC0415 # --help must be quick
-    from app.cli.printing import print_data  # noqa: PLC0415 # as above
-    from app.cli.workloads import read_request  # noqa: PLC0415 # as above
-
-    request = read_request(paths, namespace)
-    request["explain"] = "full"
-    request["nodeChecks"] = node_checks
+    if how_many and (all_or_nothing or wait or replicas is not None):
+        raise InputError("--how-many goes with none of --all-or-nothing, --wait, --replicas", "leave it out")
+    if not paths and (how_many or not changed.get("drain")):
+        raise InputError("nothing to place", "name a file with -f, or a node with --drain")
     wishes: dict[str, Any] = {
         "replicas": replicas,
         "policy": policy or None,
         "nodes": list(nodes),
-        "remove": [_removal(text, namespace) for text in remove],
         "features": options.switches(feature),
+        "allOrNothing": all_or_nothing or None,
+        **changed,
     }
-    request |= {name: value for name, value in wishes.items() if value not in (None, [], {})}
-    answer = ask(source, lambda asker: asker.post("/api/v1/placements", request))
+    request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}
+    request["nodeChecks"] = node_checks
+    if paths:
+        from app.cli.workloads import read_request  # noqa: PLC0415 # --help must be quick
+
+        request |= read_request(paths, namespace)
+    if how_many:
+        return _how_many(source, request, output)
+    request["explain"] = "full"
+    return _place(source, request, output, explain=explain, timeout=timeout if wait else None)
+
+
+def _place(
+    source: Source, request: dict[str, Any], output: str, *, explain: bool, timeout: float | None
+) -> int:
+    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
+    from app.cli.placements import as_table, as_wide  # noqa: PLC0415 # as above
+    from app.cli.printing import print_data  # noqa: PLC0415 # as above
+    from app.cli.waiting import until  # noqa: PLC0415 # as above
+
+    def question() -> dict[str, Any]:
+        return ask(source, lambda asker: asker.post("/api/v1/placements", request))
+
+    answer = question() if timeout is None else until(question, _all_placed, _short, timeout, _POLL_SECONDS)
     if output == options.TABLE:
         as_table(answer, explain=explain)
     elif output == options.WIDE:
@@ -77,12 +106,38 @@ def plan(
     placed, unplaced = answer["placed"], answer["unplaced"]
     if answer.get("complete") is False:
         say("time was up before the last Pod: ask for fewer Pods or fewer nodes")
+    if answer.get("gang"):
+        say(f"all or nothing: {answer['gang']['text']}")
     say(f"{placed} of {placed + unplaced} Pods placed (inventory revision {answer['revision']})")
-    return Exit.NO if unplaced or answer.get("complete") is False else Exit.OK
+    return Exit.OK if _all_placed(answer) else Exit.NO
 
 
-def _removal(text: str, namespace: str) -> dict[str, str]:
-    kind, *names = text.split("/")
-    if not kind or not all(names) or len(names) not in (1, 2):
-        raise InputError(f"--remove {text!r} is not KIND/NAME", "write it like Node/worker-1")
-    return {"kind": kind, "name": names[-1], "namespace": names[0] if len(names) == 2 else namespace}
+def _all_placed(answer: dict[str, Any]) -> bool:
+    return not answer["unplaced"] and answer.get("complete") is not False
+
+
+def _short(answer: dict[str, Any]) -> str:
+    """What the first Pod without a node hears."""
+    first = next((pod for pod in answer["pods"] if pod["node"] is None), None)
+    return (
+        f"{first['namespace']}/{first['name']}: {first['summary']}" if first is not None else "not all asked"
+    )
+
+
+def _how_many(source: Source, request: dict[str, Any], output: str) -> int:
+    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
+    from app.cli.placements import capacity_table  # noqa: PLC0415 # as above
+    from app.cli.printing import print_data  # noqa: PLC0415 # as above
+
+    workloads = request.pop("workloads")
+    if len(workloads) != 1:
+        raise InputError(f"--how-many is asked of one workload, not of {len(workloads)}", "give one file")
+    request["workload"] = workloads[0]
+    answer = ask(source, lambda asker: asker.post("/api/v1/capacity", request))
+    if output in (options.TABLE, options.WIDE):
+        capacity_table(answer)
+    else:
+        print_data(answer, output, [f"node/{item['name']}" for item in answer["nodes"]])
+    more = " or more" if answer["capped"] else ""
+    say(f"{answer['fits']}{more} fit (inventory revision {answer['revision']})")
+    return Exit.OK if answer["fits"] else Exit.NO

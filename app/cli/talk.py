@@ -33,6 +33,13 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
+def progress(text: str) -> None:
+    """A line on stderr that the next one takes the place of; nothing where nobody looks."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
 def coloured(stream: TextIO) -> bool:
     """Whether colours are wanted on this stream (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":

@@ -247,7 +247,7 @@ def test_lists_in_pages_hold_everything_once(inventory: Inventory) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/livez", "/readyz", "/healthz", "/metrics", "/", "/docs", "/openapi.json", "/web/docs.js"]
+    "path", ["/livez", "/readyz", "/healthz", "/metrics", "/", "/docs", "/openapi.json", "/web/js/docs.js"]
 )
 def test_what_is_served_besides(inventory: Inventory, path: str) -> None:
     async def question(service: Asked) -> None:

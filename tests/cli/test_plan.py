@@ -167,7 +167,7 @@ def test_stdin_is_a_file_too(program: Cli) -> None:
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
 BAD = {
-    "no file": ((), "Missing option"),
+    "no file": ((), "nothing to place"),
     "no such file": (("-f", "nowhere.yaml"), "nowhere.yaml: No such file"),
     "nothing to place": (("-f", "examples/inventory/classes.yaml"), "nothing to place"),
     "unknown policy": (("-f", PAGE, "--policy", "best"), "no policy 'best'"),

@@ -76,11 +76,11 @@ def _resources(pod: Pod, node: Node, usage: Usage, backed: Collection[str]) -> R
         # all is a stand-in from a file, which is not held to limits it does not state.
         if not node.allocatable or wanted == 0 or (name == "pods" and name not in node.allocatable):
             continue
-        capacity = node.allocatable.get(name, Quantity(0)).nanos
-        if used.get(name, 0) + wanted > capacity:
-            asked = pod.requests.get(name, Quantity(wanted))
-            left = Quantity(capacity - used.get(name, 0), asked.format)
-            behind = Evidence(capacities=(CapacityShortage(name, asked.text, left.text),))
-            message = f"insufficient {name}: {asked.text} requested, {left.text} left"
+        capacity = node.allocatable.get(name, Quantity(0))
+        if used.get(name, 0) + wanted > capacity.nanos:
+            asked = Quantity(wanted, capacity.format).text
+            left = Quantity(capacity.nanos - used.get(name, 0), capacity.format).text
+            behind = Evidence(capacities=(CapacityShortage(name, asked, left),))
+            message = f"insufficient {name}: {asked} requested, {left} left"
             return Reason("InsufficientResources", message, counts={name: 1}, evidence=behind)
     return None

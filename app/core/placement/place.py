@@ -61,7 +61,10 @@ def with_near_misses(
         state: the one that ``placements`` are made on, as they are gone through.
     """
     told: set[str] = set()
+    made: set[str] = set()
     for item in placements:
+        if item is not None and item.chosen is not None:
+            made |= {"/".join(held.key) for held in item.chosen.claims if held.claim.allocation is None}
         if item is None or item.chosen is not None or not item.answers or len(told) >= MOST_EXPLAINED:
             yield item
             continue
@@ -70,7 +73,7 @@ def with_near_misses(
             yield item
             continue
         told.add(text)
-        near = yield from near_misses(Scene(state, item.pod, rules), item.answers)
+        near = yield from near_misses(Scene(state, item.pod, rules, frozenset(made)), item.answers)
         yield replace(item, near_misses=near)
 
 

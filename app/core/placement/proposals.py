@@ -54,7 +54,8 @@ def _about_request(refusal: Refusal) -> Iterator[Change]:
 
 def _free(refusal: Refusal) -> Iterator[Change]:
     """One claim to go, or all of the node: which of them are needed is found out later."""
-    named = [holder.claim for holder in refusal.reason.evidence.holders]
+    spared = refusal.scene.spared
+    named = [item.claim for item in refusal.reason.evidence.holders if item.claim not in spared]
     holders = list(dict.fromkeys([*named, *scenes.holders_on(refusal.scene, refusal.node)]))
     for number, claim in enumerate(holders[:MOST_HOLDERS]):
         yield free([claim], 30 + number)

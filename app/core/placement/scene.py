@@ -15,15 +15,19 @@ Key = tuple[str, str]
 
 @dataclass(slots=True, eq=False)
 class Scene:
-    """What a question is asked about. ``state`` is the scene's own: a fork."""
+    """What a question is asked about. ``state`` is the scene's own: a fork.
+
+    ``spared`` are claims (namespace/name) whose going is not worth proposing: a dry run made them.
+    """
 
     state: State
     pod: Pod
     rules: Rules
+    spared: frozenset[str] = frozenset()
 
     def fork(self) -> "Scene":
         """A copy that can be changed without this one noticing. O(objects)."""
-        return Scene(self.state.fork(), self.pod, self.rules)
+        return Scene(self.state.fork(), self.pod, self.rules, self.spared)
 
 
 def claim_of(scene: Scene, name: str) -> ResourceClaim | None:
@@ -127,7 +131,7 @@ def holders_on(scene: Scene, node: str) -> list[str]:
         taken = scene.state.taken.get(pool.id)
         for holdings in taken.holdings.values() if taken is not None else ():
             for holding in holdings:
-                if not holding.admin:
-                    name = "/".join(holding.claim)
+                name = "/".join(holding.claim)
+                if not holding.admin and name not in scene.spared:
                     counts[name] = counts.get(name, 0) + 1
     return sorted(counts, key=lambda name: (-counts[name], name))

@@ -1,0 +1,85 @@
+"""How many more Pods of one kind fit, where, and what is short after the last. Nothing is written."""
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from app.api.errors import Refusal
+from app.api.models import CapacityAnswer, CapacityRequest
+from app.api.overlay import names_of, read_object
+from app.api.responses import Json, json_response
+from app.api.scenario import documented, numbered, pod_of, read_request, scenario_of
+from app.api.service import Service, ServiceOf
+from app.api.turns import Turns
+from app.api.verdicts import near_misses_json
+from app.core.explain import summary
+from app.core.model.pod import Pod
+from app.core.model.workload import Workload
+from app.core.placement.place import PodPlacement, place, with_near_misses
+
+router = APIRouter(prefix="/api/v1", tags=["dry runs"])
+
+
+@router.post(
+    "/capacity",
+    response_model=CapacityAnswer,
+    openapi_extra=documented(CapacityRequest),
+    summary="How many more Pods of this kind fit, and on which nodes",
+)
+async def capacity(request: Request, service: ServiceOf) -> Json:
+    wanted = await read_request(request, service, CapacityRequest)
+    service.require_synced()
+    async with service.dry_runs.place():
+        deadline = service.deadline(service.settings.dry_run_timeout_seconds)
+        turns = Turns(service.clock)
+        ground, rules = await scenario_of(service, wanted, turns, deadline)
+        state = ground.state
+        pod = _one_pod(wanted)
+        nodes = names_of(state, wanted.nodes)
+        limit = min(wanted.limit, service.settings.dry_run_pods)
+        more = (numbered(pod, index) for index in range(limit))
+        steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules)))
+        placed, late = await turns.collect(steps, deadline)
+        return json_response(_capacity_answer(service, placed, limit, late=late))
+
+
+def _one_pod(wanted: CapacityRequest) -> Pod:
+    if (wanted.pod is None) == (wanted.workload is None):
+        raise Refusal(422, "InvalidField", "give exactly one of pod and workload", "pod")
+    if wanted.pod is not None:
+        return pod_of(wanted.pod, "pod")
+    item = read_object(wanted.workload, "workload")
+    if isinstance(item, Workload):
+        return next(iter(item.pods(1)))
+    if isinstance(item, Pod):
+        return item
+    raise Refusal(422, "InvalidObject", "makes no Pods", "workload")
+
+
+def _until_full(
+    placements_: Iterable[PodPlacement | None],
+) -> Generator[PodPlacement | None, None, None]:
+    """Up to the first Pod that fits nowhere: the next would not either, being the same."""
+    for item in placements_:
+        yield item
+        if item is not None and item.chosen is None:
+            return
+
+
+def _capacity_answer(
+    service: Service, placed: Sequence[PodPlacement], limit: int, *, late: bool
+) -> dict[str, Any]:
+    counts = Counter(item.chosen.node for item in placed if item.chosen is not None)
+    fits = counts.total()
+    last = placed[-1] if placed else None
+    full = last is not None and last.chosen is None
+    return {
+        "revision": str(service.state.revision),
+        "fits": fits,
+        "capped": not full and (late or fits >= limit),
+        "nodes": [{"name": name, "count": count} for name, count in sorted(counts.items())],
+        "summary": summary(0, [answer.reasons for answer in last.answers]) if last and full else "",
+        "nearMisses": near_misses_json(last.near_misses) if last is not None else [],
+    }

@@ -1,0 +1,113 @@
+"""What every dry run reads from its request: the cluster to judge by, the rules, the Pods."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from app.api.bodies import decode_any, read_body
+from app.api.errors import Refusal, invalid_fields
+from app.api.models import PlacementRequest, Scenario
+from app.api.overlay import Ground, lay_over, read_object
+from app.api.service import Service
+from app.api.turns import Deadline, Turns
+from app.core.model.features import UnknownFeatureError
+from app.core.model.pod import Pod
+from app.core.model.workload import Workload
+from app.core.placement.rules import Rules
+from app.core.scoring.policies import UnknownPolicyError, policy_named
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def documented(model: type[BaseModel]) -> dict[str, Any]:
+    """The body in the OpenAPI document: the endpoints read it themselves, as JSON or YAML."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    content = {kind: {"schema": schema} for kind in ("application/json", "application/yaml")}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def read_request(request: Request, service: Service, model: type[Body]) -> Body:
+    settings = service.settings
+    body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
+    raw = await decode_any(body, request)
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise invalid_fields(error) from None
+
+
+async def scenario_of(
+    service: Service, wanted: Scenario, turns: Turns, deadline: Deadline
+) -> tuple[Ground, Rules]:
+    """The cluster to judge by, and the rules. Raises: Refusal, 422 or 503 if time was up."""
+    rules = service.rules_until(_rules(service, wanted), deadline)
+    steps = lay_over(service.state, wanted)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            ground: Ground = end.value
+            return ground, rules
+        await turns.rest()
+        if deadline.expired():
+            text = f"the objects could not be read within {deadline.seconds:g} s"
+            raise Refusal(503, "TimeUp", text, "objects", retry_after_seconds=5)
+
+
+def _rules(service: Service, wanted: Scenario) -> Rules:
+    policy = wanted.policy or service.rules.policy
+    try:
+        policy_named(policy)
+    except UnknownPolicyError as error:
+        raise Refusal(422, "InvalidField", str(error), "policy") from None
+    try:
+        features = service.rules.features.switched(wanted.features)
+    except UnknownFeatureError as error:
+        raise Refusal(422, "InvalidField", str(error), "features") from None
+    return replace(
+        service.rules,
+        policy=policy,
+        features=features,
+        node_checks=wanted.node_checks,
+        generate_claims=True,
+    )
+
+
+def pods_of(wanted: PlacementRequest, nodes: int) -> Iterable[Pod]:
+    """The Pods in order. Raises: Refusal, 422."""
+    return chain(
+        (pod_of(raw, f"pods[{index}]") for index, raw in enumerate(wanted.pods)),
+        *(
+            _expanded(raw, f"workloads[{index}]", wanted.replicas, nodes)
+            for index, raw in enumerate(wanted.workloads)
+        ),
+    )
+
+
+def _expanded(raw: Any, where: str, replicas: int | None, nodes: int) -> Iterable[Pod]:
+    item = read_object(raw, where)
+    if isinstance(item, Workload):
+        number = item.replicas if replicas is None else replicas
+        return item.pods(nodes if item.replicas is None or number is None else number)
+    if not isinstance(item, Pod):
+        raise Refusal(422, "InvalidObject", f"a {raw.get('kind')} makes no Pods", where)
+    if replicas is None:
+        return [item]
+    return (numbered(item, index) for index in range(replicas))
+
+
+def pod_of(raw: Any, where: str) -> Pod:
+    item = read_object(raw, where)
+    if not isinstance(item, Pod):
+        raise Refusal(422, "InvalidObject", f"a {raw.get('kind')} is no Pod", where)
+    return item
+
+
+def numbered(pod: Pod, index: int) -> Pod:
+    """A Pod like this one, under a name of its own."""
+    meta = replace(pod.meta, name=f"{pod.meta.name or pod.meta.generate_name}-{index}", uid="")
+    return replace(pod, meta=meta)

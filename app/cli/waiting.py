@@ -1,0 +1,54 @@
+"""Asking again and again, until the answer is the one that is waited for."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from app.cli.talk import progress, say
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_DURATION = re.compile(r"(\d+)([smh]?)\Z")
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, or a number with s, m or h."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """See click.ParamType."""
+        if isinstance(value, int | float):
+            return float(value)
+        found = _DURATION.match(str(value))
+        if found is None:
+            self.fail(f"{value!r} is no duration such as 90s, 5m or 1h", param, ctx)
+        return float(int(found[1]) * _SECONDS[found[2] or "s"])
+
+
+def until(
+    question: Callable[[], dict[str, Any]],
+    satisfied: Callable[[dict[str, Any]], bool],
+    describe: Callable[[dict[str, Any]], str],
+    timeout_seconds: float,
+    poll_seconds: float,
+) -> dict[str, Any]:
+    """The first answer that satisfies, or the last one before time is up; stderr tells what is waited for."""
+    end = time.monotonic() + timeout_seconds
+    told = ""
+    while True:
+        answer = question()
+        left = end - time.monotonic()
+        if satisfied(answer) or left <= 0:
+            progress("")
+            if not satisfied(answer):
+                say(f"not within {timeout_seconds:g} s")
+            return answer
+        text = describe(answer)
+        if text != told:
+            say(text)
+            told = text
+        progress(f"waiting, {left:.0f} s left (inventory revision {answer['revision']})")
+        time.sleep(min(poll_seconds, max(left, 0)))

@@ -1,0 +1,101 @@
+"""Flags that change the cluster for a question: drained nodes, tainted devices, more nodes, things gone."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import click
+
+from app.cli.problems import InputError
+
+Json = dict[str, Any]
+Command = Callable[..., int]
+_TAINT = re.compile(r"(?P<device>[^=]+)=(?P<key>[^=:]+)(=(?P<value>[^=:]*))?:(?P<effect>[A-Za-z]+)\Z")
+
+_OPTIONS = (
+    click.option(
+        "--drain",
+        multiple=True,
+        metavar="NODE",
+        help="As if this node were drained: its Pods with claims are placed again first; repeatable.",
+    ),
+    click.option(
+        "--taint",
+        multiple=True,
+        metavar="DRIVER[/POOL[/DEVICE]]=KEY[=VALUE]:EFFECT",
+        help="As if these devices were tainted; repeatable.",
+    ),
+    click.option(
+        "--add-nodes", type=click.IntRange(1), metavar="N", help="As if there were N more nodes ..."
+    ),
+    click.option("--like", default="", metavar="NODE", help="... like this one, with devices of their own."),
+    click.option(
+        "--remove-claim",
+        multiple=True,
+        metavar="[NAMESPACE/]NAME",
+        help="As if this claim were gone, and what it holds free; repeatable.",
+    ),
+    click.option(
+        "--remove",
+        multiple=True,
+        metavar="KIND/[NAMESPACE/]NAME",
+        help="As if this object of the inventory were gone; repeatable.",
+    ),
+)
+
+
+def changes(command: Command) -> Command:
+    """Makes one argument, ``changed``, of the flags: fields of a request to /api/v1."""
+
+    @wraps(command)
+    def with_changes(
+        *,
+        drain: tuple[str, ...],
+        taint: tuple[str, ...],
+        add_nodes: int | None,
+        like: str,
+        remove_claim: tuple[str, ...],
+        remove: tuple[str, ...],
+        namespace: str,
+        **flags: Any,
+    ) -> int:
+        if (add_nodes is None) == bool(like):
+            raise InputError("--add-nodes and --like belong together", "write --add-nodes 10 --like worker-1")
+        gone = [*remove, *(f"ResourceClaim/{name}" for name in remove_claim)]
+        changed: Json = {
+            "drain": list(drain),
+            "taints": [_taint(text) for text in taint],
+            "addNodes": [{"like": like, "count": add_nodes}] if add_nodes is not None else [],
+            "remove": [_removal(text, namespace) for text in gone],
+        }
+        given = {name: value for name, value in changed.items() if value}
+        return command(changed=given, namespace=namespace, **flags)
+
+    decorated: Command = with_changes
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def _taint(text: str) -> Json:
+    """As ``kubectl taint`` has it, after the devices. Of many slashes, the last is before the device."""
+    found = _TAINT.match(text)
+    if found is None:
+        hint = "write it like gpu.example.com/worker-1/gpu-0=repair:NoSchedule"
+        raise InputError(f"--taint {text!r} is not DRIVER[/POOL[/DEVICE]]=KEY[=VALUE]:EFFECT", hint)
+    driver, *rest = found["device"].split("/")
+    names: Sequence[str | None] = [None, None]
+    if len(rest) == 1:
+        names = [rest[0], None]
+    elif rest:
+        names = ["/".join(rest[:-1]), rest[-1]]
+    taint = {"key": found["key"], "value": found["value"] or "", "effect": found["effect"]}
+    return {"driver": driver, "pool": names[0], "device": names[1]} | taint
+
+
+def _removal(text: str, namespace: str) -> dict[str, str]:
+    kind, *names = text.split("/")
+    if not kind or not all(names) or len(names) not in (1, 2):
+        raise InputError(f"--remove {text!r} is not KIND/NAME", "write it like Node/worker-1")
+    return {"kind": kind, "name": names[-1], "namespace": names[0] if len(names) == 2 else namespace}

@@ -1,0 +1,76 @@
+"""``plan`` with the flags that change the cluster, and its other questions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+SNAPSHOT = ("--snapshot", "examples/inventory")
+FOUR = ("-f", "examples/workloads/four-gpus.yaml")
+PAIR = ("-f", "examples/workloads/gpu-pair.yaml")
+
+
+def test_how_many(cli: Cli) -> None:
+    ran = cli("plan", *PAIR, "--how-many", *SNAPSHOT)
+    assert ran.code == 0
+    assert ran.out.startswith("NODE")
+    assert "The next one: 0/8 nodes fit" in ran.out
+    assert "1 fit (inventory revision" in ran.err
+
+
+def test_changes_of_the_cluster(cli: Cli) -> None:
+    assert cli("plan", *FOUR, *SNAPSHOT).code == 1
+    assert cli("plan", *FOUR, *SNAPSHOT, "--remove-claim", "ml-team/llm-training").code == 0
+    more = ("--add-nodes", "1", "--like", "worker-5")
+    assert "worker-5-more-1" in cli("plan", *FOUR, *SNAPSHOT, *more).out
+    taint = ("--taint", "gpu.example.com/worker-5-more-1/gpu-0=ecc=bad:NoSchedule")
+    ran = cli("plan", *FOUR, *SNAPSHOT, *more, *taint)
+    assert ran.code == 1
+    assert "ecc=bad:NoSchedule" in ran.out
+
+
+def test_where_the_pods_of_a_drained_node_go(cli: Cli) -> None:
+    ran = cli("plan", "--drain", "worker-5", *SNAPSHOT, "-o", "json")
+    assert ran.code == 1
+    (moved,) = json.loads(ran.out)["pods"]
+    assert (moved["name"], moved["evictedFrom"], moved["node"]) == ("llm-training-0", "worker-5", None)
+
+
+def test_all_or_nothing(cli: Cli) -> None:
+    ran = cli("plan", "-f", "examples/dra-task-page.yaml", "--all-or-nothing", "--replicas", "9", *SNAPSHOT)
+    assert ran.code == 1
+    assert "all or nothing: no assignment of all 9 Pods exists" in ran.err
+    assert "0 of 9 Pods placed" in ran.err
+
+
+def test_wait_ends_when_time_is_up(cli: Cli) -> None:
+    ran = cli("plan", *FOUR, *SNAPSHOT, "--wait", "--timeout", "0s")
+    assert ran.code == 1
+    assert "not within 0 s" in ran.err
+
+
+def test_wait_ends_at_once_if_all_fits(cli: Cli) -> None:
+    ran = cli("plan", *PAIR, *SNAPSHOT, "--wait", "--timeout", "1h")
+    assert ran.code == 0
+    assert "not within" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ((*PAIR, "--add-nodes", "1"), "--add-nodes and --like belong together"),
+        ((*PAIR, "--like", "worker-1"), "--add-nodes and --like belong together"),
+        ((*PAIR, "--taint", "gpu.example.com"), "is not DRIVER[/POOL[/DEVICE]]=KEY[=VALUE]:EFFECT"),
+        ((*PAIR, "--how-many", "--wait"), "--how-many goes with none of"),
+        ((*PAIR, "--wait", "--timeout", "soon"), "is no duration"),
+        ((*PAIR, "--drain", "nowhere"), "drain[0]: there is no Node nowhere"),
+        ((), "nothing to place; name a file with -f"),
+    ],
+)
+def test_flags_that_make_no_sense(cli: Cli, flags: tuple[str, ...], says: str) -> None:
+    ran = cli("plan", *flags, *SNAPSHOT)
+    assert ran.code == 2
+    assert says in ran.err
