@@ -83,4 +83,4 @@ bench: dev | $(UV) ## side by side with the in-tree allocator: BENCH="--part htt
 	@PYTHONPATH=.:tools:tests/e2e $(RUN)/python -m bench --uv $(UV) $(BENCH)
 
 load: .venv/.load ## locust scenarios, headless, with thresholds: LOAD="--nodes 5000 --seconds 60"
-	@PYTHONPATH=.:tools $(RUN)/python -m loadtest.run $(LOAD)
+	@PYTHONPATH=. $(RUN)/python -m loadtest.run $(LOAD)

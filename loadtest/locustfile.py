@@ -6,75 +6,106 @@ Run it with ``make load``; loadtest/README.md says how to do so by hand.
 from __future__ import annotations
 
 import os
-from collections import Counter
+import time
 from itertools import count
 from typing import Any
 
+import gevent
+import orjson
+import requests
 from locust import FastHttpUser, between, constant_throughput, events, tag, task
 from locust.env import Environment
 
 from bench.scenes import pod
+from loadtest.cluster import NAMESPACE
 
 NODES = [f"node-{number:05}" for number in range(int(os.environ.get("LOAD_NODES", "500")))]
-CLAIMS = int(os.environ.get("LOAD_CLAIMS", "4000"))
-P99_MS = float(os.environ.get("LOAD_P99_MS", "100"))
-CYCLES_PER_SECOND = 5.0
-"""Of one scheduler; kube-scheduler works on one Pod after the other."""
+NAMES = orjson.dumps(NODES)
+CLUSTER = os.environ.get("LOAD_CLUSTER", "")
+SCHEDULERS = int(os.environ.get("LOAD_SCHEDULERS", "4"))
+ASKERS = int(os.environ.get("LOAD_ASKERS", "4"))
+CYCLES_PER_SECOND = float(os.environ.get("LOAD_CYCLES", "20")) / max(1, SCHEDULERS)
+P99_MS = float(os.environ.get("LOAD_P99_MS", "50"))
+PROGRESS_SECONDS = 5
+_JSON = {"Content-Type": "application/json"}
 
 numbers = count()
+waiting: list[dict[str, Any]] = []
+
+
+@events.test_start.add_listener
+def read_pods(**_: Any) -> None:
+    """The Pods that wait for a node, as kube-scheduler's own watch would tell of them."""
+    listed = requests.get(f"{CLUSTER}/api/v1/pods", timeout=60).json()["items"]
+    waiting[:] = [item for item in listed if not item["spec"].get("nodeName")]
 
 
 class Scheduler(FastHttpUser):
     """One kube-scheduler: filter, prioritize if there is a choice, bind to the best node."""
 
-    weight = 2
+    fixed_count = SCHEDULERS
     wait_time = constant_throughput(CYCLES_PER_SECOND)
 
     @tag("filter", "prioritize", "bind")
     @task
     def cycle(self) -> None:
         number = next(numbers)
-        if number >= CLAIMS:
-            self.environment.runner.quit()  # every device is given away
+        if number >= len(waiting):
+            self.environment.runner.quit()  # every Pod has been scheduled
             return
-        asking = pod(f"load-{number:06}", f"load-{number:06}")
-        answer = self._post("filter", {"Pod": asking, "NodeNames": NODES})
+        asking = waiting[number]
+        answer = self._ask("filter", asking, NAMES)
         fitting = (answer or {}).get("NodeNames") or []
         if not fitting:
             return
-        node = fitting[0]
+        node = fitting[number % len(fitting)]
         if len(fitting) > 1:
-            scores = self._post("prioritize", {"Pod": asking, "NodeNames": fitting}) or []
-            node = max(scores, key=lambda score: score["Score"], default={"Host": node})["Host"]
-        metadata = asking["metadata"]
-        self._bind(metadata["name"], metadata["uid"], node)
+            scores = self._ask("prioritize", asking, orjson.dumps(fitting)) or []
+            best = max((score["Score"] for score in scores), default=0)
+            equals = [score["Host"] for score in scores if score["Score"] == best]
+            # kube-scheduler draws one of the best.
+            node = equals[number * 7919 % len(equals)]
+        self._bind(asking["metadata"], node)
 
-    def _post(self, verb: str, body: dict[str, Any]) -> Any:
-        with self.rest("POST", f"/scheduler/{verb}", json=body, name=verb) as answer:
-            return answer.js
+    def _ask(self, verb: str, asking: dict[str, Any], names: bytes) -> Any:
+        body = b'{"Pod":%b,"Nodes":null,"NodeNames":%b}' % (orjson.dumps(asking), names)
+        path = f"/scheduler/{verb}"
+        with self.client.post(path, data=body, headers=_JSON, name=verb, catch_response=True) as answer:
+            if answer.status_code != 200:
+                answer.failure(f"{answer.status_code}: {answer.text}")
+                return None
+            return orjson.loads(answer.content)
 
-    def _bind(self, name: str, uid: str, node: str) -> None:
-        body = {"PodName": name, "PodNamespace": "default", "PodUID": uid, "Node": node}
-        with self.rest("POST", "/scheduler/bind", json=body, name="bind") as answer:
+    def _bind(self, metadata: dict[str, Any], node: str) -> None:
+        body = {"PodName": metadata["name"], "PodNamespace": NAMESPACE, "PodUID": metadata["uid"]}
+        with self.rest("POST", "/scheduler/bind", json=body | {"Node": node}, name="bind") as answer:
             error = answer.js["Error"] if answer.js else ""
             # Two schedulers may choose one node's last device: that is for bind to refuse.
             if error and "in use" not in error:
                 answer.failure(error)
 
 
-class Planner(FastHttpUser):
-    """Somebody who asks: would it fit, how many more, who holds what."""
+class Asker(FastHttpUser):
+    """Somebody who asks: would it fit, how many more, who holds what, why is it waiting."""
 
-    weight = 1
-    wait_time = between(0.2, 1.0)
+    fixed_count = ASKERS
+    wait_time = between(0.5, 2.0)
 
     @tag("plan")
     @task(3)
     def placements(self) -> None:
         body = {"pods": [pod("asked", "wanted")], "nodes": NODES[:50]}
-        with self.rest("POST", "/api/v1/placements", json=body, name="placements") as answer:
+        with self.rest("POST", "/api/v1/placements", json=body, name="placements, 50 nodes") as answer:
             if answer.js and len(answer.js["pods"]) != 1:
                 answer.failure("one Pod was asked about")
+
+    @tag("plan")
+    @task(1)
+    def everywhere(self) -> None:
+        body = {"pods": [pod("asked", "wanted")], "replicas": 3, "explain": "summary"}
+        with self.rest("POST", "/api/v1/placements", json=body, name="placements, all nodes") as answer:
+            if answer.js and answer.js["unplaced"]:
+                answer.failure("there are devices for them")
 
     @tag("plan")
     @task(1)
@@ -89,37 +120,51 @@ class Planner(FastHttpUser):
     def lists(self) -> None:
         self.client.get("/api/v1/devices?limit=500", name="devices")
         self.client.get("/api/v1/nodes?limit=500", name="nodes")
+        self.client.get("/api/v1/claims?limit=500", name="claims")
+
+    @tag("plan")
+    @task(1)
+    def explain(self) -> None:
+        if waiting:
+            name = waiting[-1]["metadata"]["name"]
+            self.client.get(f"/api/v1/pods/{NAMESPACE}/{name}/explain", name="explain")
 
 
-@events.test_stop.add_listener
-def check_devices(environment: Environment, **_: Any) -> None:
-    """No device may be held twice, whatever went on."""
-    import httpx  # noqa: PLC0415 # not gevent's business before the end
+@events.test_start.add_listener
+def tell_progress(environment: Environment, **_: Any) -> None:
+    """A line every few seconds."""
+    started = time.monotonic()
 
-    held: Counter[str] = Counter()
-    cursor = ""
-    while True:
-        answer = httpx.get(
-            f"{environment.host}/api/v1/devices", params={"limit": 5000, "cursor": cursor}, timeout=60
-        )
-        page = answer.raise_for_status().json()
-        for item in page["items"]:
-            held[f"{item['pool']}/{item['device']}"] += len(item["claims"])
-        cursor = page["next"]
-        if not cursor:
-            break
-    twice = [name for name, number in held.items() if number > 1]
-    print(f"devices held: {sum(held.values())}, held twice: {len(twice)}", flush=True)
-    if twice or not sum(held.values()):
-        environment.process_exit_code = 2
+    def tell() -> None:
+        while True:
+            gevent.sleep(PROGRESS_SECONDS)
+            total, filters = environment.stats.total, environment.stats.get("filter", "POST")
+            p99 = filters.get_response_time_percentile(0.99) or 0
+            print(
+                f"[{time.monotonic() - started:4.0f} s] {total.num_requests} requests, "
+                f"{total.num_failures} failures, {filters.num_requests} filters, p99 {p99:g} ms",
+                flush=True,
+            )
+
+    gevent.spawn(tell)
 
 
 @events.quitting.add_listener
-def check_thresholds(environment: Environment, **_: Any) -> None:
-    """Fails the run if requests failed or filter was slow."""
+def judge(environment: Environment, **_: Any) -> None:
+    """Fails the run if a request failed, filter was slow, or a device was given twice."""
+    told = requests.get(f"{CLUSTER}/told", timeout=60).json()
     total, filters = environment.stats.total, environment.stats.get("filter", "POST")
     p99 = filters.get_response_time_percentile(0.99) or 0
-    print(f"{total.num_requests} requests, {total.num_failures} failures")
+    problems = []
+    if total.num_failures:
+        problems.append(f"{total.num_failures} requests failed")
+    if told.get("twice"):
+        problems.append(f"a device was given twice, {told['twice']} times")
+    if not told.get("bound"):
+        problems.append("no Pod was bound")
+    if p99 > P99_MS:
+        problems.append(f"the 99th percentile of filter is {p99:g} ms, above {P99_MS:g}")
+    print(f"in the cluster: {', '.join(f'{key} {number}' for key, number in sorted(told.items()))}")
     print(f"99th percentile of filter: {p99:g} ms, at most {P99_MS:g} is wanted")
-    if total.num_failures or p99 > P99_MS or not filters.num_requests:
-        environment.process_exit_code = 1
+    print("failed: " + "; ".join(problems) if problems else "passed")
+    environment.process_exit_code = 1 if problems else 0
