@@ -66,10 +66,11 @@ class Api:
     def close(self) -> None:
         self._http.close()
 
-    def create(self, body: Object, namespace: str = "") -> Object:
+    def create(self, body: Object, namespace: str = "", *, manager: str = "") -> Object:
         """POST to the API version that the object names, in its own namespace unless another is given."""
         namespace = namespace or body["metadata"].get("namespace", "")
-        return self._call("POST", self._path(body["kind"], namespace, version=body["apiVersion"]), json=body)
+        path = self._path(body["kind"], namespace, version=body["apiVersion"])
+        return self._call("POST", path, json=body, params=_managed(manager))
 
     def bind(self, pod: str, namespace: str, node: str) -> None:
         """What a scheduler does at the end: pods/binding."""
@@ -92,12 +93,19 @@ class Api:
         return self._call("GET", self._path(kind, namespace), params=query)["items"]
 
     def patch(
-        self, kind: str, name: str, body: Object, namespace: str = "", *, subresource: str = ""
+        self,
+        kind: str,
+        name: str,
+        body: Object,
+        namespace: str = "",
+        *,
+        subresource: str = "",
+        manager: str = "",
     ) -> Object:
-        """A merge patch."""
+        """A merge patch. `manager`: the name that the API server keeps with what it changes."""
         headers = {"Content-Type": "application/merge-patch+json"}
         path = self._path(kind, namespace, name, subresource)
-        return self._call("PATCH", path, json=body, headers=headers)
+        return self._call("PATCH", path, json=body, headers=headers, params=_managed(manager))
 
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> None:
         """DELETE; an object that is gone already is fine. `grace` in seconds."""
@@ -129,3 +137,7 @@ class Api:
         if response.is_error:
             raise ApiError(response)
         return response.json()
+
+
+def _managed(manager: str) -> dict[str, str]:
+    return {"fieldManager": manager} if manager else {}
