@@ -95,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        responses=errors.RESPONSES,
         redirect_slashes=False,  # a redirect would repeat what a client has put into Host
     )
     app.state.metrics = metrics

@@ -51,27 +51,29 @@ class ManifestError(ValueError):
         self.column = column
 
 
-def load_manifests(text: str | bytes, source: str) -> list[Any]:
+def load_manifests(text: str | bytes, source: str, max_values: int | None = None) -> list[Any]:
     """The raw objects in a text: documents in order, lists opened, empty documents left out.
 
+    Args:
+        max_values: of YAML, before it is refused: for texts of strangers, whose reading takes time.
     Raises:
         ManifestError: no YAML and no JSON, or refused; ``source`` names the text in the message.
     Cost: O(length); about 3 MB of YAML a second, 200 MB of JSON.
     """
-    return list(flatten(load_documents(text, source)))
+    return list(flatten(load_documents(text, source, max_values)))
 
 
-def load_documents(text: str | bytes, source: str) -> list[Any]:
+def load_documents(text: str | bytes, source: str, max_values: int | None = None) -> list[Any]:
     """The documents of a text as they are, lists not opened. Raises: as ``load_manifests``."""
     data = _decoded(text, source)
     if data.lstrip()[:1] not in ("{", "["):
-        return list(_Reader(data, source).documents())
+        return list(_Reader(data, source, max_values).documents())
     try:
         return _json_documents(data, source)
     except ManifestError as error:
         # It may still be YAML in flow style; if it is not, it was meant to be what the name says.
         try:
-            return list(_Reader(data, source).documents())
+            return list(_Reader(data, source, max_values).documents())
         except ManifestError as yaml_error:
             raise (yaml_error if source.endswith((".yaml", ".yml")) else error) from None
 
@@ -176,9 +178,10 @@ class _Reader:
     JSON does not, and lets aliases multiply. Works event by event: in a thread, others get their turn.
     """
 
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, text: str, source: str, max_values: int | None = None) -> None:
         self._text = text
         self._source = source
+        self._values_left = max_values
         self._stack: list[_Collection] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._aliased = 0
@@ -203,6 +206,10 @@ class _Reader:
             raise self._error(f"is no YAML: {_one_line(error)}") from None
 
     def _take(self, event: yaml.Event) -> None:
+        if self._values_left is not None:
+            self._values_left -= 1
+            if self._values_left < 0:
+                raise self._error("holds too many values", event.start_mark)
         match event:
             case yaml.ScalarEvent():
                 self._add(self._scalar(event), 1, event)

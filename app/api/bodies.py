@@ -1,13 +1,25 @@
 """Request bodies: read within limits of size and time, decoded from JSON or YAML."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from app.api.errors import Refusal
-from app.manifests import ManifestError, load_documents
+from app.manifests import MAX_DEPTH, ManifestError, load_documents
+
+T = TypeVar("T")
+
+MAX_YAML_VALUES = 1_000_000
+"""Scalars and collections in one YAML body: about 10 s of reading, in a thread."""
+_BYTES_A_VALUE = 8
+"""JSON may hold one value for so many bytes of its limit: each takes about 64 bytes when decoded."""
+
+# One thread: several would take the interpreter from the event loop in turns, 5 ms each.
+_READER = ThreadPoolExecutor(1, "reader")
 
 _JSON_TYPES = frozenset({"application/json", "text/json"})
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
@@ -39,8 +51,8 @@ async def read_body(request: Request, limit_bytes: int, timeout_seconds: float) 
     return b"".join(chunks)
 
 
-def decode_json(body: bytes, request: Request) -> dict[str, Any]:
-    """A JSON object.
+def decode_json(body: bytes, request: Request, limit_bytes: int) -> dict[str, Any]:
+    """A JSON object. ``limit_bytes``: of the body, for the number of values.
 
     The content type has to say JSON: a form of a web page elsewhere, sent by a browser on this
     machine, cannot.
@@ -50,10 +62,10 @@ def decode_json(body: bytes, request: Request) -> dict[str, Any]:
     """
     if not _is_json(_media_type(request)):
         raise Refusal(415, "UnsupportedMediaType", "send Content-Type: application/json")
-    return _object(_loads(body))
+    return _object(_loads(body, limit_bytes))
 
 
-async def decode_any(body: bytes, request: Request) -> dict[str, Any]:
+async def decode_any(body: bytes, request: Request, limit_bytes: int) -> dict[str, Any]:
     """A JSON or YAML object, by content type. YAML is read in a thread: it takes its time.
 
     Raises:
@@ -61,17 +73,22 @@ async def decode_any(body: bytes, request: Request) -> dict[str, Any]:
     """
     media_type = _media_type(request)
     if _is_json(media_type):
-        return _object(_loads(body))
+        return _object(_loads(body, limit_bytes))
     if media_type not in _YAML_TYPES and not media_type.endswith("+yaml"):
         text = "send Content-Type: application/json or application/yaml"
         raise Refusal(415, "UnsupportedMediaType", text)
     try:
-        documents = await asyncio.to_thread(load_documents, body, "body")
+        documents = await in_reader(lambda: load_documents(body, "body", MAX_YAML_VALUES))
     except ManifestError as error:
         raise Refusal(400, "InvalidYAML", str(error)) from None
     if len(documents) != 1:
         raise Refusal(400, "InvalidYAML", f"the body must be one YAML document, not {len(documents)}")
-    return _object(documents[0])
+    return _object(_shallow(documents[0]))
+
+
+async def in_reader(read: Callable[[], T]) -> T:
+    """Runs what takes its time over a text in a thread, one text after another."""
+    return await asyncio.get_running_loop().run_in_executor(_READER, read)
 
 
 def _media_type(request: Request) -> str:
@@ -82,11 +99,34 @@ def _is_json(media_type: str) -> bool:
     return media_type in _JSON_TYPES or media_type.endswith("+json")
 
 
-def _loads(body: bytes) -> Any:
+def _loads(body: bytes, limit_bytes: int) -> Any:
+    if body.count(b",") > limit_bytes // _BYTES_A_VALUE:
+        text = f"the body holds more than {limit_bytes // _BYTES_A_VALUE} values"
+        raise Refusal(413, "TooLarge", text)
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refusal(400, "InvalidJSON", f"the body is no JSON: {error}") from None
+    # Most bodies have too few brackets to be deep.
+    return value if body.count(b"{") + body.count(b"[") <= MAX_DEPTH else _shallow(value)
+
+
+def _shallow(value: Any) -> Any:
+    """The value. Raises: Refusal, 400, if it is nested deeper than MAX_DEPTH, which is less than what an
+    answer that repeats a part of it could be encoded with (254)."""
+    level, depth = [value], 0
+    while level:
+        level = [
+            inner
+            for outer in level
+            if type(outer) is dict or type(outer) is list
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise Refusal(400, "TooDeep", f"the body is nested deeper than {MAX_DEPTH} levels")
+    return value
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 For callers that have text and no YAML parser, like the page.
 """
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from app.api.bodies import read_body
+from app.api.bodies import MAX_YAML_VALUES, in_reader, read_body
 from app.api.errors import Refusal
 from app.api.models import Documents
 from app.api.responses import Json, json_response
@@ -34,14 +33,14 @@ _MAX_OBJECTS = 5000
 async def documents(request: Request, service: ServiceOf) -> Json:
     settings = service.settings
     body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
-    items = await asyncio.to_thread(_read, body)
+    items = await in_reader(lambda: _read(body))
     return json_response({"items": items})
 
 
 def _read(body: bytes) -> list[dict[str, Any]]:
     """Raises: Refusal, 400 or 422."""
     try:
-        found = load_manifests(body, "manifests")
+        found = load_manifests(body, "manifests", MAX_YAML_VALUES)
     except ManifestError as error:
         raise Refusal(400, "InvalidYAML", str(error)) from None
     if len(found) > _MAX_OBJECTS:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from app.api.responses import Json, json_response
@@ -20,6 +20,39 @@ _NAMES = {
     413: "TooLarge",
     415: "UnsupportedMediaType",
 }
+
+
+class ErrorDetail(BaseModel):
+    """``code`` is for programs, ``message`` for people, ``path`` the field of the body that is wrong."""
+
+    code: str
+    message: str
+    path: str
+
+
+class ErrorAnswer(BaseModel):
+    """Every answer but the one asked for."""
+
+    error: ErrorDetail
+
+
+_DOCUMENTED: dict[int | str, str] = {
+    "4XX": "Refused: the request is wrong. Nothing was done",
+    401: "Who asks is not known",
+    403: "Who asks may not, or a page of another site asks",
+    421: "The Host header is none of this service",
+    422: "An object, a field or a parameter is not as it should be; path names it",
+    429: "Too much at a time; Retry-After says when to come back",
+    503: "Not ready, or time was up; Retry-After says when to come back",
+}
+_SCHEMA = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": _SCHEMA} for status, text in _DOCUMENTED.items()
+}
+"""Of every path, for the OpenAPI document. By reference, so that the errors of an endpoint that answers
+text are JSON there too."""
+DEFINED: dict[int | str, dict[str, Any]] = {"4XX": {"description": _DOCUMENTED["4XX"], "model": ErrorAnswer}}
+"""On one JSON endpoint at least: what the references refer to."""
 
 
 class Refusal(Exception):  # noqa: N818 # an answer, not a failure

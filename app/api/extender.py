@@ -14,8 +14,14 @@ from fastapi import APIRouter, Depends, Request
 
 from app.api.bodies import decode_json, read_body
 from app.api.extender_wire import (
+    BINDING_ARGS,
+    BINDING_RESULT,
+    EXTENDER_ARGS,
+    FILTER_RESULT,
+    PRIORITY_LIST,
     FilterArgs,
     bind_answer,
+    documented,
     filter_answer,
     priorities,
     read_bind_args,
@@ -30,13 +36,18 @@ from app.core.model.extended_resources import asks_for
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
+from app.logs import about
 
 log = logging.getLogger(__name__)
 PREFIX = "/scheduler"
 router = APIRouter(prefix=PREFIX, tags=["webhooks"], dependencies=[Depends(leading)])
 
 
-@router.post("/filter", summary="Which nodes have devices for a Pod (ExtenderArgs -> ExtenderFilterResult)")
+@router.post(
+    "/filter",
+    summary="Which nodes have devices for a Pod (ExtenderArgs -> ExtenderFilterResult)",
+    openapi_extra=documented(EXTENDER_ARGS, FILTER_RESULT),
+)
 async def filter_nodes(request: Request, service: ServiceOf) -> Json:
     args = await _filter_args(request, service)
     try:
@@ -47,6 +58,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Json:
     if pod is None:
         service.metrics.plain_pods.inc()
         return json_response(filter_answer(args, args.names, {}, {}))
+    _about(pod)
     started = service.clock()
     judging = await judge(service, args, pod, "filter")
     if judging.judged.fitting:
@@ -55,11 +67,16 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Json:
     elif not judging.late:
         service.refused(judging.question)
     answer = _filtered(service, args, pod, judging)
+    log.debug("filter: %d of %d nodes fit", judging.judged.fitting, len(args.names))
     service.history.add(filter_decision(service, pod, judging.judged, service.clock() - started))
     return json_response(answer)
 
 
-@router.post("/prioritize", summary="How good each node is for a Pod (ExtenderArgs -> HostPriorityList)")
+@router.post(
+    "/prioritize",
+    summary="How good each node is for a Pod (ExtenderArgs -> HostPriorityList)",
+    openapi_extra=documented(EXTENDER_ARGS, PRIORITY_LIST),
+)
 async def prioritize(request: Request, service: ServiceOf) -> Json:
     args = await _filter_args(request, service)
     try:
@@ -68,18 +85,24 @@ async def prioritize(request: Request, service: ServiceOf) -> Json:
         pod = None  # filter has said what is wrong; an error here would not be heard
     if pod is None:
         return json_response(priorities((name, 0) for name in args.names))
+    _about(pod)
     scores = (await judge(service, args, pod, "prioritize")).judged.by_name()
     return json_response(priorities((name, scores.get(name, 0)) for name in args.names))
 
 
 @router.post(
-    "/bind", summary="Give a Pod its devices and its node (ExtenderBindingArgs -> ExtenderBindingResult)"
+    "/bind",
+    summary="Give a Pod its devices and its node (ExtenderBindingArgs -> ExtenderBindingResult)",
+    openapi_extra=documented(BINDING_ARGS, BINDING_RESULT),
 )
 async def bind(request: Request, service: ServiceOf) -> Json:
-    args = read_bind_args(decode_json(await _body(request, service), request))
+    args = read_bind_args(await _body(request, service))
     service.require_synced()
     service.candidates.settled(args.uid)
     known = service.state.pods.get((args.namespace, args.name))
+    about(pod=f"{args.namespace}/{args.name}", node=args.node)
+    if known is not None:
+        _about(known)
     started = service.clock()
     error = await service.binder.bind(args.namespace, args.name, args.uid, args.node)
     seconds = service.clock() - started
@@ -91,7 +114,7 @@ async def bind(request: Request, service: ServiceOf) -> Json:
         logging.INFO if error is None else logging.WARNING,
         "bind: %s",
         error or "done",
-        extra={"pod": f"{args.namespace}/{args.name}", "node": args.node, "seconds": round(seconds, 4)},
+        extra={"seconds": round(seconds, 4)},
     )
     return json_response(bind_answer(error))
 
@@ -104,13 +127,20 @@ ENDPOINTS = {
 """For calls past the router: see app.api.shortcut."""
 
 
-async def _body(request: Request, service: Service) -> bytes:
-    settings = service.settings
-    return await read_body(request, settings.webhook_body_bytes, settings.body_timeout_seconds)
+def _about(pod: Pod) -> None:
+    """Lines that are logged for this request name the Pod and its claims."""
+    claims = [entry.claim_name or f"{entry.name} (of {entry.template_name})" for entry in pod.claims]
+    about(pod="/".join(pod.meta.key), claims=claims)
+
+
+async def _body(request: Request, service: Service) -> dict[str, Any]:
+    limit = service.settings.webhook_body_bytes
+    body = await read_body(request, limit, service.settings.body_timeout_seconds)
+    return decode_json(body, request, limit)
 
 
 async def _filter_args(request: Request, service: Service) -> FilterArgs:
-    args = read_filter_args(decode_json(await _body(request, service), request))
+    args = read_filter_args(await _body(request, service))
     service.require_synced()
     return args
 

@@ -13,6 +13,47 @@ from app.api.errors import Refusal
 Raw = dict[str, Any]
 
 
+_TEXT = {"type": "string"}
+_OBJECT = {"type": "object"}
+_TEXTS = {"type": "array", "items": _TEXT}
+
+
+def documented(body: Raw, answer: Raw) -> Raw:
+    """Body and answer of a webhook in the OpenAPI document: Go's types are read by hand."""
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": answer}}}},
+    }
+
+
+def _struct(required: Iterable[str], **fields: Raw) -> Raw:
+    return {"type": "object", "properties": fields, "required": list(required)}
+
+
+EXTENDER_ARGS = _struct(
+    ["Pod"],
+    Pod=_OBJECT,
+    NodeNames={"anyOf": [_TEXTS, {"type": "null"}]},
+    Nodes={"anyOf": [_struct([], items={"type": "array", "items": _OBJECT}), {"type": "null"}]},
+)
+FILTER_RESULT = _struct(
+    ["Nodes", "NodeNames", "FailedNodes", "FailedAndUnresolvableNodes", "Error"],
+    Nodes={"anyOf": [_OBJECT, {"type": "null"}]},
+    NodeNames={"anyOf": [_TEXTS, {"type": "null"}]},
+    FailedNodes={"type": "object", "additionalProperties": _TEXT},
+    FailedAndUnresolvableNodes={"type": "object", "additionalProperties": _TEXT},
+    Error=_TEXT,
+)
+PRIORITY_LIST = {
+    "type": "array",
+    "items": _struct(["Host", "Score"], Host=_TEXT, Score={"type": "integer"}),
+}
+BINDING_ARGS = _struct(
+    ["PodName", "PodNamespace", "Node"], PodName=_TEXT, PodNamespace=_TEXT, PodUID=_TEXT, Node=_TEXT
+)
+BINDING_RESULT = _struct(["Error"], Error=_TEXT)
+
+
 @dataclass(frozen=True, slots=True)
 class FilterArgs:
     """ExtenderArgs. ``nodes`` holds whole nodes by name if kube-scheduler sends them

@@ -1,7 +1,7 @@
 """Probes and metrics."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -11,30 +11,47 @@ from app.api.service import Service, ServiceOf
 
 router = APIRouter(tags=["operation"])
 
+_NOT_READY: dict[int | str, dict[str, Any]] = {
+    503: {
+        "description": "Not ready",
+        "model": None,
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+}
+
 Exclude = Query(description="Names of checks that do not count: with `leader`, followers are ready too.")
 Verbose = Query(default=None, description="Any value, or none: say how each check stands.")
 
 
-@router.get("/livez", summary="The event loop is alive; says nothing of the API server")
+@router.get(
+    "/livez",
+    response_class=PlainTextResponse,
+    summary="The event loop is alive; says nothing of the API server",
+)
 async def livez() -> PlainTextResponse:
     return PlainTextResponse("ok")
 
 
-@router.get("/readyz", summary="The cluster has been read, no other replica leads, and this is no shutdown")
+@router.get(
+    "/readyz",
+    response_class=PlainTextResponse,
+    responses=_NOT_READY,
+    summary="The cluster has been read, no other replica leads, and this is no shutdown",
+)
 async def readyz(
     service: ServiceOf, exclude: Annotated[Sequence[str], Exclude] = (), verbose: str | None = Verbose
 ) -> PlainTextResponse:
     return _ready(service, exclude, verbose=verbose is not None)
 
 
-@router.get("/healthz", summary="As /readyz")
+@router.get("/healthz", response_class=PlainTextResponse, responses=_NOT_READY, summary="As /readyz")
 async def healthz(
     service: ServiceOf, exclude: Annotated[Sequence[str], Exclude] = (), verbose: str | None = Verbose
 ) -> PlainTextResponse:
     return _ready(service, exclude, verbose=verbose is not None)
 
 
-@router.get("/metrics", summary="For Prometheus")
+@router.get("/metrics", response_class=PlainTextResponse, summary="For Prometheus")
 async def metrics(service: ServiceOf) -> Response:
     return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -52,14 +52,17 @@ class Scenario(_Body):
         "ResourceClaimTemplate, Pod in any served version, laid over the inventory: "
         "same kind and name replaces.",
     )
-    remove: list[ObjectName] = Field(default_factory=list, description="Taken out of the inventory.")
+    remove: list[ObjectName] = Field(
+        default_factory=list, max_length=10_000, description="Taken out of the inventory."
+    )
     drain: list[str] = Field(
         default_factory=list,
+        max_length=10_000,
         description="Nodes made unschedulable, their Pods driven out; placements places those with claims "
         "again, before all others.",
     )
-    taints: list[DeviceTaint] = Field(default_factory=list, description="Laid over devices.")
-    add_nodes: list[MoreNodes] = Field(default_factory=list)
+    taints: list[DeviceTaint] = Field(default_factory=list, max_length=1000, description="Laid over devices.")
+    add_nodes: list[MoreNodes] = Field(default_factory=list, max_length=10)
     nodes: list[str] | None = Field(None, description="Only these.")
     features: dict[str, bool] = Field(
         default_factory=dict, description="Switches by the names of structured.Features."

@@ -5,11 +5,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from app.api.errors import Refusal
+from app.api.errors import DEFINED, Refusal
 from app.api.models import PlacementAnswer, PlacementRequest
 from app.api.overlay import names_of
 from app.api.responses import Json, json_response
-from app.api.scenario import documented, pods_of, read_request, scenario_of
+from app.api.scenario import documented, pods_in, read_request, scenario_of
 from app.api.service import Service, ServiceOf
 from app.api.turns import Turns
 from app.api.verdicts import Budget, pod_answer
@@ -17,7 +17,7 @@ from app.core.placement.gang import GangAnswer, place_gang
 from app.core.placement.place import PodPlacement, place, with_near_misses
 from app.core.state.state import Key
 
-router = APIRouter(prefix="/api/v1", tags=["dry runs"])
+router = APIRouter(prefix="/api/v1", tags=["dry runs"], responses=DEFINED)
 
 
 @router.post(
@@ -36,12 +36,11 @@ async def placements(request: Request, service: ServiceOf) -> Json:
         state = ground.state
         nodes = names_of(state, wanted.nodes)
         evicted = {item.pod.meta.key: item.node for item in ground.evicted}
-        pods = [*(item.pod for item in ground.evicted), *pods_of(wanted, len(nodes))]
+        most = service.settings.dry_run_pods - len(ground.evicted)
+        asked = await pods_in(wanted, len(nodes), most, turns, deadline)
+        pods = [*(item.pod for item in ground.evicted), *asked]
         if not pods and not wanted.drain:
             raise Refusal(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
-        if len(pods) > service.settings.dry_run_pods:
-            text = f"{len(pods)} Pods are more than the {service.settings.dry_run_pods} of one dry run"
-            raise Refusal(422, "TooManyPods", text, "replicas")
         if wanted.all_or_nothing:
             gang = await turns.finish(place_gang(state, pods, nodes, rules))
             answer = _answer(service, wanted, gang.placements, evicted, late=False)

@@ -1,8 +1,7 @@
 """What every dry run reads from its request: the cluster to judge by, the rules, the Pods."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -33,7 +32,7 @@ def documented(model: type[BaseModel]) -> dict[str, Any]:
 async def read_request(request: Request, service: Service, model: type[Body]) -> Body:
     settings = service.settings
     body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
-    raw = await decode_any(body, request)
+    raw = await decode_any(body, request, settings.api_body_bytes)
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -77,15 +76,31 @@ def _rules(service: Service, wanted: Scenario) -> Rules:
     )
 
 
-def pods_of(wanted: PlacementRequest, nodes: int) -> Iterable[Pod]:
-    """The Pods in order. Raises: Refusal, 422."""
-    return chain(
-        (pod_of(raw, f"pods[{index}]") for index, raw in enumerate(wanted.pods)),
-        *(
-            _expanded(raw, f"workloads[{index}]", wanted.replicas, nodes)
-            for index, raw in enumerate(wanted.workloads)
-        ),
-    )
+async def pods_in(
+    wanted: PlacementRequest, nodes: int, most: int, turns: Turns, deadline: Deadline
+) -> list[Pod]:
+    """The Pods in order, at most so many. Raises: Refusal, 422, or 503 if time was up."""
+    pods: list[Pod] = []
+    for pod in _pods(wanted, nodes):
+        if pod is not None:
+            pods.append(pod)
+        if len(pods) > most:
+            # Not how many: a workload may ask for billions.
+            raise Refusal(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")
+        await turns.rest()
+        if deadline.expired():
+            text = f"the Pods could not be read within {deadline.seconds:g} s"
+            raise Refusal(503, "TimeUp", text, "pods", retry_after_seconds=5)
+    return pods
+
+
+def _pods(wanted: PlacementRequest, nodes: int) -> Iterator[Pod | None]:
+    """The Pods one by one, and a pause after each workload. Raises: Refusal, 422."""
+    for index, raw in enumerate(wanted.pods):
+        yield pod_of(raw, f"pods[{index}]")
+    for index, raw in enumerate(wanted.workloads):
+        yield from _expanded(raw, f"workloads[{index}]", wanted.replicas, nodes)
+        yield None
 
 
 def _expanded(raw: Any, where: str, replicas: int | None, nodes: int) -> Iterable[Pod]:

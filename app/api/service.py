@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -59,6 +59,26 @@ class DryRuns:
             self.count -= 1
 
 
+class Streams:
+    """Counts answers that go on until the client leaves."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.count = 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Raises: Refusal, 429."""
+        if self.count >= self._most:
+            text = "too many streams are open; ask /api/v1/changes instead"
+            raise Refusal(429, "TooManyRequests", text, retry_after_seconds=5)
+        self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+
+
 @dataclass(slots=True, eq=False)
 class Service:
     """The parts of one application.
@@ -88,12 +108,14 @@ class Service:
     memo: Memo = field(init=False)
     candidates: Candidates = field(init=False)
     dry_runs: DryRuns = field(init=False)
+    streams: Streams = field(init=False)
     _chores: set[asyncio.Task[object]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.memo = Memo(self.state)
         self.candidates = Candidates(self.settings.candidates)
         self.dry_runs = DryRuns(self.settings.dry_runs, self.metrics.turned_away.inc)
+        self.streams = Streams(self.settings.streams)
         self.checks["shutdown"] = lambda: "shutting down" if self.draining else ""
 
     def missing(self) -> str:

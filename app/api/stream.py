@@ -7,9 +7,10 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.api.fleet import changes_since
-from app.api.service import Service, ServiceOf
+from app.api.service import Service, ServiceOf, Streams
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
@@ -27,7 +28,19 @@ async def stream(
 ) -> StreamingResponse:
     """Events ``revision`` hold the same as /api/v1/changes, which serves those that cannot stream."""
     events = _events(request, service, since or last_event_id)
-    return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return _Counted(service.streams, events)
+
+
+class _Counted(StreamingResponse):
+    """Holds a place while it is being sent; without one it is a refusal instead."""
+
+    def __init__(self, streams: Streams, events: AsyncIterator[bytes]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._streams.place():
+            await super().__call__(scope, receive, send)
 
 
 async def _events(request: Request, service: Service, cursor: str) -> AsyncIterator[bytes]:
