@@ -113,7 +113,7 @@ def test_a_token_is_what_the_api_server_says_of_it(
     run_with_tokens(served, reviews, question)
 
 
-OPEN = ("/", "/docs", "/openapi.json", "/livez", "/readyz", "/healthz", "/web/style.css")
+OPEN = ("/", "/docs", "/openapi.json", "/livez", "/readyz", "/healthz", "/web/icon.svg")
 CLOSED = (
     "/api/v1/nodes",
     "/api/v1/stream",
@@ -271,7 +271,7 @@ def test_what_a_form_of_another_site_can_send_is_no_request(served: Path) -> Non
     run(served, question)
 
 
-ANSWERS = ("/", "/docs", "/web/docs.js", "/livez", "/api/v1/nodes", "/metrics", "/nowhere", "/openapi.json")
+ANSWERS = ("/", "/docs", "/web/icon.svg", "/livez", "/api/v1/nodes", "/metrics", "/nowhere", "/openapi.json")
 
 
 def test_every_answer_says_what_a_browser_may_do_with_it(served: Path) -> None:
