@@ -153,11 +153,25 @@ def _pod(service: Service, args: FilterArgs) -> Pod | None:
     plain = not _asks_for_devices(args.pod, service.state)
     if plain and not service.learns_pods:
         return None
-    pod = parse(args.pod | {"apiVersion": "v1", "kind": "Pod"})
+    pod = _as_watched(service.state, args.pod) or parse(args.pod | {"apiVersion": "v1", "kind": "Pod"})
     assert isinstance(pod, Pod)  # noqa: S101 # by its kind
     if service.learns_pods:
         _learn(service.state, pod)
     return None if plain else pod
+
+
+def _as_watched(state: State, raw: Mapping[str, Any]) -> Pod | None:
+    """The Pod as the watch has told of it, if it is the very same: spares reading it again."""
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, dict) or not metadata.get("resourceVersion"):
+        return None
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    if not isinstance(name, str) or not isinstance(namespace, str):
+        return None
+    known = state.pods.get((namespace, name))
+    if known is None or known.meta.uid != metadata.get("uid"):
+        return None
+    return known if known.meta.resource_version == metadata["resourceVersion"] else None
 
 
 def _asks_for_devices(raw: Mapping[str, Any], state: State) -> bool:

@@ -70,6 +70,8 @@ class Feed:
 
     def _put(self, kind: str, raw: Mapping[str, Any]) -> None:
         key = _key(raw)
+        if kind == "ResourceClaim" and self._is_echo(key, raw):
+            return
         try:
             item = _read(raw)
         except ObjectError as error:
@@ -79,6 +81,14 @@ class Feed:
             return
         self.broken.pop((kind, key), None)
         self._state.upsert(item)
+
+    def _is_echo(self, key: Key, raw: Mapping[str, Any]) -> bool:
+        """Every bind writes a claim twice, and hears of both."""
+        metadata = raw.get("metadata") or {}
+        uid, version = metadata.get("uid"), metadata.get("resourceVersion")
+        if not isinstance(uid, str) or not isinstance(version, str):
+            return False
+        return ("ResourceClaim", key) not in self.broken and self._state.is_echo(key, uid, version)
 
     def _make_do(self, kind: str, key: Key, raw: Mapping[str, Any]) -> None:
         if kind == "ResourceSlice":

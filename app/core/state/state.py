@@ -214,6 +214,18 @@ class State:
         self.upsert(claim)
         self._floor[claim.meta.key] = _version(claim)
 
+    def is_echo(self, key: ClaimKey, uid: str, version: str) -> bool:
+        """Whether an event tells of a claim what a write of ours has told before: it need not be read.
+
+        With the last such event, the next one is heard again whatever its version.
+        """
+        known, floor = self._claims.get(key), self._floor.get(key)
+        if known is None or floor is None or known.meta.uid != uid or not version.isdecimal():
+            return False
+        if int(version) == floor:
+            del self._floor[key]
+        return int(version) <= floor
+
     def put_created(self, claim: ResourceClaim) -> None:
         """Takes in the API server's answer to a claim of ours that was created.
 

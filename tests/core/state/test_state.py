@@ -208,3 +208,18 @@ def test_the_order_in_which_objects_arrive_does_not_matter(order: list[int]) -> 
     pools = state.inventory.pools("n1", FEATURES)
     assert [item.device.name for item in pools[0].devices] == ["a", "b"]
     assert names_taken(state) == {"a"}
+
+
+def test_what_a_write_of_ours_has_told_is_an_echo_once_and_news_is_not() -> None:
+    state = State()
+    state.upsert(claim_at(5))
+    state.put_written(claim_at(9, allocation("n1", "d0")))
+    uid = claim_at(9).meta.uid
+    assert state.is_echo(KEY, uid, "8")
+    assert state.is_echo(KEY, uid, "9")
+    assert not state.is_echo(KEY, uid, "9")
+    state.put_written(claim_at(11, allocation("n1", "d0")))
+    assert not state.is_echo(KEY, uid, "12")
+    assert not state.is_echo(KEY, "another", "10")
+    assert not state.is_echo(KEY, uid, "unreadable")
+    assert not state.is_echo(("default", "unknown"), uid, "10")
