@@ -137,11 +137,15 @@ class ReasonModel(_Body):
 
 
 class NodeVerdict(_Body):
-    """What one node says. ``allocations``: one for each claim, in the order of spec.resourceClaims."""
+    """What one node says. ``allocations``: one for each claim, in the order of spec.resourceClaims.
+
+    ``headline`` has no counts and names in it: nodes that say the same have the same.
+    """
 
     name: str
     verdict: Verdict
     score: int | None
+    headline: str
     reasons: list[ReasonModel]
     allocations: list[AllocationResult]
 

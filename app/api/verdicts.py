@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
-from app.core.explain import summary
+from app.core.explain import node_message, summary
 from app.core.placement.near_misses import NearMiss
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.place import PodPlacement
@@ -79,6 +79,7 @@ def node_verdict(answer: NodeAnswer, *, full: bool) -> dict[str, Any]:
         "name": answer.node,
         "verdict": answer.verdict,
         "score": answer.score,
+        "headline": "" if answer.verdict == "fits" else node_message(answer.reasons),
         "reasons": [_reason(item, full=full) for item in answer.reasons],
         "allocations": [allocation.to_json() for allocation in answer.allocations],
     }

@@ -1,5 +1,7 @@
 /** Draws the part of the map that is in view. */
 
+import { DRIVER_COLOURS } from "./palette.js";
+
 /** @typedef {import("./layout.js").Layout} Layout */
 /** @typedef {import("./fleet.js").Device} Device */
 /** @typedef {import("./palette.js").Palette} Palette */
@@ -35,34 +37,37 @@ export function paint(canvas, scene, view) {
   context.translate(0, -view.top);
   const { layout } = scene;
   const [first, end] = layout.between(view.top, view.top + view.height);
+  const look = { colourBy: scene.colourBy, cell: layout.density.cell, ratio };
+  const sheet = scene.palette.sheet(look);
   let drawn = 0;
-  for (let index = first; index < end; index += 1) drawn += tile(context, scene, index, ratio);
+  for (let index = first; index < end; index += 1) drawn += tile(context, scene, index, sheet);
   return drawn;
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Scene} scene @param {number} index @param {number} ratio */
-function tile(context, scene, index, ratio) {
+/** @param {CanvasRenderingContext2D} context @param {Scene} scene @param {number} index @param {import("./palette.js").Sheet} sheet */
+function tile(context, scene, index, sheet) {
   const { layout, palette } = scene;
   const { density } = layout;
   const place = layout.tile(index);
   const { row } = place;
   const drained = scene.drained.has(row.name);
   if (density.label) label(context, scene, place, drained);
-  const look = { colourBy: scene.colourBy, cell: density.cell, ratio, theme: palette.theme };
+  const { cell } = density;
   const bars = scene.drivers.length > 1 || scene.colourBy === "driver";
   row.devices.forEach((device, number) => {
     const [x, y] = layout.corner(place, number);
-    const tainted = scene.tainted.has(device.key);
-    const driver = bars ? scene.drivers.indexOf(device.driver) : -1;
-    context.globalAlpha = drained ? 0.25 : scene.dimmed(device) ? 0.16 : 1;
+    const { key } = device;
+    const tainted = scene.tainted.has(key);
+    const alpha = drained ? 0.25 : scene.dimmed(device) ? 0.16 : 1;
     const state = tainted && device.state === "free" ? "tainted" : device.state;
-    context.drawImage(palette.sprite(state, driver, look), x, y, density.cell, density.cell);
-    context.globalAlpha = 1;
-    if (scene.planned.has(device.key)) plan(context, palette, x, y, density.cell);
-    else if (tainted) frame(context, palette.colours.plan, x, y, density.cell, 1, 1);
-    if (device.key === scene.hover) frame(context, palette.colours.text, x, y, density.cell, 1, 1);
-    if (device.key === scene.selected) frame(context, palette.colours.accent, x, y, density.cell, 2, 2);
-    if (device.key === scene.cursor) frame(context, palette.colours.text, x, y, density.cell, 2, 3);
+    if (alpha !== 1) context.globalAlpha = alpha;
+    context.drawImage(sheet[state][bars ? 1 + (device.colour % DRIVER_COLOURS) : 0], x, y, cell, cell);
+    if (alpha !== 1) context.globalAlpha = 1;
+    if (scene.planned.has(key)) plan(context, palette, x, y, cell);
+    else if (tainted) frame(context, palette.colours.plan, x, y, cell, 1, 1);
+    if (key === scene.hover) frame(context, palette.colours.text, x, y, cell, 1, 1);
+    if (key === scene.selected) frame(context, palette.colours.accent, x, y, cell, 2, 2);
+    if (key === scene.cursor) frame(context, palette.colours.text, x, y, cell, 2, 3);
   });
   if (!row.devices.length && density.label) {
     context.fillStyle = palette.colours.faint;

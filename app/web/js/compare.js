@@ -33,7 +33,7 @@ export class CompareDialog {
 
   /** @param {any[]} policies @param {any[]} answers */
   compared(policies, answers) {
-    const heads = ["", ...policies.map((policy) => policy.name)];
+    const heads = ["Policy", ...policies.map((policy) => policy.name)];
     const best = Math.max(...answers.map((answer) => answer.placed));
     const pods = answers[0].pods.slice(0, SHOWN);
     const placed = (/** @type {any} */ answer) => h("span", { class: answer.placed === best ? "strong good" : "strong" }, `${answer.placed} of ${answer.placed + answer.unplaced}`);

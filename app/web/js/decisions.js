@@ -54,7 +54,7 @@ export class DecisionsView {
       return;
     }
     fill(this.body, table("Decisions", ["When", "Pod", "What", "Outcome", "Says"], found.map((item) => [
-      [time(item.at), item.times > 1 && h("span", { class: "muted", title: `first ${item.first}` }, ` ×${item.times}`)],
+      [time(item.at), item.times > 1 && h("span", { class: "muted", title: `first ${item.first}` }, ` ${item.times} times`)],
       [h("button", { type: "button", class: "link", onclick: () => this.actions.openPod(item.namespace, item.name) }, item.name), " ", h("span", { class: "muted" }, item.namespace)],
       item.verb,
       h("span", { class: `tag ${TAGS[item.outcome]}` }, item.outcome),

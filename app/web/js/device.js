@@ -2,7 +2,7 @@
 import { get } from "./api.js";
 import { fill, h, time } from "./dom.js";
 import { compare } from "./fleet.js";
-import { badge, definition, facts, panelHead } from "./parts.js";
+import { badge, definition, facts, failure, panelHead } from "./parts.js";
 
 /** @typedef {import("./fleet.js").Device} Device */
 
@@ -10,8 +10,16 @@ export class DevicePanel {
   /** @param {{ close: () => void, search: (query: string) => void, openPod: (namespace: string, name: string) => void, taint: (device: Device) => void, isTainted: (key: string) => boolean, plannedFor: (key: string) => string | undefined }} actions */
   constructor(actions) {
     this.actions = actions;
-    this.element = h("section", { class: "panel-body", "aria-label": "Device" });
     this.key = "";
+    this.device = /** @type {Device | null} */ (null);
+    // These stay when news comes, and so does the focus that may be on them.
+    this.top = h("div");
+    this.state = h("p", { class: "line" });
+    this.taint = h("button", { type: "button", onclick: () => this.device && actions.taint(this.device) });
+    this.buttons = h("div", { class: "buttons" }, this.taint,
+      h("button", { type: "button", onclick: () => this.device && actions.search(`node:${this.device.row.name}`) }, "Only this node"));
+    this.rest = h("div");
+    this.element = h("section", { class: "panel-body", "aria-label": "Device" }, this.top, this.state, this.buttons, this.rest);
     this.shown = "";
   }
 
@@ -19,36 +27,39 @@ export class DevicePanel {
   async show(device) {
     const again = this.key === device.key;
     this.key = device.key;
-    if (!again) fill(this.element, ...this.head(device), h("p", { class: "faint" }, "Reading…"));
+    this.head(device, again);
+    if (!again) fill(this.rest, h("p", { class: "faint" }, "Reading…"));
     try {
       const path = [device.driver, ...device.pool.split("/"), device.device].map(encodeURIComponent).join("/");
       const detail = await get(`/api/v1/devices/${path}`);
       const shown = JSON.stringify([{ ...detail, revision: "" }, this.actions.isTainted(device.key), this.actions.plannedFor(device.key)]);
       if (this.key !== device.key || (again && shown === this.shown)) return;
       this.shown = shown;
-      fill(this.element, ...this.head(device), ...this.body(device, detail));
+      fill(this.rest, ...this.body(device, detail));
     } catch (error) {
-      if (this.key === device.key) fill(this.element, ...this.head(device), h("p", { class: "error", role: "alert" }, error.message));
+      if (this.key === device.key) fill(this.rest, failure(error.message));
     }
   }
 
   /** The device is no more. @param {string} key */
   gone(key) {
     this.key = key;
+    this.device = null;
+    this.shown = "";
     const [name] = key.split("/").slice(-1);
-    fill(this.element, panelHead("Device", name, this.actions.close), h("p", { class: "error" }, "There is no such device (any more)."));
+    fill(this.top, panelHead("Device", name, this.actions.close));
+    fill(this.rest, failure("There is no such device (any more)."));
+    fill(this.state);
+    this.buttons.hidden = true;
   }
 
-  /** @param {Device} device */
-  head(device) {
-    const tainted = this.actions.isTainted(device.key);
-    return [
-      panelHead("Device", device.device, this.actions.close),
-      h("p", { class: "line" }, badge(device.state), device.note && h("span", { class: "muted" }, device.note)),
-      h("div", { class: "buttons" },
-        h("button", { type: "button", onclick: () => this.actions.taint(device) }, tainted ? "Untaint in what-if" : "Taint in what-if"),
-        h("button", { type: "button", onclick: () => this.actions.search(`node:${device.row.name}`) }, "Only this node")),
-    ];
+  /** @param {Device} device @param {boolean} again */
+  head(device, again) {
+    this.device = device;
+    if (!again) fill(this.top, panelHead("Device", device.device, this.actions.close));
+    fill(this.state, badge(device.state), device.note && h("span", { class: "muted" }, device.note));
+    this.taint.textContent = this.actions.isTainted(device.key) ? "Untaint in what-if" : "Taint in what-if";
+    this.buttons.hidden = false;
   }
 
   /** @param {Device} device @param {any} detail */

@@ -2,7 +2,7 @@
 import { get, list } from "./api.js";
 
 /**
- * @typedef {{ key: string, driver: string, pool: string, device: string, state: string, claims: string[],
+ * @typedef {{ key: string, driver: string, pool: string, device: string, state: string, colour: number, claims: string[],
  *   note: string, nodes: string[] | null, row: Row }} Device
  * @typedef {{ name: string, kind: string, unschedulable: boolean, devices: Device[] }} Row
  */
@@ -82,10 +82,11 @@ export class Fleet extends EventTarget {
     const row = { name: item.name, kind: item.kind, unschedulable: item.unschedulable, devices: [] };
     for (const pool of item.pools) {
       if (!this.drivers.includes(pool.driver)) this.drivers.push(pool.driver);
+      const colour = this.drivers.indexOf(pool.driver);
       for (const raw of pool.devices) {
         const key = `${pool.driver}/${pool.pool}/${raw.device}`;
         const device = {
-          key, driver: pool.driver, pool: pool.pool, device: raw.device, state: raw.state,
+          key, driver: pool.driver, pool: pool.pool, device: raw.device, state: raw.state, colour,
           claims: raw.claims ?? [], note: raw.note ?? "", nodes: raw.nodes ?? null, row,
         };
         row.devices.push(device);

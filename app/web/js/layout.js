@@ -2,17 +2,16 @@
 
 /** @typedef {import("./fleet.js").Row} Row */
 /** @typedef {import("./fleet.js").Device} Device */
-/** @typedef {{ cell: number, gap: number, label: number, most: number, pad: number, font: number }} Density */
+/** @typedef {{ cell: number, gap: number, label: number, most: number, pad: number, font: number, between: number }} Density */
 /** @typedef {{ row: Row, x: number, y: number, width: number, height: number }} Tile */
 
 /** @type {Record<string, Density>} */
 export const DENSITIES = {
-  comfortable: { cell: 22, gap: 3, label: 132, most: 16, pad: 7, font: 13 },
-  compact: { cell: 14, gap: 2, label: 104, most: 16, pad: 5, font: 12 },
-  dense: { cell: 8, gap: 1, label: 0, most: 16, pad: 3, font: 0 },
+  comfortable: { cell: 22, gap: 3, label: 132, most: 16, pad: 7, font: 13, between: 22 },
+  compact: { cell: 14, gap: 2, label: 104, most: 16, pad: 5, font: 12, between: 18 },
+  dense: { cell: 8, gap: 1, label: 0, most: 16, pad: 3, font: 0, between: 9 },
 };
 const MARGIN = 16;
-const BETWEEN = 22;
 
 export class Layout {
   /**
@@ -27,9 +26,10 @@ export class Layout {
     this.perLine = Math.min(longest, density.most, Math.max(1, Math.floor((width - 2 * MARGIN - density.label + density.gap) / this.step)));
     const least = density.label + this.perLine * this.step - density.gap;
     const room = width - 2 * MARGIN;
-    this.columns = Math.max(1, Math.min(rows.length || 1, Math.floor((room + BETWEEN) / (least + BETWEEN))));
+    const { between } = density;
+    this.columns = Math.max(1, Math.min(rows.length || 1, Math.floor((room + between) / (least + between))));
     this.tileWidth = least;
-    this.pitch = this.columns > 1 ? Math.min((room + BETWEEN) / this.columns, least + BETWEEN * 2.5) : room;
+    this.pitch = this.columns > 1 ? Math.min((room + between) / this.columns, least + between * 2.5) : room;
     this.bands = Math.ceil(rows.length / this.columns);
     this.tops = new Float64Array(this.bands + 1);
     this.tops[0] = MARGIN / 2;

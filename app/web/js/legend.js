@@ -50,7 +50,7 @@ export class Legend {
   picture(state) {
     const ratio = devicePixelRatio || 1;
     const canvas = /** @type {HTMLCanvasElement} */ (h("canvas", { width: 14 * ratio, height: 14 * ratio, class: "mini", "aria-hidden": "true" }));
-    canvas.getContext("2d")?.drawImage(this.palette.sprite(state, -1, { colourBy: "state", cell: 14, ratio, theme: "" }), 0, 0);
+    canvas.getContext("2d")?.drawImage(this.palette.sheet({ colourBy: "state", cell: 14, ratio })[state][0], 0, 0);
     return canvas;
   }
 

@@ -74,6 +74,8 @@ theme.addEventListener("change", () => { palette.refresh(); mapView.recolour(); 
 route.addEventListener("change", show);
 new Keys({ route, mapView, help, scenario, whatif }).listen();
 get("/api/v1/policies").then((answer) => whatif.offer(answer)).catch(() => undefined);
+// For tests, and for the curious at the console.
+Object.assign(globalThis, { draExtender: { fleet, map: mapView.map, scenario } });
 palette.refresh();
 await show();
 await stream.run();

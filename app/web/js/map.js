@@ -188,6 +188,17 @@ export class FleetMap {
     this.draw();
   }
 
+  /** The middle of a device in the window, null if it is not laid out. @param {string} key @returns {[number, number] | null} */
+  where(key) {
+    const device = this.fleet.devices.get(key);
+    const at = device && !this.stale ? this.index?.get(device.row.name) : undefined;
+    if (!device || at === undefined) return null;
+    const [x, y] = this.layout.corner(this.layout.tile(at), device.row.devices.indexOf(device));
+    const box = this.spacer.getBoundingClientRect();
+    const half = this.layout.density.cell / 2;
+    return [box.left + x + half, box.top + y + half];
+  }
+
   /** Tells a screen reader where the keyboard is. */
   say() {
     const device = this.current();

@@ -9,21 +9,29 @@ export class NodePanel {
   /** @param {{ close: () => void, pick: (device: import("./fleet.js").Device) => void, drain: (row: Row) => void, isDrained: (name: string) => boolean, search: (query: string) => void }} actions */
   constructor(actions) {
     this.actions = actions;
-    this.element = h("section", { class: "panel-body", "aria-label": "Node" });
+    this.row = /** @type {Row | null} */ (null);
+    this.top = h("div");
+    this.drain = h("button", { type: "button", onclick: () => this.row && actions.drain(this.row) });
+    this.buttons = h("div", { class: "buttons" }, this.drain,
+      h("button", { type: "button", onclick: () => this.row && actions.search(`node:${this.row.name}`) }, "Only this node"));
+    this.rest = h("div");
+    this.element = h("section", { class: "panel-body", "aria-label": "Node" }, this.top, this.buttons, this.rest);
   }
 
   /** @param {Row} row */
   show(row) {
     const shared = row.name === "*";
-    const drained = this.actions.isDrained(row.name);
+    const again = this.row?.name === row.name;
+    // A row that is another object has been read again.
+    if (again && this.row === row && this.drain.textContent === this.verb(row)) return;
+    this.row = row;
+    this.drain.textContent = this.verb(row);
+    this.buttons.hidden = shared;
+    if (!again) fill(this.top, panelHead(shared ? "No single node's" : "Node", shared ? "Shared devices" : row.name, this.actions.close));
     const counts = STATES.map((state) => [state, row.devices.filter((device) => device.state === state).length]).filter(([, count]) => count);
     const claims = [...new Set(row.devices.flatMap((device) => device.claims))];
-    fill(this.element,
-      panelHead(shared ? "No single node's" : "Node", shared ? "Shared devices" : row.name, this.actions.close),
+    fill(this.rest,
       row.unschedulable && h("p", { class: "planned" }, "Unschedulable: no new Pods come here."),
-      !shared && h("div", { class: "buttons" },
-        h("button", { type: "button", onclick: () => this.actions.drain(row) }, drained ? "Undrain in what-if" : "Drain in what-if"),
-        h("button", { type: "button", onclick: () => this.actions.search(`node:${row.name}`) }, "Only this node")),
       facts([
         ["Devices", row.devices.length ? h("span", { class: "counts" }, counts.map(([state, count]) => [badge(String(state)), ` ${count} `]).flat()) : "none"],
         ["Claims", claims.length ? claims.join(", ") : "none"],
@@ -32,5 +40,10 @@ export class NodePanel {
       h("ul", { class: "plain" }, row.devices.map((device) => h("li", null,
         h("button", { type: "button", class: "row", onclick: () => this.actions.pick(device) },
           h("span", null, device.device), badge(device.state), h("span", { class: "muted ellipsis" }, device.claims.join(", ") || device.driver))))));
+  }
+
+  /** @param {Row} row */
+  verb(row) {
+    return this.actions.isDrained(row.name) ? "Undrain in what-if" : "Drain in what-if";
   }
 }

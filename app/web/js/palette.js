@@ -1,7 +1,8 @@
 /** How a device looks: a colour and a shape for each state, a bar for its driver. Drawn once, then copied. */
 import { STATES } from "./fleet.js";
 
-/** @typedef {{ colourBy: string, cell: number, ratio: number, theme: string }} Look */
+/** @typedef {{ colourBy: string, cell: number, ratio: number }} Look */
+/** @typedef {Record<string, ImageBitmap[]>} Sheet */
 
 /** What each state means, for the legend. @type {Record<string, string>} */
 export const MEANINGS = {
@@ -16,8 +17,8 @@ export const DRIVER_COLOURS = 8;
 
 export class Palette {
   constructor() {
-    /** @type {Map<string, HTMLCanvasElement>} */
-    this.sprites = new Map();
+    /** @type {Map<string, Sheet>} */
+    this.sheets = new Map();
     /** @type {Record<string, string>} */
     this.colours = {};
     this.theme = "";
@@ -29,7 +30,7 @@ export class Palette {
     const style = getComputedStyle(document.documentElement);
     const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
     this.theme = style.colorScheme + colour("surface");
-    this.sprites.clear();
+    this.sheets.clear();
     for (const name of [...STATES, "surface", "text", "muted", "faint", "accent", "line", "plan"]) {
       this.colours[name] = colour(name);
       this.colours[`${name}-fill`] = colour(`${name}-fill`);
@@ -43,24 +44,31 @@ export class Palette {
   }
 
   /**
-   * A device's picture.
-   * @param {string} state @param {number} driver -1 for no bar @param {Look} look @returns {HTMLCanvasElement}
+   * All pictures of a look, by state, in the order of drivers; the first is without a bar.
+   * @param {Look} look @returns {Sheet}
    */
-  sprite(state, driver, look) {
-    const key = `${state} ${driver} ${look.colourBy} ${look.cell} ${look.ratio}`;
-    let sprite = this.sprites.get(key);
-    if (!sprite) {
-      sprite = document.createElement("canvas");
-      sprite.width = sprite.height = Math.ceil(look.cell * look.ratio);
-      const context = /** @type {CanvasRenderingContext2D} */ (sprite.getContext("2d"));
-      context.scale(look.ratio, look.ratio);
-      this.draw(context, state, driver, look);
-      this.sprites.set(key, sprite);
+  sheet(look) {
+    const key = `${look.colourBy} ${look.cell} ${look.ratio}`;
+    let sheet = this.sheets.get(key);
+    if (!sheet) {
+      const drivers = [...Array(DRIVER_COLOURS + 1).keys()];
+      sheet = Object.fromEntries(STATES.map((state) => [state, drivers.map((driver) => this.sprite(state, driver - 1, look))]));
+      this.sheets.set(key, sheet);
     }
-    return sprite;
+    return sheet;
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {string} state @param {number} driver @param {Look} look */
+  /** A device's picture. @param {string} state @param {number} driver -1 for no bar @param {Look} look @returns {ImageBitmap} */
+  sprite(state, driver, look) {
+    const size = Math.ceil(look.cell * look.ratio);
+    const canvas = new OffscreenCanvas(size, size);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.scale(look.ratio, look.ratio);
+    this.draw(context, state, driver, look);
+    return canvas.transferToImageBitmap();
+  }
+
+  /** @param {OffscreenCanvasRenderingContext2D} context @param {string} state @param {number} driver @param {Look} look */
   draw(context, state, driver, { cell, colourBy }) {
     const byDriver = colourBy === "driver" && driver >= 0;
     const strong = byDriver ? this.driver(driver) : this.colours[state];
@@ -80,7 +88,7 @@ export class Palette {
     context.stroke(outline);
     context.setLineDash([]);
     if (!byDriver && driver >= 0) {
-      const height = cell > 12 ? 4 : 2;
+      const height = cell > 18 ? 3 : cell > 12 ? 2 : 1;
       context.fillStyle = this.colours.surface;
       context.fillRect(0, cell - height - 1, cell, height + 1);
       context.fillStyle = this.driver(driver);
@@ -89,7 +97,7 @@ export class Palette {
   }
 }
 
-/** The part that needs no colour to be told apart. @param {CanvasRenderingContext2D} context @param {string} state @param {string} colour @param {number} cell */
+/** The part that needs no colour to be told apart. @param {OffscreenCanvasRenderingContext2D} context @param {string} state @param {string} colour @param {number} cell */
 function pattern(context, state, colour, cell) {
   context.fillStyle = context.strokeStyle = colour;
   const middle = cell / 2;

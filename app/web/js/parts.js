@@ -25,7 +25,7 @@ export function facts(rows) {
 
 /** A table whose head names its columns. @param {string} caption @param {string[]} heads @param {any[][]} rows */
 export function table(caption, heads, rows) {
-  return h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": caption },
+  return h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": `${caption}, a table` },
     h("table", null, h("caption", { class: "unseen" }, caption),
       h("thead", null, h("tr", null, heads.map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", null, rows.map((row) => h("tr", null, row.map((cell, at) => (at ? h("td", null, cell) : h("th", { scope: "row" }, cell))))))));

@@ -13,7 +13,7 @@ export class PodsView {
     this.filter = "";
     this.pods = /** @type {any[] | null} */ (null);
     this.wanted = "";
-    this.listing = h("div", { class: "list", role: "region", "aria-label": "Pods" });
+    this.listing = h("div", { class: "list", role: "region", "aria-label": "List of Pods" });
     this.detail = h("article", { class: "detail", "aria-label": "Why", "aria-live": "off" });
     this.element = h("section", { class: "split", "aria-label": "Pods", hidden: true },
       h("div", { class: "side" },
@@ -69,7 +69,8 @@ export class PodsView {
 
   /** @param {string} name @param {boolean} [aloud] */
   async explain(name, aloud = false) {
-    const [namespace, pod] = name.split("/");
+    const [namespace, ...rest] = name.split("/");
+    const pod = rest.join("/");
     const path = `/api/v1/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(pod)}/explain`;
     try {
       const answer = await get(path);

@@ -10,7 +10,7 @@ export function grouped(nodes) {
   const groups = new Map();
   for (const node of nodes) {
     if (node.verdict === "fits") continue;
-    const text = node.reasons.map((/** @type {any} */ reason) => reason.message).join("; ") || "its devices cannot meet all claims together";
+    const text = node.headline || said(node);
     const group = groups.get(text) ?? { text, verdict: node.verdict, nodes: [] };
     group.nodes.push(node);
     groups.set(text, group);
@@ -18,7 +18,8 @@ export function grouped(nodes) {
   return [...groups.values()].sort((one, other) => other.nodes.length - one.nodes.length || one.text.localeCompare(other.text));
 }
 
-const SHOWN = 200;
+const SHOWN = 100;
+const TEXTS = 20;
 
 /**
  * @param {any[]} nodes
@@ -39,22 +40,24 @@ function expand(event, nodes, openNode) {
   const details = /** @type {HTMLDetailsElement} */ (event.target);
   const inside = /** @type {Element} */ (details.querySelector(".inside"));
   if (!details.open || inside.childElementCount) return;
-  const counts = totals(nodes);
-  const rest = nodes.length - SHOWN;
-  fill(inside,
-    counts.length ? h("p", { class: "muted" }, counts.map(([name, count]) => `${name} ${count}`).join(" · ")) : null,
-    h("p", { class: "names" }, nodes.slice(0, SHOWN).map((node) => h("button", { type: "button", class: "link", onclick: () => openNode(node.name) }, node.name)),
-      rest > 0 ? ` and ${rest} more` : null));
+  const groups = exactly(nodes);
+  fill(inside, groups.slice(0, TEXTS).map(([text, some]) => h("div", { class: "exact" }, h("p", { class: "muted" }, text),
+    h("p", { class: "names" }, some.slice(0, SHOWN).map((node) => h("button", { type: "button", class: "link", onclick: () => openNode(node.name) }, node.name)),
+      some.length > SHOWN ? ` and ${some.length - SHOWN} more` : null))),
+  groups.length > TEXTS && h("p", { class: "faint" }, `and ${groups.length - TEXTS} other texts`));
 }
 
-/** What the causes struck out, added up. @param {any[]} nodes @returns {[string, number][]} */
-function totals(nodes) {
-  /** @type {Map<string, number>} */
-  const sums = new Map();
-  for (const reason of nodes.flatMap((node) => node.reasons)) {
-    for (const [name, count] of Object.entries(reason.counts ?? {})) sums.set(name, (sums.get(name) ?? 0) + Number(count));
-  }
-  return [...sums].sort(([, one], [, other]) => other - one).slice(0, 12);
+/** All that a node says, with counts. @param {any} node */
+function said(node) {
+  return node.reasons.map((/** @type {any} */ reason) => reason.message).join("; ") || "its devices cannot meet all claims together";
+}
+
+/** Nodes by what they say in full. @param {any[]} nodes @returns {[string, any[]][]} */
+function exactly(nodes) {
+  /** @type {Map<string, any[]>} */
+  const groups = new Map();
+  for (const node of nodes) groups.set(said(node), [...(groups.get(said(node)) ?? []), node]);
+  return [...groups].sort(([, one], [, other]) => other.length - one.length);
 }
 
 /** The smallest changes that would make it fit. @param {any} explanation */
@@ -62,5 +65,5 @@ export function nearMisses(explanation) {
   const misses = explanation.nearMisses ?? [];
   if (!misses.length) return null;
   return h("div", { class: "near" }, h("h3", null, "It would fit if"), h("ul", null, misses.map((/** @type {any} */ miss) =>
-    h("li", null, miss.message ?? String(miss), miss.nodes?.length ? h("span", { class: "muted" }, ` (${miss.nodes.slice(0, 5).join(", ")}${miss.nodes.length > 5 ? ", …" : ""})`) : miss.node ? h("span", { class: "muted" }, ` (${miss.node})`) : null))));
+    h("li", null, miss.text, h("span", { class: "muted" }, ` (on ${miss.node})`)))));
 }

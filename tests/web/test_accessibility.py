@@ -1,0 +1,70 @@
+"""Accessibility by axe, view by view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.objects import pod
+from tests.web.conftest import Visit
+from tests.web.test_pods import FOUR
+from tests.web.test_whatif import JOB, headline, place
+
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+PLACES = (
+    "#/map",
+    "#/map?q=state:free&density=dense&colour=driver",
+    "#/map?as=table",
+    "#/map?device=gpu.example.com/worker-6/gpu-1",
+    "#/map?node=worker-6",
+    "#/pods/default/trainer",
+    "#/claims",
+    "#/decisions",
+)
+
+
+def violations(seen: Visit) -> list[str]:
+    found = Axe().run(seen.page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_view(visit: Callable[..., Visit], scheme: str, size: dict[str, int]) -> None:
+    seen = visit(color_scheme=scheme, viewport=size)
+    seen.served.put(FOUR, pod("trainer", "four-gpus"))
+    found = {}
+    for at in PLACES:
+        page = seen.open(at)
+        page.request.post(
+            f"{seen.served.url}/scheduler/filter",
+            data={"Pod": pod("trainer", "four-gpus"), "NodeNames": ["worker-5"], "Nodes": None},
+        )
+        page.wait_for_timeout(250)
+        found[at] = violations(seen)
+        wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{at} scrolls sideways by {wide} px"
+    assert {at: what for at, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_if_and_dialogs(visit: Callable[..., Visit], scheme: str) -> None:
+    seen = visit(color_scheme=scheme)
+    page = seen.open("#/whatif")
+    place(page, JOB)
+    headline(page, "2 of 2 Pods placed")
+    found = violations(seen)
+    page.get_by_role("button", name="Compare policies").click()
+    page.get_by_text("Nodes used").wait_for()
+    found += violations(seen)
+    page.keyboard.press("Escape")
+    page.locator("#help").click()
+    found += violations(seen)
+    assert found == []

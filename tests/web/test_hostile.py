@@ -1,0 +1,68 @@
+"""Names are other people's text: never HTML, never a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+from tests.web.conftest import Visit
+
+EVIL = '"><img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>'
+HELD = claim(EVIL) | {
+    "status": {
+        "allocation": allocation(EVIL, EVIL),
+        "reservedFor": [{"resource": "pods", "name": EVIL, "uid": "u"}],
+    }
+}
+OBJECTS = (
+    node(EVIL),
+    device_class(),
+    slice_of(
+        EVIL,
+        device(EVIL, model=EVIL) | {"taints": [{"key": EVIL, "value": EVIL, "effect": "NoSchedule"}]},
+        device("free") | {"taints": [{"key": EVIL, "value": EVIL, "effect": "NoSchedule"}]},
+    ),
+    HELD,
+    pod(EVIL, EVIL + "2"),
+)
+
+
+@pytest.mark.parametrize(
+    "place", ["#/map", "#/map?as=table", "#/pods", "#/claims", "#/decisions", "#/whatif"]
+)
+def test_hostile_names_are_text_everywhere(visit: Callable[..., Visit], place: str) -> None:
+    seen = visit(*OBJECTS)
+    page = seen.open(place)
+    page.request.post(
+        f"{seen.served.url}/scheduler/filter",
+        data={"Pod": pod(EVIL, EVIL + "2"), "NodeNames": [EVIL], "Nodes": None},
+    )
+    page.wait_for_timeout(700)
+    page.evaluate(
+        "key => { location.hash = '#/map?device=' + encodeURIComponent(key) }",
+        f"gpu.example.com/{EVIL}/{EVIL}",
+    )
+    expect(page.get_by_role("heading", name=EVIL)).to_be_visible()
+    page.evaluate("name => { location.hash = '#/map?node=' + encodeURIComponent(name) }", EVIL)
+    expect(page.get_by_role("region", name="Node")).to_contain_text(EVIL)
+    page.evaluate("name => { location.hash = '#/pods/default/' + encodeURIComponent(name) }", EVIL)
+    expect(page.locator(".detail h2")).to_have_text(EVIL)
+    assert page.evaluate("() => globalThis.hacked") is None
+    assert (
+        page.evaluate("() => document.querySelectorAll('img:not([src^=\"/web/\"]), body script').length") == 0
+    )
+
+
+def test_the_policy_for_content_forbids_inline_scripts_and_other_hosts(visit: Callable[..., Visit]) -> None:
+    seen = visit(node("n"))
+    page = seen.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    seen.open()
+    policy = page.request.get(f"{seen.served.url}/").headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert all(url.startswith(seen.served.url) for url in asked)

@@ -1,0 +1,81 @@
+"""Why is this Pod pending?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.objects import pod
+from tests.web.conftest import Visit
+
+FOUR = {
+    "apiVersion": "resource.k8s.io/v1",
+    "kind": "ResourceClaim",
+    "metadata": {"name": "four-gpus", "namespace": "default", "uid": "four"},
+    "spec": {
+        "devices": {
+            "requests": [{"name": "gpus", "exactly": {"deviceClassName": "gpu.example.com", "count": 4}}]
+        }
+    },
+}
+
+
+def test_in_two_clicks_a_person_sees_why_a_pod_is_pending(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    seen.served.put(FOUR, pod("trainer", "four-gpus"))
+    page = seen.open()
+    page.get_by_role("link", name="Pods 1 pending").click()  # one
+    page.get_by_role("button", name="trainer").click()  # two
+    detail = page.get_by_role("article", name="Why")
+    expect(detail.get_by_role("heading", name="trainer")).to_be_visible()
+    expect(detail.locator(".headline")).to_contain_text("0/8 nodes fit")
+    expect(detail.locator(".headline")).to_contain_text("request gpus")
+    expect(detail.locator(".near")).to_contain_text("on worker-5")
+    groups = detail.locator(".reasons summary")
+    assert groups.count() >= 2
+    assert sum(int(text.split()[0]) for text in detail.locator(".count").all_inner_texts()) == 8
+
+
+def test_a_group_of_nodes_opens_and_leads_to_the_map(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    seen.served.put(FOUR, pod("trainer", "four-gpus"))
+    page = seen.open("#/pods/default/trainer")
+    group = page.locator(".reasons details", has_text="too few matching devices free").first
+    group.locator("summary").click()
+    group.get_by_role("button", name="worker-5").click()
+    expect(page.get_by_role("complementary").get_by_role("heading", name="worker-5")).to_be_visible()
+    expect(page.get_by_role("link", name="Map")).to_have_attribute("aria-current", "page")
+
+
+def test_what_is_said_changes_with_the_cluster(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    seen.served.put(pod("trainer", "four-gpus"))
+    page = seen.open("#/pods/default/trainer")
+    expect(page.locator(".headline")).to_contain_text("does not exist")
+    seen.served.put(FOUR)
+    expect(page.locator(".headline")).to_contain_text("request gpus")
+
+
+def test_pods_that_run_are_listed_on_demand_and_unknown_ones_are_named(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    page = seen.open("#/pods")
+    expect(page.get_by_text("No Pod is pending.")).to_be_visible()
+    page.get_by_label("Also Pods that run").check()
+    page.get_by_role("button", name="zoo-keeper").click()
+    expect(page.locator(".headline")).to_have_text("the Pod is on node worker-6")
+    seen.open("#/pods/default/nobody")
+    expect(page.get_by_role("alert")).to_contain_text("there is no Pod default/nobody")
+
+
+def test_decisions_of_the_webhooks_appear_as_they_are_made(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    page = seen.open("#/decisions")
+    expect(page.get_by_text("Nothing has been decided yet.")).to_be_visible()
+    body: dict[str, Any] = {"Pod": pod("p", "nowhere"), "NodeNames": ["worker-1"], "Nodes": None}
+    page.request.post(f"{seen.served.url}/scheduler/filter", data=body)
+    row = page.get_by_role("row").filter(has_text="nowhere")
+    expect(row).to_contain_text("refused")
+    page.request.post(f"{seen.served.url}/scheduler/filter", data=body)
+    expect(row).to_contain_text("2 times")
