@@ -115,9 +115,13 @@ class Visit:
         return self.page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; without it a reason to skip, or under CI a failure."""
+    """Debian's Chromium; without it a reason to skip, or under CI a failure.
+
+    Not for the whole session: as long as Playwright is open, its event loop counts as the running one
+    of this thread, and other folders' tests could not start theirs.
+    """
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     if program is None:
         why = "Chromium is not installed (apt-get install chromium)"
