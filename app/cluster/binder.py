@@ -19,11 +19,11 @@ from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from app.cluster.claim_writer import ClaimLostError, ClaimWriter
-from app.cluster.client import ApiClient
 from app.cluster.discovery import POD, Resource
 from app.cluster.errors import ClusterError, Conflict, ConnectionFailed, NotFound, NotLeader
 from app.cluster.extended_claims import ExtendedClaims
 from app.cluster.field_manager import DEFAULT_MANAGER
+from app.cluster.patience import Patient, Requests
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
@@ -66,7 +66,7 @@ class ClusterBinder:
 
     def __init__(
         self,
-        client: ApiClient,
+        client: Requests,
         claims: Resource,
         state: State,
         rules: Rules,
@@ -77,7 +77,7 @@ class ClusterBinder:
         enter: Callable[[], None] = lambda: None,
         manager: str = DEFAULT_MANAGER,
     ) -> None:
-        self._client = client
+        self._client = client = Patient(client)
         self._state = state
         self._wait_seconds = wait_seconds
         self._rules = rules

@@ -8,10 +8,10 @@ finalizer goes on before the allocation: a claim that holds devices cannot vanis
 from collections.abc import Container
 from typing import Any
 
-from app.cluster.client import ApiClient
 from app.cluster.discovery import Resource
 from app.cluster.errors import Conflict, Invalid, NotFound
 from app.cluster.field_manager import DEFAULT_MANAGER
+from app.cluster.patience import Requests
 from app.core.model.allocation import Allocation
 from app.core.model.parse import parse
 from app.core.model.resource_claim import FINALIZER, Consumer, ResourceClaim
@@ -37,7 +37,7 @@ class ClaimWriter:
     """
 
     def __init__(
-        self, client: ApiClient, resource: Resource, state: State, manager: str = DEFAULT_MANAGER
+        self, client: Requests, resource: Resource, state: State, manager: str = DEFAULT_MANAGER
     ) -> None:
         self._client = client
         self._resource = resource

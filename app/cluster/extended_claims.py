@@ -8,10 +8,10 @@ that fails takes it away at once.
 from typing import Any
 
 from app.cluster.claim_writer import ClaimLostError, read_claim
-from app.cluster.client import ApiClient
 from app.cluster.discovery import POD, Resource
 from app.cluster.errors import Conflict, ConnectionFailed, NotFound
 from app.cluster.field_manager import DEFAULT_MANAGER
+from app.cluster.patience import Requests
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import FINALIZER, ClaimSpec, ResourceClaim
 from app.core.placement.pod_claims import HeldClaim
@@ -27,7 +27,7 @@ class ExtendedClaims:
     """
 
     def __init__(
-        self, client: ApiClient, resource: Resource, state: State, manager: str = DEFAULT_MANAGER
+        self, client: Requests, resource: Resource, state: State, manager: str = DEFAULT_MANAGER
     ) -> None:
         self._client = client
         self._resource = resource
