@@ -68,6 +68,19 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             ]
         }
     },
+    "tls-and-tokens": {"tls": {"secretName": "served"}, "auth": {"mode": "token"}},
+    "mutual-tls": {
+        "tls": {"secretName": "served", "mutual": True, "schedulerSecretName": "shown", "clientNames": ["a"]},
+        "auth": {"mode": "mtls"},
+    },
+    "mutual-tls-by-cert-manager": {
+        "tls": {"certManager": {"enabled": True, "issuerRef": {"name": "ca"}}, "mutual": True}
+    },
+    "mutual-tls-alone": {
+        "scheduler": {"enabled": False},
+        "tls": {"secretName": "served", "mutual": True, "clientCASecretName": "authority"},
+        "auth": {"mode": "token"},
+    },
     "open-network": {"networkPolicy": {"enabled": False}, "podDisruptionBudget": {"enabled": False}},
 }
 
@@ -205,6 +218,7 @@ def test_bindings_give_roles_that_are_there_to_the_account(manifests: list[Objec
     of_kubernetes = {
         ("ClusterRole", "system:kube-scheduler"),
         ("ClusterRole", "system:volume-scheduler"),
+        ("ClusterRole", "system:auth-delegator"),
         ("Role", "extension-apiserver-authentication-reader"),
     }
     for kind in ("ClusterRoleBinding", "RoleBinding"):
@@ -322,6 +336,14 @@ REFUSED = {
     "digest-that-is-none": ({"image": {"digest": "latest"}}, "digest"),
     "port": ({"service": {"port": 70000}}, "port"),
     "name-too-long": ({"fullnameOverride": "n" * 53}, "fullnameOverride"),
+    "tokens-in-the-clear": ({"auth": {"mode": "token"}}, "auth.mode token needs tls"),
+    "certificates-of-nobody": ({"auth": {"mode": "mtls"}, "tls": {"secretName": "s"}}, "needs tls.mutual"),
+    "mutual-without-tls": ({"tls": {"mutual": True}}, "tls.mutual needs tls.secretName"),
+    "a-scheduler-without-certificate": (
+        {"tls": {"secretName": "s", "mutual": True}},
+        "tls.schedulerSecretName",
+    ),
+    "no-issuer": ({"tls": {"certManager": {"enabled": True}}}, "issuerRef.name"),
     "label-that-is-no-text": ({"podLabels": {"a": 1}}, "podLabels"),
 }
 

@@ -70,6 +70,47 @@ app.kubernetes.io/component: test
 {{- printf "v%d.%d.%d" $version.Major $version.Minor $version.Patch -}}
 {{- end -}}
 
+{{/* The Secret that is served with; empty for plain HTTP. */}}
+{{- define "dra-extender.tlsSecret" -}}
+{{- if .Values.tls.secretName -}}
+{{- .Values.tls.secretName -}}
+{{- else if .Values.tls.certManager.enabled -}}
+{{- printf "%s-tls" (include "dra-extender.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "dra-extender.schedulerTLSSecret" -}}
+{{- if .Values.tls.schedulerSecretName -}}
+{{- .Values.tls.schedulerSecretName -}}
+{{- else if .Values.tls.certManager.enabled -}}
+{{- printf "%s-scheduler-tls" (include "dra-extender.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "dra-extender.scheme" -}}
+{{- if include "dra-extender.tlsSecret" . -}}https{{- else -}}http{{- end -}}
+{{- end -}}
+
+{{/* Values that leave a door open, or nobody able to come in. */}}
+{{- define "dra-extender.checkTLS" -}}
+{{- $tls := include "dra-extender.tlsSecret" . -}}
+{{- if and (ne .Values.auth.mode "off") (not $tls) -}}
+{{- fail (printf "auth.mode %s needs tls.secretName or tls.certManager.enabled: tokens and certificates are not for plain HTTP" .Values.auth.mode) -}}
+{{- end -}}
+{{- if and (eq .Values.auth.mode "mtls") (not .Values.tls.mutual) -}}
+{{- fail "auth.mode mtls needs tls.mutual: it takes the same client certificates" -}}
+{{- end -}}
+{{- if and .Values.tls.mutual (not $tls) -}}
+{{- fail "tls.mutual needs tls.secretName or tls.certManager.enabled" -}}
+{{- end -}}
+{{- if and .Values.tls.mutual .Values.scheduler.enabled (not (include "dra-extender.schedulerTLSSecret" .)) -}}
+{{- fail "tls.mutual needs tls.schedulerSecretName: the certificate that kube-scheduler shows" -}}
+{{- end -}}
+{{- if and .Values.tls.certManager.enabled (not .Values.tls.certManager.issuerRef.name) -}}
+{{- fail "tls.certManager.enabled needs tls.certManager.issuerRef.name" -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "dra-extender.containerSecurityContext" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -93,18 +134,37 @@ image: {{ include "dra-extender.image" (dict "image" .Values.image "default" .Ch
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
 - serve
-# Every address: the kubelet's probes and the Service come in from outside the Pod. Callers are not
-# asked who they are: the NetworkPolicy keeps strangers out.
+# Every address: the kubelet's probes and the Service come in from outside the Pod.
 - --host=0.0.0.0
+- --auth={{ .Values.auth.mode }}
+{{- if include "dra-extender.tlsSecret" . }}
+- --tls-cert-file=/etc/dra-extender/tls/tls.crt
+- --tls-key-file=/etc/dra-extender/tls/tls.key
+{{- end }}
+{{- if .Values.tls.mutual }}
+- --client-ca-file=/etc/dra-extender/client-ca/ca.crt
+{{- else if .Values.scheduler.enabled }}
+# The kube-scheduler in this Pod.
+- --webhooks-from=loopback
+{{- end }}
+{{- if not (and (include "dra-extender.tlsSecret" .) (ne .Values.auth.mode "off") (or .Values.tls.mutual .Values.scheduler.enabled)) }}
+# Some callers are not asked who they are: the NetworkPolicy keeps strangers out.
 - --allow-insecure-listen
+{{- end }}
 - --port=8888
 - --candidates={{ int .Values.candidates }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}
-{{- with .Values.extraEnv }}
+{{- if or .Values.extraEnv .Values.tls.clientNames }}
 env:
+{{- with .Values.tls.clientNames }}
+- name: DRA_WEBHOOK_CLIENT_NAMES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.extraEnv }}
 {{ toYaml . }}
+{{- end }}
 {{- end }}
 ports:
 - name: http
@@ -113,6 +173,7 @@ livenessProbe:
   httpGet:
     path: /livez
     port: http
+    scheme: {{ include "dra-extender.scheme" . | upper }}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
@@ -120,6 +181,7 @@ readinessProbe:
   httpGet:
     path: /readyz
     port: http
+    scheme: {{ include "dra-extender.scheme" . | upper }}
   periodSeconds: 5
   timeoutSeconds: 5
 # Reading a large cluster for the first time takes its while.
@@ -127,6 +189,7 @@ startupProbe:
   httpGet:
     path: /readyz
     port: http
+    scheme: {{ include "dra-extender.scheme" . | upper }}
   periodSeconds: 2
   timeoutSeconds: 5
   failureThreshold: 150
@@ -137,6 +200,16 @@ securityContext:
 volumeMounts:
 - name: tmp
   mountPath: /tmp
+{{- if include "dra-extender.tlsSecret" . }}
+- name: tls
+  mountPath: /etc/dra-extender/tls
+  readOnly: true
+{{- end }}
+{{- if .Values.tls.mutual }}
+- name: client-ca
+  mountPath: /etc/dra-extender/client-ca
+  readOnly: true
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
