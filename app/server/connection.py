@@ -80,6 +80,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_done_at = self.loop.time()
+        # Or a whole request that comes in one piece would be taken for a head.
+        self._head_bytes = 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if len(self.url) > self._bounds.url_bytes:
             self._refuse(414, "URLTooLong", f"the URL is longer than {self._bounds.url_bytes} bytes")

@@ -59,6 +59,19 @@ def test_what_is_no_request_is_refused_in_the_form_of_all_errors(sent: bytes, st
     run(question)
 
 
+def test_a_large_body_that_comes_in_one_piece_with_its_head_is_no_large_head() -> None:
+    """kube-scheduler's filter at 5,000 nodes: 70 kB, written at once."""
+
+    async def question(server: Listening) -> None:
+        client = await server.connect()
+        names = b",".join(b'"node-%05d"' % number for number in range(5000))
+        body = b'{"Pod":{"metadata":{"name":"plain"},"spec":{}},"NodeNames":[%b]}' % names
+        for _ in range(20):
+            assert (await client.ask("POST", "/scheduler/filter", body)).status == 200
+
+    run(question)
+
+
 def test_many_heads_on_one_connection_each_have_the_whole_bound() -> None:
     async def question(server: Listening) -> None:
         client = await server.connect()
