@@ -14,7 +14,6 @@ from app.api.scenario import documented, numbered, pod_of, read_request, scenari
 from app.api.service import Service, ServiceOf
 from app.api.turns import Turns
 from app.api.verdicts import near_misses_json
-from app.core.explain import summary
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
 from app.core.placement.place import PodPlacement, place, with_near_misses
@@ -40,7 +39,7 @@ async def capacity(request: Request, service: ServiceOf) -> Json:
         nodes = names_of(state, wanted.nodes)
         limit = min(wanted.limit, service.settings.dry_run_pods)
         more = (numbered(pod, index) for index in range(limit))
-        steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules)))
+        steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules, shown=0)))
         placed, late = await turns.collect(steps, deadline)
         return json_response(_capacity_answer(service, placed, limit, late=late))
 
@@ -80,6 +79,6 @@ def _capacity_answer(
         "fits": fits,
         "capped": not full and (late or fits >= limit),
         "nodes": [{"name": name, "count": count} for name, count in sorted(counts.items())],
-        "summary": summary(0, [answer.reasons for answer in last.answers]) if last and full else "",
+        "summary": last.summary if last and full else "",
         "nearMisses": near_misses_json(last.near_misses) if last is not None else [],
     }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request
 
 from app.api.errors import DEFINED, Refusal
@@ -12,7 +13,7 @@ from app.api.responses import Json, json_response
 from app.api.scenario import documented, pods_in, read_request, scenario_of
 from app.api.service import Service, ServiceOf
 from app.api.turns import Turns
-from app.api.verdicts import Budget, pod_answer
+from app.api.verdicts import MAX_NODE_VERDICTS, Budget, pod_answer
 from app.core.placement.gang import GangAnswer, place_gang
 from app.core.placement.place import PodPlacement, place, with_near_misses
 from app.core.state.state import Key
@@ -42,14 +43,13 @@ async def placements(request: Request, service: ServiceOf) -> Json:
         if not pods and not wanted.drain:
             raise Refusal(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
         if wanted.all_or_nothing:
-            gang = await turns.finish(place_gang(state, pods, nodes, rules))
-            answer = _answer(service, wanted, gang.placements, evicted, late=False)
+            gang = await turns.finish(place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
+            answer = await _answer(service, wanted, gang.placements, evicted, turns, late=False)
             answer["gang"] = _gang(gang)
         else:
-            steps = with_near_misses(state, rules, place(state, pods, nodes, rules))
+            steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
             placed, late = await turns.collect(steps, deadline)
-            answer = _answer(service, wanted, placed, evicted, late=late)
-        await turns.rest()
+            answer = await _answer(service, wanted, placed, evicted, turns, late=late)
         return json_response(answer)
 
 
@@ -57,26 +57,28 @@ def _gang(answer: GangAnswer) -> dict[str, Any]:
     return {"outcome": answer.outcome, "text": answer.text, "tried": answer.tried}
 
 
-def _answer(
+async def _answer(
     service: Service,
     wanted: PlacementRequest,
     placed: Sequence[PodPlacement],
     evicted: Mapping[Key, str],
+    turns: Turns,
     *,
     late: bool,
 ) -> dict[str, Any]:
     fitting = sum(item.chosen is not None for item in placed)
     service.metrics.dry_run_pods.labels("placed").inc(fitting)
     service.metrics.dry_run_pods.labels("unplaced").inc(len(placed) - fitting)
-    budget = Budget()
+    budget, pods, full = Budget(), [], wanted.explain == "full"
+    for item in placed:
+        # Encoded Pod by Pod: all at once would hold up the webhooks for as long as 25 MB take.
+        said = pod_answer(item, budget, full=full) | {"evictedFrom": evicted.get(item.pod.meta.key)}
+        pods.append(orjson.Fragment(orjson.dumps(said)))
+        await turns.rest()
     return {
         "revision": str(service.state.revision),
         "placed": fitting,
         "unplaced": len(placed) - fitting,
         "complete": not late,
-        "pods": [
-            pod_answer(item, budget, full=wanted.explain == "full")
-            | {"evictedFrom": evicted.get(item.pod.meta.key)}
-            for item in placed
-        ],
+        "pods": pods,
     }

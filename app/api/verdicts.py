@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
-from app.core.explain import node_message, summary
+from app.core.explain import node_message
 from app.core.placement.near_misses import NearMiss
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.place import PodPlacement
@@ -36,7 +36,8 @@ def pod_answer(item: PodPlacement, budget: Budget, *, full: bool) -> dict[str, A
     """One Pod of a dry run."""
     chosen = item.chosen
     claims = chosen.allocations if chosen is not None else tuple(None for _ in item.claims)
-    shown = item.answers if budget.spend(len(item.answers)) else [chosen] if chosen is not None else []
+    whole = bool(item.answers) and budget.spend(len(item.answers))
+    shown = item.answers if whole else [chosen] if chosen is not None else []
     return {
         "namespace": item.pod.meta.namespace,
         "name": item.pod.meta.name or item.pod.meta.generate_name,
@@ -51,12 +52,9 @@ def pod_answer(item: PodPlacement, budget: Budget, *, full: bool) -> dict[str, A
             }
             for held, allocation in zip(item.claims, claims, strict=True)
         ],
-        "summary": summary(
-            sum(answer.verdict == "fits" for answer in item.answers),
-            [answer.reasons for answer in item.answers if answer.verdict != "fits"],
-        ),
+        "summary": item.summary,
         "nodes": [node_verdict(answer, full=full) for answer in shown],
-        "nodesOmitted": len(item.answers) - len(shown),
+        "nodesOmitted": item.nodes - len(shown),
         "nearMisses": near_misses_json(item.near_misses),
     }
 

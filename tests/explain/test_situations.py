@@ -14,7 +14,6 @@ import pytest
 
 from app.api.verdicts import near_misses_json
 from app.core.cel import SelectorCache
-from app.core.explain import summary
 from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
@@ -474,7 +473,7 @@ def placed(situation: Situation) -> PodPlacement:
 
 
 def first_line(found: PodPlacement) -> str:
-    return summary(0, [answer.reasons for answer in found.answers])
+    return found.summary
 
 
 @pytest.mark.parametrize("name", CASES)

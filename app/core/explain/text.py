@@ -104,8 +104,8 @@ def _terms(reason: Reason) -> list[str]:
     return [term.text for term in last.terms if term.devices == last.devices]
 
 
-def _distance(reasons: Sequence[Reason]) -> int:
-    """How far a node is from fitting: what is nearest is named first."""
+def distance(reasons: Sequence[Reason]) -> int:
+    """0 to 2: how far a node is from fitting: what is nearest is named first."""
     codes = {reason.code for reason in reasons}
     if "NoDevices" in codes or any(_other_class(reason) for reason in reasons):
         return 2
@@ -139,7 +139,7 @@ def summary(fitting: int, refusals: Iterable[Sequence[Reason]]) -> str:
     for reasons in refusals:
         text = node_message(reasons)
         groups[text] += 1
-        distances[text] = min(_distance(reasons), distances.get(text, 2))
+        distances[text] = min(distance(reasons), distances.get(text, 2))
     return grouped(fitting, groups, distances)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from app.core.explain import summary
 from app.core.model.pod import Pod
 from app.core.placement.joint import Joint, Member, Solved
 from app.core.placement.node_answer import NodeAnswer
@@ -41,14 +42,21 @@ class GangAnswer:
 
 
 def place_gang(
-    state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules, most_tried: int = MOST_TRIED
+    state: State,
+    pods: Sequence[Pod],
+    nodes: Sequence[str],
+    rules: Rules,
+    most_tried: int = MOST_TRIED,
+    *,
+    shown: int | None = None,
 ) -> Generator[None, None, GangAnswer]:
     """Places all Pods or none. The answer is the generator's return value; each yield is a pause.
 
-    Cost: O(Pods x nodes) searches for the greedy attempt, then at most ``most_tried`` attempts.
+    Cost: that of ``place`` for the greedy attempt, which has ``shown`` as well, then at most
+    ``most_tried`` attempts.
     """
     greedy = []
-    for item in place(state.fork(), pods, nodes, rules):
+    for item in place(state.fork(), pods, nodes, rules, shown=shown):
         if item is None:
             yield
         else:
@@ -266,4 +274,5 @@ def _placed(member: Member, answer: NodeAnswer, solved: Solved) -> PodPlacement:
     )
     chosen = replace(answer, allocations=allocations)
     others = (chosen if item is answer else item for item in member.alone.values())
-    return PodPlacement(member.pod, chosen.claims, tuple(others), chosen)
+    text, number = summary(len(member.alone), ()), len(member.alone)
+    return PodPlacement(member.pod, chosen.claims, tuple(others), chosen, text, number)

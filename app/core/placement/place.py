@@ -3,7 +3,6 @@
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from app.core.explain import summary
 from app.core.model.pod import Pod
 from app.core.placement.near_misses import NearMiss, near_misses
 from app.core.placement.node_answer import NodeAnswer
@@ -11,6 +10,7 @@ from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.placement.scene import Scene
+from app.core.placement.standing import Standings, settle
 from app.core.state.state import State
 
 MOST_EXPLAINED = 5
@@ -19,37 +19,53 @@ MOST_EXPLAINED = 5
 
 @dataclass(frozen=True, slots=True)
 class PodPlacement:
-    """Where one Pod would go. ``chosen`` is among ``answers``, None if the Pod fits nowhere."""
+    """Where one Pod would go; ``chosen`` is None if the Pod fits nowhere.
+
+    ``summary`` is what is said of all of the nodes, ``nodes`` how many were asked; ``answers`` has an
+    entry for each, or none if that would be too many to show.
+    """
 
     pod: Pod
     claims: tuple[HeldClaim, ...]
     answers: tuple[NodeAnswer, ...]
     chosen: NodeAnswer | None
+    summary: str
+    nodes: int
     near_misses: tuple[NearMiss, ...] = ()
 
 
 def place(
-    state: State, pods: Iterable[Pod], nodes: Sequence[str], rules: Rules
+    state: State, pods: Iterable[Pod], nodes: Sequence[str], rules: Rules, *, shown: int | None = None
 ) -> Generator[PodPlacement | None, None, None]:
     """Places Pods on the best of ``nodes``; ties go to the node named first.
 
     ``state`` is changed: pass a fork. Yields one placement a Pod, and None at every pause.
-    Cost: O(Pods x nodes) searches.
+    Cost: a search a node for the first Pod of a kind and for Pods with claims allocated before, and a
+    search for each node changed since for a later one.
+
+    Args:
+        shown: node answers to give in all, None for no limit; beyond that, a Pod has them only if its
+            near misses are to be looked for.
     """
+    standings = Standings(nodes)
+    told: set[str] = set()
     for pod in pods:
         question = Question(state, pod, rules)
-        answers: list[NodeAnswer] = []
-        for answer in question.answers(nodes):
-            if answer is None:
-                yield None
-            else:
-                answers.append(question.explained(answer))
-        chosen = best(answers)
-        if chosen is not None:
-            claims = (held.claim for held in chosen.claims)
-            state.settle(pod, chosen.node, zip(claims, chosen.allocations, strict=True))
+        standing = standings.of(question)
+        yield from standing.refresh(question)
+        chosen, text = standing.best(question), standing.summary()
+        news = chosen is None and text not in told and len(told) < MOST_EXPLAINED
+        answers: tuple[NodeAnswer, ...] = ()
+        if shown is None or len(nodes) <= shown or news:
+            answers = standing.answers(question)
+            shown = None if shown is None else max(0, shown - len(nodes))
+        if chosen is None:
+            told.add(text)
+        else:
+            settle(state, question, chosen)
+            standings.touch(chosen.node)
         held = question.claims if chosen is None else chosen.claims
-        yield PodPlacement(pod, held, tuple(answers), chosen)
+        yield PodPlacement(pod, held, answers, chosen, text, len(nodes))
 
 
 def with_near_misses(
@@ -68,16 +84,9 @@ def with_near_misses(
         if item is None or item.chosen is not None or not item.answers or len(told) >= MOST_EXPLAINED:
             yield item
             continue
-        text = summary(0, [answer.reasons for answer in item.answers])
-        if text in told:
+        if item.summary in told:
             yield item
             continue
-        told.add(text)
+        told.add(item.summary)
         near = yield from near_misses(Scene(state, item.pod, rules, frozenset(made)), item.answers)
         yield replace(item, near_misses=near)
-
-
-def best(answers: Sequence[NodeAnswer]) -> NodeAnswer | None:
-    """The answer with the highest score; the first of equals."""
-    fitting = [answer for answer in answers if answer.verdict == "fits"]
-    return max(fitting, key=lambda answer: answer.score or 0, default=None)

@@ -67,6 +67,11 @@ class Question:
         return asked
 
     @property
+    def pinned(self) -> bool:
+        """Whether the Pod has claims that are allocated already."""
+        return bool(self._pinned)
+
+    @property
     def uniform(self) -> bool:
         """Whether nothing but the search tells nodes apart, once they are known."""
         return not self._pinned and not self.rules.node_checks
