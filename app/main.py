@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import time
 import uuid
 from collections.abc import AsyncGenerator, Coroutine
@@ -49,6 +50,7 @@ from app.cluster.credentials import load_access
 from app.cluster.discovery import NODE, POD
 from app.cluster.feed import Feed
 from app.cluster.informer import InformerSettings, Problem
+from app.cluster.pod_events import PodEvents
 from app.cluster.reviews import Reviewer, TokenReviewer
 from app.cluster.waker import Waker
 from app.cluster.watcher import InformerGroup, discover_patiently
@@ -169,6 +171,9 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
     leadership = Leadership(settings, client)
     writes, election = leadership.writes, leadership.election
     waker = Waker(writes, state, rules, report=log.warning)
+    events = PodEvents(
+        writes, socket.gethostname(), now=_now, may_write=leadership.may_write, report=log.warning
+    )
     feed = Feed(state, lambda error: log.warning("object left out: %s", error), waker.changed)
     service = Service(
         settings,
@@ -180,6 +185,7 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
         feed.broken,
         waker=waker,
         election=election,
+        events=events,
     )
     metrics.add_source(readings.inventory(state))
     metrics.add_source(readings.decisions(service))
@@ -227,6 +233,7 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
 
     await stack.enter_async_context(_background(follow(), "informers"))
     await stack.enter_async_context(_background(waker.run(), "waker"))
+    await stack.enter_async_context(_background(events.run(), "events"))
     if election is not None:
         stack.push_async_callback(election.resign, settings.leader_elect_retry_seconds)
     return service

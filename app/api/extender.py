@@ -61,14 +61,14 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Json:
     _about(pod)
     started = service.clock()
     judging = await judge(service, args, pod, "filter")
+    decision = filter_decision(service, pod, judging.judged, service.clock() - started)
     if judging.judged.fitting:
-        if service.waker is not None:
-            service.waker.passed(pod)
+        service.passed(pod)
     elif not judging.late:
-        service.refused(judging.question)
+        service.refused(judging.question, decision.summary)
     answer = _filtered(service, args, pod, judging)
     log.debug("filter: %d of %d nodes fit", judging.judged.fitting, len(args.names))
-    service.history.add(filter_decision(service, pod, judging.judged, service.clock() - started))
+    service.history.add(decision)
     return json_response(answer)
 
 

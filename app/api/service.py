@@ -17,9 +17,11 @@ from app.cluster.binder import Binder
 from app.cluster.deallocator import Deallocator
 from app.cluster.election import Election
 from app.cluster.errors import NotLeader
+from app.cluster.pod_events import PodEvents
 from app.cluster.reviews import Reviewer
 from app.cluster.waker import Waker
 from app.core.model.errors import ObjectError
+from app.core.model.pod import Pod
 from app.core.placement.candidates import Candidates
 from app.core.placement.memo import Memo
 from app.core.placement.question import Question
@@ -86,7 +88,8 @@ class Service:
     ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known from the
     filters that ask about them. ``broken`` are the objects that could not be read. ``waker``,
     ``deallocator`` and ``reviewer`` are there only with a cluster, ``election`` only among replicas.
-    ``epoch`` tells this process from the one before it, whose cursors mean nothing here.
+    ``events`` tells Pods why they are refused, with a cluster too. ``epoch`` tells this process from the one
+    before it, whose cursors mean nothing here.
     """
 
     settings: Settings
@@ -100,6 +103,7 @@ class Service:
     waker: Waker | None = None
     deallocator: Deallocator | None = None
     election: Election | None = None
+    events: PodEvents | None = None
     reviewer: Reviewer | None = None
     checks: dict[str, Check] = field(default_factory=dict)
     draining: bool = False
@@ -134,18 +138,27 @@ class Service:
         if self.election is not None:
             self._start(self.election.resign(self.settings.shutdown_seconds))
 
-    def refused(self, question: Question) -> None:
+    def refused(self, question: Question, summary: str) -> None:
         """Follows up a filter that has found no node: the PostFilter of the in-tree plugin.
 
-        A claim that keeps the Pod where it cannot go is freed; and the Pod is woken when devices
-        appear.
+        A claim that keeps the Pod where it cannot go is freed; the Pod is told why it is refused, and
+        woken when devices appear.
         """
+        if self.events is not None:
+            self.events.refused(question.pod, summary)
         held = question.releasable()
         if held is not None and self.deallocator is not None:
             log.info("deallocating a claim", extra={"claim": "/".join(held.key)})
             self._start(self.deallocator.deallocate(held.claim))
         if self.waker is not None:
             self.waker.refused(question.pod)
+
+    def passed(self, pod: Pod) -> None:
+        """Follows up a filter that has found a node."""
+        if self.waker is not None:
+            self.waker.passed(pod)
+        if self.events is not None:
+            self.events.passed(pod)
 
     def _start(self, work: Coroutine[Any, Any, object]) -> None:
         chore = asyncio.create_task(work)

@@ -39,6 +39,11 @@ class Extender:
         response.raise_for_status()
         return response.json()
 
+    def metrics(self) -> str:
+        response = self._http.get("/metrics")
+        response.raise_for_status()
+        return response.text
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         response = self._http.post(path, json=body)
         response.raise_for_status()

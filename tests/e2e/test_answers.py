@@ -1,0 +1,165 @@
+"""What people are told on a real cluster: Events, `kubectl dra`, and Pods woken in time and in number."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import yaml
+from harness import binaries, objects
+from harness.controlplane import EXTENDER, ControlPlane
+from harness.extender import Extender
+from harness.holds import HoldWatcher
+from harness.kubelet import Kubelet
+from harness.scene import Scene
+from harness.wait import until
+
+pytestmark = pytest.mark.e2e
+
+CLASS = "answers.example.com"
+PROGRAM = binaries.REPOSITORY / ".venv" / "bin" / "dra-extender"
+PAGE = binaries.REPOSITORY / "examples" / "dra-task-page.yaml"
+ANNOTATION = "dra-extender/devices-appeared"
+MANY = 1000
+
+
+@pytest.fixture
+def dra(control_plane: ControlPlane, scene: Scene):
+    """`kubectl dra` as somebody with the extender's rights, in the scene's namespace."""
+    environment = os.environ | {
+        "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}",
+        "KUBECONFIG": str(control_plane.kubeconfig(EXTENDER)),
+    }
+
+    def run(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [binaries.folder() / "kubectl", "dra", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=environment,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        return done
+
+    return run
+
+
+def test_a_refused_pod_is_told_by_an_event_and_by_kubectl(
+    scene: Scene, extender: Extender, scheduler: str, kubelet: Kubelet, dra
+) -> None:
+    scene.create(objects.device_class(CLASS))
+    node = scene.node("one", objects.cats(1))
+    for name in ("first", "second"):
+        scene.create(objects.claim(name, device_class=CLASS))
+    scene.create(objects.pod("holder", scheduler, claims={"cat": "first"}))
+    kubelet.wait_running(scene.namespace, "holder")
+    scene.create(objects.pod("waiting", scheduler, claims={"cat": "second"}))
+
+    (note, *more) = until(lambda: scene.events("waiting", "DevicesUnavailable"), "there is an Event")
+    assert more == []
+    assert note.startswith("0/1 nodes fit: 1 all matching devices in use for request device")
+    assert f"kubectl dra explain waiting -n {scene.namespace}" in note
+
+    told = dra("explain", "waiting", "-n", scene.namespace, code=1).stdout
+    assert "0/1 nodes fit: 1 all matching devices in use" in told
+    assert f"if claim {scene.namespace}/first were gone (node {node})" in told
+    assert f"1 in use by {scene.namespace}/first" in told
+    devices = json.loads(dra("devices", "--node", node, "-o", "json").stdout)
+    assert [item["claims"] for item in devices] == [[f"{scene.namespace}/first"]]
+    assert "first" in dra("claims", "-n", scene.namespace).stdout
+
+
+def test_the_page_s_manifests_are_found_wanting_and_what_convert_makes_of_them_is_accepted(
+    scene: Scene, dra, tmp_path: Path
+) -> None:
+    findings = dra("check", "-f", PAGE, code=1).stdout.splitlines()
+    assert any(line.startswith(f"{PAGE}:26:") and "under `exactly`" in line for line in findings), findings
+    assert any("restartPolicy" in line for line in findings), findings
+    converted = tmp_path / "converted.yaml"
+    converted.write_text(dra("convert", "-f", PAGE).stdout)
+    assert dra("check", "-f", converted).stdout == ""
+    for raw in yaml.safe_load_all(converted.read_text()):
+        scene.create(raw)  # raises if the API server refuses it
+    answer = json.loads(dra("plan", "-f", converted, "-n", scene.namespace, "-o", "json", code=1).stdout)
+    assert {pod["namespace"] for pod in answer["pods"]} == {scene.namespace}
+
+
+def test_a_new_slice_binds_the_pod_that_waited_for_it(
+    scene: Scene, scheduler: str, kubelet: Kubelet, holds: HoldWatcher, record_property
+) -> None:
+    scene.create(objects.device_class(CLASS))
+    node = scene.node("bare")
+    scene.create(objects.claim("cat", device_class=CLASS))
+    scene.create(objects.pod("waiting", scheduler, claims={"cat": "cat"}))
+    until(lambda: scene.events("waiting", "DevicesUnavailable"), "the Pod is refused")
+    started = time.monotonic()
+    scene.create(objects.slice_of(node, objects.cats(1)))
+    until(lambda: scene.node_of("waiting"), "the Pod is bound", seconds=20, pause=0.02)
+    seconds = time.monotonic() - started
+    record_property("seconds_from_slice_to_binding", round(seconds, 2))
+    print(f"bound {seconds:.2f} s after the slice appeared")
+    holds.catch_up()
+
+
+def test_of_a_thousand_refused_pods_one_device_wakes_few(
+    scene: Scene, scheduler: str, kubelet: Kubelet, extender: Extender, holds: HoldWatcher, record_property
+) -> None:
+    scene.create(objects.device_class(CLASS))
+    node = scene.node("bare")
+    made = objects.claim("cat", device_class=CLASS)
+    scene.create(made | {"kind": "ResourceClaimTemplate", "spec": {"spec": made["spec"]}})
+    pods = [_with_template(objects.pod(f"w{index}", scheduler)) for index in range(MANY)]
+    _create_all(scene, pods)
+    until(lambda: _refusals(scene) == MANY, f"{MANY} Pods are refused", seconds=240, pause=1)
+    before = _filters(extender)
+    scene.create(objects.slice_of(node, objects.cats(1)))
+    until(lambda: _bound(scene), "a Pod is bound", seconds=30)
+    time.sleep(3)
+    woken, asked = _woken(scene), _filters(extender) - before
+    record_property("woken", woken)
+    print(f"woken: {woken} of {MANY}; filter calls since: {asked}")
+    assert _bound(scene) == 1
+    assert woken <= 5
+    holds.catch_up()
+
+
+def _with_template(pod: objects.Object) -> objects.Object:
+    pod["spec"]["resourceClaims"] = [{"name": "cat", "resourceClaimTemplateName": "cat"}]
+    pod["spec"]["containers"][0]["resources"] = {"claims": [{"name": "cat"}]}
+    return pod
+
+
+def _create_all(scene: Scene, bodies: Sequence[objects.Object]) -> None:
+    with ThreadPoolExecutor(8) as workers:
+        list(workers.map(scene.create, bodies))
+
+
+def _refusals(scene: Scene) -> int:
+    conditions = (
+        pod.get("status", {}).get("conditions", ()) for pod in scene.api.list("Pod", scene.namespace)
+    )
+    return sum(any(item.get("reason") == "Unschedulable" for item in found) for found in conditions)
+
+
+def _bound(scene: Scene) -> int:
+    return sum(bool(pod["spec"].get("nodeName")) for pod in scene.api.list("Pod", scene.namespace))
+
+
+def _woken(scene: Scene) -> int:
+    pods = scene.api.list("Pod", scene.namespace)
+    return sum(ANNOTATION in pod["metadata"].get("annotations", {}) for pod in pods)
+
+
+def _filters(extender: Extender) -> int:
+    text = extender.metrics()
+    return sum(
+        int(float(line.rpartition(" ")[2]))
+        for line in text.splitlines()
+        if line.startswith("dra_extender_request_duration_seconds_count") and 'verb="filter"' in line
+    )
