@@ -8,6 +8,7 @@ import click
 
 from app.cli.check import check
 from app.cli.claims import claims
+from app.cli.completion import completion
 from app.cli.convert import convert
 from app.cli.demo import demo
 from app.cli.devices import devices
@@ -19,7 +20,7 @@ from app.cli.snapshot import snapshot
 from app.cli.talk import ReaderGoneError, say
 
 _MANY = frozenset({"-f", "--filename", "--snapshot"})
-_COMMANDS = (serve, demo, plan, explain, devices, claims, snapshot, check, convert)
+_COMMANDS = (serve, demo, plan, explain, devices, claims, snapshot, check, convert, completion)
 
 
 class _Group(click.Group):

@@ -1,7 +1,7 @@
 """``check``: is anything wrong with manifests, and where."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 @options.files
 @options.inventory
 @options.namespace
+@options.output
 @click.option("-q", "--quiet", is_flag=True, help="Only the exit code.")
-def check(*, paths: tuple[str, ...], source: Source, namespace: str, quiet: bool) -> int:
+def check(*, paths: tuple[str, ...], source: Source, namespace: str, output: str, quiet: bool) -> int:
     """Find mistakes in manifests.
 
     Fields, CEL, and what the API server would refuse; with an inventory (--snapshot, or a cluster by
-    --kubeconfig or --context) also whether classes, claims, templates and attributes exist. Prints
-    `file:line: message`. Exit code 0: clean, 1: findings, 2: usage.
+    --kubeconfig or --context) also whether classes, claims, templates and attributes exist, and whether
+    there could ever be devices for a claim. Prints `file:line: message`, with -o wide
+    `file:line:column: message`. Exit code 0: clean, 1: findings, 2: usage.
     """
     from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 # --help must be quick
     from app.cli.inventory_names import names_of  # noqa: PLC0415 # as above
@@ -43,12 +45,41 @@ def check(*, paths: tuple[str, ...], source: Source, namespace: str, quiet: bool
     selectors = SelectorCache()
     for item, raw in zip(objects, own, strict=True):
         findings += _findings(item, raw, names, selectors)
-    findings.sort(key=lambda finding: (finding.source, finding.line, finding.message))
+    if inventory is not None:
+        findings += _impossible(objects, own, inventory, selectors)
+    findings = sorted(
+        set(findings), key=lambda finding: (finding.source, finding.line, finding.column, finding.message)
+    )
     if not quiet:
-        for finding in dict.fromkeys(findings):
-            out(str(finding))
-        say(_verdict(len(dict.fromkeys(findings)), len(objects), complete=names.complete))
+        _print(findings, output)
+        say(_verdict(len(findings), len(objects), complete=names.complete))
     return Exit.NO if findings else Exit.OK
+
+
+def _print(findings: "list[Finding]", output: str) -> None:
+    from app.cli.printing import print_data  # noqa: PLC0415 # as in check
+
+    if output in (options.TABLE, options.WIDE):
+        for finding in findings:
+            out(finding.wide if output == options.WIDE else str(finding))
+        return
+    items = [
+        {"file": item.source, "line": item.line, "column": item.column, "message": item.message}
+        for item in findings
+    ]
+    print_data(items, output, dict.fromkeys(item.source for item in findings))
+
+
+def _impossible(
+    objects: "list[Located]", own: list[Any], inventory: list[Any], selectors: "SelectorCache"
+) -> "Iterator[Finding]":
+    from app.cli.located import Finding  # noqa: PLC0415 # as in check
+    from app.cli.possible import impossible  # noqa: PLC0415 # as in check
+    from app.core.model.errors import path_text  # noqa: PLC0415 # as in check
+
+    for index, path, message in impossible(own, inventory, selectors):
+        line, column = objects[index].place(path)
+        yield Finding(objects[index].source, line, f"{path_text(path)}: {message}", column)
 
 
 def _findings(
@@ -62,7 +93,8 @@ def _findings(
     if isinstance(raw, dict) and isinstance(raw.get("kind"), str) and raw["kind"] not in KINDS:
         return  # a ConfigMap may well stand in the same file
     for text, message in rules.unreadable(raw):
-        yield Finding(item.source, item.line(path_of(text)), message)
+        line, column = item.place(path_of(text))
+        yield Finding(item.source, line, message, column)
     if not isinstance(raw, dict):
         return
     checks = [rules.defects(raw), rules.misspelt(raw), rules.claim_rules(raw), rules.pod_rules(raw)]
@@ -70,9 +102,11 @@ def _findings(
         checks.append(rules.references(raw, names))
     for problems in checks:
         for path, message in problems:
-            yield Finding(item.source, item.line(path), f"{path_text(path)}: {message}")
-    for path, line, message in rules.cel_errors(raw, selectors):
-        yield Finding(item.source, item.text_line(path, line), f"{path_text(path)}: {message}")
+            line, column = item.place(path)
+            yield Finding(item.source, line, f"{path_text(path)}: {message}", column)
+    for path, row, offset, message in rules.cel_errors(raw, selectors):
+        line, column = item.text_place(path, row, offset)
+        yield Finding(item.source, line, f"{path_text(path)}: {message}", column)
 
 
 def _verdict(findings: int, objects: int, *, complete: bool) -> str:

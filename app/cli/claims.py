@@ -9,22 +9,39 @@ from app.cli.problems import Exit
 from app.cli.source import Source
 from app.cli.talk import out, say, table
 
+_COLOURS = {"assumed": "yellow", "pending": "yellow"}
+
 
 @click.command()
 @options.anywhere
 @options.output
+@options.watch
 @click.option("-n", "--namespace", default="", metavar="NAME", help="Only this namespace.  [default: all]")
-def claims(*, source: Source, output: str, namespace: str) -> int:
+def claims(*, source: Source, output: str, watch: bool, namespace: str) -> int:
     """List claims, their devices and their Pods."""
-    from app.cli.asking import ask  # noqa: PLC0415 # as above
-    from app.cli.placements import devices_of  # noqa: PLC0415 # --help must be quick
+    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
+    from app.cli.waiting import watched  # noqa: PLC0415 # as above
+
+    def question() -> list[dict[str, Any]]:
+        items = ask(source, lambda asker: asker.items("/api/v1/claims"))
+        return [item for item in items if not namespace or item["namespace"] == namespace]
+
+    for items in watched(question, _name, options.POLL_SECONDS, None if watch else 1):
+        _print(items, output)
+    return Exit.OK
+
+
+def _name(item: dict[str, Any]) -> tuple[str, str]:
+    return item["namespace"], item["name"]
+
+
+def _print(items: list[dict[str, Any]], output: str) -> None:
+    from app.cli.placements import devices_of  # noqa: PLC0415 # as above
     from app.cli.printing import print_data  # noqa: PLC0415 # as above
 
-    items = ask(source, lambda asker: asker.items("/api/v1/claims"))
-    items = [item for item in items if not namespace or item["namespace"] == namespace]
     if output not in (options.TABLE, options.WIDE):
         print_data(items, output, [f"resourceclaim/{item['name']}" for item in items])
-        return Exit.OK
+        return
     full = output == options.WIDE
     rows = [
         [
@@ -36,9 +53,9 @@ def claims(*, source: Source, output: str, namespace: str) -> int:
         ]
         for item in items
     ]
-    out(table(("NAMESPACE", "NAME", "STATE", "DEVICES", "RESERVED FOR"), rows))
+    colours = [_COLOURS.get(_state(item), "") for item in items]
+    out(table(("NAMESPACE", "NAME", "STATE", "DEVICES", "RESERVED FOR"), rows, colours))
     say(f"{len(items)} claims")
-    return Exit.OK
 
 
 def _state(item: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ _COLOURS = {"free": "green", "tainted": "yellow", "unusable": "red", "assumed": 
 @click.command()
 @options.anywhere
 @options.output
+@options.watch
 @click.option("--node", default="", metavar="NAME", help="Only devices that this node can use.")
 @click.option("--driver", default="", metavar="NAME", help="Only devices of this driver.")
 @click.option(
@@ -22,29 +23,42 @@ _COLOURS = {"free": "green", "tainted": "yellow", "unusable": "red", "assumed": 
     type=click.Choice(["free", "taken", "shared", "assumed", "tainted", "unusable"]),
     help="Only devices in this state.",
 )
-def devices(*, source: Source, output: str, node: str, driver: str, state: str | None) -> int:
+def devices(*, source: Source, output: str, watch: bool, node: str, driver: str, state: str | None) -> int:
     """List devices, and the claims that hold them."""
-    from app.cli.asking import ask  # noqa: PLC0415 # as above
-    from app.cli.printing import print_data  # noqa: PLC0415 # --help must be quick
+    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
+    from app.cli.waiting import watched  # noqa: PLC0415 # as above
 
-    items = [
-        item
-        for item in ask(source, lambda asker: asker.items("/api/v1/devices"))
-        if (not node or node in item["nodes"] or item["nodes"] == ["*"])
-        and (not driver or item["driver"] == driver)
-        and (not state or item["state"] == state)
-    ]
-    if output in (options.TABLE, options.WIDE):
-        head = ["NODE", "DRIVER", "POOL", "DEVICE", "STATE", "CLAIMS"]
-        rows = [_row(item) for item in items]
-        if output == options.WIDE:
-            head.append("NOTE")
-            rows = [[*row, item.get("note") or "-"] for row, item in zip(rows, items, strict=True)]
-        out(table(head, rows, [_COLOURS.get(item["state"], "") for item in items]))
-        say(f"{len(items)} devices")
-    else:
-        print_data(items, output, [f"{item['driver']}/{item['pool']}/{item['device']}" for item in items])
+    def question() -> list[dict[str, Any]]:
+        return [
+            item
+            for item in ask(source, lambda asker: asker.items("/api/v1/devices"))
+            if (not node or node in item["nodes"] or item["nodes"] == ["*"])
+            and (not driver or item["driver"] == driver)
+            and (not state or item["state"] == state)
+        ]
+
+    for items in watched(question, _name, options.POLL_SECONDS, None if watch else 1):
+        _print(items, output)
     return Exit.OK
+
+
+def _name(item: dict[str, Any]) -> str:
+    return f"{item['driver']}/{item['pool']}/{item['device']}"
+
+
+def _print(items: list[dict[str, Any]], output: str) -> None:
+    from app.cli.printing import print_data  # noqa: PLC0415 # as above
+
+    if output not in (options.TABLE, options.WIDE):
+        print_data(items, output, [_name(item) for item in items])
+        return
+    head = ["NODE", "DRIVER", "POOL", "DEVICE", "STATE", "CLAIMS"]
+    rows = [_row(item) for item in items]
+    if output == options.WIDE:
+        head.append("NOTE")
+        rows = [[*row, item.get("note") or "-"] for row, item in zip(rows, items, strict=True)]
+    out(table(head, rows, [_COLOURS.get(item["state"], "") for item in items]))
+    say(f"{len(items)} devices")
 
 
 def _row(item: dict[str, Any]) -> list[str]:

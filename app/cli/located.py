@@ -18,13 +18,19 @@ _PART = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 
 @dataclass(slots=True)
 class Places:
-    """Lines of one document by field path; ``texts`` are the first lines of block scalars."""
+    """Lines and columns (both from 1) of one document by field path.
+
+    ``texts`` are the first lines of block scalars with their indentation, ``values`` where other
+    scalars begin.
+    """
 
     lines: dict[Path, int] = field(default_factory=lambda: {(): 1})
-    texts: dict[Path, int] = field(default_factory=dict)
+    columns: dict[Path, int] = field(default_factory=dict)
+    texts: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    values: dict[Path, int] = field(default_factory=dict)
 
-    def line(self, path: Path) -> int:
-        """The line of a field, or of the innermost field around it that is there.
+    def place(self, path: Path) -> tuple[int, int]:
+        """Line and column of a field, or of the innermost field around it that is there.
 
         The path may be the one in v1 form: what older versions keep elsewhere is found there.
         """
@@ -36,12 +42,15 @@ class Places:
                 here = (*here, "basic", part)
             elif part != "exactly":
                 break
-        return self.lines[here]
+        return self.lines[here], self.columns.get(here, 1)
 
-    def text_line(self, path: Path, line: int) -> int:
-        """The line of the file for a line (from 1) of a text that is the value of a field."""
-        start = self.texts.get(path)
-        return start + line - 1 if start is not None else self.line(path)
+    def text_place(self, path: Path, line: int, column: int) -> tuple[int, int]:
+        """As ``place``, for a line (from 1) and a column (from 0) of the text that is a field's value."""
+        if path in self.texts:
+            start, indentation = self.texts[path]
+            return start + line - 1, indentation + column + 1
+        row, around = self.place(path)
+        return row, self.values[path] + column if path in self.values else around
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,15 @@ class Located:
 
     def line(self, path: Path) -> int:
         """The line of a field of the object."""
-        return self.places.line(self.prefix + path)
+        return self.place(path)[0]
 
-    def text_line(self, path: Path, line: int) -> int:
-        """As ``Places.text_line``."""
-        return self.places.text_line(self.prefix + path, line)
+    def place(self, path: Path) -> tuple[int, int]:
+        """As ``Places.place``."""
+        return self.places.place(self.prefix + path)
+
+    def text_place(self, path: Path, line: int, column: int) -> tuple[int, int]:
+        """As ``Places.text_place``."""
+        return self.places.text_place(self.prefix + path, line, column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +82,15 @@ class Finding:
     source: str
     line: int
     message: str
+    column: int = 1
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}: {self.message}"
+
+    @property
+    def wide(self) -> str:
+        """With the column, as compilers write it and editors read it."""
+        return f"{self.source}:{self.line}:{self.column}: {self.message}"
 
 
 def read_located(paths: Sequence[str]) -> tuple[list[Located], list[Finding]]:
@@ -119,11 +138,12 @@ def path_of(text: str) -> Path:
 
 def _places(text: bytes) -> Iterator[Places]:
     """The places in each document of a YAML text; nothing more once it cannot be parsed."""
-    walk = _Walk()
+    rows = text.decode(errors="replace").splitlines()
+    walk = _Walk(rows)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.DocumentStartEvent):
-                walk = _Walk(Places({(): _line(event)}))
+                walk = _Walk(rows, Places({(): _mark(event)[0]}))
             elif isinstance(event, yaml.DocumentEndEvent):
                 yield walk.places
             else:
@@ -132,15 +152,16 @@ def _places(text: bytes) -> Iterator[Places]:
         return  # load_documents has taken it as JSON
 
 
-def _line(event: yaml.Event) -> int:
+def _mark(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
-    return mark.line + 1 if mark is not None else 1
+    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
 
 
 class _Walk:
     """Follows libyaml's events through one document."""
 
-    def __init__(self, places: Places | None = None) -> None:
+    def __init__(self, rows: Sequence[str], places: Places | None = None) -> None:
+        self._rows = rows
         self.places = places or Places()
         # For each open collection: its path, and the next index or the key that waits for its value.
         self._open: list[tuple[Path, int | str | None, bool]] = []
@@ -148,7 +169,7 @@ class _Walk:
     def take(self, event: yaml.Event) -> None:
         match event:
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
-                path = self._begin(_line(event))
+                path = self._begin(_mark(event))
                 is_list = isinstance(event, yaml.SequenceStartEvent)
                 self._open.append((path, 0 if is_list else None, is_list))
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
@@ -156,28 +177,35 @@ class _Walk:
             case yaml.ScalarEvent():
                 self._scalar(event)
             case yaml.AliasEvent():
-                self._begin(_line(event))
+                self._begin(_mark(event))
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        line = _line(event)
+        mark = _mark(event)
         if self._open and not self._open[-1][2] and self._open[-1][1] is None:
             path, _, _ = self._open[-1]
             self._open[-1] = (path, event.value, False)
-            self.places.lines[*path, event.value] = line
+            self._note((*path, event.value), mark)
             return
-        path = self._begin(line)
+        path = self._begin(mark)
+        line, column = mark
         if event.style in ("|", ">"):
-            self.places.texts[path] = line + 1
+            row = self._rows[line] if line < len(self._rows) else ""
+            self.places.texts[path] = (line + 1, len(row) - len(row.lstrip()))
+        else:
+            self.places.values[path] = column + (event.style in ("'", '"'))
 
-    def _begin(self, line: int) -> Path:
+    def _begin(self, mark: tuple[int, int]) -> Path:
         """The path of the value that begins here."""
         if not self._open:
-            self.places.lines[()] = line
+            self._note((), mark)
             return ()
         parent, part, is_list = self._open[-1]
         if is_list and isinstance(part, int):
             self._open[-1] = (parent, part + 1, True)
-            self.places.lines[*parent, part] = line
+            self._note((*parent, part), mark)
         else:
             self._open[-1] = (parent, None, False)
         return (*parent, part) if part is not None else parent
+
+    def _note(self, path: Path, mark: tuple[int, int]) -> None:
+        self.places.lines[path], self.places.columns[path] = mark

@@ -12,6 +12,8 @@ from app.cli.source import Source
 Command = Callable[..., int]
 """A command returns its exit code."""
 
+POLL_SECONDS = 2.0
+"""Between two questions of --watch and --wait."""
 TABLE, WIDE, JSON, YAML, NAME = "table", "wide", "json", "yaml", "name"
 
 files = click.option(
@@ -57,6 +59,9 @@ output = click.option(
     default=TABLE,
     show_default=True,
     help="Form of the answer.",
+)
+watch = click.option(
+    "-w", "--watch", is_flag=True, help="Go on: print what is new or has changed, until interrupted."
 )
 policy = click.option("--policy", default="", metavar="NAME", help="Scoring policy: binpack or spread.")
 feature = click.option(

@@ -10,8 +10,6 @@ from app.cli.source import Source
 from app.cli.talk import say
 from app.cli.waiting import Duration
 
-_POLL_SECONDS = 2.0
-
 
 @click.command()
 @options.maybe_files
@@ -96,7 +94,9 @@ def _place(
     def question() -> dict[str, Any]:
         return ask(source, lambda asker: asker.post("/api/v1/placements", request))
 
-    answer = question() if timeout is None else until(question, _all_placed, _short, timeout, _POLL_SECONDS)
+    answer = (
+        question() if timeout is None else until(question, _all_placed, _short, timeout, options.POLL_SECONDS)
+    )
     if output == options.TABLE:
         as_table(answer, explain=explain)
     elif output == options.WIDE:

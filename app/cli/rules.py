@@ -153,13 +153,13 @@ def _attributes(raw: dict[str, Any], names: Names) -> Problems:
                 yield path, f"no device has the {what} {domain}/{name}"
 
 
-def cel_errors(raw: dict[str, Any], selectors: SelectorCache) -> Iterator[tuple[Path, int, str]]:
-    """CEL that does not compile: path, line within the expression, message."""
+def cel_errors(raw: dict[str, Any], selectors: SelectorCache) -> Iterator[tuple[Path, int, int, str]]:
+    """CEL that does not compile: path, line (from 1) and column (from 0) within the expression, message."""
     for path, text in expressions(raw):
         error = selectors.get(text, CelFeatures()).error
         if error is not None:
             column = f" (column {error.column + 1})" if error.column is not None else ""
-            yield path, error.line or 1, f"CEL: {error.message}{column}"
+            yield path, error.line or 1, error.column or 0, f"CEL: {error.message}{column}"
 
 
 def unreadable(raw: Any) -> Iterator[tuple[str, str]]:

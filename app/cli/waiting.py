@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -52,3 +52,27 @@ def until(
             told = text
         progress(f"waiting, {left:.0f} s left (inventory revision {answer['revision']})")
         time.sleep(min(poll_seconds, max(left, 0)))
+
+
+def watched(
+    question: Callable[[], list[dict[str, Any]]],
+    identity: Callable[[dict[str, Any]], object],
+    poll_seconds: float,
+    rounds: int | None = None,
+) -> Iterator[list[dict[str, Any]]]:
+    """All items first, then again and again those that are new or not as they were.
+
+    Args:
+        rounds: how often to ask; None: until interrupted.
+    """
+    known: dict[object, dict[str, Any]] = {}
+    asked = 0
+    while rounds is None or asked < rounds:
+        if asked:
+            time.sleep(poll_seconds)
+        items = question()
+        changed = [item for item in items if known.get(identity(item)) != item]
+        known = {identity(item): item for item in items}
+        if changed or not asked:
+            yield changed
+        asked += 1

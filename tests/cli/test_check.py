@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -206,3 +207,53 @@ def test_bad_usage_ends_with_2(cli: Cli, arguments: tuple[str, ...], message: st
 
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
+
+
+def test_columns_are_those_of_the_file(cli: Cli, tmp_path: Path) -> None:
+    """In block texts, in plain and in quoted ones: where an editor has to jump to."""
+    file = tmp_path / "claim.yaml"
+    head = CLAIM + "        selectors:\n"
+    for text in (
+        "        - cel:\n            expression: |-\n             true &&\n             device.driver = 1\n",
+        "        - cel: {expression: device.driver = 1}\n",
+        "        - cel: {expression: 'device.driver = 1'}\n",
+    ):
+        file.write_text(head + text)
+        ran = cli("check", "-f", file, "-o", "wide")
+        _, line, column, _ = ran.out.split(":", 3)
+        row = file.read_text().splitlines()[int(line) - 1]
+        assert row[int(column) - 1 :].startswith("= 1"), ran.out
+
+
+def test_findings_as_data(cli: Cli) -> None:
+    found = json.loads(cli("check", "-f", PAGE, "-o", "json").out)
+
+    assert [(item["file"], item["line"], item["column"]) for item in found] == [
+        (PAGE, 24, 7),
+        (PAGE, 43, 9),
+        (PAGE, 58, 5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wish", "finding"),
+    [
+        ("count: 4", None),  # two are in use, but need not be for ever
+        ("count: 5", "too few devices match request r"),
+        ("selectors: [{cel: {expression: 'device.driver == \"nobody\"'}}]", 'driver == "nobody"'),
+    ],
+)
+def test_a_claim_that_no_node_could_ever_meet(
+    cli: Cli, tmp_path: Path, wish: str, finding: str | None
+) -> None:
+    file = tmp_path / "claim.yaml"
+    file.write_text(CLAIM.replace("resource-driver", "gpu") + f"        {wish}\n")
+
+    ran = cli("check", "-f", file, "--snapshot", INVENTORY)
+
+    if finding is None:
+        assert (ran.code, ran.out) == (0, "")
+        return
+    assert ran.code == 1
+    assert ran.out.startswith(f"{file}:8: spec.devices.requests[0]: no node of the inventory has devices")
+    assert finding in ran.out

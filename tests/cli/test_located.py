@@ -71,7 +71,7 @@ def test_a_field_has_its_line(name: str, path: str, line: int) -> None:
 def test_a_line_of_a_block_scalar_is_found_in_the_file() -> None:
     path = path_of("spec.devices.requests[0].selectors[0].cel.expression")
 
-    lines = [located()["a"].text_line(path, line) for line in (1, 2)]
+    lines = [located()["a"].text_place(path, line, 0)[0] for line in (1, 2)]
 
     assert [TEXT.splitlines()[line - 1].strip() for line in lines] == ["first", "second"]
 

@@ -51,7 +51,18 @@ def test_help_names_every_command(program: Cli) -> None:
     ran = program("--help")
 
     listed = [line.split()[0] for line in ran.out.partition("Commands:")[2].splitlines() if line.strip()]
-    assert listed == ["serve", "demo", "plan", "explain", "devices", "claims", "snapshot", "check", "convert"]
+    assert listed == [
+        "serve",
+        "demo",
+        "plan",
+        "explain",
+        "devices",
+        "claims",
+        "snapshot",
+        "check",
+        "convert",
+        "completion",
+    ]
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

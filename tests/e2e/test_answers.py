@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,10 +25,13 @@ PROGRAM = binaries.REPOSITORY / ".venv" / "bin" / "dra-extender"
 PAGE = binaries.REPOSITORY / "examples" / "dra-task-page.yaml"
 ANNOTATION = "dra-extender/devices-appeared"
 MANY = 1000
+Dra = Callable[..., subprocess.CompletedProcess[str]]
+Recorder = Callable[[str, object], None]
+"""pytest's record_property: figures end up in the JUnit report (--junitxml)."""
 
 
 @pytest.fixture
-def dra(control_plane: ControlPlane, scene: Scene):
+def dra(control_plane: ControlPlane) -> Dra:
     """`kubectl dra` as somebody with the extender's rights, in the scene's namespace."""
     environment = os.environ | {
         "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}",
@@ -51,7 +54,7 @@ def dra(control_plane: ControlPlane, scene: Scene):
 
 
 def test_a_refused_pod_is_told_by_an_event_and_by_kubectl(
-    scene: Scene, extender: Extender, scheduler: str, kubelet: Kubelet, dra
+    scene: Scene, scheduler: str, kubelet: Kubelet, dra: Dra
 ) -> None:
     scene.create(objects.device_class(CLASS))
     node = scene.node("one", objects.cats(1))
@@ -76,10 +79,10 @@ def test_a_refused_pod_is_told_by_an_event_and_by_kubectl(
 
 
 def test_the_page_s_manifests_are_found_wanting_and_what_convert_makes_of_them_is_accepted(
-    scene: Scene, dra, tmp_path: Path
+    scene: Scene, dra: Dra, tmp_path: Path
 ) -> None:
     findings = dra("check", "-f", PAGE, code=1).stdout.splitlines()
-    assert any(line.startswith(f"{PAGE}:26:") and "under `exactly`" in line for line in findings), findings
+    assert any(line.startswith(f"{PAGE}:24:") and "under `exactly`" in line for line in findings), findings
     assert any("restartPolicy" in line for line in findings), findings
     converted = tmp_path / "converted.yaml"
     converted.write_text(dra("convert", "-f", PAGE).stdout)
@@ -91,7 +94,7 @@ def test_the_page_s_manifests_are_found_wanting_and_what_convert_makes_of_them_i
 
 
 def test_a_new_slice_binds_the_pod_that_waited_for_it(
-    scene: Scene, scheduler: str, kubelet: Kubelet, holds: HoldWatcher, record_property
+    scene: Scene, scheduler: str, holds: HoldWatcher, record_property: Recorder
 ) -> None:
     scene.create(objects.device_class(CLASS))
     node = scene.node("bare")
@@ -103,12 +106,11 @@ def test_a_new_slice_binds_the_pod_that_waited_for_it(
     until(lambda: scene.node_of("waiting"), "the Pod is bound", seconds=20, pause=0.02)
     seconds = time.monotonic() - started
     record_property("seconds_from_slice_to_binding", round(seconds, 2))
-    print(f"bound {seconds:.2f} s after the slice appeared")
     holds.catch_up()
 
 
 def test_of_a_thousand_refused_pods_one_device_wakes_few(
-    scene: Scene, scheduler: str, kubelet: Kubelet, extender: Extender, holds: HoldWatcher, record_property
+    scene: Scene, scheduler: str, extender: Extender, holds: HoldWatcher, record_property: Recorder
 ) -> None:
     scene.create(objects.device_class(CLASS))
     node = scene.node("bare")
@@ -123,7 +125,7 @@ def test_of_a_thousand_refused_pods_one_device_wakes_few(
     time.sleep(3)
     woken, asked = _woken(scene), _filters(extender) - before
     record_property("woken", woken)
-    print(f"woken: {woken} of {MANY}; filter calls since: {asked}")
+    record_property("filters", asked)
     assert _bound(scene) == 1
     assert woken <= 5
     holds.catch_up()

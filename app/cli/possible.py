@@ -1,0 +1,101 @@
+"""Claims that no inventory like this could ever meet: more devices than there are, or none that match.
+
+Asked of the allocator, with everything free and every taint tolerated: what does not fit then never will.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from app.cli.shapes import Path, requests
+from app.core.allocator import Reason
+from app.core.cel import SelectorCache
+from app.core.explain import summary
+from app.core.model.errors import ObjectError
+from app.core.model.meta import Meta
+from app.core.model.parse import parse
+from app.core.model.pod import Pod, PodClaim
+from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec, ResourceClaim
+from app.core.model.resource_claim import ResourceClaimTemplate as Template
+from app.core.model.taints import Toleration
+from app.core.model.workload import Workload
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+
+_KINDS = frozenset({"Node", "ResourceSlice", "DeviceClass"})
+_ABOUT_DEVICES = frozenset(
+    {"SelectorRejected", "TooFewDevices", "NoDevices", "ConstraintNotMet", "CapacityTooSmall"}
+)
+_EVERYTHING = Toleration(operator="Exists")
+
+
+def impossible(
+    own: Sequence[Any], inventory: Sequence[Any], selectors: SelectorCache
+) -> Iterator[tuple[int, Path, str]]:
+    """The position of an object in ``own``, the request's path, and why no node has devices for it.
+
+    Cost: O(nodes) searches a claim or template.
+    """
+    state = State()
+    for raw in (*inventory, *own):
+        item = _parsed(raw) if isinstance(raw, dict) and raw.get("kind") in _KINDS else None
+        if item is not None and not isinstance(item, Workload):
+            state.upsert(item)
+    if not state.nodes or not state.inventory.slices:
+        return
+    numbers = count()
+    rules = Rules(selectors, lambda: f"share-{next(numbers)}")
+    for index, raw in enumerate(own):
+        item = _parsed(raw)
+        if isinstance(item, ResourceClaim | Template):
+            reasons = _refusals(state, item.spec, rules)
+            if reasons:
+                text = "no node of the inventory has devices for this, even if all were free"
+                yield index, _request_path(raw, reasons), f"{text}: {summary(0, reasons)}"
+
+
+def _parsed(raw: Any) -> Any:
+    try:
+        return parse(raw)
+    except ObjectError:
+        return None  # a finding of its own
+
+
+def _refusals(state: State, spec: ClaimSpec, rules: Rules) -> list[tuple[Reason, ...]]:
+    """What each node says; nothing if one fits, or if it is not for want of devices."""
+    trial = state.fork()
+    meta = Meta("check", "check")
+    trial.upsert(ResourceClaim(meta, _tolerant(spec)))
+    question = Question(trial, Pod(meta, claims=(PodClaim("claim", claim_name="check"),)), rules)
+    asked = question.answers(sorted(state.nodes))
+    answers = [question.explained(answer) for answer in asked if answer is not None]
+    if any(answer.verdict == "fits" for answer in answers):
+        return []
+    reasons = [answer.reasons for answer in answers if answer.verdict == "misfit"]
+    about = {reason.code for found in reasons for reason in found}
+    return reasons if len(reasons) == len(answers) and about <= _ABOUT_DEVICES else []
+
+
+def _tolerant(spec: ClaimSpec) -> ClaimSpec:
+    def tolerating(item: RequestSpec) -> RequestSpec:
+        return replace(item, tolerations=(_EVERYTHING,))
+
+    def edited(request: DeviceRequest) -> DeviceRequest:
+        exactly = tolerating(request.exactly) if request.exactly is not None else None
+        return replace(
+            request, exactly=exactly, first_available=tuple(map(tolerating, request.first_available))
+        )
+
+    return replace(spec, requests=tuple(map(edited, spec.requests)))
+
+
+def _request_path(raw: Any, reasons: Sequence[Sequence[Reason]]) -> Path:
+    """Where the request stands that is refused; that of the first one if it is all of them together."""
+    named = next((reason.request for found in reasons for reason in found if reason.request), None)
+    places = list(requests(raw))
+    for path, request in places:
+        if named is not None and request.get("name") == named.partition("/")[0]:
+            return path
+    return places[0][0] if places else ()
