@@ -26,6 +26,12 @@ CONTROLLERS_WANTED = (
     "resourceclaim-controller",
 )
 HOST = "127.0.0.1"
+_AUDIT = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "rules": [{"level": "Metadata", "users": [EXTENDER]}, {"level": "None"}],
+    "omitStages": ["RequestReceived", "ResponseStarted"],
+}
 
 
 class ControlPlane:
@@ -40,6 +46,8 @@ class ControlPlane:
         self._qps = qps
         self.home = home
         self.certificates = home / "certificates"
+        self.audit_log = home / "audit.log"
+        """A line for each request of the extender's user."""
         self.processes: list[Process] = []
         self.users = Users(GROUPS)
         self._apis: dict[str, Api] = {}
@@ -57,6 +65,7 @@ class ControlPlane:
     def start(self) -> None:
         self.users.write_token_file(self.home / "tokens.csv")
         write_signing_key(self.home / "service-accounts.key")
+        (self.home / "audit.yaml").write_text(yaml.safe_dump(_AUDIT))
         self.etcd.start()
         self.apiserver.start()
         self.controllers.start()
@@ -148,6 +157,8 @@ class ControlPlane:
             # The default writes the address into the Service `kubernetes`, which refuses a loopback one.
             "--endpoint-reconciler-type=none",
             f"--token-auth-file={self.home / 'tokens.csv'}",
+            f"--audit-policy-file={self.home / 'audit.yaml'}",
+            f"--audit-log-path={self.audit_log}",
             "--authorization-mode=Node,RBAC",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={keys}",

@@ -1,0 +1,74 @@
+"""The extender's rights are those that it uses: read from the API server's audit log of its user."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from harness import objects
+from harness.controlplane import ControlPlane
+from harness.kubelet import Kubelet
+from harness.rights import CHART_RULES
+from harness.scene import Scene
+
+pytestmark = pytest.mark.e2e
+
+Right = tuple[str, str]
+
+# Rights that one Pod's way through a bind does not need, and when they are.
+SELDOM: dict[Right, str] = {
+    ("get", "resourceclaims"): "another writer was faster",
+    ("create", "resourceclaims"): "an extended resource",
+    ("delete", "resourceclaims"): "an extended resource whose bind failed",
+    ("get", "pods"): "no answer to a binding",
+    ("patch", "pods"): "a refused Pod is woken",
+    ("patch", "pods/status"): "an extended resource",
+    ("create", "events"): "a refusal is told on the Pod",
+    ("patch", "events"): "and told again",
+    ("get", "leases"): "several replicas",
+    ("create", "leases"): "several replicas",
+    ("update", "leases"): "several replicas",
+}
+# Asked of the authorizer on the patch of the status, so that no request of its own is logged.
+IMPLIED: set[Right] = {("patch", "resourceclaims/binding")}
+
+
+def granted() -> set[Right]:
+    rules: list[dict[str, Any]] = yaml.safe_load(CHART_RULES.read_text())["rules"]
+    return {(verb, resource) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+
+
+def used(control_plane: ControlPlane) -> tuple[set[Right], list[str]]:
+    """What was asked for and allowed so far, and what was forbidden."""
+    allowed, forbidden = set(), []
+    for line in control_plane.audit_log.read_text().splitlines():
+        entry = json.loads(line)
+        reference = entry.get("objectRef", {})
+        if "resource" not in reference:
+            continue  # discovery, health
+        right = (
+            entry["verb"],
+            "/".join(part for part in (reference["resource"], reference.get("subresource")) if part),
+        )
+        if entry["responseStatus"]["code"] == 403:
+            forbidden.append(f"{' '.join(right)}: {entry['requestURI']}")
+        else:
+            allowed.add(right)
+    return allowed, forbidden
+
+
+def test_no_right_is_missing_and_none_is_spare(
+    control_plane: ControlPlane, scene: Scene, kubelet: Kubelet, scheduler: str
+) -> None:
+    scene.create(objects.device_class("rights.example.com", f'device.driver == "{objects.DRIVER}"'))
+    scene.node("node", objects.cats(1))
+    scene.create(objects.claim("cat", device_class="rights.example.com"))
+    scene.create(objects.pod("holder", scheduler, claims={"cat": "cat"}))
+    kubelet.wait_running(scene.namespace, "holder")
+    allowed, forbidden = used(control_plane)
+    assert forbidden == []
+    reviews = {("create", "tokenreviews"), ("create", "subjectaccessreviews")}  # of system:auth-delegator
+    assert allowed - granted() - reviews == set()
+    spare = granted() - allowed - IMPLIED
+    assert spare <= set(SELDOM), f"granted and not used: {sorted(spare - set(SELDOM))}"
+    assert set(SELDOM) <= granted(), "rights that are explained here and not granted"
