@@ -84,9 +84,21 @@ def test_a_token_is_asked_for_and_sent(visit: Callable[..., Visit]) -> None:
     assert page.evaluate("() => localStorage.length + document.cookie.length") == 0
 
 
+def test_who_may_not_read_is_told_so(visit: Callable[..., Visit]) -> None:
+    seen = visit(node("n1"))
+    body = {"error": {"code": "Forbidden", "message": "jane may not get devices", "path": ""}}
+    seen.page.route("**/api/**", lambda route: route.fulfill(status=403, json=body))
+    page = seen.open(live=False)
+    expect(page.locator("#banner")).to_contain_text("Nothing to show yet: jane may not get devices.")
+
+
 def test_who_has_no_token_is_told_what_is_missing(visit: Callable[..., Visit]) -> None:
     seen = visit(node("n1"))
     seen.page.route("**/api/**", lambda route: route.fulfill(status=401, body=""))
     page = seen.open(live=False)
     page.get_by_role("button", name="Not now").click()
     expect(page.locator("#banner")).to_contain_text("asks for a token")
+    page.wait_for_timeout(2_500)  # the stream has tried again meanwhile, without a word
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.locator("#link").click()
+    expect(page.get_by_role("dialog", name="The service asks who you are")).to_be_visible()

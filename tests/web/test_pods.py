@@ -32,7 +32,7 @@ def test_in_two_clicks_a_person_sees_why_a_pod_is_pending(visit: Callable[..., V
     expect(detail.get_by_role("heading", name="trainer")).to_be_visible()
     expect(detail.locator(".headline")).to_contain_text("0/8 nodes fit")
     expect(detail.locator(".headline")).to_contain_text("request gpus")
-    expect(detail.locator(".near")).to_contain_text("on worker-5")
+    expect(detail.locator(".near")).to_contain_text("node worker-5")
     groups = detail.locator(".reasons summary")
     assert groups.count() >= 2
     assert sum(int(text.split()[0]) for text in detail.locator(".count").all_inner_texts()) == 8

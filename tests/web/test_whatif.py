@@ -60,6 +60,26 @@ def test_draining_and_tainting_from_the_map_change_the_answer(visit: Callable[..
     expect(page.locator(".whatif")).to_contain_text("Add a workload to see")
 
 
+def test_a_drained_node_s_pods_are_placed_again(visit: Callable[..., Visit]) -> None:
+    page = visit().open("#/whatif?node=worker-5")
+    page.get_by_role("button", name="Drain in what-if").click()
+    page.get_by_role("button", name="Close").click()
+    headline(page, "0 of 1 Pod placed")
+    expect(page.locator(".placed")).to_contain_text("llm-training-0")
+    expect(page.locator(".placed")).to_contain_text("from worker-5")
+
+
+def test_all_or_nothing_and_how_many_more(visit: Callable[..., Visit]) -> None:
+    page = visit().open("#/whatif")
+    place(page, JOB)
+    page.get_by_label("Policy").select_option("spread")
+    headline(page, "1 of 2 Pods placed")
+    page.get_by_label("All or nothing").check()
+    headline(page, "2 of 2 Pods placed")
+    page.get_by_role("button", name="How many more?").click()
+    expect(page.locator(".result")).to_contain_text("more fit")
+
+
 def test_a_pod_that_does_not_fit_says_why(visit: Callable[..., Visit]) -> None:
     page = visit().open("#/whatif")
     place(page, (EXAMPLES / "workloads" / "four-gpus.yaml").read_text())

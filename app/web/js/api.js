@@ -12,23 +12,19 @@ export class ApiError extends Error {
 }
 
 /** @type {() => Promise<string>} */
-let askForToken = () => Promise.reject(new ApiError(401, "a token is needed"));
+let askForToken = () => Promise.reject(new ApiError(401, "The service asks for a token."));
 /** @type {Promise<string> | null} */
 let asking = null;
+let declined = false;
 
 /** @param {() => Promise<string>} ask called once for any number of requests that were refused together */
 export function onUnauthorized(ask) {
   askForToken = ask;
 }
 
-/** Forgets the token, of this tab and page. */
-export function signOut() {
-  sessionStorage.removeItem(TOKEN);
-}
-
-/** @returns {boolean} */
-export function signedIn() {
-  return sessionStorage.getItem(TOKEN) !== null;
+/** Who did not want to give a token is asked again only after this: not by each attempt of the stream. */
+export function askAgain() {
+  declined = false;
 }
 
 /**
@@ -47,7 +43,8 @@ export async function send(path, init = {}) {
     if (answer.status !== 401) throw await failure(answer);
     // Another request may have got a new token meanwhile.
     if (sessionStorage.getItem(TOKEN) !== token) continue;
-    asking ??= askForToken().finally(() => { asking = null; });
+    if (declined) throw new ApiError(401, "The service asks for a token.");
+    asking ??= askForToken().catch((error) => { declined = true; throw error; }).finally(() => { asking = null; });
     sessionStorage.setItem(TOKEN, await asking);
   }
 }

@@ -50,8 +50,8 @@ export class HelpDialog {
   }
 }
 
-/** Asks for a bearer token; it stays in this tab. @param {(text: string) => void} onRefuse @returns {() => Promise<string>} */
-export function tokenQuestion(onRefuse) {
+/** Asks for a bearer token; it stays in this tab. @returns {() => Promise<string>} */
+export function tokenQuestion() {
   const input = h("input", { id: "token", type: "password", autocomplete: "off", required: true });
   let asked = 0;
   const hint = h("p", { class: "error", role: "alert" });
@@ -69,8 +69,7 @@ export function tokenQuestion(onRefuse) {
       if (dialog.returnValue === "use" && input.value.trim()) resolve(input.value.trim());
       else {
         asked = 0;
-        onRefuse("The service asks for a token.");
-        reject(new Error("the service asks for a token"));
+        reject(new Error("The service asks for a token."));
       }
     }, { once: true });
   });

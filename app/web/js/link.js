@@ -8,12 +8,13 @@ export function showLink(link, fleet, announce) {
   const pill = byId("link"), text = byId("link-text"), banner = byId("banner");
   pill.dataset.kind = link.kind;
   const since = link.since ? new Date(link.since).toLocaleTimeString("en-GB") : "";
-  text.textContent = { connecting: "connecting", live: "live", polling: `as of ${since}`, stale: `stale since ${since}` }[link.kind];
+  text.textContent = { connecting: "connecting", live: "live", polling: `as of ${since}`, stale: fleet.loaded ? `stale since ${since}` : "no answer" }[link.kind];
   pill.title = link.error ? `${link.error}; press to try now` : `Revision ${fleet.revision}`;
   banner.hidden = link.kind !== "stale";
-  if (link.kind === "stale" && last !== "stale") {
-    const said = `The service does not answer. What is shown is from ${since}; trying again.`;
-    banner.textContent = said;
+  if (link.kind === "stale") {
+    const said = fleet.loaded ? `What is shown is from ${since}: ${link.error} Trying again.` : `Nothing to show yet: ${link.error} Trying again.`;
+    // Said anew only if it is something else: it is read out.
+    if (banner.textContent !== said) banner.textContent = said;
   }
   if (link.kind === "live" && (last === "stale" || last === "polling")) announce("Live again");
   last = link.kind;

@@ -1,5 +1,5 @@
 /** The page put together: the only module that knows all parts. */
-import { get, onUnauthorized } from "./api.js";
+import { askAgain, get, onUnauthorized } from "./api.js";
 import { ClaimsView } from "./claims.js";
 import { CompareDialog } from "./compare.js";
 import { DecisionsView } from "./decisions.js";
@@ -67,8 +67,8 @@ const stream = new Stream(async (news) => {
   await Promise.all([pods.refresh(), claims.refresh(), decisions.refresh(newest)]);
 }, (link) => showLink(link, fleet, announce));
 
-onUnauthorized(tokenQuestion((text) => { byId("banner").textContent = text; byId("banner").hidden = false; }));
-byId("link").addEventListener("click", () => stream.retry());
+onUnauthorized(tokenQuestion());
+byId("link").addEventListener("click", () => { askAgain(); stream.retry(); });
 byId("help").addEventListener("click", () => help.open());
 theme.addEventListener("change", () => { palette.refresh(); mapView.recolour(); });
 route.addEventListener("change", show);
@@ -76,6 +76,5 @@ new Keys({ route, mapView, help, scenario, whatif }).listen();
 get("/api/v1/policies").then((answer) => whatif.offer(answer)).catch(() => undefined);
 // For tests, and for the curious at the console.
 Object.assign(globalThis, { draExtender: { fleet, map: mapView.map, scenario } });
-palette.refresh();
 await show();
 await stream.run();

@@ -64,6 +64,6 @@ function exactly(nodes) {
 export function nearMisses(explanation) {
   const misses = explanation.nearMisses ?? [];
   if (!misses.length) return null;
-  return h("div", { class: "near" }, h("h3", null, "It would fit if"), h("ul", null, misses.map((/** @type {any} */ miss) =>
-    h("li", null, miss.text, h("span", { class: "muted" }, ` (on ${miss.node})`)))));
+  return h("div", { class: "near" }, h("h3", null, "It would fit …"), h("ul", null, misses.map((/** @type {any} */ miss) =>
+    h("li", null, miss.text))));
 }

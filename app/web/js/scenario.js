@@ -8,6 +8,7 @@ import { post } from "./api.js";
 
 const NOTHING = /** @type {Step} */ ({ items: [], drained: [], tainted: [] });
 const TAINT = { key: "dra-extender/what-if", effect: "NoSchedule" };
+const NOBODY = "No Pod with claims runs on the drained nodes.";
 
 export class Scenario extends EventTarget {
   constructor() {
@@ -18,9 +19,13 @@ export class Scenario extends EventTarget {
     this.before = [];
     this.policy = "";
     this.replicas = "";
+    this.together = false;
     /** @type {any} */
     this.answer = null;
     this.error = "";
+    this.note = "";
+    /** How many more of the first workload's Pods fit. @type {any} */
+    this.room = null;
     this.busy = false;
   }
 
@@ -28,9 +33,13 @@ export class Scenario extends EventTarget {
     return !this.step.items.length && !this.step.drained.length && !this.step.tainted.length;
   }
 
-  /** Whether there are Pods to place. */
+  get workloads() {
+    return this.step.items.filter((item) => item.role === "workload").map((item) => item.object);
+  }
+
+  /** Whether there may be Pods to place. */
   get placeable() {
-    return this.step.items.some((item) => item.role === "workload");
+    return this.workloads.length > 0 || this.step.drained.length > 0;
   }
 
   /** Reads manifests and adds them. @param {string} text */
@@ -75,24 +84,39 @@ export class Scenario extends EventTarget {
   /** @param {Step} step */
   put(step) {
     this.step = step;
-    this.answer = null;
-    this.error = "";
+    this.answer = this.room = null;
+    this.error = this.note = "";
     this.changed();
+  }
+
+  /** What is to be judged by. @param {string} policy @returns {Record<string, any>} */
+  cluster(policy) {
+    const { items, drained, tainted } = this.step;
+    return {
+      objects: items.filter((item) => item.role === "object").map((item) => item.object),
+      drain: drained,
+      taints: tainted.map(taintOf),
+      ...(policy ? { policy } : {}),
+    };
   }
 
   /** The body of the dry run. @param {string} [policy] */
   request(policy = this.policy) {
-    const { items, drained, tainted } = this.step;
-    /** @type {Record<string, any>} */
-    const body = {
-      workloads: items.filter((item) => item.role === "workload").map((item) => item.object),
-      objects: [...items.filter((item) => item.role === "object").map((item) => item.object), ...tainted.map(rule)],
-      remove: drained.map((name) => ({ kind: "Node", name })),
-      explain: "full",
-    };
-    if (policy) body.policy = policy;
+    const body = { ...this.cluster(policy), workloads: this.workloads, allOrNothing: this.together, explain: "full" };
     if (this.replicas !== "") body.replicas = Number(this.replicas);
     return body;
+  }
+
+  /** Counts how many of the first workload's Pods fit beside what is there. */
+  async count() {
+    const { step } = this;
+    try {
+      const room = await post("/api/v1/capacity", { ...this.cluster(this.policy), workload: this.workloads[0] });
+      if (this.step === step) this.room = room;
+    } catch (error) {
+      if (this.step === step) this.error = error.message;
+    }
+    this.changed();
   }
 
   /** Places the Pods; nothing is written anywhere. */
@@ -100,11 +124,12 @@ export class Scenario extends EventTarget {
     if (!this.placeable) return;
     const { step } = this;
     this.busy = true;
-    this.error = "";
+    this.error = this.note = "";
     this.changed();
     try {
       const answer = await post("/api/v1/placements", this.request());
       if (this.step === step) this.answer = answer;
+      if (this.step === step && !answer.pods.length) this.note = NOBODY;
     } catch (error) {
       if (this.step === step) this.error = error.path ? `${error.message} (${error.path})` : error.message;
     }
@@ -137,14 +162,9 @@ function switched(list, item) {
   return list.includes(item) ? list.filter((known) => known !== item) : [...list, item];
 }
 
-/** @param {string} key @param {number} index */
-function rule(key, index) {
+/** @param {string} key driver/pool/device */
+function taintOf(key) {
   const [driver, ...rest] = key.split("/");
   const device = rest.pop();
-  return {
-    apiVersion: "resource.k8s.io/v1",
-    kind: "DeviceTaintRule",
-    metadata: { name: `what-if-${index}` },
-    spec: { deviceSelector: { driver, pool: rest.join("/"), device }, taint: TAINT },
-  };
+  return { driver, pool: rest.join("/"), device, ...TAINT };
 }

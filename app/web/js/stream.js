@@ -31,11 +31,11 @@ export class Stream {
   async run() {
     this.onLink({ kind: "connecting" });
     for (;;) {
-      let error = "the stream ended";
+      let error = "The stream ended.";
       try {
         await this.listen();
       } catch (caught) {
-        error = String(caught?.message ?? caught);
+        error = sentence(caught);
       }
       await this.bridge(error);
     }
@@ -51,7 +51,7 @@ export class Stream {
     let timer = 0;
     const watch = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => stop.abort(new Error("nothing was heard for 40 s")), SILENCE);
+      timer = setTimeout(() => stop.abort(new Error("Nothing was heard for 40 s.")), SILENCE);
     };
     watch();
     try {
@@ -99,7 +99,7 @@ export class Stream {
       this.heard = Date.now();
       this.onLink({ kind: "polling", since: this.heard, retry: Date.now() + wait, error });
     } catch (caught) {
-      this.onLink({ kind: "stale", since: this.heard, retry: Date.now() + wait, error: String(caught?.message ?? error) });
+      this.onLink({ kind: "stale", since: this.heard, retry: Date.now() + wait, error: sentence(caught) });
     }
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, wait);
@@ -107,4 +107,10 @@ export class Stream {
     });
     this.wake = null;
   }
+}
+
+/** What went wrong, as a sentence. A fetch that fails says nothing that a person would understand. @param {any} error */
+function sentence(error) {
+  const text = error instanceof TypeError ? "The service does not answer" : String(error?.message ?? error);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

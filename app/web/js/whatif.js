@@ -20,6 +20,8 @@ export class WhatIfPanel {
     this.read = h("div");
     this.policy = h("select", { id: "policy", onchange: () => { scenario.policy = this.policy.value; this.place(); } });
     this.replicas = h("input", { id: "replicas", type: "number", min: "0", max: "1000", placeholder: "as written", onchange: () => { scenario.replicas = this.replicas.value; this.place(); } });
+    this.together = h("input", { type: "checkbox", onchange: () => { scenario.together = this.together.checked; this.place(); } });
+    this.more = h("button", { type: "button", title: "How many of the first workload's Pods fit beside what is there", onclick: () => this.count() }, "How many more?");
     this.steps = h("div");
     this.result = h("div", { class: "result" });
     this.undo = h("button", { type: "button", title: "Undo the last change (u)", onclick: () => this.back() }, "Undo");
@@ -39,7 +41,8 @@ export class WhatIfPanel {
       h("div", { class: "pair" },
         h("label", { class: "field", for: "policy" }, "Policy", this.policy),
         h("label", { class: "field", for: "replicas" }, "Replicas", this.replicas)),
-      h("div", { class: "buttons" }, this.undo, this.clear, this.again, this.compare),
+      h("label", { class: "check" }, this.together, "All or nothing: a place for all Pods together"),
+      h("div", { class: "buttons" }, this.undo, this.clear, this.again, this.compare, this.more),
       this.result);
     scenario.addEventListener("change", () => this.render());
     this.render();
@@ -78,6 +81,12 @@ export class WhatIfPanel {
     if (answer) this.actions.announce(`${answer.placed} of ${plural(answer.placed + answer.unplaced, "Pod")} placed`);
   }
 
+  async count() {
+    await this.scenario.count();
+    const { room } = this.scenario;
+    if (room) this.actions.announce(roomText(room));
+  }
+
   async back() {
     this.scenario.undo();
     await this.place();
@@ -89,6 +98,7 @@ export class WhatIfPanel {
     this.undo.disabled = !scenario.before.length;
     this.clear.disabled = scenario.empty;
     this.again.disabled = this.compare.disabled = !scenario.placeable || scenario.busy;
+    this.more.disabled = !scenario.workloads.length || scenario.busy;
     const change = (/** @type {string} */ text, /** @type {string} */ role, /** @type {() => void} */ remove) => h("li", null,
       h("span", { class: "tag" }, role), h("span", { class: "ellipsis grow", title: text }, text),
       h("button", { type: "button", class: "icon", "aria-label": `Take ${text} out`, onclick: async () => { remove(); await this.place(); } }, "✕"));
@@ -108,13 +118,16 @@ export class WhatIfPanel {
     const { scenario } = this;
     if (scenario.busy) return [h("p", { class: "faint" }, "Asking every node…")];
     if (scenario.error) return [failure(scenario.error)];
-    const { answer } = scenario;
+    const { answer, room } = scenario;
+    if (scenario.note) return [h("p", { class: "muted" }, scenario.note)];
     if (!answer) {
       return [h("p", { class: "faint" }, scenario.placeable ? "Not placed yet." : "Add a workload to see where its Pods would go. Nodes can be drained and devices tainted from the map.")];
     }
     const total = answer.placed + answer.unplaced;
     return [
       h("p", { class: `headline ${answer.unplaced || !answer.complete ? "bad" : "good"}` }, `${answer.placed} of ${plural(total, "Pod")} placed`),
+      answer.gang && h("p", { class: "muted" }, answer.gang.text),
+      room && h("p", { class: "card" }, h("span", { class: "strong" }, roomText(room)), room.summary && h("span", { class: "muted" }, ` ${room.summary}`)),
       !answer.complete && h("p", { class: "error" }, "Time was up before the last Pod."),
       h("ol", { class: "placed" }, answer.pods.slice(0, SHOWN).map((/** @type {any} */ pod) => this.pod(pod))),
       answer.pods.length > SHOWN && h("p", { class: "faint" }, `${answer.pods.length - SHOWN} more Pods.`),
@@ -124,7 +137,8 @@ export class WhatIfPanel {
   /** @param {any} pod */
   pod(pod) {
     const name = h("p", { class: "line" }, h("span", { class: "strong ellipsis" }, pod.name), h("span", { class: "muted" }, pod.namespace),
-      pod.node === null ? h("span", { class: "tag bad" }, "not placed") : h("span", { class: "tag good" }, "placed"));
+      pod.node === null ? h("span", { class: "tag bad" }, "not placed") : h("span", { class: "tag good" }, "placed"),
+      pod.evictedFrom && h("span", { class: "tag" }, `from ${pod.evictedFrom}`));
     if (pod.node === null) return h("li", { class: "card" }, name, h("p", { class: "said" }, pod.summary), nearMisses(pod), reasonList(pod.nodes, this.actions.openNode));
     const keys = devicesOf(pod);
     return h("li", { class: "card" }, name, h("p", null, "on ", h("button", { type: "button", class: "link", onclick: () => this.actions.openNode(pod.node) }, pod.node),
@@ -140,4 +154,10 @@ function counted(items, drained, tainted) {
     place && `${place} to place`, items.length - place && `${items.length - place} beside`,
     drained.length && `${drained.length} drained`, tainted.length && `${tainted.length} tainted`,
   ].filter(Boolean).join(", ");
+}
+
+/** @param {any} room */
+function roomText(room) {
+  const nodes = plural(room.nodes.length, "node");
+  return room.fits ? `${room.capped ? "At least " : ""}${room.fits} more ${room.fits === 1 ? "fits" : "fit"}, on ${nodes}.` : "No more fit.";
 }

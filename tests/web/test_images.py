@@ -1,0 +1,60 @@
+"""The pictures of docs/page.md, made on request: DOCS_IMAGES=1."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.objects import pod
+from tests.web.conftest import EXAMPLES, ROOT, Visit
+from tests.web.test_pods import FOUR
+from tests.web.test_whatif import JOB, headline, place
+
+IMAGES = ROOT / "docs" / "images"
+GPU = "#/map?device=gpu.example.com/worker-5/gpu-0"
+
+pytestmark = pytest.mark.skipif(not os.environ.get("DOCS_IMAGES"), reason="DOCS_IMAGES=1 makes the pictures")
+
+
+def keep(seen: Visit, name: str) -> None:
+    seen.page.wait_for_timeout(500)
+    seen.page.screenshot(path=IMAGES / f"{name}.png")
+
+
+@pytest.fixture
+def desktop(visit: Callable[..., Visit]) -> Visit:
+    return visit(viewport={"width": 1180, "height": 680}, color_scheme="light")
+
+
+def test_pending(desktop: Visit) -> None:
+    desktop.served.put(FOUR, pod("trainer", "four-gpus"), pod("evaluator", "four-gpus"))
+    page = desktop.open("#/pods/default/trainer")
+    page.locator(".reasons summary", has_text="too few matching devices free").click()
+    keep(desktop, "page-pending")
+
+
+def test_map(desktop: Visit) -> None:
+    desktop.open(GPU)
+    keep(desktop, "page-map")
+
+
+def test_whatif(desktop: Visit) -> None:
+    page = desktop.open("#/whatif")
+    place(page, JOB + "\n---\n" + (EXAMPLES / "workloads" / "four-gpus.yaml").read_text())
+    headline(page, "2 of 3 Pods placed")
+    page.locator(".result").evaluate("element => element.scrollIntoView()")
+    keep(desktop, "page-whatif")
+    page.get_by_role("button", name="Compare policies").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Nodes used")
+    keep(desktop, "page-policies")
+
+
+def test_phone(visit: Callable[..., Visit]) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": 390, "height": 780}, "color_scheme": "dark"}
+    seen = visit(**phone)
+    seen.open(GPU)
+    keep(seen, "page-phone")
