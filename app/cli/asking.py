@@ -12,6 +12,7 @@ import httpx
 
 from app.cli.problems import CliError, InputError, UnreachableError
 from app.cli.source import Source
+from app.cli.talk import progress
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -86,10 +87,29 @@ def ask(source: Source, question: Callable[[Asker], Awaitable[T]]) -> T:
     """Puts a question to the source. Raises: CliError."""
 
     async def asked() -> T:
-        async with _asker(source) as asker:
+        async with _ticking(), _asker(source) as asker:
             return await question(asker)
 
     return asyncio.run(asked())
+
+
+@asynccontextmanager
+async def _ticking() -> AsyncGenerator[None, None]:
+    """Shows a person that a long question is still being worked on, and for how long."""
+
+    async def tick() -> None:
+        seconds = 0
+        while True:
+            await asyncio.sleep(1)
+            seconds += 1
+            progress(f"asking, {seconds} s")
+
+    task = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        task.cancel()
+        progress("")
 
 
 @asynccontextmanager

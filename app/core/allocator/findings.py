@@ -83,13 +83,21 @@ def _ranked(counts: "Counter[str]") -> list[tuple[str, int]]:
 
 
 def _selector(found: Tally, index: int, positions: Sequence[int]) -> SelectorCount:
-    item = found.variant.matcher.selectors[index]
+    matcher = found.variant.matcher
     shapes = Counter(found.board.shapes[position] for position in positions)
+    key = (index, frozenset(shapes.items()))
+    if key not in matcher.struck:
+        matcher.struck[key] = _counted(found, index, shapes)
+    return matcher.struck[key]
+
+
+def _counted(found: Tally, index: int, shapes: "Counter[DeviceShape]") -> SelectorCount:
+    item = found.variant.matcher.selectors[index]
     terms = terms_of(item.text)
     failing = {shape: _failing(found, terms, shape) for shape in shapes}
     counted = [_term(term, number, failing, shapes) for number, term in enumerate(terms)]
     struck = sorted((term for term in counted if term.devices), key=lambda term: (-term.devices, term.text))
-    return SelectorCount(item.where, item.text, len(positions), tuple(struck))
+    return SelectorCount(item.where, item.text, shapes.total(), tuple(struck))
 
 
 def _failing(found: Tally, terms: Sequence[Term], shape: DeviceShape) -> frozenset[int]:

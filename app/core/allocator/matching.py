@@ -5,11 +5,12 @@ for all devices that look the same, on every node. The order is in-tree's (the c
 request, each up to the first selector that says no), since it decides which error is met.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.core.allocator.constraints import find_attribute
+from app.core.allocator.evidence import SelectorCount
 from app.core.allocator.outcome import Reason
 from app.core.cel.environment import CelFeatures
 from app.core.cel.errors import CelError, CelRuntimeError
@@ -70,13 +71,15 @@ class NamedSelector:
 class Matcher:
     """The selectors of one request and its class, with the verdicts so far.
 
-    A verdict is True, the index of the selector that said no, or the Reason of an error.
+    A verdict is True, the index of the selector that said no, or the Reason of an error. ``struck`` keeps
+    what is to be said of devices that a selector rejects: nodes are much alike.
     """
 
     selectors: Sequence[NamedSelector]
     claim: str
     request: str
     verdicts: dict[DeviceShape, "bool | int | Reason"] = field(default_factory=dict)
+    struck: dict[Hashable, SelectorCount] = field(default_factory=dict)
 
     def verdict(self, shape: DeviceShape) -> "bool | int | Reason":
         """True, or the index of the selector that rejects it, or an error. One evaluation a shape."""
