@@ -53,6 +53,7 @@ async def healthz(
 
 @router.get("/metrics", response_class=PlainTextResponse, summary="For Prometheus")
 async def metrics(service: ServiceOf) -> Response:
+    await service.count_devices()
     return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from fastapi import Depends, Request
 
 from app.api.errors import Refusal, not_ready
 from app.api.history import History
-from app.api.turns import Clock, Deadline
+from app.api.turns import Clock, Deadline, Turns
 from app.cluster.binder import Binder
 from app.cluster.deallocator import Deallocator
 from app.cluster.election import Election
@@ -26,11 +27,13 @@ from app.core.placement.candidates import Candidates
 from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
+from app.core.state.census import Census
 from app.core.state.state import Key, State
 from app.metrics import Metrics
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
+_COUNTED_AT_ONCE = 64
 
 LEADER_CHECK = "leader"
 Check = Callable[[], str]
@@ -109,6 +112,7 @@ class Service:
     draining: bool = False
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     history: History = field(default_factory=History)
+    device_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     memo: Memo = field(init=False)
     candidates: Candidates = field(init=False)
     dry_runs: DryRuns = field(init=False)
@@ -181,6 +185,16 @@ class Service:
             raise not_ready(str(error)) from None
         with election.answering():
             yield
+
+    async def count_devices(self) -> None:
+        """Counts devices by driver and state for the metrics, in turns with everybody else. O(devices)."""
+        turns = Turns(self.clock)
+        counts: Counter[tuple[str, str]] = Counter()
+        for number, view in enumerate(Census(self.state.fork()).devices()):
+            counts[view.id.driver, view.state] += 1
+            if number % _COUNTED_AT_ONCE == 0:
+                await turns.rest()
+        self.device_counts = counts
 
     def deadline(self, seconds: float) -> Deadline:
         return Deadline(self.clock, seconds)
