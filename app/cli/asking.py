@@ -4,6 +4,8 @@ Both are asked over the same HTTP interface, so that an answer does not depend o
 """
 
 import asyncio
+import os
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -17,6 +19,8 @@ from app.cli.talk import progress
 T = TypeVar("T")
 Json = dict[str, Any]
 
+TOKEN_VARIABLE = "DRA_EXTENDER_TOKEN"  # noqa: S105 # a name
+CA_VARIABLE = "DRA_EXTENDER_CA"
 _TIMEOUT_SECONDS = 300.0  # a large dry run; a dead server refuses the connection long before
 _CONNECT_SECONDS = 5.0
 
@@ -53,7 +57,10 @@ class Asker:
             raise InputError(f"{self._name} is no URL: {error}") from None
         except httpx.UnsupportedProtocol:
             raise InputError(f"{self._name} is no URL", "give one such as http://127.0.0.1:8888") from None
-        except httpx.ConnectError:
+        except httpx.ConnectError as error:
+            if "certificate" in str(error):
+                text = f"{self._name} is not trusted: {error}"
+                raise UnreachableError(text, f"name the file of its CA in {CA_VARIABLE}") from None
             hint = "is `dra-extender serve` running there?"
             raise UnreachableError(f"{self._name} cannot be reached", hint) from None
         except httpx.HTTPError as error:
@@ -78,6 +85,8 @@ class Asker:
             message = f"{error['path']}: {message}"
         if response.status_code in (400, 404, 409, 413, 422) and error:
             return InputError(message)
+        if response.status_code == 401 and error:
+            return UnreachableError(message, f"put a token into {TOKEN_VARIABLE}")
         if response.is_success or response.status_code == 404:
             return UnreachableError(f"{self._name} does not look like a dra-extender", "check the URL")
         return UnreachableError(message)
@@ -91,6 +100,22 @@ def ask(source: Source, question: Callable[[Asker], Awaitable[T]]) -> T:
             return await question(asker)
 
     return asyncio.run(asked())
+
+
+def _credentials() -> dict[str, Any]:
+    """For a service that asks who calls. From the environment: other users see a command's flags.
+
+    Raises: InputError.
+    """
+    given: dict[str, Any] = {}
+    if token := os.environ.get(TOKEN_VARIABLE, "").strip():
+        given["headers"] = {"Authorization": f"Bearer {token}"}
+    if authority := os.environ.get(CA_VARIABLE, ""):
+        try:
+            given["verify"] = ssl.create_default_context(cafile=authority)
+        except OSError as error:
+            raise InputError(f"{CA_VARIABLE}={authority}: {error.strerror or error}") from None
+    return given
 
 
 @asynccontextmanager
@@ -117,7 +142,7 @@ async def _asker(source: Source) -> AsyncGenerator[Asker, None]:
     timeout = httpx.Timeout(_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS)
     if source.server:
         url = source.server if "://" in source.server else f"http://{source.server}"
-        async with httpx.AsyncClient(base_url=url, timeout=timeout) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=timeout, **_credentials()) as client:
             yield Asker(client, url)
         return
     from app.cli.embedded import embedded_app  # noqa: PLC0415 # FastAPI is not needed to ask a server

@@ -40,7 +40,11 @@ snapshot = click.option(
     help="Answer from manifests instead of a cluster: files, folders or -.",
 )
 server = click.option(
-    "--server", default="", metavar="URL", help="Ask a running dra-extender, like http://127.0.0.1:8888."
+    "--server",
+    default="",
+    metavar="URL",
+    help="Ask a running dra-extender, like http://127.0.0.1:8888; with the token in DRA_EXTENDER_TOKEN and "
+    "the CA file in DRA_EXTENDER_CA, if given.",
 )
 kubeconfig = click.option(
     "--kubeconfig",
