@@ -1,11 +1,14 @@
 """The life of claims put together: who binds, who frees, who notices other allocators, who mends."""
 
+import asyncio
 import datetime as dt
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterable
 
 from app.cluster.binder import ClusterBinder
+from app.cluster.claim_events import ClaimEvents
 from app.cluster.client import ApiClient
 from app.cluster.deallocator import Deallocator
 from app.cluster.discovery import Resource
@@ -46,7 +49,14 @@ class ClaimKeeping:
             client, claims, state, rules, now=now_text, report=log.warning, manager=manager, enter=enter
         )
         self.deallocator = Deallocator(client, claims, state, log.warning)
-        self.foreign = ForeignAllocations(state, log.warning)
+        self._events = ClaimEvents(
+            client,
+            socket.gethostname(),
+            now=lambda: dt.datetime.now(dt.UTC),
+            may_write=may_write,
+            report=log.warning,
+        )
+        self.foreign = ForeignAllocations(state, log.warning, self._events.warn)
         self._reconciler = Reconciler(
             client,
             claims,
@@ -66,8 +76,10 @@ class ClaimKeeping:
         )
 
     async def run(self) -> None:
-        """Mends claims, until cancelled."""
-        await self._reconciler.run()
+        """Mends claims and writes Events, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reconciler.run())
+            tasks.create_task(self._events.run())
 
     def samples(self) -> Iterable[Sample]:
         """Metrics."""

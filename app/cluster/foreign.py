@@ -6,6 +6,7 @@ ended gives way (see the binder); what is bound already stays, and somebody has 
 
 from collections.abc import Callable
 
+from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import DeviceId
 from app.core.state.rivals import rivals
 from app.core.state.state import State
@@ -15,11 +16,22 @@ _Clash = tuple[DeviceId, frozenset[ClaimKey]]
 
 
 class ForeignAllocations:
-    """Tells, once each, of devices that two claims hold. ``seen`` counts them."""
+    """Tells, once each, of devices that two claims hold. ``seen`` counts them.
 
-    def __init__(self, state: State, report: Callable[[str], None]) -> None:
+    Args:
+        report: told of each device.
+        warn: told the same for each of the two claims.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        report: Callable[[str], None],
+        warn: Callable[[ResourceClaim, str], None] = lambda _claim, _text: None,
+    ) -> None:
         self._state = state
         self._report = report
+        self._warn = warn
         self._told: set[_Clash] = set()
         self.seen = 0
 
@@ -38,6 +50,9 @@ class ForeignAllocations:
         for device, claims in clashes - self._told:
             self.seen += 1
             names = " and ".join(sorted("/".join(claim_key) for claim_key in claims))
-            self._report(f"device {device} was given to ResourceClaims {names}: another allocator is at work")
+            text = f"device {device} was given to ResourceClaims {names}: another allocator is at work"
+            self._report(text)
+            for held in filter(None, map(self._state.stored_claim, sorted(claims))):
+                self._warn(held, text)
         self._told -= {clash for clash in self._told if key in clash[1]}
         self._told |= clashes

@@ -125,11 +125,12 @@ class Reconciler:
     async def _due(self) -> list[tuple[ResourceClaim, Leftover]]:
         now, seen = self._clock(), dict[tuple[ClaimKey, str], float]()
         settled, due = set[tuple[ClaimKey, str]](), list[tuple[ResourceClaim, Leftover]]()
-        for number, claim in enumerate(list(self._state.claims())):
+        for number, key in enumerate(self._state.keys("ResourceClaim")):
             if number % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
-            what = leftover(self._state, claim)
-            if what is None or self._is_getting_ready(claim):
+            claim = self._state.stored_claim(key)
+            what = None if claim is None else leftover(self._state, claim)
+            if claim is None or what is None or self._is_getting_ready(claim):
                 continue
             version = (claim.meta.key, claim.meta.uid + claim.meta.resource_version)
             seen[version] = self._since.get(version, now)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from typing import Any
 
 import pytest
 
+from app.cluster.claim_events import ClaimEvents
 from app.cluster.foreign import ForeignAllocations
 from app.core.model.allocation import read_allocation
 from app.core.model.resource_claim import FINALIZER
@@ -111,14 +113,26 @@ async def test_a_device_given_twice_is_told_once_and_stays_taken_when_one_lets_g
     made = await cluster(
         claim("c"), claim("foreign"), claim("e"), devices=1, pods=(pod("p", "c"), pod("q", "e"))
     )
-    watch = ForeignAllocations(made.state, made.problems.append)
+    events = ClaimEvents(
+        made.client,
+        "replica",
+        now=lambda: dt.datetime.now(dt.UTC),
+        may_write=lambda: True,
+        report=made.problems.append,
+    )
+    watch = ForeignAllocations(made.state, made.problems.append, events.warn)
     made.feed.claim_changed = watch.changed
+    writing = asyncio.create_task(events.run())
     assert await made.bind("p") is None
     give(made, "foreign", "d0")
     await asyncio.sleep(1)
     give(made, "foreign", "d0")
     await asyncio.sleep(1)
     assert (watch.seen, watch.now) == (1, 1)
+    written = made.server.store.select(("events.k8s.io", "events"))
+    assert [item["regarding"]["name"] for item in written] == ["c", "foreign"]
+    assert {(item["reason"], item["note"]) for item in written} == {("DeviceHeldTwice", made.problems[0])}
+    writing.cancel()
     assert made.problems == [
         "device gpu.example.com/n1/d0 was given to ResourceClaims default/c and default/foreign: "
         "another allocator is at work"

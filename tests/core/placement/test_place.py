@@ -90,6 +90,11 @@ def test_a_shared_claim_pins_later_pods_to_the_first_ones_node() -> None:
             lambda state: _change(state, status={"allocation": allocation("far", "d0")}),
             "ClaimOnOtherNode",
         ),
+        (
+            "a device that needs more of the node",
+            lambda state: _change(state, status={"allocation": _demanding()}),
+            "NodeUnsuited",
+        ),
     ],
 )
 def test_claims_that_are_not_in_order_refuse_the_pod(name: str, change: Any, code: str) -> None:
@@ -108,6 +113,32 @@ def _change(state: State, **parts: dict[str, Any]) -> None:
     for part, fields in parts.items():
         raw[part] = raw.get(part, {}) | fields
     state.upsert(parse(raw))  # type: ignore[arg-type]
+
+
+def _demanding() -> dict[str, Any]:
+    """An allocation whose device needs the node to know about node operations that are optional."""
+    held = allocation("n0", "d0")
+    held["devices"]["results"][0]["skipNodeOperations"] = ["Prepare"]
+    return held
+
+
+def test_an_allocation_whose_node_selector_is_broken_is_an_error_and_no_misfit() -> None:
+    state = cluster(1)
+    held = allocation("n0", "d0")
+    held["nodeSelector"]["nodeSelectorTerms"][0]["matchFields"][0]["values"] = ["n0", "n1"]
+    _change(state, status={"allocation": held})
+    item = parse(pod("p", "c"))
+    assert isinstance(item, Pod)
+    answer = finish(Question(state, item, rules()).answer("n0"))
+    assert (answer.verdict, answer.reasons[0].code) == ("invalid", "AllocationInvalid")
+
+
+def test_a_dry_run_without_its_template_says_which_is_missing() -> None:
+    state = cluster(1)
+    state.delete("ResourceClaimTemplate", ("default", "t"))
+    answer = run(state, pods(1))[0].answers[0]
+    assert answer.reasons[0].code == "TemplateNotFound"
+    assert "default/t" in answer.reasons[0].message
 
 
 def _reserved(number: int) -> dict[str, Any]:
