@@ -58,6 +58,24 @@ def test_what_is_said_changes_with_the_cluster(visit: Callable[..., Visit]) -> N
     expect(page.locator(".headline")).to_contain_text("request gpus")
 
 
+def test_a_flood_of_news_does_not_become_a_flood_of_questions(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    seen.served.put(FOUR, pod("trainer", "four-gpus"))
+    asked: list[str] = []
+    seen.page.on("request", lambda request: asked.append(request.url))
+    page = seen.open("#/pods/default/trainer")
+    expect(page.locator(".headline")).to_be_visible()
+    asked.clear()
+    for _ in range(6):
+        seen.served.put(FOUR)
+        page.wait_for_timeout(500)
+    explained = [url for url in asked if url.endswith("/explain")]
+    listed = [url for url in asked if "/api/v1/pods?" in url]
+    assert len(explained) <= 3
+    assert len(listed) <= 5
+    assert not [url for url in asked if "/api/v1/claims" in url]  # nobody looks at them
+
+
 def test_pods_that_run_are_listed_on_demand_and_unknown_ones_are_named(visit: Callable[..., Visit]) -> None:
     seen = visit()
     page = seen.open("#/pods")

@@ -25,9 +25,11 @@ export class ClaimsView {
   show(query) {
     this.query = this.input.value = query;
     this.render();
+    this.refresh();
   }
 
   async refresh() {
+    if (this.element.hidden) return;
     try {
       this.claims = await list("/api/v1/claims");
       this.render();

@@ -9,6 +9,7 @@ import { Fleet } from "./fleet.js";
 import { Keys } from "./keys.js";
 import { showLink } from "./link.js";
 import { MapView } from "./mapview.js";
+import { Pace } from "./pace.js";
 import { Palette } from "./palette.js";
 import { PodsView } from "./pods.js";
 import { Route } from "./route.js";
@@ -48,6 +49,9 @@ main.append(mapView.element, pods.element, claims.element, decisions.element);
 document.body.append(help.element, compare.element);
 
 let newest = 0;
+const lists = new Pace(async () => {
+  await Promise.all([pods.refresh(), claims.refresh(), decisions.refresh(newest)]);
+}, 1000);
 
 /** Shows what the URL says. */
 async function show() {
@@ -64,7 +68,7 @@ async function show() {
 const stream = new Stream(async (news) => {
   newest = news.decisions;
   await fleet.follow(news);
-  await Promise.all([pods.refresh(), claims.refresh(), decisions.refresh(newest)]);
+  lists.ask();
 }, (link) => showLink(link, fleet, announce));
 
 onUnauthorized(tokenQuestion());

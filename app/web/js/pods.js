@@ -2,6 +2,7 @@
 import { get, list } from "./api.js";
 import { fill, h, plural, time } from "./dom.js";
 import { compare } from "./fleet.js";
+import { Pace } from "./pace.js";
 import { failure, nothing } from "./parts.js";
 import { nearMisses, reasonList } from "./reasons.js";
 
@@ -10,6 +11,8 @@ export class PodsView {
   constructor(actions) {
     this.actions = actions;
     this.all = false;
+    // Asking every node costs the service something, and near misses more.
+    this.again = new Pace(async () => { if (this.wanted && !this.element.hidden) await this.explain(this.wanted); }, 2000);
     this.filter = "";
     this.pods = /** @type {any[] | null} */ (null);
     this.wanted = "";
@@ -19,7 +22,7 @@ export class PodsView {
       h("div", { class: "side" },
         h("div", { class: "tools" },
           h("input", { type: "search", "aria-label": "Filter Pods", placeholder: "Filter by name, namespace or claim", oninput: (/** @type {any} */ event) => { this.filter = event.target.value.toLowerCase(); this.render(); } }),
-          h("label", { class: "check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { this.all = event.target.checked; this.render(); } }), "Also Pods that run")),
+          h("label", { class: "check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { this.all = event.target.checked; this.refresh(); } }), "Also Pods that run")),
         this.listing),
       this.detail);
   }
@@ -27,13 +30,15 @@ export class PodsView {
   /** Reads the list, and the Pod in view again if the inventory has moved on. */
   async refresh() {
     try {
-      this.pods = await list("/api/v1/pods");
-      this.actions.onCount(this.pods.filter((pod) => !pod.node).length);
+      // Those that run are for people who look at them; the number of the others is in the bar.
+      const pods = await list("/api/v1/pods", this.all && !this.element.hidden ? {} : { pending: true });
+      this.actions.onCount(pods.filter((pod) => !pod.node).length);
+      this.pods = pods;
       if (!this.element.hidden) this.render();
     } catch (error) {
       fill(this.listing, failure(error.message));
     }
-    if (!this.element.hidden && this.wanted) await this.explain(this.wanted);
+    if (!this.element.hidden && this.wanted) this.again.ask();
   }
 
   /** @param {string[]} rest namespace and name, or nothing */
@@ -55,8 +60,7 @@ export class PodsView {
       `${pod.namespace}/${pod.name} ${pod.claims.join(" ")}`.toLowerCase().includes(this.filter));
     pods.sort((one, other) => Number(Boolean(one.node)) - Number(Boolean(other.node)) || compare(`${one.namespace}/${one.name}`, `${other.namespace}/${other.name}`));
     if (!pods.length) {
-      const some = this.filter || !this.pods?.length;
-      fill(this.listing, nothing(this.filter ? "No Pod matches." : "No Pod is pending.", some ? "" : `${plural(this.pods?.length ?? 0, "Pod")} with claims ${this.pods?.length === 1 ? "runs" : "run"}.`));
+      fill(this.listing, nothing(this.filter ? "No Pod matches." : this.all ? "No Pod waits for a node or holds claims." : "No Pod is pending.", ""));
       return;
     }
     fill(this.listing, h("ul", { class: "plain" }, pods.slice(0, 500).map((pod) => {
