@@ -86,7 +86,7 @@ class _Bounds:
         overload = node.overloads[0] if len(node.overloads) == 1 else ""
         # What is to be compared or scanned is at most as large as these.
         samples = ["x" * part.size for part in parts]
-        cost = runtime_cost.call_cost(node.function, overload)(samples, "x" * size)
+        cost = runtime_cost.call_cost(node.function, overload)(samples)
         return Bound(inner + max(cost, 1), size)
 
     @staticmethod

@@ -115,11 +115,16 @@ def includes(values: Any, wanted: Any) -> bool:
 @implements("lists_range")
 def range_(count: int) -> tuple[int, ...]:
     """0 up to count - 1."""
+    return tuple(counting(count))
+
+
+def counting(count: int) -> range:
+    """0 up to count - 1, not as a list yet."""
     if count < 0:
         raise EvalError(f"lists.range: size must be non-negative, got {count}")
     if count > _RANGE_MAX:
         raise EvalError(f"lists.range: size {count} exceeds maximum allowed ({_RANGE_MAX})")
-    return tuple(range(count))
+    return range(count)
 
 
 @implements("list_reverse")

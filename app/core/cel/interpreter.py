@@ -11,6 +11,7 @@ from app.core.cel import runtime_cost
 from app.core.cel.calls import membership, pattern_call
 from app.core.cel.dispatch import SINGLETONS, implementation
 from app.core.cel.errors import CelCompileError, EvalAbortError, EvalError
+from app.core.cel.loops import compile_loop
 from app.core.cel.messages import construct
 from app.core.cel.operators import is_list, items, no_overload
 from app.core.cel.plan import Attribute, Failed, Frame, Qualifier, Run, Step, constant
@@ -32,12 +33,16 @@ _QUALIFIER_TYPES = (str, int, UInt, bool, float)
 
 
 class Interpreter:
-    """A planned expression; ``slots`` is how many variables a frame needs."""
+    """A planned expression; ``slots`` is how many variables a frame needs, ``scopes`` where names are.
 
-    def __init__(self, root: Node) -> None:
-        self._scopes: list[dict[str, int]] = []
+    ``loops``: comprehensions become Python loops where they can, with the same values and costs.
+    """
+
+    def __init__(self, root: Node, *, loops: bool = True) -> None:
+        self._loops = loops
+        self.scopes: list[dict[str, int]] = []
         self.slots = 0
-        self._root = self._plan(root).run
+        self._root = self.plan(root).run
 
     def evaluate(self, device: Any, limit: int = runtime_cost.LIMIT) -> tuple[Any, int]:
         """The value and the cost.
@@ -51,7 +56,8 @@ class Interpreter:
 
     # Expressions
 
-    def _plan(self, node: Node) -> Step:  # noqa: PLR0911  # one case for a kind of node
+    def plan(self, node: Node) -> Step:  # noqa: PLR0911  # one case for a kind of node
+        """How to evaluate a node in the scopes as they are."""
         match node:
             case Literal():
                 return constant(node.value)
@@ -85,7 +91,7 @@ class Interpreter:
         return self._attribute(Attribute(self._variable(slot), node.pos))
 
     def _slot(self, name: str) -> int | None:
-        for scope in reversed(self._scopes):
+        for scope in reversed(self.scopes):
             if name in scope:
                 return scope[name]
         return None
@@ -104,7 +110,7 @@ class Interpreter:
 
     def _based(self, node: Node) -> Attribute:
         """The node as an attribute that selections can be added to."""
-        step = self._plan(node)
+        step = self.plan(node)
         if step.attribute is not None and not step.attribute.test_only:
             return step.attribute
         return Attribute(step.run, node.pos)
@@ -120,7 +126,7 @@ class Interpreter:
     def _index(self, node: Call) -> Step:
         attribute = self._based(node.args[0])
         optional = node.function != "_[_]"
-        index = self._plan(node.args[1])
+        index = self.plan(node.args[1])
         if index.constant:
             if not isinstance(index.value, _QUALIFIER_TYPES):
                 raise CelCompileError("invalid qualifier type", node.pos)
@@ -137,7 +143,7 @@ class Interpreter:
         special = _SPECIAL.get(node.function)
         if special is not None:
             return special(self, node)
-        steps = tuple(self._plan(operand) for operand in node.operands())
+        steps = tuple(self.plan(operand) for operand in node.operands())
         overload = node.overloads[0] if len(node.overloads) == 1 else ""
         if overload == "in_list" and steps[1].constant and is_list(steps[1].value):
             found = membership(steps[0], steps[1].value)
@@ -155,7 +161,7 @@ class Interpreter:
 
     def _logical(self, node: Call) -> Step:
         decisive = node.function == "_||_"
-        runs = [self._plan(arg).run for arg in node.args]
+        runs = [self.plan(arg).run for arg in node.args]
 
         def run(frame: Frame) -> Any:
             failed: EvalError | None = None
@@ -176,10 +182,10 @@ class Interpreter:
         return Step(run)
 
     def _conditional(self, node: Call) -> Step:
-        condition = self._plan(node.args[0]).run
+        condition = self.plan(node.args[0]).run
         branches = []
         for branch in node.args[1:]:
-            step = self._plan(branch)
+            step = self.plan(branch)
             branches.append(step.attribute or Attribute(step.run, branch.pos))
         attribute = Attribute(_device, node.pos, branches=(condition, branches[0], branches[1]))
         return self._attribute(attribute)
@@ -187,7 +193,7 @@ class Interpreter:
     def _or(self, node: Call) -> Step:
         if len(node.operands()) != 2 or node.target is None:
             raise AssertionError(node)
-        first, second = self._plan(node.target).run, self._plan(node.args[0]).run
+        first, second = self.plan(node.target).run, self.plan(node.args[0]).run
         unwrap = node.function == "orValue"
 
         def run(frame: Frame) -> Any:
@@ -201,7 +207,7 @@ class Interpreter:
         return Step(run)
 
     def _not_strictly_false(self, node: Call) -> Step:
-        inner = self._plan(node.args[0]).run
+        inner = self.plan(node.args[0]).run
 
         def run(frame: Frame) -> bool:
             frame.charge(1)
@@ -215,7 +221,7 @@ class Interpreter:
     # Aggregates
 
     def _list(self, node: ListLit) -> Step:
-        steps = [self._plan(item) for item in node.items]
+        steps = [self.plan(item) for item in node.items]
         if all(step.constant for step in steps):
             if node.optional:
                 raise CelCompileError(
@@ -241,7 +247,7 @@ class Interpreter:
         return Step(run)
 
     def _map(self, node: MapLit) -> Step:
-        pairs = [(self._plan(entry.key), self._plan(entry.value), entry) for entry in node.entries]
+        pairs = [(self.plan(entry.key), self.plan(entry.value), entry) for entry in node.entries]
         if all(key.constant and value.constant for key, value, _ in pairs):
             for _, _, entry in pairs:
                 if entry.optional:
@@ -270,7 +276,7 @@ class Interpreter:
         return Step(run)
 
     def _message(self, node: MessageLit) -> Step:
-        parts = tuple((entry.key, self._plan(entry.value).run, entry.optional) for entry in node.entries)
+        parts = tuple((entry.key, self.plan(entry.value).run, entry.optional) for entry in node.entries)
 
         def run(frame: Frame) -> Any:
             fields: dict[str, Any] = {}
@@ -292,18 +298,21 @@ class Interpreter:
     # Comprehensions
 
     def _fold(self, node: Fold) -> Step:
-        over = self._plan(node.range).run
-        init = self._plan(node.init).run
+        loop = compile_loop(self, node) if self._loops else None
+        if loop is not None:
+            return Step(loop)
+        over = self.plan(node.range).run
+        init = self.plan(node.init).run
         first, second, accumulator = self.slots, self.slots + 1, self.slots + 2
         self.slots += 3
         names = {node.var: first, node.accumulator: accumulator}
         if node.var2:
             names = {node.var: first, node.var2: second, node.accumulator: accumulator}
-        self._scopes.append(names)
-        condition, step = self._plan(node.condition).run, self._plan(node.step).run
-        self._scopes[-1] = {node.accumulator: accumulator}
-        result = self._plan(node.result).run
-        self._scopes.pop()
+        self.scopes.append(names)
+        condition, step = self.plan(node.condition).run, self.plan(node.step).run
+        self.scopes[-1] = {node.accumulator: accumulator}
+        result = self.plan(node.result).run
+        self.scopes.pop()
         two = bool(node.var2)
 
         def run(frame: Frame) -> Any:
@@ -407,14 +416,16 @@ def _applied(run: Callable[..., Any], cost: Callable[..., int], parts: tuple[Run
         args = [part(frame) for part in before]
         try:
             args.extend(part(frame) for part in last)
-            result = run(*args)
         except EvalError as error:
             # cel-go charges for a call once its last argument is evaluated, whatever came out.
             args += [None] * (len(parts) - len(args))
-            frame.charge(cost(args, None))
+            frame.charge(cost(args))
             raise _located(error, pos) from None
-        frame.charge(cost(args, result))
-        return result
+        frame.charge(cost(args))
+        try:
+            return run(*args)
+        except EvalError as error:
+            raise _located(error, pos) from None
 
     return apply
 
@@ -427,7 +438,7 @@ def _applied_to_two(
 
     def apply(frame: Frame) -> Any:
         failed: EvalError | None = None
-        left = right = result = None
+        left = right = None
         try:
             left = one(frame)
         except EvalError as error:
@@ -436,15 +447,13 @@ def _applied_to_two(
             right = other(frame)
         except EvalError as error:
             failed = failed or error
-        if failed is None:
-            try:
-                result = run(left, right)
-            except EvalError as error:
-                failed = _located(error, pos)
-        frame.charge(cost((left, right), result))
+        frame.charge(cost((left, right)))
         if failed is not None:
             raise failed
-        return result
+        try:
+            return run(left, right)
+        except EvalError as error:
+            raise _located(error, pos) from None
 
     return apply
 

@@ -14,13 +14,14 @@ from app.core.cel.operators import is_list, items
 from app.core.cel.values import CelMap, NamedFormat, Optional
 
 LIMIT = 1_000_000
+RANGE_MAX = 1_000_000  # of lists.range()
 SELECT = 1  # an identifier or a selection
 LIST, MAP, MESSAGE = 10, 30, 40  # making one
 STRING_FACTOR = 0.1
 REGEX_FACTOR = 0.25
 
 _Args = Sequence[Any]
-_Cost = Callable[[_Args, Any], int]
+Cost = Callable[[_Args], int]
 
 
 def sized(value: Any) -> int:
@@ -62,15 +63,16 @@ def _regex(text: int, pattern: int) -> int:
     return math.ceil((1.0 + text) * STRING_FACTOR) * math.ceil(pattern * REGEX_FACTOR)
 
 
-def _scan(args: _Args, _result: Any) -> int:
+def _scan(args: _Args) -> int:
     return _text(sized(args[0]))
 
 
-def _scan_twice(args: _Args, _result: Any) -> int:
+def _scan_twice(args: _Args) -> int:
     return math.ceil(sized(args[0]) * 2 * STRING_FACTOR)
 
 
-def _one(_args: _Args, _result: Any) -> int:
+def one(_args: _Args) -> int:
+    """The cost of most calls."""
     return 1
 
 
@@ -78,18 +80,40 @@ def _allocate(size: int, factor: float) -> int:
     return int(float(size) * (1.0 if factor < 0 else factor)) + 1 + LIST
 
 
-def _allocate_result(_args: _Args, result: Any) -> int:
-    return _allocate(sized(result), 1)
+def _range(args: _Args) -> int:
+    count = args[0]
+    return _allocate(count if count.__class__ is int and 0 <= count <= RANGE_MAX else 1, 1)
 
 
-def _flatten(args: _Args, _result: Any) -> int:
+def _reverse(args: _Args) -> int:
+    return _allocate(sized(args[0]) if is_list(args[0]) else 1, 1)
+
+
+def _slice(args: _Args) -> int:
+    values, start, end = args
+    whole = is_list(values) and start.__class__ is end.__class__ is int
+    return _allocate(end - start if whole and 0 <= start <= end <= sized(values) else 1, 1)
+
+
+def _join(args: _Args) -> int:
+    """By the length of what comes out, which is known before it is made."""
+    values, separator = args[0], args[1] if len(args) == 2 else ""
+    length = 1
+    if is_list(values) and separator.__class__ is str:
+        parts = items(values)
+        if all(part.__class__ is str for part in parts):
+            length = sum(map(len, parts)) + len(separator) * max(0, len(parts) - 1)
+    return math.ceil(length * 2 * STRING_FACTOR)
+
+
+def _flatten(args: _Args) -> int:
     if len(args) == 2 and args[1].__class__ is not int:
         raise EvalAbortError("the depth of flatten() is no int")
     return _allocate(sized(args[0]), float(args[1]) if len(args) == 2 else 1.0)
 
 
-def _compare_all(at: int) -> _Cost:
-    def cost(args: _Args, _result: Any) -> int:
+def _compare_all(at: int) -> Cost:
+    def cost(args: _Args) -> int:
         if not is_list(args[at]):
             # Where the argument has failed, cel-go's accounting panics.
             raise EvalAbortError("a list is needed, and its evaluation failed")
@@ -100,8 +124,8 @@ def _compare_all(at: int) -> _Cost:
     return cost
 
 
-def _sets(factor: int) -> _Cost:
-    return lambda args, _result: 1 + sized(args[0]) * sized(args[1]) * factor
+def _sets(factor: int) -> Cost:
+    return lambda args: 1 + sized(args[0]) * sized(args[1]) * factor
 
 
 def _contains_ip(overload: str, args: _Args) -> int:
@@ -115,7 +139,7 @@ def _contains_cidr(overload: str, args: _Args) -> int:
     return cost + _text(sized(args[1])) if overload == "cidr_contains_cidr_string" else cost
 
 
-def _validate(args: _Args, _result: Any) -> int:
+def _validate(args: _Args) -> int:
     named = args[0]
     return _regex(sized(args[1]), named.regex_size) if named.__class__ is NamedFormat else 1
 
@@ -126,10 +150,10 @@ _SORTS = (
 )  # fmt: skip
 
 # By overload, where the checker has settled on one.
-_BY_OVERLOAD: dict[str, _Cost] = {
-    "list_slice": _allocate_result,
-    "lists_range": _allocate_result,
-    "list_reverse": _allocate_result,
+_BY_OVERLOAD: dict[str, Cost] = {
+    "list_slice": _slice,
+    "lists_range": _range,
+    "list_reverse": _reverse,
     "list_flatten": _flatten,
     "list_flatten_int": _flatten,
     "list_distinct": _compare_all(0),
@@ -140,10 +164,10 @@ _BY_OVERLOAD: dict[str, _Cost] = {
     "list_sets_equivalent_list": _sets(2),
 }
 # By function, whatever the overload.
-_BY_FUNCTION: dict[str, _Cost] = {
+_BY_FUNCTION: dict[str, Cost] = {
     **dict.fromkeys(
         ("isSorted", "sum", "max", "min", "indexOf", "lastIndexOf", "includes"),
-        lambda args, _result: _traversal(args[0]),
+        lambda args: _traversal(args[0]),
     ),
     **dict.fromkeys(
         ("url", "lowerAscii", "upperAscii", "substring", "trim", "cidr", "isIP", "isCIDR", "quantity",
@@ -151,66 +175,67 @@ _BY_FUNCTION: dict[str, _Cost] = {
         _scan,
     ),
     **dict.fromkeys(("replace", "split", "ip.isCanonical"), _scan_twice),
-    "join": lambda _args, result: math.ceil(sized(result) * 2 * STRING_FACTOR),
-    **dict.fromkeys(("find", "findAll"), lambda args, _result: _regex(sized(args[0]), sized(args[1]))),
+    "join": _join,
+    **dict.fromkeys(("find", "findAll"), lambda args: _regex(sized(args[0]), sized(args[1]))),
     "validate": _validate,
     **dict.fromkeys(("fieldSelector", "labelSelector"), _scan),
-    "check": lambda _args, _result: 350_000,
+    "check": lambda _args: 350_000,
     **dict.fromkeys(
         ("masked", "prefixLength", "family", "isUnspecified", "isLoopback", "isLinkLocalMulticast",
          "isLinkLocalUnicast", "isGlobalUnicast", "format.named", "sign", "asInteger", "isInteger",
          "asApproximateFloat", "isGreaterThan", "isLessThan", "compareTo", "add", "sub", "major", "minor",
          "patch",
          "getScheme", "getHostname", "getHost", "getPort", "getEscapedPath", "getQuery"),
-        _one,
+        one,
     ),
 }  # fmt: skip
 _COMPARISONS = ("less", "greater", "less_equals", "greater_equals")
 # What is left, by overload.
-_STANDARD: dict[str, _Cost] = {
-    **dict.fromkeys(
-        ("starts_with_string", "ends_with_string"), lambda args, _result: _text(_inner_size(args[1]))
-    ),
+_STANDARD: dict[str, Cost] = {
+    **dict.fromkeys(("starts_with_string", "ends_with_string"), lambda args: _text(_inner_size(args[1]))),
     **dict.fromkeys(
         ("string_to_bytes", "bytes_to_string", "strings_quote", "string_format"),
-        lambda args, _result: _text(_inner_size(args[0])),
+        lambda args: _text(_inner_size(args[0])),
     ),
-    "in_list": lambda args, _result: _inner_size(args[1]),
+    "in_list": lambda args: _inner_size(args[1]),
     **dict.fromkeys(
         (
             "equals",
             "not_equals",
             *(f"{name}_{kind}" for name in _COMPARISONS for kind in ("string", "bytes")),
         ),
-        lambda args, _result: _text(min(_inner_size(args[0]), _inner_size(args[1]))),
+        lambda args: _text(min(_inner_size(args[0]), _inner_size(args[1]))),
     ),
     **dict.fromkeys(
-        ("add_string", "add_bytes"), lambda args, _result: _text(_inner_size(args[0]) + _inner_size(args[1]))
+        ("add_string", "add_bytes"), lambda args: _text(_inner_size(args[0]) + _inner_size(args[1]))
     ),
     **dict.fromkeys(
         ("matches", "matches_string"),
-        lambda args, _result: _regex(_inner_size(args[0]), _inner_size(args[1])),
+        lambda args: _regex(_inner_size(args[0]), _inner_size(args[1])),
     ),
-    "contains_string": lambda args, _result: _text(_inner_size(args[0])) * _text(_inner_size(args[1])),
+    "contains_string": lambda args: _text(_inner_size(args[0])) * _text(_inner_size(args[1])),
 }
 
 
-def call_cost(function: str, overload: str) -> _Cost:
-    """The cost of calls of a function; ``overload`` is empty where the types decide at run time."""
+def call_cost(function: str, overload: str) -> Cost:
+    """The cost of calls of a function; ``overload`` is empty where the types decide at run time.
+
+    It follows from the arguments, so that it can be charged before the work is done.
+    """
     if overload in _BY_OVERLOAD:
         return _BY_OVERLOAD[overload]
     if function == "_==_":
         return _equality
     if function == "ip":
-        return _one if overload == "cidr_ip" else _scan
+        return one if overload == "cidr_ip" else _scan
     if function == "containsIP":
-        return lambda args, _result: _contains_ip(overload, args)
+        return lambda args: _contains_ip(overload, args)
     if function == "containsCIDR":
-        return lambda args, _result: _contains_cidr(overload, args)
-    return _BY_FUNCTION.get(function) or _STANDARD.get(overload) or _one
+        return lambda args: _contains_cidr(overload, args)
+    return _BY_FUNCTION.get(function) or _STANDARD.get(overload) or one
 
 
-def _equality(args: _Args, result: Any) -> int:
+def _equality(args: _Args) -> int:
     if args[0].__class__ in COMPARED_OBJECTS or args[0].__class__ is NamedFormat:
         return 1
-    return _STANDARD["equals"](args, result)
+    return _STANDARD["equals"](args)

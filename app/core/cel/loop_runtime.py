@@ -1,0 +1,56 @@
+"""What written loops call."""
+
+from typing import Any, NoReturn
+
+from app.core.cel.dispatch import located
+from app.core.cel.errors import CostLimitError, EvalError
+from app.core.cel.functions_lists import counting
+from app.core.cel.operators import is_list, items, no_overload
+from app.core.cel.values import CelMap
+
+END = object()
+
+
+def stop() -> NoReturn:
+    """Ends the evaluation."""
+    raise CostLimitError("operation cancelled: actual cost limit exceeded")
+
+
+def overflow(pos: int) -> NoReturn:
+    """Raises the error of a sum."""
+    raise located(EvalError("integer overflow"), pos)
+
+
+def fail(pos: int) -> NoReturn:
+    """Raises "no such overload"."""
+    raise located(no_overload(), pos)
+
+
+def counted(count: Any, two: Any) -> Any:
+    """What lists.range() gives, without the list."""
+    if count.__class__ is not int:
+        raise no_overload()
+    numbers = counting(count)
+    return enumerate(numbers) if two else numbers
+
+
+def elements(over: Any, pos: int) -> Any:
+    """What a comprehension with one variable goes through."""
+    if is_list(over):
+        return items(over)
+    if isinstance(over, CelMap):
+        return over.keys()
+    raise _no_range(pos)
+
+
+def pairs(over: Any, pos: int) -> Any:
+    """What a comprehension with two variables goes through."""
+    if is_list(over):
+        return enumerate(items(over))
+    if isinstance(over, CelMap):
+        return over.pairs()
+    raise _no_range(pos)
+
+
+def _no_range(pos: int) -> EvalError:
+    return located(EvalError("the range of a comprehension must be a list or a map"), pos)

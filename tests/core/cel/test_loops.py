@@ -1,0 +1,94 @@
+# ruff: noqa: E501  # tables of expressions
+"""Comprehensions as Python loops: the values, failures and costs of the interpreter, to the unit."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from cel_fuzz.__main__ import shape_of
+from cel_fuzz.grammar import Grammar
+from cel_fuzz.words import DEVICE
+
+from app.core.cel import CelCompileError, CelFeatures
+from app.core.cel.compiler import compile_text
+from app.core.cel.errors import EvalAbortError, EvalError
+from app.core.cel.interpreter import Interpreter
+from app.core.cel.view import view_of
+
+BODIES = (
+    "x > 2", "x + 1 > y", "1 / x > 0", "1 / (x - 2) > 0 || x == 2", "x > 1 ? true : y > 1", "dyn(x)", "dyn(true)",
+    "string(x) == 'a'", "string(x) != device.driver", "x * 9223372036854775807 > 0", "[x, y].exists(z, z == x)",
+    "cel.bind(b, x + y, b > 2)", "l[x] == x", "[optional.of([1])][0][x] == optional.of(1)", "x in l", "!(x in l)",
+    "1 / 0 > x", "x > 1 && 1 / 0 > x", "has(device.attributes['gpu.example.com'].model)", "m[x] > 1", "l[x + 1] > 0",
+    "l.map(z, z + x).size() == y", "l.filter(z, 1 / (z - x) > 0).size() > 1", "double(x) > 1.5", "s.matches('a')",
+    "(x > 1 ? l : [x])[0] == 1", "(x > 1 ? x : y) > 0", "-x < y", "!(1 / x > 0)", "x == 1 || y == 1 || 1 / 0 == 1",
+    "device.attributes['gpu.example.com'].missing == x || x < 9", "dyn([1, 'a'])[x] == 1", "o.value() == x",
+    "l.exists_one(z, z == x)", "l.exists_one(z, 1 / (z - x) > 0)", "l.transformList(i, z, i < x, z)[0] == 1",
+    "{'a': x}.a == x", "type(x) == int", "size(s) > x", "s + 'b' == 'ab'", "l.all(z, l.all(w, z + w >= x))",
+)  # fmt: skip
+SHAPES = (
+    "l.all(x, {})", "l.exists(x, {})", "l.exists_one(x, {})", "l.filter(x, {}).size() > 1",
+    "l.map(x, {}).size() > 1", "l.map(x, {}, 10 / x).size() > 1", "l.all(i, x, {} && i < 9)",
+    "l.existsOne(i, x, {})", "l.transformList(i, x, {}).size() > 1", "lists.range(5).all(x, {}) || true",
+    "lists.range(4).map(x, lists.range(x).map(z, {})).size() == 4", "[2, 0, 1].exists(x, {})",
+    "[dyn(1), dyn('a'), dyn(2.0), dyn(null)].exists(x, {})", "m.all(x, {})", "[o].all(x, {}) || true",
+    "lists.range(-1).all(x, {}) || true", "[1, 2].map(x, 7) == [7, 7] && [y].all(x, {})", "l.all(x, l.exists(y, {}))", "l.map(x, {})[0] == 1 || true",
+    "l.exists_one(x, {}) || true", "l.filter(x, {}).size() == 1 || true",
+)  # fmt: skip
+SCOPE = "cel.bind(l, [0, 1, 2, 3], cel.bind(m, {{0: 1, 1: 2}}, cel.bind(s, 'a', cel.bind(o, optional.of(1), cel.bind(y, 2, {})))))"
+
+
+def outcome(text: str, *, loops: bool, limit: int) -> tuple[Any, ...]:
+    interpreter = Interpreter(compile_text(text, CelFeatures()).tree, loops=loops)
+    device = view_of(shape_of(DEVICE)).device
+    try:
+        value, cost = interpreter.evaluate(device, limit)
+    except EvalError:
+        return ("failed",)
+    except EvalAbortError:
+        return ("ended",)
+    return str(value), cost
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_written_loops_are_worth_and_cost_the_same(shape: str) -> None:
+    wrong = []
+    compared = 0
+    for body in BODIES:
+        text = SCOPE.format(shape.format(body))
+        try:
+            compile_text(text, CelFeatures())
+        except CelCompileError:
+            continue
+        compared += 1
+        expected = outcome(text, loops=False, limit=1_000_000)
+        found = outcome(text, loops=True, limit=1_000_000)
+        if found != expected:
+            wrong.append((body, expected, found))
+        if expected[0] not in ("failed", "ended"):
+            # The limit is met at the same unit.
+            cost = expected[1]
+            exact = outcome(text, loops=True, limit=cost), outcome(text, loops=True, limit=cost - 1)
+            if exact != (expected, ("ended",)):
+                wrong.append((body, expected, exact))
+    assert wrong == []
+    assert compared > 5
+
+
+def test_random_expressions_are_worth_and_cost_the_same() -> None:
+    random = Random(11)  # noqa: S311  # a run must be repeatable
+    wrong = []
+    for _ in range(600):
+        mode, text = Grammar(random).expression()
+        if mode != "selector":
+            continue
+        try:
+            compile_text(text, CelFeatures())
+        except CelCompileError:
+            continue
+        expected, found = (outcome(text, loops=loops, limit=1_000_000) for loops in (False, True))
+        if found != expected:
+            wrong.append((text, expected, found))
+    assert wrong == []
