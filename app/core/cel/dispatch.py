@@ -12,7 +12,18 @@ from typing import Any
 from app.core.cel import functions_k8s, functions_lists, functions_std, functions_text, types
 from app.core.cel.declarations import Overload, functions, overloads
 from app.core.cel.errors import EvalError
-from app.core.cel.operators import BINARY, contains, items, logical_not, negate, no_overload, size, type_name
+from app.core.cel.operators import (
+    BINARY,
+    contains,
+    is_list,
+    length,
+    logical_not,
+    negate,
+    no_overload,
+    part_of,
+    size,
+    type_name,
+)
 from app.core.cel.registry import OVERLOADS, Implementation
 from app.core.cel.types import Type
 
@@ -110,7 +121,7 @@ def _guard(term: Type) -> _Guard:
     name = term.name
     if term.kind == types.LIST:
         inner = _guard(term.params[0])
-        return lambda value: type_name(value) == "list" and (not items(value) or inner(items(value)[0]))
+        return lambda value: is_list(value) and (not length(value) or inner(part_of(value, 0, 1)[0]))
     if term.kind == types.MAP:
         key_guard, value_guard = _guard(term.params[0]), _guard(term.params[1])
 

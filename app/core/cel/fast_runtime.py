@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from app.core.cel.errors import EvalError
-from app.core.cel.operators import is_list, items, no_overload
+from app.core.cel.operators import each, is_list, no_overload
 from app.core.cel.values import CelMap
 
 # An attribute that a device does not have is a KeyError in compiled code.
@@ -37,7 +37,7 @@ def decide(decisive: Any, *terms: Term) -> Any:
 
 def _elements(over: Any) -> Any:
     if is_list(over):
-        return items(over)
+        return each(over)
     if isinstance(over, CelMap):
         return over.keys()
     raise no_overload()
@@ -45,7 +45,7 @@ def _elements(over: Any) -> Any:
 
 def _pairs(over: Any) -> Any:
     if is_list(over):
-        return enumerate(items(over))
+        return enumerate(each(over))
     if isinstance(over, CelMap):
         return over.pairs()
     raise no_overload()

@@ -5,7 +5,7 @@ from functools import cmp_to_key
 from itertools import pairwise
 from typing import Any
 
-from app.core.cel.errors import EvalError
+from app.core.cel.errors import EvalAbortError, EvalError
 from app.core.cel.operators import (
     add,
     compare,
@@ -13,12 +13,14 @@ from app.core.cel.operators import (
     equal_values,
     is_list,
     items,
+    length,
     matches_element,
     no_overload,
+    part_of,
     type_name,
 )
 from app.core.cel.registry import implements
-from app.core.cel.values import Duration, UInt
+from app.core.cel.values import MAX_LIST, Duration, UInt
 
 _COMPARABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
 _ORDERED = frozenset({
@@ -136,10 +138,9 @@ def reverse(values: Any) -> tuple[Any, ...]:
 @implements("list_slice")
 def slice_(values: Any, start: int, end: int) -> tuple[Any, ...]:
     """The elements from ``start`` up to ``end``."""
-    elements = items(values)
-    if start < 0 or end < 0 or start > end or end > len(elements):
-        raise EvalError(f"cannot slice({start}, {end}), list is length {len(elements)}")
-    return tuple(elements[start:end])
+    if start < 0 or end < 0 or start > end or end > length(values):
+        raise EvalError(f"cannot slice({start}, {end}), list is length {length(values)}")
+    return part_of(values, start, end)
 
 
 def flatten(values: Any) -> tuple[Any, ...]:
@@ -148,18 +149,31 @@ def flatten(values: Any) -> tuple[Any, ...]:
 
 
 def flatten_levels(values: Any, depth: Any) -> tuple[Any, ...]:
-    """Nested lists opened, as many levels as asked for."""
+    """Nested lists opened, as many levels as asked for.
+
+    Raises:
+        EvalAbortError: more than ``MAX_LIST`` elements are gone through. cel-go runs out of memory here:
+            the cost follows from the outer list alone.
+    """
     if not is_list(values) or depth.__class__ is not int:
         raise no_overload()
     if depth < 0:
         raise EvalError("level must be non-negative")
     found: list[Any] = []
+    _open(values, depth, found, 0)
+    return tuple(found)
+
+
+def _open(values: Any, depth: int, found: list[Any], seen: int) -> int:
     for value in items(values):
+        seen += 1
+        if seen > MAX_LIST:
+            raise EvalAbortError(f"flatten() goes through more than {MAX_LIST} elements")
         if is_list(value) and depth > 0:
-            found.extend(flatten_levels(value, depth - 1))
+            seen = _open(value, depth - 1, found, seen)
         else:
             found.append(value)
-    return tuple(found)
+    return seen
 
 
 implements("list_flatten")(flatten)

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.cel import numbers, times
 from app.core.cel.errors import EvalAbortError, EvalError
-from app.core.cel.operators import is_zero, items, type_name, unwrap
+from app.core.cel.operators import is_zero, items, length, part_of, type_name, unwrap
 from app.core.cel.registry import implements
 from app.core.cel.values import (
     INT_MAX,
@@ -174,15 +174,14 @@ def unwrap_all(values: Any) -> tuple[Any, ...]:
 @implements("list_first")
 def first(values: Any) -> Optional:
     """The first element, if any."""
-    found = items(values)
-    return Optional(found[0]) if found else NONE
+    return Optional(part_of(values, 0, 1)[0]) if length(values) else NONE
 
 
 @implements("list_last")
 def last(values: Any) -> Optional:
     """The last element, if any."""
-    found = items(values)
-    return Optional(found[-1]) if found else NONE
+    end = length(values)
+    return Optional(part_of(values, end - 1, end)[0]) if end else NONE
 
 
 # Maps

@@ -5,7 +5,7 @@ from typing import Any
 
 import re2
 
-from app.core.cel.errors import EvalError
+from app.core.cel.errors import EvalAbortError, EvalError
 from app.core.cel.formatting import format_text
 from app.core.cel.operators import items, no_overload
 from app.core.cel.registry import implements
@@ -43,6 +43,10 @@ def _strings(*values: Any) -> None:
     for value in values:
         if value.__class__ is not str:
             raise no_overload()
+
+
+MAX_TEXT = 10_000_000
+"""Code points that replace() may make: reading a text of this length costs the whole budget."""
 
 
 @implements("contains_string")
@@ -164,12 +168,21 @@ def upper_ascii(text: str) -> str:
 @implements("string_replace_string_string")
 def replace(text: str, old: str, new: str) -> str:
     """All occurrences replaced."""
-    return text.replace(old, new)
+    return replace_some(text, old, new, -1)
 
 
 @implements("string_replace_string_string_int")
 def replace_some(text: str, old: str, new: str, limit: int) -> str:
-    """At most ``limit`` occurrences; all when it is negative."""
+    """At most ``limit`` occurrences; all when it is negative.
+
+    Raises:
+        EvalAbortError: the result is longer than ``MAX_TEXT``. cel-go makes texts of any length here, since
+            the cost follows from the text alone.
+    """
+    if len(text) * max(1, len(new)) > MAX_TEXT:
+        found = len(text) + 1 if old == "" else text.count(old)
+        if len(text) + (found if limit < 0 else min(found, limit)) * (len(new) - len(old)) > MAX_TEXT:
+            raise EvalAbortError(f"replace() gives a text of more than {MAX_TEXT} characters")
     return text.replace(old, new, limit if limit >= 0 else -1)
 
 

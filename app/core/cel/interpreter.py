@@ -13,7 +13,7 @@ from app.core.cel.dispatch import SINGLETONS, implementation
 from app.core.cel.errors import CelCompileError, EvalAbortError, EvalError
 from app.core.cel.loops import compile_loop
 from app.core.cel.messages import construct
-from app.core.cel.operators import is_list, items, no_overload
+from app.core.cel.operators import each, is_list, length, no_overload
 from app.core.cel.plan import Attribute, Failed, Frame, Qualifier, Run, Step, constant
 from app.core.cel.syntax import Call, Entry, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
 from app.core.cel.values import (
@@ -352,7 +352,7 @@ class _Lazy:
             value = self.init(frame)
         except EvalError as error:
             value = Failed(error)
-        if is_list(value) and not items(value):
+        if is_list(value) and not length(value):
             value, self.growing = GrowingList(), True
         elif isinstance(value, CelMap) and not len(value):
             value, self.growing = GrowingMap({}), True
@@ -371,7 +371,7 @@ def _immutable(value: Any, lazy: _Lazy) -> Any:
 
 def _elements(over: Any, two: bool, pos: int) -> Any:  # noqa: FBT001  # of one comprehension
     if is_list(over):
-        return enumerate(items(over)) if two else ((item, None) for item in items(over))
+        return enumerate(each(over)) if two else ((item, None) for item in each(over))
     if isinstance(over, CelMap):
         return over.pairs() if two else ((key, None) for key in over.keys())  # noqa: SIM118  # no dict
     raise _located(EvalError("the range of a comprehension must be a list or a map"), pos)

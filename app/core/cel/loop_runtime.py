@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 from app.core.cel.dispatch import located
 from app.core.cel.errors import CostLimitError, EvalError
 from app.core.cel.functions_lists import counting
-from app.core.cel.operators import is_list, items, no_overload
+from app.core.cel.operators import each, is_list, no_overload
 from app.core.cel.values import CelMap
 
 END = object()
@@ -37,7 +37,7 @@ def counted(count: Any, two: Any) -> Any:
 def elements(over: Any, pos: int) -> Any:
     """What a comprehension with one variable goes through."""
     if is_list(over):
-        return items(over)
+        return each(over)
     if isinstance(over, CelMap):
         return over.keys()
     raise _no_range(pos)
@@ -46,7 +46,7 @@ def elements(over: Any, pos: int) -> Any:
 def pairs(over: Any, pos: int) -> Any:
     """What a comprehension with two variables goes through."""
     if is_list(over):
-        return enumerate(items(over))
+        return enumerate(each(over))
     if isinstance(over, CelMap):
         return over.pairs()
     raise _no_range(pos)

@@ -3,7 +3,7 @@
 Each raises EvalError where cel-go's value would be an error; ``EvalAbortError`` where cel-go panics.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.core.cel.errors import EvalAbortError, EvalError
@@ -58,7 +58,30 @@ def items(value: Any) -> tuple[Any, ...]:
     """The elements of a list."""
     if value.__class__ is GrowingList:
         return tuple(value.items)
+    if value.__class__ is ConcatList:
+        return value.flat()
     return value  # type: ignore[no-any-return]  # the callers have looked at the class
+
+
+def each(value: Any) -> Iterable[Any]:
+    """The elements of a list, without making one of a sum."""
+    if value.__class__ is ConcatList:
+        return value
+    return items(value)
+
+
+def length(value: Any) -> int:
+    """The number of elements. O(1)."""
+    if value.__class__ is ConcatList:
+        return int(value.size)
+    return len(value.items) if value.__class__ is GrowingList else len(value)
+
+
+def part_of(value: Any, start: int, end: int) -> tuple[Any, ...]:
+    """The elements from ``start`` up to ``end``, where 0 <= start <= end <= length."""
+    if value.__class__ is ConcatList:
+        return value.part(start, end)
+    return tuple(items(value)[start:end])
 
 
 def is_list(value: Any) -> bool:
@@ -139,9 +162,9 @@ def _equal_numbers(left: Any, right: Any) -> bool:
 def _equal_lists(left: Any, right: Any) -> bool:
     if right.__class__ not in LISTS:
         return False
-    ours, theirs = items(left), items(right)
-    if len(ours) != len(theirs):
+    if length(left) != length(right):
         return False
+    ours, theirs = items(left), items(right)
     failed: EvalError | None = None
     for one, other in zip(ours, theirs, strict=True):
         try:
@@ -173,7 +196,7 @@ def _equal_maps(left: CelMap, right: Any) -> bool:
 def contains(container: Any, value: Any) -> bool:
     """``value in container``."""
     if container.__class__ in LISTS:
-        return any(matches_element(value, item) for item in items(container))
+        return any(matches_element(value, item) for item in each(container))
     if isinstance(container, CelMap):
         return has_key(container, value)
     raise no_overload()
@@ -315,11 +338,12 @@ def add_lists(left: Any, right: Any) -> Any:
     if left.__class__ is GrowingList:
         left.items.extend(items(right))
         return left
-    if not items(left):
+    before, after = length(left), length(right)
+    if not before:
         return right
-    if not items(right):
+    if not after:
         return left
-    return ConcatList((*left, *items(right)))
+    return ConcatList(left, items(right) if right.__class__ is GrowingList else right, before + after)
 
 
 def subtract(left: Any, right: Any) -> Any:  # one case for a kind of value
@@ -423,7 +447,7 @@ def size(value: Any) -> int:
     if kind is str or kind is bytes:
         return len(value)
     if kind in LISTS:
-        return len(items(value))
+        return length(value)
     if isinstance(value, CelMap):
         return len(value)
     raise no_overload()
@@ -457,8 +481,7 @@ def find(value: Any, key: Any) -> tuple[Any, bool]:
         return value.find(key)
     if value.__class__ in LISTS:
         at = list_index(key)
-        elements = items(value)
-        return (elements[at], True) if 0 <= at < len(elements) else (None, False)
+        return (part_of(value, at, at + 1)[0], True) if 0 <= at < length(value) else (None, False)
     if value.__class__ is Message:
         return value.find(key)
     return None, False
@@ -479,8 +502,8 @@ def is_zero(value: Any) -> bool:  # noqa: PLR0911  # one case for a kind of valu
     kind = value.__class__
     if value is None or value is False:
         return True
-    if kind is str or kind is bytes or kind in (tuple, ConcatList):
-        return len(value) == 0
+    if kind is str or kind is bytes or kind in LISTS:
+        return (length(value) if kind in LISTS else len(value)) == 0
     if kind is int or kind is float:
         return bool(value == 0)
     if kind is UInt:
@@ -489,8 +512,8 @@ def is_zero(value: Any) -> bool:  # noqa: PLR0911  # one case for a kind of valu
         return bool(value.nanos == 0)
     if kind is Timestamp:
         return bool(value.nanos == _TIME_MIN)
-    if kind is GrowingList or isinstance(value, CelMap):
-        return len(items(value)) == 0 if kind is GrowingList else len(value) == 0
+    if isinstance(value, CelMap):
+        return len(value) == 0
     return kind is Message and bool(value.is_zero())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from app.core.cel.errors import EvalAbortError
 from app.core.cel.networks import Cidr, Ip
 from app.core.cel.objects import COMPARED_OBJECTS
-from app.core.cel.operators import is_list, items
+from app.core.cel.operators import is_list, items, length, part_of
 from app.core.cel.values import CelMap, NamedFormat, Optional
 
 LIMIT = 1_000_000
@@ -30,7 +30,7 @@ def sized(value: Any) -> int:
     if kind is str or kind is bytes:
         return len(value)
     if is_list(value):
-        return len(items(value))
+        return length(value)
     if isinstance(value, CelMap):
         return len(value)
     if kind is Ip or kind is Cidr:
@@ -117,9 +117,9 @@ def _compare_all(at: int) -> Cost:
         if not is_list(args[at]):
             # Where the argument has failed, cel-go's accounting panics.
             raise EvalAbortError("a list is needed, and its evaluation failed")
-        elements = items(args[at])
-        texts = bool(elements) and elements[0].__class__ in (str, bytes)
-        return _allocate(len(elements) ** 2, 2.0 + STRING_FACTOR if texts else 2.0)
+        number = length(args[at])
+        texts = number > 0 and part_of(args[at], 0, 1)[0].__class__ in (str, bytes)
+        return _allocate(number**2, 2.0 + STRING_FACTOR if texts else 2.0)
 
     return cost
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from app.core.cel.errors import EvalAbortError
+
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 UINT_MAX = 2**64 - 1
 
@@ -62,10 +64,62 @@ class NamedFormat:
     regex_size: int
 
 
-class ConcatList(tuple[Any, ...]):
-    """The sum of two lists that are not empty. Only its equality differs: see ``operators``."""
+MAX_LIST = 1_000_000
+"""Elements of a sum of lists: whatever looks at all of more would meet the cost limit in cel-go."""
 
-    __slots__ = ()
+
+class ConcatList:
+    """The sum of two lists that are not empty. Sums cost one unit, so nothing is copied until it is read.
+
+    Its equality differs from that of other lists: see ``operators``.
+    """
+
+    __slots__ = ("_flat", "parts", "size")
+
+    def __init__(self, left: Any, right: Any, size: int) -> None:
+        self.parts = (left, right)
+        self._flat: tuple[Any, ...] | None = None
+        self.size = size
+
+    def flat(self) -> tuple[Any, ...]:
+        """All elements. O(size), once.
+
+        Raises:
+            EvalAbortError: there are more than ``MAX_LIST``.
+        """
+        if self._flat is None:
+            if self.size > MAX_LIST:
+                raise EvalAbortError(f"a list of {self.size} elements, more than {MAX_LIST}, cannot be read")
+            self._flat = tuple(self)
+        return self._flat
+
+    def __iter__(self) -> Iterator[Any]:
+        """The elements, one after the other."""
+        stack = [self]
+        while stack:
+            part = stack.pop()
+            if part.__class__ is ConcatList:
+                stack += reversed(part.parts)
+            else:
+                yield from part
+
+    def part(self, start: int, end: int) -> tuple[Any, ...]:
+        """The elements from ``start`` up to ``end``. O(end - start + sums in sums)."""
+        found: list[Any] = []
+        stack: list[tuple[Any, int]] = [(self, 0)]
+        while stack:
+            part, before = stack.pop()
+            if before >= end:
+                break
+            if part.__class__ is not ConcatList:
+                found += part[max(0, start - before) : end - before]
+                continue
+            left, right = part.parts
+            middle = before + (left.size if left.__class__ is ConcatList else len(left))
+            stack.append((right, middle))
+            if start < middle:
+                stack.append((left, before))
+        return tuple(found)
 
 
 class GrowingList:

