@@ -9,7 +9,7 @@ from pathlib import Path
 from gobuild import BuildError
 from oracle import binary
 
-from bench import allocation, cel, end_to_end, http_filter
+from bench import allocation, cel, dry_run, end_to_end, http_filter, memory, plot
 from bench.run import Run
 
 RESULTS = Path(__file__).parent / "results"
@@ -17,6 +17,8 @@ PARTS = (
     cel.PART,
     allocation.PART,
     http_filter.PART,
+    dry_run.PART,
+    memory.PART,
     end_to_end.PART,
 )
 
@@ -48,6 +50,7 @@ def main() -> int:
             lacking = True
             continue
         part.run(run, given.to)
+    plot.draw(given.to, given.to / "performance.svg", max(given.nodes))
     return 1 if lacking and given.part is not None else 0
 
 

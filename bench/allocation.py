@@ -7,6 +7,7 @@ anew for every Pod, so it has one figure.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -42,6 +43,8 @@ class Ours:
         self._pod = wanted
         self._memo = Memo(self._state)
         self._generation = 1
+        gc.collect()
+        gc.freeze()  # as the service does once it has read the cluster
 
     def _put(self, raws: list[dict[str, Any]]) -> None:
         for raw in raws:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -27,12 +28,22 @@ _START_SECONDS = 120.0
 _JSON = {"Content-Type": "application/json"}
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A service that listens. ``start_seconds``: from the start of its process, imports included."""
+
+    client: httpx.AsyncClient
+    pid: int
+    start_seconds: float
+
+
 @asynccontextmanager
-async def service(objects: list[dict[str, Any]]) -> AsyncIterator[httpx.AsyncClient]:
+async def service(objects: list[dict[str, Any]]) -> AsyncIterator[Serving]:
     """A service of its own process, on a free loopback port; ended with the block."""
     with tempfile.TemporaryDirectory() as folder:
         inventory = Path(folder) / "inventory.json"
         inventory.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        started = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
@@ -43,9 +54,10 @@ async def service(objects: list[dict[str, Any]]) -> AsyncIterator[httpx.AsyncCli
         )
         try:
             port = await asyncio.wait_for(_port(process), _START_SECONDS)
+            seconds = time.perf_counter() - started
             drained = asyncio.create_task(_drain(process))
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                yield client
+                yield Serving(client, process.pid, seconds)
             drained.cancel()
         finally:
             if process.returncode is None:
@@ -78,7 +90,8 @@ async def measure(scene: Scene, nodes: int, rounds: int) -> dict[str, Any]:
     objects = scene.objects(nodes) + [scene.claim(f"claim-{number}") for number in range(rounds)]
     names = [f"node-{number:05}" for number in range(nodes)]
     filters, plain, answered = [], [], b""
-    async with service(objects) as client:
+    async with service(objects) as serving:
+        client = serving.client
         plain_body = json.dumps({"Pod": {"metadata": {"name": "plain"}, "spec": {}}, "NodeNames": names})
         for number in range(rounds):
             asking = pod(f"pod-{number}", f"claim-{number}")

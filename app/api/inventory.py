@@ -1,7 +1,8 @@
 """Lists of nodes, devices and claims: who holds what."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from heapq import nsmallest
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query
@@ -11,6 +12,7 @@ from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
 from app.api.turns import Turns
 from app.core.model.resource_claim import ResourceClaim
+from app.core.model.resource_slice import PoolId
 from app.core.state.census import Census, DeviceView
 from app.core.state.state import State
 
@@ -52,24 +54,48 @@ async def devices(
     service.require_synced()
     # A fork: the inventory may change at every turn.
     state, turns = service.state.fork(), Turns(service.clock)
+    census, after = Census(state), _device_cursor(cursor)
+    pools = census.pools(driver)
     found: list[DeviceView] = []
-    for view in Census(state).devices():
-        if driver in ("", view.id.driver) and status in ("", view.state) and _reaches(view, node):
-            found.append(view)
+    # Pool by pool from the cursor on, and no further than the page goes.
+    for pool in pools[bisect_left(pools, after[:2], key=_pool_name) :]:
+        found += [
+            view
+            for view in census.in_pool(pool)
+            if _device_name(view) > after and status in ("", view.state) and _reaches(view, node)
+        ]
         await turns.rest()
-    found.sort(key=lambda view: str(view.id))
-    page, following = _page(found, lambda view: str(view.id), cursor, limit)
-    return _listed(state, [_device(view) for view in page], following)
+        if len(found) > limit:
+            break
+    following = str(found[limit - 1].id) if len(found) > limit else None
+    return _listed(state, [_device(view) for view in found[:limit]], following)
 
 
 @router.get("/claims", response_model=ClaimPage, summary="ResourceClaims, and what they hold")
 async def claims(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "", namespace: Filter = "") -> Json:
     service.require_synced()
     state = service.state
-    wanted = [claim for claim in state.claims() if namespace in ("", claim.meta.namespace)]
-    wanted.sort(key=_claim_name)
-    page, following = _page(wanted, _claim_name, cursor, limit)
+    after = tuple(cursor.split("/", 1))
+    keys = (key for key in state.keys("ResourceClaim") if namespace in ("", key[0]) and key > after)
+    names = nsmallest(limit + 1, keys)
+    page = [claim for key in names[:limit] if (claim := state.claim(key)) is not None]
+    following = "/".join(names[limit - 1]) if len(names) > limit else None
     return _listed(state, [_claim(state, claim) for claim in page], following)
+
+
+def _device_cursor(cursor: str) -> tuple[str, str, str]:
+    """Driver, pool and device of ``driver/pool/device``; a pool's name may have slashes itself."""
+    driver, _, rest = cursor.partition("/")
+    pool, _, device = rest.rpartition("/")
+    return driver, pool, device
+
+
+def _device_name(view: DeviceView) -> tuple[str, str, str]:
+    return view.id.driver, view.id.pool, view.id.device
+
+
+def _pool_name(pool: PoolId) -> tuple[str, str]:
+    return pool.driver, pool.pool
 
 
 def _page(
@@ -99,10 +125,6 @@ def _device(view: DeviceView) -> dict[str, Any]:
         "claims": list(view.claims),
         "note": view.note,
     }
-
-
-def _claim_name(claim: ResourceClaim) -> str:
-    return "/".join(claim.meta.key)
 
 
 def _claim(state: State, claim: ResourceClaim) -> dict[str, Any]:

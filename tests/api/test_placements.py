@@ -13,6 +13,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.model.resource_slice import PoolId
+from app.core.state.census import Census
 from tests.api.conftest import Asked, run, serving
 from tests.objects import claim, device, device_class, node, pod, slice_of, template
 
@@ -244,6 +246,44 @@ def test_lists_in_pages_hold_everything_once(inventory: Inventory) -> None:
         assert nodes["items"][0]["devices"]["gpu.example.com"]["free"] == 2
 
     run(inventory(*OBJECTS), question)
+
+
+def test_pages_of_devices_and_claims_are_in_order_whatever_the_names(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[PoolId] = []
+    in_pool = Census.in_pool
+    monkeypatch.setattr(
+        Census, "in_pool", lambda self, pool: (looked_at.append(pool), in_pool(self, pool))[1]
+    )
+    pools = ("a", "a-b", "a/b", "b")
+    slices = [
+        slice_of(name, device("x"), device("c"), suffix=str(number)) for number, name in enumerate(pools)
+    ]
+    claims = [claim(name, namespace=space) for space in ("s", "s-t") for name in ("c2", "c1")]
+
+    async def question(service: Asked) -> None:
+        assert await listed(service, "/api/v1/devices", lambda item: f"{item['pool']} {item['device']}") == [
+            f"{pool} {name}" for pool in pools for name in ("c", "x")
+        ]
+        looked_at.clear()
+        await service.get("/api/v1/devices", limit=1)
+        assert [pool.pool for pool in looked_at] == ["a"]
+        found = await listed(service, "/api/v1/claims", lambda item: f"{item['namespace']}/{item['name']}")
+        assert found == ["s/c1", "s/c2", "s-t/c1", "s-t/c2"]
+        only = await service.get("/api/v1/claims", namespace="s-t")
+        assert [item["name"] for item in only["items"]] == ["c1", "c2"]
+
+    run(inventory(node("n1"), *slices, *claims), question)
+
+
+async def listed(service: Asked, path: str, name: Callable[[dict[str, Any]], str]) -> list[str]:
+    names, cursor = [], ""
+    while cursor is not None:
+        page = await service.get(path, limit=1, cursor=cursor)
+        names += [name(item) for item in page["items"]]
+        cursor = page["next"]
+    return names
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,24 @@ class Census:
     def __init__(self, state: State) -> None:
         self._state = state
         self._troubles: dict[PoolId, str] = {}
+        self._reached: dict[int, tuple[str, ...]] = {}
 
     def devices(self) -> Iterator[DeviceView]:
-        """All devices, slice by slice. O(1) a device, and O(nodes) for one with a node selector."""
+        """All devices, slice by slice. O(1) a device, and O(nodes) for each node selector."""
         for slice_ in list(self._state.inventory.effective_slices()):
             yield from self._in_slice(slice_)
+
+    def pools(self, driver: str = "") -> list[PoolId]:
+        """The pools of a driver, or of all, by driver and name. O(pools)."""
+        found = (pool for pool in self._state.inventory.pool_ids() if driver in ("", pool.driver))
+        return sorted(found, key=lambda pool: (pool.driver, pool.pool))
+
+    def in_pool(self, pool: PoolId) -> list[DeviceView]:
+        """The devices of a pool, by name. O(its devices)."""
+        found = [
+            view for slice_ in self._state.inventory.pool_slices(pool) for view in self._in_slice(slice_)
+        ]
+        return sorted(found, key=lambda view: view.id.device)
 
     def of(self, wanted: DeviceId) -> DeviceView | None:
         """One device, None if there is none of that name. O(devices of its pool)."""
@@ -125,6 +138,13 @@ class Census:
         return self._selected(selector) if selector is not None else ()
 
     def _selected(self, selector: NodeSelector) -> tuple[str, ...]:
+        # By identity: the state, which is that of one moment, keeps its selectors alive.
+        found = self._reached.get(id(selector))
+        if found is None:
+            found = self._reached[id(selector)] = self._search(selector)
+        return found
+
+    def _search(self, selector: NodeSelector) -> tuple[str, ...]:
         try:
             return tuple(
                 name for name, node in self._state.nodes.items() if selector.matches(name, node.meta.labels)

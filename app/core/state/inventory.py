@@ -130,6 +130,10 @@ class Inventory:
         """All slices, with DeviceTaintRules laid over them."""
         return self._tainted.values()
 
+    def pool_ids(self) -> Iterable[PoolId]:
+        """The pools that have slices."""
+        return self._by_pool.keys()
+
     def node_slices(self, node: str) -> tuple[ResourceSlice, ...]:
         """The slices that belong to one node, with DeviceTaintRules laid over them."""
         return tuple(self._tainted[name] for name in self._by_node.get(node, ()))
