@@ -13,6 +13,7 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.state.changes import Changes
+from app.core.state.channel import channel_of
 from app.core.state.pools import Pool, PoolError, concerns_every_node, gather_pools
 from app.core.state.taint_rules import apply_taint_rules
 
@@ -36,8 +37,8 @@ class Inventory:
         self.touched = 0
         self._tainted: dict[str, ResourceSlice] = {}
         self._by_node: dict[str, tuple[str, ...]] = {}
-        self._shared: tuple[str, ...] = ()
-        self._counting: tuple[str, ...] = ()
+        self._shared: dict[str, None] = {}
+        self._counting: dict[str, None] = {}
         self._by_pool: dict[PoolId, tuple[str, ...]] = {}
         self._pools: dict[Features, dict[str, _PoolsOrError]] = {}
 
@@ -50,8 +51,8 @@ class Inventory:
         other.changes = self.changes.fork()
         other._tainted = dict(self._tainted)
         other._by_node = dict(self._by_node)
-        other._shared = self._shared
-        other._counting = self._counting
+        other._shared = dict(self._shared)
+        other._counting = dict(self._counting)
         other._by_pool = dict(self._by_pool)
         other._pools = {features: dict(pools) for features, pools in self._pools.items()}
         return other
@@ -83,9 +84,9 @@ class Inventory:
         if slice_.node_name:
             self._by_node[slice_.node_name] = (*self._by_node.get(slice_.node_name, ()), name)
         else:
-            self._shared = (*self._shared, name)
+            self._shared[name] = None
         if slice_.shared_counters:
-            self._counting = (*self._counting, name)
+            self._counting[name] = None
         self._forget_pool(slice_.pool_id)
 
     def drop_slice(self, name: str) -> None:
@@ -99,8 +100,8 @@ class Inventory:
         if old.node_name:
             _remove(self._by_node, old.node_name, name)
         else:
-            self._shared = tuple(other for other in self._shared if other != name)
-        self._counting = tuple(other for other in self._counting if other != name)
+            self._shared.pop(name, None)
+        self._counting.pop(name, None)
 
     def put_rule(self, rule: DeviceTaintRule) -> None:
         """Adds a DeviceTaintRule or replaces it."""
@@ -148,12 +149,13 @@ class Inventory:
 
     def _gather(self, node_name: str, features: Features) -> _PoolsOrError:
         names = [*self._by_node.get(node_name, ()), *self._shared]
-        names += [
-            name
-            for name in self._counting
-            if self.slices[name].node_name not in (None, "", node_name)
-            and concerns_every_node(self.slices[name], features)
-        ]
+        if channel_of(features).counters_everywhere:
+            names += [
+                name
+                for name in self._counting
+                if self.slices[name].node_name not in (None, "", node_name)
+                and concerns_every_node(self.slices[name], features)
+            ]
         slices = [self._tainted[name] for name in names]
         try:
             return gather_pools(self.nodes[node_name], slices, self.pool_slices, features)
