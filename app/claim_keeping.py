@@ -31,6 +31,7 @@ class ClaimKeeping:
         client: writes only while this replica may.
         enter: ties what is decided next to the current term. Raises NotLeader.
         may_write: whether this replica leads.
+        write_seconds: see ``ClusterBinder``.
     """
 
     def __init__(
@@ -41,12 +42,21 @@ class ClaimKeeping:
         rules: Rules,
         settings: Settings,
         *,
+        write_seconds: float,
         enter: Callable[[], None],
         may_write: Callable[[], bool],
     ) -> None:
         manager = settings.field_manager
         self.binder = ClusterBinder(
-            client, claims, state, rules, now=now_text, report=log.warning, manager=manager, enter=enter
+            client,
+            claims,
+            state,
+            rules,
+            now=now_text,
+            report=log.warning,
+            write_seconds=write_seconds,
+            manager=manager,
+            enter=enter,
         )
         self.deallocator = Deallocator(client, claims, state, log.warning)
         self._events = ClaimEvents(

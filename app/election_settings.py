@@ -30,7 +30,7 @@ class LeaderElectSettings(BaseModel):
 
     leader_elect_renew_deadline_seconds: Seconds = 10.0
     """A leader that has not renewed for this long writes nothing more. What remains of the lease is for
-    writes that have left."""
+    writes that have left: the API server is asked to give them up within four fifths of it."""
 
     leader_elect_retry_seconds: Seconds = 2.0
     """Between renewals."""

@@ -17,11 +17,16 @@ from app.settings import Settings
 log = logging.getLogger(__name__)
 
 
+_SHARE_OF_WRITES = 0.8
+"""Of the time between the renew deadline and the end of the lease; the rest is for bytes under way."""
+
+
 class Leadership:
     """What the other parts need of the election, whether there is one or not.
 
-    ``writes`` is the client for whatever only one replica may write; ``election`` is None without
-    ``leader_elect``. ``claims`` has to be set before the election runs.
+    ``writes`` is the client for whatever only one replica may write; a write that has left is carried out
+    within ``write_seconds`` or not at all. ``election`` is None without ``leader_elect``. ``claims`` has to
+    be set before the election runs.
     """
 
     def __init__(self, settings: Settings, client: ApiClient) -> None:
@@ -30,19 +35,19 @@ class Leadership:
         self._clock = BootClock()
         self.claims: Informer | None = None
         self.election = self._stand() if settings.leader_elect else None
-        self.writes = client
+        margin = settings.leader_elect_lease_seconds - settings.leader_elect_renew_deadline_seconds
+        check = self.election.tenure.check if self.election is not None else _alone
+        self.writes = client.guarded(check, margin * _SHARE_OF_WRITES)
+        self.write_seconds = margin
         self._endpoint: LeaderEndpoint | None = None
-        if self.election is not None:
-            seconds = settings.leader_elect_lease_seconds - settings.leader_elect_renew_deadline_seconds
-            self.writes = client.guarded(self.election.tenure.check, seconds)
-            if settings.leader_elect_service:
-                self._endpoint = LeaderEndpoint(
-                    client,
-                    settings.lease_namespace(),
-                    settings.leader_elect_service,
-                    settings.leader_elect_address,
-                    settings.port,
-                )
+        if settings.leader_elect_service:
+            self._endpoint = LeaderEndpoint(
+                client,
+                settings.lease_namespace(),
+                settings.leader_elect_service,
+                settings.leader_elect_address,
+                settings.port,
+            )
 
     def may_write(self) -> bool:
         """Whether this replica writes now."""
@@ -78,3 +83,7 @@ class Leadership:
         await catch_up(self._client, self.claims, self._clock, page_size=self._settings.list_page_size)
         if self._endpoint is not None:
             await self._endpoint.publish()
+
+
+def _alone() -> None:
+    """Without an election this process may always write."""

@@ -206,6 +206,7 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
             state,
             rules,
             settings,
+            write_seconds=leadership.write_seconds,
             enter=leadership.enter,
             may_write=leadership.may_write,
         )

@@ -20,7 +20,14 @@ from weakref import WeakValueDictionary
 
 from app.cluster.claim_writer import ClaimLostError, ClaimWriter
 from app.cluster.discovery import POD, Resource
-from app.cluster.errors import ClusterError, Conflict, ConnectionFailed, NotFound, NotLeader
+from app.cluster.errors import (
+    ClusterError,
+    Conflict,
+    NotFound,
+    NotLeader,
+    ServerError,
+    may_be_under_way,
+)
 from app.cluster.extended_claims import ExtendedClaims
 from app.cluster.field_manager import DEFAULT_MANAGER
 from app.cluster.patience import Patient, Requests
@@ -36,6 +43,7 @@ from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
 _POLL_SECONDS = 0.1
+_RETRY_SECONDS = 0.5
 
 
 class Binder(Protocol):
@@ -60,6 +68,8 @@ class ClusterBinder:
         now: the time, RFC 3339.
         report: told of undoing that failed; what it leaves is named in the text.
         wait_seconds: for binding conditions in one bind; below kube-scheduler's httpTimeout.
+        write_seconds: after which the API server carries out no write that got no answer: the client asks
+            it so (``ApiClient.guarded``).
         manager: see ``ClaimWriter``.
         enter: called right before each decision: ties it to the term of the lease. Raises NotLeader.
     """
@@ -74,12 +84,14 @@ class ClusterBinder:
         now: Callable[[], str],
         report: Callable[[str], None],
         wait_seconds: float = 20.0,
+        write_seconds: float = 5.0,
         enter: Callable[[], None] = lambda: None,
         manager: str = DEFAULT_MANAGER,
     ) -> None:
         self._client = client = Patient(client)
         self._state = state
         self._wait_seconds = wait_seconds
+        self._write_seconds = write_seconds
         self._rules = rules
         self._now = now
         self._report = report
@@ -218,7 +230,7 @@ class ClusterBinder:
         try:
             await self._client.post(POD.path(pod.meta.namespace, pod.meta.name, "binding"), binding)
         except ClusterError as error:
-            unsure = isinstance(error, Conflict) or (isinstance(error, ConnectionFailed) and error.sent)
+            unsure = isinstance(error, Conflict | ServerError) or may_be_under_way(error)
             if unsure and await self._is_bound(pod, node, error):
                 return
             raise
@@ -226,29 +238,57 @@ class ClusterBinder:
     async def _is_bound(self, pod: Pod, node: str, doubt: ClusterError) -> bool:
         """Whether a binding was made that got no answer, or one that says it was made before.
 
+        A binding that got no answer may still be carried out, and must not find its claims taken back:
+        "not bound" counts only when the API server has given it up.
+
         Raises:
             _UnknownError: still no answer.
         """
-        try:
-            raw = await self._client.get(POD.path(pod.meta.namespace, pod.meta.name))
-        except NotFound:
-            return False
-        except ClusterError as error:
-            raise _UnknownError(f"{doubt}; whether the Pod is bound is not known: {error}") from error
-        metadata, spec = raw.get("metadata") or {}, raw.get("spec") or {}
-        return metadata.get("uid") == pod.meta.uid and spec.get("nodeName") == node
+        loop = asyncio.get_running_loop()
+        over = loop.time() + (self._write_seconds if may_be_under_way(doubt) else 0.0)
+        while True:
+            late, unknown, raw = loop.time() >= over, "", dict[str, Any]()
+            try:
+                raw = await self._client.get(POD.path(pod.meta.namespace, pod.meta.name))
+            except NotFound:
+                return False
+            except ClusterError as error:
+                unknown = str(error)
+            metadata, spec = raw.get("metadata") or {}, raw.get("spec") or {}
+            if metadata.get("uid") == pod.meta.uid and spec.get("nodeName") == node:
+                return True
+            if late and unknown:
+                raise _UnknownError(f"{doubt}; whether the Pod is bound is not known: {unknown}") from doubt
+            if late:
+                return False
+            await asyncio.sleep(min(_RETRY_SECONDS, max(over - loop.time(), 0.0)))
 
     async def _undo(self, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+        """Takes back what was written.
+
+        Devices stay assumed until that has succeeded, or until what is under way is carried out no more:
+        a late write may still take them.
+        """
+        loop = asyncio.get_running_loop()
+        over = loop.time() + self._write_seconds
         for grant in reversed(grants):
-            try:
-                async with self.alone_with(grant.held.key):
-                    if grant.held.mappings:
-                        await self.extended.take_back(grant.held)
-                    else:
-                        await self.writer.undo(grant.held.claim, grant.allocation, consumer)
-            except (ClusterError, ClaimLostError, ObjectError) as error:
-                claim = "/".join(grant.held.key)
-                self._report(f"ResourceClaim {claim} may stay reserved for Pod {consumer.name}: {error}")
+            while (error := await self._undo_one(grant, consumer)) is not None:
+                if isinstance(error, NotLeader) or loop.time() >= over:
+                    claim = "/".join(grant.held.key)
+                    self._report(f"ResourceClaim {claim} may stay reserved for Pod {consumer.name}: {error}")
+                    break
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _undo_one(self, grant: Grant, consumer: Consumer) -> Exception | None:
+        try:
+            async with self.alone_with(grant.held.key):
+                if grant.held.mappings:
+                    await self.extended.take_back(grant.held)
+                else:
+                    await self.writer.undo(grant.held.claim, grant.allocation, consumer)
+        except (ClusterError, ClaimLostError, ObjectError) as error:
+            return error
+        return None
 
     async def _pod(self, namespace: str, name: str, uid: str) -> Pod:
         pod = self._state.pods.get((namespace, name))

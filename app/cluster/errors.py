@@ -137,6 +137,13 @@ class ServerError(ApiError):
     """5xx."""
 
 
+def may_be_under_way(error: ClusterError) -> bool:
+    """Whether a write that ended so may still be carried out: no answer came, or only one of a timeout."""
+    if isinstance(error, ConnectionFailed):
+        return error.sent
+    return isinstance(error, ApiError) and error.status == 504
+
+
 _BY_STATUS: Mapping[int, type[ApiError]] = {
     401: Unauthorized,
     403: Forbidden,

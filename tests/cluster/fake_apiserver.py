@@ -8,7 +8,6 @@ complete, and a watch never is), and `asgi`, for a real server on a socket.
 from __future__ import annotations
 
 import asyncio
-import copy
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -114,7 +113,8 @@ class FakeApiServer:
         self.watch_limit_seconds = float("inf")
         self.token: str | None = None
         self.open_watches = 0
-        self._streams: set[_Stream] = set()
+        # In the order in which they were opened, so that a seed replays a run.
+        self._streams: dict[_Stream, None] = {}
         self.store.listeners.append(self._wake)
 
     def put(self, api_version: str, plural: str, body: Object) -> Object:
@@ -255,11 +255,11 @@ class FakeApiServer:
         if initial and not self.watch_list:
             raise Refusal(422, "Invalid", "sendInitialEvents: Forbidden: the WatchList feature gate is off")
         stream = _Stream(self, call, place, dict(envelope), initial=initial)
-        self._streams.add(stream)
+        self._streams[stream] = None
         return Answer(200, stream.lines(), {"content-type": "application/json"})
 
     def _closed(self, stream: _Stream) -> None:
-        self._streams.discard(stream)
+        self._streams.pop(stream, None)
 
     def _wake(self) -> None:
         for stream in self._streams:
@@ -460,8 +460,10 @@ def _refused(refusal: Refusal, retry_after: int | None = None) -> Answer:
 
 
 def _json(status: int, body: Object) -> Answer:
+    encoded = orjson.dumps(body)  # now: the object may be changed before the answer is read
+
     async def chunks() -> AsyncIterator[bytes]:
-        yield orjson.dumps(copy.deepcopy(body))
+        yield encoded
 
     return Answer(status, chunks(), {"content-type": "application/json"})
 

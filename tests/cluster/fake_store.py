@@ -7,11 +7,12 @@ reason of the real server; the sources are k8s.io/apiserver (registry/generic) a
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import Any
+
+import orjson
 
 from tests.cluster.managed_fields import keep_managers
 
@@ -20,6 +21,11 @@ Object = dict[str, Any]
 # The most Pods that may share a claim.
 _MAX_RESERVED_FOR = 256
 _WITH_STATUS = {"pods", "nodes", "resourceclaims", "devicetaintrules"}
+
+
+def copied(obj: Any) -> Any:
+    """A deep copy of JSON, several times as fast as copy.deepcopy."""
+    return orjson.loads(orjson.dumps(obj))
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a failure
@@ -94,7 +100,7 @@ class Store:
         self.oldest = self.version
 
     def create(self, place: Place, body: Object, manager: str = "") -> Object:
-        obj = copy.deepcopy(body)
+        obj = copied(body)
         metadata = obj.setdefault("metadata", {})
         self._uids += 1
         if not place.name and metadata.get("generateName"):
@@ -123,14 +129,14 @@ class Store:
         A resourceVersion in the result must be the newest. The status has its own subresource.
         """
         old = self.find(place)
-        new = change(copy.deepcopy(old))
+        new = change(copied(old))
         _check_preconditions(place, old, new.get("metadata") or {})
         if subresource == "status":
-            new = {**copy.deepcopy(old), "status": copy.deepcopy(new.get("status") or {})}
+            new = {**copied(old), "status": copied(new.get("status") or {})}
             if place.plural == "resourceclaims":
                 _validate_claim_status(old, new)
         else:
-            new = copy.deepcopy(new)
+            new = copied(new)
             if place.plural in _WITH_STATUS:
                 new["status"] = old.get("status", {})
             for field in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp"):
@@ -152,7 +158,7 @@ class Store:
             return self._remove(place, old)
         if old["metadata"].get("deletionTimestamp"):
             return old
-        new = copy.deepcopy(old)
+        new = copied(old)
         new["metadata"]["deletionTimestamp"] = self._timestamp()
         return self._write("MODIFIED", place, new)
 
@@ -168,7 +174,7 @@ class Store:
         if old.get("spec", {}).get("nodeName"):
             taken = old["spec"]["nodeName"]
             raise Refusal(409, "Conflict", f'pod {place.name} is already assigned to node "{taken}"')
-        new = copy.deepcopy(old)
+        new = copied(old)
         new.setdefault("spec", {})["nodeName"] = node
         return self._write("MODIFIED", place, new)
 
@@ -181,7 +187,7 @@ class Store:
 
     def _remove(self, place: Place, obj: Object) -> Object:
         self.version += 1
-        last = copy.deepcopy(obj)
+        last = copied(obj)
         last["metadata"]["resourceVersion"] = str(self.version)
         del self._objects[place]
         self._tell(Change(self.version, "DELETED", place, last))

@@ -1,5 +1,7 @@
 """The extender as a process of its own, with its own user."""
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -15,19 +17,27 @@ PROGRAM = REPOSITORY / ".venv" / "bin" / "dra-extender"
 class Extender:
     """`dra-extender serve` against the control plane, as a user with the chart's rights and no other."""
 
-    def __init__(self, control_plane: ControlPlane, *options: str) -> None:
-        """`options`: more of `serve`."""
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        *options: str,
+        name: str = "dra-extender",
+        environment: Mapping[str, str] | None = None,
+        ready_without: str = "",
+    ) -> None:
+        """`options`: more of `serve`; `ready_without`: a check of /readyz that does not count."""
         port = free_port()
         self.url = f"http://{HOST}:{port}"
         self.process: Process = control_plane.process(
-            "dra-extender",
+            name,
             PROGRAM,
             "serve",
             f"--kubeconfig={control_plane.kubeconfig(EXTENDER)}",
             f"--host={HOST}",
             f"--port={port}",
             *options,
-            ready=answers(f"{self.url}/readyz"),
+            ready=answers(f"{self.url}/readyz?exclude={ready_without}"),
+            environment={**os.environ, **(environment or {})},
         )
         self._http = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
 

@@ -76,8 +76,14 @@ class Kubelet:
             fault = self._claims_fault(pod)
             if fault is None:
                 self._set_phase(namespace, name, "Running")
-            else:
+            elif self._still_wanted(pod):
                 self.faults.append(f"{namespace}/{name} was bound before {fault}")
+
+    def _still_wanted(self, pod: Object) -> bool:
+        """Not so where the Pod was deleted since it was listed, and its claims with it."""
+        now = self._api.find("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"])
+        same = now is not None and now["metadata"]["uid"] == pod["metadata"]["uid"]
+        return same and "deletionTimestamp" not in now["metadata"]
 
     def _claims_fault(self, pod: Object) -> str | None:
         """What keeps the devices of a bound Pod from being prepared."""

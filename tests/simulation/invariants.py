@@ -1,0 +1,96 @@
+"""What must hold at every write, and what must hold when everything has come to rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.cluster.fake_store import Change, Place, Store
+
+Object = dict[str, Any]
+CLAIMS = ("resource.k8s.io", "resourceclaims")
+PODS = ("", "pods")
+
+
+class Watchdog:
+    """Looks at every change of the store; `broken` are the rules that did not hold."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen = 0
+        self.holders: dict[tuple[str, str], str] = {}
+        self.broken: list[str] = []
+        store.listeners.append(self._look)
+
+    def _look(self) -> None:
+        for change in self._store.history[self._seen :]:
+            if change.place.collection == CLAIMS:
+                self._hold(change)
+            elif change.place.collection == PODS:
+                self._bound(change)
+        self._seen = len(self._store.history)
+
+    def _hold(self, change: Change) -> None:
+        name = change.place.name
+        for key in [key for key, holder in self.holders.items() if holder == name]:
+            del self.holders[key]
+        for key in () if change.type == "DELETED" else devices(change.object):
+            if key in self.holders:
+                text = f"{'/'.join(key)} is held by {self.holders[key]} and {name} at {change.version}"
+                self.broken.append(text)
+            self.holders[key] = name
+
+    def _bound(self, change: Change) -> None:
+        raw = change.object
+        node = raw["spec"].get("nodeName")
+        if not node or change.type == "DELETED" or raw["metadata"].get("deletionTimestamp"):
+            return
+        for entry in raw["spec"].get("resourceClaims", ()):
+            claim = find(self._store, CLAIMS, entry["resourceClaimName"])
+            status = (claim or {}).get("status") or {}
+            if not any(held == node for held, _ in devices(claim or {})):
+                self.broken.append(f"{change.place.name} is bound without devices of {entry['name']}")
+            elif raw["metadata"]["uid"] not in {user["uid"] for user in status.get("reservedFor", ())}:
+                self.broken.append(f"{change.place.name} is bound, {entry['name']} not reserved for it")
+
+
+def unrest(store: Store, nodes: int, per_node: int) -> Iterator[str]:
+    """What is not as it must be in the end."""
+    pods = {pod["metadata"]["uid"]: pod for pod in store.select(PODS)}
+    free = dict.fromkeys((f"n{number}" for number in range(nodes)), per_node)
+    for claim in store.select(CLAIMS):
+        name, status = claim["metadata"]["name"], claim.get("status") or {}
+        users = [user["uid"] for user in status.get("reservedFor", ())]
+        held = devices(claim)
+        for node, _ in held:
+            free[node] -= 1
+        if held and not users:
+            yield f"claim {name} holds devices for nobody"
+        if any(uid not in pods for uid in users):
+            yield f"claim {name} is reserved for a Pod that is gone"
+        if claim["metadata"].get("deletionTimestamp"):
+            yield f"claim {name} is not gone"
+    for pod in pods.values():
+        missing = [entry for entry in pod["spec"].get("resourceClaims", ()) if not _held(store, entry)]
+        whole = len(missing) == len(pod["spec"].get("resourceClaims", ()))
+        if pod["metadata"].get("deletionTimestamp"):
+            yield f"Pod {pod['metadata']['name']} is not gone"
+        elif not pod["spec"].get("nodeName") and (
+            not missing or (whole and max(free.values()) >= len(missing))
+        ):
+            yield f"Pod {pod['metadata']['name']} is not bound, though it fits"
+
+
+def devices(claim: Object) -> list[tuple[str, str]]:
+    """Pool (its node's name) and device."""
+    allocation = (claim.get("status") or {}).get("allocation") or {}
+    return [(item["pool"], item["device"]) for item in allocation.get("devices", {}).get("results", ())]
+
+
+def find(store: Store, collection: tuple[str, str], name: str) -> Object | None:
+    place = Place(*collection, "default", name)
+    return store._objects.get(place)
+
+
+def _held(store: Store, entry: Object) -> bool:
+    return bool(devices(find(store, CLAIMS, entry["resourceClaimName"]) or {}))
