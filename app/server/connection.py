@@ -126,8 +126,10 @@ class Connection(HttpToolsProtocol):
             self._settle()
 
     def shutdown(self) -> None:
-        """At the end of the process: only a request that is being answered is waited for."""
-        if self._coming_since is not None or self._stuck_since is not None:
+        """At the end of the process: only a whole request that is being answered is waited for."""
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        nothing_asked = cycle is None or cycle.response_complete or cycle.more_body
+        if self._stuck_since is not None or (self._coming_since is not None and nothing_asked):
             self.transport.abort()
         else:
             super().shutdown()

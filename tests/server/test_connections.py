@@ -105,6 +105,23 @@ def test_who_is_slow_is_told_so_and_cut(sent: bytes, status: int) -> None:
     run(question, **QUICK)
 
 
+def test_the_end_cuts_what_was_never_a_whole_request() -> None:
+    async def question(server: Listening) -> None:
+        begun = b"POST /scheduler/bind HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
+        halves = (b"", b"GET / HT", begun)
+        clients = [await server.connect() for _ in halves]
+        for client, half in zip(clients, halves, strict=True):
+            await client.send(half)
+        idle = await server.connect()
+        assert (await idle.ask("GET", "/livez")).status == 200
+        for connection in list(server.server.server_state.connections):
+            connection.shutdown()
+        for client in (*clients, idle):
+            assert await client.ended() == b""
+
+    run(question)
+
+
 def test_a_drip_does_not_keep_a_connection() -> None:
     """A byte now and then, in head, body, or the body that nobody has asked for."""
 
