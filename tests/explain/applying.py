@@ -5,8 +5,15 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
+from app.core.cel import SelectorCache
+from app.core.model.features import Features
+from app.core.model.parse import InventoryObject, parse
+from app.core.model.pod import Pod
+from app.core.placement.rules import Rules
+from app.core.state.state import State
 from tests.objects import Json
 
 
@@ -24,6 +31,25 @@ class Situation:
         method = re.sub(r"(?=[A-Z])", "_", change["code"]).lower()
         getattr(other, method)(change)
         return other
+
+    def parsed(self) -> tuple[State, Pod, Rules]:
+        """What the code under test is asked with."""
+        state = State()
+        for raw in self.objects:
+            item = parse(raw)
+            assert isinstance(item, InventoryObject)
+            state.upsert(item)
+        wanted = parse(self.pod)
+        assert isinstance(wanted, Pod)
+        numbers = count()
+        rules = Rules(
+            SelectorCache(),
+            lambda: f"share-{next(numbers)}",
+            features=Features().switched(self.features),
+            node_checks=True,
+            generate_claims=self.generate,
+        )
+        return state, wanted, rules
 
     def _all(self, kind: str) -> list[Json]:
         return [item for item in self.objects if item["kind"] == kind]

@@ -7,19 +7,12 @@ what a near miss changes is needed: without any one of its changes the Pod does 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 import pytest
 
 from app.api.verdicts import near_misses_json
-from app.core.cel import SelectorCache
-from app.core.model.features import Features
-from app.core.model.parse import InventoryObject, parse
-from app.core.model.pod import Pod
 from app.core.placement.place import PodPlacement, place, with_near_misses
-from app.core.placement.rules import Rules
-from app.core.state.state import State
 from tests.explain.applying import Situation
 from tests.explain.inventory import (
     affinity,
@@ -452,21 +445,7 @@ CASES: dict[str, Case] = {
 
 
 def placed(situation: Situation) -> PodPlacement:
-    state = State()
-    for raw in situation.objects:
-        item = parse(raw)
-        assert isinstance(item, InventoryObject)
-        state.upsert(item)
-    wanted = parse(situation.pod)
-    assert isinstance(wanted, Pod)
-    numbers = count()
-    rules = Rules(
-        SelectorCache(),
-        lambda: f"share-{next(numbers)}",
-        features=Features().switched(situation.features),
-        node_checks=True,
-        generate_claims=situation.generate,
-    )
+    state, wanted, rules = situation.parsed()
     steps = with_near_misses(state, rules, place(state, [wanted], sorted(state.nodes), rules))
     (found,) = [item for item in steps if item is not None]
     return found
