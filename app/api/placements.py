@@ -44,7 +44,9 @@ async def placements(request: Request, service: ServiceOf) -> Json:
             raise Refusal(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
         if wanted.all_or_nothing:
             gang = await turns.finish(place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
-            answer = await _answer(service, wanted, gang.placements, evicted, turns, late=False)
+            answer = await _answer(
+                service, wanted, gang.placements, evicted, turns, late=len(gang.placements) < len(pods)
+            )
             answer["gang"] = _gang(gang)
         else:
             steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))

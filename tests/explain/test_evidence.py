@@ -43,7 +43,8 @@ def test_a_sentence_says_all_of_it() -> None:
     found = reason(*EIGHT, claim("c", req(where=BIG, count=2)))
     assert found.message == (
         "request r: 8 devices, 2 wanted: 1 tainted ecc=bad:NoSchedule, "
-        "3 in use by default/train, default/serve, 4 rejected by selector #0 (memory >= 80Gi: the best has 40Gi)"
+        "3 in use by default/train, default/serve, "
+        "4 rejected by selector #0 (memory >= 80Gi: the best has 40Gi)"
     )
     assert found.counts == {
         "devices": 8,

@@ -33,7 +33,8 @@ Assignment = dict[str, list[Member]]
 @dataclass(frozen=True, slots=True)
 class GangAnswer:
     """``placements`` has all Pods with their nodes if they fit; else none has one, and those that were
-    refused when placed one after the other say why. ``text`` says how the answer was found."""
+    refused when placed one after the other say why (the first ones, if time was up). ``text`` says how the
+    answer was found."""
 
     outcome: Outcome
     text: str
@@ -61,10 +62,27 @@ def place_gang(
             yield
         else:
             greedy.append(item)
+        if len(greedy) < len(pods) and _time_is_up(rules):
+            return _given_up(tuple(replace(item, chosen=None) for item in greedy))
     if all(item.chosen is not None for item in greedy):
         return GangAnswer("fits", "placed one after the other", tuple(greedy))
     refused = tuple(replace(item, chosen=None) for item in greedy)
+    return (yield from _searched(state, pods, nodes, rules, most_tried=most_tried, refused=refused))
+
+
+def _searched(
+    state: State,
+    pods: Sequence[Pod],
+    nodes: Sequence[str],
+    rules: Rules,
+    *,
+    most_tried: int,
+    refused: tuple[PodPlacement, ...],
+) -> Generator[None, None, GangAnswer]:
+    """What goes beyond one after the other."""
     members = yield from _members(state, pods, nodes, rules)
+    if _time_is_up(rules):
+        return _given_up(refused)
     lonely = next((member for member in members if not member.alone), None)
     if lonely is not None:
         text = f"Pod {lonely.pod.meta.name} fits on no node, even without the others"
@@ -81,18 +99,29 @@ def place_gang(
     return GangAnswer("unknown", text, refused, search.tried)
 
 
+def _time_is_up(rules: Rules) -> bool:
+    expired = rules.limits.expired
+    return expired is not None and expired()
+
+
+def _given_up(refused: tuple[PodPlacement, ...]) -> GangAnswer:
+    return GangAnswer("unknown", "time was up before all Pods were asked about; they may fit", refused)
+
+
 def _members(
     state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules
 ) -> Generator[None, None, list[Member]]:
     """The Pods with the nodes that each fits on if it is alone: where it does not, it never will."""
     kinds: dict[object, int] = {}
     answers: dict[int, dict[str, NodeAnswer]] = {}
-    members = []
+    members: list[Member] = []
     for index, pod in enumerate(pods):
         question = Question(state, pod, rules)
         kind = kinds.setdefault(_kind(pod, question), len(kinds))
         alone = {}
         for name in answers.get(kind, nodes):
+            if _time_is_up(rules):
+                return members
             answer = yield from question.answer(name)
             if answer.verdict == "fits":
                 alone[name] = answer
@@ -231,8 +260,7 @@ class _Search:
 
     def _fits(self, node: str, members: Sequence[Member]) -> Generator[None, None, bool]:
         self.tried += 1
-        expired = self._rules.limits.expired
-        if self.tried > self._most or (expired is not None and self.tried % 64 == 0 and expired()):
+        if self.tried > self._most or (self.tried % 64 == 0 and _time_is_up(self._rules)):
             self._cut_off = True
         if self._cut_off or self._split(node, members[-1]):
             return False

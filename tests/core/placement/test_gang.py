@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.allocator import Limits
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.placement.gang import GangAnswer, place_gang
@@ -29,14 +30,17 @@ def members(number: int, raw: Json) -> list[Pod]:
     return found
 
 
-def gang(state: State, pods: list[Pod], most_tried: int = 20_000) -> GangAnswer:
-    steps = place_gang(state, pods, sorted(state.nodes), rules(node_checks=True), most_tried)
+def ended(steps: Generator[None, None, GangAnswer]) -> GangAnswer:
     while True:
         try:
             next(steps)
         except StopIteration as end:
             answer: GangAnswer = end.value
             return answer
+
+
+def gang(state: State, pods: list[Pod], most_tried: int = 20_000) -> GangAnswer:
+    return ended(place_gang(state, pods, sorted(state.nodes), rules(node_checks=True), most_tried))
 
 
 def greedy(state: State, pods: list[Pod]) -> int:
@@ -113,6 +117,22 @@ def test_a_search_that_is_cut_off_claims_nothing() -> None:
     answer = gang(page_job(), members(4, pod("big-blue", templates=("cat",))), most_tried=1)
     assert answer.outcome == "unknown"
     assert "there may be one" in answer.text
+
+
+def test_when_time_is_up_nothing_is_claimed() -> None:
+    """However early: in the greedy attempt, when the Pods are asked about alone, or in the search."""
+    pods = members(4, pod("big-blue", templates=("cat",)))
+    outcomes = []
+    for moment in range(80):
+        asked = iter([False] * moment)
+        limits = Limits(expired=lambda asked=asked: next(asked, True))
+        steps = place_gang(page_job(), pods, ["few", "many"], rules(node_checks=True, limits=limits))
+        answer = ended(steps)
+        outcomes.append(answer.outcome)
+        assert all(item.chosen is None for item in answer.placements)
+    assert outcomes[0] == "unknown"
+    assert outcomes[-1] == "impossible"
+    assert outcomes == sorted(outcomes, reverse=True), "never unknown again with more time"
 
 
 def test_devices_of_several_nodes_are_no_proof() -> None:
