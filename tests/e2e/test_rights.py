@@ -29,6 +29,18 @@ SELDOM: dict[Right, str] = {
     ("create", "leases"): "several replicas",
     ("update", "leases"): "several replicas",
 }
+SELDOM |= {
+    ("list", resource): "an API server that does not stream lists"
+    for resource in (
+        "deviceclasses",
+        "devicetaintrules",
+        "nodes",
+        "pods",
+        "resourceclaims",
+        "resourceclaimtemplates",
+        "resourceslices",
+    )
+}
 # Asked of the authorizer on the patch of the status, so that no request of its own is logged.
 IMPLIED: set[Right] = {("patch", "resourceclaims/binding")}
 
