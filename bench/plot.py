@@ -10,12 +10,12 @@ from pathlib import Path
 from bench.run import Row
 
 _WIDTH, _LEFT, _BAR, _TOP = 720, 150, 13, 58
-_COLOURS = {"cold": "#7a9cc6", "moving": "#2f5d9b", "over HTTP": "#c2703d"}
+_COLOURS = {"cold": "#7a9cc6", "moving": "#2f5d9b", "over HTTP": "#c2703d", "end to end": "#5d8a3a"}
 _DECADES = (0.1, 1, 10, 100, 1000)
 
 
 def draw(results: Path, target: Path, nodes: int) -> None:
-    """Reads in-process.json and http.json of ``results``, as far as they are there, and writes an SVG."""
+    """Reads in-process, http and e2e.json of ``results``, as far as they are there, and writes an SVG."""
     bars = _bars(results, nodes)
     if bars:
         target.write_text(_svg(bars, nodes))
@@ -29,6 +29,10 @@ def _bars(results: Path, nodes: int) -> list[tuple[str, str, float]]:
         found += [(scene, "cold", row["cold_ratio"]), (scene, "moving", row["moving_ratio"])]
         if scene in http:
             found.append((scene, "over HTTP", http[scene]["ratio"]))
+    for row in _rows(results / "e2e.json", nodes):
+        if row["contender"].startswith("ours"):
+            candidates = "one" if row["contender"].endswith("-one") else "all"
+            found.append((f"Pods/s, {candidates}", "end to end", row["to_in_tree"]))
     return found
 
 
