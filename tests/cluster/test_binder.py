@@ -129,6 +129,32 @@ async def test_a_pod_without_claims_costs_one_request() -> None:
 
 
 @in_virtual_time
+async def test_claims_of_one_pod_are_written_side_by_side() -> None:
+    made = await cluster(claim("c"), claim("d"), pods=(pod("p", "c", "d"),))
+    made.server.faults.append(Fault(lambda call: call.method == "PATCH", times=4, delay=1.0))
+    started = asyncio.get_running_loop().time()
+    assert await made.bind("p") is None
+    # Finalizers together, then statuses together: two seconds, not four.
+    assert asyncio.get_running_loop().time() - started == pytest.approx(2.0, abs=0.1)
+    assert made.writes()[-1] == "POST binding"
+    await made.stop()
+
+
+@in_virtual_time
+async def test_if_one_of_two_claims_cannot_be_written_the_other_is_given_back() -> None:
+    made = await cluster(claim("c"), claim("d"), pods=(pod("p", "c", "d"),))
+    made.server.faults.append(
+        Fault(lambda call: call.method == "PATCH" and "/d" in call.path, status=500, reason="InternalError")
+    )
+    assert await made.bind("p") is not None
+    for name in ("c", "d"):
+        assert names(made.claim(name)) == []
+        assert reserved(made.claim(name)) == []
+    assert made.state.taken == {}
+    await made.stop()
+
+
+@in_virtual_time
 async def test_binds_at_the_same_time_never_take_one_device() -> None:
     claims = [claim(f"c{i}") for i in range(6)]
     made = await cluster(*claims, devices=4, pods=tuple(pod(f"p{i}", f"c{i}") for i in range(6)))
