@@ -9,7 +9,7 @@ from typing import Any
 
 from app.cluster.claim_writer import ClaimLostError, read_claim
 from app.cluster.discovery import POD, Resource
-from app.cluster.errors import Conflict, ConnectionFailed, NotFound
+from app.cluster.errors import Conflict, ConnectionFailed, NotFound, ServerError
 from app.cluster.field_manager import DEFAULT_MANAGER
 from app.cluster.patience import Requests
 from app.core.model.pod import Pod
@@ -49,7 +49,7 @@ class ExtendedClaims:
             body = _body(held.claim, self._resource)
             claim = read_claim(await self._client.post(path, body, params=self._params))
             self.created += 1
-        except (Conflict, ConnectionFailed) as error:
+        except (Conflict, ConnectionFailed, ServerError) as error:
             if isinstance(error, ConnectionFailed) and not error.sent:
                 raise
             claim = await self._existing(held, error)

@@ -68,7 +68,7 @@ class Fault:
     """What happens to the next `times` requests that match.
 
     status: refused with it, not carried out (`retry_after` in seconds; `causes` of Status.details).
-    cut: "before" the request is carried out, or "after": done, but the answer is lost.
+    cut: "before" the request is carried out, or "after": done, but the answer is lost, or is `status`.
     delay: seconds before the request is carried out.
     """
 
@@ -155,7 +155,7 @@ class FakeApiServer:
             await asyncio.sleep(fault.delay)
             if fault.cut == "before":
                 raise CutError
-            if fault.status:
+            if fault.status and fault.cut != "after":
                 refusal = Refusal(fault.status, fault.reason, "as the test asked", fault.causes)
                 return _refused(refusal, fault.retry_after)
         try:
@@ -164,6 +164,8 @@ class FakeApiServer:
         except Refusal as refusal:
             return _refused(refusal)
         if fault is not None and fault.cut == "after":
+            if fault.status:
+                return _refused(Refusal(fault.status, fault.reason, "as the test asked"))
             raise CutError
         return answer
 

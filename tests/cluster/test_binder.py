@@ -218,10 +218,11 @@ async def _fail_then_succeed(name: str, fault: Fault) -> None:
     await made.stop()
 
 
+@pytest.mark.parametrize("status", [0, 500, 504])
 @in_virtual_time
-async def test_a_binding_whose_answer_was_lost_is_found_to_be_made() -> None:
+async def test_a_binding_whose_answer_was_lost_is_found_to_be_made(status: int) -> None:
     made = await cluster(claim("c"), pods=(pod("p", "c"),))
-    made.server.faults.append(Fault(on("POST", "binding"), cut="after"))
+    made.server.faults.append(Fault(on("POST", "binding"), cut="after", status=status))
     assert await made.bind("p") is None
     assert reserved(made.claim("c")) == ["p"]
     await made.stop()

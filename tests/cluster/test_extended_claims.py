@@ -129,10 +129,11 @@ async def test_after_a_failed_bind_no_claim_is_left_and_the_next_bind_makes_anot
     await made.stop()
 
 
+@pytest.mark.parametrize("status", [0, 500])
 @in_virtual_time
-async def test_a_claim_whose_creation_got_no_answer_is_found_again() -> None:
+async def test_a_claim_whose_creation_got_no_answer_is_found_again(status: int) -> None:
     made = await backed(gpu_pod())
-    made.server.faults.append(Fault(on("POST", "resourceclaims"), cut="after"))
+    made.server.faults.append(Fault(on("POST", "resourceclaims"), cut="after", status=status))
     assert await made.bind("p") is None
     assert len(claims_of(made)) == 1
     await made.stop()
