@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from harness import objects
-from harness.api import ApiError
 from harness.extender import Extender
 from harness.holds import HoldWatcher
 from harness.kubelet import Kubelet
@@ -94,10 +93,7 @@ def test_a_no_execute_taint_takes_the_device_away_and_gives_it_back_when_it_ends
             "taint": {"key": "example.com/broken", "effect": "NoExecute"},
         },
     }
-    try:
-        scene.create(rule)
-    except ApiError as error:
-        pytest.fail(f"DeviceTaintRule is not served as v1: {error}")
+    scene.create(rule)
     until(lambda: scene.api.find("Pod", "holder", scene.namespace) is None, "the Pod is evicted", seconds=60)
     until(lambda: scene.api.list("ResourceClaim", scene.namespace) == [], "its claim is gone")
     scene.create(from_template("next", scheduler))

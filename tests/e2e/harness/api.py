@@ -15,6 +15,7 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ClusterRole": ("apis/rbac.authorization.k8s.io/v1", "clusterroles", False),
     "ClusterRoleBinding": ("apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", False),
     "DeviceClass": ("apis/resource.k8s.io/v1", "deviceclasses", False),
+    "DeviceTaintRule": ("apis/resource.k8s.io/v1", "devicetaintrules", False),
     "Event": ("apis/events.k8s.io/v1", "events", True),
     "Job": ("apis/batch/v1", "jobs", True),
     "Namespace": ("api/v1", "namespaces", False),
