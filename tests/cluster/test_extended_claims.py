@@ -143,8 +143,11 @@ async def test_a_claim_whose_creation_got_no_answer_is_found_again(status: int) 
 async def test_a_claim_that_a_crash_left_is_used_by_the_next_bind() -> None:
     made = await backed(gpu_pod(), devices=1)
     made.server.faults.append(Fault(on("POST", "binding"), status=500))
-    made.server.faults.append(Fault(reading_a_claim, status=500))  # nothing can be taken back
+    made.server.faults.append(
+        Fault(reading_a_claim, times=float("inf"), status=500)
+    )  # nothing can be taken back
     assert await made.bind("p") is not None
+    made.server.faults.clear()
     (left,) = claims_of(made)
     await asyncio.sleep(1)
     assert await made.bind("p") is None
@@ -176,8 +179,9 @@ async def test_another_claim_of_that_name_is_not_touched() -> None:
 async def test_a_stale_claim_is_deleted_to_make_room() -> None:
     made = await backed(gpu_pod())
     made.server.faults.append(Fault(on("POST", "binding"), status=500))
-    made.server.faults.append(Fault(reading_a_claim, status=500))
+    made.server.faults.append(Fault(reading_a_claim, times=float("inf"), status=500))
     assert await made.bind("p") is not None
+    made.server.faults.clear()
     await asyncio.sleep(1)
     uid = made.pod("p")["metadata"]["uid"]
     left = made.state.extended_claim(uid)
