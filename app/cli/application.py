@@ -10,6 +10,7 @@ from app.cli.check import check
 from app.cli.claims import claims
 from app.cli.completion import completion
 from app.cli.convert import convert
+from app.cli.decisions import decisions
 from app.cli.demo import demo
 from app.cli.devices import devices
 from app.cli.explain import explain
@@ -20,7 +21,7 @@ from app.cli.snapshot import snapshot
 from app.cli.talk import ReaderGoneError, say
 
 _MANY = frozenset({"-f", "--filename", "--snapshot"})
-_COMMANDS = (serve, demo, plan, explain, devices, claims, snapshot, check, convert, completion)
+_COMMANDS = (serve, demo, plan, explain, devices, claims, decisions, snapshot, check, convert, completion)
 
 
 class _Group(click.Group):

@@ -36,7 +36,7 @@ class Asker:
         """The answer to a POST. Raises: CliError."""
         return await self._ask("POST", path, json=body)
 
-    async def get(self, path: str, **params: str) -> Json:
+    async def get(self, path: str, **params: str | list[str]) -> Json:
         """The answer to a GET. Raises: CliError."""
         return await self._ask("GET", path, params=params)
 

@@ -1,6 +1,6 @@
 """``devices``: what there is, where, and who holds it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -8,6 +8,9 @@ from app.cli import options
 from app.cli.problems import Exit
 from app.cli.source import Source
 from app.cli.talk import out, say, table
+
+if TYPE_CHECKING:
+    from app.cli.asking import Asker
 
 _COLOURS = {"free": "green", "tainted": "yellow", "unusable": "red", "assumed": "yellow"}
 
@@ -23,16 +26,42 @@ _COLOURS = {"free": "green", "tainted": "yellow", "unusable": "red", "assumed": 
     type=click.Choice(["free", "taken", "shared", "assumed", "tainted", "unusable"]),
     help="Only devices in this state.",
 )
-def devices(*, source: Source, output: str, watch: bool, node: str, driver: str, state: str | None) -> int:
+@click.option("--selector", default="", metavar="CEL", help="Only what this selector of a claim matches.")
+@click.option(
+    "--attribute", multiple=True, metavar="NAME=VALUE", help="Only with this attribute or capacity."
+)
+def devices(
+    *,
+    source: Source,
+    output: str,
+    watch: bool,
+    node: str,
+    driver: str,
+    state: str | None,
+    selector: str,
+    attribute: tuple[str, ...],
+) -> int:
     """List devices, and the claims that hold them."""
     from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
     from app.cli.waiting import watched  # noqa: PLC0415 # as above
 
+    async def read(asker: "Asker") -> tuple[list[dict[str, Any]], set[str] | None]:
+        items = await asker.items("/api/v1/devices")
+        if not selector and not attribute:
+            return items, None
+        query = {"selector": selector} if selector else {}
+        answer = await asker.get("/api/v1/matches", **query, attribute=list(attribute))
+        for failure in answer["failures"]:
+            say(f"{failure['shapes']} kinds of devices cannot be judged: {failure['message']}")
+        return items, set(answer["items"])
+
     def question() -> list[dict[str, Any]]:
+        items, matching = ask(source, read)
         return [
             item
-            for item in ask(source, lambda asker: asker.items("/api/v1/devices"))
-            if (not node or node in item["nodes"] or item["nodes"] == ["*"])
+            for item in items
+            if (matching is None or _name(item) in matching)
+            and (not node or node in item["nodes"] or item["nodes"] == ["*"])
             and (not driver or item["driver"] == driver)
             and (not state or item["state"] == state)
         ]

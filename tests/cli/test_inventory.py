@@ -7,6 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ FILTERS = {
     "node": (("--node", "worker-6"), ["blue-0", "cat-0", "gpu-0", "gpu-1"]),
     "state": (("--state", "tainted"), ["cat-2", "gpu-1"]),
     "driver and state": (("--driver", "gpu.example.com", "--state", "taken"), ["gpu-0", "gpu-1"]),
+    "attribute": (("--attribute", "model=X40"), ["gpu-0", "gpu-1"]),
+    "attributes": (("--attribute", "model=X100", "--attribute", "numa=1"), ["gpu-2", "gpu-3"]),
+    "selector": (("--selector", 'device.driver == "gpu.example.com"', "--state", "tainted"), ["gpu-1"]),
     "nothing left": (("--node", "worker-7"), []),
 }
 
@@ -173,3 +177,28 @@ def test_serve_refuses_settings_in_one_line(cli: Cli) -> None:
 
     assert ran.code == 2
     assert "--allow-insecure-listen" in ran.err
+
+
+def test_a_selector_that_is_wrong_is_bad_input_and_one_that_fails_is_told(cli: Cli) -> None:
+    ran = cli("devices", *INVENTORY, "--selector", "device.nothing")
+    assert (ran.code, ran.out) == (2, "")
+    assert "undefined field" in ran.err
+    ran = cli("devices", *INVENTORY, "--selector", 'device.attributes["gpu.example.com"].model == "X100"')
+    assert len(rows_of(ran.out)) == 4
+    assert "cannot be judged" in ran.err
+
+
+def test_decisions_of_a_service_are_listed_newest_first(cli: Cli, served: str) -> None:
+    for name in ("first", "second"):
+        spec = {"resourceClaims": [{"name": "c", "resourceClaimName": "missing"}]}
+        pod = {"metadata": {"name": name, "namespace": "decided", "uid": name}, "spec": spec}
+        body = {"Pod": pod, "NodeNames": ["worker-1"], "Nodes": None}
+        httpx.post(f"{served}/scheduler/filter", json=body, trust_env=False).raise_for_status()
+    ran = cli("decisions", "--server", served, "-n", "decided")
+    assert [row[2:6] for row in rows_of(ran.out)] == [
+        ["second", "filter", "refused", "1"],
+        ["first", "filter", "refused", "1"],
+    ]
+    one = cli("decisions", "--server", served, "-n", "decided", "--limit", "1", "-o", "name")
+    assert one.out == "pod/second\n"
+    assert cli("decisions").code == 2

@@ -1,4 +1,6 @@
 // /openapi.json made readable, without anything from elsewhere.
+import { wantedTheme } from "./theme.js";
+
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
 function element(name, text, ...children) {
@@ -32,6 +34,7 @@ function operation(method, path, described, schemas) {
     ...block("Answer", resolve(answer, schemas)));
 }
 
+document.documentElement.dataset.theme = wantedTheme();
 const main = document.getElementById("operations");
 const api = await (await fetch("/openapi.json")).json();
 const schemas = api.components?.schemas ?? {};

@@ -3,6 +3,11 @@
 const KEY = "dra-extender.theme";
 const NEXT = /** @type {Record<string, string>} */ ({ "": "light", light: "dark", dark: "" });
 
+/** What a person has said, or the system has. @param {string} [choice] */
+export function wantedTheme(choice = localStorage.getItem(KEY) ?? "") {
+  return choice || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+}
+
 export class Theme extends EventTarget {
   /** @param {HTMLElement} button */
   constructor(button) {
@@ -19,7 +24,7 @@ export class Theme extends EventTarget {
   }
 
   apply() {
-    document.documentElement.dataset.theme = this.choice || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    document.documentElement.dataset.theme = wantedTheme(this.choice);
     this.button.title = `Colours: ${this.choice || "as the system"}`;
     this.dispatchEvent(new Event("change"));
   }
