@@ -58,6 +58,7 @@ def test_help_names_every_command(program: Cli) -> None:
         "explain",
         "devices",
         "claims",
+        "decisions",
         "snapshot",
         "check",
         "convert",
