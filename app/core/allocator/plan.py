@@ -124,7 +124,10 @@ class Planner:
         self._features = features
         self._channel = channel_of(features)
         self._selectors = selectors
-        self._cel_features = CelFeatures()
+        self._cel_features = CelFeatures(
+            list_type_attributes=features.list_type_attributes,
+            consumable_capacity=features.consumable_capacity,
+        )
         self._variants: list[Variant] = []
 
     def plan(self, claims: Sequence[ResourceClaim]) -> Plan:

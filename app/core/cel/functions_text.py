@@ -93,18 +93,17 @@ def find_all(text: str, pattern: str) -> tuple[str, ...]:
 def find_some(text: str, pattern: str, limit: int) -> tuple[str, ...]:
     """At most ``limit`` matches; all when it is negative."""
     found: list[str] = []
-    compiled = regex(pattern)
-    at = 0
     previous_end = -1
-    while at <= len(text) and (limit < 0 or len(found) < limit):
-        match = compiled.search(text, at)
-        if match is None:
-            break
+    if limit == 0:
+        return ()
+    # One pass: searching anew from each place would encode the whole text each time.
+    for match in regex(pattern).finditer(text):
         start, end = match.span()
         # An empty match right after another match does not count.
         if end > start or start != previous_end:
             found.append(match.group())
-        at = end if end > start else end + 1
+        if len(found) == limit:
+            break
         previous_end = end
     return tuple(found)
 
