@@ -89,6 +89,7 @@ def test_the_page_s_manifests_are_found_wanting_and_what_convert_makes_of_them_i
     assert dra("check", "-f", converted).stdout == ""
     for raw in yaml.safe_load_all(converted.read_text()):
         scene.create(raw)  # raises if the API server refuses it
+    scene.node("one", objects.cats(1))
     answer = json.loads(dra("plan", "-f", converted, "-n", scene.namespace, "-o", "json", code=1).stdout)
     assert {pod["namespace"] for pod in answer["pods"]} == {scene.namespace}
 

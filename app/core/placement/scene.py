@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.resource_slice import DeviceId, ResourceSlice
-from app.core.placement.pod_claims import ClaimRefusal, claims_of
+from app.core.placement.pod_claims import ClaimRefusal, HeldClaim, claims_of
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 
@@ -32,11 +32,15 @@ class Scene:
 
 def claim_of(scene: Scene, name: str) -> ResourceClaim | None:
     """The Pod's claim by namespace/name, one that is still to be made from its template too."""
+    return next((item.claim for item in claims_held(scene) if "/".join(item.key) == name), None)
+
+
+def claims_held(scene: Scene) -> tuple[HeldClaim, ...]:
+    """The Pod's claims; none if they are not in order."""
     try:
-        held = claims_of(scene.state, scene.pod, generate=scene.rules.generate_claims)
+        return claims_of(scene.state, scene.pod, generate=scene.rules.generate_claims)
     except ClaimRefusal:
-        return None
-    return next((item.claim for item in held if "/".join(item.key) == name), None)
+        return ()
 
 
 def claim_of_key(scene: Scene, name: str) -> ResourceClaim | None:
@@ -46,9 +50,12 @@ def claim_of_key(scene: Scene, name: str) -> ResourceClaim | None:
 
 
 def edit_spec(scene: Scene, name: str, edit: Callable[[ClaimSpec], ClaimSpec]) -> None:
-    """Changes what one of the Pod's claims asks for: in the claim, or in the template it is made from."""
+    """Changes what one of the Pod's claims asks for: in the claim, or in the template it is made from.
+
+    Nothing is changed where an earlier change has left the Pod without its claims.
+    """
     state, pod = scene.state, scene.pod
-    for held in claims_of(state, pod, generate=scene.rules.generate_claims):
+    for held in claims_held(scene):
         if "/".join(held.key) != name:
             continue
         if not held.generated:
@@ -125,13 +132,14 @@ def slice_with(state: State, device: DeviceId) -> ResourceSlice | None:
 
 
 def holders_on(scene: Scene, node: str) -> list[str]:
-    """The claims that hold devices within a node's reach, those that hold most first."""
+    """The claims of others that hold devices within a node's reach, those that hold most first."""
     counts: dict[str, int] = {}
+    own = {"/".join(held.key) for held in claims_held(scene)}
     for pool in scene.state.inventory.pools(node, scene.rules.features):
         taken = scene.state.taken.get(pool.id)
         for holdings in taken.holdings.values() if taken is not None else ():
             for holding in holdings:
                 name = "/".join(holding.claim)
-                if not holding.admin and name not in scene.spared:
+                if not holding.admin and name not in scene.spared and name not in own:
                     counts[name] = counts.get(name, 0) + 1
     return sorted(counts, key=lambda name: (-counts[name], name))
