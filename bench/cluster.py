@@ -118,19 +118,6 @@ class Cluster:
 
 
 def _pod(name: str, scheduler: str) -> Json:
-    container = {
-        "name": "main",
-        "image": "registry.invalid/none",
-        "resources": {"claims": [{"name": "devices"}]},
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name},
-        "spec": {
-            "schedulerName": scheduler,
-            "terminationGracePeriodSeconds": 0,
-            "containers": [container],
-            "resourceClaims": [{"name": "devices", "resourceClaimTemplateName": "wanted"}],
-        },
-    }
+    made = objects.pod(name, scheduler, claims={"devices": ""})
+    made["spec"]["resourceClaims"] = [{"name": "devices", "resourceClaimTemplateName": "wanted"}]
+    return made
