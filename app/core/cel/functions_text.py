@@ -1,5 +1,6 @@
 """Functions on strings: the standard library, strings version 2, Kubernetes' regular expressions."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +22,8 @@ _QUOTED = str.maketrans(
     {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\",
      '"': '\\"'}
 )  # fmt: skip
+# Quoted text as a whole, or one escape.
+_ESCAPES = re.compile(r"\\Q.*?(?:\\E|\Z)|\\(.)", re.DOTALL)
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _OPTIONS.max_mem = 64 << 20
@@ -33,6 +36,9 @@ def regex(pattern: str) -> Any:
     Raises:
         EvalError: RE2 does not take the pattern.
     """
+    if "\\C" in pattern and any(found[1] == "C" for found in _ESCAPES.finditer(pattern)):
+        # One byte, whatever it is: RE2 takes it, Go does not.
+        raise EvalError("error parsing regexp: invalid escape sequence: `\\C`")
     try:
         return re2.compile(pattern, _OPTIONS)
     except (re2.error, UnicodeEncodeError) as error:
