@@ -94,6 +94,12 @@ def of_kind(manifests: list[Object], kind: str) -> list[Object]:
     return [item for item in manifests if item["kind"] == kind]
 
 
+def service(manifests: list[Object]) -> Object:
+    """The one in front of the Pods; the leader's has no selector."""
+    (item,) = (item for item in of_kind(manifests, "Service") if "selector" in item["spec"])
+    return item
+
+
 def only(manifests: list[Object], kind: str) -> Object:
     (item,) = of_kind(manifests, kind)
     return item
@@ -169,7 +175,7 @@ def test_containers_run_with_the_least_rights(manifests: list[Object]) -> None:
 def test_selectors_find_the_pods_and_not_the_test(manifests: list[Object]) -> None:
     selectors = [
         only(manifests, "Deployment")["spec"]["selector"]["matchLabels"],
-        only(manifests, "Service")["spec"]["selector"],
+        service(manifests)["spec"]["selector"],
         *(item["spec"]["selector"]["matchLabels"] for item in of_kind(manifests, "PodDisruptionBudget")),
         *(item["spec"]["podSelector"]["matchLabels"] for item in of_kind(manifests, "NetworkPolicy")),
     ]
@@ -181,7 +187,7 @@ def test_selectors_find_the_pods_and_not_the_test(manifests: list[Object]) -> No
 def test_ports_and_probes_name_ports_that_are_there(manifests: list[Object]) -> None:
     pod = deployed(manifests)
     ports = {port["name"] for item in containers(pod) for port in item["ports"]}
-    assert {port["targetPort"] for port in only(manifests, "Service")["spec"]["ports"]} == ports
+    assert {port["targetPort"] for port in service(manifests)["spec"]["ports"]} == ports
     for policy in of_kind(manifests, "NetworkPolicy"):
         assert {port["port"] for port in policy["spec"]["ingress"][0]["ports"]} == ports
     for item in containers(pod):
@@ -189,7 +195,8 @@ def test_ports_and_probes_name_ports_that_are_there(manifests: list[Object]) -> 
         for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
             assert item[probe]["httpGet"]["port"] in own
         assert item["livenessProbe"]["httpGet"]["path"] == "/livez"
-        assert item["readinessProbe"]["httpGet"]["path"] == "/readyz"
+        # Followers are ready too: rollouts and drains wait for it.
+        assert item["readinessProbe"]["httpGet"]["path"] in {"/readyz", "/readyz?exclude=leader"}
 
 
 def test_volumes_and_accounts_are_there(manifests: list[Object]) -> None:
@@ -234,7 +241,8 @@ def test_the_extender_has_the_rights_of_the_file_and_no_others(render: Render) -
     assert (
         only(alone, "ClusterRoleBinding")["roleRef"]["name"] == only(alone, "ClusterRole")["metadata"]["name"]
     )
-    assert not of_kind(alone, "Role") + of_kind(alone, "RoleBinding")
+    own = of_kind(alone, "Role") + of_kind(alone, "RoleBinding")
+    assert {item["metadata"]["name"] for item in own} == {"release-dra-extender-leader"}
     assert only(render({}), "ClusterRole")["rules"] == rules
 
 
@@ -268,6 +276,8 @@ def test_the_configuration_is_that_of_the_example(render: Render) -> None:
 
 def test_the_lease_has_a_name_of_its_own_and_the_right_to_it(manifests: list[Object]) -> None:
     for item in of_kind(manifests, "Role"):
+        if item["metadata"]["name"].endswith("-leader"):
+            continue  # the extender's, see below
         lease = scheduler_configuration(manifests)["leaderElection"]
         assert lease["leaderElect"] is True
         assert lease["resourceName"] != "kube-scheduler"
@@ -279,14 +289,34 @@ def test_kube_scheduler_starts_after_the_extender_and_stops_before_it(render: Re
     spec = deployed(render({}))["spec"]
     (sidecar,) = spec["initContainers"]
     assert (sidecar["name"], sidecar["restartPolicy"]) == ("extender", "Always")
-    assert sidecar["startupProbe"]["httpGet"]["path"] == "/readyz"
+    assert sidecar["startupProbe"]["httpGet"]["path"] == "/readyz?exclude=leader"
     assert [item["name"] for item in spec["containers"]] == ["kube-scheduler"]
 
 
-def test_the_extender_alone_is_never_there_twice(render: Render) -> None:
-    manifests = render({"scheduler": {"enabled": False}})
+def test_the_extenders_elect_a_leader_with_a_right_to_their_lease_and_no_other(
+    manifests: list[Object],
+) -> None:
+    arguments = container(deployed(manifests), "extender")["args"]
+    assert "--leader-elect" in arguments
+    (name,) = (text.partition("=")[2] for text in arguments if text.startswith("--leader-elect-name="))
+    assert "--leader-elect-namespace=dra" in arguments
+    for role in of_kind(manifests, "Role"):
+        if role["metadata"]["name"].endswith("-leader"):
+            named = [rule["resourceNames"] for rule in role["rules"] if rule["verbs"] != ["create"]]
+            assert named == [[name], [name]]
+            assert role["metadata"]["namespace"] == "dra"
+    for role in of_kind(manifests, "ClusterRole"):
+        assert not [rule for rule in role["rules"] if "leases" in rule.get("resources", ())]
+
+
+def test_the_extender_alone_writes_itself_behind_a_service_of_the_leader(render: Render) -> None:
+    manifests = render({"scheduler": {"enabled": False}, "replicas": 2})
     assert [item["name"] for item in containers(deployed(manifests))] == ["extender"]
-    assert only(manifests, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+    (leader,) = (item for item in of_kind(manifests, "Service") if "selector" not in item["spec"])
+    environment = {item["name"]: item for item in container(deployed(manifests), "extender")["env"]}
+    assert environment["DRA_LEADER_ELECT_SERVICE"]["value"] == leader["metadata"]["name"]
+    field = environment["DRA_LEADER_ELECT_ADDRESS"]["valueFrom"]["fieldRef"]["fieldPath"]
+    assert field == "status.podIP"
     assert not of_kind(manifests, "ConfigMap")
 
 
@@ -326,7 +356,6 @@ def test_kube_scheduler_is_of_the_clusters_version(
 REFUSED = {
     "unknown-value": ({"replica": 2}, "replica"),
     "unknown-value-inside": ({"scheduler": {"name": "x"}}, "name"),
-    "two-extenders-without-election": ({"replicas": 2, "scheduler": {"enabled": False}}, "scheduler.enabled"),
     "negative-replicas": ({"replicas": -1}, "replicas"),
     "name-of-the-clusters-own-scheduler": (
         {"scheduler": {"schedulerName": "default-scheduler"}},
@@ -365,7 +394,11 @@ NOTES = {
     "second-scheduler": ({}, ["schedulerName: dra-scheduler", "kube-scheduler:v1.37.2"], ["bindVerb"]),
     "alone": (
         {"scheduler": {"enabled": False}},
-        ["http://release-dra-extender.dra.svc:8888/scheduler", "ignorable: false", "ingressFrom is empty"],
+        [
+            "http://release-dra-extender-leader.dra.svc:8888/scheduler",
+            "ignorable: false",
+            "ingressFrom is empty",
+        ],
         ["schedulerName: dra-scheduler"],
     ),
     "alone-and-open": (

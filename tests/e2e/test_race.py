@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from harness import objects, scheduling
@@ -16,6 +17,7 @@ from harness.api import Api, Object
 from harness.controlplane import ADMIN, ControlPlane
 from harness.holds import HoldWatcher, held_devices
 from harness.kubelet import Kubelet
+from harness.process import Process
 from harness.replicas import Replicas
 from harness.scene import Scene
 from harness.wait import until
@@ -47,11 +49,31 @@ def replicas(control_plane: ControlPlane) -> Iterator[Replicas]:
     configuration |= {"podInitialBackoffSeconds": 1, "podMaxBackoffSeconds": 2}
     scheduler = control_plane.scheduler(SCHEDULER, configuration)
     scheduler.start()
-    yield replicas
+    with kept_running(scheduler):
+        yield replicas
     scheduler.stop()
     replicas.stop()
     for process in alone:
         process.start()
+
+
+@contextmanager
+def kept_running(process: Process) -> Iterator[None]:
+    """Starts it again when it ends, as a kubelet does: kube-scheduler exits where its cache is at odds with
+    what it hears after a restart of the API server (updatePod in pkg/scheduler/backend/cache/cache.go)."""
+    enough = threading.Event()
+
+    def keep() -> None:
+        while not enough.wait(0.5):
+            if not process.running:
+                log.info("%s has ended, and is started again", process.name)
+                process.start(seconds=180)
+
+    keeper = threading.Thread(target=keep, name="keeper", daemon=True)
+    keeper.start()
+    yield
+    enough.set()
+    keeper.join()
 
 
 @pytest.fixture

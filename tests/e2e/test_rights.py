@@ -25,9 +25,6 @@ SELDOM: dict[Right, str] = {
     ("patch", "pods/status"): "an extended resource",
     ("create", "events"): "a refusal is told on the Pod",
     ("patch", "events"): "and told again",
-    ("get", "leases"): "several replicas",
-    ("create", "leases"): "several replicas",
-    ("update", "leases"): "several replicas",
 }
 SELDOM |= {
     ("list", resource): "an API server that does not stream lists"

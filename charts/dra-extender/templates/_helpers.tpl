@@ -152,12 +152,24 @@ args:
 - --allow-insecure-listen
 {{- end }}
 - --port=8888
+# One replica writes: the Pods of a rollout overlap, so also where there is to be only one.
+- --leader-elect
+- --leader-elect-name={{ include "dra-extender.fullname" . }}-leader
+- --leader-elect-namespace={{ .Release.Namespace }}
 - --candidates={{ int .Values.candidates }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}
-{{- if or .Values.extraEnv .Values.tls.clientNames }}
+{{- if or .Values.extraEnv .Values.tls.clientNames (not .Values.scheduler.enabled) }}
 env:
+{{- if not .Values.scheduler.enabled }}
+- name: DRA_LEADER_ELECT_SERVICE
+  value: {{ include "dra-extender.fullname" . }}-leader
+- name: DRA_LEADER_ELECT_ADDRESS
+  valueFrom:
+    fieldRef:
+      fieldPath: status.podIP
+{{- end }}
 {{- with .Values.tls.clientNames }}
 - name: DRA_WEBHOOK_CLIENT_NAMES
   value: {{ join "," . | quote }}
@@ -177,9 +189,10 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
+# A follower is ready too: rollouts and drains wait for readiness, and answer dry runs it can.
 readinessProbe:
   httpGet:
-    path: /readyz
+    path: /readyz?exclude=leader
     port: http
     scheme: {{ include "dra-extender.scheme" . | upper }}
   periodSeconds: 5
@@ -187,7 +200,7 @@ readinessProbe:
 # Reading a large cluster for the first time takes its while.
 startupProbe:
   httpGet:
-    path: /readyz
+    path: /readyz?exclude=leader
     port: http
     scheme: {{ include "dra-extender.scheme" . | upper }}
   periodSeconds: 2

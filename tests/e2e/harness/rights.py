@@ -10,21 +10,23 @@ from harness.scene import Scene
 
 GROUP = "rbac.authorization.k8s.io"
 CHART_RULES = REPOSITORY / "charts" / "dra-extender" / "files" / "clusterrole.yaml"
+LEADER_RULES = CHART_RULES.with_name("leader-role.yaml")
 
 
-def grant(scene: Scene, user: str, rules: list[dict[str, Any]]) -> None:
+def grant(scene: Scene, user: str, rules: list[dict[str, Any]], role_name: str = "") -> None:
     """Gives a user these rights everywhere."""
+    name = role_name or user
     role = {
         "apiVersion": f"{GROUP}/v1",
         "kind": "ClusterRole",
-        "metadata": {"name": user},
+        "metadata": {"name": name},
         "rules": rules,
     }
     binding = {
         "apiVersion": f"{GROUP}/v1",
         "kind": "ClusterRoleBinding",
-        "metadata": {"name": user},
-        "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": user},
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": name},
         "subjects": [{"apiGroup": GROUP, "kind": "User", "name": user}],
     }
     scene.create(role)
@@ -34,3 +36,5 @@ def grant(scene: Scene, user: str, rules: list[dict[str, Any]]) -> None:
 def grant_chart_rights(scene: Scene) -> None:
     """Gives the extender's user what the chart gives its service account."""
     grant(scene, EXTENDER, yaml.safe_load(CHART_RULES.read_text())["rules"])
+    leader = LEADER_RULES.read_text().replace("[NAME]", "[dra-extender]")
+    grant(scene, EXTENDER, yaml.safe_load(leader)["rules"], role_name=f"{EXTENDER}-leader")
