@@ -89,7 +89,7 @@ async def decode_any(body: bytes, request: Request, limit_bytes: int) -> dict[st
         raise Refusal(400, "InvalidYAML", str(error)) from None
     if len(documents) != 1:
         raise Refusal(400, "InvalidYAML", f"the body must be one YAML document, not {len(documents)}")
-    return _object(_shallow(documents[0]))
+    return _object(shallow(documents[0]))
 
 
 async def in_reader(read: Callable[[], T]) -> T:
@@ -114,7 +114,7 @@ def _loads(body: bytes, limit_bytes: int) -> Any:
     except orjson.JSONDecodeError as error:
         raise Refusal(400, "InvalidJSON", f"the body is no JSON: {error}") from None
     # Most bodies have too few brackets to be deep.
-    return value if body.count(b"{") + body.count(b"[") <= MAX_DEPTH else _shallow(value)
+    return value if body.count(b"{") + body.count(b"[") <= MAX_DEPTH else shallow(value)
 
 
 def _loads_large(body: bytes) -> Any:
@@ -129,7 +129,7 @@ def _loads_large(body: bytes) -> Any:
             gc.enable()
 
 
-def _shallow(value: Any) -> Any:
+def shallow(value: Any) -> Any:
     """The value. Raises: Refusal, 400, if it is nested deeper than MAX_DEPTH, which is less than what an
     answer that repeats a part of it could be encoded with (254)."""
     level, depth = [value], 0

@@ -245,6 +245,7 @@ spec: {devices: {requests: []}}
         ("- 1", 422, "manifests[0]"),
         ("kind: Pod\napiVersion: v1\nmetadata: {name: p}\nspec: {resourceClaims: 3}", 422, "resourceClaims"),
         ("kind: 3", 422, "manifests[0].apiVersion"),
+        ('{"kind": "X", "deep": ' + "[" * 300 + "]" * 300 + "}", 400, "nested"),
     ],
 )
 def test_documents_names_the_place_of_an_error(
