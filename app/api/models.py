@@ -90,6 +90,23 @@ class PlacementRequest(Scenario):
         default=False, description="Place all Pods or none, looking beyond one after the other."
     )
     explain: Literal["summary", "full"] = "summary"
+    progress: str = Field(
+        "", max_length=64, description="A name under which `GET /api/v1/dry-runs` tells how far this one is."
+    )
+
+
+class DryRun(_Body):
+    """How far a dry run is that is under way."""
+
+    name: str
+    done: int
+    pods: int
+
+
+class DryRunList(_Body):
+    """The dry runs under way that have a name."""
+
+    items: list[DryRun]
 
 
 class CapacityRequest(Scenario):

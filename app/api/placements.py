@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Request
 
 from app.api.errors import DEFINED, Refusal
-from app.api.models import PlacementAnswer, PlacementRequest
+from app.api.models import DryRunList, PlacementAnswer, PlacementRequest
 from app.api.overlay import names_of
 from app.api.responses import Json, json_response
 from app.api.scenario import documented, pods_in, read_request, scenario_of
@@ -50,9 +50,18 @@ async def placements(request: Request, service: ServiceOf) -> Json:
             answer["gang"] = _gang(gang)
         else:
             steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
-            placed, late = await turns.collect(steps, deadline)
+            async with service.dry_runs.watched(wanted.progress, len(pods)) as count:
+                placed, late = await turns.collect(steps, deadline, count)
             answer = await _answer(service, wanted, placed, evicted, turns, late=late)
         return json_response(answer)
+
+
+@router.get("/dry-runs", response_model=DryRunList, summary="How far dry runs are that are under way")
+async def dry_runs(service: ServiceOf) -> Json:
+    running = service.dry_runs.progress.items()
+    return json_response(
+        {"items": [{"name": name, "done": done, "pods": pods} for name, (done, pods) in running]}
+    )
 
 
 def _gang(answer: GangAnswer) -> dict[str, Any]:

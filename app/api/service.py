@@ -48,6 +48,20 @@ class DryRuns:
         self._most = 2 * at_a_time
         self._turned_away = turned_away
         self.count = 0
+        self.progress: dict[str, tuple[int, int]] = {}
+
+    @asynccontextmanager
+    async def watched(self, name: str, pods: int) -> AsyncIterator[Callable[[], None]]:
+        """Gives what is to be called for each Pod of a run. Without a name, nobody can ask."""
+
+        def count() -> None:
+            if name:
+                self.progress[name] = (self.progress.get(name, (0, pods))[0] + 1, pods)
+
+        try:
+            yield count
+        finally:
+            self.progress.pop(name, None)
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:

@@ -39,12 +39,18 @@ class Turns:
             await asyncio.sleep(0)
             self._ends = self._clock() + self._seconds
 
-    async def collect(self, steps: Iterable[T | None], deadline: Deadline) -> tuple[list[T], bool]:
-        """What the steps yield, pauses (None) left out, and whether the deadline came first."""
+    async def collect(
+        self, steps: Iterable[T | None], deadline: Deadline, count: Callable[[], None] = lambda: None
+    ) -> tuple[list[T], bool]:
+        """What the steps yield, pauses (None) left out, and whether the deadline came first.
+
+        ``count`` is called for each thing found.
+        """
         found: list[T] = []
         for item in steps:
             if item is not None:
                 found.append(item)
+                count()
             if self._clock() >= self._ends:
                 await self.rest()
                 if deadline.expired():

@@ -89,10 +89,11 @@ def _place(
     from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
     from app.cli.placements import as_table, as_wide  # noqa: PLC0415 # as above
     from app.cli.printing import print_data  # noqa: PLC0415 # as above
+    from app.cli.progress import placements_with_progress  # noqa: PLC0415 # as above
     from app.cli.waiting import until  # noqa: PLC0415 # as above
 
     def question() -> dict[str, Any]:
-        return ask(source, lambda asker: asker.post("/api/v1/placements", request))
+        return ask(source, lambda asker: placements_with_progress(asker, request))
 
     answer = (
         question() if timeout is None else until(question, _all_placed, _short, timeout, options.POLL_SECONDS)
