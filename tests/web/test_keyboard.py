@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.objects import pod
 from tests.web.conftest import Visit
 
 
@@ -57,6 +58,17 @@ def test_devices_nodes_and_what_if_without_a_mouse(visit: Callable[..., Visit]) 
     expect(page.locator(".plan-bar")).to_contain_text("1 node drained")
     page.keyboard.press("u")
     expect(page.locator(".plan-bar")).to_be_hidden()
+
+
+def test_news_does_not_take_the_focus_from_a_list(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    seen.served.put(pod("one", "missing"), pod("two", "missing"))
+    page = seen.open("#/pods")
+    item = page.get_by_role("button", name="two")
+    item.focus()
+    seen.served.put(pod("a-new-one", "missing"))
+    expect(page.get_by_role("button", name="a-new-one")).to_be_visible()
+    expect(item).to_be_focused()
 
 
 def test_views_help_and_table_by_single_keys_which_can_be_turned_off(visit: Callable[..., Visit]) -> None:

@@ -55,7 +55,7 @@ export class DecisionsView {
     }
     fill(this.body, table("Decisions", ["When", "Pod", "What", "Outcome", "Says"], found.map((item) => [
       [time(item.at), item.times > 1 && h("span", { class: "muted", title: `first ${item.first}` }, ` ${item.times} times`)],
-      [h("button", { type: "button", class: "link", onclick: () => this.actions.openPod(item.namespace, item.name) }, item.name), " ", h("span", { class: "muted" }, item.namespace)],
+      [h("button", { type: "button", class: "link", "data-key": `${item.namespace}/${item.name} ${item.verb} ${item.first}`, onclick: () => this.actions.openPod(item.namespace, item.name) }, item.name), " ", h("span", { class: "muted" }, item.namespace)],
       item.verb,
       h("span", { class: `tag ${TAGS[item.outcome]}` }, item.outcome),
       [item.node && h("button", { type: "button", class: "link", onclick: () => this.actions.openNode(item.node) }, item.node), " ", item.summary, h("span", { class: "faint" }, ` ${(item.seconds * 1000).toFixed(1)} ms`)],

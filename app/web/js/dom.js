@@ -25,12 +25,18 @@ export function h(tag, properties, ...children) {
 }
 
 /**
- * Puts children in the place of what an element holds.
+ * Puts children in the place of what an element holds. If the focus was on something with a `data-key`, it goes
+ * to what has that key now: news must not throw out who goes through a list by keyboard.
  * @param {Element} element
  * @param {...(Child | Child[])} children
  */
 export function fill(element, ...children) {
+  const active = /** @type {HTMLElement | null} */ (document.activeElement);
+  const key = active && element.contains(active) ? active.dataset.key : undefined;
   element.replaceChildren(...nodes(children));
+  if (key === undefined) return;
+  const same = /** @type {HTMLElement[]} */ ([...element.querySelectorAll("[data-key]")]).find((known) => known.dataset.key === key);
+  same?.focus({ preventScroll: true });
 }
 
 /** @param {string} id @returns {any} */

@@ -30,18 +30,16 @@ export class Legend {
     // Buttons that a person is about to press are not replaced without need.
     if (shown === this.shown) return;
     this.shown = shown;
-    const focused = this.element.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.chip : "";
     fill(this.element,
       STATES.map((state) => this.chip("state", state, state, counts.get(state) ?? 0, MEANINGS[state], this.picture(state))),
       drivers.map((driver, index) => this.chip("driver", driver, driver, counts.get(`driver ${driver}`) ?? 0, `Driver ${driver}`, this.bar(index))));
-    if (focused) /** @type {any} */ ([...this.element.children].find((child) => /** @type {any} */ (child).dataset.chip === focused))?.focus();
   }
 
   /** @param {string} field @param {string} value @param {string} text @param {number} count @param {string} title @param {Element} picture */
   chip(field, value, text, count, title, picture) {
     const pressed = parse(this.search.query).some((term) => term.field === field && !term.not && term.values.includes(value.toLowerCase()));
     return h("button", {
-      type: "button", class: count ? "chip" : "chip none", title, "aria-pressed": String(pressed), "data-chip": `${field} ${value}`,
+      type: "button", class: count ? "chip" : "chip none", title, "aria-pressed": String(pressed), "data-key": `${field} ${value}`,
       onclick: () => this.onSearch(toggled(this.search.query, field, value.toLowerCase())),
     }, picture, h("span", { class: "ellipsis" }, text), h("span", { class: "number" }, count.toLocaleString("en")));
   }

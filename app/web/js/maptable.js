@@ -26,7 +26,7 @@ export class MapTable {
         h("button", { type: "button", disabled: this.start === 0, onclick: () => turn(-PAGE) }, "Previous"),
         h("button", { type: "button", disabled: end >= devices.length, onclick: () => turn(PAGE) }, "Next")),
       table("Devices", ["Device", "Node", "State", "Held by", "Driver", "Pool"], shown.map((device) => [
-        h("button", { type: "button", class: "link", onclick: () => this.pick(device) }, device.device),
+        h("button", { type: "button", class: "link", "data-key": device.key, onclick: () => this.pick(device) }, device.device),
         device.row.name === "*" ? (device.nodes ?? []).join(", ") : device.row.name,
         badge(device.state), device.claims.join(", "), device.driver, device.pool,
       ])));

@@ -65,7 +65,7 @@ export class PodsView {
     }
     fill(this.listing, h("ul", { class: "plain" }, pods.slice(0, 500).map((pod) => {
       const name = `${pod.namespace}/${pod.name}`;
-      return h("li", null, h("button", { type: "button", class: "item", "aria-current": name === this.wanted ? "true" : null, onclick: () => this.actions.open(pod.namespace, pod.name) },
+      return h("li", null, h("button", { type: "button", class: "item", "data-key": name, "aria-current": name === this.wanted ? "true" : null, onclick: () => this.actions.open(pod.namespace, pod.name) },
         h("span", { class: "line" }, h("span", { class: "strong ellipsis" }, pod.name), h("span", { class: "muted" }, pod.namespace), pod.node ? h("span", { class: "tag good" }, "runs") : h("span", { class: "tag warn" }, "pending")),
         h("span", { class: "muted ellipsis" }, pod.node ? `on ${pod.node}` : pod.said || `waits; claims: ${pod.claims.join(", ") || "none"}`)));
     })), pods.length > 500 && h("p", { class: "faint pad" }, `${pods.length - 500} more: narrow the filter.`));
