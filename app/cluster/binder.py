@@ -23,6 +23,7 @@ from app.cluster.discovery import POD, Resource
 from app.cluster.errors import (
     ClusterError,
     Conflict,
+    ConnectionFailed,
     NotFound,
     NotLeader,
     ServerError,
@@ -97,6 +98,8 @@ class ClusterBinder:
         self._report = report
         self._enter = enter
         self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
+        self._doubtful: set[ClaimKey] = set()
+        self._pod_locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
         self.writer = ClaimWriter(client, claims, state, manager)
         self.extended = ExtendedClaims(client, claims, state, manager)
         self.withdrawn = 0
@@ -104,6 +107,16 @@ class ClusterBinder:
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
         """See ``Binder``. Cost: one request for a Pod without claims; two or three more for each claim."""
+        pod = (namespace, name, uid)
+        lock = self._pod_locks.get(pod)
+        if lock is None:
+            lock = self._pod_locks[pod] = asyncio.Lock()
+        # kube-scheduler asks again when it has waited for long enough, and the first attempt may still be
+        # under way: its undoing must not take away what the second builds on.
+        async with lock:
+            return await self._bind(namespace, name, uid, node)
+
+    async def _bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
         try:
             pod = await self._pod(namespace, name, uid)
             self._enter()
@@ -184,6 +197,9 @@ class ClusterBinder:
             claim = self._state.stored_claim(grant.held.key)
             if claim is None or not (grant.held.generated or claim.meta.uid == grant.held.claim.meta.uid):
                 raise ClaimLostError(f"ResourceClaim {'/'.join(grant.held.key)} was deleted in the meantime")
+            if grant.held.key in self._doubtful:
+                claim = await self.writer.refetch(claim)
+                self._doubtful.discard(grant.held.key)
             self._give_way(grant, consumer)
             await self.writer.reserve(claim, grant.allocation, consumer)
         if grant.held.mappings:
@@ -273,6 +289,10 @@ class ClusterBinder:
         over = loop.time() + self._write_seconds
         for grant in reversed(grants):
             while (error := await self._undo_one(grant, consumer)) is not None:
+                # What the claim holds is not known: it is read again before anything is built on it.
+                self._doubtful.add(grant.held.key)
+                if isinstance(error, ConnectionFailed) and error.sent and error.is_write:
+                    over = loop.time() + self._write_seconds
                 if isinstance(error, NotLeader) or loop.time() >= over:
                     claim = "/".join(grant.held.key)
                     self._report(f"ResourceClaim {claim} may stay reserved for Pod {consumer.name}: {error}")

@@ -61,6 +61,7 @@ class ConnectionFailed(ClusterError):
 
     def __init__(self, request: str, problem: str, *, sent: bool, silent: bool = False) -> None:
         super().__init__(f"{request}: {problem}")
+        self.is_write = not request.startswith(("GET ", "WATCH "))
         self.sent = sent
         self.silent = silent
 
