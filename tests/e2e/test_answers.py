@@ -120,6 +120,7 @@ def test_of_a_thousand_refused_pods_one_device_wakes_few(
     pods = [_with_template(objects.pod(f"w{index}", scheduler)) for index in range(MANY)]
     _create_all(scene, pods)
     until(lambda: _refusals(scene) == MANY, f"{MANY} Pods are refused", seconds=240, pause=1)
+    _wait_quiet(extender)
     before = _filters(extender)
     scene.create(objects.slice_of(node, objects.cats(1)))
     until(lambda: _bound(scene), "a Pod is bound", seconds=30)
@@ -151,6 +152,17 @@ def _refusals(scene: Scene) -> int:
 
 def _bound(scene: Scene) -> int:
     return sum(bool(pod["spec"].get("nodeName")) for pod in scene.api.list("Pod", scene.namespace))
+
+
+def _wait_quiet(extender: Extender) -> None:
+    """Until kube-scheduler has stopped retrying for what it saw of the claims being made."""
+    seen = [-1]
+
+    def quiet() -> bool:
+        seen.append(_filters(extender))
+        return seen[-1] == seen[-2]
+
+    until(quiet, "no Pod is tried", seconds=120, pause=3)
 
 
 def _woken(scene: Scene) -> int:
