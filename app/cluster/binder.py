@@ -27,6 +27,7 @@ from app.cluster.errors import (
     NotFound,
     NotLeader,
     ServerError,
+    TooManyRequests,
     may_be_under_way,
 )
 from app.cluster.extended_claims import ExtendedClaims
@@ -293,7 +294,9 @@ class ClusterBinder:
                 self._doubtful.add(grant.held.key)
                 if isinstance(error, ConnectionFailed) and error.sent and error.is_write:
                     over = loop.time() + self._write_seconds
-                if isinstance(error, NotLeader) or loop.time() >= over:
+                # Without an answer it goes on: the devices are not free as long as nobody knows.
+                passing = isinstance(error, ConnectionFailed | ServerError | TooManyRequests)
+                if isinstance(error, NotLeader) or (loop.time() >= over and not passing):
                     claim = "/".join(grant.held.key)
                     self._report(f"ResourceClaim {claim} may stay reserved for Pod {consumer.name}: {error}")
                     break
