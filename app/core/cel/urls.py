@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from app.core.cel.errors import EvalError
 from app.core.cel.networks import parse_address
+from app.core.cel.numbers import quote
 
 _HEX = b"0123456789abcdefABCDEF"
 _ALWAYS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~")
@@ -224,7 +225,7 @@ def _literal_host(host: bytes) -> bytes:
 
 def _check_port(port: bytes) -> None:
     if port and (port[0:1] != b":" or not all(0x30 <= byte <= 0x39 for byte in port[1:])):
-        raise _invalid(f"invalid port {port.decode(errors='replace')!r} after host")
+        raise _invalid(f"invalid port {quote(port.decode(errors='replace'))} after host")
 
 
 def _split_port(host: bytes) -> tuple[bytes, bytes]:
@@ -244,7 +245,7 @@ def _escape(raw: bytes, plain: frozenset[int]) -> bytes:
 def _percent(raw: bytes, at: int) -> int:
     digits = raw[at + 1 : at + 3]
     if len(digits) < 2 or any(digit not in _HEX for digit in digits):
-        raise _invalid(f"invalid URL escape {raw[at : at + 3].decode(errors='replace')!r}")
+        raise _invalid(f"invalid URL escape {quote(raw[at : at + 3].decode(errors='replace'))}")
     return int(digits, 16)
 
 
@@ -283,6 +284,6 @@ def _unescape_host(raw: bytes, *, zone: bool = False) -> bytes:
             at += 3
             continue
         if byte < 0x80 and byte not in _HOST:
-            raise _invalid(f"invalid character {chr(byte)!r} in host name")
+            raise _invalid(f"invalid character {quote(chr(byte))} in host name")
         at += 1
     return _unescape(raw)
