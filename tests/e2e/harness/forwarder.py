@@ -1,6 +1,7 @@
 """A Service in front of replicas: connections go to the one that is ready."""
 
 import contextlib
+import http.client
 import selectors
 import socket
 import threading
@@ -37,9 +38,8 @@ class Forwarder:
         self._listener.close()
 
     def _probe(self) -> None:
-        with httpx.Client(timeout=1, trust_env=False) as http:
-            while not self._stopped.wait(PAUSE_SECONDS):
-                self._ready = next((url for url in self._urls if _is_ready(http, url)), None)
+        while not self._stopped.wait(PAUSE_SECONDS):
+            self._ready = next((url for url in self._urls if _is_ready(url)), None)
 
     def _accept(self) -> None:
         while not self._stopped.is_set():
@@ -62,11 +62,17 @@ class Forwarder:
                 _pump(client, server)
 
 
-def _is_ready(http: httpx.Client, url: str) -> bool:
+def _is_ready(url: str) -> bool:
+    """On a connection of its own: one that is kept may end at any moment, in any state."""
+    where = httpx.URL(url)
+    connection = http.client.HTTPConnection(where.host, where.port, timeout=2)
     try:
-        return http.get(f"{url}/readyz").status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == httpx.codes.OK
+    except (OSError, http.client.HTTPException):
+        return False  # it is being killed, or started
+    finally:
+        connection.close()
 
 
 def _pump(one: socket.socket, other: socket.socket) -> None:
