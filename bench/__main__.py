@@ -31,6 +31,14 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, nargs="*", default=[500, 5000])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--scale", type=int, default=50_000, help="nodes of the scaling law, 0 for none")
+    parser.add_argument(
+        "--contenders",
+        nargs="*",
+        choices=[contender.name for contender in end_to_end.CONTENDERS],
+        default=[],
+        help="of the part e2e; default: all of them",
+    )
+    parser.add_argument("--pods", type=int, default=0, help="that each contender of e2e binds in a turn")
     parser.add_argument("--uv", type=Path, help="the uv that gets Go where the PATH has none")
     parser.add_argument("--to", type=Path, default=RESULTS, help="where the results go")
     given = parser.parse_args()
@@ -40,7 +48,7 @@ def main() -> int:
         print(f"no comparison with the in-tree allocator: {error}", file=sys.stderr)
         return 1
     given.to.mkdir(parents=True, exist_ok=True)
-    run = Run(program, given.nodes, given.rounds, given.scale, given.uv)
+    run = Run(program, given.nodes, given.rounds, given.scale, given.uv, given.contenders, given.pods)
     lacking = False
     for part in PARTS:
         if given.part is not None and part.name not in given.part:

@@ -11,7 +11,7 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,9 +150,11 @@ class Ground:
         return None
 
 
-async def rounds(nodes: int, number: int, tell: Callable[[str], None]) -> dict[str, list[Row]]:
-    """The runs of each contender, who take turns."""
-    runs: dict[str, list[Row]] = {contender.name: [] for contender in CONTENDERS}
+async def rounds(
+    nodes: int, number: int, contenders: Sequence[Contender], pods: int, tell: Callable[[str], None]
+) -> dict[str, list[Row]]:
+    """The runs of each contender, who take turns; ``pods`` a turn, 0 for what suits the contender."""
+    runs: dict[str, list[Row]] = {contender.name: [] for contender in contenders}
     with tempfile.TemporaryDirectory() as home:
         plane = ControlPlane(binaries.folder(), Path(home), storage=_PROTOBUF, qps=_QPS)
         try:
@@ -163,10 +165,11 @@ async def rounds(nodes: int, number: int, tell: Callable[[str], None]) -> dict[s
                 await cluster.put_inventory(_SCENE, nodes)
                 ground = Ground(plane, cluster)
                 for _ in range(number):
-                    for contender in CONTENDERS:
-                        row = await ground.turn(contender, contender.pods_for(nodes))
+                    for contender in contenders:
+                        row = await ground.turn(contender, pods or contender.pods_for(nodes))
                         runs[contender.name].append(row)
-                        tell(f"{nodes} nodes, {contender.name}: {row['pods_per_second']} Pods/s")
+                        told = f"{row['pods_per_second']} Pods/s, CPU ms a Pod {row['cpu_ms']}"
+                        tell(f"{nodes} nodes, {contender.name}: {told}")
                 await cluster.aclose()
         finally:
             plane.stop()
@@ -176,16 +179,18 @@ async def rounds(nodes: int, number: int, tell: Callable[[str], None]) -> dict[s
 def measure(run: Run) -> Iterator[Row]:
     """A row for each contender and size: medians, and ratios to in-tree and to the do-least extender."""
     for nodes in run.sizes:
-        found = asyncio.run(rounds(nodes, min(run.rounds, _MOST_ROUNDS), run.progress))
+        contenders = [one for one in CONTENDERS if not run.contenders or one.name in run.contenders]
+        number = min(run.rounds, _MOST_ROUNDS)
+        found = asyncio.run(rounds(nodes, number, contenders, run.pods, run.progress))
         rows = {name: _median(name, nodes, runs) for name, runs in found.items()}
         speed = {name: row["pods_per_s"] for name, row in rows.items()}
         for name, row in rows.items():
             ceiling = "do-least-one" if name.endswith("-one") else "do-least"
-            row["to_in_tree"] = round(speed[name] / speed["in-tree"], 2)
-            row["to_in_tree_100"] = round(speed[name] / speed["in-tree-100"], 2)
+            others = {"to_in_tree": "in-tree", "to_in_tree_100": "in-tree-100"}
             if name.startswith("ours"):
-                row["to_do_least"] = round(speed[name] / speed[ceiling], 2)
-            yield row
+                others["to_do_least"] = ceiling
+            ratios = {key: other for key, other in others.items() if other in speed}
+            yield row | {key: round(speed[name] / speed[other], 2) for key, other in ratios.items()}
 
 
 def _median(name: str, nodes: int, runs: list[Row]) -> Row:

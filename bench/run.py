@@ -19,13 +19,18 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. ``sizes`` and ``scale`` are numbers of nodes; in-tree is left out of ``scale``."""
+    """One run. ``sizes`` and ``scale`` are numbers of nodes; in-tree is left out of ``scale``.
+
+    ``contenders`` of end to end, all of them if empty, with ``pods`` each, 0 for what suits each.
+    """
 
     program: Path
     sizes: Sequence[int]
     rounds: int
     scale: int
     uv: Path | None = None
+    contenders: Sequence[str] = ()
+    pods: int = 0
     _started: float = field(default_factory=time.monotonic)
 
     def in_tree(self) -> AbstractContextManager[Oracle]:

@@ -7,9 +7,11 @@ not look.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Depends, Request
 
 from app.api.bodies import decode_json, read_body
@@ -57,7 +59,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Json:
         return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, str(error))))
     if pod is None:
         service.metrics.plain_pods.inc()
-        return json_response(filter_answer(args, args.names, {}, {}))
+        return json_response(filter_answer(args, _passed_on(service, args, args.names), {}, {}))
     _about(pod)
     started = service.clock()
     judging = await judge(service, args, pod, "filter")
@@ -84,10 +86,13 @@ async def prioritize(request: Request, service: ServiceOf) -> Json:
     except ObjectError:
         pod = None  # filter has said what is wrong; an error here would not be heard
     if pod is None:
-        return json_response(priorities((name, 0) for name in args.names))
+        return json_response(priorities(args.names, repeat(0, len(args.names))))
     _about(pod)
-    scores = (await judge(service, args, pod, "prioritize")).judged.by_name()
-    return json_response(priorities((name, scores.get(name, 0)) for name in args.names))
+    judged = (await judge(service, args, pod, "prioritize")).judged
+    if judged.names is args.names:
+        return json_response(priorities(args.names, judged.points()))
+    scores = dict(zip(judged.names, judged.points(), strict=True))
+    return json_response(priorities(args.names, [scores.get(name, 0) for name in args.names]))
 
 
 @router.post(
@@ -96,7 +101,8 @@ async def prioritize(request: Request, service: ServiceOf) -> Json:
     openapi_extra=documented(BINDING_ARGS, BINDING_RESULT),
 )
 async def bind(request: Request, service: ServiceOf) -> Json:
-    args = read_bind_args(await _body(request, service))
+    body = await _body(request, service)
+    args = read_bind_args(decode_json(body, request, service.settings.webhook_body_bytes))
     service.require_synced()
     service.candidates.settled(args.uid)
     known = service.state.pods.get((args.namespace, args.name))
@@ -133,14 +139,20 @@ def _about(pod: Pod) -> None:
     about(pod="/".join(pod.meta.key), claims=claims)
 
 
-async def _body(request: Request, service: Service) -> dict[str, Any]:
-    limit = service.settings.webhook_body_bytes
-    body = await read_body(request, limit, service.settings.body_timeout_seconds)
-    return decode_json(body, request, limit)
+async def _body(request: Request, service: Service) -> bytes:
+    settings = service.settings
+    return await read_body(request, settings.webhook_body_bytes, settings.body_timeout_seconds)
 
 
 async def _filter_args(request: Request, service: Service) -> FilterArgs:
-    args = read_filter_args(await _body(request, service))
+    body, limit = await _body(request, service), service.settings.webhook_body_bytes
+    known = service.name_lists.split(body)
+    if known is not None:
+        args = read_filter_args(decode_json(known[0], request, limit), known[1])
+    else:
+        args = read_filter_args(decode_json(body, request, limit))
+        if args.nodes is None:
+            service.name_lists.received(body, args.names)
     service.require_synced()
     return args
 
@@ -205,4 +217,10 @@ def _filtered(service: Service, args: FilterArgs, pod: Pod, judging: Judging) ->
         if not passed:
             # Nothing is known to be impossible: an error makes kube-scheduler come back soon.
             error = f"{len(left)} of {len(args.names)} nodes {text}, none of the others fits"
-    return filter_answer(args, passed, failed, judged.refused(curable=False), error)
+    unresolvable = judged.refused(curable=False)
+    return filter_answer(args, _passed_on(service, args, passed), failed, unresolvable, error)
+
+
+def _passed_on(service: Service, args: FilterArgs, names: Sequence[str]) -> Sequence[str] | orjson.Fragment:
+    """Names are what prioritize will be asked about next."""
+    return names if args.nodes is not None else service.name_lists.sent(names)

@@ -1,5 +1,6 @@
 """The nodes of a filter or a prioritize, judged within the time there is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.api.extender_wire import FilterArgs
@@ -52,10 +53,12 @@ async def judge(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judg
     return Judging(question, _columns(names, found, wrong), late)
 
 
-def _columns(names: list[str], found: list[Brief | None], wrong: dict[str, str]) -> Judged:
-    judged = [brief for brief in found if brief is not None]
-    if len(judged) < len(names):
+def _columns(names: Sequence[str], found: list[Brief | None], wrong: dict[str, str]) -> Judged:
+    if None in found:
         names = [name for name, brief in zip(names, found, strict=True) if brief is not None]
+    judged = list(filter(None, found))
+    if not wrong:
+        return Judged(names, judged)
     refused = [Brief("invalid", message=error, curable=False) for error in wrong.values()]
     return Judged([*names, *wrong], [*judged, *refused])
 

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 
 from app.api.errors import Refusal, not_ready
 from app.api.history import History
+from app.api.name_lists import NameLists
 from app.api.turns import Clock, Deadline, Turns
 from app.cluster.binder import Binder
 from app.cluster.deallocator import Deallocator
@@ -129,6 +130,7 @@ class Service:
     device_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     memo: Memo = field(init=False)
     candidates: Candidates = field(init=False)
+    name_lists: NameLists = field(default_factory=NameLists)
     dry_runs: DryRuns = field(init=False)
     streams: Streams = field(init=False)
     _chores: set[asyncio.Task[object]] = field(default_factory=set)

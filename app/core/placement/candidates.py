@@ -26,7 +26,7 @@ class Candidates:
         self._turn = 0
         self._aims: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
 
-    def of(self, uid: str, judged: Judged, now: float) -> list[str]:
+    def of(self, uid: str, judged: Judged, now: float) -> Sequence[str]:
         """The names to pass on for a Pod.
 
         Args:
@@ -40,7 +40,7 @@ class Candidates:
         self._forget(uid, now)
         aimed = {name for _, names in self._aims.values() for name in names}
         chosen: list[str] = []
-        passed_over: list[list[str]] = []
+        passed_over: list[Sequence[str]] = []
         for score in judged.scores():
             equals = judged.fits(score)
             free = [name for name in equals if name not in aimed] if aimed else equals

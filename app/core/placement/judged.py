@@ -5,7 +5,7 @@ out once for each of them, and the nodes are gone through by what Python does in
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
@@ -21,13 +21,9 @@ class Judged:
     briefs: Sequence[Brief]
 
     @cached_property
-    def _counts(self) -> dict[int, int]:
-        """How many nodes each answer is for, by the answer's id. O(nodes)."""
-        return Counter(map(id, self.briefs))
-
-    @cached_property
-    def _distinct(self) -> dict[int, Brief]:
-        return dict(zip(map(id, self.briefs), self.briefs, strict=True))
+    def _counts(self) -> Counter[Brief]:
+        """How many nodes each answer is for. O(nodes)."""
+        return Counter(self.briefs)
 
     @cached_property
     def fitting(self) -> int:
@@ -38,50 +34,43 @@ class Judged:
     def verdicts(self) -> Counter[str]:
         """How many nodes have each verdict. O(answers)."""
         counts: Counter[str] = Counter()
-        for identity, brief in self._distinct.items():
-            counts[brief.verdict] += self._counts[identity]
+        for brief, number in self._counts.items():
+            counts[brief.verdict] += number
         return counts
 
     def scores(self) -> list[int]:
         """The scores of those that fit, the best first. O(answers)."""
-        found = {brief.score for brief in self._distinct.values() if brief.verdict == "fits"}
+        found = {brief.score for brief in self._counts if brief.verdict == "fits"}
         return sorted(found, reverse=True)
 
-    def fits(self, score: int | None = None) -> list[str]:
-        """The nodes that fit, in order; with ``score``, those that have it. O(nodes)."""
-        wanted = {
-            identity
-            for identity, brief in self._distinct.items()
-            if brief.verdict == "fits" and score in (None, brief.score)
-        }
-        if len(wanted) == len(self._distinct):
-            return list(self.names)
-        return list(compress(self.names, map(wanted.__contains__, map(id, self.briefs))))
+    def fits(self, score: int | None = None) -> Sequence[str]:
+        """The nodes that fit, in order; with ``score``, those that have it. O(nodes), less if that is all."""
+        wanted = {brief for brief in self._counts if brief.verdict == "fits" and score in (None, brief.score)}
+        if len(wanted) == len(self._counts):
+            return self.names
+        return list(compress(self.names, map(wanted.__contains__, self.briefs)))
 
     def refused(self, *, curable: bool) -> dict[str, str]:
         """The nodes that do not fit, with the reason. O(nodes), less if all fit."""
         texts = {
-            identity: brief.message
-            for identity, brief in self._distinct.items()
+            brief: brief.message
+            for brief in self._counts
             if brief.verdict != "fits" and brief.curable == curable
         }
         if not texts:
             return {}
-        found = map(texts.get, map(id, self.briefs))
+        found = map(texts.get, self.briefs)
         return {name: text for name, text in zip(self.names, found, strict=True) if text is not None}
 
     def refusals(self) -> Counter[str]:
         """How many nodes each reason is for. O(answers)."""
         counts: Counter[str] = Counter()
-        for identity, brief in self._distinct.items():
+        for brief, number in self._counts.items():
             if brief.verdict != "fits":
-                counts[brief.message] += self._counts[identity]
+                counts[brief.message] += number
         return counts
 
-    def by_name(self) -> dict[str, int]:
-        """The score of each node; 0 for one that does not fit. O(nodes)."""
-        scores = {
-            identity: brief.score if brief.verdict == "fits" else 0
-            for identity, brief in self._distinct.items()
-        }
-        return dict(zip(self.names, map(scores.__getitem__, map(id, self.briefs)), strict=True))
+    def points(self) -> Iterable[int]:
+        """The score of each node, in order; 0 for one that does not fit. O(nodes)."""
+        scores = {brief: brief.score if brief.verdict == "fits" else 0 for brief in self._counts}
+        return map(scores.__getitem__, self.briefs)

@@ -31,14 +31,22 @@ _MOST_CLASSES = 20_000
 _ALIKE = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Brief:
-    """The short answer for a node: what the webhooks need. ``message`` is empty if it fits."""
+    """The short answer for a node: what the webhooks need. ``message`` is empty if it fits.
+
+    Compared by identity, which Python does in C: see ``Memo.the_same``.
+    """
 
     verdict: str
     score: int = 0
     message: str = ""
     curable: bool = True
+
+    @property
+    def content(self) -> tuple[str, int, str, bool]:
+        """Equal for answers that say the same."""
+        return self.verdict, self.score, self.message, self.curable
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +78,7 @@ class Memo:
         self._size = size
         self._shelves: OrderedDict[object, Shelf] = OrderedDict()
         self._classes: OrderedDict[tuple[Features, Sight], NodeClasses] = OrderedDict()
-        self._alike: dict[Brief, Brief] = {}
+        self._alike: dict[tuple[str, int, str, bool], Brief] = {}
         self.searches = 0
         self.shared = 0
         self.reused = 0
@@ -114,10 +122,10 @@ class Memo:
         return found
 
     def the_same(self, brief: Brief) -> Brief:
-        """The one object for all answers that are equal: see ``Judged``. Keeps a bounded number."""
+        """The one object for all answers that say the same: see ``Judged``. Keeps a bounded number."""
         if len(self._alike) >= _ALIKE:
             self._alike.clear()
-        return self._alike.setdefault(brief, brief)
+        return self._alike.setdefault(brief.content, brief)
 
     def _catch_up(self, shelf: Shelf) -> None:
         changes = self._state.inventory.changes

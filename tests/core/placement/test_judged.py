@@ -38,6 +38,4 @@ def test_columns_say_what_the_answers_say(choice: list[int]) -> None:
             for name, brief in answers
             if brief.verdict != "fits" and brief.curable == curable
         }
-    assert judged.by_name() == {
-        name: brief.score if brief.verdict == "fits" else 0 for name, brief in answers
-    }
+    assert list(judged.points()) == [brief.score if brief.verdict == "fits" else 0 for _, brief in answers]

@@ -201,7 +201,7 @@ def test_whatever_happens_kept_answers_are_those_of_a_fresh_look(
         for name in NODES:
             alone = question.explained(finish(question.answer(name)))
             message = "" if alone.verdict == "fits" else node_message(alone.reasons)
-            assert kept[name] == Brief(alone.verdict, alone.score or 0, message, alone.curable)
+            assert kept[name].content == (alone.verdict, alone.score or 0, message, alone.curable)
 
 
 def happen(state: State, kind: str, where: str, what: str) -> None:
