@@ -26,7 +26,7 @@ from pydantic_settings import (
 
 from app.claim_settings import ClaimSettings
 from app.core.model.features import NAMES, Features
-from app.core.scoring import DEFAULT_POLICY, POLICIES
+from app.core.scoring import DEFAULT_POLICY, policy_named
 from app.election_settings import LeaderElectSettings
 from app.manifests import ManifestError, load_documents
 from app.serving_settings import Seconds, ServingSettings
@@ -134,8 +134,7 @@ class Settings(ClaimSettings, LeaderElectSettings, ServingSettings, BaseSettings
     @field_validator("policy")
     @classmethod
     def _policy(cls, value: str) -> str:
-        if value not in POLICIES:
-            raise ValueError(f"there is no policy {value!r}, only {', '.join(sorted(POLICIES))}")
+        policy_named(value)  # its error is a ValueError
         return value
 
     @model_validator(mode="after")

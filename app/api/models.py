@@ -67,7 +67,11 @@ class Scenario(_Body):
     features: dict[str, bool] = Field(
         default_factory=dict, description="Switches by the names of structured.Features."
     )
-    policy: str | None = Field(None, description="Scoring policy: binpack or spread.")
+    policy: str | None = Field(
+        None,
+        description="Scoring policy, or several with weights: `least-fragmentation=2,spread=1`. Before what "
+        "Pods and classes wish for.",
+    )
     node_checks: bool = Field(
         default=True,
         description="Also judge nodeSelector, required node affinity, taints, unschedulable and resource "
@@ -153,6 +157,15 @@ class ReasonModel(_Body):
     evidence: EvidenceModel = Field(default_factory=EvidenceModel)
 
 
+class ScorePartModel(_Body):
+    """What one policy says: ``score`` from 0 to 1, and why."""
+
+    policy: str
+    weight: float
+    score: float
+    why: str
+
+
 class NodeVerdict(_Body):
     """What one node says. ``allocations``: one for each claim, in the order of spec.resourceClaims.
 
@@ -162,6 +175,9 @@ class NodeVerdict(_Body):
     name: str
     verdict: Verdict
     score: int | None
+    score_parts: list[ScorePartModel] = Field(
+        description="What the score is made of: with `explain: full`, of a node that fits."
+    )
     headline: str
     reasons: list[ReasonModel]
     allocations: list[AllocationResult]

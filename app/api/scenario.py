@@ -17,7 +17,7 @@ from app.core.model.features import UnknownFeatureError
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
 from app.core.placement.rules import Rules
-from app.core.scoring.policies import UnknownPolicyError, policy_named
+from app.core.scoring import UnknownPolicyError, policy_named
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -70,6 +70,7 @@ def _rules(service: Service, wanted: Scenario) -> Rules:
     return replace(
         service.rules,
         policy=policy,
+        policy_fixed=bool(wanted.policy),
         features=features,
         node_checks=wanted.node_checks,
         generate_claims=True,

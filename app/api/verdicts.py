@@ -78,6 +78,7 @@ def node_verdict(answer: NodeAnswer, *, full: bool) -> dict[str, Any]:
         "verdict": answer.verdict,
         "score": answer.score,
         "headline": "" if answer.verdict == "fits" else node_message(answer.reasons),
+        "scoreParts": [asdict(item) for item in answer.score_parts] if full else [],
         "reasons": [_reason(item, full=full) for item in answer.reasons],
         "allocations": [allocation.to_json() for allocation in answer.allocations],
     }

@@ -67,7 +67,12 @@ output = click.option(
 watch = click.option(
     "-w", "--watch", is_flag=True, help="Go on: print what is new or has changed, until interrupted."
 )
-policy = click.option("--policy", default="", metavar="NAME", help="Scoring policy: binpack or spread.")
+policy = click.option(
+    "--policy",
+    default="",
+    metavar="NAME",
+    help="Scoring policy (docs/policies.md), or several with weights: least-fragmentation=2,spread=1.",
+)
 feature = click.option(
     "--feature",
     multiple=True,

@@ -25,6 +25,8 @@ def as_wide(answer: Json, *, explain: bool = False) -> None:
     _print(
         answer, head, lambda pod: [_name(pod), _node(pod), _score(pod), _claims(pod)], None, explain=explain
     )
+    for text in dict.fromkeys(filter(None, map(_parts, answer["pods"]))):
+        out(text)
 
 
 def _print(
@@ -104,6 +106,17 @@ def _node(pod: Json) -> str:
 
 def _score(pod: Json) -> str:
     return str(pod["score"]) if pod.get("score") is not None else "-"
+
+
+def _parts(pod: Json) -> str:
+    """What the score of the chosen node is made of."""
+    parts = next(
+        (node.get("scoreParts") for node in pod.get("nodes") or () if node["name"] == pod["node"]), None
+    )
+    texts = [
+        f"{item['policy']} x {item['weight']:g}: {item['score']:.2f} ({item['why']})" for item in parts or ()
+    ]
+    return f"Score {pod.get('score')} on {pod['node']}: {'; '.join(texts)}" if texts else ""
 
 
 def _devices(pod: Json) -> str:

@@ -5,6 +5,7 @@ the same, without checking claims and compiling selectors again for every node.
 """
 
 from app.core.allocator.allocate import allocate, allocate_planned, allocate_steps, plan_claims
+from app.core.allocator.board import Order
 from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome, Reason
 from app.core.allocator.plan import Plan
 from app.core.allocator.reasons import explain_misfit
@@ -15,6 +16,7 @@ __all__ = [
     "Invalid",
     "Limits",
     "Misfit",
+    "Order",
     "Outcome",
     "Plan",
     "Reason",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Mapping, Sequence
 
 from app.core.allocator import result
-from app.core.allocator.board import Board, set_up
+from app.core.allocator.board import Board, Order, set_up
 from app.core.allocator.matching import SelectorSource
 from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome
 from app.core.allocator.plan import Plan, Planner, Variant
@@ -75,9 +75,10 @@ def allocate_planned(
     *,
     limits: Limits = NO_LIMITS,
     new_share_id: Callable[[], str],
+    order: Order | None = None,
 ) -> Outcome:
     """As ``allocate``, for claims that are planned already."""
-    steps = allocate_steps(node, pools, plan, taken, limits=limits, new_share_id=new_share_id)
+    steps = allocate_steps(node, pools, plan, taken, limits=limits, new_share_id=new_share_id, order=order)
     while True:
         try:
             next(steps)
@@ -94,15 +95,17 @@ def allocate_steps(
     *,
     limits: Limits = NO_LIMITS,
     new_share_id: Callable[[], str],
+    order: Order | None = None,
 ) -> Generator[None, None, Outcome]:
     """As ``allocate_planned``, with a pause (a yield) about every millisecond of a long search.
 
     For an event loop that has others to answer: it may do so at every pause. Searches that end
-    early, as nearly all do, never pause. The outcome is the generator's return value.
+    early, as nearly all do, never pause. The outcome is the generator's return
+    value. ``order`` is that of ``set_up``.
     """
     search: Search | None = None
     try:
-        board = set_up(node, pools, taken, plan)
+        board = set_up(node, pools, taken, plan, order)
         search = Search(board, limits)
         yield from search.run()
         if not search.found:

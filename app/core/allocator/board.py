@@ -4,7 +4,7 @@ Everything here is fixed while the search runs: what other claims hold, selector
 capacity. What the search itself takes is the matter of ``trial``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.core.allocator.capacity import Charge
@@ -143,8 +143,15 @@ class Board:
         return USABLE
 
 
-def set_up(node: Node, pools: Sequence[Pool], taken: Taken, plan: Plan) -> Board:
+Order = Mapping[object, tuple[float, ...]]
+"""A sort key for each device id; devices that are not in it come last."""
+
+
+def set_up(node: Node, pools: Sequence[Pool], taken: Taken, plan: Plan, order: Order | None = None) -> Board:
     """The board of a node, with the size of every request known.
+
+    Args:
+        order: in which devices are tried; None: as published, which is in-tree's order.
 
     Raises:
         InputError: All mode meets an incomplete or invalid pool or a failing selector, or a claim
@@ -164,6 +171,10 @@ def set_up(node: Node, pools: Sequence[Pool], taken: Taken, plan: Plan) -> Board
             )
             devices += pool.devices
             views += [view] * len(pool.devices)
+    if order is not None:
+        last = (float("inf"),)
+        positions = sorted(range(len(devices)), key=lambda at: order.get(devices[at].id, last))
+        devices, views = [devices[at] for at in positions], [views[at] for at in positions]
     shapes = [_seen_by_cel(placed, shows_sharing=plan.channel.shows_sharing) for placed in devices]
     board = Board(
         plan=plan,

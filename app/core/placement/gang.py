@@ -140,7 +140,17 @@ def _kind(pod: Pod, question: Question) -> object:
     labels = tuple(sorted(pod.node_selector.items()))
     extended = tuple(map(repr, pod.extended))
     refusal = question.refusal
-    return claims, resources, labels, pod.required_affinity, pod.tolerations, pod.node_name, extended, refusal
+    return (
+        claims,
+        resources,
+        labels,
+        pod.required_affinity,
+        pod.tolerations,
+        pod.node_name,
+        extended,
+        refusal,
+        question.rules.policy,
+    )
 
 
 class _Search:

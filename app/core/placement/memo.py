@@ -22,6 +22,7 @@ from app.core.model.features import Features
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
 from app.core.placement.classes import NodeClasses
 from app.core.placement.rules import Rules
+from app.core.scoring import policy_named
 from app.core.state.state import State
 
 _SHELVES = 256
@@ -97,7 +98,7 @@ class Memo:
             if isinstance(plan, Invalid):
                 return plan
             # The plan holds on to its classes, so that their ids in the key stay their own.
-            classes_of_nodes = self._classes_for(rules.features, sight_of_plan(plan))
+            classes_of_nodes = self._classes_for(rules.features, sight_of(plan, rules.policy))
             shelf = Shelf(plan, self._state.inventory.changes.position, classes_of_nodes)
             self._shelves[key] = shelf
             if len(self._shelves) > self._size:
@@ -136,6 +137,12 @@ class Memo:
             return
         for node in changed:
             shelf.answers.pop(node, None)
+
+
+def sight_of(plan: Plan, policy: str) -> Sight:
+    """What the search looks at, and what the policy does."""
+    sight = sight_of_plan(plan)
+    return None if sight is None else sight | policy_named(policy).reads
 
 
 def _class_names(specs: Sequence[ClaimSpec]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 from app.core.allocator import Reason
 from app.core.model.allocation import Allocation
 from app.core.placement.pod_claims import HeldClaim
+from app.core.scoring import ScorePart
 
 Verdict = Literal["fits", "misfit", "invalid"]
 
@@ -15,10 +16,10 @@ Verdict = Literal["fits", "misfit", "invalid"]
 class NodeAnswer:
     """What is to be said of one node.
 
-    If it fits, ``claims`` are the Pod's claims on this node and ``allocations`` what each of them gets,
-    in order. ``curable`` says whether evicting Pods from the node could change a misfit. ``searched``:
-    devices were looked for. With ``counted_later``, the reasons are still to be had from
-    ``Question.explained``.
+    If it fits, ``claims`` are the Pod's claims on this node, ``allocations`` what each of them gets, in
+    order, and ``score_parts`` what the score is made of. ``curable`` says whether evicting Pods from the
+    node could change a misfit. ``searched``: devices were looked for. With ``counted_later``, the reasons
+    are still to be had from ``Question.explained``.
     """
 
     node: str
@@ -27,6 +28,7 @@ class NodeAnswer:
     claims: tuple[HeldClaim, ...] = ()
     allocations: tuple[Allocation, ...] = ()
     score: int | None = None
+    score_parts: tuple[ScorePart, ...] = ()
     curable: bool = True
     searched: bool = False
     counted_later: bool = False

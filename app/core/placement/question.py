@@ -16,9 +16,11 @@ from app.core.allocator import (
 )
 from app.core.model.node import Node
 from app.core.model.pod import Pod
+from app.core.placement.chosen_policy import policy_for
 from app.core.placement.extended_resources import ExtendedResources, Needs
 from app.core.placement.node_answer import NodeAnswer, Verdict
 from app.core.placement.node_checks import check_node
+from app.core.placement.picking import pick, prospect_of
 from app.core.placement.pinned import PinnedClaims
 from app.core.placement.pod_claims import ClaimRefusal, HeldClaim, claims_of
 from app.core.placement.rules import Rules
@@ -43,7 +45,6 @@ class Question:
         self.rules = rules
         self.claims: tuple[HeldClaim, ...] = ()
         self.unclaimed: Reason | None = None
-        self._policy = policy_named(rules.policy)
         self._needs = needs or Needs()
         self._resources = ExtendedResources(state, pod) if needs is None and pod.extended else None
         self._kinds: dict[int, Question] = {}
@@ -53,6 +54,10 @@ class Question:
         except ClaimRefusal as refusal:
             self.unclaimed = refusal.reason
         self.missing = tuple(held.claim for held in self.claims if held.claim.allocation is None)
+        policy = policy_for(state, pod, self.missing, rules)
+        if policy != rules.policy:
+            self.rules = rules = replace(rules, policy=policy)
+        self._policy = policy_named(policy)
         self._pinned = PinnedClaims(self.claims, rules)
 
     def on(self, name: str) -> "Question":
@@ -166,7 +171,17 @@ class Question:
         )
         match outcome:
             case Fits():
-                return self._fits(node.name, pools, outcome)
+                picked = yield from pick(
+                    self._policy,
+                    node,
+                    pools,
+                    plan,
+                    self.state.taken,
+                    outcome,
+                    limits=self.rules.limits,
+                    new_share_id=self.rules.new_share_id,
+                )
+                return self._fits(node.name, pools, picked)
             case Misfit():
                 return NodeAnswer(node.name, "misfit", outcome.reasons, searched=True, counted_later=True)
             case Invalid():
@@ -177,7 +192,14 @@ class Question:
         allocations = tuple(held.claim.allocation or next(new) for held in self.claims)
         if not fits.allocations:
             return NodeAnswer(name, "fits", claims=self.claims, allocations=allocations, score=0)
-        points = score(self._policy, pools, self.state.taken, fits.allocations, fits.ranks)
+        assert isinstance(self._plan, Plan)  # noqa: S101 # something has been allocated by it
+        found = score(self._policy, prospect_of(self._plan, pools, self.state.taken, fits), fits.ranks)
         return NodeAnswer(
-            name, "fits", claims=self.claims, allocations=allocations, score=points, searched=True
+            name,
+            "fits",
+            claims=self.claims,
+            allocations=allocations,
+            score=found.points,
+            score_parts=found.parts,
+            searched=True,
         )

@@ -17,13 +17,15 @@ class Rules:
     ``node_checks`` also judges nodeSelector, required node affinity, taints, unschedulable and
     resource requests: kube-scheduler's part when it asks, ours in a dry run. ``generate_claims``
     makes claims from templates for Pods that do not exist yet. ``now`` is the time, for claims whose
-    devices are slow to get ready; without it they are waited for without end.
+    devices are slow to get ready; without it they are waited for without end. With ``policy_fixed``, what
+    Pods and classes wish for does not count.
     """
 
     selectors: SelectorCache
     new_share_id: Callable[[], str]
     features: Features = field(default_factory=Features)
     policy: str = DEFAULT_POLICY
+    policy_fixed: bool = False
     limits: Limits = field(default_factory=Limits)
     node_checks: bool = False
     generate_claims: bool = False

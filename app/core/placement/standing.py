@@ -42,7 +42,11 @@ class Standing:
     def serves(self, question: Question) -> bool:
         """Whether the Pod of the question is of this kind. O(claims)."""
         first = self._first.pod
-        return replace(question.pod, meta=first.meta) == first and _specs(question) == self._specs
+        return (
+            replace(question.pod, meta=first.meta) == first
+            and _specs(question) == self._specs
+            and question.rules.policy == self._first.rules.policy
+        )
 
     def touch(self, node: str) -> None:
         """Notes that something else than devices has changed on a node."""

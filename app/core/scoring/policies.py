@@ -1,45 +1,173 @@
-"""Scoring policies: small pure functions of how full a node's devices would be."""
+"""Scoring policies: small pure functions of what a node's devices would be with the Pod there.
 
-from collections.abc import Callable
+The first line of each is what the page and ``/api/v1/policies`` say of it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations, islice
+from math import log2
+
+from app.core.allocator import Order
+from app.core.model.device import DeviceShape
+from app.core.scoring.fragmentation import Fragments
+from app.core.scoring.places import LEVELS, READS, place_of
+from app.core.scoring.prospect import Given, Prospect
+
+GI = 1 << 30
+_NANOS = 10**9
+_DOUBLINGS = 10
+"""From 1 to 1,024: between these a device is the more expensive the larger it is."""
+_MOST_PLACES = 6
+"""Places of one level that devices are looked for in: each costs a search."""
 
 
 @dataclass(frozen=True, slots=True)
-class Occupancy:
-    """Devices of the drivers that a Pod uses on a node: all, and those taken once the Pod is there."""
+class Merit:
+    """``value`` is from 0 (avoid) to 1 (prefer) and compares nodes.
 
-    total: int
-    taken: int
+    ``cost`` compares ways to place the Pod on one node, the least being the best.
+    """
 
-
-Policy = Callable[[Occupancy], float]
-"""From 0 (avoid) to 1 (prefer)."""
-
-
-class UnknownPolicyError(ValueError):
-    """A policy by a name that is none."""
+    value: float
+    why: str
+    cost: float
 
 
-def binpack(occupancy: Occupancy) -> float:
+Policy = Callable[[Prospect], Merit]
+Orders = Callable[[Prospect], Iterable[Order]]
+
+
+def binpack(prospect: Prospect) -> Merit:
     """Prefers nodes whose devices are in use already, so that empty nodes stay empty."""
-    return occupancy.taken / occupancy.total if occupancy.total else 0.0
+    found = prospect.occupancy
+    value = found.taken / found.total if found.total else 0.0
+    return Merit(value, f"{found.taken} of {found.total} devices in use with the Pod", 1 - value)
 
 
-def spread(occupancy: Occupancy) -> float:
+def spread(prospect: Prospect) -> Merit:
     """Prefers nodes whose devices are free, so that load and failures are spread."""
-    return 1.0 - binpack(occupancy)
+    packed = binpack(prospect)
+    return Merit(1.0 - packed.value, packed.why, packed.value)
 
 
-POLICIES: dict[str, Policy] = {"binpack": binpack, "spread": spread}
+def first_fit(prospect: Prospect) -> Merit:
+    """Likes all nodes alike: the first that fits is taken, as without any scoring."""
+    del prospect
+    return Merit(1.0, "all nodes alike", 0.0)
+
+
+def least_fragmentation(prospect: Prospect) -> Merit:
+    """Keeps whole nodes, NUMA nodes, large partitions and unshared devices free for those who need them."""
+    broken = Fragments(prospect).broken(prospect)
+    worst = sum(item.taken * (item.total - item.taken) / item.total for item in broken)
+    left = sum(item.taken * item.left / item.total for item in broken)
+    # Nearly 0 where whole groups are taken, but for what adding up fractions leaves.
+    value = 1.0 - left / worst if worst > 1e-9 else 1.0  # see above
+    most = max(broken, key=lambda item: item.taken * item.left / item.total, default=None)
+    why = "breaks nothing that was whole"
+    if most is not None and most.left > 1e-9:  # as above
+        why = f"leaves {most.left:.3g} of {most.total:.3g} free of {most.name}"
+    return Merit(min(1.0, max(0.0, value)), why, sum(item.loss for item in broken))
+
+
+def topology(prospect: Prospect) -> Merit:
+    """Prefers devices near each other, on one PCIe root or NUMA node: the NIC beside the GPU."""
+    values, apart = [], 0
+    for one, other in combinations(prospect.given, 2):
+        if (one.claim, one.allocated.request) == (other.claim, other.allocated.request):
+            continue
+        near = _nearness(one, other)
+        if near is not None:
+            values.append(near)
+            apart += near < 1
+    if not values:
+        return Merit(0.5, "no two requests whose devices say where they are", 0.0)
+    value = sum(values) / len(values)
+    return Merit(value, f"{len(values) - apart} of {len(values)} pairs of devices side by side", 1 - value)
+
+
+def cheapest(prospect: Prospect) -> Merit:
+    """Spends small devices on small requests: none of 80Gi where one of 10Gi does."""
+    excess = [_excess(item) for item in prospect.given]
+    sizes = [item for item in excess if item is not None]
+    if not sizes:
+        return Merit(0.5, "devices without capacity", 0.0)
+    mean = sum(sizes) / len(sizes)
+    return Merit(
+        1.0 - mean / _DOUBLINGS, f"{mean:.2g} doublings above what is asked, or 1, on the mean", mean
+    )
+
+
+POLICIES: dict[str, Policy] = {
+    "binpack": binpack,
+    "spread": spread,
+    "least-fragmentation": least_fragmentation,
+    "topology": topology,
+    "cheapest": cheapest,
+    "first-fit": first_fit,
+}
 DEFAULT_POLICY = "binpack"
 
 
-def policy_named(name: str) -> Policy:
-    """The policy of that name.
+def _fragment_orders(prospect: Prospect) -> Iterable[Order]:
+    return Fragments(prospect).order(len(prospect.new))
 
-    Raises:
-        UnknownPolicyError: names the ones there are.
-    """
-    if name not in POLICIES:
-        raise UnknownPolicyError(f"there is no policy {name!r}, only {', '.join(sorted(POLICIES))}")
-    return POLICIES[name]
+
+def _topology_orders(prospect: Prospect) -> Iterable[Order]:
+    """Place by place, what is there first."""
+    for level in LEVELS:
+        places = {
+            item.id: place_of(item.device.shape, level) for pool in prospect.pools for item in pool.devices
+        }
+        for wanted in islice(
+            dict.fromkeys(value for value in places.values() if value is not None), _MOST_PLACES
+        ):
+            yield {id_: (float(value != wanted),) for id_, value in places.items()}
+
+
+def _cheapest_orders(prospect: Prospect) -> Iterable[Order]:
+    yield {
+        item.id: (_size(item.device.shape, {}) or 0.0,) for pool in prospect.pools for item in pool.devices
+    }
+
+
+ORDERS: dict[str, Orders] = {
+    "least-fragmentation": _fragment_orders,
+    "topology": _topology_orders,
+    "cheapest": _cheapest_orders,
+}
+"""In which orders devices are tried on one node, beside the published one: see ``picking``."""
+
+SEES: dict[str, frozenset[str]] = {"least-fragmentation": READS, "topology": READS}
+"""Attributes that a policy looks at."""
+
+
+def _nearness(one: Given, other: Given) -> float | None:
+    """1 on the nearest level that both tell of, a half for the next, 0 for none; None: nothing is known."""
+    known, near = False, 0.0
+    for number, level in enumerate(LEVELS):
+        places = [place_of(item.placed.device.shape, level) for item in (one, other)]
+        if None not in places:
+            if places[0] == places[1]:
+                near = max(near, 1.0 if not known else 1.0 / (number + 1))
+            known = True
+    return near if known else None
+
+
+def _excess(item: Given) -> float | None:
+    """Doublings from what is asked for, or 1 (1Gi of what is counted in bytes), to what the device has."""
+    asked = dict(item.spec.capacity or ()) if item.spec is not None else {}
+    if item.allocated.share_id is not None:
+        return 0.0  # only what is asked for is taken
+    return _size(item.placed.device.shape, {name: amount.nanos for name, amount in asked.items()})
+
+
+def _size(shape: DeviceShape, asked: Mapping[str, int]) -> float | None:
+    sizes = []
+    for name, item in shape.capacity.items():
+        amount = item.value.nanos
+        base = asked.get(name) or _NANOS * (GI if amount >= GI * _NANOS else 1)
+        if amount > 0:
+            sizes.append(min(float(_DOUBLINGS), max(0.0, log2(amount / base))))
+    return sum(sizes) / len(sizes) if sizes else None

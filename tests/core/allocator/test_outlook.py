@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from typing import Any
 
 import pytest
@@ -30,6 +30,8 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.placement.memo import sight_of
+from app.core.placement.picking import pick, prospect_of
 from app.core.scoring import policy_named, score
 from app.core.state.pools import Pool, PoolError, gather_pools
 from app.core.state.taken import Taken
@@ -155,7 +157,7 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken) -> Any:
+def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken, policy: str) -> Any:
     """All of an answer that has no name in it."""
     numbers = itertools.count()
     outcome = allocate_planned(
@@ -164,7 +166,20 @@ def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken) ->
     places = {item.id: number for number, item in enumerate(item for pool in pools for item in pool.devices)}
     match outcome:
         case Fits():
-            points = score(policy_named("binpack"), pools, taken, outcome.allocations, outcome.ranks)
+            outcome = finished(
+                pick(
+                    policy_named(policy),
+                    target,
+                    pools,
+                    found.plan,
+                    taken,
+                    outcome,
+                    limits=Limits(),
+                    new_share_id=lambda: str(next(numbers)),
+                )
+            )
+            prospect = prospect_of(found.plan, pools, taken, outcome)
+            points = score(policy_named(policy), prospect, outcome.ranks).points
             chosen = [places[one.device] for item in outcome.allocations for one in item.devices]
             return "fits", outcome.steps, chosen, points, outcome.ranks
         case Misfit():
@@ -174,13 +189,25 @@ def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken) ->
             return "invalid", outcome.steps, [reason.code for reason in outcome.reasons]
 
 
-def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases() -> None:
+def finished(steps: Generator[None, None, Fits]) -> Fits:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Fits = end.value
+            return found
+
+
+@pytest.mark.parametrize("policy", ["binpack", "least-fragmentation=2,topology=1,cheapest=1"])
+def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: str) -> None:
     shared = different = 0
-    for case in itertools.chain(recorded.named(), itertools.islice(recorded.corpus(), 150)):
+    for case in itertools.chain(
+        recorded.named(), itertools.islice(recorded.corpus(), 100 if policy == "binpack" else 60)
+    ):
         found = scene(with_twins(case["request"]))
         if found is None:
             continue
-        outlook = Outlook(found.features, sight_of_plan(found.plan))
+        outlook = Outlook(found.features, sight_of(found.plan, policy))
         taken = found.inventory.taken()
         answers: dict[Hashable, Any] = {}
         for target in found.inventory.nodes:
@@ -191,14 +218,14 @@ def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases() -> None
             key = outlook.key(target, pools, taken)
             if key is None:
                 continue
-            said = answer(found, target, pools, taken)
+            said = answer(found, target, pools, taken, policy)
             if key in answers:
                 shared += 1
                 assert answers[key] == said, f"{case['name']}: {target.name}"
             different += key not in answers
             answers[key] = said
     assert shared > 500
-    assert different > 500
+    assert different > 400
 
 
 def _keys(

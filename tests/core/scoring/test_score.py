@@ -10,17 +10,15 @@ from app.core.model.allocation import read_allocation
 from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.scoring import MAX_SCORE, POLICIES, policy_named, score
-from app.core.scoring.policies import Occupancy, UnknownPolicyError
+from app.core.scoring.mix import UnknownPolicyError
+from app.core.scoring.policies import binpack, spread
+from app.core.scoring.prospect import Prospect
 from app.core.state.state import State
 from tests.objects import allocation, claim, device, node, slice_of
 
-occupancies = st.integers(1, 64).flatmap(
-    lambda total: st.builds(Occupancy, st.just(total), st.integers(0, total))
-)
 
-
-def scored(policy: str, total: int, taken: int, ranks: tuple[int, ...] = ()) -> int:
-    """The score of a node with ``taken`` of ``total`` devices in use, before one more is."""
+def prospect(total: int, taken: int) -> Prospect:
+    """A node with ``taken`` of ``total`` devices in use, before one more is."""
     state = State()
     raws: list[dict[str, Any]] = [node("n1"), slice_of("n1", *(device(f"d{i}") for i in range(total)))]
     if taken:
@@ -29,7 +27,12 @@ def scored(policy: str, total: int, taken: int, ranks: tuple[int, ...] = ()) -> 
     for raw in raws:
         state.upsert(parse(raw))  # type: ignore[arg-type]
     pools = state.inventory.pools("n1", Features())
-    return score(policy_named(policy), pools, state.taken, [read_allocation(allocation("n1", "d0"))], ranks)
+    return Prospect(pools, state.taken, [read_allocation(allocation("n1", "d0"))])
+
+
+def scored(policy: str, total: int, taken: int, ranks: tuple[int, ...] = ()) -> int:
+    """The score of that node."""
+    return score(policy_named(policy), prospect(total, taken), ranks).points
 
 
 @pytest.mark.parametrize(
@@ -60,20 +63,42 @@ def test_the_users_order_of_alternatives_comes_before_the_policy() -> None:
     assert first_choice_on_an_empty_node > second_choice_on_a_full_node
 
 
-@given(st.sampled_from(sorted(POLICIES)), occupancies)
-def test_policies_stay_between_0_and_1(policy: str, occupancy: Occupancy) -> None:
-    assert 0.0 <= POLICIES[policy](occupancy) <= 1.0
+@given(st.integers(1, 12).flatmap(lambda total: st.tuples(st.just(total), st.integers(0, total - 1))))
+def test_binpack_and_spread_are_opposites_between_0_and_1(numbers: tuple[int, int]) -> None:
+    found = prospect(*numbers)
+    assert binpack(found).value + spread(found).value == pytest.approx(1.0)
 
 
-@given(occupancies)
-def test_binpack_and_spread_are_opposites(occupancy: Occupancy) -> None:
-    assert POLICIES["binpack"](occupancy) + POLICIES["spread"](occupancy) == pytest.approx(1.0)
+@given(
+    st.sampled_from(sorted(POLICIES)),
+    st.integers(1, 12).flatmap(lambda total: st.tuples(st.just(total), st.integers(0, total - 1))),
+)
+def test_policies_stay_between_0_and_1(policy: str, numbers: tuple[int, int]) -> None:
+    assert 0.0 <= POLICIES[policy](prospect(*numbers)).value <= 1.0
 
 
 def test_the_scale_is_the_extender_protocols() -> None:
     assert MAX_SCORE == 10
 
 
-def test_a_policy_that_is_none_is_told_with_those_there_are() -> None:
-    with pytest.raises(UnknownPolicyError, match="'best', only binpack, spread"):
-        policy_named("best")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("best", "'best', only binpack, cheapest, first-fit, least-fragmentation, spread, topology"),
+        ("", "there is no policy ''"),
+        ("spread=x", "the weight of policy spread is 'x', not a number above 0"),
+        ("spread=0", "the weight of policy spread is '0'"),
+        ("spread=nan", "the weight of policy spread is 'nan'"),
+        ("spread,spread=2", "policy spread is named twice"),
+    ],
+)
+def test_a_policy_that_is_none_is_told_with_those_there_are(text: str, message: str) -> None:
+    with pytest.raises(UnknownPolicyError, match=message):
+        policy_named(text)
+
+
+def test_parts_of_the_score_add_up() -> None:
+    found = score(policy_named("binpack=3,spread=1"), prospect(8, 5), (0, 3))
+    total = sum(part.weight * part.score for part in found.parts) / sum(part.weight for part in found.parts)
+    assert found.points == round(10 * total)
+    assert [part.policy for part in found.parts] == ["prioritized-list", "binpack", "spread"]

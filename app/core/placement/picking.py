@@ -1,0 +1,56 @@
+"""Which of a node's devices a Pod gets, where the policy has a say in that.
+
+The first search goes through the devices in in-tree's order, and alone says whether the Pod fits. If it
+does, more searches go through them in the orders of the policies; of what they find the best is taken, and
+what the first one has found if nothing is better. So the verdict does not depend on the policy.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from app.core.allocator import Fits, Limits, Plan, allocate_steps
+from app.core.model.node import Node
+from app.core.scoring import Mix, Prospect
+from app.core.state.pools import Pool
+from app.core.state.taken import Taken
+
+MOST_ORDERS = 16
+"""Further searches on one node."""
+_MORE_STEPS = 256
+"""A further search may take as many steps as the first one, and these."""
+
+
+def prospect_of(plan: Plan, pools: Sequence[Pool], taken: Taken, fits: Fits) -> Prospect:
+    """What a policy looks at."""
+    return Prospect(pools, taken, fits.allocations, [claim.claim.spec for claim in plan.claims])
+
+
+def pick(  # noqa: PLR0917 # all that a search depends on comes as arguments
+    mix: Mix,
+    node: Node,
+    pools: Sequence[Pool],
+    plan: Plan,
+    taken: Taken,
+    found: Fits,
+    *,
+    limits: Limits,
+    new_share_id: Callable[[], str],
+) -> Generator[None, None, Fits]:
+    """What the Pod gets, by the policy; each yield is a pause.
+
+    Only allocations with the same alternatives as the first one are looked at: these are the user's choice.
+    Cost: up to ``MOST_ORDERS`` searches, each of at most the first one's steps and 256.
+    """
+    if not mix.picks or not found.allocations:
+        return found
+    choice = [found]
+    first = prospect_of(plan, pools, taken, found)
+    bounded = replace(limits, max_steps=min(limits.max_steps, found.steps + _MORE_STEPS))
+    for order in islice(mix.orders(first), MOST_ORDERS):
+        other = yield from allocate_steps(
+            node, pools, plan, taken, limits=bounded, new_share_id=new_share_id, order=order
+        )
+        if isinstance(other, Fits) and other.ranks == found.ranks:
+            choice.append(replace(other, steps=found.steps))
+    return choice[mix.best([first, *(prospect_of(plan, pools, taken, item) for item in choice[1:])])]

@@ -1,0 +1,106 @@
+"""What a policy looks at: a node's devices, what is taken of them, and what a Pod would get there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from app.core.model.allocation import AllocatedDevice, Allocation
+from app.core.model.resource_claim import ClaimSpec, RequestSpec
+from app.core.state.pools import PlacedDevice, Pool
+from app.core.state.taken import NOTHING_TAKEN, Taken
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """Devices of the drivers that a Pod uses on a node: all, and those taken once the Pod is there."""
+
+    total: int
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A device that the Pod gets, and for which request (claim's position, request's name)."""
+
+    placed: PlacedDevice
+    allocated: AllocatedDevice
+    claim: int
+    spec: RequestSpec | None
+
+
+class Prospect:
+    """A node with a Pod on it that is not there yet.
+
+    All that is read here has to be in ``Outlook.key``: devices, what is taken of them, and of their
+    attributes those that ``Mix.reads`` names. Devices with admin access take nothing, and do not count.
+
+    Args:
+        pools: those of the node.
+        taken: what is held before the Pod is placed.
+        allocations: what the Pod gets; claims that were allocated before are not among them.
+        specs: of the claims of ``allocations``, in order.
+    """
+
+    def __init__(
+        self,
+        pools: Sequence[Pool],
+        taken: Taken,
+        allocations: Sequence[Allocation],
+        specs: Sequence[ClaimSpec] = (),
+    ) -> None:
+        self._pools = pools
+        self._specs = specs
+        self.taken = taken
+        self.new = [
+            (number, device)
+            for number, allocation in enumerate(allocations)
+            for device in allocation.devices
+            if not device.admin_access
+        ]
+
+    @cached_property
+    def pools(self) -> tuple[Pool, ...]:
+        """The usable pools of the drivers that the Pod uses."""
+        drivers = {item.device.driver for _, item in self.new}
+        return tuple([pool for pool in self._pools if pool.id.driver in drivers and pool.usable])
+
+    @cached_property
+    def occupancy(self) -> Occupancy:
+        """How full the node will be. O(devices)."""
+        new = {item.device for _, item in self.new}
+        total = used = 0
+        for pool in self.pools:
+            held = self.taken.get(pool.id, NOTHING_TAKEN)
+            total += len(pool.devices)
+            used += sum(held.is_allocated(item.device.name) or item.id in new for item in pool.devices)
+        return Occupancy(total, used)
+
+    @cached_property
+    def given(self) -> tuple[Given, ...]:
+        """The devices that the Pod gets, in order. O(devices of the node)."""
+        placed = {item.id: item for pool in self.pools for item in pool.devices}
+        return tuple(
+            [
+                Given(placed[item.device], item, number, self._requests.get((number, item.request)))
+                for number, item in self.new
+                if item.device in placed
+            ]
+        )
+
+    @cached_property
+    def matched(self) -> frozenset[str]:
+        """The attributes by which the Pod's own claims keep devices together."""
+        return frozenset(
+            item.match_attribute for spec in self._specs for item in spec.constraints if item.match_attribute
+        )
+
+    @cached_property
+    def _requests(self) -> Mapping[tuple[int, str], RequestSpec]:
+        found = {}
+        for number, spec in enumerate(self._specs):
+            for request in spec.requests:
+                if request.exactly is not None:
+                    found[number, request.name] = request.exactly
+                for option in request.first_available:
+                    found[number, f"{request.name}/{option.name}"] = option
+        return found

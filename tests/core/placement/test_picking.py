@@ -1,0 +1,179 @@
+"""The policy chooses devices and nodes, never the verdict."""
+
+from __future__ import annotations
+
+import itertools
+from itertools import count
+from typing import Any
+
+import pytest
+from fuzz import inventory, recorded
+
+from app.core.allocator import Fits, Invalid, Limits, allocate_planned, plan_claims
+from app.core.cel import SelectorCache
+from app.core.model.features import Features
+from app.core.model.parse import InventoryObject, parse
+from app.core.model.pod import Pod
+from app.core.placement.briefs import briefs
+from app.core.placement.chosen_policy import ANNOTATION
+from app.core.placement.decision import Refused, decide
+from app.core.placement.memo import Memo
+from app.core.placement.node_answer import finish
+from app.core.placement.picking import MOST_ORDERS
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.scoring.policies import ORDERS
+from app.core.state.pools import PoolError, gather_pools
+from app.core.state.state import State
+from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+
+Json = dict[str, Any]
+MIXES = [*ORDERS, "first-fit", "least-fragmentation=2,topology=1,spread=1"]
+
+
+def put(state: State, *raws: Json) -> None:
+    for raw in raws:
+        item = parse(raw)
+        assert isinstance(item, InventoryObject)
+        state.upsert(item)
+
+
+def rules(policy: str = "binpack", *, fixed: bool = False, features: Features | None = None) -> Rules:
+    numbers = count()
+    return Rules(
+        SelectorCache(),
+        lambda: f"share-{next(numbers)}",
+        features or Features(),
+        policy=policy,
+        policy_fixed=fixed,
+    )
+
+
+@pytest.mark.parametrize("policy", MIXES)
+def test_no_policy_changes_a_verdict_of_the_recorded_cases(policy: str) -> None:
+    fitting = 0
+    for case in itertools.chain(recorded.named(), itertools.islice(recorded.corpus(), 100)):
+        request = case["request"]
+        expected = {name: inventory.verdict(item) for name, item in inventory.answer(request).items()}
+        state, pods = State(), [parse(item) for item in request["pods"]]
+        put(state, *request["objects"])
+        assert isinstance(pods[0], Pod)
+        features = Features().switched(request.get("features") or {})
+        question = Question(state, pods[0], rules(policy, fixed=True, features=features))
+        for name, verdict in expected.items():
+            answer = finish(question.answer(name))
+            fitting += verdict == "fits"
+            assert answer.verdict == verdict, f"{case['name']}: {name}"
+    assert fitting > 80
+
+
+def test_further_searches_are_bounded_by_the_first() -> None:
+    assert MOST_ORDERS <= 16
+    for case in itertools.islice(recorded.corpus(), 100):
+        request = case["request"]
+        found = inventory.read(request)
+        features = Features().switched(request.get("features") or {})
+        wanting = parse(request["pods"][0])
+        assert isinstance(wanting, Pod)
+        claims = [found.claims[wanting.meta.namespace, str(item.claim_name)] for item in wanting.claims]
+        plan = plan_claims(claims, found.classes, features, SelectorCache())
+        if isinstance(plan, Invalid):
+            continue
+        for target in found.nodes:
+            try:
+                pools = gather_pools(target, found.slices, found.pool_slices(), features)
+            except PoolError:
+                continue
+            first = allocate_planned(
+                target, pools, plan, found.taken(), limits=Limits(), new_share_id=lambda: "s"
+            )
+            if not isinstance(first, Fits):
+                continue
+            positions = {item.id: (-float(number),) for number, item in enumerate(
+                item for pool in pools for item in pool.devices)}  # fmt: skip
+            other = allocate_planned(
+                target,
+                pools,
+                plan,
+                found.taken(),
+                limits=Limits(max_steps=first.steps + 256),
+                new_share_id=lambda: "s",
+                order=positions,
+            )
+            assert other.steps <= first.steps + 256 + 1
+
+
+def numa(name: str, value: int) -> Json:
+    found = device(name)
+    found["attributes"]["resource.kubernetes.io/numaNode"] = {"int": value}
+    return found
+
+
+def broken_cluster(*, annotation: str = "", on_class: str = "") -> tuple[State, Pod]:
+    """A node with one NUMA node broken: first fit takes d0, least fragmentation d3."""
+    state = State()
+    of_class, wanting = device_class(), pod("p", "wanted")
+    if on_class:
+        of_class["metadata"]["annotations"] = {ANNOTATION: on_class}
+    if annotation:
+        wanting["metadata"]["annotations"] = {ANNOTATION: annotation}
+    held = claim("held") | {"status": {"allocation": allocation("a", "d2")}}
+    devices = [numa(f"d{number}", number // 2) for number in range(4)]
+    put(state, of_class, node("a"), slice_of("a", *devices), held, claim("wanted"))
+    made = parse(wanting)
+    assert isinstance(made, Pod)
+    return state, made
+
+
+@pytest.mark.parametrize(
+    ("by", "wishes", "device_name"),
+    [
+        ("nobody", {}, "d0"),
+        ("the Pod", {"annotation": "least-fragmentation"}, "d3"),
+        ("the class", {"on_class": "least-fragmentation=2,spread=1"}, "d3"),
+        ("the Pod, against its class", {"annotation": "spread", "on_class": "least-fragmentation"}, "d0"),
+        ("nobody, by a name that is none", {"annotation": "least-fragmentaton"}, "d0"),
+    ],
+)
+def test_bind_decides_by_the_policy_that_is_wished_for(
+    by: str, wishes: dict[str, str], device_name: str
+) -> None:
+    del by
+    state, wanting = broken_cluster(**wishes)
+    grants = decide(state, wanting, "a", rules(), None)
+    assert not isinstance(grants, Refused)
+    assert [item.device.device for item in grants[0].allocation.devices] == [device_name]
+
+
+def test_a_request_for_a_policy_comes_before_all_wishes() -> None:
+    state, wanting = broken_cluster(annotation="spread", on_class="spread")
+    answer = finish(Question(state, wanting, rules("least-fragmentation", fixed=True)).answer("a"))
+    assert [item.device.device for item in answer.allocations[0].devices] == ["d3"]
+
+
+def test_answers_kept_for_one_policy_are_not_given_for_another() -> None:
+    state, _ = broken_cluster()
+    put(state, node("b"), slice_of("b", *(numa(f"d{number}", number // 2) for number in range(4))))
+    memo = Memo(state)
+    scores = {}
+    for policy in ("binpack", "spread", "least-fragmentation"):
+        raw = pod(f"p-{policy}", "wanted")
+        raw["metadata"]["annotations"] = {ANNOTATION: policy}
+        wanting = parse(raw)
+        assert isinstance(wanting, Pod)
+        found = dict(item for item in briefs(Question(state, wanting, rules()), ["a", "b"], memo) if item)
+        scores[policy] = (found["a"].score, found["b"].score)
+    assert len(set(scores.values())) == 3
+
+
+def test_nodes_that_differ_in_what_the_policy_reads_alone_are_searched_apart() -> None:
+    state, wanting = broken_cluster(annotation="least-fragmentation")
+    held = claim("other") | {"status": {"allocation": allocation("b", "d2")}}
+    devices = [numa(f"d{number}", number % 2) for number in range(4)]
+    put(state, node("b"), slice_of("b", *devices), held)
+    memo = Memo(state)
+    list(briefs(Question(state, wanting, rules()), ["a", "b"], memo))
+    assert memo.searches == 2
+    plain = Memo(state)
+    list(briefs(Question(state, wanting, rules("binpack", fixed=True)), ["a", "b"], plain))
+    assert plain.searches == 1
