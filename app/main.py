@@ -72,7 +72,8 @@ log = logging.getLogger(__name__)
 
 WEB = Path(__file__).parent / "web"
 _LAG_SECONDS = 0.5
-_COLLECTIONS = (10_000, 20, 50)
+COLLECTIONS = (10_000, 20, 50)
+"""The garbage collector's thresholds: see ``_keep``."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -269,7 +270,7 @@ def _keep() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_COLLECTIONS)
+    gc.set_threshold(*COLLECTIONS)
 
 
 def _unsynced(informers: InformerGroup) -> str:

@@ -30,7 +30,7 @@ def _bars(results: Path, nodes: int) -> list[tuple[str, str, float]]:
         if scene in http:
             found.append((scene, "over HTTP", http[scene]["ratio"]))
     for row in _rows(results / "e2e.json", nodes):
-        if row["contender"].startswith("ours"):
+        if row["contender"].startswith("ours") and "to_in_tree" in row:
             candidates = "one" if row["contender"].endswith("-one") else "all"
             found.append((f"Pods/s, {candidates}", "end to end", row["to_in_tree"]))
     return found

@@ -56,19 +56,22 @@ class Part:
     lacks: Callable[[], str] = lambda: ""
 
     def run(self, run: Run, folder: Path) -> None:
-        """Measures, prints each row as it comes, and writes all of them."""
+        """Measures, prints each row as it comes, and writes what there is each time."""
         run.progress(f"{self.name}: {self.about}")
         print(*(f"{name:>13}" for name in self.columns), flush=True)
         rows = []
+        path = folder / f"{self.name}.json"
         for row in self.measure(run):
             rows.append(row)
             print(*(f"{row.get(name, '-'):>13}" for name in self.columns), flush=True)
+            self._write(path, rows)
+        run.progress(f"written to {path}")
+
+    def _write(self, path: Path, rows: list[Row]) -> None:
         about = {
             "what": self.about,
             "python": platform.python_version(),
             "machine": platform.machine(),
             "system": platform.system(),
         }
-        path = folder / f"{self.name}.json"
         path.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
-        run.progress(f"written to {path}")

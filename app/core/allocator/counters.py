@@ -7,7 +7,7 @@ within and out of the node's reach, as in-tree does; a device that is no longer 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
-from app.core.model.device import Device
+from app.core.model.device import CounterConsumption, Device
 from app.core.state.pools import Pool
 
 Key = tuple[str, str]  # counter set, counter
@@ -115,11 +115,10 @@ class Ledger:
 
 def consumption_key(device: Device) -> Hashable:
     """Equal for devices that draw the same from the same sets of one pool."""
-    return tuple(
-        (
-            consumption.counter_set,
-            tuple(sorted((name, amount.nanos) for name, amount in consumption.counters.items())),
-            frozenset(consumption.compatibility_groups),
-        )
-        for consumption in device.consumes_counters
-    )
+    return tuple([_draw_key(consumption) for consumption in device.consumes_counters])
+
+
+def _draw_key(consumption: CounterConsumption) -> Hashable:
+    amounts = [(name, amount.nanos) for name, amount in consumption.counters.items()]
+    groups = frozenset(consumption.compatibility_groups) if consumption.compatibility_groups else None
+    return consumption.counter_set, tuple(amounts if len(amounts) == 1 else sorted(amounts)), groups

@@ -6,15 +6,14 @@ constraints read it), counters, taints, node selection, and what is taken of the
 node, a pool or a device is in no key, so that an answer with a name in it belongs to one node alone.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import count
-from weakref import WeakKeyDictionary
 
 from app.core.allocator.board import NODE_OPERATIONS, PoolView
 from app.core.allocator.counters import consumption_key
 from app.core.allocator.plan import Plan
 from app.core.cel.sight import Sight
-from app.core.model.device import Attribute, Device, DeviceShape
+from app.core.model.device import Device, DeviceShape
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.node_selector import NodeSelector, SelectorError
@@ -22,10 +21,10 @@ from app.core.model.resource_slice import ResourceSlice
 from app.core.state.pools import Pool, node_matches
 from app.core.state.taken import NOTHING_TAKEN, Taken
 
-_PARSED = frozenset({"version", "versions", "unknown"})
-"""Attributes of these kinds can make every expression fail on the device, whether it reads them or not."""
 _MOST_PARTS = 200_000
 """Numbered parts that are remembered, some 100 MB if no two devices are alike in what is seen."""
+_MOST_SHAPES = 4096
+"""Shapes whose number is at hand; they are kept from being freed."""
 
 
 class Alone(Exception):  # noqa: N818 # not an error: a node that is like no other
@@ -44,9 +43,9 @@ class Outlook:
         self._sight = sight
         self._next = count()
         self._numbers: dict[Hashable, int] = {}
-        self._shapes: WeakKeyDictionary[DeviceShape, int] = WeakKeyDictionary()
+        self._shapes: dict[DeviceShape, int] = {}
         self._slices: dict[str, tuple[ResourceSlice, int]] = {}
-        self._visible: dict[str, frozenset[str]] = {}
+        self._visible: dict[str, tuple[str, ...]] = {}
 
     def key(self, node: Node, pools: Sequence[Pool], taken: Taken) -> Hashable | None:
         """Equal for nodes that get the same verdict, steps, devices by position and reasons by code.
@@ -101,23 +100,29 @@ class Outlook:
     def _shape(self, shape: DeviceShape) -> int:
         found = self._shapes.get(shape)
         if found is None:
+            if len(self._shapes) >= _MOST_SHAPES:
+                self._shapes.clear()
             found = self._shapes[shape] = self._number(self._seen(shape))
         return found
 
     def _seen(self, shape: DeviceShape) -> Hashable:
-        attributes: Iterable[tuple[str, Attribute]] = shape.attributes.items()
-        if self._sight is not None:
-            visible = self._visible_of(shape.driver, self._sight)
-            attributes = [item for item in attributes if item[0] in visible or item[1].kind in _PARSED]
-        return shape.driver, shape.allow_multiple_allocations, shape.capacity_number, tuple(attributes)
+        """Kinds and values rather than attributes: Python hashes and compares them in C."""
+        attributes = shape.attributes
+        if self._sight is None:
+            seen = [(name, item.kind, item.value) for name, item in attributes.items()]
+        else:
+            names = self._visible.get(shape.driver) or self._visible_of(shape.driver, self._sight)
+            seen = [
+                (name, item.kind, item.value) for name in names if (item := attributes.get(name)) is not None
+            ]
+        # Those that are parsed can make every expression fail on the device, whether it reads them or not.
+        return shape.driver, shape.allow_multiple_allocations, shape.capacity_number, shape.parsed, *seen
 
-    def _visible_of(self, driver: str, sight: frozenset[str]) -> frozenset[str]:
+    def _visible_of(self, driver: str, sight: frozenset[str]) -> tuple[str, ...]:
         """The names under which a driver may publish what is in sight: its own also without its domain."""
-        found = self._visible.get(driver)
-        if found is None:
-            prefix = f"{driver}/"
-            own = {name.removeprefix(prefix) for name in sight if name.startswith(prefix)}
-            found = self._visible[driver] = sight | own
+        prefix = f"{driver}/"
+        own = {name.removeprefix(prefix) for name in sight if name.startswith(prefix)}
+        found = self._visible[driver] = tuple(sorted(sight | own))
         return found
 
     def _number(self, part: Hashable) -> int:

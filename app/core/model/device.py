@@ -49,13 +49,17 @@ class DeviceCapacity:
     policy: CapacityPolicy | None = None
 
 
+_PARSED = frozenset({"version", "versions", "unknown"})
+
+
 class DeviceShape:
     """Everything of a device that a CEL expression can see.
 
     Devices that look the same share one shape object (see ``intern_shape``), so that a selector
     needs one evaluation a shape, and shapes compare by identity. ``capacity_number`` is equal for
-    shapes with the same capacity and policies, written the same way. ``cel_view`` belongs to
-    core/cel, which keeps there what it derives from the shape.
+    shapes with the same capacity and policies, written the same way. ``parsed`` are the attributes
+    whose text has a form that it may fail to have: versions, and types not known here. ``cel_view``
+    belongs to core/cel, which keeps there what it derives from the shape.
     """
 
     __slots__ = (
@@ -66,6 +70,7 @@ class DeviceShape:
         "capacity_number",
         "cel_view",
         "driver",
+        "parsed",
     )
 
     def __init__(
@@ -81,6 +86,9 @@ class DeviceShape:
         self.capacity: Mapping[str, DeviceCapacity] = capacity
         self.capacity_number = capacity.number
         self.allow_multiple_allocations = allow_multiple_allocations
+        self.parsed = tuple(
+            [(name, item.kind, item.value) for name, item in attributes.items() if item.kind in _PARSED]
+        )
         self.cel_view: Any = None
 
     def __repr__(self) -> str:
