@@ -47,10 +47,12 @@ from app.claim_keeping import ClaimKeeping, now_text
 from app.cluster.binder import MemoryBinder, UnreadyBinder
 from app.cluster.client import Timeouts
 from app.cluster.credentials import load_access
-from app.cluster.discovery import NODE, POD
+from app.cluster.discovery import BUDGET, NODE, POD
 from app.cluster.feed import Feed
 from app.cluster.informer import InformerSettings, Problem
 from app.cluster.pod_events import PodEvents
+from app.cluster.preemption_events import PreemptionEvents
+from app.cluster.preemptor import Preemptor, PreemptorSettings
 from app.cluster.reviews import Reviewer, TokenReviewer
 from app.cluster.waker import Waker
 from app.cluster.watcher import InformerGroup, discover_patiently
@@ -191,6 +193,9 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
     )
     metrics.add_source(readings.inventory(service))
     metrics.add_source(readings.decisions(service))
+    if settings.preemption == "evict":
+        service.preemptor = _preemptor(settings, leadership, state, rules)
+        metrics.add_source(readings.preemption(service.preemptor))
     if settings.auth == "token":
         service.reviewer = TokenReviewer(client, time.monotonic, settings.token_audiences)
     service.checks["informers"] = lambda: "waiting for the API server"
@@ -216,7 +221,7 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
         metrics.add_source(keeping.samples)
         informers = InformerGroup(
             client,
-            (NODE, POD, *served.resources()),
+            (NODE, POD, *((BUDGET,) if service.preemptor else ()), *served.resources()),
             feed.handle,
             settings=InformerSettings(
                 page_size=settings.list_page_size, read_timeout_seconds=settings.watch_silence_seconds
@@ -237,9 +242,28 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
     await stack.enter_async_context(_background(follow(), "informers"))
     await stack.enter_async_context(_background(waker.run(), "waker"))
     await stack.enter_async_context(_background(events.run(), "events"))
+    if service.preemptor is not None:
+        await stack.enter_async_context(_background(service.preemptor.run(), "preemption"))
     if election is not None:
         stack.push_async_callback(election.resign, settings.leader_elect_retry_seconds)
     return service
+
+
+def _preemptor(settings: Settings, leadership: Leadership, state: State, rules: Rules) -> Preemptor:
+    events = PreemptionEvents(leadership.writes, socket.gethostname(), now=_now, report=log.warning)
+    return Preemptor(
+        leadership.writes,
+        state,
+        rules,
+        events,
+        enter=leadership.enter,
+        may_write=leadership.may_write,
+        report=log.warning,
+        settings=PreemptorSettings(
+            hold_seconds=settings.preemption_hold_seconds,
+            evictions_per_second=settings.preemption_evictions_per_second,
+        ),
+    )
 
 
 def _reviewer(scope: Scope) -> Reviewer | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from app.api.service import Service
 from app.cluster.election import Election
+from app.cluster.preemptor import Preemptor
 from app.cluster.watcher import InformerGroup
 from app.core.state.census import STATES
 from app.metrics import Sample
@@ -85,6 +86,22 @@ def informers(group: InformerGroup) -> Callable[[], Iterable[Sample]]:
         )
         text = "Lists made after the first, by kind and reason."
         yield Sample("informer_relists", text, relists, ("kind", "reason"), counter=True)
+
+    return samples
+
+
+def preemption(preemptor: Preemptor) -> Callable[[], Iterable[Sample]]:
+    """What was evicted, and how attempts ended."""
+
+    def samples() -> Iterable[Sample]:
+        outcomes: Labelled = {(name,): float(number) for name, number in preemptor.outcomes.items()}
+        text = (
+            "Attempts to evict Pods for one that was refused: evicted, useless (no eviction helps), waiting "
+            "(devices are being freed), budget, overtaken, not_leader, api_error."
+        )
+        yield Sample("preemption_attempts", text, outcomes, ("outcome",), counter=True)
+        text = "Pods that were evicted for others."
+        yield Sample("preemption_victims", text, {(): float(preemptor.victims)}, counter=True)
 
     return samples
 

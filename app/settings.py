@@ -29,6 +29,7 @@ from app.core.model.features import NAMES, Features
 from app.core.scoring import DEFAULT_POLICY, policy_named
 from app.election_settings import LeaderElectSettings
 from app.manifests import ManifestError, load_documents
+from app.preemption_settings import PreemptionSettings
 from app.serving_settings import Seconds, ServingSettings
 
 API_VERSION = "dra-extender/v1alpha1"
@@ -40,7 +41,7 @@ class SettingsError(ValueError):
     """Settings that cannot be used; the message names each one and where it came from."""
 
 
-class Settings(ClaimSettings, LeaderElectSettings, ServingSettings, BaseSettings):
+class Settings(ClaimSettings, LeaderElectSettings, PreemptionSettings, ServingSettings, BaseSettings):
     """All settings. Made directly, it looks at no environment: ``load_settings`` does."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)

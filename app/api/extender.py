@@ -68,6 +68,8 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Json:
         service.passed(pod)
     elif not judging.late:
         service.refused(judging.question, decision.summary)
+        if service.preemptor is not None:
+            service.preemptor.refused(pod, list(judging.judged.refused(curable=True)))
     answer = _filtered(service, args, pod, judging)
     log.debug("filter: %d of %d nodes fit", judging.judged.fitting, len(args.names))
     service.history.add(decision)

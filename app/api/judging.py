@@ -30,10 +30,13 @@ async def judge(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judg
     """Says of each node whether the Pod fits.
 
     Cost: a look-up for each node that is as it was for the last Pod of the kind; others take turns on
-    the event loop.
+    the event loop. A Pod that may pass over devices held for others, or that they are held for, is judged
+    on a copy of the state, with a search for each class.
     """
     deadline = service.deadline(service.settings.filter_timeout_seconds)
-    state, memo = service.state, service.memo
+    state, memo = service.state.as_seen_by(pod), service.memo
+    if state is not service.state:
+        memo = Memo(state)
     unknown = [] if args.nodes is None else [name for name in args.nodes if name not in state.nodes]
     if unknown:
         state = state.fork()

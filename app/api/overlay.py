@@ -24,6 +24,7 @@ _KINDS = (
     "ResourceClaim",
     "ResourceClaimTemplate",
     "Pod",
+    "PodDisruptionBudget",
 )
 
 

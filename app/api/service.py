@@ -20,6 +20,7 @@ from app.cluster.deallocator import Deallocator
 from app.cluster.election import Election
 from app.cluster.errors import NotLeader
 from app.cluster.pod_events import PodEvents
+from app.cluster.preemptor import Preemptor
 from app.cluster.reviews import Reviewer
 from app.cluster.waker import Waker
 from app.core.model.errors import ObjectError
@@ -106,8 +107,8 @@ class Service:
     ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known from the
     filters that ask about them. ``broken`` are the objects that could not be read. ``waker``,
     ``deallocator`` and ``reviewer`` are there only with a cluster, ``election`` only among replicas.
-    ``events`` tells Pods why they are refused, with a cluster too. ``epoch`` tells this process from the one
-    before it, whose cursors mean nothing here.
+    ``events`` tells Pods why they are refused, with a cluster too, and ``preemptor``, if it is wanted, evicts
+    others for them. ``epoch`` tells this process from the one before it, whose cursors mean nothing here.
     """
 
     settings: Settings
@@ -122,6 +123,7 @@ class Service:
     deallocator: Deallocator | None = None
     election: Election | None = None
     events: PodEvents | None = None
+    preemptor: Preemptor | None = None
     reviewer: Reviewer | None = None
     checks: dict[str, Check] = field(default_factory=dict)
     draining: bool = False

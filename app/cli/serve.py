@@ -24,6 +24,11 @@ from app.cli.source import Source
     type=click.IntRange(min=0),
     help="Pass on only so many of the nodes that fit, the best first; 0: all.  [default: 0]",
 )
+@click.option(
+    "--preemption",
+    type=click.Choice(["off", "evict"]),
+    help="evict: Pods of lower priority make room for one that fits nowhere else.  [default: off]",
+)
 @click.option("--cel-engine", type=click.Choice(["fast", "reference"]), help="[default: fast]")
 @click.option("--log-format", type=click.Choice(["json", "text"]), help="[default: json]")
 @click.option("-v", "--verbosity", type=click.IntRange(0, 10), help="1: each decision, 2: each event.")

@@ -202,11 +202,8 @@ class FakeApiServer:
         manager = call.query.get("fieldManager", "")
         if call.method == "GET":
             return self.store.find(place), 200
-        if call.method == "POST" and subresource == "binding":
-            return self.store.bind(place, body), 201
         if call.method == "POST":
-            named = dataclasses.replace(place, name=body.get("metadata", {}).get("name", ""))
-            return self.store.create(named, body, manager), 201
+            return self._post(place, subresource, body, manager), 201
         if call.method == "PUT":
             return self.store.update(place, lambda _: body, subresource, manager), 200
         if call.method == "PATCH":
@@ -216,6 +213,17 @@ class FakeApiServer:
         if call.method == "DELETE":
             return self.store.delete(place, body.get("preconditions")), 200
         raise Refusal(405, "MethodNotAllowed", "the server does not allow this method")
+
+    def _post(self, place: Place, subresource: str, body: Any, manager: str) -> Object:
+        if subresource == "binding":
+            return self.store.bind(place, body)
+        if subresource == "eviction":
+            options = body.get("deleteOptions") or {}
+            if options.get("dryRun"):
+                return self.store.find(place)
+            return self.store.delete(place, options.get("preconditions"))
+        named = dataclasses.replace(place, name=body.get("metadata", {}).get("name", ""))
+        return self.store.create(named, body, manager)
 
     def _group_versions(self, group: str) -> Answer:
         versions = [name.split("/")[1] for name in self.api if name.startswith(f"{group}/")]

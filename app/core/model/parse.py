@@ -6,6 +6,7 @@ from typing import Any
 from app.core.model import workload
 from app.core.model.device_class import DeviceClass, read_device_class
 from app.core.model.device_taint_rule import DeviceTaintRule, read_device_taint_rule
+from app.core.model.disruption_budget import DisruptionBudget, read_disruption_budget
 from app.core.model.errors import FieldError, ObjectError, ObjectRef, path_text
 from app.core.model.node import Node, read_node
 from app.core.model.pod import Pod, read_pod
@@ -15,7 +16,14 @@ from app.core.model.versions import GROUP, to_v1
 from app.core.model.workload import Workload
 
 InventoryObject = (
-    Node | ResourceSlice | DeviceClass | DeviceTaintRule | ResourceClaim | ResourceClaimTemplate | Pod
+    Node
+    | ResourceSlice
+    | DeviceClass
+    | DeviceTaintRule
+    | ResourceClaim
+    | ResourceClaimTemplate
+    | Pod
+    | DisruptionBudget
 )
 Object = InventoryObject | Workload
 
@@ -27,11 +35,18 @@ _READERS: dict[str, Callable[[Any], InventoryObject]] = {
     "DeviceTaintRule": read_device_taint_rule,
     "ResourceClaim": read_claim,
     "ResourceClaimTemplate": read_template,
+    "PodDisruptionBudget": read_disruption_budget,
 }
-_GROUPS = {"Node": "", "Pod": "", "Job": "batch", "CronJob": "batch"} | dict.fromkeys(
-    ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), "apps"
+_GROUPS = {
+    "Node": "",
+    "Pod": "",
+    "Job": "batch",
+    "CronJob": "batch",
+    "PodDisruptionBudget": "policy",
+} | dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), "apps")
+NAMESPACED = (
+    frozenset({"Pod", "ResourceClaim", "ResourceClaimTemplate", "PodDisruptionBudget"}) | workload.KINDS
 )
-NAMESPACED = frozenset({"Pod", "ResourceClaim", "ResourceClaimTemplate"}) | workload.KINDS
 KINDS = frozenset(_READERS) | workload.KINDS
 
 

@@ -29,6 +29,8 @@ class Pod:
     ``claim_statuses`` maps a pod claim's name to the generated claim, or to None if
     kube-controller-manager has decided that none is needed. ``extended`` is what its containers ask
     for of extended resources, ``extended_claim`` the claim that a scheduler has made for that.
+    ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339), ``group`` the
+    PodGroup it is scheduled with.
     """
 
     meta: Meta
@@ -45,6 +47,9 @@ class Pod:
     extended: tuple[ResourceRequest, ...] = ()
     extended_claim: str | None = None
     scheduling_gates: tuple[str, ...] = ()
+    never_preempts: bool = False
+    started: str | None = None
+    group: str = ""
 
     @property
     def finished(self) -> bool:
@@ -79,11 +84,14 @@ def pod_from_spec(meta: Meta, spec: fields.Json, status: fields.Json) -> Pod:
             "tolerations": fields.listed(spec, "tolerations", read_toleration),
             "extended": read_resource_requests(spec),
             "scheduling_gates": fields.listed(spec, "schedulingGates", _gate),
+            "never_preempts": fields.default(spec, "preemptionPolicy", fields.text, "") == "Never",
+            "group": fields.optional(spec, "schedulingGroup", _group) or "",
         }
     except FieldError as error:
         raise error.under("spec") from None
     try:
         phase = fields.default(status, "phase", fields.text, "")
+        started = fields.optional(status, "startTime", fields.text)
         statuses = dict(fields.listed(status, "resourceClaimStatuses", _claim_status))
         extended = fields.optional(status, "extendedResourceClaimStatus", _extended_claim)
     except FieldError as error:
@@ -92,6 +100,7 @@ def pod_from_spec(meta: Meta, spec: fields.Json, status: fields.Json) -> Pod:
         meta=meta,
         claims=claims,
         phase=phase,
+        started=started,
         requests=requests,
         required_affinity=affinity,
         claim_statuses=statuses,
@@ -122,6 +131,10 @@ def _claim_status(raw: Any) -> tuple[str, str | None]:
 
 def _extended_claim(raw: Any) -> str:
     return fields.required(fields.mapping(raw), "resourceClaimName", fields.text)
+
+
+def _group(raw: Any) -> str | None:
+    return fields.optional(fields.mapping(raw), "podGroupName", fields.text)
 
 
 def _gate(raw: Any) -> str:

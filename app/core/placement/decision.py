@@ -40,7 +40,7 @@ def decide(
     Args:
         timestamp: set as allocationTimestamp of fresh allocations (RFC 3339), None for none.
     """
-    question = Question(state, pod, rules)
+    question = Question(state.as_seen_by(pod), pod, rules)
     if not question.claims and not question.varies and question.refusal is None:
         return ()
     answer = finish(question.answer(node))

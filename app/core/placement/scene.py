@@ -140,6 +140,11 @@ def holders_on(scene: Scene, node: str) -> list[str]:
         for holdings in taken.holdings.values() if taken is not None else ():
             for holding in holdings:
                 name = "/".join(holding.claim)
-                if not holding.admin and name not in scene.spared and name not in own:
+                if (
+                    not holding.admin
+                    and not holding.nominated
+                    and name not in scene.spared
+                    and name not in own
+                ):
                     counts[name] = counts.get(name, 0) + 1
     return sorted(counts, key=lambda name: (-counts[name], name))

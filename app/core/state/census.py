@@ -18,7 +18,8 @@ _BLOCKING = ("NoSchedule", "NoExecute")
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """One device. ``nodes`` is ``("*",)`` if all reach it; ``note`` says why it is tainted or unusable."""
+    """One device. ``nodes`` is ``("*",)`` if all reach it; ``note`` says why it is tainted or unusable,
+    or for whom it is held."""
 
     id: DeviceId
     nodes: tuple[str, ...]
@@ -101,7 +102,9 @@ class Census:
     ) -> tuple[DeviceState, str]:
         held = [holding for holding in holdings if not holding.admin]
         if held:
-            if any(holding.claim in self._state.assumed for holding in held):
+            if all(holding.nominated for holding in held):
+                return "assumed", "held for a Pod that others were evicted for"
+            if any(holding.claim in self._state.assumed for holding in held if not holding.nominated):
                 return "assumed", ""
             shared = any(holding.share_id is not None for holding in held)
             return ("shared" if shared else "taken"), ""

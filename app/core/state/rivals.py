@@ -18,8 +18,9 @@ class Rival:
 def rivals(taken: Taken, claim: ClaimKey, allocation: Allocation) -> tuple[Rival, ...]:
     """The claims that hold a device of this claim's allocation besides it.
 
-    Admin access disturbs nobody, and shares of a device are beside each other by intent. That shares take
-    more together than there is, which needs the slices to see, is not looked for.
+    Admin access disturbs nobody, a hold for a Pod that waits is written nowhere, and shares of a device are
+    beside each other by intent. That shares take more together than there is, which needs the slices to see,
+    is not looked for.
     Cost: O(devices of the claim times their holders).
     """
     found: list[Rival] = []
@@ -35,6 +36,6 @@ def rivals(taken: Taken, claim: ClaimKey, allocation: Allocation) -> tuple[Rival
 
 
 def _excludes(item: AllocatedDevice, held: Holding) -> bool:
-    if item.admin_access or held.admin:
+    if item.admin_access or held.admin or held.nominated:
         return False
     return item.share_id is None or held.share_id is None

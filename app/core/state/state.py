@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from app.core.model.allocation import Allocation
 from app.core.model.device_class import DeviceClass
 from app.core.model.device_taint_rule import DeviceTaintRule
+from app.core.model.disruption_budget import DisruptionBudget
 from app.core.model.node import Node
 from app.core.model.parse import InventoryObject
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import EXTENDED_ANNOTATION, Consumer, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.state.extended_resources import classes_by_resource
+from app.core.state.holds import Hold
 from app.core.state.inventory import Inventory
 from app.core.state.taken import ClaimKey, PoolTaken, Taken, release, take
 from app.core.state.usage import Usage
@@ -31,6 +33,7 @@ _KINDS = {
     ResourceClaim: "ResourceClaim",
     ResourceClaimTemplate: "ResourceClaimTemplate",
     Pod: "Pod",
+    DisruptionBudget: "PodDisruptionBudget",
 }
 
 
@@ -52,6 +55,8 @@ class State:
         self.classes: dict[str, DeviceClass] = {}
         self.templates: dict[Key, ResourceClaimTemplate] = {}
         self.pods: dict[Key, Pod] = {}
+        self.budgets: dict[Key, DisruptionBudget] = {}
+        self._holds: dict[Key, Hold] = {}
         self._resource_classes: Mapping[str, DeviceClass] | None = None
         self._claims: dict[ClaimKey, ResourceClaim] = {}
         self._extended: dict[str, ClaimKey] = {}
@@ -68,6 +73,8 @@ class State:
         other.classes = dict(self.classes)
         other.templates = dict(self.templates)
         other.pods = dict(self.pods)
+        other.budgets = dict(self.budgets)
+        other._holds = dict(self._holds)
         other._resource_classes = self._resource_classes
         other._claims = dict(self._claims)
         other._extended = dict(self._extended)
@@ -147,6 +154,8 @@ class State:
                 self._put_claim(item)
             case Pod():
                 self._put_pod(item)
+            case DisruptionBudget():
+                self.budgets[item.meta.key] = item
 
     def delete(self, kind: str, key: Key) -> None:
         """Forgets an object; one that is not known is no error (deletes may be heard of twice)."""
@@ -168,6 +177,9 @@ class State:
             case "Pod":
                 self.pods.pop(key, None)
                 self.usage.drop(key)
+                self.lift(key)
+            case "PodDisruptionBudget":
+                self.budgets.pop(key, None)
             case _:
                 raise ValueError(f"{kind} is not kept")
 
@@ -185,6 +197,7 @@ class State:
             "ResourceClaimTemplate": set(self.templates),
             "ResourceClaim": set(self._claims),
             "Pod": set(self.pods) | self.usage.keys(),
+            "PodDisruptionBudget": set(self.budgets),
         }
         return by_key[kind]
 
@@ -261,6 +274,43 @@ class State:
             del self._assumed[key]
         self._exchange(key, before)
 
+    @property
+    def holds(self) -> Mapping[Key, Hold]:
+        """What is held for Pods that others were evicted for, by Pod."""
+        return self._holds
+
+    def hold(self, hold: Hold) -> None:
+        """Counts devices as taken for a Pod until it is bound or gone, or until they are ``lift``ed."""
+        self.lift(hold.pod)
+        self._holds[hold.pod] = hold
+        for key, allocation in hold.allocations:
+            take(self._taken, key, allocation.devices, nominated=True)
+        self._note_held(hold)
+
+    def lift(self, pod: Key) -> None:
+        """Holds nothing for a Pod any more, if anything was held."""
+        hold = self._holds.pop(pod, None)
+        if hold is None:
+            return
+        for key, allocation in hold.allocations:
+            release(self._taken, key, allocation.devices, nominated=True)
+        self._note_held(hold)
+
+    def as_seen_by(self, pod: Pod) -> "State":
+        """This state, or a fork without the holds that the Pod may pass over. O(holds) if there are none."""
+        passed = [key for key, hold in self._holds.items() if hold.yields_to(pod.meta.uid, pod.priority)]
+        if not passed:
+            return self
+        seen = self.fork()
+        for key in passed:
+            seen.lift(key)
+        return seen
+
+    def _note_held(self, hold: Hold) -> None:
+        self.revision += 1
+        for pool in {item.device.pool_id for _, held in hold.allocations for item in held.devices}:
+            self.inventory.note_taken(pool)
+
     def settle(self, pod: Pod, node: str, allocations: Iterable[tuple[ResourceClaim, Allocation]]) -> None:
         """Makes the state as if the Pod ran on the node, with these allocations for its claims.
 
@@ -275,6 +325,9 @@ class State:
 
     def _put_pod(self, pod: Pod) -> None:
         self.usage.put(pod)
+        held = self._holds.get(pod.meta.key)
+        if held is not None and (pod.node_name or pod.finished or pod.meta.uid != held.uid):
+            self.lift(pod.meta.key)
         # Pods that neither hold claims nor wait for a node matter by what they take of a node only.
         if pod.claims or pod.extended_claim or not pod.node_name:
             self.pods[pod.meta.key] = pod

@@ -20,13 +20,15 @@ ClaimKey = tuple[str, str]
 class Holding:
     """That a claim holds a device: whole, a share of it (``share_id``), or with admin access.
 
-    ``consumed`` is what the share takes of each capacity, in nano units.
+    ``consumed`` is what the share takes of each capacity, in nano units. ``nominated``: the claim does not
+    have it, but is to get it once others have let go (see ``holds``).
     """
 
     claim: ClaimKey
     share_id: str | None = None
     admin: bool = False
     consumed: tuple[tuple[str, int], ...] = ()
+    nominated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +73,33 @@ Taken = Mapping[PoolId, PoolTaken]
 """What is taken in the cluster; a pool that is not in it is free."""
 
 
-def take(taken: dict[PoolId, PoolTaken], claim: ClaimKey, devices: Iterable[AllocatedDevice]) -> None:
+def take(
+    taken: dict[PoolId, PoolTaken],
+    claim: ClaimKey,
+    devices: Iterable[AllocatedDevice],
+    *,
+    nominated: bool = False,
+) -> None:
     """Adds what ``claim`` holds to ``taken``. O(devices taken in the pools it touches)."""
     for device in devices:
         pool = taken.get(device.device.pool_id, NOTHING_TAKEN)
         name = device.device.device
-        holdings = (*pool.holdings.get(name, ()), _holding(claim, device))
+        holdings = (*pool.holdings.get(name, ()), _holding(claim, device, nominated=nominated))
         taken[device.device.pool_id] = PoolTaken({**pool.holdings, name: holdings})
 
 
-def release(taken: dict[PoolId, PoolTaken], claim: ClaimKey, devices: Iterable[AllocatedDevice]) -> None:
+def release(
+    taken: dict[PoolId, PoolTaken],
+    claim: ClaimKey,
+    devices: Iterable[AllocatedDevice],
+    *,
+    nominated: bool = False,
+) -> None:
     """Removes it again: the exact reverse of ``take``, whatever was taken in between."""
     for device in devices:
         pool_id, name = device.device.pool_id, device.device.device
         holdings = list(taken[pool_id].holdings[name])
-        holdings.remove(_holding(claim, device))
+        holdings.remove(_holding(claim, device, nominated=nominated))
         rest = dict(taken[pool_id].holdings)
         if holdings:
             rest[name] = tuple(holdings)
@@ -97,10 +111,11 @@ def release(taken: dict[PoolId, PoolTaken], claim: ClaimKey, devices: Iterable[A
             del taken[pool_id]
 
 
-def _holding(claim: ClaimKey, device: AllocatedDevice) -> Holding:
+def _holding(claim: ClaimKey, device: AllocatedDevice, *, nominated: bool) -> Holding:
     return Holding(
         claim=claim,
         share_id=device.share_id,
         admin=bool(device.admin_access),
         consumed=tuple((name, amount.nanos) for name, amount in device.consumed_capacity),
+        nominated=nominated,
     )

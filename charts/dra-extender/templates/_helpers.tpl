@@ -157,6 +157,7 @@ args:
 - --leader-elect-name={{ include "dra-extender.fullname" . }}-leader
 - --leader-elect-namespace={{ .Release.Namespace }}
 - --candidates={{ int .Values.candidates }}
+- --preemption={{ .Values.preemption }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}

@@ -11,9 +11,13 @@ from app.core.model.parse import KINDS, parse
 from app.core.model.workload import KINDS as WORKLOADS
 
 RESOURCE = "resource.k8s.io/v1"
-VERSIONS = {"Node": "v1", "Pod": "v1", "Job": "batch/v1", "CronJob": "batch/v1"} | dict.fromkeys(
-    ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), "apps/v1"
-)
+VERSIONS = {
+    "PodDisruptionBudget": "policy/v1",
+    "Node": "v1",
+    "Pod": "v1",
+    "Job": "batch/v1",
+    "CronJob": "batch/v1",
+} | dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), "apps/v1")
 
 
 def raw(kind: str, **rest: Any) -> dict[str, Any]:
@@ -216,6 +220,19 @@ MALFORMED = {
     ),
     "class-config": (raw("DeviceClass", spec={"config": [1]}), "spec.config[0]", "must be an object"),
     "rule-no-spec": (raw("DeviceTaintRule"), "spec", "is missing"),
+    "budget-operator": (
+        raw(
+            "PodDisruptionBudget",
+            spec={"selector": {"matchExpressions": [{"key": "k", "operator": "Is"}]}},
+        ),
+        "spec.selector.matchExpressions[0].operator",
+        "must be one of In, NotIn, Exists, DoesNotExist",
+    ),
+    "budget-allowed": (
+        raw("PodDisruptionBudget", spec={}, status={"disruptionsAllowed": "1"}),
+        "status.disruptionsAllowed",
+        "must be a whole number",
+    ),
     "rule-no-taint": (raw("DeviceTaintRule", spec={}), "spec.taint", "is missing"),
     "rule-selector": (
         raw("DeviceTaintRule", spec={"taint": {}, "deviceSelector": {"pool": 1}}),

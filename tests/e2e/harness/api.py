@@ -21,6 +21,8 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "Namespace": ("api/v1", "namespaces", False),
     "Node": ("api/v1", "nodes", False),
     "Pod": ("api/v1", "pods", True),
+    "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets", True),
+    "PriorityClass": ("apis/scheduling.k8s.io/v1", "priorityclasses", False),
     "ResourceClaim": ("apis/resource.k8s.io/v1", "resourceclaims", True),
     "ResourceClaimTemplate": ("apis/resource.k8s.io/v1", "resourceclaimtemplates", True),
     "Secret": ("api/v1", "secrets", True),

@@ -12,11 +12,12 @@ from harness.process import Process, answers
 
 ADMIN = "admin"
 EXTENDER = "dra-extender"
+PREEMPTING = "dra-extender-preempting"
 CONTROLLERS = "system:kube-controller-manager"
 SCHEDULER = "system:kube-scheduler"
 # Only `admin` has every right. Kubernetes' own programs have the roles the API server makes for their names,
 # and the extender what the test binds to its name.
-GROUPS = {ADMIN: ("system:masters",), EXTENDER: (), CONTROLLERS: (), SCHEDULER: ()}
+GROUPS = {ADMIN: ("system:masters",), EXTENDER: (), PREEMPTING: (), CONTROLLERS: (), SCHEDULER: ()}
 
 CONTROLLERS_WANTED = (
     "device-taint-eviction-controller",

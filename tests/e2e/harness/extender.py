@@ -24,6 +24,7 @@ class Extender:
         name: str = "dra-extender",
         environment: Mapping[str, str] | None = None,
         ready_without: str = "",
+        user: str = EXTENDER,
     ) -> None:
         """`options`: more of `serve`; `ready_without`: a check of /readyz that does not count."""
         port = free_port()
@@ -32,7 +33,7 @@ class Extender:
             name,
             PROGRAM,
             "serve",
-            f"--kubeconfig={control_plane.kubeconfig(EXTENDER)}",
+            f"--kubeconfig={control_plane.kubeconfig(user)}",
             f"--host={HOST}",
             f"--port={port}",
             *options,

@@ -5,11 +5,12 @@ from typing import Any
 import yaml
 
 from harness.binaries import REPOSITORY
-from harness.controlplane import EXTENDER
+from harness.controlplane import EXTENDER, PREEMPTING
 from harness.scene import Scene
 
 GROUP = "rbac.authorization.k8s.io"
 CHART_RULES = REPOSITORY / "charts" / "dra-extender" / "files" / "clusterrole.yaml"
+PREEMPTION_RULES = CHART_RULES.with_name("preemption-rules.yaml")
 LEADER_RULES = CHART_RULES.with_name("leader-role.yaml")
 
 
@@ -38,3 +39,9 @@ def grant_chart_rights(scene: Scene) -> None:
     grant(scene, EXTENDER, yaml.safe_load(CHART_RULES.read_text())["rules"])
     leader = LEADER_RULES.read_text().replace("[NAME]", "[dra-extender]")
     grant(scene, EXTENDER, yaml.safe_load(leader)["rules"], role_name=f"{EXTENDER}-leader")
+
+
+def grant_preemption_rights(scene: Scene) -> None:
+    """Gives the user of an extender that preempts what the chart gives with preemption: evict."""
+    rules = yaml.safe_load(CHART_RULES.read_text())["rules"] + yaml.safe_load(PREEMPTION_RULES.read_text())
+    grant(scene, PREEMPTING, rules)

@@ -1,0 +1,273 @@
+"""Evicting Pods of lower priority, so that a refused Pod gets its devices.
+
+kube-scheduler's own preemption cannot: it tries evictions with in-tree filters alone, which see no devices,
+so that on a node which only an extender has refused it gives every victim back and stops. So a filter that
+finds no node hands the Pod to this task. It evicts by the Eviction API, by which PodDisruptionBudgets hold,
+and only Pods after whose going the Pod has been found to fit.
+
+One preemption is worked on at a time. From the moment it is decided, and before the first await, the devices
+are held for the preemptor (``State.hold``): the next one finds other victims, and nobody of lower priority
+takes what becomes free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+from app.cluster.client import ApiClient
+from app.cluster.discovery import POD
+from app.cluster.errors import ClusterError, NotFound, NotLeader, TooManyRequests
+from app.cluster.preemption_events import PreemptionEvents
+from app.core.model.pod import Pod
+from app.core.placement.preemption import Hopeless, Preemption, evictable, partners, plan_preemption
+from app.core.placement.rules import Rules
+from app.core.state.holds import Hold
+from app.core.state.state import Key, State
+
+Plans = tuple[Preemption, ...]
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PreemptorSettings:
+    """How much may be evicted, and for how long devices are held."""
+
+    hold_seconds: float = 60.0
+    """After which devices are free for everybody again, should the preemptor not have come for them."""
+
+    evictions_per_second: float = 5.0
+    """The rest waits."""
+
+    most_waiting: int = 1_000
+    """Pods in the queue; one more is not taken in, and asks again with its next filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """What is being waited for: the victims of one preemption, until ``until`` on the loop's clock."""
+
+    hold: Hold
+    victims: tuple[Pod, ...]
+    until: float
+
+
+class Preemptor:
+    """Takes refused Pods as they come, and evicts in a task of its own.
+
+    ``outcomes`` counts attempts: evicted, useless (no eviction helps), waiting (devices are being freed
+    already), budget (a PodDisruptionBudget said no), overtaken (the cluster kept changing), not_leader,
+    api_error. ``victims`` counts Pods that were evicted.
+
+    Args:
+        client: writes only while this replica may; with rights to create pods/eviction and patch pods/status.
+        enter: ties what is decided next to the current term. Raises NotLeader.
+        may_write: whether this replica leads; while it does not, nothing is taken in.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        state: State,
+        rules: Rules,
+        events: PreemptionEvents,
+        *,
+        enter: Callable[[], None],
+        may_write: Callable[[], bool],
+        report: Callable[[str], None],
+        settings: PreemptorSettings | None = None,
+    ) -> None:
+        self._client = client
+        self._state = state
+        self._rules = rules
+        self._events = events
+        self._enter = enter
+        self._may_write = may_write
+        self._report = report
+        self._settings = settings or PreemptorSettings()
+        self._queue: OrderedDict[str, tuple[Pod, tuple[str, ...]]] = OrderedDict()
+        self._pending: dict[Key, _Pending] = {}
+        self._some = asyncio.Event()
+        self.outcomes: Counter[str] = Counter()
+        self.victims = 0
+
+    def refused(self, pod: Pod, nodes: Sequence[str]) -> None:
+        """Takes in a Pod that fits nowhere.
+
+        Args:
+            nodes: those where kube-scheduler's own filters would have it and evictions might help.
+
+        Cost: O(Pods with claims).
+        """
+        uid = pod.meta.uid
+        if not uid or not nodes or uid in self._queue or not self._may_write():
+            return
+        if len(self._queue) < self._settings.most_waiting and evictable(self._state, pod):
+            self._queue[uid] = (pod, tuple(nodes))
+            self._some.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._some.wait()
+            while self._queue:
+                _, (pod, nodes) = self._queue.popitem(last=False)
+                self.outcomes[await self._attempt(pod, nodes)] += 1
+            self._some.clear()
+
+    async def _attempt(self, pod: Pod, nodes: Sequence[str]) -> str:
+        try:
+            self._enter()
+            for _ in range(_TRIES):
+                known = self._waiting(pod)
+                if known is None:
+                    return "overtaken"
+                revision = self._state.revision
+                plans = await self._planned(known, nodes)
+                if plans is None:
+                    return "useless"
+                if not any(plan.victims for plan in plans):
+                    return "waiting"
+                if revision == self._state.revision or self._still_true(known, plans, nodes):
+                    return await self._carry_out(plans)
+        except NotLeader:
+            return "not_leader"
+        return "overtaken"
+
+    def _waiting(self, pod: Pod) -> Pod | None:
+        """The Pod as it is now, if it still waits for a node."""
+        known = self._state.pods.get(pod.meta.key)
+        if known is None or known.meta.uid != pod.meta.uid or known.node_name or known.meta.deleted:
+            return None
+        return known
+
+    async def _planned(self, pod: Pod, nodes: Sequence[str]) -> Plans | None:
+        steps = self._steps(pod, nodes)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found: Plans | Hopeless = end.value
+                return None if isinstance(found, Hopeless) else found
+            await asyncio.sleep(0)
+
+    def _steps(
+        self, pod: Pod, nodes: Sequence[str]
+    ) -> Generator[None, None, tuple[Preemption, ...] | Hopeless]:
+        """A plan on a fork, on which what was held for the Pod and its partners is free."""
+        scratch = self._state.as_seen_by(pod)
+        scratch = scratch.fork() if scratch is self._state else scratch
+        pods = partners(scratch, pod)
+        for item in pods:
+            scratch.lift(item.meta.key)
+        leaving = [victim for pending in self._current() for victim in pending.victims]
+        return plan_preemption(scratch, pods, nodes, self._rules, leaving=leaving)
+
+    def _still_true(self, pod: Pod, plans: Plans, nodes: Sequence[str]) -> bool:
+        """Whether the same comes out on the newest state, without a pause."""
+        chosen = {plan.node for plan in plans}
+        steps = self._steps(pod, [name for name in nodes if name in chosen])
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                again: Plans | Hopeless = end.value
+                break
+        return not isinstance(again, Hopeless) and _summary(again) == _summary(plans)
+
+    async def _carry_out(self, plans: Plans) -> str:
+        for plan in plans:
+            self._hold(plan)
+        try:
+            for plan in plans:
+                for victim in plan.victims:
+                    # All of them or none: half of the victims would have gone for nothing.
+                    await self._evict(victim, dry_run=True)
+            for plan in plans:
+                if plan.victims:
+                    await self._carry_out_one(plan)
+        except TooManyRequests as error:
+            self._let_go(plans)
+            self._report(f"not preempted for Pod {'/'.join(plans[0].pod.meta.key)}: {error}")
+            return "budget"
+        except NotLeader:
+            self._let_go(plans)
+            raise
+        except ClusterError as error:
+            self._let_go(plans)
+            self._report(f"preemption for Pod {'/'.join(plans[0].pod.meta.key)} failed: {error}")
+            return "api_error"
+        return "evicted"
+
+    async def _carry_out_one(self, plan: Preemption) -> None:
+        await self._nominate(plan)
+        for victim in plan.victims:
+            await self._evict(victim, dry_run=False)
+            self.victims += 1
+            await self._events.evicted(victim, plan.pod, plan.node)
+            await asyncio.sleep(1 / self._settings.evictions_per_second)
+        await self._events.nominated(plan.pod, plan.node, len(plan.victims))
+
+    async def _evict(self, victim: Pod, *, dry_run: bool) -> None:
+        """Raises: TooManyRequests if a PodDisruptionBudget does not allow it, other ClusterErrors."""
+        meta = victim.meta
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": meta.name, "namespace": meta.namespace},
+            "deleteOptions": {"preconditions": {"uid": meta.uid}} | ({"dryRun": ["All"]} if dry_run else {}),
+        }
+        with contextlib.suppress(NotFound):  # gone by itself: what was wanted
+            await self._client.post(POD.path(meta.namespace, meta.name, "eviction"), body)
+
+    async def _nominate(self, plan: Preemption) -> None:
+        """Tells kube-scheduler, so that it keeps room on the node for the Pod. It does without, too."""
+        meta = plan.pod.meta
+        body = {"metadata": {"uid": meta.uid}, "status": {"nominatedNodeName": plan.node}}
+        try:
+            await self._client.patch(POD.path(meta.namespace, meta.name, "status"), body)
+        except NotLeader:
+            raise
+        except ClusterError as error:
+            self._report(f"Pod {'/'.join(meta.key)} could not be nominated to {plan.node}: {error}")
+
+    def _hold(self, plan: Preemption) -> None:
+        meta = plan.pod.meta
+        fresh = tuple(
+            (held.key, allocation)
+            for held, allocation in zip(plan.answer.claims, plan.answer.allocations, strict=True)
+            if held.claim.allocation is None
+        )
+        hold = Hold(meta.key, meta.uid, plan.pod.priority, plan.node, fresh)
+        self._state.hold(hold)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._settings.hold_seconds
+        self._pending[meta.key] = _Pending(hold, plan.victims, until)
+        loop.call_at(until, self._expire, hold)
+
+    def _expire(self, hold: Hold) -> None:
+        pending = self._pending.get(hold.pod)
+        if pending is not None and pending.hold is hold:
+            self._release(hold.pod)
+
+    def _let_go(self, plans: Plans) -> None:
+        for plan in plans:
+            self._release(plan.pod.meta.key)
+
+    def _release(self, key: Key) -> None:
+        self._pending.pop(key, None)
+        self._state.lift(key)
+
+    def _current(self) -> list[_Pending]:
+        """What is still waited for: the state lifts a hold when the Pod has come for it, or is gone."""
+        holds = self._state.holds
+        for key in [key for key, item in self._pending.items() if holds.get(key) is not item.hold]:
+            del self._pending[key]
+        return list(self._pending.values())
+
+
+def _summary(plans: Plans) -> list[tuple[Key, str, list[str]]]:
+    return [(plan.pod.meta.key, plan.node, [pod.meta.uid for pod in plan.victims]) for plan in plans]

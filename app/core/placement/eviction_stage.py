@@ -1,0 +1,83 @@
+"""A state on which Pods are tried to be evicted, and put back.
+
+A claim lets go of its devices when the last Pod that it is reserved for is gone, as
+kube-controller-manager has it. So a shared claim holds on as long as one of its Pods stays, and one that is
+reserved for anything but Pods, or for nobody, is not freed by evicting Pods.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import ResourceClaim
+from app.core.state.pools import Pool
+from app.core.state.state import State
+from app.core.state.taken import ClaimKey
+
+
+def uid_of(pod: Pod) -> str:
+    """The uid, or what stands for it where Pods have none (see ``State.settle``)."""
+    return pod.meta.uid or "/".join(pod.meta.key)
+
+
+class EvictionStage:
+    """``state`` is the stage's own: a fork. Setting up costs O(Pods + claims)."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.pods = {uid_of(pod): pod for pod in state.pods.values()}
+        self._away: set[str] = set()
+        self._freed: dict[ClaimKey, ResourceClaim] = {}
+        self._users: dict[ClaimKey, frozenset[str]] = {}
+        self._claims: dict[str, list[ClaimKey]] = {}
+        for claim in state.claims():
+            if claim.allocation is not None and claim.reserved_for:
+                self._enter(claim)
+
+    def remove(self, pods: Iterable[Pod]) -> None:
+        """Makes Pods go, with what they take of their nodes and what only they hold."""
+        for pod in pods:
+            uid = uid_of(pod)
+            self._away.add(uid)
+            self.state.usage.drop(pod.meta.key)
+            for key in self._claims.get(uid, ()):
+                if key not in self._freed and self._users[key] <= self._away:
+                    claim = self._freed[key] = self._stored(key)
+                    self.state.upsert(replace(claim, allocation=None, reserved_for=()))
+
+    def restore(self, pods: Iterable[Pod]) -> None:
+        """Takes ``remove`` back."""
+        for pod in pods:
+            uid = uid_of(pod)
+            self._away.discard(uid)
+            self.state.usage.put(pod)
+            for key in self._claims.get(uid, ()):
+                claim = self._freed.pop(key, None)
+                if claim is not None:
+                    self.state.upsert(claim)
+
+    def users(self, key: ClaimKey) -> frozenset[str]:
+        """The uids of the Pods that still hold on to a claim, empty if no eviction frees its devices."""
+        return self._users.get(key, frozenset()) - self._away
+
+    def holders(self, pools: Iterable[Pool]) -> set[ClaimKey]:
+        """The claims that hold devices of these pools. O(devices taken there)."""
+        found: set[ClaimKey] = set()
+        for pool in pools:
+            taken = self.state.taken.get(pool.id)
+            for holdings in taken.holdings.values() if taken is not None else ():
+                found.update(item.claim for item in holdings if not item.admin and not item.nominated)
+        return found
+
+    def _enter(self, claim: ResourceClaim) -> None:
+        if any(consumer.resource != "pods" or consumer.api_group for consumer in claim.reserved_for):
+            return
+        key = claim.meta.key
+        self._users[key] = frozenset(consumer.uid for consumer in claim.reserved_for)
+        for uid in self._users[key]:
+            self._claims.setdefault(uid, []).append(key)
+
+    def _stored(self, key: ClaimKey) -> ResourceClaim:
+        claim = self.state.stored_claim(key)
+        assert claim is not None  # noqa: S101 # entered from the state, which only the stage changes
+        return claim

@@ -1,0 +1,185 @@
+"""Who is evicted, what is held meanwhile, and what is left when something goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from app.cluster.client import ApiClient
+from app.cluster.errors import NotLeader
+from app.cluster.preemption_events import PreemptionEvents
+from app.cluster.preemptor import Preemptor, PreemptorSettings
+from app.core.cel import SelectorCache
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
+from app.core.model.workload import Workload
+from app.core.placement.decision import Refused, decide
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+from tests.cluster.fake_apiserver import Call, FakeApiServer, Fault, InMemoryTransport
+from tests.cluster.virtual_time import in_virtual_time
+from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+
+RULES = Rules(selectors=SelectorCache(16), new_share_id=lambda: str(uuid4()))
+
+
+class Scene:
+    """One node with devices that Pods of priority 0 hold, one each."""
+
+    def __init__(self, devices: int, **settings: Any) -> None:
+        self.server = FakeApiServer()
+        self.state = State()
+        self.problems: list[str] = []
+        self.leads = True
+        client = ApiClient("http://fake", InMemoryTransport(self.server))
+        events = PreemptionEvents(
+            client, "replica-1", now=lambda: dt.datetime.now(dt.UTC), report=self.problems.append
+        )
+        self.preemptor = Preemptor(
+            client,
+            self.state,
+            RULES,
+            events,
+            enter=self._enter,
+            may_write=lambda: True,
+            report=self.problems.append,
+            settings=PreemptorSettings(**settings),
+        )
+        self.put(node("n"), device_class(), slice_of("n", *(device(f"d{i}") for i in range(devices))))
+        for number in range(devices):
+            self.running(f"low-{number}", f"d{number}")
+
+    def _enter(self) -> None:
+        if not self.leads:
+            raise NotLeader("this replica is not the leader")
+
+    def put(self, *raws: dict[str, Any]) -> None:
+        for raw in raws:
+            item = parse(raw)
+            assert not isinstance(item, Workload)
+            self.state.upsert(item)
+
+    def running(self, name: str, held: str) -> None:
+        raw = pod(name, f"{name}-claim")
+        raw["spec"]["nodeName"] = "n"
+        raw = self.server.put("v1", "pods", raw)
+        consumer = {"resource": "pods", "name": name, "uid": raw["metadata"]["uid"]}
+        status = {"allocation": allocation("n", held), "reservedFor": [consumer]}
+        self.put(claim(f"{name}-claim") | {"status": status}, raw)
+
+    def waiting(self, name: str, count: int = 1, priority: int = 10) -> Pod:
+        raw = pod(name, f"{name}-claim")
+        raw["spec"]["priority"] = priority
+        self.put(claim(f"{name}-claim", count), self.server.put("v1", "pods", raw))
+        return self.state.pods["default", name]
+
+    async def refuse(self, *pods: Pod, seconds: float = 5) -> None:
+        task = asyncio.create_task(self.preemptor.run())
+        for item in pods:
+            self.preemptor.refused(item, ["n"])
+        await asyncio.sleep(seconds)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    def left(self) -> set[str]:
+        return {item["metadata"]["name"] for item in self.server.store.select(("", "pods"))}
+
+    def events(self) -> list[tuple[str, str]]:
+        found = self.server.store.select(("events.k8s.io", "events"))
+        return sorted((item["regarding"]["name"], item["reason"]) for item in found)
+
+
+def evicting(name: str, *, dry_run: bool) -> Any:
+    def matches(call: Call) -> bool:
+        return call.path.endswith(f"/{name}/eviction") and (b"dryRun" in call.body) == dry_run
+
+    return matches
+
+
+@in_virtual_time
+async def test_one_is_evicted_and_its_device_held() -> None:
+    scene = Scene(2)
+    high, rival = scene.waiting("high"), scene.waiting("rival", priority=5)
+    await scene.refuse(high)
+    assert not scene.problems
+    assert len(scene.left()) == 3
+    assert scene.preemptor.outcomes == {"evicted": 1}
+    assert scene.preemptor.victims == 1
+    (stored,) = [
+        item for item in scene.server.store.select(("", "pods")) if item["metadata"]["name"] == "high"
+    ]
+    assert stored["status"]["nominatedNodeName"] == "n"
+    (victim,) = {"low-0", "low-1"} - scene.left()
+    assert scene.events() == [("high", "DevicesPreempted"), (victim, "Preempted")]
+    scene.state.delete("Pod", ("default", victim))
+    scene.state.delete("ResourceClaim", ("default", f"{victim}-claim"))
+    assert isinstance(decide(scene.state, rival, "n", RULES, None), Refused)
+    assert not isinstance(decide(scene.state, high, "n", RULES, None), Refused)
+
+
+@in_virtual_time
+async def test_a_pod_that_asks_again_meanwhile_has_nobody_else_evicted() -> None:
+    scene = Scene(2)
+    high = scene.waiting("high")
+    await scene.refuse(high)
+    await scene.refuse(high)
+    assert scene.preemptor.outcomes == {"evicted": 1, "waiting": 1}
+    assert len(scene.left()) == 2
+
+
+@in_virtual_time
+async def test_four_pods_have_victims_of_their_own() -> None:
+    scene = Scene(5)
+    high = [scene.waiting(f"high-{number}") for number in range(4)]
+    await scene.refuse(*high)
+    assert scene.preemptor.outcomes == {"evicted": 4}
+    assert scene.preemptor.victims == 4
+    assert len({name for name in scene.left() if name.startswith("low")}) == 1
+
+
+@pytest.mark.parametrize(("dry_run", "left"), [(True, 2), (False, 1)])
+def test_a_budget_that_says_no_stops_it_and_the_devices_are_not_held(*, dry_run: bool, left: int) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        scene = Scene(2)
+        high = scene.waiting("high", count=2)
+        scene.server.faults.append(Fault(evicting("low-1", dry_run=dry_run), times=9, status=429))
+        await scene.refuse(high, seconds=60)
+        assert scene.preemptor.outcomes == {"budget": 1}
+        assert len(scene.left() - {"high"}) == left
+        assert not scene.state.holds
+        assert len(scene.problems) == 1
+
+    run()
+
+
+@in_virtual_time
+async def test_devices_are_not_held_for_ever() -> None:
+    scene = Scene(1, hold_seconds=30)
+    await scene.refuse(scene.waiting("high"))
+    assert list(scene.state.holds) == [("default", "high")]
+    await asyncio.sleep(30)
+    assert not scene.state.holds
+    assert {item.nominated for pool in scene.state.taken.values() for item in pool.holdings["d0"]} == {False}
+
+
+@in_virtual_time
+async def test_who_does_not_lead_evicts_nobody() -> None:
+    scene = Scene(1)
+    scene.leads = False
+    await scene.refuse(scene.waiting("high"))
+    assert scene.preemptor.outcomes == {"not_leader": 1}
+    assert scene.left() == {"low-0", "high"}
+
+
+@in_virtual_time
+async def test_nobody_is_evicted_where_it_does_not_help() -> None:
+    scene = Scene(2)
+    await scene.refuse(scene.waiting("high", count=3))
+    assert scene.preemptor.outcomes == {"useless": 1}
+    assert len(scene.left()) == 3
+    assert not scene.state.holds
