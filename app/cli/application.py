@@ -17,11 +17,25 @@ from app.cli.explain import explain
 from app.cli.plan import plan
 from app.cli.problems import CliError, Exit
 from app.cli.serve import serve
+from app.cli.simulate import simulate
 from app.cli.snapshot import snapshot
 from app.cli.talk import ReaderGoneError, say
 
 _MANY = frozenset({"-f", "--filename", "--snapshot"})
-_COMMANDS = (serve, demo, plan, explain, devices, claims, decisions, snapshot, check, convert, completion)
+_COMMANDS = (
+    serve,
+    demo,
+    plan,
+    explain,
+    devices,
+    claims,
+    decisions,
+    simulate,
+    snapshot,
+    check,
+    convert,
+    completion,
+)
 
 
 class _Group(click.Group):

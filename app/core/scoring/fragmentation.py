@@ -2,8 +2,8 @@
 
 Devices stand in groups: all of a driver on the node, those of one NUMA node, of one PCIe root, of one
 value of an attribute that the Pod's claims match, and the partitions that draw from one counter set. A
-group of weight n with f of it free is worth f x f / n: a whole group is worth all of its weight, one that
-is half taken a quarter. The loss is what the Pod's devices take off the worth of all groups.
+group with a weight of f free is worth f x f: eight together are worth more than four times two. The loss is
+what the Pod's devices take off the worth of all groups.
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ from app.core.scoring.prospect import Prospect
 from app.core.state.pools import PlacedDevice, Pool
 from app.core.state.taken import NOTHING_TAKEN, PoolTaken
 
+_WHOLE = 0.999  # less than the sum of fractions that make 1
 _New = Mapping[str, AllocatedDevice | None]
 """Devices that are taken as well, by name; None: taken whole."""
 
@@ -41,7 +42,7 @@ class Broken:
     @property
     def loss(self) -> float:
         """What the group is worth less."""
-        return self.taken * (2 * self.left + self.taken) / self.total
+        return self.taken * (2 * self.left + self.taken)
 
 
 class Room:
@@ -201,6 +202,10 @@ class Fragments:
     def _keys(
         self, number: int, room: Room, position: int, placed: PlacedDevice
     ) -> Iterator[tuple[Hashable, str]]:
+        for name in room.sets_of(position):
+            yield (number, name), f"counter set {name}"
+        if room.weights[position] < _WHOLE:
+            return  # of a node or a NUMA node, only whole devices count
         shape = placed.device.shape
         yield shape.driver, f"the node's {shape.driver}"
         for level in LEVELS:
@@ -211,5 +216,3 @@ class Fragments:
             value = value_of(shape, name)
             if value is not None:
                 yield (shape.driver, name, value), f"{name} {value}"
-        for name in room.sets_of(position):
-            yield (number, name), f"counter set {name}"

@@ -18,6 +18,7 @@ GI = 1 << 30
 _NANOS = 10**9
 _DOUBLINGS = 10
 """From 1 to 1,024: between these a device is the more expensive the larger it is."""
+_LOSS_DOUBLINGS = 4
 _MOST_PLACES = 6
 """Places of one level that devices are looked for in: each costs a search."""
 
@@ -60,15 +61,14 @@ def first_fit(prospect: Prospect) -> Merit:
 def least_fragmentation(prospect: Prospect) -> Merit:
     """Keeps whole nodes, NUMA nodes, large partitions and unshared devices free for those who need them."""
     broken = Fragments(prospect).broken(prospect)
-    worst = sum(item.taken * (item.total - item.taken) / item.total for item in broken)
-    left = sum(item.taken * item.left / item.total for item in broken)
-    # Nearly 0 where whole groups are taken, but for what adding up fractions leaves.
-    value = 1.0 - left / worst if worst > 1e-9 else 1.0  # see above
-    most = max(broken, key=lambda item: item.taken * item.left / item.total, default=None)
+    loss, taken = sum(item.loss for item in broken), sum(item.taken for item in broken)
+    # A device that is left alone costs 1, one of a whole group of eight 15: on a scale of doublings.
+    value = 1.0 - max(0.0, log2(loss / taken)) / _LOSS_DOUBLINGS if taken else 1.0
+    most = max(broken, key=lambda item: item.left, default=None)
     why = "breaks nothing that was whole"
-    if most is not None and most.left > 1e-9:  # as above
+    if most is not None and most.left > 1e-9:  # what adding up fractions leaves
         why = f"leaves {most.left:.3g} of {most.total:.3g} free of {most.name}"
-    return Merit(min(1.0, max(0.0, value)), why, sum(item.loss for item in broken))
+    return Merit(max(0.0, value), why, loss)
 
 
 def topology(prospect: Prospect) -> Merit:

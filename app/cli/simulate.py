@@ -1,0 +1,208 @@
+"""``simulate``: policies side by side on one trace."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.cli import options
+from app.cli.problems import Exit, InputError
+from app.cli.talk import out, say, table
+
+if TYPE_CHECKING:
+    from app.core.simulation.run import Result
+    from app.core.simulation.trace import Trace
+    from app.core.state.state import State
+
+SHAPE_NAMES = ("bimodal", "diurnal", "inference-training", "partitioned", "long-tailed", "fill-and-churn")
+_POLICIES = "first-fit,binpack,least-fragmentation"
+_EVERY = 500
+
+
+@click.command()
+@click.argument("shape", required=False, type=click.Choice(SHAPE_NAMES))
+@click.option("--trace", "trace_file", metavar="FILE", help="A trace from a file, instead of a shape.")
+@click.option("--snapshot", multiple=True, metavar="PATH...", help="The inventory; else one is made.")
+@click.option("--nodes", default=16, show_default=True, type=click.IntRange(1, 5000), help="To make.")
+@click.option(
+    "--pods", default=1000, show_default=True, type=click.IntRange(1, 1_000_000), help="In a trace."
+)
+@click.option(
+    "--load", type=click.FloatRange(0.01, 10), help="Devices asked for, as a share of those there are."
+)
+@click.option("--seed", default=1, show_default=True, help="Of the trace.")
+@click.option("--patience", default=0.0, show_default=True, type=click.FloatRange(0), metavar="SECONDS",
+              help="For which a Pod waits before it counts as refused.")  # fmt: skip
+@click.option("--policy", "policies", default=_POLICIES, show_default=True, metavar="NAMES",
+              help="Separated by commas; one with weights as a=2+b=1.")  # fmt: skip
+@click.option("--plot", "plot_file", metavar="FILE", help="Draw utilisation and fragmentation (SVG).")
+@click.option("--write-trace", metavar="FILE", help="Keep the trace that was made.")
+@click.option("-o", "--output", type=click.Choice([options.TABLE, options.JSON]), default=options.TABLE,
+              show_default=True, help="Form of the answer.")  # fmt: skip
+def simulate(
+    *,
+    shape: str | None,
+    trace_file: str | None,
+    snapshot: tuple[str, ...],
+    nodes: int,
+    pods: int,
+    load: float | None,
+    seed: int,
+    patience: float,
+    policies: str,
+    plot_file: str | None,
+    write_trace: str | None,
+    output: str,
+) -> int:
+    """Scoring policies side by side on a trace of Pods that come and go.
+
+    SHAPE is a trace to make from the seed, with an inventory to go with it. See docs/policies.md.
+    """
+    from app.core.scoring import UnknownPolicyError, policy_named  # noqa: PLC0415 # --help must be quick
+    from app.core.simulation.plot import plot  # noqa: PLC0415 # as above
+
+    names = [name.replace("+", ",").strip() for name in policies.split(",")]
+    for name in names:
+        try:
+            policy_named(name)
+        except UnknownPolicyError as error:
+            raise InputError(f"--policy: {error}", "docs/policies.md has a list") from None
+    if (shape is None) == (trace_file is None):
+        raise InputError("name a SHAPE or a --trace, not both", f"shapes: {', '.join(SHAPE_NAMES)}")
+    trace, state = _set_up(shape, trace_file, snapshot, nodes, pods, load, seed, write_trace)
+    results = [_run(state, trace, name, patience) for name in names]
+    if plot_file:
+        _write(plot_file, plot(f"{trace.name}, seed {seed}, {len(trace.jobs)} Pods", results))
+    if output == options.JSON:
+        out(json.dumps(_as_json(trace, results), indent=2))
+    else:
+        out(table(_head(trace), [_row(trace, result) for result in results]))
+    return Exit.OK
+
+
+def _set_up(  # noqa: PLR0917 # the flags as they come
+    shape: str | None,
+    trace_file: str | None,
+    snapshot: tuple[str, ...],
+    nodes: int,
+    pods: int,
+    load: float | None,
+    seed: int,
+    write_trace: str | None,
+) -> "tuple[Trace, State]":
+    import random  # noqa: PLC0415 # --help must be quick
+
+    from app.core.simulation.fleet import whole_gpus  # noqa: PLC0415 # as above
+    from app.core.simulation.shapes import SHAPES  # noqa: PLC0415 # as above
+    from app.core.simulation.trace import TraceError, read_trace, trace_to_json  # noqa: PLC0415 # as above
+
+    if trace_file is not None:
+        try:
+            trace = read_trace(json.loads(Path(trace_file).read_text(encoding="utf-8")), trace_file)
+        except (OSError, json.JSONDecodeError, TraceError) as error:
+            raise InputError(f"--trace: {error}", "docs/policies.md shows the form") from None
+        return trace, _state(_manifests(snapshot) if snapshot else whole_gpus(nodes))
+    made = SHAPES[shape or ""]
+    state = _state(_manifests(snapshot) if snapshot else made.fleet(nodes))
+    trace = made.trace(len(state.nodes), pods, random.Random(seed).random, load)  # noqa: S311 # no secret
+    if write_trace:
+        _write(write_trace, json.dumps(trace_to_json(trace, made.specs()), indent=1))
+    return trace, state
+
+
+def _manifests(paths: tuple[str, ...]) -> Iterator[Any]:
+    from app.manifests import ManifestError, read_paths  # noqa: PLC0415 # --help must be quick
+
+    try:
+        yield from read_paths(paths)
+    except ManifestError as error:
+        raise InputError(f"--snapshot: {error}", "dra-extender snapshot writes one") from None
+
+
+def _state(manifests: Iterator[Any]) -> "State":
+    from app.core.model.errors import ObjectError  # noqa: PLC0415 # --help must be quick
+    from app.core.model.parse import parse  # noqa: PLC0415 # as above
+    from app.core.model.workload import Workload  # noqa: PLC0415 # as above
+    from app.core.state.state import State  # noqa: PLC0415 # as above
+
+    state = State()
+    for raw in manifests:
+        try:
+            item = parse(raw)
+        except ObjectError as error:
+            raise InputError(f"--snapshot: {error}", "dra-extender check says more") from None
+        if not isinstance(item, Workload):
+            state.upsert(item)
+    if not state.nodes:
+        raise InputError("--snapshot: holds no Node", "dra-extender snapshot writes one")
+    return state
+
+
+def _run(state: "State", trace: "Trace", policy: str, patience: float) -> "Result":
+    from itertools import count  # noqa: PLC0415 # --help must be quick
+
+    from app.core.cel import SelectorCache  # noqa: PLC0415 # as above
+    from app.core.placement.rules import Rules  # noqa: PLC0415 # as above
+    from app.core.simulation.run import Simulation  # noqa: PLC0415 # as above
+
+    numbers = count()
+    rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}", policy=policy, policy_fixed=True)
+    simulation = Simulation(state.fork(), trace, rules, patience=patience)
+    for done in simulation.run():
+        if done % _EVERY == 0:
+            say(f"{policy}: {done} of {len(trace.jobs)} Pods")
+    return simulation.result
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}", "name another file") from None
+
+
+def _head(trace: "Trace") -> tuple[str, ...]:
+    kinds = [f"{name.upper()} REFUSED" for name in trace.kinds]
+    return ("POLICY", *kinds, "REFUSED", "UTILISATION", "FRAGMENTATION", "MEAN WAIT")
+
+
+def _row(trace: "Trace", result: "Result") -> list[str]:
+    asked = {name: result.placed[name] + result.refused[name] for name in trace.kinds}
+    return [
+        result.policy,
+        *(f"{result.refused[name]} of {asked[name]}" for name in trace.kinds),
+        str(result.refused.total()),
+        f"{result.mean('utilisation'):.1%}",
+        f"{result.mean('fragmentation'):.1%}",
+        f"{result.waited / max(1, result.placed.total()):.0f} s",
+    ]
+
+
+def _as_json(trace: "Trace", results: "list[Result]") -> dict[str, Any]:
+    return {
+        "trace": trace.name,
+        "pods": len(trace.jobs),
+        "largest": trace.largest.name,
+        "policies": [
+            {
+                "policy": item.policy,
+                "placed": {name: item.placed[name] for name in trace.kinds},
+                "refused": {name: item.refused[name] for name in trace.kinds},
+                "meanWaitSeconds": item.waited / max(1, item.placed.total()),
+                "utilisation": item.mean("utilisation"),
+                "fragmentation": item.mean("fragmentation"),
+                "samples": [
+                    {
+                        "at": sample.at,
+                        "utilisation": sample.utilisation,
+                        "fragmentation": sample.fragmentation,
+                        "waiting": sample.waiting,
+                    }
+                    for sample in item.samples
+                ],
+            }
+            for item in results
+        ],
+    }

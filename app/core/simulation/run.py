@@ -1,0 +1,187 @@
+"""One trace, placed by one policy on one inventory; departures first where times are equal."""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from app.core.model.allocation import Allocation
+from app.core.model.meta import Meta
+from app.core.model.pod import Pod, PodClaim
+from app.core.model.resource_claim import ResourceClaim
+from app.core.model.resource_slice import DeviceId
+from app.core.placement.briefs import briefs, known
+from app.core.placement.memo import Brief, Memo
+from app.core.placement.node_answer import finish
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.scoring.fragmentation import Room
+from app.core.simulation.trace import Job, Trace
+from app.core.state.state import State
+from app.core.state.taken import NOTHING_TAKEN
+
+NAMESPACE = "simulation"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How things are at a time: shares from 0 to 1, and the Pods that wait."""
+
+    at: float
+    utilisation: float
+    fragmentation: float
+    waiting: int
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a trace. ``waited`` is the seconds that placed Pods waited in all."""
+
+    policy: str
+    placed: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    waited: float = 0.0
+    samples: list[Sample] = field(default_factory=list)
+
+    def mean(self, name: str) -> float:
+        """The mean of a sampled share over time. O(samples)."""
+        values = [getattr(item, name) for item in self.samples]
+        return sum(values) / len(values) if values else 0.0
+
+
+class Simulation:
+    """Runs a trace; the state is changed: pass a fork.
+
+    Args:
+        state: the inventory, with what is held in it from the start.
+        patience: seconds that a Pod waits for its devices before it counts as refused.
+        samples: how often in the course of the arrivals utilisation and fragmentation are looked at.
+    """
+
+    def __init__(
+        self, state: State, trace: Trace, rules: Rules, *, patience: float = 0.0, samples: int = 100
+    ) -> None:
+        self._state = state
+        self._trace = trace
+        self._rules = rules
+        self._patience = patience
+        self._every = max(1, len(trace.jobs) // max(1, samples))
+        self._memo = Memo(state)
+        self._nodes = list(state.nodes)
+        self._leaving: list[tuple[float, str, Job]] = []
+        self._waiting: deque[Job] = deque()
+        self._weights: dict[DeviceId, float] = {}
+        self._capacity = self._weigh()
+        self._held: dict[str, tuple[str, float]] = {}
+        self._used: dict[str, float] = dict.fromkeys(self._nodes, 0.0)
+        self.result = Result(rules.policy)
+
+    def run(self) -> Iterator[int]:
+        """Runs it, with a pause after each arrival: how many have come. Then see ``result``."""
+        for number, job in enumerate(self._trace.jobs):
+            while self._leaving and self._leaving[0][0] <= job.at:
+                at, _, gone = heappop(self._leaving)
+                self._depart(gone)
+                self._retry(at)
+            self._give_up(job.at)
+            if not self._place(job, job.at):
+                self._waiting.append(job)
+                self._give_up(job.at)
+            if number % self._every == 0:
+                self.result.samples.append(self._sample(job.at))
+            yield number + 1
+        self._give_up(float("inf"))
+
+    def _retry(self, now: float) -> None:
+        """Those that wait, in the order in which they came; one that still does not fit lets others by."""
+        self._give_up(now)
+        for _ in range(len(self._waiting)):
+            job = self._waiting.popleft()
+            if not self._place(job, now):
+                self._waiting.append(job)
+
+    def _give_up(self, now: float) -> None:
+        kept: deque[Job] = deque()
+        for job in self._waiting:
+            if now - job.at < self._patience:
+                kept.append(job)
+            else:
+                self.result.refused[job.kind] += 1
+        self._waiting = kept
+
+    def _place(self, job: Job, now: float) -> bool:
+        claim = ResourceClaim(Meta(job.name, NAMESPACE, uid=job.name), self._trace.kinds[job.kind].spec)
+        pod = Pod(Meta(job.name, NAMESPACE, uid=job.name), claims=(PodClaim("devices", job.name),))
+        self._state.upsert(claim)
+        question = Question(self._state, pod, self._rules)
+        node = self._best(self._judged(question))
+        if node is None:
+            self._state.delete("ResourceClaim", claim.meta.key)
+            return False
+        answer = finish(question.answer(node))
+        self._state.settle(pod, node, [(claim, answer.allocations[0])])
+        self._held[job.name] = (node, self._weight(answer.allocations[0]))
+        self._used[node] += self._held[job.name][1]
+        heappush(self._leaving, (now + job.seconds, job.name, job))
+        self.result.placed[job.kind] += 1
+        self.result.waited += now - job.at
+        return True
+
+    def _depart(self, job: Job) -> None:
+        key = (NAMESPACE, job.name)
+        self._state.delete("Pod", key)
+        self._state.delete("ResourceClaim", key)
+        node, weight = self._held.pop(job.name)
+        self._used[node] -= weight
+
+    def _judged(self, question: Question) -> list[Brief]:
+        found, unseen = known(question, self._nodes, self._memo)
+        steps = briefs(question, [self._nodes[at] for at in unseen], self._memo)
+        for at, item in zip(unseen, (item for item in steps if item is not None), strict=True):
+            found[at] = item[1]
+        return [item for item in found if item is not None]
+
+    def _best(self, judged: list[Brief]) -> str | None:
+        """The node with the highest score; the first named among equals."""
+        best = max(
+            ((brief.score, -at) for at, brief in enumerate(judged) if brief.verdict == "fits"), default=None
+        )
+        return None if best is None else self._nodes[-best[1]]
+
+    def _sample(self, at: float) -> Sample:
+        """Fragmentation: the share of free devices on nodes where the largest request does not fit."""
+        kind = self._trace.largest
+        claim = ResourceClaim(Meta("probe", NAMESPACE, uid="probe"), kind.spec)
+        pod = Pod(Meta("probe", NAMESPACE, uid="probe"), claims=(PodClaim("devices", "probe"),))
+        self._state.upsert(claim)
+        judged = self._judged(Question(self._state, pod, self._rules))
+        self._state.delete("ResourceClaim", claim.meta.key)
+        free = useless = 0.0
+        for name, brief in zip(self._nodes, judged, strict=True):
+            left = max(0.0, self._capacity[name] - self._used[name])
+            free += left
+            useless += left if brief.verdict != "fits" else 0.0
+        total = sum(self._capacity.values())
+        return Sample(
+            at,
+            (total - free) / total if total else 0.0,
+            useless / free if free > 1e-9 else 0.0,
+            len(self._waiting),
+        )
+
+    def _weigh(self) -> dict[str, float]:
+        """What each node has, in devices: a GPU in partitions is one."""
+        capacity: dict[str, float] = {}
+        for name in self._nodes:
+            capacity[name] = 0.0
+            for pool in self._state.inventory.pools(name, self._rules.features):
+                room = Room(pool, NOTHING_TAKEN)
+                self._weights |= {
+                    placed.id: weight for placed, weight in zip(room.devices, room.weights, strict=True)
+                }
+                drawing = sum(bool(room.sets_of(at)) for at in range(len(room.devices)))
+                capacity[name] += len(room.devices) - drawing + len(pool.counter_sets)
+        return capacity
+
+    def _weight(self, allocation: Allocation) -> float:
+        return sum(self._weights.get(item.device, 1.0) for item in allocation.devices)

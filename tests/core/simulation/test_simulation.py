@@ -1,0 +1,136 @@
+"""The simulator, and what it says of least-fragmentation beside first fit."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from itertools import count
+from random import Random
+
+import pytest
+
+from app.core.cel import SelectorCache
+from app.core.model.parse import InventoryObject, parse
+from app.core.placement.rules import Rules
+from app.core.simulation.fleet import whole, whole_gpus
+from app.core.simulation.plot import plot
+from app.core.simulation.run import Result, Simulation
+from app.core.simulation.shapes import SHAPES, Draw
+from app.core.simulation.trace import Job, Trace, TraceError, kind, read_trace, trace_to_json
+from app.core.state.state import State
+
+JUDGED = ("bimodal", "diurnal", "inference-training", "long-tailed", "fill-and-churn")
+NODES, PODS, LOAD, SEEDS = 16, 400, 0.5, (0, 1)
+
+
+def draws(seed: int) -> Draw:
+    return Random(seed).random  # noqa: S311 # a trace is no secret
+
+
+@cache
+def fleet(shape: str) -> State:
+    state = State()
+    for raw in SHAPES[shape].fleet(NODES):
+        item = parse(raw)
+        assert isinstance(item, InventoryObject)
+        state.upsert(item)
+    return state
+
+
+def run(state: State, trace: Trace, policy: str, patience: float = 0.0) -> Result:
+    numbers = count()
+    rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}", policy=policy, policy_fixed=True)
+    simulation = Simulation(state.fork(), trace, rules, patience=patience, samples=10)
+    assert list(simulation.run()) == list(range(1, len(trace.jobs) + 1))
+    return simulation.result
+
+
+@cache
+def large_refused(shape: str, policy: str) -> int:
+    refused = 0
+    for seed in SEEDS:
+        trace = SHAPES[shape].trace(NODES, PODS, draws(seed), LOAD)
+        refused += run(fleet(shape), trace, policy).refused[trace.largest.name]
+    return refused
+
+
+@pytest.mark.parametrize("shape", JUDGED)
+def test_least_fragmentation_never_refuses_more_large_requests_than_first_fit(shape: str) -> None:
+    assert large_refused(shape, "least-fragmentation") <= large_refused(shape, "first-fit")
+
+
+def test_least_fragmentation_refuses_a_fifth_less_large_requests_than_first_fit() -> None:
+    first = sum(large_refused(shape, "first-fit") for shape in JUDGED)
+    least = sum(large_refused(shape, "least-fragmentation") for shape in JUDGED)
+    assert first > 20, "the traces are too light to show anything"
+    assert least <= 0.8 * first
+
+
+def jobs(*entries: tuple[str, float, float]) -> Trace:
+    kinds = {"one": kind("one", 1, whole(1)), "eight": kind("eight", 8, whole(8))}
+    return Trace(
+        "t", kinds, [Job(f"j{n}", name, at, seconds) for n, (name, at, seconds) in enumerate(entries)]
+    )
+
+
+def one_node() -> State:
+    state = State()
+    for raw in whole_gpus(1):
+        item = parse(raw)
+        assert isinstance(item, InventoryObject)
+        state.upsert(item)
+    return state
+
+
+def test_what_leaves_makes_room_at_the_same_moment() -> None:
+    result = run(one_node(), jobs(("eight", 0, 10), ("eight", 10, 10)), "first-fit")
+    assert result.placed["eight"] == 2
+    assert not result.refused
+
+
+def test_what_does_not_fit_waits_for_as_long_as_it_may() -> None:
+    trace = jobs(("eight", 0, 10), ("eight", 4, 10), ("one", 30, 1))
+    impatient, patient = run(one_node(), trace, "first-fit"), run(one_node(), trace, "first-fit", 7)
+    assert impatient.refused["eight"] == 1
+    assert patient.refused.total() == 0
+    assert patient.waited == 6
+
+
+def test_devices_of_a_node_that_the_largest_request_cannot_use_are_fragments() -> None:
+    result = run(one_node(), jobs(("one", 0, 100), ("one", 1, 100)), "first-fit")
+    assert [(item.utilisation, item.fragmentation) for item in result.samples] == [(1 / 8, 1.0), (2 / 8, 1.0)]
+
+
+def test_the_same_seed_makes_the_same_trace_and_the_same_result() -> None:
+    traces = [SHAPES["partitioned"].trace(2, 60, draws(5)) for _ in range(2)]
+    assert traces[0] == traces[1]
+    assert traces[0] != SHAPES["partitioned"].trace(2, 60, draws(6))
+    results = [run(fleet("partitioned"), traces[0], "least-fragmentation") for _ in range(2)]
+    assert results[0] == results[1]
+
+
+def test_a_trace_is_read_as_it_was_written() -> None:
+    shape = SHAPES["inference-training"]
+    trace = shape.trace(4, 30, draws(1))
+    assert read_trace(json.loads(json.dumps(trace_to_json(trace, shape.specs()))), "file") == trace
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({}, "KeyError: 'kinds'"),
+        ([], "TypeError"),
+        ({"kinds": [], "jobs": []}, "kinds: is empty"),
+        ({"kinds": [], "jobs": [{"name": "a", "kind": "b", "at": 0, "seconds": 1}]}, "jobs\\[0\\].kind"),
+    ],
+)
+def test_a_broken_trace_is_told_of_with_its_field(raw: object, message: str) -> None:
+    with pytest.raises(TraceError, match=message):
+        read_trace(raw, "file")
+
+
+def test_the_drawing_has_a_line_for_each_policy_and_measure() -> None:
+    results = [run(one_node(), jobs(("one", 0, 9), ("one", 1, 9)), name) for name in ("first-fit", "spread")]
+    drawing = plot("a < b", results)
+    assert drawing.count("<polyline") == 4
+    assert "a &lt; b" in drawing
