@@ -59,6 +59,7 @@ def test_help_names_every_command(program: Cli) -> None:
         "devices",
         "claims",
         "decisions",
+        "simulate",
         "snapshot",
         "check",
         "convert",
