@@ -7,7 +7,7 @@ from app.api.models import Explanation
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
 from app.api.turns import Turns
-from app.api.verdicts import MAX_NODE_VERDICTS, near_misses_json, node_verdict
+from app.api.verdicts import MAX_NODE_VERDICTS, encoded_nodes, near_misses_json
 from app.core.explain import summary
 from app.core.placement.near_misses import NearMiss, gathered, near_misses
 from app.core.placement.node_answer import NodeAnswer
@@ -43,7 +43,7 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
         hunt = gathered(near_misses(Scene(state, pod, question.rules), answers))
         near, _ = await turns.collect(hunt, deadline)
     refusals = [answer.reasons for answer in answers if answer.verdict != "fits"]
-    shown = answers[:MAX_NODE_VERDICTS]
+    shown = await encoded_nodes(answers[:MAX_NODE_VERDICTS], turns, full=True)
     return json_response(
         {
             "revision": str(state.revision),
@@ -53,7 +53,7 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
             "summary": f"the Pod is on node {pod.node_name}"
             if pod.node_name
             else summary(len(answers) - len(refusals), refusals),
-            "nodes": [node_verdict(answer, full=True) for answer in shown],
+            "nodes": shown,
             "nodesOmitted": len(answers) - len(shown),
             "nearMisses": near_misses_json(near),
         }

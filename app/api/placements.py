@@ -13,7 +13,7 @@ from app.api.responses import Json, json_response
 from app.api.scenario import documented, pods_in, read_request, scenario_of
 from app.api.service import Service, ServiceOf
 from app.api.turns import Turns
-from app.api.verdicts import MAX_NODE_VERDICTS, Budget, pod_answer
+from app.api.verdicts import MAX_NODE_VERDICTS, Budget, encoded_nodes, pod_answer, shown_nodes
 from app.core.placement.gang import GangAnswer, place_gang
 from app.core.placement.place import PodPlacement, place, with_near_misses
 from app.core.state.state import Key
@@ -82,8 +82,9 @@ async def _answer(
     service.metrics.dry_run_pods.labels("unplaced").inc(len(placed) - fitting)
     budget, pods, full = Budget(), [], wanted.explain == "full"
     for item in placed:
-        # Encoded Pod by Pod: all at once would hold up the webhooks for as long as 25 MB take.
-        said = pod_answer(item, budget, full=full) | {"evictedFrom": evicted.get(item.pod.meta.key)}
+        # Encoded bit by bit: all at once would hold up the webhooks for as long as 25 MB take.
+        nodes = await encoded_nodes(shown_nodes(item, budget), turns, full=full)
+        said = pod_answer(item, nodes) | {"evictedFrom": evicted.get(item.pod.meta.key)}
         pods.append(orjson.Fragment(orjson.dumps(said)))
         await turns.rest()
     return {

@@ -1,5 +1,9 @@
 """Lists of names told by their bytes say the same as when they are read."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -9,6 +13,8 @@ from hypothesis import strategies as st
 
 from app.api.extender_wire import priorities
 from app.api.name_lists import NameLists
+from tests.api.conftest import Asked, run
+from tests.objects import claim, device, device_class, node, pod, slice_of
 
 NAMES = [f"node-{number:05}" for number in range(200)]
 POD: dict[str, Any] = {"metadata": {"name": "p", "labels": {"NodeNames": "["}}}
@@ -86,3 +92,23 @@ def test_a_bounded_number_of_lists_is_kept() -> None:
 def test_priorities_are_a_list_of_hosts_and_scores(pairs: list[tuple[str, int]]) -> None:
     text = orjson.dumps(priorities([name for name, _ in pairs], [score for _, score in pairs]))
     assert orjson.loads(text) == [{"Host": name, "Score": score} for name, score in pairs]
+
+
+def test_prioritize_does_not_read_what_filter_has_answered(inventory: Callable[..., Path]) -> None:
+    free = NAMES[::2]
+    slices = (slice_of(name, device("d0")) for name in free)
+
+    async def question(service: Asked) -> None:
+        lists: NameLists = service.app.state.service.name_lists
+        headers = {"Content-Type": "application/json"}
+        asking = pod("p", "c")
+        post = service.client.post
+        answer = (await post("/scheduler/filter", content=body(NAMES, asking), headers=headers)).json()
+        assert answer["NodeNames"] == free
+        assert lists.recognised == 0
+        scores = (await post("/scheduler/prioritize", content=body(free, asking), headers=headers)).json()
+        assert [score["Host"] for score in scores] == free
+        assert {score["Score"] for score in scores} == {10}
+        assert lists.recognised == 1
+
+    run(inventory(*map(node, NAMES), device_class(), *slices, claim("c")), question)
