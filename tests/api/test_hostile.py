@@ -184,7 +184,7 @@ def test_a_dry_run_that_takes_long_ends_in_time_and_lets_webhooks_through(served
         assert answer.json()["complete"] is False
         assert answered > 2, "filters were kept waiting to the end"
 
-    run(served, question, dry_run_timeout_seconds=0.5)
+    run(served, question, dry_run_timeout_seconds=1.5)
 
 
 def test_more_dry_runs_than_wanted_are_told_to_come_back(served: Path) -> None:
