@@ -139,15 +139,21 @@ async def test_a_claim_whose_creation_got_no_answer_is_found_again(status: int) 
     await made.stop()
 
 
+async def kill_a_bind_that_cannot_take_back(made: Cluster) -> None:
+    """The binding is refused and no claim can be read, for as long as the bind lives."""
+    made.server.faults.append(Fault(on("POST", "binding"), status=500))
+    made.server.faults.append(Fault(reading_a_claim, times=float("inf"), status=500))
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(60)
+    assert bind.cancel()
+    await asyncio.wait([bind])
+    made.server.faults.clear()
+
+
 @in_virtual_time
 async def test_a_claim_that_a_crash_left_is_used_by_the_next_bind() -> None:
     made = await backed(gpu_pod(), devices=1)
-    made.server.faults.append(Fault(on("POST", "binding"), status=500))
-    made.server.faults.append(
-        Fault(reading_a_claim, times=float("inf"), status=500)
-    )  # nothing can be taken back
-    assert await made.bind("p") is not None
-    made.server.faults.clear()
+    await kill_a_bind_that_cannot_take_back(made)
     (left,) = claims_of(made)
     await asyncio.sleep(1)
     assert await made.bind("p") is None
@@ -178,10 +184,7 @@ async def test_another_claim_of_that_name_is_not_touched() -> None:
 @in_virtual_time
 async def test_a_stale_claim_is_deleted_to_make_room() -> None:
     made = await backed(gpu_pod())
-    made.server.faults.append(Fault(on("POST", "binding"), status=500))
-    made.server.faults.append(Fault(reading_a_claim, times=float("inf"), status=500))
-    assert await made.bind("p") is not None
-    made.server.faults.clear()
+    await kill_a_bind_that_cannot_take_back(made)
     await asyncio.sleep(1)
     uid = made.pod("p")["metadata"]["uid"]
     left = made.state.extended_claim(uid)

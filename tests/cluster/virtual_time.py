@@ -18,6 +18,9 @@ from typing import Any, ParamSpec, TypeVar
 T = TypeVar("T")
 P = ParamSpec("P")
 
+_ENDLESS_SECONDS = 12 * 3600
+"""A program that watches and renews is never in a deadlock: what has not come by then does not come."""
+
 
 class DeadlockError(RuntimeError):
     """Every task waits for something that cannot come."""
@@ -52,9 +55,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, T], *, seed: int | None = None) -> T:
-    """Runs a coroutine in virtual time that starts at 0."""
+    """Runs a coroutine in virtual time that starts at 0. Raises: TimeoutError after half a day of it."""
+
+    async def bounded() -> T:
+        async with asyncio.timeout(_ENDLESS_SECONDS):
+            return await main
+
     with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(seed)) as runner:
-        return runner.run(main)
+        return runner.run(bounded())
 
 
 def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
