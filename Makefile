@@ -14,7 +14,7 @@ export UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format control-plane helm e2e fuzz fuzz-cel bench load
+.PHONY: help install dev demo test lint check format control-plane helm docs sbom e2e fuzz fuzz-cel bench load
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,15 @@ control-plane: | $(UV) ## etcd, Kubernetes' programs and kubectl for e2e, built 
 
 helm: | $(UV) ## Helm for the tests of the chart, built once for all clones (1-3 min)
 	@$(PYTHON) tools/helm.py --uv $(UV)
+
+docs: dev ## the site of docs/ into dist/site, strictly
+	@$(UV) sync --frozen --inexact --quiet --group docs
+	@NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --quiet --site-dir dist/site
+
+sbom: dev ## what the locked runtime dependencies are, as CycloneDX, into dist/sbom.json
+	@$(UV) sync --frozen --inexact --quiet --group sbom
+	@mkdir -p dist
+	@$(UV) export --frozen --quiet --no-dev --no-emit-project --format requirements-txt 	 | $(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json -
 
 e2e: dev control-plane ## end to end on the real control plane
 	@$(RUN)/python -m pytest tests/e2e

@@ -99,6 +99,10 @@ class ClaimKeeping:
         yield Sample("devices_held_twice", "Devices held by two claims now.", {(): foreign.now})
         text = "Binds given up since another allocator took the device."
         yield Sample("binds_withdrawn", text, {(): binder.withdrawn}, counter=True)
+        text = "Requests of binds sent again because the API server had been too busy (429)."
+        yield Sample("api_retries", text, {(): binder.repeats}, counter=True)
+        text = "Writes to claims made again because somebody had written in between (409)."
+        yield Sample("claim_conflicts", text, {(): binder.writer.conflicts}, counter=True)
         changes: Labelled = {("created",): float(extended.created), ("removed",): float(extended.removed)}
         text = "Claims for extended resources, created and, after failed binds, removed."
         yield Sample("extended_claims", text, changes, ("change",), counter=True)

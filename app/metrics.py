@@ -63,6 +63,12 @@ class Metrics:
             ("result",),
             registry=self.registry,
         )
+        self.refusals = Counter(
+            f"{PREFIX}_filter_refusals_total",
+            "Nodes that a filter has refused, by the code of the first reason.",
+            ("reason",),
+            registry=self.registry,
+        )
         self.filter_fitting = Histogram(
             f"{PREFIX}_filter_fitting_nodes",
             "Nodes left by one filter of a Pod with claims.",

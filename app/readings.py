@@ -47,6 +47,8 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
         yield Sample(
             "answers", "Answers for nodes, searched for or reused.", answers, ("source",), counter=True
         )
+        text = "Classes of nodes alike whose answers are kept, over all kinds of claims."
+        yield Sample("node_classes", text, {(): memo.kept})
         lookups: Labelled = {("hit",): selectors.hits, ("miss",): selectors.misses}
         yield Sample("cel_cache", "Look-ups of compiled selectors.", lookups, ("result",), counter=True)
         yield Sample("cel_cache_entries", "Compiled selectors kept.", {(): len(selectors)})

@@ -211,6 +211,8 @@ def _filtered(service: Service, args: FilterArgs, pod: Pod, judging: Judging) ->
     service.metrics.filter_fitting.observe(len(passed))
     for verdict, count in judged.verdicts.items():
         service.metrics.filter_nodes.labels(verdict).inc(count)
+    for reason, count in judged.reasons.items():
+        service.metrics.refusals.labels(reason).inc(count)
     error = ""
     if judging.late:
         text = f"not judged within {service.settings.filter_timeout_seconds:g} s"

@@ -62,7 +62,9 @@ def _columns(names: Sequence[str], found: list[Brief | None], wrong: dict[str, s
     judged = list(filter(None, found))
     if not wrong:
         return Judged(names, judged)
-    refused = [Brief("invalid", message=error, curable=False) for error in wrong.values()]
+    refused = [
+        Brief("invalid", message=error, curable=False, reason="InvalidNode") for error in wrong.values()
+    ]
     return Judged([*names, *wrong], [*judged, *refused])
 
 

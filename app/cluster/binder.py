@@ -106,6 +106,11 @@ class ClusterBinder:
         self.withdrawn = 0
         self.results: Counter[str] = Counter()
 
+    @property
+    def repeats(self) -> int:
+        """Requests sent again since the API server was too busy for them."""
+        return self._client.repeats
+
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
         """See ``Binder``. Cost: one request for a Pod without claims; two or three more for each claim."""
         pod = (namespace, name, uid)

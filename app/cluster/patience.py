@@ -36,12 +36,14 @@ class Requests(Protocol):
 class Patient:
     """A client that waits, up to ``seconds`` in all for one request, when it is told to come back.
 
+    ``repeats`` counts the requests that were sent again.
     Raises what the client raises: TooManyRequests if the server wants more patience than that.
     """
 
     def __init__(self, client: Requests, seconds: float = 10.0) -> None:
         self._client = client
         self._seconds = seconds
+        self.repeats = 0
 
     async def get(self, path: str, params: Params | None = None) -> Object:
         return await self._again(lambda: self._client.get(path, params))
@@ -73,3 +75,4 @@ class Patient:
                 if left < 0:
                     raise
                 await asyncio.sleep(wait)
+                self.repeats += 1

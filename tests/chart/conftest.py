@@ -52,9 +52,14 @@ def run_helm(
 def render(run_helm: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., list[dict[str, Any]]]:
     """The objects of a release named `release` in the namespace `dra` with these values."""
 
+    kept: dict[str, str] = {}  # a run of Helm takes a second; most tests look at the same few results
+
     def rendered(values: dict[str, Any], chart: Path = CHART, **options: str) -> list[dict[str, Any]]:
-        done = run_helm("template", "release", chart, "--namespace", "dra", values=values, **options)
-        assert done.returncode == 0, done.stderr
-        return [document for document in yaml.safe_load_all(done.stdout) if document is not None]
+        key = repr((values, chart, options))
+        if key not in kept:
+            done = run_helm("template", "release", chart, "--namespace", "dra", values=values, **options)
+            assert done.returncode == 0, done.stderr
+            kept[key] = done.stdout
+        return [document for document in yaml.safe_load_all(kept[key]) if document is not None]
 
     return rendered

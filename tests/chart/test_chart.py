@@ -81,6 +81,21 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
         "tls": {"secretName": "served", "mutual": True, "clientCASecretName": "authority"},
         "auth": {"mode": "token"},
     },
+    "own-certificates": {"tls": {"selfSigned": {"enabled": True}, "mutual": True}, "replicas": 2},
+    "own-certificates-alone": {"tls": {"selfSigned": {"enabled": True}}, "scheduler": {"enabled": False}},
+    "watched": {
+        "tls": {"secretName": "served"},
+        "auth": {"mode": "token"},
+        "monitoring": {
+            "serviceMonitor": {
+                "enabled": True,
+                "labels": {"release": "prometheus"},
+                "authorization": {"credentials": {"name": "metrics", "key": "token"}},
+            },
+            "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+            "dashboard": {"enabled": True},
+        },
+    },
     "open-network": {"networkPolicy": {"enabled": False}, "podDisruptionBudget": {"enabled": False}},
 }
 
@@ -126,7 +141,12 @@ def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
 
 
 def scheduler_configuration(manifests: list[Object]) -> Object:
-    loaded: Object = yaml.safe_load(only(manifests, "ConfigMap")["data"]["kube-scheduler.yaml"])
+    (held,) = (
+        item["data"]["kube-scheduler.yaml"]
+        for item in of_kind(manifests, "ConfigMap")
+        if "kube-scheduler.yaml" in item["data"]
+    )
+    loaded: Object = yaml.safe_load(held)
     return loaded
 
 
@@ -210,7 +230,14 @@ def test_volumes_and_accounts_are_there(manifests: list[Object]) -> None:
         for volume in spec["volumes"]
         if "configMap" in volume and not volume["configMap"].get("optional")
     }
-    assert named == rendered
+    assert named <= rendered
+    # The rest is for others to read: Grafana, and a kube-scheduler of the user's own.
+    assert {
+        name.removeprefix(f"{only(manifests, 'Deployment')['metadata']['name']}-") for name in rendered
+    } <= {
+        "scheduler",
+        "dashboard",
+    }
     accounts = {item["metadata"]["name"] for item in of_kind(manifests, "ServiceAccount")}
     assert spec["serviceAccountName"] in accounts or (not accounts and spec["serviceAccountName"] == "mine")
 
@@ -317,7 +344,21 @@ def test_the_extender_alone_writes_itself_behind_a_service_of_the_leader(render:
     assert environment["DRA_LEADER_ELECT_SERVICE"]["value"] == leader["metadata"]["name"]
     field = environment["DRA_LEADER_ELECT_ADDRESS"]["valueFrom"]["fieldRef"]["fieldPath"]
     assert field == "status.podIP"
-    assert not of_kind(manifests, "ConfigMap")
+
+
+def test_the_extender_alone_brings_the_configuration_for_the_clusters_own_scheduler(render: Render) -> None:
+    alone: dict[str, Any] = {"scheduler": {"enabled": False}, "service": {"port": 80}}
+    configuration = scheduler_configuration(render(alone))
+    assert configuration["profiles"][0]["schedulerName"] == "default-scheduler"
+    assert "leaderElection" not in configuration
+    (extender,) = configuration["extenders"]
+    assert extender["urlPrefix"] == "http://release-dra-extender-leader.dra.svc:80/scheduler"
+    (own,) = scheduler_configuration(render({}))["extenders"]
+    assert {**extender, "urlPrefix": own["urlPrefix"]} == own
+    secured = scheduler_configuration(render({**alone, "tls": {"secretName": "s", "mutual": True}}))
+    (extender,) = secured["extenders"]
+    assert extender["tlsConfig"]["serverName"] == "release-dra-extender-leader.dra.svc"
+    assert set(extender["tlsConfig"]) == {"serverName", "caFile", "certFile", "keyFile"}
 
 
 def test_pods_restart_for_a_changed_configuration_only(render: Render) -> None:
@@ -331,6 +372,19 @@ def test_pods_restart_for_a_changed_configuration_only(render: Render) -> None:
 def test_several_replicas_are_drained_one_at_a_time(render: Render) -> None:
     assert only(render({"replicas": 3}), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
     assert not of_kind(render({"replicas": 1}), "PodDisruptionBudget")
+
+
+def test_several_replicas_keep_apart_unless_told_otherwise(render: Render) -> None:
+    def affinity(**values: Any) -> Any:
+        return deployed(render(values))["spec"].get("affinity")
+
+    (term,) = affinity(replicas=2)["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    manifests = render({"replicas": 2})
+    labels = term["podAffinityTerm"]["labelSelector"]["matchLabels"]
+    assert matches(labels, deployed(manifests)["metadata"]["labels"])
+    assert affinity() is None
+    own = {"nodeAffinity": {}}
+    assert affinity(replicas=2, affinity=own) == own
 
 
 IMAGES = {
@@ -395,15 +449,14 @@ NOTES = {
     "alone": (
         {"scheduler": {"enabled": False}},
         [
-            "http://release-dra-extender-leader.dra.svc:8888/scheduler",
-            "ignorable: false",
+            "get configmap release-dra-extender-scheduler",
             "ingressFrom is empty",
         ],
         ["schedulerName: dra-scheduler"],
     ),
     "alone-and-open": (
         {"scheduler": {"enabled": False}, "networkPolicy": {"enabled": False}},
-        ["filterVerb: filter"],
+        ["get configmap release-dra-extender-scheduler"],
         ["ingressFrom is empty"],
     ),
 }
@@ -428,6 +481,21 @@ def test_notes_say_what_to_do_next(
         assert part in notes
     for part in not_there:
         assert part not in notes
+
+
+def test_every_value_says_what_it_is() -> None:
+    told, covered = "", 99  # what is indented deeper than `covered` is part of a value that is described
+    for line in (CHART / "values.yaml").read_text().splitlines():
+        text = line.strip()
+        depth = len(line) - len(line.lstrip())
+        if text.startswith("#"):
+            told += text
+            continue
+        if text and depth <= covered:
+            described = "# -- " in told
+            assert described or text.endswith(":"), line
+            covered = depth if described else 99
+        told = ""
 
 
 def test_the_schema_knows_the_values_and_no_others() -> None:

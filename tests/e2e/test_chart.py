@@ -18,6 +18,8 @@ CHART = binaries.REPOSITORY / "charts" / "dra-extender"
 VALUES: dict[str, dict[str, Any]] = {
     "second-scheduler": {"replicas": 2},
     "extender-alone": {"scheduler": {"enabled": False}},
+    "own-certificates": {"tls": {"selfSigned": {"enabled": True}, "mutual": True}, "auth": {"mode": "token"}},
+    "dashboard": {"monitoring": {"dashboard": {"enabled": True}}},
 }
 
 

@@ -89,5 +89,7 @@ def _looked_up(question: Question, name: str, shelf: Shelf, memo: Memo) -> Gener
 
 
 def _brief(answer: NodeAnswer) -> Brief:
-    message = "" if answer.verdict == "fits" else node_message(answer.reasons)
-    return Brief(answer.verdict, answer.score or 0, message, answer.curable)
+    if answer.verdict == "fits":
+        return Brief(answer.verdict, answer.score or 0, curable=answer.curable)
+    reason = answer.reasons[0].code if answer.reasons else ""
+    return Brief(answer.verdict, answer.score or 0, node_message(answer.reasons), answer.curable, reason)

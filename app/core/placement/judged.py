@@ -38,6 +38,15 @@ class Judged:
             counts[brief.verdict] += number
         return counts
 
+    @cached_property
+    def reasons(self) -> Counter[str]:
+        """How many nodes were refused for each code, by the first of their reasons. O(answers)."""
+        counts: Counter[str] = Counter()
+        for identity, brief in self._distinct.items():
+            if brief.reason:
+                counts[brief.reason] += self._counts[identity]
+        return counts
+
     def scores(self) -> list[int]:
         """The scores of those that fit, the best first. O(answers)."""
         found = {brief.score for brief in self._counts if brief.verdict == "fits"}

@@ -34,20 +34,22 @@ _ALIKE = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Brief:
-    """The short answer for a node: what the webhooks need. ``message`` is empty if it fits.
+    """The short answer for a node: what the webhooks need. ``message`` and ``reason`` are empty if it fits.
 
-    Compared by identity, which Python does in C: see ``Memo.the_same``.
+    ``reason`` is the code of the first reason: a few words, for counting. Compared by identity, which
+    Python does in C: see ``Memo.the_same``.
     """
 
     verdict: str
     score: int = 0
     message: str = ""
     curable: bool = True
+    reason: str = ""
 
     @property
-    def content(self) -> tuple[str, int, str, bool]:
+    def content(self) -> tuple[str, int, str, bool, str]:
         """Equal for answers that say the same."""
-        return self.verdict, self.score, self.message, self.curable
+        return self.verdict, self.score, self.message, self.curable, self.reason
 
 
 @dataclass(slots=True, eq=False)
@@ -106,6 +108,11 @@ class Memo:
         self._shelves.move_to_end(key)
         self._catch_up(shelf)
         return shelf
+
+    @property
+    def kept(self) -> int:
+        """Classes of nodes whose answers are kept, over all kinds of claims. O(shelves)."""
+        return sum(len(shelf.by_class) for shelf in self._shelves.values())
 
     @property
     def classes(self) -> tuple[NodeClasses, ...]:

@@ -74,7 +74,7 @@ app.kubernetes.io/component: test
 {{- define "dra-extender.tlsSecret" -}}
 {{- if .Values.tls.secretName -}}
 {{- .Values.tls.secretName -}}
-{{- else if .Values.tls.certManager.enabled -}}
+{{- else if or .Values.tls.certManager.enabled .Values.tls.selfSigned.enabled -}}
 {{- printf "%s-tls" (include "dra-extender.fullname" .) -}}
 {{- end -}}
 {{- end -}}
@@ -82,7 +82,7 @@ app.kubernetes.io/component: test
 {{- define "dra-extender.schedulerTLSSecret" -}}
 {{- if .Values.tls.schedulerSecretName -}}
 {{- .Values.tls.schedulerSecretName -}}
-{{- else if .Values.tls.certManager.enabled -}}
+{{- else if or .Values.tls.certManager.enabled .Values.tls.selfSigned.enabled -}}
 {{- printf "%s-scheduler-tls" (include "dra-extender.fullname" .) -}}
 {{- end -}}
 {{- end -}}
@@ -95,16 +95,19 @@ app.kubernetes.io/component: test
 {{- define "dra-extender.checkTLS" -}}
 {{- $tls := include "dra-extender.tlsSecret" . -}}
 {{- if and (ne .Values.auth.mode "off") (not $tls) -}}
-{{- fail (printf "auth.mode %s needs tls.secretName or tls.certManager.enabled: tokens and certificates are not for plain HTTP" .Values.auth.mode) -}}
+{{- fail (printf "auth.mode %s needs tls.secretName, tls.certManager.enabled or tls.selfSigned.enabled: tokens and certificates are not for plain HTTP" .Values.auth.mode) -}}
 {{- end -}}
 {{- if and (eq .Values.auth.mode "mtls") (not .Values.tls.mutual) -}}
 {{- fail "auth.mode mtls needs tls.mutual: it takes the same client certificates" -}}
 {{- end -}}
 {{- if and .Values.tls.mutual (not $tls) -}}
-{{- fail "tls.mutual needs tls.secretName or tls.certManager.enabled" -}}
+{{- fail "tls.mutual needs tls.secretName, tls.certManager.enabled or tls.selfSigned.enabled" -}}
 {{- end -}}
 {{- if and .Values.tls.mutual .Values.scheduler.enabled (not (include "dra-extender.schedulerTLSSecret" .)) -}}
 {{- fail "tls.mutual needs tls.schedulerSecretName: the certificate that kube-scheduler shows" -}}
+{{- end -}}
+{{- if and .Values.tls.selfSigned.enabled (or .Values.tls.secretName .Values.tls.certManager.enabled) -}}
+{{- fail "tls.selfSigned.enabled has no place beside tls.secretName or tls.certManager.enabled: one of them makes the certificate" -}}
 {{- end -}}
 {{- if and .Values.tls.certManager.enabled (not .Values.tls.certManager.issuerRef.name) -}}
 {{- fail "tls.certManager.enabled needs tls.certManager.issuerRef.name" -}}
@@ -227,4 +230,14 @@ volumeMounts:
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* Names that callers know the extender by, for its certificate. */}}
+{{- define "dra-extender.serverNames" -}}
+{{- $name := include "dra-extender.fullname" . -}}
+- {{ $name }}
+- {{ $name }}.{{ .Release.Namespace }}
+- {{ $name }}.{{ .Release.Namespace }}.svc
+- {{ $name }}-leader.{{ .Release.Namespace }}.svc
+- localhost
 {{- end -}}

@@ -1,0 +1,119 @@
+"""Every metric is described in docs/operations.md; alerts and dashboard use only what is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ROOT / "charts" / "dra-extender" / "files"
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `(dra_extender_\w+)` \| ([^|]*) \| ([^|]*) \| (.*) \|$", re.MULTILINE)
+NAME = re.compile(r"\b(?:dra_extender|process|python)_\w+")
+ALERTS = yaml.safe_load((FILES / "alerts.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+DASHBOARD = json.loads((FILES / "dashboard.json").read_text(encoding="utf-8"))
+EXPRESSIONS = [
+    *(rule["expr"] for rule in ALERTS),
+    *(target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]),
+    *(item["query"] for item in DASHBOARD["templating"]["list"]),
+]
+
+
+def families(exposition: str) -> dict[str, Metric]:
+    """By the name that they are asked for; without the moments at which series were made."""
+    return {
+        f"{family.name}_total" if family.type == "counter" else family.name: family
+        for family in text_string_to_metric_families(exposition)
+        if not family.name.endswith("_created")
+    }
+
+
+def own(exposition: str) -> dict[str, Metric]:
+    return {name: family for name, family in families(exposition).items() if name.startswith("dra_extender_")}
+
+
+def names_of(exposition: str) -> set[str]:
+    """As they are asked for: with _total, _bucket, _sum and _count."""
+    found = set()
+    for name, family in families(exposition).items():
+        ends = ("_bucket", "_sum", "_count") if family.type == "histogram" else ("",)
+        found |= {name + end for end in ends}
+    return found
+
+
+def test_docs_describe_every_metric_in_its_own_words(exposition: str) -> None:
+    described = {name: (kind, text) for name, kind, _, text in ROW.findall(OPERATIONS)}
+    served = {name: (family.type, family.documentation) for name, family in own(exposition).items()}
+
+    assert described == served
+
+
+def test_docs_name_the_labels(exposition: str) -> None:
+    described = {name: set(re.findall(r"\w+", labels)) for name, _, labels, _ in ROW.findall(OPERATIONS)}
+    for name, family in own(exposition).items():
+        for sample in family.samples:
+            if not sample.name.endswith("_created"):
+                assert set(sample.labels) - {"le"} == described[name], name
+
+
+def test_alerts_and_dashboard_ask_for_metrics_that_are_there(exposition: str) -> None:
+    there = names_of(exposition)
+    for expression in EXPRESSIONS:
+        assert set(NAME.findall(expression)) <= there, expression
+
+
+def test_most_metrics_are_on_the_dashboard_or_in_an_alert(exposition: str) -> None:
+    asked = {name for expression in EXPRESSIONS for name in NAME.findall(expression)}
+    # Read beside others, or by people who look for one thing.
+    spared = {"dra_extender_" + name for name in ("state_revision", "cel_cache_entries", "assumed_claims")}
+    ends = ("", "_bucket")
+    left = {name for name in own(exposition) if not {name + end for end in ends} & asked} - spared
+    assert left == {
+        "dra_extender_extended_claims_total",
+        "dra_extender_filter_fitting_nodes",
+        "dra_extender_leader_transitions_total",
+        "dra_extender_plain_pods_total",
+    }
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_docs_say_what_to_do_on_an_alert(rule: dict[str, object]) -> None:
+    assert f"### {rule['alert']}\n" in OPERATIONS
+
+
+def test_docs_describe_no_alert_that_is_not_there() -> None:
+    described = re.findall(r"^### (DraExtender\w+)$", OPERATIONS, re.MULTILINE)
+    assert described == [rule["alert"] for rule in ALERTS]
+
+
+def promtool(program: Path, *arguments: str | Path, text: str | None = None) -> None:
+    done = subprocess.run(
+        [program, *arguments], input=text, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_finds_no_fault_in_the_metrics(promtool_program: Path, exposition: str) -> None:
+    promtool(promtool_program, "check", "metrics", text=exposition)
+
+
+def test_promtool_finds_no_fault_in_the_alerts(promtool_program: Path) -> None:
+    promtool(promtool_program, "check", "rules", FILES / "alerts.yaml")
+
+
+def test_each_alert_fires_when_it_should_and_none_in_quiet_times(
+    promtool_program: Path, tmp_path: Path
+) -> None:
+    tests = Path(__file__).with_name("alerts_test.yaml").read_text(encoding="utf-8")
+    fired = re.findall(r"- name: (DraExtender\w+) fires", tests)
+    assert fired == [rule["alert"] for rule in ALERTS]
+    (tmp_path / "alerts.yaml").write_text((FILES / "alerts.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "test.yaml").write_text(tests)
+    promtool(promtool_program, "test", "rules", tmp_path / "test.yaml")
