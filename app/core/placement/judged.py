@@ -42,9 +42,9 @@ class Judged:
     def reasons(self) -> Counter[str]:
         """How many nodes were refused for each code, by the first of their reasons. O(answers)."""
         counts: Counter[str] = Counter()
-        for identity, brief in self._distinct.items():
+        for brief, number in self._counts.items():
             if brief.reason:
-                counts[brief.reason] += self._counts[identity]
+                counts[brief.reason] += number
         return counts
 
     def scores(self) -> list[int]:

@@ -81,7 +81,7 @@ class Memo:
         self._size = size
         self._shelves: OrderedDict[object, Shelf] = OrderedDict()
         self._classes: OrderedDict[tuple[Features, Sight], NodeClasses] = OrderedDict()
-        self._alike: dict[tuple[str, int, str, bool], Brief] = {}
+        self._alike: dict[tuple[str, int, str, bool, str], Brief] = {}
         self.searches = 0
         self.shared = 0
         self.reused = 0
