@@ -206,7 +206,8 @@ def test_whatever_happens_kept_answers_are_those_of_a_fresh_look(
         for name in NODES:
             alone = question.explained(finish(question.answer(name)))
             message = "" if alone.verdict == "fits" else node_message(alone.reasons)
-            assert kept[name].content == (alone.verdict, alone.score or 0, message, alone.curable)
+            code = "" if alone.verdict == "fits" else alone.reasons[0].code
+            assert kept[name].content == (alone.verdict, alone.score or 0, message, alone.curable, code)
 
 
 def happen(state: State, kind: str, where: str, what: str) -> None:
