@@ -12,7 +12,6 @@ from app.api.overlay import names_of, read_object
 from app.api.responses import Json, json_response
 from app.api.scenario import documented, numbered, pod_of, read_request, scenario_of
 from app.api.service import Service, ServiceOf
-from app.api.turns import Turns
 from app.api.verdicts import near_misses_json
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
@@ -32,7 +31,7 @@ async def capacity(request: Request, service: ServiceOf) -> Json:
     service.require_synced()
     async with service.dry_runs.place():
         deadline = service.deadline(service.settings.dry_run_timeout_seconds)
-        turns = Turns(service.clock)
+        turns = service.turns()
         ground, rules = await scenario_of(service, wanted, turns, deadline)
         state = ground.state
         pod = _one_pod(wanted)

@@ -12,7 +12,6 @@ from app.api.errors import Refusal
 from app.api.models import Documents
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
-from app.api.turns import Turns
 from app.core.model import workload
 from app.core.model.errors import ObjectError
 from app.core.model.parse import KINDS, parse, ref_of
@@ -36,7 +35,7 @@ async def documents(request: Request, service: ServiceOf) -> Json:
     body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
     found = await in_reader(lambda: _read(body))
     # Not in the thread: devices that look the same share one shape, known by a table of the loop's own.
-    items, turns = [], Turns(service.clock)
+    items, turns = [], service.turns()
     for index, raw in enumerate(found):
         items.append(_item(raw, f"manifests[{index}]"))
         await turns.rest()

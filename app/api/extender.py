@@ -147,7 +147,9 @@ async def _body(request: Request, service: Service) -> bytes:
 
 
 async def _filter_args(request: Request, service: Service) -> FilterArgs:
-    body, limit = await _body(request, service), service.settings.webhook_body_bytes
+    limit = service.settings.webhook_body_bytes
+    with service.first():
+        body = await _body(request, service)
     known = service.name_lists.split(body)
     if known is not None:
         args = read_filter_args(decode_json(known[0], request, limit), known[1])

@@ -14,7 +14,6 @@ from app.api.inventory import ALL_NODES, Cursor, Limit
 from app.api.models import Changes, FleetPage
 from app.api.responses import Json, json_response
 from app.api.service import Service, ServiceOf
-from app.api.turns import Turns
 from app.core.state.census import Census, DeviceView
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
@@ -38,7 +37,7 @@ async def fleet(
 ) -> Json:
     service.require_synced()
     # A fork: the inventory may change at every turn.
-    state, turns = service.state.fork(), Turns(service.clock)
+    state, turns = service.state.fork(), service.turns()
     census = Census(state)
     names = sorted(chain((ALL_NODES,), state.nodes) if node is None else set(node))
     start = bisect_right(names, cursor) if cursor else 0

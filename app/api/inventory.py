@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query
 from app.api.models import ClaimPage, DevicePage, NodePage
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
-from app.api.turns import Turns
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import PoolId
 from app.core.state.census import Census, DeviceView
@@ -28,7 +27,7 @@ ALL_NODES = "*"
 @router.get("/nodes", response_model=NodePage, summary="Nodes, with their devices counted by state")
 async def nodes(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "") -> Json:
     service.require_synced()
-    state, turns = service.state.fork(), Turns(service.clock)
+    state, turns = service.state.fork(), service.turns()
     names = sorted(state.nodes)
     page, following = _page(names, lambda name: name, cursor, limit)
     census = Census(state)
@@ -53,7 +52,7 @@ async def devices(
 ) -> Json:
     service.require_synced()
     # A fork: the inventory may change at every turn.
-    state, turns = service.state.fork(), Turns(service.clock)
+    state, turns = service.state.fork(), service.turns()
     census, after = Census(state), _device_cursor(cursor)
     pools = census.pools(driver)
     found: list[DeviceView] = []

@@ -9,7 +9,6 @@ from app.api.errors import Refusal
 from app.api.models import Matches
 from app.api.responses import Json, json_response
 from app.api.service import Service, ServiceOf
-from app.api.turns import Turns
 from app.core.cel import CelError, CelFeatures, Selector
 from app.core.model.device import Attribute, Device, DeviceShape
 
@@ -33,7 +32,7 @@ async def matches(
     if not selector and not wanted:
         raise Refusal(422, "InvalidParameter", "give a selector or an attribute", "query.selector")
     compiled = _compiled(service, selector) if selector else None
-    state, turns = service.state.fork(), Turns(service.clock)
+    state, turns = service.state.fork(), service.turns()
     verdicts: dict[DeviceShape, bool] = {}
     failures: Counter[str] = Counter()
     found: list[str] = []

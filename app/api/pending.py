@@ -6,7 +6,6 @@ from app.api.errors import Refusal
 from app.api.models import Explanation
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
-from app.api.turns import Turns
 from app.api.verdicts import MAX_NODE_VERDICTS, encoded_nodes, near_misses_json
 from app.core.explain import summary
 from app.core.placement.near_misses import NearMiss, gathered, near_misses
@@ -32,7 +31,7 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
     state = service.state.fork()
     question = Question(state, pod, service.rules_until(service.rules, deadline))
     answers: list[NodeAnswer] = []
-    turns = Turns(service.clock)
+    turns = service.turns()
     if not pod.node_name:
         found, _ = await turns.collect(question.answers(sorted(state.nodes)), deadline)
         for answer in found:

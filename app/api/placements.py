@@ -32,7 +32,7 @@ async def placements(request: Request, service: ServiceOf) -> Json:
     service.require_synced()
     async with service.dry_runs.place():
         deadline = service.deadline(service.settings.dry_run_timeout_seconds)
-        turns = Turns(service.clock)
+        turns = service.turns()
         ground, rules = await scenario_of(service, wanted, turns, deadline)
         state = ground.state
         nodes = names_of(state, wanted.nodes)

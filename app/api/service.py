@@ -36,6 +36,8 @@ from app.settings import Settings
 
 log = logging.getLogger(__name__)
 _COUNTED_AT_ONCE = 64
+_URGENT_SECONDS = 0.05
+"""The body of a filter is there in a few milliseconds, or its sender is slow."""
 
 LEADER_CHECK = "leader"
 Check = Callable[[], str]
@@ -135,6 +137,8 @@ class Service:
     name_lists: NameLists = field(default_factory=NameLists)
     dry_runs: DryRuns = field(init=False)
     streams: Streams = field(init=False)
+    _urgent: int = 0
+    _urgent_until: float = 0.0
     _chores: set[asyncio.Task[object]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -204,9 +208,23 @@ class Service:
         with election.answering():
             yield
 
+    @contextmanager
+    def first(self) -> Iterator[None]:
+        """While a request comes in that all work in ``turns`` stands back for; not for one that is slow."""
+        self._urgent += 1
+        self._urgent_until = self.clock() + _URGENT_SECONDS
+        try:
+            yield
+        finally:
+            self._urgent -= 1
+
+    def turns(self) -> Turns:
+        """For work that the webhooks go before."""
+        return Turns(self.clock, urgent=lambda: self._urgent > 0 and self.clock() < self._urgent_until)
+
     async def count_devices(self) -> None:
         """Counts devices by driver and state for the metrics, in turns with everybody else. O(devices)."""
-        turns = Turns(self.clock)
+        turns = self.turns()
         counts: Counter[tuple[str, str]] = Counter()
         for number, view in enumerate(Census(self.state.fork()).devices()):
             counts[view.id.driver, view.state] += 1

@@ -10,6 +10,9 @@ TURN_SECONDS = 0.002
 """What one piece of work may hold the loop for; a plain filter waits at most this long for each
 other request that is being worked on."""
 
+YIELD_SECONDS = 0.01
+"""How long such work stands back for requests that go first, before it takes a turn all the same."""
+
 Clock = Callable[[], float]
 
 
@@ -26,17 +29,28 @@ class Deadline:
 
 
 class Turns:
-    """Takes turns with everybody else on the loop. One for each piece of work."""
+    """Takes turns with everybody else on the loop. One for each piece of work.
 
-    def __init__(self, clock: Clock, turn_seconds: float = TURN_SECONDS) -> None:
+    Args:
+        urgent: whether requests are coming in that go first. Each is read in several pieces, and would
+            wait for a turn of everybody at each of them.
+    """
+
+    def __init__(
+        self, clock: Clock, turn_seconds: float = TURN_SECONDS, urgent: Callable[[], bool] = lambda: False
+    ) -> None:
         self._clock = clock
         self._seconds = turn_seconds
+        self._urgent = urgent
         self._ends = clock() + turn_seconds
 
     async def rest(self) -> None:
         """Lets the others work if the turn is over. Called often; costs a look at the clock."""
         if self._clock() >= self._ends:
             await asyncio.sleep(0)
+            latest = self._clock() + YIELD_SECONDS
+            while self._urgent() and self._clock() < latest:  # noqa: ASYNC110 # each pass reads from sockets
+                await asyncio.sleep(0)
             self._ends = self._clock() + self._seconds
 
     async def collect(
