@@ -1,5 +1,7 @@
 """``snapshot``: what a cluster has, as manifests to answer from."""
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from app.cli import options
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
 from app.cli.talk import say, write
+from app.cli.waiting import Duration
 
 
 @click.command()
@@ -19,7 +22,15 @@ from app.cli.talk import say, write
 @click.option(
     "--all-pods", is_flag=True, help="Also Pods without claims: what they take of their nodes counts."
 )
-def snapshot(*, source: Source, target: str, all_pods: bool) -> int:
+@click.option(
+    "--trace",
+    "trace_file",
+    default="",
+    metavar="FILE",
+    help="Also watch Pods with claims come and go, and write that for simulate --trace; until interrupted.",
+)
+@click.option("--for", "seconds", type=Duration(), help="How long to watch, with --trace: 90s, 5m, 1h.")
+def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, seconds: float | None) -> int:
     """Write a cluster's inventory as one YAML List.
 
     Nodes, devices, classes, taint rules, claims, templates and the Pods with claims: ready for
@@ -29,6 +40,8 @@ def snapshot(*, source: Source, target: str, all_pods: bool) -> int:
     from app.cli.printing import yaml_text  # noqa: PLC0415 # as above
 
     objects = inventory_objects(source, say)
+    if trace_file:
+        _record(source, trace_file, seconds)
     if not all_pods:
         objects = [item for item in objects if item.get("kind") != "Pod" or _has_claims(item)]
     text = yaml_text({"apiVersion": "v1", "kind": "List", "items": objects})
@@ -41,6 +54,26 @@ def snapshot(*, source: Source, target: str, all_pods: bool) -> int:
         raise InputError(f"{target}: {error.strerror}") from None
     say(f"{len(objects)} objects in {target}")
     return Exit.OK
+
+
+def _record(source: Source, target: str, seconds: float | None) -> None:
+    """Looks every few seconds; what comes and goes between two looks is not seen."""
+    from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 # --help must be quick
+    from app.core.simulation.recorder import Recorder  # noqa: PLC0415 # as above
+
+    recorder, start = Recorder(), time.monotonic()
+    try:
+        while seconds is None or time.monotonic() - start < seconds:
+            recorder.see(time.monotonic(), inventory_objects(source))
+            time.sleep(options.POLL_SECONDS)
+    except KeyboardInterrupt:
+        say("interrupted: what was seen is kept")
+    trace = recorder.trace("recorded")
+    try:
+        Path(target).write_text(json.dumps(trace, indent=1), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{target}: {error.strerror}") from None
+    say(f"{len(trace['jobs'])} Pods in {target}")
 
 
 def _has_claims(pod: dict[str, Any]) -> bool:

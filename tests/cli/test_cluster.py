@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -82,6 +83,15 @@ def test_a_snapshot_holds_what_the_cluster_has(cli: Cli, cluster: Cluster) -> No
     assert all(found[key].get("status") == expected[key].get("status") for key in expected)
     assert "managedFields" not in ran.out
     assert ("8 nodes" in ran.err, "8 resourceslices" in ran.err) == (True, True)
+
+
+def test_a_trace_is_recorded_beside_the_snapshot(cli: Cli, cluster: Cluster, tmp_path: Path) -> None:
+    file = tmp_path / "trace.json"
+    ran = cli("snapshot", "--kubeconfig", cluster.kubeconfig, "--trace", str(file), "--for", "1s")
+    assert ran.code == 0, ran.err
+    recorded = json.loads(file.read_text())
+    assert recorded.keys() == {"name", "kinds", "jobs"}
+    assert f"{len(recorded['jobs'])} Pods in {file}" in ran.err
 
 
 def test_a_plan_from_a_snapshot_is_the_plan_of_the_cluster(

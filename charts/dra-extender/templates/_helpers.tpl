@@ -160,6 +160,7 @@ args:
 - --leader-elect-name={{ include "dra-extender.fullname" . }}-leader
 - --leader-elect-namespace={{ .Release.Namespace }}
 - --candidates={{ int .Values.candidates }}
+- {{ printf "--policy=%s" .Values.policy | quote }}
 - --preemption={{ .Values.preemption }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
