@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from typing import Any, Literal
 from weakref import WeakValueDictionary
@@ -50,6 +51,13 @@ class DeviceCapacity:
 
 
 _PARSED = frozenset({"version", "versions", "unknown"})
+_Parsed = tuple[tuple[str, AttributeKind, AttributeValue], ...]
+
+
+@lru_cache(4096)
+def _one_object(parsed: _Parsed) -> _Parsed:
+    """A driver's version is that of thousands of devices: 15 MB at 100,000."""
+    return parsed
 
 
 class DeviceShape:
@@ -86,8 +94,10 @@ class DeviceShape:
         self.capacity: Mapping[str, DeviceCapacity] = capacity
         self.capacity_number = capacity.number
         self.allow_multiple_allocations = allow_multiple_allocations
-        self.parsed = tuple(
-            [(name, item.kind, item.value) for name, item in attributes.items() if item.kind in _PARSED]
+        self.parsed = _one_object(
+            tuple(
+                [(name, item.kind, item.value) for name, item in attributes.items() if item.kind in _PARSED]
+            )
         )
         self.cel_view: Any = None
 
