@@ -87,6 +87,7 @@ def _findings(
 ) -> Iterator["Finding"]:
     from app.cli import rules  # noqa: PLC0415 # as in check
     from app.cli.located import Finding, path_of  # noqa: PLC0415 # as in check
+    from app.cli.policy_rule import policy_names  # noqa: PLC0415 # as in check
     from app.core.model.errors import path_text  # noqa: PLC0415 # as in check
     from app.core.model.parse import KINDS  # noqa: PLC0415 # as in check
 
@@ -97,7 +98,13 @@ def _findings(
         yield Finding(item.source, line, message, column)
     if not isinstance(raw, dict):
         return
-    checks = [rules.defects(raw), rules.misspelt(raw), rules.claim_rules(raw), rules.pod_rules(raw)]
+    checks = [
+        rules.defects(raw),
+        rules.misspelt(raw),
+        rules.claim_rules(raw),
+        rules.pod_rules(raw),
+        policy_names(raw),
+    ]
     if names.complete:
         checks.append(rules.references(raw, names))
     for problems in checks:
