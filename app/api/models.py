@@ -93,6 +93,10 @@ class PlacementRequest(Scenario):
     all_or_nothing: bool = Field(
         default=False, description="Place all Pods or none, looking beyond one after the other."
     )
+    preemption: bool = Field(
+        default=False,
+        description="Say whom preemption would evict, for the first Pods that fit nowhere.",
+    )
     explain: Literal["summary", "full"] = "summary"
     progress: str = Field(
         "", max_length=64, description="A name under which `GET /api/v1/dry-runs` tells how far this one is."
@@ -202,6 +206,22 @@ class ClaimPlacement(_Body):
     allocation: AllocationResult | None
 
 
+class VictimModel(_Body):
+    """A Pod that would be evicted."""
+
+    namespace: str
+    name: str
+    priority: int
+
+
+class PreemptionModel(_Body):
+    """Whom to evict so that a Pod fits on ``node``; without one no eviction helps, and ``text`` says why."""
+
+    node: str | None
+    victims: list[VictimModel]
+    text: str
+
+
 class PodAnswer(_Body):
     """Where one Pod goes. ``nodesOmitted`` counts nodes left out of ``nodes`` in a large answer."""
 
@@ -215,6 +235,7 @@ class PodAnswer(_Body):
     nodes_omitted: int
     near_misses: list[NearMissModel]
     evicted_from: str | None = None
+    preemption: PreemptionModel | None = None
 
 
 class GangModel(_Body):

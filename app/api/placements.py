@@ -14,6 +14,7 @@ from app.api.scenario import documented, pods_in, read_request, scenario_of
 from app.api.service import Service, ServiceOf
 from app.api.turns import Turns
 from app.api.verdicts import MAX_NODE_VERDICTS, Budget, encoded_nodes, pod_answer, shown_nodes
+from app.api.what_evicts import preemptions
 from app.core.placement.gang import GangAnswer, place_gang
 from app.core.placement.place import PodPlacement, place, with_near_misses
 from app.core.state.state import Key
@@ -42,17 +43,21 @@ async def placements(request: Request, service: ServiceOf) -> Json:
         pods = [*(item.pod for item in ground.evicted), *asked]
         if not pods and not wanted.drain:
             raise Refusal(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
+        gang: GangAnswer | None = None
+        placed: Sequence[PodPlacement]
         if wanted.all_or_nothing:
             gang = await turns.finish(place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
-            answer = await _answer(
-                service, wanted, gang.placements, evicted, turns, late=len(gang.placements) < len(pods)
-            )
-            answer["gang"] = _gang(gang)
+            placed, late = gang.placements, len(gang.placements) < len(pods)
         else:
             steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
             async with service.dry_runs.watched(wanted.progress, len(pods)) as count:
                 placed, late = await turns.collect(steps, deadline, count)
-            answer = await _answer(service, wanted, placed, evicted, turns, late=late)
+        asides: dict[Key, Any] = {}
+        if wanted.preemption and not late:
+            asides = await preemptions(state, placed, nodes, rules, turns)
+        answer = await _answer(service, wanted, placed, evicted, turns, asides=asides, late=late)
+        if gang is not None:
+            answer["gang"] = _gang(gang)
         return json_response(answer)
 
 
@@ -75,6 +80,7 @@ async def _answer(
     evicted: Mapping[Key, str],
     turns: Turns,
     *,
+    asides: Mapping[Key, Any],
     late: bool,
 ) -> dict[str, Any]:
     fitting = sum(item.chosen is not None for item in placed)
@@ -84,7 +90,9 @@ async def _answer(
     for item in placed:
         # Encoded bit by bit: all at once would hold up the webhooks for as long as 25 MB take.
         nodes = await encoded_nodes(shown_nodes(item, budget), turns, full=full)
-        said = pod_answer(item, nodes) | {"evictedFrom": evicted.get(item.pod.meta.key)}
+        key = item.pod.meta.key
+        said = pod_answer(item, nodes)
+        said |= {"evictedFrom": evicted.get(key), "preemption": asides.get(key)}
         pods.append(orjson.Fragment(orjson.dumps(said)))
         await turns.rest()
     return {

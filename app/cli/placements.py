@@ -60,10 +60,22 @@ def _near(item: Json) -> list[str]:
     return ["It would fit", *(f"  {miss['text']}" for miss in found)] if found else []
 
 
+def _evicting(pod: Json) -> list[str]:
+    plan = pod.get("preemption")
+    if not plan:
+        return []
+    if not plan["victims"]:
+        return [f"Preemption: {plan['text']}"]
+    victims = (
+        f"{item['namespace']}/{item['name']} (priority {item['priority']})" for item in plan["victims"]
+    )
+    return [f"Preemption would evict on {plan['node']}:", *(f"  {victim}" for victim in victims)]
+
+
 def pod_report(pod: Json, title: str, most: int | None = None) -> str:
     """What nodes (all, or at most so many) say of one Pod, under a line that sums it up."""
     head = f"{_name(pod)}{title}: {pod.get('summary') or 'no node was asked'}"
-    head = "\n".join([head, *_near(pod)])
+    head = "\n".join([head, *_near(pod), *_evicting(pod)])
     nodes = pod.get("nodes") or ()
     if not nodes:
         return head

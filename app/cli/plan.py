@@ -31,6 +31,11 @@ from app.cli.waiting import Duration
     "--how-many", is_flag=True, help="How many more of these Pods fit, where, and what is short then."
 )
 @click.option("--all-or-nothing", is_flag=True, help="All Pods or none; looks beyond one after the other.")
+@click.option(
+    "--preemption",
+    is_flag=True,
+    help="Whom preemption would evict for Pods that fit nowhere (by spec.priority).",
+)
 @click.option("--wait", is_flag=True, help="Ask again until everything fits.")
 @click.option(
     "--timeout", type=Duration(), default="5m", show_default=True, help="How long to --wait: 90s, 5m, 1h."
@@ -50,6 +55,7 @@ def plan(
     explain: bool,
     how_many: bool,
     all_or_nothing: bool,
+    preemption: bool,
     wait: bool,
     timeout: float,
 ) -> int:
@@ -59,8 +65,9 @@ def plan(
     workload's own claims, templates and classes. Flags such as --drain change the cluster for the
     question. Exit code 0: all placed, 1: not all, 2: bad input, 3: could not ask.
     """
-    if how_many and (all_or_nothing or wait or replicas is not None):
-        raise InputError("--how-many goes with none of --all-or-nothing, --wait, --replicas", "leave it out")
+    if how_many and (all_or_nothing or preemption or wait or replicas is not None):
+        text = "--how-many goes with none of --all-or-nothing, --preemption, --wait, --replicas"
+        raise InputError(text, "leave it out")
     if not paths and (how_many or not changed.get("drain")):
         raise InputError("nothing to place", "name a file with -f, or a node with --drain")
     wishes: dict[str, Any] = {
@@ -69,6 +76,7 @@ def plan(
         "nodes": list(nodes),
         "features": options.switches(feature),
         "allOrNothing": all_or_nothing or None,
+        "preemption": preemption or None,
         **changed,
     }
     request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}

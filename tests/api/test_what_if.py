@@ -158,3 +158,24 @@ def test_how_many_more_says_what_the_next_one_lacks(inventory: Inventory) -> Non
     texts = [item["text"] for item in answer["nearMisses"]]
     assert "if claim default/busy were gone (node n1)" in texts
     assert not any("default/p-" in text for text in texts), "the Pods of the question are not to go"
+
+
+@pytest.mark.parametrize(("priority", "victims"), [(5, ["busy"]), (0, [])])
+def test_a_dry_run_says_whom_preemption_would_evict(
+    inventory: Inventory, priority: int, victims: list[str]
+) -> None:
+    path = inventory(
+        node("n1"),
+        cls(),
+        pool("n1", dev("a")),
+        claim("busy", holds="n1/a"),
+        holder("busy", "n1"),
+        template("t"),
+    )
+    wanted = pod(templates=("t",))
+    wanted["spec"]["priority"] = priority
+    (told,) = place(path, pods=[wanted], preemption=True)["pods"]
+    assert [item["name"] for item in told["preemption"]["victims"]] == victims
+    assert told["preemption"]["node"] == ("n1" if victims else None)
+    (silent,) = place(path, pods=[wanted])["pods"]
+    assert silent["preemption"] is None
