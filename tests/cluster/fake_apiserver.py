@@ -30,6 +30,7 @@ DRA = {
 }
 DRA_GROUP = "resource.k8s.io"
 API: Mapping[str, Mapping[str, str]] = {
+    "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
     "v1": CORE,
     f"{DRA_GROUP}/v1": DRA,
     "coordination.k8s.io/v1": {"leases": "Lease"},

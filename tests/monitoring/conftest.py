@@ -56,7 +56,7 @@ async def _scrape() -> str:
     server = FakeApiServer()
     for plural, item in OBJECTS.items():
         server.put(item["apiVersion"], plural, item)
-    application = create_app(Settings(leader_elect=True, leader_elect_namespace="dra"))
+    application = create_app(Settings(leader_elect=True, leader_elect_namespace="dra", preemption="evict"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app.main, "load_access", lambda *_, **__: Access(server))
         async with (

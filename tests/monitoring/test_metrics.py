@@ -80,6 +80,8 @@ def test_most_metrics_are_on_the_dashboard_or_in_an_alert(exposition: str) -> No
         "dra_extender_filter_fitting_nodes",
         "dra_extender_leader_transitions_total",
         "dra_extender_plain_pods_total",
+        "dra_extender_preemption_attempts_total",
+        "dra_extender_preemption_victims_total",
     }
 
 
