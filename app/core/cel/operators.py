@@ -133,7 +133,7 @@ def equal_values(left: Any, right: Any) -> bool:  # noqa: C901, PLR0911  # one c
 def _equal_directly(left: Any, right: Any) -> bool:
     if left is None:
         return right is None
-    if right is None and left.__class__ in COMPARED_OBJECTS:
+    if right is None and (left.__class__ in COMPARED_OBJECTS or left.__class__ is NamedFormat):
         raise no_overload()
     return right is not None and equal_values(left, right)
 

@@ -129,7 +129,7 @@ def _invalid(message: str) -> EvalError:
 
 def _parse(raw: bytes, *, request: bool) -> Url:
     if any(byte < 0x20 or byte == 0x7F for byte in raw):
-        raise _invalid("invalid control character in URL")
+        raise _invalid("net/url: invalid control character in URL")
     if not raw and request:
         raise _invalid("empty url")
     url = Url()

@@ -209,7 +209,8 @@ def _candidates(key: Any) -> tuple[Any, ...]:
 def _float_candidates(key: float) -> tuple[Any, ...]:
     exact: list[Any] = [map_key(key)]
     if key.is_integer():
-        if INT_MIN <= key < 2.0**63:
+        # The smallest int is out of doubleToInt64Checked's range in cel-go (common/types/overflow.go).
+        if INT_MIN < key < 2.0**63:
             exact.append(int(key))
         if 0 <= key < 2.0**64:
             exact.append(Key("uint", UInt(int(key))))
@@ -241,7 +242,13 @@ def map_key(key: Any) -> Any:
     if key is None or kind in (Timestamp, Duration, TypeValue):
         return Key("value", key)
     by_value = getattr(key, "key", None)
-    return Key("object", _ByIdentity(key)) if by_value is None else Key("address", _Keyed(key, by_value()))
+    # Two empty lists are two pointers in Go, but one object in Python.
+    pointer = object() if key == () else key
+    return (
+        Key("object", _ByIdentity(key, pointer))
+        if by_value is None
+        else Key("address", _Keyed(key, by_value()))
+    )
 
 
 class _Keyed:
@@ -261,15 +268,16 @@ class _Keyed:
 
 
 class _ByIdentity:
-    """Compares objects as Go compares pointers."""
+    """Compares objects as Go compares pointers; ``pointer`` is the object, or what stands for it."""
 
-    __slots__ = ("target",)
+    __slots__ = ("pointer", "target")
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Any, pointer: object) -> None:
         self.target = target
+        self.pointer = pointer
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and self.target is other.target
+        return isinstance(other, _ByIdentity) and self.pointer is other.pointer
 
     def __hash__(self) -> int:
-        return id(self.target)
+        return id(self.pointer)

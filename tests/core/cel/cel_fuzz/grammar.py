@@ -11,7 +11,7 @@ from app.core.cel import types
 from app.core.cel.declarations import Overload, functions
 from app.core.cel.types import Type
 from cel_fuzz.leaves import Leaves
-from cel_fuzz.words import READABLE
+from cel_fuzz.words import ACCESSORS, PATTERNED, PATTERNS, READABLE, VERBS, ZONES
 
 _SCALARS = (types.INT, types.UINT, types.DOUBLE, types.BOOL, types.STRING, types.BYTES, types.DURATION,
             types.TIMESTAMP, types.QUANTITY, types.SEMVER, types.IP, types.CIDR, types.URL, types.FORMAT,
@@ -248,12 +248,34 @@ class Grammar:
         for name in overload.variables:
             chosen.setdefault(name, self._some_type(1))
         args = [self._operand(types.substitute(chosen, arg), depth - 1) for arg in overload.args]
+        if overload.function == "format" and self._random.random() < 0.7:
+            return self._formatted(depth)
+        if overload.function in ACCESSORS and len(args) == 2 and self._random.random() < 0.8:
+            args[1] = f'"{self._random.choice(ZONES)}"'
+        if overload.function in PATTERNED and len(args) > 1 and self._random.random() < 0.8:
+            args[1] = f'"{self._random.choice(PATTERNS)}"'
         readable = READABLE.get(overload.function)
         if readable and overload.args[0] == types.STRING and self._random.random() < 0.7:
             args[0] = f'"{self._random.choice(readable)}"'
         if self._random.random() < 0.01 and args:
             args.pop()
         return self._written(overload, args)
+
+    def _formatted(self, depth: int) -> str:
+        """format() with verbs, most of them for what they are given."""
+        verbs = [self._random.choice(tuple(VERBS)) for _ in range(self._random.choice((1, 1, 2, 3)))]
+        args = [
+            self.term(self._some_type(1) if self._random.random() < 0.1 else self._verb_type(verb), depth - 1)
+            for verb in verbs
+        ]
+        if self._random.random() < 0.03:
+            args.append("1")
+        text = self._random.choice(("", " ", "%%", "\u00e9")).join(verbs)
+        return f'"{text}".format([{", ".join(f"dyn({arg})" for arg in args)}])'
+
+    def _verb_type(self, verb: str) -> Type:
+        named = self._random.choice(VERBS[verb])
+        return self._some_type(1) if named == "any" else next(term for term in _SCALARS if term.name == named)
 
     def _written(self, overload: Overload, args: list[str]) -> str:
         name = overload.function

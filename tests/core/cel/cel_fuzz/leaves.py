@@ -27,7 +27,7 @@ _LEAVES: dict[str, tuple[str, ...]] = {
     "google.protobuf.Timestamp": ("timestamp(#timestamp)", "timestamp(1577836800)",
                                   'timestamp("2024-02-29T01:02:03.004Z")', 'timestamp("2000-01-01T00:00:00-08:00")'),
     "kubernetes.Quantity": ("quantity(#quantity)", "#capacity", 'quantity("1Gi")'),
-    "kubernetes.Semver": ("semver(#semver)", 'semver("1.2.3")', "semver(#string, true)", "#version"),
+    "kubernetes.Semver": ("semver(#semver)", 'semver("1.2.3")', "semver(#normalized, true)", "#version"),
     "net.IP": ("ip(#ip)", 'ip("10.0.0.1")', 'ip("::1")'),
     "net.CIDR": ("cidr(#cidr)", 'cidr("10.0.0.0/8")'),
     "kubernetes.URL": ("url(#url)", 'url("https://example.com:8080/p?q=1")'),

@@ -50,6 +50,18 @@ READABLE = {
         "1e-3",
     ),
     "semver": ("1.2.3", "1.2.3-a.1+b", "1.10.0", "2.0.0-rc.1", "0.0.0", "18446744073709551615.0.0"),
+    "normalized": (
+        "v1.2.3",
+        "1.2",
+        "v1",
+        "01.02.03",
+        "1.0.0-01",
+        " 1.2.3",
+        "v01.2-a",
+        "1.2.3.4",
+        "V1.2.3",
+        "1.2+b",
+    ),
     "ip": (
         "10.0.0.1",
         "::1",
@@ -74,6 +86,19 @@ READABLE = {
     "double": ("1.5", "NaN", "-Infinity", "1e3", "0x1p-2", "1_0"),
     "bool": ("true", "False", "t", "0"),
 }
+# Verbs of format(), and the types they take.
+VERBS = {
+    "%s": ("any",), "%d": ("int", "uint", "double"), "%f": ("double", "int", "uint"), "%.3f": ("double", "int"), "%e": ("double", "uint"),
+    "%.0e": ("double",), "%b": ("int", "uint", "bool"), "%o": ("int", "uint"), "%x": ("int", "uint", "string", "bytes"),
+    "%X": ("int", "uint", "string", "bytes"), "%.20f": ("double",), "%q": ("any",),
+}  # fmt: skip
+ACCESSORS = frozenset({"getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours",
+                       "getMilliseconds", "getMinutes", "getMonth", "getSeconds"})  # fmt: skip
+ZONES = ("UTC", "America/New_York", "-08:00", "05:30", "+01:00", "Asia/Kolkata", "Australia/Lord_Howe", "Etc/GMT+12",
+         "", "05:90", "Nowhere/X", "Local", "24:00", "-23:59", "1:2", "Europe/Dublin", "utc", "CET")  # fmt: skip
+PATTERNED = frozenset({"matches", "find", "findAll"})
+PATTERNS = ("(a+)+$", "[a-z]+", "^a.*0$", "a|b", "(?i)A", "\\\\d+", "\\\\pL", "\\\\bgpu", ".", "", "(?P<n>a)", "[^a]", "a{2}", "(?s).*",
+            "(?U)a+", "x*", "\\\\x{fc}", "[[:alpha:]]", "(", "a{1001}", "a**", "(?=a)", "\\\\1", "(?<n>a)", "[z-a]", "\\\\C")  # fmt: skip
 INTS = ("0", "1", "2", "-1", "3", "7", "10", "64", "-7", "1000000", "9223372036854775807", "-9223372036854775808",
          "0x1F", "1577836800", "253402300800", "4611686018427387904", "9007199254740993")  # fmt: skip
 UINTS = ("0u", "1u", "7u", "18446744073709551615u", "9223372036854775808u", "0x10u")
@@ -90,5 +115,13 @@ DOUBLES = (
     "1e19",
     "0.1",
     "123456.789",
+    "9223372036854775808.0",
+    "-9223372036854775808.0",
+    "18446744073709551616.0",
+    "(0.0 / 0.0)",
+    'double("Infinity")',
+    'double("-Infinity")',
+    "5e-324",
+    "0.5",
 )
 BYTES = ('b""', 'b"abc"', "b'\\xff'", 'b"\\303\\274"')
