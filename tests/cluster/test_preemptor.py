@@ -141,6 +141,23 @@ async def test_four_pods_have_victims_of_their_own() -> None:
     assert len({name for name in scene.left() if name.startswith("low")}) == 1
 
 
+@in_virtual_time
+async def test_two_pods_do_not_count_on_the_same_disruption() -> None:
+    scene = Scene(2)
+    scene.put(
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": {"name": "all", "namespace": "default"},
+            "spec": {"selector": {}},
+            "status": {"disruptionsAllowed": 1},
+        }
+    )
+    await scene.refuse(scene.waiting("high-0"), scene.waiting("high-1"))
+    assert scene.preemptor.outcomes == {"evicted": 1, "useless": 1}
+    assert scene.preemptor.victims == 1
+
+
 @pytest.mark.parametrize(("dry_run", "left"), [(True, 2), (False, 1)])
 def test_a_budget_that_says_no_stops_it_and_the_devices_are_not_held(*, dry_run: bool, left: int) -> None:
     @in_virtual_time

@@ -12,12 +12,13 @@ from itertools import combinations
 from math import comb
 
 from app.core.allocator import Reason
+from app.core.model.disruption_budget import DisruptionBudget
 from app.core.model.pod import Pod
 from app.core.placement.eviction_stage import EvictionStage
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
-from app.core.placement.victims import Cost, by_importance, cost_of, may_be_evicted, over_budget
+from app.core.placement.victims import Cost, by_importance, charged, cost_of, may_be_evicted, over_budget
 from app.core.state.pools import PoolError
 from app.core.state.state import State
 
@@ -70,21 +71,25 @@ def plan_preemption(
 
     Args:
         state: it is changed: pass a fork.
-        leaving: Pods that are as good as gone. Those that are being deleted count as such anyway.
+        leaving: Pods that are as good as gone. Those that are being deleted count as such anyway. Budgets
+            are charged with those that run still, as with the victims found for ``pods`` so far.
         spare_budgets: refuse victims that a PodDisruptionBudget protects, instead of preferring others.
 
     Cost: a search a node, and for each node with victims one for each of them, and up to 256 more.
     """
     stage = EvictionStage(state)
+    leaving = tuple(leaving)
     stage.remove((*leaving, *_terminating(state)))
+    budgets = charged(state.budgets.values(), _still_running(state, leaving))
     checked = replace(rules, node_checks=True)
     found: list[Preemption] = []
     for pod in pods:
-        plan = yield from _plan_one(stage, pod, nodes, checked, spare_budgets=spare_budgets)
+        plan = yield from _plan_one(stage, pod, nodes, checked, budgets, spare_budgets=spare_budgets)
         if isinstance(plan, Hopeless):
             return plan
         found.append(plan)
         stage.remove(plan.victims)
+        budgets = charged(budgets, plan.victims)
         claims = (held.claim for held in plan.answer.claims)
         state.settle(pod, plan.node, zip(claims, plan.answer.allocations, strict=True))
     return tuple(found)
@@ -116,8 +121,25 @@ def _terminating(state: State) -> list[Pod]:
     return [pod for pod in state.pods.values() if pod.meta.deleted is not None or pod.finished]
 
 
+def _still_running(state: State, leaving: Sequence[Pod]) -> list[Pod]:
+    """Those whose eviction no budget shows yet: what is being deleted, the budgets' status counts itself."""
+    known = {pod.meta.key: state.pods.get(pod.meta.key) for pod in leaving}
+    uids = {pod.meta.uid for pod in leaving}
+    return [
+        pod
+        for pod in known.values()
+        if pod is not None and pod.meta.uid in uids and pod.meta.deleted is None and not pod.finished
+    ]
+
+
 def _plan_one(
-    stage: EvictionStage, pod: Pod, nodes: Sequence[str], rules: Rules, *, spare_budgets: bool
+    stage: EvictionStage,
+    pod: Pod,
+    nodes: Sequence[str],
+    rules: Rules,
+    budgets: Sequence[DisruptionBudget],
+    *,
+    spare_budgets: bool,
 ) -> Generator[None, None, Preemption | Hopeless]:
     question = Question(stage.state, pod, rules)
     if question.refusal is not None:
@@ -135,7 +157,7 @@ def _plan_one(
         return Preemption(pod, best)
     if pod.never_preempts:
         return Hopeless(pod, Reason("PreemptionNever", "its preemptionPolicy is Never"))
-    return (yield from _best_node(_Search(stage, question, spare_budgets=spare_budgets), curable))
+    return (yield from _best_node(_Search(stage, question, budgets, spare_budgets=spare_budgets), curable))
 
 
 def _best_node(search: "_Search", nodes: Iterable[str]) -> Generator[None, None, Preemption | Hopeless]:
@@ -155,11 +177,18 @@ def _best_node(search: "_Search", nodes: Iterable[str]) -> Generator[None, None,
 class _Search:
     """One Pod, on one node after another."""
 
-    def __init__(self, stage: EvictionStage, question: Question, *, spare_budgets: bool) -> None:
+    def __init__(
+        self,
+        stage: EvictionStage,
+        question: Question,
+        budgets: Sequence[DisruptionBudget],
+        *,
+        spare_budgets: bool,
+    ) -> None:
         self.question = question
         self._stage = stage
         self._spare = spare_budgets
-        self._budgets = list(stage.state.budgets.values())
+        self._budgets = budgets
         self._own = {held.key for held in question.claims}
 
     def cost(self, victims: Sequence[Pod]) -> Cost:

@@ -5,6 +5,7 @@ pickOneNodeForPreemption.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -60,6 +61,17 @@ def over_budget(pods: Iterable[Pod], budgets: Iterable[DisruptionBudget]) -> set
                 if left[budget.meta.key] < 0:
                     found.add(pod.meta.uid)
     return found
+
+
+def charged(budgets: Iterable[DisruptionBudget], victims: Sequence[Pod]) -> list[DisruptionBudget]:
+    """The budgets as they are once ``victims`` are evicted; below 0 if they do not allow that.
+
+    Cost: O(victims times budgets).
+    """
+    return [
+        replace(budget, allowed=budget.allowed - sum(budget.covers(pod.meta) for pod in victims))
+        for budget in budgets
+    ]
 
 
 def cost_of(victims: Sequence[Pod], budgets: Sequence[DisruptionBudget]) -> Cost:

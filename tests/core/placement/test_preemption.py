@@ -1,7 +1,7 @@
 """Which Pods are to be evicted, and that it is nobody who need not be."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 from uuid import uuid4
@@ -79,8 +79,17 @@ class Cluster:
         self.add(raw)
         return self.state.pods["default", name]
 
-    def plan(self, *pods: Pod, spare: bool = True) -> tuple[Preemption, ...] | Hopeless:
-        steps = plan_preemption(self.state.fork(), pods, list(self.state.nodes), RULES, spare_budgets=spare)
+    def plan(
+        self, *pods: Pod, spare: bool = True, leaving: Sequence[Pod] = ()
+    ) -> tuple[Preemption, ...] | Hopeless:
+        steps = plan_preemption(
+            self.state.fork(),
+            pods,
+            list(self.state.nodes),
+            RULES,
+            leaving=leaving,
+            spare_budgets=spare,
+        )
         while True:
             try:
                 next(steps)
@@ -193,6 +202,65 @@ def test_a_budget_protects(cluster: Cluster) -> None:
     assert cluster.victims(high) == [["open"]]
     assert isinstance(cluster.plan(cluster.wanting("both", 2)), Hopeless)
     assert cluster.victims(cluster.wanting("both", 2), spare=False) == [["open", "guarded"]]
+
+
+def _two_guarded(cluster: Cluster, allowed: int) -> list[Pod]:
+    cluster.node("a", 2)
+    for number in range(2):
+        cluster.running(f"guarded-{number}", "a", [f"d{number}"], labels={"app": "guarded"})
+    cluster.add(budget("b", allowed, app="guarded"))
+    return [cluster.wanting(f"high-{number}") for number in range(2)]
+
+
+def test_a_budget_is_charged_once_for_all_pods_of_a_group(cluster: Cluster) -> None:
+    high = _two_guarded(cluster, 1)
+    assert cluster.victims(high[0]) == cluster.victims(high[1])
+    assert isinstance(cluster.plan(*high), Hopeless)
+    cluster.add(budget("b", 2, app="guarded"))
+    assert sorted(cluster.victims(*high)) == [["guarded-0"], ["guarded-1"]]
+
+
+def test_over_a_budget_the_second_victim_of_a_group_is_the_violation(cluster: Cluster) -> None:
+    found = cluster.plan(*_two_guarded(cluster, 1), spare=False)
+    assert not isinstance(found, Hopeless)
+    assert [plan.violations for plan in found] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "helped"),
+    [
+        pytest.param({}, False, id="runs-still"),
+        pytest.param({"deleted": "2026-01-01T00:00:00Z"}, True, id="the-budget-has-counted-it"),
+        pytest.param({"uid": "uid-successor"}, True, id="another-pod-by-now"),
+    ],
+)
+def test_a_budget_is_charged_with_victims_of_other_preemptors(
+    cluster: Cluster, change: dict[str, Any], *, helped: bool
+) -> None:
+    high = _two_guarded(cluster, 1)
+    first = cluster.plan(high[0])
+    assert not isinstance(first, Hopeless)
+    (victim,) = first[0].victims
+    cluster.state.upsert(replace(victim, meta=replace(victim.meta, **change)))
+    state = cluster.state
+    held = tuple(
+        (item.key, got) for item, got in zip(first[0].answer.claims, first[0].answer.allocations, strict=True)
+    )
+    state.hold(Hold(high[0].meta.key, high[0].meta.uid, high[0].priority, "a", held))
+    assert isinstance(cluster.plan(high[1], leaving=[victim]), Hopeless) != helped
+
+
+def test_a_pod_that_a_budget_has_let_go_is_not_charged_again(cluster: Cluster) -> None:
+    high = _two_guarded(cluster, 1)
+    first = cluster.plan(high[0])
+    assert not isinstance(first, Hopeless)
+    (victim,) = first[0].victims
+    gone_on = budget("b", 1, app="guarded")
+    gone_on["status"]["disruptedPods"] = {victim.meta.name: "2026-01-01T00:00:00Z"}
+    cluster.add(gone_on)
+    found = cluster.plan(*high, leaving=[victim])
+    assert not isinstance(found, Hopeless)
+    assert sum(len(plan.victims) for plan in found) == 1
 
 
 def test_nobody_goes_while_those_that_leave_make_room(cluster: Cluster) -> None:
