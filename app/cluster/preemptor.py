@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.cluster.client import ApiClient
 from app.cluster.discovery import POD
@@ -42,17 +42,26 @@ class PreemptorSettings:
     evictions_per_second: float = 5.0
     """The rest waits."""
 
+    retry_seconds: float = 5.0
+    """Between two tries to finish what was broken off after some victims had gone."""
+
     most_waiting: int = 1_000
     """Pods in the queue; one more is not taken in, and asks again with its next filter."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """What is being waited for: the victims of one preemption, until ``until`` on the loop's clock."""
+    """What is being waited for: the victims of one preemption, until ``until`` on the loop's clock.
+
+    ``unfinished``: an eviction failed after others, and ``victims`` are only those that have gone. ``began``
+    is when this was first tried: however often it is tried again, its time counts from there.
+    """
 
     hold: Hold
     victims: tuple[Pod, ...]
+    began: float
     until: float
+    unfinished: bool = False
 
 
 class Preemptor:
@@ -181,6 +190,7 @@ class Preemptor:
     async def _carry_out(self, plans: Plans) -> str:
         for plan in plans:
             self._hold(plan)
+        gone: set[str] = set()
         try:
             for plan in plans:
                 for victim in plan.victims:
@@ -188,24 +198,26 @@ class Preemptor:
                     await self._evict(victim, dry_run=True)
             for plan in plans:
                 if plan.victims:
-                    await self._carry_out_one(plan)
+                    await self._carry_out_one(plan, gone)
         except TooManyRequests as error:
-            self._let_go(plans)
+            self._break_off(plans, gone)
             self._report(f"not preempted for Pod {'/'.join(plans[0].pod.meta.key)}: {error}")
             return "budget"
         except NotLeader:
             self._let_go(plans)
             raise
         except ClusterError as error:
-            self._let_go(plans)
+            self._break_off(plans, gone)
             self._report(f"preemption for Pod {'/'.join(plans[0].pod.meta.key)} failed: {error}")
             return "api_error"
         return "evicted"
 
-    async def _carry_out_one(self, plan: Preemption) -> None:
+    async def _carry_out_one(self, plan: Preemption, gone: set[str]) -> None:
+        """Adds the uid of each victim to ``gone`` once it is evicted."""
         await self._nominate(plan)
         for victim in plan.victims:
             await self._evict(victim, dry_run=False)
+            gone.add(victim.meta.uid)
             self.victims += 1
             await self._events.evicted(victim, plan.pod, plan.node)
             await asyncio.sleep(1 / self._settings.evictions_per_second)
@@ -242,16 +254,53 @@ class Preemptor:
             if held.claim.allocation is None
         )
         hold = Hold(meta.key, meta.uid, plan.pod.priority, plan.node, fresh)
+        earlier = next((item for item in self._current() if item.hold.pod == meta.key), None)
         self._state.hold(hold)
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._settings.hold_seconds
-        self._pending[meta.key] = _Pending(hold, plan.victims, until)
-        loop.call_at(until, self._expire, hold)
+        now = asyncio.get_running_loop().time()
+        began = earlier.began if earlier is not None and earlier.unfinished else now
+        victims = (*(earlier.victims if earlier is not None else ()), *plan.victims)
+        self._wait_for(_Pending(hold, victims, began, now + self._settings.hold_seconds))
 
-    def _expire(self, hold: Hold) -> None:
-        pending = self._pending.get(hold.pod)
-        if pending is not None and pending.hold is hold:
-            self._release(hold.pod)
+    def _wait_for(self, pending: _Pending) -> None:
+        self._pending[pending.hold.pod] = pending
+        asyncio.get_running_loop().call_at(pending.until, self._expire, pending)
+
+    def _expire(self, pending: _Pending) -> None:
+        if self._pending.get(pending.hold.pod) is pending:
+            self._release(pending.hold.pod)
+
+    def _break_off(self, plans: Plans, gone: set[str]) -> None:
+        """Holds on to what has been freed and tries the rest later; lets go if nobody has been evicted."""
+        missed = {victim.meta.uid for plan in plans for victim in plan.victims} - gone
+        keys = {plan.pod.meta.key for plan in plans}
+        kept = [
+            replace(
+                item,
+                victims=tuple(victim for victim in item.victims if victim.meta.uid not in missed),
+                until=item.began + self._settings.hold_seconds,
+                unfinished=True,
+            )
+            for item in self._current()
+            if item.hold.pod in keys
+        ]
+        if not any(item.victims for item in kept):
+            self._let_go(plans)
+            return
+        for item in kept:
+            self._wait_for(item)
+        nodes = tuple(dict.fromkeys(plan.node for plan in plans))
+        self._try_again(kept[0], plans[0].pod, nodes)
+
+    def _try_again(self, pending: _Pending, pod: Pod, nodes: tuple[str, ...]) -> None:
+        """Has the Pod planned for anew, on what is so by then, as long as this is what is waited for."""
+
+        def again() -> None:
+            key, hold = pending.hold.pod, pending.hold
+            if self._pending.get(key) is pending and self._state.holds.get(key) is hold:
+                self.refused(pod, nodes)
+                self._try_again(pending, pod, nodes)
+
+        asyncio.get_running_loop().call_later(self._settings.retry_seconds, again)
 
     def _let_go(self, plans: Plans) -> None:
         for plan in plans:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -71,9 +72,9 @@ class Scene:
         status = {"allocation": allocation("n", held), "reservedFor": [consumer]}
         self.put(claim(f"{name}-claim") | {"status": status}, raw)
 
-    def waiting(self, name: str, count: int = 1, priority: int = 10) -> Pod:
+    def waiting(self, name: str, count: int = 1, priority: int = 10, **spec: Any) -> Pod:
         raw = pod(name, f"{name}-claim")
-        raw["spec"]["priority"] = priority
+        raw["spec"] |= {"priority": priority, **spec}
         self.put(claim(f"{name}-claim", count), self.server.put("v1", "pods", raw))
         return self.state.pods["default", name]
 
@@ -158,20 +159,109 @@ async def test_two_pods_do_not_count_on_the_same_disruption() -> None:
     assert scene.preemptor.victims == 1
 
 
-@pytest.mark.parametrize(("dry_run", "left"), [(True, 2), (False, 1)])
-def test_a_budget_that_says_no_stops_it_and_the_devices_are_not_held(*, dry_run: bool, left: int) -> None:
+@in_virtual_time
+async def test_a_budget_that_says_no_beforehand_stops_it_and_nothing_is_held() -> None:
+    scene = Scene(2)
+    high = scene.waiting("high", count=2)
+    scene.server.faults.append(Fault(evicting("low-1", dry_run=True), times=9, status=429))
+    await scene.refuse(high, seconds=60)
+    assert scene.preemptor.outcomes == {"budget": 1}
+    assert scene.left() == {"low-0", "low-1", "high"}
+    assert not scene.state.holds
+    assert len(scene.problems) == 1
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(429, "budget"), (403, "api_error")])
+@pytest.mark.parametrize("dry_run_too", [False, True])
+def test_what_broke_off_half_way_is_held_and_finished_later(
+    *, status: int, outcome: str, dry_run_too: bool
+) -> None:
     @in_virtual_time
     async def run() -> None:
-        scene = Scene(2)
-        high = scene.waiting("high", count=2)
-        scene.server.faults.append(Fault(evicting("low-1", dry_run=dry_run), times=9, status=429))
-        await scene.refuse(high, seconds=60)
-        assert scene.preemptor.outcomes == {"budget": 1}
-        assert len(scene.left() - {"high"}) == left
-        assert not scene.state.holds
-        assert len(scene.problems) == 1
+        scene = Scene(2, hold_seconds=30, retry_seconds=5)
+        high, rival = scene.waiting("high", count=2), scene.waiting("rival", priority=5)
+        scene.server.faults.append(Fault(evicting("low-1", dry_run=False), times=1, status=status))
+        task = asyncio.create_task(scene.refuse(high, seconds=29))
+        await asyncio.sleep(2)
+        assert scene.preemptor.outcomes == {outcome: 1}
+        assert scene.left() == {"low-1", "high", "rival"}
+        scene.state.delete("Pod", ("default", "low-0"))
+        scene.state.delete("ResourceClaim", ("default", "low-0-claim"))
+        assert isinstance(decide(scene.state, rival, "n", RULES, None), Refused)
+        if dry_run_too:
+            scene.server.faults.append(Fault(evicting("low-1", dry_run=True), times=1, status=status))
+        await task
+        assert scene.preemptor.outcomes[outcome] == 1 + dry_run_too
+        assert scene.preemptor.outcomes["evicted"] == 1
+        assert scene.preemptor.victims == 2
+        assert scene.left() == {"high", "rival"}
+        assert list(scene.state.holds) == [("default", "high")]
 
     run()
+
+
+@in_virtual_time
+async def test_a_group_that_broke_off_holds_for_all_and_is_finished_together() -> None:
+    scene = Scene(2, hold_seconds=30, retry_seconds=5)
+    group = {"podGroupName": "g"}
+    high = [scene.waiting(f"high-{number}", schedulingGroup=group) for number in range(2)]
+    for name in ("low-0", "low-1"):
+        scene.server.faults.append(Fault(evicting(name, dry_run=False), times=1, status=429))
+    task = asyncio.create_task(scene.refuse(high[0], seconds=29))
+    await asyncio.sleep(2)
+    assert not scene.state.holds  # the first eviction was refused: nobody has gone
+    scene.preemptor.refused(high[1], ["n"])
+    await asyncio.sleep(2)
+    assert len(scene.left()) == 3
+    assert len(scene.state.holds) == 2
+    await task
+    assert scene.preemptor.outcomes == {"budget": 2, "evicted": 1}
+    assert scene.left() == {"high-0", "high-1"}
+    assert len(scene.state.holds) == 2
+
+
+@in_virtual_time
+async def test_what_cannot_be_finished_is_given_up_when_the_time_of_its_hold_is_over() -> None:
+    scene = Scene(2, hold_seconds=30, retry_seconds=5)
+    high = scene.waiting("high", count=2)
+    scene.server.faults.append(Fault(evicting("low-1", dry_run=False), times=99, status=429))
+    await scene.refuse(high, seconds=29)
+    assert scene.state.holds
+    tries = scene.preemptor.outcomes["budget"]
+    assert tries == 6
+    await scene.refuse(seconds=30)
+    assert not scene.state.holds
+    assert scene.preemptor.outcomes == {"budget": tries}
+    assert scene.left() == {"low-1", "high"}
+
+
+@in_virtual_time
+async def test_nobody_more_is_evicted_once_the_rest_would_not_help() -> None:
+    scene = Scene(2, hold_seconds=30, retry_seconds=5)
+    high = scene.waiting("high", count=2)
+    scene.server.faults.append(Fault(evicting("low-1", dry_run=False), times=1, status=429))
+    task = asyncio.create_task(scene.refuse(high, seconds=29))
+    await asyncio.sleep(2)
+    low = scene.state.pods["default", "low-1"]
+    scene.state.upsert(replace(low, priority=high.priority))
+    await task
+    assert scene.preemptor.outcomes.keys() == {"budget", "useless"}
+    assert scene.preemptor.victims == 1
+    assert "low-1" in scene.left()
+
+
+@in_virtual_time
+async def test_a_preemptor_that_has_gone_is_not_tried_for_again() -> None:
+    scene = Scene(2, hold_seconds=30, retry_seconds=5)
+    high = scene.waiting("high", count=2)
+    scene.server.faults.append(Fault(evicting("low-1", dry_run=False), times=1, status=429))
+    task = asyncio.create_task(scene.refuse(high, seconds=29))
+    await asyncio.sleep(2)
+    scene.state.delete("Pod", high.meta.key)
+    await task
+    assert scene.preemptor.outcomes == {"budget": 1}
+    assert "low-1" in scene.left()
+    assert not scene.state.holds
 
 
 @in_virtual_time
