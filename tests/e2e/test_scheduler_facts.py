@@ -222,3 +222,60 @@ def test_fitting_nodes_that_are_left_out_are_no_reason_to_preempt_when_the_bind_
     assert "nominatedNodeName" not in scene.pod("important")["status"]
     assert "deletionTimestamp" not in scene.pod("victim")["metadata"]
     assert scene.node_of("important") in nodes
+
+
+def test_an_extender_is_asked_about_victims_for_what_in_tree_filters_see_and_never_for_devices_alone(
+    control_plane: ControlPlane, scene: Scene
+) -> None:
+    """Why the extender evicts itself: DefaultPreemption gives every victim back, as in-tree filters pass."""
+    webhook = Webhook()
+    webhook.start()
+    name = "preempt-verb-scheduler"
+    process = control_plane.scheduler(
+        name, scheduling.with_extender(webhook.url, scheduler_name=name, preemptVerb="preempt")
+    )
+    process.start()
+
+    def bind(body: dict[str, Any]) -> dict[str, Any]:
+        control_plane.admin.bind(body["PodName"], body["PodNamespace"], body["Node"])
+        return {}
+
+    def important(pod_name: str, cpu: str) -> None:
+        raw = objects.pod(pod_name, name)
+        raw["spec"]["priorityClassName"] = "system-cluster-critical"
+        raw["spec"]["containers"][0]["resources"] = {"requests": {"cpu": cpu}}
+        scene.create(raw)
+        until(lambda: scene.events(pod_name, "FailedScheduling"), f"Pod {pod_name} was refused")
+        time.sleep(QUIET_SECONDS)
+
+    webhook.answers = {
+        "filter": lambda body: {"NodeNames": body["NodeNames"]},
+        "bind": bind,
+        "preempt": lambda _: {"NodeNameToMetaVictims": {}},
+    }
+    try:
+        node = scene.node("a")
+        scheduling.wait_for_nodes(process, node)
+        low = objects.pod("low", name)
+        low["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "40"}}
+        scene.create(low)
+        scene.wait_bound("low")
+
+        webhook.answers["filter"] = lambda body: {
+            "NodeNames": None,
+            "FailedNodes": dict.fromkeys(body["NodeNames"], "all devices in use"),
+        }
+        important("wants-device", cpu="1")
+        # It has tried.
+        assert "expected at least one victim pod" in scene.events("wants-device", "FailedScheduling")[0]
+        assert set(webhook.verbs("wants-device")) == {"filter"}
+        assert "nominatedNodeName" not in scene.pod("wants-device")["status"]
+
+        important("wants-cpu", cpu="40")
+        asked = [call.body for call in webhook.calls if call.verb == "preempt"]
+        victims = asked[0]["NodeNameToMetaVictims"][node]["Pods"]
+        assert victims == [{"UID": scene.pod("low")["metadata"]["uid"]}]
+        assert "deletionTimestamp" not in scene.pod("low")["metadata"]
+    finally:
+        process.stop()
+        webhook.stop()
