@@ -39,7 +39,8 @@ class EvictionStage:
         for pod in pods:
             uid = uid_of(pod)
             self._away.add(uid)
-            self.state.usage.drop(pod.meta.key)
+            if uid in self.pods:  # or it may be the usage of a successor of the same name
+                self.state.usage.drop(pod.meta.key)
             for key in self._claims.get(uid, ()):
                 if key not in self._freed and self._users[key] <= self._away:
                     claim = self._freed[key] = self._stored(key)
@@ -50,7 +51,8 @@ class EvictionStage:
         for pod in pods:
             uid = uid_of(pod)
             self._away.discard(uid)
-            self.state.usage.put(pod)
+            if uid in self.pods:
+                self.state.usage.put(pod)
             for key in self._claims.get(uid, ()):
                 claim = self._freed.pop(key, None)
                 if claim is not None:

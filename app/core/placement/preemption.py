@@ -18,7 +18,15 @@ from app.core.placement.eviction_stage import EvictionStage
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
-from app.core.placement.victims import Cost, by_importance, charged, cost_of, may_be_evicted, over_budget
+from app.core.placement.victims import (
+    Cost,
+    by_importance,
+    charged,
+    cost_of,
+    doubly_covered,
+    may_be_evicted,
+    over_budget,
+)
 from app.core.state.pools import PoolError
 from app.core.state.state import State
 
@@ -232,7 +240,7 @@ class _Search:
         return by_importance(found.values())
 
     def _may_go(self, pod: Pod) -> bool:
-        if self._spare and over_budget([pod], self._budgets):
+        if self._spare and (over_budget([pod], self._budgets) or doubly_covered(pod, self._budgets)):
             return False
         return may_be_evicted(pod, self.question.pod)
 
@@ -253,12 +261,16 @@ class _Search:
     def _improved(
         self, node: str, candidates: list[Pod], victims: list[Pod]
     ) -> Generator[None, None, list[Pod]]:
-        """The best of all sets that are not larger, if they are few enough to be gone through.
+        """The best of all sets, or of those that are not larger, if they are few enough to be gone through.
 
-        Reprieving one by one cannot see that one Pod with two devices is a lesser evil than two with one.
+        Reprieving one by one cannot see that one Pod with two devices is a lesser evil than two with one, nor
+        that one that a budget seemed to protect may go if another one stays.
         """
-        sizes = range(1, len(victims) + 1)
-        if sum(comb(len(candidates), size) for size in sizes) > _MOST_SETS:
+        for largest in (len(candidates), len(victims)):
+            sizes = range(1, largest + 1)
+            if sum(comb(len(candidates), size) for size in sizes) <= _MOST_SETS:
+                break
+        else:
             return victims
         sets = (list(chosen) for size in sizes for chosen in combinations(candidates, size))
         bar = self.cost(victims)

@@ -63,6 +63,11 @@ def over_budget(pods: Iterable[Pod], budgets: Iterable[DisruptionBudget]) -> set
     return found
 
 
+def doubly_covered(pod: Pod, budgets: Iterable[DisruptionBudget]) -> bool:
+    """Whether two budgets cover the Pod: the Eviction API refuses it (core/pod/storage/eviction.go)."""
+    return sum(budget.covers(pod.meta) for budget in budgets) > 1
+
+
 def charged(budgets: Iterable[DisruptionBudget], victims: Sequence[Pod]) -> list[DisruptionBudget]:
     """The budgets as they are once ``victims`` are evicted; below 0 if they do not allow that.
 

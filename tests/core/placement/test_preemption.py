@@ -263,6 +263,36 @@ def test_a_pod_that_a_budget_has_let_go_is_not_charged_again(cluster: Cluster) -
     assert sum(len(plan.victims) for plan in found) == 1
 
 
+def test_two_of_low_priority_go_if_the_budget_of_one_is_not_used_by_another(cluster: Cluster) -> None:
+    cluster.node("a", 2)
+    cluster.running("one", "a", ["d0"], labels={"app": "guarded"})
+    cluster.running("two", "a", ["d0"], shares="one-claim")
+    cluster.running("middle", "a", ["d1"], priority=1, labels={"app": "guarded"})
+    cluster.add(budget("b", 1, app="guarded"))
+    (victims,) = cluster.victims(cluster.wanting("high"))
+    assert sorted(victims) == ["one", "two"]
+
+
+def test_a_pod_that_two_budgets_cover_is_no_victim(cluster: Cluster) -> None:
+    cluster.node("a", 2)
+    cluster.running("twice", "a", ["d0"], priority=0, labels={"app": "x", "tier": "y"})
+    cluster.running("once", "a", ["d1"], priority=7, labels={"app": "x"})
+    cluster.add(budget("app", 5, app="x"))
+    cluster.add(budget("tier", 5, tier="y"))
+    assert cluster.victims(cluster.wanting("high")) == [["once"]]
+
+
+def test_what_a_successor_of_a_victim_takes_of_its_node_counts(cluster: Cluster) -> None:
+    cluster.running("low", "a", ["d0"])
+    successor = cluster.state.pods["default", "low"]
+    gone = replace(successor, meta=replace(successor.meta, uid="uid-before"))
+    stage = EvictionStage(cluster.state)
+    stage.remove([gone])
+    assert stage.state.usage.keys() == {("default", "low")}
+    stage.remove([successor])
+    assert not stage.state.usage.keys()
+
+
 def test_nobody_goes_while_those_that_leave_make_room(cluster: Cluster) -> None:
     cluster.node("a", 2)
     cluster.running("leaving", "a", ["d0"], priority=500, deletionTimestamp="2026-01-01T00:00:00Z")
