@@ -5,8 +5,9 @@ from typing import Protocol
 from app.core.cel import runtime_cost
 from app.core.cel.dispatch import implementation
 from app.core.cel.loop_lines import Lines
-from app.core.cel.loop_runtime import fail, overflow
+from app.core.cel.loop_runtime import fail, is_scalar, overflow
 from app.core.cel.loop_terms import COMPARISONS, EQUALITIES, LOGIC, LOOPS, SUMS, Terms, Value
+from app.core.cel.macros import ACCUMULATOR
 from app.core.cel.operators import select
 from app.core.cel.plan import Step
 from app.core.cel.syntax import Call, Fold, Ident, Literal, Node, Select, children
@@ -38,6 +39,7 @@ class Expressions(Lines):
         self.names: list[dict[str, Value]] = []
         self.terms = Terms(self.find)
         self.read: set[int] = set()  # slots that steps of the interpreter read
+        self.keeps_calls = False  # nothing in the loops can change a list
 
     def loop(self, node: Fold) -> Value:
         """Writes a comprehension; gives its value."""
@@ -57,6 +59,8 @@ class Expressions(Lines):
         if fixed is not None:
             self.pending += fixed
             return self.pure(node)
+        if isinstance(node, Call) and self.keeps_calls and not self._reads(node):
+            return self.delegated(node)
         if isinstance(node, Call) and not self._is_deep(_MAX_BLOCKS):
             if node.function in LOGIC:
                 return self._logic(node)
@@ -186,8 +190,8 @@ class Expressions(Lines):
             step.attribute.resolve if branch and step.attribute is not None else step.run
         )
         self.flush()
-        if not self._mark(node) and not _changes(node):
-            return self._kept(run)
+        if not self._mark(node) and (self.keeps_calls or not _changes(node)):
+            return self._kept(run, call=isinstance(node, Call))
         found = self.source.temporary()
         self._step(found, run)
         return Value(found, "any")
@@ -199,10 +203,11 @@ class Expressions(Lines):
         with self.block("finally:"):
             self.line("c = frame.cost")
 
-    def _kept(self, run: str) -> Value:
+    def _kept(self, run: str, *, call: bool) -> Value:
         """A step that reads no variable of the loops: what it gives and costs the second time is kept.
 
         The first time may cost more, since variables of cel.bind() get their values when they are read.
+        What a call makes is kept only if it is told apart by its value: each list is another key of a map.
         """
         found, cost, times, failed = (self.source.temporary() for _ in range(4))
         self.prologue.append(f"{times} = 0; {failed} = None")
@@ -214,12 +219,19 @@ class Expressions(Lines):
             self.line(f"{cost} = c")
             with self.block("try:"):
                 self._step(found, run)
+                if call:
+                    self.line(f"if not {self.source.constant(is_scalar)}({found}): {times} = 0")
             with self.block("except EvalError as error:"):
                 self.line(f"{failed} = error")
                 self.line("raise")
             with self.block("finally:"):
                 self.line(f"{cost} = c - {cost}")
         return Value(found, "any")
+
+    def _reads(self, node: Node) -> bool:
+        if isinstance(node, Ident):
+            return self.find(node.name) is not None
+        return any(self._reads(part) for part in children(node))
 
     def _mark(self, node: Node) -> bool:
         """Notes which variables of the loops a step reads; whether there are any."""
@@ -293,6 +305,24 @@ class Expressions(Lines):
         if selection and not (isinstance(node, Ident) and node.constant is not None):
             return self.delegated(node, branch=True)
         return self.value(node)
+
+
+def changes_lists(node: Node) -> bool:
+    """Whether a sum of lists is in it, but for those that comprehensions collect their own results in."""
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Call) and part.function == "_+_" and _may_sum_lists(part):
+            return True
+        stack += children(part)
+    return False
+
+
+def _may_sum_lists(node: Call) -> bool:
+    first = node.args[0]
+    if isinstance(first, Ident) and first.name == ACCUMULATOR:
+        return False
+    return len(node.overloads) != 1 or node.overloads[0] == "add_list"
 
 
 def _changes(node: Node) -> bool:

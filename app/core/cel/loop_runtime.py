@@ -5,10 +5,12 @@ from typing import Any, NoReturn
 from app.core.cel.dispatch import located
 from app.core.cel.errors import CostLimitError, EvalError
 from app.core.cel.functions_lists import counting
+from app.core.cel.objects import Cidr, Ip, Quantity, Semver
 from app.core.cel.operators import each, is_list, no_overload
-from app.core.cel.values import CelMap
+from app.core.cel.values import CelMap, Duration, Timestamp, UInt
 
 END = object()
+_SCALARS = frozenset({bool, int, float, str, bytes, UInt, Duration, Timestamp, Ip, Cidr, Semver})
 
 
 def stop() -> NoReturn:
@@ -32,6 +34,11 @@ def counted(count: Any, two: Any) -> Any:
         raise no_overload()
     numbers = counting(count)
     return enumerate(numbers) if two else numbers
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether nothing but its value tells it from another; sums of quantities are pointers in Go."""
+    return value.__class__ in _SCALARS or (value.__class__ is Quantity and not value.pointer)
 
 
 def elements(over: Any, pos: int) -> Any:

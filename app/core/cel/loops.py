@@ -13,7 +13,7 @@ from typing import Any
 from app.core.cel import runtime_cost
 from app.core.cel.dispatch import located
 from app.core.cel.errors import EvalError
-from app.core.cel.loop_parts import Expressions, Planner
+from app.core.cel.loop_parts import Expressions, Planner, changes_lists
 from app.core.cel.loop_runtime import END, counted, elements, pairs, stop
 from app.core.cel.loop_terms import LOOPS, Value, kind_of_constant
 from app.core.cel.plan import Run
@@ -50,6 +50,7 @@ class _Head:
 class _Writer(Expressions):
     def build(self, node: Fold) -> Run:
         """The function. Its free names are the constants that the writer hands over."""
+        self.keeps_calls = not changes_lists(node)
         result = self.loop(node)
         self.flush()
         names = self.source.names | {"stop": stop, "EvalError": EvalError, "located": located}

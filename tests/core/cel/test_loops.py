@@ -27,6 +27,8 @@ BODIES = (
     "device.attributes['gpu.example.com'].missing == x || x < 9", "dyn([1, 'a'])[x] == 1", "o.value() == x",
     "l.exists_one(z, z == x)", "l.exists_one(z, 1 / (z - x) > 0)", "l.transformList(i, z, i < x, z)[0] == 1",
     "{'a': x}.a == x", "type(x) == int", "size(s) > x", "s + 'b' == 'ab'", "l.all(z, l.all(w, z + w >= x))",
+    "l == [0, 1, 2, 3]", "l.sum() > 5 || 1 / (y - 2) > x", "{l.slice(0, 2): x}.size() == 1", "cidr('10.0.0.0/8').containsIP('10.1.2.3')",
+    "cel.bind(e, [], (e + [x]).size() > 0 && e.size() > x)",
 )  # fmt: skip
 SHAPES = (
     "l.all(x, {})", "l.exists(x, {})", "l.exists_one(x, {})", "l.filter(x, {}).size() > 1",
