@@ -164,7 +164,7 @@ def hard_case() -> dict[str, Any]:
     return {
         "inventory": "request",
         "objects": [*(node(name) for name in nodes), *slices, device_class(), wanted],
-        "pods": [pod(f"p{index}", templates=("hard",)) for index in range(1500)],
+        "pods": [pod(f"p{index}", templates=("hard",)) for index in range(6000)],
     }
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 
 import pytest
 
-from tests.cli.conftest import ROOT, Cli
+from tests.cli.conftest import Cli
 
 SNAPSHOT = ("--snapshot", "examples/inventory")
 FOUR = ("-f", "examples/workloads/four-gpus.yaml")
@@ -76,21 +74,3 @@ def test_flags_that_make_no_sense(cli: Cli, flags: tuple[str, ...], says: str) -
     ran = cli("plan", *flags, *SNAPSHOT)
     assert ran.code == 2
     assert says in ran.err
-
-
-DOCUMENTED = [
-    line
-    for block in re.findall(
-        r"^```sh\n(.*?)^```$", (ROOT / "docs/what-if.md").read_text(), re.MULTILINE | re.DOTALL
-    )
-    for line in block.splitlines()
-]
-
-
-@pytest.mark.parametrize("command", DOCUMENTED)
-def test_commands_of_the_documentation_are_answered(cli: Cli, command: str) -> None:
-    program, *arguments = shlex.split(command)
-    assert program == "dra-extender"
-    ran = cli(*arguments)
-    assert ran.code in (0, 1), ran.err
-    assert "inventory revision" in ran.err
