@@ -9,6 +9,9 @@ from harness.wait import until
 MANIFESTS = objects.EXAMPLES / "job-with-cats.yaml"
 COMPLETIONS = 10
 PARALLELISM = 2
+# After a kube-apiserver that was killed, Kubernetes' own clients come back one after the other: each backs off
+# for up to 30 s.
+_PATIENCE_SECONDS = 90
 
 
 class CatJob:
@@ -39,7 +42,11 @@ class CatJob:
         """Ends the Job's Pods one by one, the oldest first, for so many Pods or until the Job is complete."""
         for _ in range(min(rounds, COMPLETIONS - len(self.finished))):
             expected = min(PARALLELISM, COMPLETIONS - len(self.finished))
-            until(lambda n=expected: len(self._running()) == n, f"{expected} Pods run after {self.finished}")
+            until(
+                lambda n=expected: len(self._running()) == n,
+                f"{expected} Pods run after {self.finished}",
+                seconds=_PATIENCE_SECONDS,
+            )
             # One of the two always stays, and with it the shared claim's allocation.
             oldest = self._running()[0]
             self._kubelet.succeed(self._scene.namespace, oldest)
