@@ -9,8 +9,7 @@ from harness.wait import until
 MANIFESTS = objects.EXAMPLES / "job-with-cats.yaml"
 COMPLETIONS = 10
 PARALLELISM = 2
-# After a kube-apiserver that was killed, Kubernetes' own clients come back one after the other: each backs off
-# for up to 30 s.
+# Clients of a kube-apiserver that was killed come back one after the other: each backs off for up to 30 s.
 _PATIENCE_SECONDS = 90
 
 
