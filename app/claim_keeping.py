@@ -108,7 +108,7 @@ class ClaimKeeping:
         yield Sample("extended_claims", text, changes, ("change",), counter=True)
         results: Labelled = {(result,): float(number) for result, number in self._reconciler.results.items()}
         text = (
-            "Claims that a bind without an end has left: mended (finalizer, reservation, extended), or left "
+            "Claims that nobody was to free: mended (finalizer, reservation, extended, abandoned), or left "
             "alone (not_ours, overtaken, in_use, not_leader, api_error)."
         )
         yield Sample("claims_reconciled", text, results, ("result",), counter=True)

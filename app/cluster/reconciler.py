@@ -1,12 +1,12 @@
-"""Puts right what a process that ended in the middle of a bind has left in claims.
+"""Puts right what a process that ended in the middle of a bind has left in claims, and what nobody freed.
 
 kube-scheduler tries the Pod again, and then the bind finds its claims as they were left and goes on from
 there. This is for Pods that do not come again: their claims would hold devices for as long as the Pod waits.
 
 Three things are sure before anything is written: the claim has looked like this for longer than any bind
-takes, its Pod really is not bound (the API server says so, not the watch), and what is taken back was
-written by this program and by nobody else since (``field_manager``). The write carries the version of the
-claim that was judged. Whatever is doubtful stays for the next round.
+takes, its Pod really is not bound or not there (the API server says so, not the watch), and what is taken
+back was written by this program and by nobody else since (``field_manager``). The write carries the version
+of the claim that was judged. Whatever is doubtful stays for the next round.
 """
 
 import asyncio
@@ -26,11 +26,17 @@ from app.core.model.errors import ObjectError
 from app.core.model.resource_claim import ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
 from app.core.placement.rules import Rules
-from app.core.state.leftovers import Leftover, leftover, unbound_consumers
+from app.core.state.leftovers import Leftover, gone_consumers, leftover, unbound_consumers
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
 _TURN = 1000  # claims looked at before others are served
+_CAUSES = {
+    Leftover.FINALIZER: "had its finalizer from a bind that did not end",
+    Leftover.RESERVATION: "was reserved by a bind that did not end",
+    Leftover.EXTENDED: "was made by a bind that did not end",
+    Leftover.ABANDONED: "was reserved for a Pod that is gone, and nobody had freed it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,8 @@ class _Doubt(Exception):  # noqa: N818 # not an error: the claim is left alone
 class Reconciler:
     """Finishes or undoes what is left over.
 
-    ``results`` counts claims: mended ones by what was left of them (finalizer, reservation, extended), and
-    others by why they were left alone: not_ours, overtaken, in_use, not_leader, api_error.
+    ``results`` counts claims: mended ones by what was left of them (``Leftover``), and others by why they
+    were left alone: not_ours, overtaken, in_use, not_leader, api_error.
 
     Args:
         client: reads Pods and claims.
@@ -163,10 +169,10 @@ class Reconciler:
             self.results["not_leader"] += 1
         except (ClusterError, ObjectError) as error:
             self.results["api_error"] += 1
-            self._report(f"ResourceClaim {name}, left by a bind that did not end, cannot be mended: {error}")
+            self._report(f"ResourceClaim {name} {_CAUSES[what]}, and cannot be mended: {error}")
         else:
             self.results[what.value] += 1
-            self._report(f"ResourceClaim {name} mended: a bind that did not end had left its {what.value}")
+            self._report(f"ResourceClaim {name} mended: it {_CAUSES[what]}")
 
     async def _mend(self, seen: ResourceClaim, what: Leftover) -> None:
         self._enter()
@@ -179,24 +185,31 @@ class Reconciler:
             case Leftover.FINALIZER:
                 await self._free(claim, set(), owned, ours=owned.finalizer)
             case Leftover.RESERVATION:
-                uids = {uid for uid in await self._never_bound(claim) if owned.reservation(uid)}
-                await self._free(claim, uids, owned, ours=bool(uids))
+                await self._take_back(claim, await self._never_bound(claim), owned)
+            case Leftover.ABANDONED:
+                await self._take_back(claim, await self._gone(claim), owned)
             case Leftover.EXTENDED:
-                await self._delete(claim, ours=owned.spec)
+                await self._delete(claim, owned)
+
+    async def _take_back(self, claim: ResourceClaim, uids: set[str], owned: Ownership) -> None:
+        ours = {uid for uid in uids if owned.reservation(uid)}
+        await self._free(claim, ours, owned, ours=bool(ours))
 
     async def _free(self, claim: ResourceClaim, uids: set[str], owned: Ownership, *, ours: bool) -> None:
         self._last_look(claim, ours=ours)
         await self._writer.release(claim, uids, free=owned.allocation)
 
-    async def _delete(self, claim: ResourceClaim, *, ours: bool) -> None:
+    async def _delete(self, claim: ResourceClaim, owned: Ownership) -> None:
         owner = claim.meta.controller
         pod = None if owner is None else await self._pod(claim.meta.namespace, owner.name, owner.uid)
         if pod is None:
-            raise _Doubt("in_use")  # the garbage collector's by now
+            # To delete it is the garbage collector's by now; its devices are not left to that.
+            await self._take_back(claim, await self._gone(claim), owned)
+            return
         status = (pod.get("status") or {}).get("extendedResourceClaimStatus") or {}
         if _is_bound(pod) and status.get("resourceClaimName") == claim.meta.name:
             raise _Doubt("in_use")
-        self._last_look(claim, ours=ours)
+        self._last_look(claim, ours=owned.spec)
         await self._extended.remove(claim)
 
     def _last_look(self, claim: ResourceClaim, *, ours: bool) -> None:
@@ -214,6 +227,16 @@ class Reconciler:
         for consumer in unbound_consumers(self._state, claim):
             pod = await self._pod(claim.meta.namespace, consumer.name, consumer.uid)
             if pod is not None and not _is_bound(pod):
+                found.add(consumer.uid)
+        if not found:
+            raise _Doubt("in_use")
+        return found
+
+    async def _gone(self, claim: ResourceClaim) -> set[str]:
+        """The uids of consumers that the API server does not know as Pods any more."""
+        found = set[str]()
+        for consumer in gone_consumers(self._state, claim):
+            if await self._pod(claim.meta.namespace, consumer.name, consumer.uid) is None:
                 found.add(consumer.uid)
         if not found:
             raise _Doubt("in_use")

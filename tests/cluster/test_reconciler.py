@@ -15,6 +15,7 @@ from app.cluster.reconciler import Reconciler, ReconcilerSettings
 from app.core.cel import SelectorCache
 from app.core.model.resource_claim import FINALIZER
 from app.core.placement.rules import Rules
+from app.core.state.leftovers import Leftover
 from tests.cluster.fake_apiserver import Call, FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.test_binder import (
     DRA,
@@ -309,17 +310,80 @@ async def test_an_api_server_that_refuses_is_asked_again_in_the_next_round() -> 
     await made.stop()
 
 
-@pytest.mark.parametrize("gone", ["deleted", "finished"])
 @in_virtual_time
-async def test_claims_of_pods_that_are_over_are_kube_controller_manager_s(gone: str) -> None:
+async def test_claims_of_pods_that_are_done_are_kube_controller_manager_s() -> None:
     made = await scene(pod("p", "c"), claims=(claim("c"),))
     assert await killed(made, 2, carried_out=True)
-    if gone == "deleted":
-        made.server.remove("v1", "pods", "p", "default")
-    else:
-        made.server.put("v1", "pods", made.pod("p") | {"status": {"phase": "Failed"}})
+    made.server.put("v1", "pods", made.pod("p") | {"status": {"phase": "Failed"}})
     before = copy.deepcopy(made.claim("c"))
     worker = await reconciled(made)
     assert made.claim("c") == before
-    assert not worker.results.keys() & {"finalizer", "reservation", "extended"}
+    assert not worker.results.keys() & {what.value for what in Leftover}
+    await made.stop()
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["deleted", "deleted and made anew"])
+@in_virtual_time
+async def test_a_claim_of_a_pod_that_is_gone_is_freed_when_nobody_else_did(anew: bool) -> None:
+    made = await scene(pod("p", "c"), claims=(claim("c"),))
+    assert await made.bind("p") is None
+    made.server.remove("v1", "pods", "p", "default")
+    if anew:
+        made.server.put("v1", "pods", pod("p"))
+    theirs = copy.deepcopy(made.claim("theirs-reserved"))
+    worker = await reconciled(made, seconds=GRACE - 20)
+    assert names(made.claim("c")) == ["d0"]
+    worker = await reconciled(made)
+    assert worker.results["abandoned"] == 1
+    assert (names(made.claim("c")), reserved(made.claim("c"))) == ([], [])
+    assert not made.claim("c")["metadata"].get("finalizers")
+    assert made.claim("theirs-reserved") == theirs
+    await made.stop()
+
+
+@in_virtual_time
+async def test_of_a_shared_claim_only_the_reservation_of_the_pod_that_is_gone_is_taken() -> None:
+    made = await scene(pod("p", "c"), pod("r", "c"), claims=(claim("c"),))
+    assert await made.bind("p") is None
+    assert await made.bind("r") is None
+    made.server.remove("v1", "pods", "p", "default")
+    worker = await reconciled(made)
+    assert worker.results["abandoned"] == 1
+    assert reserved(made.claim("c")) == ["r"]
+    assert names(made.claim("c")) == ["d0"]
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_claim_of_somebody_else_stays_reserved_for_a_pod_that_is_gone() -> None:
+    made = await scene(claims=())
+    before = copy.deepcopy(made.claim("theirs-reserved"))
+    made.server.remove("v1", "pods", "q", "default")
+    worker = await reconciled(made)
+    assert worker.results == {"not_ours": 2}  # theirs-finalizer too
+    assert made.claim("theirs-reserved") == before
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_pod_that_the_watch_has_lost_keeps_its_devices() -> None:
+    made = await scene(pod("p", "c"), claims=(claim("c"),))
+    assert await made.bind("p") is None
+    await asyncio.sleep(1)
+    made.state.delete("Pod", ("default", "p"))
+    worker = await reconciled(made)
+    assert worker.results["in_use"] > 0
+    assert names(made.claim("c")) == ["d0"]
+    await made.stop()
+
+
+@in_virtual_time
+async def test_devices_for_extended_resources_of_a_pod_that_is_gone_are_freed() -> None:
+    made = await scene(gpu_pod("p", 1), claims=())
+    assert await made.bind("p") is None
+    made.server.remove("v1", "pods", "p", "default")
+    worker = await reconciled(made)
+    assert worker.results["extended"] == 1
+    (left,) = [item for item in claims_of(made) if "extended" in item["metadata"]["name"]]
+    assert (names(left), reserved(left)) == ([], [])
     await made.stop()

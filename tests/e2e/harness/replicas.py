@@ -8,12 +8,14 @@ from harness.forwarder import Forwarder
 from harness.process import Process, answers
 from harness.wait import until
 
-# Short, so that a test sees many leaders; the order is that of the defaults.
-ELECTION = {
+# Short, so that a test sees many leaders; the order is that of the defaults. Claims that nobody frees are
+# freed after a little longer than kube-scheduler waits for a bind (httpTimeout).
+SETTINGS = {
     "DRA_LEADER_ELECT": "true",
     "DRA_LEADER_ELECT_LEASE_SECONDS": "6",
     "DRA_LEADER_ELECT_RENEW_DEADLINE_SECONDS": "3",
     "DRA_LEADER_ELECT_RETRY_SECONDS": "0.5",
+    "DRA_RECONCILE_GRACE_SECONDS": "35",
 }
 
 
@@ -22,7 +24,7 @@ class Replicas:
 
     def __init__(self, control_plane: ControlPlane, number: int = 2) -> None:
         self._extenders = [
-            Extender(control_plane, name=f"replica-{place}", environment=ELECTION, ready_without="leader")
+            Extender(control_plane, name=f"replica-{place}", environment=SETTINGS, ready_without="leader")
             for place in range(number)
         ]
         self._forwarder = Forwarder([extender.url for extender in self._extenders])
