@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from itertools import count
 from typing import Any
 
@@ -27,6 +28,20 @@ GROUPS = {"pods": "", "resourceclaims": "resource.k8s.io"}
 NOW = "2026-11-23T10:00:00Z"
 
 
+class WallClock:
+    """The time of day: goes with the loop's clock, until somebody sets it."""
+
+    def __init__(self) -> None:
+        self.off = dt.timedelta()
+
+    def now(self) -> dt.datetime:
+        passed = dt.timedelta(seconds=asyncio.get_running_loop().time())
+        return dt.datetime(2026, 11, 23, 10, tzinfo=dt.UTC) + passed + self.off
+
+    def text(self) -> str:
+        return self.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 class Cluster:
     """A fake API server, and a binder with informers on it."""
 
@@ -35,6 +50,7 @@ class Cluster:
         self._transport = transport or InMemoryTransport(server)
         self.state = State()
         self.problems: list[str] = []
+        self.wall = WallClock()
 
     async def start(self) -> None:
         self.client = client = ApiClient("http://fake", self._transport)
@@ -43,9 +59,9 @@ class Cluster:
         self.group = InformerGroup(client, (NODE, POD, *served.resources()), feed.handle)
         self.task = asyncio.create_task(self.group.run())
         numbers = count()
-        rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}")
+        rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}", now=self.wall.now)
         self.binder = ClusterBinder(
-            client, served.resource_claim, self.state, rules, now=lambda: NOW, report=self.problems.append
+            client, served.resource_claim, self.state, rules, now=self.wall.text, report=self.problems.append
         )
         await self.group.wait_synced()
 
@@ -430,6 +446,38 @@ async def test_a_device_that_cannot_be_attached_frees_the_claim() -> None:
     assert "could not be made ready" in error
     assert names(made.claim("c")) == []
     assert reserved(made.claim("c")) == []
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_clock_that_is_set_back_makes_no_bind_wait_for_longer_than_kube_scheduler_does() -> None:
+    made = await waiting()
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(1)
+    made.wall.off = -dt.timedelta(hours=1)
+    began = asyncio.get_running_loop().time()
+    assert "waiting for devices" in str(await bind)
+    assert asyncio.get_running_loop().time() - began < 30
+    assert names(made.claim("c")) == ["d0"]
+    tell(made, "attached", "True")
+    assert await made.bind("p") is None
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_clock_that_is_set_forward_frees_a_claim_too_early_and_loses_nothing() -> None:
+    made = await waiting()
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(1)
+    made.wall.off = dt.timedelta(hours=1)
+    assert "not ready in time" in str(await bind)
+    assert (names(made.claim("c")), reserved(made.claim("c"))) == ([], [])
+    assert not made.pod("p")["spec"].get("nodeName")
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(1)
+    assert names(made.claim("c")) == ["d0"]
+    tell(made, "attached", "True")
+    assert await bind is None
     await made.stop()
 
 
