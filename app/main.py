@@ -44,12 +44,12 @@ from app.api.observed import Observed
 from app.api.service import LEADER_CHECK, Service
 from app.api.shortcut import Shortcut
 from app.claim_keeping import ClaimKeeping, now_text
-from app.cluster.binder import MemoryBinder, UnreadyBinder
 from app.cluster.client import Timeouts
 from app.cluster.credentials import load_access
 from app.cluster.discovery import BUDGET, NODE, POD
 from app.cluster.feed import Feed
 from app.cluster.informer import InformerSettings, Problem
+from app.cluster.memory_binder import MemoryBinder, UnreadyBinder
 from app.cluster.pod_events import PodEvents
 from app.cluster.preemption_events import PreemptionEvents
 from app.cluster.preemptor import Preemptor, PreemptorSettings

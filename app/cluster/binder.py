@@ -15,26 +15,23 @@ What can go wrong, and what is left then:
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from app.cluster.claim_writer import ClaimLostError, ClaimWriter
-from app.cluster.discovery import POD, Resource
+from app.cluster.discovery import Resource
 from app.cluster.errors import (
     ClusterError,
-    Conflict,
     ConnectionFailed,
-    NotFound,
     NotLeader,
     ServerError,
     TooManyRequests,
-    may_be_under_way,
 )
 from app.cluster.extended_claims import ExtendedClaims
 from app.cluster.field_manager import DEFAULT_MANAGER
 from app.cluster.patience import Patient, Requests
+from app.cluster.pod_writer import PodLostError, PodWriter, UnknownError
 from app.core.model.errors import ObjectError
-from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
@@ -101,6 +98,7 @@ class ClusterBinder:
         self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
         self._doubtful: set[ClaimKey] = set()
         self._pod_locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
+        self._pods = PodWriter(client, state, write_seconds)
         self.writer = ClaimWriter(client, claims, state, manager)
         self.extended = ExtendedClaims(client, claims, state, manager)
         self.withdrawn = 0
@@ -124,11 +122,11 @@ class ClusterBinder:
 
     async def _bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
         try:
-            pod = await self._pod(namespace, name, uid)
+            pod = await self._pods.find(namespace, name, uid)
             self._enter()
         except NotLeader as error:
             return self._ended("not_leader", str(error))
-        except (ClusterError, ObjectError, _StaleError) as error:
+        except (ClusterError, ObjectError, PodLostError) as error:
             return self._ended("api_error", str(error))
         if pod.node_name == node:
             return self._ended("bound", None)
@@ -153,8 +151,8 @@ class ClusterBinder:
                 return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
             for grant in grants:
                 self._give_way(grant, consumer)
-            await self._bind_pod(pod, node)
-        except _UnknownError as error:
+            await self._pods.bind(pod, node)
+        except UnknownError as error:
             # The Pod may run on the node: its devices stay its own.
             return self._ended("unknown", str(error))
         except NotLeader as error:
@@ -242,49 +240,6 @@ class ClusterBinder:
             raise ClaimLostError(f"devices of ResourceClaim {name} were not ready in time")
         return True
 
-    async def _bind_pod(self, pod: Pod, node: str) -> None:
-        binding: dict[str, Any] = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": pod.meta.name, "namespace": pod.meta.namespace, "uid": pod.meta.uid},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-        }
-        try:
-            await self._client.post(POD.path(pod.meta.namespace, pod.meta.name, "binding"), binding)
-        except ClusterError as error:
-            unsure = isinstance(error, Conflict | ServerError) or may_be_under_way(error)
-            if unsure and await self._is_bound(pod, node, error):
-                return
-            raise
-
-    async def _is_bound(self, pod: Pod, node: str, doubt: ClusterError) -> bool:
-        """Whether a binding was made that got no answer, or one that says it was made before.
-
-        A binding that got no answer may still be carried out, and must not find its claims taken back:
-        "not bound" counts only when the API server has given it up.
-
-        Raises:
-            _UnknownError: still no answer.
-        """
-        loop = asyncio.get_running_loop()
-        over = loop.time() + (self._write_seconds if may_be_under_way(doubt) else 0.0)
-        while True:
-            late, unknown, raw = loop.time() >= over, "", dict[str, Any]()
-            try:
-                raw = await self._client.get(POD.path(pod.meta.namespace, pod.meta.name))
-            except NotFound:
-                return False
-            except ClusterError as error:
-                unknown = str(error)
-            metadata, spec = raw.get("metadata") or {}, raw.get("spec") or {}
-            if metadata.get("uid") == pod.meta.uid and spec.get("nodeName") == node:
-                return True
-            if late and unknown:
-                raise _UnknownError(f"{doubt}; whether the Pod is bound is not known: {unknown}") from doubt
-            if late:
-                return False
-            await asyncio.sleep(min(_RETRY_SECONDS, max(over - loop.time(), 0.0)))
-
     async def _undo(self, grants: tuple[Grant, ...], consumer: Consumer) -> None:
         """Takes back what was written.
 
@@ -318,20 +273,6 @@ class ClusterBinder:
             return error
         return None
 
-    async def _pod(self, namespace: str, name: str, uid: str) -> Pod:
-        pod = self._state.pods.get((namespace, name))
-        if pod is None or pod.meta.uid != uid:
-            # Not heard of yet, or not any more: the watch is behind kube-scheduler's.
-            item = parse(
-                {"apiVersion": "v1", "kind": "Pod"} | await self._client.get(POD.path(namespace, name))
-            )
-            if not isinstance(item, Pod) or (uid and item.meta.uid != uid):
-                raise _StaleError(f"Pod {namespace}/{name} was deleted and made anew")
-            pod = item
-        if pod.meta.deleted is not None:
-            raise _StaleError(f"Pod {namespace}/{name} is being deleted")
-        return pod
-
     def alone_with(self, key: ClaimKey) -> asyncio.Lock:
         """One write at a time for a claim that several Pods share: spares conflicts with oneself."""
         lock = self._locks.get(key)
@@ -345,46 +286,3 @@ class ClusterBinder:
     def _ended(self, result: str, error: str | None) -> str | None:
         self.results[result] += 1
         return error
-
-
-class UnreadyBinder:
-    """Until it is known how the cluster serves claims."""
-
-    def __init__(self) -> None:
-        self.results: Counter[str] = Counter()
-
-    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:  # noqa: ARG002 # see Binder
-        """See ``Binder``. Binds nothing."""
-        return f"Pod {namespace}/{name} cannot be bound yet: the cluster has not been read"
-
-
-class MemoryBinder:
-    """Binds in the state alone: for inventories from files."""
-
-    def __init__(self, state: State, rules: Rules, *, now: Callable[[], str]) -> None:
-        self._state = state
-        self._rules = rules
-        self._now = now
-        self.results: Counter[str] = Counter()
-
-    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
-        """See ``Binder``. Never waits."""
-        pod = self._state.pods.get((namespace, name))
-        if pod is None or (uid and pod.meta.uid and pod.meta.uid != uid):
-            self.results["api_error"] += 1
-            return f"Pod {namespace}/{name} is not known"
-        grants = decide(self._state, pod, node, self._rules, self._now())
-        if isinstance(grants, Refused):
-            self.results["invalid" if grants.invalid else "misfit"] += 1
-            return grants.message
-        self._state.settle(pod, node, [(grant.held.claim, grant.allocation) for grant in grants])
-        self.results["bound"] += 1
-        return None
-
-
-class _StaleError(Exception):
-    """The Pod that was to be bound is not there any more."""
-
-
-class _UnknownError(Exception):
-    """Whether the Pod is bound cannot be found out."""

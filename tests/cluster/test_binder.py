@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from app.cluster.binder import ClusterBinder, MemoryBinder
+from app.cluster.binder import ClusterBinder
 from app.cluster.client import ApiClient
 from app.cluster.discovery import NODE, POD, discover
 from app.cluster.feed import Feed
+from app.cluster.memory_binder import MemoryBinder
 from app.cluster.watcher import InformerGroup
 from app.core.cel import SelectorCache
 from app.core.model.parse import parse

@@ -1,0 +1,43 @@
+"""Binders without a cluster to write to."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from app.core.placement.decision import Refused, decide
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+
+
+class UnreadyBinder:
+    """Until it is known how the cluster serves claims."""
+
+    def __init__(self) -> None:
+        self.results: Counter[str] = Counter()
+
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:  # noqa: ARG002 # see Binder
+        """See ``Binder``. Binds nothing."""
+        return f"Pod {namespace}/{name} cannot be bound yet: the cluster has not been read"
+
+
+class MemoryBinder:
+    """Binds in the state alone: for inventories from files."""
+
+    def __init__(self, state: State, rules: Rules, *, now: Callable[[], str]) -> None:
+        self._state = state
+        self._rules = rules
+        self._now = now
+        self.results: Counter[str] = Counter()
+
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
+        """See ``Binder``. Never waits."""
+        pod = self._state.pods.get((namespace, name))
+        if pod is None or (uid and pod.meta.uid and pod.meta.uid != uid):
+            self.results["api_error"] += 1
+            return f"Pod {namespace}/{name} is not known"
+        grants = decide(self._state, pod, node, self._rules, self._now())
+        if isinstance(grants, Refused):
+            self.results["invalid" if grants.invalid else "misfit"] += 1
+            return grants.message
+        self._state.settle(pod, node, [(grant.held.claim, grant.allocation) for grant in grants])
+        self.results["bound"] += 1
+        return None

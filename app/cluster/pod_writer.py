@@ -1,0 +1,104 @@
+"""What a bind reads and writes of the Pod itself."""
+
+import asyncio
+from typing import Any
+
+from app.cluster.discovery import POD
+from app.cluster.errors import ClusterError, Conflict, NotFound, ServerError, may_be_under_way
+from app.cluster.patience import Requests
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
+from app.core.state.state import State
+
+_RETRY_SECONDS = 0.5
+
+
+class PodLostError(Exception):
+    """The Pod that was to be bound is not there any more."""
+
+
+class UnknownError(Exception):
+    """Whether the Pod is bound cannot be found out."""
+
+
+class PodWriter:
+    """Finds Pods and binds them to nodes.
+
+    Args:
+        client: with rights to get Pods, and to create pods/binding.
+        write_seconds: after which the API server carries out no write that got no answer.
+    """
+
+    def __init__(self, client: Requests, state: State, write_seconds: float) -> None:
+        self._client = client
+        self._state = state
+        self._write_seconds = write_seconds
+
+    async def find(self, namespace: str, name: str, uid: str) -> Pod:
+        """The Pod, from the state if it has it; an empty ``uid`` takes any of that name.
+
+        Raises:
+            PodLostError: it is being deleted, or another one has its name.
+            ClusterError, ObjectError: it could not be read.
+        """
+        pod = self._state.pods.get((namespace, name))
+        if pod is None or pod.meta.uid != uid:
+            # Not heard of yet, or not any more: the watch is behind kube-scheduler's.
+            item = parse(
+                {"apiVersion": "v1", "kind": "Pod"} | await self._client.get(POD.path(namespace, name))
+            )
+            if not isinstance(item, Pod) or (uid and item.meta.uid != uid):
+                raise PodLostError(f"Pod {namespace}/{name} was deleted and made anew")
+            pod = item
+        if pod.meta.deleted is not None:
+            raise PodLostError(f"Pod {namespace}/{name} is being deleted")
+        return pod
+
+    async def bind(self, pod: Pod, node: str) -> None:
+        """Binds the Pod; one that is bound to the node already is no error.
+
+        Raises:
+            UnknownError: it may be bound.
+            ClusterError: it is not.
+        """
+        binding: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": pod.meta.name, "namespace": pod.meta.namespace, "uid": pod.meta.uid},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+        }
+        try:
+            await self._client.post(POD.path(pod.meta.namespace, pod.meta.name, "binding"), binding)
+        except ClusterError as error:
+            unsure = isinstance(error, Conflict | ServerError) or may_be_under_way(error)
+            if unsure and await self._is_bound(pod, node, error):
+                return
+            raise
+
+    async def _is_bound(self, pod: Pod, node: str, doubt: ClusterError) -> bool:
+        """Whether a binding was made that got no answer, or one that says it was made before.
+
+        A binding that got no answer may still be carried out, and must not find its claims taken back:
+        "not bound" counts only when the API server has given it up.
+
+        Raises:
+            UnknownError: still no answer.
+        """
+        loop = asyncio.get_running_loop()
+        over = loop.time() + (self._write_seconds if may_be_under_way(doubt) else 0.0)
+        while True:
+            late, unknown, raw = loop.time() >= over, "", dict[str, Any]()
+            try:
+                raw = await self._client.get(POD.path(pod.meta.namespace, pod.meta.name))
+            except NotFound:
+                return False
+            except ClusterError as error:
+                unknown = str(error)
+            metadata, spec = raw.get("metadata") or {}, raw.get("spec") or {}
+            if metadata.get("uid") == pod.meta.uid and spec.get("nodeName") == node:
+                return True
+            if late and unknown:
+                raise UnknownError(f"{doubt}; whether the Pod is bound is not known: {unknown}") from doubt
+            if late:
+                return False
+            await asyncio.sleep(min(_RETRY_SECONDS, max(over - loop.time(), 0.0)))
