@@ -7,8 +7,6 @@ a watch that is silent for longer than bookmarks are apart is taken for dead.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
@@ -16,15 +14,11 @@ from typing import Any
 from app.cluster.backoff import Backoff, Clock, LoopClock
 from app.cluster.client import ApiClient, Object
 from app.cluster.discovery import Resource
-from app.cluster.errors import (
-    ApiError,
-    ClusterError,
-    ConnectionFailed,
-    Forbidden,
-    Gone,
-    error_of_status,
-)
+from app.cluster.errors import ApiError, ClusterError, ConnectionFailed, Gone
+from app.cluster.informer_settings import InformerSettings
+from app.cluster.informer_stats import Problem, Stats, explained, failure_name
 from app.cluster.known import Deleted, Event, Known, ObjectKey, Replaced, Upserted, usable_key, version_of
+from app.cluster.watch_stream import Expired, WatchStream, ends_first_objects
 
 # The events are known.py's; who consumes an informer finds them here.
 __all__ = [
@@ -40,68 +34,6 @@ __all__ = [
 ]
 
 _SHORT_WATCH_SECONDS = 1.0
-_INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that the informer copes with but somebody should know of.
-
-    `text` is for a log line; `error` is set if a request or the handler failed.
-    """
-
-    resource: Resource
-    text: str
-    error: Exception | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class InformerSettings:
-    """How to list and watch one resource."""
-
-    page_size: int = 500
-    """Objects in a page of a list: client-go's."""
-
-    watch_list: bool = True
-    """Get the first objects as a stream rather than as pages, where the server can."""
-
-    watch_seconds: tuple[float, float] = (300.0, 600.0)
-    """The server ends a watch after a time drawn from here: spreads watches over API servers again."""
-
-    read_timeout_seconds: float = 70.0
-    """Silence after which a watch is renewed. The API server sends bookmarks about every 60 s, but none for
-    a resource of which nothing has changed since it started (apiserver, storage/cacher): such a watch is
-    renewed each time, which costs two small requests."""
-
-    initial_read_timeout_seconds: float = 15.0
-    """Silence within the stream of first objects after which pages are asked for instead."""
-
-    resume_tries: int = 3
-    """Refusals in a row of a watch that resumes, after which a list is made: the version may be from before a
-    restore of etcd, which the server need not recognise as wrong."""
-
-
-class Stats:
-    """Counters for metrics. `relists` is by reason, without the first list; `renewals` are of silent watches;
-    times are the clock's."""
-
-    def __init__(self) -> None:
-        self.synced = False
-        self.events: Counter[str] = Counter()
-        self.relists: Counter[str] = Counter()
-        self.failures: Counter[str] = Counter()
-        self.renewals = 0
-        self.bad_objects = 0
-        self.last_event_at: float | None = None
-
-
-class _Expired(Exception):  # noqa: N818 - not an error: a turn in the flow
-    """The version at hand cannot be resumed from; `reason` is for the counter of relists."""
-
-    def __init__(self, reason: str, error: ClusterError) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.error = error
 
 
 class Informer:
@@ -132,7 +64,6 @@ class Informer:
         self._settings = settings or InformerSettings()
         self._clock = clock or LoopClock()
         self._backoff = Backoff(self._clock, uniform=uniform) if uniform else Backoff(self._clock)
-        self._uniform = self._backoff.uniform
         self._report = report
         self._path = resource.path()
         self._watch_list = self._settings.watch_list
@@ -143,6 +74,15 @@ class Informer:
         self._pages_once = False
         self._synced = asyncio.Event()
         self._known = Known()
+        self._stream = WatchStream(
+            client,
+            self._path,
+            self._settings,
+            self.stats,
+            clock=self._clock,
+            uniform=self._backoff.uniform,
+            version=lambda: self._version,
+        )
 
     @property
     def synced(self) -> bool:
@@ -173,7 +113,7 @@ class Informer:
                 async with aclosing(self._one_round()) as events:
                     async for event in events:
                         yield event
-            except _Expired as expired:
+            except Expired as expired:
                 self._forget_version(expired.reason)
                 await self._wait_after(expired.error)
             except ClusterError as error:
@@ -190,7 +130,7 @@ class Informer:
         if not self._version and (self._pages_once or not self._watch_list):
             self._pages_once = False
             objects, version = await self._client.list_all(self._path, limit=self._settings.page_size)
-            self._heard()
+            self._stream.heard()
             self.stats.events["listed"] += len(objects)
             yield self._replace(objects)
             self._listed(version)
@@ -201,26 +141,26 @@ class Informer:
     async def _watch(self) -> AsyncGenerator[Event, None]:
         """Resumes at the version at hand."""
         try:
-            async with aclosing(self._open({"resourceVersion": self._version})) as raw:
+            async with aclosing(self._stream.open({"resourceVersion": self._version})) as raw:
                 async for event in raw:
                     told = self._apply(event)
                     if told is not None:
                         yield told
         except ApiError as error:
             if isinstance(error, Gone) or error.reason == "Expired":
-                raise _Expired("expired", error) from error
+                raise Expired("expired", error) from error
             if error.has_cause("ResourceVersionTooLarge"):
-                raise _Expired("version_too_large", error) from error
+                raise Expired("version_too_large", error) from error
             if error.status not in {401, 403, 429}:
                 self._refusals += 1
             if self._refusals >= self._settings.resume_tries:
-                raise _Expired("refused", error) from error
+                raise Expired("refused", error) from error
             raise
 
     async def _watch_from_list(self) -> AsyncGenerator[Event, None]:
         """A watch that starts with all objects there are and a bookmark that says so, then goes on."""
         query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        async with aclosing(self._open(query)) as raw:
+        async with aclosing(self._stream.open(query)) as raw:
             objects, version = await self._first_objects(raw)
             yield self._replace(objects)
             self._listed(version)
@@ -241,7 +181,7 @@ class Informer:
         try:
             async with asyncio.timeout(patience) as deadline:
                 async for event in raw:
-                    if _ends_initial_events(event):
+                    if ends_first_objects(event):
                         return list(first.values()), version_of(event["object"])
                     self._collect(event, first)
                     deadline.reschedule(loop.time() + patience)
@@ -262,55 +202,6 @@ class Informer:
         self._pages_once = True
         problem = "the stream of first objects ended or fell silent before its end mark"
         raise ConnectionFailed(f"WATCH {self._path}", problem, sent=True)
-
-    async def _open(self, query: dict[str, str]) -> AsyncGenerator[Object, None]:
-        """Raw events; an ERROR event raises its error. A watch that falls silent ends as if by the server."""
-        opened = False
-
-        def on_open() -> None:
-            nonlocal opened
-            opened = True
-            self._heard()
-
-        settings = self._settings
-        seconds = int(self._uniform(*settings.watch_seconds))
-        params = {"allowWatchBookmarks": "true", "timeoutSeconds": str(seconds), **query}
-        timeout = settings.read_timeout_seconds
-        stream = self._client.watch(self._path, params, read_timeout_seconds=timeout, on_open=on_open)
-        try:
-            async with aclosing(stream) as raw:
-                async for event in raw:
-                    self._heard()
-                    self.stats.events[event["type"].lower()] += 1
-                    if event["type"] == "ERROR":
-                        status = event["object"].get("code")
-                        code = status if isinstance(status, int) else 500
-                        raise error_of_status(f"WATCH {self._path}", code, event["object"])
-                    yield event
-        except ConnectionFailed as error:
-            if not (error.silent and opened):
-                raise
-        else:
-            return
-        self.stats.renewals += 1
-        if self._version:
-            await self._check_version()
-
-    async def _check_version(self) -> None:
-        """After silence: is the version at hand one that the server will only reach some day?
-
-        That is so after a restore of etcd from a backup. The server does not refuse such a watch: it is
-        silent, and leaves out all that happens up to that version.
-
-        Raises: _Expired.
-        """
-        page = await self._client.list_page(self._path, limit=1)
-        newest = version_of(page)
-        # The order of versions is documented since Kubernetes 1.35 (KEP-5504), and was so before.
-        if newest.isdecimal() and self._version.isdecimal() and int(newest) < int(self._version):
-            problem = f"resourceVersion {self._version} is from the future: the server is at {newest}"
-            gone = ConnectionFailed(f"WATCH {self._path}", problem, sent=True)
-            raise _Expired("version_too_large", gone)
 
     def _apply(self, event: Object) -> Event | None:
         """Takes one event in; None if there is nothing to tell."""
@@ -369,31 +260,8 @@ class Informer:
         self._version = ""
         self._relist_reason = reason
 
-    def _heard(self) -> None:
-        self.stats.last_event_at = self._clock.now()
-
     async def _wait_after(self, error: ClusterError) -> None:
-        self.stats.failures[_failure_name(error)] += 1
-        self._report(Problem(self.resource, self._explained(error), error))
+        self.stats.failures[failure_name(error)] += 1
+        self._report(Problem(self.resource, explained(self.resource, error), error))
         at_least = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
         await self._clock.sleep(self._backoff.next_delay(at_least))
-
-    def _explained(self, error: ClusterError) -> str:
-        if isinstance(error, Forbidden):
-            group, plural = self.resource.group, self.resource.plural
-            return (
-                f"not allowed to read {plural}: the ClusterRole needs a rule with "
-                f'apiGroups: ["{group}"], resources: ["{plural}"], verbs: ["get", "list", "watch"] ({error})'
-            )
-        return str(error)
-
-
-def _ends_initial_events(event: Object) -> bool:
-    if event["type"] != "BOOKMARK":
-        return False
-    metadata = event["object"].get("metadata") or {}
-    return (metadata.get("annotations") or {}).get(_INITIAL_EVENTS_END) == "true"
-
-
-def _failure_name(error: ClusterError) -> str:
-    return str(error.status) if isinstance(error, ApiError) else type(error).__name__
