@@ -37,7 +37,9 @@ FLAGS = (
 PATIENCE_MS = 10_000
 
 
-class _Server(uvicorn.Server):
+class Started(uvicorn.Server):
+    """Tells when it listens."""
+
     def __init__(self, config: uvicorn.Config, listening: threading.Event) -> None:
         super().__init__(config)
         self._listening = listening
@@ -50,11 +52,11 @@ class _Server(uvicorn.Server):
 class Served:
     """The application on a port of its own, in a thread with an event loop of its own."""
 
-    def __init__(self, path: Path) -> None:
-        self.app = create_app(Settings(snapshot=(str(path),)))
+    def __init__(self, settings: Settings) -> None:
+        self.app = create_app(settings)
         config = uvicorn.Config(self.app, port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
         self._started = threading.Event()
-        self._server = _Server(config, self._started)
+        self._server = Started(config, self._started)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -144,7 +146,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         if objects:
             path = tmp_path / "inventory.json"
             path.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
-        running.append(Served(path))
+        running.append(Served(Settings(snapshot=(str(path),))))
         return running[-1]
 
     yield start

@@ -49,6 +49,30 @@ def test_a_group_of_nodes_opens_and_leads_to_the_map(visit: Callable[..., Visit]
     expect(page.get_by_role("link", name="Map")).to_have_attribute("aria-current", "page")
 
 
+def test_what_stands_behind_a_reason_is_told_and_leads_on(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    seen.served.put(FOUR, pod("trainer", "four-gpus"))
+    page = seen.open("#/pods/default/trainer")
+    struck = page.locator(".reasons details", has_text="no device matches request gpus").first
+    struck.locator("summary").click()
+    rejected = struck.locator("dt", has_text="Rejected by class gpu.example.com, selector #0").first
+    expect(rejected.locator("xpath=..")).to_contain_text('type == "gpu" fails on')
+    held = page.locator(".reasons details", has_text="too few matching devices free").first
+    held.locator("summary").click()
+    expect(held.locator("dd").first).to_have_text("ml-team/llm-training, 2 devices")
+    held.get_by_role("button", name="ml-team/llm-training").click()
+    expect(page.get_by_role("link", name="Claims")).to_have_attribute("aria-current", "page")
+    expect(page.locator("table tbody tr:visible")).to_have_count(1)
+
+
+def test_a_near_miss_leads_to_its_node(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    seen.served.put(FOUR, pod("trainer", "four-gpus"))
+    page = seen.open("#/pods/default/trainer")
+    page.locator(".near").get_by_role("button", name="worker-5").first.click()
+    expect(page.get_by_role("complementary").get_by_role("heading", name="worker-5")).to_be_visible()
+
+
 def test_what_is_said_changes_with_the_cluster(visit: Callable[..., Visit]) -> None:
     seen = visit()
     seen.served.put(pod("trainer", "four-gpus"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.web.conftest import EXAMPLES, Visit, placed_on_map
 
 JOB = (EXAMPLES / "job-with-cats.yaml").read_text()
+FOUR_GPUS = (EXAMPLES / "workloads" / "four-gpus.yaml").read_text()
 
 
 def place(page: Page, text: str) -> None:
@@ -82,7 +84,7 @@ def test_all_or_nothing_and_how_many_more(visit: Callable[..., Visit]) -> None:
 
 def test_a_pod_that_does_not_fit_says_why(visit: Callable[..., Visit]) -> None:
     page = visit().open("#/whatif")
-    place(page, (EXAMPLES / "workloads" / "four-gpus.yaml").read_text())
+    place(page, FOUR_GPUS)
     headline(page, "0 of 1 Pod placed")
     expect(page.locator(".placed .said").first).to_contain_text("0/8 nodes fit")
     page.locator(".placed summary", has_text="too few matching devices free").click()
@@ -142,3 +144,100 @@ def test_files_can_be_opened_and_dropped(visit: Callable[..., Visit], tmp_path: 
     page.get_by_role("button", name="Clear").click()
     page.get_by_label("Manifest files").set_input_files(file)
     headline(page, "2 of 2 Pods placed")
+
+
+def asked(page: Page) -> list[Any]:
+    """The dry runs that the page asks for from now on, as they come."""
+    found: list[Any] = []
+
+    def heard(request: Request) -> None:
+        if request.url.endswith("/api/v1/placements"):
+            found.append(request.post_data_json)
+
+    page.on("request", heard)
+    return found
+
+
+def test_more_nodes_are_added_and_taken_out_again(visit: Callable[..., Visit]) -> None:
+    page = visit().open("#/whatif")
+    place(page, FOUR_GPUS)
+    headline(page, "0 of 1 Pod placed")
+    page.get_by_label("More nodes like").fill("worker-5")
+    page.get_by_label("How many", exact=True).fill("2")
+    page.get_by_role("button", name="Add", exact=True).click()
+    headline(page, "1 of 1 Pod placed")
+    # A node that there is not on the map leads nowhere.
+    card = page.locator(".placed li").first
+    expect(card).to_contain_text("on worker-5-more-1 (added) with gpu-0, gpu-1, gpu-2, gpu-3")
+    expect(card.get_by_role("button")).to_have_count(0)
+    expect(page.locator(".changes")).to_contain_text("2 Nodes like worker-5")
+    page.get_by_role("button", name="Take 2 Nodes like worker-5 out").click()
+    headline(page, "0 of 1 Pod placed")
+    page.get_by_role("button", name="Undo").click()
+    headline(page, "1 of 1 Pod placed")
+
+
+def test_one_more_node_from_its_panel(visit: Callable[..., Visit]) -> None:
+    page = visit().open("#/map?node=worker-5")
+    page.get_by_role("button", name="Add one like it in what-if").click()
+    page.get_by_role("button", name="Add one like it in what-if").click()
+    expect(page.get_by_role("complementary")).to_contain_text("In the what-if there are 2 more like it.")
+    expect(page.locator(".plan-bar")).to_contain_text("2 nodes added")
+
+
+def test_a_node_that_there_is_not_is_said_to_be_missing(visit: Callable[..., Visit]) -> None:
+    page = visit().open("#/whatif")
+    place(page, FOUR_GPUS)
+    headline(page, "0 of 1 Pod placed")
+    page.get_by_label("More nodes like").fill("worker-500")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text("there is no Node worker-500 (addNodes[0])")
+
+
+def test_a_claim_is_freed_as_a_near_miss_says(visit: Callable[..., Visit]) -> None:
+    page = visit().open("#/whatif")
+    place(page, FOUR_GPUS)
+    miss = page.locator(".near li", has_text="if claim ml-team/llm-training were gone")
+    miss.get_by_role("button", name="Try it").click()
+    headline(page, "1 of 1 Pod placed")
+    expect(page.locator(".changes")).to_contain_text("ResourceClaim ml-team/llm-training")
+    page.locator(".placed").get_by_role("button", name="gpu-0").click()
+    page.get_by_role("button", name="Keep in what-if").click()
+    page.get_by_role("button", name="Close").click()
+    headline(page, "0 of 1 Pod placed")
+
+
+def test_policies_with_weights(visit: Callable[..., Visit]) -> None:
+    seen = visit()
+    page = seen.open("#/whatif")
+    place(page, JOB)
+    headline(page, "2 of 2 Pods placed")
+    requests = asked(page)
+    page.get_by_label("Policy", exact=True).select_option("with weights …")
+    weights = page.get_by_role("group", name="Weights")
+    weights.get_by_label("spread").fill("2.5")
+    weights.get_by_label("binpack").fill("1")
+    weights.get_by_label("binpack").press("Enter")
+    headline(page, "1 of 2 Pods placed")
+    assert requests[-1]["policy"] == "binpack=1,spread=2.5"
+    page.get_by_role("button", name="Compare policies").click()
+    dialog = page.get_by_role("dialog", name="Policies side by side")
+    expect(dialog.get_by_role("columnheader", name="binpack=1,spread=2.5")).to_be_visible()
+    page.keyboard.press("Escape")
+    # Who gets the link sees the same, weights and all.
+    copy = visit(served=seen.served).open("#" + page.url.partition("#")[2])
+    headline(copy, "1 of 2 Pods placed")
+    expect(copy.get_by_role("group", name="Weights").get_by_label("spread")).to_have_value("2.5")
+    copy.get_by_label("Policy", exact=True).select_option("binpack")
+    headline(copy, "2 of 2 Pods placed")
+    expect(copy.get_by_role("group", name="Weights")).to_be_hidden()
+
+
+def test_whom_preemption_would_evict(visit: Callable[..., Visit]) -> None:
+    page = visit().open("#/whatif")
+    place(page, FOUR_GPUS.replace("restartPolicy: Never", "priority: 1000"))
+    headline(page, "0 of 1 Pod placed")
+    page.get_by_label("Say whom preemption would evict").check()
+    expect(page.locator(".placed")).to_contain_text(
+        "would evict ml-team/llm-training-0 (priority 0) from worker-5"
+    )

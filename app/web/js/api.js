@@ -44,9 +44,14 @@ export async function send(path, init = {}) {
     // Another request may have got a new token meanwhile.
     if (sessionStorage.getItem(TOKEN) !== token) continue;
     if (declined) throw new ApiError(401, "The service asks for a token.");
-    asking ??= askForToken().catch((error) => { declined = true; throw error; }).finally(() => { asking = null; });
-    sessionStorage.setItem(TOKEN, await asking);
+    sessionStorage.setItem(TOKEN, await newToken());
   }
+}
+
+/** One question for all the requests that were refused together. */
+function newToken() {
+  asking ??= askForToken().catch((error) => { declined = true; throw error; }).finally(() => { asking = null; });
+  return asking;
 }
 
 /**

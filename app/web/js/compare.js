@@ -17,8 +17,10 @@ export class CompareDialog {
       this.body);
   }
 
-  /** @param {any[]} policies */
-  async open(policies) {
+  /** @param {any[]} named the policies there are */
+  async open(named) {
+    const chosen = this.scenario.choices.policy;
+    const policies = !chosen || named.some(({ name }) => name === chosen) ? named : [{ name: chosen, summary: "As chosen." }, ...named];
     this.element.showModal();
     fill(this.body, h("p", { class: "faint" }, "Placing under each policy…"));
     try {
@@ -57,6 +59,6 @@ export class CompareDialog {
   /** @param {any} pod @param {boolean} differs */
   cell(pod, differs) {
     if (!pod || pod.node === null) return h("span", { class: "tag bad", title: pod?.summary }, "not placed");
-    return [h("span", { class: differs ? "differs" : null }, pod.node), h("span", { class: "muted" }, ` ${devicesOf(pod).map((key) => key.split("/").slice(-1)[0]).join(", ")}`)];
+    return [h("span", { class: differs ? "differs" : null }, pod.node), h("span", { class: "muted" }, ` ${devicesOf(pod).map((key) => key.split("/").at(-1)).join(", ")}`)];
   }
 }

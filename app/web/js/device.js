@@ -7,7 +7,7 @@ import { badge, definition, facts, failure, panelHead } from "./parts.js";
 /** @typedef {import("./fleet.js").Device} Device */
 
 export class DevicePanel {
-  /** @param {{ close: () => void, search: (query: string) => void, openPod: (namespace: string, name: string) => void, taint: (device: Device) => void, isTainted: (key: string) => boolean, plannedFor: (key: string) => string | undefined }} actions */
+  /** @param {{ close: () => void, search: (query: string) => void, openPod: (namespace: string, name: string) => void, taint: (device: Device) => void, isTainted: (key: string) => boolean, plannedFor: (key: string) => string | undefined, free: (claim: string) => void, isGone: (claim: string) => boolean }} actions */
   constructor(actions) {
     this.actions = actions;
     this.key = "";
@@ -32,7 +32,8 @@ export class DevicePanel {
     try {
       const path = [device.driver, ...device.pool.split("/"), device.device].map(encodeURIComponent).join("/");
       const detail = await get(`/api/v1/devices/${path}`);
-      const shown = JSON.stringify([{ ...detail, revision: "" }, this.actions.isTainted(device.key), this.actions.plannedFor(device.key)]);
+      const gone = detail.holders.map((/** @type {any} */ holder) => this.actions.isGone(nameOf(holder)));
+      const shown = JSON.stringify([{ ...detail, revision: "" }, this.actions.isTainted(device.key), this.actions.plannedFor(device.key), gone]);
       if (this.key !== device.key || (again && shown === this.shown)) return;
       this.shown = shown;
       fill(this.rest, ...this.body(device, detail));
@@ -79,7 +80,7 @@ export class DevicePanel {
         definition(`${taint.key}${taint.value ? `=${taint.value}` : ""}`, [taint.effect, taint.since && [", since ", time(taint.since)]].flat()))),
       ...section("Capacity", detail.capacity.map((/** @type {any} */ item) =>
         definition(item.name, item.consumed === null ? item.value : `${item.consumed} of ${item.value} in use`))),
-      ...section("Attributes", Object.entries(detail.attributes).sort(([one], [other]) => compare(one, other)).map(([name, value]) =>
+      ...section("Attributes", Object.entries(detail.attributes).toSorted(([one], [other]) => compare(one, other)).map(([name, value]) =>
         definition(name, h("button", {
           type: "button", class: "link", title: "Search for devices like this", onclick: () => this.actions.search(`attr:${name}=${first(value)}`),
         }, Array.isArray(value) ? value.join(", ") : String(value))))),
@@ -92,8 +93,9 @@ export class DevicePanel {
 
   /** @param {any} holder */
   holder(holder) {
+    const name = nameOf(holder);
     return h("div", { class: "card" },
-      h("p", { class: "line" }, h("button", { type: "button", class: "link strong", onclick: () => this.actions.search(`claim:${holder.namespace}/${holder.name}`) }, `${holder.namespace}/${holder.name}`),
+      h("p", { class: "line" }, h("button", { type: "button", class: "link strong", onclick: () => this.actions.search(`claim:${name}`) }, name),
         holder.assumed && h("span", { class: "tag" }, "assumed"),
         holder.adminAccess && h("span", { class: "tag" }, "admin access"),
         holder.shareID && h("span", { class: "tag", title: holder.shareID }, "a share")),
@@ -101,12 +103,18 @@ export class DevicePanel {
         ["Allocated", time(holder.since)],
         ["Claim made", time(holder.created)],
         ["Reserved for", holder.reservedFor.length
-          ? holder.reservedFor.map((/** @type {any} */ pod, /** @type {number} */ at) => [at ? ", " : "", h("button", {
+          ? holder.reservedFor.flatMap((/** @type {any} */ pod, /** @type {number} */ at) => [at ? ", " : "", h("button", {
             type: "button", class: "link", onclick: () => this.actions.openPod(holder.namespace, pod.name),
-          }, pod.name)]).flat()
+          }, pod.name)])
           : h("span", { class: "faint" }, "nobody")],
-      ]));
+      ]),
+      h("div", { class: "buttons" }, h("button", { type: "button", "data-key": `free ${name}`, onclick: () => this.actions.free(name) }, this.actions.isGone(name) ? "Keep in what-if" : "Free in what-if")));
   }
+}
+
+/** @param {any} holder */
+function nameOf(holder) {
+  return `${holder.namespace}/${holder.name}`;
 }
 
 /** @param {any} value */

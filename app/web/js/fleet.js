@@ -41,14 +41,14 @@ export class Fleet extends EventTarget {
 
   /** Sorted names of all rows; `*`, devices of no single node, comes first. */
   sorted() {
-    this.names ??= [...this.rows.keys()].sort(compare);
+    this.names ??= [...this.rows.keys()].toSorted(compare);
     return this.names;
   }
 
   async readAll() {
     // Where devices belong to no node, each event may concern everything: not more often than this.
     const wait = this.lastFull + FULL_EVERY - Date.now();
-    if (this.loaded && wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    if (this.loaded && wait > 0) await new Promise((resolve) => { setTimeout(resolve, wait); });
     this.lastFull = Date.now();
     const seen = new Set();
     await list("/api/v1/fleet", {}, (items) => {

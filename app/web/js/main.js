@@ -35,11 +35,17 @@ const openPod = (/** @type {string} */ namespace, /** @type {string} */ name) =>
 const openDevice = (/** @type {string} */ key) => mapView.openDevice(key);
 const openNode = (/** @type {string} */ name) => mapView.openNode(name);
 
+const openClaim = (/** @type {string} */ name) => { route.set({ claims: name }); route.go("claims"); };
+
 const compare = new CompareDialog(scenario);
-const whatif = new WhatIfPanel(scenario, { openDevice, openNode, announce, compare: async () => compare.open((await get("/api/v1/policies")).items) });
+const whatif = new WhatIfPanel(scenario, {
+  openDevice, openNode, openClaim, announce,
+  compare: async () => compare.open((await get("/api/v1/policies")).items),
+  nodes: () => fleet.rows,
+});
 const mapView = new MapView({ fleet, search, palette, route, scenario, whatif, announce, openPod });
 const tabs = new Tabs(byId("views"), (view) => route.go(view));
-const pods = new PodsView({ open: openPod, openNode, announce, onCount: (count) => tabs.count("pods", count) });
+const pods = new PodsView({ open: openPod, openNode, openClaim, announce, onCount: (count) => tabs.count("pods", count) });
 const claims = new ClaimsView({ openDevice, openPod, onSearch: (query) => route.set({ claims: query }) });
 const decisions = new DecisionsView({ openPod, openNode });
 const help = new HelpDialog();
@@ -77,7 +83,8 @@ byId("help").addEventListener("click", () => help.open());
 theme.addEventListener("change", () => { palette.refresh(); mapView.recolour(); });
 route.addEventListener("change", show);
 new Keys({ route, mapView, help, scenario, whatif }).listen();
-get("/api/v1/policies").then((answer) => whatif.offer(answer)).catch(() => undefined);
+// Without them the default counts: who asks for a comparison hears of the error.
+get("/api/v1/policies").then((answer) => whatif.offer(answer), () => {});
 // For tests, and for the curious at the console.
 Object.assign(globalThis, { draExtender: { fleet, map: mapView.map, scenario } });
 await show();

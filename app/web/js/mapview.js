@@ -6,6 +6,7 @@ import { FleetMap } from "./map.js";
 import { MapTable } from "./maptable.js";
 import { NodePanel } from "./node.js";
 import { pack, unpack } from "./packed.js";
+import { inWords } from "./step.js";
 
 const DENSE = ["comfortable", "compact", "dense"];
 
@@ -32,8 +33,16 @@ export class MapView {
       taint: (device) => this.taint(device.key),
       isTainted: (key) => scenario.step.tainted.includes(key),
       plannedFor: (key) => this.map.planned.get(key),
+      free: (claim) => this.free(claim),
+      isGone: (claim) => scenario.step.removed.includes(claim),
     });
-    this.node = new NodePanel({ close, pick, search: onSearch, drain: (row) => this.drain(row.name), isDrained: (name) => scenario.step.drained.includes(name) });
+    this.node = new NodePanel({
+      close, pick, search: onSearch,
+      drain: (row) => this.drain(row.name),
+      isDrained: (name) => scenario.step.drained.includes(name),
+      more: (row) => this.more(row.name),
+      moreLike: (name) => scenario.moreLike(name),
+    });
     this.build();
     fleet.addEventListener("change", () => this.refresh());
     scenario.addEventListener("change", () => this.replanned());
@@ -63,13 +72,8 @@ export class MapView {
   /** @param {string} view map or whatif */
   async enter(view) {
     const { query } = this.route.place;
-    if (query.whatif && this.scenario.empty && !this.scenario.before.length) {
-      const step = await unpack(query.whatif);
-      if (step) {
-        this.scenario.put(step);
-        this.scenario.run();
-      }
-    }
+    const fresh = this.scenario.empty && !this.scenario.before.length;
+    if (query.whatif && fresh && this.scenario.receive(await unpack(query.whatif))) this.scenario.run();
     this.settle();
     this.input.value = query.q ?? "";
     await this.found(query.q ?? "");
@@ -145,8 +149,8 @@ export class MapView {
   }
 
   open() {
-    if (!["map", "whatif"].includes(this.route.place.view)) this.route.go("map");
-    else this.showPanel();
+    if (["map", "whatif"].includes(this.route.place.view)) this.showPanel();
+    else this.route.go("map");
     this.focusPanel = true;
   }
 
@@ -193,6 +197,18 @@ export class MapView {
     this.changed();
   }
 
+  /** @param {string} name */
+  more(name) {
+    this.scenario.more(name, this.scenario.moreLike(name) + 1);
+    this.changed();
+  }
+
+  /** @param {string} claim */
+  free(claim) {
+    this.scenario.free([claim]);
+    this.changed();
+  }
+
   taintCurrent() {
     const device = document.activeElement === this.map.scroller ? this.map.current() : this.fleet.devices.get(this.route.place.query.device ?? "");
     if (device) this.taint(device.key);
@@ -228,8 +244,7 @@ export class MapView {
     const parts = [
       answer && `${answer.placed} of ${plural(answer.placed + answer.unplaced, "Pod")} placed`,
       busy && "placing…",
-      step.drained.length && `${plural(step.drained.length, "node")} drained`,
-      step.tainted.length && `${plural(step.tainted.length, "device")} tainted`,
+      ...inWords(step),
     ].filter(Boolean);
     fill(this.plan, h("span", { class: "strong" }, "What if"), h("span", { class: "grow" }, parts.join(" · ") || "nothing to place yet"),
       h("button", { type: "button", onclick: () => this.whatif.back(), disabled: !this.scenario.before.length }, "Undo"),
@@ -239,7 +254,8 @@ export class MapView {
 
   /** Keeps the what-if in the URL, if it is short enough. */
   async pack() {
-    const text = this.scenario.empty ? "" : await pack(this.scenario.step);
+    const shared = this.scenario.shared();
+    const text = shared ? await pack(shared) : "";
     if ((this.route.place.query.whatif ?? "") !== text) this.route.set({ whatif: text });
   }
 

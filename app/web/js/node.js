@@ -6,13 +6,15 @@ import { badge, facts, panelHead } from "./parts.js";
 /** @typedef {import("./fleet.js").Row} Row */
 
 export class NodePanel {
-  /** @param {{ close: () => void, pick: (device: import("./fleet.js").Device) => void, drain: (row: Row) => void, isDrained: (name: string) => boolean, search: (query: string) => void }} actions */
+  /** @param {{ close: () => void, pick: (device: import("./fleet.js").Device) => void, drain: (row: Row) => void, isDrained: (name: string) => boolean, more: (row: Row) => void, moreLike: (name: string) => number, search: (query: string) => void }} actions */
   constructor(actions) {
     this.actions = actions;
     this.row = /** @type {Row | null} */ (null);
+    this.count = 0;
     this.top = h("div");
     this.drain = h("button", { type: "button", onclick: () => this.row && actions.drain(this.row) });
-    this.buttons = h("div", { class: "buttons" }, this.drain,
+    this.more = h("button", { type: "button", onclick: () => this.row && actions.more(this.row) }, "Add one like it in what-if");
+    this.buttons = h("div", { class: "buttons" }, this.drain, this.more,
       h("button", { type: "button", onclick: () => this.row && actions.search(`node:${this.row.name}`) }, "Only this node"));
     this.rest = h("div");
     this.element = h("section", { class: "panel-body", "aria-label": "Node" }, this.top, this.buttons, this.rest);
@@ -22,18 +24,21 @@ export class NodePanel {
   show(row) {
     const shared = row.name === "*";
     const again = this.row?.name === row.name;
+    const more = this.actions.moreLike(row.name);
     // A row that is another object has been read again.
-    if (again && this.row === row && this.drain.textContent === this.verb(row)) return;
+    if (again && this.row === row && this.drain.textContent === this.verb(row) && this.count === more) return;
     this.row = row;
+    this.count = more;
     this.drain.textContent = this.verb(row);
     this.buttons.hidden = shared;
     if (!again) fill(this.top, panelHead(shared ? "No single node's" : "Node", shared ? "Shared devices" : row.name, this.actions.close));
     const counts = STATES.map((state) => [state, row.devices.filter((device) => device.state === state).length]).filter(([, count]) => count);
     const claims = [...new Set(row.devices.flatMap((device) => device.claims))];
     fill(this.rest,
-      row.unschedulable && h("p", { class: "planned" }, "Unschedulable: no new Pods come here."),
+      row.unschedulable && h("p", { class: "muted" }, "Unschedulable: no new Pods come here."),
+      more > 0 && h("p", { class: "planned" }, `In the what-if there ${more === 1 ? "is" : "are"} ${more} more like it.`),
       facts([
-        ["Devices", row.devices.length ? h("span", { class: "counts" }, counts.map(([state, count]) => [badge(String(state)), ` ${count} `]).flat()) : "none"],
+        ["Devices", row.devices.length ? h("span", { class: "counts" }, counts.flatMap(([state, count]) => [badge(String(state)), ` ${count} `])) : "none"],
         ["Claims", claims.length ? claims.join(", ") : "none"],
       ]),
       h("h3", null, plural(row.devices.length, "device")),

@@ -2,22 +2,20 @@
 
 const MOST = 6000;
 
-/** @param {import("./scenario.js").Step} step @returns {Promise<string>} empty if it is too long to share */
-export async function pack(step) {
-  const stream = new Blob([JSON.stringify(step)]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+/** @param {any} value @returns {Promise<string>} empty if it is too long to share */
+export async function pack(value) {
+  const stream = new Blob([JSON.stringify(value)]).stream().pipeThrough(new CompressionStream("deflate-raw"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   if (bytes.length > MOST) return "";
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return btoa(String.fromCodePoint(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** @param {string} text @returns {Promise<import("./scenario.js").Step | null>} null if it is none */
+/** @param {string} text @returns {Promise<any>} null if it is nothing that was packed */
 export async function unpack(text) {
   try {
-    const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.codePointAt(0) ?? 0);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    const step = JSON.parse(await new Response(stream).text());
-    const lists = [step.items, step.drained, step.tainted].every(Array.isArray);
-    return lists ? { items: step.items, drained: step.drained.map(String), tainted: step.tainted.map(String) } : null;
+    return JSON.parse(await new Response(stream).text());
   } catch {
     return null;
   }

@@ -51,7 +51,7 @@ export class Palette {
     const key = `${look.colourBy} ${look.cell} ${look.ratio}`;
     let sheet = this.sheets.get(key);
     if (!sheet) {
-      const drivers = [...Array(DRIVER_COLOURS + 1).keys()];
+      const drivers = Array.from({ length: DRIVER_COLOURS + 1 }, (_, index) => index);
       sheet = Object.fromEntries(STATES.map((state) => [state, drivers.map((driver) => this.sprite(state, driver - 1, look))]));
       this.sheets.set(key, sheet);
     }

@@ -7,7 +7,7 @@ import { failure, nothing } from "./parts.js";
 import { nearMisses, reasonList } from "./reasons.js";
 
 export class PodsView {
-  /** @param {{ open: (namespace: string, name: string) => void, openNode: (name: string) => void, announce: (text: string) => void, onCount: (count: number) => void }} actions */
+  /** @param {{ open: (namespace: string, name: string) => void, openNode: (name: string) => void, openClaim: (name: string) => void, announce: (text: string) => void, onCount: (count: number) => void }} actions */
   constructor(actions) {
     this.actions = actions;
     this.all = false;
@@ -105,10 +105,10 @@ export class PodsView {
       this.title(answer.namespace, answer.name),
       h("p", { class: `headline ${answer.node || fits.length ? "good" : "bad"}` }, answer.summary),
       known && h("p", { class: "muted" }, `Claims: ${known.claims.join(", ") || "none"}`, known.created && [" · made ", time(known.created)], known.saidAt && [" · refused last ", time(known.saidAt)]),
-      nearMisses(answer),
+      nearMisses(answer, this.actions),
       fits.length ? h("div", null, h("h3", null, `Would fit on ${plural(fits.length, "node")}`),
         h("p", { class: "names" }, fits.slice(0, 50).map((/** @type {any} */ node) => h("button", { type: "button", class: "link", onclick: () => this.actions.openNode(node.name) }, node.name)), fits.length > 50 ? ` and ${fits.length - 50} more` : null)) : null,
-      answer.nodes.length > fits.length ? [h("h3", null, fits.length ? "What the other nodes say" : "What the nodes say"), reasonList(answer.nodes, this.actions.openNode)] : null,
+      answer.nodes.length > fits.length ? [h("h3", null, fits.length ? "What the other nodes say" : "What the nodes say"), reasonList(answer.nodes, this.actions)] : null,
       answer.nodesOmitted ? h("p", { class: "faint" }, `${answer.nodesOmitted} more nodes are not listed.`) : null,
       h("p", { class: "faint small after" }, `The same by command: dra-extender explain ${answer.name} -n ${answer.namespace} · by API: GET /api/v1/pods/${answer.namespace}/${answer.name}/explain`),
     ].flat();

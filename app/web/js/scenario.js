@@ -1,14 +1,16 @@
-/** A what-if: manifests to place and changes to the inventory. Every step can be undone. */
+/** A what-if: manifests to place, changes to the inventory, and how to place. Every change can be undone. */
 import { post } from "./api.js";
+import { NOTHING, asked, isEmpty, stepOf, switched } from "./step.js";
 
 /**
- * @typedef {{ kind: string, namespace: string, name: string, role: string, object: any }} Item
- * @typedef {{ items: Item[], drained: string[], tainted: string[] }} Step
+ * @typedef {import("./step.js").Item} Item
+ * @typedef {import("./step.js").Step} Step
+ * @typedef {{ policy: string, replicas: string, together: boolean, preemption: boolean }} Choices
+ *   policy: its name, or several with weights; replicas: "" for the workloads' own
  */
 
-const NOTHING = /** @type {Step} */ ({ items: [], drained: [], tainted: [] });
-const TAINT = { key: "dra-extender/what-if", effect: "NoSchedule" };
 const NOBODY = "No Pod with claims runs on the drained nodes.";
+const AS_USUAL = /** @type {Choices} */ ({ policy: "", replicas: "", together: false, preemption: false });
 
 export class Scenario extends EventTarget {
   constructor() {
@@ -17,20 +19,24 @@ export class Scenario extends EventTarget {
     this.step = NOTHING;
     /** @type {Step[]} */
     this.before = [];
-    this.policy = "";
-    this.replicas = "";
-    this.together = false;
+    /** @type {Choices} */
+    this.choices = AS_USUAL;
     /** @type {any} */
     this.answer = null;
     this.error = "";
     this.note = "";
     /** How many more of the first workload's Pods fit. @type {any} */
     this.room = null;
-    this.busy = false;
+    this.running = 0;
+  }
+
+  /** Whether an answer is awaited. */
+  get busy() {
+    return this.running > 0;
   }
 
   get empty() {
-    return !this.step.items.length && !this.step.drained.length && !this.step.tainted.length;
+    return isEmpty(this.step);
   }
 
   get workloads() {
@@ -45,9 +51,8 @@ export class Scenario extends EventTarget {
   /** Reads manifests and adds them. @param {string} text */
   async add(text) {
     const { items } = await post("/api/v1/documents", text);
-    const name = (/** @type {Item} */ item) => `${item.kind}/${item.namespace}/${item.name}`;
-    const fresh = new Set(items.map(name));
-    this.take({ items: [...this.step.items.filter((item) => !fresh.has(name(item))), ...items] });
+    const fresh = new Set(items.map(nameOf));
+    this.take({ items: [...this.step.items.filter((item) => !fresh.has(nameOf(item))), ...items] });
     return items.length;
   }
 
@@ -64,6 +69,22 @@ export class Scenario extends EventTarget {
   /** @param {string} key of the device: driver/pool/device */
   taint(key) {
     this.take({ tainted: switched(this.step.tainted, key) });
+  }
+
+  /** Claims that are gone, or back again. @param {string[]} keys namespace/name */
+  free(keys) {
+    this.take({ removed: keys.reduce(switched, this.step.removed) });
+  }
+
+  /** More nodes like one there is; 0 for none any more. @param {string} like @param {number} count */
+  more(like, count) {
+    const rest = this.step.added.filter((more) => more.like !== like);
+    this.take({ added: count ? [...rest, { like, count }] : rest });
+  }
+
+  /** How many nodes like this one are added. @param {string} like */
+  moreLike(like) {
+    return this.step.added.find((more) => more.like === like)?.count ?? 0;
   }
 
   undo() {
@@ -84,37 +105,61 @@ export class Scenario extends EventTarget {
   /** @param {Step} step */
   put(step) {
     this.step = step;
+    this.forget();
+    this.changed();
+  }
+
+  /** @param {Partial<Choices>} change */
+  choose(change) {
+    this.choices = { ...this.choices, ...change };
+    this.forget();
+    this.changed();
+  }
+
+  forget() {
     this.answer = this.room = null;
     this.error = this.note = "";
-    this.changed();
+  }
+
+  /** All that somebody else needs to see the same. */
+  shared() {
+    return this.empty ? null : { ...this.step, ...this.choices };
+  }
+
+  /** Takes over what ``shared`` gave. @param {any} raw @returns {boolean} whether it was that */
+  receive(raw) {
+    const step = raw && stepOf(raw);
+    if (!step) return false;
+    this.choices = {
+      policy: String(raw.policy ?? ""), replicas: String(raw.replicas ?? ""),
+      together: Boolean(raw.together), preemption: Boolean(raw.preemption),
+    };
+    this.put(step);
+    return true;
   }
 
   /** What is to be judged by. @param {string} policy @returns {Record<string, any>} */
   cluster(policy) {
-    const { items, drained, tainted } = this.step;
-    return {
-      objects: items.filter((item) => item.role === "object").map((item) => item.object),
-      drain: drained,
-      taints: tainted.map(taintOf),
-      ...(policy ? { policy } : {}),
-    };
+    return { ...asked(this.step), ...(policy ? { policy } : {}) };
   }
 
   /** The body of the dry run. @param {string} [policy] */
-  request(policy = this.policy) {
-    const body = { ...this.cluster(policy), workloads: this.workloads, allOrNothing: this.together, explain: "full" };
-    if (this.replicas !== "") body.replicas = Number(this.replicas);
+  request(policy = this.choices.policy) {
+    const { replicas, together, preemption } = this.choices;
+    const body = { ...this.cluster(policy), workloads: this.workloads, allOrNothing: together, preemption, explain: "full" };
+    if (replicas !== "") body.replicas = Number(replicas);
     return body;
   }
 
   /** Counts how many of the first workload's Pods fit beside what is there. */
   async count() {
-    const { step } = this;
+    const { step, choices } = this;
+    const current = () => this.step === step && this.choices === choices;
     try {
-      const room = await post("/api/v1/capacity", { ...this.cluster(this.policy), workload: this.workloads[0] });
-      if (this.step === step) this.room = room;
+      const room = await post("/api/v1/capacity", { ...this.cluster(choices.policy), workload: this.workloads[0] });
+      if (current()) this.room = room;
     } catch (error) {
-      if (this.step === step) this.error = error.message;
+      if (current()) this.error = error.message;
     }
     this.changed();
   }
@@ -122,18 +167,19 @@ export class Scenario extends EventTarget {
   /** Places the Pods; nothing is written anywhere. */
   async run() {
     if (!this.placeable) return;
-    const { step } = this;
-    this.busy = true;
+    const { step, choices } = this;
+    const current = () => this.step === step && this.choices === choices;
+    this.running += 1;
     this.error = this.note = "";
     this.changed();
     try {
       const answer = await post("/api/v1/placements", this.request());
-      if (this.step === step) this.answer = answer;
-      if (this.step === step && !answer.pods.length) this.note = NOBODY;
+      if (current()) this.answer = answer;
+      if (current() && !answer.pods.length) this.note = NOBODY;
     } catch (error) {
-      if (this.step === step) this.error = error.path ? `${error.message} (${error.path})` : error.message;
+      if (current()) this.error = error.path ? `${error.message} (${error.path})` : error.message;
     }
-    this.busy = false;
+    this.running -= 1;
     this.changed();
   }
 
@@ -151,20 +197,13 @@ export class Scenario extends EventTarget {
   }
 }
 
+/** @param {Item} item */
+function nameOf(item) {
+  return `${item.kind}/${item.namespace}/${item.name}`;
+}
+
 /** @param {any} pod of an answer @returns {string[]} */
 export function devicesOf(pod) {
   return pod.claims.flatMap((/** @type {any} */ claim) => (claim.allocation?.devices?.results ?? [])
     .map((/** @type {any} */ result) => `${result.driver}/${result.pool}/${result.device}`));
-}
-
-/** @param {string[]} list @param {string} item */
-function switched(list, item) {
-  return list.includes(item) ? list.filter((known) => known !== item) : [...list, item];
-}
-
-/** @param {string} key driver/pool/device */
-function taintOf(key) {
-  const [driver, ...rest] = key.split("/");
-  const device = rest.pop();
-  return { driver, pool: rest.join("/"), device, ...TAINT };
 }

@@ -103,7 +103,7 @@ export class Stream {
     }
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, wait);
-      this.wake = () => { clearTimeout(timer); resolve(undefined); };
+      this.wake = () => { clearTimeout(timer); resolve(null); };
     });
     this.wake = null;
   }

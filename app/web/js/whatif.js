@@ -1,15 +1,18 @@
 /** The panel of the what-if, beside the map: what to place, what to change, and what would come of it. */
+import { Choices } from "./choices.js";
 import { fill, h, plural } from "./dom.js";
+import { MoreNodes } from "./morenodes.js";
 import { failure } from "./parts.js";
 import { nearMisses, reasonList } from "./reasons.js";
 import { devicesOf } from "./scenario.js";
+import { inWords } from "./step.js";
 
 const SHOWN = 100;
 
 export class WhatIfPanel {
   /**
    * @param {import("./scenario.js").Scenario} scenario
-   * @param {{ openDevice: (key: string) => void, openNode: (name: string) => void, compare: () => void, announce: (text: string) => void }} actions
+   * @param {{ openDevice: (key: string) => void, openNode: (name: string) => void, openClaim: (name: string) => void, compare: () => void, announce: (text: string) => void, nodes: () => Map<string, any> }} actions
    */
   constructor(scenario, actions) {
     this.scenario = scenario;
@@ -18,9 +21,8 @@ export class WhatIfPanel {
       placeholder: "Paste Pods, Jobs, Deployments …\nwith their claims, templates and classes" });
     this.file = h("input", { type: "file", multiple: true, accept: ".yaml,.yml,.json", class: "unseen", tabindex: "-1", "aria-label": "Manifest files", onchange: () => this.files(this.file.files) });
     this.read = h("div");
-    this.policy = h("select", { id: "policy", onchange: () => { scenario.policy = this.policy.value; this.place(); } });
-    this.replicas = h("input", { id: "replicas", type: "number", min: "0", max: "1000", placeholder: "as written", onchange: () => { scenario.replicas = this.replicas.value; this.place(); } });
-    this.together = h("input", { type: "checkbox", onchange: () => { scenario.together = this.together.checked; this.place(); } });
+    this.choices = new Choices(scenario, () => this.place());
+    this.nodes = new MoreNodes(() => [...actions.nodes().keys()].filter((name) => name !== "*"), (like, count) => this.moreNodes(like, count));
     this.more = h("button", { type: "button", title: "How many of the first workload's Pods fit beside what is there", onclick: () => this.count() }, "How many more?");
     this.steps = h("div");
     this.result = h("div", { class: "result" });
@@ -37,11 +39,9 @@ export class WhatIfPanel {
         h("button", { type: "button", class: "primary", onclick: () => this.add(this.text.value) }, "Place"),
         h("button", { type: "button", onclick: () => this.file.click() }, "Open files"), this.file),
       this.read,
+      this.nodes.element,
       this.steps,
-      h("div", { class: "pair" },
-        h("label", { class: "field", for: "policy" }, "Policy", this.policy),
-        h("label", { class: "field", for: "replicas" }, "Replicas", this.replicas)),
-      h("label", { class: "check" }, this.together, "All or nothing: a place for all Pods together"),
+      this.choices.element,
       h("div", { class: "buttons" }, this.undo, this.clear, this.again, this.compare, this.more),
       this.result);
     scenario.addEventListener("change", () => this.render());
@@ -50,9 +50,7 @@ export class WhatIfPanel {
 
   /** @param {{ default: string, items: any[] }} policies */
   offer(policies) {
-    fill(this.policy, h("option", { value: "" }, `default (${policies.default})`),
-      policies.items.map((item) => h("option", { value: item.name, title: item.summary }, item.name)));
-    this.policy.value = this.scenario.policy;
+    this.choices.offer(policies);
   }
 
   /** @param {string} text @param {string} [source] */
@@ -75,6 +73,12 @@ export class WhatIfPanel {
     this.file.value = "";
   }
 
+  /** @param {string} like @param {number} count */
+  async moreNodes(like, count) {
+    this.scenario.more(like, this.scenario.moreLike(like) + count);
+    await this.place();
+  }
+
   async place() {
     await this.scenario.run();
     const { answer } = this.scenario;
@@ -94,7 +98,7 @@ export class WhatIfPanel {
 
   render() {
     const { scenario } = this;
-    const { items, drained, tainted } = scenario.step;
+    const { items, drained, tainted, added, removed } = scenario.step;
     this.undo.disabled = !scenario.before.length;
     this.clear.disabled = scenario.empty;
     this.again.disabled = this.compare.disabled = !scenario.placeable || scenario.busy;
@@ -104,13 +108,16 @@ export class WhatIfPanel {
       h("button", { type: "button", class: "icon", "aria-label": `Take ${text} out`, onclick: async () => { remove(); await this.place(); } }, "✕"));
     /** @type {Record<string, string>} */
     const roles = { workload: "place", object: "assume", ignored: "ignored" };
-    const changes = items.length + drained.length + tainted.length;
+    const changes = Object.values(scenario.step).reduce((sum, list) => sum + list.length, 0);
+    this.choices.render();
     const open = this.steps.querySelector("details")?.open ?? changes < 4;
     this.text.rows = items.length ? 3 : 7;
-    fill(this.steps, changes ? h("details", { class: "read", open }, h("summary", null, counted(items, drained, tainted)), h("ul", { class: "changes" },
+    fill(this.steps, changes ? h("details", { class: "read", open }, h("summary", null, counted(scenario.step)), h("ul", { class: "changes" },
       items.map((item) => change(`${item.kind} ${item.namespace ? `${item.namespace}/` : ""}${item.name}`, roles[item.role], () => scenario.remove(item))),
+      added.map(({ like, count }) => change(`${plural(count, "Node")} like ${like}`, "add", () => scenario.more(like, 0))),
       drained.map((name) => change(`Node ${name}`, "drain", () => scenario.drain(name))),
-      tainted.map((key) => change(`Device ${key}`, "taint", () => scenario.taint(key))))) : null);
+      tainted.map((key) => change(`Device ${key}`, "taint", () => scenario.taint(key))),
+      removed.map((key) => change(`ResourceClaim ${key}`, "gone", () => scenario.free([key]))))) : null);
     fill(this.result, ...this.outcome());
   }
 
@@ -121,7 +128,7 @@ export class WhatIfPanel {
     const { answer, room } = scenario;
     if (scenario.note) return [h("p", { class: "muted" }, scenario.note)];
     if (!answer) {
-      return [h("p", { class: "faint" }, scenario.placeable ? "Not placed yet." : "Add a workload to see where its Pods would go. Nodes can be drained and devices tainted from the map.")];
+      return [h("p", { class: "faint" }, scenario.placeable ? "Not placed yet." : "Add a workload to see where its Pods would go. Nodes can be added, drained, and devices tainted or freed from the map.")];
     }
     const total = answer.placed + answer.unplaced;
     return [
@@ -139,21 +146,31 @@ export class WhatIfPanel {
     const name = h("p", { class: "line" }, h("span", { class: "strong ellipsis" }, pod.name), h("span", { class: "muted" }, pod.namespace),
       pod.node === null ? h("span", { class: "tag bad" }, "not placed") : h("span", { class: "tag good" }, "placed"),
       pod.evictedFrom && h("span", { class: "tag" }, `from ${pod.evictedFrom}`));
-    if (pod.node === null) return h("li", { class: "card" }, name, h("p", { class: "said" }, pod.summary), nearMisses(pod), reasonList(pod.nodes, this.actions.openNode));
+    const actions = { ...this.actions, free: async (/** @type {string[]} */ claims) => { this.scenario.free(claims); await this.place(); } };
+    if (pod.node === null) return h("li", { class: "card" }, name, h("p", { class: "said" }, pod.summary), evictions(pod.preemption), nearMisses(pod, actions), reasonList(pod.nodes, actions));
     const keys = devicesOf(pod);
-    return h("li", { class: "card" }, name, h("p", null, "on ", h("button", { type: "button", class: "link", onclick: () => this.actions.openNode(pod.node) }, pod.node),
-      keys.length ? " with " : "", keys.map((key, at) => [at ? ", " : "", h("button", { type: "button", class: "link", title: key, onclick: () => this.actions.openDevice(key) }, key.split("/").slice(-1)[0])]).flat(),
+    // Nodes of the what-if are not on the map.
+    const known = this.actions.nodes().has(pod.node);
+    const link = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => void} */ onclick) => (known ? h("button", { type: "button", class: "link", title, onclick }, text) : text);
+    return h("li", { class: "card" }, name, h("p", null, "on ", link(pod.node, "", () => this.actions.openNode(pod.node)), known ? "" : " (added)",
+      keys.length ? " with " : "", keys.flatMap((key, at) => [at ? ", " : "", link(key.split("/").at(-1) ?? key, key, () => this.actions.openDevice(key))]),
       h("span", { class: "faint" }, pod.score === null ? "" : ` · score ${pod.score}`)));
   }
 }
 
-/** @param {any[]} items @param {string[]} drained @param {string[]} tainted */
-function counted(items, drained, tainted) {
-  const place = items.filter((item) => item.role === "workload").length;
-  return [
-    place && `${place} to place`, items.length - place && `${items.length - place} beside`,
-    drained.length && `${drained.length} drained`, tainted.length && `${tainted.length} tainted`,
-  ].filter(Boolean).join(", ");
+/** @param {import("./step.js").Step} step */
+function counted(step) {
+  const place = step.items.filter((item) => item.role === "workload").length, beside = step.items.length - place;
+  return [place && `${place} to place`, beside && `${beside} beside`, ...inWords(step)].filter(Boolean).join(", ");
+}
+
+/** Whom preemption would evict. @param {any} preemption of a Pod's answer, or null if that was not asked */
+function evictions(preemption) {
+  if (!preemption) return null;
+  const { node, victims, text } = preemption;
+  const names = victims.map((/** @type {any} */ pod) => `${pod.namespace}/${pod.name} (priority ${pod.priority})`).join(", ");
+  return h("p", { class: "said" }, h("span", { class: "strong" }, "Preemption "),
+    node === null ? `would not help: ${text}` : names ? `would evict ${names} from ${node}` : `waits on ${node}: ${text}`);
 }
 
 /** @param {any} room */
