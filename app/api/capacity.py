@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from app.api.errors import Refusal
-from app.api.models import CapacityAnswer, CapacityRequest
+from app.api.models.answers import CapacityAnswer
+from app.api.models.questions import CapacityRequest
 from app.api.overlay import names_of, read_object
 from app.api.responses import Json, json_response
-from app.api.scenario import documented, numbered, pod_of, read_request, scenario_of
+from app.api.scenario import documented, dry_run, numbered, pod_of, read_request
 from app.api.service import Service, ServiceOf
 from app.api.verdicts import near_misses_json
 from app.core.model.pod import Pod
@@ -28,18 +29,14 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 )
 async def capacity(request: Request, service: ServiceOf) -> Json:
     wanted = await read_request(request, service, CapacityRequest)
-    service.require_synced()
-    async with service.dry_runs.place():
-        deadline = service.deadline(service.settings.dry_run_timeout_seconds)
-        turns = service.turns()
-        ground, rules = await scenario_of(service, wanted, turns, deadline)
-        state = ground.state
+    async with dry_run(service, wanted) as trial:
+        state, rules = trial.ground.state, trial.rules
         pod = _one_pod(wanted)
         nodes = names_of(state, wanted.nodes)
         limit = min(wanted.limit, service.settings.dry_run_pods)
         more = (numbered(pod, index) for index in range(limit))
         steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules, shown=0)))
-        placed, late = await turns.collect(steps, deadline)
+        placed, late = await trial.turns.collect(steps, trial.deadline)
         return json_response(_capacity_answer(service, placed, limit, late=late))
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from app.api.errors import Refusal
 from app.api.inventory import Limit
-from app.api.models import DecisionPage
+from app.api.models.records import DecisionPage
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
 

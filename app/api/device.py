@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.api.errors import Refusal
-from app.api.models import DeviceDetail
+from app.api.models.device import DeviceDetail
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
 from app.core.model.device import Attribute, Device

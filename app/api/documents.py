@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 
 from app.api.bodies import MAX_YAML_VALUES, in_reader, read_body, shallow
 from app.api.errors import Refusal
-from app.api.models import Documents
+from app.api.models.records import Documents
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
 from app.core.model import workload

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from app.api.inventory import ALL_NODES, Cursor, Limit
-from app.api.models import Changes, FleetPage
+from app.api.models.inventory import Changes, FleetPage
 from app.api.responses import Json, json_response
 from app.api.service import Service, ServiceOf
 from app.core.state.census import Census, DeviceView

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query
 
-from app.api.models import ClaimPage, DevicePage, NodePage
+from app.api.models.inventory import ClaimPage, DevicePage, NodePage
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
 from app.core.model.resource_claim import ResourceClaim

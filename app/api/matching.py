@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from app.api.errors import Refusal
-from app.api.models import Matches
+from app.api.models.device import Matches
 from app.api.responses import Json, json_response
 from app.api.service import Service, ServiceOf
 from app.core.cel import CelError, CelFeatures, Selector

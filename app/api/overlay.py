@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from app.api.errors import Refusal, invalid_object
-from app.api.models import ObjectName, Scenario
+from app.api.models.questions import ObjectName, Scenario
 from app.core.model.device_taint_rule import DeviceTaintSelector
 from app.core.model.errors import ObjectError
 from app.core.model.parse import NAMESPACED, InventoryObject, Object, flatten, parse

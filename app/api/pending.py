@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.api.errors import Refusal
-from app.api.models import Explanation
+from app.api.models.answers import Explanation
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
 from app.api.verdicts import MAX_NODE_VERDICTS, encoded_nodes, near_misses_json

@@ -7,10 +7,11 @@ import orjson
 from fastapi import APIRouter, Request
 
 from app.api.errors import DEFINED, Refusal
-from app.api.models import DryRunList, PlacementAnswer, PlacementRequest
+from app.api.models.answers import PlacementAnswer
+from app.api.models.questions import DryRunList, PlacementRequest
 from app.api.overlay import names_of
 from app.api.responses import Json, json_response
-from app.api.scenario import documented, pods_in, read_request, scenario_of
+from app.api.scenario import documented, dry_run, pods_in, read_request
 from app.api.service import Service, ServiceOf
 from app.api.turns import Turns
 from app.api.verdicts import MAX_NODE_VERDICTS, Budget, encoded_nodes, pod_answer, shown_nodes
@@ -30,17 +31,14 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"], responses=DEFINED)
 )
 async def placements(request: Request, service: ServiceOf) -> Json:
     wanted = await read_request(request, service, PlacementRequest)
-    service.require_synced()
-    async with service.dry_runs.place():
-        deadline = service.deadline(service.settings.dry_run_timeout_seconds)
-        turns = service.turns()
-        ground, rules = await scenario_of(service, wanted, turns, deadline)
-        state = ground.state
+    async with dry_run(service, wanted) as trial:
+        state, rules, turns = trial.ground.state, trial.rules, trial.turns
+        driven_out = trial.ground.evicted
         nodes = names_of(state, wanted.nodes)
-        evicted = {item.pod.meta.key: item.node for item in ground.evicted}
-        most = service.settings.dry_run_pods - len(ground.evicted)
-        asked = await pods_in(wanted, len(nodes), most, turns, deadline)
-        pods = [*(item.pod for item in ground.evicted), *asked]
+        evicted = {item.pod.meta.key: item.node for item in driven_out}
+        most = service.settings.dry_run_pods - len(driven_out)
+        asked = await pods_in(wanted, len(nodes), most, trial)
+        pods = [*(item.pod for item in driven_out), *asked]
         if not pods and not wanted.drain:
             raise Refusal(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
         gang: GangAnswer | None = None
@@ -51,7 +49,7 @@ async def placements(request: Request, service: ServiceOf) -> Json:
         else:
             steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
             async with service.dry_runs.watched(wanted.progress, len(pods)) as count:
-                placed, late = await turns.collect(steps, deadline, count)
+                placed, late = await turns.collect(steps, trial.deadline, count)
         asides: dict[Key, Any] = {}
         if wanted.preemption and not late:
             asides = await preemptions(state, placed, nodes, rules, turns)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from app.api.inventory import Cursor, Filter, Limit
-from app.api.models import PodPage
+from app.api.models.inventory import PodPage
 from app.api.responses import Json, json_response
 from app.api.service import Service, ServiceOf
 from app.core.model.pod import Pod, PodClaim

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.api.models import Policies
+from app.api.models.records import Policies
 from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
 from app.core.scoring.policies import POLICIES

@@ -1,7 +1,8 @@
 """What every dry run reads from its request: the cluster to judge by, the rules, the Pods."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.api.bodies import decode_any, read_body
 from app.api.errors import Refusal, invalid_fields
-from app.api.models import PlacementRequest, Scenario
+from app.api.models.questions import PlacementRequest, Scenario
 from app.api.overlay import Ground, lay_over, read_object
 from app.api.service import Service
 from app.api.turns import Deadline, Turns
@@ -39,18 +40,38 @@ async def read_request(request: Request, service: Service, model: type[Body]) ->
         raise invalid_fields(error) from None
 
 
-async def scenario_of(
-    service: Service, wanted: Scenario, turns: Turns, deadline: Deadline
-) -> tuple[Ground, Rules]:
-    """The cluster to judge by, and the rules. Raises: Refusal, 422 or 503 if time was up."""
-    rules = service.rules_until(_rules(service, wanted), deadline)
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """One dry run: the cluster to judge by, the rules, and how the work shares the loop and ends."""
+
+    ground: Ground
+    rules: Rules
+    turns: Turns
+    deadline: Deadline
+
+
+@asynccontextmanager
+async def dry_run(service: Service, wanted: Scenario) -> AsyncIterator[Trial]:
+    """Holds a place among the dry runs for as long as the context lasts; its time runs from here.
+
+    Raises: Refusal, 422, 429 if there is no place, 503 before the first sync or if time was up.
+    """
+    service.require_synced()
+    async with service.dry_runs.place():
+        deadline = service.deadline(service.settings.dry_run_timeout_seconds)
+        turns = service.turns()
+        rules = service.rules_until(_rules(service, wanted), deadline)
+        yield Trial(await _ground(service, wanted, turns, deadline), rules, turns, deadline)
+
+
+async def _ground(service: Service, wanted: Scenario, turns: Turns, deadline: Deadline) -> Ground:
     steps = lay_over(service.state, wanted)
     while True:
         try:
             next(steps)
         except StopIteration as end:
             ground: Ground = end.value
-            return ground, rules
+            return ground
         await turns.rest()
         if deadline.expired():
             text = f"the objects could not be read within {deadline.seconds:g} s"
@@ -77,9 +98,7 @@ def _rules(service: Service, wanted: Scenario) -> Rules:
     )
 
 
-async def pods_in(
-    wanted: PlacementRequest, nodes: int, most: int, turns: Turns, deadline: Deadline
-) -> list[Pod]:
+async def pods_in(wanted: PlacementRequest, nodes: int, most: int, trial: Trial) -> list[Pod]:
     """The Pods in order, at most so many. Raises: Refusal, 422, or 503 if time was up."""
     pods: list[Pod] = []
     for pod in _pods(wanted, nodes):
@@ -88,9 +107,9 @@ async def pods_in(
         if len(pods) > most:
             # Not how many: a workload may ask for billions.
             raise Refusal(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")
-        await turns.rest()
-        if deadline.expired():
-            text = f"the Pods could not be read within {deadline.seconds:g} s"
+        await trial.turns.rest()
+        if trial.deadline.expired():
+            text = f"the Pods could not be read within {trial.deadline.seconds:g} s"
             raise Refusal(503, "TimeUp", text, "pods", retry_after_seconds=5)
     return pods
 

@@ -1,0 +1,169 @@
+"""Answers of dry runs: verdicts of nodes, their reasons, where Pods go."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from app.api.models.body import AllocationResult, Body
+
+Verdict = Literal["fits", "misfit", "invalid"]
+
+
+class EvidenceModel(Body):
+    """What stands behind a reason; lists that would be empty are left out."""
+
+    holders: list[dict[str, Any]] = Field(
+        default_factory=list, description="`claim` and how many `devices` it holds."
+    )
+    selectors: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="`where`, `text`, how many `devices` it rejects, and its `terms`: `text`, how many "
+        "`devices` fail it, how many it `alone`; of a comparison the `bound`, the `best` value or "
+        "those `seen`.",
+    )
+    taints: list[dict[str, Any]] = Field(
+        default_factory=list, description="`key`, `value`, `effect`, `devices`."
+    )
+    counters: list[dict[str, Any]] = Field(
+        default_factory=list, description="`pool`, `counterSet`, `counter`, `needed`, `left`."
+    )
+    capacities: list[dict[str, Any]] = Field(
+        default_factory=list, description="`name`, `wanted`, `best`: the most there is, or null."
+    )
+    constraints: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="`kind`, `attribute`, `wanted` devices, and the `values` that usable devices have.",
+    )
+    example: str = Field("", description="driver/pool/device that would do, or would if it were free.")
+
+
+class ReasonModel(Body):
+    code: str
+    message: str
+    claim: str | None = None
+    request: str | None = None
+    counts: dict[str, int] = Field(default_factory=dict)
+    evidence: EvidenceModel = Field(default_factory=EvidenceModel)
+
+
+class ScorePartModel(Body):
+    """What one policy says: ``score`` from 0 to 1, and why."""
+
+    policy: str
+    weight: float
+    score: float
+    why: str
+
+
+class NodeVerdict(Body):
+    """What one node says. ``allocations``: one for each claim, in the order of spec.resourceClaims.
+
+    ``headline`` has no counts and names in it: nodes that say the same have the same.
+    """
+
+    name: str
+    verdict: Verdict
+    score: int | None
+    score_parts: list[ScorePartModel] = Field(
+        description="What the score is made of: with `explain: full`, of a node that fits."
+    )
+    headline: str
+    reasons: list[ReasonModel]
+    allocations: list[AllocationResult]
+
+
+class NearMissModel(Body):
+    """Changes after which the Pod fits on the node, found by asking again with them made."""
+
+    text: str
+    node: str
+    changes: list[dict[str, Any]] = Field(
+        description="`code`, `text`, and what the code needs: docs/explain.md lists them."
+    )
+
+
+class ClaimPlacement(Body):
+    """``shared``: the Pod names the claim, others may use it too; else it is made for this Pod."""
+
+    pod_claim: str
+    claim: str
+    shared: bool
+    allocation: AllocationResult | None
+
+
+class VictimModel(Body):
+    """A Pod that would be evicted."""
+
+    namespace: str
+    name: str
+    priority: int
+
+
+class PreemptionModel(Body):
+    """Whom to evict so that a Pod fits on ``node``; without one no eviction helps, and ``text`` says why."""
+
+    node: str | None
+    victims: list[VictimModel]
+    text: str
+
+
+class PodAnswer(Body):
+    """Where one Pod goes. ``nodesOmitted`` counts nodes left out of ``nodes`` in a large answer."""
+
+    namespace: str
+    name: str
+    node: str | None
+    score: int | None
+    claims: list[ClaimPlacement]
+    summary: str
+    nodes: list[NodeVerdict]
+    nodes_omitted: int
+    near_misses: list[NearMissModel]
+    evicted_from: str | None = None
+    preemption: PreemptionModel | None = None
+
+
+class GangModel(Body):
+    """``unknown``: none was found within limits, but one may exist; ``impossible`` is a proof."""
+
+    outcome: Literal["fits", "impossible", "unknown"]
+    text: str
+    tried: int
+
+
+class PlacementAnswer(Body):
+    revision: str
+    placed: int
+    unplaced: int
+    complete: bool = Field(description="False: time was up before the last Pod; the rest is not in pods.")
+    gang: GangModel | None = Field(None, description="With allOrNothing.")
+    pods: list[PodAnswer]
+
+
+class NodeCount(Body):
+    name: str
+    count: int
+
+
+class CapacityAnswer(Body):
+    """``fits`` more Pods, on these nodes; ``capped``: no more were tried. ``summary`` says what is short."""
+
+    revision: str
+    fits: int
+    capped: bool
+    nodes: list[NodeCount]
+    summary: str
+    near_misses: list[NearMissModel] = Field(description="What would make room for one more.")
+
+
+class Explanation(Body):
+    """Why a Pod is pending; for one that has a node, which."""
+
+    revision: str
+    namespace: str
+    name: str
+    node: str | None
+    summary: str
+    nodes: list[NodeVerdict]
+    nodes_omitted: int
+    near_misses: list[NearMissModel]

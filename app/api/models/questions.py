@@ -1,0 +1,116 @@
+"""Bodies that ask: what to judge by, what to place."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from app.api.models.body import Body
+
+
+class ObjectName(Body):
+    """Names an object; a namespace that is left out is ``default``."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+
+
+class DeviceTaint(Body):
+    """Taints all devices of a driver, of one of its pools, or one device."""
+
+    driver: str
+    pool: str | None = None
+    device: str | None = None
+    key: str
+    value: str = ""
+    effect: Literal["NoSchedule", "NoExecute", "None"] = "NoSchedule"
+
+
+class MoreNodes(Body):
+    """More nodes like one there is, with devices of their own."""
+
+    like: str
+    count: int = Field(ge=1, le=10_000)
+
+
+class Scenario(Body):
+    """What to judge by: the live inventory or the objects given, changed as wanted, and how."""
+
+    inventory: Literal["live", "request"] = "live"
+    objects: list[Any] = Field(
+        default_factory=list,
+        description="Node, ResourceSlice, DeviceClass, DeviceTaintRule, ResourceClaim, "
+        "ResourceClaimTemplate, Pod in any served version, laid over the inventory: "
+        "same kind and name replaces.",
+    )
+    remove: list[ObjectName] = Field(
+        default_factory=list, max_length=10_000, description="Taken out of the inventory."
+    )
+    drain: list[str] = Field(
+        default_factory=list,
+        max_length=10_000,
+        description="Nodes made unschedulable, their Pods driven out; placements places those with claims "
+        "again, before all others.",
+    )
+    taints: list[DeviceTaint] = Field(default_factory=list, max_length=1000, description="Laid over devices.")
+    add_nodes: list[MoreNodes] = Field(default_factory=list, max_length=10)
+    nodes: list[str] | None = Field(None, description="Only these.")
+    features: dict[str, bool] = Field(
+        default_factory=dict, description="Switches by the names of structured.Features."
+    )
+    policy: str | None = Field(
+        None,
+        description="Scoring policy, or several with weights: `least-fragmentation=2,spread=1`. Before what "
+        "Pods and classes wish for.",
+    )
+    node_checks: bool = Field(
+        default=True,
+        description="Also judge nodeSelector, required node affinity, taints, unschedulable and resource "
+        "requests; false: devices alone.",
+    )
+
+
+class PlacementRequest(Scenario):
+    """Would these Pods fit, where, and on which devices? Nothing is written."""
+
+    pods: list[Any] = Field(default_factory=list)
+    workloads: list[Any] = Field(
+        default_factory=list,
+        description="Pod, Job, CronJob, Deployment, ReplicaSet, StatefulSet or DaemonSet.",
+    )
+    replicas: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Instead of the workloads' own numbers; a DaemonSet has one Pod a node."
+    )
+    all_or_nothing: bool = Field(
+        default=False, description="Place all Pods or none, looking beyond one after the other."
+    )
+    preemption: bool = Field(
+        default=False,
+        description="Say whom preemption would evict, for the first Pods that fit nowhere.",
+    )
+    explain: Literal["summary", "full"] = "summary"
+    progress: str = Field(
+        "", max_length=64, description="A name under which `GET /api/v1/dry-runs` tells how far this one is."
+    )
+
+
+class CapacityRequest(Scenario):
+    """How many more Pods of this kind fit?"""
+
+    pod: Any = Field(None, description="A Pod; it or a workload must be given.")
+    workload: Any = Field(None, description="A workload, for its Pod template.")
+    limit: int = Field(1000, ge=1, description="Stop counting here.")
+
+
+class DryRun(Body):
+    """How far a dry run is that is under way."""
+
+    name: str
+    done: int
+    pods: int
+
+
+class DryRunList(Body):
+    """The dry runs under way that have a name."""
+
+    items: list[DryRun]
