@@ -44,7 +44,7 @@ from app.api.observed import Observed
 from app.api.service import LEADER_CHECK, Service
 from app.api.shortcut import Shortcut
 from app.claim_keeping import ClaimKeeping, now_text
-from app.cluster.client import Timeouts
+from app.cluster.call import Timeouts
 from app.cluster.credentials import load_access
 from app.cluster.discovery import BUDGET, NODE, POD
 from app.cluster.feed import Feed

@@ -11,7 +11,8 @@ from typing import Any
 from harness import objects
 from harness.controlplane import ADMIN, ControlPlane
 
-from app.cluster.client import ApiClient, Timeouts
+from app.cluster.call import Timeouts
+from app.cluster.client import ApiClient
 from app.cluster.credentials import load_access
 from app.cluster.errors import Conflict, Invalid, NotFound
 from bench.scenes import Json, Scene

@@ -5,7 +5,8 @@ import datetime as dt
 from collections import deque
 from collections.abc import Callable
 
-from app.cluster.client import ApiClient, Object
+from app.cluster.call import Object
+from app.cluster.client import ApiClient
 from app.cluster.errors import ClusterError
 from app.cluster.pod_events import CONTROLLER, EVENT
 from app.core.model.resource_claim import ResourceClaim

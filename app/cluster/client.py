@@ -8,98 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Literal, Protocol, TypeVar
-from urllib.parse import urlencode
+from typing import TypeVar
 
 import httpx
 import orjson
 
+from app.cluster.answers import event_of, lines_of, object_of, read_whole, text_of
+from app.cluster.call import MEDIA_TYPES, METADATA, Call, Object, Params, PatchKind, Timeouts
 from app.cluster.errors import ConnectionFailed, error_of_response
+from app.cluster.identity import Anonymous, Auth
 from app.cluster.transport import AiohttpTransport, Answer, Outgoing
 
 T = TypeVar("T")
-Object = dict[str, Any]
-Params = Mapping[str, str]
-PatchKind = Literal["merge", "json", "strategic"]
-
-_MEDIA_TYPES: Mapping[PatchKind, str] = {
-    "merge": "application/merge-patch+json",
-    "json": "application/json-patch+json",
-    # Known to the API server for built-in kinds only.
-    "strategic": "application/strategic-merge-patch+json",
-}
-_JSON = "application/json"
-_METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}"
-
-
-class Auth(Protocol):
-    """Who this client is, at this moment."""
-
-    @property
-    def identity(self) -> int:
-        """Grows when the TLS client certificate has changed: connections made before carry the old one."""
-
-    @property
-    def extra_headers(self) -> tuple[tuple[str, str], ...]:
-        """Sent with every request (impersonation)."""
-
-    async def authorization(self) -> str | None:
-        """The value of the Authorization header; None to send none.
-
-        Raises: CredentialsError.
-        """
-
-    async def renew(self, rejected: str | None) -> None:
-        """Called after a 401 on `rejected`, once for each request; several requests may call at once.
-
-        Raises: CredentialsError.
-        """
-
-
-class Anonymous:
-    """No credentials: tests, `kubectl proxy`."""
-
-    identity = 0
-    extra_headers: tuple[tuple[str, str], ...] = ()
-
-    async def authorization(self) -> str | None:
-        return None
-
-    async def renew(self, rejected: str | None) -> None:
-        pass
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds. `total` bounds a whole request but not a watch; `read` bounds silence within an answer."""
-
-    connect: float = 5.0
-    pool: float = 5.0
-    read: float = 20.0
-    total: float = 30.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Call:
-    """One request, before credentials."""
-
-    method: str
-    path: str
-    params: Params | None = None
-    content: bytes = b""
-    media_type: str = _JSON
-    read_seconds: float | None = None
-    accept: str = _JSON
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {self.path}"
-
-    @property
-    def target(self) -> str:
-        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
 
 
 class ApiClient:
@@ -161,7 +83,7 @@ class ApiClient:
         return client
 
     async def get(self, path: str, params: Params | None = None) -> Object:
-        return await self._request(_Call("GET", path, params))
+        return await self._request(Call("GET", path, params))
 
     async def list_page(
         self, path: str, *, limit: int = 500, continue_token: str = "", params: Params | None = None
@@ -173,7 +95,7 @@ class ApiClient:
         page = {"limit": str(limit), **(params or {})}
         if continue_token:
             page["continue"] = continue_token
-        return await self._request(_Call("GET", path, page))
+        return await self._request(Call("GET", path, page))
 
     async def newest_version(self, path: str, *, limit: int = 500) -> int:
         """The highest resourceVersion of the objects of a list, as they are now; 0 for none.
@@ -184,7 +106,7 @@ class ApiClient:
         newest, token = 0, ""
         while True:
             query = {"limit": str(limit), **({"continue": token} if token else {})}
-            page = await self._request(_Call("GET", path, query, accept=_METADATA))
+            page = await self._request(Call("GET", path, query, accept=METADATA))
             for item in page.get("items") or ():
                 newest = max(newest, int(item["metadata"]["resourceVersion"]))
             token = (page.get("metadata") or {}).get("continue") or ""
@@ -234,27 +156,27 @@ class ApiClient:
         """
         name = f"WATCH {path}"
         query = {"watch": "true", **(params or {})}
-        response = await self._open(_Call("GET", path, query, read_seconds=read_timeout_seconds))
+        response = await self._open(Call("GET", path, query, read_seconds=read_timeout_seconds))
         try:
             if response.status_code != 200:
                 raise error_of_response(name, response.status_code, response.headers, await response.aread())
             on_open()
-            async with aclosing(_lines(response)) as lines:
+            async with aclosing(lines_of(response)) as lines:
                 async for line in lines:
-                    yield _event(name, line)
+                    yield event_of(name, line)
         except httpx.ReadTimeout as error:
             problem = f"silent for {read_timeout_seconds:g} s"
             raise ConnectionFailed(name, problem, sent=True, silent=True) from error
         except httpx.TransportError as error:
-            raise ConnectionFailed(name, _text(error), sent=True) from error
+            raise ConnectionFailed(name, text_of(error), sent=True) from error
         finally:
             await response.aclose()
 
     async def post(self, path: str, body: Object, params: Params | None = None) -> Object:
-        return await self._request(_Call("POST", path, params, orjson.dumps(body)))
+        return await self._request(Call("POST", path, params, orjson.dumps(body)))
 
     async def put(self, path: str, body: Object, params: Params | None = None) -> Object:
-        return await self._request(_Call("PUT", path, params, orjson.dumps(body)))
+        return await self._request(Call("PUT", path, params, orjson.dumps(body)))
 
     async def patch(
         self,
@@ -268,16 +190,16 @@ class ApiClient:
 
         A merge patch that carries metadata.resourceVersion raises Conflict if that is not the newest.
         """
-        return await self._request(_Call("PATCH", path, params, orjson.dumps(body), _MEDIA_TYPES[kind]))
+        return await self._request(Call("PATCH", path, params, orjson.dumps(body), MEDIA_TYPES[kind]))
 
     async def delete(self, path: str, body: Object | None = None, params: Params | None = None) -> Object:
         """Deletes an object; `body` is DeleteOptions (preconditions). Answers the object or a Status."""
-        return await self._request(_Call("DELETE", path, params, orjson.dumps(body) if body else b""))
+        return await self._request(Call("DELETE", path, params, orjson.dumps(body) if body else b""))
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def _request(self, call: _Call) -> Object:
+    async def _request(self, call: Call) -> Object:
         # A plugin may have to ask a person first: that is not the API server's time.
         await self._auth.authorization()
         try:
@@ -287,12 +209,12 @@ class ApiClient:
             problem = f"no answer within {self._timeouts.total:g} s"
             raise ConnectionFailed(call.name, problem, sent=True) from error
         except httpx.TransportError as error:
-            raise ConnectionFailed(call.name, _text(error), sent=True) from error
+            raise ConnectionFailed(call.name, text_of(error), sent=True) from error
         if not 200 <= answer.status < 300:
             raise error_of_response(call.name, answer.status, answer.headers, answer.body)
-        return _object(call.name, answer.body)
+        return object_of(call.name, answer.body)
 
-    async def _answer(self, call: _Call) -> Answer:
+    async def _answer(self, call: Call) -> Answer:
         """Sends, and sends once more with new credentials after a 401."""
         authorization = await self._auth.authorization()
         identity = self._auth.identity
@@ -302,19 +224,19 @@ class ApiClient:
         renewed = await self._renewed(call, authorization, identity, answer)
         return await self._transmit(call, renewed, self._exchange)
 
-    async def _open(self, call: _Call) -> httpx.Response:
+    async def _open(self, call: Call) -> httpx.Response:
         """As ``_answer``, with the body still to be read."""
         authorization = await self._auth.authorization()
         identity = self._auth.identity
         response = await self._transmit(call, authorization, self._begin)
         if response.status_code != 401:
             return response
-        answer = await _read_whole(response)
+        answer = await read_whole(response)
         renewed = await self._renewed(call, authorization, identity, answer)
         return await self._transmit(call, renewed, self._begin)
 
     async def _renewed(
-        self, call: _Call, authorization: str | None, identity: int, answer: Answer
+        self, call: Call, authorization: str | None, identity: int, answer: Answer
     ) -> str | None:
         """What to show instead of what was refused."""
         await self._auth.renew(authorization)
@@ -327,13 +249,13 @@ class ApiClient:
     async def _exchange(self, request: Outgoing) -> Answer:
         if isinstance(self._transport, AiohttpTransport):
             return await self._transport.exchange(request)
-        return await _read_whole(await self._transport.handle_async_request(request.as_httpx()))
+        return await read_whole(await self._transport.handle_async_request(request.as_httpx()))
 
     async def _begin(self, request: Outgoing) -> httpx.Response:
         return await self._transport.handle_async_request(request.as_httpx())
 
     async def _transmit(
-        self, call: _Call, authorization: str | None, send: Callable[[Outgoing], Awaitable[T]]
+        self, call: Call, authorization: str | None, send: Callable[[Outgoing], Awaitable[T]]
     ) -> T:
         headers = [*self._headers, ("Accept", call.accept), *self._auth.extra_headers]
         if call.content:
@@ -368,47 +290,4 @@ class ApiClient:
             return await send(request)
         except httpx.TransportError as error:
             sent = not isinstance(error, httpx.ConnectError)
-            raise ConnectionFailed(call.name, _text(error), sent=sent) from error
-
-
-async def _read_whole(response: httpx.Response) -> Answer:
-    try:
-        return Answer(response.status_code, response.headers, await response.aread())
-    finally:
-        await response.aclose()
-
-
-async def _lines(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    """The lines of a stream. Bytes are copied once for each line, however many chunks a line comes in."""
-    rest: list[bytes] = []
-    async for chunk in response.aiter_bytes():
-        head, *tail = chunk.split(b"\n")
-        rest.append(head)
-        for part in tail:
-            line = b"".join(rest)
-            rest = [part]
-            if line:
-                yield line
-    if any(rest):
-        raise httpx.RemoteProtocolError("the stream was cut inside an event")
-
-
-def _event(name: str, line: bytes) -> Object:
-    event = _object(name, line)
-    if not isinstance(event.get("type"), str) or not isinstance(event.get("object"), dict):
-        raise ConnectionFailed(name, "a line of the stream is no watch event", sent=True)
-    return event
-
-
-def _object(name: str, body: bytes) -> Object:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise ConnectionFailed(name, "the answer is no JSON", sent=True) from error
-    if not isinstance(value, dict):
-        raise ConnectionFailed(name, "the answer is no JSON object", sent=True)
-    return value
-
-
-def _text(error: Exception) -> str:
-    return str(error) or type(error).__name__
+            raise ConnectionFailed(call.name, text_of(error), sent=sent) from error

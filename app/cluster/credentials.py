@@ -21,8 +21,10 @@ from app.cluster.auth import (
     TokenFileAuth,
     load_certificate,
 )
-from app.cluster.client import ApiClient, Auth, Timeouts
+from app.cluster.call import Timeouts
+from app.cluster.client import ApiClient
 from app.cluster.errors import CredentialsError
+from app.cluster.identity import Auth
 from app.cluster.kubeconfig import Section, Selected, read_kubeconfig
 from app.cluster.transport import AiohttpTransport
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from app.cluster.client import ApiClient, Object
+from app.cluster.call import Object
+from app.cluster.client import ApiClient
 from app.cluster.errors import NotFound, NotServed
 
 GROUP = "resource.k8s.io"

@@ -12,7 +12,8 @@ from contextlib import aclosing
 from typing import Any
 
 from app.cluster.backoff import Backoff, Clock, LoopClock
-from app.cluster.client import ApiClient, Object
+from app.cluster.call import Object
+from app.cluster.client import ApiClient
 from app.cluster.discovery import Resource
 from app.cluster.errors import ApiError, ClusterError, ConnectionFailed, Gone
 from app.cluster.informer_settings import InformerSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from app.cluster.client import Object
+from app.cluster.call import Object
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

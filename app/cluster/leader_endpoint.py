@@ -8,7 +8,8 @@ probe.
 
 import ipaddress
 
-from app.cluster.client import ApiClient, Object
+from app.cluster.call import Object
+from app.cluster.client import ApiClient
 from app.cluster.discovery import Resource
 from app.cluster.errors import NotFound
 

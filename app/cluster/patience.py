@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from app.cluster.client import Object, Params, PatchKind
+from app.cluster.call import Object, Params, PatchKind
 from app.cluster.errors import TooManyRequests
 
 _UNTOLD_SECONDS = 1.0  # where the server does not say when

@@ -13,7 +13,8 @@ import datetime as dt
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from app.cluster.client import ApiClient, Object
+from app.cluster.call import Object
+from app.cluster.client import ApiClient
 from app.cluster.discovery import Resource
 from app.cluster.errors import ClusterError, Conflict, NotFound
 from app.core.model.pod import Pod

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from app.cluster.client import ApiClient, Object
+from app.cluster.call import Object
+from app.cluster.client import ApiClient
 from app.cluster.errors import ClusterError
 from app.cluster.pod_events import CONTROLLER, EVENT
 from app.core.model.pod import Pod

@@ -16,8 +16,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from itertools import islice
 
+from app.cluster.call import Object
 from app.cluster.claim_writer import ClaimLostError, ClaimWriter, OvertakenError, read_claim
-from app.cluster.client import ApiClient, Object
+from app.cluster.client import ApiClient
 from app.cluster.discovery import POD, Resource
 from app.cluster.errors import ClusterError, NotFound, NotLeader
 from app.cluster.extended_claims import ExtendedClaims

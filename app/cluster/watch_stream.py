@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from app.cluster.backoff import Clock
-from app.cluster.client import ApiClient, Object
+from app.cluster.call import Object
+from app.cluster.client import ApiClient
 from app.cluster.errors import ClusterError, ConnectionFailed, error_of_status
 from app.cluster.informer_settings import InformerSettings
 from app.cluster.informer_stats import Stats

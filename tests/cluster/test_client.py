@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from app.cluster import errors
-from app.cluster.client import ApiClient, PatchKind, Timeouts
+from app.cluster.call import PatchKind, Timeouts
+from app.cluster.client import ApiClient
 from app.cluster.discovery import POD, Resource
 from tests.cluster.fake_apiserver import Call, FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time, run

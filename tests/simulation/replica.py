@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from app.cluster.backoff import LoopClock
 from app.cluster.barrier import catch_up
 from app.cluster.binder import ClusterBinder
-from app.cluster.client import ApiClient, Timeouts
+from app.cluster.call import Timeouts
+from app.cluster.client import ApiClient
 from app.cluster.deallocator import Deallocator
 from app.cluster.discovery import POD, Resource
 from app.cluster.election import Election, ElectionSettings

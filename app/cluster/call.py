@@ -1,0 +1,53 @@
+"""One request to the API server as data, and the words that it is made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+Object = dict[str, Any]
+Params = Mapping[str, str]
+PatchKind = Literal["merge", "json", "strategic"]
+
+MEDIA_TYPES: Mapping[PatchKind, str] = {
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+    # Known to the API server for built-in kinds only.
+    "strategic": "application/strategic-merge-patch+json",
+}
+JSON = "application/json"
+METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
+"""To be answered with metadata alone; a server that cannot do so answers in full."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `total` bounds a whole request but not a watch; `read` bounds silence within an answer."""
+
+    connect: float = 5.0
+    pool: float = 5.0
+    read: float = 20.0
+    total: float = 30.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """One request, before credentials."""
+
+    method: str
+    path: str
+    params: Params | None = None
+    content: bytes = b""
+    media_type: str = JSON
+    read_seconds: float | None = None
+    accept: str = JSON
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
