@@ -12,6 +12,7 @@ from app.cluster.claim_events import ClaimEvents
 from app.cluster.client import ApiClient
 from app.cluster.deallocator import Deallocator
 from app.cluster.discovery import Resource
+from app.cluster.event_writer import EventWriter
 from app.cluster.foreign import ForeignAllocations
 from app.cluster.reconciler import Reconciler, ReconcilerSettings
 from app.core.placement.rules import Rules
@@ -60,9 +61,7 @@ class ClaimKeeping:
         )
         self.deallocator = Deallocator(client, claims, state, log.warning)
         self._events = ClaimEvents(
-            client,
-            socket.gethostname(),
-            now=lambda: dt.datetime.now(dt.UTC),
+            EventWriter(client, socket.gethostname(), lambda: dt.datetime.now(dt.UTC)),
             may_write=may_write,
             report=log.warning,
         )

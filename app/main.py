@@ -47,6 +47,7 @@ from app.claim_keeping import ClaimKeeping, now_text
 from app.cluster.call import Timeouts
 from app.cluster.credentials import load_access
 from app.cluster.discovery import BUDGET, NODE, POD
+from app.cluster.event_writer import EventWriter
 from app.cluster.feed import Feed
 from app.cluster.informer import InformerSettings, Problem
 from app.cluster.memory_binder import MemoryBinder, UnreadyBinder
@@ -176,7 +177,7 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
     writes, election = leadership.writes, leadership.election
     waker = Waker(writes, state, rules, report=log.warning)
     events = PodEvents(
-        writes, socket.gethostname(), now=_now, may_write=leadership.may_write, report=log.warning
+        EventWriter(writes, socket.gethostname(), _now), may_write=leadership.may_write, report=log.warning
     )
     feed = Feed(state, lambda error: log.warning("object left out: %s", error), waker.changed)
     service = Service(
@@ -250,7 +251,7 @@ async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitSt
 
 
 def _preemptor(settings: Settings, leadership: Leadership, state: State, rules: Rules) -> Preemptor:
-    events = PreemptionEvents(leadership.writes, socket.gethostname(), now=_now, report=log.warning)
+    events = PreemptionEvents(EventWriter(leadership.writes, socket.gethostname(), _now), log.warning)
     return Preemptor(
         leadership.writes,
         state,

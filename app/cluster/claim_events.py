@@ -1,43 +1,35 @@
 """Events on claims whose devices somebody else holds too."""
 
 import asyncio
-import datetime as dt
 from collections import deque
 from collections.abc import Callable
 
-from app.cluster.call import Object
-from app.cluster.client import ApiClient
 from app.cluster.errors import ClusterError
-from app.cluster.pod_events import CONTROLLER, EVENT
+from app.cluster.event_writer import EventWriter, reference
 from app.core.model.resource_claim import ResourceClaim
 
 REASON = "DeviceHeldTwice"
 _MOST = 1000  # waiting; the oldest are dropped: the log has them all
 _MAX_NOTE_CHARS = 1000
+_API_VERSION = "resource.k8s.io/v1"
 
 
 class ClaimEvents:
     """Takes warnings as they come, and writes them in a task of its own, a few a second. ``written`` counts.
 
     Args:
-        client: with the right to create events.
-        instance: names this process among replicas.
         may_write: while it says no, nothing is kept either: another replica says it.
     """
 
     def __init__(
         self,
-        client: ApiClient,
-        instance: str,
+        writer: EventWriter,
         *,
-        now: Callable[[], dt.datetime],
         may_write: Callable[[], bool],
         report: Callable[[str], None],
         writes_per_second: float = 5.0,
     ) -> None:
-        self._client = client
-        self._instance = instance[:128]
-        self._now = now
+        self._writer = writer
         self._may_write = may_write
         self._report = report
         self._pause = 1 / writes_per_second
@@ -62,33 +54,8 @@ class ClaimEvents:
 
     async def _write(self, claim: ResourceClaim, note: str) -> None:
         try:
-            await self._client.post(EVENT.path(claim.meta.namespace), self._event(claim, note))
+            await self._writer.create(reference("ResourceClaim", claim.meta, _API_VERSION), REASON, note)
         except ClusterError as error:
             self._report(f"no Event for ResourceClaim {'/'.join(claim.meta.key)}: {error}")
         else:
             self.written += 1
-
-    def _event(self, claim: ResourceClaim, note: str) -> Object:
-        meta, moment = claim.meta, self._now().astimezone(dt.UTC)
-        return {
-            "apiVersion": EVENT.api_version,
-            "kind": EVENT.kind,
-            "metadata": {
-                "name": f"{meta.name[:230]}.{int(moment.timestamp() * 1_000_000):x}000",
-                "namespace": meta.namespace,
-            },
-            "eventTime": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            "reportingController": CONTROLLER,
-            "reportingInstance": self._instance,
-            "type": "Warning",
-            "reason": REASON,
-            "action": "Scheduling",
-            "regarding": {
-                "apiVersion": "resource.k8s.io/v1",
-                "kind": "ResourceClaim",
-                "namespace": meta.namespace,
-                "name": meta.name,
-                "uid": meta.uid,
-            },
-            "note": note,
-        }

@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import datetime as dt
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from app.cluster.call import Object
-from app.cluster.client import ApiClient
-from app.cluster.discovery import Resource
 from app.cluster.errors import ClusterError, Conflict, NotFound
+from app.cluster.event_writer import EventWriter, reference
 from app.core.model.pod import Pod
 
-EVENT = Resource("events.k8s.io", "v1", "events", "Event", namespaced=True)
 REASON = "DevicesUnavailable"
-CONTROLLER = "dra-extender"
 _MAX_NOTE_BYTES = 1024  # of the API; a longer one is refused
-_MAX_INSTANCE = 128
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,25 +49,19 @@ class PodEvents:
     """Takes refusals as they come, and writes Events in a task of its own. `written` and `dropped` count.
 
     Args:
-        client: with the rights to create and patch events.
-        instance: names this process among replicas.
         may_write: asked before each write; while it says no, nothing is kept either.
         report: told of Events that could not be written, each text once in a row.
     """
 
     def __init__(
         self,
-        client: ApiClient,
-        instance: str,
+        writer: EventWriter,
         *,
-        now: Callable[[], dt.datetime],
         may_write: Callable[[], bool],
         report: Callable[[str], None],
         settings: EventSettings | None = None,
     ) -> None:
-        self._client = client
-        self._instance = instance[:_MAX_INSTANCE]
-        self._now = now
+        self._writer = writer
         self._may_write = may_write
         self._report = report
         self._settings = settings or EventSettings()
@@ -123,52 +111,22 @@ class PodEvents:
 
     async def _write(self, told: _Told) -> None:
         told.written_at = self._clock()
-        namespace = told.pod.meta.namespace
+        meta = told.pod.meta
         try:
             if told.name:
-                series = {"count": told.count, "lastObservedTime": self._micro_time()}
-                await self._client.patch(EVENT.path(namespace, told.name), {"series": series})
+                await self._writer.repeat(meta.namespace, told.name, told.count)
             else:
-                body = self._event(told)
-                await self._client.post(EVENT.path(namespace), body)
-                told.name = body["metadata"]["name"]
+                told.name = await self._writer.create(reference("Pod", meta), REASON, told.note)
         except NotFound:
-            told.name = (
-                ""  # the Event has expired, or the namespace is gone: the next refusal makes a new one
-            )
+            # The Event has expired, or the namespace is gone: the next refusal makes a new one.
+            told.name = ""
         except Conflict:
             pass  # the series of the next refusal says more
         except ClusterError as error:
-            self._complain(f"no Event for Pod {'/'.join(told.pod.meta.key)}: {error}")
+            self._complain(f"no Event for Pod {'/'.join(meta.key)}: {error}")
             return
         self._complaint = ""
         self.written += 1
-
-    def _event(self, told: _Told) -> Object:
-        meta = told.pod.meta
-        moment = self._now()
-        # As client-go names them: the object, and the time in hexadecimal nanoseconds.
-        name = f"{meta.name[:230]}.{int(moment.timestamp() * 1_000_000):x}000"
-        regarding: Mapping[str, str] = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "namespace": meta.namespace,
-            "name": meta.name,
-            "uid": meta.uid,
-        }
-        return {
-            "apiVersion": EVENT.api_version,
-            "kind": EVENT.kind,
-            "metadata": {"name": name, "namespace": meta.namespace},
-            "eventTime": _micro(moment),
-            "reportingController": CONTROLLER,
-            "reportingInstance": self._instance,
-            "type": "Warning",
-            "reason": REASON,
-            "action": "Scheduling",
-            "regarding": regarding,
-            "note": told.note,
-        }
 
     def _complain(self, text: str) -> None:
         self.dropped += 1
@@ -179,9 +137,6 @@ class PodEvents:
     def _clock(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _micro_time(self) -> str:
-        return _micro(self._now())
-
 
 def note_of(pod: Pod, summary: str) -> str:
     """The text of an Event: the summary, and the command that tells more; at most 1024 bytes."""
@@ -191,8 +146,3 @@ def note_of(pod: Pod, summary: str) -> str:
     if len(raw) > room:
         summary = raw[: room - 3].decode(errors="ignore") + "…"
     return summary + more
-
-
-def _micro(moment: dt.datetime) -> str:
-    """metav1.MicroTime: microseconds are not to be left out, even if they are zero."""
-    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

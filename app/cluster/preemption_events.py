@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 
-from app.cluster.call import Object
-from app.cluster.client import ApiClient
 from app.cluster.errors import ClusterError
-from app.cluster.pod_events import CONTROLLER, EVENT
+from app.cluster.event_writer import EventWriter, reference
 from app.core.model.pod import Pod
 
 
 class PreemptionEvents:
     """Writes Events of type Normal; one that cannot be written is reported, and holds nobody up."""
 
-    def __init__(
-        self,
-        client: ApiClient,
-        instance: str,
-        *,
-        now: Callable[[], dt.datetime],
-        report: Callable[[str], None],
-    ) -> None:
-        self._client = client
-        self._instance = instance[:128]
-        self._now = now
+    def __init__(self, writer: EventWriter, report: Callable[[str], None]) -> None:
+        self._writer = writer
         self._report = report
 
     async def evicted(self, victim: Pod, preemptor: Pod, node: str) -> None:
@@ -41,37 +29,10 @@ class PreemptionEvents:
         await self._write(preemptor, None, "DevicesPreempted", note)
 
     async def _write(self, pod: Pod, related: Pod | None, reason: str, note: str) -> None:
-        moment = self._now().astimezone(dt.UTC)
-        body: Object = {
-            "apiVersion": EVENT.api_version,
-            "kind": EVENT.kind,
-            "metadata": {
-                "name": f"{pod.meta.name[:230]}.{int(moment.timestamp() * 1_000_000):x}000",
-                "namespace": pod.meta.namespace,
-            },
-            "eventTime": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            "reportingController": CONTROLLER,
-            "reportingInstance": self._instance,
-            "type": "Normal",
-            "reason": reason,
-            "action": "Preempting",
-            "regarding": _reference(pod),
-            "note": note,
-        }
-        if related is not None:
-            body["related"] = _reference(related)
+        other = None if related is None else reference("Pod", related.meta)
         try:
-            await self._client.post(EVENT.path(pod.meta.namespace), body)
+            await self._writer.create(
+                reference("Pod", pod.meta), reason, note, kind="Normal", action="Preempting", related=other
+            )
         except ClusterError as error:
             self._report(f"no Event for Pod {'/'.join(pod.meta.key)}: {error}")
-
-
-def _reference(pod: Pod) -> dict[str, str]:
-    meta = pod.meta
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "namespace": meta.namespace,
-        "name": meta.name,
-        "uid": meta.uid,
-    }

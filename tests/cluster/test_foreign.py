@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.cluster.claim_events import ClaimEvents
+from app.cluster.event_writer import EventWriter
 from app.cluster.foreign import ForeignAllocations
 from app.core.model.allocation import read_allocation
 from app.core.model.resource_claim import FINALIZER
@@ -114,9 +115,7 @@ async def test_a_device_given_twice_is_told_once_and_stays_taken_when_one_lets_g
         claim("c"), claim("foreign"), claim("e"), devices=1, pods=(pod("p", "c"), pod("q", "e"))
     )
     events = ClaimEvents(
-        made.client,
-        "replica",
-        now=lambda: dt.datetime.now(dt.UTC),
+        EventWriter(made.client, "replica", lambda: dt.datetime.now(dt.UTC)),
         may_write=lambda: True,
         report=made.problems.append,
     )

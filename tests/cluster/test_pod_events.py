@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.cluster.client import ApiClient
+from app.cluster.event_writer import EventWriter
 from app.cluster.pod_events import EventSettings, PodEvents, note_of
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
@@ -29,6 +30,12 @@ def waiting(name: str = "p", **meta: Any) -> Pod:
     return item
 
 
+def _now() -> dt.datetime:
+    return dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC) + dt.timedelta(
+        seconds=asyncio.get_running_loop().time()
+    )
+
+
 class Telling:
     """Events for a fake API server."""
 
@@ -36,13 +43,9 @@ class Telling:
         self.server = FakeApiServer()
         self.problems: list[str] = []
         self.leads = True
+        client = ApiClient("http://fake", InMemoryTransport(self.server))
         self.events = PodEvents(
-            ApiClient("http://fake", InMemoryTransport(self.server)),
-            "replica-1",
-            now=lambda: (
-                dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
-                + dt.timedelta(seconds=asyncio.get_running_loop().time())
-            ),
+            EventWriter(client, "replica-1", _now),
             may_write=lambda: self.leads,
             report=self.problems.append,
             settings=EventSettings(**settings),

@@ -12,6 +12,7 @@ import pytest
 
 from app.cluster.client import ApiClient
 from app.cluster.errors import NotLeader
+from app.cluster.event_writer import EventWriter
 from app.cluster.preemption_events import PreemptionEvents
 from app.cluster.preemptor import Preemptor, PreemptorSettings
 from app.core.cel import SelectorCache
@@ -38,7 +39,7 @@ class Scene:
         self.leads = True
         client = ApiClient("http://fake", InMemoryTransport(self.server))
         events = PreemptionEvents(
-            client, "replica-1", now=lambda: dt.datetime.now(dt.UTC), report=self.problems.append
+            EventWriter(client, "replica-1", lambda: dt.datetime.now(dt.UTC)), self.problems.append
         )
         self.preemptor = Preemptor(
             client,
