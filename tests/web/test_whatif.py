@@ -213,7 +213,7 @@ def test_policies_with_weights(visit: Callable[..., Visit]) -> None:
     place(page, JOB)
     headline(page, "2 of 2 Pods placed")
     requests = asked(page)
-    page.get_by_label("Policy", exact=True).select_option("with weights …")
+    page.get_by_label("Policy").select_option("with weights …")
     weights = page.get_by_role("group", name="Weights")
     weights.get_by_label("spread").fill("2.5")
     weights.get_by_label("binpack").fill("1")
@@ -228,7 +228,7 @@ def test_policies_with_weights(visit: Callable[..., Visit]) -> None:
     copy = visit(served=seen.served).open("#" + page.url.partition("#")[2])
     headline(copy, "1 of 2 Pods placed")
     expect(copy.get_by_role("group", name="Weights").get_by_label("spread")).to_have_value("2.5")
-    copy.get_by_label("Policy", exact=True).select_option("binpack")
+    copy.get_by_label("Policy").select_option("binpack")
     headline(copy, "2 of 2 Pods placed")
     expect(copy.get_by_role("group", name="Weights")).to_be_hidden()
 
