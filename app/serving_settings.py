@@ -29,6 +29,7 @@ class ServingSettings(BaseModel):
     """Certificate and its chain, PEM; taken up again when it changes, and so are key and CA."""
 
     tls_key_file: Path | None = None
+    """Its key, PEM."""
 
     client_ca_file: Path | None = None
     """CAs of client certificates, PEM: who shows one may call the webhooks."""

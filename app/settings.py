@@ -66,6 +66,7 @@ class Settings(ClaimSettings, LeaderElectSettings, PreemptionSettings, ServingSe
     """Switches by the names of structured.Features, as kube-scheduler's feature gates must be set."""
 
     log_format: Literal["json", "text"] = "json"
+    """json: an object a line, for what collects logs; text: for people."""
 
     verbosity: int = Field(0, ge=0, le=10)
     """0: what an operator needs; 1: also each filter and prioritize; 2: also each event."""

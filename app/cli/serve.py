@@ -58,6 +58,16 @@ from app.cli.source import Source
     help="Who may call the webhooks.  [default: auto, certificate or else loopback]",
 )
 @click.option("--allow-insecure-listen", is_flag=True, help="Listen on an address that others can reach.")
+@click.option(
+    "--field-manager",
+    help="The name that writes to claims are kept under; one for each installation.  [default: dra-extender]",
+)
+@click.option(
+    "--reconcile-grace-seconds",
+    type=float,
+    help="How long a claim must look left over before it is mended.  [default: 120]",
+)
+@click.option("--reconcile-interval-seconds", type=float, help="Between looks at all claims.  [default: 15]")
 def serve(
     *,
     source: Source,

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from app.cli.application import run
+from app.settings import Settings
+
 pytestmark = pytest.mark.helm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -312,6 +315,29 @@ def test_the_lease_has_a_name_of_its_own_and_the_right_to_it(manifests: list[Obj
         assert item["rules"][1]["resourceNames"] == [lease["resourceName"]]
 
 
+def test_the_program_takes_its_arguments_and_environment(
+    manifests: list[Object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Settings] = []
+    monkeypatch.setattr("app.main.serve", started.append)
+    extender = container(deployed(manifests), "extender")
+    for item in extender.get("env", []):
+        monkeypatch.setenv(item["name"], item.get("value", "10.0.0.1"))
+    arguments = [text for text in extender["args"] if not text.startswith("--config=")]
+
+    assert run(arguments) == 0
+    assert started[0].leader_elect
+
+
+def test_what_is_written_to_claims_can_be_set(render: Render) -> None:
+    claims = {"fieldManager": "second", "reconcileGraceSeconds": 90.5, "reconcileIntervalSeconds": 5}
+    assert {
+        "--field-manager=second",
+        "--reconcile-grace-seconds=90.5",
+        "--reconcile-interval-seconds=5",
+    } <= set(container(deployed(render({"claims": claims})), "extender")["args"])
+
+
 def test_kube_scheduler_starts_after_the_extender_and_stops_before_it(render: Render) -> None:
     spec = deployed(render({}))["spec"]
     (sidecar,) = spec["initContainers"]
@@ -427,6 +453,8 @@ REFUSED = {
         "tls.schedulerSecretName",
     ),
     "no-issuer": ({"tls": {"certManager": {"enabled": True}}}, "issuerRef.name"),
+    "field-manager-of-words": ({"claims": {"fieldManager": "a b"}}, "fieldManager"),
+    "grace-of-a-day": ({"claims": {"reconcileGraceSeconds": 86400}}, "reconcileGraceSeconds"),
     "label-that-is-no-text": ({"podLabels": {"a": 1}}, "podLabels"),
 }
 

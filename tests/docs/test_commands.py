@@ -16,7 +16,7 @@ from app.cli.application import run
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ("index", "install", "migrate", "task", "faq", "operations", "what-if", "page")
+PAGES = ("index", "install", "migrate", "task", "faq", "operations", "what-if", "page", "configuration")
 COMMANDS = [
     pytest.param(command, id=f"{page}-{number}")
     for page in PAGES

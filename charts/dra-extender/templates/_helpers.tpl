@@ -162,6 +162,9 @@ args:
 - --candidates={{ int .Values.candidates }}
 - {{ printf "--policy=%s" .Values.policy | quote }}
 - --preemption={{ .Values.preemption }}
+- {{ printf "--field-manager=%s" .Values.claims.fieldManager | quote }}
+- --reconcile-grace-seconds={{ .Values.claims.reconcileGraceSeconds }}
+- --reconcile-interval-seconds={{ .Values.claims.reconcileIntervalSeconds }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}

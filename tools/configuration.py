@@ -1,0 +1,129 @@
+"""The tables of docs/configuration.md, from the program: every setting with its flag and the chart's value.
+
+python tools/configuration.py          rewrites the page
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+
+from app.claim_settings import ClaimSettings
+from app.cli.serve import serve
+from app.election_settings import LeaderElectSettings
+from app.preemption_settings import PreemptionSettings
+from app.serving_settings import ServingSettings
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "configuration.md"
+CONTAINER = ROOT / "charts" / "dra-extender" / "templates" / "_helpers.tpl"
+BEGIN, END = "<!-- made by tools/configuration.py -->\n", "<!-- end -->\n"
+PARTS: dict[str, type[BaseModel]] = {
+    "What is served, and how it decides": Settings,
+    "Serving": ServingSettings,
+    "Claims": ClaimSettings,
+    "Preemption": PreemptionSettings,
+    "Election": LeaderElectSettings,
+}
+# Flags of another name than their setting's.
+FLAGS = {"features": "--feature"}
+# Values that are put together before they become a flag.
+VALUES = {
+    "auth": "auth.mode",
+    "client_ca_file": "tls.clientCASecretName",
+    "host": "",
+    "leader_elect_service": "",
+    "tls_cert_file": "tls.secretName",
+    "tls_key_file": "tls.secretName",
+    "webhook_client_names": "tls.clientNames",
+}
+
+
+def page() -> str:
+    """The whole page, its tables made anew. Raises: ValueError for a setting that is not described."""
+    text = PAGE.read_text(encoding="utf-8")
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}{tables()}\n{END}{tail}"
+
+
+def tables() -> str:
+    """A table for each part of the settings."""
+    lines: list[str] = []
+    for title, part in PARTS.items():
+        lines += ["", f"## {title}", "", "| in the file | flag | chart | default | |"]
+        lines += ["| --- | --- | --- | --- | --- |", *_rows(part)]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(part: type[BaseModel]) -> Iterator[str]:
+    told, flags, values = descriptions(part), flags_of_serve(), chart_values()
+    for name, text in told.items():
+        field = Settings.model_fields[name]
+        flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
+        cells = (
+            f"`{to_camel(name)}`",
+            f"`{flag}`" if flag in flags else "",
+            f"`{value}`" if (value := VALUES.get(name, values.get(name, ""))) else "",
+            _default(field),
+            _described(field, text),
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def descriptions(part: type[BaseModel]) -> dict[str, str]:
+    """Name -> docstring of the settings that a class itself has. Raises: ValueError for one without."""
+    (defined,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+    body = defined.body if isinstance(defined, ast.ClassDef) else []
+    found: dict[str, str] = {}
+    for statement, following in zip(body, [*body[1:], None], strict=True):
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            continue
+        told = following.value if isinstance(following, ast.Expr) else None
+        text = told.value if isinstance(told, ast.Constant) else None
+        if not text:
+            raise ValueError(f"{part.__name__}.{statement.target.id} has no description")
+        found[statement.target.id] = " ".join(str(text).replace("``", "`").split())
+    return found
+
+
+def flags_of_serve() -> set[str]:
+    """As they are written: --host."""
+    return {text for parameter in serve.params for text in parameter.opts}
+
+
+def chart_values() -> dict[str, str]:
+    """Setting -> value of the chart that becomes its flag, as the container's template has them."""
+    found = re.findall(r"--([a-z-]+)=[^\n]*?\.Values\.([\w.]+)", CONTAINER.read_text(encoding="utf-8"))
+    return {flag.replace("-", "_"): value for flag, value in found}
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value in (None, "", (), {}):
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def _described(field: FieldInfo, text: str) -> str:
+    choices = _choices(field.annotation)
+    named = f"One of {', '.join(f'`{choice}`' for choice in choices)}. " if choices else ""
+    return (named + text).replace("|", "\\|")
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
