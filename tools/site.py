@@ -4,11 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from api_page import api_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
-
-from app.main import create_app
-from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)\)")
@@ -50,39 +48,3 @@ def decisions_page() -> str:
         title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
         lines.append(f"- [{title}]({path.name})")
     return "\n".join(lines) + "\n"
-
-
-def api_page() -> str:
-    """Every path with its parameters and fields, from the OpenAPI document of the program."""
-    document = create_app(Settings(snapshot=("x",))).openapi()
-    lines = [
-        "# API",
-        "",
-        f"Of version {document['info']['version']}. A running service has the same at `/docs`.",
-    ]
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            lines += ["", f"## {method.upper()} {path}", "", operation.get("summary", "")]
-            if operation.get("description"):
-                lines += ["", operation["description"]]
-            lines += _parameters(operation.get("parameters", []))
-            lines += _answers(operation["responses"])
-    return "\n".join(lines) + "\n"
-
-
-def _parameters(parameters: list[dict[str, Any]]) -> list[str]:
-    if not parameters:
-        return []
-    rows = [
-        f"| `{item['name']}` | {item['in']} | {_cell(item.get('description', ''))} |" for item in parameters
-    ]
-    return ["", "| parameter | in | |", "| --- | --- | --- |", *rows]
-
-
-def _answers(responses: dict[str, Any]) -> list[str]:
-    rows = [f"| {code} | {_cell(item['description'])} |" for code, item in responses.items()]
-    return ["", "| status | |", "| --- | --- |", *rows]
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

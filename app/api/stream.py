@@ -19,7 +19,12 @@ _LOOK_SECONDS = 0.5
 _KEEP_ALIVE_SECONDS = 15.0
 
 
-@router.get("/stream", summary="The revision and the changed nodes, whenever something has (SSE)")
+@router.get(
+    "/stream",
+    summary="The revision and the changed nodes, whenever something has (SSE)",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
 async def stream(
     request: Request,
     service: ServiceOf,

@@ -1,0 +1,134 @@
+"""The page of the API's reference, from the OpenAPI document: what each path takes and what it answers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from app.api.errors import RESPONSES
+from app.main import create_app
+from app.settings import Settings
+
+Schema = Mapping[str, Any]
+REFUSALS = {str(code): str(answer["description"]) for code, answer in RESPONSES.items()}
+
+
+def api_page() -> str:
+    """Markdown: a section for each operation, then one for each type that they name."""
+    document = create_app(Settings(snapshot=("x",))).openapi()
+    types: dict[str, Schema] = dict(document["components"]["schemas"])
+    lines = [
+        "# API",
+        "",
+        f"Of version {document['info']['version']}. A running service has the same at `/docs`,",
+        "and as OpenAPI at `/openapi.json`. In what is asked, fields must be there unless they are",
+        "optional or have a default.",
+    ]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            lines += ["", f"## {method.upper()} {path}", "", operation.get("summary", "")]
+            lines += _described(operation)
+            lines += _parameters(operation.get("parameters", []))
+            lines += _body(operation.get("requestBody"), types)
+            lines += _answers(operation["responses"])
+    lines += [*_refusals(), "", "## Types"]
+    for name, schema in sorted(types.items()):
+        lines += ["", f"### {name}", *_described(schema), *_fields(schema)]
+    return "\n".join(lines) + "\n"
+
+
+def _parameters(parameters: list[dict[str, Any]]) -> list[str]:
+    if not parameters:
+        return []
+    rows = []
+    for item in parameters:
+        text = _cell(item.get("description", ""))
+        rows.append(f"| `{item['name']}` | {item['in']} | {_type(item['schema'])} | {text} |")
+    return ["", "| parameter | in | type | |", "| --- | --- | --- | --- |", *rows]
+
+
+def _body(body: Schema | None, types: dict[str, Schema]) -> list[str]:
+    """The fields of a request; adds the types that they name to ``types``."""
+    if body is None:
+        return []
+    kinds = " or ".join(f"`{kind}`" for kind in body["content"])
+    schema: Schema = next(iter(body["content"].values()))["schema"]
+    types |= schema.get("$defs", {})
+    return ["", f"Takes {kinds}.", *_fields(schema)]
+
+
+def _answers(responses: Schema) -> list[str]:
+    """What is answered when all is well, and what no other operation says."""
+    lines: list[str] = []
+    for code, item in responses.items():
+        if code in REFUSALS:
+            continue
+        for kind, content in item.get("content", {}).items():
+            schema = content["schema"]
+            shown = schema.get("items", schema)
+            named = _type(schema) if "$ref" in schema else f"`{kind}`"
+            listed = ", a list of these" if schema.get("type") == "array" else ""
+            lines += ["", f"Answers {code} with {named}{listed}.", *_fields(shown)]
+    return lines
+
+
+def _refusals() -> list[str]:
+    rows = [f"| {code} | {_cell(text)} |" for code, text in REFUSALS.items()]
+    answer = "Whatever is asked, a refusal is an [ErrorAnswer](#erroranswer):"
+    return ["", "## Refusals", "", answer, "", "| status | |", "| --- | --- |", *rows]
+
+
+def _described(schema: Schema) -> list[str]:
+    # Docstrings are reStructuredText.
+    return ["", schema["description"].replace("``", "`")] if schema.get("description") else []
+
+
+def _fields(schema: Schema) -> list[str]:
+    properties = schema.get("properties")
+    if not properties:
+        return []
+    return ["", "| field | type | default | |", "| --- | --- | --- | --- |", *_rows(schema, properties)]
+
+
+def _rows(schema: Schema, properties: Mapping[str, Schema]) -> Iterator[str]:
+    required = schema.get("required", ())
+    for name, field in properties.items():
+        default = "" if name in required else _default(field)
+        yield f"| `{name}` | {_cell(_type(field))} | {default} | {_cell(field.get('description', ''))} |"
+
+
+def _default(field: Schema) -> str:
+    value = field.get("default")
+    if value in (None, "", [], {}):
+        return "optional"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _type(schema: Schema) -> str:
+    """In words, with a link to a type that has its own section."""
+    if "$ref" in schema:
+        name = str(schema["$ref"]).rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(_type(part) for part in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    return _plain_type(schema)
+
+
+def _plain_type(schema: Schema) -> str:
+    kind = schema.get("type", "any")
+    if kind == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
+        return f"map of {_type(schema['additionalProperties'])}"
+    return schema["title"] if schema.get("title") == "AllocationResult" else f"{kind}{_bounds(schema)}"
+
+
+def _bounds(schema: Schema) -> str:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is None and most is None:
+        return ""
+    return f", {least:g} to {most:g}" if most is not None else f", {least:g} or more"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
