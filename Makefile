@@ -67,7 +67,7 @@ helm: | $(UV) ## Helm for the tests of the chart, built once for all clones (1-3
 
 docs: dev ## the site of docs/ into dist/site, strictly
 	@$(UV) sync --frozen --inexact --quiet --group docs
-	@NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --quiet --site-dir dist/site
+	@NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --site-dir dist/site # --quiet would silence what --strict counts
 
 sbom: dev ## what the locked runtime dependencies are, as CycloneDX, into dist/sbom.json
 	@$(UV) sync --frozen --inexact --quiet --group sbom

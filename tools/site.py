@@ -28,8 +28,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Links to files of the repository go to their copies; links to its folders become words."""
-    return OUTSIDE.sub(_link, markdown)
+    """Links to files of the repository go to their copies; links to its folders become words or lists."""
+    return OUTSIDE.sub(_link, markdown).replace("](decisions/)", "](decisions/index.md)")
 
 
 def _link(found: re.Match[str]) -> str:
