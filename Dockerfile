@@ -12,12 +12,12 @@ WORKDIR /app
 
 # Dependencies first: their layer stays as long as the lock does.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --extra tracing --no-install-project
 
 COPY README.md LICENSE ./
 COPY app ./app
 COPY examples ./examples
-RUN uv sync --frozen --no-dev --no-editable
+RUN uv sync --frozen --no-dev --extra tracing --no-editable
 
 
 FROM python:3.13-slim

@@ -32,7 +32,7 @@ $(UV):
 	@touch $@
 
 .venv/.dev: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --frozen --inexact --quiet --group dev --group browser
+	@$(UV) sync --frozen --inexact --quiet --extra tracing --group dev --group browser
 	@touch $@ .venv/.runtime
 
 .venv/.load: pyproject.toml uv.lock | $(UV)
@@ -72,7 +72,7 @@ docs: dev ## the site of docs/ into dist/site, strictly
 sbom: dev ## what the locked runtime dependencies are, as CycloneDX, into dist/sbom.json
 	@$(UV) sync --frozen --inexact --quiet --group sbom
 	@mkdir -p dist
-	@$(UV) export --frozen --quiet --no-dev --no-emit-project --format requirements-txt 	 | $(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json -
+	@$(UV) export --frozen --quiet --no-dev --extra tracing --no-emit-project --format requirements-txt 	 | $(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json -
 
 e2e: dev control-plane ## end to end on the real control plane
 	@$(RUN)/python -m pytest tests/e2e

@@ -35,7 +35,12 @@ def begin(**fields: Any) -> None:
 
 def about(**fields: Any) -> None:
     """Adds to what this task is about: the Pod, its claims, who asks."""
-    _ABOUT.set({**(_ABOUT.get() or {}), **fields})
+    _ABOUT.set({**told(), **fields})
+
+
+def told() -> dict[str, Any]:
+    """What this task is about so far; not to be changed."""
+    return _ABOUT.get() or {}
 
 
 class JsonFormatter(logging.Formatter):
@@ -73,4 +78,4 @@ def timestamp(seconds: float) -> str:
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
     given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    return {**(_ABOUT.get() or {}), **given}
+    return {**told(), **given}

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.responses import FileResponse
@@ -69,7 +69,10 @@ from app.logs import set_up_logs
 from app.manifests import ManifestError, read_paths
 from app.metrics import Metrics
 from app.server import run
-from app.settings import Settings
+from app.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from app.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +82,7 @@ COLLECTIONS = (10_000, 20, 50)
 """The garbage collector's thresholds: see ``_keep``."""
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
     """An application of its own: two in one process share nothing.
 
     Its lifespan reads the snapshot, or starts the informers and returns: readiness tells when they
@@ -90,8 +93,10 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as stack:
+            if tracing is not None:
+                stack.push_async_callback(asyncio.to_thread, tracing.stop)
             serving = _from_files if settings.snapshot else _from_cluster
-            app.state.service = await serving(settings, metrics, stack)
+            app.state.service = await serving(settings, metrics, stack, tracing)
             await stack.enter_async_context(_background(_watch_lag(metrics), "event loop lag"))
             yield
 
@@ -108,6 +113,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics
     # The last one added is outermost: nothing comes to the webhooks that has not been let in.
     app.add_middleware(Shortcut, endpoints=extender.ENDPOINTS)
+    if tracing is not None:
+        tracing.install(app)
     app.add_middleware(Gate, settings=settings, rules=access.Rules(settings, _reviewer))
     app.add_middleware(Observed, metrics=metrics, clock=time.monotonic)
     errors.install(app)
@@ -139,12 +146,26 @@ def serve(settings: Settings) -> None:
     """
     handler = set_up_logs(settings.log_format, settings.verbosity)
     try:
-        run(create_app(settings), settings)
+        run(create_app(settings, _tracing(settings)), settings)
     finally:
         logging.getLogger().removeHandler(handler)
 
 
-async def _from_files(settings: Settings, metrics: Metrics, _stack: AsyncExitStack) -> Service:
+def _tracing(settings: Settings) -> "Tracing | None":
+    """Raises: SettingsError if it is wanted and not installed."""
+    if not settings.otlp_endpoint:
+        return None
+    try:
+        from app.tracing import Tracing  # noqa: PLC0415 # an extra, and nobody else waits for it
+    except ModuleNotFoundError as error:
+        text = "otlp_endpoint needs the extra `tracing`: pip install 'dra-extender[tracing]'"
+        raise SettingsError(f"{text} ({error})") from None
+    return Tracing.to(settings)
+
+
+async def _from_files(
+    settings: Settings, metrics: Metrics, _stack: AsyncExitStack, _tracing: "Tracing | None"
+) -> Service:
     """Serves manifests: binds change the copy in memory only. Raises: ManifestError."""
     state, broken = State(), {}
     for raw in await asyncio.to_thread(read_paths, settings.snapshot):
@@ -167,10 +188,13 @@ async def _from_files(settings: Settings, metrics: Metrics, _stack: AsyncExitSta
     return service
 
 
-async def _from_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Service:
+async def _from_cluster(
+    settings: Settings, metrics: Metrics, stack: AsyncExitStack, tracing: "Tracing | None"
+) -> Service:
     """Serves a cluster; comes back before the first sync. Raises: CredentialsError."""
     cluster = load_access(settings.kubeconfig, settings.context, environ=os.environ)
-    client = cluster.client(Timeouts(total=settings.request_timeout_seconds))
+    timeouts = Timeouts(total=settings.request_timeout_seconds)
+    client = cluster.client(timeouts, observer=tracing.of_requests() if tracing is not None else None)
     stack.push_async_callback(client.aclose)
     state, rules = State(), _rules(settings)
     leadership = Leadership(settings, client)

@@ -31,6 +31,7 @@ from app.election_settings import LeaderElectSettings
 from app.manifests import ManifestError, load_documents
 from app.preemption_settings import PreemptionSettings
 from app.serving_settings import Seconds, ServingSettings
+from app.tracing_settings import TracingSettings
 
 API_VERSION = "dra-extender/v1alpha1"
 KIND = "ExtenderConfiguration"
@@ -41,7 +42,9 @@ class SettingsError(ValueError):
     """Settings that cannot be used; the message names each one and where it came from."""
 
 
-class Settings(ClaimSettings, LeaderElectSettings, PreemptionSettings, ServingSettings, BaseSettings):
+class Settings(
+    ClaimSettings, LeaderElectSettings, PreemptionSettings, ServingSettings, TracingSettings, BaseSettings
+):
     """All settings. Made directly, it looks at no environment: ``load_settings`` does."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)

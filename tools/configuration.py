@@ -21,6 +21,7 @@ from app.election_settings import LeaderElectSettings
 from app.preemption_settings import PreemptionSettings
 from app.serving_settings import ServingSettings
 from app.settings import Settings
+from app.tracing_settings import TracingSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "configuration.md"
@@ -32,6 +33,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "Claims": ClaimSettings,
     "Preemption": PreemptionSettings,
     "Election": LeaderElectSettings,
+    "Tracing": TracingSettings,
 }
 # Flags of another name than their setting's.
 FLAGS = {"features": "--feature"}

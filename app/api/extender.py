@@ -71,6 +71,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Json:
         if service.preemptor is not None:
             service.preemptor.refused(pod, list(judging.judged.refused(curable=True)))
     answer = _filtered(service, args, pod, judging)
+    about(fitting=judging.judged.fitting, nodes=len(args.names))
     log.debug("filter: %d of %d nodes fit", judging.judged.fitting, len(args.names))
     service.history.add(decision)
     return json_response(answer)
@@ -115,6 +116,7 @@ async def bind(request: Request, service: ServiceOf) -> Json:
     error = await service.binder.bind(args.namespace, args.name, args.uid, args.node)
     seconds = service.clock() - started
     outcome = "bound" if error is None else "refused"
+    about(outcome=outcome)
     if known is None or known.claims:
         service.history.add(bind_decision(service, args, error, seconds))
     service.metrics.bind_duration.labels(outcome).observe(seconds)

@@ -68,6 +68,12 @@ from app.cli.source import Source
     help="How long a claim must look left over before it is mended.  [default: 120]",
 )
 @click.option("--reconcile-interval-seconds", type=float, help="Between looks at all claims.  [default: 15]")
+@click.option(
+    "--otlp-endpoint",
+    metavar="URL",
+    help="Send spans to this OpenTelemetry collector, like http://127.0.0.1:4318.  [default: no tracing]",
+)
+@click.option("--trace-ratio", type=float, help="Part of the requests that are traced.  [default: 1]")
 def serve(
     *,
     source: Source,

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
+
 from app.cluster.auth import (
     CertificateFiles,
     ExecAuth,
@@ -47,8 +49,13 @@ class Access:
     proxy_url: str | None = dataclasses.field(default=None, repr=False)
     source: str = ""
 
-    def client(self, timeouts: Timeouts | None = None) -> ApiClient:
-        transport = AiohttpTransport(self.ssl_context, server_name=self.server_name, proxy_url=self.proxy_url)
+    def client(
+        self, timeouts: Timeouts | None = None, *, observer: aiohttp.TraceConfig | None = None
+    ) -> ApiClient:
+        """``observer``: told of each request, see AiohttpTransport."""
+        transport = AiohttpTransport(
+            self.ssl_context, server_name=self.server_name, proxy_url=self.proxy_url, observer=observer
+        )
         return ApiClient(self.base_url, transport, auth=self.auth, timeouts=timeouts)
 
 

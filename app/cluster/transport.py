@@ -56,6 +56,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         ssl_context: CA and client certificate; None for plain HTTP or the system's CAs.
         server_name: the name to verify the server's certificate against, if not the URL's host.
         proxy_url: an HTTP proxy, or None.
+        observer: told of each request as it begins and ends, or None.
 
     A request's extension `guard` is called right before its body is written, and may raise to stop it.
 
@@ -69,7 +70,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         *,
         server_name: str | None = None,
         proxy_url: str | None = None,
+        observer: aiohttp.TraceConfig | None = None,
     ) -> None:
+        self._observers = [observer] if observer is not None else []
         self._ssl = ssl_context
         self._server_name = server_name
         self._proxy = proxy_url
@@ -164,6 +167,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             # Compression saves bytes on a link that is local and costs both ends time.
             headers={"Accept-Encoding": "identity"},
             trust_env=False,
+            trace_configs=self._observers,
         )
 
 

@@ -99,6 +99,15 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             "dashboard": {"enabled": True},
         },
     },
+    "traced": {
+        "tracing": {"endpoint": "http://collector.tracing:4318", "ratio": 0.1},
+        "extraEnv": [
+            {
+                "name": "OTEL_EXPORTER_OTLP_HEADERS",
+                "valueFrom": {"secretKeyRef": {"name": "collector", "key": "headers"}},
+            }
+        ],
+    },
     "open-network": {"networkPolicy": {"enabled": False}, "podDisruptionBudget": {"enabled": False}},
 }
 
@@ -338,6 +347,13 @@ def test_what_is_written_to_claims_can_be_set(render: Render) -> None:
     } <= set(container(deployed(render({"claims": claims})), "extender")["args"])
 
 
+def test_spans_are_sent_only_where_they_are_wanted(render: Render) -> None:
+    arguments = container(deployed(render({})), "extender")["args"]
+    assert not [text for text in arguments if "otlp" in text or "trace" in text]
+    arguments = container(deployed(render(VALUE_SETS["traced"])), "extender")["args"]
+    assert {"--otlp-endpoint=http://collector.tracing:4318", "--trace-ratio=0.1"} <= set(arguments)
+
+
 def test_kube_scheduler_starts_after_the_extender_and_stops_before_it(render: Render) -> None:
     spec = deployed(render({}))["spec"]
     (sidecar,) = spec["initContainers"]
@@ -453,6 +469,7 @@ REFUSED = {
         "tls.schedulerSecretName",
     ),
     "no-issuer": ({"tls": {"certManager": {"enabled": True}}}, "issuerRef.name"),
+    "collector-without-scheme": ({"tracing": {"endpoint": "collector:4318"}}, "endpoint"),
     "field-manager-of-words": ({"claims": {"fieldManager": "a b"}}, "fieldManager"),
     "grace-of-a-day": ({"claims": {"reconcileGraceSeconds": 86400}}, "reconcileGraceSeconds"),
     "label-that-is-no-text": ({"podLabels": {"a": 1}}, "podLabels"),

@@ -165,6 +165,10 @@ args:
 - {{ printf "--field-manager=%s" .Values.claims.fieldManager | quote }}
 - --reconcile-grace-seconds={{ .Values.claims.reconcileGraceSeconds }}
 - --reconcile-interval-seconds={{ .Values.claims.reconcileIntervalSeconds }}
+{{- if .Values.tracing.endpoint }}
+- {{ printf "--otlp-endpoint=%s" .Values.tracing.endpoint | quote }}
+- --trace-ratio={{ .Values.tracing.ratio }}
+{{- end }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}
