@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.cel.errors import CelCompileError, EvalAbortError, EvalError
 from app.core.cel.functions_text import find_some, regex
-from app.core.cel.operators import no_overload
+from app.core.cel.kinds import no_overload
 from app.core.cel.plan import Frame, Step, constant
 from app.core.cel.syntax import Call
 from app.core.cel.values import (

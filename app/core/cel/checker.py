@@ -10,6 +10,7 @@ from app.core.cel import types
 from app.core.cel.declarations import Overload
 from app.core.cel.environment import Environment
 from app.core.cel.errors import CelCompileError
+from app.core.cel.inference import Inference
 from app.core.cel.syntax import (
     Call,
     Fold,
@@ -29,6 +30,8 @@ _LITERAL_TYPES: dict[type, Type] = {
     float: types.DOUBLE, str: types.STRING, bytes: types.BYTES,
 }  # fmt: skip
 
+_PLAIN = frozenset({types.SIMPLE, types.STRUCT, types.DYN, types.NULL})
+
 
 def check(root: Node, environment: Environment) -> Type:
     """Checks the tree and returns its type.
@@ -43,19 +46,13 @@ def check(root: Node, environment: Environment) -> Type:
     return root.type
 
 
-class _Checker:
+class _Checker(Inference):
     def __init__(self, environment: Environment) -> None:
+        super().__init__()
         self._environment = environment
-        self._bindings: types.Bindings = {}
-        self._variables = 0
         self._scopes: list[dict[str, Type]] = []
-        self._nodes: list[Node] = []
-
-    def settle(self) -> None:
-        """Replaces type variables by what they stand for, or by dyn."""
-        for node in self._nodes:
-            if node.type is not None:
-                node.type = types.substitute(self._bindings, node.type, unbound_to_dyn=True)
+        # Overloads by types that no variable is in.
+        self._resolved: dict[tuple[str, bool, tuple[Type, ...]], tuple[tuple[str, ...], Type]] = {}
 
     def check(self, node: Node) -> Type:
         """The node's type, with type variables."""
@@ -79,7 +76,7 @@ class _Checker:
             case _:
                 raise AssertionError(node)
         node.type = term
-        self._nodes.append(node)
+        self.nodes.append(node)
         return term
 
     # Names
@@ -120,10 +117,10 @@ class _Checker:
         term = self._field(node, node.operand, node.field, optional=False)
         if node.test_only:
             return types.BOOL
-        return types.substitute(self._bindings, term)
+        return types.substitute(self.bindings, term)
 
     def _field(self, node: Node, operand: Node, field: str, *, optional: bool) -> Type:
-        of = types.substitute(self._bindings, self.check(operand))
+        of = types.substitute(self.bindings, self.check(operand))
         target, was_optional = types.unwrap_optional(of)
         if target.kind == types.MAP:
             found = target.params[1]
@@ -133,7 +130,7 @@ class _Checker:
                 raise CelCompileError(self._environment.unknown_field(target.name, field), node.pos)
             found = declared
         elif target.kind == types.PARAM:
-            self._assign(types.DYNAMIC, target)
+            self.assign(types.DYNAMIC, target)
             found = types.DYNAMIC
         elif types.is_dyn(target):
             found = types.DYNAMIC
@@ -149,7 +146,7 @@ class _Checker:
             field = node.args[1]
             self.check(field)
             name = field.value if isinstance(field, Literal) else ""
-            return types.substitute(self._bindings, self._field(node, node.args[0], name, optional=True))
+            return types.substitute(self.bindings, self._field(node, node.args[0], name, optional=True))
         for arg in node.args:
             self.check(arg)
         if node.target is None:
@@ -180,25 +177,36 @@ class _Checker:
         )
 
     def _resolve(self, node: Call, group: tuple[Overload, ...], args: tuple[Node, ...]) -> Type:
-        given = tuple(self._type(arg) for arg in args)
+        given = tuple(self.type(arg) for arg in args)
         if node.function in ("_&&_", "_||_"):
             for arg, term in zip(args, given, strict=True):
-                if not self._assign(term, types.BOOL):
-                    raise self._mismatch(arg, types.BOOL, term)
+                if not self.assign(term, types.BOOL):
+                    raise self.mismatch(arg, types.BOOL, term)
             node.overloads = (group[0].id,)
             return types.BOOL
+        key = (node.function, node.target is not None, given)
+        plain = all(term.kind in _PLAIN for term in given)
+        known = self._resolved.get(key) if plain else None
+        if known is not None:
+            node.overloads, result = known
+            return result
+        result = self._first_of(node, group, given)
+        if plain and result.kind in _PLAIN:
+            self._resolved[key] = node.overloads, result
+        return result
+
+    def _first_of(self, node: Call, group: tuple[Overload, ...], given: tuple[Type, ...]) -> Type:
+        """Settles on the overloads that go with the types; dyn where they differ in their results."""
         result: Type | None = None
         matched: list[str] = []
         for overload in group:
             if overload.member != (node.target is not None) or len(overload.args) != len(given):
                 continue
-            wanted, returned = self._fresh(overload)
-            bindings = types.assignable_all(self._bindings, given, wanted)
-            if bindings is None:
+            wanted, returned = self.fresh(overload)
+            if not types.assignable_all(self.bindings, given, wanted):
                 continue
-            self._bindings = bindings
             matched.append(overload.id)
-            found = types.substitute(bindings, returned)
+            found = types.substitute(self.bindings, returned)
             if result is None:
                 result = found
             elif not types.is_dyn(result) and found != result:
@@ -208,16 +216,8 @@ class _Checker:
         node.overloads = tuple(matched)
         return result
 
-    def _fresh(self, overload: Overload) -> tuple[tuple[Type, ...], Type]:
-        """The signature with variables of its own."""
-        if not overload.variables:
-            return overload.args, overload.result
-        renamed = {name: self._variable() for name in overload.variables}
-        args = tuple(types.substitute(renamed, arg) for arg in overload.args)
-        return args, types.substitute(renamed, overload.result)
-
     def _no_overload(self, node: Call, given: tuple[Type, ...]) -> CelCompileError:
-        shown = [str(types.substitute(self._bindings, term, unbound_to_dyn=True)) for term in given]
+        shown = [str(types.substitute(self.bindings, term, unbound_to_dyn=True)) for term in given]
         style = f"({', '.join(shown)})"
         applied = style if node.target is None else f"{shown[0]}.({', '.join(shown[1:])})"
         advice = ""
@@ -235,32 +235,25 @@ class _Checker:
             term = self.check(item)
             if position in node.optional:
                 term = self._unwrapped(item, term)
-            joined = self._join(joined, term)
-        return types.list_of(joined or self._variable())
+            joined = self.join(joined, term)
+        return types.list_of(joined or self.variable())
 
     def _map(self, node: MapLit) -> Type:
         keys: Type | None = None
         values: Type | None = None
         for entry in node.entries:
-            keys = self._join(keys, self.check(entry.key))
+            keys = self.join(keys, self.check(entry.key))
             term = self.check(entry.value)
             if entry.optional:
                 term = self._unwrapped(entry.value, term)
-            values = self._join(values, term)
-        return types.map_of(keys or self._variable(), values or self._variable())
+            values = self.join(values, term)
+        return types.map_of(keys or self.variable(), values or self.variable())
 
     def _unwrapped(self, node: Node, term: Type) -> Type:
         inner, was_optional = types.unwrap_optional(term)
         if not was_optional and not types.is_dyn(term):
-            raise self._mismatch(node, types.optional_of(term), term)
+            raise self.mismatch(node, types.optional_of(term), term)
         return inner
-
-    def _join(self, previous: Type | None, current: Type) -> Type:
-        if previous is None:
-            return current
-        if self._assign(previous, current):
-            return types.most_general(previous, current)
-        return types.DYNAMIC
 
     def _message(self, node: MessageLit) -> Type:
         found = self._environment.message(node.name.removeprefix("."))
@@ -274,7 +267,7 @@ class _Checker:
                 raise CelCompileError(f"undefined field {entry.key!r} of {node.name}", entry.pos)
             if entry.optional:
                 term = self._unwrapped(entry.value, term)
-            if not self._assign(wanted, term):
+            if not self.assign(wanted, term):
                 raise CelCompileError(
                     f"expected type of field {entry.key!r} is '{wanted}' but provided type is '{term}'",
                     entry.pos,
@@ -286,7 +279,7 @@ class _Checker:
     def _fold(self, node: Fold) -> Type:
         self.check(node.range)
         init = self.check(node.init)
-        over = types.substitute(self._bindings, self._type(node.range))
+        over = types.substitute(self.bindings, self.type(node.range))
         first, second = self._elements(node, over)
         self._scopes.append({node.accumulator: init})
         names = {node.var: first}
@@ -294,13 +287,13 @@ class _Checker:
             names[node.var2] = second
         self._scopes.append(names)
         self.check(node.condition)
-        self._expect(node.condition, types.BOOL)
+        self.expect(node.condition, types.BOOL)
         self.check(node.step)
-        self._expect(node.step, init)
+        self.expect(node.step, init)
         self._scopes.pop()
         self.check(node.result)
         self._scopes.pop()
-        return types.substitute(self._bindings, self._type(node.result))
+        return types.substitute(self.bindings, self.type(node.result))
 
     def _elements(self, node: Fold, over: Type) -> tuple[Type, Type]:
         if over.kind == types.LIST:
@@ -309,37 +302,12 @@ class _Checker:
             return over.params[0], over.params[1]
         # cel-go takes dyn here, but not any.
         if over.kind in (types.DYN, types.PARAM):
-            self._assign(types.DYNAMIC, over)
+            self.assign(types.DYNAMIC, over)
             return types.DYNAMIC, types.DYNAMIC
         raise CelCompileError(
             f"expression of type '{over}' cannot be range of a comprehension (must be list, map, or dynamic)",
             node.range.pos,
         )
-
-    # Types
-
-    def _type(self, node: Node) -> Type:
-        assert node.type is not None  # noqa: S101  # checked before it is asked for
-        return node.type
-
-    def _variable(self) -> Type:
-        self._variables += 1
-        return types.param(f"_{self._variables}")
-
-    def _assign(self, wanted: Type, given: Type) -> bool:
-        bindings = types.assignable(self._bindings, wanted, given)
-        if bindings is None:
-            return False
-        self._bindings = bindings
-        return True
-
-    def _expect(self, node: Node, wanted: Type) -> None:
-        if not self._assign(wanted, self._type(node)):
-            raise self._mismatch(node, wanted, self._type(node))
-
-    def _mismatch(self, node: Node, wanted: Type, given: Type) -> CelCompileError:
-        shown = [types.substitute(self._bindings, term, unbound_to_dyn=True) for term in (wanted, given)]
-        return CelCompileError(f"expected type '{shown[0]}' but found '{shown[1]}'", node.pos)
 
 
 def _qualified_name(node: Node) -> str | None:

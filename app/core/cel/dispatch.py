@@ -10,20 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 from app.core.cel import functions_k8s, functions_lists, functions_std, functions_text, types
+from app.core.cel.arithmetic import negate
 from app.core.cel.declarations import Overload, functions, overloads
-from app.core.cel.errors import EvalError
-from app.core.cel.operators import (
-    BINARY,
-    contains,
-    is_list,
-    length,
-    logical_not,
-    negate,
-    no_overload,
-    part_of,
-    size,
-    type_name,
-)
+from app.core.cel.equality import contains
+from app.core.cel.kinds import is_list, length, no_overload, part_of, type_name
+from app.core.cel.operators import BINARY, logical_not, size
 from app.core.cel.registry import OVERLOADS, Implementation
 from app.core.cel.types import Type
 
@@ -139,10 +130,3 @@ def _guard(term: Type) -> _Guard:
 
 
 _PLAIN: dict[str, type] = {"bool": bool, "int": int, "string": str, "double": float, "bytes": bytes}
-
-
-def located(error: EvalError, pos: int) -> EvalError:
-    """The error with the place where it happened, unless it has one."""
-    if getattr(error, "pos", None) is None:
-        error.pos = pos
-    return error

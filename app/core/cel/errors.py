@@ -44,3 +44,10 @@ class EvalAbortError(Exception):
 
 class CostLimitError(EvalAbortError):
     """The runtime cost limit."""
+
+
+def located(error: EvalError, pos: int) -> EvalError:
+    """The error with the place where it happened, unless it has one."""
+    if error.pos is None:
+        error.pos = pos
+    return error

@@ -4,6 +4,7 @@ from typing import Any
 
 from app.core.cel import fast_operators, fast_runtime
 from app.core.cel.calls import constant_set
+from app.core.cel.constants import literal_values
 from app.core.cel.declarations import overloads
 from app.core.cel.dispatch import implementation
 from app.core.cel.errors import EvalError
@@ -207,11 +208,9 @@ class Calls:
                 return self._has(path, value.value)
             if path.parts == ("attributes",):
                 return Term(f"({self._name(value.value)} in v.attributes.entries)", "bool", safe=True)
-        if not isinstance(container, ListLit) or node.overloads != ("in_list",) or not container.items:
-            raise DeclinedError
-        constants = [item.value for item in container.items if isinstance(item, Literal)]
-        elements = constant_set(constants)
-        if elements is None or len(constants) != len(container.items) or container.optional:
+        constants = literal_values(container)
+        elements = constant_set(constants) if constants and node.overloads == ("in_list",) else None
+        if elements is None:
             raise DeclinedError
         term = self.term(value)
         # A value that cannot be looked up ends an evaluation even where another operand has failed.
@@ -299,14 +298,10 @@ class Calls:
 
     def _range(self, node: Node) -> tuple[Term, str]:
         """What is iterated over, and the kind of its elements."""
-        if isinstance(node, ListLit) and not node.optional:
-            values = [item.value for item in node.items if isinstance(item, Literal)]
-            if len(values) != len(node.items):
-                raise DeclinedError
+        values = literal_values(node)
+        if values is not None:
             kinds = {_KINDS.get(value.__class__, "any") for value in values}
-            return Term(self._name(tuple(values)), "any", safe=True), kinds.pop() if len(
-                kinds
-            ) == 1 else "any"
+            return Term(self._name(values), "any", safe=True), kinds.pop() if len(kinds) == 1 else "any"
         term = self.term(node)
         if term.kind == "attribute":
             return term, "attribute"

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from app.core.cel import fast_runtime, operators
+from app.core.cel import fast_runtime, ordering
 from app.core.cel.calls import is_member
+from app.core.cel.equality import equal as same
+from app.core.cel.equality import not_equal
 from app.core.cel.fast_terms import DeclinedError, Source, Term
 from app.core.cel.functions_k8s import signed
 from app.core.cel.functions_text import regex
@@ -11,10 +13,10 @@ from app.core.cel.quantities import Quantity
 from app.core.cel.versions import Semver
 
 ORDER = {
-    "_<_": ("<", operators.less),
-    "_<=_": ("<=", operators.less_equal),
-    "_>_": (">", operators.greater),
-    "_>=_": (">=", operators.greater_equal),
+    "_<_": ("<", ordering.less),
+    "_<=_": ("<=", ordering.less_equal),
+    "_>_": (">", ordering.greater),
+    "_>=_": (">=", ordering.greater_equal),
 }
 TEXT_METHODS = {"startsWith": "startswith", "endsWith": "endswith"}
 COMPARISONS = {"isGreaterThan": ">", "isLessThan": "<"}
@@ -71,13 +73,13 @@ def equality(source: Source, left: Term, right: Term, *, equal: bool) -> Term:
     if left.kind == "attribute" and right.kind in ("int", "bool") and right.constant:
         held = source.temporary()
         kind = source.constant(right.value.__class__)
-        general = source.constant(operators.equal if equal else operators.not_equal)
+        general = source.constant(same if equal else not_equal)
         return Term(
             f"({held} {sign} {right.code} if ({held} := {left.code}).__class__ is {kind}"
             f" else {general}({held}, {right.code}))",
             "bool",
         )
-    general = source.constant(operators.equal if equal else operators.not_equal)
+    general = source.constant(same if equal else not_equal)
     return Term(f"{general}({left.code}, {right.code})", "bool")
 
 

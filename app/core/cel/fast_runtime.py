@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from app.core.cel.errors import EvalError
-from app.core.cel.operators import each, is_list, no_overload
+from app.core.cel.kinds import each, is_list, no_overload
 from app.core.cel.values import CelMap
 
 # An attribute that a device does not have is a KeyError in compiled code.

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from app.core.cel import numbers, times
 from app.core.cel.errors import EvalError
-from app.core.cel.operators import is_list, items, type_name
+from app.core.cel.kinds import is_list, items, type_name
 from app.core.cel.values import INT_MAX, CelMap, Duration, Timestamp, TypeValue, UInt
 
 _PRECISION = 6

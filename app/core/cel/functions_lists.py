@@ -5,20 +5,11 @@ from functools import cmp_to_key
 from itertools import pairwise
 from typing import Any
 
+from app.core.cel.arithmetic import add
+from app.core.cel.equality import contains, matches_element
 from app.core.cel.errors import EvalAbortError, EvalError
-from app.core.cel.operators import (
-    add,
-    compare,
-    contains,
-    equal_values,
-    is_list,
-    items,
-    length,
-    matches_element,
-    no_overload,
-    part_of,
-    type_name,
-)
+from app.core.cel.kinds import is_list, items, length, no_overload, part_of, type_name
+from app.core.cel.ordering import compare
 from app.core.cel.registry import implements
 from app.core.cel.values import MAX_LIST, Duration, UInt
 
@@ -232,17 +223,10 @@ def distinct(values: Any) -> Any:
             if element in seen:
                 continue
             seen.add(element)
-        elif any(_same(element, other) for other in unique):
+        elif any(matches_element(element, other) for other in unique):
             continue
         unique.append(element)
     return tuple(unique)
-
-
-def _same(left: Any, right: Any) -> bool:
-    try:
-        return right is None if left is None else right is not None and equal_values(left, right)
-    except EvalError:
-        return False
 
 
 @implements("list_sets_contains_list")

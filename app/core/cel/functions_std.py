@@ -5,7 +5,8 @@ from typing import Any
 
 from app.core.cel import numbers, times
 from app.core.cel.errors import EvalAbortError, EvalError
-from app.core.cel.operators import is_zero, items, length, part_of, type_name, unwrap
+from app.core.cel.kinds import items, length, part_of, type_name
+from app.core.cel.operators import is_zero, unwrap
 from app.core.cel.registry import implements
 from app.core.cel.values import (
     INT_MAX,

@@ -8,7 +8,7 @@ import re2
 
 from app.core.cel.errors import EvalAbortError, EvalError
 from app.core.cel.formatting import format_text
-from app.core.cel.operators import items, no_overload
+from app.core.cel.kinds import items, no_overload
 from app.core.cel.registry import implements
 
 # What Go's strings.TrimSpace takes for white space.

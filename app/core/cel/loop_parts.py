@@ -8,8 +8,8 @@ from app.core.cel.loop_lines import Lines
 from app.core.cel.loop_runtime import fail, is_scalar, overflow
 from app.core.cel.loop_terms import COMPARISONS, EQUALITIES, LOGIC, LOOPS, SUMS, Terms, Value
 from app.core.cel.macros import ACCUMULATOR
-from app.core.cel.operators import select
 from app.core.cel.plan import Step
+from app.core.cel.selection import select
 from app.core.cel.syntax import Call, Fold, Ident, Literal, Node, Select, children
 from app.core.cel.values import INT_MAX, INT_MIN, Optional
 

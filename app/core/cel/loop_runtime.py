@@ -2,11 +2,10 @@
 
 from typing import Any, NoReturn
 
-from app.core.cel.dispatch import located
-from app.core.cel.errors import CostLimitError, EvalError
+from app.core.cel.errors import CostLimitError, EvalError, located
 from app.core.cel.functions_lists import counting
+from app.core.cel.kinds import each, is_list, no_overload
 from app.core.cel.objects import Cidr, Ip, Quantity, Semver
-from app.core.cel.operators import each, is_list, no_overload
 from app.core.cel.values import CelMap, Duration, Timestamp, UInt
 
 END = object()

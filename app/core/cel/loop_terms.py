@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.cel import runtime_cost
+from app.core.cel.constants import CONVERSIONS, is_folded
 from app.core.cel.dispatch import SINGLETONS
-from app.core.cel.syntax import Call, Fold, Ident, ListLit, Literal, MapLit, Node, Select
+from app.core.cel.syntax import Call, Fold, Ident, ListLit, Literal, Node
 
 PLAIN = frozenset({"int", "bool", "double"})
 COMPARISONS = {"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">="}
@@ -23,9 +24,6 @@ LOOPS = frozenset(
 _KINDS: dict[type, str] = {bool: "bool", int: "int", float: "double", str: "str"}
 _RESULTS = {"int": "int", "string": "str", "double": "double", "bool": "bool"}
 _PREPARED = frozenset({"matches", "find", "findAll"})  # with a constant pattern: see calls.pattern_call
-_CONVERSIONS = frozenset(
-    {"bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
-)
 # Functions that give a value for whatever they are given of these kinds.
 _TOTAL: dict[str, frozenset[str]] = {
     "string": frozenset({"int", "bool", "str", "double"}), "double": frozenset({"int", "double"}),
@@ -53,23 +51,6 @@ Names = Callable[[str], Value | None]
 def kind_of_constant(value: Any) -> str:
     """The kind of a value."""
     return _KINDS.get(value.__class__, "any")
-
-
-def is_folded(node: Node) -> bool:
-    """Whether the interpreter works the node out once, at no cost: see ``Interpreter``."""
-    match node:
-        case Literal():
-            return True
-        case Ident() | Select():
-            return node.constant is not None
-        case ListLit():
-            return all(is_folded(item) for item in node.items)
-        case MapLit():
-            return all(is_folded(entry.key) and is_folded(entry.value) for entry in node.entries)
-        case Call():
-            return node.function in _CONVERSIONS and len(node.args) == 1 and is_folded(node.args[0])
-        case _:
-            return False
 
 
 class Terms:
@@ -158,7 +139,7 @@ class Terms:
         if not isinstance(node, Call) or node.function in _OTHERS or node.function == "_[_]":
             return False
         operands = node.operands()
-        if node.function in _CONVERSIONS and is_folded(operands[0]):
+        if node.function in CONVERSIONS and is_folded(operands[0]):
             return False  # conversions of constants are done once
         if node.overloads == ("in_list",) and isinstance(operands[1], ListLit | Literal):
             return False  # as is looking up in a list of constants

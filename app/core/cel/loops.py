@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.cel import runtime_cost
-from app.core.cel.dispatch import located
-from app.core.cel.errors import EvalError
+from app.core.cel.errors import EvalError, located
 from app.core.cel.loop_parts import Expressions, Planner, changes_lists
 from app.core.cel.loop_runtime import END, counted, elements, pairs, stop
 from app.core.cel.loop_terms import LOOPS, Value, kind_of_constant

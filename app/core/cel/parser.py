@@ -7,7 +7,7 @@ both are counted the same way here, so that a deep expression is refused where c
 from collections.abc import Callable
 from typing import NamedTuple
 
-from app.core.cel import literals
+from app.core.cel.cursor import Cursor
 from app.core.cel.errors import CelCompileError
 from app.core.cel.lexer import Token, tokenize
 from app.core.cel.macros import expand
@@ -56,41 +56,12 @@ def parse(text: str) -> Node:
 _KeyReader = Callable[[], tuple[object, int]]
 
 
-class _Parser:
+class _Parser(Cursor):
     def __init__(self, tokens: list[Token]) -> None:
-        self._tokens = tokens
-        self._at = 0
+        super().__init__(tokens)
         self._nested = 0  # of rule expr
         self._relations = 0
         self._calcs = 0
-
-    # Tokens
-
-    def _peek(self) -> str:
-        return self._tokens[self._at].kind
-
-    def _take(self) -> Token:
-        token = self._tokens[self._at]
-        self._at += 1
-        return token
-
-    def _accept(self, kind: str) -> Token | None:
-        return self._take() if self._tokens[self._at].kind == kind else None
-
-    def expect(self, kind: str) -> Token:
-        """Takes a token of this kind, or raises."""
-        token = self._tokens[self._at]
-        if token.kind != kind:
-            raise self._unexpected(kind)
-        return self._take()
-
-    def _unexpected(self, wanted: str) -> CelCompileError:
-        token = self._tokens[self._at]
-        names = {"end": "the end of the expression", "name": "a name"}
-        found = names.get(token.kind, repr(token.text)) if token.kind == "end" else repr(token.text)
-        return CelCompileError(
-            f"syntax error: found {found}, expected {names.get(wanted, repr(wanted))}", token.pos
-        )
 
     @staticmethod
     def _deeper(depth: int) -> int:
@@ -104,7 +75,7 @@ class _Parser:
         """expr: a disjunction, or a conditional."""
         self._nested = self._deeper(self._nested)
         tree = self._logical("||", "_||_")
-        question = self._accept("?")
+        question = self.accept("?")
         if question is not None:
             chosen = self._logical("||", "_||_")
             self.expect(":")
@@ -117,11 +88,11 @@ class _Parser:
     def _logical(self, op: str, function: str) -> Tree:
         operand = self._conjunction if op == "||" else self._relation
         first = operand()
-        if self._peek() != op:
+        if self.peek() != op:
             return first
         terms, positions, height = [first.node], [], first.height
-        while self._peek() == op:
-            positions.append(self._take().pos)
+        while self.peek() == op:
+            positions.append(self.take().pos)
             term = operand()
             terms.append(term.node)
             height = max(height, term.height)
@@ -133,8 +104,8 @@ class _Parser:
     def _relation(self) -> Tree:
         self._relations = self._deeper(self._relations)
         tree = self._calc(1)
-        while self._peek() in _RELATIONS:
-            op = self._take()
+        while self.peek() in _RELATIONS:
+            op = self.take()
             # The right side is a relation of its own to the grammar, one level deeper.
             self._relations = self._deeper(self._relations)
             right = self._calc(1)
@@ -147,8 +118,8 @@ class _Parser:
     def _calc(self, lowest: int) -> Tree:
         self._calcs = self._deeper(self._calcs)
         tree = self._unary()
-        while _PRECEDENCE.get(self._peek(), 0) >= lowest:
-            op = self._take()
+        while _PRECEDENCE.get(self.peek(), 0) >= lowest:
+            op = self.take()
             right = self._calc(_PRECEDENCE[op.kind] + 1)
             node = Call(op.pos, _FUNCTIONS[op.kind], None, (tree.node, right.node))
             tree = Tree(node, 1 + max(tree.height, right.height))
@@ -156,15 +127,15 @@ class _Parser:
         return tree
 
     def _unary(self) -> Tree:
-        op = self._peek()
-        if op == "-" and self._tokens[self._at + 1].kind in ("int", "float"):
+        op = self.peek()
+        if op == "-" and self.peek(1) in ("int", "float"):
             return self._member()
         if op not in ("!", "-"):
             return self._member()
-        first = self._take()
+        first = self.take()
         count = 1
-        while self._peek() == op:
-            self._take()
+        while self.peek() == op:
+            self.take()
             count += 1
         tree = self._member()
         if count % 2 == 0:
@@ -177,7 +148,7 @@ class _Parser:
     def _member(self) -> Tree:
         tree = self._primary()
         while True:
-            kind = self._peek()
+            kind = self.peek()
             if kind == ".":
                 tree = self._selection(tree)
             elif kind == "[":
@@ -186,11 +157,11 @@ class _Parser:
                 return tree
 
     def _selection(self, operand: Tree) -> Tree:
-        dot = self._take()
-        optional = self._accept("?") is not None
+        dot = self.take()
+        optional = self.accept("?") is not None
         name = self._field_name()
-        if not optional and name.kind == "name" and self._peek() == "(":
-            opening = self._take()
+        if not optional and name.kind == "name" and self.peek() == "(":
+            opening = self.take()
             args, height = self._arguments()
             node = expand(opening.pos, name.text, operand.node, args)
             if node is None:
@@ -204,13 +175,13 @@ class _Parser:
         return Tree(selected, 1 + operand.height)
 
     def _field_name(self) -> Token:
-        if self._peek() not in ("name", "quoted"):
-            raise self._unexpected("name")
-        return self._take()
+        if self.peek() not in ("name", "quoted"):
+            raise self.unexpected("name")
+        return self.take()
 
     def _index(self, operand: Tree) -> Tree:
-        opening = self._take()
-        optional = self._accept("?") is not None
+        opening = self.take()
+        optional = self.accept("?") is not None
         index = self.expression()
         self.expect("]")
         node = Call(opening.pos, "_[?_]" if optional else "_[_]", None, (operand.node, index.node))
@@ -220,23 +191,22 @@ class _Parser:
         """Arguments up to the closing parenthesis, which is taken."""
         args: list[Node] = []
         height = 0
-        if self._accept(")"):
+        if self.accept(")"):
             return (), 0
         while True:
             tree = self.expression()
             args.append(tree.node)
             height = max(height, tree.height)
-            if self._accept(")"):
+            if self.accept(")"):
                 return tuple(args), height
             self.expect(",")
 
     # Primaries
 
     def _primary(self) -> Tree:
-        token = self._tokens[self._at]
-        match token.kind:
+        match self.peek():
             case "(":
-                self._take()
+                self.take()
                 tree = self.expression()
                 self.expect(")")
                 return tree
@@ -247,10 +217,10 @@ class _Parser:
             case "name" | ".":
                 return self._named()
             case _:
-                return Tree(self._literal(), 0)
+                return Tree(self.literal(), 0)
 
     def _named(self) -> Tree:
-        dot = self._accept(".")
+        dot = self.accept(".")
         name = self.expect("name")
         message = self._message(dot, name)
         if message is not None:
@@ -258,7 +228,7 @@ class _Parser:
         if name.text in _RESERVED:
             raise CelCompileError(f"reserved identifier: {name.text}", (dot or name).pos)
         full = f".{name.text}" if dot else name.text
-        opening = self._accept("(")
+        opening = self.accept("(")
         if opening is None:
             return Tree(Ident(name.pos, full), 0)
         args, height = self._arguments()
@@ -267,56 +237,54 @@ class _Parser:
 
     def _message(self, dot: Token | None, name: Token) -> Tree | None:
         """``a.b.C{...}``, if that is what follows the name."""
-        ahead = self._at
-        names = [name.text]
-        while self._tokens[ahead].kind == "." and self._tokens[ahead + 1].kind == "name":
-            names.append(self._tokens[ahead + 1].text)
+        ahead = 0
+        while self.peek(ahead) == "." and self.peek(ahead + 1) == "name":
             ahead += 2
-        if self._tokens[ahead].kind != "{":
+        if self.peek(ahead) != "{":
             return None
-        self._at = ahead
-        opening = self._take()
+        names = [name.text, *(token.text for token in self.skip(ahead) if token.kind == "name")]
+        opening = self.take()
         entries, height = self._entries(self._message_field)
         full = ("." if dot else "") + ".".join(names)
         return Tree(MessageLit(opening.pos, full, entries), height)
 
     def _list(self) -> Tree:
-        opening = self._take()
+        opening = self.take()
         items: list[Node] = []
         optional: set[int] = set()
         height = 0
-        while not self._accept("]"):
-            if self._peek() == "," and self._tokens[self._at + 1].kind == "]" and not items:
-                self._take()
+        while not self.accept("]"):
+            if self.peek() == "," and self.peek(1) == "]" and not items:
+                self.take()
                 continue
-            if self._accept("?"):
+            if self.accept("?"):
                 optional.add(len(items))
             tree = self.expression()
             items.append(tree.node)
             height = max(height, tree.height)
-            if self._peek() != "]":
+            if self.peek() != "]":
                 self.expect(",")
         return Tree(ListLit(opening.pos, tuple(items), frozenset(optional)), height)
 
     def _map(self) -> Tree:
-        opening = self._take()
+        opening = self.take()
         entries, height = self._entries(self._map_key)
         return Tree(MapLit(opening.pos, entries), height)
 
     def _entries(self, read_key: _KeyReader) -> tuple[tuple[Entry, ...], int]:
         entries: list[Entry] = []
         height = 0
-        while not self._accept("}"):
-            if self._peek() == "," and self._tokens[self._at + 1].kind == "}" and not entries:
-                self._take()
+        while not self.accept("}"):
+            if self.peek() == "," and self.peek(1) == "}" and not entries:
+                self.take()
                 continue
-            optional = self._accept("?") is not None
+            optional = self.accept("?") is not None
             key, key_height = read_key()
             colon = self.expect(":")
             value = self.expression()
             entries.append(Entry(colon.pos, key, value.node, optional))
             height = max(height, key_height, value.height)
-            if self._peek() != "}":
+            if self.peek() != "}":
                 self.expect(",")
         return tuple(entries), height
 
@@ -327,30 +295,6 @@ class _Parser:
     def _message_field(self) -> tuple[object, int]:
         name = self._field_name()
         return (name.text[1:-1] if name.kind == "quoted" else name.text), 0
-
-    def _literal(self) -> Literal:
-        sign = self._accept("-")
-        token = self._tokens[self._at]
-        if token.kind not in _LITERALS or (sign and token.kind not in ("int", "float")):
-            raise self._unexpected("an expression")
-        self._take()
-        pos = (sign or token).pos
-        match token.kind:
-            case "int":
-                return Literal(pos, literals.read_int(token, "-" if sign else ""))
-            case "uint":
-                return Literal(pos, literals.read_uint(token))
-            case "float":
-                return Literal(pos, literals.read_double(token, "-" if sign else ""))
-            case "string":
-                return Literal(pos, literals.read_string(token))
-            case "bytes":
-                return Literal(pos, literals.read_bytes(token))
-            case _:
-                return Literal(pos, {"true": True, "false": False, "null": None}[token.kind])
-
-
-_LITERALS = frozenset({"int", "uint", "float", "string", "bytes", "true", "false", "null"})
 
 
 def _balanced(function: str, terms: list[Node], positions: list[int], low: int, high: int) -> Node:

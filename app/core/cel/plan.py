@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.cel import runtime_cost
-from app.core.cel.errors import CostLimitError, EvalError
-from app.core.cel.operators import find, no_overload, select
+from app.core.cel.errors import CostLimitError, EvalError, located
+from app.core.cel.kinds import no_overload
+from app.core.cel.selection import find, select
 from app.core.cel.values import NONE, Optional
 
 
@@ -123,7 +124,7 @@ class Attribute:
                 return chosen.resolve(frame)
             if decided is False:
                 return other.resolve(frame)
-            raise _at(no_overload(), self.pos)
+            raise located(no_overload(), self.pos)
         value = self.root(frame)
         if self.qualifiers or value.__class__ is Optional:
             return self._qualified(frame, value)
@@ -143,7 +144,7 @@ class Attribute:
                     frame, qualifier, value, optional=optional, testing=self.test_only and qualifier is last
                 )
             except EvalError as error:
-                raise _at(error, qualifier.pos) from None
+                raise located(error, qualifier.pos) from None
             if not present:
                 return NONE
         return Optional(value) if optional else value
@@ -161,9 +162,3 @@ class Attribute:
         if testing:
             return find(value, key)[1], True
         return select(value, key), True
-
-
-def _at(error: EvalError, pos: int) -> EvalError:
-    if error.pos is None:
-        error.pos = pos
-    return error

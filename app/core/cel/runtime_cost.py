@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.core.cel.errors import EvalAbortError
+from app.core.cel.kinds import is_list, items, length, part_of
 from app.core.cel.networks import Cidr, Ip
 from app.core.cel.objects import COMPARED_OBJECTS
-from app.core.cel.operators import is_list, items, length, part_of
 from app.core.cel.values import CelMap, NamedFormat, Optional
 
 LIMIT = 1_000_000

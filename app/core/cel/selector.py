@@ -8,7 +8,7 @@ from app.core.cel.compiler import Compiled, compile_text, deep, place
 from app.core.cel.environment import CelFeatures
 from app.core.cel.errors import CelCompileError, CelRuntimeError, EvalAbortError, EvalError
 from app.core.cel.fastpath import compile_matcher
-from app.core.cel.operators import is_list, items, type_name
+from app.core.cel.kinds import is_list, items, type_name
 from app.core.cel.reference import compile_reference
 from app.core.cel.sight import Sight, sight_of
 from app.core.cel.values import Optional, TypeValue

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from app.core.cel.arithmetic import in_time
 from app.core.cel.errors import EvalError
 from app.core.cel.numbers import format_shortest
-from app.core.cel.operators import in_time
 from app.core.cel.values import INT_MAX, Duration, Timestamp
 
 _SECOND = 10**9

@@ -4,6 +4,7 @@ The rules are those of cel-go v0.29 checker/types.go: ``dyn`` and ``any`` go wit
 variable takes the most general type that it met, null goes with messages, durations and the like.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # Kinds, as cel-go tells them apart.
@@ -80,10 +81,34 @@ def is_dyn(term: Type) -> bool:
     return term.kind in (DYN, ANY)
 
 
-Bindings = dict[str, Type]
+class Bindings(dict[str, Type]):
+    """What type variables stand for. Only ``assignable`` binds; what it binds in vain is undone."""
+
+    __slots__ = ("_before",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before: list[tuple[str, Type | None]] = []
+
+    def begin(self) -> None:
+        """From here on, changes can be undone."""
+        self._before.clear()
+
+    def bind(self, name: str, term: Type) -> None:
+        """Lets the variable stand for the term."""
+        self._before.append((name, self.get(name)))
+        self[name] = term
+
+    def undo(self) -> None:
+        """Takes back what has been bound since the beginning."""
+        for name, term in reversed(self._before):
+            if term is None:
+                del self[name]
+            else:
+                self[name] = term
 
 
-def substitute(bindings: Bindings, term: Type, *, unbound_to_dyn: bool = False) -> Type:
+def substitute(bindings: Mapping[str, Type], term: Type, *, unbound_to_dyn: bool = False) -> Type:
     """The term with its variables replaced by what they are bound to."""
     if term.kind == PARAM:
         bound = bindings.get(term.name)
@@ -96,20 +121,21 @@ def substitute(bindings: Bindings, term: Type, *, unbound_to_dyn: bool = False) 
     return term if parts == term.params else Type(term.kind, term.name, parts)
 
 
-def assignable(bindings: Bindings, wanted: Type, given: Type) -> Bindings | None:
-    """The bindings under which the types go together, or None. The argument is not changed."""
+def assignable(bindings: Bindings, wanted: Type, given: Type) -> bool:
+    """Whether the types go together; the bindings that this takes are added. O(size of the types)."""
     return assignable_all(bindings, (wanted,), (given,))
 
 
-def assignable_all(bindings: Bindings, wanted: tuple[Type, ...], given: tuple[Type, ...]) -> Bindings | None:
+def assignable_all(bindings: Bindings, wanted: tuple[Type, ...], given: tuple[Type, ...]) -> bool:
     """As ``assignable``, for argument lists."""
     if len(wanted) != len(given):
-        return None
-    trial = dict(bindings)
+        return False
+    bindings.begin()
     for left, right in zip(wanted, given, strict=True):
-        if not _unify(trial, left, right):
-            return None
-    return trial
+        if not _unify(bindings, left, right):
+            bindings.undo()
+            return False
+    return True
 
 
 def _unify(bound: Bindings, left: Type, right: Type) -> bool:  # noqa: PLR0911  # cel-go's cases
@@ -152,11 +178,11 @@ def _bind(bound: Bindings, term: Type, variable: Type) -> tuple[bool, bool]:
         if _unify(bound, term, current):
             wider = most_general(term, current)
             if _absent(bound, variable, wider):
-                bound[variable.name] = wider
+                bound.bind(variable.name, wider)
             return True, True
         return False, True
     if _absent(bound, variable, term):
-        bound[variable.name] = term
+        bound.bind(variable.name, term)
         return True, False
     return False, False
 
