@@ -1,5 +1,8 @@
 """A place in the tokens of an expression."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 from app.core.cel import literals
 from app.core.cel.errors import CelCompileError
 from app.core.cel.lexer import Token
@@ -8,19 +11,28 @@ from app.core.cel.syntax import Literal
 _LITERALS = frozenset({"int", "uint", "float", "string", "bytes", "true", "false", "null"})
 
 
-class Cursor:
-    """Looks at tokens, and takes them one after another."""
+_AHEAD = 256
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self._tokens = tokens
+
+class Cursor:
+    """Looks at tokens, and takes them one after another. They are read as they are needed."""
+
+    def __init__(self, tokens: Iterator[Token]) -> None:
+        self._left = tokens
+        self._tokens = list(islice(tokens, _AHEAD))
         self._at = 0
 
     def peek(self, ahead: int = 0) -> str:
         """The kind of a token that comes; the last one is "end"."""
-        return self._tokens[self._at + ahead].kind
+        at = self._at + ahead
+        if at >= len(self._tokens):
+            self._tokens += islice(self._left, at + _AHEAD - len(self._tokens))
+        return self._tokens[at].kind
 
     def take(self) -> Token:
         """The next token."""
+        if self._at >= len(self._tokens):
+            self.peek()
         token = self._tokens[self._at]
         self._at += 1
         return token
@@ -33,17 +45,17 @@ class Cursor:
 
     def accept(self, kind: str) -> Token | None:
         """The next token, if it is of this kind."""
-        return self.take() if self._tokens[self._at].kind == kind else None
+        return self.take() if self.peek() == kind else None
 
     def expect(self, kind: str) -> Token:
         """Takes a token of this kind, or raises."""
-        token = self._tokens[self._at]
-        if token.kind != kind:
+        if self.peek() != kind:
             raise self.unexpected(kind)
         return self.take()
 
     def unexpected(self, wanted: str) -> CelCompileError:
         """The error of the next token."""
+        self.peek()
         token = self._tokens[self._at]
         names = {"end": "the end of the expression", "name": "a name"}
         found = names.get(token.kind, repr(token.text)) if token.kind == "end" else repr(token.text)
@@ -58,10 +70,10 @@ class Cursor:
             CelCompileError: something else comes, or its value is out of range.
         """
         sign = self.accept("-")
-        token = self._tokens[self._at]
-        if token.kind not in _LITERALS or (sign and token.kind not in ("int", "float")):
+        kind = self.peek()
+        if kind not in _LITERALS or (sign and kind not in ("int", "float")):
             raise self.unexpected("an expression")
-        self.take()
+        token = self.take()
         pos = (sign or token).pos
         match token.kind:
             case "int":

@@ -16,10 +16,22 @@ class Inference:
         self._variables = 0
 
     def settle(self) -> None:
-        """Replaces type variables by what they stand for, or by dyn."""
+        """Replaces type variables by what they stand for, or by dyn. O(nodes), for types in types as well."""
+        # The type of a list holds the type of its elements: by identity, each is settled once.
+        known: dict[int, tuple[Type, Type]] = {}
+
+        def settled(term: Type) -> Type:
+            if not term.params:
+                return types.substitute(self.bindings, term, unbound_to_dyn=True)
+            found = known.get(id(term))
+            if found is None:
+                parts = tuple(settled(part) for part in term.params)
+                found = known[id(term)] = term, Type(term.kind, term.name, parts)
+            return found[1]
+
         for node in self.nodes:
             if node.type is not None:
-                node.type = types.substitute(self.bindings, node.type, unbound_to_dyn=True)
+                node.type = settled(node.type)
 
     def fresh(self, overload: Overload) -> tuple[tuple[Type, ...], Type]:
         """The signature with variables of its own."""

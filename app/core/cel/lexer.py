@@ -1,6 +1,7 @@
 """Tokens of CEL (grammar of cel-go v0.29, parser/gen/CEL.g4)."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.core.cel.errors import CelCompileError
@@ -47,7 +48,11 @@ def tokenize(text: str) -> list[Token]:
     Raises:
         CelCompileError: at a character that no token starts with.
     """
-    tokens = []
+    return list(scan(text))
+
+
+def scan(text: str) -> Iterator[Token]:
+    """As ``tokenize``, one token after the other."""
     pos = 0
     while pos < len(text):
         match = _TOKEN.match(text, pos)
@@ -58,10 +63,9 @@ def tokenize(text: str) -> list[Token]:
         if kind == "op" or (kind == "name" and found in _KEYWORDS):
             kind = found
         if kind != "space":
-            tokens.append(Token(kind, found, pos))
+            yield Token(kind, found, pos)
         pos = match.end()
-    tokens.append(Token("end", "<end>", len(text)))
-    return tokens
+    yield Token("end", "<end>", len(text))
 
 
 def _unknown(text: str, pos: int) -> str:

@@ -1,10 +1,9 @@
 """Macros: calls that the parser turns into other expressions (cel-go parser/macro.go, ext/*.go)."""
 
-import copy
 from collections.abc import Callable
 
 from app.core.cel.errors import CelCompileError
-from app.core.cel.syntax import Call, Entry, Fold, Ident, ListLit, Literal, MapLit, Node, Select
+from app.core.cel.syntax import Call, Entry, Fold, Ident, ListLit, Literal, MapLit, Node, Select, copied
 from app.core.cel.weight import check_copied
 
 ACCUMULATOR = "@result"
@@ -195,7 +194,7 @@ def _bind(pos: int, target: Node, args: _Args) -> Node | None:
 
 def _again(target: Node) -> Node:
     check_copied(target)
-    return copy.deepcopy(target)
+    return copied(target)
 
 
 def _opt_map(pos: int, target: Node, args: _Args) -> Node:

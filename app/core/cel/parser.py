@@ -4,12 +4,12 @@ cel-go refuses more than 250 nested grammar rules of one kind and more than 250 
 both are counted the same way here, so that a deep expression is refused where cel-go refuses it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from app.core.cel.cursor import Cursor
 from app.core.cel.errors import CelCompileError
-from app.core.cel.lexer import Token, tokenize
+from app.core.cel.lexer import Token, scan
 from app.core.cel.macros import expand
 from app.core.cel.syntax import Call, Entry, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
 
@@ -35,6 +35,13 @@ class Tree(NamedTuple):
     height: int
 
 
+def _tree(node: Node, height: int) -> Tree:
+    # The root is no lower: an expression that is too deep is not read to its end.
+    if height > MAX_DEPTH:
+        raise CelCompileError("max recursion depth exceeded", node.pos)
+    return Tree(node, height)
+
+
 def parse(text: str) -> Node:
     """Parses an expression and expands its macros. O(length).
 
@@ -45,11 +52,9 @@ def parse(text: str) -> Node:
         raise CelCompileError(
             f"expression code point size exceeds limit: size: {len(text)}, limit {MAX_CODE_POINTS}"
         )
-    parser = _Parser(tokenize(text))
+    parser = _Parser(scan(text))
     tree = parser.expression()
     parser.expect("end")
-    if tree.height > MAX_DEPTH:
-        raise CelCompileError("max recursion depth exceeded")
     return tree.node
 
 
@@ -57,7 +62,7 @@ _KeyReader = Callable[[], tuple[object, int]]
 
 
 class _Parser(Cursor):
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: Iterator[Token]) -> None:
         super().__init__(tokens)
         self._nested = 0  # of rule expr
         self._relations = 0
@@ -81,7 +86,7 @@ class _Parser(Cursor):
             self.expect(":")
             other = self.expression()
             node = Call(question.pos, "_?_:_", None, (tree.node, chosen.node, other.node))
-            tree = Tree(node, 1 + max(tree.height, chosen.height, other.height))
+            tree = _tree(node, 1 + max(tree.height, chosen.height, other.height))
         self._nested -= 1
         return tree
 
@@ -96,7 +101,7 @@ class _Parser(Cursor):
             term = operand()
             terms.append(term.node)
             height = max(height, term.height)
-        return Tree(_balanced(function, terms, positions, 0, len(positions) - 1), height)
+        return _tree(_balanced(function, terms, positions, 0, len(positions) - 1), height)
 
     def _conjunction(self) -> Tree:
         return self._logical("&&", "_&&_")
@@ -111,7 +116,7 @@ class _Parser(Cursor):
             right = self._calc(1)
             self._relations -= 1
             node = Call(op.pos, _FUNCTIONS[op.kind], None, (tree.node, right.node))
-            tree = Tree(node, 1 + max(tree.height, right.height))
+            tree = _tree(node, 1 + max(tree.height, right.height))
         self._relations -= 1
         return tree
 
@@ -122,7 +127,7 @@ class _Parser(Cursor):
             op = self.take()
             right = self._calc(_PRECEDENCE[op.kind] + 1)
             node = Call(op.pos, _FUNCTIONS[op.kind], None, (tree.node, right.node))
-            tree = Tree(node, 1 + max(tree.height, right.height))
+            tree = _tree(node, 1 + max(tree.height, right.height))
         self._calcs -= 1
         return tree
 
@@ -141,7 +146,7 @@ class _Parser(Cursor):
         if count % 2 == 0:
             return tree
         function = "!_" if op == "!" else "-_"
-        return Tree(Call(first.pos, function, None, (tree.node,)), tree.height)
+        return _tree(Call(first.pos, function, None, (tree.node,)), tree.height)
 
     # Members
 
@@ -166,13 +171,13 @@ class _Parser(Cursor):
             node = expand(opening.pos, name.text, operand.node, args)
             if node is None:
                 node = Call(opening.pos, name.text, operand.node, args)
-            return Tree(node, 1 + max(operand.height, height))
+            return _tree(node, 1 + max(operand.height, height))
         field = name.text[1:-1] if name.kind == "quoted" else name.text
         if optional:
             selected: Node = Call(dot.pos, "_?._", None, (operand.node, Literal(name.pos, field)))
         else:
             selected = Select(dot.pos, operand.node, field)
-        return Tree(selected, 1 + operand.height)
+        return _tree(selected, 1 + operand.height)
 
     def _field_name(self) -> Token:
         if self.peek() not in ("name", "quoted"):
@@ -185,7 +190,7 @@ class _Parser(Cursor):
         index = self.expression()
         self.expect("]")
         node = Call(opening.pos, "_[?_]" if optional else "_[_]", None, (operand.node, index.node))
-        return Tree(node, 1 + max(operand.height, index.height))
+        return _tree(node, 1 + max(operand.height, index.height))
 
     def _arguments(self) -> tuple[tuple[Node, ...], int]:
         """Arguments up to the closing parenthesis, which is taken."""
@@ -217,7 +222,7 @@ class _Parser(Cursor):
             case "name" | ".":
                 return self._named()
             case _:
-                return Tree(self.literal(), 0)
+                return _tree(self.literal(), 0)
 
     def _named(self) -> Tree:
         dot = self.accept(".")
@@ -230,10 +235,10 @@ class _Parser(Cursor):
         full = f".{name.text}" if dot else name.text
         opening = self.accept("(")
         if opening is None:
-            return Tree(Ident(name.pos, full), 0)
+            return _tree(Ident(name.pos, full), 0)
         args, height = self._arguments()
         node = expand(opening.pos, full, None, args)
-        return Tree(node or Call(opening.pos, full, None, args), height)
+        return _tree(node or Call(opening.pos, full, None, args), height)
 
     def _message(self, dot: Token | None, name: Token) -> Tree | None:
         """``a.b.C{...}``, if that is what follows the name."""
@@ -246,7 +251,7 @@ class _Parser(Cursor):
         opening = self.take()
         entries, height = self._entries(self._message_field)
         full = ("." if dot else "") + ".".join(names)
-        return Tree(MessageLit(opening.pos, full, entries), height)
+        return _tree(MessageLit(opening.pos, full, entries), height)
 
     def _list(self) -> Tree:
         opening = self.take()
@@ -264,12 +269,12 @@ class _Parser(Cursor):
             height = max(height, tree.height)
             if self.peek() != "]":
                 self.expect(",")
-        return Tree(ListLit(opening.pos, tuple(items), frozenset(optional)), height)
+        return _tree(ListLit(opening.pos, tuple(items), frozenset(optional)), height)
 
     def _map(self) -> Tree:
         opening = self.take()
         entries, height = self._entries(self._map_key)
-        return Tree(MapLit(opening.pos, entries), height)
+        return _tree(MapLit(opening.pos, entries), height)
 
     def _entries(self, read_key: _KeyReader) -> tuple[tuple[Entry, ...], int]:
         entries: list[Entry] = []

@@ -107,6 +107,38 @@ class Fold(Node):
     result: Node
 
 
+def copied(node: Node) -> Node:  # noqa: PLR0911  # one case for a kind of node
+    """The tree once more, as the parser made it. O(nodes)."""
+    match node:
+        case Literal():
+            return node  # nothing but its type changes, which is always the same
+        case Ident():
+            return Ident(node.pos, node.name)
+        case Select():
+            return Select(node.pos, copied(node.operand), node.field, node.test_only)
+        case Call():
+            target = None if node.target is None else copied(node.target)
+            return Call(node.pos, node.function, target, tuple([copied(arg) for arg in node.args]))
+        case ListLit():
+            return ListLit(node.pos, tuple([copied(item) for item in node.items]), node.optional)
+        case MapLit():
+            entries = tuple(
+                Entry(entry.pos, copied(entry.key), copied(entry.value), entry.optional)
+                for entry in node.entries
+            )
+            return MapLit(node.pos, entries)
+        case MessageLit():
+            fields = tuple(
+                Entry(entry.pos, entry.key, copied(entry.value), entry.optional) for entry in node.entries
+            )
+            return MessageLit(node.pos, node.name, fields)
+        case Fold():
+            parts = [copied(part) for part in children(node)]
+            return Fold(node.pos, node.macro, parts[0], node.var, node.var2, node.accumulator, *parts[1:])
+        case _:
+            raise AssertionError(node)
+
+
 def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911  # one case for a kind of node
     """The direct subexpressions, in the order in which the checker visits them."""
     match node:

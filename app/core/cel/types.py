@@ -118,7 +118,9 @@ def substitute(bindings: Mapping[str, Type], term: Type, *, unbound_to_dyn: bool
     if not term.params:
         return term
     parts = tuple(substitute(bindings, part, unbound_to_dyn=unbound_to_dyn) for part in term.params)
-    return term if parts == term.params else Type(term.kind, term.name, parts)
+    if all(part is given for part, given in zip(parts, term.params, strict=True)):
+        return term
+    return Type(term.kind, term.name, parts)
 
 
 def assignable(bindings: Bindings, wanted: Type, given: Type) -> bool:
