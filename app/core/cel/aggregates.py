@@ -8,7 +8,7 @@ from app.core.cel.errors import CelCompileError, EvalAbortError, EvalError, loca
 from app.core.cel.messages import construct
 from app.core.cel.plan import Frame, Run, Step, constant
 from app.core.cel.syntax import Entry, ListLit, MapLit, MessageLit, Node
-from app.core.cel.values import CelMap, Optional, UnhashableKeyError, map_key
+from app.core.cel.values import CelMap, Optional, entry_key
 
 
 def at_once(compute: Callable[[], Any], node: Node) -> Any:
@@ -71,7 +71,7 @@ def map_step(node: MapLit, pairs: list[tuple[Step, Step, Entry]]) -> Step:
         entries: dict[Any, Any] = {}
         for key_of, value_of, optional in parts:
             key, value = key_of(frame), value_of(frame)
-            held = _held(key)
+            held = entry_key(key)
             if optional:
                 value = _inside(value, node.pos)
                 if not value.present:
@@ -116,12 +116,5 @@ def _inside(value: Any, pos: int) -> Optional:
     return value
 
 
-def _held(key: Any) -> Any:
-    try:
-        return map_key(key)
-    except UnhashableKeyError:
-        raise EvalAbortError("a value of this type cannot be a key of a map") from None
-
-
 def _constant_map(pairs: list[tuple[Step, Step, Entry]]) -> CelMap:
-    return CelMap({_held(key.value): value.value for key, value, _ in pairs})
+    return CelMap({entry_key(key.value): value.value for key, value, _ in pairs})

@@ -12,9 +12,8 @@ from typing import Any
 from app.core.cel import functions_k8s, functions_lists, functions_std, functions_text, types
 from app.core.cel.arithmetic import negate
 from app.core.cel.declarations import Overload, functions, overloads
-from app.core.cel.equality import contains
 from app.core.cel.kinds import is_list, length, no_overload, part_of, type_name
-from app.core.cel.operators import BINARY, logical_not, size
+from app.core.cel.operators import BINARY, contains, logical_not, size
 from app.core.cel.registry import OVERLOADS, Implementation
 from app.core.cel.types import Type
 

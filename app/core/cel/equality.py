@@ -6,7 +6,7 @@ Each raises EvalError where cel-go's value would be an error; ``EvalAbortError``
 from typing import Any
 
 from app.core.cel.errors import EvalAbortError, EvalError
-from app.core.cel.kinds import LISTS, NUMBERS, each, items, length, no_overload
+from app.core.cel.kinds import LISTS, NUMBERS, items, length, no_overload
 from app.core.cel.objects import COMPARED_OBJECTS, Message, Quantity
 from app.core.cel.ordering import compare
 from app.core.cel.values import (
@@ -120,15 +120,6 @@ def _equal_maps(left: CelMap, right: Any) -> bool:
         except EvalError:
             continue  # as in plain lists
     return True
-
-
-def contains(container: Any, value: Any) -> bool:
-    """``value in container``."""
-    if container.__class__ in LISTS:
-        return any(matches_element(value, item) for item in each(container))
-    if isinstance(container, CelMap):
-        return has_key(container, value)
-    raise no_overload()
 
 
 def matches_element(value: Any, item: Any) -> bool:

@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 from app.core.cel.arithmetic import add
-from app.core.cel.equality import contains, matches_element
+from app.core.cel.elements import Elements, has_all, is_exact
+from app.core.cel.equality import matches_element
 from app.core.cel.errors import EvalAbortError, EvalError
-from app.core.cel.kinds import is_list, items, length, no_overload, part_of, type_name
+from app.core.cel.kinds import each, is_list, items, length, no_overload, part_of, type_name
 from app.core.cel.ordering import compare
 from app.core.cel.registry import implements
 from app.core.cel.values import MAX_LIST, Duration, UInt
@@ -87,7 +88,10 @@ def minimum(values: Any) -> Any:
 @implements("list_a_index_of_int")
 def list_index_of(values: Any, wanted: Any) -> int:
     """Where the element is first found, or -1."""
-    return next((at for at, item in enumerate(items(values)) if matches_element(item, wanted)), -1)
+    elements = items(values)
+    if is_exact(elements, wanted):
+        return elements.index(wanted) if wanted in elements else -1
+    return next((at for at, item in enumerate(elements) if matches_element(item, wanted)), -1)
 
 
 @implements("list_a_last_index_of_int")
@@ -101,6 +105,8 @@ def list_last_index_of(values: Any, wanted: Any) -> int:
 def includes(values: Any, wanted: Any) -> bool:
     """Whether a list has the element, or a value that is no list equals it."""
     if is_list(values):
+        if is_exact(values, wanted):
+            return wanted in each(values)
         return any(matches_element(item, wanted) for item in items(values))
     return matches_element(values, wanted)
 
@@ -216,23 +222,18 @@ def distinct(values: Any) -> Any:
     if not elements:
         return values
     unique: list[Any] = []
-    seen: set[str] = set()
+    seen = Elements()
     for element in elements:
-        # Texts are the usual case, and only texts equal them.
-        if element.__class__ is str:
-            if element in seen:
-                continue
+        if not seen.has(element):
             seen.add(element)
-        elif any(matches_element(element, other) for other in unique):
-            continue
-        unique.append(element)
+            unique.append(element)
     return tuple(unique)
 
 
 @implements("list_sets_contains_list")
 def sets_contains(values: Any, wanted: Any) -> bool:
     """Whether the first list has every element of the second."""
-    return all(contains(values, item) for item in items(wanted))
+    return has_all(values, wanted)
 
 
 @implements("list_sets_equivalent_list")
@@ -244,4 +245,7 @@ def sets_equivalent(left: Any, right: Any) -> bool:
 @implements("list_sets_intersects_list")
 def sets_intersects(left: Any, right: Any) -> bool:
     """Whether the lists have an element in common."""
-    return any(contains(right, item) for item in items(left))
+    if not length(left) or not length(right):
+        return False
+    elements = Elements(items(right))
+    return any(elements.has(item) for item in items(left))

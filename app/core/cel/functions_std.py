@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.cel import numbers, times
-from app.core.cel.errors import EvalAbortError, EvalError
+from app.core.cel.errors import EvalError
 from app.core.cel.kinds import items, length, part_of, type_name
 from app.core.cel.operators import is_zero, unwrap
 from app.core.cel.registry import implements
@@ -17,9 +17,8 @@ from app.core.cel.values import (
     Timestamp,
     TypeValue,
     UInt,
-    UnhashableKeyError,
+    entry_key,
     find_entry,
-    map_key,
 )
 
 _SECOND = 10**9
@@ -195,12 +194,10 @@ def inserted(entries: dict[Any, Any], key: Any, value: Any) -> None:
         EvalError: the key is there already.
         EvalAbortError: a key that cel-go cannot hold.
     """
-    try:
-        if find_entry(entries, key)[1]:
-            raise EvalError(f"insert failed: key {key} already exists")
-        entries[map_key(key)] = value
-    except UnhashableKeyError:
-        raise EvalAbortError("a value of this type cannot be a key of a map") from None
+    held = entry_key(key)
+    if find_entry(entries, key)[1]:
+        raise EvalError(f"insert failed: key {key} already exists")
+    entries[held] = value
 
 
 @implements("@mapInsert_map_key_value")

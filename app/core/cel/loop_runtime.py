@@ -4,9 +4,9 @@ from typing import Any, NoReturn
 
 from app.core.cel.errors import CostLimitError, EvalError, located
 from app.core.cel.functions_lists import counting
-from app.core.cel.kinds import each, is_list, no_overload
+from app.core.cel.kinds import each, is_list, length, no_overload
 from app.core.cel.objects import Cidr, Ip, Quantity, Semver
-from app.core.cel.values import CelMap, Duration, Timestamp, UInt
+from app.core.cel.values import CelMap, Duration, GrowingList, GrowingMap, Timestamp, UInt
 
 END = object()
 _SCALARS = frozenset({bool, int, float, str, bytes, UInt, Duration, Timestamp, Ip, Cidr, Semver})
@@ -60,3 +60,26 @@ def pairs(over: Any, pos: int) -> Any:
 
 def _no_range(pos: int) -> EvalError:
     return located(EvalError("the range of a comprehension must be a list or a map"), pos)
+
+
+def grown(value: Any) -> Any:
+    """A name's value: what is empty is made anew, see ``values.GrowingList``."""
+    if is_list(value) and not length(value):
+        return GrowingList()
+    if isinstance(value, CelMap) and not len(value):
+        return GrowingMap({})
+    return value
+
+
+def settled(value: Any, bound: Any) -> Any:
+    """The result of a name's scope: what was made to grow no longer does."""
+    if bound.__class__ is GrowingList and value.__class__ is GrowingList:
+        return tuple(value.items)
+    if bound.__class__ is GrowingMap and value.__class__ is GrowingMap:
+        return CelMap(value.entries)
+    return value
+
+
+def new_map() -> GrowingMap:
+    """What transformMap() puts its entries in."""
+    return GrowingMap({})

@@ -18,11 +18,27 @@ COMPARISONS = {"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">="}
 EQUALITIES = {"_==_": "==", "_!=_": "!="}
 SUMS = {"_+_": "+", "_-_": "-", "_*_": "*"}
 LOGIC = ("_&&_", "_||_")
-LOOPS = frozenset(
-    {"all", "exists", "exists_one", "existsOne", "map", "filter", "transformList"}
-)  # of which a loop can be written
+LOOPS = frozenset({
+    "all", "exists", "exists_one", "existsOne", "map", "filter", "transformList", "transformMap",
+    "transformMapEntry",
+})  # fmt: skip
+"""Macros of which a loop can be written."""
 _KINDS: dict[type, str] = {bool: "bool", int: "int", float: "double", str: "str"}
-_RESULTS = {"int": "int", "string": "str", "double": "double", "bool": "bool"}
+# Kinds of what functions give, of whatever they are given.
+_RESULTS: dict[str, str] = {
+    "double": "double", "asApproximateFloat": "double", "string": "str", "charAt": "str",
+    **dict.fromkeys(
+        ("bool", "hasValue", "contains", "startsWith", "endsWith", "matches", "isGreaterThan", "isLessThan",
+         "isInteger", "isQuantity", "isSemver", "isIP", "isCIDR", "isURL", "isSorted", "includes",
+         "containsIP", "containsCIDR", "sets.contains", "sets.equivalent", "sets.intersects"),
+        "bool",
+    ),
+    **dict.fromkeys(
+        ("int", "size", "indexOf", "lastIndexOf", "compareTo", "asInteger", "major", "minor", "patch",
+         "family", "prefixLength", "sign"),
+        "int",
+    ),
+}  # fmt: skip
 _PREPARED = frozenset({"matches", "find", "findAll"})  # with a constant pattern: see calls.pattern_call
 # Functions that give a value for whatever they are given of these kinds.
 _TOTAL: dict[str, frozenset[str]] = {
@@ -43,6 +59,8 @@ class Value:
     code: str
     kind: str
     constant: bool = False
+    failed: str = ""  # the variable of the failure that reading it raises
+    unsure: bool = False  # None instead, where the operand has failed
 
 
 Names = Callable[[str], Value | None]
@@ -90,7 +108,7 @@ class Terms:
             return only if only == "int" or (only == "double" and name != "_%_") else "any"
         if name == "dyn":
             return self.kind(node.args[0])
-        return "int" if name == "size" else _RESULTS.get(name, "any")
+        return _RESULTS.get(name, "any")
 
     def safe(self, node: Node) -> bool:
         """Whether evaluating it, and nothing else, cannot fail."""
@@ -98,7 +116,8 @@ class Terms:
             case Literal():
                 return True
             case Ident():
-                return node.constant is not None or self._names(node.name) is not None
+                found = None if node.constant is not None else self._names(node.name)
+                return node.constant is not None or (found is not None and not found.failed)
             case Call():
                 return self._safe_call(node)
             case _:

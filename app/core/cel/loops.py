@@ -12,11 +12,13 @@ from typing import Any
 
 from app.core.cel import runtime_cost
 from app.core.cel.errors import EvalError, located
-from app.core.cel.loop_parts import Expressions, Planner, changes_lists
-from app.core.cel.loop_runtime import END, counted, elements, pairs, stop
+from app.core.cel.loop_parts import Expressions
+from app.core.cel.loop_runtime import END, counted, elements, new_map, pairs, stop
+from app.core.cel.loop_steps import Planner, changes_lists
 from app.core.cel.loop_terms import LOOPS, Value, kind_of_constant
 from app.core.cel.plan import Run
 from app.core.cel.syntax import Call, Fold, ListLit, Literal, Node
+from app.core.cel.values import CelMap
 
 
 class _DeclinedError(Exception):
@@ -95,6 +97,8 @@ class _Writer(Expressions):
             result = self._quantifier(node, head)
         elif node.macro in ("exists_one", "existsOne"):
             result = self._one(node, head)
+        elif node.macro in ("transformMap", "transformMapEntry"):
+            result = self._map(node, head, positions=kinds[0] == "int")
         else:
             result = self._collection(node, head)
         self.names.pop()
@@ -222,6 +226,56 @@ class _Writer(Expressions):
         self.line("c += 1")
         self.line(f"if {failed} is not None: raise {failed}")
         return self.assigned(f"{self.source.constant(tuple)}({found})", "any")
+
+    def _map(self, node: Fold, head: "_Head", *, positions: bool) -> Value:
+        """transformMap() and transformMapEntry(). ``positions``: the keys are those of a list."""
+        step, condition = node.step, None
+        if isinstance(step, Call) and step.function == "_?_:_":
+            condition, step = step.args[0], step.args[1]
+        if not isinstance(step, Call):
+            raise _DeclinedError
+        insert = self._put if len(step.args) == 3 else self._merge
+        found = self.assigned(f"{self.source.constant(new_map)}()", "any").code
+        failed = self.assigned("None", "any").code
+        with self._turns(head):
+            if condition is None:
+                insert(step, found, failed, positions=positions)
+            else:
+                code = self._test(condition, failed, node.step.pos, first=False)
+                with self.block(f"if {code}:"):
+                    insert(step, found, failed, positions=positions)
+        self.line("c += 1")
+        self.line(f"if {failed} is not None: raise {failed}")
+        return self.assigned(f"{self.source.constant(CelMap)}({found}.entries)", "any")
+
+    def _put(self, step: Call, found: str, failed: str, *, positions: bool) -> None:
+        """An entry. A call of three arguments ends at the first that fails, be it the map itself."""
+        self.pending += 1
+        self.flush()
+        with self.block(f"if {failed} is not None:"):
+            self.line("continue")
+        self.pending += 1
+        key = self.pure(step.args[1])
+        self.pending += 1  # the call, which is charged for when its last argument fails as well
+        self.flush()
+        with self._guarded(failed, first=True):
+            value = self.value(step.args[2])
+            self.flush()
+            if positions:
+                self.line(f"{found}.entries[{key.code}] = {value.code}")
+            else:
+                self.applied(step, [Value(found, "any"), key, value])
+
+    def _merge(self, step: Call, found: str, failed: str, *, positions: bool) -> None:
+        """The entries of a map."""
+        del positions
+        self.pending += 2
+        self.flush()
+        with self._guarded(failed, first=True):
+            value = self.value(step.args[1])
+            self.flush()
+            with self.block(f"if {failed} is None:"):
+                self.applied(step, [Value(found, "any"), value])
 
     def _append(self, item: Node, found: str, failed: str) -> None:
         self.pending += 2  # the sum and the name in it

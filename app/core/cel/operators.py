@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.cel.arithmetic import TIME_MIN, add, divide, modulo, multiply, subtract
-from app.core.cel.equality import equal, not_equal
+from app.core.cel.elements import has_element
+from app.core.cel.equality import equal, has_key, not_equal
 from app.core.cel.errors import EvalError
 from app.core.cel.kinds import LISTS, length, no_overload
 from app.core.cel.objects import Message
@@ -58,6 +59,15 @@ def unwrap(value: Any) -> Any:
     if value is NONE or not value.present:
         raise EvalError("optional.none() dereference")
     return value.value
+
+
+def contains(container: Any, value: Any) -> bool:
+    """``value in container``."""
+    if container.__class__ in LISTS:
+        return has_element(container, value)
+    if isinstance(container, CelMap):
+        return has_key(container, value)
+    raise no_overload()
 
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {

@@ -11,7 +11,7 @@ from app.core.cel.errors import EvalAbortError
 from app.core.cel.kinds import is_list, items, length, part_of
 from app.core.cel.networks import Cidr, Ip
 from app.core.cel.objects import COMPARED_OBJECTS
-from app.core.cel.values import CelMap, NamedFormat, Optional
+from app.core.cel.values import CelMap, NamedFormat, Optional, UInt
 
 LIMIT = 1_000_000
 RANGE_MAX = 1_000_000  # of lists.range()
@@ -19,6 +19,9 @@ SELECT = 1  # an identifier or a selection
 LIST, MAP, MESSAGE = 10, 30, 40  # making one
 STRING_FACTOR = 0.1
 REGEX_FACTOR = 0.25
+
+# Kinds of values that cost one unit to look at.
+_UNITS = frozenset({bool, int, float, UInt, type(None)})
 
 _Args = Sequence[Any]
 Cost = Callable[[_Args], int]
@@ -53,7 +56,10 @@ def _traversal(value: Any) -> int:
     if kind is bytes:
         return int(len(value) * STRING_FACTOR)
     if is_list(value):
-        return sum(_traversal(item) for item in items(value))
+        elements = items(value)
+        if _UNITS.issuperset(map(type, elements)):
+            return len(elements)
+        return sum(_traversal(item) for item in elements)
     if isinstance(value, CelMap):
         return sum(_traversal(key) + _traversal(item) for key, item in value.pairs())
     return 1
@@ -236,6 +242,8 @@ def call_cost(function: str, overload: str) -> Cost:
 
 
 def _equality(args: _Args) -> int:
+    if args[0].__class__ in _UNITS and args[1].__class__ in _UNITS:
+        return 1
     if args[0].__class__ in COMPARED_OBJECTS or args[0].__class__ is NamedFormat:
         return 1
     return _STANDARD["equals"](args)

@@ -40,6 +40,8 @@ def find(value: Any, key: Any) -> tuple[Any, bool]:
 
 def select(value: Any, key: Any) -> Any:
     """``value[key]`` or ``value.key``."""
+    if value.__class__ is tuple and key.__class__ is int and 0 <= key < len(value):
+        return value[key]
     found, present = find(value, key)
     if present:
         return found

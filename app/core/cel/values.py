@@ -142,12 +142,13 @@ class Key:
 class CelMap:
     """A CEL map. ``entries`` maps keys in the form of ``map_key`` to values."""
 
-    __slots__ = ("entries",)
+    __slots__ = ("_mixed", "entries")
     type_name: ClassVar[str] = "map"
     native: ClassVar[bool] = False  # a map of Go strings in cel-go, which takes any key to look for
 
     def __init__(self, entries: dict[Any, Any]) -> None:
         self.entries = entries
+        self._mixed: bool | None = None  # whether a key is no text and no int
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -162,13 +163,27 @@ class CelMap:
 
     def find(self, key: Any) -> tuple[Any, bool]:
         """The value and whether there is one; numbers find equal numbers of other types."""
+        if key.__class__ is int:
+            found = self.entries.get(key, _MISSING)
+            if found is not _MISSING:
+                return found, True
+            if not self._is_mixed():
+                return None, False
         return find_entry(self.entries, key)
+
+    def _is_mixed(self) -> bool:
+        if self._mixed is None:
+            self._mixed = any(key.__class__ is Key for key in self.entries)
+        return self._mixed
 
 
 class GrowingMap(CelMap):
     """A map that a transformMap() is making."""
 
     __slots__ = ()
+
+    def _is_mixed(self) -> bool:
+        return True
 
 
 def _plain(key: Any) -> Any:
@@ -249,6 +264,18 @@ def map_key(key: Any) -> Any:
         if by_value is None
         else Key("address", _Keyed(key, by_value()))
     )
+
+
+def entry_key(key: Any) -> Any:
+    """The form in which the map that an expression makes holds a key.
+
+    Raises:
+        EvalAbortError: cel-go cannot hold it, and panics.
+    """
+    try:
+        return map_key(key)
+    except UnhashableKeyError:
+        raise EvalAbortError("a value of this type cannot be a key of a map") from None
 
 
 class _Keyed:

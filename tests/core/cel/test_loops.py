@@ -28,7 +28,20 @@ BODIES = (
     "l.exists_one(z, z == x)", "l.exists_one(z, 1 / (z - x) > 0)", "l.transformList(i, z, i < x, z)[0] == 1",
     "{'a': x}.a == x", "type(x) == int", "size(s) > x", "s + 'b' == 'ab'", "l.all(z, l.all(w, z + w >= x))",
     "l == [0, 1, 2, 3]", "l.sum() > 5 || 1 / (y - 2) > x", "{l.slice(0, 2): x}.size() == 1", "cidr('10.0.0.0/8').containsIP('10.1.2.3')",
-    "cel.bind(e, [], (e + [x]).size() > 0 && e.size() > x)",
+    "cel.bind(e, [], (e + [x]).size() > 0 && e.size() > x)", "cel.bind(b, 6 / x, b > 2)", "cel.bind(b, 1 / x, x == 0 || b > 0)",
+    "cel.bind(b, 1 / x, y == x || b > 0)", "cel.bind(b, 1 / x, b > 0 || b < 0 || true)", "cel.bind(b, string(x), b + b != 'aa')",
+    "cel.bind(b, l, b[x] == x && b.exists(z, z > x))", "cel.bind(b, dyn(x), cel.bind(d, b + 1, d > b))", "cel.bind(x, x + 1, x > 2)",
+    "cel.bind(b, [], b == [] && b.size() == 0)", "cel.bind(b, {}, !(x in b))", "cel.bind(b, m, b[x] > 0)", "cel.bind(b, 1 / x, has(device.attributes['d'].a) || b > 0)",
+    "cel.bind(b, x, device.attributes[string(b)].size() == 0)", "optional.of(x).optMap(z, z + 1).orValue(1) > 2", "o.optMap(z, 1 / (z - x)).hasValue()",
+    "optional.none().optMap(z, z + 1).orValue(x) > 2", "optional.of(x).optFlatMap(z, optional.of(z + y)).value() > 3", "optional.of(1 / x).or(o).hasValue()",
+    "(x > 1 ? o : optional.none()).or(optional.of(x)).value() == x", "(x > 1 ? o : optional.none()).value() == x", "dyn(x).orValue(1) == 1",
+    "x / y > 0", "x % y == 1 || -x / 2 == 0 || 7 % -x == 1", "(x - 2) / (x - 1) == 0", "x / 0 == 1 || x % 0 == 1 || x > 1", "dyn(x) + dyn(y) > 3",
+    "dyn(x) < y && dyn(y) >= x", "dyn(string(x)) == s", "dyn(s) == x", "s + string(x) == 'a2'", "string(x) == string(y)", "string(1 / x) != 'a'",
+    "dyn(x) == dyn(y)", "dyn(x) != dyn(2.0)", "l[y] == x", "m[x] == y", "[[x], [y]][1] == [x]", "[x, 1 / x].size() == 2", "[x] in [[0], [2]]", "{x: y, y: x}.size() == 2",
+    "{string(x): 1 / x}.size() == 1", "{dyn(x): y} == {2: 2}", "{b'a': x}.size() == 1", "sets.contains(l, [x, y])", "l.indexOf(x) == x", "'abc'.indexOf(string(x)) < 0",
+    "[1, 1.0, 2u, true].exists(z, z == x)", "[x, dyn(double(x)), y].distinct().size() == 1", "l.transformMap(i, z, z + x)[y] > 2", "m.transformMap(k, z, 1 / (z - x)).size() == 2",
+    "l.transformMapEntry(i, z, {z: x}).size() == 4", "l.transformMap(i, z, z > 1, 1 / (z - x)).size() == 2", "l.transformMapEntry(i, z, {z / 2: x}).size() == 4",
+    "{1: 2, dyn(1u): 3}.transformMap(k, z, z).size() == x", "l.sortBy(z, -z)[0] == x", "x in dyn(x > 1 ? dyn(l) : dyn(m))", "timestamp(x) == timestamp(y)", "duration(string(x) + 's') > duration('1s')",
 )  # fmt: skip
 SHAPES = (
     "l.all(x, {})", "l.exists(x, {})", "l.exists_one(x, {})", "l.filter(x, {}).size() > 1",
@@ -37,13 +50,14 @@ SHAPES = (
     "lists.range(4).map(x, lists.range(x).map(z, {})).size() == 4", "[2, 0, 1].exists(x, {})",
     "[dyn(1), dyn('a'), dyn(2.0), dyn(null)].exists(x, {})", "m.all(x, {})", "[o].all(x, {}) || true",
     "lists.range(-1).all(x, {}) || true", "[1, 2].map(x, 7) == [7, 7] && [y].all(x, {})", "l.all(x, l.exists(y, {}))", "dyn(l.map(x, {})[0]) == 1 || true",
+    "l.transformMap(i, x, {}).size() == 4", "l.transformMap(i, x, {}, 6 / x).size() > 1", "m.transformMap(x, z, {}).size() == 2 || true",
+    "l.transformMapEntry(i, x, {{x: {}}}).size() == 4 || true", "l.transformMapEntry(i, x, {}, {{i: 6 / x}}).size() > 1", "[1, 1].transformMapEntry(i, x, {{x: {}}}).size() == 2 || true",
     "l.exists_one(x, {}) || true", "l.filter(x, {}).size() == 1 || true",
 )  # fmt: skip
 SCOPE = "cel.bind(l, [0, 1, 2, 3], cel.bind(m, {{0: 1, 1: 2}}, cel.bind(s, 'a', cel.bind(o, optional.of(1), cel.bind(y, 2, {})))))"
 
 
-def outcome(text: str, *, loops: bool, limit: int) -> tuple[Any, ...]:
-    interpreter = Interpreter(compile_text(text, CelFeatures()).tree, loops=loops)
+def outcome(interpreter: Interpreter, *, limit: int = 1_000_000) -> tuple[Any, ...]:
     device = view_of(shape_of(DEVICE)).device
     try:
         value, cost = interpreter.evaluate(device, limit)
@@ -61,18 +75,18 @@ def test_written_loops_are_worth_and_cost_the_same(shape: str) -> None:
     for body in BODIES:
         text = SCOPE.format(shape.format(body))
         try:
-            compile_text(text, CelFeatures())
+            compiled = compile_text(text, CelFeatures())
         except CelCompileError:
             continue
         compared += 1
-        expected = outcome(text, loops=False, limit=1_000_000)
-        found = outcome(text, loops=True, limit=1_000_000)
+        expected = outcome(Interpreter(compiled.tree, loops=False))
+        found = outcome(compiled.interpreter)
         if found != expected:
             wrong.append((body, expected, found))
         if expected[0] not in ("failed", "ended"):
             # The limit is met at the same unit.
             cost = expected[1]
-            exact = outcome(text, loops=True, limit=cost), outcome(text, loops=True, limit=cost - 1)
+            exact = tuple(outcome(compiled.interpreter, limit=limit) for limit in (cost, cost - 1))
             if exact != (expected, ("ended",)):
                 wrong.append((body, expected, exact))
     assert wrong == []
@@ -87,10 +101,11 @@ def test_random_expressions_are_worth_and_cost_the_same() -> None:
         if mode != "selector":
             continue
         try:
-            compile_text(text, CelFeatures())
+            compiled = compile_text(text, CelFeatures())
         except CelCompileError:
             continue
-        expected, found = (outcome(text, loops=loops, limit=1_000_000) for loops in (False, True))
+        expected = outcome(Interpreter(compiled.tree, loops=False))
+        found = outcome(compiled.interpreter)
         if found != expected:
             wrong.append((text, expected, found))
     assert wrong == []
