@@ -62,7 +62,8 @@ def test_a_command_works(command: str) -> None:
                 if os.environ.get("CI") == "true":
                     pytest.fail(why, pytrace=False)
                 pytest.skip(why)
-            rendered = command.replace("helm install", "helm template").replace("--create-namespace", "")
+            rendered = re.sub("helm (install|upgrade)", "helm template", command)
+            rendered = re.sub(" --(create-namespace|reuse-values)", "", rendered)
             done = in_shell(f"{rendered} --kube-version 1.37.2")
             assert done.returncode == 0, done.stderr
             assert "kind: Deployment" in done.stdout

@@ -1,15 +1,22 @@
-"""The chart's manifests and its kube-scheduler configuration, on the real thing."""
+"""The chart on the real API server: its manifests, what Helm installs of it, and what upgrades keep."""
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import helm as helm_tool
 import pytest
 import yaml
+from cats import CatJob
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from harness import binaries
 from harness.controlplane import ADMIN, ControlPlane
+from harness.holds import HoldWatcher
+from harness.kubelet import Kubelet
+from harness.release import FULL_NAME, Release
 from harness.scene import Scene
 
 pytestmark = [pytest.mark.e2e, pytest.mark.helm]
@@ -23,14 +30,19 @@ VALUES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=VALUES.values(), ids=VALUES.keys())
-def manifests(request: pytest.FixtureRequest, scene: Scene, tmp_path: Path) -> str:
-    helm = helm_tool.folder() / "helm"
-    if not helm.exists():
+@pytest.fixture
+def helm() -> Path:
+    program = helm_tool.folder() / "helm"
+    if not program.exists():
         why = "Helm is not built: run `make helm` (1-3 min once)"
         if os.environ.get("CI") == "true":
             pytest.fail(why, pytrace=False)
         pytest.skip(why)
+    return program
+
+
+@pytest.fixture(params=VALUES.values(), ids=VALUES.keys())
+def manifests(request: pytest.FixtureRequest, scene: Scene, helm: Path, tmp_path: Path) -> str:
     arguments = ["template", "chart", CHART, "--namespace", scene.namespace, "--kube-version", "1.37.2"]
     return subprocess.run(
         [helm, *arguments, "--values", "-"],
@@ -64,13 +76,84 @@ def test_the_api_server_accepts_every_manifest(control_plane: ControlPlane, mani
     assert done.stdout.count("(server dry run)") == len(expected)
 
 
-@pytest.mark.parametrize("manifests", [{}], ids=["defaults"], indirect=True)
-def test_kube_scheduler_runs_with_its_configuration(control_plane: ControlPlane, manifests: str) -> None:
-    (held,) = (
-        item["data"]["kube-scheduler.yaml"]
-        for item in yaml.safe_load_all(manifests)
-        if item is not None and item["kind"] == "ConfigMap"
-    )
-    scheduler = control_plane.scheduler("of-the-chart", yaml.safe_load(held))
-    scheduler.start()
-    scheduler.stop()
+@pytest.fixture
+def release(control_plane: ControlPlane, scene: Scene, helm: Path, tmp_path: Path) -> Iterator[Release]:
+    """To be installed by the test."""
+    release = Release(control_plane, helm, scene.namespace, tmp_path)
+    yield release
+    release.uninstall()
+
+
+INSTALLED: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "mutual-tls-and-tokens": {
+        "tls": {"selfSigned": {"enabled": True}, "mutual": True},
+        "auth": {"mode": "token"},
+        "claims": {"fieldManager": "of-the-chart"},
+    },
+}
+
+
+@pytest.mark.parametrize("values", INSTALLED.values(), ids=INSTALLED.keys())
+def test_the_job_with_cats_runs_under_what_helm_has_installed(
+    scene: Scene, kubelet: Kubelet, holds: HoldWatcher, release: Release, values: dict[str, Any]
+) -> None:
+    """Arguments, files, account and rights of both containers are the chart's own."""
+    name = f"scheduler-{scene.namespace}"
+    said = release.install({**values, "scheduler": {"schedulerName": name}})
+    assert f"schedulerName: {name}" in said
+    processes = release.processes()
+    try:
+        for process in processes:  # the extender is a sidecar: it is ready before kube-scheduler starts
+            process.start()
+        job = CatJob(scene, kubelet, scheduler=name)
+        job.create()
+        job.run()
+        holds.catch_up()
+        job.check_devices(holds)
+    finally:
+        for process in reversed(processes):
+            process.stop()
+    for process in processes:
+        assert "forbidden" not in process.log.read_text()
+
+
+SECRETS = (f"{FULL_NAME}-tls", f"{FULL_NAME}-scheduler-tls")
+OWN_CERTIFICATES = {"replicas": 0, "tls": {"selfSigned": {"enabled": True}, "mutual": True}}
+
+
+def certificates(release: Release) -> dict[str, dict[str, bytes]]:
+    """The Secrets' contents, of which both certificates are good and of one CA."""
+    held = {name: release.data("Secret", name) for name in SECRETS}
+    assert len({data["ca.crt"] for data in held.values()}) == 1
+    for data in held.values():
+        authority, issued = (x509.load_pem_x509_certificate(data[key]) for key in ("ca.crt", "tls.crt"))
+        issued.verify_directly_issued_by(authority)
+        key = serialization.load_pem_private_key(data["tls.key"], password=None)
+        assert key.public_key() == issued.public_key()
+    return held
+
+
+def test_upgrades_keep_the_charts_own_certificates(release: Release) -> None:
+    release.install(OWN_CERTIFICATES)
+    made = certificates(release)
+    release.upgrade({**OWN_CERTIFICATES, "candidates": 5})
+    release.upgrade({**OWN_CERTIFICATES, "scheduler": {"weight": 7}})
+    assert certificates(release) == made
+
+
+@pytest.mark.parametrize("lost", SECRETS)
+def test_an_upgrade_makes_both_anew_if_one_is_gone(scene: Scene, release: Release, lost: str) -> None:
+    """The key of the CA is kept nowhere, so a new certificate is of a new CA."""
+    release.install(OWN_CERTIFICATES)
+    made = certificates(release)
+    scene.api.delete("Secret", lost, scene.namespace)
+    release.upgrade(OWN_CERTIFICATES)
+    remade = certificates(release)
+    assert all(remade[name][key] != made[name][key] for name in SECRETS for key in made[name])
+
+
+def test_mutual_tls_that_is_asked_for_later_gets_a_certificate_of_the_same_ca(release: Release) -> None:
+    release.install({"replicas": 0, "tls": {"selfSigned": {"enabled": True}}})
+    release.upgrade(OWN_CERTIFICATES)
+    certificates(release)

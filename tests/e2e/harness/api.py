@@ -14,6 +14,8 @@ Object = dict[str, Any]
 KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ClusterRole": ("apis/rbac.authorization.k8s.io/v1", "clusterroles", False),
     "ClusterRoleBinding": ("apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", False),
+    "ConfigMap": ("api/v1", "configmaps", True),
+    "Deployment": ("apis/apps/v1", "deployments", True),
     "DeviceClass": ("apis/resource.k8s.io/v1", "deviceclasses", False),
     "DeviceTaintRule": ("apis/resource.k8s.io/v1", "devicetaintrules", False),
     "Event": ("apis/events.k8s.io/v1", "events", True),
@@ -26,6 +28,7 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ResourceClaim": ("apis/resource.k8s.io/v1", "resourceclaims", True),
     "ResourceClaimTemplate": ("apis/resource.k8s.io/v1", "resourceclaimtemplates", True),
     "Secret": ("api/v1", "secrets", True),
+    "ServiceAccount": ("api/v1", "serviceaccounts", True),
     "ResourceSlice": ("apis/resource.k8s.io/v1", "resourceslices", False),
 }
 
@@ -80,6 +83,13 @@ class Api:
         target = {"apiVersion": "v1", "kind": "Node", "name": node}
         body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod}, "target": target}
         self._call("POST", self._path("Pod", namespace, pod, "binding"), json=body)
+
+    def token(self, account: str, namespace: str) -> str:
+        """A token of a service account, good for an hour."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        return self._call("POST", self._path("ServiceAccount", namespace, account, "token"), json=body)[
+            "status"
+        ]["token"]
 
     def get(self, kind: str, name: str, namespace: str = "") -> Object:
         return self._call("GET", self._path(kind, namespace, name))

@@ -38,13 +38,18 @@ class Users:
 
     def write_kubeconfig(self, path: Path, user: str, *, server: str, ca: Path) -> None:
         """A kubeconfig file with one context, for `user`."""
-        cluster = {"server": server, "certificate-authority": str(ca)}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "e2e", "cluster": cluster}],
-            "users": [{"name": user, "user": {"token": self.token(user)}}],
-            "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": user}}],
-            "current-context": "e2e",
-        }
-        path.write_text(yaml.safe_dump(config))
+        write_kubeconfig(path, user, self.token(user), server=server, ca=ca)
+
+
+def write_kubeconfig(path: Path, user: str, token: str, *, server: str, ca: Path) -> None:
+    """A kubeconfig file with one context, for whoever has this token."""
+    cluster = {"server": server, "certificate-authority": str(ca)}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "e2e", "cluster": cluster}],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": user}}],
+        "current-context": "e2e",
+    }
+    path.write_text(yaml.safe_dump(config))
