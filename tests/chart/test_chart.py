@@ -469,6 +469,7 @@ REFUSED = {
         "tls.schedulerSecretName",
     ),
     "no-issuer": ({"tls": {"certManager": {"enabled": True}}}, "issuerRef.name"),
+    "more-than-all-requests": ({"tracing": {"ratio": 1.5}}, "ratio"),
     "collector-without-scheme": ({"tracing": {"endpoint": "collector:4318"}}, "endpoint"),
     "field-manager-of-words": ({"claims": {"fieldManager": "a b"}}, "fieldManager"),
     "grace-of-a-day": ({"claims": {"reconcileGraceSeconds": 86400}}, "reconcileGraceSeconds"),
