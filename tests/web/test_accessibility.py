@@ -51,6 +51,8 @@ def test_every_view(visit: Callable[..., Visit], scheme: str, size: dict[str, in
             data={"Pod": pod("trainer", "four-gpus"), "NodeNames": ["worker-5"], "Nodes": None},
         )
         page.wait_for_timeout(250)
+        for group in page.locator(".reasons summary:visible").all():
+            group.click()
         found[at] = violations(seen)
         wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{at} scrolls sideways by {wide} px"
@@ -62,6 +64,8 @@ def test_what_if_and_dialogs(visit: Callable[..., Visit], scheme: str) -> None:
     seen = visit(color_scheme=scheme)
     page = seen.open("#/whatif")
     place(page, JOB)
+    headline(page, "2 of 2 Pods placed")
+    page.get_by_label("Policy").select_option("with weights …")
     headline(page, "2 of 2 Pods placed")
     found = violations(seen)
     page.get_by_role("button", name="Compare policies").click()

@@ -10,11 +10,12 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.objects import pod
-from tests.web.conftest import EXAMPLES, ROOT, Visit
+from tests.web.conftest import ROOT, Visit
 from tests.web.test_pods import FOUR
-from tests.web.test_whatif import JOB, headline, place
+from tests.web.test_whatif import FOUR_GPUS, JOB, headline, place
 
 IMAGES = ROOT / "docs" / "images"
+DESKTOP: Any = {"width": 1180, "height": 680}
 GPU = "#/map?device=gpu.example.com/worker-5/gpu-0"
 
 pytestmark = pytest.mark.skipif(not os.environ.get("DOCS_IMAGES"), reason="DOCS_IMAGES=1 makes the pictures")
@@ -27,7 +28,7 @@ def keep(seen: Visit, name: str) -> None:
 
 @pytest.fixture
 def desktop(visit: Callable[..., Visit]) -> Visit:
-    return visit(viewport={"width": 1180, "height": 680}, color_scheme="light")
+    return visit(viewport=DESKTOP, color_scheme="light")
 
 
 def test_pending(desktop: Visit) -> None:
@@ -44,10 +45,11 @@ def test_map(desktop: Visit) -> None:
 
 def test_whatif(desktop: Visit) -> None:
     page = desktop.open("#/whatif")
-    place(page, JOB + "\n---\n" + (EXAMPLES / "workloads" / "four-gpus.yaml").read_text())
+    place(page, JOB + "\n---\n" + FOUR_GPUS)
     headline(page, "2 of 3 Pods placed")
-    page.locator(".result").evaluate("element => element.scrollIntoView()")
+    page.set_viewport_size({"width": 1180, "height": 1080})
     keep(desktop, "page-whatif")
+    page.set_viewport_size(DESKTOP)
     page.get_by_role("button", name="Compare policies").click()
     expect(page.get_by_role("dialog")).to_contain_text("Nodes used")
     keep(desktop, "page-policies")

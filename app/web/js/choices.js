@@ -13,6 +13,8 @@ export class Choices {
     const choose = (/** @type {Partial<import("./scenario.js").Choices>} */ change) => { scenario.choose(change); chosen(); };
     /** @type {{ name: string, summary: string, field: any }[]} */
     this.policies = [];
+    /** The policy of the service. */
+    this.usual = "";
     this.combining = false;
     this.policy = h("select", { id: "policy", onchange: () => choose({ policy: this.picked() }) });
     this.weights = h("fieldset", { class: "weights", hidden: true });
@@ -31,6 +33,7 @@ export class Choices {
 
   /** @param {{ default: string, items: any[] }} policies */
   offer(policies) {
+    this.usual = policies.default;
     this.policies = policies.items.map(({ name, summary }) => ({
       name, summary, field: h("input", { type: "number", min: "0", max: "1000", step: "any", placeholder: "0", onchange: this.weighed }),
     }));
@@ -46,10 +49,18 @@ export class Choices {
   picked() {
     this.combining = this.policy.value === COMBINED;
     if (!this.combining) return this.policy.value;
-    // Starts from what was chosen before.
-    const { policy } = this.scenario.choices;
-    for (const { name, field } of this.policies) field.value = name === policy ? "1" : "";
+    // Starts from what counted before.
+    this.weigh(this.scenario.choices.policy || this.usual);
     return this.combination();
+  }
+
+  /** Puts a policy, or several, into the fields. @param {string} text */
+  weigh(text) {
+    const weights = Object.fromEntries(text.split(",").map((part) => {
+      const [name, weight = "1"] = part.split("=");
+      return [name.trim(), weight.trim()];
+    }));
+    for (const { name, field } of this.policies) field.value = weights[name] ?? "";
   }
 
   /** What the fields say: `binpack=1,spread=2`. */
@@ -62,8 +73,7 @@ export class Choices {
     const { policy, replicas, together, preemption } = this.scenario.choices;
     if (/[=,]/.test(policy)) {
       this.combining = true;
-      const weights = Object.fromEntries(policy.split(",").map((part) => { const [name, weight = "1"] = part.split("="); return [name.trim(), weight.trim()]; }));
-      for (const { name, field } of this.policies) field.value = weights[name] ?? "";
+      this.weigh(policy);
     } else if (policy) this.combining = false;
     this.policy.value = this.combining ? COMBINED : policy;
     this.weights.hidden = !this.combining;
