@@ -1,0 +1,169 @@
+"""Claims as they are known, what is assumed of them, and which devices are taken by that."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from app.core.model.allocation import Allocation
+from app.core.model.resource_claim import EXTENDED_ANNOTATION, Consumer, ResourceClaim
+from app.core.model.resource_slice import PoolId
+from app.core.state.taken import ClaimKey, PoolTaken, release, take
+
+_NONE: Collection[PoolId] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """What a claim will hold, and for which Pods, once the API server has it."""
+
+    allocation: Allocation
+    consumers: tuple[Consumer, ...] = ()
+
+
+class ClaimLedger:
+    """Its maps are to be read; what changes them are its methods, which return the pools that this concerns.
+
+    ``extended``: the claim made for a Pod's extended resources, by the Pod's uid.
+    """
+
+    def __init__(self) -> None:
+        self.claims: dict[ClaimKey, ResourceClaim] = {}
+        self.extended: dict[str, ClaimKey] = {}
+        self.assumed: dict[ClaimKey, Assumption] = {}
+        self.taken: dict[PoolId, PoolTaken] = {}
+        # Versions that writes of ours have made: older events are from before them.
+        self._floor: dict[ClaimKey, int] = {}
+
+    def fork(self) -> "ClaimLedger":
+        """A copy that can be changed without this one noticing. O(claims)."""
+        other = ClaimLedger()
+        other.claims = dict(self.claims)
+        other.extended = dict(self.extended)
+        other.assumed = dict(self.assumed)
+        other.taken = dict(self.taken)
+        other._floor = dict(self._floor)
+        return other
+
+    def claim(self, key: ClaimKey) -> ResourceClaim | None:
+        """A claim, with what is assumed of it."""
+        claim = self.claims.get(key)
+        assumption = self.assumed.get(key)
+        if claim is None or assumption is None:
+            return claim
+        known = {consumer.uid for consumer in claim.reserved_for}
+        more = tuple(consumer for consumer in assumption.consumers if consumer.uid not in known)
+        return replace(
+            claim,
+            allocation=claim.allocation or assumption.allocation,
+            reserved_for=claim.reserved_for + more,
+        )
+
+    def all(self) -> Iterable[ResourceClaim]:
+        """All claims, with what is assumed of them."""
+        for key in self.claims:
+            claim = self.claim(key)
+            if claim is not None:
+                yield claim
+
+    def put(self, claim: ResourceClaim) -> Collection[PoolId]:
+        """Takes in what the API server says of a claim, unless that is from before a write of ours."""
+        key = claim.meta.key
+        if _version(claim) < self._floor.get(key, 0):
+            return _NONE
+        old, touched = self.claims.get(key), set[PoolId]()
+        if old is not None and old.meta.uid != claim.meta.uid:
+            # Deleted and made anew under the same name: nothing said of the old one holds.
+            touched.update(self.drop(key))
+            touched.update(self.forget(key))
+        before = self._held(key)
+        self._floor.pop(key, None)
+        self.claims[key] = claim
+        if (owner := _owner_of_extended(claim)) is not None:
+            self.extended[owner] = key
+        return touched | self._exchange(key, before)
+
+    def drop(self, key: ClaimKey) -> Collection[PoolId]:
+        """Forgets a claim. A bind that is under way keeps what it has assumed: it ends with the bind."""
+        before = self._held(key)
+        claim = self.claims.pop(key, None)
+        owner = None if claim is None else _owner_of_extended(claim)
+        if owner is not None and self.extended.get(owner) == key:
+            del self.extended[owner]
+        self._floor.pop(key, None)
+        return self._exchange(key, before)
+
+    def assume(
+        self, key: ClaimKey, allocation: Allocation, consumers: tuple[Consumer, ...]
+    ) -> Collection[PoolId]:
+        """Counts devices as taken, and Pods as consumers, before the API server has them."""
+        before = self._held(key)
+        old = self.assumed.get(key)
+        kept = old.consumers if old is not None else ()
+        self.assumed[key] = Assumption(allocation, kept + tuple(c for c in consumers if c not in kept))
+        return self._exchange(key, before)
+
+    def forget(self, key: ClaimKey, consumer_uid: str | None = None) -> Collection[PoolId]:
+        """Takes an assumption back; with a consumer named, only if no other one is left."""
+        assumption = self.assumed.get(key)
+        if assumption is None:
+            return _NONE
+        before = self._held(key)
+        rest = tuple(c for c in assumption.consumers if consumer_uid is not None and c.uid != consumer_uid)
+        if rest:
+            self.assumed[key] = replace(assumption, consumers=rest)
+        else:
+            del self.assumed[key]
+        return self._exchange(key, before)
+
+    def is_news(self, written: ResourceClaim) -> bool:
+        """Whether the answer to a write tells more of a claim than is known, and not of another one."""
+        known = self.claims.get(written.meta.key)
+        return (
+            known is not None and known.meta.uid == written.meta.uid and _version(written) >= _version(known)
+        )
+
+    def wrote(self, claim: ResourceClaim) -> None:
+        """From now on, events with an older version are not heard."""
+        self._floor[claim.meta.key] = _version(claim)
+
+    def is_echo(self, key: ClaimKey, uid: str, version: str) -> bool:
+        """Whether an event tells what a write of ours has told before. With the last such event, the next one
+        is heard again whatever its version."""
+        known, floor = self.claims.get(key), self._floor.get(key)
+        if known is None or floor is None or known.meta.uid != uid or not version.isdecimal():
+            return False
+        if int(version) == floor:
+            del self._floor[key]
+        return int(version) <= floor
+
+    def _held(self, key: ClaimKey) -> Allocation | None:
+        claim = self.claims.get(key)
+        if claim is not None and claim.allocation is not None:
+            return claim.allocation
+        assumption = self.assumed.get(key)
+        return assumption.allocation if assumption is not None else None
+
+    def _exchange(self, key: ClaimKey, before: Allocation | None) -> set[PoolId]:
+        after = self._held(key)
+        if after is before:
+            return set()
+        if before is not None:
+            release(self.taken, key, before.devices)
+        if after is not None:
+            take(self.taken, key, after.devices)
+        return {item.device.pool_id for held in (before, after) if held for item in held.devices}
+
+
+def _version(claim: ResourceClaim) -> int:
+    """A resourceVersion as a number: the API server's are, and may be compared (KEP-5504).
+
+    An object from a file may come without one, and is older than any write.
+    """
+    return int(claim.meta.resource_version or "0")
+
+
+def _owner_of_extended(claim: ResourceClaim) -> str | None:
+    """The uid of the Pod whose extended resources a claim was made for (findExtendedResourceClaim)."""
+    if claim.meta.annotations.get(EXTENDED_ANNOTATION) != "true":
+        return None
+    owner = claim.meta.controller
+    return owner.uid if owner is not None and owner.kind == "Pod" else None
