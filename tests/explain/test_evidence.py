@@ -11,8 +11,8 @@ from app.core.allocator import Reason
 from app.core.placement.near_misses import MOST_QUESTIONS, gathered, near_misses
 from app.core.placement.scene import Scene
 from tests.explain.applying import Situation
-from tests.explain.inventory import claim, counters, dev, drawing, pod, pool, req, shareable
-from tests.explain.test_situations import BIG, NUMA, ONE, RED, placed
+from tests.explain.inventory import claim, dev, pod, pool, req, shareable
+from tests.explain.test_situations import BIG, NUMA, ONE, RED, SLOTS_USED_UP, placed
 from tests.objects import DRIVER, Json
 
 
@@ -101,17 +101,7 @@ def test_the_best_there_is_depends_on_what_is_compared(wish: str, best: str | No
 
 
 def test_counters_are_short_by_so_much() -> None:
-    found = evidence(
-        counters("n1", slots="4"),
-        pool(
-            "n1",
-            drawing(dev("a", colour="blue"), slots="3"),
-            drawing(dev("b", colour="red"), slots="2"),
-            of=2,
-        ),
-        claim("other", holds="n1/a"),
-        claim("c", req(where=RED)),
-    )
+    found = evidence(*SLOTS_USED_UP, claim("c", req(where=RED)))
     short = {"pool": f"{DRIVER}/n1", "counterSet": "chip", "counter": "slots", "needed": "2", "left": "1"}
     assert found["counters"] == [short]
 

@@ -39,6 +39,17 @@ NUMA = f"{DRIVER}/numa"
 ONLY = "0/1 nodes fit: 1 "
 ONE = (node("n1"), cls())
 """One node and the class gpu."""
+SLOTS_USED_UP = (
+    counters("n1", slots="4"),
+    pool(
+        "n1",
+        drawing(dev("a", colour="blue"), slots="3"),
+        drawing(dev("b", colour="red"), slots="2"),
+        of=2,
+    ),
+    claim("other", holds="n1/a"),
+)
+"""Of four slots a blue device in use draws three, and a red one needs two."""
 
 
 @dataclass
@@ -212,14 +223,7 @@ CASES: dict[str, Case] = {
         "0/1 nodes fit: 1 matching devices need counters that are used up for request r (chip/slots)",
         (
             *ONE,
-            counters("n1", slots="4"),
-            pool(
-                "n1",
-                drawing(dev("a", colour="blue"), slots="3"),
-                drawing(dev("b", colour="red"), slots="2"),
-                of=2,
-            ),
-            claim("other", holds="n1/a"),
+            *SLOTS_USED_UP,
             claim("c", req(where=RED)),
         ),
         pod("c"),
