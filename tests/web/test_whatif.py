@@ -41,6 +41,16 @@ def test_manifests_are_placed_on_the_map_and_undone(visit: Callable[..., Visit])
     assert not seen.served.service.state.keys("Pod") & {("default", "job-with-cats-0")}
 
 
+def test_a_score_says_what_it_is_made_of(visit: Callable[..., Visit]) -> None:
+    page = visit().open("#/whatif")
+    place(page, JOB)
+    headline(page, "2 of 2 Pods placed")
+    score = page.locator(".placed .score").first
+    expect(score.locator("li")).to_be_hidden()
+    score.locator("summary").click()
+    expect(score.locator("li")).to_contain_text("binpack: 0.5, ")
+
+
 def test_draining_and_tainting_from_the_map_change_the_answer(visit: Callable[..., Visit]) -> None:
     page = visit().open("#/whatif")
     place(page, JOB)

@@ -3,8 +3,7 @@ import { Choices } from "./choices.js";
 import { fill, h, plural } from "./dom.js";
 import { MoreNodes } from "./morenodes.js";
 import { failure } from "./parts.js";
-import { nearMisses, reasonList } from "./reasons.js";
-import { devicesOf } from "./scenario.js";
+import { podCard } from "./podcard.js";
 import { inWords } from "./step.js";
 
 const SHOWN = 100;
@@ -136,25 +135,18 @@ export class WhatIfPanel {
       answer.gang && h("p", { class: "muted" }, answer.gang.text),
       room && h("p", { class: "card" }, h("span", { class: "strong" }, roomText(room)), room.summary && h("span", { class: "muted" }, ` ${room.summary}`)),
       !answer.complete && h("p", { class: "error" }, "Time was up before the last Pod."),
-      h("ol", { class: "placed" }, answer.pods.slice(0, SHOWN).map((/** @type {any} */ pod) => this.pod(pod))),
+      h("ol", { class: "placed" }, answer.pods.slice(0, SHOWN).map((/** @type {any} */ pod) => this.card(pod))),
       answer.pods.length > SHOWN && h("p", { class: "faint" }, `${answer.pods.length - SHOWN} more Pods.`),
     ].filter(Boolean);
   }
 
   /** @param {any} pod */
-  pod(pod) {
-    const name = h("p", { class: "line" }, h("span", { class: "strong ellipsis" }, pod.name), h("span", { class: "muted" }, pod.namespace),
-      pod.node === null ? h("span", { class: "tag bad" }, "not placed") : h("span", { class: "tag good" }, "placed"),
-      pod.evictedFrom && h("span", { class: "tag" }, `from ${pod.evictedFrom}`));
-    const actions = { ...this.actions, free: async (/** @type {string[]} */ claims) => { this.scenario.free(claims); await this.place(); } };
-    if (pod.node === null) return h("li", { class: "card" }, name, h("p", { class: "said" }, pod.summary), evictions(pod.preemption), nearMisses(pod, actions), reasonList(pod.nodes, actions));
-    const keys = devicesOf(pod);
-    // Nodes of the what-if are not on the map.
-    const known = this.actions.nodes().has(pod.node);
-    const link = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => void} */ onclick) => (known ? h("button", { type: "button", class: "link", title, onclick }, text) : text);
-    return h("li", { class: "card" }, name, h("p", null, "on ", link(pod.node, "", () => this.actions.openNode(pod.node)), known ? "" : " (added)",
-      keys.length ? " with " : "", keys.flatMap((key, at) => [at ? ", " : "", link(key.split("/").at(-1) ?? key, key, () => this.actions.openDevice(key))]),
-      h("span", { class: "faint" }, pod.score === null ? "" : ` · score ${pod.score}`)));
+  card(pod) {
+    return podCard(pod, {
+      ...this.actions,
+      isThere: (name) => this.actions.nodes().has(name),
+      free: async (claims) => { this.scenario.free(claims); await this.place(); },
+    });
   }
 }
 
@@ -162,15 +154,6 @@ export class WhatIfPanel {
 function counted(step) {
   const place = step.items.filter((item) => item.role === "workload").length, beside = step.items.length - place;
   return [place && `${place} to place`, beside && `${beside} beside`, ...inWords(step)].filter(Boolean).join(", ");
-}
-
-/** Whom preemption would evict. @param {any} preemption of a Pod's answer, or null if that was not asked */
-function evictions(preemption) {
-  if (!preemption) return null;
-  const { node, victims, text } = preemption;
-  const names = victims.map((/** @type {any} */ pod) => `${pod.namespace}/${pod.name} (priority ${pod.priority})`).join(", ");
-  return h("p", { class: "said" }, h("span", { class: "strong" }, "Preemption "),
-    node === null ? `would not help: ${text}` : names ? `would evict ${names} from ${node}` : `waits on ${node}: ${text}`);
 }
 
 /** @param {any} room */
