@@ -81,6 +81,9 @@ class ServingSettings(BaseModel):
     streams: int = Field(64, ge=1)
     """Streams (/api/v1/stream) open at a time."""
 
+    stream_seconds: Seconds = 600.0
+    """How long a stream lasts; then the caller opens another, and is asked anew who it is."""
+
     drain_seconds: float = Field(0.0, ge=0, le=3600)
     """Between SIGTERM (not ready any more) and the end of listening: for a Service to notice."""
 

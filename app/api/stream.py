@@ -31,7 +31,10 @@ async def stream(
     since: Annotated[str, Query(description="`cursor` of the last event or answer that was heard.")] = "",
     last_event_id: Annotated[str, Header()] = "",
 ) -> StreamingResponse:
-    """Events ``revision`` hold the same as /api/v1/changes, which serves those that cannot stream."""
+    """Events ``revision`` hold the same as /api/v1/changes, which serves those that cannot stream.
+
+    The stream ends after some minutes: open it again, with the last ``cursor``.
+    """
     events = _events(request, service, since or last_event_id)
     return _Counted(service.streams, events)
 
@@ -49,8 +52,11 @@ class _Counted(StreamingResponse):
 
 
 async def _events(request: Request, service: Service, cursor: str) -> AsyncIterator[bytes]:
-    told, silent = None, 0.0
-    while not service.draining and not await request.is_disconnected():
+    told, silent, passed = None, 0.0, 0.0
+    # A right that is taken away ends with the stream: nobody asks for it while one is open.
+    while passed < service.settings.stream_seconds and not service.draining:
+        if await request.is_disconnected():
+            return
         seen = (service.state.revision, service.history.last)
         if seen != told:
             told, silent = seen, 0.0
@@ -62,3 +68,4 @@ async def _events(request: Request, service: Service, cursor: str) -> AsyncItera
             yield b": still here\n\n"
         await asyncio.sleep(_LOOK_SECONDS)
         silent += _LOOK_SECONDS
+        passed += _LOOK_SECONDS

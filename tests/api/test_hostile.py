@@ -207,6 +207,17 @@ def test_more_dry_runs_than_wanted_are_told_to_come_back(served: Path) -> None:
     run(served, question, dry_runs=1)
 
 
+def test_a_stream_ends_so_that_its_caller_is_asked_who_it_is_again(served: Path) -> None:
+    async def question(service: Asked) -> None:
+        first = await service.client.get("/api/v1/stream")
+        ids = [line for line in first.text.splitlines() if line.startswith("id: ")]
+        assert len(ids) == 1
+        second = await service.client.get("/api/v1/stream", headers={"Last-Event-ID": ids[0][4:]})
+        assert '"changed":[]' in second.text
+
+    run(served, question, stream_seconds=0.5)
+
+
 def test_more_streams_than_wanted_are_told_to_come_back(served: Path) -> None:
     async def question(service: Asked) -> None:
         places = service.app.state.service.streams

@@ -33,7 +33,8 @@ export class Stream {
     for (;;) {
       let error = "The stream ended.";
       try {
-        await this.listen();
+        // The service ends each stream after a while, to ask who is there: then the next one is opened at once.
+        while (await this.listen()) this.failures = 0;
       } catch (caught) {
         error = sentence(caught);
       }
@@ -46,9 +47,10 @@ export class Stream {
     this.wake?.();
   }
 
+  /** One stream, to its end. @returns {Promise<boolean>} whether anything came by it */
   async listen() {
     const stop = new AbortController();
-    let timer = 0;
+    let timer = 0, live = false;
     const watch = () => {
       clearTimeout(timer);
       timer = setTimeout(() => stop.abort(new Error("Nothing was heard for 40 s.")), SILENCE);
@@ -60,13 +62,14 @@ export class Stream {
       let buffer = "";
       for (;;) {
         const { done, value } = await reader.read();
-        if (done) return;
+        if (done) return live;
         watch();
         buffer += value;
         const events = buffer.split("\n\n");
         buffer = events.pop() ?? "";
         this.failures = 0;
         this.heard = Date.now();
+        live = true;
         this.onLink({ kind: "live" });
         for (const event of events) await this.read(event);
       }
