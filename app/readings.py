@@ -52,6 +52,9 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
         lookups: Labelled = {("hit",): selectors.hits, ("miss",): selectors.misses}
         yield Sample("cel_cache", "Look-ups of compiled selectors.", lookups, ("result",), counter=True)
         yield Sample("cel_cache_entries", "Compiled selectors kept.", {(): len(selectors)})
+        outcomes: Labelled = {(outcome,): number for outcome, number in selectors.outcomes.items()}
+        text = "Compilations of selectors, by what came of them: compiled, interpreted, reference or invalid."
+        yield Sample("cel_compilations", text, outcomes, ("outcome",), counter=True)
         evaluations: Labelled = {(path,): number for path, number in selectors.evaluations().items()}
         text = "Evaluations of selectors, by path: fast (compiled) or reference."
         yield Sample("cel_evaluations", text, evaluations, ("path",), counter=True)

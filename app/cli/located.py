@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from app.cli.problems import InputError
+from app.cli.scalars import Scalar
 from app.core.model.parse import flatten
 from app.manifests import ManifestError, load_documents, read_texts
 
@@ -18,16 +19,12 @@ _PART = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 
 @dataclass(slots=True)
 class Places:
-    """Lines and columns (both from 1) of one document by field path.
-
-    ``texts`` are the first lines of block scalars with their indentation, ``values`` where other
-    scalars begin.
-    """
+    """Lines and columns (both from 1) of one document by field path. ``rows`` are the file's lines."""
 
     lines: dict[Path, int] = field(default_factory=lambda: {(): 1})
     columns: dict[Path, int] = field(default_factory=dict)
-    texts: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    values: dict[Path, int] = field(default_factory=dict)
+    scalars: dict[Path, Scalar] = field(default_factory=dict)
+    rows: Sequence[str] = ()
 
     def place(self, path: Path) -> tuple[int, int]:
         """Line and column of a field, or of the innermost field around it that is there.
@@ -46,11 +43,8 @@ class Places:
 
     def text_place(self, path: Path, line: int, column: int) -> tuple[int, int]:
         """As ``place``, for a line (from 1) and a column (from 0) of the text that is a field's value."""
-        if path in self.texts:
-            start, indentation = self.texts[path]
-            return start + line - 1, indentation + column + 1
-        row, around = self.place(path)
-        return row, self.values[path] + column if path in self.values else around
+        found = self.scalars.get(path)
+        return self.place(path) if found is None else found.place(self.rows, line, column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +133,11 @@ def path_of(text: str) -> Path:
 def _places(text: bytes) -> Iterator[Places]:
     """The places in each document of a YAML text; nothing more once it cannot be parsed."""
     rows = text.decode(errors="replace").splitlines()
-    walk = _Walk(rows)
+    walk = _Walk(Places(rows=rows))
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.DocumentStartEvent):
-                walk = _Walk(rows, Places({(): _mark(event)[0]}))
+                walk = _Walk(Places({(): _mark(event)[0]}, rows=rows))
             elif isinstance(event, yaml.DocumentEndEvent):
                 yield walk.places
             else:
@@ -160,9 +154,8 @@ def _mark(event: yaml.Event) -> tuple[int, int]:
 class _Walk:
     """Follows libyaml's events through one document."""
 
-    def __init__(self, rows: Sequence[str], places: Places | None = None) -> None:
-        self._rows = rows
-        self.places = places or Places()
+    def __init__(self, places: Places) -> None:
+        self.places = places
         # For each open collection: its path, and the next index or the key that waits for its value.
         self._open: list[tuple[Path, int | str | None, bool]] = []
 
@@ -187,12 +180,7 @@ class _Walk:
             self._note((*path, event.value), mark)
             return
         path = self._begin(mark)
-        line, column = mark
-        if event.style in ("|", ">"):
-            row = self._rows[line] if line < len(self._rows) else ""
-            self.places.texts[path] = (line + 1, len(row) - len(row.lstrip()))
-        else:
-            self.places.values[path] = column + (event.style in ("'", '"'))
+        self.places.scalars[path] = Scalar(event.value, event.style or "", *mark)
 
     def _begin(self, mark: tuple[int, int]) -> Path:
         """The path of the value that begins here."""

@@ -14,6 +14,9 @@ from app.core.model.parse import parse, ref_of
 from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
 
+MAX_EXPRESSION = 10 * 1024
+"""CELSelectorExpressionMaxLength in k8s.io/api/resource/v1."""
+
 Problems = Iterator[tuple[Path, str]]
 
 _LOOKUP = re.compile(
@@ -154,12 +157,27 @@ def _attributes(raw: dict[str, Any], names: Names) -> Problems:
 
 
 def cel_errors(raw: dict[str, Any], selectors: SelectorCache) -> Iterator[tuple[Path, int, int, str]]:
-    """CEL that does not compile: path, line (from 1) and column (from 0) within the expression, message."""
+    """CEL that the API server refuses: path, line (from 1) and column (from 0) in the expression, message.
+
+    kube-scheduler takes longer expressions than the API server (apis/resource/validation), so that the
+    compiler does not have this limit.
+    """
     for path, text in expressions(raw):
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if size > MAX_EXPRESSION:
+            message = f"CEL: the API server takes at most {MAX_EXPRESSION} bytes, not {size}"
+            yield path, *_place_of_byte(text, MAX_EXPRESSION), message
+            continue
         error = selectors.get(text, CelFeatures()).error
         if error is not None:
             column = f" (column {error.column + 1})" if error.column is not None else ""
             yield path, error.line or 1, error.column or 0, f"CEL: {error.message}{column}"
+
+
+def _place_of_byte(text: str, count: int) -> tuple[int, int]:
+    """Line (from 1) and column (from 0) of what follows the first ``count`` bytes."""
+    before = text.encode("utf-8", "surrogatepass")[:count].decode("utf-8", "ignore")
+    return before.count("\n") + 1, len(before) - before.rfind("\n") - 1
 
 
 def unreadable(raw: Any) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.cli.located import Located, locate, path_of
+from app.cli.rules import cel_errors
+from app.core.cel import SelectorCache
 from app.core.model.errors import path_text
 
 TEXT = """\
@@ -105,3 +107,54 @@ def test_every_key_stands_in_the_line_that_is_named(document: dict[str, Any], fl
         if path and isinstance(path[-1], str):
             assert path[-1] in line
         assert path_of(path_text(path)) == path
+
+
+CLASS = """\
+apiVersion: resource.k8s.io/v1
+kind: DeviceClass
+metadata: {{name: c}}
+spec:
+  selectors:
+  - cel:
+      expression: {}
+"""
+# What is wrong in an expression stands after the mark ¦.
+COLUMNS = {
+    "plain": "true && ¦wrong",
+    "plain, over two lines": "true &&\n        ¦wrong",
+    "single quotes": '\'"a" == "b" && ¦wrong\'',
+    "doubled single quotes": "'''a'' == ''b'' && ¦wrong'",
+    "single quotes, over lines with a blank one": "'''a'' == ''b''\n\n          && ¦wrong'",
+    "double quotes": '"true && ¦wrong"',
+    "escaped quotes": r'"\"a\" == \"b\" && ¦wrong"',
+    "escaped characters": r'"\x27\u0061\U0001F600\x27 == \x27b\x27 && ¦wrong"',
+    "an escaped line break": r'"true &&\n ¦wrong"',
+    "an escaped tab and blank": r'"true\t&&\x20¦wrong"',
+    "double quotes, over two lines": '"true &&\n        ¦wrong"',
+    "lines that a backslash joins": '"true && \\\n        ¦wrong"',
+    "a word that a backslash splits": '"tr\\\n        ue && ¦wrong"',
+    "a literal block": "|\n        true &&\n          ¦wrong",
+    "a literal block with a number": "|2-\n          true &&\n          ¦wrong",
+    "a folded block": ">\n        true &&\n        ¦wrong",
+    "a folded block with a blank line": ">-\n        true &&\n\n        ¦wrong",
+    "a folded block with deeper lines": ">\n        (true\n          && true) &&\n        ¦wrong",
+}
+
+
+@pytest.mark.parametrize("source", COLUMNS.values(), ids=COLUMNS.keys())
+def test_an_error_in_an_expression_is_where_it_is_in_the_file(source: str) -> None:
+    text = CLASS.format(source)
+    before = text[: text.index("¦")]
+    (item,) = locate(text.replace("¦", "").encode(), "f.yaml")
+    ((path, line, column, message),) = cel_errors(item.raw, SelectorCache())
+    assert "wrong" in message
+    assert item.text_place(path, line, column) == (before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def test_an_expression_that_is_longer_than_the_api_server_takes() -> None:
+    text = CLASS.format("|\n        true\n" + "        || true\n" * 1_500)
+    (item,) = locate(text.encode(), "f.yaml")
+    ((path, line, column, message),) = cel_errors(item.raw, SelectorCache())
+    assert "at most 10240 bytes, not 12005" in message
+    # "true" and 1,279 lines of eight characters are 10,237 bytes; the limit is in the line after them.
+    assert item.text_place(path, line, column) == (8 + 1280, 9 + 3)

@@ -4,7 +4,14 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from app.core.cel.environment import CelFeatures
-from app.core.cel.selector import DerivedAttribute, Selector, compile_derived, compile_selector
+from app.core.cel.selector import (
+    OUTCOMES,
+    DerivedAttribute,
+    Outcome,
+    Selector,
+    compile_derived,
+    compile_selector,
+)
 
 DEFAULT_SIZE = 4096  # in-tree keeps 10; one compiled selector takes some 20 kB
 
@@ -12,7 +19,8 @@ DEFAULT_SIZE = 4096  # in-tree keeps 10; one compiled selector takes some 20 kB
 class SelectorCache:
     """The least recently used selector goes first. Broken selectors are kept, too.
 
-    ``hits`` and ``misses`` count look-ups; ``evaluations()`` counts by engine.
+    ``hits`` and ``misses`` count look-ups, ``outcomes`` what compilations came to; ``evaluations()``
+    counts by engine.
     """
 
     def __init__(self, size: int = DEFAULT_SIZE, *, engine: str = "fast") -> None:
@@ -21,6 +29,7 @@ class SelectorCache:
         self._selectors: OrderedDict[tuple[str, CelFeatures, str], Selector] = OrderedDict()
         self._derived: OrderedDict[tuple[str, CelFeatures], DerivedAttribute] = OrderedDict()
         self._evicted = {"fast": 0, "reference": 0}
+        self.outcomes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
         self.hits = 0
         self.misses = 0
 
@@ -34,6 +43,7 @@ class SelectorCache:
             return found
         self.misses += 1
         found = compile_selector(text, features, engine=self._engine)
+        self.outcomes[found.outcome] += 1
         self._selectors[key] = found
         if len(self._selectors) > self._size:
             _, oldest = self._selectors.popitem(last=False)

@@ -42,6 +42,7 @@ def check(root: Node, environment: Environment) -> Type:
     checker = _Checker(environment)
     checker.check(root)
     checker.settle()
+    checker.resolve_types()
     assert root.type is not None  # noqa: S101  # every check sets it
     return root.type
 
@@ -78,6 +79,19 @@ class _Checker(Inference):
         node.type = term
         self.nodes.append(node)
         return term
+
+    def resolve_types(self) -> None:
+        """Whatever has a type for its value is looked up by its name, be it a variable.
+
+        Raises:
+            CelCompileError: there is no type of this name (cel-go: interpreter/planner.go, planCheckedIdent).
+        """
+        for node in self.nodes:
+            if isinstance(node, Ident) and node.constant is None and self.type(node).kind == types.TYPE:
+                found = self._environment.identifier(node.name.removeprefix("."))
+                if found is None or found[1] is None:
+                    raise CelCompileError(f"reference to undefined type: {node.name}", node.pos)
+                node.constant = found[1]
 
     # Names
 

@@ -20,6 +20,7 @@ from app.core.cel.loops import compile_loop
 from app.core.cel.plan import Attribute, Frame, Qualifier, Step, constant
 from app.core.cel.syntax import Call, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
 from app.core.cel.values import Optional, UInt
+from app.core.cel.view import anew
 
 _QUALIFIER_TYPES = (str, int, UInt, bool, float)
 
@@ -221,7 +222,7 @@ class Interpreter:
 
 
 def _device(frame: Frame) -> Any:
-    return frame.device
+    return anew(frame.device)
 
 
 _SPECIAL: dict[str, Callable[[Interpreter, Call], Step]] = {

@@ -50,7 +50,7 @@ class Steps(Lines):
         )
         self.flush()
         if not self._mark(node) and (self.keeps_calls or not _changes(node)):
-            return self._kept(run, call=isinstance(node, Call))
+            return self._kept(run, made=not isinstance(node, Ident))
         found = self.source.temporary()
         self._step(found, run)
         return Value(found, "any")
@@ -62,11 +62,12 @@ class Steps(Lines):
         with self.block("finally:"):
             self.line("c = frame.cost")
 
-    def _kept(self, run: str, *, call: bool) -> Value:
+    def _kept(self, run: str, *, made: bool) -> Value:
         """A step that reads no variable of the loops: what it gives and costs the second time is kept.
 
         The first time may cost more, since variables of cel.bind() get their values when they are read.
-        What a call makes is kept only if it is told apart by its value: each list is another key of a map.
+        What is made or read from a device is kept only if it is told apart by its value: each list is another
+        key of a map.
         """
         found, cost, times, failed = (self.source.temporary() for _ in range(4))
         self.prologue.append(f"{times} = 0; {failed} = None")
@@ -78,7 +79,7 @@ class Steps(Lines):
             self.line(f"{cost} = c")
             with self.block("try:"):
                 self._step(found, run)
-                if call:
+                if made:
                     self.line(f"if not {self.source.constant(is_scalar)}({found}): {times} = 0")
             with self.block("except EvalError as error:"):
                 self.line(f"{failed} = error")

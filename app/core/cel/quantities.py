@@ -18,6 +18,9 @@ _NANO = -9
 _FAST_DIGITS = 18
 # Beyond this, numbers are compared by their exponents; Go would fill its memory with zeros.
 _LARGE_EXPONENT = 5000
+_DIGITS_A_BIT, _RANKED_DIGITS = 0.30103, 60
+_BINARY_DIGITS = 20  # of the largest binary suffix
+_CHUNK = 4000
 
 
 class Quantity:
@@ -99,13 +102,21 @@ def _nanos(value: int, scale: int) -> int:
     if value == 0:
         return 0
     if shift > _LARGE_EXPONENT:
-        digits = len(str(abs(value))) if abs(value) < 10**4000 else 4000
-        rank: int = 10**_LARGE_EXPONENT * (shift + digits)
+        rank = _rank(abs(value), shift)
         return rank if value > 0 else -rank
     if shift >= 0:
         return int(value * 10**shift)
     step: int = 10**-shift
     return -(-value // step) if value > 0 else value // step
+
+
+def _rank(value: int, shift: int) -> int:
+    """A number in the order of the amounts: by the power of ten, then by the first digits."""
+    digits = int(value.bit_length() * _DIGITS_A_BIT)
+    digits += 10**digits <= value
+    places = _RANKED_DIGITS - digits
+    first = value * 10**places if places >= 0 else value // 10**-places
+    return int(10**_LARGE_EXPONENT * (shift + digits) * 10**_RANKED_DIGITS + first)
 
 
 @lru_cache(maxsize=4096)
@@ -158,9 +169,7 @@ def _fast(digits: str, whole: str, fraction: str, exponent: int, *, binary: bool
 
 
 def _big(sign: str, digits: str, places: int, exponent: int, *, binary: bool) -> Quantity:
-    unscaled = int(digits[:4000])
-    if len(digits) > 4000:
-        raise EvalError("the quantity has too many digits")
+    unscaled = whole_number(digits)
     if unscaled == 0:
         return Quantity(0, 0, big=True)
     if binary:
@@ -171,14 +180,23 @@ def _big(sign: str, digits: str, places: int, exponent: int, *, binary: bool) ->
         return Quantity(-unscaled if sign == "-" else unscaled, -places, big=True)
     # Rounded to whole nano units, away from zero.
     shift = -_NANO - places
-    nanos = unscaled * 10**shift if shift >= 0 else _ceiling(unscaled, -shift)
+    nanos = unscaled * 10**shift if shift >= 0 else _ceiling(unscaled, -shift, len(digits))
     if binary and nanos > INT_MAX * 10**9:
         return Quantity(-INT_MAX if sign == "-" else INT_MAX, 0, big=True)
     return Quantity(-nanos if sign == "-" else nanos, _NANO, big=True)
 
 
-def _ceiling(value: int, power: int) -> int:
-    if power > _LARGE_EXPONENT:
+def _ceiling(value: int, power: int, digits: int) -> int:
+    if power > digits + _BINARY_DIGITS:
         return 1
     step: int = 10**power
     return -(-value // step)
+
+
+def whole_number(digits: str) -> int:
+    """The number that decimal digits stand for; Python reads no more than 4,300 of them at once."""
+    if len(digits) <= _CHUNK:
+        return int(digits)
+    middle = len(digits) // 2
+    power: int = 10 ** (len(digits) - middle)
+    return whole_number(digits[:middle]) * power + whole_number(digits[middle:])

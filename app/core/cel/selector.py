@@ -1,7 +1,7 @@
 """Compiled selectors and derived attributes."""
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from app.core.cel import runtime_cost
 from app.core.cel.compiler import Compiled, compile_text, deep, place
@@ -17,6 +17,9 @@ from app.core.cel.view import view_of
 from app.core.model.device import Attribute, AttributeKind, DeviceShape
 
 ENGINES = ("fast", "reference")
+Outcome = Literal["compiled", "interpreted", "reference", "invalid"]
+OUTCOMES: tuple[Outcome, ...] = ("compiled", "interpreted", "reference", "invalid")
+"""What became of a text: a Python function, steps of the interpreter, cel-python's, or an error."""
 _ADVICE = ": guard it with has(), or use .? followed by orValue()"
 
 
@@ -25,10 +28,10 @@ class Selector:
 
     ``matches(shape)`` says whether a device of that shape is selected. It raises CelRuntimeError where
     the evaluation fails, and the compile error of a broken selector. ``evaluations[0]`` counts its calls.
-    ``sees`` are the attributes that decide it (see ``sight``).
+    ``sees`` are the attributes that decide it (see ``sight``), ``outcome`` is what evaluates it.
     """
 
-    __slots__ = ("engine", "error", "evaluations", "matches", "sees", "text")
+    __slots__ = ("engine", "error", "evaluations", "matches", "outcome", "sees", "text")
 
     def __init__(
         self,
@@ -39,8 +42,10 @@ class Selector:
         *,
         evaluations: list[int] | None = None,
         sees: Sight = frozenset(),
+        outcome: Outcome = "invalid",
     ) -> None:
         self.text = text
+        self.outcome: Outcome = outcome
         self.sees = sees
         self.engine = engine
         self.matches = matches
@@ -72,8 +77,13 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
         if engine == "reference"
         else compile_matcher(compiled.tree, slow, evaluations)
     )
-    sees = sight_of(compiled.tree)
-    return Selector(text, engine, matcher or _counted(slow, evaluations), evaluations=evaluations, sees=sees)
+    outcome: Outcome = "interpreted"
+    if matcher is not None:
+        outcome = "reference" if engine == "reference" else "compiled"
+    return Selector(
+        text, engine, matcher or _counted(slow, evaluations), evaluations=evaluations,
+        sees=sight_of(compiled.tree), outcome=outcome,
+    )  # fmt: skip
 
 
 def _counted(run: Callable[[DeviceShape], bool], evaluations: list[int]) -> Callable[[DeviceShape], bool]:

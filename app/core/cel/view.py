@@ -15,10 +15,25 @@ _MAX_LIST = 64
 
 
 class NativeMap(CelMap):
-    """A map of Go strings: look-ups of other keys find nothing."""
+    """A map of Go strings: look-ups of other keys find nothing.
+
+    What is read from it is another object each time, as in Go: as keys of maps they are all different.
+    """
 
     __slots__ = ()
     native = True
+
+    def find(self, key: Any) -> tuple[Any, bool]:
+        """The value and whether there is one."""
+        found, present = super().find(key)
+        return (anew(found) if present else found), present
+
+
+def anew(value: Any) -> Any:
+    """The same list or map as another object."""
+    if value.__class__ is tuple:
+        return (*value,)
+    return NativeMap(value.entries) if value.__class__ is NativeMap else value
 
 
 _EMPTY = NativeMap({})
@@ -35,7 +50,7 @@ class Domains(NativeMap):
     def find(self, key: Any) -> tuple[Any, bool]:
         """The attributes of a domain."""
         found = self.entries.get(key) if key.__class__ is str else None
-        return (_EMPTY if found is None else found), True
+        return (_EMPTY if found is None else anew(found)), True
 
 
 class View:

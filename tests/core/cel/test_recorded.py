@@ -127,6 +127,15 @@ def test_the_cache_is_bounded_keeps_broken_selectors_and_counts() -> None:
     assert cache.evaluations()["fast"] == 1
 
 
+def test_what_came_of_compilations_is_counted() -> None:
+    fast, reference = SelectorCache(), SelectorCache(engine="reference")
+    for cache in (fast, reference):
+        for text in ("1 ==", 'device.driver == "a"', "[1].map(x, x).size() == 1", 'device.driver == "a"'):
+            cache.get(text, CelFeatures())
+    assert fast.outcomes == {"compiled": 1, "interpreted": 1, "reference": 0, "invalid": 1}
+    assert reference.outcomes == {"compiled": 0, "interpreted": 1, "reference": 1, "invalid": 1}
+
+
 def test_the_reference_engine_agrees_wherever_it_takes_an_expression() -> None:
     """cel-python against cel-go's recorded answers: what it takes on, it gets right."""
     shapes = {False: shape_of(DEVICE), True: shape_of(BARE)}

@@ -21,6 +21,10 @@ _INFIX = {"_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%", "_<_": "<"
           "_>=_": ">=", "_==_": "==", "_!=_": "!=", "_&&_": "&&", "_||_": "||", "@in": "in"}  # fmt: skip
 _PLAIN_KEYS = (".k", '["k"]', ".missing", '[dyn("k")]')
 _OPTIONAL_KEYS = (".?k", '[?"k"]', ".?missing", ".?k.?x")
+_ODD_KEYS = ("1", "1u", "1.0", "dyn(1)", "dyn(1u)", "dyn(1.0)", "true", "dyn(true)", "null", "dyn(null)", '"k"', 'dyn("k")',
+             'b"k"', "[1]", "dyn([1])", "{}", 'duration("1s")', "timestamp(1)", 'quantity("1")', 'semver("1.0.0")', 'ip("::1")',
+             'cidr("::/0")', 'url("/a")', "int", "type(1)", "optional.of(1)", "format.uri()", "device", "(0.0 / 0.0)",
+             "-9223372036854775808", "-9223372036854775808.0", "9007199254740993", "9007199254740992.0")  # fmt: skip
 _HIDDEN = frozenset({"@not_strictly_false", "@sortByAssociatedKeys", "cel.@mapInsert"})
 
 
@@ -32,6 +36,8 @@ class Grammar:
         self._leaves = Leaves(random)
         self._scope: list[tuple[str, Type]] = []
         self._names = 0
+        # How often a part is of another type than the one wanted: most expressions hold one or none.
+        self._wrong = random.choice((0.0, 0.01, 0.01, 0.03, 0.08))
         self._by_result: dict[str, list[Overload]] = {}
         for name, group in functions().items():
             if name not in _HIDDEN:
@@ -54,8 +60,11 @@ class Grammar:
     def term(self, wanted: Type, depth: int) -> str:
         """An expression of this type, most of the time."""
         chance = self._random.random()
-        if chance < 0.01:
-            wanted = self._random.choice(_SCALARS)  # ill-typed
+        if self._random.random() < self._wrong:
+            wanted = self._random.choice((*_SCALARS, types.list_of(types.INT), types.map_of(types.STRING, types.INT),
+                                          types.optional_of(types.INT), types.TYPE_TYPE))  # fmt: skip
+            if self._random.random() < 0.6:
+                return f"dyn({self.term(wanted, depth)})"  # what the checker cannot see
         elif chance < 0.07 and wanted.kind != types.DYN:
             return f"dyn({self.term(wanted, depth)})"
         elif chance < 0.1:
@@ -104,7 +113,23 @@ class Grammar:
 
     def _map(self, key: Type, value: Type, depth: int) -> str:
         count = self._random.choice((0, 1, 2, 2, 3))
-        return "{" + ", ".join(f"{self.term(key, 0)}: {self.term(value, depth)}" for _ in range(count)) + "}"
+        entries: list[str] = []
+        for _ in range(count):
+            name = self._key_of(key, entries)
+            if self._random.random() < 0.03:
+                entries.append(f"?{name}: {self.term(types.optional_of(value), depth)}")
+            else:
+                entries.append(f"{name}: {self.term(value, depth)}")
+        return "{" + ", ".join(entries) + "}"
+
+    def _key_of(self, wanted: Type, before: list[str]) -> str:
+        """A key: sometimes one that is there already, or of a type that keys seldom have."""
+        chance = self._random.random()
+        if before and chance < 0.08:
+            return before[0].removeprefix("?").rpartition(": ")[0] if before[0].count(": ") == 1 else '"k"'
+        if chance < 0.16:
+            return self._random.choice(_ODD_KEYS)
+        return self.term(wanted, 0)
 
     def _production(self, wanted: Type, depth: int) -> str:
         chance = self._random.random()
@@ -257,9 +282,21 @@ class Grammar:
         readable = READABLE.get(overload.function)
         if readable and overload.args[0] == types.STRING and self._random.random() < 0.7:
             args[0] = f'"{self._random.choice(readable)}"'
-        if self._random.random() < 0.01 and args:
+        return self._written(overload, self._spoilt(args, depth))
+
+    def _spoilt(self, args: list[str], depth: int) -> list[str]:
+        """The arguments, sometimes one too few or too many, or one of any type."""
+        chance = self._random.random()
+        if chance < 0.01 and args:
             args.pop()
-        return self._written(overload, args)
+        elif chance < 0.015:
+            args.append(self.term(self._some_type(1), 0))
+        if args and self._random.random() < 2 * self._wrong:
+            # Any function on any receiver.
+            at = self._random.randrange(len(args))
+            other = self.term(self._some_type(2), depth - 1)
+            args[at] = self._random.choice(("({})", "dyn({})", "dyn({})", "[{}][0]")).format(other)
+        return args
 
     def _formatted(self, depth: int) -> str:
         """format() with verbs, most of them for what they are given."""
