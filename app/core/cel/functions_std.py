@@ -18,7 +18,6 @@ from app.core.cel.values import (
     TypeValue,
     UInt,
     entry_key,
-    find_entry,
 )
 
 _SECOND = 10**9
@@ -187,7 +186,7 @@ def last(values: Any) -> Optional:
 # Maps
 
 
-def inserted(entries: dict[Any, Any], key: Any, value: Any) -> None:
+def _insert(target: GrowingMap, key: Any, value: Any) -> None:
     """Adds an entry to a map that is being made.
 
     Raises:
@@ -195,26 +194,27 @@ def inserted(entries: dict[Any, Any], key: Any, value: Any) -> None:
         EvalAbortError: a key that cel-go cannot hold.
     """
     held = entry_key(key)
-    if find_entry(entries, key)[1]:
+    if target.find(key)[1]:
         raise EvalError(f"insert failed: key {key} already exists")
-    entries[held] = value
+    target.put(held, value)
 
 
 @implements("@mapInsert_map_key_value")
 def map_insert(target: CelMap, key: Any, value: Any) -> CelMap:
     """The map with one more entry."""
-    if target.__class__ is GrowingMap:
-        inserted(target.entries, key, value)
-        return target
-    entries = dict(target.entries)
-    inserted(entries, key, value)
-    return CelMap(entries)
+    result = _growing(target)
+    _insert(result, key, value)
+    return result if result is target else CelMap(result.entries)
 
 
 @implements("@mapInsert_map_map")
 def map_insert_all(target: CelMap, more: CelMap) -> CelMap:
     """The map with the entries of another."""
-    result = target if target.__class__ is GrowingMap else CelMap(dict(target.entries))
+    result = _growing(target)
     for key, value in more.pairs():
-        inserted(result.entries, key, value)
-    return result
+        _insert(result, key, value)
+    return result if result is target else CelMap(result.entries)
+
+
+def _growing(target: CelMap) -> GrowingMap:
+    return target if isinstance(target, GrowingMap) else GrowingMap(dict(target.entries))

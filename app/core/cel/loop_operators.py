@@ -10,14 +10,16 @@ from typing import Any
 from app.core.cel import runtime_cost
 from app.core.cel.dispatch import implementation
 from app.core.cel.errors import EvalError, located
+from app.core.cel.kinds import type_name
 from app.core.cel.loop_runtime import overflow
 from app.core.cel.loop_steps import Steps
 from app.core.cel.loop_terms import COMPARISONS, EQUALITIES, SUMS, Value
 from app.core.cel.syntax import Call
-from app.core.cel.values import INT_MAX, INT_MIN, Optional
+from app.core.cel.values import INT_MAX, INT_MIN, Duration, Optional, TypeValue, UInt
 
 _CLASSES: dict[str, type] = {"int": int, "bool": bool, "double": float, "str": str}
-_ONE_UNIT = frozenset({int, bool, float})  # what costs one unit to compare, and is compared as in Python
+# What costs one unit to compare, and is compared as in Python.
+_ONE_UNIT = frozenset({int, bool, float, UInt, Duration, TypeValue})
 # Conversions of a kind, by overload: they cannot fail.
 _CONVERSIONS: dict[tuple[str, str], tuple[str, Callable[[Any], Any] | None]] = {
     ("string", "int"): ("int64_to_string", str), ("string", "str"): ("string_to_string", None),
@@ -69,6 +71,8 @@ class Operators(Steps):
         """By a function that cannot fail."""
         if node.function == "optional.of":
             return self.assigned(f"{self.source.constant(Optional)}({args[0].code})", "any")
+        if node.function == "type" and kind in _CLASSES and not args[0].unsure:
+            return self.constant(TypeValue(type_name(_CLASSES[kind]())))
         overload, convert = _CONVERSIONS.get((node.function, kind), ("", None))
         if overload not in node.overloads:
             return None

@@ -262,7 +262,7 @@ class _Writer(Expressions):
             value = self.value(step.args[2])
             self.flush()
             if positions:
-                self.line(f"{found}.entries[{key.code}] = {value.code}")
+                self.line(f"{found}.put({key.code}, {value.code})")
             else:
                 self.applied(step, [Value(found, "any"), key, value])
 

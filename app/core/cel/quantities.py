@@ -169,7 +169,7 @@ def _fast(digits: str, whole: str, fraction: str, exponent: int, *, binary: bool
 
 
 def _big(sign: str, digits: str, places: int, exponent: int, *, binary: bool) -> Quantity:
-    unscaled = whole_number(digits)
+    unscaled = _whole_number(digits)
     if unscaled == 0:
         return Quantity(0, 0, big=True)
     if binary:
@@ -193,10 +193,10 @@ def _ceiling(value: int, power: int, digits: int) -> int:
     return -(-value // step)
 
 
-def whole_number(digits: str) -> int:
+def _whole_number(digits: str) -> int:
     """The number that decimal digits stand for; Python reads no more than 4,300 of them at once."""
     if len(digits) <= _CHUNK:
         return int(digits)
     middle = len(digits) // 2
     power: int = 10 ** (len(digits) - middle)
-    return whole_number(digits[:middle]) * power + whole_number(digits[middle:])
+    return _whole_number(digits[:middle]) * power + _whole_number(digits[middle:])

@@ -1,8 +1,9 @@
 """Values of CEL that Python has no type for.
 
 null, bool, int, double, string and bytes are None, bool, int, float, str and bytes. A list is a
-tuple. Equality of CEL is not Python's (see ``operators``): these classes compare by identity, but
-for the few that must be keys of maps.
+tuple. Equality of CEL is not Python's (see ``equality``): these classes compare by identity, but for
+the few that must be keys of maps. None is ever changed; frozen dataclasses take three times as long to
+make.
 """
 
 from collections.abc import Iterator
@@ -15,21 +16,21 @@ INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 UINT_MAX = 2**64 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class UInt:
     """An unsigned 64-bit number."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Duration:
     """A signed number of nanoseconds, within 64 bits."""
 
     nanos: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Timestamp:
     """Nanoseconds since 1970, UTC, and the zone's offset in seconds that it is printed in."""
 
@@ -37,14 +38,14 @@ class Timestamp:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class TypeValue:
     """What ``type(x)`` gives."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Optional:
     """optional.of(value)."""
 
@@ -55,7 +56,7 @@ class Optional:
 NONE = Optional(None, present=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class NamedFormat:
     """A format of format.named(); ``name`` is its printed name, ``key`` what it is asked for by."""
 
@@ -71,7 +72,7 @@ MAX_LIST = 1_000_000
 class ConcatList:
     """The sum of two lists that are not empty. Sums cost one unit, so nothing is copied until it is read.
 
-    Its equality differs from that of other lists: see ``operators``.
+    Its equality differs from that of other lists: see ``equality``.
     """
 
     __slots__ = ("_flat", "parts", "size")
@@ -178,12 +179,19 @@ class CelMap:
 
 
 class GrowingMap(CelMap):
-    """A map that a transformMap() is making."""
+    """A map that a transformMap() is making: its entries are put in by ``put``."""
 
     __slots__ = ()
 
-    def _is_mixed(self) -> bool:
-        return True
+    def __init__(self, entries: dict[Any, Any]) -> None:
+        super().__init__(entries)
+        self._mixed = None if entries else False
+
+    def put(self, key: Any, value: Any) -> None:
+        """Adds an entry under a key in the form of ``entry_key``."""
+        if key.__class__ is Key:
+            self._mixed = True
+        self.entries[key] = value
 
 
 def _plain(key: Any) -> Any:
