@@ -76,9 +76,9 @@ def run(arguments: Sequence[str]) -> int:
 def spread(arguments: Sequence[str]) -> list[str]:
     """Lets ``-f a b`` mean ``-f a -f b``, so that a shell may expand a pattern there.
 
-    Not for explain, which has an argument of its own to be taken for a value.
+    For explain only after the Pod, which would be taken for a value.
     """
-    if arguments[:1] == ["explain"]:
+    if arguments[:1] == ["explain"] and "".join(arguments[1:2]).startswith("-"):
         return list(arguments)
     result: list[str] = []
     option = ""

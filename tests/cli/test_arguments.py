@@ -21,6 +21,10 @@ SPREAD = {
     "a flag with one value": ("plan -n ns -f a", "plan -n ns -f a"),
     "after --": ("plan -f a -- b", "plan -f a -- b"),
     "a positional argument stays": ("explain --snapshot a pod", "explain --snapshot a pod"),
+    "several files after a positional argument": (
+        "explain pod --snapshot a b",
+        "explain pod --snapshot a --snapshot b",
+    ),
     "equals sign": ("plan --snapshot=a -f b", "plan --snapshot=a -f b"),
 }
 

@@ -16,7 +16,21 @@ from app.cli.application import run
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ("index", "install", "migrate", "task", "faq", "operations", "what-if", "page", "configuration")
+PAGES = (
+    "index",
+    "install",
+    "migrate",
+    "task",
+    "explain",
+    "faq",
+    "operations",
+    "what-if",
+    "page",
+    "cel",
+    "configuration",
+    "policies",
+    "preemption",
+)
 COMMANDS = [
     pytest.param(command, id=f"{page}-{number}")
     for page in PAGES
@@ -28,7 +42,15 @@ COMMANDS = [
 ]
 
 
-def in_shell(command: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Looks like the repository to the commands, and takes what they write."""
+    for name in ("examples", "charts"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
     environment["PATH"] = f"{Path(sys.executable).parent}:{helm_tool.folder()}:{os.environ['PATH']}"
     return subprocess.run(
@@ -36,21 +58,21 @@ def in_shell(command: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=120,
-        cwd=ROOT,
+        cwd=folder,
         env=environment,
         check=False,
     )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_works(command: str) -> None:
+def test_a_command_works(command: str, folder: Path, served: str) -> None:
     program, *_ = shlex.split(command)
     match program:
         case "dra-extender":
             said = re.search(r"# exit code (\d)", command)
             if "serve" in command or "--server" in command:
                 pytest.skip("tried with the README, and by tests/cli")
-            done = in_shell(command)
+            done = in_shell(command, folder)
             assert done.returncode == (int(said[1]) if said else 0), done.stderr
             assert done.stdout
         case "make":
@@ -64,11 +86,15 @@ def test_a_command_works(command: str) -> None:
                 pytest.skip(why)
             rendered = re.sub("helm (install|upgrade)", "helm template", command)
             rendered = re.sub(" --(create-namespace|reuse-values)", "", rendered)
-            done = in_shell(f"{rendered} --kube-version 1.37.2")
+            done = in_shell(f"{rendered} --kube-version 1.37.2", folder)
             assert done.returncode == 0, done.stderr
             assert "kind: Deployment" in done.stdout
         case "curl":
-            assert re.fullmatch(r"curl -s http://127\.0\.0\.1:8888/(livez|readyz\?verbose|metrics)", command)
+            asked = command.replace("curl ", "curl --fail ").replace("http://127.0.0.1:8888", served)
+            assert asked.count(served) == 1
+            done = in_shell(asked, folder)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout
         case _:
             pytest.fail(f"nothing tries {program}")
 
