@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from made import page_with
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
@@ -26,7 +27,6 @@ from app.tracing_settings import TracingSettings
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "configuration.md"
 CONTAINER = ROOT / "charts" / "dra-extender" / "templates" / "_helpers.tpl"
-BEGIN, END = "<!-- made by tools/configuration.py -->\n", "<!-- end -->\n"
 PARTS: dict[str, type[BaseModel]] = {
     "What is served, and how it decides": Settings,
     "Serving": ServingSettings,
@@ -51,10 +51,7 @@ VALUES = {
 
 def page() -> str:
     """The whole page, its tables made anew. Raises: ValueError for a setting that is not described."""
-    text = PAGE.read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}{tables()}\n{END}{tail}"
+    return page_with(PAGE, tables())
 
 
 def tables() -> str:

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = (
     "index",
+    "cli",
     "install",
     "migrate",
     "task",
@@ -95,6 +96,8 @@ def test_a_command_works(command: str, folder: Path, served: str) -> None:
             done = in_shell(asked, folder)
             assert done.returncode == 0, done.stderr
             assert done.stdout
+        case "export" | "source":
+            assert in_shell(command, folder).returncode == 0
         case _:
             pytest.fail(f"nothing tries {program}")
 

@@ -1,0 +1,22 @@
+"""docs/cli.md has every command and flag, as --help shows them, and every exit code."""
+
+import re
+
+import command_line
+
+from app.cli.problems import Exit
+
+TEXT = command_line.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_reference_is_that_of_the_program() -> None:
+    assert command_line.page() == TEXT, "run: .venv/bin/python tools/command_line.py"
+
+
+def test_every_command_has_a_section() -> None:
+    assert re.findall(r"^### (\w+)$", TEXT, re.MULTILINE) == list(command_line.application.commands)
+
+
+def test_every_exit_code_is_told() -> None:
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)}
+    assert told == {int(code) for code in Exit} | {130}
