@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from app import readings
 from app.api import (
@@ -42,7 +42,7 @@ from app.api import (
 from app.api.gate import Gate
 from app.api.observed import Observed
 from app.api.service import LEADER_CHECK, Service
-from app.api.shortcut import Shortcut
+from app.api.shortcut import Application, Shortcut
 from app.claim_keeping import ClaimKeeping, now_text
 from app.cluster.call import Timeouts
 from app.cluster.credentials import load_access
@@ -100,7 +100,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
             await stack.enter_async_context(_background(_watch_lag(metrics), "event loop lag"))
             yield
 
-    app = FastAPI(
+    app = Application(
         title="dra-extender",
         summary="A kube-scheduler extender that does Dynamic Resource Allocation",
         version=version("dra-extender"),
@@ -111,12 +111,16 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
         redirect_slashes=False,  # a redirect would repeat what a client has put into Host
     )
     app.state.metrics = metrics
-    # The last one added is outermost: nothing comes to the webhooks that has not been let in.
-    app.add_middleware(Shortcut, endpoints=extender.ENDPOINTS)
-    if tracing is not None:
-        tracing.install(app)
-    app.add_middleware(Gate, settings=settings, rules=access.Rules(settings, _reviewer))
-    app.add_middleware(Observed, metrics=metrics, clock=time.monotonic)
+
+    def guarded(answers: ASGIApp) -> ASGIApp:
+        # Outermost is what measures: it counts refusals too.
+        traced = answers if tracing is None else tracing.around(answers)
+        return Observed(
+            Gate(traced, settings, rules=access.Rules(settings, _reviewer)), metrics, time.monotonic
+        )
+
+    app.add_middleware(guarded)
+    app.cut_short(Shortcut(extender.ENDPOINTS), guarded)
     errors.install(app)
     for part in (
         extender,

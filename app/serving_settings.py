@@ -1,6 +1,7 @@
 """Settings of the server: where it listens, who may ask, and how much."""
 
 import ipaddress
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -145,6 +146,7 @@ class ServingSettings(BaseModel):
         return "anyone" if self.allow_insecure_listen else "loopback"
 
 
+@lru_cache(256)
 def is_loopback(host: str) -> bool:
     """Whether nobody but this machine reaches an address."""
     if host == "localhost":

@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-from fastapi import FastAPI
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -68,9 +67,9 @@ class Tracing:
         log.info("tracing", extra={"endpoint": endpoint, "ratio": settings.trace_ratio})
         return cls(provider)
 
-    def install(self, app: FastAPI) -> None:
-        """Puts spans around the requests of an application; those added after it are outside of them."""
-        app.add_middleware(Traced, tracer=self._tracer)
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """The application with a span for each of its requests."""
+        return Traced(app, tracer=self._tracer)
 
     def of_requests(self) -> aiohttp.TraceConfig:
         """For the client of the API server: a span for each call made on behalf of a request.

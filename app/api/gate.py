@@ -9,6 +9,8 @@ from app.api.errors import Refusal
 from app.logs import about
 from app.serving_settings import ServingSettings, is_loopback
 
+_OF_BROWSERS = frozenset({b"origin", b"sec-fetch-site"})
+
 
 class Gate:
     """Lets requests through, or answers them itself.
@@ -44,14 +46,17 @@ class Gate:
 
     async def _admitted(self, scope: Scope) -> str:
         headers = Headers(scope=scope)
+        # Most requests have none of these; to look for each takes longer than to see that.
+        there = {name for name, _ in scope["headers"]}
         if self._checks_host:
             require_host(headers, self._hosts)
-        if headers.get("content-encoding", "identity").lower() != "identity":
+        if b"content-encoding" in there and headers["content-encoding"].lower() != "identity":
             text = "compressed bodies are not read; send the body as it is, without Content-Encoding"
             raise Refusal(415, "UnsupportedEncoding", text)
         if not is_guarded(scope["path"]):
             return ""
-        require_own_page(headers, scope["scheme"])
+        if not there.isdisjoint(_OF_BROWSERS):
+            require_own_page(headers, scope["scheme"])
         return await self._rules.require(scope)
 
     async def _within_budget(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,7 +1,9 @@
 """The nodes of a filter or a prioritize, judged within the time there is."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from app.api.extender_wire import FilterArgs
 from app.api.service import Service
@@ -44,16 +46,17 @@ async def judge(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judg
     wrong = {name: error for name in unknown if (error := _add_node(state, args, name)) is not None}
     question = Question(state, pod, service.rules_until(service.rules, deadline))
     names = [name for name in args.names if name not in wrong] if wrong else args.names
-    found, unseen = known(question, names, memo)
-    late = False
-    if unseen:
-        steps = briefs(question, [names[index] for index in unseen], memo)
-        answers, late = await Turns(service.clock).collect(steps, deadline)
-        for index, (_, brief) in zip(unseen, answers, strict=False):  # fewer if it is late
-            found[index] = brief
+    kept = known(question, names, memo)
+    if not kept.unseen and not wrong:
+        every = cast("list[Brief]", kept.found)  # None is for what is unseen
+        return Judging(question, Judged(names, every, cast("Counter[Brief]", kept.counts)), late=False)
+    steps = briefs(question, [names[index] for index in kept.unseen], memo)
+    answers, late = await Turns(service.clock).collect(steps, deadline)
+    for index, (_, brief) in zip(kept.unseen, answers, strict=False):  # fewer if it is late
+        kept.found[index] = brief
     if late:
         service.metrics.late.labels(verb).inc()
-    return Judging(question, _columns(names, found, wrong), late)
+    return Judging(question, _columns(names, kept.found, wrong), late)
 
 
 def _columns(names: Sequence[str], found: list[Brief | None], wrong: dict[str, str]) -> Judged:

@@ -4,8 +4,8 @@ answer where this program fails."""
 import logging
 import re
 import secrets
+from collections.abc import Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.access import is_guarded
@@ -18,7 +18,11 @@ from app.metrics import Metrics
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "X-Request-Id"
-_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_RAW_ID = REQUEST_ID.lower().encode()
+_GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_OPEN_HEADERS = tuple((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
+_GUARDED_HEADERS = (*_OPEN_HEADERS, (b"cache-control", b"no-store"))
+_Header = tuple[bytes, bytes]
 _VERBS = {
     "/scheduler/filter": "filter",
     "/scheduler/prioritize": "prioritize",
@@ -49,12 +53,8 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                if is_guarded(scope["path"]):
-                    headers.setdefault("Cache-Control", "no-store")
+                ours = _GUARDED_HEADERS if is_guarded(scope["path"]) else _OPEN_HEADERS
+                message["headers"] = _with(message.get("headers", ()), ours, request_id)
             await send(message)
 
         started = self._clock()
@@ -73,8 +73,17 @@ class Observed:
 
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+    given = next((value for name, value in scope["headers"] if name == _RAW_ID), b"")
+    return given.decode() if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _with(given: Iterable[_Header], ours: Iterable[_Header], request_id: str) -> list[_Header]:
+    """An answer's own headers, those of ours that it does not have, and the request's id."""
+    headers = [(name, value) for name, value in given if name.lower() != _RAW_ID]
+    there = {name.lower() for name, _ in headers}
+    headers += [header for header in ours if header[0] not in there]
+    headers.append((_RAW_ID, request_id.encode()))
+    return headers
 
 
 def _verb(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -50,4 +51,10 @@ class Call:
 
     @property
     def target(self) -> str:
-        return f"{self.path}?{urlencode(self.params)}" if self.params else self.path
+        return f"{self.path}?{_query(tuple(self.params.items()))}" if self.params else self.path
+
+
+@lru_cache(256)
+def _query(params: tuple[tuple[str, str], ...]) -> str:
+    """Most requests have one of a few."""
+    return urlencode(params)

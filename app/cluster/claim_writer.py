@@ -13,7 +13,7 @@ from app.cluster.errors import Conflict, Invalid, NotFound
 from app.cluster.field_manager import DEFAULT_MANAGER
 from app.cluster.patience import Requests
 from app.core.model.allocation import Allocation
-from app.core.model.parse import parse
+from app.core.model.parse import parse, reread_claim
 from app.core.model.resource_claim import FINALIZER, Consumer, ResourceClaim
 from app.core.state.state import State
 
@@ -150,7 +150,6 @@ class ClaimWriter:
         path = self._resource.path(*claim.meta.key, subresource)
         try:
             raw = await self._client.patch(path, guard + patch, kind="json", params=self._params)
-            written = read_claim(raw)
         except Conflict:
             raise OvertakenError from None
         except Invalid:
@@ -159,8 +158,24 @@ class ClaimWriter:
             if (await self.refetch(claim)).meta.resource_version != version:
                 raise OvertakenError from None
             raise
+        heard = self._heard(raw, claim)
+        if heard is not None:
+            return heard
+        written = reread_claim(raw, claim) if claim.spec.requests else read_claim(raw)
         self._state.put_written(written)
         return written
+
+    def _heard(self, raw: dict[str, Any], before: ResourceClaim) -> ResourceClaim | None:
+        """The claim that was written, if the watch was quicker than the answer: it is read once.
+
+        Not what could be read of a claim that is broken: that has no requests.
+        """
+        known = self._state.stored_claim(before.meta.key)
+        if known is None or not known.spec.requests or known.meta.uid != before.meta.uid:
+            return None
+        metadata = raw.get("metadata")
+        version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
+        return known if known.meta.resource_version == version else None
 
 
 def _check(claim: ResourceClaim, allocation: Allocation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 
 from app.cluster.call import Object
@@ -15,6 +16,7 @@ GROUP = "resource.k8s.io"
 # holds only what is still alpha (k8s.io/api/resource/*/register.go).
 _VERSIONS = ("v1", "v1beta2", "v1beta1")
 _RULE_VERSIONS = ("v1", "v1beta2", "v1beta1", "v1alpha3")
+_SEGMENT = re.compile(r"[^/%?#\\\x00-\x20\x7f-\U0010ffff]*")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -160,6 +162,6 @@ def _listing(versions: Sequence[str] | frozenset[str]) -> str:
 def _segment(name: str) -> str:
     # The rule of the API server for any name (apimachinery, IsValidPathSegmentName); a query or a fragment
     # would end the path as well.
-    if name in {".", ".."} or any(char in "/%?#\\" or char <= " " or char >= "\x7f" for char in name):
+    if name in {".", ".."} or not _SEGMENT.fullmatch(name):
         raise ValueError(f"not a name of an object: {name!r}")
     return name

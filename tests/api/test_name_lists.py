@@ -43,6 +43,14 @@ def test_a_list_that_came_before_is_recognised() -> None:
     assert found[1] is NAMES
 
 
+def test_a_list_that_came_goes_out_as_it_came() -> None:
+    lists = NameLists()
+    came = list(NAMES)
+    lists.received(body(came), came)
+    same, equal = lists.sent(came), lists.sent(list(came))
+    assert orjson.dumps(same) == orjson.dumps(equal) == orjson.dumps(NAMES)
+
+
 UNKNOWN = [
     ("one name fewer", body(NAMES[1:])),
     ("another order", body(NAMES[::-1])),

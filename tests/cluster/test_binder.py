@@ -16,8 +16,9 @@ from app.cluster.feed import Feed
 from app.cluster.memory_binder import MemoryBinder
 from app.cluster.watcher import InformerGroup
 from app.core.cel import SelectorCache
+from app.core.model import parse as reading
 from app.core.model.parse import parse
-from app.core.model.resource_claim import FINALIZER
+from app.core.model.resource_claim import FINALIZER, ClaimSpec, ResourceClaim, read_claim
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import Call, FakeApiServer, Fault, InMemoryTransport
@@ -27,6 +28,7 @@ from tests.objects import DRIVER, allocation, claim, device, device_class, node,
 DRA = "resource.k8s.io/v1"
 GROUPS = {"pods": "", "resourceclaims": "resource.k8s.io"}
 NOW = "2026-11-23T10:00:00Z"
+PODS_OF_FOUR = tuple(pod(f"p{i}", f"c{i}") for i in range(4))
 
 
 class WallClock:
@@ -135,6 +137,24 @@ async def test_a_bound_pod_has_its_claim_written_in_the_safe_order() -> None:
     assert made.state.assumed == {}
     assert {name for pool in made.state.taken.values() for name in pool.whole} == {"d0"}
     await made.stop()
+
+
+@in_virtual_time
+async def test_each_version_that_a_bind_makes_of_a_claim_is_read_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = await cluster(*(claim(f"c{i}") for i in range(4)), devices=4, pods=PODS_OF_FOUR)
+    read: list[str] = []
+
+    def reads(raw: Any, spec: ClaimSpec | None = None) -> ResourceClaim:
+        read.append(f"{raw['metadata']['name']} {raw['metadata']['resourceVersion']}")
+        return read_claim(raw, spec)
+
+    monkeypatch.setattr(reading, "read_claim", reads)
+    assert [await made.bind(f"p{i}") for i in range(4)] == [None] * 4
+    await asyncio.sleep(1)
+    assert sorted(read) == sorted(set(read))
+    assert len(read) == 2 * 4
 
 
 @in_virtual_time

@@ -75,6 +75,26 @@ def parse(raw: Any) -> Object:
         raise ObjectError(ref_of(raw), path_text(error.path), error.reason) from None
 
 
+def reread_claim(raw: Any, before: ResourceClaim) -> ResourceClaim:
+    """Reads a claim of which an earlier version is known: its spec, which never changes, is not read again.
+
+    Raises: ObjectError; it is another kind of object, or another claim.
+    """
+    try:
+        return _claim_like(before, _checked(raw))
+    except FieldError as error:
+        raise ObjectError(ref_of(raw), path_text(error.path), error.reason) from None
+
+
+def _claim_like(before: ResourceClaim, source: dict[str, Any]) -> ResourceClaim:
+    if source["kind"] != "ResourceClaim":
+        raise FieldError(f"must be ResourceClaim, not {source['kind']}", "kind")
+    claim = read_claim(source, before.spec)
+    if claim.meta.uid != before.meta.uid:
+        raise FieldError("is that of another claim", "metadata", "uid")
+    return claim
+
+
 def _checked(raw: Any) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise FieldError("is no Kubernetes object")

@@ -116,12 +116,13 @@ class ResourceClaimTemplate:
     claim_meta: Meta
 
 
-def read_claim(raw: Any) -> ResourceClaim:
-    """Reads a ResourceClaim in v1 form."""
+def read_claim(raw: Any, spec: ClaimSpec | None = None) -> ResourceClaim:
+    """Reads a ResourceClaim in v1 form; ``spec`` is what is known of it, since it never changes."""
     source = fields.mapping(raw)
     meta = read_meta(raw, namespaced=True)
     status = fields.child(source, "status")
-    spec = fields.required(source, "spec", read_claim_spec)
+    if spec is None:
+        spec = fields.required(source, "spec", read_claim_spec)
     try:
         return ResourceClaim(
             meta=meta,

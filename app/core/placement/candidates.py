@@ -6,6 +6,7 @@ everything else. A few of the best are choice enough; one node is not scored at 
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import filterfalse
 
 from app.core.placement.judged import Judged
 
@@ -43,13 +44,15 @@ class Candidates:
         passed_over: list[Sequence[str]] = []
         for score in judged.scores():
             equals = judged.fits(score)
-            free = [name for name in equals if name not in aimed] if aimed else equals
-            passed_over.append([name for name in equals if name in aimed] if aimed else [])
+            free = list(filterfalse(aimed.__contains__, equals)) if aimed else equals
+            passed_over.append(equals if len(free) < len(equals) else ())
             chosen += _spread(free, self.number - len(chosen), self._turn)
             if len(chosen) == self.number:
                 break
-        for equals in passed_over:
-            chosen += _spread(equals, self.number - len(chosen), self._turn)
+        else:
+            for equals in passed_over:
+                taken = list(filter(aimed.__contains__, equals))
+                chosen += _spread(taken, self.number - len(chosen), self._turn)
         self._turn += 1
         if chosen:
             self._aims[uid] = (now + _AIM_SECONDS, tuple(chosen))

@@ -5,7 +5,7 @@ out once for each of them, and the nodes are gone through by what Python does in
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
@@ -15,15 +15,19 @@ from app.core.placement.memo import Brief
 
 @dataclass(frozen=True)
 class Judged:
-    """``briefs`` are the answers for ``names``, in the same order."""
+    """``briefs`` are the answers for ``names``, in the same order.
+
+    ``counts``: how many nodes each answer is for, where that is known.
+    """
 
     names: Sequence[str]
     briefs: Sequence[Brief]
+    counts: Mapping[Brief, int] | None = None
 
     @cached_property
-    def _counts(self) -> Counter[Brief]:
-        """How many nodes each answer is for. O(nodes)."""
-        return Counter(self.briefs)
+    def _counts(self) -> Mapping[Brief, int]:
+        """How many nodes each answer is for. O(nodes) where it is not known."""
+        return Counter(self.briefs) if self.counts is None else self.counts
 
     @cached_property
     def fitting(self) -> int:
@@ -68,8 +72,10 @@ class Judged:
         }
         if not texts:
             return {}
-        found = map(texts.get, self.briefs)
-        return {name: text for name, text in zip(self.names, found, strict=True) if text is not None}
+        # They are few among many, or nearly all: either way most of it is done in C.
+        among = list(map(texts.__contains__, self.briefs))
+        found = map(texts.__getitem__, compress(self.briefs, among))
+        return dict(zip(compress(self.names, among), found, strict=True))
 
     def refusals(self) -> Counter[str]:
         """How many nodes each reason is for. O(answers)."""

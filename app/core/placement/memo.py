@@ -54,12 +54,14 @@ class Brief:
 
 @dataclass(slots=True, eq=False)
 class Shelf:
-    """The answers for one kind of claims. ``position`` says up to where changes were heard of."""
+    """The answers for one kind of claims. ``position`` says up to where changes were heard of; ``stale`` are
+    nodes that had an answer and have changed since."""
 
     plan: Plan
     position: int
     classes: NodeClasses
     answers: dict[str, Brief] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)
     by_class: dict[Hashable, Brief] = field(default_factory=dict)
 
     def keep(self, key: Hashable, found: Brief) -> None:
@@ -141,9 +143,11 @@ class Memo:
         shelf.position = changes.position
         if changed is None:
             shelf.answers.clear()
+            shelf.stale.clear()
             return
         for node in changed:
-            shelf.answers.pop(node, None)
+            if shelf.answers.pop(node, None) is not None:
+                shelf.stale.add(node)
 
 
 def sight_of(plan: Plan, policy: str) -> Sight:

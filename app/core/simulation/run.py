@@ -135,11 +135,11 @@ class Simulation:
         self._used[node] -= weight
 
     def _judged(self, question: Question) -> list[Brief]:
-        found, unseen = known(question, self._nodes, self._memo)
-        steps = briefs(question, [self._nodes[at] for at in unseen], self._memo)
-        for at, item in zip(unseen, (item for item in steps if item is not None), strict=True):
-            found[at] = item[1]
-        return [item for item in found if item is not None]
+        kept = known(question, self._nodes, self._memo)
+        steps = briefs(question, [self._nodes[at] for at in kept.unseen], self._memo)
+        for at, item in zip(kept.unseen, (item for item in steps if item is not None), strict=True):
+            kept.found[at] = item[1]
+        return [item for item in kept.found if item is not None]
 
     def _best(self, judged: list[Brief]) -> str | None:
         """The node with the highest score; the first named among equals."""

@@ -8,7 +8,7 @@ from app.core.model.device_class import DeviceClass
 from app.core.model.errors import ObjectError, ObjectRef, path_text
 from app.core.model.meta import OwnerReference
 from app.core.model.node import Node
-from app.core.model.parse import flatten, parse, ref_of
+from app.core.model.parse import flatten, parse, ref_of, reread_claim
 from app.core.model.pod import Pod, PodClaim
 from app.core.model.quantity import parse_quantity
 from app.core.model.resource_claim import Consumer, ResourceClaim, ResourceClaimTemplate
@@ -308,3 +308,40 @@ def test_items_of_a_typed_list_get_its_kind_and_version() -> None:
 def test_what_is_no_list_stays_whole() -> None:
     odd = [{"kind": "List", "items": {}}, {"kind": 3, "items": []}, "text", {"kind": "Pod", "items": []}]
     assert list(flatten(odd)) == odd
+
+
+def test_a_claim_that_is_known_is_read_again_but_for_its_spec() -> None:
+    first = raw(
+        "ResourceClaim", spec={"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "c"}}]}}
+    )
+    first["metadata"] |= {"uid": "u", "resourceVersion": "1"}
+    before = parse(first)
+    assert isinstance(before, ResourceClaim)
+    reserved = [{"resource": "pods", "name": "p", "uid": "v"}]
+    later = first | {
+        "metadata": first["metadata"] | {"resourceVersion": "2"},
+        "status": {"reservedFor": reserved},
+    }
+    after = reread_claim(later, before)
+    assert after.spec is before.spec
+    assert after == parse(later)
+
+
+@pytest.mark.parametrize(
+    ("what", "other", "path"),
+    [
+        (
+            "another claim",
+            raw("ResourceClaim", spec={}) | {"metadata": {"name": "x", "uid": "w"}},
+            "metadata.uid",
+        ),
+        ("another kind", raw("ResourceSlice", spec={}), "kind"),
+        ("no object", None, ""),
+    ],
+)
+def test_what_is_not_the_claim_that_is_known_is_not_read_as_it(what: str, other: Any, path: str) -> None:
+    before = parse(raw("ResourceClaim", spec={}))
+    assert isinstance(before, ResourceClaim)
+    with pytest.raises(ObjectError) as caught:
+        reread_claim(other, before)
+    assert caught.value.path == path, what

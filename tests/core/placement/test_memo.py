@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Generator
 from itertools import count
 from typing import Any
 
@@ -16,7 +18,7 @@ from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.placement.briefs import briefs, known
 from app.core.placement.memo import Brief, Memo
-from app.core.placement.node_answer import finish
+from app.core.placement.node_answer import NodeAnswer, finish
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import State
@@ -244,10 +246,54 @@ def test_what_is_kept_is_known_without_a_search_and_what_has_changed_is_not() ->
     item = parse(pod("p", "claim-p"))
     assert isinstance(item, Pod)
     put(state, claim("claim-p"))
-    assert known(Question(state, item, rules), NODES, memo)[0] == [None] * len(NODES)
+    first = known(Question(state, item, rules), NODES, memo)
+    assert (first.found, list(first.unseen)) == ([None] * len(NODES), list(range(len(NODES))))
     found = ask(state, memo, rules, "p")
     searched = memo.searches
-    assert known(Question(state, item, rules), NODES, memo) == ([found[name] for name in NODES], [])
+    again = known(Question(state, item, rules), NODES, memo)
+    assert (again.found, again.unseen) == ([found[name] for name in NODES], [])
+    assert again.counts == Counter(again.found)
     put(state, claim("other") | {"status": {"allocation": allocation("n3", "d0")}})
-    assert known(Question(state, item, rules), NODES, memo)[1] == [NODES.index("n3")]
+    changed = known(Question(state, item, rules), NODES, memo)
+    assert changed.unseen == [NODES.index("n3")]
+    assert changed.counts[None] == 1
     assert memo.searches == searched
+
+
+def test_a_changed_node_of_a_class_met_before_is_not_looked_for_among_all() -> None:
+    state, rules = cluster(), make_rules()
+    memo = Memo(state)
+    put(state, claim("held") | {"status": {"allocation": allocation("n3", "d0")}})
+    found = ask(state, memo, rules, "p")
+    searched = memo.searches
+    put(state, claim("more") | {"status": {"allocation": allocation("n7", "d0")}})
+    after = known(Question(state, asking("p"), rules), NODES, memo)
+    assert after.unseen == []
+    assert after.found[NODES.index("n7")] is found["n3"]
+    assert memo.searches == searched
+    state.delete("Node", ("", "n7"))
+    assert known(Question(state, asking("p"), rules), NODES, memo).unseen == [NODES.index("n7")]
+
+
+def test_an_answer_from_before_a_change_that_another_filter_has_heard_of_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state, rules = cluster(), make_rules()
+    memo = Memo(state)
+    put(state, claim("claim-p"), claim("claim-q"))
+    answer = Question.answer
+
+    def slow(question: Question, name: str) -> Generator[None, None, NodeAnswer]:
+        found = yield from answer(question, name)
+        yield
+        return found
+
+    monkeypatch.setattr(Question, "answer", slow)
+    steps = briefs(Question(state, asking("p"), rules), ["n3"], memo)
+    assert next(steps) is None
+    held = allocation("n3", "d0")
+    held["devices"]["results"] += allocation("n3", "d1")["devices"]["results"]
+    put(state, claim("other") | {"status": {"allocation": held}})
+    known(Question(state, asking("q"), rules), ["n3"], memo)
+    assert [name for step in steps if step for name in step[:1]] == ["n3"]
+    assert known(Question(state, asking("q"), rules), ["n3"], memo).unseen == [0]

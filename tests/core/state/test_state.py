@@ -61,6 +61,19 @@ def test_an_assumed_device_is_taken_at_once_and_free_again_when_forgotten() -> N
     assert state.assumed == {}
 
 
+def test_a_write_of_what_was_assumed_makes_no_node_look_different() -> None:
+    state = state_with(node("n1"), slice_of("n1", device("d0"), device("d1")), claim("c"))
+    state.assume(KEY, held_on("n1", "d0"))
+    position, taken = state.inventory.changes.position, state.taken[POOL]
+    state.put_written(claim_at(9, allocation("n1", "d0")))
+    state.forget(KEY)
+    assert state.inventory.changes.position == position
+    assert state.taken[POOL] is taken
+    state.put_written(claim_at(10, allocation("n1", "d1")))
+    assert state.inventory.changes.position > position
+    assert names_taken(state) == {"d1"}
+
+
 def test_forgetting_one_of_two_pods_keeps_the_allocation_assumed() -> None:
     state = state_with(claim("c"))
     state.assume(KEY, held_on("n1", "d0"), (Consumer("", "pods", "p", "u"),))
