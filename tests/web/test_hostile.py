@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
@@ -68,3 +73,34 @@ def test_the_policy_for_content_forbids_inline_scripts_and_other_hosts(visit: Ca
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
     assert all(url.startswith(seen.served.url) for url in asked)
+
+
+def packed(value: Any) -> str:
+    """A what-if as a link carries it."""
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    raw = deflate.compress(json.dumps(value).encode()) + deflate.flush()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+NOTHING: dict[str, Any] = {"items": [], "drained": [], "tainted": []}
+NO_WHAT_IFS = {
+    "a number": 5,
+    "lists that are none": NOTHING | {"drained": "n1"},
+    "items that are none": NOTHING | {"items": [None, 5]},
+    "nodes to add that are none": NOTHING | {"added": [None]},
+}
+
+
+@pytest.mark.parametrize("value", NO_WHAT_IFS.values(), ids=NO_WHAT_IFS)
+def test_a_link_that_holds_no_what_if_is_passed_over(visit: Callable[..., Visit], value: Any) -> None:
+    page = visit(node("n1")).open(f"#/whatif?whatif={packed(value)}")
+    expect(page.locator(".whatif")).to_contain_text("Add a workload to see")
+
+
+def test_a_link_with_a_hostile_what_if_is_refused_by_the_service(visit: Callable[..., Visit]) -> None:
+    item = {"kind": EVIL, "namespace": EVIL, "name": EVIL, "role": "workload", "object": EVIL}
+    value = {"items": [item], "drained": [EVIL], "tainted": [EVIL], "removed": [EVIL], "policy": f"{EVIL}=1"}
+    page = visit(node("n1")).open(f"#/whatif?whatif={packed(value)}")
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator(".changes")).to_contain_text(EVIL)
+    assert page.evaluate("() => globalThis.hacked") is None

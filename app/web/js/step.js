@@ -40,6 +40,7 @@ export function inWords({ drained, tainted, added, removed }) {
 export function stepOf(raw) {
   const { items, drained, tainted, added = [], removed = [] } = raw;
   if (![items, drained, tainted, added, removed].every(Array.isArray)) return null;
+  if ([...items, ...added].some((item) => typeof item !== "object" || item === null)) return null;
   return {
     items, drained: drained.map(String), tainted: tainted.map(String), removed: removed.map(String),
     added: added.map((/** @type {any} */ more) => ({ like: String(more.like), count: Number(more.count) })),
