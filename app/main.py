@@ -188,6 +188,7 @@ async def _from_files(
     service = Service(settings, state, rules, binder, metrics, time.monotonic, broken, learns_pods=True)
     metrics.add_source(readings.inventory(service))
     metrics.add_source(readings.decisions(service))
+    await service.gather_pools()
     _keep()
     return service
 
@@ -262,6 +263,7 @@ async def _from_cluster(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(informers.run())
             await informers.wait_synced()
+            await service.gather_pools()
             _keep()
             tasks.create_task(keeping.run())
             if election is not None:

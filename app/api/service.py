@@ -5,7 +5,7 @@ import logging
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -30,6 +30,7 @@ from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.census import Census
+from app.core.state.pools import PoolError
 from app.core.state.state import Key, State
 from app.metrics import Metrics
 from app.settings import Settings
@@ -231,6 +232,18 @@ class Service:
             if number % _COUNTED_AT_ONCE == 0:
                 await turns.rest()
         self.device_counts = counts
+
+    async def gather_pools(self) -> None:
+        """Puts the pools of all nodes together, in turns: two thirds of what the first filter would take.
+
+        O(devices).
+        """
+        turns, inventory = self.turns(), self.state.inventory
+        for name in list(inventory.nodes):
+            if name in inventory.nodes:  # it may have gone since
+                with suppress(PoolError):  # kept, and told of by whoever asks about the node
+                    inventory.pools(name, self.rules.features)
+            await turns.rest()
 
     def deadline(self, seconds: float) -> Deadline:
         return Deadline(self.clock, seconds)

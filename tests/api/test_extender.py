@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.model.node import Node
+from app.core.state import inventory as state_inventory
+from app.core.state.pools import Pool, gather_pools
 from tests.api.conftest import Asked, run, serving
 from tests.objects import claim, device, device_class, node, pod, slice_of
 
@@ -40,6 +43,26 @@ def test_filter_splits_the_nodes_and_says_why(inventory: Inventory) -> None:
         assert answer["Nodes"] is None
         assert answer["FailedNodes"] == {"bare": "no devices for request r"}
         assert answer["Error"] == ""
+
+    run(inventory(*OBJECTS), question)
+
+
+def test_the_first_filter_finds_the_pools_of_all_nodes_put_together(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered: list[str] = []
+
+    def gather(node: Node, *given: Any) -> tuple[Pool, ...]:
+        gathered.append(node.name)
+        return gather_pools(node, *given)
+
+    monkeypatch.setattr(state_inventory, "gather_pools", gather)
+
+    async def question(service: Asked) -> None:
+        assert sorted(gathered) == sorted(NAMES)
+        answer = await service.post("/scheduler/filter", args(pod("p", "c")))
+        assert answer["NodeNames"] == ["n1", "n2"]
+        assert len(gathered) == len(NAMES)
 
     run(inventory(*OBJECTS), question)
 
