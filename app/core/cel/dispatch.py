@@ -110,22 +110,31 @@ def _guard(term: Type) -> _Guard:
         return _anything
     name = term.name
     if term.kind == types.LIST:
-        inner = _guard(term.params[0])
-        return lambda value: is_list(value) and (not length(value) or inner(part_of(value, 0, 1)[0]))
+        return _list_guard(_guard(term.params[0]))
     if term.kind == types.MAP:
-        key_guard, value_guard = _guard(term.params[0]), _guard(term.params[1])
-
-        def is_map(value: Any) -> bool:
-            if type_name(value) != "map":
-                return False
-            first = next(iter(value.pairs()), None)
-            return first is None or (key_guard(first[0]) and value_guard(first[1]))
-
-        return is_map
+        return _map_guard(_guard(term.params[0]), _guard(term.params[1]))
     plain = _PLAIN.get(name)
     if plain is not None:
         return lambda value: value.__class__ is plain
     return lambda value: type_name(value) == name
+
+
+def _list_guard(inner: _Guard) -> _Guard:
+    if inner is _anything:
+        return is_list
+    return lambda value: is_list(value) and (not length(value) or inner(part_of(value, 0, 1)[0]))
+
+
+def _map_guard(key_guard: _Guard, value_guard: _Guard) -> _Guard:
+    def is_map(value: Any) -> bool:
+        if type_name(value) != "map":
+            return False
+        if key_guard is value_guard is _anything:
+            return True
+        first = next(iter(value.pairs()), None)
+        return first is None or (key_guard(first[0]) and value_guard(first[1]))
+
+    return is_map
 
 
 _PLAIN: dict[str, type] = {"bool": bool, "int": int, "string": str, "double": float, "bytes": bytes}

@@ -5,10 +5,12 @@ from typing import Any
 
 from app.core.cel.equality import matches_element
 from app.core.cel.kinds import each, items
-from app.core.cel.values import UInt
+from app.core.cel.values import Duration, TypeValue, UInt
 
 # Among these alone, two values are equal in Python if and only if they are in CEL.
 _EXACT = frozenset({int, str})
+# Equal to values of their own class alone, and hashed by value.
+_HASHED = frozenset({str, bytes, bool, Duration, TypeValue})
 _FEW = 8
 
 
@@ -33,7 +35,7 @@ class Elements:
     """Values to be looked up many times. Numbers, texts and lists of them are found in O(1)."""
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
-        self._plain: set[Any] = set()  # texts, bool as Key, lists of texts and ints
+        self._plain: set[Any] = set()  # _HASHED, and lists of texts and ints
         self._whole: set[int] = set()  # int and uint, by value
         self._doubles: set[float] = set()
         self._rounded: set[float] = set()  # ints as doubles: these are compared rounded
@@ -49,7 +51,7 @@ class Elements:
             whole = value if kind is int else value.value
             self._whole.add(whole)
             self._rounded.add(float(whole))
-        elif kind is str:
+        elif kind in _HASHED:
             self._plain.add(value)
         elif kind is float:
             self._doubles.add(value)
@@ -62,7 +64,7 @@ class Elements:
     def has(self, value: Any) -> bool:
         """Whether one of them equals the value; what cannot be compared is different."""
         kind = value.__class__
-        if kind is str:
+        if kind in _HASHED:
             return value in self._plain
         if kind is int or kind is UInt:
             whole = value if kind is int else value.value

@@ -195,8 +195,12 @@ def _insert(target: GrowingMap, key: Any, value: Any) -> None:
     """
     held = entry_key(key)
     if target.find(key)[1]:
-        raise EvalError(f"insert failed: key {key} already exists")
+        raise _taken(key)
     target.put(held, value)
+
+
+def _taken(key: Any) -> EvalError:
+    return EvalError(f"insert failed: key {key} already exists")
 
 
 @implements("@mapInsert_map_key_value")
@@ -211,8 +215,14 @@ def map_insert(target: CelMap, key: Any, value: Any) -> CelMap:
 def map_insert_all(target: CelMap, more: CelMap) -> CelMap:
     """The map with the entries of another."""
     result = _growing(target)
-    for key, value in more.pairs():
-        _insert(result, key, value)
+    if result.is_mixed() or more.is_mixed():
+        for key, value in more.pairs():
+            _insert(result, key, value)
+    else:
+        for held, value in more.entries.items():
+            if held in result.entries:
+                raise _taken(held)
+            result.put(held, value)
     return result if result is target else CelMap(result.entries)
 
 

@@ -65,6 +65,8 @@ class Operators(Steps):
             return self.assigned(f"{args[0].code} + {args[1].code}", "str")
         if name in _WHOLE and kind == "int":
             return self._quotient(node, args)
+        if kind == "int" and "int64_to_uint64" in node.overloads:
+            return self._unsigned(node, args)
         return self._converted(node, args, kind)
 
     def _converted(self, node: Call, args: list[Value], kind: str) -> Value | None:
@@ -102,6 +104,14 @@ class Operators(Steps):
         with self.block("else:"):
             self.line(f"{result} = {self.general(node, args).code}")
         return Value(result, "int")
+
+    def _unsigned(self, node: Call, args: list[Value]) -> Value:
+        result = self.source.temporary()
+        with self.block(f"if {args[0].code} >= 0:"):
+            self.line(f"{result} = {self.source.constant(UInt)}({args[0].code})")
+        with self.block("else:"):
+            self.line(f"{result} = {self.general(node, args).code}")
+        return Value(result, "any")
 
     # Kinds that are looked at when the loop runs
 

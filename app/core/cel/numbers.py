@@ -19,6 +19,7 @@ _UNDERSCORES = re.compile(
 _SPECIAL = {"inf": "inf", "infinity": "inf", "nan": "nan"}
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_FEW_DIGITS = 18  # always within 64 bits
 
 
 def _conversion(source: str, target: str) -> EvalError:
@@ -27,6 +28,8 @@ def _conversion(source: str, target: str) -> EvalError:
 
 def parse_int(text: str) -> int:
     """int(string): decimal digits with an optional sign, within 64 bits."""
+    if len(text) <= _FEW_DIGITS and text.isascii() and text.isdigit():
+        return int(text)
     if _INT.match(text):
         digits = text.lstrip("+-").lstrip("0") or "0"
         if len(digits) <= 19:

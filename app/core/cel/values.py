@@ -149,7 +149,7 @@ class CelMap:
 
     def __init__(self, entries: dict[Any, Any]) -> None:
         self.entries = entries
-        self._mixed: bool | None = None  # whether a key is no text and no int
+        self._mixed: bool | None = None  # not known yet
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -168,11 +168,12 @@ class CelMap:
             found = self.entries.get(key, _MISSING)
             if found is not _MISSING:
                 return found, True
-            if not self._is_mixed():
+            if not self.is_mixed():
                 return None, False
         return find_entry(self.entries, key)
 
-    def _is_mixed(self) -> bool:
+    def is_mixed(self) -> bool:
+        """Whether a key is no text and no int: an int is then looked up as other numbers, too."""
         if self._mixed is None:
             self._mixed = any(key.__class__ is Key for key in self.entries)
         return self._mixed
