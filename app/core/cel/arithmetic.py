@@ -16,7 +16,7 @@ from app.core.cel.values import (
 )
 
 _SECOND = 10**9
-TIME_MIN, _TIME_MAX = -62135596800 * _SECOND, 253402300800 * _SECOND
+TIME_MIN, TIME_MAX = -62135596800 * _SECOND, 253402300800 * _SECOND
 
 
 def in_int(value: int) -> int:
@@ -35,7 +35,7 @@ def in_uint(value: int) -> UInt:
 
 def in_time(nanos: int, offset: int) -> Timestamp:
     """A timestamp, if its year has four digits."""
-    if TIME_MIN <= nanos < _TIME_MAX:
+    if TIME_MIN <= nanos < TIME_MAX:
         return Timestamp(nanos, offset)
     raise EvalError("timestamp overflow")
 

@@ -223,7 +223,7 @@ class _Checker(Inference):
             found = types.substitute(self.bindings, returned)
             if result is None:
                 result = found
-            elif not types.is_dyn(result) and found != result:
+            elif not types.is_dyn(result) and types.plain(found) != types.plain(result):
                 result = types.DYNAMIC
         if result is None:
             raise self._no_overload(node, given)

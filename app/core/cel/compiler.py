@@ -44,7 +44,7 @@ def compile_text(text: str, features: CelFeatures, *, derived: bool = False) -> 
 def _compile(text: str, features: CelFeatures, *, derived: bool) -> Compiled:
     names = environment(features)
     tree = parse(text)
-    term = check(tree, names)
+    term = types.plain(check(tree, names))
     validate(tree)
     if derived:
         _check_derived(term, features)

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from app.core.cel import types
 from app.core.cel.declarations import Overload, functions
+from app.core.cel.messages import field_types, message_type
 from app.core.cel.types import Type
 from app.core.cel.values import TypeValue
 
@@ -20,6 +21,7 @@ _TYPE_NAMES: dict[str, Type] = {
     "map": types.map_of(_A, _B),
     "type": types.TYPE_TYPE, types.DURATION.name: types.DURATION, types.TIMESTAMP.name: types.TIMESTAMP,
     "net.IP": types.IP, "net.CIDR": types.CIDR, "optional_type": types.optional_of(_A),
+    types.EMPTY.name: types.EMPTY,
 }  # fmt: skip
 
 
@@ -50,6 +52,8 @@ class Environment:
         """The type of a variable or constant, and the constant's value."""
         if name == "device":
             return types.DEVICE, None
+        if name == "google.protobuf.NullValue.NULL_VALUE":
+            return types.INT, 0
         named = _TYPE_NAMES.get(name)
         if named is not None:
             return types.type_of(named), TypeValue(name)
@@ -67,8 +71,8 @@ class Environment:
 
     def message(self, name: str) -> tuple[str, Type, dict[str, Type]] | None:
         """A message that can be written as ``name{...}``: full name, its type, its fields."""
-        del name
-        return None
+        result = message_type(name)
+        return None if result is None else (name, result, field_types(name))
 
 
 @lru_cache(maxsize=8)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.core.cel.errors import EvalError
 from app.core.cel.networks import Cidr, Ip
 from app.core.cel.quantities import Quantity
 from app.core.cel.urls import Url
@@ -13,7 +14,7 @@ COMPARED_OBJECTS = frozenset({Quantity, Semver, Url, Ip, Cidr})
 
 
 class Message:
-    """A message that CEL has no value of its own for: google.protobuf.Empty and Any."""
+    """A message that CEL has no value of its own for: google.protobuf.Empty."""
 
     __slots__ = ("fields", "type_name")
 
@@ -30,9 +31,14 @@ class Message:
         )
 
     def find(self, key: Any) -> tuple[Any, bool]:
-        """A field's value, and whether it is set."""
-        found = self.fields.get(key)
-        return found, found is not None
+        """A field's value, and whether it is set.
+
+        Raises:
+            EvalError: the message has no such field; not even has() may ask for it.
+        """
+        if key not in self.fields:
+            raise EvalError(f"no such field '{key}'")
+        return self.fields[key], True
 
     def is_zero(self) -> bool:
         """Whether no field is set."""

@@ -39,6 +39,7 @@ QUANTITY, SEMVER = Type(STRUCT, "kubernetes.Quantity"), Type(STRUCT, "kubernetes
 URL, FORMAT = Type(STRUCT, "kubernetes.URL"), Type(STRUCT, "kubernetes.NamedFormat")
 IP, CIDR = Type(OPAQUE, "net.IP"), Type(OPAQUE, "net.CIDR")
 DEVICE = Type(STRUCT, "kubernetes.DRADevice")
+EMPTY = Type(STRUCT, "google.protobuf.Empty")
 MESSAGES = (QUANTITY, SEMVER, URL, FORMAT)
 
 _NULLABLE_SIMPLE = (TIMESTAMP.name, DURATION.name)
@@ -79,6 +80,15 @@ def unwrap_optional(term: Type) -> tuple[Type, bool]:
 def is_dyn(term: Type) -> bool:
     """dyn or any."""
     return term.kind in (DYN, ANY)
+
+
+def plain(term: Type) -> Type:
+    """The term without wrappers. But for null, a wrapper goes where its primitive type goes."""
+    if term.kind == WRAPPER:
+        return Type(SIMPLE, term.name)
+    if not term.params:
+        return term
+    return Type(term.kind, term.name, tuple(plain(part) for part in term.params))
 
 
 class Bindings(dict[str, Type]):
@@ -175,7 +185,7 @@ def _bind(bound: Bindings, term: Type, variable: Type) -> tuple[bool, bool]:
         return True, True
     current = bound.get(variable.name)
     if current is not None:
-        if term == current:
+        if term == current or plain(term) == plain(current):
             return True, True
         if _unify(bound, term, current):
             wider = most_general(term, current)
@@ -203,7 +213,11 @@ def most_general(left: Type, right: Type) -> Type:
 def _less_specific(left: Type, right: Type) -> bool:
     if is_dyn(left) or left.kind == PARAM:
         return True
-    if is_dyn(right) or right.kind == PARAM or left.kind != right.kind:
+    if is_dyn(right) or right.kind == PARAM:
+        return False
+    if WRAPPER in (left.kind, right.kind):
+        return plain(left) == plain(right)
+    if left.kind != right.kind:
         return False
     if left.kind in (OPAQUE, LIST, MAP):
         return (
@@ -228,6 +242,8 @@ def equivalent(left: Type, right: Type) -> bool:
     """Same structure; names of type variables do not count."""
     if left.kind == PARAM and right.kind == PARAM:
         return True
+    if WRAPPER in (left.kind, right.kind):
+        return plain(left) == plain(right)
     return (
         left.kind == right.kind
         and left.name == right.name
