@@ -5,19 +5,15 @@ import datetime as dt
 import gc
 import logging
 import os
-import signal
 import socket
 import time
 import uuid
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from starlette.responses import FileResponse
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from app import readings
@@ -43,6 +39,7 @@ from app.api.gate import Gate
 from app.api.observed import Observed
 from app.api.service import LEADER_CHECK, Service
 from app.api.shortcut import Application, Shortcut
+from app.background import background, watch_lag
 from app.claim_keeping import ClaimKeeping, now_text
 from app.cluster.call import Timeouts
 from app.cluster.credentials import load_access
@@ -68,6 +65,7 @@ from app.leadership import Leadership
 from app.logs import set_up_logs
 from app.manifests import ManifestError, read_paths
 from app.metrics import Metrics
+from app.pages import add_pages
 from app.server import run
 from app.settings import Settings, SettingsError
 
@@ -76,8 +74,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WEB = Path(__file__).parent / "web"
-_LAG_SECONDS = 0.5
 COLLECTIONS = (10_000, 20, 50)
 """The garbage collector's thresholds: see ``_keep``."""
 
@@ -97,7 +93,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
                 stack.push_async_callback(asyncio.to_thread, tracing.stop)
             serving = _from_files if settings.snapshot else _from_cluster
             app.state.service = await serving(settings, metrics, stack, tracing)
-            await stack.enter_async_context(_background(_watch_lag(metrics), "event loop lag"))
+            await stack.enter_async_context(background(watch_lag(metrics), "event loop lag"))
             yield
 
     app = Application(
@@ -139,7 +135,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
         health,
     ):
         app.include_router(part.router)
-    _add_pages(app)
+    add_pages(app)
     return app
 
 
@@ -270,11 +266,11 @@ async def _from_cluster(
                 leadership.claims = informers.informers[served.resource_claim.kind]
                 await election.run()
 
-    await stack.enter_async_context(_background(follow(), "informers"))
-    await stack.enter_async_context(_background(waker.run(), "waker"))
-    await stack.enter_async_context(_background(events.run(), "events"))
+    await stack.enter_async_context(background(follow(), "informers"))
+    await stack.enter_async_context(background(waker.run(), "waker"))
+    await stack.enter_async_context(background(events.run(), "events"))
     if service.preemptor is not None:
-        await stack.enter_async_context(_background(service.preemptor.run(), "preemption"))
+        await stack.enter_async_context(background(service.preemptor.run(), "preemption"))
     if election is not None:
         stack.push_async_callback(election.resign, settings.leader_elect_retry_seconds)
     return service
@@ -339,40 +335,3 @@ def _report(problem: Problem) -> None:
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-@asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerator[None, None]:
-    """Runs a coroutine for as long as the context lasts; its failure ends the process, loudly."""
-    task = asyncio.create_task(work, name=name)
-
-    def ended(done: asyncio.Task[None]) -> None:
-        if not done.cancelled() and done.exception() is not None:
-            log.critical("%s ended: %s", name, done.exception(), exc_info=done.exception())
-            signal.raise_signal(signal.SIGTERM)
-
-    task.add_done_callback(ended)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-async def _watch_lag(metrics: Metrics) -> None:
-    while True:
-        due = time.monotonic() + _LAG_SECONDS
-        await asyncio.sleep(_LAG_SECONDS)
-        metrics.loop_lag.observe(max(0.0, time.monotonic() - due))
-
-
-def _add_pages(app: FastAPI) -> None:
-    app.mount("/web", StaticFiles(directory=WEB), name="web")
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(WEB / "index.html")
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> FileResponse:
-        return FileResponse(WEB / "docs.html")
