@@ -120,11 +120,18 @@ class Api:
         path = self._path(kind, namespace, name, subresource)
         return self._call("PATCH", path, json=body, headers=headers, params=_managed(manager))
 
-    def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> None:
-        """DELETE; an object that is gone already is fine. `grace` in seconds."""
-        query = {} if grace is None else {"gracePeriodSeconds": str(grace)}
+    def delete(
+        self, kind: str, name: str, namespace: str = "", *, grace: int | None = None, uid: str | None = None
+    ) -> None:
+        """DELETE; an object that is gone already is fine. `grace` in seconds; `uid`: only the one of that uid
+        (409 if another has its name by now)."""
+        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
         with contextlib.suppress(NotFoundError):
-            self._call("DELETE", self._path(kind, namespace, name), params=query)
+            self._call("DELETE", self._path(kind, namespace, name), json=options)
 
     def ready(self) -> bool:
         return self._http.get("/readyz").status_code == httpx.codes.OK

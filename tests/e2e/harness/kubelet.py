@@ -68,14 +68,15 @@ class Kubelet:
     def _sync(self, pod: Object) -> None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         bound = bool(pod["spec"].get("nodeName"))
+        uid = pod["metadata"]["uid"]
         if bound and "deletionTimestamp" in pod["metadata"] and not finished(pod):
-            self._set_phase(namespace, name, "Failed")
+            self._set_phase(namespace, name, "Failed", uid)
         elif bound and "deletionTimestamp" in pod["metadata"]:
-            self._api.delete("Pod", name, namespace, grace=0)
+            self._api.delete("Pod", name, namespace, grace=0, uid=uid)
         elif bound and pod["status"]["phase"] == "Pending":
             fault = self._claims_fault(pod)
             if fault is None:
-                self._set_phase(namespace, name, "Running")
+                self._set_phase(namespace, name, "Running", uid)
             elif self._still_wanted(pod):
                 self.faults.append(f"{namespace}/{name} was bound before {fault}")
 
@@ -103,7 +104,8 @@ class Kubelet:
                 return f"claim {entry['name']} was reserved for it"
         return None
 
-    def _set_phase(self, namespace: str, name: str, phase: str) -> None:
+    def _set_phase(self, namespace: str, name: str, phase: str, uid: str | None = None) -> None:
+        """With `uid` of that Pod alone: one that was listed may be gone, and another have its name."""
         ready = "True" if phase == "Running" else "False"
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         status: Object = {
@@ -111,4 +113,5 @@ class Kubelet:
             "startTime": now,
             "conditions": [{"type": "Ready", "status": ready, "lastTransitionTime": now}],
         }
-        self._api.patch("Pod", name, {"status": status}, namespace, subresource="status")
+        body: Object = {"status": status} if uid is None else {"metadata": {"uid": uid}, "status": status}
+        self._api.patch("Pod", name, body, namespace, subresource="status")

@@ -57,8 +57,8 @@ class Writers:
         self._enough.set()
         for thread in self._threads:
             thread.join(240)
-        assert not any(thread.is_alive() for thread in self._threads)
-        assert self.died == []
+        assert not any(thread.is_alive() for thread in self._threads), "writers are still at work"
+        assert self.died == [], f"writers died of {self.died}"
 
     def _keep(self, names: list[str], seed: str) -> None:
         chance = random.Random(seed)  # noqa: S311 - no secret
@@ -108,14 +108,16 @@ class Writers:
         """Until it is done."""
         deadline = time.monotonic() + 180
         while True:
+            last: object = "it says it has not"
             try:
                 if done := act():
                     return done
-            except httpx.TransportError:
-                pass  # the test has killed the API server
+            except httpx.TransportError as error:
+                last = error  # the test has killed the API server
             except ApiError as error:
                 if error.code not in PASSING:
                     raise
+                last = error
             if time.monotonic() > deadline:
-                raise TimeoutError("the API server has not done it in 180 s")
+                raise TimeoutError(f"the API server has not done it in 180 s: {last}")
             time.sleep(0.1)
