@@ -59,9 +59,10 @@ class Kubelet:
             except httpx.TransportError:
                 continue  # the test has killed the API server
             except ApiError as error:
-                # A Pod may be gone since the list, and an API server that starts or stops refuses what it
-                # will do later; anything else is a fault of this class.
-                if error.code not in (401, 403, 404, 409, 429, 500, 503):
+                # A Pod may be gone since the list, or another have its name, and an API server that starts
+                # or stops refuses what it will do later; anything else is a fault of this class.
+                replaced = error.code == 422 and "metadata.uid" in error.message
+                if error.code not in (401, 403, 404, 409, 429, 500, 503) and not replaced:
                     self.died = error
                     return
 
