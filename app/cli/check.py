@@ -13,7 +13,7 @@ from app.cli.talk import out, say
 if TYPE_CHECKING:
     from app.cli.inventory_names import Names
     from app.cli.located import Finding, Located
-    from app.core.cel import SelectorCache
+    from app.core.cel import CelFeatures, SelectorCache
 
 
 @click.command()
@@ -21,8 +21,17 @@ if TYPE_CHECKING:
 @options.inventory
 @options.namespace
 @options.output
+@options.feature
 @click.option("-q", "--quiet", is_flag=True, help="Only the exit code.")
-def check(*, paths: tuple[str, ...], source: Source, namespace: str, output: str, quiet: bool) -> int:
+def check(
+    *,
+    paths: tuple[str, ...],
+    source: Source,
+    namespace: str,
+    output: str,
+    feature: tuple[str, ...],
+    quiet: bool,
+) -> int:
     """Find mistakes in manifests.
 
     Fields, CEL, and what the API server would refuse; with an inventory (--snapshot, or a cluster by
@@ -36,17 +45,17 @@ def check(*, paths: tuple[str, ...], source: Source, namespace: str, output: str
     from app.cli.workloads import in_namespace  # noqa: PLC0415 # as above
     from app.core.cel import SelectorCache  # noqa: PLC0415 # as above
 
+    features = _features(feature)
     inventory = inventory_objects(source) if source.given else None
     objects, findings = read_located(paths)
     own = [in_namespace(item.raw, namespace) for item in objects]
     if not objects and not findings:
         raise InputError(f"nothing to check in {', '.join(paths)}")
     names = names_of([*own, *(inventory or ())], complete=inventory is not None)
-    selectors = SelectorCache()
     for item, raw in zip(objects, own, strict=True):
-        findings += _findings(item, raw, names, selectors)
+        findings += _findings(item, raw, names, features)
     if inventory is not None:
-        findings += _impossible(objects, own, inventory, selectors)
+        findings += _impossible(objects, own, inventory, SelectorCache())
     findings = sorted(
         set(findings), key=lambda finding: (finding.source, finding.line, finding.column, finding.message)
     )
@@ -54,6 +63,20 @@ def check(*, paths: tuple[str, ...], source: Source, namespace: str, output: str
         _print(findings, output)
         say(_verdict(len(findings), len(objects), complete=names.complete))
     return Exit.NO if findings else Exit.OK
+
+
+def _features(texts: tuple[str, ...]) -> "CelFeatures":
+    """What of CEL an API server with these switches takes. Raises: InputError."""
+    from app.core.cel import CelFeatures  # noqa: PLC0415 # as in check
+    from app.core.model.features import Features, UnknownFeatureError  # noqa: PLC0415 # as in check
+
+    try:
+        features = Features().switched(options.switches(texts))
+    except UnknownFeatureError as error:
+        raise InputError(str(error)) from None
+    return CelFeatures(
+        list_type_attributes=features.list_type_attributes, consumable_capacity=features.consumable_capacity
+    )
 
 
 def _print(findings: "list[Finding]", output: str) -> None:
@@ -82,9 +105,7 @@ def _impossible(
         yield Finding(objects[index].source, line, f"{path_text(path)}: {message}", column)
 
 
-def _findings(
-    item: "Located", raw: object, names: "Names", selectors: "SelectorCache"
-) -> Iterator["Finding"]:
+def _findings(item: "Located", raw: object, names: "Names", features: "CelFeatures") -> Iterator["Finding"]:
     from app.cli import rules  # noqa: PLC0415 # as in check
     from app.cli.located import Finding, path_of  # noqa: PLC0415 # as in check
     from app.cli.policy_rule import policy_names  # noqa: PLC0415 # as in check
@@ -111,7 +132,7 @@ def _findings(
         for path, message in problems:
             line, column = item.place(path)
             yield Finding(item.source, line, f"{path_text(path)}: {message}", column)
-    for path, row, offset, message in rules.cel_errors(raw, selectors):
+    for path, row, offset, message in rules.cel_errors(raw, features):
         line, column = item.text_place(path, row, offset)
         yield Finding(item.source, line, f"{path_text(path)}: {message}", column)
 

@@ -6,16 +6,13 @@ from typing import Any
 
 from app.cli.inventory_names import Names
 from app.cli.schema import unknown_fields
-from app.cli.shapes import Path, expressions, pod_spec, request_specs, requests
-from app.core.cel import SelectorCache
-from app.core.cel.environment import CelFeatures
+from app.cli.shapes import Path, derived_attributes, expressions, pod_spec, request_specs, requests
+from app.core.cel import CelCompileError, CelFeatures
+from app.core.cel.admission import MAX_COST, admit
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse, ref_of
 from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
-
-MAX_EXPRESSION = 10 * 1024
-"""CELSelectorExpressionMaxLength in k8s.io/api/resource/v1."""
 
 Problems = Iterator[tuple[Path, str]]
 
@@ -156,28 +153,36 @@ def _attributes(raw: dict[str, Any], names: Names) -> Problems:
                 yield path, f"no device has the {what} {domain}/{name}"
 
 
-def cel_errors(raw: dict[str, Any], selectors: SelectorCache) -> Iterator[tuple[Path, int, int, str]]:
-    """CEL that the API server refuses: path, line (from 1) and column (from 0) in the expression, message.
+Place = tuple[Path, int, int, str]
+"""A path, line (from 1) and column (from 0) in the text there, and what is wrong."""
 
-    kube-scheduler takes longer expressions than the API server (apis/resource/validation), so that the
-    compiler does not have this limit.
+
+def cel_errors(raw: dict[str, Any], features: CelFeatures) -> Iterator[Place]:
+    """CEL that an API server with these features refuses: as it validates what is written.
+
+    kube-scheduler goes by less: see ``app.core.cel.admission``.
     """
     for path, text in expressions(raw):
-        size = len(text.encode("utf-8", "surrogatepass"))
-        if size > MAX_EXPRESSION:
-            message = f"CEL: the API server takes at most {MAX_EXPRESSION} bytes, not {size}"
-            yield path, *_place_of_byte(text, MAX_EXPRESSION), message
-            continue
-        error = selectors.get(text, CelFeatures()).error
+        error = admit(text, features).error
         if error is not None:
-            column = f" (column {error.column + 1})" if error.column is not None else ""
-            yield path, error.line or 1, error.column or 0, f"CEL: {error.message}{column}"
+            yield _placed(path, error)
+    total = 0
+    for path, text in derived_attributes(raw):
+        admission = admit(text, features, derived=True)
+        total += admission.cost
+        if admission.error is not None:
+            yield _placed(path, admission.error)
+        elif total > MAX_COST >= total - admission.cost:
+            message = (
+                f"CEL: the derived attributes of a claim have an estimated cost of at most {MAX_COST:,} "
+                f"together, and with this one it is {total:,}"
+            )
+            yield path, 1, 0, message
 
 
-def _place_of_byte(text: str, count: int) -> tuple[int, int]:
-    """Line (from 1) and column (from 0) of what follows the first ``count`` bytes."""
-    before = text.encode("utf-8", "surrogatepass")[:count].decode("utf-8", "ignore")
-    return before.count("\n") + 1, len(before) - before.rfind("\n") - 1
+def _placed(path: Path, error: CelCompileError) -> Place:
+    column = f" (column {error.column + 1})" if error.column is not None else ""
+    return path, error.line or 1, error.column or 0, f"CEL: {error.message}{column}"
 
 
 def unreadable(raw: Any) -> Iterator[tuple[str, str]]:

@@ -55,6 +55,16 @@ def expressions(raw: Json) -> Iterator[tuple[Path, str]]:
             yield from _selectors(at, spec)
 
 
+def derived_attributes(raw: Json) -> Iterator[tuple[Path, str]]:
+    """The CEL expressions of a claim's or template's derived attributes."""
+    for path, request in requests(raw):
+        for at, spec in request_specs(path, request):
+            for where, attribute in _items(spec, "derivedAttributes", at):
+                text = attribute.get("expression")
+                if isinstance(text, str) and text:
+                    yield (*where, "expression"), text
+
+
 def _selectors(path: Path, owner: Json | None) -> Iterator[tuple[Path, str]]:
     for at, selector in _items(owner, "selectors", path):
         cel = selector.get("cel")

@@ -128,6 +128,35 @@ MISTAKES = {
         12,
         "CEL: ",
     ),
+    "CEL that the API server finds too complex": (
+        CLAIM + "        selectors:\n        - cel:\n            expression: |-\n"
+        '              device.driver == "a" &&\n              lists.range(200000).all(x, x > 1)\n',
+        15,
+        "the estimated cost is 1,200,015, the API server takes at most 1,000,000; all() takes up to 200,000",
+    ),
+    "CEL for a feature gate that is off": (
+        CLAIM + "        selectors:\n"
+        '        - cel: {expression: \'device.attributes["gpu.example.com"].model.includes("a")\'}\n',
+        12,
+        "only with the feature gate DRAListTypeAttributes on",
+    ),
+    "a derived attribute that is too complex": (
+        CLAIM + "        derivedAttributes:\n        - name: a.example.com/b\n"
+        "          expression: string(lists.range(1000).distinct().size())\n",
+        13,
+        "too complex",
+    ),
+    "derived attributes that are too complex together": (
+        CLAIM
+        + "        derivedAttributes:\n"
+        + "".join(
+            f"        - name: a.example.com/b{number}\n"
+            "          expression: string(lists.range(600).distinct().size())\n"
+            for number in range(3)
+        ),
+        15,
+        "together, and with this one it is 1,441,2",
+    ),
     "container uses no claim of its Pod": (
         "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n"
         "    resources:\n      claims:\n      - name: gpu\n",
@@ -257,3 +286,15 @@ def test_a_claim_that_no_node_could_ever_meet(
     assert ran.code == 1
     assert ran.out.startswith(f"{file}:8: spec.devices.requests[0]: no node of the inventory has devices")
     assert finding in ran.out
+
+
+def test_a_feature_that_the_cluster_has_switched_on(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "claim.yaml"
+    text = 'device.attributes["gpu.example.com"].model.includes("a")'
+    file.write_text(CLAIM + f"        selectors:\n        - cel: {{expression: '{text}'}}\n")
+
+    assert cli("check", "-f", file).code == 1
+    assert cli("check", "-f", file, "--feature", "ListTypeAttributes=true").code == 0
+    ran = cli("check", "-f", file, "--feature", "Nothing=true")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no feature 'Nothing'" in ran.err

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.cli.located import Located, locate, path_of
 from app.cli.rules import cel_errors
-from app.core.cel import SelectorCache
+from app.core.cel import CelFeatures
 from app.core.model.errors import path_text
 
 TEXT = """\
@@ -146,7 +146,7 @@ def test_an_error_in_an_expression_is_where_it_is_in_the_file(source: str) -> No
     text = CLASS.format(source)
     before = text[: text.index("¦")]
     (item,) = locate(text.replace("¦", "").encode(), "f.yaml")
-    ((path, line, column, message),) = cel_errors(item.raw, SelectorCache())
+    ((path, line, column, message),) = cel_errors(item.raw, CelFeatures())
     assert "wrong" in message
     assert item.text_place(path, line, column) == (before.count("\n") + 1, len(before) - before.rfind("\n"))
 
@@ -154,7 +154,7 @@ def test_an_error_in_an_expression_is_where_it_is_in_the_file(source: str) -> No
 def test_an_expression_that_is_longer_than_the_api_server_takes() -> None:
     text = CLASS.format("|\n        true\n" + "        || true\n" * 1_500)
     (item,) = locate(text.encode(), "f.yaml")
-    ((path, line, column, message),) = cel_errors(item.raw, SelectorCache())
+    ((path, line, column, message),) = cel_errors(item.raw, CelFeatures())
     assert "at most 10240 bytes, not 12005" in message
     # "true" and 1,279 lines of eight characters are 10,237 bytes; the limit is in the line after them.
     assert item.text_place(path, line, column) == (8 + 1280, 9 + 3)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,6 +18,9 @@ from typing import Any
 from oracle import binary
 
 from app.core.cel import CelError, CelFeatures, CelRuntimeError, compile_derived, compile_selector
+from app.core.cel.admission import MAX_COST, UNBOUNDED
+from app.core.cel.compiler import compile_text, deep
+from app.core.cel.estimate import Estimator
 from app.core.model.device import DeviceShape, read_device
 from cel_fuzz.grammar import Grammar, mutated
 from cel_fuzz.words import BARE, DEVICE
@@ -29,10 +33,15 @@ def shape_of(device: dict[str, Any]) -> DeviceShape:
     return read_device({"name": "d", **device}, device["driver"]).shape
 
 
-def answer(mode: str, text: str, shape: DeviceShape) -> tuple[str, Any]:
+def answer(
+    mode: str,
+    text: str,
+    shape: DeviceShape,
+    features: CelFeatures = CelFeatures(),  # noqa: B008  # frozen
+) -> tuple[str, Any]:
     """This project's verdict, and the value of a derived attribute."""
     if mode == "derived":
-        derived = compile_derived(text, CelFeatures())
+        derived = compile_derived(text, features)
         if derived.error is not None:
             return "invalid", None
         try:
@@ -41,13 +50,29 @@ def answer(mode: str, text: str, shape: DeviceShape) -> tuple[str, Any]:
             return "invalid", None
         value = list(found.value) if isinstance(found.value, tuple) else found.value
         return "value", {found.kind: value}
-    selector = compile_selector(text, CelFeatures())
+    selector = compile_selector(text, features)
     if selector.error is not None:
         return "invalid", None
     try:
         return ("fits" if selector.matches(shape) else "misfit"), None
     except CelRuntimeError:
         return "invalid", None
+
+
+def estimate(mode: str, text: str, features: CelFeatures) -> int | None:
+    """This project's estimate of the cost; None if it does not compile."""
+    try:
+        tree = compile_text(text, features, derived=mode == "derived").tree
+    except CelError:
+        return None
+    return deep(lambda: Estimator().cost(tree)).high
+
+
+def estimated(theirs: dict[str, Any]) -> int | None:
+    """The oracle's estimate; None if it does not compile."""
+    if theirs.get("stage") == "compile":
+        return None
+    return UNBOUNDED if theirs.get("unbounded") else int(theirs.get("maxCost", 0))
 
 
 def same(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> bool:
@@ -72,33 +97,87 @@ def reference(questions: list[dict[str, Any]], program: Path) -> Iterator[dict[s
 
 
 def fuzz(count: int, seed: int, program: Path, *, garbage: float = 0.1) -> Counter[str]:
-    """Compares ``count`` expressions and prints the differences."""
+    """Compares ``count`` expressions, verdicts and estimated costs, and prints the differences."""
     random = Random(seed)  # noqa: S311  # a run must be repeatable
     tally: Counter[str] = Counter()
-    shapes = {"full": (DEVICE, shape_of(DEVICE)), "bare": (BARE, shape_of(BARE))}
     while tally["expressions"] < count:
-        questions, mine = [], []
-        for _ in range(min(BATCH, count - tally["expressions"])):
-            mode, text = Grammar(random).expression()
-            if random.random() < garbage:
-                text = mutated(random, text)
-            device, shape = shapes["bare" if random.random() < 0.1 else "full"]
-            questions.append({"mode": mode, "expression": text, "device": device})
-            mine.append((mode, text, shape))
-            tally["expressions"] += 1
-        for question, (mode, text, shape), theirs in zip(
-            questions, mine, reference(questions, program), strict=True
-        ):
-            verdict, value = answer(mode, text, shape)
+        features = random.choice(ENVIRONMENTS)  # one a batch: the oracle keeps one compiler
+        cases = [_case(random, features, garbage) for _ in range(min(BATCH, count - tally["expressions"]))]
+        tally["expressions"] += len(cases)
+        questions = [case.question for case in cases]
+        for case, theirs in zip(cases, reference(questions, program), strict=True):
             tally[theirs["verdict"]] += 1
-            if verdict != theirs["verdict"] or not same(value, theirs.get("attribute")):
-                if _wavers(question, program):
-                    tally["order-dependent"] += 1
-                    continue
-                tally["differences"] += 1
-                told = f"{theirs['verdict']} {theirs.get('attribute', '')} {theirs.get('error', '')[:200]!r}"
-                _say(f"{mode}: {text!r}\n  cel-go: {told}\n  ours: {verdict} {value or ''}")
+            _compare_verdicts(case, theirs, program, tally)
+            _compare_estimates(case, theirs, tally)
     return tally
+
+
+# The first is kube-scheduler's, the others are an API server's with and without the alpha gate.
+ENVIRONMENTS = (
+    CelFeatures(),
+    CelFeatures(),
+    CelFeatures(new_expressions=True),
+    CelFeatures(new_expressions=True, list_type_attributes=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    mode: str
+    text: str
+    shape: DeviceShape
+    features: CelFeatures
+    question: dict[str, Any]
+
+
+def _case(random: Random, features: CelFeatures, garbage: float) -> _Case:
+    mode, text = Grammar(random).expression()
+    if random.random() < garbage:
+        text = mutated(random, text)
+    device = BARE if random.random() < 0.1 else DEVICE
+    question = {
+        "mode": mode,
+        "expression": text,
+        "device": device,
+        "cost": True,
+        "new": features.new_expressions,
+        "features": {
+            "EnableConsumableCapacity": features.consumable_capacity,
+            "EnableListTypeAttributes": features.list_type_attributes,
+        },
+    }
+    return _Case(mode, text, _SHAPES["bare" if device is BARE else "full"], features, question)
+
+
+_SHAPES = {"full": shape_of(DEVICE), "bare": shape_of(BARE)}
+
+
+def _compare_verdicts(case: _Case, theirs: dict[str, Any], program: Path, tally: Counter[str]) -> None:
+    verdict, value = answer(case.mode, case.text, case.shape, case.features)
+    if verdict == theirs["verdict"] and same(value, theirs.get("attribute")):
+        return
+    if _wavers(case.question, program):
+        tally["order-dependent"] += 1
+        return
+    told = f"{theirs['verdict']} {theirs.get('attribute', '')} {theirs.get('error', '')[:200]!r}"
+    _differ(case, told, f"{verdict} {value or ''}", tally)
+
+
+def _compare_estimates(case: _Case, theirs: dict[str, Any], tally: Counter[str]) -> None:
+    if theirs.get("stage") == "panic":
+        return
+    wanted = estimated(theirs)
+    found = estimate(case.mode, case.text, case.features)
+    if wanted is not None:
+        tally["estimates"] += 1
+        tally["above the limit"] += wanted > MAX_COST
+    if found != wanted:
+        _differ(case, f"estimate {wanted}", f"estimate {found}", tally)
+
+
+def _differ(case: _Case, theirs: str, ours: str, tally: Counter[str]) -> None:
+    tally["differences"] += 1
+    _say(f"{case.mode}, {case.features}: {case.text!r}\n  cel-go: {theirs}\n  ours: {ours}")
 
 
 def _wavers(question: dict[str, Any], program: Path) -> bool:

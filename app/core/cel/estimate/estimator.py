@@ -1,0 +1,200 @@
+"""The walk over a checked expression that adds up what it may cost."""
+
+from app.core.cel import types
+from app.core.cel.estimate import functions, standard
+from app.core.cel.estimate.functions import Estimate
+from app.core.cel.estimate.paths import ITEMS, VALUES, path_of
+from app.core.cel.estimate.ranges import MOST, NOTHING, ONE, Range, exactly
+from app.core.cel.estimate.sizes import Entries, Operand, Sizes, type_of
+from app.core.cel.runtime_cost import LIST, MAP, MESSAGE
+from app.core.cel.syntax import Call, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
+
+# cel-go asks for the older of its two names to tell loops from bindings.
+_OLD_ACCUMULATOR = "__result__"
+_SELECTED = frozenset({types.MAP, types.STRUCT, types.PARAM})
+
+
+class Estimator:
+    """Estimates a tree once.
+
+    ``costs`` are the estimates by ``id`` of a node, ``turns`` those of how often a loop goes round,
+    and ``unbounded`` the parts of a call or loop whose size nothing bounds: for who explains.
+    """
+
+    def __init__(self) -> None:
+        self._sizes = Sizes()
+        self.costs: dict[int, Range] = {}
+        self.turns: dict[int, Range] = {}
+        self.unbounded: dict[int, list[Node]] = {}
+
+    def cost(self, node: Node) -> Range:
+        """What the expression may cost. O(nodes); recursive, as deep as the tree."""
+        match node:
+            case Literal():
+                found = NOTHING
+            case Ident():
+                found = self._ident(node, node.name)
+            case Select():
+                found = self._select(node)
+            case Call():
+                found = self._call(node)
+            case ListLit():
+                found = self._list(node)
+            case MapLit():
+                found = self._map(node)
+            case MessageLit():
+                values = [self.cost(entry.value) for entry in node.entries]
+                found = standard.total(values).plus(exactly(MESSAGE))
+            case Fold():
+                found = self._bound(node) if _is_binding(node) else self._loop(node)
+            case _:
+                raise AssertionError(node)
+        self.costs[id(node)] = found
+        return found
+
+    def _ident(self, node: Node, name: str) -> Range:
+        variable = self._sizes.variable(name)
+        self._sizes.set_path(node, path_of(name) if variable is None else variable.path)
+        return ONE
+
+    def _select(self, node: Select) -> Range:
+        if node.qualified is not None:
+            return self._ident(node, node.qualified)
+        cost = self.cost(node.operand)
+        if node.test_only:
+            return cost
+        if type_of(node.operand).kind in _SELECTED:
+            cost = cost.plus(ONE)
+        self._sizes.set_path(node, self._sizes.path(node.operand).then(node.field))
+        return cost
+
+    # Calls
+
+    def _call(self, node: Call) -> Range:
+        if node.function == "dyn":
+            cost = self.cost(node.args[0])
+            self._sizes.same(node, node.args[0])
+            return cost.plus(ONE)
+        costs, args = [], []
+        for arg in node.args:
+            costs.append(self.cost(arg))
+            args.append(self._sizes.operand(arg))
+        cost, target = NOTHING, None
+        if node.target is not None:
+            cost = self.cost(node.target)
+            target = self._sizes.operand(node.target)
+        self._note(node, args if target is None else [target, *args])
+        return cost.plus(self._overloads(node, target, tuple(args), costs))
+
+    def _overloads(
+        self, node: Call, target: Operand | None, args: tuple[Operand, ...], costs: list[Range]
+    ) -> Range:
+        """A range around what each overload may cost that the types leave open."""
+        cost, size = Range(MOST, 0), None
+        for overload in node.overloads:
+            found = self._overload(node, functions.Call(overload, target, args), costs)
+            cost = cost.union(found.cost)
+            if found.size is not None:
+                size = found.size if size is None else size.union(found.size)
+            if overload in ("index_list", "index_map"):
+                entries = self._sizes.entries(node.args[0])
+                size = None if entries is None else entries.values
+                part = ITEMS if overload == "index_list" else VALUES
+                self._sizes.set_path(node, self._sizes.path(node.args[0]).then(part))
+            if size is None:
+                size = self._sizes.known(node)
+        self._sizes.set_size(node, size)
+        return cost
+
+    def _overload(self, node: Call, call: functions.Call, costs: list[Range]) -> Estimate:
+        found = functions.estimate(node.function, call)
+        if found is not None:
+            return Estimate(found.cost.plus(standard.total(costs)), found.size)
+        if call.overload == "conditional":
+            self._join(node, node.args[1], node.args[2])
+        elif call.overload in ("add_string", "add_bytes", "add_list"):
+            self._join(node, node.args[0], node.args[1])
+        return standard.standard(call, costs)
+
+    def _join(self, node: Node, left: Node, right: Node) -> None:
+        entries = self._sizes.entries(left)
+        if entries is not None:
+            self._sizes.set_entries(node, entries.union(self._sizes.entries(right)))
+
+    def _note(self, node: Node, operands: list[Operand]) -> None:
+        unbounded = [operand.node for operand in operands if not operand.size.bounded]
+        if unbounded:
+            self.unbounded[id(node)] = unbounded
+
+    # Lists and maps
+
+    def _list(self, node: ListLit) -> Range:
+        cost, values = NOTHING, []
+        for item in node.items:
+            cost = cost.plus(self.cost(item))
+            values.append(self._sizes.size(item))
+        self._sizes.set_entries(node, Entries(of_list=True, keys=ONE, values=_around(values)))
+        return cost.plus(exactly(LIST))
+
+    def _map(self, node: MapLit) -> Range:
+        cost, keys, values = NOTHING, [], []
+        for entry in node.entries:
+            cost = cost.plus(self.cost(entry.key)).plus(self.cost(entry.value))
+            keys.append(self._sizes.size(entry.key))
+            values.append(self._sizes.size(entry.value))
+        self._sizes.set_entries(node, Entries(of_list=False, keys=_around(keys), values=_around(values)))
+        return cost.plus(exactly(MAP))
+
+    # Comprehensions
+
+    def _bound(self, node: Fold) -> Range:
+        cost = self.cost(node.range).plus(self.cost(node.init))
+        self._sizes.push_value(node.accumulator, node.init)
+        cost = cost.plus(self.cost(node.result))
+        self._sizes.pop(node.accumulator)
+        self._sizes.same(node, node.result)
+        return cost
+
+    def _loop(self, node: Fold) -> Range:
+        sizes = self._sizes
+        cost = self.cost(node.range).plus(self.cost(node.init))
+        sizes.push_value(node.accumulator, node.init)
+        if node.var2:
+            sizes.push_key(node.var, node.range)
+            sizes.push_element(node.var2, node.range)
+        else:
+            sizes.push_item(node.var, node.range)
+        condition = self.cost(node.condition)
+        turn = self.cost(node.step).plus(condition)
+        sizes.pop(node.var)
+        if node.var2:
+            sizes.pop(node.var2)
+        cost = cost.plus(self.cost(node.result))
+        sizes.pop(node.accumulator)
+        turns = sizes.size(node.range)
+        self.turns[id(node)] = turns
+        if not turns.bounded:
+            self.unbounded[id(node)] = [node.range]
+        if isinstance(node.init, Literal):
+            sizes.set_size(node, sizes.known(node.init))
+        elif isinstance(node.init, ListLit | MapLit):
+            sizes.set_size(node, turns)
+            sizes.set_entries(node, sizes.entries(node.step))
+        return cost.plus(turns.times(turn))
+
+
+def _around(found: list[Range]) -> Range:
+    """The narrowest range around all; nothing is of no size."""
+    if not found:
+        return NOTHING
+    return Range(min(low for low, _ in found), max(high for _, high in found))
+
+
+def _is_binding(node: Fold) -> bool:
+    return (
+        isinstance(node.range, ListLit)
+        and not node.range.items
+        and isinstance(node.condition, Literal)
+        and node.condition.value is False
+        and node.accumulator != _OLD_ACCUMULATOR
+    )

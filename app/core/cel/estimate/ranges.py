@@ -1,0 +1,56 @@
+"""Numbers from least to most, as sizes and costs are estimated: unsigned, of 64 bits, never beyond."""
+
+import math
+from typing import NamedTuple
+
+MOST = 2**64 - 1
+"""What an estimate is that nothing bounds."""
+_BEYOND = float(2**64)
+
+
+class Range(NamedTuple):
+    """A size or a cost: at least ``low``, at most ``high``."""
+
+    low: int
+    high: int
+
+    def plus(self, other: "Range") -> "Range":
+        """The sum."""
+        return Range(min(self.low + other.low, MOST), min(self.high + other.high, MOST))
+
+    def times(self, other: "Range") -> "Range":
+        """The product."""
+        return Range(min(self.low * other.low, MOST), min(self.high * other.high, MOST))
+
+    def scaled(self, factor: float) -> "Range":
+        """Multiplied and rounded up, in the arithmetic of doubles."""
+        return Range(_scaled(self.low, factor), _scaled(self.high, factor))
+
+    def union(self, other: "Range") -> "Range":
+        """The narrowest range around both."""
+        return Range(min(self.low, other.low), max(self.high, other.high))
+
+    @property
+    def bounded(self) -> bool:
+        """Whether anything says how much it is at most."""
+        return self.high < MOST
+
+
+def _scaled(number: int, factor: float) -> int:
+    scaled = float(number) * factor
+    return MOST if scaled >= _BEYOND else math.ceil(scaled)
+
+
+def exactly(number: int) -> Range:
+    """A size or cost that is known."""
+    return Range(number, number)
+
+
+def quotient(number: int, divisor: int) -> int:
+    """``number`` by ``divisor``, rounded up in the arithmetic of doubles."""
+    return min(math.ceil(float(number) / float(divisor)), MOST)
+
+
+UNKNOWN = Range(0, MOST)
+NOTHING = exactly(0)
+ONE = exactly(1)
