@@ -89,10 +89,21 @@ def subtract(left: Any, right: Any) -> Any:  # one case for a kind of value
         if kind is Duration:
             return Duration(in_int(left.nanos - right.nanos))
         if kind is Timestamp:
-            return Duration(in_int(left.nanos - right.nanos))
+            return Duration(in_int(_since_1970(left) - _since_1970(right)))
     if kind is Timestamp and right.__class__ is Duration:
         return in_time(left.nanos + in_int(-right.nanos), left.offset)
     raise no_overload()
+
+
+def _since_1970(time: Timestamp) -> int:
+    """Nanoseconds, of seconds that wrap around in 64 bits."""
+    seconds = unix_seconds(time)
+    return time.nanos if seconds == time.nanos // _SECOND else seconds * _SECOND + time.nanos % _SECOND
+
+
+def unix_seconds(time: Timestamp) -> int:
+    """Whole seconds since 1970, in 64 bits: far from there they wrap around, as in Go."""
+    return (time.nanos // _SECOND - INT_MIN) % 2**64 + INT_MIN
 
 
 def multiply(left: Any, right: Any) -> Any:

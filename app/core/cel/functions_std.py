@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.cel import numbers, times
+from app.core.cel.arithmetic import unix_seconds
 from app.core.cel.errors import EvalError
 from app.core.cel.kinds import items, length, part_of, type_name
 from app.core.cel.operators import is_zero, unwrap
@@ -86,7 +87,7 @@ _register({
     "double_to_int64": numbers.double_to_int,
     "duration_to_int64": lambda value: value.nanos,
     "string_to_int64": numbers.parse_int,
-    "timestamp_to_int64": lambda value: value.nanos // _SECOND,
+    "timestamp_to_int64": unix_seconds,
     "bool_to_string": lambda value: "true" if value else "false",
     "double_to_string": numbers.format_general,
     "duration_to_string": times.duration_text,

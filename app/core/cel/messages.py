@@ -1,8 +1,7 @@
 """Messages of google.protobuf that an expression can make: they become plain CEL values.
 
-cel-go v0.29 knows them by themselves (common/types/provider.go, NewValue and msgSetField). Any, Struct,
-Value and ListValue are not among these: an expression that makes one is refused. So is, when it runs,
-a StringValue of a quantity, version or URL.
+cel-go v0.29 knows them by themselves (common/types/provider.go, NewValue and msgSetField). What an Any
+packs is not read: its evaluation fails. So does that of a text made of a quantity.
 """
 
 import math
@@ -12,14 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.cel import types
-from app.core.cel.arithmetic import TIME_MAX, TIME_MIN
 from app.core.cel.errors import EvalError
+from app.core.cel.json_values import as_text, held, inconvertible, json_inner_list, json_list, json_map
 from app.core.cel.kinds import each, is_list, type_name
-from app.core.cel.objects import Cidr, Ip, Message
+from app.core.cel.objects import Message
 from app.core.cel.types import Type
 from app.core.cel.values import INT_MAX, INT_MIN, Duration, Optional, Timestamp, UInt
+from app.core.cel.view import NativeMap
 
 _SECOND = 1_000_000_000
+_YEAR_1 = 62_135_596_800  # seconds from then to 1970
+NULL, UNSET = object(), object()
 _INT32, _UINT32 = 2**31, 2**32
 
 
@@ -60,12 +62,6 @@ def _bool(value: Any) -> Any:
     return value if value.__class__ is bool else None
 
 
-def _string(value: Any) -> Any:
-    if value.__class__ is Ip or value.__class__ is Cidr:
-        return str(value)
-    return value if value.__class__ is str else None
-
-
 def _bytes(value: Any) -> Any:
     if is_list(value):
         return bytes(_byte(item) for item in each(value))
@@ -89,14 +85,10 @@ class _Field:
     convert: Callable[[Any], Any]
 
     def hold(self, value: Any) -> Any:
-        if value.__class__ is Optional:
-            if not value.present:
-                raise EvalError("optional.none() dereference")
-            return self.hold(value.value)
-        held = self.convert(value)
-        if held is None:
-            raise EvalError(f"unsupported type conversion from '{type_name(value)}' to {self.type}")
-        return held
+        found = self.convert(held(value))
+        if found is None:
+            raise inconvertible(value, str(self.type))
+        return found
 
 
 def _duration(seconds: int, nanos: int) -> Duration:
@@ -108,15 +100,28 @@ def _duration(seconds: int, nanos: int) -> Duration:
 
 
 def _timestamp(seconds: int, nanos: int) -> Timestamp:
-    """Refuses what is not a date of the years 1 to 9999, which cel-go lets be."""
-    total = seconds * _SECOND + nanos
-    if not TIME_MIN <= total < TIME_MAX:
-        raise EvalError("timestamp overflow")
-    return Timestamp(total)
+    """Any time, whatever the year. Go counts seconds from year 1, in 64 bits that wrap around."""
+    more, rest = divmod(nanos, _SECOND)
+    since = (seconds + more + _YEAR_1 - INT_MIN) % 2**64 + INT_MIN
+    return Timestamp((since - _YEAR_1) * _SECOND + rest)
 
 
 def _value(value: Any) -> Any:
     return value
+
+
+def _null(value: Any) -> Any:
+    return None if _int32(value) is None else NULL
+
+
+def _one_of(*values: Any) -> Any:
+    """The one field that is set, or null."""
+    found = next((value for value in values if value is not UNSET), None)
+    return None if found is NULL else found
+
+
+def _packed(_type_url: str, _value: bytes) -> Any:
+    raise EvalError("what a google.protobuf.Any packs is not read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ def _wrapper(term: Type, unset: Any, convert: Callable[[Any], Any]) -> _Kind:
     return _Kind(Type(types.WRAPPER, term.name), {"value": _Field(term, unset, convert)}, _value)
 
 
+_JSON_MAP, _JSON_LIST = types.map_of(types.STRING, types.DYNAMIC), types.list_of(types.DYNAMIC)
 _KINDS: dict[str, _Kind] = {
     types.DURATION.name: _timed(types.DURATION, _duration),
     types.TIMESTAMP.name: _timed(types.TIMESTAMP, _timestamp),
@@ -146,9 +152,32 @@ _KINDS: dict[str, _Kind] = {
     "google.protobuf.FloatValue": _wrapper(types.DOUBLE, 0.0, _float),
     "google.protobuf.Int32Value": _wrapper(types.INT, 0, _int32),
     "google.protobuf.Int64Value": _wrapper(types.INT, 0, _int64),
-    "google.protobuf.StringValue": _wrapper(types.STRING, "", _string),
+    "google.protobuf.StringValue": _wrapper(types.STRING, "", as_text),
     "google.protobuf.UInt32Value": _wrapper(types.UINT, UInt(0), _uint32),
     "google.protobuf.UInt64Value": _wrapper(types.UINT, UInt(0), _uint64),
+}
+_KINDS |= {
+    "google.protobuf.Any": _Kind(
+        types.ANYTHING,
+        {"type_url": _Field(types.STRING, "", as_text), "value": _Field(types.BYTES, b"", _bytes)},
+        _packed,
+    ),
+    "google.protobuf.Struct": _Kind(
+        _JSON_MAP, {"fields": _Field(_JSON_MAP, NativeMap({}), json_map)}, _value
+    ),
+    "google.protobuf.ListValue": _Kind(_JSON_LIST, {"values": _Field(_JSON_LIST, (), json_list)}, _value),
+    "google.protobuf.Value": _Kind(
+        types.DYNAMIC,
+        {
+            "null_value": _Field(types.INT, UNSET, _null),
+            "number_value": _Field(types.DOUBLE, UNSET, _double),
+            "string_value": _Field(types.STRING, UNSET, as_text),
+            "bool_value": _Field(types.BOOL, UNSET, _bool),
+            "struct_value": _Field(_JSON_MAP, UNSET, json_map),
+            "list_value": _Field(_JSON_LIST, UNSET, json_inner_list),
+        },
+        _one_of,
+    ),
 }
 
 

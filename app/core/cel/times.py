@@ -11,6 +11,9 @@ from app.core.cel.numbers import format_shortest
 from app.core.cel.values import INT_MAX, Duration, Timestamp
 
 _SECOND = 10**9
+_CYCLE = 146097  # days in 400 years
+_TO_START = 9223372028741760000  # seconds from Go's first year, -292277022400, to 1970
+_LATEST = 253402214400  # a day before year 10000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": _SECOND, "m": 60 * _SECOND,
           "h": 3600 * _SECOND}  # fmt: skip
@@ -100,14 +103,12 @@ def _days(year: int, month: int, day: int) -> int | None:
         ordinal = date(year + shift, month, day).toordinal()
     except ValueError:
         return None
-    return ordinal - _EPOCH.toordinal() - (146097 if shift else 0)
+    return ordinal - _EPOCH.toordinal() - (_CYCLE if shift else 0)
 
 
 def timestamp_text(value: Timestamp) -> str:
     """RFC 3339 with as many digits as are needed, in the timestamp's own zone."""
-    local = value.nanos + value.offset * _SECOND
-    seconds, nanos = divmod(local, _SECOND)
-    days, rest = divmod(seconds, 86400)
+    days, rest, nanos = _local(value, value.offset)
     text = f"{_date_text(days)}T{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
     if nanos:
         text += f".{nanos:09d}".rstrip("0")
@@ -117,14 +118,24 @@ def timestamp_text(value: Timestamp) -> str:
     return f"{text}{'-' if value.offset < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 
 
+def _local(value: Timestamp, offset: int) -> tuple[int, int, int]:
+    """Days since 1970, seconds of the day and nanoseconds there; Go counts in 64 bits without a sign."""
+    seconds, nanos = divmod(value.nanos, _SECOND)
+    days, rest = divmod((seconds + offset + _TO_START) % 2**64 - _TO_START, 86400)
+    return days, rest, nanos
+
+
+def _date(days: int) -> tuple[int, date]:
+    """The year, of any number of digits, and the day as one of a year that is as long."""
+    # The calendar repeats itself every 400 years, days of the week included.
+    cycles, rest = divmod(days + _EPOCH.toordinal() - 1, _CYCLE)
+    found = date.fromordinal(rest + 1)
+    return found.year + 400 * cycles, found
+
+
 def _date_text(days: int) -> str:
-    ordinal = days + _EPOCH.toordinal()
-    if ordinal < 1:  # the last day of year 0, west of Greenwich
-        found = date.fromordinal(ordinal + 146097)
-        return f"{found.year - 400:04d}-{found.month:02d}-{found.day:02d}"
-    if ordinal > date.max.toordinal():  # the first day of year 10000
-        return f"10000-01-{ordinal - date.max.toordinal():02d}"
-    return date.fromordinal(ordinal).isoformat()
+    year, day = _date(days)
+    return f"{'-' if year < 0 else ''}{abs(year):04d}-{day.month:02d}-{day.day:02d}"
 
 
 def duration_text(value: Duration) -> str:
@@ -151,17 +162,15 @@ def timestamp_part(value: Timestamp, part: str, zone: str = "UTC") -> int:
         EvalError: no such zone.
     """
     offset = _zone_offset(value.nanos, zone)
-    seconds, nanos = divmod(value.nanos + offset * _SECOND, _SECOND)
-    days, rest = divmod(seconds, 86400)
+    days, rest, nanos = _local(value, offset)
     clock = {"hours": rest // 3600, "minutes": rest // 60 % 60, "seconds": rest % 60,
              "milliseconds": nanos // 10**6, "weekday": (days + 4) % 7}  # fmt: skip
     if part in clock:
         return clock[part]
-    text = _date_text(days)
-    year, month, day = (int(piece) for piece in text.rsplit("-", 2))
-    if part == "yearday":
-        return days - (_days(year, 1, 1) or 0) if year <= 9999 else day - 1
-    return {"year": year, "month": month - 1, "day": day}[part]
+    year, day = _date(days)
+    return {
+        "year": year, "month": day.month - 1, "day": day.day, "yearday": day.timetuple().tm_yday - 1
+    }[part]  # fmt: skip
 
 
 def _zone_offset(nanos: int, zone: str) -> int:
@@ -181,7 +190,9 @@ def _named_offset(nanos: int, zone: str) -> int:
     info = _zone(zone)
     if info is None:
         raise EvalError(f"unknown time zone {zone}")
-    seconds = min(max(nanos // _SECOND, -62135510400), 253402214400)
+    seconds = max(nanos // _SECOND, -62135510400)
+    if seconds > _LATEST:  # as at the same time of a year that Python knows
+        seconds = _LATEST - (_LATEST - seconds) % (_CYCLE * 86400)
     found = (_EPOCH + timedelta(seconds=seconds)).astimezone(info).utcoffset()
     return int(found.total_seconds()) if found is not None else 0
 

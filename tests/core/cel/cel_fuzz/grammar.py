@@ -11,6 +11,7 @@ from app.core.cel import types
 from app.core.cel.declarations import Overload, functions
 from app.core.cel.types import Type
 from cel_fuzz.leaves import Leaves
+from cel_fuzz.messages import any_value, message
 from cel_fuzz.words import ACCESSORS, PATTERNED, PATTERNS, READABLE, VERBS, ZONES
 
 _SCALARS = (types.INT, types.UINT, types.DOUBLE, types.BOOL, types.STRING, types.BYTES, types.DURATION,
@@ -38,6 +39,7 @@ class Grammar:
         self._names = 0
         # How often a part is of another type than the one wanted: most expressions hold one or none.
         self._wrong = random.choice((0.0, 0.01, 0.01, 0.03, 0.08))
+        self._messages = self._random.choice((0.0, 0.0, 0.03, 0.2))
         self._by_result: dict[str, list[Overload]] = {}
         for name, group in functions().items():
             if name not in _HIDDEN:
@@ -70,13 +72,18 @@ class Grammar:
         elif chance < 0.1:
             return self._leaves.attribute()
         if wanted.kind in (types.PARAM, types.DYN, types.ANY):
+            if depth > 0 and self._random.random() < self._messages:
+                return any_value(self._random, depth - 1, self.term)
             wanted = self._some_type(1)
         bound = [name for name, term in self._scope if term == wanted or self._random.random() < 0.05]
         if bound and self._random.random() < 0.5:
             return self._random.choice(bound)
         if depth <= 0:
             return self._leaf(wanted)
-        return self._production(wanted, depth - 1)
+        made = None
+        if self._random.random() < self._messages:
+            made = message(self._random, wanted, depth - 1, self.term)
+        return made or self._production(wanted, depth - 1)
 
     def _some_type(self, depth: int) -> Type:
         chance = self._random.random()
