@@ -65,20 +65,10 @@ def map_step(node: MapLit, pairs: list[tuple[Step, Step, Entry]]) -> Step:
             if entry.optional:
                 raise CelCompileError("cannot initialize optional entry from non-optional value", entry.pos)
         return constant(at_once(lambda: _constant_map(pairs), node))
-    parts = tuple((key.run, value.run, entry.optional) for key, value, entry in pairs)
+    entries_of = _entries(tuple((key.run, value.run, entry) for key, value, entry in pairs), node.pos)
 
     def run(frame: Frame) -> CelMap:
-        entries: dict[Any, Any] = {}
-        for key_of, value_of, optional in parts:
-            key, value = key_of(frame), value_of(frame)
-            held = entry_key(key)
-            if optional:
-                value = _inside(value, node.pos)
-                if not value.present:
-                    entries.pop(held, None)
-                    continue
-                value = value.value
-            entries[held] = value
+        entries = entries_of(frame)
         frame.charge(runtime_cost.MAP)
         return CelMap(entries)
 
@@ -87,25 +77,41 @@ def map_step(node: MapLit, pairs: list[tuple[Step, Step, Entry]]) -> Step:
 
 def message_step(node: MessageLit, values: list[Step]) -> Step:
     """``name{field: value}``."""
-    parts = tuple(
-        (entry.key, step.run, entry.optional) for entry, step in zip(node.entries, values, strict=True)
+    fields_of = _entries(
+        tuple(
+            (constant(entry.key).run, step.run, entry)
+            for entry, step in zip(node.entries, values, strict=True)
+        ),
+        node.pos,
     )
 
     def run(frame: Frame) -> Any:
-        fields: dict[str, Any] = {}
-        for name, part, optional in parts:
-            value = part(frame)
-            if optional:
-                value = _inside(value, node.pos)
-                if not value.present:
-                    fields.pop(name, None)
-                    continue
-                value = value.value
-            fields[name] = value
+        fields = fields_of(frame)
         frame.charge(runtime_cost.MESSAGE)
         return construct(node.name, fields)
 
     return Step(run)
+
+
+def _entries(pairs: tuple[tuple[Run, Run, Entry], ...], pos: int) -> Callable[[Frame], dict[Any, Any]]:
+    """Keys and values; what is optional and not there leaves none."""
+    parts = tuple((key, value, entry.optional) for key, value, entry in pairs)
+
+    def entries_of(frame: Frame) -> dict[Any, Any]:
+        entries: dict[Any, Any] = {}
+        for key_of, value_of, optional in parts:
+            key, value = key_of(frame), value_of(frame)
+            held = entry_key(key)
+            if optional:
+                value = _inside(value, pos)
+                if not value.present:
+                    entries.pop(held, None)
+                    continue
+                value = value.value
+            entries[held] = value
+        return entries
+
+    return entries_of
 
 
 def _inside(value: Any, pos: int) -> Optional:
