@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.cel.errors import CelCompileError, EvalAbortError, EvalError
-from app.core.cel.functions_text import find_some, regex
+from app.core.cel.functions_text import find_some, first_of, is_found, regex
 from app.core.cel.kinds import no_overload
 from app.core.cel.plan import Frame, Step, constant
-from app.core.cel.syntax import Call
+from app.core.cel.syntax import Call, Node
 from app.core.cel.values import (
     INT_MAX,
     INT_MIN,
@@ -18,7 +18,16 @@ from app.core.cel.values import (
     map_key,
 )
 
+_PATTERNED = frozenset({"matches", "find", "findAll"})
 _PRIMITIVES = (bool, float, int, str, UInt)
+
+
+def prepared(node: Call, plan: Callable[[Node], Step]) -> Callable[..., Any] | None:
+    """As ``pattern_call``, where the second operand is known to be constant."""
+    if node.function not in _PATTERNED:
+        return None
+    pattern = plan(node.operands()[1])
+    return pattern_call(node, (pattern, pattern))
 
 
 def pattern_call(node: Call, steps: tuple[Step, ...]) -> Callable[..., Any] | None:
@@ -27,7 +36,7 @@ def pattern_call(node: Call, steps: tuple[Step, ...]) -> Callable[..., Any] | No
     Raises:
         CelCompileError: the pattern is none.
     """
-    if node.function not in ("matches", "find", "findAll") or len(steps) < 2:
+    if node.function not in _PATTERNED or len(steps) < 2:
         return None
     pattern = steps[1]
     if not pattern.constant or pattern.value.__class__ is not str:
@@ -37,9 +46,9 @@ def pattern_call(node: Call, steps: tuple[Step, ...]) -> Callable[..., Any] | No
     except EvalError as error:
         raise CelCompileError(str(error), node.pos) from None
     if node.function == "matches":
-        return lambda text, _pattern: compiled.search(_text(text)) is not None
+        return lambda text, _pattern: is_found(compiled, _text(text))
     if node.function == "find":
-        return lambda text, _pattern: _first(compiled.search(_text(text)))
+        return lambda text, _pattern: first_of(compiled, _text(text))
     source = pattern.value
 
     def find_all(text: Any, _pattern: Any, limit: Any = -1) -> Any:
@@ -49,10 +58,6 @@ def pattern_call(node: Call, steps: tuple[Step, ...]) -> Callable[..., Any] | No
         return find_some(_text(text), source, limit)
 
     return find_all
-
-
-def _first(match: Any) -> str:
-    return "" if match is None else str(match.group())
 
 
 def _inner(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from app.core.cel.errors import EvalError
 from app.core.cel.formats import FORMATS, problems
 from app.core.cel.networks import Cidr, Ip, parse_cidr, parse_ip
-from app.core.cel.quantities import Quantity, parse_quantity
+from app.core.cel.quantities import Quantity, parse_amount, parse_quantity
 from app.core.cel.registry import implements
 from app.core.cel.urls import Url, parse_request_uri, parse_url
 from app.core.cel.values import INT_MAX, NONE, CelMap, NamedFormat, Optional
@@ -30,11 +30,10 @@ def _can(parse: Callable[[str], Any]) -> Callable[[str], bool]:
 @implements("string_to_quantity")
 def quantity(text: str) -> Quantity:
     """quantity(text): a new object each time, since Go holds quantities as keys of maps by their address."""
-    found = parse_quantity(text)
-    return Quantity(found.value, found.scale, big=found.big)
+    return parse_quantity(text)
 
 
-implements("is_quantity_string")(_can(parse_quantity))
+implements("is_quantity_string")(_can(parse_amount))
 implements("quantity_sign")(Quantity.sign)
 implements("quantity_compare_to")(Quantity.compare)
 implements("quantity_get_float")(Quantity.as_float)

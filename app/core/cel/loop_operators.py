@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 from app.core.cel import runtime_cost
-from app.core.cel.dispatch import implementation
+from app.core.cel.dispatch import implementation, unguarded
 from app.core.cel.errors import EvalError, located
 from app.core.cel.kinds import type_name
 from app.core.cel.loop_runtime import overflow
@@ -17,6 +17,7 @@ from app.core.cel.loop_terms import COMPARISONS, EQUALITIES, SUMS, Value
 from app.core.cel.syntax import Call
 from app.core.cel.values import INT_MAX, INT_MIN, Duration, Optional, TypeValue, UInt
 
+_NAMES = {"int": "int", "bool": "bool", "double": "double", "str": "string"}
 _CLASSES: dict[str, type] = {"int": int, "bool": bool, "double": float, "str": str}
 # What costs one unit to compare, and is compared as in Python.
 _ONE_UNIT = frozenset({int, bool, float, UInt, Duration, TypeValue})
@@ -52,8 +53,16 @@ class Operators(Steps):
 
     def general(self, node: Call, args: list[Value]) -> Value:
         """The call as the interpreter does it."""
-        run = self.source.constant(implementation(node.function, node.overloads))
-        code = f"{run}({', '.join(arg.code for arg in args)})"
+        return self.called(node, args, None)
+
+    def called(self, node: Call, args: list[Value], run: Callable[..., Any] | None) -> Value:
+        """The function applied; ``run``: another one than the usual."""
+        if run is None:
+            kinds = tuple("any" if arg.unsure else _NAMES.get(arg.kind, "any") for arg in args)
+            run = unguarded(node.function, node.overloads, kinds)
+        if run is None:
+            run = implementation(node.function, node.overloads)
+        code = f"{self.source.constant(run)}({', '.join(arg.code for arg in args)})"
         return self.raising(code, self.terms.kind(node), node.pos)
 
     def _known(self, node: Call, args: list[Value], kind: str) -> Value | None:
@@ -164,8 +173,14 @@ class Operators(Steps):
     def charged(self, node: Call, args: list[Value], failed: str | None) -> None:
         """Charges a call by its operands, and raises what one of them failed with."""
         overload = node.overloads[0] if len(node.overloads) == 1 else ""
-        cost = self.source.constant(runtime_cost.call_cost(node.function, overload))
-        self.line(f"c += {cost}(({', '.join(arg.code for arg in args)},))")
+        charge = runtime_cost.call_cost(node.function, overload)
+        times = runtime_cost.SCANS.get(charge)
+        if times is not None and args[0].kind == "str" and not args[0].unsure:
+            length = f"{self.source.constant(len)}({args[0].code})"
+            self.line(f"c += {self.source.constant(ceil)}({length} * {times} * {runtime_cost.STRING_FACTOR})")
+        else:
+            cost = self.source.constant(charge)
+            self.line(f"c += {cost}(({', '.join(arg.code for arg in args)},))")
         self.line("if c > L: stop()")
         if failed is not None:
             self.line(f"if {failed} is not None: raise {failed}")

@@ -1,5 +1,6 @@
 """Expressions inside comprehensions as Python statements, with the costs that cel-go charges for them."""
 
+from app.core.cel.calls import prepared
 from app.core.cel.loop_runtime import fail
 from app.core.cel.loop_terms import EQUALITIES, LOGIC, LOOPS, Value
 from app.core.cel.loop_values import Values, can_be_made
@@ -48,6 +49,8 @@ class Expressions(Values):
             return self.or_value(node)
         if self.terms.is_strict(node):
             return self._strict(node)
+        if self.terms.is_sequence(node):
+            return self._sequence(node)
         return self.delegated(node)
 
     def _is_deep(self, blocks: int) -> bool:
@@ -100,6 +103,23 @@ class Expressions(Values):
             return self.equality(node, args, failed)
         self.charged(node, args, failed)
         return self.applied(node, args)
+
+    def _sequence(self, node: Call) -> Value:
+        """A call that ends with the first operand that fails; if that is the last, it is charged all the same."""
+        *before, last = node.operands()
+        run = prepared(node, self.planner.plan)
+        args = []
+        for operand in before:
+            args.append(self.value(operand))
+            self.flush()
+        failed = None
+        if not self.terms.safe(last):
+            failed = self.source.temporary()
+            self.line(f"{failed} = None")
+        args.append(self._caught(last, failed))
+        self.flush()
+        self.charged(node, args, failed)
+        return self.called(node, args, run)
 
     def _caught(self, node: Node, failed: str | None) -> Value:
         """An operand; where it fails it is None, and the first failure is kept."""

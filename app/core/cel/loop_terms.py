@@ -166,6 +166,15 @@ class Terms:
             return True
         return len(operands) == 2 and (len(node.overloads) == 1 or node.function in SINGLETONS)
 
+    def is_sequence(self, node: Call) -> bool:
+        """Whether it is a call that evaluates its operands up to the first that fails, and then runs."""
+        if node.function in _OTHERS - _PREPARED or node.function == "_[_]":
+            return False
+        operands = node.operands()
+        if node.function in _PREPARED:
+            return len(operands) >= 2 and is_folded(operands[1])
+        return len(operands) > 2 or (len(operands) == 2 and not self.is_strict(node) and len(node.overloads) > 1)
+
     def is_index(self, node: Node) -> bool:
         """``name[variable]`` with a variable of the loops."""
         if not isinstance(node, Call) or node.function != "_[_]":

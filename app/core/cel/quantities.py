@@ -14,7 +14,7 @@ from app.core.cel.values import INT_MAX, INT_MIN
 _PATTERN = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)\Z", re.ASCII)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
-_NANO = -9
+_NANO, _NANOS = -9, 10**9
 _FAST_DIGITS = 18
 # Beyond this, numbers are compared by their exponents; Go would fill its memory with zeros.
 _LARGE_EXPONENT = 5000
@@ -34,7 +34,7 @@ class Quantity:
         self.scale = scale
         self.big = big
         self.pointer = pointer
-        self.nanos = _nanos(value, scale)
+        self.nanos = value * _NANOS if scale == 0 else _nanos(value, scale)
 
     def equals(self, other: "Quantity") -> bool:
         """Same amount."""
@@ -119,13 +119,25 @@ def _rank(value: int, shift: int) -> int:
     return int(10**_LARGE_EXPONENT * (shift + digits) * 10**_RANKED_DIGITS + first)
 
 
-@lru_cache(maxsize=4096)
 def parse_quantity(text: str) -> Quantity:
     """Reads a quantity as resource.ParseQuantity does.
 
     Raises:
         EvalError: the text is none.
     """
+    value, scale, big = parse_amount(text)
+    return Quantity(value, scale, big=big)
+
+
+def parse_amount(text: str) -> tuple[int, int, bool]:
+    """As ``parse_quantity``: what a quantity is made of. Texts with suffixes are read once."""
+    if len(text) <= _FAST_DIGITS and text.isdigit() and text.isascii():
+        return int(text), 0, False
+    return _parsed(text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> tuple[int, int, bool]:
     match = _PATTERN.match(text)
     if match is None or text == "":
         raise EvalError(
@@ -137,10 +149,11 @@ def parse_quantity(text: str) -> Quantity:
     exponent = _BINARY[suffix] if binary else _decimal_exponent(suffix)
     fast = _fast(digits, whole or "0", fraction, exponent, binary=binary)
     if fast is not None:
-        return Quantity(-fast[0] if sign == "-" else fast[0], fast[1])
+        return -fast[0] if sign == "-" else fast[0], fast[1], False
     if match[2] == "" and fraction == "":
         raise EvalError("unable to parse numeric part of quantity")
-    return _big(sign, digits, len(fraction), exponent, binary=binary)
+    value, scale = _big(digits, len(fraction), exponent, binary=binary)
+    return -value if sign == "-" else value, scale, True
 
 
 def _decimal_exponent(suffix: str) -> int:
@@ -168,22 +181,23 @@ def _fast(digits: str, whole: str, fraction: str, exponent: int, *, binary: bool
     return (value, scale) if value <= INT_MAX else None
 
 
-def _big(sign: str, digits: str, places: int, exponent: int, *, binary: bool) -> Quantity:
+def _big(digits: str, places: int, exponent: int, *, binary: bool) -> tuple[int, int]:
+    """Value and scale of what does not."""
     unscaled = _whole_number(digits)
     if unscaled == 0:
-        return Quantity(0, 0, big=True)
+        return 0, 0
     if binary:
         unscaled *= 2**exponent
     else:
         places -= exponent
     if places < -_LARGE_EXPONENT:
-        return Quantity(-unscaled if sign == "-" else unscaled, -places, big=True)
+        return unscaled, -places
     # Rounded to whole nano units, away from zero.
     shift = -_NANO - places
     nanos = unscaled * 10**shift if shift >= 0 else _ceiling(unscaled, -shift, len(digits))
     if binary and nanos > INT_MAX * 10**9:
-        return Quantity(-INT_MAX if sign == "-" else INT_MAX, 0, big=True)
-    return Quantity(-nanos if sign == "-" else nanos, _NANO, big=True)
+        return INT_MAX, 0
+    return nanos, _NANO
 
 
 def _ceiling(value: int, power: int, digits: int) -> int:

@@ -77,6 +77,10 @@ def _scan_twice(args: _Args) -> int:
     return math.ceil(sized(args[0]) * 2 * STRING_FACTOR)
 
 
+SCANS: dict[Cost, int] = {_scan: 1, _scan_twice: 2}
+"""Costs that follow from the length of the first argument: how often it is gone through."""
+
+
 def one(_args: _Args) -> int:
     """The cost of most calls."""
     return 1

@@ -9,6 +9,8 @@ from app.core.cel.values import UINT_MAX
 
 _DIGITS = re.compile(r"[0-9]+\Z", re.ASCII)
 _IDENTIFIER = re.compile(r"[0-9A-Za-z-]+\Z", re.ASCII)
+# Three numbers alone, that fit 64 bits whatever their digits.
+_PLAIN = re.compile(r"(0|[1-9][0-9]{0,18})\.(0|[1-9][0-9]{0,18})\.(0|[1-9][0-9]{0,18})\Z", re.ASCII)
 _Part = tuple[int, int, str]
 
 
@@ -34,13 +36,20 @@ class Semver:
         return -1 if self.order < other.order else int(self.order > other.order)
 
 
-@lru_cache(maxsize=4096)
 def parse_semver(text: str) -> Semver:
-    """Reads a version.
+    """Reads a version. One with a prerelease or metadata is read once.
 
     Raises:
         EvalError: the text is none.
     """
+    match = _PLAIN.match(text)
+    if match is None:
+        return _parsed(text)
+    return Semver((int(match[1]), int(match[2]), int(match[3])), (), text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Semver:
     parts = text.split(".", 2)
     if text == "":
         raise EvalError("Version string empty")
