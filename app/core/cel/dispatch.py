@@ -13,9 +13,11 @@ from app.core.cel import functions_k8s, functions_lists, functions_std, function
 from app.core.cel.arithmetic import negate
 from app.core.cel.declarations import Overload, functions, overloads
 from app.core.cel.kinds import is_list, length, no_overload, part_of, type_name
+from app.core.cel.objects import Cidr, Ip, Quantity, Semver, Url
 from app.core.cel.operators import BINARY, contains, logical_not, size
 from app.core.cel.registry import OVERLOADS, Implementation
 from app.core.cel.types import Type
+from app.core.cel.values import Duration, Optional, Timestamp, UInt
 
 _Guard = Callable[[Any], bool]
 
@@ -164,4 +166,9 @@ def _map_guard(key_guard: _Guard, value_guard: _Guard) -> _Guard:
     return is_map
 
 
-_PLAIN: dict[str, type] = {"bool": bool, "int": int, "string": str, "double": float, "bytes": bytes}
+# Types that one class stands for.
+_PLAIN: dict[str, type] = {
+    "bool": bool, "int": int, "uint": UInt, "double": float, "string": str, "bytes": bytes,
+    "optional_type": Optional, types.DURATION.name: Duration, types.TIMESTAMP.name: Timestamp,
+    **{kind.type_name: kind for kind in (Quantity, Semver, Url, Ip, Cidr)},
+}  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from app.core.cel.errors import EvalError
+from app.core.cel.functions_text import is_found
 from app.core.cel.kinds import each, is_list, no_overload
 from app.core.cel.values import CelMap
 
@@ -94,10 +95,10 @@ class Matches(dict[str, bool]):
 
     def __init__(self, pattern: Any) -> None:
         super().__init__()
-        self._search = pattern.search
+        self._pattern = pattern
 
     def __missing__(self, text: str) -> bool:
         if len(self) >= self._LIMIT:
             self.clear()
-        found = self[text] = self._search(text) is not None
+        found = self[text] = is_found(self._pattern, text)
         return found

@@ -40,12 +40,17 @@ _BASE64 = re.compile(
 _TIME = re.compile(r"([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|([+-][0-9]{2}:[0-9]{2}))\Z", re.ASCII)
 
 
+_COMPILED = {
+    pattern: re.compile(pattern, re.ASCII) for pattern in (_LABEL, _SUBDOMAIN, _LABEL_1035, _KEY, _VALUE)
+}
+
+
 def _matches(pattern: str, text: str) -> bool:
-    return re.fullmatch(pattern, text, re.ASCII) is not None
+    return _COMPILED[pattern].fullmatch(text) is not None
 
 
 def _length(text: str) -> int:
-    return len(text.encode("utf-8", "surrogateescape"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
 
 
 def _pattern_message(text: str, pattern: str, *examples: str) -> str:

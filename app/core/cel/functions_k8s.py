@@ -10,7 +10,7 @@ from app.core.cel.quantities import Quantity, parse_amount, parse_quantity
 from app.core.cel.registry import implements
 from app.core.cel.urls import Url, parse_request_uri, parse_url
 from app.core.cel.values import INT_MAX, NONE, CelMap, NamedFormat, Optional
-from app.core.cel.versions import Semver, normalized, parse_semver
+from app.core.cel.versions import Semver, is_version, normalized, parse_semver
 
 
 def _can(parse: Callable[[str], Any]) -> Callable[[str], bool]:
@@ -93,7 +93,7 @@ def quantity_sub_int(left: Quantity, right: int) -> Quantity:
 # Versions
 
 implements("string_to_semver")(parse_semver)
-implements("is_semver_string")(_can(parse_semver))
+implements("is_semver_string")(is_version)
 implements("semver_compare_to")(Semver.compare)
 
 

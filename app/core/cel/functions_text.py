@@ -24,6 +24,7 @@ _QUOTED = str.maketrans(
 )  # fmt: skip
 # Quoted text as a whole, or one escape.
 _ESCAPES = re.compile(r"\\Q.*?(?:\\E|\Z)|\\(.)", re.DOTALL)
+_NO_UTF8 = re.compile("[\ud800-\udfff]")
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _OPTIONS.max_mem = 64 << 20
@@ -85,7 +86,12 @@ def matches(text: Any, pattern: Any) -> bool:
 def is_found(pattern: Any, text: str) -> bool:
     """Whether the compiled pattern is found anywhere."""
     # RE2's binding is twice as fast where it need not tell positions in characters.
-    return pattern.search(text.encode()) is not None
+    return pattern.search(_readable(text).encode()) is not None
+
+
+def _readable(text: str) -> str:
+    """The text as Go's runes are: a byte that is no UTF-8 (from url()) is a replacement character."""
+    return text if text.isascii() else _NO_UTF8.sub("\ufffd", text)
 
 
 @implements("string_find_string")
@@ -96,8 +102,11 @@ def find(text: str, pattern: str) -> str:
 
 def first_of(pattern: Any, text: str) -> str:
     """The first match of the compiled pattern, or an empty string."""
-    match = pattern.search(text.encode())
-    return "" if match is None else str(match.group().decode())
+    match = pattern.search(text.encode() if text.isascii() else _readable(text))
+    if match is None:
+        return ""
+    start, end = match.span()
+    return text[start:end]
 
 
 @implements("string_find_all_string")
@@ -115,7 +124,7 @@ def find_some(text: str, pattern: str, limit: int) -> tuple[str, ...]:
         return ()
     # One pass: searching anew from each place would encode the whole text each time. In bytes it is faster,
     # but an empty match is followed by one in the middle of a character, if that has several.
-    whole = text.encode() if text.isascii() else text
+    whole = text.encode() if text.isascii() else _readable(text)
     for match in regex(pattern).finditer(whole):
         start, end = match.span()
         # An empty match right after another match does not count.
@@ -132,7 +141,7 @@ def char_at(text: str, index: int) -> str:
     """The character; none at the end of the text."""
     if not 0 <= index <= len(text):
         raise EvalError(f"index out of range: {index}")
-    return text[index : index + 1]
+    return _readable(text[index : index + 1])
 
 
 @implements("string_index_of_string")
@@ -174,13 +183,13 @@ def last_index_of_from(text: str, part: str, offset: int) -> int:
 @implements("string_lower_ascii")
 def lower_ascii(text: str) -> str:
     """Lower case of A-Z alone."""
-    return text.translate(_LOWER)
+    return text.lower() if text.isascii() else _readable(text.translate(_LOWER))
 
 
 @implements("string_upper_ascii")
 def upper_ascii(text: str) -> str:
     """Upper case of a-z alone."""
-    return text.translate(_UPPER)
+    return text.upper() if text.isascii() else _readable(text.translate(_UPPER))
 
 
 @implements("string_replace_string_string")
@@ -227,7 +236,7 @@ def substring(text: str, start: int) -> str:
     """The rest from ``start`` on."""
     if not 0 <= start <= len(text):
         raise EvalError(f"index out of range: {start}")
-    return text[start:]
+    return _readable(text[start:])
 
 
 @implements("string_substring_int_int")
@@ -237,7 +246,7 @@ def substring_range(text: str, start: int, end: int) -> str:
         raise EvalError(f"invalid substring range. start: {start}, end: {end}")
     if start < 0 or end > len(text):
         raise EvalError(f"index out of range: {start if start < 0 else end}")
-    return text[start:end]
+    return _readable(text[start:end])
 
 
 @implements("string_trim")
@@ -249,7 +258,7 @@ def trim(text: str) -> str:
 @implements("strings_quote")
 def quoted(text: str) -> str:
     """A literal that reads back as the text."""
-    return f'"{text.translate(_QUOTED)}"'
+    return f'"{_readable(text).translate(_QUOTED)}"'
 
 
 @implements("string_format")

@@ -11,13 +11,12 @@ from app.core.cel import runtime_cost
 from app.core.cel.dispatch import implementation, unguarded
 from app.core.cel.errors import EvalError, located
 from app.core.cel.kinds import type_name
-from app.core.cel.loop_runtime import overflow
+from app.core.cel.loop_runtime import overflow, unsigned_overflow
 from app.core.cel.loop_steps import Steps
 from app.core.cel.loop_terms import COMPARISONS, EQUALITIES, SUMS, Value
 from app.core.cel.syntax import Call
-from app.core.cel.values import INT_MAX, INT_MIN, Duration, Optional, TypeValue, UInt
+from app.core.cel.values import INT_MAX, INT_MIN, UINT_MAX, Duration, Optional, TypeValue, UInt
 
-_NAMES = {"int": "int", "bool": "bool", "double": "double", "str": "string"}
 _CLASSES: dict[str, type] = {"int": int, "bool": bool, "double": float, "str": str}
 # What costs one unit to compare, and is compared as in Python.
 _ONE_UNIT = frozenset({int, bool, float, UInt, Duration, TypeValue})
@@ -42,6 +41,8 @@ class Operators(Steps):
         kind = kinds.pop() if len(kinds) == 1 else "any"
         if name in COMPARISONS and kind == "int":
             return Value(f"({args[0].code} {COMPARISONS[name]} {args[1].code})", "bool")
+        if name in COMPARISONS and kind == "uint":
+            return Value(f"({args[0].code}.value {COMPARISONS[name]} {args[1].code}.value)", "bool")
         if name in EQUALITIES and kind in _CLASSES:
             return Value(f"({args[0].code} {EQUALITIES[name]} {args[1].code})", "bool")
         if name == "!_" and kind == "bool":
@@ -58,7 +59,7 @@ class Operators(Steps):
     def called(self, node: Call, args: list[Value], run: Callable[..., Any] | None) -> Value:
         """The function applied; ``run``: another one than the usual."""
         if run is None:
-            kinds = tuple("any" if arg.unsure else _NAMES.get(arg.kind, "any") for arg in args)
+            kinds = tuple("string" if arg.kind == "str" else arg.kind for arg in args)
             run = unguarded(node.function, node.overloads, kinds)
         if run is None:
             run = implementation(node.function, node.overloads)
@@ -70,6 +71,8 @@ class Operators(Steps):
         name = node.function
         if name in SUMS and kind in ("int", "double"):
             return self._sum(node, args, kind)
+        if name in SUMS and kind == "uint":
+            return self._unsigned_sum(node, args)
         if name == "_+_" and kind == "str":
             return self.assigned(f"{args[0].code} + {args[1].code}", "str")
         if name in _WHOLE and kind == "int":
@@ -97,6 +100,12 @@ class Operators(Steps):
             self._in_range(found.code, node.pos)
         return found
 
+    def _unsigned_sum(self, node: Call, args: list[Value]) -> Value:
+        found = self.assigned(f"{args[0].code}.value {SUMS[node.function]} {args[1].code}.value", "int")
+        overflowed = f"{self.source.constant(unsigned_overflow)}({node.pos})"
+        self.line(f"if not 0 <= {found.code} <= {self.source.constant(UINT_MAX)}: {overflowed}")
+        return self.assigned(f"{self.source.constant(UInt)}({found.code})", "uint")
+
     def _in_range(self, code: str, pos: int) -> None:
         low, high = self.source.constant(INT_MIN), self.source.constant(INT_MAX)
         self.line(f"if not {low} <= {code} <= {high}: {self.source.constant(overflow)}({pos})")
@@ -120,7 +129,7 @@ class Operators(Steps):
             self.line(f"{result} = {self.source.constant(UInt)}({args[0].code})")
         with self.block("else:"):
             self.line(f"{result} = {self.general(node, args).code}")
-        return Value(result, "any")
+        return Value(result, "uint")
 
     # Kinds that are looked at when the loop runs
 
@@ -174,16 +183,28 @@ class Operators(Steps):
         """Charges a call by its operands, and raises what one of them failed with."""
         overload = node.overloads[0] if len(node.overloads) == 1 else ""
         charge = runtime_cost.call_cost(node.function, overload)
-        times = runtime_cost.SCANS.get(charge)
-        if times is not None and args[0].kind == "str" and not args[0].unsure:
-            length = f"{self.source.constant(len)}({args[0].code})"
-            self.line(f"c += {self.source.constant(ceil)}({length} * {times} * {runtime_cost.STRING_FACTOR})")
-        else:
-            cost = self.source.constant(charge)
-            self.line(f"c += {cost}(({', '.join(arg.code for arg in args)},))")
+        cost = self._of_texts(charge, args)
+        if cost is None:
+            cost = f"{self.source.constant(charge)}(({', '.join(arg.code for arg in args)},))"
+        self.line(f"c += {cost}")
         self.line("if c > L: stop()")
         if failed is not None:
             self.line(f"if {failed} is not None: raise {failed}")
+
+    def _of_texts(self, charge: runtime_cost.Cost, args: list[Value]) -> str | None:
+        """The cost where it follows from the lengths of operands that are texts."""
+        template = runtime_cost.OF_TEXTS.get(charge)
+        read = [at for at in (0, 1) if template is not None and f"{{{at}}}" in template]
+        if template is None or any(args[at].kind != "str" for at in read):
+            return None
+        lengths = [self._length(arg) if at in read else "" for at, arg in enumerate(args)]
+        for name, function in (("ceil", ceil), ("min", min)):
+            template = template.replace(f"{name}(", f"{self.source.constant(function)}(")
+        return template.format(*lengths)
+
+    def _length(self, text: Value) -> str:
+        length = f"{self.source.constant(len)}({text.code})"
+        return f"({length} if {text.code} is not None else 1)" if text.unsure else length
 
     def _quick(self, args: list[Value]) -> tuple[str, str]:
         """Where Python's own comparison will do, and its cost."""

@@ -105,7 +105,7 @@ class Expressions(Values):
         return self.applied(node, args)
 
     def _sequence(self, node: Call) -> Value:
-        """A call that ends with the first operand that fails; if that is the last, it is charged all the same."""
+        """A call that ends with the first operand that fails; after the last, it is charged all the same."""
         *before, last = node.operands()
         run = prepared(node, self.planner.plan)
         args = []

@@ -6,10 +6,12 @@ from app.core.cel.errors import CostLimitError, EvalError, located
 from app.core.cel.functions_lists import counting
 from app.core.cel.kinds import each, is_list, length, no_overload
 from app.core.cel.objects import Cidr, Ip, Quantity, Semver
-from app.core.cel.values import CelMap, Duration, GrowingList, GrowingMap, Timestamp, UInt
+from app.core.cel.values import CelMap, Duration, GrowingList, GrowingMap, NamedFormat, Timestamp, UInt
 
 END = object()
-_SCALARS = frozenset({bool, int, float, str, bytes, UInt, Duration, Timestamp, Ip, Cidr, Semver})
+_SCALARS = frozenset({
+    bool, int, float, str, bytes, UInt, Duration, Timestamp, Ip, Cidr, Semver, NamedFormat,
+})  # fmt: skip
 
 
 def stop() -> NoReturn:
@@ -20,6 +22,11 @@ def stop() -> NoReturn:
 def overflow(pos: int) -> NoReturn:
     """Raises the error of a sum."""
     raise located(EvalError("integer overflow"), pos)
+
+
+def unsigned_overflow(pos: int) -> NoReturn:
+    """Raises the error of a sum of uints."""
+    raise located(EvalError("unsigned integer overflow"), pos)
 
 
 def fail(pos: int) -> NoReturn:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.core.cel import runtime_cost
+from app.core.cel import runtime_cost, types
 from app.core.cel.constants import CONVERSIONS, is_folded
 from app.core.cel.dispatch import SINGLETONS
 from app.core.cel.syntax import Call, Fold, Ident, ListLit, Literal, Node
+from app.core.cel.values import UInt
 
 PLAIN = frozenset({"int", "bool", "double"})
+ORDERED = frozenset({"int", "uint"})
 COMPARISONS = {"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">="}
 EQUALITIES = {"_==_": "==", "_!=_": "!="}
 SUMS = {"_+_": "+", "_-_": "-", "_*_": "*"}
@@ -23,10 +25,18 @@ LOOPS = frozenset({
     "transformMapEntry",
 })  # fmt: skip
 """Macros of which a loop can be written."""
-_KINDS: dict[type, str] = {bool: "bool", int: "int", float: "double", str: "str"}
+_KINDS: dict[type, str] = {bool: "bool", int: "int", UInt: "uint", float: "double", str: "str"}
 # Kinds of what functions give, of whatever they are given.
 _RESULTS: dict[str, str] = {
-    "double": "double", "asApproximateFloat": "double", "string": "str", "charAt": "str",
+    "quantity": types.QUANTITY.name, "semver": types.SEMVER.name, "ip": types.IP.name,
+    "cidr": types.CIDR.name, "url": types.URL.name, "duration": types.DURATION.name,
+    "timestamp": types.TIMESTAMP.name, "uint": "uint", "double": "double",
+    "asApproximateFloat": "double", "string": "str",
+    **dict.fromkeys(
+        ("charAt", "find", "format", "getEscapedPath", "getHost", "getHostname", "getPort", "getScheme",
+         "join", "lowerAscii", "replace", "strings.quote", "substring", "trim", "upperAscii"),
+        "str",
+    ),
     **dict.fromkeys(
         ("bool", "hasValue", "contains", "startsWith", "endsWith", "matches", "isGreaterThan", "isLessThan",
          "isInteger", "isQuantity", "isSemver", "isIP", "isCIDR", "isURL", "isSorted", "includes",
@@ -54,7 +64,7 @@ _OTHERS = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A Python expression without effects, and its kind: int, bool, double, str or any."""
+    """A Python expression without effects, and its kind: any, int, bool, double, str, or a type's name."""
 
     code: str
     kind: str
@@ -102,7 +112,7 @@ class Terms:
         kinds = {self.kind(operand) for operand in node.operands()}
         if name in SUMS:
             only = kinds.pop() if len(kinds) == 1 else "any"
-            return only if only in ("int", "double") or (only == "str" and name == "_+_") else "any"
+            return only if only in ("int", "uint", "double") or (only == "str" and name == "_+_") else "any"
         if name in ("_%_", "_/_", "-_"):
             only = kinds.pop() if len(kinds) == 1 else "any"
             return only if only == "int" or (only == "double" and name != "_%_") else "any"
@@ -127,7 +137,7 @@ class Terms:
         operands = node.operands()
         kinds = {self.kind(operand) for operand in operands}
         if node.function in COMPARISONS:
-            known = kinds <= {"int"}
+            known = len(kinds) == 1 and kinds <= ORDERED
         elif node.function in EQUALITIES:
             known = len(kinds) == 1 and kinds <= PLAIN
         elif node.function == "!_":
@@ -173,12 +183,16 @@ class Terms:
         operands = node.operands()
         if node.function in _PREPARED:
             return len(operands) >= 2 and is_folded(operands[1])
-        return len(operands) > 2 or (len(operands) == 2 and not self.is_strict(node) and len(node.overloads) > 1)
+        return len(operands) > 2 or (
+            len(operands) == 2 and not self.is_strict(node) and len(node.overloads) > 1
+        )
 
     def is_index(self, node: Node) -> bool:
-        """``name[variable]`` with a variable of the loops."""
+        """``name[variable]`` with a variable of the loops, or ``[constant, ...][number]``."""
         if not isinstance(node, Call) or node.function != "_[_]":
             return False
+        if isinstance(node.args[0], ListLit) and is_folded(node.args[0]):
+            return self.kind(node.args[1]) == "int" and self.fixed(node.args[1]) is not None
         return all(isinstance(arg, Ident) and arg.constant is None for arg in node.args) and self.safe(
             node.args[1]
         )

@@ -4,7 +4,7 @@ from app.core.cel import runtime_cost
 from app.core.cel.constants import is_folded
 from app.core.cel.loop_operators import Operators
 from app.core.cel.loop_runtime import fail, grown, settled
-from app.core.cel.loop_terms import Value
+from app.core.cel.loop_terms import Value, kind_of_constant
 from app.core.cel.plan import Failed
 from app.core.cel.selection import select
 from app.core.cel.syntax import Call, Fold, Ident, ListLit, MapLit, Node, Select
@@ -50,6 +50,8 @@ class Values(Operators):
     def index(self, node: Call) -> Value:
         """``name[variable]``: with an optional value it means something else."""
         base, key = node.args
+        if isinstance(base, ListLit):
+            return self._constant_index(node, base)
         result = self.source.temporary()
         value, at = self.value(base).code, self.pure(key)
         self.flush()
@@ -68,6 +70,25 @@ class Values(Operators):
             code = f"{self.source.constant(select)}({value}, {at.code})"
             self.line(f"{result} = {self.raising(code, 'any', node.pos).code}")
         return Value(result, "any")
+
+    def _constant_index(self, node: Call, base: ListLit) -> Value:
+        """``[constant, ...][number]``: the list costs as much as a name."""
+        values = self.planner.plan(base).value
+        key = node.args[1]
+        result = self.source.temporary()
+        self.pending += runtime_cost.SELECT
+        # The name of a number alone is a part of the selection: it costs nothing.
+        at = self.pure(key) if isinstance(key, Ident) else self.value(key)
+        self.pending += runtime_cost.SELECT
+        self.flush()
+        held = self.source.constant(values)
+        kinds = {kind_of_constant(value) for value in values}
+        with self.block(f"if 0 <= {at.code} < {len(values)}:"):
+            self.line(f"{result} = {held}[{at.code}]")
+        with self.block("else:"):
+            code = f"{self.source.constant(select)}({held}, {at.code})"
+            self.line(f"{result} = {self.raising(code, 'any', node.pos).code}")
+        return Value(result, kinds.pop() if len(kinds) == 1 else "any")
 
     def or_value(self, node: Call) -> Value:
         """``or()`` and ``orValue()``: the second operand is evaluated if the first one is empty."""

@@ -8,6 +8,8 @@ from app.core.cel.errors import EvalError
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _BITS = re.compile(r"(?:0|[1-9][0-9]{0,2})\Z", re.ASCII)
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_DOTTED = re.compile(r"\.".join([_BYTE] * 4) + r"\Z", re.ASCII)
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
@@ -124,6 +126,10 @@ def parse_address(text: str) -> _Address:
     Raises:
         EvalError: the text is none.
     """
+    usual = _DOTTED.match(text)
+    if usual is not None:
+        first, second, third, fourth = map(int, usual.groups())
+        return ipaddress.IPv4Address(first << 24 | second << 16 | third << 8 | fourth)
     # Python takes zones here, too.
     if "%" not in text:
         try:
@@ -158,6 +164,6 @@ def parse_cidr(text: str) -> Cidr:
 
 
 def _unmapped(address: _Address, text: str) -> _Address:
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+    if address.version == 6 and address.ipv4_mapped is not None:
         raise EvalError(f"IPv4-mapped IPv6 address {text!r} is not allowed")
     return address

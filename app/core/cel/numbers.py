@@ -50,6 +50,8 @@ def parse_uint(text: str) -> UInt:
 
 def parse_double(text: str) -> float:
     """double(string): what strconv.ParseFloat takes; out of range is an error."""
+    if len(text) <= _FEW_DIGITS and text.isascii() and text.isdigit():
+        return float(text)
     if "_" in text:
         if not _UNDERSCORES.match(text):
             raise _conversion("string", "double")

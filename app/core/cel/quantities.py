@@ -14,8 +14,13 @@ from app.core.cel.values import INT_MAX, INT_MIN
 _PATTERN = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)\Z", re.ASCII)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+_USUAL = re.compile(r"([1-9][0-9]{0,17})([numkMGTPE]|[KMGTPE]i)\Z", re.ASCII)
 _NANO, _NANOS = -9, 10**9
 _FAST_DIGITS = 18
+# Scale, factor, and the digits that are held in 64 bits without rounding (see ``_fast``).
+_UNITS = {suffix: (scale, 1, _FAST_DIGITS) for suffix, scale in _DECIMAL.items()} | {
+    suffix: (0, 2**power, 14 - power * 3 // 10) for suffix, power in _BINARY.items()
+}
 # Beyond this, numbers are compared by their exponents; Go would fill its memory with zeros.
 _LARGE_EXPONENT = 5000
 _DIGITS_A_BIT, _RANKED_DIGITS = 0.30103, 60
@@ -130,9 +135,14 @@ def parse_quantity(text: str) -> Quantity:
 
 
 def parse_amount(text: str) -> tuple[int, int, bool]:
-    """As ``parse_quantity``: what a quantity is made of. Texts with suffixes are read once."""
+    """As ``parse_quantity``: what a quantity is made of. Texts that are not usual are read once."""
     if len(text) <= _FAST_DIGITS and text.isdigit() and text.isascii():
         return int(text), 0, False
+    usual = _USUAL.match(text)
+    if usual is not None:
+        scale, factor, digits = _UNITS[usual[2]]
+        if len(usual[1]) <= digits:
+            return int(usual[1]) * factor, scale, False
     return _parsed(text)
 
 

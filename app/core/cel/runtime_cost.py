@@ -77,10 +77,6 @@ def _scan_twice(args: _Args) -> int:
     return math.ceil(sized(args[0]) * 2 * STRING_FACTOR)
 
 
-SCANS: dict[Cost, int] = {_scan: 1, _scan_twice: 2}
-"""Costs that follow from the length of the first argument: how often it is gone through."""
-
-
 def one(_args: _Args) -> int:
     """The cost of most calls."""
     return 1
@@ -154,6 +150,34 @@ def _validate(args: _Args) -> int:
     return _regex(sized(args[1]), named.regex_size) if named.__class__ is NamedFormat else 1
 
 
+def _reads_first(args: _Args) -> int:
+    return _text(_inner_size(args[0]))
+
+
+def _reads_second(args: _Args) -> int:
+    return _text(_inner_size(args[1]))
+
+
+def _reads_shorter(args: _Args) -> int:
+    return _text(min(_inner_size(args[0]), _inner_size(args[1])))
+
+
+def _makes_sum(args: _Args) -> int:
+    return _text(_inner_size(args[0]) + _inner_size(args[1]))
+
+
+def _contains(args: _Args) -> int:
+    return _reads_first(args) * _reads_second(args)
+
+
+def _matches(args: _Args) -> int:
+    return _regex(_inner_size(args[0]), _inner_size(args[1]))
+
+
+def _find(args: _Args) -> int:
+    return _regex(sized(args[0]), sized(args[1]))
+
+
 _SORTS = (
     "int", "uint", "double", "bool", "google.protobuf.Duration", "google.protobuf.Timestamp", "string",
     "bytes",
@@ -186,7 +210,7 @@ _BY_FUNCTION: dict[str, Cost] = {
     ),
     **dict.fromkeys(("replace", "split", "ip.isCanonical"), _scan_twice),
     "join": _join,
-    **dict.fromkeys(("find", "findAll"), lambda args: _regex(sized(args[0]), sized(args[1]))),
+    **dict.fromkeys(("find", "findAll"), _find),
     "validate": _validate,
     **dict.fromkeys(("fieldSelector", "labelSelector"), _scan),
     "check": lambda _args: 350_000,
@@ -200,13 +224,25 @@ _BY_FUNCTION: dict[str, Cost] = {
     ),
 }  # fmt: skip
 _COMPARISONS = ("less", "greater", "less_equals", "greater_equals")
+
+
+_SEARCH = f"ceil((1.0 + {{0}}) * {STRING_FACTOR}) * ceil({{1}} * {REGEX_FACTOR})"
+OF_TEXTS: dict[Cost, str] = {
+    _scan: f"ceil({{0}} * {STRING_FACTOR})",
+    _scan_twice: f"ceil({{0}} * 2 * {STRING_FACTOR})",
+    _reads_first: f"ceil({{0}} * {STRING_FACTOR})",
+    _reads_second: f"ceil({{1}} * {STRING_FACTOR})",
+    _reads_shorter: f"ceil(min({{0}}, {{1}}) * {STRING_FACTOR})",
+    _makes_sum: f"ceil(({{0}} + {{1}}) * {STRING_FACTOR})",
+    _contains: f"ceil({{0}} * {STRING_FACTOR}) * ceil({{1}} * {STRING_FACTOR})",
+    _matches: _SEARCH,
+    _find: _SEARCH,
+}
+"""Costs of texts, as Python writes them: {0} and {1} are the lengths of the first two arguments."""
 # What is left, by overload.
 _STANDARD: dict[str, Cost] = {
-    **dict.fromkeys(("starts_with_string", "ends_with_string"), lambda args: _text(_inner_size(args[1]))),
-    **dict.fromkeys(
-        ("string_to_bytes", "bytes_to_string", "strings_quote", "string_format"),
-        lambda args: _text(_inner_size(args[0])),
-    ),
+    **dict.fromkeys(("starts_with_string", "ends_with_string"), _reads_second),
+    **dict.fromkeys(("string_to_bytes", "bytes_to_string", "strings_quote", "string_format"), _reads_first),
     "in_list": lambda args: _inner_size(args[1]),
     **dict.fromkeys(
         (
@@ -214,16 +250,11 @@ _STANDARD: dict[str, Cost] = {
             "not_equals",
             *(f"{name}_{kind}" for name in _COMPARISONS for kind in ("string", "bytes")),
         ),
-        lambda args: _text(min(_inner_size(args[0]), _inner_size(args[1]))),
+        _reads_shorter,
     ),
-    **dict.fromkeys(
-        ("add_string", "add_bytes"), lambda args: _text(_inner_size(args[0]) + _inner_size(args[1]))
-    ),
-    **dict.fromkeys(
-        ("matches", "matches_string"),
-        lambda args: _regex(_inner_size(args[0]), _inner_size(args[1])),
-    ),
-    "contains_string": lambda args: _text(_inner_size(args[0])) * _text(_inner_size(args[1])),
+    **dict.fromkeys(("add_string", "add_bytes"), _makes_sum),
+    **dict.fromkeys(("matches", "matches_string"), _matches),
+    "contains_string": _contains,
 }
 
 
@@ -250,4 +281,4 @@ def _equality(args: _Args) -> int:
         return 1
     if args[0].__class__ in COMPARED_OBJECTS or args[0].__class__ is NamedFormat:
         return 1
-    return _STANDARD["equals"](args)
+    return _reads_shorter(args)

@@ -1,6 +1,7 @@
 """Timestamps and durations, as Go's time package reads and prints them."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -17,6 +18,12 @@ _LATEST = 253402214400  # a day before year 10000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": _SECOND, "m": 60 * _SECOND,
           "h": 3600 * _SECOND}  # fmt: skip
+_CLOCK: dict[str, Callable[[int, int], int]] = {
+    "hours": lambda seconds, _: seconds // 3600, "minutes": lambda seconds, _: seconds // 60 % 60,
+    "seconds": lambda seconds, _: seconds % 60, "milliseconds": lambda _, nanos: nanos // 10**6,
+}  # fmt: skip
+_CALENDAR = {"year": 0, "month": 1, "day": 2, "yearday": 3}
+_WHOLE = re.compile(r"([0-9]{1,9})(ns|us|ms|s)\Z", re.ASCII)
 _PART = re.compile(r"([0-9]*)(\.[0-9]*)?([^0-9.]+)")
 _RFC3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]+))?"
@@ -33,6 +40,9 @@ def parse_duration(text: str) -> Duration:
     Raises:
         EvalError: the text is none, or over 292 years.
     """
+    whole = _WHOLE.match(text)
+    if whole is not None:
+        return Duration(int(whole[1]) * _UNITS[whole[2]])
     failure = EvalError("type conversion error from 'string' to 'google.protobuf.Duration'")
     sign, rest = (text[0], text[1:]) if text[:1] in ("+", "-") else ("", text)
     if rest == "0":
@@ -125,21 +135,26 @@ def _local(value: Timestamp, offset: int) -> tuple[int, int, int]:
     return days, rest, nanos
 
 
-def _date(days: int) -> tuple[int, date]:
-    """The year, of any number of digits, and the day as one of a year that is as long."""
+@lru_cache(maxsize=1024)
+def _date(days: int) -> tuple[int, int, int, int]:
+    """Year, month from 0, day of the month and of the year from 0."""
     # The calendar repeats itself every 400 years, days of the week included.
     cycles, rest = divmod(days + _EPOCH.toordinal() - 1, _CYCLE)
     found = date.fromordinal(rest + 1)
-    return found.year + 400 * cycles, found
+    first = date(found.year, 1, 1).toordinal()
+    return found.year + 400 * cycles, found.month - 1, found.day, rest + 1 - first
 
 
+@lru_cache(maxsize=1024)
 def _date_text(days: int) -> str:
-    year, day = _date(days)
-    return f"{'-' if year < 0 else ''}{abs(year):04d}-{day.month:02d}-{day.day:02d}"
+    year, month, day, _ = _date(days)
+    return f"{'-' if year < 0 else ''}{abs(year):04d}-{month + 1:02d}-{day:02d}"
 
 
 def duration_text(value: Duration) -> str:
     """Seconds with a fraction, and an s."""
+    if value.nanos % _SECOND == 0:
+        return f"{value.nanos // _SECOND}s"
     return format_shortest(_seconds(value.nanos)) + "s"
 
 
@@ -163,14 +178,9 @@ def timestamp_part(value: Timestamp, part: str, zone: str = "UTC") -> int:
     """
     offset = _zone_offset(value.nanos, zone)
     days, rest, nanos = _local(value, offset)
-    clock = {"hours": rest // 3600, "minutes": rest // 60 % 60, "seconds": rest % 60,
-             "milliseconds": nanos // 10**6, "weekday": (days + 4) % 7}  # fmt: skip
-    if part in clock:
-        return clock[part]
-    year, day = _date(days)
-    return {
-        "year": year, "month": day.month - 1, "day": day.day, "yearday": day.timetuple().tm_yday - 1
-    }[part]  # fmt: skip
+    if part in _CLOCK:
+        return _CLOCK[part](rest, nanos)
+    return (days + 4) % 7 if part == "weekday" else _date(days)[_CALENDAR[part]]
 
 
 def _zone_offset(nanos: int, zone: str) -> int:

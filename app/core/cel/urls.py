@@ -1,5 +1,6 @@
 """URLs, as Go 1.26's net/url reads and prints them. Works on bytes, like Go."""
 
+import re
 from typing import ClassVar
 
 from app.core.cel.errors import EvalError
@@ -16,6 +17,12 @@ _FRAGMENT = _ALWAYS | frozenset(b"$&+,/:;=?@!()*")
 _RAW_ALLOWED = frozenset(b"!$&'()*+,;=:@[]%")
 _USERINFO = _ALWAYS | frozenset(b"-._:~!$&'()*+,;=%@")
 _MAX_PARAMETERS = 10_000
+
+
+# Nothing in it is escaped, or has to be, and the host is a name.
+_USUAL = re.compile(
+    rb"([a-z][a-z0-9+.-]*)://([A-Za-z0-9.-]+(?::[0-9]+)?)((?:/[A-Za-z0-9_.~/-]*)?)(?:\?([A-Za-z0-9=&_.~/-]+))?\Z"
+)
 
 
 class Url:
@@ -128,6 +135,12 @@ def _invalid(message: str) -> EvalError:
 
 
 def _parse(raw: bytes, *, request: bool) -> Url:
+    usual = _USUAL.match(raw)
+    if usual is not None:
+        url = Url()
+        url.scheme, url.host, url.path, query = usual.groups()
+        url.query = query or b""
+        return url
     if any(byte < 0x20 or byte == 0x7F for byte in raw):
         raise _invalid("net/url: invalid control character in URL")
     if not raw and request:

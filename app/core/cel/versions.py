@@ -17,15 +17,29 @@ _Part = tuple[int, int, str]
 class Semver:
     """A version; ``order`` compares as versions do, build metadata aside."""
 
-    __slots__ = ("major", "minor", "order", "patch", "text")
+    __slots__ = ("order", "text")
     type_name: ClassVar[str] = "kubernetes.Semver"
     unhashable: ClassVar[bool] = True  # a Go struct with slices
 
     def __init__(self, numbers: tuple[int, int, int], pre: tuple[_Part, ...], text: str) -> None:
-        self.major, self.minor, self.patch = numbers
         # A version without prerelease comes after all of its prereleases.
-        self.order = (*numbers, not pre, pre)
+        self.order: tuple[int, int, int, bool, tuple[_Part, ...]] = (*numbers, not pre, pre)
         self.text = text
+
+    @property
+    def major(self) -> int:
+        """The first number."""
+        return self.order[0]
+
+    @property
+    def minor(self) -> int:
+        """The second number."""
+        return self.order[1]
+
+    @property
+    def patch(self) -> int:
+        """The third number."""
+        return self.order[2]
 
     def equals(self, other: "Semver") -> bool:
         """Same version, whatever the build metadata."""
@@ -45,7 +59,19 @@ def parse_semver(text: str) -> Semver:
     match = _PLAIN.match(text)
     if match is None:
         return _parsed(text)
-    return Semver((int(match[1]), int(match[2]), int(match[3])), (), text)
+    first, second, third = match.groups()
+    return Semver((int(first), int(second), int(third)), (), text)
+
+
+def is_version(text: str) -> bool:
+    """Whether ``parse_semver`` reads the text."""
+    if _PLAIN.match(text) is not None:
+        return True
+    try:
+        _parsed(text)
+    except EvalError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.cel import CelRuntimeError, compile_selector
-from app.core.model.device import DeviceShape, intern_shape
+from app.core.model.device import Attribute, DeviceShape, intern_shape
 
 
 @pytest.fixture
@@ -117,3 +117,11 @@ def test_what_an_expression_can_reach_is_a_device_and_nothing_of_python() -> Non
         "open('/etc/passwd') == ''",
     ):
         assert compile_selector(text).error is not None
+
+
+@pytest.mark.parametrize(
+    "text", ['{}.matches("^.$")', '{}.find(".").size() == 1', '{}.findAll(".").size() == 1']
+)
+def test_a_text_that_is_no_unicode_is_one_character(text: str) -> None:
+    broken = intern_shape("gpu.example.com", {"gpu.example.com/model": Attribute("string", "\ud800")}, {})
+    assert compile_selector(text.format('device.attributes["gpu.example.com"].model')).matches(broken)
