@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.cel.errors import EvalError
 from app.core.cel.formats import FORMATS, problems
-from app.core.cel.networks import Cidr, Ip, parse_cidr, parse_ip
+from app.core.cel.networks import Cidr, Ip, is_dotted, parse_cidr, parse_ip
 from app.core.cel.quantities import Quantity, parse_amount, parse_quantity
 from app.core.cel.registry import implements
 from app.core.cel.urls import Url, parse_request_uri, parse_url
@@ -135,7 +135,6 @@ implements("semver_patch")(lambda value: signed(value.patch))
 # Addresses
 
 implements("string_to_ip")(parse_ip)
-implements("is_ip")(_can(parse_ip))
 implements("ip_is_unspecified")(Ip.is_unspecified)
 implements("ip_is_loopback")(Ip.is_loopback)
 implements("ip_is_link_local_multicast")(Ip.is_link_local_multicast)
@@ -148,16 +147,22 @@ implements("cidr_contains_cidr")(Cidr.contains_cidr)
 implements("cidr_masked")(Cidr.masked)
 
 
+@implements("is_ip")
+def is_ip(text: str) -> bool:
+    """isIP(text)."""
+    return is_dotted(text) or _can(parse_ip)(text)
+
+
 @implements("ip_family")
 def ip_family(value: Ip) -> int:
     """ip.family()."""
-    return int(value.address.version)
+    return value.address.version
 
 
 @implements("ip_is_canonical")
 def ip_is_canonical(text: str) -> bool:
     """ip.isCanonical(text)."""
-    return str(parse_ip(text)) == text
+    return is_dotted(text) or str(parse_ip(text)) == text
 
 
 @implements("cidr_contains_ip_string")
@@ -193,8 +198,9 @@ implements("is_url_string")(_can(parse_request_uri))
 def url(text: str) -> Url:
     """url(text): absolute, or an absolute path."""
     try:
-        parse_request_uri(text)
-        return parse_url(text)
+        found = parse_request_uri(text)
+        # With a scheme and without a fragment, url.Parse reads the same.
+        return found if found.scheme and "#" not in text else parse_url(text)
     except EvalError as error:
         raise EvalError(f"URL parse error during conversion from string: {error}") from None
 

@@ -2,15 +2,32 @@
 
 import ipaddress
 import re
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from app.core.cel.errors import EvalError
 
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+class Address(NamedTuple):
+    """Its family, and the bits as a number."""
+
+    version: int
+    number: int
+
+    @property
+    def length(self) -> int:
+        """Bits."""
+        return 32 if self.version == 4 else 128
+
+    def __str__(self) -> str:
+        return str(
+            ipaddress.IPv4Address(self.number) if self.version == 4 else ipaddress.IPv6Address(self.number)
+        )
+
+
 _BITS = re.compile(r"(?:0|[1-9][0-9]{0,2})\Z", re.ASCII)
 _BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _DOTTED = re.compile(r"\.".join([_BYTE] * 4) + r"\Z", re.ASCII)
-_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+_BROADCAST = Address(4, 0xFFFFFFFF)
 
 
 class Ip:
@@ -19,7 +36,7 @@ class Ip:
     __slots__ = ("address",)
     type_name: ClassVar[str] = "net.IP"
 
-    def __init__(self, address: _Address) -> None:
+    def __init__(self, address: Address) -> None:
         self.address = address
 
     def equals(self, other: "Ip") -> bool:
@@ -39,31 +56,31 @@ class Ip:
 
     def is_unspecified(self) -> bool:
         """All zeros."""
-        return int(self.address) == 0
+        return self.address.number == 0
 
     def is_loopback(self) -> bool:
         """127.0.0.0/8 or ::1."""
         if self.address.version == 4:
-            return int(self.address) >> 24 == 127
-        return int(self.address) == 1
+            return self.address.number >> 24 == 127
+        return self.address.number == 1
 
     def is_link_local_multicast(self) -> bool:
         """224.0.0.0/24 or ff02::/16 with any flags."""
         if self.address.version == 4:
-            return int(self.address) >> 8 == 0xE00000
-        return int(self.address) >> 112 & 0xFF0F == 0xFF02
+            return self.address.number >> 8 == 0xE00000
+        return self.address.number >> 112 & 0xFF0F == 0xFF02
 
     def is_link_local_unicast(self) -> bool:
         """169.254.0.0/16 or fe80::/10."""
         if self.address.version == 4:
-            return int(self.address) >> 16 == 0xA9FE
-        return int(self.address) >> 118 == 0xFE80 >> 6
+            return self.address.number >> 16 == 0xA9FE
+        return self.address.number >> 118 == 0xFE80 >> 6
 
     def is_multicast(self) -> bool:
         """224.0.0.0/4 or ff00::/8."""
         if self.address.version == 4:
-            return int(self.address) >> 28 == 0xE
-        return int(self.address) >> 120 == 0xFF
+            return self.address.number >> 28 == 0xE
+        return self.address.number >> 120 == 0xFF
 
     def is_global_unicast(self) -> bool:
         """Anything that is none of the above, nor the broadcast address."""
@@ -82,7 +99,7 @@ class Cidr:
     __slots__ = ("address", "bits")
     type_name: ClassVar[str] = "net.CIDR"
 
-    def __init__(self, address: _Address, bits: int) -> None:
+    def __init__(self, address: Address, bits: int) -> None:
         self.address = address
         self.bits = bits
 
@@ -101,8 +118,8 @@ class Cidr:
         """Bytes of the prefix."""
         return -(-self.bits // 8)
 
-    def _prefix(self, bits: int, address: _Address) -> int:
-        return int(address) >> (address.max_prefixlen - bits)
+    def _prefix(self, bits: int, address: Address) -> int:
+        return address.number >> (address.length - bits)
 
     def contains_ip(self, ip: Ip) -> bool:
         """Whether the address is in the network."""
@@ -116,11 +133,11 @@ class Cidr:
 
     def masked(self) -> "Cidr":
         """The network without the bits after the prefix."""
-        rest = self.address.max_prefixlen - self.bits
-        return Cidr(type(self.address)(int(self.address) >> rest << rest), self.bits)
+        rest = self.address.length - self.bits
+        return Cidr(Address(self.address.version, self.address.number >> rest << rest), self.bits)
 
 
-def parse_address(text: str) -> _Address:
+def parse_address(text: str) -> Address:
     """Reads an address of either family, as netip.ParseAddr does for those without a zone.
 
     Raises:
@@ -129,14 +146,20 @@ def parse_address(text: str) -> _Address:
     usual = _DOTTED.match(text)
     if usual is not None:
         first, second, third, fourth = map(int, usual.groups())
-        return ipaddress.IPv4Address(first << 24 | second << 16 | third << 8 | fourth)
+        return Address(4, first << 24 | second << 16 | third << 8 | fourth)
     # Python takes zones here, too.
     if "%" not in text:
         try:
-            return ipaddress.ip_address(text)
+            found = ipaddress.ip_address(text)
+            return Address(found.version, int(found))
         except ValueError:
             pass
     raise EvalError(f"IP Address {text!r} parse error during conversion from string")
+
+
+def is_dotted(text: str) -> bool:
+    """Whether it is an address of four numbers, as it is written canonically."""
+    return _DOTTED.match(text) is not None
 
 
 def parse_ip(text: str) -> Ip:
@@ -158,12 +181,12 @@ def parse_cidr(text: str) -> Cidr:
     if not slash or not _BITS.match(bits):
         raise EvalError(f"network address parse error during conversion from string: {text!r}")
     address = parse_address(address_text)
-    if int(bits) > address.max_prefixlen:
+    if int(bits) > address.length:
         raise EvalError(f"network address parse error during conversion from string: {text!r}")
     return Cidr(_unmapped(address, text), int(bits))
 
 
-def _unmapped(address: _Address, text: str) -> _Address:
-    if address.version == 6 and address.ipv4_mapped is not None:
+def _unmapped(address: Address, text: str) -> Address:
+    if address.version == 6 and address.number >> 32 == 0xFFFF:
         raise EvalError(f"IPv4-mapped IPv6 address {text!r} is not allowed")
     return address
