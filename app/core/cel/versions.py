@@ -17,29 +17,15 @@ _Part = tuple[int, int, str]
 class Semver:
     """A version; ``order`` compares as versions do, build metadata aside."""
 
-    __slots__ = ("order", "text")
+    __slots__ = ("major", "minor", "order", "patch", "text")
     type_name: ClassVar[str] = "kubernetes.Semver"
     unhashable: ClassVar[bool] = True  # a Go struct with slices
 
     def __init__(self, numbers: tuple[int, int, int], pre: tuple[_Part, ...], text: str) -> None:
+        self.major, self.minor, self.patch = numbers
         # A version without prerelease comes after all of its prereleases.
-        self.order: tuple[int, int, int, bool, tuple[_Part, ...]] = (*numbers, not pre, pre)
+        self.order = (*numbers, not pre, pre)
         self.text = text
-
-    @property
-    def major(self) -> int:
-        """The first number."""
-        return self.order[0]
-
-    @property
-    def minor(self) -> int:
-        """The second number."""
-        return self.order[1]
-
-    @property
-    def patch(self) -> int:
-        """The third number."""
-        return self.order[2]
 
     def equals(self, other: "Semver") -> bool:
         """Same version, whatever the build metadata."""
