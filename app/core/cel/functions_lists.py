@@ -21,6 +21,7 @@ _ORDERED = frozenset({
 })  # fmt: skip
 _RANGE_MAX = 1_000_000
 # Go sorts up to twelve elements by insertion, which shows where the order is partial (NaN).
+_FEW = 4096  # elements that flatten() opens at once; of more, it is counted first how many they are
 _INSERTION_MAX = 12
 
 
@@ -157,20 +158,38 @@ def flatten_levels(values: Any, depth: Any) -> tuple[Any, ...]:
     if depth < 0:
         raise EvalError("level must be non-negative")
     found: list[Any] = []
-    _open(values, depth, found, 0)
+    if _open(values, depth, found, _FEW) < 0:
+        if _count(values, depth, {}) > MAX_LIST:
+            raise EvalAbortError(f"flatten() goes through more than {MAX_LIST} elements")
+        found.clear()
+        _open(values, depth, found, MAX_LIST)
     return tuple(found)
 
 
-def _open(values: Any, depth: int, found: list[Any], seen: int) -> int:
+def _count(values: Any, depth: int, known: dict[tuple[int, int], int]) -> int:
+    """How many elements are gone through. Lists that are one object are counted once."""
+    inner = [value for value in items(values) if is_list(value)] if depth > 0 else []
+    count = length(values)
+    for value in inner:
+        key = id(value), depth
+        found = known.get(key)
+        if found is None:
+            found = known[key] = _count(value, depth - 1, known)
+        count += found
+    return count
+
+
+def _open(values: Any, depth: int, found: list[Any], left: int) -> int:
+    """Appends to ``found``. How many more elements may be gone through; below 0: there were too many."""
     for value in items(values):
-        seen += 1
-        if seen > MAX_LIST:
-            raise EvalAbortError(f"flatten() goes through more than {MAX_LIST} elements")
-        if is_list(value) and depth > 0:
-            seen = _open(value, depth - 1, found, seen)
+        left -= 1
+        if left >= 0 and is_list(value) and depth > 0:
+            left = _open(value, depth - 1, found, left)
         else:
             found.append(value)
-    return seen
+        if left < 0:
+            break
+    return left
 
 
 implements("list_flatten")(flatten)

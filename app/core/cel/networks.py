@@ -118,14 +118,11 @@ class Cidr:
         """Bytes of the prefix."""
         return -(-self.bits // 8)
 
-    def _prefix(self, bits: int, address: Address) -> int:
-        return address.number >> (address.length - bits)
-
     def contains_ip(self, ip: Ip) -> bool:
         """Whether the address is in the network."""
-        if ip.address.version != self.address.version:
-            return False
-        return self._prefix(self.bits, ip.address) == self._prefix(self.bits, self.address)
+        version, number = self.address
+        other, inside = ip.address
+        return version == other and (number ^ inside) >> (self.address.length - self.bits) == 0
 
     def contains_cidr(self, other: "Cidr") -> bool:
         """Whether the other network is a part of this one, or the same."""

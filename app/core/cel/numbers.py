@@ -19,6 +19,7 @@ _UNDERSCORES = re.compile(
 _SPECIAL = {"inf": "inf", "infinity": "inf", "nan": "nan"}
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_WRITTEN_OUT = 1e-4  # from here on, Python writes no exponents
 _FEW_DIGITS = 18  # always within 64 bits
 
 
@@ -109,6 +110,8 @@ def shortest_digits(value: float) -> tuple[str, int]:
 
 def format_general(value: float) -> str:
     """``%g`` with the shortest digits: exponents below -4 and from 6 on are written out."""
+    if _WRITTEN_OUT <= value < 10**6:
+        return repr(value).removesuffix(".0")
     special = _special(value)
     if special is not None:
         return special
