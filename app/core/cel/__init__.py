@@ -2,7 +2,7 @@
 
 The verdicts are those of k8s.io/dynamic-resource-allocation/cel v0.37 with cel-go v0.29: see docs/cel.md.
 Text is parsed and type-checked (``parser``, ``checker``, ``validate``) into a tree; the ``interpreter``
-evaluates any tree with cel-go's costs and errors.
+evaluates any tree with cel-go's costs and errors. What an API server asks besides is in ``admission``.
 """
 
 from app.core.cel.cache import SelectorCache
