@@ -81,13 +81,13 @@ def quantity_sub(left: Quantity, right: Quantity) -> Quantity:
 @implements("quantity_add_int")
 def quantity_add_int(left: Quantity, right: int) -> Quantity:
     """left.add(int)."""
-    return left.plus(Quantity(right, 0))
+    return left.plus(Quantity(right, 0, like="e0"))
 
 
 @implements("quantity_sub_int")
 def quantity_sub_int(left: Quantity, right: int) -> Quantity:
     """left.sub(int)."""
-    return left.plus(Quantity(right, 0), -1)
+    return left.plus(Quantity(right, 0, like="e0"), -1)
 
 
 # Versions

@@ -10,7 +10,8 @@ from typing import Any
 from app.core.cel import times
 from app.core.cel.errors import EvalError
 from app.core.cel.kinds import each, is_list, type_name
-from app.core.cel.objects import Cidr, Ip, Message, Semver, Url
+from app.core.cel.objects import Cidr, Ip, Message, Quantity, Semver, Url
+from app.core.cel.quantity_text import quantity_text
 from app.core.cel.values import CelMap, ConcatList, Duration, Optional, Timestamp, TypeValue, UInt
 from app.core.cel.view import NativeMap
 
@@ -100,6 +101,8 @@ def as_text(value: Any) -> str | None:
         return str(value)
     if kind is Semver:
         return str(value.text)
+    if kind is Quantity:
+        return quantity_text(value)
     return str(value.text().decode("utf-8", "surrogateescape")) if kind is Url else None
 
 

@@ -1,7 +1,7 @@
 """Messages of google.protobuf that an expression can make: they become plain CEL values.
 
 cel-go v0.29 knows them by themselves (common/types/provider.go, NewValue and msgSetField). What an Any
-packs is not read: its evaluation fails. So does that of a text made of a quantity.
+packs is not read: its evaluation fails.
 """
 
 import math
@@ -78,14 +78,18 @@ def _byte(value: Any) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """Its type for the checker, what it is when not set, and what it makes of a value (None: nothing)."""
+    """Its type for the checker, what it is when not set, and what it makes of a value (None: nothing).
+
+    ``opens``: it takes what an optional holds.
+    """
 
     type: Type
     unset: Any
     convert: Callable[[Any], Any]
+    opens: bool = True
 
     def hold(self, value: Any) -> Any:
-        found = self.convert(held(value))
+        found = self.convert(held(value) if self.opens else value)
         if found is None:
             raise inconvertible(value, str(self.type))
         return found
@@ -163,9 +167,11 @@ _KINDS |= {
         _packed,
     ),
     "google.protobuf.Struct": _Kind(
-        _JSON_MAP, {"fields": _Field(_JSON_MAP, NativeMap({}), json_map)}, _value
+        _JSON_MAP, {"fields": _Field(_JSON_MAP, NativeMap({}), json_map, opens=False)}, _value
     ),
-    "google.protobuf.ListValue": _Kind(_JSON_LIST, {"values": _Field(_JSON_LIST, (), json_list)}, _value),
+    "google.protobuf.ListValue": _Kind(
+        _JSON_LIST, {"values": _Field(_JSON_LIST, (), json_list, opens=False)}, _value
+    ),
     "google.protobuf.Value": _Kind(
         types.DYNAMIC,
         {

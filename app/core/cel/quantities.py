@@ -29,16 +29,22 @@ _CHUNK = 4000
 
 
 class Quantity:
-    """``value`` times ten to the ``scale``; ``big`` where Go holds it as a decimal of any size."""
+    """``value`` times ten to the ``scale``; ``big`` where Go holds it as a decimal of any size.
 
-    __slots__ = ("big", "nanos", "pointer", "scale", "value")
+    ``like`` is the text that it was read from, or that a sum (``pointer``) is printed like.
+    """
+
+    __slots__ = ("big", "like", "nanos", "pointer", "scale", "value")
     type_name: ClassVar[str] = "kubernetes.Quantity"
 
-    def __init__(self, value: int, scale: int, *, big: bool = False, pointer: bool = False) -> None:
+    def __init__(
+        self, value: int, scale: int, *, big: bool = False, pointer: bool = False, like: str = ""
+    ) -> None:
         self.value = value
         self.scale = scale
         self.big = big
         self.pointer = pointer
+        self.like = like
         self.nanos = value * _NANOS if scale == 0 else _nanos(value, scale)
 
     def equals(self, other: "Quantity") -> bool:
@@ -75,30 +81,31 @@ class Quantity:
 
     def plus(self, other: "Quantity", sign: int = 1) -> "Quantity":
         """The sum, or with sign -1 the difference."""
+        like = self.like if self.value else other.like
         if not self.big and not other.big:
             # int64Amount.Sub negates in 64 bits: the smallest number stays what it is.
             value = other.value * sign
-            small = self._small_sum(INT_MIN if value > INT_MAX else value, other.scale)
+            small = self._small_sum(INT_MIN if value > INT_MAX else value, other.scale, like)
             if small is not None:
                 return small
         scale = min(self.scale, other.scale)
         if max(self.scale, other.scale) - scale > _LARGE_EXPONENT:
             raise EvalError("the quantities are too far apart to add")
         value = self.value * 10 ** (self.scale - scale) + sign * other.value * 10 ** (other.scale - scale)
-        return Quantity(value, scale, big=True, pointer=True)
+        return Quantity(value, scale, big=True, pointer=True, like=like)
 
-    def _small_sum(self, value: int, scale: int) -> "Quantity | None":
+    def _small_sum(self, value: int, scale: int, like: str) -> "Quantity | None":
         """int64Amount.Add: None where the sum needs more than 64 bits."""
         if value == 0:
-            return Quantity(self.value, self.scale, pointer=True)
+            return Quantity(self.value, self.scale, pointer=True, like=like)
         if self.value == 0:
-            return Quantity(value, scale, pointer=True)
+            return Quantity(value, scale, pointer=True, like=like)
         low = min(self.scale, scale)
         if max(self.scale, scale) - low > _FAST_DIGITS:
             return None
         ours, theirs = self.value * 10 ** (self.scale - low), value * 10 ** (scale - low)
         fits = all(INT_MIN <= part <= INT_MAX for part in (ours, theirs, ours + theirs))
-        return Quantity(ours + theirs, low, pointer=True) if fits else None
+        return Quantity(ours + theirs, low, pointer=True, like=like) if fits else None
 
 
 def _nanos(value: int, scale: int) -> int:
@@ -131,7 +138,7 @@ def parse_quantity(text: str) -> Quantity:
         EvalError: the text is none.
     """
     value, scale, big = parse_amount(text)
-    return Quantity(value, scale, big=big)
+    return Quantity(value, scale, big=big, like=text)
 
 
 def parse_amount(text: str) -> tuple[int, int, bool]:
