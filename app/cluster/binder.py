@@ -31,6 +31,7 @@ from app.cluster.extended_claims import ExtendedClaims
 from app.cluster.field_manager import DEFAULT_MANAGER
 from app.cluster.patience import Patient, Requests
 from app.cluster.pod_writer import PodLostError, PodWriter, UnknownError
+from app.cluster.slots import Slots
 from app.core.model.errors import ObjectError
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import Consumer, ResourceClaim
@@ -43,6 +44,8 @@ from app.core.state.taken import ClaimKey
 
 _POLL_SECONDS = 0.1
 _RETRY_SECONDS = 0.5
+_AT_A_TIME = 32
+"""Binds that write: see app.cluster.slots."""
 
 
 class Binder(Protocol):
@@ -99,6 +102,7 @@ class ClusterBinder:
         self._doubtful: set[ClaimKey] = set()
         self._pod_locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
         self._pods = PodWriter(client, state, write_seconds)
+        self._slots = Slots(_AT_A_TIME)
         self.writer = ClaimWriter(client, claims, state, manager)
         self.extended = ExtendedClaims(client, claims, state, manager)
         self.withdrawn = 0
@@ -151,7 +155,8 @@ class ClusterBinder:
                 return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
             for grant in grants:
                 self._give_way(grant, consumer)
-            await self._pods.bind(pod, node)
+            async with self._slots.end:
+                await self._pods.bind(pod, node)
         except UnknownError as error:
             # The Pod may run on the node: its devices stay its own.
             return self._ended("unknown", str(error))
@@ -194,7 +199,7 @@ class ClusterBinder:
             raise ClaimLostError(f"ResourceClaim {other} was given device {found[0].device} by somebody else")
 
     async def _reserve(self, pod: Pod, grant: Grant, consumer: Consumer) -> None:
-        async with self.alone_with(grant.held.key):
+        async with self.alone_with(grant.held.key), self._slots.begin:
             if grant.held.generated:
                 await self.extended.create(grant.held)
             # The state may have a newer version: one that this process wrote for another Pod.

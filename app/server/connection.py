@@ -15,6 +15,7 @@ from app.api.browser import HEADERS
 from app.api.errors import error_body
 from app.api.peer import PEER, TRUST, Peer, peer_of
 from app.server.crowd import Crowd
+from app.server.gathered import Gathered
 
 MAX_HEADERS = 100
 
@@ -48,7 +49,7 @@ class Connection(HttpToolsProtocol):
         self._stuck_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
-        super().connection_made(transport)
+        super().connection_made(Gathered(transport, self.loop))
         tls = transport.get_extra_info("ssl_object")
         self._peer = peer_of(tls.getpeercert()) if tls is not None else None
         self._coming_since = self.loop.time()

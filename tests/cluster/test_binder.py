@@ -522,3 +522,17 @@ async def test_a_finalizer_that_somebody_else_took_off_during_the_undo_is_no_tro
     assert names(made.claim("c")) == []
     assert await made.bind("p") is None
     await made.stop()
+
+
+@in_virtual_time
+async def test_of_many_binds_the_first_is_done_before_the_last_begins() -> None:
+    """Side by side they would all be done at the end, and each write would wait for those of all others."""
+    claims = [claim(f"c{i}") for i in range(80)]
+    made = await cluster(*claims, devices=80, pods=tuple(pod(f"p{i}", f"c{i}") for i in range(80)))
+    made.server.faults.append(Fault(lambda call: call.method != "GET", times=float("inf"), delay=0.5))
+    assert await asyncio.gather(*(made.bind(f"p{i}") for i in range(80))) == [None] * 80
+    writes = made.writes()
+    assert writes.index("PATCH c31") < writes.index("PATCH status") < writes.index("PATCH c32")
+    assert writes.index("POST binding") < writes.index("PATCH c79")
+    assert len({name for i in range(80) for name in names(made.claim(f"c{i}"))}) == 80
+    await made.stop()

@@ -1,0 +1,63 @@
+"""A connection's bytes on their way out: all that is written in one turn of the event loop leaves as one.
+
+uvicorn writes the head of an answer and its body one after the other, and the event loop sends each at once:
+two system calls here, and the client is woken for a head that says no more than that it has to wait.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+_MOST_BYTES = 64 * 1024
+"""What waits for the end of a turn at most: who writes more has to learn when the client reads too slowly."""
+
+
+class Gathered(asyncio.Transport):
+    """A transport that writes at the end of the turn. All else is the transport's that it stands before.
+
+    ``close`` sends what has been written so far first, ``abort`` does not.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._written: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._written:
+            self._loop.call_soon(self._flush)
+        self._written.append(bytes(data))
+        self._size += len(data)
+        if self._size > _MOST_BYTES:
+            self._flush()
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        for data in list_of_data:
+            self.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._written.clear()
+        self._transport.abort()
+
+    def _flush(self) -> None:
+        if self._written:
+            written, self._written, self._size = self._written, [], 0
+            self._transport.writelines(written)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
