@@ -71,6 +71,8 @@ class Environment:
 
     def message(self, name: str) -> tuple[str, Type, dict[str, Type]] | None:
         """A message that can be written as ``name{...}``: full name, its type, its fields."""
+        if name == types.DEVICE.name:
+            return name, types.DEVICE, self.device_fields
         result = message_type(name)
         return None if result is None else (name, result, field_types(name))
 

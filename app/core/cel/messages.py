@@ -187,24 +187,31 @@ _KINDS |= {
 }
 
 
+# What else is a message to the checker (DRADevice aside); nothing can make one of them.
+_UNMADE = {"list": _JSON_LIST, "null_type": types.NULL_TYPE}
+
+
 def message_type(name: str) -> Type | None:
     """The type of ``name{...}``; None if no message has this name."""
     found = _KINDS.get(name)
-    return None if found is None else found.type
+    return _UNMADE.get(name) if found is None else found.type
 
 
 def field_types(name: str) -> dict[str, Type]:
     """The fields that can be set in ``name{...}``, with their types."""
-    return {field: declared.type for field, declared in _KINDS[name].fields.items()}
+    found = _KINDS.get(name)
+    return {} if found is None else {field: declared.type for field, declared in found.fields.items()}
 
 
 def construct(name: str, fields: dict[str, Any]) -> Any:
     """The value of ``name{fields}``.
 
     Raises:
-        EvalError: a value that the field cannot hold.
+        EvalError: a value that the field cannot hold, or a message that nothing can make.
     """
-    kind = _KINDS[name]
+    kind = _KINDS.get(name)
+    if kind is None:
+        raise EvalError(f"unknown type '{name}'")
     held = [
         declared.hold(fields[field]) if field in fields else declared.unset
         for field, declared in kind.fields.items()

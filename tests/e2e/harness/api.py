@@ -41,6 +41,11 @@ class ApiError(Exception):
         body = response.json() if "json" in response.headers.get("content-type", "") else response.text
         self.code = response.status_code
         self.message = body.get("message", "") if isinstance(body, dict) else body
+        details = body.get("details") if isinstance(body, dict) else None
+        # What is wrong with which field of the object.
+        self.causes: dict[str, str] = {
+            cause.get("field", ""): cause.get("message", "") for cause in (details or {}).get("causes", ())
+        }
         super().__init__(f"{request.method} {request.url.path}: {self.code} {self.message}")
 
 

@@ -8,7 +8,8 @@ from cel_fuzz.words import BYTES, DEVICE, DOUBLES, INTS, READABLE, STRINGS, UINT
 _ATTRIBUTES = tuple(DEVICE["attributes"])
 _CAPACITIES = tuple(DEVICE["capacity"])
 _OTHERS = (
-    "device", "device.attributes", "device.capacity", 'device.attributes["gpu.example.com"]',
+    "device", "device", "list{}", "null_type{}", "kubernetes.DRADevice{}", 'kubernetes.DRADevice{driver: "a"}.driver',
+    "kubernetes.DRADevice{attributes: device.attributes}", "kubernetes.DRADevice{}.nosuch", "device.attributes", "device.capacity", 'device.attributes["gpu.example.com"]',
     'device.capacity["gpu.example.com"]', "device.nosuch", "nosuch", 'device.attributes[?"nosuch"]',
     'has(device.attributes["gpu.example.com"].missing)', "has(device.attributes.x)",
     'has(device.attributes["gpu.example.com"].model)', 'device.attributes["gpu.example.com"].?missing',
