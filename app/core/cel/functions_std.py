@@ -100,7 +100,7 @@ _register({
     "duration_to_hours": lambda value: times.duration_part(value, 60 * _MINUTE),
     "duration_to_minutes": lambda value: times.duration_part(value, _MINUTE),
     "duration_to_seconds": lambda value: times.duration_part(value, _SECOND),
-    "duration_to_milliseconds": lambda value: times.duration_part(value, 10**6),
+    "duration_to_milliseconds": times.duration_milliseconds,
     "ip_to_string": str,
     "cidr_to_string": str,
 })  # fmt: skip

@@ -61,6 +61,8 @@ class Quantity:
 
     def as_int(self) -> int | None:
         """The amount as an int, where Quantity.AsInt64 gives one."""
+        if self.scale == 0 and not self.big:
+            return self.value  # it is held in 64 bits
         if self.big or self.scale < 0:
             return None
         if self.value != 0 and self.scale > _FAST_DIGITS:
@@ -137,6 +139,8 @@ def parse_quantity(text: str) -> Quantity:
     Raises:
         EvalError: the text is none.
     """
+    if len(text) <= _FAST_DIGITS and text.isdigit() and text.isascii():
+        return Quantity(int(text), 0, like=text)
     value, scale, big = parse_amount(text)
     return Quantity(value, scale, big=big, like=text)
 

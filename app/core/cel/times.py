@@ -159,14 +159,23 @@ def duration_text(value: Duration) -> str:
 
 
 def _seconds(nanos: int) -> float:
-    whole, rest = divmod(abs(nanos), _SECOND)
-    value = float(whole) + float(rest) / 1e9
+    return _units(nanos, _SECOND)
+
+
+def _units(nanos: int, unit: int) -> float:
+    whole, rest = divmod(abs(nanos), unit)
+    value = float(whole) + float(rest) / float(unit)
     return -value if nanos < 0 else value
 
 
 def duration_part(value: Duration, unit: int) -> int:
-    """Whole units, towards zero."""
-    count = abs(value.nanos) // unit
+    """Whole units, towards zero; as in Go by way of a double, which may round up."""
+    return int(_units(value.nanos, unit))
+
+
+def duration_milliseconds(value: Duration) -> int:
+    """Whole milliseconds, towards zero."""
+    count = abs(value.nanos) // 10**6
     return -count if value.nanos < 0 else count
 
 
