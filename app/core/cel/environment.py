@@ -77,6 +77,11 @@ class Environment:
         return None if result is None else (name, result, field_types(name))
 
 
+def _lists_first(group: tuple[Overload, ...]) -> tuple[Overload, ...]:
+    """The order of the oldest version that an API server serves: 1.37 declares these a second time."""
+    return tuple(sorted(group, key=lambda overload: overload.args[0].kind != types.LIST))
+
+
 @lru_cache(maxsize=8)
 def environment(features: CelFeatures) -> Environment:
     """The environment for these features."""
@@ -90,6 +95,8 @@ def environment(features: CelFeatures) -> Environment:
     if features.consumable_capacity or not features.new_expressions:
         fields["allowMultipleAllocations"] = types.BOOL
     known = functions()
+    if features.new_expressions:
+        known = known | {name: _lists_first(known[name]) for name in ("indexOf", "lastIndexOf")}
     if not lists:
         known = {name: group for name, group in known.items() if name != "includes"}
     return Environment(attribute, fields, known)

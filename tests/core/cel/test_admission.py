@@ -175,3 +175,10 @@ def test_what_a_cluster_has_stored_is_answered_all_the_same() -> None:
     selector = compile_selector(text)
     assert selector.error is None
     assert selector.matches(shape_of({"driver": "gpu.example.com"}))
+
+
+def test_overloads_are_tried_in_the_order_of_what_is_being_written() -> None:
+    """The type of nothing is settled by the first overload: a list's there, a text's in what is stored."""
+    text = "optional.none().value().lastIndexOf('a') == 1"
+    assert admit(text, CelFeatures()).cost == UNBOUNDED
+    assert estimate_of(text) == 1844674407370955267
