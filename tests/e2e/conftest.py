@@ -1,7 +1,8 @@
 """One control plane for the whole run, and a scene for each test."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from harness import binaries, scheduling
@@ -12,27 +13,45 @@ from harness.kubelet import Kubelet
 from harness.rights import grant_chart_rights
 from harness.scene import Scene
 
-CONTROL_PLANE = pytest.StashKey[ControlPlane]()
+CONTROL_PLANES = pytest.StashKey[list[ControlPlane]]()
+"""Those that run: what a test module has started for itself comes after that of all."""
 IN_TREE = "in-tree-scheduler"
 
 
+StartControlPlane = Callable[[str], AbstractContextManager[ControlPlane]]
+
+
 @pytest.fixture(scope="session")
-def control_plane(
+def start_control_plane(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[ControlPlane]:
-    if why := binaries.missing():
-        if os.environ.get("CI") == "true":
-            pytest.fail(why, pytrace=False)
-        pytest.skip(why)
-    plane = ControlPlane(binaries.folder(), tmp_path_factory.mktemp("control-plane"))
-    request.config.stash[CONTROL_PLANE] = plane
-    try:
-        plane.start()
-        with Scene(plane.admin) as everywhere:
-            grant_chart_rights(everywhere)
-            yield plane
-    finally:
-        plane.stop()
+) -> StartControlPlane:
+    """Starts one in a folder of that name, where the extender's user has the chart's rights."""
+
+    @contextmanager
+    def start(folder: str) -> Iterator[ControlPlane]:
+        if why := binaries.missing():
+            if os.environ.get("CI") == "true":
+                pytest.fail(why, pytrace=False)
+            pytest.skip(why)
+        plane = ControlPlane(binaries.folder(), tmp_path_factory.mktemp(folder))
+        planes = request.config.stash.setdefault(CONTROL_PLANES, [])
+        planes.append(plane)
+        try:
+            plane.start()
+            with Scene(plane.admin) as everywhere:
+                grant_chart_rights(everywhere)
+                yield plane
+        finally:
+            plane.stop()
+            planes.remove(plane)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def control_plane(start_control_plane: StartControlPlane) -> Iterator[ControlPlane]:
+    with start_control_plane("control-plane") as plane:
+        yield plane
 
 
 @pytest.fixture
@@ -67,9 +86,8 @@ def holds(control_plane: ControlPlane) -> Iterator[HoldWatcher]:
 def in_tree(control_plane: ControlPlane) -> Iterator[str]:
     """The name of a scheduler that allocates devices itself."""
     process = control_plane.scheduler(IN_TREE, scheduling.in_tree(IN_TREE))
-    process.start()
-    yield IN_TREE
-    process.stop()
+    with process.kept_running():
+        yield IN_TREE
 
 
 @pytest.fixture(scope="session")
@@ -87,9 +105,8 @@ def scheduler(control_plane: ControlPlane, extender: Extender) -> Iterator[str]:
     configuration = scheduling.with_extender(extender.url)
     name = scheduling.scheduler_name(configuration)
     process = control_plane.scheduler(name, configuration)
-    process.start()
-    yield name
-    process.stop()
+    with process.kept_running():
+        yield name
 
 
 @pytest.fixture
@@ -98,16 +115,16 @@ def whole_nodes_scheduler(control_plane: ControlPlane, extender: Extender) -> It
     name = "whole-nodes-scheduler"
     configuration = scheduling.with_extender(extender.url, scheduler_name=name, nodeCacheCapable=False)
     process = control_plane.scheduler(name, configuration)
-    process.start()
-    yield name
-    process.stop()
+    with process.kept_running():
+        yield name
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test shows the end of every component's log, and where the whole logs are."""
     report = yield
-    plane = item.config.stash.get(CONTROL_PLANE, None)
-    if report.failed and plane is not None:
+    planes = item.config.stash.get(CONTROL_PLANES, [])
+    if report.failed and planes:
+        plane = planes[-1]
         report.sections += [(f"end of {plane.home / name}.log", text) for name, text in plane.logs()]
     return report

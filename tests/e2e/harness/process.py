@@ -1,14 +1,19 @@
 """One program under test."""
 
+import logging
 import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+
+log = logging.getLogger(__name__)
 
 # Where the system has it (util-linux), children end with the test run even if that is killed outright.
 LEASH = (setpriv, "--pdeathsig", "KILL", "--") if (setpriv := shutil.which("setpriv")) else ()
@@ -86,6 +91,32 @@ class Process:
         if self._popen is not None and self.running:
             self._popen.kill()
             self._popen.wait()
+
+    @contextmanager
+    def kept_running(self) -> Iterator[None]:
+        """It runs meanwhile: whenever it ends it is started again, as a kubelet does, and stopped at the end.
+
+        kube-scheduler exits by itself where its cache is at odds with what it hears after a restart of the
+        API server (updatePod in pkg/scheduler/backend/cache/cache.go).
+        """
+        self.start()
+        enough = threading.Event()
+
+        def keep() -> None:
+            while not enough.wait(0.5):
+                if not self.running:
+                    log.info("%s has ended, and is started again", self.name)
+                    self.start(seconds=180)
+
+        # What it has started ends with it (LEASH), and it ends with the block.
+        keeper = threading.Thread(target=keep, name=f"keeper of {self.name}", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            enough.set()
+            keeper.join()
+            self.stop()
 
     def tail(self, lines: int = 30) -> str:
         """The end of its log."""
