@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
 SHAPE_NAMES = ("bimodal", "diurnal", "inference-training", "partitioned", "long-tailed", "fill-and-churn")
 _POLICIES = "first-fit,binpack,least-fragmentation"
 _EVERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the trace and the inventory come from: the flags, by their names."""
+
+    shape: str | None
+    trace_file: str | None
+    snapshot: tuple[str, ...]
+    nodes: int
+    pods: int
+    load: float | None
+    seed: int
+    write_trace: str | None
 
 
 @click.command()
@@ -41,21 +56,7 @@ _EVERY = 500
 @click.option("--write-trace", metavar="FILE", help="Keep the trace that was made.")
 @click.option("-o", "--output", type=click.Choice([options.TABLE, options.JSON]), default=options.TABLE,
               show_default=True, help="Form of the answer.")  # fmt: skip
-def simulate(
-    *,
-    shape: str | None,
-    trace_file: str | None,
-    snapshot: tuple[str, ...],
-    nodes: int,
-    pods: int,
-    load: float | None,
-    seed: int,
-    patience: float,
-    policies: str,
-    plot_file: str | None,
-    write_trace: str | None,
-    output: str,
-) -> int:
+def simulate(*, patience: float, policies: str, plot_file: str | None, output: str, **flags: Any) -> int:
     """Scoring policies side by side on a trace of Pods that come and go.
 
     SHAPE is a trace to make from the seed, with an inventory to go with it. See docs/policies.md.
@@ -69,12 +70,11 @@ def simulate(
             policy_named(name)
         except UnknownPolicyError as error:
             raise InputError(f"--policy: {error}", "docs/policies.md has a list") from None
-    if (shape is None) == (trace_file is None):
-        raise InputError("name a SHAPE or a --trace, not both", f"shapes: {', '.join(SHAPE_NAMES)}")
-    trace, state = _set_up(shape, trace_file, snapshot, nodes, pods, load, seed, write_trace)
+    source = _Source(**flags)
+    trace, state = _set_up(source)
     results = [_run(state, trace, name, patience) for name in names]
     if plot_file:
-        _write(plot_file, plot(f"{trace.name}, seed {seed}, {len(trace.jobs)} Pods", results))
+        _write(plot_file, plot(f"{trace.name}, seed {source.seed}, {len(trace.jobs)} Pods", results))
     if output == options.JSON:
         out(json.dumps(_as_json(trace, results), indent=2))
     else:
@@ -82,33 +82,35 @@ def simulate(
     return Exit.OK
 
 
-def _set_up(  # noqa: PLR0917 # the flags as they come
-    shape: str | None,
-    trace_file: str | None,
-    snapshot: tuple[str, ...],
-    nodes: int,
-    pods: int,
-    load: float | None,
-    seed: int,
-    write_trace: str | None,
-) -> "tuple[Trace, State]":
+def _set_up(source: _Source) -> "tuple[Trace, State]":
+    if (source.shape is None) == (source.trace_file is None):
+        raise InputError("name a SHAPE or a --trace, not both", f"shapes: {', '.join(SHAPE_NAMES)}")
+    return _made(source, source.shape) if source.shape else _read(source, source.trace_file or "")
+
+
+def _read(source: _Source, trace_file: str) -> "tuple[Trace, State]":
+    from app.core.simulation.fleet import whole_gpus  # noqa: PLC0415 # --help must be quick
+    from app.core.simulation.trace import TraceError, read_trace  # noqa: PLC0415 # as above
+
+    try:
+        trace = read_trace(json.loads(Path(trace_file).read_text(encoding="utf-8")), trace_file)
+    except (OSError, json.JSONDecodeError, TraceError) as error:
+        raise InputError(f"--trace: {error}", "docs/policies.md shows the form") from None
+    return trace, _state(_manifests(source.snapshot) if source.snapshot else whole_gpus(source.nodes))
+
+
+def _made(source: _Source, shape: str) -> "tuple[Trace, State]":
     import random  # noqa: PLC0415 # --help must be quick
 
-    from app.core.simulation.fleet import whole_gpus  # noqa: PLC0415 # as above
     from app.core.simulation.shapes import SHAPES  # noqa: PLC0415 # as above
-    from app.core.simulation.trace import TraceError, read_trace, trace_to_json  # noqa: PLC0415 # as above
+    from app.core.simulation.trace import trace_to_json  # noqa: PLC0415 # as above
 
-    if trace_file is not None:
-        try:
-            trace = read_trace(json.loads(Path(trace_file).read_text(encoding="utf-8")), trace_file)
-        except (OSError, json.JSONDecodeError, TraceError) as error:
-            raise InputError(f"--trace: {error}", "docs/policies.md shows the form") from None
-        return trace, _state(_manifests(snapshot) if snapshot else whole_gpus(nodes))
-    made = SHAPES[shape or ""]
-    state = _state(_manifests(snapshot) if snapshot else made.fleet(nodes))
-    trace = made.trace(len(state.nodes), pods, random.Random(seed).random, load)  # noqa: S311 # no secret
-    if write_trace:
-        _write(write_trace, json.dumps(trace_to_json(trace, made.specs()), indent=1))
+    made = SHAPES[shape]
+    state = _state(_manifests(source.snapshot) if source.snapshot else made.fleet(source.nodes))
+    chance = random.Random(source.seed)  # noqa: S311 # no secret
+    trace = made.trace(len(state.nodes), source.pods, chance.random, source.load)
+    if source.write_trace:
+        _write(source.write_trace, json.dumps(trace_to_json(trace, made.specs()), indent=1))
     return trace, state
 
 

@@ -102,6 +102,17 @@ def evicting(name: str, *, dry_run: bool) -> Any:
     return matches
 
 
+async def half_evicted() -> tuple[Scene, Pod, asyncio.Task[None]]:
+    """A budget let one of the two go that `high` needs; the preemptor goes on for 27 s."""
+    scene = Scene(2, hold_seconds=30, retry_seconds=5)
+    high = scene.waiting("high", count=2)
+    scene.server.faults.append(Fault(evicting("low-1", dry_run=False), times=1, status=429))
+    task = asyncio.create_task(scene.refuse(high, seconds=29))
+    await asyncio.sleep(2)
+    assert scene.preemptor.victims == 1
+    return scene, high, task
+
+
 @in_virtual_time
 async def test_one_is_evicted_and_its_device_held() -> None:
     scene = Scene(2)
@@ -238,11 +249,7 @@ async def test_what_cannot_be_finished_is_given_up_when_the_time_of_its_hold_is_
 
 @in_virtual_time
 async def test_nobody_more_is_evicted_once_the_rest_would_not_help() -> None:
-    scene = Scene(2, hold_seconds=30, retry_seconds=5)
-    high = scene.waiting("high", count=2)
-    scene.server.faults.append(Fault(evicting("low-1", dry_run=False), times=1, status=429))
-    task = asyncio.create_task(scene.refuse(high, seconds=29))
-    await asyncio.sleep(2)
+    scene, high, task = await half_evicted()
     low = scene.state.pods["default", "low-1"]
     scene.state.upsert(replace(low, priority=high.priority))
     await task
@@ -253,11 +260,7 @@ async def test_nobody_more_is_evicted_once_the_rest_would_not_help() -> None:
 
 @in_virtual_time
 async def test_a_preemptor_that_has_gone_is_not_tried_for_again() -> None:
-    scene = Scene(2, hold_seconds=30, retry_seconds=5)
-    high = scene.waiting("high", count=2)
-    scene.server.faults.append(Fault(evicting("low-1", dry_run=False), times=1, status=429))
-    task = asyncio.create_task(scene.refuse(high, seconds=29))
-    await asyncio.sleep(2)
+    scene, high, task = await half_evicted()
     scene.state.delete("Pod", high.meta.key)
     await task
     assert scene.preemptor.outcomes == {"budget": 1}
