@@ -347,6 +347,15 @@ def test_what_is_written_to_claims_can_be_set(render: Render) -> None:
     } <= set(container(deployed(render({"claims": claims})), "extender")["args"])
 
 
+@pytest.mark.parametrize("seconds", ["0.5", ".25", "90.0", "999.9"])
+def test_numbers_with_a_point_may_come_as_texts(render: Render, seconds: str) -> None:
+    """`helm --set` makes them texts."""
+    values = {"claims": {"reconcileGraceSeconds": seconds}, "scheduler": {"qps": "0.5"}}
+    manifests = render(values)
+    assert f"--reconcile-grace-seconds={seconds}" in container(deployed(manifests), "extender")["args"]
+    assert scheduler_configuration(manifests)["clientConnection"]["qps"] == 0.5
+
+
 def test_spans_are_sent_only_where_they_are_wanted(render: Render) -> None:
     arguments = container(deployed(render({})), "extender")["args"]
     assert not [text for text in arguments if "otlp" in text or "trace" in text]
@@ -473,6 +482,9 @@ REFUSED = {
     "collector-without-scheme": ({"tracing": {"endpoint": "collector:4318"}}, "endpoint"),
     "field-manager-of-words": ({"claims": {"fieldManager": "a b"}}, "fieldManager"),
     "grace-of-a-day": ({"claims": {"reconcileGraceSeconds": 86400}}, "reconcileGraceSeconds"),
+    "grace-of-no-time": ({"claims": {"reconcileGraceSeconds": "0.0"}}, "reconcileGraceSeconds"),
+    "grace-in-words": ({"claims": {"reconcileGraceSeconds": "long"}}, "reconcileGraceSeconds"),
+    "no-requests-a-second": ({"scheduler": {"qps": "0.0"}}, "qps"),
     "label-that-is-no-text": ({"podLabels": {"a": 1}}, "podLabels"),
 }
 
