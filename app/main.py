@@ -204,7 +204,12 @@ async def _from_cluster(
     events = PodEvents(
         EventWriter(writes, socket.gethostname(), _now), may_write=leadership.may_write, report=log.warning
     )
-    feed = Feed(state, lambda error: log.warning("object left out: %s", error), waker.changed)
+    feed = Feed(
+        state,
+        lambda error: log.warning("object left out: %s", error),
+        waker.changed,
+        pod_gone=waker.gone,
+    )
     service = Service(
         settings,
         state,

@@ -27,21 +27,24 @@ class Feed:
     Args:
         state: what is written to; nobody else applies events to it.
         report: told of every object that cannot be read, each time it comes.
-        changed: told the kind of every event that was taken in.
+        changed: told every event that was taken in, and the kind of its object.
         claim_changed: told the key of every claim that has changed or gone.
+        pod_gone: told the key of every Pod that has gone.
     """
 
     def __init__(
         self,
         state: State,
         report: Callable[[ObjectError], None],
-        changed: Callable[[str], None] = lambda _kind: None,
+        changed: Callable[[str, Event], None] = lambda _kind, _event: None,
         claim_changed: Callable[[Key], None] = lambda _key: None,
+        pod_gone: Callable[[Key], None] = lambda _key: None,
     ) -> None:
         self._state = state
         self._report = report
         self._changed = changed
         self.claim_changed = claim_changed
+        self._pod_gone = pod_gone
         self.broken: dict[tuple[str, Key], ObjectError] = {}
 
     def handle(self, kind: str, event: Event) -> None:
@@ -59,7 +62,7 @@ class Feed:
             changed = event.changed if isinstance(event, Replaced) else (event.object,)
             for item in changed:
                 self.claim_changed(_key(item))
-        self._changed(kind)
+        self._changed(kind, event)
 
     def _replace(self, kind: str, event: Replaced) -> None:
         listed = {_key(item) for item in event.objects}
@@ -106,6 +109,8 @@ class Feed:
     def _drop(self, kind: str, key: Key) -> None:
         self.broken.pop((kind, key), None)
         self._state.delete(kind, key)
+        if kind == "Pod":
+            self._pod_gone(key)
 
 
 def _read(raw: Mapping[str, Any]) -> InventoryObject:

@@ -5,18 +5,24 @@ DeviceClasses, but not on those of ResourceSlices and DeviceTaintRules (UnrollWi
 framework/types.go): the Pod would wait for up to five minutes. Any change of the Pod itself does
 wake it, so this changes an annotation of it.
 
+The other events are looked at too where kube-scheduler may have been ahead: it retries a Pod as soon as it
+hears of a change, and if the index hears of it later, the Pod is refused by what was before. So a change soon
+after a refusal, or a list made again, which is how the index catches up after a gap, is looked at as well.
+
 A new device wakes as many Pods as it has room for, not all that wait: the Pods are tried out one
 after the other on a copy of the state, those of higher priority and the older ones first.
 """
 
 import asyncio
-from collections import OrderedDict
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from app.cluster.client import ApiClient
 from app.cluster.discovery import POD
-from app.cluster.errors import ClusterError, NotFound
+from app.cluster.errors import ClusterError, Conflict, NotFound
+from app.cluster.known import Event, Replaced
+from app.cluster.refused_pods import RefusedPod, RefusedPods
 from app.core.model.pod import Pod
 from app.core.placement.node_answer import NodeAnswer, finish
 from app.core.placement.question import Question
@@ -25,8 +31,9 @@ from app.core.state.state import Key, State
 
 ANNOTATION = "dra-extender/devices-appeared"
 """Set to the state's revision: the value says nothing, its change wakes the Pod."""
-KINDS = frozenset({"ResourceSlice", "DeviceTaintRule", "DeviceClass"})
+OVERLOOKED = frozenset({"ResourceSlice", "DeviceTaintRule"})
 _TURN = 20
+"""Nodes between two pauses at which others are served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,9 @@ class WakerSettings:
 
     wakes_per_second: float = 20.0
     """Pods woken a second: each costs a write here and an attempt in kube-scheduler."""
+
+    late_seconds: float = 2.0
+    """How long after a refusal a change may still be one that kube-scheduler has heard of before."""
 
     most_pods: int = 10_000
     """Refused Pods remembered; the ones refused longest ago go first."""
@@ -66,38 +76,47 @@ class Waker:
         self._rules = replace(rules, node_checks=True)
         self._report = report
         self._settings = settings or WakerSettings()
-        self._refused: OrderedDict[Key, str] = OrderedDict()
+        self._refused = RefusedPods(self._settings.most_pods)
         self._event = asyncio.Event()
         self._position = state.inventory.changes.position
-        self._all_nodes = False
+        self._all_nodes = self._all_pods = False
         self.woken = 0
         self.looked_at = 0
 
-    def refused(self, pod: Pod) -> None:
-        """Notes that no node fits the Pod."""
-        self._refused[pod.meta.key] = pod.meta.uid
-        self._refused.move_to_end(pod.meta.key)
-        while len(self._refused) > self._settings.most_pods:
-            self._refused.popitem(last=False)
+    def refused(self, pod: Pod, *, everywhere: bool = False) -> None:
+        """Notes that no node fits the Pod; `everywhere`: its claims, not the nodes' devices, were why."""
+        self._refused.note(RefusedPod(pod, _now(), everywhere))
 
     def passed(self, pod: Pod) -> None:
         """Notes that the Pod fits somewhere after all."""
-        self._refused.pop(pod.meta.key, None)
+        self._refused.forget(pod.meta.key)
 
-    def changed(self, kind: str) -> None:
-        """Notes a watch event: only those that kube-scheduler overlooks matter."""
-        if kind in KINDS:
+    def gone(self, key: Key) -> None:
+        """Notes that the Pod is deleted."""
+        self._refused.forget(key)
+
+    def changed(self, kind: str, event: Event) -> None:
+        """Notes a watch event: those that kube-scheduler overlooks, or may have heard of before, matter."""
+        relisted = isinstance(event, Replaced)
+        if kind in OVERLOOKED or kind == "DeviceClass" or relisted:
+            self._all_pods = True
             # Classes are no matter of nodes: a new one may open all of them.
-            self._all_nodes = self._all_nodes or kind == "DeviceClass"
-            self._event.set()
+            self._all_nodes = self._all_nodes or relisted or kind == "DeviceClass"
+        elif not self._refused.any_since(_now() - self._settings.late_seconds):
+            return
+        self._event.set()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             await self._event.wait()
+            # Pods refused up to now: what is heard while it is slept may be why they were.
+            late = -math.inf if self._all_pods else _now() - self._settings.late_seconds
             await asyncio.sleep(self._settings.gather_seconds)
             self._event.clear()
-            for pod, answer in await self._fitting(self._changed_nodes()):
+            since = -math.inf if self._all_pods else late
+            self._all_pods = False
+            for pod, answer in await self._fitting(self._changed_nodes(), since):
                 await self._wake(pod, answer)
                 await asyncio.sleep(1 / self._settings.wakes_per_second)
 
@@ -109,42 +128,35 @@ class Waker:
         nodes = self._state.nodes
         return sorted(nodes) if changed is None else sorted(changed & nodes.keys())
 
-    async def _fitting(self, nodes: list[str]) -> list[tuple[Pod, NodeAnswer]]:
-        """The Pods that would all find devices on these nodes, each on top of those before it."""
+    async def _fitting(self, nodes: list[str], since: float) -> list[tuple[Pod, NodeAnswer]]:
+        """The Pods that would all find devices, on these nodes or wherever all have opened."""
         found: list[tuple[Pod, NodeAnswer]] = []
-        if not nodes:
-            return found
-        trial = self._state.fork()
-        for number, pod in enumerate(self._waiting()):
+        waiting = [
+            refused for refused in self._refused.waiting(self._state, since) if nodes or refused.everywhere
+        ]
+        trial = self._state.fork() if waiting else self._state
+        for refused in waiting:
             self.looked_at += 1
-            question = Question(trial, pod, self._rules)
-            answer = _first_fit(question, nodes)
+            question = Question(trial, refused.pod, self._rules)
+            answer = await _first_fit(question, sorted(trial.nodes) if refused.everywhere else nodes)
             if answer is not None:
                 claims = (held.claim for held in answer.claims)
-                trial.settle(pod, answer.node, zip(claims, answer.allocations, strict=True))
-                found.append((pod, answer))
-            if number % _TURN == 0:
-                await asyncio.sleep(0)
+                trial.settle(refused.pod, answer.node, zip(claims, answer.allocations, strict=True))
+                found.append((refused.pod, answer))
+            await asyncio.sleep(0)
         return found
-
-    def _waiting(self) -> list[Pod]:
-        """Refused Pods that still are pending, the most urgent first."""
-        waiting = []
-        for key, uid in list(self._refused.items()):
-            pod = self._state.pods.get(key)
-            if pod is None or pod.meta.uid != uid or pod.node_name or pod.meta.deleted is not None:
-                del self._refused[key]
-            else:
-                waiting.append(pod)
-        return sorted(waiting, key=lambda pod: (-pod.priority, pod.meta.created or "", pod.meta.key))
 
     async def _wake(self, pod: Pod, answer: NodeAnswer) -> None:
         annotation = {ANNOTATION: f"{self._state.revision}"}
         patch = {"metadata": {"uid": pod.meta.uid, "annotations": annotation}}
         try:
             await self._client.patch(POD.path(*pod.meta.key), patch)
-        except NotFound:
-            return  # deleted since
+        except (NotFound, Conflict):
+            # Deleted since, or never known here: what was kept for it is another's.
+            self._refused.forget(pod.meta.key)
+            self._all_nodes = self._all_pods = True
+            self._event.set()
+            return
         except ClusterError as error:
             name = "/".join(pod.meta.key)
             self._report(f"Pod {name}, which would fit on {answer.node} now, could not be woken: {error}")
@@ -152,9 +164,17 @@ class Waker:
         self.woken += 1
 
 
-def _first_fit(question: Question, nodes: Iterable[str]) -> NodeAnswer | None:
-    for name in nodes:
+async def _first_fit(question: Question, nodes: Iterable[str]) -> NodeAnswer | None:
+    if question.refusal is not None and not question.varies:
+        return None
+    for number, name in enumerate(nodes):
         answer = finish(question.answer(name))
         if answer.verdict == "fits":
             return answer
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
     return None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -4,6 +4,8 @@ import asyncio
 from itertools import count
 from typing import Any
 
+import pytest
+
 from app.cluster.client import ApiClient
 from app.cluster.discovery import NODE, POD, discover
 from app.cluster.feed import Feed
@@ -11,11 +13,12 @@ from app.cluster.waker import ANNOTATION, Waker
 from app.cluster.watcher import InformerGroup
 from app.core.cel import SelectorCache
 from app.core.model.parse import parse
+from app.core.model.pod import Pod
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import claim, device, device_class, node, pod, slice_of
+from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
 DRA = "resource.k8s.io/v1"
 
@@ -33,7 +36,12 @@ class Waking:
         numbers = count()
         rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}")
         self.waker = Waker(client, self.state, rules, report=self.problems.append)
-        feed = Feed(self.state, lambda error: self.problems.append(str(error)), self.waker.changed)
+        feed = Feed(
+            self.state,
+            lambda error: self.problems.append(str(error)),
+            self.waker.changed,
+            pod_gone=self.waker.gone,
+        )
         served = await discover(client)
         self.group = InformerGroup(client, (NODE, POD, *served.resources()), feed.handle)
         self.tasks = [asyncio.create_task(self.group.run()), asyncio.create_task(self.waker.run())]
@@ -156,6 +164,99 @@ async def test_a_refused_patch_is_reported_and_the_next_pod_is_woken() -> None:
     assert len(made.woken()) == 1
     assert len(made.problems) == 1
     assert "could not be woken" in made.problems[0]
+    await made.stop()
+
+
+def refuse(made: Waking, name: str, *claims: str, everywhere: bool = False) -> None:
+    """Refuses a Pod as kube-scheduler has sent it, whatever the informers know."""
+    item = parse(made.server.put("v1", "pods", pod(name, *claims)))
+    assert isinstance(item, Pod)
+    made.waker.refused(item, everywhere=everywhere)
+
+
+async def full() -> Waking:
+    """The only device is held, and a Pod was refused just now."""
+    made = await waiting(0)
+    holder = claim("holder") | {"status": {"allocation": allocation("n1", "d0")}}
+    for raw in (holder, claim("c0")):
+        made.server.put(DRA, "resourceclaims", raw)
+    await asyncio.sleep(1)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(10)
+    refuse(made, "p0", "c0")
+    return made
+
+
+@in_virtual_time
+async def test_a_pod_that_is_refused_before_it_is_heard_of_is_woken() -> None:
+    """kube-scheduler's watch of Pods may be ahead of ours."""
+    made = await waiting(0)
+    made.server.put(DRA, "resourceclaims", claim("c0"))
+    made.server.faults.append(Fault(lambda call: call.path == "/api/v1/pods", times=99, status=500))
+    made.server.break_watches()
+    await asyncio.sleep(0)
+    refuse(made, "late", "c0")
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(60)
+    assert ("default", "late") not in made.state.pods
+    assert made.woken() == {"late"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_pod_that_is_gone_unheard_leaves_its_device_to_the_next() -> None:
+    made = await waiting(1)
+    item = parse(pod("never-heard-of", "c0") | {"spec": {"priority": 9}})
+    assert isinstance(item, Pod)
+    made.waker.refused(item)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(5)
+    assert made.woken() == {"p0"}
+    assert not made.problems
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_claim_that_is_heard_of_after_the_refusal_wakes_its_pod() -> None:
+    made = await waiting(0, slice_of("n1", device("d0")))
+    refuse(made, "early", "c0", everywhere=True)
+    await asyncio.sleep(1)
+    assert made.woken() == set()
+    made.server.put(DRA, "resourceclaims", claim("c0"))
+    await asyncio.sleep(5)
+    assert made.woken() == {"early"}
+    await made.stop()
+
+
+@pytest.mark.parametrize(("seconds", "woken"), [(1, {"p0"}), (10, set())], ids=["soon-after", "long-after"])
+def test_a_device_that_gets_free_wakes_whom_kube_scheduler_may_have_tried_too_early(
+    seconds: float, woken: set[str]
+) -> None:
+    """Later, kube-scheduler retries the Pod by itself."""
+
+    @in_virtual_time
+    async def run() -> None:
+        made = await full()
+        await asyncio.sleep(seconds)
+        made.server.remove(DRA, "resourceclaims", "holder", "default")
+        await asyncio.sleep(5)
+        assert made.woken() == woken
+        await made.stop()
+
+    run()
+
+
+@in_virtual_time
+async def test_a_list_made_again_wakes_whom_it_shows_a_device_for() -> None:
+    """What happened while a watch was away may be long heard of by kube-scheduler."""
+    made = await full()
+    made.server.faults.append(
+        Fault(lambda call: call.path.endswith("/resourceclaims") and call.is_watch, times=1, status=410)
+    )
+    made.server.break_watches()
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(40)
+    assert made.woken() == {"p0"}
     await made.stop()
 
 
