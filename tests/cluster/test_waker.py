@@ -192,6 +192,7 @@ async def test_a_pod_that_is_refused_before_it_is_heard_of_is_woken() -> None:
     """kube-scheduler's watch of Pods may be ahead of ours."""
     made = await waiting(0)
     made.server.put(DRA, "resourceclaims", claim("c0"))
+    await asyncio.sleep(1)
     made.server.faults.append(Fault(lambda call: call.path == "/api/v1/pods", times=99, status=500))
     made.server.break_watches()
     await asyncio.sleep(0)
