@@ -35,10 +35,9 @@ async def read_body(request: Request, limit_bytes: int, timeout_seconds: float) 
     Raises:
         Refusal: 413 too large, 408 too slow, 400 cut off.
     """
-    too_large = Refusal(413, "TooLarge", f"the body is larger than {limit_bytes} bytes")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > limit_bytes:
-        raise too_large
+        raise _too_large(limit_bytes)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -46,13 +45,17 @@ async def read_body(request: Request, limit_bytes: int, timeout_seconds: float) 
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > limit_bytes:
-                    raise too_large
+                    raise _too_large(limit_bytes)
                 chunks.append(chunk)
     except TimeoutError:
         raise Refusal(408, "TooSlow", f"the body took longer than {timeout_seconds:g} s") from None
     except ClientDisconnect:
         raise Refusal(400, "CutOff", "the body ended early") from None
     return b"".join(chunks)
+
+
+def _too_large(limit_bytes: int) -> Refusal:
+    return Refusal(413, "TooLarge", f"the body is larger than {limit_bytes} bytes")
 
 
 def decode_json(body: bytes, request: Request, limit_bytes: int) -> dict[str, Any]:

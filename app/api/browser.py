@@ -22,7 +22,8 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'",
 }
-"""Of every answer. Documents may run this service's own scripts and styles, none written into them."""
+"""Of every answer but a webhook's, which has the first alone. Documents may run this service's own scripts
+and styles, none written into them."""
 
 
 def require_host(headers: Headers, allowed: Collection[str]) -> None:

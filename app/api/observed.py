@@ -22,7 +22,13 @@ _RAW_ID = REQUEST_ID.lower().encode()
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _OPEN_HEADERS = tuple((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
 _GUARDED_HEADERS = (*_OPEN_HEADERS, (b"cache-control", b"no-store"))
+_WEBHOOK_HEADERS = tuple(
+    header for header in _GUARDED_HEADERS if header[0] in (b"x-content-type-options", b"cache-control")
+)
+"""The others say what a browser may do with a document, and the caller is kube-scheduler: each header is
+looked at four times on its way out."""
 _Header = tuple[bytes, bytes]
+_WEBHOOKS = frozenset({"filter", "prioritize", "bind"})
 _VERBS = {
     "/scheduler/filter": "filter",
     "/scheduler/prioritize": "prioritize",
@@ -53,7 +59,7 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                ours = _GUARDED_HEADERS if is_guarded(scope["path"]) else _OPEN_HEADERS
+                ours = _headers_of(scope["path"], verb)
                 message["headers"] = _with(message.get("headers", ()), ours, request_id)
             await send(message)
 
@@ -70,6 +76,12 @@ class Observed:
             self._metrics.in_flight.labels(verb).dec()
             if verb != "stream":
                 self._metrics.requests.labels(verb, str(status or 500)).observe(self._clock() - started)
+
+
+def _headers_of(path: str, verb: str) -> tuple[_Header, ...]:
+    if verb in _WEBHOOKS:
+        return _WEBHOOK_HEADERS
+    return _GUARDED_HEADERS if is_guarded(path) else _OPEN_HEADERS
 
 
 def _request_id(scope: Scope) -> str:

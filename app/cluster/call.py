@@ -23,6 +23,9 @@ METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 """To be answered with metadata alone; a server that cannot do so answers in full."""
 
 
+_NONE: Params = {}
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Timeouts:
     """Seconds. `total` bounds a whole request but not a watch; `read` bounds silence within an answer."""
@@ -49,9 +52,10 @@ class Call:
     def name(self) -> str:
         return f"{self.method} {self.path}"
 
-    @property
-    def target(self) -> str:
-        return f"{self.path}?{_query(tuple(self.params.items()))}" if self.params else self.path
+    def target(self, more: Params = _NONE) -> str:
+        """Path and query; ``more`` are parameters besides its own, which go before those."""
+        params = {**more, **(self.params or _NONE)}
+        return f"{self.path}?{_query(tuple(params.items()))}" if params else self.path
 
 
 @lru_cache(256)

@@ -57,7 +57,7 @@ class ApiClient:
         self._timeouts = timeouts or Timeouts()
         self._headers = (("User-Agent", user_agent),)
         self._guard: Callable[[], None] | None = None
-        self._server_seconds = ""
+        self._write_params: Params = {}
 
     def __repr__(self) -> str:
         return f"ApiClient({self._base_url!r})"
@@ -79,7 +79,7 @@ class ApiClient:
             client._timeouts = dataclasses.replace(
                 self._timeouts, total=min(self._timeouts.total, write_seconds)
             )
-            client._server_seconds = f"{write_seconds:g}s"
+            client._write_params = {"timeout": f"{write_seconds:g}s"}
         return client
 
     async def get(self, path: str, params: Params | None = None) -> Object:
@@ -270,13 +270,11 @@ class ApiClient:
             "write": limits.read,
         }
         write = self._guard is not None and call.method != "GET"
-        if write and self._server_seconds:
-            params = {"timeout": self._server_seconds, **(call.params or {})}
-            call = dataclasses.replace(call, params=params)
+        target = call.target(self._write_params) if write else call.target()
         # The guard is asked again by the transport, when it has a connection.
         request = Outgoing(
             call.method,
-            self._base_url + call.target,
+            self._base_url + target,
             headers,
             call.content,
             timeout,

@@ -15,7 +15,7 @@ from app.cluster.informer import Deleted, Event, Replaced, Upserted
 from app.core.model.allocation import read_allocation
 from app.core.model.errors import FieldError, ObjectError
 from app.core.model.meta import read_meta
-from app.core.model.parse import InventoryObject, parse
+from app.core.model.parse import InventoryObject, parse, reread_claim
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
 from app.core.model.workload import Workload
 from app.core.state.state import Key, State
@@ -76,7 +76,7 @@ class Feed:
         if kind == "ResourceClaim" and self._is_echo(key, raw):
             return
         try:
-            item = _read(raw)
+            item = self._read(kind, key, raw)
         except ObjectError as error:
             self.broken[kind, key] = error
             self._report(error)
@@ -92,6 +92,18 @@ class Feed:
         if not isinstance(uid, str) or not isinstance(version, str):
             return False
         return ("ResourceClaim", key) not in self.broken and self._state.is_echo(key, uid, version)
+
+    def _read(self, kind: str, key: Key, raw: Mapping[str, Any]) -> InventoryObject:
+        """Raises: ObjectError."""
+        if kind == "ResourceClaim":
+            known = self._state.stored_claim(key)
+            # What could be read of a broken claim has no requests.
+            if known is not None and known.spec.requests and known.meta.uid == raw["metadata"].get("uid"):
+                return reread_claim(raw, known)
+        item = parse(raw)
+        if isinstance(item, Workload):
+            raise TypeError(f"workloads are not watched: {item.kind}")
+        return item
 
     def _make_do(self, kind: str, key: Key, raw: Mapping[str, Any]) -> None:
         if kind == "ResourceSlice":
@@ -111,13 +123,6 @@ class Feed:
         self._state.delete(kind, key)
         if kind == "Pod":
             self._pod_gone(key)
-
-
-def _read(raw: Mapping[str, Any]) -> InventoryObject:
-    item = parse(raw)
-    if isinstance(item, Workload):
-        raise TypeError(f"workloads are not watched: {item.kind}")
-    return item
 
 
 def _held_alone(raw: Mapping[str, Any]) -> ResourceClaim | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import lru_cache
 
 import aiohttp
 import httpx
@@ -121,12 +122,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 headers=request.headers,
                 data=body or request.content or None,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(
-                    total=None,
-                    connect=timeout.get("pool"),
-                    sock_connect=timeout.get("connect"),
-                    sock_read=timeout.get("read"),
-                ),
+                timeout=_timeout(timeout.get("pool"), timeout.get("connect"), timeout.get("read")),
                 server_hostname=self._server_name,
                 proxy=self._proxy,
             )
@@ -169,6 +165,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             trust_env=False,
             trace_configs=self._observers,
         )
+
+
+@lru_cache(16)
+def _timeout(pool: float | None, connect: float | None, read: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=pool, sock_connect=connect, sock_read=read)
 
 
 class _GuardedBody(aiohttp.BytesPayload):

@@ -302,6 +302,17 @@ def test_a_request_keeps_its_id_if_it_has_one(served: Path) -> None:
     run(served, question)
 
 
+def test_an_answer_to_kube_scheduler_has_no_headers_for_documents(served: Path) -> None:
+    async def question(service: Asked) -> None:
+        for verb in ("filter", "prioritize", "bind"):
+            headers = (await service.client.post(f"/scheduler/{verb}", json={})).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["cache-control"] == "no-store"
+            assert "content-security-policy" not in headers
+
+    run(served, question)
+
+
 def test_a_defect_is_told_in_the_log_alone(
     served: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
