@@ -12,13 +12,18 @@ from itertools import count
 
 from app.core.allocator import Reason
 from app.core.explain import distance, grouped, node_message
+from app.core.model.allocation import Allocation
 from app.core.model.resource_claim import ClaimSpec
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.state.state import State
+from app.core.state.taken import ClaimKey
 
 _KINDS = 16
 """Kinds of Pods remembered at a time: a workload has a few, with 5,000 answers of 1 kB each."""
+
+
+_Claim = tuple[str, ClaimSpec, tuple[ClaimKey, Allocation] | None]
 
 
 class Standing:
@@ -27,7 +32,7 @@ class Standing:
     def __init__(self, question: Question, nodes: Sequence[str]) -> None:
         self._state = question.state
         self._first = question
-        self._specs = _specs(question)
+        self._claims = _claims(question)
         self._nodes = {name: number for number, name in enumerate(nodes)}
         self._position = self._state.inventory.changes.position
         self._stale: set[str] = set(nodes)
@@ -40,11 +45,11 @@ class Standing:
         self.asked = 0
 
     def serves(self, question: Question) -> bool:
-        """Whether the Pod of the question is of this kind. O(claims)."""
+        """Whether the Pod of the question is of this kind, its allocated claims the same ones. O(claims)."""
         first = self._first.pod
         return (
             replace(question.pod, meta=first.meta) == first
-            and _specs(question) == self._specs
+            and _claims(question) == self._claims
             and question.rules.policy == self._first.rules.policy
         )
 
@@ -121,7 +126,7 @@ class Standings:
 
     def of(self, question: Question) -> Standing:
         """The standing of the Pod's kind; one that is used once if what nodes say depends on the Pod."""
-        plain = not question.varies and not question.pinned and question.refusal is None
+        plain = not question.varies and question.refusal is None
         if not plain:
             return Standing(question, self._nodes)
         for kept in self._kept:
@@ -143,8 +148,13 @@ def settle(state: State, question: Question, chosen: NodeAnswer) -> None:
     state.settle(question.pod, chosen.node, zip(claims, chosen.allocations, strict=True))
 
 
-def _specs(question: Question) -> tuple[tuple[str, ClaimSpec], ...]:
-    return tuple([(held.pod_claim, held.claim.spec) for held in question.claims])
+def _claims(question: Question) -> tuple[_Claim, ...]:
+    """What nodes can see of a Pod's claims: what is asked for; which claim it is, where it is allocated."""
+    found = []
+    for held in question.claims:
+        allocation = held.claim.allocation
+        found.append((held.pod_claim, held.claim.spec, (held.key, allocation) if allocation else None))
+    return tuple(found)
 
 
 def _names(question: Question) -> list[str]:

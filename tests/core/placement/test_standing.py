@@ -26,7 +26,8 @@ NODES = [f"n{number}" for number in range(6)]
 
 def cluster() -> State:
     state = State()
-    objects = [device_class(), template("one"), template("two", 2), template("many", 9), claim("shared")]
+    objects = [device_class(), template("one"), template("two", 2), template("many", 9)]
+    objects += [claim("shared"), claim("other")]
     for number, name in enumerate(NODES):
         capacity = {"pods": "4", "cpu": f"{number + 1}"}
         objects.append(node(name) | {"status": {"allocatable": capacity}})
@@ -64,6 +65,12 @@ MIXES: dict[str, list[Pod]] = {
     "two kinds by turns": by_turns(replicas(8, "one", name="a"), replicas(8, "two", name="b")),
     "plain Pods between": by_turns(replicas(9, name="plain", containers=CPU), replicas(9, "one", name="q")),
     "Pods that share a claim": [made(pod(f"s{index}", "shared", uid=f"u{index}")) for index in range(4)],
+    "two shared claims by turns": [
+        made(pod(f"s{index}", ("shared", "other")[index % 2], uid=f"u{index}")) for index in range(8)
+    ],
+    "a shared claim and one of their own": [
+        made(pod(f"s{index}", "shared", templates=("two",), uid="")) for index in range(4)
+    ],
     "two claims": replicas(8, "one", "two"),
     "one that fits nowhere": replicas(2, "many"),
     "a template that is not there": replicas(2, "missing"),
@@ -114,6 +121,24 @@ def test_a_replica_costs_the_nodes_changed() -> None:
         kept.append(standing)
     assert all(standing is kept[0] for standing in kept)
     assert kept[0].asked == len(NODES) + 5
+
+
+def test_a_replica_with_a_claim_that_is_allocated_costs_the_nodes_changed() -> None:
+    state, rules, standings = cluster(), make_rules(), Standings(NODES)
+    kept: list[Standing] = []
+    for index in range(4):
+        question = Question(state, made(pod(f"s{index}", "shared", uid=f"u{index}")), rules)
+        standing = standings.of(question)
+        for _ in standing.refresh(question):
+            pass
+        chosen = standing.best(question)
+        assert chosen is not None
+        settle(state, question, chosen)
+        standings.touch(chosen.node)
+        kept.append(standing)
+    # The first one allocates it.
+    assert all(standing is kept[1] for standing in kept[2:])
+    assert kept[1].asked == len(NODES) + 2
 
 
 def test_reasons_name_the_claims_of_the_pod_that_asks() -> None:
