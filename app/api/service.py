@@ -178,7 +178,7 @@ class Service:
             log.info("deallocating a claim", extra={"claim": "/".join(held.key)})
             self._start(self.deallocator.deallocate(held.claim))
         if self.waker is not None:
-            self.waker.refused(question.pod, everywhere=question.unclaimed is not None)
+            self.waker.refused(question.pod, question.position, everywhere=question.refusal is not None)
 
     def passed(self, pod: Pod) -> None:
         """Follows up a filter that has found a node."""

@@ -29,7 +29,7 @@ class Feed:
         report: told of every object that cannot be read, each time it comes.
         changed: told every event that was taken in, and the kind of its object.
         claim_changed: told the key of every claim that has changed or gone.
-        pod_gone: told the key of every Pod that has gone.
+        pod_gone: told the key and uid of every Pod that has gone.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Feed:
         report: Callable[[ObjectError], None],
         changed: Callable[[str, Event], None] = lambda _kind, _event: None,
         claim_changed: Callable[[Key], None] = lambda _key: None,
-        pod_gone: Callable[[Key], None] = lambda _key: None,
+        pod_gone: Callable[[Key, str], None] = lambda _key, _uid: None,
     ) -> None:
         self._state = state
         self._report = report
@@ -120,9 +120,10 @@ class Feed:
 
     def _drop(self, kind: str, key: Key) -> None:
         self.broken.pop((kind, key), None)
+        pod = self._state.pods.get(key) if kind == "Pod" else None
         self._state.delete(kind, key)
-        if kind == "Pod":
-            self._pod_gone(key)
+        if pod is not None:
+            self._pod_gone(key, pod.meta.uid)
 
 
 def _held_alone(raw: Mapping[str, Any]) -> ResourceClaim | None:

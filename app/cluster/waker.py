@@ -5,9 +5,9 @@ DeviceClasses, but not on those of ResourceSlices and DeviceTaintRules (UnrollWi
 framework/types.go): the Pod would wait for up to five minutes. Any change of the Pod itself does
 wake it, so this changes an annotation of it.
 
-The other events are looked at too where kube-scheduler may have been ahead: it retries a Pod as soon as it
-hears of a change, and if the index hears of it later, the Pod is refused by what was before. So a change soon
-after a refusal, or a list made again, which is how the index catches up after a gap, is looked at as well.
+The other events matter too, later: kube-scheduler retries a Pod as soon as it hears of a change, and if the
+index hears of it after that, the Pod is refused by what was before. So a Pod that was not asked about again
+some seconds after a change that it could use is woken, whatever has changed.
 
 A new device wakes as many Pods as it has room for, not all that wait: the Pods are tried out one
 after the other on a copy of the state, those of higher priority and the older ones first.
@@ -15,25 +15,29 @@ after the other on a copy of the state, those of higher priority and the older o
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from app.cluster.client import ApiClient
 from app.cluster.discovery import POD
-from app.cluster.errors import ClusterError, Conflict, NotFound
-from app.cluster.known import Event, Replaced
+from app.cluster.errors import (
+    ClusterError,
+    Conflict,
+    ConnectionFailed,
+    NotFound,
+    ServerError,
+    TooManyRequests,
+)
+from app.cluster.known import Event, Replaced, Upserted
 from app.cluster.refused_pods import RefusedPod, RefusedPods
+from app.cluster.waking_trial import WakingTrial
 from app.core.model.pod import Pod
-from app.core.placement.node_answer import NodeAnswer, finish
-from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import Key, State
 
 ANNOTATION = "dra-extender/devices-appeared"
 """Set to the state's revision: the value says nothing, its change wakes the Pod."""
 OVERLOOKED = frozenset({"ResourceSlice", "DeviceTaintRule"})
-_TURN = 20
-"""Nodes between two pauses at which others are served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,19 @@ class WakerSettings:
     """How often to look, and how fast to write."""
 
     gather_seconds: float = 0.3
-    """Between an event and the look: a driver publishes several slices at once."""
+    """Between an event that kube-scheduler overlooks and the look: drivers publish several slices at once."""
+
+    late_seconds: float = 3.0
+    """Between any other event and the look: kube-scheduler's own retries come first."""
+
+    retry_seconds: float = 5.0
+    """After a wake that the API server was too busy for, or not there."""
+
+    rest: float = 2.0
+    """How long to rest after a look, as a multiple of the time that the look took."""
 
     wakes_per_second: float = 20.0
     """Pods woken a second: each costs a write here and an attempt in kube-scheduler."""
-
-    late_seconds: float = 2.0
-    """How long after a refusal a change may still be one that kube-scheduler has heard of before."""
 
     most_pods: int = 10_000
     """Refused Pods remembered; the ones refused longest ago go first."""
@@ -58,7 +68,7 @@ class Waker:
 
     Args:
         client: with the right to patch Pods.
-        rules: those of the webhooks; nodes are judged as kube-scheduler would, on top.
+        rules: those of the webhooks.
         report: told of Pods that could not be woken.
     """
 
@@ -73,108 +83,128 @@ class Waker:
     ) -> None:
         self._client = client
         self._state = state
-        self._rules = replace(rules, node_checks=True)
+        self._rules = rules
         self._report = report
         self._settings = settings or WakerSettings()
         self._refused = RefusedPods(self._settings.most_pods)
+        self._due = math.inf
         self._event = asyncio.Event()
-        self._position = state.inventory.changes.position
-        self._all_nodes = self._all_pods = False
         self.woken = 0
         self.looked_at = 0
 
-    def refused(self, pod: Pod, *, everywhere: bool = False) -> None:
-        """Notes that no node fits the Pod; `everywhere`: its claims, not the nodes' devices, were why."""
-        self._refused.note(RefusedPod(pod, _now(), everywhere))
+    def refused(self, pod: Pod, position: int, *, everywhere: bool = False) -> None:
+        """Notes that no node fits the Pod. See ``RefusedPod``."""
+        self._refused.note(RefusedPod(pod, position, everywhere))
+        if position != self._state.inventory.changes.position:
+            # Heard of while the Pod was judged: nobody else will come back to it.
+            self._look_in(self._settings.gather_seconds)
 
     def passed(self, pod: Pod) -> None:
         """Notes that the Pod fits somewhere after all."""
-        self._refused.forget(pod.meta.key)
+        self._refused.forget(pod.meta.key, pod.meta.uid)
 
-    def gone(self, key: Key) -> None:
+    def gone(self, key: Key, uid: str) -> None:
         """Notes that the Pod is deleted."""
-        self._refused.forget(key)
+        self._refused.forget(key, uid)
 
     def changed(self, kind: str, event: Event) -> None:
-        """Notes a watch event: those that kube-scheduler overlooks, or may have heard of before, matter."""
-        relisted = isinstance(event, Replaced)
-        if kind in OVERLOOKED or kind == "DeviceClass" or relisted:
-            self._all_pods = True
-            # Classes are no matter of nodes: a new one may open all of them.
-            self._all_nodes = self._all_nodes or relisted or kind == "DeviceClass"
-        elif not self._refused.any_since(_now() - self._settings.late_seconds):
+        """Notes what an informer has told."""
+        if not self._refused or (isinstance(event, Replaced) and not (event.changed or event.gone)):
             return
-        self._event.set()
+        settings = self._settings
+        new_class = kind == "DeviceClass" and isinstance(event, Upserted | Replaced)
+        if new_class:
+            # Classes are no matter of nodes: a new one may open all of them.
+            self._refused.open_everywhere()
+        at_once = new_class or kind in OVERLOOKED
+        self._look_in(settings.gather_seconds if at_once else settings.late_seconds)
 
     async def run(self) -> None:
         """Until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
-            await self._event.wait()
-            # Pods refused up to now: what is heard while it is slept may be why they were.
-            late = -math.inf if self._all_pods else _now() - self._settings.late_seconds
-            await asyncio.sleep(self._settings.gather_seconds)
+            await self._until_due()
+            self._due = math.inf
+            began = loop.time()
+            await self._look()
+            await asyncio.sleep(self._settings.rest * (loop.time() - began))
+
+    def _look_in(self, seconds: float) -> None:
+        due = asyncio.get_running_loop().time() + seconds
+        if due < self._due:
+            self._due = due
+            self._event.set()
+
+    async def _until_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        while (wait := self._due - loop.time()) > 0:
             self._event.clear()
-            since = -math.inf if self._all_pods else late
-            self._all_pods = False
-            for pod, answer in await self._fitting(self._changed_nodes(), since):
-                await self._wake(pod, answer)
-                await asyncio.sleep(1 / self._settings.wakes_per_second)
+            try:
+                async with asyncio.timeout(None if wait == math.inf else wait):
+                    await self._event.wait()
+            except TimeoutError:
+                return
 
-    def _changed_nodes(self) -> list[str]:
-        """Nodes that have changed since the last look: only there can a Pod fit that did not before."""
-        changes = self._state.inventory.changes
-        changed = None if self._all_nodes else changes.since(self._position)
-        self._position, self._all_nodes = changes.position, False
-        nodes = self._state.nodes
-        return sorted(nodes) if changed is None else sorted(changed & nodes.keys())
+    async def _look(self) -> None:
+        """Tries those for whom something has changed, and wakes whom it helps.
 
-    async def _fitting(self, nodes: list[str], since: float) -> list[tuple[Pod, NodeAnswer]]:
-        """The Pods that would all find devices, on these nodes or wherever all have opened."""
-        found: list[tuple[Pod, NodeAnswer]] = []
-        waiting = [
-            refused for refused in self._refused.waiting(self._state, since) if nodes or refused.everywhere
-        ]
-        trial = self._state.fork() if waiting else self._state
-        for refused in waiting:
+        Whoever is not helped, or woken, is not tried again before something else changes.
+        """
+        waiting = self._refused.waiting(self._state)
+        if not waiting:
+            return
+        trial = WakingTrial(self._state, self._rules)
+        helpless: list[RefusedPod] = []
+        for refused, pod in waiting:
+            node = await self._node_for(trial, refused, pod, helpless)
+            if node is None or not self._refused.stands(refused):
+                continue
+            try:
+                await self._wake(refused, node)
+            except (NotFound, Conflict):
+                # Gone unheard, or never known here: others were tried as if it had taken its device.
+                self._look_in(self._settings.gather_seconds)
+                return
+            await asyncio.sleep(1 / self._settings.wakes_per_second)
+        for refused in helpless:
+            self._refused.looked_at(refused, trial.position)
+
+    async def _node_for(
+        self, trial: WakingTrial, refused: RefusedPod, pod: Pod, helpless: list[RefusedPod]
+    ) -> str | None:
+        """The node where the Pod would find devices now; joins the helpless if all that changed was tried."""
+        nodes = trial.nodes(refused.position, everywhere=refused.everywhere)
+        answer = None
+        if nodes:
+            question = trial.ask(pod)
+            if question.refusal is not None and not question.varies:
+                return None  # no node was tried: all that has changed still counts
             self.looked_at += 1
-            question = Question(trial, refused.pod, self._rules)
-            answer = await _first_fit(question, sorted(trial.nodes) if refused.everywhere else nodes)
-            if answer is not None:
-                claims = (held.claim for held in answer.claims)
-                trial.settle(refused.pod, answer.node, zip(claims, answer.allocations, strict=True))
-                found.append((refused.pod, answer))
-            await asyncio.sleep(0)
-        return found
+            answer = await trial.first_fit(question, nodes)
+        if answer is None:
+            helpless.append(refused)
+            return None
+        return answer.node
 
-    async def _wake(self, pod: Pod, answer: NodeAnswer) -> None:
+    async def _wake(self, refused: RefusedPod, node: str) -> None:
+        """Kept for another try if the API server has no time; else kube-scheduler will ask again, or not.
+
+        Raises: NotFound, Conflict if there is no such Pod.
+        """
+        pod = refused.pod
         annotation = {ANNOTATION: f"{self._state.revision}"}
         patch = {"metadata": {"uid": pod.meta.uid, "annotations": annotation}}
+        # Before the write: what is refused after it is another matter.
+        self._refused.forget(pod.meta.key, pod.meta.uid)
         try:
             await self._client.patch(POD.path(*pod.meta.key), patch)
         except (NotFound, Conflict):
-            # Deleted since, or never known here: what was kept for it is another's.
-            self._refused.forget(pod.meta.key)
-            self._all_nodes = self._all_pods = True
-            self._event.set()
-            return
+            raise
         except ClusterError as error:
             name = "/".join(pod.meta.key)
-            self._report(f"Pod {name}, which would fit on {answer.node} now, could not be woken: {error}")
+            self._report(f"Pod {name}, which would fit on {node} now, could not be woken: {error}")
+            if isinstance(error, ConnectionFailed | ServerError | TooManyRequests):
+                self._refused.take_back(refused)
+                self._look_in(self._settings.retry_seconds)
             return
         self.woken += 1
-
-
-async def _first_fit(question: Question, nodes: Iterable[str]) -> NodeAnswer | None:
-    if question.refusal is not None and not question.varies:
-        return None
-    for number, name in enumerate(nodes):
-        answer = finish(question.answer(name))
-        if answer.verdict == "fits":
-            return answer
-        if number % _TURN == 0:
-            await asyncio.sleep(0)
-    return None
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

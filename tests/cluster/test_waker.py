@@ -14,6 +14,7 @@ from app.cluster.watcher import InformerGroup
 from app.core.cel import SelectorCache
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import FakeApiServer, Fault, InMemoryTransport
@@ -47,8 +48,11 @@ class Waking:
         self.tasks = [asyncio.create_task(self.group.run()), asyncio.create_task(self.waker.run())]
         await self.group.wait_synced()
         for pending in list(self.state.pods.values()):
-            self.waker.refused(pending)
+            self.refuse(pending)
         await asyncio.sleep(5)
+
+    def refuse(self, refused: Pod, *, everywhere: bool = False) -> None:
+        self.waker.refused(refused, self.state.inventory.changes.position, everywhere=everywhere)
 
     async def stop(self) -> None:
         for task in self.tasks:
@@ -124,7 +128,7 @@ async def test_a_taint_rule_that_goes_away_wakes() -> None:
     made.server.put(DRA, "resourceclaims", claim("c0"))
     made.server.put("v1", "pods", pod("p0", "c0"))
     await asyncio.sleep(5)
-    made.waker.refused(made.state.pods["default", "p0"])
+    made.refuse(made.state.pods["default", "p0"])
     assert made.woken() == set()
     made.server.remove(DRA, "devicetaintrules", "r")
     await asyncio.sleep(5)
@@ -171,7 +175,7 @@ def refuse(made: Waking, name: str, *claims: str, everywhere: bool = False) -> N
     """Refuses a Pod as kube-scheduler has sent it, whatever the informers know."""
     item = parse(made.server.put("v1", "pods", pod(name, *claims)))
     assert isinstance(item, Pod)
-    made.waker.refused(item, everywhere=everywhere)
+    made.refuse(item, everywhere=everywhere)
 
 
 async def full() -> Waking:
@@ -209,7 +213,7 @@ async def test_a_pod_that_is_gone_unheard_leaves_its_device_to_the_next() -> Non
     made = await waiting(1)
     item = parse(pod("never-heard-of", "c0") | {"spec": {"priority": 9}})
     assert isinstance(item, Pod)
-    made.waker.refused(item)
+    made.refuse(item)
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
     await asyncio.sleep(5)
     assert made.woken() == {"p0"}
@@ -229,22 +233,166 @@ async def test_a_claim_that_is_heard_of_after_the_refusal_wakes_its_pod() -> Non
     await made.stop()
 
 
-@pytest.mark.parametrize(("seconds", "woken"), [(1, {"p0"}), (10, set())], ids=["soon-after", "long-after"])
-def test_a_device_that_gets_free_wakes_whom_kube_scheduler_may_have_tried_too_early(
-    seconds: float, woken: set[str]
-) -> None:
-    """Later, kube-scheduler retries the Pod by itself."""
+@in_virtual_time
+async def test_a_device_that_gets_free_wakes_whom_kube_scheduler_has_tried_too_early() -> None:
+    made = await full()
+    await asyncio.sleep(100)
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(2)
+    assert made.woken() == set()
+    await asyncio.sleep(3)
+    assert made.woken() == {"p0"}
+    await made.stop()
 
-    @in_virtual_time
-    async def run() -> None:
-        made = await full()
-        await asyncio.sleep(seconds)
-        made.server.remove(DRA, "resourceclaims", "holder", "default")
+
+@in_virtual_time
+async def test_who_is_asked_about_again_in_time_is_not_woken() -> None:
+    made = await full()
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(1)
+    made.waker.passed(made.state.pods["default", "p0"])
+    await asyncio.sleep(60)
+    assert made.woken() == set()
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_watch_that_is_resumed_late_wakes() -> None:
+    made = await full()
+    broken = Fault(lambda call: call.path.endswith("/resourceclaims") and call.is_watch, times=4, status=500)
+    made.server.faults.append(broken)
+    made.server.break_watches()
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(90)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_what_is_heard_while_the_filter_is_under_way_counts() -> None:
+    made = await full()
+    await asyncio.sleep(1)
+    position = made.state.inventory.changes.position
+    waiting_pod = made.state.pods["default", "p0"]
+    made.waker.passed(waiting_pod)
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(60)
+    made.waker.refused(waiting_pod, position)
+    await asyncio.sleep(5)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_what_changes_while_others_are_woken_counts() -> None:
+    made = await waiting(100)
+    holder = claim("holder") | {"status": {"allocation": allocation("n2", "x0")}}
+    for raw in (holder, claim("cz")):
+        made.server.put(DRA, "resourceclaims", raw)
+    await asyncio.sleep(1)
+    made.server.put(DRA, "resourceslices", slice_of("n2", device("x0")))
+    await asyncio.sleep(10)
+    made.server.put(DRA, "resourceslices", slice_of("n1", *(device(f"d{i}") for i in range(100))))
+    await asyncio.sleep(1)
+    assert 0 < made.waker.woken < 50
+    refuse(made, "z", "cz")
+    await asyncio.sleep(0.5)
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(60)
+    assert "z" in made.woken()
+    await made.stop()
+
+
+@in_virtual_time
+async def test_the_end_of_an_earlier_pod_of_that_name_does_not_count() -> None:
+    """A StatefulSet's: kube-scheduler may ask for the new one before the old one's end is heard of here."""
+    made = await waiting(1)
+    made.server.remove("v1", "pods", "p0", "default")
+    refuse(made, "p0", "c0")
+    await asyncio.sleep(5)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(5)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_who_passes_while_its_wake_waits_is_not_woken() -> None:
+    made = await waiting(40)
+    made.server.put(DRA, "resourceslices", slice_of("n1", *(device(f"d{i}") for i in range(40))))
+    await asyncio.sleep(0.6)
+    for item in made.state.pods.values():
+        made.waker.passed(item)
+    before = made.woken()
+    assert len(before) < 40
+    await asyncio.sleep(10)
+    assert len(made.woken() - before) <= 1  # one may have been on its way
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_wake_that_the_server_was_too_busy_for_is_tried_again() -> None:
+    made = await waiting(1)
+    made.server.faults.append(Fault(lambda call: call.method == "PATCH", status=503, times=1))
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(60)
+    assert made.woken() == {"p0"}
+    assert len(made.problems) == 1
+    await made.stop()
+
+
+@in_virtual_time
+async def test_pods_alike_are_tried_on_a_node_once() -> None:
+    made = await waiting(300)
+    searches = 0
+    ask = Question.answer
+
+    def counted(question: Question, name: str) -> Any:
+        nonlocal searches
+        searches += 1
+        return ask(question, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Question, "answer", counted)
+        made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
         await asyncio.sleep(5)
-        assert made.woken() == woken
-        await made.stop()
+    assert made.waker.looked_at == 300
+    assert searches == 2  # the first finds the device, the second that there is no other
+    await made.stop()
 
-    run()
+
+@in_virtual_time
+async def test_others_are_served_while_a_claim_is_hard() -> None:
+    """A search that is given up after a second, with the loop free all the time."""
+    made = await waiting(0)
+    made.server.put(DRA, "resourceclaims", claim("c0"))
+    refuse(made, "hard", "c0")
+    await asyncio.sleep(5)
+    turns = 0
+    clock = asyncio.get_running_loop()._counter  # type: ignore[attr-defined]
+
+    def endless(_question: Question, _name: str) -> Any:
+        nonlocal turns
+        while True:
+            turns += 1
+            clock.now += 0.01  # what each step takes
+            yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Question, "answer", endless)
+        made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+        await asyncio.sleep(0.4)
+        served = 0
+        while served < 100:
+            served += 1
+            await asyncio.sleep(0)
+        assert turns >= 50
+        await asyncio.sleep(5)
+        ended = turns
+        await asyncio.sleep(5)
+        assert turns == ended
+    assert made.woken() == set()
+    await made.stop()
 
 
 @in_virtual_time
@@ -267,6 +415,7 @@ async def test_only_so_many_refused_pods_are_remembered() -> None:
     waker = made.waker
     for index in range(10_005):
         item = parse(pod(f"q{index}"))
-        waker.refused(item)  # type: ignore[arg-type]
+        assert isinstance(item, Pod)
+        made.refuse(item)
     assert len(waker._refused) == 10_000
     await made.stop()

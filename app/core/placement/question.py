@@ -33,7 +33,8 @@ class Question:
     """A Pod made ready to be asked about: its claims found, and planned once for all nodes.
 
     ``missing`` are the claims without an allocation, ``unclaimed`` is why the Pod's claims are not in
-    order, if they are not. ``varies``: which claims the Pod has depends on the node, see ``on``.
+    order, if they are not. ``varies``: which claims the Pod has depends on the node, see ``on``. ``position``
+    in the log of changed nodes: what comes after it may come too late for some answers.
 
     Args:
         needs: makes this the question for nodes of one kind, see ``ExtendedResources``.
@@ -41,6 +42,7 @@ class Question:
 
     def __init__(self, state: State, pod: Pod, rules: Rules, needs: Needs | None = None) -> None:
         self.state = state
+        self.position = state.inventory.changes.position
         self.pod = pod
         self.rules = rules
         self.claims: tuple[HeldClaim, ...] = ()
