@@ -153,9 +153,10 @@ class ClusterBinder:
             if not await self._ready(grants):
                 # Claims and reservation stay: the next attempt finds them and waits on.
                 return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
-            for grant in grants:
-                self._give_way(grant, consumer)
             async with self._slots.end:
+                # After the wait for a slot: what is heard in it may be a rival.
+                for grant in grants:
+                    self._give_way(grant, consumer)
                 await self._pods.bind(pod, node)
         except UnknownError as error:
             # The Pod may run on the node: its devices stay its own.

@@ -11,6 +11,7 @@ import pytest
 from app.cluster.claim_events import ClaimEvents
 from app.cluster.event_writer import EventWriter
 from app.cluster.foreign import ForeignAllocations
+from app.cluster.slots import Slots
 from app.core.model.allocation import read_allocation
 from app.core.model.resource_claim import FINALIZER
 from app.core.state.rivals import rivals
@@ -55,6 +56,32 @@ def when(made: Cluster, method: str, end: str, then: Any) -> None:
         return False
 
     made.server.faults.append(Fault(matches, delay=0.5))
+
+
+@in_virtual_time
+async def test_a_rival_heard_of_while_the_binding_waits_for_its_turn_is_given_way_to() -> None:
+    made = await cluster(claim("c"), claim("foreign"), pods=(pod("p", "c"),))
+    slots = made.binder._slots = Slots(1)
+    writing = asyncio.Event()
+    made.server.faults.append(Fault(lambda call: call.path.endswith("/c") and not writing.set(), delay=0.1))
+
+    async def another_binding() -> None:
+        await writing.wait()
+        async with slots.end:
+            await asyncio.sleep(2)
+
+    other = asyncio.create_task(another_binding())
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(1)
+    assert names(made.claim("c")) == ["d0"]
+    give(made, "foreign", "d0")
+    error = await bind
+    await other
+    assert error is not None
+    assert "by somebody else" in error
+    assert names(made.claim("c")) == []
+    assert "nodeName" not in made.pod("p")["spec"]
+    await made.stop()
 
 
 @pytest.mark.parametrize(
