@@ -7,23 +7,21 @@ that nothing of this is on the way of a Pod; it is for manifests that nobody has
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import combinations
 
 from app.core.cel.compiler import compile_text, deep, place
 from app.core.cel.environment import CelFeatures
 from app.core.cel.errors import CelCompileError
 from app.core.cel.estimate import Estimator
 from app.core.cel.estimate.blame import BEYOND, Blame, blamed
-from app.core.cel.estimate.ranges import MOST
 from app.core.cel.syntax import Node
 
 MAX_BYTES = 10 * 1024
 """CELSelectorExpressionMaxLength in k8s.io/api/resource/v1."""
 MAX_COST = 1_000_000
 """CELSelectorExpressionMaxCost there, and DeviceClaimDerivedAttributeCELMaxCost."""
-UNBOUNDED = MOST
-"""The estimate of what nothing bounds."""
 
-_LISTS = "DRAListTypeAttributes"
+_GATES = {"DRAListTypeAttributes": "list_type_attributes", "DRAConsumableCapacity": "consumable_capacity"}
 _KEPT = 1024  # a thousand claims made from one template ask once
 
 
@@ -56,15 +54,17 @@ def admit(text: str, features: CelFeatures, *, derived: bool = False) -> Admissi
 
 
 def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived: bool) -> CelCompileError:
-    """The error; it says so if only a feature gate is wanting."""
-    message = error.message
-    if not written.list_type_attributes:
+    """The error; it says so if only feature gates are wanting, no more of them than it takes."""
+    off = [gate for gate, name in _GATES.items() if not getattr(written, name)]
+    for wanted in (gates for count in range(1, len(off) + 1) for gates in combinations(off, count)):
         try:
-            compile_text(text, replace(written, list_type_attributes=True), derived=derived)
+            compile_text(text, replace(written, **{_GATES[gate]: True for gate in wanted}), derived=derived)
         except CelCompileError:
-            return error
-        message += f"; the API server takes it only with the feature gate {_LISTS} on"
-    return CelCompileError(message, error.column, error.line)
+            continue
+        gates = f"gate{'s' if len(wanted) > 1 else ''} {' and '.join(wanted)}"
+        hint = f"; the API server takes it only with the feature {gates} on"
+        return CelCompileError(error.message + hint, error.column, error.line)
+    return error
 
 
 def _estimated(text: str, tree: Node) -> Admission:

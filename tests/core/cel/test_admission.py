@@ -71,6 +71,9 @@ def test_estimates_of_random_expressions() -> None:
     assert compared > 2000
 
 
+DEAR = "lists.range(100000).all(x, x >= 0)"
+CHOICE = f"({DEAR} ? quantity('1') : quantity('2'))"
+
 REFUSED: dict[str, tuple[str, int, str]] = {
     "three loops over a domain": (
         f"{D}.all(a, {D}.all(b, {D}.all(c, a.contains(b + c))))",
@@ -89,6 +92,33 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     ),
     "an operator on a text without bound": ("'a' + string(1) == 'b'", 4, "string that `+` gets"),
     "membership in a list without bound": ("1 in optional.of([1]).value()", 2, "list that `in` gets"),
+    "parts that are dear together, on the way to a call that is not": (
+        f"{CHOICE}.compareTo({CHOICE}) == 0", 78, "1,200,028, the API server takes at most 1,000,000; no part"
+    ),
+    "a loop whose range and only turn are dear together": (
+        f"[{DEAR}].all(x, x && {DEAR})", 40, "no part of it is too dear, all of them together are"
+    ),
+    "a choice that is dear together, though one of its sides has no bound": (
+        f"({DEAR} ? optional.of([{DEAR}]).value() : [true]) == []", 36, "no part of it is too dear, all"
+    ),
+    "a slice that ends before it starts": (
+        "[1, 2].slice(1, 0) == [1]", 12, "slice(1, 0) ends before it starts, which counts as a size without"
+    ),
+    "a slice of what has no bound that ends before it starts": (
+        "optional.of([1]).value().slice(2, 1) == [1]", 30, "slice(2, 1) ends before it starts"
+    ),
+    "a slice whose end is computed, from after the end of a list": (
+        "[1, 2].slice(3, size('abc')) == [1]", 12, "slice() from 3 on may start after the end of its list"
+    ),
+    "a slice of what has no bound whose end is computed": (
+        "optional.of([1]).value().slice(2, size('a')) == [1]", 30, "the size of the list that slice() gets"
+    ),
+    "a literal that is too large": (
+        "lists.range(1000000000000000000) == [1]", 11, "what lists.range() gets is too large: give it less"
+    ),
+    "the end of a slice is a literal that is too large": (
+        "[1].slice(0, 2000000) == [1]", 9, "slice() alone costs up to 2,000,011: give it less"
+    ),
     "numbers up to one that is computed": (
         "lists.range(size('a')).size() == 1", 11, "what lists.range() makes: give it a literal"
     ),
@@ -137,8 +167,36 @@ def test_lists_are_for_servers_that_know_them(text: str) -> None:
     assert admit(text, CelFeatures(list_type_attributes=True)).error is None
 
 
+WANTING: dict[str, tuple[str, CelFeatures, str]] = {
+    "lists": (f"{D}.x.includes('a')", CelFeatures(), "gate DRAListTypeAttributes on"),
+    "lists, where shares are off as well": (
+        f"{D}.x.includes('a')", CelFeatures(consumable_capacity=False), "gate DRAListTypeAttributes on"
+    ),
+    "shares": (
+        "device.allowMultipleAllocations", CelFeatures(consumable_capacity=False),
+        "gate DRAConsumableCapacity on",
+    ),
+    "shares, where lists are on": (
+        "device.allowMultipleAllocations",
+        CelFeatures(list_type_attributes=True, consumable_capacity=False),
+        "gate DRAConsumableCapacity on",
+    ),
+    "both": (
+        f"device.allowMultipleAllocations && {D}.x.includes('a')", CelFeatures(consumable_capacity=False),
+        "gates DRAListTypeAttributes and DRAConsumableCapacity on",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "features", "hint"), WANTING.values(), ids=WANTING.keys())
+def test_no_more_gates_are_named_than_are_wanting(text: str, features: CelFeatures, hint: str) -> None:
+    error = admit(text, features).error
+    assert error is not None
+    assert error.message.endswith(f"; the API server takes it only with the feature {hint}")
+
+
 def test_another_error_is_not_put_down_to_the_gate() -> None:
-    error = admit(f"{D}.models.includes('a') && nothing", CelFeatures()).error
+    error = admit(f"{D}.models.includes('a') && nothing", CelFeatures(consumable_capacity=False)).error
     assert error is not None
     assert "feature gate" not in error.message
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from app.core.cel.estimate.estimator import Estimator
 from app.core.cel.estimate.ranges import Range
 from app.core.cel.estimate.sizes import type_of
-from app.core.cel.syntax import Call, Fold, Node, children
+from app.core.cel.syntax import Call, Fold, Literal, Node, children
 
 BEYOND = 10**15
 """No size that a device or a text of 10 KiB can have leads to this: what does has a size without bound."""
@@ -13,6 +13,8 @@ BEYOND = 10**15
 _SYMBOLS = {"@in": "in", "_?._": ".?", "_[?_]": "[?]", "_[_]": "[]", "_?_:_": "?:"}
 _VALUES = {"any": "value", "dyn": "value"}
 _BINDINGS = frozenset({"bind", "optMap", "optFlatMap", "sortBy"})
+_BY_NUMBER = frozenset({"lists.range", "slice", "flatten"})
+"""What they make is as large as the last argument says."""
 
 
 class Blame(NamedTuple):
@@ -37,29 +39,55 @@ def _most(node: Node, estimator: Estimator) -> int:
 
 
 def _advice(node: Node, estimator: Estimator, limit: int) -> str:
+    own = _most(node, estimator) - sum(_most(part, estimator) for part in children(node))
     unbounded = estimator.unbounded.get(id(node), [])
-    if isinstance(node, Fold) and node.macro not in _BINDINGS:
-        if unbounded:
-            return (
-                f"nothing bounds how many turns {node.macro}() takes: let it go over a list that is written "
-                "out, or over a part of it, as in list.slice(0, 10)"
-            )
-        turns = estimator.turns[id(node)].high
-        turn = _most(node.step, estimator) + _most(node.condition, estimator)
-        return f"{node.macro}() takes up to {turns:,} turns of up to {turn:,} each"
-    most = _most(node, estimator)
-    if isinstance(node, Call) and most >= BEYOND and not unbounded:
-        return f"nothing bounds what {_shown(node)} makes: give it a literal"
-    if isinstance(node, Call) and unbounded:
+    if own > limit // 2:
+        if isinstance(node, Fold) and node.macro not in _BINDINGS:
+            return _of_loop(node, estimator, unbounded=bool(unbounded))
+        if isinstance(node, Call):
+            return _of_call(node, own, unbounded if own > limit else [])
+    return "no part of it is too dear, all of them together are"
+
+
+def _of_loop(node: Fold, estimator: Estimator, *, unbounded: bool) -> str:
+    if unbounded:
+        return (
+            f"nothing bounds how many turns {node.macro}() takes: let it go over a list that is written "
+            "out, or over a part of it, as in list.slice(0, 10)"
+        )
+    turns = estimator.turns[id(node)].high
+    turn = _most(node.step, estimator) + _most(node.condition, estimator)
+    return f"{node.macro}() takes up to {turns:,} turns of up to {turn:,} each"
+
+
+def _of_call(node: Call, own: int, unbounded: list[Node]) -> str:
+    backwards = _backwards(node, own, unbounded)
+    if backwards is not None:
+        return backwards
+    if unbounded:
         kinds = " and ".join(dict.fromkeys(_kind(part) for part in unbounded))
         return (
             f"nothing bounds the size of the {kinds} that {_shown(node)} gets: give it an attribute itself "
             "(64 characters at most) or a literal, not what string(), a getter of url() or a macro has made"
         )
-    parts = sum(_most(part, estimator) for part in children(node))
-    if isinstance(node, Call) and most - parts > limit // 2:
-        return f"{_shown(node)} alone costs up to {most - parts:,}: give it less"
-    return "no part of it is too dear, all of them together are"
+    if own < BEYOND:
+        return f"{_shown(node)} alone costs up to {own:,}: give it less"
+    if node.function in _BY_NUMBER and not isinstance(node.args[-1], Literal):
+        return f"nothing bounds what {_shown(node)} makes: give it a literal"
+    return f"what {_shown(node)} gets is too large: give it less"
+
+
+def _backwards(node: Call, own: int, unbounded: list[Node]) -> str | None:
+    """Of a slice that ends before it starts: unsigned, its size is close to 2**64."""
+    if node.function != "slice" or own < BEYOND or not isinstance(node.args[0], Literal):
+        return None
+    start, end = node.args[0].value, node.args[1]
+    remedy = "which counts as a size without bound: let it end after its start"
+    if isinstance(end, Literal):
+        return f"slice({start}, {end.value}) ends before it starts, {remedy}" if end.value < start else None
+    if start > 0 and not unbounded:
+        return f"slice() from {start} on may start after the end of its list, {remedy}"
+    return None
 
 
 def _kind(node: Node) -> str:

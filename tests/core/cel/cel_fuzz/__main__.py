@@ -18,9 +18,10 @@ from typing import Any
 from oracle import binary
 
 from app.core.cel import CelError, CelFeatures, CelRuntimeError, compile_derived, compile_selector
-from app.core.cel.admission import MAX_COST, UNBOUNDED
+from app.core.cel.admission import MAX_COST
 from app.core.cel.compiler import compile_text, deep
 from app.core.cel.estimate import Estimator
+from app.core.cel.estimate.ranges import MOST
 from app.core.model.device import DeviceShape, read_device
 from cel_fuzz.grammar import Grammar, mutated
 from cel_fuzz.words import BARE, DEVICE
@@ -72,7 +73,7 @@ def estimated(theirs: dict[str, Any]) -> int | None:
     """The oracle's estimate; None if it does not compile."""
     if theirs.get("stage") == "compile":
         return None
-    return UNBOUNDED if theirs.get("unbounded") else int(theirs.get("maxCost", 0))
+    return MOST if theirs.get("unbounded") else int(theirs.get("maxCost", 0))
 
 
 def same(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> bool:
