@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from app.cli.inventory_names import Names
     from app.cli.located import Finding, Located
     from app.core.cel import CelFeatures, SelectorCache
+    from app.core.model.features import Features
+
+_SWITCHED = ("ListTypeAttributes", "ConsumableCapacity")
+"""Those that CEL depends on; others are refused, not ignored."""
 
 
 @click.command()
@@ -21,7 +25,13 @@ if TYPE_CHECKING:
 @options.inventory
 @options.namespace
 @options.output
-@options.feature
+@click.option(
+    "--feature",
+    multiple=True,
+    metavar="NAME=true|false",
+    help="As the cluster's feature gate DRA... is set: ListTypeAttributes (else false) or ConsumableCapacity "
+    "(else true); repeatable.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only the exit code.")
 def check(
     *,
@@ -43,9 +53,12 @@ def check(
     from app.cli.inventory_names import names_of  # noqa: PLC0415 # as above
     from app.cli.located import read_located  # noqa: PLC0415 # as above
     from app.cli.workloads import in_namespace  # noqa: PLC0415 # as above
-    from app.core.cel import SelectorCache  # noqa: PLC0415 # as above
+    from app.core.cel import CelFeatures, SelectorCache  # noqa: PLC0415 # as above
 
     features = _features(feature)
+    cel_features = CelFeatures(
+        list_type_attributes=features.list_type_attributes, consumable_capacity=features.consumable_capacity
+    )
     inventory = inventory_objects(source) if source.given else None
     objects, findings = read_located(paths)
     own = [in_namespace(item.raw, namespace) for item in objects]
@@ -53,9 +66,9 @@ def check(
         raise InputError(f"nothing to check in {', '.join(paths)}")
     names = names_of([*own, *(inventory or ())], complete=inventory is not None)
     for item, raw in zip(objects, own, strict=True):
-        findings += _findings(item, raw, names, features)
+        findings += _findings(item, raw, names, cel_features)
     if inventory is not None:
-        findings += _impossible(objects, own, inventory, SelectorCache())
+        findings += _impossible(objects, own, inventory, SelectorCache(), features)
     findings = sorted(
         set(findings), key=lambda finding: (finding.source, finding.line, finding.column, finding.message)
     )
@@ -65,18 +78,16 @@ def check(
     return Exit.NO if findings else Exit.OK
 
 
-def _features(texts: tuple[str, ...]) -> "CelFeatures":
-    """What of CEL an API server with these switches takes. Raises: InputError."""
-    from app.core.cel import CelFeatures  # noqa: PLC0415 # as in check
-    from app.core.model.features import Features, UnknownFeatureError  # noqa: PLC0415 # as in check
+def _features(texts: tuple[str, ...]) -> "Features":
+    """The features of a cluster with these switches. Raises: InputError."""
+    from app.core.model.features import Features  # noqa: PLC0415 # as in check
 
-    try:
-        features = Features().switched(options.switches(texts))
-    except UnknownFeatureError as error:
-        raise InputError(str(error)) from None
-    return CelFeatures(
-        list_type_attributes=features.list_type_attributes, consumable_capacity=features.consumable_capacity
-    )
+    switches = options.switches(texts)
+    for name in switches:
+        if name not in _SWITCHED:
+            text = f"check does not go by the feature {name!r}"
+            raise InputError(text, f"only by {' and '.join(_SWITCHED)}")
+    return Features().switched(switches)
 
 
 def _print(findings: "list[Finding]", output: str) -> None:
@@ -94,13 +105,17 @@ def _print(findings: "list[Finding]", output: str) -> None:
 
 
 def _impossible(
-    objects: "list[Located]", own: list[Any], inventory: list[Any], selectors: "SelectorCache"
+    objects: "list[Located]",
+    own: list[Any],
+    inventory: list[Any],
+    selectors: "SelectorCache",
+    features: "Features",
 ) -> "Iterator[Finding]":
     from app.cli.located import Finding  # noqa: PLC0415 # as in check
     from app.cli.possible import impossible  # noqa: PLC0415 # as in check
     from app.core.model.errors import path_text  # noqa: PLC0415 # as in check
 
-    for index, path, message in impossible(own, inventory, selectors):
+    for index, path, message in impossible(own, inventory, selectors, features):
         line, column = objects[index].place(path)
         yield Finding(objects[index].source, line, f"{path_text(path)}: {message}", column)
 

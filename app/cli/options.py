@@ -115,7 +115,7 @@ def switches(texts: Iterable[str]) -> dict[str, bool]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not name or (equals and value not in ("true", "false")):
-            hint = "write it like PartitionableDevices=false"
+            hint = "write it like ConsumableCapacity=false"
             raise InputError(f"--feature {text!r} is not NAME=true or NAME=false", hint)
         result[name] = value != "false"
     return result

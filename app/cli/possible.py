@@ -13,6 +13,7 @@ from app.core.allocator import Reason
 from app.core.cel import SelectorCache
 from app.core.explain import summary
 from app.core.model.errors import ObjectError
+from app.core.model.features import Features
 from app.core.model.meta import Meta
 from app.core.model.parse import parse
 from app.core.model.pod import Pod, PodClaim
@@ -32,7 +33,7 @@ _EVERYTHING = Toleration(operator="Exists")
 
 
 def impossible(
-    own: Sequence[Any], inventory: Sequence[Any], selectors: SelectorCache
+    own: Sequence[Any], inventory: Sequence[Any], selectors: SelectorCache, features: Features
 ) -> Iterator[tuple[int, Path, str]]:
     """The position of an object in ``own``, the request's path, and why no node has devices for it.
 
@@ -46,7 +47,7 @@ def impossible(
     if not state.nodes or not state.inventory.slices:
         return
     numbers = count()
-    rules = Rules(selectors, lambda: f"share-{next(numbers)}")
+    rules = Rules(selectors, lambda: f"share-{next(numbers)}", features)
     for index, raw in enumerate(own):
         item = _parsed(raw)
         if isinstance(item, ResourceClaim | Template):

@@ -295,6 +295,81 @@ def test_a_feature_that_the_cluster_has_switched_on(cli: Cli, tmp_path: Path) ->
 
     assert cli("check", "-f", file).code == 1
     assert cli("check", "-f", file, "--feature", "ListTypeAttributes=true").code == 0
-    ran = cli("check", "-f", file, "--feature", "Nothing=true")
+
+
+@pytest.mark.parametrize("switch", ["PartitionableDevices=false", "Nothing=true"])
+def test_a_feature_that_check_does_not_go_by_is_bad_usage(cli: Cli, switch: str) -> None:
+    ran = cli("check", "-f", PAGE, "--feature", switch)
+
     assert (ran.code, ran.out) == (2, "")
-    assert "there is no feature 'Nothing'" in ran.err
+    name = switch.partition("=")[0]
+    assert f"check does not go by the feature {name!r}; only by ListTypeAttributes and Cons" in ran.err
+
+
+SHARED = """\
+apiVersion: v1
+kind: Node
+metadata: {name: node}
+---
+apiVersion: resource.k8s.io/v1
+kind: DeviceClass
+metadata: {name: any}
+---
+apiVersion: resource.k8s.io/v1
+kind: ResourceSlice
+metadata: {name: s}
+spec:
+  driver: gpu.example.com
+  nodeName: node
+  pool: {name: node, generation: 1, resourceSliceCount: 1}
+  devices:
+  - {name: a, allowMultipleAllocations: true, attributes: {sides: {strings: [left, top]}}}
+  - {name: b, attributes: {sides: {strings: [top, right]}}}
+"""
+THREE = """\
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaim
+metadata: {name: c}
+spec:
+  devices:
+    requests:
+    - {name: r, exactly: {deviceClassName: any}}
+    - {name: s, exactly: {deviceClassName: any}}
+    - {name: t, exactly: {deviceClassName: any}}
+"""
+MATCHED = """\
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaim
+metadata: {name: c}
+spec:
+  devices:
+    requests:
+    - {name: r, exactly: {deviceClassName: any, count: 2}}
+    constraints:
+    - {matchAttribute: gpu.example.com/sides}
+"""
+
+
+@pytest.mark.parametrize(
+    ("claim", "met_with", "not_with"),
+    [
+        (THREE, "ConsumableCapacity=true", "ConsumableCapacity=false"),
+        (MATCHED, "ListTypeAttributes=true", "ListTypeAttributes=false"),
+    ],
+    ids=["a device that is shared", "lists that have an element in common"],
+)
+def test_devices_are_looked_for_with_the_features_of_the_cluster(
+    cli: Cli, tmp_path: Path, claim: str, met_with: str, not_with: str
+) -> None:
+    file, inventory = tmp_path / "claim.yaml", tmp_path / "inventory.yaml"
+    file.write_text(claim)
+    inventory.write_text(SHARED)
+
+    met, missed = (
+        cli("check", "-f", file, "--snapshot", inventory, "--feature", switch)
+        for switch in (met_with, not_with)
+    )
+
+    assert (met.code, met.out) == (0, "")
+    assert missed.code == 1
+    assert "no node of the inventory has devices for this" in missed.out
