@@ -42,7 +42,7 @@ class Gathered(asyncio.Transport):
         self._transport.close()
 
     def abort(self) -> None:
-        self._written.clear()
+        self._written, self._size = [], 0
         self._transport.abort()
 
     def _flush(self) -> None:

@@ -47,6 +47,12 @@ def aborted(out: Gathered) -> None:
     out.abort()
 
 
+def aborted_and_written_to(out: Gathered) -> None:
+    out.write(bytes(60_000))
+    out.abort()
+    out.write(bytes(10_000))
+
+
 @pytest.mark.parametrize(
     ("writes", "at_once", "in_the_end"),
     [
@@ -54,8 +60,15 @@ def aborted(out: Gathered) -> None:
         (large, [b"head " + bytes(70_000)], [b"head " + bytes(70_000), b"more"]),
         (closed, [b"head body", "close"], [b"head body", "close"]),
         (aborted, ["abort"], ["abort"]),
+        (aborted_and_written_to, ["abort"], ["abort", bytes(10_000)]),
     ],
-    ids=["an answer", "a large one", "closed after it", "aborted after it"],
+    ids=[
+        "an answer",
+        "a large one",
+        "closed after it",
+        "aborted after it",
+        "what abort dropped counts no more",
+    ],
 )
 def test_what_is_written_in_one_turn_leaves_as_one(
     writes: Callable[[Gathered], None], at_once: list[object], in_the_end: list[object]

@@ -20,8 +20,8 @@ _ORDERED = frozenset({
     "bytes",
 })  # fmt: skip
 _RANGE_MAX = 1_000_000
-# Go sorts up to twelve elements by insertion, which shows where the order is partial (NaN).
 _FEW = 4096  # elements that flatten() opens at once; of more, it is counted first how many they are
+# Go sorts up to twelve elements by insertion, which shows where the order is partial (NaN).
 _INSERTION_MAX = 12
 
 
