@@ -56,9 +56,7 @@ def check(
     from app.core.cel import CelFeatures, SelectorCache  # noqa: PLC0415 # as above
 
     features = _features(feature)
-    cel_features = CelFeatures(
-        list_type_attributes=features.list_type_attributes, consumable_capacity=features.consumable_capacity
-    )
+    cel_features = CelFeatures.of(features)
     inventory = inventory_objects(source) if source.given else None
     objects, findings = read_located(paths)
     own = [in_namespace(item.raw, namespace) for item in objects]

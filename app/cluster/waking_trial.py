@@ -11,6 +11,7 @@ from app.core.model.pod import Pod
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
+from app.core.placement.standing import settle
 from app.core.state.state import State
 
 _TURN = 20
@@ -67,8 +68,7 @@ class WakingTrial:
             if kind is not None:
                 self._hopeless.append((kind, nodes))
             return None
-        claims = (held.claim for held in answer.claims)
-        self._state.settle(question.pod, answer.node, zip(claims, answer.allocations, strict=True))
+        settle(self._state, question, answer)
         return answer
 
 

@@ -124,10 +124,7 @@ class Planner:
         self._features = features
         self._channel = channel_of(features)
         self._selectors = selectors
-        self._cel_features = CelFeatures(
-            list_type_attributes=features.list_type_attributes,
-            consumable_capacity=features.consumable_capacity,
-        )
+        self._cel_features = CelFeatures.of(features)
         self._variants: list[Variant] = []
 
     def plan(self, claims: Sequence[ResourceClaim]) -> Plan:

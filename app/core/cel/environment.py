@@ -13,6 +13,7 @@ from app.core.cel.declarations import Overload, functions
 from app.core.cel.messages import field_types, message_type
 from app.core.cel.types import Type
 from app.core.cel.values import TypeValue
+from app.core.model.features import Features
 
 _A, _B = types.param("A"), types.param("B")
 _TYPE_NAMES: dict[str, Type] = {
@@ -38,6 +39,14 @@ class CelFeatures:
     list_type_attributes: bool = False
     consumable_capacity: bool = True
     new_expressions: bool = False
+
+    @classmethod
+    def of(cls, features: Features) -> "CelFeatures":
+        """Those of a cluster, for stored expressions."""
+        return cls(
+            list_type_attributes=features.list_type_attributes,
+            consumable_capacity=features.consumable_capacity,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
