@@ -54,7 +54,7 @@ class WakerSettings:
     """After a wake that the API server was too busy for, or not there."""
 
     rest: float = 2.0
-    """How long to rest after a look, as a multiple of the time that the look took."""
+    """How long to rest after a look, as a multiple of the time that was searched, not waited, in it."""
 
     wakes_per_second: float = 20.0
     """Pods woken a second: each costs a write here and an attempt in kube-scheduler."""
@@ -89,6 +89,7 @@ class Waker:
         self._refused = RefusedPods(self._settings.most_pods)
         self._due = math.inf
         self._event = asyncio.Event()
+        self._searched = 0.0
         self.woken = 0
         self.looked_at = 0
 
@@ -121,23 +122,21 @@ class Waker:
 
     async def run(self) -> None:
         """Until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await self._until_due()
             self._due = math.inf
-            began = loop.time()
+            self._searched = 0.0
             await self._look()
-            await asyncio.sleep(self._settings.rest * (loop.time() - began))
+            await asyncio.sleep(self._settings.rest * self._searched)
 
     def _look_in(self, seconds: float) -> None:
-        due = asyncio.get_running_loop().time() + seconds
+        due = _now() + seconds
         if due < self._due:
             self._due = due
             self._event.set()
 
     async def _until_due(self) -> None:
-        loop = asyncio.get_running_loop()
-        while (wait := self._due - loop.time()) > 0:
+        while (wait := self._due - _now()) > 0:
             self._event.clear()
             try:
                 async with asyncio.timeout(None if wait == math.inf else wait):
@@ -180,7 +179,9 @@ class Waker:
             if question.refusal is not None and not question.varies:
                 return None  # no node was tried: all that has changed still counts
             self.looked_at += 1
+            began = _now()
             answer = await trial.first_fit(question, nodes)
+            self._searched += _now() - began
         if answer is None:
             helpless.append(refused)
             return None
@@ -208,3 +209,7 @@ class Waker:
                 self._look_in(self._settings.retry_seconds)
             return
         self.woken += 1
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
