@@ -60,32 +60,19 @@ def required(source: Json, name: str, read: Callable[[Any], T]) -> T:
     value = source.get(name)
     if value is None:
         raise FieldError("is missing", name)
-    try:
-        return read(value)
-    except FieldError as error:
-        raise error.under(name) from None
+    return _read(name, read, value)
 
 
 def optional(source: Json, name: str, read: Callable[[Any], T]) -> T | None:
     """A field that may be absent."""
     value = source.get(name)
-    if value is None:
-        return None
-    try:
-        return read(value)
-    except FieldError as error:
-        raise error.under(name) from None
+    return None if value is None else _read(name, read, value)
 
 
 def default(source: Json, name: str, read: Callable[[Any], T], otherwise: T) -> T:
     """A field with a value for when it is absent."""
     value = source.get(name)
-    if value is None:
-        return otherwise
-    try:
-        return read(value)
-    except FieldError as error:
-        raise error.under(name) from None
+    return otherwise if value is None else _read(name, read, value)
 
 
 def child(source: Json, name: str) -> Json:
@@ -124,6 +111,13 @@ def mapped(source: Json, name: str, read: Callable[[Any], T]) -> dict[str, T]:
         except FieldError as error:
             raise error.under(name, key) from None
     return result
+
+
+def _read(name: str, read: Callable[[Any], T], value: Any) -> T:
+    try:
+        return read(value)
+    except FieldError as error:
+        raise error.under(name) from None
 
 
 def _kind(value: Any) -> str:
