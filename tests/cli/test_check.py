@@ -326,28 +326,30 @@ spec:
   - {name: a, allowMultipleAllocations: true, attributes: {sides: {strings: [left, top]}}}
   - {name: b, attributes: {sides: {strings: [top, right]}}}
 """
-THREE = """\
+REQUESTS = """\
 apiVersion: resource.k8s.io/v1
 kind: ResourceClaim
 metadata: {name: c}
 spec:
   devices:
     requests:
+"""
+THREE = (
+    REQUESTS
+    + """\
     - {name: r, exactly: {deviceClassName: any}}
     - {name: s, exactly: {deviceClassName: any}}
     - {name: t, exactly: {deviceClassName: any}}
 """
-MATCHED = """\
-apiVersion: resource.k8s.io/v1
-kind: ResourceClaim
-metadata: {name: c}
-spec:
-  devices:
-    requests:
+)
+MATCHED = (
+    REQUESTS
+    + """\
     - {name: r, exactly: {deviceClassName: any, count: 2}}
     constraints:
     - {matchAttribute: gpu.example.com/sides}
 """
+)
 
 
 @pytest.mark.parametrize(

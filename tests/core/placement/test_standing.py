@@ -106,10 +106,11 @@ def test_what_is_remembered_is_what_would_be_found(pods: list[Pod]) -> None:
         assert item.summary == summary(fitting, [one.reasons for one in answers if one.verdict != "fits"])
 
 
-def test_a_replica_costs_the_nodes_changed() -> None:
+def standings_used(pods: list[Pod]) -> list[Standing]:
+    """Places the Pods one after the other: the standing that served each."""
     state, rules, standings = cluster(), make_rules(), Standings(NODES)
     kept: list[Standing] = []
-    for item in replicas(6, "one"):
+    for item in pods:
         question = Question(state, item, rules)
         standing = standings.of(question)
         for _ in standing.refresh(question):
@@ -119,23 +120,17 @@ def test_a_replica_costs_the_nodes_changed() -> None:
         settle(state, question, chosen)
         standings.touch(chosen.node)
         kept.append(standing)
+    return kept
+
+
+def test_a_replica_costs_the_nodes_changed() -> None:
+    kept = standings_used(replicas(6, "one"))
     assert all(standing is kept[0] for standing in kept)
     assert kept[0].asked == len(NODES) + 5
 
 
 def test_a_replica_with_a_claim_that_is_allocated_costs_the_nodes_changed() -> None:
-    state, rules, standings = cluster(), make_rules(), Standings(NODES)
-    kept: list[Standing] = []
-    for index in range(4):
-        question = Question(state, made(pod(f"s{index}", "shared", uid=f"u{index}")), rules)
-        standing = standings.of(question)
-        for _ in standing.refresh(question):
-            pass
-        chosen = standing.best(question)
-        assert chosen is not None
-        settle(state, question, chosen)
-        standings.touch(chosen.node)
-        kept.append(standing)
+    kept = standings_used([made(pod(f"s{index}", "shared", uid=f"u{index}")) for index in range(4)])
     # The first one allocates it.
     assert all(standing is kept[1] for standing in kept[2:])
     assert kept[1].asked == len(NODES) + 2
