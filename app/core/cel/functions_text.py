@@ -94,6 +94,15 @@ def _readable(text: str) -> str:
     return text if text.isascii() else _NO_UTF8.sub("\ufffd", text)
 
 
+def _searched(text: str) -> str | bytes:
+    """The text to look for matches in, whose places are those in the text.
+
+    In bytes it is faster, but an empty match is followed by one in the middle of a character, if that has
+    several.
+    """
+    return text.encode() if text.isascii() else _readable(text)
+
+
 @implements("string_find_string")
 def find(text: str, pattern: str) -> str:
     """The first match, or an empty string."""
@@ -102,7 +111,7 @@ def find(text: str, pattern: str) -> str:
 
 def first_of(pattern: Any, text: str) -> str:
     """The first match of the compiled pattern, or an empty string."""
-    match = pattern.search(text.encode() if text.isascii() else _readable(text))
+    match = pattern.search(_searched(text))
     if match is None:
         return ""
     start, end = match.span()
@@ -122,10 +131,8 @@ def find_some(text: str, pattern: str, limit: int) -> tuple[str, ...]:
     previous_end = -1
     if limit == 0:
         return ()
-    # One pass: searching anew from each place would encode the whole text each time. In bytes it is faster,
-    # but an empty match is followed by one in the middle of a character, if that has several.
-    whole = text.encode() if text.isascii() else _readable(text)
-    for match in regex(pattern).finditer(whole):
+    # One pass: searching anew from each place would encode the whole text each time.
+    for match in regex(pattern).finditer(_searched(text)):
         start, end = match.span()
         # An empty match right after another match does not count.
         if end > start or start != previous_end:

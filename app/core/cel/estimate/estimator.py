@@ -1,5 +1,7 @@
 """The walk over a checked expression that adds up what it may cost."""
 
+from functools import reduce
+
 from app.core.cel import types
 from app.core.cel.estimate import functions, standard
 from app.core.cel.estimate.functions import Estimate
@@ -185,9 +187,7 @@ class Estimator:
 
 def _around(found: list[Range]) -> Range:
     """The narrowest range around all; nothing is of no size."""
-    if not found:
-        return NOTHING
-    return Range(min(low for low, _ in found), max(high for _, high in found))
+    return reduce(Range.union, found) if found else NOTHING
 
 
 def _is_binding(node: Fold) -> bool:
