@@ -17,6 +17,7 @@ from app.api.turns import Deadline, Turns
 from app.core.model.features import UnknownFeatureError
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
+from app.core.pauses import Pauses
 from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
 
@@ -65,17 +66,13 @@ async def dry_run(service: Service, wanted: Scenario) -> AsyncIterator[Trial]:
 
 
 async def _ground(service: Service, wanted: Scenario, turns: Turns, deadline: Deadline) -> Ground:
-    steps = lay_over(service.state, wanted)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            ground: Ground = end.value
-            return ground
+    pauses = Pauses(lay_over(service.state, wanted))
+    for _ in pauses:
         await turns.rest()
         if deadline.expired():
             text = f"the objects could not be read within {deadline.seconds:g} s"
             raise Refusal(503, "TimeUp", text, "objects", retry_after_seconds=5)
+    return pauses.result
 
 
 def _rules(service: Service, wanted: Scenario) -> Rules:

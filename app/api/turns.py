@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
+from app.core.pauses import Pauses
+
 T = TypeVar("T")
 
 TURN_SECONDS = 0.002
@@ -73,10 +75,7 @@ class Turns:
 
     async def finish(self, steps: Generator[None, None, T]) -> T:
         """What the steps return in the end; those that can take long look at the deadline themselves."""
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                value: T = end.value
-                return value
+        pauses = Pauses(steps)
+        for _ in pauses:
             await self.rest()
+        return pauses.result

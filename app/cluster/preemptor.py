@@ -23,6 +23,7 @@ from app.cluster.discovery import POD
 from app.cluster.errors import ClusterError, NotFound, NotLeader, TooManyRequests
 from app.cluster.preemption_events import PreemptionEvents
 from app.core.model.pod import Pod
+from app.core.pauses import Pauses, finish
 from app.core.placement.preemption import Hopeless, Preemption, evictable, partners, plan_preemption
 from app.core.placement.rules import Rules
 from app.core.state.holds import Hold
@@ -154,14 +155,10 @@ class Preemptor:
         return known
 
     async def _planned(self, pod: Pod, nodes: Sequence[str]) -> Plans | None:
-        steps = self._steps(pod, nodes)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                found: Plans | Hopeless = end.value
-                return None if isinstance(found, Hopeless) else found
+        pauses = Pauses(self._steps(pod, nodes))
+        for _ in pauses:
             await asyncio.sleep(0)
+        return None if isinstance(pauses.result, Hopeless) else pauses.result
 
     def _steps(
         self, pod: Pod, nodes: Sequence[str]
@@ -178,13 +175,7 @@ class Preemptor:
     def _still_true(self, pod: Pod, plans: Plans, nodes: Sequence[str]) -> bool:
         """Whether the same comes out on the newest state, without a pause."""
         chosen = {plan.node for plan in plans}
-        steps = self._steps(pod, [name for name in nodes if name in chosen])
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                again: Plans | Hopeless = end.value
-                break
+        again = finish(self._steps(pod, [name for name in nodes if name in chosen]))
         return not isinstance(again, Hopeless) and _summary(again) == _summary(plans)
 
     async def _carry_out(self, plans: Plans) -> str:

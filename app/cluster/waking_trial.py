@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.model.meta import Meta
 from app.core.model.pod import Pod
+from app.core.pauses import Pauses
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -95,13 +96,9 @@ async def _search(question: Question, nodes: Iterable[str]) -> NodeAnswer | None
 async def _finish(steps: Generator[None, None, NodeAnswer], deadline: float) -> NodeAnswer | None:
     """What the steps return in the end; None if the deadline came first."""
     loop = asyncio.get_running_loop()
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            answer: NodeAnswer = end.value
-            return answer
+    pauses = Pauses(steps)
+    for _ in pauses:
         if loop.time() > deadline:
-            steps.close()
             return None
         await asyncio.sleep(0)
+    return pauses.result

@@ -21,7 +21,7 @@ from app.cluster.watcher import InformerGroup
 from app.core.cel import SelectorCache
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.placement.node_answer import finish
+from app.core.pauses import finish
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from tests.objects import device, device_class, node, slice_of

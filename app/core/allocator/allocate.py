@@ -12,6 +12,7 @@ from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_claim import ResourceClaim
+from app.core.pauses import finish
 from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 
@@ -79,12 +80,7 @@ def allocate_planned(
 ) -> Outcome:
     """As ``allocate``, for claims that are planned already."""
     steps = allocate_steps(node, pools, plan, taken, limits=limits, new_share_id=new_share_id, order=order)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+    return finish(steps)
 
 
 def allocate_steps(

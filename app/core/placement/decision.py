@@ -6,7 +6,7 @@ from app.core.explain import node_message
 from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import Consumer
-from app.core.placement.node_answer import finish
+from app.core.pauses import finish
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules

@@ -7,6 +7,7 @@ stand another. It ends with the first level that has an answer.
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
+from app.core.pauses import Pauses
 from app.core.placement.change import Change
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.proposals import free, proposals
@@ -55,13 +56,10 @@ def gathered(
     steps: Generator[None, None, tuple[NearMiss, ...]],
 ) -> Generator[NearMiss | None, None, None]:
     """The same search as items, with its pauses as None."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            yield from end.value
-            return
+    pauses = Pauses(steps)
+    for _ in pauses:
         yield None
+    yield from pauses.result
 
 
 _Tried = tuple[NodeAnswer, tuple[Change, ...]]

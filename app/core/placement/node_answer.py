@@ -1,6 +1,5 @@
 """What is said of one Pod on one node."""
 
-from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,13 +31,3 @@ class NodeAnswer:
     curable: bool = True
     searched: bool = False
     counted_later: bool = False
-
-
-def finish(steps: Generator[None, None, NodeAnswer]) -> NodeAnswer:
-    """Runs an answer to its end without pausing."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            answer: NodeAnswer = end.value
-            return answer

@@ -20,6 +20,7 @@ from app.core.allocator.search import PAUSE_STEPS
 from app.core.cel import SelectorCache
 from app.core.model.features import Features
 from app.core.model.node import Node
+from app.core.pauses import Pauses
 from app.core.state.pools import Pool, gather_pools
 
 Json = dict[str, Any]
@@ -183,18 +184,14 @@ def test_other_pods_are_answered_while_a_search_goes_on() -> None:
     node, pools, hopeless = _scene(*_knapsack(32))
     simple = _scene([_device(0)], {"requests": _requests(1)})
     limits = Limits(max_steps=MAX_STEPS)
-    search = allocate_steps(node, pools, hopeless, {}, limits=limits, new_share_id=lambda: "id")
+    steps = allocate_steps(node, pools, hopeless, {}, limits=limits, new_share_id=lambda: "id")
+    search = Pauses(steps)
     served = 0
-    while True:
-        try:
-            next(search)
-        except StopIteration as end:
-            outcome = end.value
-            break
+    for _ in search:
         other = allocate_planned(*simple, {}, new_share_id=lambda: "id")
         assert isinstance(other, Fits)
         served += 1
-    assert isinstance(outcome, Invalid)
+    assert isinstance(search.result, Invalid)
     assert served >= MAX_STEPS // PAUSE_STEPS - 1
 
 

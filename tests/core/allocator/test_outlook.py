@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-from collections.abc import Callable, Generator, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import pytest
@@ -30,6 +30,7 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.pauses import finish
 from app.core.placement.memo import sight_of
 from app.core.placement.picking import pick, prospect_of
 from app.core.scoring import policy_named, score
@@ -166,7 +167,7 @@ def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken, po
     places = {item.id: number for number, item in enumerate(item for pool in pools for item in pool.devices)}
     match outcome:
         case Fits():
-            outcome = finished(
+            outcome = finish(
                 pick(
                     policy_named(policy),
                     target,
@@ -187,15 +188,6 @@ def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken, po
             return "misfit", outcome.steps, node_message(reasons), [dict(item.counts) for item in reasons]
         case Invalid():
             return "invalid", outcome.steps, [reason.code for reason in outcome.reasons]
-
-
-def finished(steps: Generator[None, None, Fits]) -> Fits:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: Fits = end.value
-            return found
 
 
 @pytest.mark.parametrize("policy", ["binpack", "least-fragmentation=2,topology=1,cheapest=1"])

@@ -9,8 +9,8 @@ from app.core.cel import SelectorCache
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
+from app.core.pauses import finish
 from app.core.placement.binding_conditions import Readiness, readiness
-from app.core.placement.node_answer import finish
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import State

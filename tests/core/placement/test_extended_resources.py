@@ -9,11 +9,12 @@ import pytest
 from app.core.model.extended_resources import is_extended
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.pauses import finish
 from app.core.placement.briefs import briefs
 from app.core.placement.decision import Refused, decide
 from app.core.placement.extended_resources import ExtendedResources
 from app.core.placement.memo import Memo
-from app.core.placement.node_answer import NodeAnswer, finish
+from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.place import place
 from app.core.placement.question import Question
 from app.core.state.state import State

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.core.allocator import Limits
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.pauses import finish
 from app.core.placement.gang import GangAnswer, place_gang
 from app.core.placement.place import place
 from app.core.state.state import State
@@ -30,17 +31,8 @@ def members(number: int, raw: Json) -> list[Pod]:
     return found
 
 
-def ended(steps: Generator[None, None, GangAnswer]) -> GangAnswer:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            answer: GangAnswer = end.value
-            return answer
-
-
 def gang(state: State, pods: list[Pod], most_tried: int = 20_000) -> GangAnswer:
-    return ended(place_gang(state, pods, sorted(state.nodes), rules(node_checks=True), most_tried))
+    return finish(place_gang(state, pods, sorted(state.nodes), rules(node_checks=True), most_tried))
 
 
 def greedy(state: State, pods: list[Pod]) -> int:
@@ -127,7 +119,7 @@ def test_when_time_is_up_nothing_is_claimed() -> None:
         asked = iter([False] * moment)
         limits = Limits(expired=lambda asked=asked: next(asked, True))
         steps = place_gang(page_job(), pods, ["few", "many"], rules(node_checks=True, limits=limits))
-        answer = ended(steps)
+        answer = finish(steps)
         outcomes.append(answer.outcome)
         assert all(item.chosen is None for item in answer.placements)
     assert outcomes[0] == "unknown"

@@ -16,9 +16,10 @@ from app.core.cel import SelectorCache
 from app.core.explain import node_message
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
+from app.core.pauses import finish
 from app.core.placement.briefs import briefs, known
 from app.core.placement.memo import Brief, Memo
-from app.core.placement.node_answer import NodeAnswer, finish
+from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import State

@@ -14,11 +14,11 @@ from app.core.cel import SelectorCache
 from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
+from app.core.pauses import finish
 from app.core.placement.briefs import briefs
 from app.core.placement.chosen_policy import ANNOTATION
 from app.core.placement.decision import Refused, decide
 from app.core.placement.memo import Memo
-from app.core.placement.node_answer import finish
 from app.core.placement.picking import MOST_ORDERS
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules

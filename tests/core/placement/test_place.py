@@ -8,8 +8,8 @@ import pytest
 from app.core.cel import SelectorCache
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
+from app.core.pauses import finish
 from app.core.placement.decision import Refused, decide
-from app.core.placement.node_answer import finish
 from app.core.placement.place import PodPlacement, place
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules

@@ -14,6 +14,7 @@ from app.core.cel import SelectorCache
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
+from app.core.pauses import finish
 from app.core.placement.decision import Refused, decide
 from app.core.placement.eviction_stage import EvictionStage
 from app.core.placement.preemption import Hopeless, Preemption, evictable, partners, plan_preemption
@@ -90,12 +91,7 @@ class Cluster:
             leaving=leaving,
             spare_budgets=spare,
         )
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                found: tuple[Preemption, ...] | Hopeless = end.value
-                return found
+        return finish(steps)
 
     def victims(self, *pods: Pod, spare: bool = True) -> list[list[str]]:
         found = self.plan(*pods, spare=spare)

@@ -12,7 +12,8 @@ import pytest
 from app.core.cel import SelectorCache
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
-from app.core.placement.node_answer import NodeAnswer, finish
+from app.core.pauses import finish
+from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.scoring import policies
