@@ -1,7 +1,8 @@
 """Placements and reasons as the JSON of /api/v1."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -115,13 +116,22 @@ def _reason(reason: Reason, *, full: bool) -> dict[str, Any]:
 
 def evidence_json(evidence: Evidence) -> dict[str, Any]:
     """What there is of it, under camelCase names."""
-    return {name: _plain(items) for name, items in asdict(evidence).items() if items}
+    return {name: found for name, found in _plain(evidence).items() if found}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {to_camel(name): _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    # Not dataclasses.asdict, which copies every text deeply: half the time of an answer with 50,000 verdicts.
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {camel: _plain(getattr(value, name)) for name, camel in _camel_names(type(value))}
+    return value
+
+
+@cache
+def _camel_names(kind: type) -> tuple[tuple[str, str], ...]:
+    """Each field's name, and as it is written; a few types are asked for."""
+    return tuple((field.name, to_camel(field.name)) for field in fields(kind))
 
 
 def _is_shared(item: PodPlacement, held: HeldClaim) -> bool:
