@@ -107,6 +107,20 @@ CASES: dict[str, Case] = {
         pod("c"),
         ("UseClass",),
     ),
+    "a class of a name that is close, of other devices": Case(
+        "0/1 nodes fit: 1 too few devices match request r",
+        (
+            node("n1"),
+            cls("gpu.example.com"),
+            cls("gpio.example.com", driver="gpio"),
+            pool("n1", dev("a"), dev("b")),
+            pool("n1", dev("x"), dev("y"), dev("z"), driver="gpio"),
+            claim("c", req(count=3, of="gpu.example.com")),
+        ),
+        pod("c"),
+        # That the names are alike does not make it a misspelling: the class is there.
+        ("FewerDevices", "UseClass", "AddDevices"),
+    ),
     "too little memory in each": Case(
         "0/1 nodes fit: 1 no device matches request r (memory >= 80Gi)",
         (*ONE, pool("n1", dev("a", memory="16Gi"), dev("b", memory="40Gi")), claim("c", req(where=BIG))),

@@ -18,6 +18,7 @@ from app.core.placement.scene import Scene
 
 MOST_HOLDERS = 8
 _MOST_CLASSES = 6
+_OTHER_CLASS = 42
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,12 @@ def _classes(refusal: Refusal) -> Iterator[Change]:
     if spec is None:
         return
     wrong = spec.device_class
-    close = get_close_matches(wrong, classes, _MOST_CLASSES, 0.6)
+    # A class that there is was not misspelt: another one gives other devices, which is no light change.
+    close = [] if wrong in classes else get_close_matches(wrong, classes, _MOST_CLASSES, 0.6)
     others = [name for name in sorted(classes) if name not in close and name != wrong]
     for number, name in enumerate([*close, *others][:_MOST_CLASSES]):
         if name != wrong:
-            weight = (5 if name in close else 25) + number
+            weight = (5 if name in close else _OTHER_CLASS if wrong in classes else 25) + number
             yield requests.Asked(claim, request).use_class(name, weight)
     if wrong and wrong not in classes:
         made = DeviceClass(Meta(wrong))
