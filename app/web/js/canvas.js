@@ -54,6 +54,8 @@ function tile(context, scene, index, sheet) {
   if (density.label) label(context, scene, place, drained);
   const { cell } = density;
   const bars = scene.drivers.length > 1 || scene.colourBy === "driver";
+  // With a bar below, the square is not as high as the cell.
+  const middle = bars && scene.colourBy !== "driver" ? cell * 0.42 : cell / 2;
   row.devices.forEach((device, number) => {
     const [x, y] = layout.corner(place, number);
     const { key } = device;
@@ -63,7 +65,7 @@ function tile(context, scene, index, sheet) {
     if (alpha !== 1) context.globalAlpha = alpha;
     context.drawImage(sheet[state][bars ? 1 + (device.colour % DRIVER_COLOURS) : 0], x, y, cell, cell);
     if (alpha !== 1) context.globalAlpha = 1;
-    if (scene.planned.has(key)) plan(context, palette, x, y, cell);
+    if (scene.planned.has(key)) plan(context, palette, x, y, cell, middle);
     else if (tainted) frame(context, palette.colours.plan, x, y, cell, 1, 1);
     if (key === scene.hover) frame(context, palette.colours.text, x, y, cell, 1, 1);
     if (key === scene.selected) frame(context, palette.colours.accent, x, y, cell, 2, 2);
@@ -94,10 +96,10 @@ function label(context, scene, { row, x, y }, drained) {
   }
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {number} x @param {number} y @param {number} cell */
-function plan(context, palette, x, y, cell) {
+/** @param {CanvasRenderingContext2D} context @param {Palette} palette @param {number} x @param {number} y @param {number} cell @param {number} middle */
+function plan(context, palette, x, y, cell, middle) {
   context.beginPath();
-  context.arc(x + cell / 2, y + cell / 2, Math.max(2, cell / 4.5), 0, Math.PI * 2);
+  context.arc(x + cell / 2, y + middle, Math.max(2, cell / 4.5), 0, Math.PI * 2);
   context.fillStyle = palette.colours.plan;
   context.fill();
   frame(context, palette.colours.plan, x, y, cell, 2, 1.5);

@@ -51,7 +51,7 @@ export class CompareDialog {
         ["Nodes used", ...answers.map((answer) => String(new Set(answer.pods.map((/** @type {any} */ pod) => pod.node).filter(Boolean)).size))],
         ["Devices given", ...answers.map((answer) => String(new Set(answer.pods.flatMap((/** @type {any} */ pod) => (pod.node === null ? [] : devicesOf(pod)))).size))],
         ...rows,
-      ]),
+      ], { compared: true }),
       h("p", { class: "faint small" }, `${plural(answers[0].pods.length, "Pod")}; where policies differ, nodes are marked.`),
     ];
   }

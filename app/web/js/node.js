@@ -38,8 +38,8 @@ export class NodePanel {
       row.unschedulable && h("p", { class: "muted" }, "Unschedulable: no new Pods come here."),
       more > 0 && h("p", { class: "planned" }, `In the what-if there ${more === 1 ? "is" : "are"} ${more} more like it.`),
       facts([
-        ["Devices", row.devices.length ? h("span", { class: "counts" }, counts.flatMap(([state, count]) => [badge(String(state)), ` ${count} `])) : "none"],
-        ["Claims", claims.length ? claims.join(", ") : "none"],
+        ["Devices", row.devices.length ? h("span", { class: "counts" }, counts.map(([state, count]) => h("span", { class: "count" }, badge(String(state)), count))) : "none"],
+        ["Claims", claims.length ? h("span", { class: "names" }, claims.map((claim) => h("button", { type: "button", class: "link", onclick: () => this.actions.search(`claim:${claim}`) }, claim))) : "none"],
       ]),
       h("h3", null, plural(row.devices.length, "device")),
       h("ul", { class: "plain" }, row.devices.map((device) => h("li", null,

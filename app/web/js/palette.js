@@ -74,43 +74,42 @@ export class Palette {
     const strong = byDriver ? this.driver(driver) : this.colours[state];
     const weak = byDriver ? this.colours["surface"] : this.colours[`${state}-fill`];
     const radius = cell > 12 ? 3 : cell > 8 ? 2 : 1;
+    const bar = byDriver || driver < 0 ? 0 : cell > 18 ? 3 : cell > 12 ? 2 : 1;
+    const height = bar ? cell - bar - 1 : cell;
     const outline = new Path2D();
-    outline.roundRect(0.5, 0.5, cell - 1, cell - 1, radius);
+    outline.roundRect(0.5, 0.5, cell - 1, height - 1, radius);
     context.fillStyle = state === "taken" ? strong : weak;
     context.fill(outline);
     context.save();
     context.clip(outline);
-    pattern(context, state, strong, cell);
+    pattern(context, state, strong, cell, height);
     context.restore();
     context.lineWidth = 1;
     context.strokeStyle = strong;
     if (state === "unusable") context.setLineDash([2, 2]);
     context.stroke(outline);
     context.setLineDash([]);
-    if (!byDriver && driver >= 0) {
-      const height = cell > 18 ? 3 : cell > 12 ? 2 : 1;
-      context.fillStyle = this.colours.surface;
-      context.fillRect(0, cell - height - 1, cell, height + 1);
+    if (bar) {
       context.fillStyle = this.driver(driver);
-      context.fillRect(0, cell - height, cell, height);
+      context.fillRect(0, cell - bar, cell, bar);
     }
   }
 }
 
-/** The part that needs no colour to be told apart. @param {OffscreenCanvasRenderingContext2D} context @param {string} state @param {string} colour @param {number} cell */
-function pattern(context, state, colour, cell) {
+/** The part that needs no colour to be told apart. @param {OffscreenCanvasRenderingContext2D} context @param {string} state @param {string} colour @param {number} cell @param {number} height */
+function pattern(context, state, colour, cell, height) {
   context.fillStyle = context.strokeStyle = colour;
-  const middle = cell / 2;
+  const middle = height / 2;
   context.beginPath();
   switch (state) {
     case "shared":
-      context.moveTo(0, cell);
+      context.moveTo(0, height);
       context.lineTo(0, 0);
       context.lineTo(cell, 0);
       context.fill();
       break;
     case "assumed":
-      context.arc(middle, middle, cell / 4, 0, Math.PI * 2);
+      context.arc(cell / 2, middle, height / 4, 0, Math.PI * 2);
       context.fill();
       break;
     case "tainted":
@@ -123,10 +122,10 @@ function pattern(context, state, colour, cell) {
       break;
     case "unusable":
       context.lineWidth = cell > 12 ? 1.6 : 1.2;
-      context.moveTo(cell * 0.25, cell * 0.25);
-      context.lineTo(cell * 0.75, cell * 0.75);
-      context.moveTo(cell * 0.75, cell * 0.25);
-      context.lineTo(cell * 0.25, cell * 0.75);
+      context.moveTo(cell * 0.25, height * 0.25);
+      context.lineTo(cell * 0.75, height * 0.75);
+      context.moveTo(cell * 0.75, height * 0.25);
+      context.lineTo(cell * 0.25, height * 0.75);
       context.stroke();
       break;
     default:

@@ -23,12 +23,19 @@ export function facts(rows) {
   return h("dl", { class: "facts" }, rows.filter((row) => row !== null).map((row) => definition(row[0], row[1])));
 }
 
-/** A table whose head names its columns. @param {string} caption @param {string[]} heads @param {any[][]} rows */
-export function table(caption, heads, rows) {
+/**
+ * A table whose head names its columns. On a narrow window each row stands by itself, with the heads beside its
+ * cells, unless rows are there to be compared. Roles are named: what is laid out as a grid has none of its own.
+ * @param {string} caption @param {string[]} heads @param {any[][]} rows @param {{ compared?: boolean }} [how]
+ */
+export function table(caption, heads, rows, { compared = false } = {}) {
+  const line = (/** @type {any[]} */ row) => h("tr", { role: "row" }, row.map((cell, at) => (at
+    ? h("td", { role: "cell", "data-head": heads[at] }, h("div", null, cell))
+    : h("th", { role: "rowheader", scope: "row" }, cell))));
   return h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": `${caption}, a table` },
-    h("table", null, h("caption", { class: "unseen" }, caption),
-      h("thead", null, h("tr", null, heads.map((head) => h("th", { scope: "col" }, head)))),
-      h("tbody", null, rows.map((row) => h("tr", null, row.map((cell, at) => (at ? h("td", null, cell) : h("th", { scope: "row" }, cell))))))));
+    h("table", { role: "table", class: compared ? "compared" : "stacked" }, h("caption", { class: "unseen" }, caption),
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((head) => h("th", { role: "columnheader", scope: "col" }, head)))),
+      h("tbody", { role: "rowgroup" }, rows.map(line))));
 }
 
 /** @param {string} title @param {string} text */

@@ -7,6 +7,8 @@ import { podCard } from "./podcard.js";
 import { inWords } from "./step.js";
 
 const SHOWN = 100;
+/** Pixels below the headline in which what follows it can be seen. */
+const REST = 120;
 
 export class WhatIfPanel {
   /**
@@ -27,7 +29,7 @@ export class WhatIfPanel {
     this.result = h("div", { class: "result" });
     this.undo = h("button", { type: "button", title: "Undo the last change (u)", onclick: () => this.back() }, "Undo");
     this.clear = h("button", { type: "button", onclick: () => { scenario.clear(); } }, "Clear");
-    this.again = h("button", { type: "button", onclick: () => this.place() }, "Place again");
+    this.again = h("button", { type: "button", onclick: async () => { await this.place(); this.reveal(); } }, "Place again");
     this.compare = h("button", { type: "button", onclick: () => actions.compare() }, "Compare policies");
     this.element = h("section", { class: "panel-body whatif", "aria-label": "What if" },
       h("header", { class: "panel-head" }, h("div", null, h("p", { class: "kind" }, "Nothing is written"), h("h2", { tabindex: "-1" }, "What if …"))),
@@ -61,6 +63,7 @@ export class WhatIfPanel {
       this.text.value = "";
       this.actions.announce(`${plural(count, "object")} read`);
       await this.place();
+      this.reveal();
     } catch (error) {
       fill(this.read, failure(`${source ? `${source}: ` : ""}${error.message}${error.path ? ` (${error.path})` : ""}`));
     }
@@ -82,6 +85,13 @@ export class WhatIfPanel {
     await this.scenario.run();
     const { answer } = this.scenario;
     if (answer) this.actions.announce(`${answer.placed} of ${plural(answer.placed + answer.unplaced, "Pod")} placed`);
+  }
+
+  /** Brings what came of it into view, if it is further down: on a phone, the form fills the panel. */
+  reveal() {
+    const [head] = this.result.children, panel = this.element.parentElement;
+    if (!head || !panel || head.getBoundingClientRect().bottom < panel.getBoundingClientRect().bottom - REST) return;
+    head.scrollIntoView({ block: "center" });
   }
 
   async count() {
