@@ -21,9 +21,13 @@ GPU = "#/map?device=gpu.example.com/worker-5/gpu-0"
 pytestmark = pytest.mark.skipif(not os.environ.get("DOCS_IMAGES"), reason="DOCS_IMAGES=1 makes the pictures")
 
 
-def keep(seen: Visit, name: str) -> None:
+def keep(seen: Visit, name: str, *, height: int = 0) -> None:
+    """The window, or as much of its top as is said."""
     seen.page.wait_for_timeout(500)
-    seen.page.screenshot(path=IMAGES / f"{name}.png")
+    size = seen.page.viewport_size
+    assert size is not None
+    clip: Any = {"x": 0, "y": 0, "width": size["width"], "height": height or size["height"]}
+    seen.page.screenshot(path=IMAGES / f"{name}.png", clip=clip)
 
 
 @pytest.fixture
@@ -33,7 +37,12 @@ def desktop(visit: Callable[..., Visit]) -> Visit:
 
 def test_pending(desktop: Visit) -> None:
     desktop.served.put(FOUR, pod("trainer", "four-gpus"), pod("evaluator", "four-gpus"))
-    page = desktop.open("#/pods/default/trainer")
+    page = desktop.open()
+    keep(desktop, "page-start", height=250)
+    page.get_by_role("link", name="Pods 2 pending").click()
+    page.get_by_text("Why is it pending?").wait_for()
+    keep(desktop, "page-pods", height=250)
+    page.get_by_role("button", name="trainer").click()
     page.locator(".reasons summary", has_text="too few matching devices free").click()
     keep(desktop, "page-pending")
 
@@ -45,9 +54,9 @@ def test_map(desktop: Visit) -> None:
 
 def test_whatif(desktop: Visit) -> None:
     page = desktop.open("#/whatif")
+    page.set_viewport_size({"width": 1180, "height": 1080})
     place(page, JOB + "\n---\n" + FOUR_GPUS)
     headline(page, "2 of 3 Pods placed")
-    page.set_viewport_size({"width": 1180, "height": 1080})
     keep(desktop, "page-whatif")
     page.set_viewport_size(DESKTOP)
     page.get_by_role("button", name="Compare policies").click()
