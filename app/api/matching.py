@@ -56,7 +56,7 @@ async def matches(
 
 
 def _compiled(service: Service, text: str) -> Selector:
-    selector = service.rules.selectors.get(text, CelFeatures())
+    selector = service.rules.selectors.get(text, CelFeatures.of(service.rules.features))
     if selector.error is not None:
         raise Refusal(422, "InvalidSelector", str(selector.error), "query.selector")
     return selector

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.api.verdicts import evidence_json
 from app.core.allocator import Reason
+from app.core.cel import CelFeatures, Selector, SelectorCache
+from app.core.model.features import Features
 from app.core.placement.near_misses import MOST_QUESTIONS, gathered, near_misses
+from app.core.placement.place import place
 from app.core.placement.scene import Scene
 from tests.explain.applying import Situation
 from tests.explain.inventory import claim, dev, pod, pool, req, shareable
@@ -98,6 +102,29 @@ def test_the_best_there_is_depends_on_what_is_compared(wish: str, best: str | No
         device["attributes"]["version"] = {"version": version}
     (selector,) = evidence(pool("n1", *devices), claim("c", req(where=wish)))["selectors"]
     assert selector["terms"][0]["best"] == best
+
+
+class Noting(SelectorCache):
+    """Remembers what selectors were compiled for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[str, CelFeatures] = {}
+
+    def get(self, text: str, features: CelFeatures) -> Selector:
+        self.asked[text] = features
+        return super().get(text, features)
+
+
+def test_terms_are_looked_up_for_the_cluster_s_features_as_the_selector_itself_is() -> None:
+    wish = claim("c", req(where=f"{RED} && {BIG}"))
+    situation = Situation([*ONE, pool("n1", dev("a", colour="blue")), wish], pod("c"))
+    state, wanted, rules = situation.parsed()
+    features = Features().switched({"ListTypeAttributes": True})
+    rules = replace(rules, features=features, selectors=(noting := Noting()))
+    assert any(item is not None for item in place(state, [wanted], ["n1"], rules))
+    assert {RED, BIG, f"{RED} && {BIG}"} <= noting.asked.keys()
+    assert set(noting.asked.values()) == {CelFeatures.of(features)}
 
 
 def test_counters_are_short_by_so_much() -> None:

@@ -103,8 +103,9 @@ def _counted(found: Tally, index: int, shapes: "Counter[DeviceShape]") -> Select
 def _failing(found: Tally, terms: Sequence[Term], shape: DeviceShape) -> frozenset[int]:
     """The terms that do not hold for a device, an error counting as not."""
     failing = set()
+    features = CelFeatures.of(found.board.plan.features)
     for number, term in enumerate(terms):
-        selector = found.board.plan.selectors.get(term.text, CelFeatures())
+        selector = found.board.plan.selectors.get(term.text, features)
         try:
             holds = selector.error is None and selector.matches(shape)
         except CelError:
