@@ -82,6 +82,24 @@ def test_more_nodes_like_one_have_free_devices_of_their_own(inventory: Inventory
     assert {"n1-more-1", "n1-more-2"} <= {item["node"] for item in answer["pods"]}
 
 
+def test_more_nodes_like_one_of_a_pool_of_several_have_whole_pools(inventory: Inventory) -> None:
+    shared = [pool(name, dev(f"of-{name}"), of=2) for name in ("n1", "n2")]
+    for item in shared:
+        item["spec"]["pool"]["name"] = "rack"
+    path = inventory(node("n1"), node("n2"), cls(), *shared, template("t"))
+    answer = place(path, addNodes=[{"like": "n1", "count": 2}], workloads=[WANTED], replicas=5)
+    assert (answer["placed"], answer["unplaced"]) == (4, 1)
+
+
+def test_more_nodes_like_a_cordoned_one_are_schedulable(inventory: Inventory) -> None:
+    cordoned = node("n1", "node.kubernetes.io/unschedulable:NoSchedule", "gpu:NoSchedule", cordoned=True)
+    tolerating = pod(templates=("t",), tolerations=[{"key": "gpu", "operator": "Exists"}])
+    path = inventory(cordoned, cls(), pool("n1", dev("a")), template("t"))
+    question = {"addNodes": [{"like": "n1", "count": 1}]}
+    assert nodes_of(place(path, pods=[tolerating], **question)) == {"p": "n1-more-1"}
+    assert nodes_of(place(path, pods=[WANTED], **question)) == {"p": None}, "other taints are the node's own"
+
+
 def test_a_tainted_device_is_passed_over(inventory: Inventory) -> None:
     taint = {"driver": DRIVER, "pool": "n2", "device": "a", "key": "repair", "effect": "NoSchedule"}
     answer = place(inventory(*OBJECTS), taints=[taint], pods=[WANTED])

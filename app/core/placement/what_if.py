@@ -13,6 +13,8 @@ from app.core.state.state import State
 MOST_ADDED = 10_000
 """Nodes that one question may add."""
 _HOSTNAME = "kubernetes.io/hostname"
+_CORDONED = "node.kubernetes.io/unschedulable"
+"""The taint that a cordoned node has; see Kubernetes' documentation of taints and tolerations."""
 
 
 class WhatIfError(ValueError):
@@ -89,7 +91,9 @@ def _name(selector: DeviceTaintSelector) -> str:
 def add_nodes(state: State, like: str, count: int) -> list[str]:
     """More nodes like one there is, with the devices of its own, all free; the names of the new ones.
 
-    Devices that nodes reach by their labels are within reach of the new ones as well.
+    They are schedulable, even if that one is cordoned. Devices that nodes reach by their labels are within
+    reach of the new ones as well; of a pool that several nodes publish together, each new node gets one of
+    its own with what is this node's.
 
     Raises:
         WhatIfError: there is no such node, or too many are wanted.
@@ -100,7 +104,8 @@ def add_nodes(state: State, like: str, count: int) -> list[str]:
         raise WhatIfError(f"there is no Node {like}")
     if count > MOST_ADDED:
         raise WhatIfError(f"at most {MOST_ADDED} nodes can be added, not {count}")
-    slices = [state.inventory.slices[item.meta.name] for item in state.inventory.node_slices(like)]
+    inventory = state.inventory
+    slices = [_alone(state, inventory.slices[item.meta.name]) for item in inventory.node_slices(like)]
     names: list[str] = []
     number = 0
     while len(names) < count:
@@ -119,7 +124,18 @@ def _copy_of(node: Node, name: str) -> Node:
     labels = dict(node.meta.labels)
     if _HOSTNAME in labels:
         labels[_HOSTNAME] = name
-    return replace(node, meta=replace(node.meta, name=name, uid="", labels=labels))
+    meta = replace(node.meta, name=name, uid="", labels=labels)
+    taints = tuple(taint for taint in node.taints if taint.key != _CORDONED)
+    return replace(node, meta=meta, unschedulable=False, taints=taints)
+
+
+def _alone(state: State, slice_: ResourceSlice) -> ResourceSlice:
+    """The slice as of a pool that has nothing of other nodes in it."""
+    elsewhere = sum(
+        item.generation == slice_.generation and item.node_name not in (None, slice_.node_name)
+        for item in state.inventory.pool_slices(slice_.pool_id)
+    )
+    return replace(slice_, slice_count=slice_.slice_count - elsewhere)
 
 
 def _slice_for(slice_: ResourceSlice, like: str, name: str) -> ResourceSlice:
