@@ -2,13 +2,15 @@
 
 kube-scheduler's own FailedScheduling has the same reasons among all others, cut to what fits; this one is
 about devices alone. A Pod is refused again and again for one reason, so an Event is made when the reason
-changes, and repeats are counted in its series (events.k8s.io/v1), written once in a while.
+changes, and repeats are counted in its series (events.k8s.io/v1), written once in a while. On how many nodes
+a reason holds is no reason: which nodes are asked about changes with every Pod that starts somewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -18,6 +20,8 @@ from app.core.model.pod import Pod
 
 REASON = "DevicesUnavailable"
 _MAX_NOTE_BYTES = 1024  # of the API; a longer one is refused
+_NUMBERS = re.compile(r"^\d+(?:/\d+ nodes fit: \d+)? ")
+"""Before each cause of a summary, and before the first one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,10 +40,14 @@ class EventSettings:
 
 @dataclasses.dataclass(slots=True)
 class _Told:
-    """The Event of a Pod: `name` is empty until it is written, `count` are the refusals since it was made."""
+    """The Event of a Pod: `name` is empty until it is written, `count` are the refusals since it was made.
+
+    Until then `note` is that of the newest refusal; after, it is the Event's own, which cannot be changed.
+    """
 
     pod: Pod
     note: str
+    causes: frozenset[str]
     name: str = ""
     count: int = 1
     written_at: float = float("-inf")
@@ -74,14 +82,15 @@ class PodEvents:
 
     def refused(self, pod: Pod, summary: str) -> None:
         """Notes that no node fits the Pod, and why. O(1)."""
-        uid, note = pod.meta.uid, note_of(pod, summary)
+        uid, note, causes = pod.meta.uid, note_of(pod, summary), causes_of(summary)
         if not uid or not self._may_write():
             return
         told = self._told.get(uid)
-        if told is None or told.note != note:
-            self._told[uid] = _Told(pod, note)
+        if told is None or told.causes != causes:
+            self._told[uid] = _Told(pod, note, causes)
         else:
             told.count += 1
+            told.note = told.note if told.name else note
             if self._clock() - told.written_at < self._settings.series_seconds:
                 return
         self._told.move_to_end(uid)
@@ -136,6 +145,11 @@ class PodEvents:
 
     def _clock(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def causes_of(summary: str) -> frozenset[str]:
+    """What a summary says, without on how many nodes and in which order. O(length)."""
+    return frozenset(_NUMBERS.sub("", part) for part in summary.split(", "))
 
 
 def note_of(pod: Pod, summary: str) -> str:

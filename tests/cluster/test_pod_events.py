@@ -114,6 +114,32 @@ async def test_another_reason_is_another_event(made: Telling) -> None:
 
 
 @telling()
+async def test_other_numbers_of_nodes_are_no_other_reason(made: Telling) -> None:
+    """Nodes come and go, and which of them kube-scheduler asks about changes with every Pod that starts."""
+    for summary in (
+        "0/9 nodes fit: 6 all matching devices in use for request gpu, 3 no devices for request gpu",
+        "0/8 nodes fit: 4 no devices for request gpu, 4 all matching devices in use for request gpu",
+        "0/12 nodes fit: 11 all matching devices in use for request gpu, 1 no devices for request gpu",
+        "0/1 nodes fit: 1 all matching devices in use for request gpu",
+    ):
+        made.events.refused(waiting(), summary)
+        await asyncio.sleep(200)
+    first, second = made.written()
+    assert first["note"].startswith("0/9 nodes fit: 6 all")
+    assert first["series"]["count"] == 3
+    assert second["note"].startswith("0/1 nodes fit: 1 all")
+
+
+@telling()
+async def test_an_event_that_is_not_written_yet_says_the_newest_numbers(made: Telling) -> None:
+    for nodes in (1, 2, 3):
+        made.events.refused(waiting(), f"0/{nodes} nodes fit: {nodes} no devices for request gpu")
+    await asyncio.sleep(5)
+    (event,) = made.written()
+    assert event["note"].startswith("0/3 nodes fit: 3 no")
+
+
+@telling()
 async def test_a_pod_that_fits_meanwhile_is_told_nothing(made: Telling) -> None:
     made.events.refused(waiting(), USED)
     made.events.passed(waiting())
