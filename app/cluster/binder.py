@@ -154,10 +154,7 @@ class ClusterBinder:
                 # Claims and reservation stay: the next attempt finds them and waits on.
                 return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
             async with self._slots.end:
-                # After the wait for a slot: what is heard in it may be a rival.
-                for grant in grants:
-                    self._give_way(grant, consumer)
-                await self._pods.bind(pod, node)
+                await self._pods.bind(pod, node, lambda: self._give_way_of_all(grants, consumer))
         except UnknownError as error:
             # The Pod may run on the node: its devices stay its own.
             return self._ended("unknown", str(error))
@@ -198,6 +195,11 @@ class ClusterBinder:
             self.withdrawn += 1
             other = "/".join(found[0].claim)
             raise ClaimLostError(f"ResourceClaim {other} was given device {found[0].device} by somebody else")
+
+    def _give_way_of_all(self, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+        """The last look before the binding: what was heard while it waited may be a rival."""
+        for grant in grants:
+            self._give_way(grant, consumer)
 
     async def _reserve(self, pod: Pod, grant: Grant, consumer: Consumer) -> None:
         async with self.alone_with(grant.held.key), self._slots.begin:

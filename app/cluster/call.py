@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -38,7 +38,7 @@ class Timeouts:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Call:
-    """One request, before credentials."""
+    """One request, before credentials. ``guard`` raises to stop it, right before it leaves."""
 
     method: str
     path: str
@@ -47,6 +47,7 @@ class Call:
     media_type: str = JSON
     read_seconds: float | None = None
     accept: str = JSON
+    guard: Callable[[], None] | None = None
 
     @property
     def name(self) -> str:

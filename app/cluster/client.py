@@ -172,8 +172,16 @@ class ApiClient:
         finally:
             await response.aclose()
 
-    async def post(self, path: str, body: Object, params: Params | None = None) -> Object:
-        return await self._request(Call("POST", path, params, orjson.dumps(body)))
+    async def post(
+        self,
+        path: str,
+        body: Object,
+        params: Params | None = None,
+        *,
+        guard: Callable[[], None] | None = None,
+    ) -> Object:
+        """Creates an object. ``guard`` is called like that of ``guarded``, after it."""
+        return await self._request(Call("POST", path, params, orjson.dumps(body), guard=guard))
 
     async def put(self, path: str, body: Object, params: Params | None = None) -> Object:
         return await self._request(Call("PUT", path, params, orjson.dumps(body)))
@@ -271,6 +279,7 @@ class ApiClient:
         }
         write = self._guard is not None and call.method != "GET"
         target = call.target(self._write_params) if write else call.target()
+        guard = _both(self._guard if write else None, call.guard)
         # The guard is asked again by the transport, when it has a connection.
         request = Outgoing(
             call.method,
@@ -278,14 +287,26 @@ class ApiClient:
             headers,
             call.content,
             timeout,
-            self._guard if write else None,
+            guard,
         )
         if isinstance(self._transport, AiohttpTransport):
             await self._transport.present(self._auth.identity)
-        if write and self._guard is not None:
-            self._guard()
+        if guard is not None:
+            guard()
         try:
             return await send(request)
         except httpx.TransportError as error:
             sent = not isinstance(error, httpx.ConnectError)
             raise ConnectionFailed(call.name, text_of(error), sent=sent) from error
+
+
+def _both(first: Callable[[], None] | None, second: Callable[[], None] | None) -> Callable[[], None] | None:
+    """One guard that asks both."""
+    if first is None or second is None:
+        return first or second
+
+    def ask() -> None:
+        first()
+        second()
+
+    return ask

@@ -19,7 +19,14 @@ class Requests(Protocol):
 
     async def get(self, path: str, params: Params | None = None) -> Object: ...
 
-    async def post(self, path: str, body: Object, params: Params | None = None) -> Object: ...
+    async def post(
+        self,
+        path: str,
+        body: Object,
+        params: Params | None = None,
+        *,
+        guard: Callable[[], None] | None = None,
+    ) -> Object: ...
 
     async def patch(
         self,
@@ -48,8 +55,15 @@ class Patient:
     async def get(self, path: str, params: Params | None = None) -> Object:
         return await self._again(lambda: self._client.get(path, params))
 
-    async def post(self, path: str, body: Object, params: Params | None = None) -> Object:
-        return await self._again(lambda: self._client.post(path, body, params))
+    async def post(
+        self,
+        path: str,
+        body: Object,
+        params: Params | None = None,
+        *,
+        guard: Callable[[], None] | None = None,
+    ) -> Object:
+        return await self._again(lambda: self._client.post(path, body, params, guard=guard))
 
     async def patch(
         self,

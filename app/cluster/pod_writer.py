@@ -1,6 +1,7 @@
 """What a bind reads and writes of the Pod itself."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from app.cluster.discovery import POD
@@ -54,12 +55,16 @@ class PodWriter:
             raise PodLostError(f"Pod {namespace}/{name} is being deleted")
         return pod
 
-    async def bind(self, pod: Pod, node: str) -> None:
+    async def bind(self, pod: Pod, node: str, last_look: Callable[[], None]) -> None:
         """Binds the Pod; one that is bound to the node already is no error.
+
+        Args:
+            last_look: raises to stop it, right before the binding leaves: it may have waited for a
+                connection, or until an API server that was too busy for it has time.
 
         Raises:
             UnknownError: it may be bound.
-            ClusterError: it is not.
+            ClusterError, what last_look raises: it is not.
         """
         binding: dict[str, Any] = {
             "apiVersion": "v1",
@@ -68,7 +73,8 @@ class PodWriter:
             "target": {"apiVersion": "v1", "kind": "Node", "name": node},
         }
         try:
-            await self._client.post(POD.path(pod.meta.namespace, pod.meta.name, "binding"), binding)
+            path = POD.path(pod.meta.namespace, pod.meta.name, "binding")
+            await self._client.post(path, binding, guard=last_look)
         except ClusterError as error:
             unsure = isinstance(error, Conflict | ServerError) or may_be_under_way(error)
             if unsure and await self._is_bound(pod, node, error):

@@ -84,6 +84,24 @@ async def test_a_rival_heard_of_while_the_binding_waits_for_its_turn_is_given_wa
     await made.stop()
 
 
+@in_virtual_time
+async def test_a_rival_heard_of_while_the_api_server_has_no_time_for_the_binding_is_given_way_to() -> None:
+    made = await cluster(claim("c"), claim("foreign"), pods=(pod("p", "c"),))
+    busy = Fault(lambda call: call.path.endswith("/binding"), status=429, retry_after=2)
+    made.server.faults.append(busy)
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(1)
+    assert names(made.claim("c")) == ["d0"]
+    give(made, "foreign", "d0")
+    error = await bind
+    assert error is not None
+    assert "by somebody else" in error
+    assert made.binder.withdrawn == 1
+    assert names(made.claim("c")) == []
+    assert "nodeName" not in made.pod("p")["spec"]
+    await made.stop()
+
+
 @pytest.mark.parametrize(
     ("method", "end"),
     [

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from app.core.model.resource_claim import FINALIZER
 from tests.cluster.fake_store import Place
+from tests.objects import allocation
 from tests.objects import claim as new_claim
 from tests.objects import pod as new_pod
-from tests.simulation.invariants import CLAIMS, PODS, find
+from tests.simulation.invariants import CLAIMS, FOREIGN, PODS, find
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -62,6 +63,30 @@ async def schedule(world: World, name: str) -> None:
             await world.pause()
             await world.ask(lambda replica, raw=raw, node=node: replica.bind(raw, node))
         await asyncio.sleep(world.random.uniform(0.05, 0.6))
+
+
+async def foreigner(world: World, number: int) -> None:
+    """Another allocator, the in-tree plugin left on, say: gives its own claim a device that looks free.
+
+    Its Pod is bound, and goes after a while or never. Between its look and its write some time passes.
+    """
+    rng, store, name = world.foreign, world.server.store, f"{FOREIGN}{number}"
+    await asyncio.sleep(rng.uniform(0, 5))
+    free = [key for key in world.devices if key not in world.watchdog.taken()]
+    if not free:
+        return
+    node, device = rng.choice(free)
+    await asyncio.sleep(rng.choice((0.0, 0.2, 1.0)) * rng.random())
+    # Its Pod is there before the claim is reserved for it, or the controller would free the claim.
+    holder = world.server.put("v1", "pods", new_pod(name, name))
+    user = {"resource": "pods", "name": name, "uid": holder["metadata"]["uid"]}
+    given = new_claim(name) | {"status": {"allocation": allocation(node, device), "reservedFor": [user]}}
+    world.server.put("resource.k8s.io/v1", "resourceclaims", given)
+    place = Place(*PODS, "default", name)
+    store.update(place, lambda old: {**old, "spec": {**old["spec"], "nodeName": node}})
+    if rng.random() < 0.6:
+        await asyncio.sleep(rng.uniform(0.2, 4))
+        store.delete(place)
 
 
 async def controller(world: World) -> None:

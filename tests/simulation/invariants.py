@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from app.core.state.rivals import rivals
+from app.core.state.state import State
 from tests.cluster.fake_store import Change, Place, Store
 
 Object = dict[str, Any]
+FOREIGN = "foreign-"
+"""Begins the names of what another allocator makes."""
 CLAIMS = ("resource.k8s.io", "resourceclaims")
 PODS = ("", "pods")
 
@@ -19,8 +23,24 @@ class Watchdog:
         self._store = store
         self._seen = 0
         self.holders: dict[tuple[str, str], str] = {}
+        self.foreign: dict[tuple[str, str], str] = {}
+        self.clashes = 0
         self.broken: list[str] = []
         store.listeners.append(self._look)
+
+    def taken(self) -> set[tuple[str, str]]:
+        """The devices that any claim holds."""
+        return self.holders.keys() | self.foreign.keys()
+
+    def sent(self, state: State, pod: str) -> None:
+        """To be called when a binding leaves: nothing may be known then of another claim on its devices."""
+        body = find(self._store, PODS, pod)
+        for entry in body["spec"].get("resourceClaims", ()) if body is not None else ():
+            claim = state.claim(("default", entry["resourceClaimName"]))
+            if claim is None or claim.allocation is None or len(claim.reserved_for) > 1:
+                continue
+            for rival in rivals(state.taken, claim.meta.key, claim.allocation):
+                self.broken.append(f"{pod} is bound, though {rival.claim[1]} is known to hold {rival.device}")
 
     def _look(self) -> None:
         for change in self._store.history[self._seen :]:
@@ -32,13 +52,18 @@ class Watchdog:
 
     def _hold(self, change: Change) -> None:
         name = change.place.name
-        for key in [key for key, holder in self.holders.items() if holder == name]:
-            del self.holders[key]
+        # Nobody can keep another allocator from taking a device: only this one must not give it twice itself.
+        own, others = (
+            (self.foreign, self.holders) if name.startswith(FOREIGN) else (self.holders, self.foreign)
+        )
+        for key in [key for key, holder in own.items() if holder == name]:
+            del own[key]
         for key in () if change.type == "DELETED" else devices(change.object):
-            if key in self.holders:
-                text = f"{'/'.join(key)} is held by {self.holders[key]} and {name} at {change.version}"
+            if key in own and own is self.holders:
+                text = f"{'/'.join(key)} is held by {own[key]} and {name} at {change.version}"
                 self.broken.append(text)
-            self.holders[key] = name
+            self.clashes += key in others
+            own[key] = name
 
     def _bound(self, change: Change) -> None:
         raw = change.object

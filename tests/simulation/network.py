@@ -49,6 +49,8 @@ class SimulatedTransport(AiohttpTransport):
         await world.pause()  # for a connection
         if request.guard is not None and self._guarded:
             request.guard()
+        if path.endswith("/binding"):
+            world.watchdog.sent(world.state_of(self._name), path.split("/")[-2])
         self._reach()
         answered: asyncio.Future[Answer] = world.loop.create_future()
         context = world.context.copy()
@@ -74,6 +76,9 @@ class SimulatedTransport(AiohttpTransport):
             status, body = 504, b'{"kind":"Status","reason":"Timeout"}'
         elif call.method != "GET" and world.happens(world.chaos.refused):
             status, body = 500, b'{"kind":"Status","reason":"InternalError"}'
+        elif call.method != "GET" and world.is_busy():
+            status = 429
+            body = b'{"kind":"Status","reason":"TooManyRequests","details":{"retryAfterSeconds":1}}'
         else:
             answer = await world.server.respond(call)
             status, body = answer.status, b"".join([chunk async for chunk in answer.chunks])

@@ -17,6 +17,7 @@ from app.cluster.discovery import POD, Resource
 from app.cluster.election import Election, ElectionSettings
 from app.cluster.feed import Feed
 from app.cluster.lease import Leases
+from app.cluster.slots import Slots
 from app.cluster.watcher import InformerGroup
 from app.core.cel import SelectorCache
 from app.core.model.parse import parse
@@ -87,6 +88,9 @@ class Replica:
             write_seconds=WRITE_SECONDS + 2 * TRANSIT_SECONDS,
             enter=enter,
         )
+        self.binder._slots = Slots(world.slots)
+        if sabotage == "no last look":
+            self.binder._give_way_of_all = _blind  # type: ignore[method-assign]
         self._deallocator = Deallocator(writes, CLAIM, self.state, self.told.append)
 
     def start(self) -> None:
@@ -141,6 +145,10 @@ def _read(raw: dict[str, Any]) -> Any:
 
 async def _nothing() -> None:
     """What a leader that does not catch up does."""
+
+
+def _blind(*_: object) -> None:
+    """What a bind does that does not look for rivals once its claims are written."""
 
 
 def _allowed() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 from app.cluster.errors import NotLeader
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import FakeApiServer
-from tests.simulation.actors import Wish, controller, user
-from tests.simulation.invariants import Watchdog, unrest
+from tests.simulation.actors import Wish, controller, foreigner, user
+from tests.simulation.invariants import FOREIGN, Watchdog, unrest
 from tests.simulation.loop import SimulationLoop
 from tests.simulation.network import TRANSIT_SECONDS
 from tests.simulation.replica import Replica, inventory
@@ -21,7 +21,7 @@ from tests.simulation.replica import Replica, inventory
 CHAOS_SECONDS = 6.0
 REST_SECONDS = 60.0
 ACCIDENTS = ("crash", "crash", "stop", "cut off", "outage", "resign")
-ACCIDENTS_OF = {"no fence": ("stop",), "no barrier": ("resign", "crash")}
+ACCIDENTS_OF = {"no fence": ("stop",), "no barrier": ("resign", "crash"), "no last look": ("cut off",)}
 """What brings a broken rule to light soonest."""
 REQUEST_SECONDS = 4.0
 """kube-scheduler's httpTimeout."""
@@ -52,6 +52,7 @@ class Outcome:
     leaders: int
     steps: int
     story: list[str]
+    clashes: int = 0
 
 
 class LateState(State):
@@ -76,6 +77,12 @@ class World:
         self.node_count = self.random.choice((1, 2))
         self.per_node = self.random.choice((1, 2))
         self.nodes = [f"n{number}" for number in range(self.node_count)]
+        self.devices = [(node, f"d{place}") for node in self.nodes for place in range(self.per_node)]
+        # Of its own, so that what it draws changes no other choice.
+        self.foreign = random.Random(f"foreign {seed}")  # noqa: S311 - a seed that replays
+        self.strangers = self._strangers()
+        self.slots = self.foreign.choice((1, 1, 2, 32)) if self.strangers else 32
+        self.busy = self.foreign.choice((0.0, 0.0, 0.1, 0.3)) if self.strangers else 0.0
         self.replicas: list[Replica] = []
         self.crashes = 0
         self.story: list[str] = []
@@ -90,6 +97,10 @@ class World:
             state.__class__ = LateState
         return state
 
+    def state_of(self, name: str) -> State:
+        """What a replica knows."""
+        return next(replica.state for replica in self.replicas if replica.name == name)
+
     async def run(self) -> list[str]:
         """Chaos, then rest; the rules that did not hold."""
         self.keep(self.loop.create_task(controller(self)))
@@ -97,6 +108,8 @@ class World:
             self._start()
         for wish in self._wishes():
             self.keep(self.loop.create_task(user(self, wish)))
+        for number in range(self.strangers):
+            self.keep(self.loop.create_task(foreigner(self, number)))
         for _ in range(3 if self.sabotage else self.random.choice((0, 1, 2, 3))):
             self.keep(self.loop.create_task(self._accident()))
         await asyncio.sleep(CHAOS_SECONDS)
@@ -132,6 +145,10 @@ class World:
     def happens(self, probability: float) -> bool:
         return probability > 0 and self.random.random() < probability
 
+    def is_busy(self) -> bool:
+        """Whether the API server has no time for a write now."""
+        return self.chaos is not CALM and self.foreign.random() < self.busy
+
     def unreachable(self, name: str) -> bool:
         return self.loop.time() < max(self._down_until, self._cut_off.get(name, 0.0))
 
@@ -163,6 +180,12 @@ class World:
         drawn = Chaos(*(self.random.choice(levels) for _ in dataclasses.fields(Chaos)))
         # What is known late is what a broken rule is about.
         return dataclasses.replace(drawn, late_event=0.5) if self.sabotage else drawn
+
+    def _strangers(self) -> int:
+        """Devices that another allocator takes."""
+        if self.sabotage:
+            return 6 if self.sabotage == "no last look" else 0
+        return self.foreign.choice((0, 0, 1, 3, 6))
 
     def _wishes(self) -> list[Wish]:
         wishes = []
@@ -226,12 +249,14 @@ def run(seed: int, sabotage: str = "") -> Outcome:
         store = world.server.store
         pods = [change for change in store.history if change.place.plural == "pods"]
         bound = {change.place.name for change in pods if change.object["spec"].get("nodeName")}
+        bound = {name for name in bound if not name.startswith(FOREIGN)}
         leases = [change for change in store.history if change.place.plural == "leases"]
         leaders = {change.object["spec"]["holderIdentity"] for change in leases} - {""}
         story = world.story + _told(world) if broken else []
         steps = loop.steps
         loop.run_until_complete(world.end())
-        return Outcome(seed, broken, len(bound), world.crashes, len(leaders), steps, story)
+        clashes = world.watchdog.clashes
+        return Outcome(seed, broken, len(bound), world.crashes, len(leaders), steps, story, clashes)
     finally:
         loop.close()
 
