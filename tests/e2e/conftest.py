@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import pytest
 from harness import binaries, scheduling
@@ -18,7 +19,7 @@ CONTROL_PLANES = pytest.StashKey[list[ControlPlane]]()
 IN_TREE = "in-tree-scheduler"
 
 
-StartControlPlane = Callable[[str], AbstractContextManager[ControlPlane]]
+StartControlPlane = Callable[..., AbstractContextManager[ControlPlane]]
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +29,12 @@ def start_control_plane(
     """Starts one in a folder of that name, where the extender's user has the chart's rights."""
 
     @contextmanager
-    def start(folder: str) -> Iterator[ControlPlane]:
+    def start(folder: str, **how: Any) -> Iterator[ControlPlane]:
         if why := binaries.missing():
             if os.environ.get("CI") == "true":
                 pytest.fail(why, pytrace=False)
             pytest.skip(why)
-        plane = ControlPlane(binaries.folder(), tmp_path_factory.mktemp(folder))
+        plane = ControlPlane(binaries.folder(), tmp_path_factory.mktemp(folder), **how)
         planes = request.config.stash.setdefault(CONTROL_PLANES, [])
         planes.append(plane)
         try:

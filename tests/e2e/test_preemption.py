@@ -11,6 +11,7 @@ from harness.holds import HoldWatcher
 from harness.kubelet import Kubelet
 from harness.rights import grant_preemption_rights
 from harness.scene import Scene
+from harness.stage import Stage
 from harness.wait import until
 
 pytestmark = pytest.mark.e2e
@@ -39,45 +40,6 @@ def preempting_scheduler(control_plane: ControlPlane, preempting: Extender) -> I
     process.start()
     yield SCHEDULER
     process.stop()
-
-
-class Stage:
-    """Nodes with devices, and Pods that use one claim each."""
-
-    def __init__(self, scene: Scene, kubelet: Kubelet, scheduler: str) -> None:
-        self.scene = scene
-        self.kubelet = kubelet
-        self.scheduler = scheduler
-        self.name = f"class-{scene.namespace}"
-        scene.create(objects.device_class(self.name))
-        for name, value in (("low", 10), ("middle", 100), ("high", 1000)):
-            scene.create(
-                {
-                    "apiVersion": "scheduling.k8s.io/v1",
-                    "kind": "PriorityClass",
-                    "metadata": {"name": f"{name}-{scene.namespace}"},
-                    "value": value,
-                }
-            )
-
-    def pod(self, name: str, priority: str, *, claim: str = "", count: int = 1, app: str = "") -> str:
-        """A Pod with a claim of its own, or with one that is there. Returns its name."""
-        if not claim:
-            claim = f"{name}-claim"
-            self.scene.create(objects.claim(claim, device_class=self.name, count=count))
-        pod = objects.pod(name, self.scheduler, claims={"device": claim})
-        pod["metadata"]["labels"] = {"app": app or name}
-        pod["spec"]["priorityClassName"] = f"{priority}-{self.scene.namespace}"
-        self.scene.create(pod)
-        return name
-
-    def running(self, name: str, priority: str = "low", *, claim: str = "", app: str = "") -> str:
-        self.pod(name, priority, claim=claim, app=app)
-        self.kubelet.wait_running(self.scene.namespace, name)
-        return name
-
-    def left(self) -> set[str]:
-        return {pod["metadata"]["name"] for pod in self.scene.api.list("Pod", self.scene.namespace)}
 
 
 @pytest.fixture

@@ -40,12 +40,26 @@ class ControlPlane:
     """The processes of one cluster, with their ports, users and logs in one folder."""
 
     def __init__(
-        self, binaries: Path, home: Path, *, storage: str = "application/json", qps: int = 500
+        self,
+        binaries: Path,
+        home: Path,
+        *,
+        storage: str = "application/json",
+        qps: int = 500,
+        groups: bool = False,
     ) -> None:
-        """`storage`: how etcd holds objects, where `holds` wants JSON. `qps`: of Kubernetes' own clients."""
+        """`storage`: how etcd holds objects, where `holds` wants JSON. `qps`: of Kubernetes' own clients.
+
+        `groups`: with PodGroups, and what kube-scheduler makes of them.
+        """
         self._binaries = binaries
         self._storage = storage
         self._qps = qps
+        self._served = "resource.k8s.io/v1beta2=true,resource.k8s.io/v1beta1=true"
+        self._gates: tuple[str, ...] = ()
+        if groups:
+            self._served += ",scheduling.k8s.io/v1beta1=true"
+            self._gates = ("--feature-gates=GenericWorkload=true",)
         self.home = home
         self.certificates = home / "certificates"
         self.audit_log = home / "audit.log"
@@ -118,6 +132,7 @@ class ControlPlane:
             "kube-scheduler",
             f"--config={config}",
             *self._serving(port, SCHEDULER),
+            *self._gates,
             "--v=2",
             ready=answers(f"https://{HOST}:{port}/readyz", verify=False),
         )
@@ -172,7 +187,8 @@ class ControlPlane:
             "--service-cluster-ip-range=10.0.0.0/24",
             # Nobody takes the taint not-ready off a new Node or makes service accounts here.
             "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
-            "--runtime-config=resource.k8s.io/v1beta2=true,resource.k8s.io/v1beta1=true",
+            f"--runtime-config={self._served}",
+            *self._gates,
             ready=lambda: (self.certificates / "apiserver.crt").exists() and self.admin.ready(),
         )
 
