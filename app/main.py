@@ -37,6 +37,7 @@ from app.api import (
 )
 from app.api.gate import Gate
 from app.api.observed import Observed
+from app.api.record import preempt_decisions
 from app.api.service import LEADER_CHECK, Service
 from app.api.shortcut import Application, Shortcut
 from app.background import background, watch_lag
@@ -50,7 +51,7 @@ from app.cluster.informer import InformerSettings, Problem
 from app.cluster.memory_binder import MemoryBinder, UnreadyBinder
 from app.cluster.pod_events import PodEvents
 from app.cluster.preemption_events import PreemptionEvents
-from app.cluster.preemptor import Preemptor, PreemptorSettings
+from app.cluster.preemptor import Attempt, Preemptor, PreemptorSettings
 from app.cluster.reviews import Reviewer, TokenReviewer
 from app.cluster.waker import Waker
 from app.cluster.watcher import InformerGroup, discover_patiently
@@ -225,7 +226,7 @@ async def _from_cluster(
     metrics.add_source(readings.inventory(service))
     metrics.add_source(readings.decisions(service))
     if settings.preemption == "evict":
-        service.preemptor = _preemptor(settings, leadership, state, rules)
+        service.preemptor = _preemptor(settings, leadership, service)
         metrics.add_source(readings.preemption(service.preemptor))
     if settings.auth == "token":
         service.reviewer = TokenReviewer(client, time.monotonic, settings.token_audiences)
@@ -281,16 +282,21 @@ async def _from_cluster(
     return service
 
 
-def _preemptor(settings: Settings, leadership: Leadership, state: State, rules: Rules) -> Preemptor:
+def _preemptor(settings: Settings, leadership: Leadership, service: Service) -> Preemptor:
+    def attempted(attempt: Attempt) -> None:
+        for decision in preempt_decisions(service, attempt):
+            service.history.add(decision)
+
     events = PreemptionEvents(EventWriter(leadership.writes, socket.gethostname(), _now), log.warning)
     return Preemptor(
         leadership.writes,
-        state,
-        rules,
+        service.state,
+        service.rules,
         events,
         enter=leadership.enter,
         may_write=leadership.may_write,
         report=log.warning,
+        attempted=attempted,
         settings=PreemptorSettings(
             hold_seconds=settings.preemption_hold_seconds,
             evictions_per_second=settings.preemption_evictions_per_second,

@@ -1,4 +1,4 @@
-"""What was decided lately: filters and binds, newest first."""
+"""What was decided lately: filters, binds and preemptions, newest first."""
 
 from dataclasses import asdict
 from itertools import islice
@@ -15,7 +15,9 @@ from app.api.service import ServiceOf
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 
-@router.get("/decisions", response_model=DecisionPage, summary="The last filters and binds, newest first")
+@router.get(
+    "/decisions", response_model=DecisionPage, summary="The last filters, binds and preemptions, newest first"
+)
 async def decisions(
     service: ServiceOf,
     limit: Limit = 100,

@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Outcome = Literal["passed", "refused", "bound", "failed"]
+Verb = Literal["filter", "bind", "preempt"]
+Outcome = Literal["passed", "refused", "bound", "failed", "evicted", "useless"]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A filter or a bind. ``summary`` says why not; ``number`` and ``times`` are set by ``History``."""
+    """A filter, a bind or a preemption. ``summary`` says why not, or who was evicted.
+
+    ``number`` and ``times`` are set by ``History``.
+    """
 
     at: str
-    verb: Literal["filter", "bind"]
+    verb: Verb
     namespace: str
     name: str
     outcome: Outcome
@@ -37,24 +41,24 @@ class History:
     def __init__(self, size: int = 1000) -> None:
         self._size = size
         self._entries: OrderedDict[int, Decision] = OrderedDict()
-        self._latest: dict[tuple[str, str], int] = {}
+        self._latest: dict[tuple[str, str, bool], int] = {}
         self.last = 0
 
     def add(self, decision: Decision) -> None:
         """Enters a decision, as the newest one."""
         self.last += 1
-        pod = (decision.namespace, decision.name)
+        told = _told(decision)
         first, times = decision.at, 1
-        before = self._entries.get(self._latest.get(pod, 0))
+        before = self._entries.get(self._latest.get(told, 0))
         if before is not None and _same(before, decision):
             del self._entries[before.number]
             first, times = before.first, before.times + 1
         self._entries[self.last] = replace(decision, number=self.last, first=first, times=times)
-        self._latest[pod] = self.last
+        self._latest[told] = self.last
         if len(self._entries) > self._size:
             number, oldest = self._entries.popitem(last=False)
-            if self._latest.get((oldest.namespace, oldest.name)) == number:
-                del self._latest[oldest.namespace, oldest.name]
+            if self._latest.get(_told(oldest)) == number:
+                del self._latest[_told(oldest)]
 
     def before(self, number: int | None = None) -> Iterator[Decision]:
         """The decisions below a number, or all, newest first."""
@@ -63,8 +67,13 @@ class History:
                 yield entry
 
     def latest(self, namespace: str, name: str) -> Decision | None:
-        """The last decision on a Pod. O(1)."""
-        return self._entries.get(self._latest.get((namespace, name), 0))
+        """The last that kube-scheduler was answered about a Pod. O(1)."""
+        return self._entries.get(self._latest.get((namespace, name, False), 0))
+
+
+def _told(decision: Decision) -> tuple[str, str, bool]:
+    """What is compared: filters and binds of a Pod, and preemptions for it, which follow refusals."""
+    return decision.namespace, decision.name, decision.verb == "preempt"
 
 
 def _same(one: Decision, other: Decision) -> bool:

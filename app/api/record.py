@@ -1,8 +1,11 @@
-"""Decisions of the webhooks as entries of the history."""
+"""Decisions of the webhooks, and of preemption, as entries of the history."""
+
+from collections.abc import Iterator, Mapping
 
 from app.api.extender_wire import BindArgs
-from app.api.history import Decision
+from app.api.history import Decision, Outcome
 from app.api.service import Service
+from app.cluster.preemptor import Attempt
 from app.core.explain import grouped
 from app.core.model.pod import Pod
 from app.core.placement.judged import Judged
@@ -36,6 +39,33 @@ def bind_decision(service: Service, args: BindArgs, error: str | None, seconds: 
         summary=error or "",
         seconds=round(seconds, 6),
     )
+
+
+_PREEMPTIONS: Mapping[str, Outcome] = {
+    "evicted": "evicted",
+    "useless": "useless",
+    "budget": "failed",
+    "api_error": "failed",
+}
+"""By what came of an attempt. What was only put off, or is another replica's, is no decision."""
+
+
+def preempt_decisions(service: Service, attempt: Attempt) -> Iterator[Decision]:
+    """What came of a preemption: an entry for each Pod that others were, or were to be, evicted for."""
+    outcome = _PREEMPTIONS.get(attempt.outcome)
+    if outcome is None:
+        return
+    for plan in (plan for plan in attempt.plans if plan.victims):
+        names = [f"{'/'.join(victim.meta.key)} (priority {victim.priority})" for victim in plan.victims]
+        summary = "; ".join(text for text in (", ".join(names), attempt.why) if text)
+        yield _preemption(service, plan.pod, outcome, plan.node, summary)
+    if not attempt.plans:
+        yield _preemption(service, attempt.pod, outcome, None, attempt.why)
+
+
+def _preemption(service: Service, pod: Pod, outcome: Outcome, node: str | None, summary: str) -> Decision:
+    namespace, name = pod.meta.key
+    return Decision(_now(service), "preempt", namespace, name, outcome, node=node, summary=summary)
 
 
 def _now(service: Service) -> str:

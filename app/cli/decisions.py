@@ -1,4 +1,4 @@
-"""``decisions``: what filter and bind have answered lately."""
+"""``decisions``: what filter and bind have answered lately, and who was evicted."""
 
 from itertools import islice
 from typing import Any
@@ -10,7 +10,14 @@ from app.cli.problems import Exit
 from app.cli.source import Source
 from app.cli.talk import out, say, table
 
-_COLOURS = {"passed": "green", "bound": "green", "refused": "yellow", "failed": "red"}
+_COLOURS = {
+    "passed": "green",
+    "bound": "green",
+    "refused": "yellow",
+    "useless": "yellow",
+    "failed": "red",
+    "evicted": "red",
+}
 
 
 @click.command()
@@ -22,8 +29,8 @@ _COLOURS = {"passed": "green", "bound": "green", "refused": "yellow", "failed": 
 def decisions(*, server: str, output: str, limit: int, namespace: str, pod: str) -> int:
     """List what kube-scheduler was answered lately.
 
-    A service keeps the last thousand filters and binds in memory; a Pod that hears the same again
-    has one line that counts.
+    A service keeps the last thousand filters, binds and preemptions in memory; a Pod that hears the
+    same again has one line that counts.
     """
     from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
     from app.cli.printing import print_data  # noqa: PLC0415 # as above

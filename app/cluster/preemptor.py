@@ -65,6 +65,19 @@ class _Pending:
     unfinished: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of a preemption for ``pod``, one of ``Preemptor.outcomes``; ``why`` is for people.
+
+    ``plans``: what was decided, for the Pod and its partners; empty if nothing was.
+    """
+
+    pod: Pod
+    outcome: str
+    plans: Plans = ()
+    why: str = ""
+
+
 class Preemptor:
     """Takes refused Pods as they come, and evicts in a task of its own.
 
@@ -76,6 +89,7 @@ class Preemptor:
         client: writes only while this replica may; with rights to create pods/eviction and patch pods/status.
         enter: ties what is decided next to the current term. Raises NotLeader.
         may_write: whether this replica leads; while it does not, nothing is taken in.
+        attempted: told of every attempt when it is over.
     """
 
     def __init__(
@@ -88,6 +102,7 @@ class Preemptor:
         enter: Callable[[], None],
         may_write: Callable[[], bool],
         report: Callable[[str], None],
+        attempted: Callable[[Attempt], None],
         settings: PreemptorSettings | None = None,
     ) -> None:
         self._client = client
@@ -97,6 +112,7 @@ class Preemptor:
         self._enter = enter
         self._may_write = may_write
         self._report = report
+        self._attempted = attempted
         self._settings = settings or PreemptorSettings()
         self._queue: OrderedDict[str, tuple[Pod, tuple[str, ...]]] = OrderedDict()
         self._pending: dict[Key, _Pending] = {}
@@ -125,27 +141,30 @@ class Preemptor:
             await self._some.wait()
             while self._queue:
                 _, (pod, nodes) = self._queue.popitem(last=False)
-                self.outcomes[await self._attempt(pod, nodes)] += 1
+                attempt = await self._attempt(pod, nodes)
+                self.outcomes[attempt.outcome] += 1
+                self._attempted(attempt)
             self._some.clear()
 
-    async def _attempt(self, pod: Pod, nodes: Sequence[str]) -> str:
+    async def _attempt(self, pod: Pod, nodes: Sequence[str]) -> Attempt:
         try:
             self._enter()
             for _ in range(_TRIES):
                 known = self._waiting(pod)
                 if known is None:
-                    return "overtaken"
+                    return Attempt(pod, "overtaken")
                 revision = self._state.revision
                 plans = await self._planned(known, nodes)
-                if plans is None:
-                    return "useless"
+                if isinstance(plans, Hopeless):
+                    return Attempt(pod, "useless", why=plans.reason.message)
                 if not any(plan.victims for plan in plans):
-                    return "waiting"
+                    return Attempt(pod, "waiting", plans)
                 if revision == self._state.revision or self._still_true(known, plans, nodes):
-                    return await self._carry_out(plans)
+                    outcome, why = await self._carry_out(plans)
+                    return Attempt(pod, outcome, plans, why)
         except NotLeader:
-            return "not_leader"
-        return "overtaken"
+            return Attempt(pod, "not_leader")
+        return Attempt(pod, "overtaken")
 
     def _waiting(self, pod: Pod) -> Pod | None:
         """The Pod as it is now, if it still waits for a node."""
@@ -154,15 +173,13 @@ class Preemptor:
             return None
         return known
 
-    async def _planned(self, pod: Pod, nodes: Sequence[str]) -> Plans | None:
+    async def _planned(self, pod: Pod, nodes: Sequence[str]) -> Plans | Hopeless:
         pauses = Pauses(self._steps(pod, nodes))
         for _ in pauses:
             await asyncio.sleep(0)
-        return None if isinstance(pauses.result, Hopeless) else pauses.result
+        return pauses.result
 
-    def _steps(
-        self, pod: Pod, nodes: Sequence[str]
-    ) -> Generator[None, None, tuple[Preemption, ...] | Hopeless]:
+    def _steps(self, pod: Pod, nodes: Sequence[str]) -> Generator[None, None, Plans | Hopeless]:
         """A plan on a fork, on which what was held for the Pod and its partners is free."""
         scratch = self._state.as_seen_by(pod)
         scratch = scratch.fork() if scratch is self._state else scratch
@@ -178,7 +195,8 @@ class Preemptor:
         again = finish(self._steps(pod, [name for name in nodes if name in chosen]))
         return not isinstance(again, Hopeless) and _summary(again) == _summary(plans)
 
-    async def _carry_out(self, plans: Plans) -> str:
+    async def _carry_out(self, plans: Plans) -> tuple[str, str]:
+        """The outcome, and why it is that."""
         for plan in plans:
             self._hold(plan)
         gone: set[str] = set()
@@ -193,15 +211,15 @@ class Preemptor:
         except TooManyRequests as error:
             self._break_off(plans, gone)
             self._report(f"not preempted for Pod {'/'.join(plans[0].pod.meta.key)}: {error}")
-            return "budget"
+            return "budget", str(error)
         except NotLeader:
             self._let_go(plans)
             raise
         except ClusterError as error:
             self._break_off(plans, gone)
             self._report(f"preemption for Pod {'/'.join(plans[0].pod.meta.key)} failed: {error}")
-            return "api_error"
-        return "evicted"
+            return "api_error", str(error)
+        return "evicted", ""
 
     async def _carry_out_one(self, plan: Preemption, gone: set[str]) -> None:
         """Adds the uid of each victim to ``gone`` once it is evicted."""

@@ -40,6 +40,18 @@ def test_another_answer_to_the_same_pod_is_another_entry() -> None:
     assert latest.outcome == "passed"
 
 
+def test_preemptions_stand_beside_the_refusals_that_they_follow() -> None:
+    history = History()
+    useless = Decision(at="", verb="preempt", namespace="ns", name="a", outcome="useless")
+    for _ in range(3):
+        history.add(decision("a", "no"))
+        history.add(useless)
+    assert [(entry.verb, entry.times) for entry in history.before()] == [("preempt", 3), ("filter", 3)]
+    latest = history.latest("ns", "a")
+    assert latest is not None
+    assert latest.outcome == "refused"
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["", "x", "y"]))), st.integers(1, 5))
 def test_it_never_holds_more_than_its_size_and_numbers_fall(said: list[tuple[str, str]], size: int) -> None:
     history = History(size)

@@ -14,7 +14,7 @@ from app.cluster.client import ApiClient
 from app.cluster.errors import NotLeader
 from app.cluster.event_writer import EventWriter
 from app.cluster.preemption_events import PreemptionEvents
-from app.cluster.preemptor import Preemptor, PreemptorSettings
+from app.cluster.preemptor import Attempt, Preemptor, PreemptorSettings
 from app.core.cel import SelectorCache
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
@@ -36,6 +36,7 @@ class Scene:
         self.server = FakeApiServer()
         self.state = State()
         self.problems: list[str] = []
+        self.attempts: list[Attempt] = []
         self.leads = True
         client = ApiClient("http://fake", InMemoryTransport(self.server))
         events = PreemptionEvents(
@@ -49,6 +50,7 @@ class Scene:
             enter=self._enter,
             may_write=lambda: True,
             report=self.problems.append,
+            attempted=self.attempts.append,
             settings=PreemptorSettings(**settings),
         )
         self.put(node("n"), device_class(), slice_of("n", *(device(f"d{i}") for i in range(devices))))
@@ -128,6 +130,9 @@ async def test_one_is_evicted_and_its_device_held() -> None:
     assert stored["status"]["nominatedNodeName"] == "n"
     (victim,) = {"low-0", "low-1"} - scene.left()
     assert scene.events() == [("high", "DevicesPreempted"), (victim, "Preempted")]
+    (attempt,) = scene.attempts
+    assert (attempt.pod, attempt.outcome, attempt.why) == (high, "evicted", "")
+    assert [item.meta.name for plan in attempt.plans for item in plan.victims] == [victim]
     scene.state.delete("Pod", ("default", victim))
     scene.state.delete("ResourceClaim", ("default", f"{victim}-claim"))
     assert isinstance(decide(scene.state, rival, "n", RULES, None), Refused)
@@ -178,6 +183,7 @@ async def test_a_budget_that_says_no_beforehand_stops_it_and_nothing_is_held() -
     scene.server.faults.append(Fault(evicting("low-1", dry_run=True), times=9, status=429))
     await scene.refuse(high, seconds=60)
     assert scene.preemptor.outcomes == {"budget": 1}
+    assert [bool(attempt.why) for attempt in scene.attempts] == [True]
     assert scene.left() == {"low-0", "low-1", "high"}
     assert not scene.state.holds
     assert len(scene.problems) == 1
@@ -292,5 +298,8 @@ async def test_nobody_is_evicted_where_it_does_not_help() -> None:
     scene = Scene(2)
     await scene.refuse(scene.waiting("high", count=3))
     assert scene.preemptor.outcomes == {"useless": 1}
+    assert [attempt.why for attempt in scene.attempts] == [
+        "evicting Pods of lower priority would not free what it asks for"
+    ]
     assert len(scene.left()) == 3
     assert not scene.state.holds

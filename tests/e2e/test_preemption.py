@@ -52,7 +52,9 @@ def stage(
     return Stage(scene, kubelet, preempting_scheduler)
 
 
-def test_the_device_of_exactly_one_pod_of_lower_priority_is_taken(scene: Scene, stage: Stage) -> None:
+def test_the_device_of_exactly_one_pod_of_lower_priority_is_taken(
+    scene: Scene, stage: Stage, preempting: Extender
+) -> None:
     scene.node("a", objects.cats(2))
     stage.running("low")
     stage.running("middle", "middle")
@@ -66,6 +68,17 @@ def test_the_device_of_exactly_one_pod_of_lower_priority_is_taken(scene: Scene, 
         "the victim was told",
     )
     until(lambda: scene.events("high", "DevicesPreempted"), "the preemptor was told")
+    until(
+        lambda: (
+            [
+                (item["outcome"], item["node"], item["summary"])
+                for item in preempting.get("/api/v1/decisions", namespace=scene.namespace)["items"]
+                if item["verb"] == "preempt"
+            ]
+            == [("evicted", node, f"{scene.namespace}/low (priority 10)")]
+        ),
+        "the decisions tell of it",
+    )
 
 
 def test_a_pod_that_a_budget_protects_stays(scene: Scene, stage: Stage) -> None:

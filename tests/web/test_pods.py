@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from app.api.history import Decision
 from tests.objects import pod
 from tests.web.conftest import Visit
 
@@ -121,3 +122,6 @@ def test_decisions_of_the_webhooks_appear_as_they_are_made(visit: Callable[..., 
     expect(row).to_contain_text("refused")
     page.request.post(f"{seen.served.url}/scheduler/filter", data=body)
     expect(row).to_contain_text("2 times")
+    evicted = Decision("", "preempt", "default", "high", "evicted", node="worker-1", summary="default/low")
+    seen.served.do(lambda: seen.served.service.history.add(evicted))
+    expect(page.get_by_role("row").filter(has_text="preempt")).to_contain_text("evicted")

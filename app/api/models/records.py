@@ -12,10 +12,10 @@ class DecisionItem(Body):
     at: str
     first: str
     times: int
-    verb: Literal["filter", "bind"]
+    verb: Literal["filter", "bind", "preempt"]
     namespace: str
     name: str
-    outcome: Literal["passed", "refused", "bound", "failed"]
+    outcome: Literal["passed", "refused", "bound", "failed", "evicted", "useless"]
     node: str | None
     fitting: int
     nodes: int

@@ -1,11 +1,11 @@
-/** What was decided lately: each filter and bind, newest first. */
+/** What was decided lately: each filter, bind and preemption, newest first. */
 import { get } from "./api.js";
 import { fill, h, plural, time } from "./dom.js";
 import { failure, nothing, table } from "./parts.js";
 
 const PAGE = 200;
 /** @type {Record<string, string>} */
-const TAGS = { passed: "good", bound: "good", refused: "warn", failed: "bad" };
+const TAGS = { passed: "good", bound: "good", refused: "warn", failed: "bad", evicted: "bad", useless: "" };
 
 export class DecisionsView {
   /** @param {{ openPod: (namespace: string, name: string) => void, openNode: (name: string) => void }} actions */
@@ -50,7 +50,7 @@ export class DecisionsView {
     this.count.textContent = this.items.length ? plural(found.length, "decision") : "";
     if (!found.length) {
       fill(this.body, this.items.length ? nothing("No decision matches.", "")
-        : nothing("Nothing has been decided yet.", "Filters and binds of kube-scheduler are listed here, the last thousand, as long as this process runs."));
+        : nothing("Nothing has been decided yet.", "Filters and binds of kube-scheduler, and preemptions, are listed here, the last thousand, as long as this process runs."));
       return;
     }
     fill(this.body, table("Decisions", ["When", "Pod", "What", "Outcome", "Says"], found.map((item) => [
