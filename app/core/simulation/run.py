@@ -1,23 +1,28 @@
-"""One trace, placed by one policy on one inventory; departures first where times are equal."""
+"""One trace, placed by one policy on one inventory; departures first where times are equal.
+
+A trace that was recorded on the inventory begins with the Pods that run there. They are not placed anew: each
+keeps what it holds, and leaves when it did. What else is held at the start stays held.
+"""
 
 from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
 from app.core.model.allocation import Allocation
 from app.core.model.meta import Meta
 from app.core.model.pod import Pod, PodClaim
-from app.core.model.resource_claim import ResourceClaim
+from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.model.resource_slice import DeviceId
 from app.core.pauses import finish
 from app.core.placement.briefs import briefs, known
+from app.core.placement.eviction_stage import uid_of
 from app.core.placement.memo import Brief, Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.scoring.fragmentation import Room
 from app.core.simulation.trace import Job, Trace
-from app.core.state.state import State
+from app.core.state.state import Key, State
 from app.core.state.taken import NOTHING_TAKEN
 
 NAMESPACE = "simulation"
@@ -68,23 +73,27 @@ class Simulation:
         self._every = max(1, len(trace.jobs) // max(1, samples))
         self._memo = Memo(state)
         self._nodes = list(state.nodes)
-        self._leaving: list[tuple[float, str, Job]] = []
+        self._jobs = _told_apart(trace.jobs)
+        self._leaving: list[tuple[float, str]] = []
         self._waiting: deque[Job] = deque()
         self._weights: dict[DeviceId, float] = {}
+        self._homes: dict[DeviceId, str] = {}
+        self._running: dict[str, tuple[Pod, Sequence[Key]]] = {}
         self._capacity = self._weigh()
-        self._held: dict[str, tuple[str, float]] = {}
         self._used: dict[str, float] = dict.fromkeys(self._nodes, 0.0)
+        for claim in state.claims():
+            self._count(claim.allocation, 1)
         self.result = Result(rules.policy)
 
     def run(self) -> Iterator[int]:
         """Runs it, with a pause after each arrival: how many have come. Then see ``result``."""
-        for number, job in enumerate(self._trace.jobs):
+        for number, job in enumerate(self._jobs):
             while self._leaving and self._leaving[0][0] <= job.at:
-                at, _, gone = heappop(self._leaving)
+                at, gone = heappop(self._leaving)
                 self._depart(gone)
                 self._retry(at)
             self._give_up(job.at)
-            if not self._place(job, job.at):
+            if not self._runs(job) and not self._place(job, job.at):
                 self._waiting.append(job)
                 self._give_up(job.at)
             if number % self._every == 0:
@@ -120,19 +129,42 @@ class Simulation:
             return False
         answer = finish(question.answer(node))
         self._state.settle(pod, node, [(claim, answer.allocations[0])])
-        self._held[job.name] = (node, self._weight(answer.allocations[0]))
-        self._used[node] += self._held[job.name][1]
-        heappush(self._leaving, (now + job.seconds, job.name, job))
+        self._count(answer.allocations[0], 1)
+        self._expect(job, pod, now, [claim.meta.key])
         self.result.placed[job.kind] += 1
         self.result.waited += now - job.at
         return True
 
-    def _depart(self, job: Job) -> None:
-        key = (NAMESPACE, job.name)
-        self._state.delete("Pod", key)
-        self._state.delete("ResourceClaim", key)
-        node, weight = self._held.pop(job.name)
-        self._used[node] -= weight
+    def _runs(self, job: Job) -> bool:
+        """Whether it is a Pod of the inventory, which runs already; then it is waited for to leave."""
+        namespace, _, name = job.name.partition("/")
+        pod = self._state.pods.get((namespace, name))
+        if pod is None:
+            return False
+        held = [claim.meta.key for claim in self._state.claims() if _user(claim, pod) is not None]
+        if held:
+            self._expect(job, pod, job.at, held)
+        return bool(held)
+
+    def _expect(self, job: Job, pod: Pod, now: float, claims: Sequence[Key]) -> None:
+        self._running[job.name] = (pod, claims)
+        heappush(self._leaving, (now + job.seconds, job.name))
+
+    def _depart(self, name: str) -> None:
+        """The Pod goes, and with it the claims that nobody else holds."""
+        pod, claims = self._running.pop(name)
+        for key in claims:
+            claim = self._state.stored_claim(key)
+            gone = _user(claim, pod) if claim is not None else None
+            if claim is None or gone is None:
+                continue
+            others = tuple(user for user in claim.reserved_for if user is not gone)
+            if others:
+                self._state.upsert(replace(claim, reserved_for=others))
+            else:
+                self._count(claim.allocation, -1)
+                self._state.delete("ResourceClaim", key)
+        self._state.delete("Pod", pod.meta.key)
 
     def _judged(self, question: Question) -> list[Brief]:
         kept = known(question, self._nodes, self._memo)
@@ -176,12 +208,33 @@ class Simulation:
             capacity[name] = 0.0
             for pool in self._state.inventory.pools(name, self._rules.features):
                 room = Room(pool, NOTHING_TAKEN)
-                self._weights |= {
-                    placed.id: weight for placed, weight in zip(room.devices, room.weights, strict=True)
-                }
+                for placed, weight in zip(room.devices, room.weights, strict=True):
+                    self._weights[placed.id] = weight
+                    self._homes.setdefault(placed.id, name)
                 drawing = sum(bool(room.sets_of(at)) for at in range(len(room.devices)))
                 capacity[name] += len(room.devices) - drawing + len(pool.counter_sets)
         return capacity
 
-    def _weight(self, allocation: Allocation) -> float:
-        return sum(self._weights.get(item.device, 1.0) for item in allocation.devices)
+    def _count(self, allocation: Allocation | None, sign: int) -> None:
+        """Takes what an allocation holds into what is used of its nodes, or out of it."""
+        for item in allocation.devices if allocation is not None else ():
+            home = self._homes.get(item.device)
+            if home is not None and not item.admin_access:
+                self._used[home] += sign * self._weights[item.device]
+
+
+def _user(claim: ResourceClaim, pod: Pod) -> Consumer | None:
+    """The Pod as one of those that an allocated claim is reserved for."""
+    if claim.allocation is None:
+        return None
+    return next((user for user in claim.reserved_for if user.uid == uid_of(pod)), None)
+
+
+def _told_apart(jobs: Sequence[Job]) -> list[Job]:
+    """Jobs of names of their own: a Pod that was made again has the name of the one before it."""
+    seen: Counter[str] = Counter()
+    found = []
+    for job in jobs:
+        seen[job.name] += 1
+        found.append(job if seen[job.name] == 1 else replace(job, name=f"{job.name}#{seen[job.name]}"))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from itertools import count
 from random import Random
@@ -18,6 +19,7 @@ from app.core.simulation.run import Result, Simulation
 from app.core.simulation.shapes import SHAPES, Draw
 from app.core.simulation.trace import Job, Trace, TraceError, kind, read_trace, trace_to_json
 from app.core.state.state import State
+from tests.objects import allocation, claim, pod
 
 JUDGED = ("bimodal", "diurnal", "inference-training", "long-tailed", "fill-and-churn")
 NODES, PODS, LOAD, SEEDS = 16, 400, 0.5, (0, 1)
@@ -80,6 +82,53 @@ def one_node() -> State:
         assert isinstance(item, InventoryObject)
         state.upsert(item)
     return state
+
+
+def with_running(*names: str) -> State:
+    """The one node, four of its eight devices held by the Pods of these names, which share a claim."""
+    state = one_node()
+    users = [{"resource": "pods", "name": name, "uid": f"uid-{name}"} for name in names]
+    held = allocation("node-000", *(f"gpu-{number}" for number in range(4)))
+    for raw in (
+        claim("held") | {"status": {"allocation": held, "reservedFor": users}},
+        *(pod(name, "held") for name in names),
+    ):
+        item = parse(raw)
+        assert isinstance(item, InventoryObject)
+        state.upsert(item)
+    return state
+
+
+def recorded(*entries: tuple[str, str, float, float]) -> Trace:
+    plain = jobs(*((kind_, at, seconds) for _, kind_, at, seconds in entries))
+    named = zip(plain.jobs, entries, strict=True)
+    return replace(plain, jobs=[replace(job, name=name) for job, (name, *_) in named])
+
+
+def test_pods_that_run_at_the_start_keep_their_devices_and_leave_when_they_did() -> None:
+    trace = recorded(
+        ("default/a", "one", 0, 10),
+        ("default/b", "one", 0, 20),
+        ("default/x", "eight", 15, 1),
+        ("default/y", "eight", 20, 1),
+    )
+    result = run(with_running("a", "b"), trace, "first-fit")
+    assert dict(result.placed) == {"eight": 1}
+    assert dict(result.refused) == {"eight": 1}
+    assert [item.utilisation for item in result.samples] == [0.5, 0.5, 0.5, 1.0]
+
+
+def test_what_nobody_in_the_trace_holds_stays_held() -> None:
+    result = run(with_running("a"), recorded(("default/x", "eight", 99, 1)), "first-fit")
+    assert result.refused["eight"] == 1
+    assert result.samples[0].utilisation == 0.5
+
+
+def test_a_pod_of_the_same_name_as_one_before_it_is_another_one() -> None:
+    trace = recorded(("default/a-0", "one", 0, 10), ("default/a-0", "one", 5, 10))
+    result = run(one_node(), trace, "first-fit")
+    assert result.placed["one"] == 2
+    assert [item.utilisation for item in result.samples] == [1 / 8, 2 / 8]
 
 
 def test_what_leaves_makes_room_at_the_same_moment() -> None:
