@@ -15,7 +15,7 @@ from app.core.model.node import Node
 from app.core.state import inventory as state_inventory
 from app.core.state.pools import Pool, gather_pools
 from tests.api.conftest import Asked, run, serving
-from tests.objects import claim, device, device_class, node, pod, slice_of
+from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
 Inventory = Callable[..., Path]
 
@@ -185,6 +185,23 @@ def test_malformed_arguments_are_told_by_field(
         assert answer["error"]["path"] == field, name
 
     run(inventory(*OBJECTS), question)
+
+
+NONE_TO_JUDGE: dict[str, dict[str, Any]] = {"by name": {"NodeNames": []}, "whole": {"Nodes": {"items": []}}}
+
+
+@pytest.mark.parametrize("nodes", NONE_TO_JUDGE.values(), ids=NONE_TO_JUDGE)
+@pytest.mark.parametrize("claim_name", ["c", "missing", "held"])
+def test_no_nodes_at_all_are_no_failure(inventory: Inventory, nodes: dict[str, Any], claim_name: str) -> None:
+    held = claim("held") | {"status": {"allocation": allocation("n1", "d0")}}
+
+    async def question(service: Asked) -> None:
+        body = {"Pod": pod("p", claim_name)} | nodes
+        answer = await service.post("/scheduler/filter", body)
+        assert (answer["FailedNodes"], answer["Error"]) == ({}, "")
+        assert await service.post("/scheduler/prioritize", body) == []
+
+    run(inventory(*OBJECTS, held), question)
 
 
 def test_a_pod_that_cannot_be_read_is_told_node_by_node(inventory: Inventory) -> None:

@@ -36,7 +36,8 @@ def known(question: Question, nodes: Sequence[str], memo: Memo) -> Known:
     if question.uniform and not question.varies and question.missing and question.unclaimed is None:
         shelf = memo.shelf(question.missing, question.rules)
     if not isinstance(shelf, Shelf):
-        return Known([None] * len(nodes), Counter({None: len(nodes)}), range(len(nodes)))
+        counts: Counter[Brief | None] = Counter({None: len(nodes)}) if nodes else Counter()
+        return Known([None] * len(nodes), counts, range(len(nodes)))
     _catch_up(question, shelf, memo)
     found = list(map(shelf.answers.get, nodes))
     # Counting looks for None as well, at half of what looking for it alone would take.
