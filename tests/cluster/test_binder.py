@@ -178,6 +178,21 @@ async def test_claims_of_one_pod_are_written_side_by_side() -> None:
 
 
 @in_virtual_time
+async def test_a_claim_that_its_pod_names_twice_is_written_once() -> None:
+    twice = pod("p", "c")
+    twice["spec"]["resourceClaims"].append({"name": "again", "resourceClaimName": "c"})
+    made = await cluster(claim("c"), pods=(twice,))
+    assert await made.bind("p") is None
+    assert names(made.claim("c")) == ["d0"]
+    assert reserved(made.claim("c")) == ["p"]
+    assert made.writes() == ["PATCH c", "PATCH status", "POST binding"]
+    await asyncio.sleep(1)
+    assert made.state.assumed == {}
+    assert {name for pool in made.state.taken.values() for name in pool.whole} == {"d0"}
+    await made.stop()
+
+
+@in_virtual_time
 async def test_if_one_of_two_claims_cannot_be_written_the_other_is_given_back() -> None:
     made = await cluster(claim("c"), claim("d"), pods=(pod("p", "c", "d"),))
     made.server.faults.append(

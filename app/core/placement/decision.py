@@ -11,6 +11,7 @@ from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import State
+from app.core.state.taken import ClaimKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,13 @@ def decide(
     answer = finish(question.answer(node))
     if answer.verdict != "fits":
         return Refused(node_message(question.explained(answer).reasons), answer.verdict == "invalid")
-    return tuple(
-        Grant(
-            held,
-            replace(allocation, timestamp=timestamp) if held.claim.allocation is None else allocation,
-            fresh=held.claim.allocation is None,
-        )
-        for held, allocation in zip(answer.claims, answer.allocations, strict=True)
-    )
+    grants: dict[ClaimKey, Grant] = {}
+    for held, allocation in zip(answer.claims, answer.allocations, strict=True):
+        fresh = held.claim.allocation is None
+        given = replace(allocation, timestamp=timestamp) if fresh else allocation
+        # A Pod may name a claim twice. In-tree, devices are looked for twice, and the first ones are written.
+        grants.setdefault(held.key, Grant(held, given, fresh))
+    return tuple(grants.values())
 
 
 def assume(state: State, grants: tuple[Grant, ...], consumer: Consumer) -> None:
