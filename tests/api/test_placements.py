@@ -126,6 +126,31 @@ def test_an_inventory_of_the_request_alone(inventory: Inventory) -> None:
     run(inventory(*OBJECTS), question)
 
 
+def test_fields_that_are_null_are_not_given(inventory: Inventory) -> None:
+    """As a Go program writes the lists that it leaves empty."""
+    nothing = (
+        "workloads",
+        "objects",
+        "remove",
+        "drain",
+        "taints",
+        "addNodes",
+        "nodes",
+        "features",
+        "replicas",
+    )
+
+    async def question(service: Asked) -> None:
+        wanted = body(pod("p", templates=("t",))) | dict.fromkeys(nothing)
+        assert (await service.post("/api/v1/placements", wanted))["placed"] == 1
+        wanted = {"pod": pod("p", templates=("t",)), "workload": None} | dict.fromkeys(nothing[1:-1])
+        assert (await service.post("/api/v1/capacity", wanted))["fits"] > 0
+        answer = await service.post("/api/v1/placements", wanted | {"remove": [{"kind": None}]}, 422)
+        assert answer["error"]["path"] == "remove[0].kind"
+
+    run(inventory(*OBJECTS), question)
+
+
 @pytest.mark.parametrize("kind", ["application/json", "application/yaml"])
 def test_the_task_page_as_it_is(kind: str) -> None:
     page = list(yaml.safe_load_all((EXAMPLES / "dra-task-page.yaml").read_text()))

@@ -2,12 +2,23 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.api.models.body import Body
 
 
-class ObjectName(Body):
+class Asked(Body):
+    """A field that is null is not given, as in every Kubernetes object: Go writes empty lists so."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        return {name: value for name, value in raw.items() if value is not None}
+
+
+class ObjectName(Asked):
     """Names an object; a namespace that is left out is ``default``."""
 
     kind: str
@@ -15,7 +26,7 @@ class ObjectName(Body):
     namespace: str = ""
 
 
-class DeviceTaint(Body):
+class DeviceTaint(Asked):
     """Taints all devices of a driver, of one of its pools, or one device."""
 
     driver: str
@@ -26,14 +37,14 @@ class DeviceTaint(Body):
     effect: Literal["NoSchedule", "NoExecute", "None"] = "NoSchedule"
 
 
-class MoreNodes(Body):
+class MoreNodes(Asked):
     """More nodes like one there is, with devices of their own."""
 
     like: str
     count: int = Field(ge=1, le=10_000)
 
 
-class Scenario(Body):
+class Scenario(Asked):
     """What to judge by: the live inventory or the objects given, changed as wanted, and how."""
 
     inventory: Literal["live", "request"] = "live"
