@@ -146,7 +146,7 @@ class DistinctSets:
 
 def as_set(attribute: Attribute | None) -> Values | None:
     """Type and values, or None for an attribute of unknown type."""
-    if attribute is None or attribute.kind == "unknown":
+    if attribute is None or attribute.kind == "unknown" or attribute.value == ():
         return None
     if isinstance(attribute.value, tuple):
         return _FAMILY[attribute.kind], frozenset(attribute.value)

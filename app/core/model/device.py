@@ -221,8 +221,9 @@ def read_attribute(raw: Any) -> Attribute:
     """Reads an attribute: the one of its fields that is set, or ``unknown``."""
     source = fields.mapping(raw)
     for list_kind, read_item in _LISTS:
-        items = fields.listed(source, list_kind, read_item)
-        if items:
+        # An empty list, which the API server refuses, is a list to CEL and of no type to constraints.
+        if source.get(list_kind) is not None:
+            items = fields.listed(source, list_kind, read_item)
             return Attribute(list_kind, items)  # type: ignore[arg-type]  # the table pairs kinds with readers
     for kind, read in _SCALARS:
         value = source.get(kind)

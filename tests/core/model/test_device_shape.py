@@ -95,7 +95,7 @@ ATTRIBUTES = {
     "bools": ({"bools": [True]}, Attribute("bools", (True,))),
     "strings": ({"strings": ["a", "b"]}, Attribute("strings", ("a", "b"))),
     "versions": ({"versions": ["1.0.0"]}, Attribute("versions", ("1.0.0",))),
-    "empty-list": ({"ints": []}, Attribute("unknown", None)),
+    "empty-list": ({"ints": []}, Attribute("ints", ())),
     "null-beside-a-value": ({"int": None, "string": "a"}, Attribute("string", "a")),
     "of-a-newer-type": ({"duration": "1s"}, Attribute("unknown", None)),
     "nothing": ({}, Attribute("unknown", None)),

@@ -48,7 +48,7 @@ def run(oracle: Oracle, first: int, count: int, folder: Path) -> Tally:
     """Goes through the cases; a difference is minimised and written as a case file."""
     tally = Tally()
     for number in range(first, first + count):
-        request = generator.case(number)
+        request = generator.odd_case(number)
         answers = compare.ask_both(oracle, request)
         tally.add(answers)
         for difference in compare.differences(oracle, request, answers)[:1]:

@@ -109,7 +109,7 @@ def _allocation(oracle: Oracle, request: Json, answer: Answer, *, ordered: bool)
     assert isinstance(answer.ours, Fits)
     ours = to_json(answer.ours)
     if ordered and answer.comparable:
-        theirs = without_share_ids(answer.theirs["allocations"])
+        theirs = without_share_ids(answer.theirs.get("allocations", []))
         if without_share_ids(ours) != theirs:
             text = f"in-tree: {json.dumps(theirs)}\nhere: {json.dumps(ours)}"
             return Difference(answer.node, "allocation", text)

@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 from fuzz.devices import DRIVERS, TAINTS, Supply
+from fuzz.variety import varied
 
 Json = dict[str, Any]
 DEFAULT_ON = (
@@ -176,6 +177,11 @@ class Demand:
         if self._chance(0.2):
             toleration["tolerationSeconds"] = 30
         return toleration
+
+
+def odd_case(seed: int) -> Json:
+    """The case of that number, and of every second one something that the others never have."""
+    return varied(seed, case(seed)) if seed % 2 else case(seed)
 
 
 def case(seed: int) -> Json:
