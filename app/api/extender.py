@@ -157,7 +157,8 @@ async def _filter_args(request: Request, service: Service) -> FilterArgs:
         args = read_filter_args(decode_json(known[0], request, limit), known[1])
     else:
         args = read_filter_args(decode_json(body, request, limit))
-        if args.nodes is None:
+        # Of a few candidates prioritize brings their names alone, and no filter the list of the one before.
+        if args.nodes is None and not service.candidates.number:
             service.name_lists.received(body, args.names)
     service.require_synced()
     return args

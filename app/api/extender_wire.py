@@ -59,11 +59,13 @@ BINDING_RESULT = _struct(["Error"], Error=_TEXT)
 @dataclass(frozen=True, slots=True)
 class FilterArgs:
     """ExtenderArgs. ``nodes`` holds whole nodes by name if kube-scheduler sends them
-    (nodeCacheCapable: false), else None. ``names`` are in the order of the request, each once."""
+    (nodeCacheCapable: false), else None. ``names`` are in the order of the request, each once; ``distinct``
+    are the same, where they were looked at one by one."""
 
     pod: Raw
     names: Sequence[str]
     nodes: dict[str, Raw] | None
+    distinct: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def read_filter_args(body: Mapping[str, Any], known: Sequence[str] | None = None
         return FilterArgs(pod, known, None)
     names, nodes = fields.get("nodenames"), fields.get("nodes")
     if names is not None:
-        return FilterArgs(pod, _names(names), None)
+        return FilterArgs(pod, *_names(names))
     if nodes is not None:
         found = _nodes(nodes)
         return FilterArgs(pod, list(found), found)
@@ -167,7 +169,7 @@ def _folded(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name.lower(): value for name, value in body.items()}
 
 
-def _names(value: Any) -> list[str]:
+def _names(value: Any) -> tuple[list[str], None, frozenset[str]]:
     # Thousands of them, twice a Pod: looked at in C.
     if not isinstance(value, list):
         raise _malformed("must be a list of names", "NodeNames")
@@ -175,7 +177,8 @@ def _names(value: Any) -> list[str]:
         "".join(value)
     except TypeError:
         raise _malformed("must be a list of names", "NodeNames") from None
-    return value if len(set(value)) == len(value) else list(dict.fromkeys(value))
+    distinct = frozenset(value)
+    return value if len(distinct) == len(value) else list(dict.fromkeys(value)), None, distinct
 
 
 def _nodes(value: Any) -> dict[str, Raw]:

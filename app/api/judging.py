@@ -12,16 +12,20 @@ from app.core.model.errors import ObjectError
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.placement.briefs import briefs, known
-from app.core.placement.judged import Judged
-from app.core.placement.memo import Brief, Memo
+from app.core.placement.brief import Brief
+from app.core.placement.briefs import briefs, enrolled, known
+from app.core.placement.judged import Columns, Enrolled, Judged
+from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.state.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What came of it. ``late``: time was up before all nodes were judged; those are left out."""
+    """What came of it, to be read before anything else is done: nodes may change then.
+
+    ``late``: time was up before all nodes were judged; those are left out.
+    """
 
     question: Question
     judged: Judged
@@ -31,9 +35,9 @@ class Judging:
 async def judge(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judging:
     """Says of each node whether the Pod fits.
 
-    Cost: a look-up for each node that is as it was for the last Pod of the kind; others take turns on
-    the event loop. A Pod that may pass over devices held for others, or that they are held for, is judged
-    on a copy of the state, with a search for each class.
+    Cost: a look-up for each node that is as it was for the last Pod of the kind, none if all are; others
+    take turns on the event loop. A Pod that may pass over devices held for others, or that they are held
+    for, is judged on a copy of the state, with a search for each class.
     """
     deadline = service.deadline(service.settings.filter_timeout_seconds)
     state, memo = service.state.as_seen_by(pod), service.memo
@@ -46,10 +50,13 @@ async def judge(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judg
     wrong = {name: error for name in unknown if (error := _add_node(state, args, name)) is not None}
     question = Question(state, pod, service.rules_until(service.rules, deadline))
     names = [name for name in args.names if name not in wrong] if wrong else args.names
+    roll = None if args.distinct is None else enrolled(question, args.distinct, memo)
+    if roll is not None:
+        return Judging(question, Enrolled(names, roll), late=False)
     kept = known(question, names, memo)
     if not kept.unseen and not wrong:
         every = cast("list[Brief]", kept.found)  # None is for what is unseen
-        return Judging(question, Judged(names, every, cast("Counter[Brief]", kept.counts)), late=False)
+        return Judging(question, Columns(names, every, cast("Counter[Brief]", kept.counts)), late=False)
     steps = briefs(question, [names[index] for index in kept.unseen], memo)
     answers, late = await Turns(service.clock).collect(steps, deadline)
     for index, (_, brief) in zip(kept.unseen, answers, strict=False):  # fewer if it is late
@@ -64,11 +71,11 @@ def _columns(names: Sequence[str], found: list[Brief | None], wrong: dict[str, s
         names = [name for name, brief in zip(names, found, strict=True) if brief is not None]
     judged = list(filter(None, found))
     if not wrong:
-        return Judged(names, judged)
+        return Columns(names, judged)
     refused = [
         Brief("invalid", message=error, curable=False, reason="InvalidNode") for error in wrong.values()
     ]
-    return Judged([*names, *wrong], [*judged, *refused])
+    return Columns([*names, *wrong], [*judged, *refused])
 
 
 def _add_node(state: State, args: FilterArgs, name: str) -> str | None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from app.core.explain import node_message
-from app.core.placement.memo import Brief, Memo, Shelf
+from app.core.placement.brief import Brief
+from app.core.placement.memo import Memo, Shelf
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
+from app.core.placement.roll import Roll
 
 _FEW = 64
 """Keys that are made in one go: a millisecond."""
@@ -27,24 +29,44 @@ class Known:
     unseen: Sequence[int]
 
 
+def enrolled(question: Question, distinct: frozenset[str], memo: Memo) -> Roll | None:
+    """The answers for these nodes if they are kept for all of them, and for no others.
+
+    Cost: a key for each node that has changed, if they are few.
+    """
+    shelf = _shelf(question, memo)
+    if shelf is None or not shelf.answers.is_for(distinct):
+        return None
+    memo.reused += len(distinct)
+    return shelf.answers
+
+
 def known(question: Question, nodes: Sequence[str], memo: Memo) -> Known:
     """What is kept of the nodes.
 
     Cost: O(nodes), in one go: some 30 ns for each; a key for each node that has changed, if they are few.
     """
-    shelf = None
-    if question.uniform and not question.varies and question.missing and question.unclaimed is None:
-        shelf = memo.shelf(question.missing, question.rules)
-    if not isinstance(shelf, Shelf):
+    shelf = _shelf(question, memo)
+    if shelf is None:
         counts: Counter[Brief | None] = Counter({None: len(nodes)}) if nodes else Counter()
         return Known([None] * len(nodes), counts, range(len(nodes)))
-    _catch_up(question, shelf, memo)
     found = list(map(shelf.answers.get, nodes))
     # Counting looks for None as well, at half of what looking for it alone would take.
     counts = Counter(found)
     unseen = [place for place, brief in enumerate(found) if brief is None] if None in counts else []
     memo.reused += len(found) - len(unseen)
     return Known(found, counts, unseen)
+
+
+def _shelf(question: Question, memo: Memo) -> Shelf | None:
+    """The shelf, if all that it takes to answer the question is on it; with what has changed caught up."""
+    if not question.uniform or question.varies or not question.missing or question.unclaimed is not None:
+        return None
+    shelf = memo.shelf(question.missing, question.rules)
+    if not isinstance(shelf, Shelf):
+        return None
+    _catch_up(question, shelf, memo)
+    return shelf
 
 
 def _catch_up(question: Question, shelf: Shelf, memo: Memo) -> None:
@@ -59,7 +81,7 @@ def _catch_up(question: Question, shelf: Shelf, memo: Memo) -> None:
             found = None if key is None else shelf.by_class.get(key)
             if found is not None:
                 memo.shared += 1
-                shelf.answers[name] = found
+                shelf.answers.put(name, found)
     shelf.stale.clear()
 
 
@@ -108,7 +130,7 @@ def _looked_up(question: Question, name: str, shelf: Shelf, memo: Memo) -> Gener
     found = None if key is None else shelf.by_class.get(key)
     if found is not None:
         memo.shared += 1
-        shelf.answers[name] = found
+        shelf.answers.put(name, found)
         return found
     position = shelf.position
     answer = yield from question.answer(name)
@@ -119,7 +141,7 @@ def _looked_up(question: Question, name: str, shelf: Shelf, memo: Memo) -> Gener
         # What changes during a pause is entered after the shelf's position, and so will be thrown away when
         # the shelf is asked for again, unless another filter has done so meanwhile. A class has no such log.
         if shelf.position == position:
-            shelf.answers[name] = found
+            shelf.answers.put(name, found)
         if key is not None and shelf.classes.key(name) == key:
             shelf.keep(key, found)
     return found

@@ -4,9 +4,8 @@ kube-scheduler scores every node that filter leaves, which at thousands of nodes
 everything else. A few of the best are choice enough; one node is not scored at all.
 """
 
-from collections import OrderedDict
-from collections.abc import Sequence
-from itertools import filterfalse
+from collections import Counter, OrderedDict
+from collections.abc import Container, Sequence
 
 from app.core.placement.judged import Judged
 
@@ -25,7 +24,8 @@ class Candidates:
     def __init__(self, number: int) -> None:
         self.number = number
         self._turn = 0
-        self._aims: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
+        self._aims: OrderedDict[str, tuple[float, Sequence[str]]] = OrderedDict()
+        self._aimed: Counter[str] = Counter()
 
     def of(self, uid: str, judged: Judged, now: float) -> Sequence[str]:
         """The names to pass on for a Pod.
@@ -34,49 +34,69 @@ class Candidates:
             uid: of the Pod.
             judged: the nodes; those that do not fit are left out.
             now: seconds of a clock that does not go back.
-        Cost: O(nodes) for each score that is needed.
+        Cost: O(number + nodes aimed at) for each score that is needed, and what ``Judged.having`` costs.
         """
         if not self.number:
             return judged.fits()
         self._forget(uid, now)
-        aimed = {name for _, names in self._aims.values() for name in names}
-        chosen: list[str] = []
-        passed_over: list[Sequence[str]] = []
-        for score in judged.scores():
-            equals = judged.fits(score)
-            free = list(filterfalse(aimed.__contains__, equals)) if aimed else equals
-            passed_over.append(equals if len(free) < len(equals) else ())
-            chosen += _spread(free, self.number - len(chosen), self._turn)
-            if len(chosen) == self.number:
-                break
-        else:
-            for equals in passed_over:
-                taken = list(filter(aimed.__contains__, equals))
-                chosen += _spread(taken, self.number - len(chosen), self._turn)
+        chosen = self._chosen(judged)
         self._turn += 1
         if chosen:
-            self._aims[uid] = (now + _AIM_SECONDS, tuple(chosen))
+            self._aims[uid] = (now + _AIM_SECONDS, chosen)
+            self._aimed.update(chosen)
             if len(self._aims) > _AIMS:
-                self._aims.popitem(last=False)
+                self.settled(next(iter(self._aims)))
         return chosen
 
     def settled(self, uid: str) -> None:
         """The Pod has come to be bound: from now on the state says what it takes."""
-        self._aims.pop(uid, None)
+        aim = self._aims.pop(uid, None)
+        for name in () if aim is None else aim[1]:
+            self._aimed[name] -= 1
+            if not self._aimed[name]:
+                del self._aimed[name]
+
+    def _chosen(self, judged: Judged) -> list[str]:
+        chosen: list[str] = []
+        passed_over: list[Sequence[str]] = []
+        for score in judged.scores():
+            equals = judged.having(score)
+            left = self.number - len(chosen)
+            if left + len(self._aimed) <= len(equals):
+                return chosen + _spread(equals, left, self._turn, self._aimed)
+            free = [name for name in equals if name not in self._aimed]
+            passed_over.append(equals if len(free) < len(equals) else ())
+            chosen += _spread(free, left, self._turn)
+            if len(chosen) == self.number:
+                return chosen
+        for equals in passed_over:
+            taken = [name for name in equals if name in self._aimed]
+            chosen += _spread(taken, self.number - len(chosen), self._turn)
+        return chosen
 
     def _forget(self, uid: str, now: float) -> None:
         """Drops what was said of the Pod before, and Pods that have not come for long."""
-        self._aims.pop(uid, None)
+        self.settled(uid)
         while self._aims:
             oldest = next(iter(self._aims))
             if self._aims[oldest][0] > now:
                 return
-            del self._aims[oldest]
+            self.settled(oldest)
 
 
-def _spread(names: Sequence[str], number: int, turn: int) -> list[str]:
-    """``number`` of the names, evenly apart, starting one further with each turn."""
+def _spread(names: Sequence[str], number: int, turn: int, aimed: Container[str] = ()) -> list[str]:
+    """``number`` of the names, evenly apart, starting one further with each turn.
+
+    Args:
+        aimed: passed over for the next one; there have to be as many other names as are wanted.
+    """
     total = len(names)
     if number >= total:
         return list(names)
-    return [names[(turn + index * total // number) % total] for index in range(number)]
+    chosen: dict[str, None] = {}
+    for index in range(number):
+        place = turn + index * total // number
+        while (name := names[place % total]) in aimed or name in chosen:
+            place += 1
+        chosen[name] = None
+    return list(chosen)

@@ -20,7 +20,9 @@ from app.core.allocator.outlook import sight_of_plan
 from app.core.cel.sight import Sight
 from app.core.model.features import Features
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
+from app.core.placement.brief import Brief
 from app.core.placement.classes import NodeClasses
+from app.core.placement.roll import Roll
 from app.core.placement.rules import Rules
 from app.core.scoring import policy_named
 from app.core.state.state import State
@@ -32,26 +34,6 @@ _MOST_CLASSES = 20_000
 _ALIKE = 4096
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Brief:
-    """The short answer for a node: what the webhooks need. ``message`` and ``reason`` are empty if it fits.
-
-    ``reason`` is the code of the first reason: a few words, for counting. Compared by identity, which
-    Python does in C: see ``Memo.the_same``.
-    """
-
-    verdict: str
-    score: int = 0
-    message: str = ""
-    curable: bool = True
-    reason: str = ""
-
-    @property
-    def content(self) -> tuple[str, int, str, bool, str]:
-        """Equal for answers that say the same."""
-        return self.verdict, self.score, self.message, self.curable, self.reason
-
-
 @dataclass(slots=True, eq=False)
 class Shelf:
     """The answers for one kind of claims. ``position`` says up to where changes were heard of; ``stale`` are
@@ -60,7 +42,7 @@ class Shelf:
     plan: Plan
     position: int
     classes: NodeClasses
-    answers: dict[str, Brief] = field(default_factory=dict)
+    answers: Roll = field(default_factory=Roll)
     stale: set[str] = field(default_factory=set)
     by_class: dict[Hashable, Brief] = field(default_factory=dict)
 
@@ -146,7 +128,7 @@ class Memo:
             shelf.stale.clear()
             return
         for node in changed:
-            if shelf.answers.pop(node, None) is not None:
+            if shelf.answers.drop(node):
                 shelf.stale.add(node)
 
 

@@ -15,9 +15,10 @@ from app.core.model.pod import Pod, PodClaim
 from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.model.resource_slice import DeviceId
 from app.core.pauses import finish
+from app.core.placement.brief import Brief
 from app.core.placement.briefs import briefs, known
 from app.core.placement.eviction_stage import uid_of
-from app.core.placement.memo import Brief, Memo
+from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.scoring.fragmentation import Room

@@ -3,15 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.placement.brief import Brief
 from app.core.placement.candidates import Candidates
-from app.core.placement.judged import Judged
-from app.core.placement.memo import Brief
+from app.core.placement.judged import Columns, Judged
 
 
 def fits(**scores: int | None) -> Judged:
     """Nodes with their scores; None for one that does not fit."""
     briefs = [Brief("misfit" if score is None else "fits", score or 0) for score in scores.values()]
-    return Judged(list(scores), briefs)
+    return Columns(list(scores), briefs)
 
 
 EQUAL = fits(**{f"n{number}": 5 for number in range(8)})

@@ -1,12 +1,13 @@
-"""Columns of answers say the same as going through them one by one."""
+"""Columns of answers, and rolls, say the same as going through them one by one."""
 
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.placement.judged import Judged
-from app.core.placement.memo import Brief
+from app.core.placement.brief import Brief
+from app.core.placement.judged import Columns, Enrolled, Judged
+from app.core.placement.roll import Roll
 
 BRIEFS = (
     Brief("fits", 0),
@@ -23,12 +24,19 @@ BRIEFS = (
 def test_columns_say_what_the_answers_say(choice: list[int]) -> None:
     names = [f"n{index}" for index in range(len(choice))]
     answers = [(name, BRIEFS[index]) for name, index in zip(names, choice, strict=True)]
-    judged = Judged(names, [brief for _, brief in answers])
+    roll = Roll()
+    for name, brief in reversed(answers):
+        roll.put(name, brief)
+    for judged in (Columns(names, [brief for _, brief in answers]), Enrolled(names, roll)):
+        check(judged, answers)
+
+
+def check(judged: Judged, answers: list[tuple[str, Brief]]) -> None:
     fits = [(name, brief) for name, brief in answers if brief.verdict == "fits"]
     assert judged.fits() == [name for name, _ in fits]
     assert judged.fitting == len(fits)
-    assert judged.fits(7) == [name for name, brief in fits if brief.score == 7]
-    assert judged.fits(3) == []
+    assert sorted(judged.having(7)) == sorted(name for name, brief in fits if brief.score == 7)
+    assert list(judged.having(3)) == []
     assert judged.scores() == sorted({brief.score for _, brief in fits}, reverse=True)
     assert judged.verdicts == Counter(brief.verdict for _, brief in answers)
     assert judged.refusals() == Counter(brief.message for _, brief in answers if brief.verdict != "fits")

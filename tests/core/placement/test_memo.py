@@ -17,8 +17,9 @@ from app.core.explain import node_message
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.pauses import finish
-from app.core.placement.briefs import briefs, known
-from app.core.placement.memo import Brief, Memo
+from app.core.placement.brief import Brief
+from app.core.placement.briefs import briefs, enrolled, known
+from app.core.placement.memo import Memo
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -205,6 +206,9 @@ def test_whatever_happens_kept_answers_are_those_of_a_fresh_look(
         happen(state, kind, where, what)
         kept = ask(state, memo, rules, "p", expression)
         assert contents(kept) == contents(ask(state, Memo(state), rules, "p", expression))
+        roll = enrolled(Question(state, asking("p"), rules), frozenset(NODES), memo)
+        if roll is not None:
+            assert {name: roll.get(name) for name in NODES} == kept
         question = Question(state, asking("p"), rules)
         for name in NODES:
             alone = question.explained(finish(question.answer(name)))
@@ -259,6 +263,30 @@ def test_what_is_kept_is_known_without_a_search_and_what_has_changed_is_not() ->
     assert changed.unseen == [NODES.index("n3")]
     assert changed.counts[None] == 1
     assert memo.searches == searched
+
+
+def test_no_node_is_looked_up_when_all_are_asked_about_whose_answers_are_kept() -> None:
+    state, rules = cluster(), make_rules()
+    memo = Memo(state)
+    put(state, claim("held") | {"status": {"allocation": allocation("n3", "d0")}})
+    found = ask(state, memo, rules, "p")
+
+    def whole(*nodes: str) -> dict[str, Brief | None] | None:
+        roll = enrolled(Question(state, asking("p"), rules), frozenset(nodes), memo)
+        return None if roll is None else {name: roll.get(name) for name in nodes}
+
+    assert whole(*NODES) == found
+    assert whole(*NODES[1:]) is None
+    assert whole(*NODES, "unknown") is None
+    put(state, claim("more") | {"status": {"allocation": allocation("n7", "d0")}})
+    assert whole(*NODES) == found | {"n7": found["n3"]}, "a class met before"
+    put(state, slice_of("n8", device("d0", size="tiny"), generation=2))
+    assert whole(*NODES) is None, "a class that has to be searched"
+    again = ask(state, memo, rules, "p")
+    assert whole(*NODES) == again
+    state.delete("Node", ("", "n8"))
+    assert whole(*NODES) is None
+    assert whole(*(name for name in NODES if name != "n8")) is not None
 
 
 def test_a_changed_node_of_a_class_met_before_is_not_looked_for_among_all() -> None:

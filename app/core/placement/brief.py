@@ -1,0 +1,23 @@
+"""The short answer for a node: what the webhooks need of it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Brief:
+    """A verdict, a score and a text. ``message`` and ``reason`` are empty if the node fits.
+
+    ``reason`` is the code of the first reason: a few words, for counting. Compared by identity, which
+    Python does in C: see ``Memo.the_same``.
+    """
+
+    verdict: str
+    score: int = 0
+    message: str = ""
+    curable: bool = True
+    reason: str = ""
+
+    @property
+    def content(self) -> tuple[str, int, str, bool, str]:
+        """Equal for answers that say the same."""
+        return self.verdict, self.score, self.message, self.curable, self.reason
