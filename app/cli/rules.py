@@ -6,12 +6,19 @@ from typing import Any
 
 from app.cli.inventory_names import Names
 from app.cli.schema import unknown_fields
-from app.cli.shapes import Path, derived_attributes, expressions, pod_spec, request_specs, requests
+from app.cli.shapes import (
+    Path,
+    claim_devices,
+    derived_attributes,
+    expressions,
+    pod_spec,
+    request_specs,
+    requests,
+)
 from app.core.cel import CelCompileError, CelFeatures
 from app.core.cel.admission import MAX_COST, admit
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse, ref_of
-from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
 
 Problems = Iterator[tuple[Path, str]]
@@ -24,6 +31,11 @@ _LOOKUP = re.compile(
 def defects(raw: dict[str, Any]) -> Problems:
     """What an API server refuses and this project understands all the same; ``convert`` repairs it."""
     version = str(raw.get("apiVersion"))
+    if version == f"{GROUP}/v1alpha3" and raw.get("kind") != "DeviceTaintRule":
+        yield (
+            ("apiVersion",),
+            f"{version} is served for DeviceTaintRules alone (repair: dra-extender convert)",
+        )
     if version in (f"{GROUP}/v1", f"{GROUP}/v1beta2"):
         for path, request in requests(raw):
             flat = [name for name in request if name in FLAT_REQUEST_FIELDS and request[name] is not None]
@@ -51,50 +63,6 @@ def misspelt(raw: dict[str, Any]) -> Problems:
     """Fields that no version of resource.k8s.io has."""
     if str(raw.get("apiVersion")).startswith(f"{GROUP}/"):
         yield from unknown_fields(raw)
-
-
-def claim_rules(raw: dict[str, Any]) -> Problems:
-    """What the API server says of requests and constraints beyond their types."""
-    names: set[str] = set()
-    for path, request in requests(raw):
-        names.add(str(request.get("name")))
-        flat = any(request.get(name) is not None for name in FLAT_REQUEST_FIELDS)
-        forms = (request.get("exactly") is not None or flat) + bool(request.get("firstAvailable"))
-        if forms != 1:
-            yield path, "a request needs exactly one of exactly and firstAvailable"
-        for at, spec in request_specs(path, request):
-            yield from _specification(at, spec)
-            names.add(f"{request.get('name')}/{spec.get('name')}")
-    at, devices = _devices(raw)
-    constraints = devices.get("constraints")
-    for index, constraint in enumerate(constraints if isinstance(constraints, list) else ()):
-        named = constraint.get("requests") if isinstance(constraint, dict) else None
-        for number, name in enumerate(named if isinstance(named, list) else ()):
-            if name not in names:
-                yield (*at, "constraints", index, "requests", number), f"there is no request {name!r}"
-
-
-def _specification(path: Path, spec: dict[str, Any]) -> Problems:
-    if not spec.get("deviceClassName"):
-        yield path, "deviceClassName is missing"
-    count, mode = spec.get("count"), spec.get("allocationMode")
-    if isinstance(count, int) and not isinstance(count, bool):
-        if count > MAX_DEVICES:
-            yield (*path, "count"), f"a claim holds at most {MAX_DEVICES} devices, not {count}"
-        elif count < 0 or (count == 0 and mode in (None, "", "ExactCount")):
-            yield (*path, "count"), "must be greater than zero"
-        if mode == "All" and count != 0:
-            yield (*path, "count"), "allocationMode All takes no count"
-    if mode not in (None, "", "ExactCount", "All"):
-        yield (*path, "allocationMode"), f"must be ExactCount or All, not {mode!r}"
-
-
-def _devices(raw: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
-    path: Path = ("spec", "spec") if raw.get("kind") == "ResourceClaimTemplate" else ("spec",)
-    value: Any = raw if raw.get("kind") in ("ResourceClaim", "ResourceClaimTemplate") else {}
-    for part in (*path, "devices"):
-        value = value.get(part) if isinstance(value, dict) else None
-    return (*path, "devices"), value if isinstance(value, dict) else {}
 
 
 def pod_rules(raw: dict[str, Any]) -> Problems:
@@ -138,12 +106,12 @@ def references(raw: dict[str, Any], names: Names) -> Problems:
 
 
 def _attributes(raw: dict[str, Any], names: Names) -> Problems:
-    at, devices = _devices(raw)
+    at, devices = claim_devices(raw)
     constraints = devices.get("constraints")
     for index, constraint in enumerate(constraints if isinstance(constraints, list) else ()):
         for field in ("matchAttribute", "distinctAttribute"):
             name = constraint.get(field) if isinstance(constraint, dict) else None
-            if isinstance(name, str) and name not in names.attributes:
+            if isinstance(name, str) and "/" in name and name not in names.attributes:
                 yield (*at, "constraints", index, field), f"no device has the attribute {name}"
     for path, text in expressions(raw):
         for kind, _, domain, name in _LOOKUP.findall(text):

@@ -18,6 +18,9 @@ _POD_SPECS: dict[str, Path] = {
 }
 
 
+_CLAIM_SPECS: dict[str, Path] = {"ResourceClaim": ("spec",), "ResourceClaimTemplate": ("spec", "spec")}
+
+
 def pod_spec(raw: Json) -> tuple[Path, Json | None]:
     """The PodSpec of a Pod or workload, and its path; None where there is none."""
     path = _POD_SPECS.get(str(raw.get("kind")))
@@ -26,20 +29,24 @@ def pod_spec(raw: Json) -> tuple[Path, Json | None]:
     return path, _descend(raw, path)
 
 
+def claim_devices(raw: Json) -> tuple[Path, Json]:
+    """``spec.devices`` of a claim or template, and its path; empty where there is none."""
+    path = _CLAIM_SPECS.get(str(raw.get("kind")))
+    if path is None:
+        return (), {}
+    return (*path, "devices"), _descend(raw, (*path, "devices")) or {}
+
+
 def requests(raw: Json) -> Iterator[tuple[Path, Json]]:
     """The requests of a claim or template."""
-    start: dict[str, Path] = {"ResourceClaim": ("spec",), "ResourceClaimTemplate": ("spec", "spec")}
-    path = start.get(str(raw.get("kind")))
-    if path is None:
-        return
-    devices = _descend(raw, (*path, "devices"))
-    yield from _items(devices, "requests", (*path, "devices"))
+    path, devices = claim_devices(raw)
+    yield from items(devices, "requests", path)
 
 
 def request_specs(path: Path, request: Json) -> Iterator[tuple[Path, Json]]:
     """What a request asks for: under ``exactly``, directly (v1beta1), or each of ``firstAvailable``."""
     if request.get("firstAvailable") is not None:
-        yield from _items(request, "firstAvailable", path)
+        yield from items(request, "firstAvailable", path)
     elif isinstance(request.get("exactly"), dict):
         yield (*path, "exactly"), request["exactly"]
     else:
@@ -59,21 +66,22 @@ def derived_attributes(raw: Json) -> Iterator[tuple[Path, str]]:
     """The CEL expressions of a claim's or template's derived attributes."""
     for path, request in requests(raw):
         for at, spec in request_specs(path, request):
-            for where, attribute in _items(spec, "derivedAttributes", at):
+            for where, attribute in items(spec, "derivedAttributes", at):
                 text = attribute.get("expression")
                 if isinstance(text, str) and text:
                     yield (*where, "expression"), text
 
 
 def _selectors(path: Path, owner: Json | None) -> Iterator[tuple[Path, str]]:
-    for at, selector in _items(owner, "selectors", path):
+    for at, selector in items(owner, "selectors", path):
         cel = selector.get("cel")
         text = cel.get("expression") if isinstance(cel, dict) else None
         if isinstance(text, str):
             yield (*at, "cel", "expression"), text
 
 
-def _items(owner: Json | None, name: str, path: Path) -> Iterator[tuple[Path, Json]]:
+def items(owner: Json | None, name: str, path: Path) -> Iterator[tuple[Path, Json]]:
+    """The objects in a list that the owner has under a name, with their paths."""
     values = owner.get(name) if owner is not None else None
     for index, value in enumerate(values if isinstance(values, list) else ()):
         if isinstance(value, dict):

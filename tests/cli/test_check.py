@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.claims_written import DEVICES, claim, same_place
+
 if TYPE_CHECKING:
     from conftest import Cli
 
@@ -87,6 +89,11 @@ MISTAKES = {
     "a key twice": ("kind: Pod\nmetadata: {}\nkind: Pod\n", 3, "twice"),
     "no apiVersion": ("kind: ResourceClaim\nmetadata: {name: c}\n", 1, "apiVersion: is missing"),
     "unknown version": (CLAIM.replace("k8s.io/v1", "k8s.io/v9"), 1, "v9 is not a version"),
+    "a version that is served no more": (
+        CLAIM.replace("k8s.io/v1", "k8s.io/v1alpha3"),
+        1,
+        "DeviceTaintRules",
+    ),
     "no name": (CLAIM.replace("  name: c\n", "  labels: {}\n"), 3, "metadata.name: is missing"),
     "wrong type": (CLAIM + "        count: many\n", 11, "must be a whole number"),
     "misspelt field": (CLAIM.replace("deviceClassName", "deviceClasName"), 10, "deviceClassName meant?"),
@@ -203,6 +210,20 @@ def test_a_mistake_is_found_at_its_line(cli: Cli, tmp_path: Path, text: str, lin
 
     assert ran.code == 1
     assert [found for found, words in lines_of(ran.out) if message in words] == [line], ran.out
+
+
+@pytest.mark.parametrize(("devices", "refused"), DEVICES.values(), ids=DEVICES)
+def test_a_claim_is_refused_where_an_api_server_refuses_it(
+    cli: Cli, tmp_path: Path, devices: dict[str, object], refused: str | None
+) -> None:
+    file = tmp_path / "claim.json"
+    file.write_text(json.dumps(claim(devices)))
+
+    ran = cli("check", "-f", file)
+
+    assert ran.code == (refused is not None), ran.out
+    for _, message in lines_of(ran.out):
+        assert same_place(message.partition(": ")[0], f"spec.devices.{refused}"), ran.out
 
 
 def test_the_flat_request_of_v1beta1_is_in_its_place(cli: Cli, tmp_path: Path) -> None:

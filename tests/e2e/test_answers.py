@@ -79,11 +79,15 @@ def test_a_refused_pod_is_told_by_an_event_and_by_kubectl(
 
 
 def test_the_page_s_manifests_are_found_wanting_and_what_convert_makes_of_them_is_accepted(
-    scene: Scene, dra: Dra, tmp_path: Path
+    scene: Scene, control_plane: ControlPlane, dra: Dra, tmp_path: Path
 ) -> None:
     findings = dra("check", "-f", PAGE, code=1).stdout.splitlines()
     assert any(line.startswith(f"{PAGE}:24:") and "under `exactly`" in line for line in findings), findings
-    assert any("restartPolicy" in line for line in findings), findings
+    assert any(line.startswith(f"{PAGE}:58:") and "restartPolicy" in line for line in findings), findings
+    kubeconfig = control_plane.kubeconfig(EXTENDER)
+    findings = dra("check", "-f", PAGE, "--kubeconfig", kubeconfig, code=1).stdout.splitlines()
+    missing = "there is no DeviceClass resource-driver.example.com"
+    assert any(line.startswith(f"{PAGE}:43:") and missing in line for line in findings), findings
     converted = tmp_path / "converted.yaml"
     converted.write_text(dra("convert", "-f", PAGE).stdout)
     assert dra("check", "-f", converted).stdout == ""

@@ -1,0 +1,163 @@
+"""What an API server refuses of a claim's requests, constraints and configuration, beyond their types.
+
+The rules are those of pkg/apis/resource/validation in k8s.io/kubernetes; CEL has rules of its own.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from app.cli.shapes import Path, claim_devices, items, request_specs, requests
+from app.core.model.resource_claim import MAX_DEVICES
+from app.core.model.versions import FLAT_REQUEST_FIELDS
+
+Problems = Iterator[tuple[Path, str]]
+Json = dict[str, Any]
+
+_MOST = {"requests": 32, "constraints": 32, "config": 32, "selectors": 32, "firstAvailable": 8}
+_MAX_PARAMETERS = 10 * 1024
+_MAX_LABEL, _MAX_DRIVER, _MAX_ID, _MAX_SUBDOMAIN = 63, 63, 32, 253
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_OPERATORS = ("Exists", "Equal")
+_EFFECTS = ("NoSchedule", "NoExecute", "None")
+
+
+def claim_rules(raw: Json) -> Problems:
+    """Of a claim or a template. O(requests and what they hold)."""
+    at, devices = claim_devices(raw)
+    for name in ("requests", "constraints", "config"):
+        yield from _sized(at, devices, name)
+    names = set[str]()
+    for path, request in requests(raw):
+        yield from _named(path, request, names, "")
+        yield from _request(path, request, names)
+    for path, constraint in items(devices, "constraints", at):
+        yield from _about(path, constraint, names)
+        yield from _constraint(path, constraint)
+    for path, config in items(devices, "config", at):
+        yield from _about(path, config, names)
+        yield from _config(path, config)
+
+
+def _request(path: Path, request: Json, names: set[str]) -> Problems:
+    flat = any(request.get(name) is not None for name in FLAT_REQUEST_FIELDS)
+    forms = (request.get("exactly") is not None or flat) + bool(request.get("firstAvailable"))
+    if forms != 1:
+        yield path, "a request needs exactly one of exactly and firstAvailable"
+        return
+    yield from _sized(path, request, "firstAvailable")
+    for at, spec in request_specs(path, request):
+        if request.get("firstAvailable"):
+            yield from _named(at, spec, names, f"{request.get('name')}/")
+        yield from _specification(at, spec)
+
+
+def _specification(path: Path, spec: Json) -> Problems:
+    name = spec.get("deviceClassName")
+    if not name:
+        yield path, "deviceClassName is missing"
+    elif isinstance(name, str) and not _fits(name, _SUBDOMAIN, _MAX_SUBDOMAIN):
+        text = f"must be lower-case letters, digits, '-' and '.', as the name of a class, not {name!r}"
+        yield (*path, "deviceClassName"), text
+    yield from _amount(path, spec)
+    yield from _sized(path, spec, "selectors")
+    for at, selector in items(spec, "selectors", path):
+        if selector.get("cel") is None:
+            yield at, "cel is missing"
+    for at, toleration in items(spec, "tolerations", path):
+        yield from _toleration(at, toleration)
+
+
+def _amount(path: Path, spec: Json) -> Problems:
+    count, mode = spec.get("count"), spec.get("allocationMode")
+    if isinstance(count, int) and not isinstance(count, bool):
+        if count > MAX_DEVICES:
+            yield (*path, "count"), f"a claim holds at most {MAX_DEVICES} devices, not {count}"
+        elif count < 0 or (count == 0 and mode in (None, "", "ExactCount")):
+            yield (*path, "count"), "must be greater than zero"
+        if mode == "All" and count != 0:
+            yield (*path, "count"), "allocationMode All takes no count"
+    if mode not in (None, "", "ExactCount", "All"):
+        yield (*path, "allocationMode"), f"must be ExactCount or All, not {mode!r}"
+
+
+def _toleration(path: Path, toleration: Json) -> Problems:
+    operator, effect = toleration.get("operator"), toleration.get("effect")
+    if operator not in (None, "", *_OPERATORS):
+        yield (*path, "operator"), f"must be {' or '.join(_OPERATORS)}, not {operator!r}"
+    if operator == "Exists" and toleration.get("value"):
+        yield (*path, "value"), "operator Exists takes no value"
+    if effect not in (None, "", *_EFFECTS):
+        yield (*path, "effect"), f"must be {', '.join(_EFFECTS)} or left out, not {effect!r}"
+
+
+def _constraint(path: Path, constraint: Json) -> Problems:
+    fields = [name for name in ("matchAttribute", "distinctAttribute") if constraint.get(name) is not None]
+    if not fields:
+        yield path, "a constraint needs matchAttribute or distinctAttribute"
+    for field in fields[:1]:
+        name = constraint[field]
+        if isinstance(name, str) and not _qualified(name):
+            yield (*path, field), f"must be a domain and a name, like gpu.example.com/numa, not {name!r}"
+
+
+def _config(path: Path, config: Json) -> Problems:
+    opaque = config.get("opaque")
+    if not isinstance(opaque, dict):
+        yield path, "opaque is missing"
+        return
+    driver, parameters = opaque.get("driver"), opaque.get("parameters")
+    if not driver:
+        yield (*path, "opaque"), "driver is missing"
+    elif isinstance(driver, str) and not _fits(driver.lower(), _SUBDOMAIN, _MAX_DRIVER):
+        yield (*path, "opaque", "driver"), f"must be the name of a driver, not {driver!r}"
+    if parameters is None:
+        yield (*path, "opaque"), "parameters are missing"
+    elif not isinstance(parameters, dict):
+        yield (*path, "opaque", "parameters"), "must be an object"
+    elif len(json.dumps(parameters, separators=(",", ":"), default=str).encode()) > _MAX_PARAMETERS:
+        yield (*path, "opaque", "parameters"), f"must be at most {_MAX_PARAMETERS:,} bytes of JSON"
+
+
+def _named(path: Path, item: Json, names: set[str], under: str) -> Problems:
+    """Notes the name, which none before may have."""
+    name = item.get("name")
+    if not isinstance(name, str) or not name:
+        return  # a type or a field that is missing: said elsewhere
+    if not _fits(name, _LABEL, _MAX_LABEL):
+        text = f"must be lower-case letters, digits and '-', at most {_MAX_LABEL}, not {name!r}"
+        yield (*path, "name"), text
+    if f"{under}{name}" in names:
+        yield (*path, "name"), f"there is another request {name!r}"
+    names.add(f"{under}{name}")
+
+
+def _about(path: Path, item: Json, names: set[str]) -> Problems:
+    """The requests that a constraint or a configuration is about."""
+    named, seen = item.get("requests"), set[str]()
+    for number, name in enumerate(named if isinstance(named, list) else ()):
+        if not isinstance(name, str):
+            continue  # a wrong type: said elsewhere
+        if name not in names:
+            yield (*path, "requests", number), f"there is no request {name!r}"
+        elif name in seen:
+            yield (*path, "requests", number), f"request {name!r} is named twice"
+        seen.add(name)
+
+
+def _sized(path: Path, owner: Json, name: str) -> Problems:
+    values = owner.get(name)
+    if isinstance(values, list) and len(values) > _MOST[name]:
+        yield (*path, name), f"at most {_MOST[name]}, not {len(values)}"
+
+
+def _qualified(name: str) -> bool:
+    domain, _, own = name.partition("/")
+    return _fits(domain.lower(), _SUBDOMAIN, _MAX_DRIVER) and _fits(own, _IDENTIFIER, _MAX_ID)
+
+
+def _fits(text: str, form: "re.Pattern[str]", most: int) -> bool:
+    return len(text) <= most and form.match(text) is not None

@@ -1,0 +1,32 @@
+"""Which claims an API server stores: the same ones that ``check`` has nothing against, and why not."""
+
+import pytest
+from harness.api import ApiError
+from harness.scene import Scene
+
+from tests.cli.claims_written import DEVICES, claim, same_place
+
+pytestmark = pytest.mark.e2e
+
+
+def refused(scene: Scene, raw: dict[str, object]) -> list[str]:
+    """The fields that the API server finds fault with."""
+    try:
+        scene.create(raw)
+    except ApiError as error:
+        if error.code != 422:
+            raise
+        return list(error.causes)
+    return []
+
+
+@pytest.mark.parametrize(("devices", "field"), DEVICES.values(), ids=DEVICES)
+def test_check_and_the_api_server_refuse_the_same(
+    scene: Scene, devices: dict[str, object], field: str | None
+) -> None:
+    theirs = refused(scene, claim(devices) | {"metadata": {"name": "c", "namespace": scene.namespace}})
+    if field is None:
+        assert theirs == []
+    else:
+        assert theirs != []
+        assert all(same_place(their, f"spec.devices.{field}") for their in theirs), theirs
