@@ -11,7 +11,6 @@ from app.core.model.device_taint_rule import DeviceTaintSelector
 from app.core.model.errors import ObjectError
 from app.core.model.parse import NAMESPACED, InventoryObject, Object, flatten, parse
 from app.core.model.taints import Taint
-from app.core.model.workload import KINDS as WORKLOADS
 from app.core.model.workload import Workload
 from app.core.placement.what_if import Evicted, WhatIfError, add_nodes, drain, taint_device
 from app.core.state.state import State, kind_of
@@ -111,12 +110,14 @@ def names_of(state: State, wanted: Iterable[str] | None) -> list[str]:
 
 
 def _remove(state: State, name: ObjectName, where: str) -> None:
-    if name.kind in WORKLOADS or name.kind not in _KINDS:
+    # People write them for kubectl as node/worker-1.
+    kind = next((known for known in _KINDS if known.lower() == name.kind.lower()), None)
+    if kind is None:
         text = f"{name.kind} is not part of the inventory, only {', '.join(_KINDS)}"
         raise Refusal(422, "InvalidField", text, f"{where}.kind")
-    namespace = (name.namespace or "default") if name.kind in NAMESPACED else ""
+    namespace = (name.namespace or "default") if kind in NAMESPACED else ""
     key = (namespace, name.name)
-    if key not in state.keys(name.kind):
-        text = f"there is no {name.kind} {'/'.join(part for part in key if part)}"
+    if key not in state.keys(kind):
+        text = f"there is no {kind} {'/'.join(part for part in key if part)}"
         raise Refusal(422, "NotFound", text, f"{where}.name")
-    state.delete(name.kind, key)
+    state.delete(kind, key)

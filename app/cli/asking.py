@@ -5,6 +5,7 @@ Both are asked over the same HTTP interface, so that an answer does not depend o
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +24,18 @@ TOKEN_VARIABLE = "DRA_EXTENDER_TOKEN"  # noqa: S105 # a name
 CA_VARIABLE = "DRA_EXTENDER_CA"
 _TIMEOUT_SECONDS = 300.0  # a large dry run; a dead server refuses the connection long before
 _CONNECT_SECONDS = 5.0
+_FIELD = re.compile(r"(?P<field>(?:query\.)?\w+)(?:\[\d+\])?\.?(?P<rest>.*)")
+_FLAGS = {
+    "drain": "--drain",
+    "taints": "--taint",
+    "addNodes": "--add-nodes",
+    "remove": "--remove",
+    "policy": "--policy",
+    "features": "--feature",
+    "query.selector": "--selector",
+    "query.attribute": "--attribute",
+}
+"""Of fields that only a flag can have set."""
 
 
 class Asker:
@@ -82,7 +95,7 @@ class Asker:
         error = error if isinstance(error, dict) else {}
         message = str(error.get("message") or f"{self._name}{path} answered {response.status_code}")
         if error.get("path"):
-            message = f"{error['path']}: {message}"
+            message = f"{_blamed(str(error['path']))}: {message}"
         if response.status_code in (400, 404, 409, 413, 422) and error:
             return InputError(message)
         if response.status_code == 401 and error:
@@ -90,6 +103,14 @@ class Asker:
         if response.is_success or response.status_code == 404:
             return UnreachableError(f"{self._name} does not look like a dra-extender", "check the URL")
         return UnreachableError(message)
+
+
+def _blamed(path: str) -> str:
+    """What a person has to look at: the flag that made a field of the request, or the field."""
+    found = _FIELD.match(path)
+    if found is None or found["field"] not in _FLAGS:
+        return path
+    return ", ".join(filter(None, (_FLAGS[found["field"]], found["rest"])))
 
 
 def ask(source: Source, question: Callable[[Asker], Awaitable[T]]) -> T:

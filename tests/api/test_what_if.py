@@ -118,6 +118,7 @@ def test_a_removed_claim_frees_what_it_held(inventory: Inventory) -> None:
         ({"drain": ["n9"]}, "drain[0]"),
         ({"addNodes": [{"like": "n9", "count": 1}]}, "addNodes[0]"),
         ({"taints": [{"driver": "nobody", "key": "k"}]}, "taints[0]"),
+        ({"taints": [{"driver": DRIVER, "key": ""}]}, "taints[0].key"),
     ],
 )
 def test_what_is_not_there_cannot_be_changed(inventory: Inventory, change: Json, path: str) -> None:

@@ -24,6 +24,7 @@ def test_how_many(cli: Cli) -> None:
 def test_changes_of_the_cluster(cli: Cli) -> None:
     assert cli("plan", *FOUR, *SNAPSHOT).code == 1
     assert cli("plan", *FOUR, *SNAPSHOT, "--remove-claim", "ml-team/llm-training").code == 0
+    assert cli("plan", *FOUR, *SNAPSHOT, "--remove", "resourceclaim/ml-team/llm-training").code == 0
     more = ("--add-nodes", "1", "--like", "worker-5")
     assert "worker-5-more-1" in cli("plan", *FOUR, *SNAPSHOT, *more).out
     taint = ("--taint", "gpu.example.com/worker-5-more-1/gpu-0=ecc=bad:NoSchedule")
@@ -66,7 +67,14 @@ def test_wait_ends_at_once_if_all_fits(cli: Cli) -> None:
         ((*PAIR, "--taint", "gpu.example.com"), "is not DRIVER[/POOL[/DEVICE]]=KEY[=VALUE]:EFFECT"),
         ((*PAIR, "--how-many", "--wait"), "--how-many goes with none of"),
         ((*PAIR, "--wait", "--timeout", "soon"), "is no duration"),
-        ((*PAIR, "--drain", "nowhere"), "drain[0]: there is no Node nowhere"),
+        ((*PAIR, "--drain", "nowhere"), "--drain: there is no Node nowhere"),
+        ((*PAIR, "--taint", "nobody=k:NoSchedule"), "--taint: there is no device nobody/*/*"),
+        ((*PAIR, "--taint", "gpu.example.com=k:Never"), "--taint, effect: Input should be 'NoSchedule'"),
+        ((*PAIR, "--add-nodes", "2", "--like", "nowhere"), "--add-nodes: there is no Node nowhere"),
+        ((*PAIR, "--remove", "node/nowhere"), "--remove, name: there is no Node nowhere"),
+        ((*PAIR, "--remove", "ConfigMap/x"), "--remove, kind: ConfigMap is not part of the inventory"),
+        ((*PAIR, "--policy", "best"), "--policy: there is no policy 'best'"),
+        ((*PAIR, "--feature", "Magic"), "--feature: there is no feature 'Magic'"),
         ((), "nothing to place; name a file with -f"),
     ],
 )

@@ -32,7 +32,7 @@ class DeviceTaint(Asked):
     driver: str
     pool: str | None = None
     device: str | None = None
-    key: str
+    key: str = Field(min_length=1)
     value: str = ""
     effect: Literal["NoSchedule", "NoExecute", "None"] = "NoSchedule"
 
