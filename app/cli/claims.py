@@ -9,7 +9,7 @@ from app.cli.problems import Exit
 from app.cli.source import Source
 from app.cli.talk import out, say, table
 
-_COLOURS = {"assumed": "yellow", "pending": "yellow"}
+_COLOURS = {"assumed": "yellow", "pending": "yellow", "gone": "dim"}
 
 
 @click.command()
@@ -23,11 +23,15 @@ def claims(*, source: Source, output: str, watch: bool, namespace: str) -> int:
     from app.cli.waiting import watched  # noqa: PLC0415 # as above
 
     def question() -> list[dict[str, Any]]:
-        items = ask(source, lambda asker: asker.items("/api/v1/claims"))
-        return [item for item in items if not namespace or item["namespace"] == namespace]
+        return ask(source, lambda asker: asker.items("/api/v1/claims"))
 
-    for items in watched(question, _name, options.POLL_SECONDS, None if watch else 1):
+    def wanted(item: dict[str, Any]) -> bool:
+        return not namespace or item["namespace"] == namespace
+
+    for items in watched(question, _name, wanted, options.POLL_SECONDS, None if watch else 1):
         _print(items, output)
+        if not watch and output in (options.TABLE, options.WIDE):
+            say(f"{len(items)} claims")
     return Exit.OK
 
 
@@ -55,10 +59,11 @@ def _print(items: list[dict[str, Any]], output: str) -> None:
     ]
     colours = [_COLOURS.get(_state(item), "") for item in items]
     out(table(("NAMESPACE", "NAME", "STATE", "DEVICES", "RESERVED FOR"), rows, colours))
-    say(f"{len(items)} claims")
 
 
 def _state(item: dict[str, Any]) -> str:
+    if item.get("gone"):
+        return "gone"
     if item["assumed"]:
         return "assumed"
     return "allocated" if item["allocation"] else "pending"

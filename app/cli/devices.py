@@ -12,7 +12,7 @@ from app.cli.talk import out, say, table
 if TYPE_CHECKING:
     from app.cli.asking import Asker
 
-_COLOURS = {"free": "green", "tainted": "yellow", "unusable": "red", "assumed": "yellow"}
+_COLOURS = {"free": "green", "tainted": "yellow", "unusable": "red", "assumed": "yellow", "gone": "dim"}
 
 
 @click.command()
@@ -45,6 +45,8 @@ def devices(
     from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
     from app.cli.waiting import watched  # noqa: PLC0415 # as above
 
+    matching: set[str] | None = None
+
     async def read(asker: "Asker") -> tuple[list[dict[str, Any]], set[str] | None]:
         items = await asker.items("/api/v1/devices")
         if not selector and not attribute:
@@ -56,18 +58,22 @@ def devices(
         return items, set(answer["items"])
 
     def question() -> list[dict[str, Any]]:
+        nonlocal matching
         items, matching = ask(source, read)
-        return [
-            item
-            for item in items
-            if (matching is None or _name(item) in matching)
+        return items
+
+    def wanted(item: dict[str, Any]) -> bool:
+        return (
+            (matching is None or _name(item) in matching)
             and (not node or node in item["nodes"] or item["nodes"] == ["*"])
             and (not driver or item["driver"] == driver)
             and (not state or item["state"] == state)
-        ]
+        )
 
-    for items in watched(question, _name, options.POLL_SECONDS, None if watch else 1):
+    for items in watched(question, _name, wanted, options.POLL_SECONDS, None if watch else 1):
         _print(items, output)
+        if not watch and output in (options.TABLE, options.WIDE):
+            say(f"{len(items)} devices")
     return Exit.OK
 
 
@@ -86,8 +92,7 @@ def _print(items: list[dict[str, Any]], output: str) -> None:
     if output == options.WIDE:
         head.append("NOTE")
         rows = [[*row, item.get("note") or "-"] for row, item in zip(rows, items, strict=True)]
-    out(table(head, rows, [_COLOURS.get(item["state"], "") for item in items]))
-    say(f"{len(items)} devices")
+    out(table(head, rows, [_COLOURS.get(_state(item), "") for item in items]))
 
 
 def _row(item: dict[str, Any]) -> list[str]:
@@ -98,4 +103,8 @@ def _row(item: dict[str, Any]) -> list[str]:
         else ", ".join(nodes[:3]) + (f" and {len(nodes) - 3} more" if len(nodes) > 3 else "")
     )
     claims = ", ".join(item["claims"])
-    return [where or "-", item["driver"], item["pool"], item["device"], item["state"], claims or "-"]
+    return [where or "-", item["driver"], item["pool"], item["device"], _state(item), claims or "-"]
+
+
+def _state(item: dict[str, Any]) -> str:
+    return "gone" if item.get("gone") else str(item["state"])

@@ -65,7 +65,7 @@ output = click.option(
     help="Form of the answer.",
 )
 watch = click.option(
-    "-w", "--watch", is_flag=True, help="Go on: print what is new or has changed, until interrupted."
+    "-w", "--watch", is_flag=True, help="Go on: print what is new, has changed or is gone, until interrupted."
 )
 policy = click.option(
     "--policy",

@@ -57,22 +57,29 @@ def until(
 def watched(
     question: Callable[[], list[dict[str, Any]]],
     identity: Callable[[dict[str, Any]], object],
+    wanted: Callable[[dict[str, Any]], bool],
     poll_seconds: float,
     rounds: int | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
-    """All items first, then again and again those that are new or not as they were.
+    """All items that are wanted first, then again and again those that are new or not as they were.
+
+    An item that is wanted no more is shown once as it is now; one that is gone as it was, with
+    ``"gone": true``.
 
     Args:
         rounds: how often to ask; None: until interrupted.
     """
     known: dict[object, dict[str, Any]] = {}
+    shown: set[object] = set()
     asked = 0
     while rounds is None or asked < rounds:
         if asked:
             time.sleep(poll_seconds)
-        items = question()
-        changed = [item for item in items if known.get(identity(item)) != item]
-        known = {identity(item): item for item in items}
-        if changed or not asked:
-            yield changed
+        items = {identity(item): item for item in question()}
+        now = {name for name, item in items.items() if wanted(item)}
+        changed = [items[name] for name in items if name in now | shown and known.get(name) != items[name]]
+        gone = [known[name] | {"gone": True} for name in known if name in shown and name not in items]
+        known, shown = items, now
+        if changed or gone or not asked:
+            yield changed + gone
         asked += 1

@@ -12,7 +12,6 @@ from app.cli.problems import InputError
 Json = dict[str, Any]
 Command = Callable[..., int]
 _TAINT = re.compile(r"(?P<device>[^=]+)=(?P<key>[^=:]+)(=(?P<value>[^=:]*))?:(?P<effect>[A-Za-z]+)\Z")
-
 _OPTIONS = (
     click.option(
         "--drain",

@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from app.cli import waiting
 from app.cli.waiting import until, watched
 
 
-def test_only_what_is_new_or_has_changed_is_shown_again() -> None:
-    rounds: list[list[dict[str, Any]]] = [
-        [{"id": 1, "state": "free"}, {"id": 2, "state": "free"}],
-        [{"id": 1, "state": "free"}, {"id": 2, "state": "free"}],
-        [{"id": 1, "state": "taken"}, {"id": 3, "state": "free"}],
-        [{"id": 1, "state": "taken"}, {"id": 2, "state": "free"}, {"id": 3, "state": "free"}],
-    ]
+def everything(_: dict[str, Any]) -> bool:
+    return True
+
+
+def free(item: dict[str, Any]) -> bool:
+    return item["state"] == "free"
+
+
+def device(number: int, state: str) -> dict[str, Any]:
+    return {"id": number, "state": state}
+
+
+def seen(
+    rounds: list[list[dict[str, Any]]], wanted: Callable[[dict[str, Any]], bool] = everything
+) -> list[list[dict[str, Any]]]:
     asked = iter(rounds)
-    seen = list(watched(lambda: next(asked), lambda item: item["id"], 0, len(rounds)))
-    assert seen == [rounds[0], rounds[2], [{"id": 2, "state": "free"}]]
+    return list(watched(lambda: next(asked), lambda item: item["id"], wanted, 0, len(rounds)))
+
+
+def test_only_what_is_new_or_has_changed_or_is_gone_is_shown_again() -> None:
+    rounds = [
+        [device(1, "free"), device(2, "free")],
+        [device(1, "free"), device(2, "free")],
+        [device(1, "taken"), device(3, "free")],
+        [device(1, "taken"), device(2, "free"), device(3, "free")],
+    ]
+    assert seen(rounds) == [
+        rounds[0],
+        [device(1, "taken"), device(3, "free"), device(2, "free") | {"gone": True}],
+        [device(2, "free")],
+    ]
+
+
+def test_what_is_wanted_no_more_is_shown_once_as_it_is_now() -> None:
+    rounds = [
+        [device(1, "free"), device(2, "taken")],
+        [device(1, "taken"), device(2, "taken")],
+        [device(1, "shared")],
+        [device(1, "free")],
+    ]
+    assert seen(rounds, free) == [[device(1, "free")], [device(1, "taken")], [device(1, "free")]]
 
 
 def test_nothing_at_all_is_shown_once() -> None:
-    assert list(watched(list, lambda item: item, 0, 3)) == [[]]
+    assert seen([[], [], []]) == [[]]
 
 
 def test_waiting_asks_until_the_answer_satisfies(capsys: Any) -> None:
