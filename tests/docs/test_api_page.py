@@ -18,7 +18,7 @@ SECTIONS = {
 }
 # Bodies are shown where they are asked for; the others are types of their own.
 BODIES = {"PlacementRequest": "POST /api/v1/placements", "CapacityRequest": "POST /api/v1/capacity"}
-APART = ("Body", "Scenario", "Error")
+APART = ("Body", "Asked", "Scenario", "Error")
 """What is part of others; the document calls the last ErrorDetail."""
 MODELS = {
     model.__name__: model
