@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import count
 from random import Random
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -182,4 +183,14 @@ def test_the_drawing_has_a_line_for_each_policy_and_measure() -> None:
     results = [run(one_node(), jobs(("one", 0, 9), ("one", 1, 9)), name) for name in ("first-fit", "spread")]
     drawing = plot("a < b", results)
     assert drawing.count("<polyline") == 4
+    assert [f">{seconds} s<" in drawing for seconds in (0, 1)] == [True, True]
     assert "a &lt; b" in drawing
+
+
+def test_the_legend_of_many_policies_stays_within_the_drawing() -> None:
+    result = run(one_node(), jobs(("one", 0, 9)), "first-fit")
+    root = ET.fromstring(plot("t", [result] * 8))  # noqa: S314 # made here
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    texts = [item for item in root if item.tag.endswith("text")]
+    assert all(float(item.attrib["y"]) <= height for item in texts)
+    assert max(float(item.attrib["x"]) for item in texts if item.text == "first-fit") < width - 100
