@@ -94,6 +94,18 @@ CASES: dict[str, Case] = {
         pod("c"),
         ("FewerDevices", "AddDevices"),
     ),
+    "four wanted, three on one node and two on another": Case(
+        "0/2 nodes fit: 2 too few devices match request r",
+        (
+            *ONE,
+            node("n2"),
+            pool("n1", dev("a"), dev("b")),
+            pool("n2", dev("c"), dev("d"), dev("e")),
+            claim("c", req(count=4)),
+        ),
+        pod("c"),
+        ("FewerDevices", "AddDevices", "AddDevices"),
+    ),
     "two wanted, one in use and no other": Case(
         "0/1 nodes fit: 1 too few devices match request r",
         (*ONE, pool("n1", dev("a")), claim("other", holds="n1/a"), claim("c", req(count=2))),
@@ -483,6 +495,9 @@ def test_the_first_line_is_the_cause_and_near_misses_are_true(name: str) -> None
     near: list[dict[str, Any]] = near_misses_json(found.near_misses)
     codes = iter([" ".join(change["code"] for change in item["changes"]) for item in near])
     assert all(code in codes for code in case.near), [item["text"] for item in near]
+    alone = [item["changes"][0] for item in near if len(item["changes"]) == 1]
+    fewer = [change["request"] for change in alone if change["code"] == "FewerDevices"]
+    assert len(fewer) == len(set(fewer)), "who could do with three devices does not ask for two"
     for item in near:
         changed = situation
         for change in item["changes"]:

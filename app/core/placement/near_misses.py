@@ -169,9 +169,13 @@ def _codes(answer: NodeAnswer) -> set[tuple[str, str | None]]:
 
 
 def _ranked(found: Iterable[NearMiss]) -> tuple[NearMiss, ...]:
-    """Each change once, on the first node where it helps; the lightest first."""
-    unique: dict[tuple[str, ...], NearMiss] = {}
-    for item in found:
-        unique.setdefault(tuple(change.text for change in item.changes), item)
+    """Each change once, on the first node where it helps; the lightest first.
+
+    Of the same change by degrees, the least: who could do with eight devices on one node does not ask for
+    seven on another.
+    """
+    unique: dict[tuple[tuple[object, ...], ...], NearMiss] = {}
+    for item in sorted(found, key=lambda item: item.weight):
+        unique.setdefault(tuple(_kind(change) for change in item.changes), item)
     ordered = sorted(unique.values(), key=lambda item: (len(item.changes), item.weight, item.text))
     return tuple(ordered[:_MOST_SHOWN])
