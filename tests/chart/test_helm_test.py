@@ -14,10 +14,11 @@ PROGRAM = Path(__file__).resolve().parents[2] / "charts" / "dra-extender" / "fil
 
 
 class Service(BaseHTTPRequestHandler):
-    """Answers readiness and dry runs as the server's `ready` and `placed` say."""
+    """A follower: answers readiness and dry runs as the server's `ready` and `placed` say."""
 
     def do_GET(self) -> None:  # the base class's name
-        self._answer(200 if self.server.ready else 503, b"[+]informers ok\n")  # type: ignore[attr-defined]
+        ready = self.server.ready and "exclude=leader" in self.path  # type: ignore[attr-defined]
+        self._answer(200 if ready else 503, b"[+]informers ok\n")
 
     def do_POST(self) -> None:  # the base class's name
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -60,4 +61,15 @@ def test_passes_only_if_it_is_ready_and_places_the_pod(
         [sys.executable, "-c", PROGRAM.read_text(), url], capture_output=True, text=True, check=False
     )
     assert (done.returncode == 0) is passes
+    assert "informers ok" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
     assert not ready or '"placed"' in done.stdout
+
+
+def test_says_what_cannot_be_reached() -> None:
+    url = "http://127.0.0.1:1"
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.read_text(), url], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{url} cannot be reached: ")

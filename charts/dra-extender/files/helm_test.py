@@ -1,4 +1,4 @@
-"""What `helm test` runs: the extender is ready, and answers a dry run or asks who wants one."""
+"""What `helm test` runs: an extender is ready, and answers a dry run or asks who wants one."""
 
 import json
 import ssl
@@ -9,8 +9,14 @@ import urllib.request
 base = sys.argv[1]
 trust = ssl.create_default_context(cafile=sys.argv[2]) if len(sys.argv) > 2 else None
 
-with urllib.request.urlopen(f"{base}/readyz?verbose", timeout=10, context=trust) as answer:
-    print(answer.read().decode())
+# The Service may lead to any replica, and those that do not lead answer as well.
+try:
+    with urllib.request.urlopen(f"{base}/readyz?verbose&exclude=leader", timeout=10, context=trust) as answer:
+        print(answer.read().decode())
+except urllib.error.HTTPError as error:
+    sys.exit(error.read().decode())
+except OSError as error:
+    sys.exit(f"{base} cannot be reached: {error}")
 
 question = {
     "inventory": "request",
