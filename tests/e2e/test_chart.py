@@ -19,15 +19,13 @@ from harness.kubelet import Kubelet
 from harness.release import FULL_NAME, Release
 from harness.scene import Scene
 
+from tests.chart.test_chart import VALUE_SETS
+
 pytestmark = [pytest.mark.e2e, pytest.mark.helm]
 
 CHART = binaries.REPOSITORY / "charts" / "dra-extender"
-VALUES: dict[str, dict[str, Any]] = {
-    "second-scheduler": {"replicas": 2},
-    "extender-alone": {"scheduler": {"enabled": False}},
-    "own-certificates": {"tls": {"selfSigned": {"enabled": True}, "mutual": True}, "auth": {"mode": "token"}},
-    "dashboard": {"monitoring": {"dashboard": {"enabled": True}}},
-}
+OF_OTHERS = ("cert-manager.io/", "monitoring.coreos.com/")
+"""Kinds that an operator brings, whose definitions are not there."""
 
 
 @pytest.fixture
@@ -41,10 +39,12 @@ def helm() -> Path:
     return program
 
 
-@pytest.fixture(params=VALUES.values(), ids=VALUES.keys())
-def manifests(request: pytest.FixtureRequest, scene: Scene, helm: Path, tmp_path: Path) -> str:
+@pytest.fixture(params=VALUE_SETS.values(), ids=VALUE_SETS.keys())
+def manifests(
+    request: pytest.FixtureRequest, scene: Scene, helm: Path, tmp_path: Path
+) -> list[dict[str, Any]]:
     arguments = ["template", "chart", CHART, "--namespace", scene.namespace, "--kube-version", "1.37.2"]
-    return subprocess.run(
+    rendered = subprocess.run(
         [helm, *arguments, "--values", "-"],
         input=yaml.safe_dump(request.param),
         check=True,
@@ -52,9 +52,13 @@ def manifests(request: pytest.FixtureRequest, scene: Scene, helm: Path, tmp_path
         text=True,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": os.devnull},
     ).stdout
+    found = [item for item in yaml.safe_load_all(rendered) if item is not None]
+    return [item for item in found if not item["apiVersion"].startswith(OF_OTHERS)]
 
 
-def test_the_api_server_accepts_every_manifest(control_plane: ControlPlane, manifests: str) -> None:
+def test_the_api_server_accepts_every_manifest(
+    control_plane: ControlPlane, manifests: list[dict[str, Any]]
+) -> None:
     done = subprocess.run(
         [
             binaries.folder() / "kubectl",
@@ -65,15 +69,14 @@ def test_the_api_server_accepts_every_manifest(control_plane: ControlPlane, mani
             "--validate=strict",
             "--filename=-",
         ],
-        input=manifests,
+        input=yaml.safe_dump_all(manifests),
         check=False,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
-    expected = [item for item in yaml.safe_load_all(manifests) if item is not None]
-    assert done.stdout.count("(server dry run)") == len(expected)
+    assert done.stdout.count("(server dry run)") == len(manifests) >= 5
 
 
 @pytest.fixture
