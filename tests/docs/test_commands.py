@@ -13,6 +13,7 @@ import helm as helm_tool
 import pytest
 
 from app.cli.application import run
+from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -32,6 +33,17 @@ PAGES = (
     "policies",
     "preemption",
 )
+ELSEWHERE = {
+    "docker": "there is no container engine; tests/image does the steps of the Dockerfile",
+    "kind": "there is no container engine",
+    "helm test": "needs a kubelet; tests/chart runs the program of its Pod",
+    "helm uninstall": "tests/e2e/test_chart.py does, after each installation",
+    "kubectl": "tests/e2e/test_task_page.py types it",
+    "dra-extender": "tests/e2e/test_task_page.py types it",
+    "sed": "tests/e2e/test_task_page.py types it",
+}
+"""Commands in blocks of ``text``, and where they are tried or why they cannot be."""
+APART = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = [
     pytest.param(command, id=f"{page}-{number}")
     for page in PAGES
@@ -66,13 +78,18 @@ def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_works(command: str, folder: Path, served: str) -> None:
-    program, *_ = shlex.split(command)
+def test_a_command_works(command: str, folder: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, *arguments = shlex.split(command)
     match program:
+        case "dra-extender" if arguments[0] == "serve":
+            # It would go on for ever; the README's is started by the fixture `served`.
+            started: list[Settings] = []
+            monkeypatch.setattr("app.main.serve", started.append)
+            monkeypatch.chdir(folder)
+            assert run(arguments) == 0
+            assert len(started) == 1
         case "dra-extender":
             said = re.search(r"# exit code (\d)", command)
-            if "serve" in command or "--server" in command:
-                pytest.skip("tried with the README, and by tests/cli")
             done = in_shell(command, folder)
             assert done.returncode == (int(said[1]) if said else 0), done.stderr
             assert done.stdout
@@ -100,6 +117,25 @@ def test_a_command_works(command: str, folder: Path, served: str) -> None:
             assert in_shell(command, folder).returncode == 0
         case _:
             pytest.fail(f"nothing tries {program}")
+
+
+def test_every_page_with_commands_is_tried() -> None:
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md") if BLOCK.search(page.read_text("utf-8"))}
+    assert pages == set(PAGES)
+
+
+def test_what_is_not_tried_here_is_tried_elsewhere_or_cannot_be() -> None:
+    apart = [
+        line
+        for page in (ROOT / "docs").glob("*.md")
+        for block in APART.findall(page.read_text("utf-8"))
+        for line in block.strip().splitlines()
+    ]
+    left = [line for line in apart if not line.startswith(tuple(f"{name} " for name in ELSEWHERE))]
+    assert left == []
+    typed = [line for line in apart if line.startswith(("kubectl ", "dra-extender ", "sed "))]
+    task = "".join(APART.findall((ROOT / "docs" / "task.md").read_text("utf-8")))
+    assert "".join(f"{line}\n" for line in typed) == task, "only that page's are typed in a cluster"
 
 
 def test_the_pages_name_commands_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
