@@ -77,14 +77,15 @@ class Memo:
         """
         specs = tuple(claim.spec for claim in claims)
         classes = tuple(id(self._state.classes.get(name)) for name in _class_names(specs))
-        key = (specs, classes, rules.features, rules.policy)
+        groups = self._state.matched_attributes if policy_named(rules.policy).groups else frozenset()
+        key = (specs, classes, rules.features, rules.policy, groups)
         shelf = self._shelves.get(key)
         if shelf is None:
             plan = plan_claims(claims, self._state.classes, rules.features, rules.selectors)
             if isinstance(plan, Invalid):
                 return plan
             # The plan holds on to its classes, so that their ids in the key stay their own.
-            classes_of_nodes = self._classes_for(rules.features, sight_of(plan, rules.policy))
+            classes_of_nodes = self._classes_for(rules.features, sight_of(plan, rules.policy, groups))
             shelf = Shelf(plan, self._state.inventory.changes.position, classes_of_nodes)
             self._shelves[key] = shelf
             if len(self._shelves) > self._size:
@@ -132,10 +133,10 @@ class Memo:
                 shelf.stale.add(node)
 
 
-def sight_of(plan: Plan, policy: str) -> Sight:
+def sight_of(plan: Plan, policy: str, groups: frozenset[str] = frozenset()) -> Sight:
     """What the search looks at, and what the policy does."""
     sight = sight_of_plan(plan)
-    return None if sight is None else sight | policy_named(policy).reads
+    return None if sight is None else sight | policy_named(policy).reads | groups
 
 
 def _class_names(specs: Sequence[ClaimSpec]) -> list[str]:

@@ -21,9 +21,11 @@ _MORE_STEPS = 256
 """A further search may take as many steps as the first one, and these."""
 
 
-def prospect_of(plan: Plan, pools: Sequence[Pool], taken: Taken, fits: Fits) -> Prospect:
+def prospect_of(
+    plan: Plan, pools: Sequence[Pool], taken: Taken, fits: Fits, groups: frozenset[str] = frozenset()
+) -> Prospect:
     """What a policy looks at."""
-    return Prospect(pools, taken, fits.allocations, [claim.claim.spec for claim in plan.claims])
+    return Prospect(pools, taken, fits.allocations, [claim.claim.spec for claim in plan.claims], groups)
 
 
 def pick(  # noqa: PLR0917 # all that a search depends on comes as arguments
@@ -36,16 +38,18 @@ def pick(  # noqa: PLR0917 # all that a search depends on comes as arguments
     *,
     limits: Limits,
     new_share_id: Callable[[], str],
+    groups: frozenset[str] = frozenset(),
 ) -> Generator[None, None, Fits]:
     """What the Pod gets, by the policy; each yield is a pause.
 
+    ``groups``: attributes by which claims of others keep devices together.
     Only allocations with the same alternatives as the first one are looked at: these are the user's choice.
     Cost: up to ``MOST_ORDERS`` searches, each of at most the first one's steps and 256.
     """
     if not mix.picks or not found.allocations:
         return found
     choice = [found]
-    first = prospect_of(plan, pools, taken, found)
+    first = prospect_of(plan, pools, taken, found, groups)
     bounded = replace(limits, max_steps=min(limits.max_steps, found.steps + _MORE_STEPS))
     for order in islice(mix.orders(first), MOST_ORDERS):
         other = yield from allocate_steps(
@@ -53,4 +57,5 @@ def pick(  # noqa: PLR0917 # all that a search depends on comes as arguments
         )
         if isinstance(other, Fits) and other.ranks == found.ranks:
             choice.append(replace(other, steps=found.steps))
-    return choice[mix.best([first, *(prospect_of(plan, pools, taken, item) for item in choice[1:])])]
+    others = [prospect_of(plan, pools, taken, item, groups) for item in choice[1:]]
+    return choice[mix.best([first, *others])]

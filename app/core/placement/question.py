@@ -182,6 +182,7 @@ class Question:
                     outcome,
                     limits=self.rules.limits,
                     new_share_id=self.rules.new_share_id,
+                    groups=self.state.matched_attributes,
                 )
                 return self._fits(node.name, pools, picked)
             case Misfit():
@@ -195,7 +196,9 @@ class Question:
         if not fits.allocations:
             return NodeAnswer(name, "fits", claims=self.claims, allocations=allocations, score=0)
         assert isinstance(self._plan, Plan)  # noqa: S101 # something has been allocated by it
-        found = score(self._policy, prospect_of(self._plan, pools, self.state.taken, fits), fits.ranks)
+        groups = self.state.matched_attributes
+        prospect = prospect_of(self._plan, pools, self.state.taken, fits, groups)
+        found = score(self._policy, prospect, fits.ranks)
         return NodeAnswer(
             name,
             "fits",

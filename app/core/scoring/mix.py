@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import isfinite
 
 from app.core.allocator import Order
-from app.core.scoring.policies import ORDERS, POLICIES, SEES
+from app.core.scoring.policies import GROUPS, ORDERS, POLICIES, SEES
 from app.core.scoring.prospect import Prospect
 
 
@@ -35,6 +35,11 @@ class Mix:
     def picks(self) -> bool:
         """Whether it also chooses among the devices of a node."""
         return any(name in ORDERS for name, _ in self.weights)
+
+    @property
+    def groups(self) -> bool:
+        """Whether it looks at attributes by which claims of others keep devices together."""
+        return any(name in GROUPS for name, _ in self.weights)
 
     def orders(self, prospect: Prospect) -> Iterator[Order]:
         """Orders in which devices are tried, beside the published one."""

@@ -142,6 +142,9 @@ ORDERS: dict[str, Orders] = {
 SEES: dict[str, frozenset[str]] = {"least-fragmentation": READS, "topology": READS}
 """Attributes that a policy looks at."""
 
+GROUPS = frozenset({"least-fragmentation"})
+"""Policies that also look at those by which claims keep devices together."""
+
 
 def _nearness(one: Given, other: Given) -> float | None:
     """1 on the nearest level that both tell of, a half for the next, 0 for none; None: nothing is known."""

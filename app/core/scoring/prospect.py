@@ -32,13 +32,15 @@ class Prospect:
     """A node with a Pod on it that is not there yet.
 
     All that is read here has to be in ``Outlook.key``: devices, what is taken of them, and of their
-    attributes those that ``Mix.reads`` names. Devices with admin access take nothing, and do not count.
+    attributes those that ``Mix.reads`` names and, if ``Mix.groups``, those of ``groups``. Devices with admin
+    access take nothing, and do not count.
 
     Args:
         pools: those of the node.
         taken: what is held before the Pod is placed.
         allocations: what the Pod gets; claims that were allocated before are not among them.
         specs: of the claims of ``allocations``, in order.
+        groups: attributes by which claims of others keep devices together.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class Prospect:
         taken: Taken,
         allocations: Sequence[Allocation],
         specs: Sequence[ClaimSpec] = (),
+        groups: frozenset[str] = frozenset(),
     ) -> None:
         self._pools = pools
         self._specs = specs
+        self._groups = groups
         self.taken = taken
         self.new = [
             (number, device)
@@ -89,8 +93,8 @@ class Prospect:
 
     @cached_property
     def matched(self) -> frozenset[str]:
-        """The attributes by which the Pod's own claims keep devices together."""
-        return frozenset(
+        """The attributes by which claims keep devices together: the Pod's own, and those of others."""
+        return self._groups | frozenset(
             item.match_attribute for spec in self._specs for item in spec.constraints if item.match_attribute
         )
 

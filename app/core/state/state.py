@@ -51,6 +51,7 @@ class State:
         self.budgets: dict[Key, DisruptionBudget] = {}
         self._holds: dict[Key, Hold] = {}
         self._resource_classes: Mapping[str, DeviceClass] | None = None
+        self._matched: frozenset[str] | None = None
         self._ledger = ClaimLedger()
 
     def fork(self) -> "State":
@@ -65,6 +66,7 @@ class State:
         other.budgets = dict(self.budgets)
         other._holds = dict(self._holds)
         other._resource_classes = self._resource_classes
+        other._matched = self._matched
         other._ledger = self._ledger.fork()
         return other
 
@@ -98,6 +100,19 @@ class State:
             self._resource_classes = classes_by_resource(self.classes.values())
         return self._resource_classes
 
+    @property
+    def matched_attributes(self) -> frozenset[str]:
+        """What templates keep devices together by: groups that Pods to come will want whole.
+
+        Made anew when a template has changed, O(templates).
+        """
+        if self._matched is None:
+            specs = (template.spec for template in self.templates.values())
+            self._matched = frozenset(
+                item.match_attribute for spec in specs for item in spec.constraints if item.match_attribute
+            )
+        return self._matched
+
     def extended_claim(self, pod_uid: str) -> ResourceClaim | None:
         """The claim that was made for a Pod's extended resources, with what is assumed of it."""
         key = self._ledger.extended.get(pod_uid)
@@ -122,6 +137,7 @@ class State:
                 self._resource_classes = None
             case ResourceClaimTemplate():
                 self.templates[item.meta.key] = item
+                self._matched = None
             case ResourceClaim():
                 self._touched(self._ledger.put(item))
             case Pod():
@@ -144,6 +160,7 @@ class State:
                 self._resource_classes = None
             case "ResourceClaimTemplate":
                 self.templates.pop(key, None)
+                self._matched = None
             case "ResourceClaim":
                 self._touched(self._ledger.drop(key))
             case "Pod":

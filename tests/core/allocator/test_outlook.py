@@ -158,6 +158,10 @@ CHANGES: dict[str, Change] = {
 }
 
 
+GROUPS = frozenset({"shared.example.org/group", f"{DRIVER}/index"})
+"""What templates of others match by."""
+
+
 def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken, policy: str) -> Any:
     """All of an answer that has no name in it."""
     numbers = itertools.count()
@@ -177,9 +181,10 @@ def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken, po
                     outcome,
                     limits=Limits(),
                     new_share_id=lambda: str(next(numbers)),
+                    groups=GROUPS,
                 )
             )
-            prospect = prospect_of(found.plan, pools, taken, outcome)
+            prospect = prospect_of(found.plan, pools, taken, outcome, GROUPS)
             points = score(policy_named(policy), prospect, outcome.ranks).points
             chosen = [places[one.device] for item in outcome.allocations for one in item.devices]
             return "fits", outcome.steps, chosen, points, outcome.ranks
@@ -199,7 +204,7 @@ def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: s
         found = scene(with_twins(case["request"]))
         if found is None:
             continue
-        outlook = Outlook(found.features, sight_of(found.plan, policy))
+        outlook = Outlook(found.features, sight_of(found.plan, policy, GROUPS))
         taken = found.inventory.taken()
         answers: dict[Hashable, Any] = {}
         for target in found.inventory.nodes:

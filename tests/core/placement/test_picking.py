@@ -166,6 +166,61 @@ def test_answers_kept_for_one_policy_are_not_given_for_another() -> None:
     assert len(set(scores.values())) == 3
 
 
+def later(attribute: str) -> Json:
+    """A template for two devices that agree in an attribute; nothing has been made from it yet."""
+    spec = claim("c", 2)["spec"]
+    spec["devices"]["constraints"] = [{"matchAttribute": attribute}]
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaimTemplate",
+        "metadata": {"name": "t"},
+        "spec": {"spec": spec},
+    }
+
+
+def test_a_template_that_wants_groups_whole_is_heard_of() -> None:
+    state = State()
+    devices = [device(f"d{number}", link=f"l{number // 2}") for number in range(4)]
+    held = claim("held") | {"status": {"allocation": allocation("a", "d2")}}
+    put(state, device_class(), node("a"), slice_of("a", *devices), held, claim("wanted"))
+    wanting = parse(pod("p", "wanted"))
+    assert isinstance(wanting, Pod)
+    memo, fixed = Memo(state), rules("least-fragmentation", fixed=True)
+
+    def taken_and_score() -> tuple[str, int]:
+        question = Question(state, wanting, fixed)
+        answer = finish(question.answer("a"))
+        (found,) = [item for item in briefs(question, ["a"], memo) if item]
+        return answer.allocations[0].devices[0].device.device, found[1].score
+
+    before = taken_and_score()
+    put(state, later("gpu.example.com/link"))
+    after = taken_and_score()
+    state.delete("ResourceClaimTemplate", ("default", "t"))
+    assert (before[0], after[0], taken_and_score()) == ("d0", "d3", before)
+    assert after[1] > before[1]
+    assert memo.searches == 2
+
+
+def test_nodes_that_differ_in_what_a_template_matches_by_are_searched_apart() -> None:
+    state = State()
+    for name, links in (("a", "0011"), ("b", "0101")):
+        devices = [device(f"d{number}", link=link) for number, link in enumerate(links)]
+        put(state, node(name), slice_of(name, *devices))
+    put(state, device_class(), claim("wanted"))
+    wanting = parse(pod("p", "wanted"))
+    assert isinstance(wanting, Pod)
+
+    def searched(policy: str) -> int:
+        memo = Memo(state)
+        list(briefs(Question(state, wanting, rules(policy, fixed=True)), ["a", "b"], memo))
+        return memo.searches
+
+    assert searched("least-fragmentation") == 1
+    put(state, later("gpu.example.com/link"))
+    assert (searched("least-fragmentation"), searched("binpack")) == (2, 1)
+
+
 def test_nodes_that_differ_in_what_the_policy_reads_alone_are_searched_apart() -> None:
     state, wanting = broken_cluster(annotation="least-fragmentation")
     held = claim("other") | {"status": {"allocation": allocation("b", "d2")}}

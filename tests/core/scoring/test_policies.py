@@ -79,6 +79,26 @@ def partitioned(name: str, *gpus: str) -> list[Json]:
     return [slice_of(name, *(item for gpu in gpus for item in partitions(gpu)), count=2), counters]
 
 
+LINK = "gpu.example.com/link"
+
+
+def matching(count: int, attribute: str) -> Json:
+    """A claim for so many devices that agree in an attribute."""
+    made = claim("wanted", count)
+    made["spec"]["devices"]["constraints"] = [{"matchAttribute": attribute}]
+    return made
+
+
+def template(attribute: str) -> Json:
+    """One of which nothing has been made yet."""
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaimTemplate",
+        "metadata": {"name": "later", "namespace": "default"},
+        "spec": {"spec": matching(2, attribute)["spec"]},
+    }
+
+
 ONE_G = 'device.attributes["gpu.example.com"].profile == "1g"'
 
 
@@ -165,6 +185,26 @@ DEVICES = {
             claim("wanted", 2),
         ],
         ("d3", "d6"),
+    ),
+    "least-fragmentation: the rest of a broken group that a template wants whole": Scene(
+        "least-fragmentation",
+        [
+            node("a"),
+            slice_of("a", *(device(f"d{number}", link=f"l{number // 2}") for number in range(4))),
+            held("a", "d2"),
+            template(LINK),
+            claim("wanted"),
+        ],
+        ("d3",),
+    ),
+    "least-fragmentation: of groups that the Pod itself matches by, the one that it uses up": Scene(
+        "least-fragmentation",
+        [
+            node("a"),
+            slice_of("a", *(device(f"d{number}", link=f"l{number // 3}") for number in range(5))),
+            matching(2, LINK),
+        ],
+        ("d3", "d4"),
     ),
     "least-fragmentation: the partition that leaves the largest ones": Scene(
         "least-fragmentation",
