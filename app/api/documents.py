@@ -57,7 +57,7 @@ def _item(raw: Any, where: str) -> dict[str, Any]:
     kind = raw.get("kind") if isinstance(raw, dict) else None
     ref = ref_of(raw)
     role = "ignored"
-    if kind in KINDS or not isinstance(kind, str):
+    if not isinstance(kind, str) or kind in KINDS:
         try:
             parse(raw)
         except ObjectError as error:

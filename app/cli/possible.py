@@ -15,7 +15,7 @@ from app.core.explain import summary
 from app.core.model.errors import ObjectError
 from app.core.model.features import Features
 from app.core.model.meta import Meta
-from app.core.model.parse import parse
+from app.core.model.parse import is_of, parse
 from app.core.model.pod import Pod, PodClaim
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.resource_claim import ResourceClaimTemplate as Template
@@ -41,7 +41,7 @@ def impossible(
     """
     state = State()
     for raw in (*inventory, *own):
-        item = _parsed(raw) if isinstance(raw, dict) and raw.get("kind") in _KINDS else None
+        item = _parsed(raw) if is_of(raw, _KINDS) else None
         if item is not None and not isinstance(item, Workload):
             state.upsert(item)
     if not state.nodes or not state.inventory.slices:

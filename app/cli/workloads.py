@@ -9,7 +9,7 @@ from app.cli.problems import InputError
 from app.cli.talk import say
 from app.core.model import workload
 from app.core.model.errors import ObjectError
-from app.core.model.parse import KINDS, NAMESPACED, parse
+from app.core.model.parse import KINDS, NAMESPACED, is_of, parse
 from app.manifests import ManifestError, read_paths
 
 Json = dict[str, Any]
@@ -72,7 +72,7 @@ def known(objects: Iterable[Any]) -> list[Any]:
 
 def in_namespace(item: Any, namespace: str) -> Any:
     """The object with a namespace, if its kind has one and it names none itself."""
-    if not isinstance(item, dict) or item.get("kind") not in NAMESPACED:
+    if not is_of(item, NAMESPACED):
         return item
     meta = item.get("metadata")
     if not isinstance(meta, dict) or meta.get("namespace"):
@@ -83,7 +83,7 @@ def in_namespace(item: Any, namespace: str) -> Any:
 def _to_be_placed(item: Any) -> bool:
     if not isinstance(item, dict):
         return False
-    if item.get("kind") in workload.KINDS:
+    if is_of(item, workload.KINDS):
         return True
     if item.get("kind") != "Pod":
         return False

@@ -245,6 +245,8 @@ spec: {devices: {requests: []}}
         ("- 1", 422, "manifests[0]"),
         ("kind: Pod\napiVersion: v1\nmetadata: {name: p}\nspec: {resourceClaims: 3}", 422, "resourceClaims"),
         ("kind: 3", 422, "manifests[0].apiVersion"),
+        ("apiVersion: v1\nkind: [Pod]", 422, "manifests[0].kind"),
+        ("apiVersion: v1\nkind: {}", 422, "manifests[0].kind"),
         ('{"kind": "X", "deep": ' + "[" * 300 + "]" * 300 + "}", 400, "nested"),
     ],
 )

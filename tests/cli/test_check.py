@@ -189,6 +189,7 @@ MISTAKES = {
         10,
         "basic",
     ),
+    "a kind that is no text": ("apiVersion: v1\nkind: [Pod]\n", 2, "must be a string"),
     "inside a list": (
         "kind: List\napiVersion: v1\nitems:\n"
         + "".join(

@@ -1,6 +1,6 @@
 """From Kubernetes JSON to the values of this package."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from app.core.model import workload
@@ -48,6 +48,12 @@ NAMESPACED = (
     frozenset({"Pod", "ResourceClaim", "ResourceClaimTemplate", "PodDisruptionBudget"}) | workload.KINDS
 )
 KINDS = frozenset(_READERS) | workload.KINDS
+
+
+def is_of(raw: Any, kinds: Collection[str]) -> bool:
+    """Whether this is an object of one of the kinds, whatever it may be: a kind need not be text."""
+    kind = raw.get("kind") if isinstance(raw, dict) else None
+    return isinstance(kind, str) and kind in kinds
 
 
 def ref_of(raw: Any) -> ObjectRef:
