@@ -71,7 +71,12 @@ def pod_rules(raw: dict[str, Any]) -> Problems:
     if spec is None:
         return
     entries = spec.get("resourceClaims")
-    known = {entry.get("name") for entry in entries or () if isinstance(entry, dict)}
+    # A list: what is no text may not be hashable.
+    known = [
+        entry.get("name")
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict)
+    ]
     for group in ("initContainers", "containers"):
         containers = spec.get(group)
         for index, container in enumerate(containers if isinstance(containers, list) else ()):

@@ -189,6 +189,17 @@ MISTAKES = {
         10,
         "basic",
     ),
+    "claims of a Pod that are no list": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  resourceClaims: 1.5\n"
+        "  containers: [{name: c, resources: {claims: [{name: [c]}]}}]\n",
+        5,
+        "must be a list",
+    ),
+    "a constraint's request that is no text": (
+        CLAIM + "    constraints:\n    - matchAttribute: d/a\n      requests: [[x]]\n",
+        CLAIM.count("\n") + 3,
+        "must be a string",
+    ),
     "a kind that is no text": ("apiVersion: v1\nkind: [Pod]\n", 2, "must be a string"),
     "inside a list": (
         "kind: List\napiVersion: v1\nitems:\n"
