@@ -174,4 +174,11 @@ def _as_for(question: Question, answer: NodeAnswer, made_for: Question) -> NodeA
 def _renamed(reason: Reason, names: dict[str, str]) -> Reason:
     if reason.claim is None or reason.claim not in names:
         return reason
-    return replace(reason, claim=names[reason.claim])
+    # A selector is named by its claim: see ``Planner``.
+    old, new = f"claim {reason.claim}, ", f"claim {names[reason.claim]}, "
+    behind = reason.evidence
+    if behind.selectors:
+        selectors = [replace(item, where=item.where.replace(old, new, 1)) for item in behind.selectors]
+        behind = replace(behind, selectors=tuple(selectors))
+    counts = {key.replace(old, new, 1): number for key, number in reason.counts.items()}
+    return replace(reason, claim=names[reason.claim], counts=counts, evidence=behind)

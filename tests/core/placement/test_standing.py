@@ -18,7 +18,7 @@ from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.placement.standing import Standing, Standings, settle
 from app.core.state.state import State
-from tests.objects import claim, device, device_class, node, pod, slice_of, template
+from tests.objects import claim, claim_spec, device, device_class, node, pod, slice_of, template
 
 Json = dict[str, Any]
 NODES = [f"n{number}" for number in range(6)]
@@ -28,6 +28,7 @@ def cluster() -> State:
     state = State()
     objects = [device_class(), template("one"), template("two", 2), template("many", 9)]
     objects += [claim("shared"), claim("other")]
+    objects.append(template("picky") | {"spec": {"spec": claim_spec(2, 'device.driver == "nobody"')}})
     for number, name in enumerate(NODES):
         capacity = {"pods": "4", "cpu": f"{number + 1}"}
         objects.append(node(name) | {"status": {"allocatable": capacity}})
@@ -73,6 +74,7 @@ MIXES: dict[str, list[Pod]] = {
     ],
     "two claims": replicas(8, "one", "two"),
     "one that fits nowhere": replicas(2, "many"),
+    "a selector that nothing matches": replicas(3, "picky"),
     "a template that is not there": replicas(2, "missing"),
     "cores run out before devices": replicas(9, "one", containers=CPU),
 }
