@@ -15,6 +15,7 @@ from app.cli.demo import demo
 from app.cli.devices import devices
 from app.cli.explain import explain
 from app.cli.plan import plan
+from app.cli.pods import pods
 from app.cli.problems import CliError, Exit
 from app.cli.serve import serve
 from app.cli.simulate import simulate
@@ -27,6 +28,7 @@ _COMMANDS = (
     demo,
     plan,
     explain,
+    pods,
     devices,
     claims,
     decisions,

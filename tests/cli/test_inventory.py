@@ -1,4 +1,4 @@
-"""``devices``, ``claims`` and ``explain``: the inventory as people ask about it."""
+"""``devices``, ``claims``, ``pods`` and ``explain``: the inventory as people ask about it."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def test_claims_of_one_namespace(cli: Cli) -> None:
     assert ran.out.split() == ["resourceclaim/llm-training"]
 
 
-@pytest.mark.parametrize("command", ["devices", "claims"])
-def test_a_service_has_the_same_lists(cli: Cli, served: str, command: str) -> None:
-    here, there = cli(command, *INVENTORY, "-o", "json"), cli(command, "--server", served, "-o", "json")
+@pytest.mark.parametrize("command", [("devices",), ("claims",), ("pods", "--all")], ids=" ".join)
+def test_a_service_has_the_same_lists(cli: Cli, served: str, command: tuple[str, ...]) -> None:
+    here, there = cli(*command, *INVENTORY, "-o", "json"), cli(*command, "--server", served, "-o", "json")
 
     # The dry runs and filters of other tests leave nothing behind.
     assert json.loads(here.out) == json.loads(there.out)
@@ -136,6 +136,21 @@ def test_a_pending_pod_is_explained(program: Cli, claim: str, code: int, said: s
     assert ran.code == code
     assert "default/pending has no node" in ran.out
     assert said in ran.out
+
+
+def test_pods_that_are_pending_are_listed_and_with_all_those_that_hold_claims(program: Cli) -> None:
+    pending = program("pods", *INVENTORY, "--snapshot", "-", stdin=PENDING % "petting-zoo")
+    everyone = program("pods", "--all", "-o", "name", *INVENTORY, "--snapshot", "-", stdin=PENDING % "x")
+
+    assert rows_of(pending.out) == [["default", "pending", "pending", "-", "petting-zoo", "-"]]
+    assert "1 Pods" in pending.err
+    assert everyone.out.split() == ["pod/pending", "pod/zoo-keeper", "pod/llm-training-0"]
+
+
+def test_pods_of_one_namespace(cli: Cli) -> None:
+    ran = cli("pods", "--all", *INVENTORY, "-n", "ml-team", "-o", "name")
+
+    assert ran.out.split() == ["pod/llm-training-0"]
 
 
 def test_a_pod_with_a_node_is_said_to_have_one(cli: Cli) -> None:

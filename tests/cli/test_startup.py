@@ -56,6 +56,7 @@ def test_help_names_every_command(program: Cli) -> None:
         "demo",
         "plan",
         "explain",
+        "pods",
         "devices",
         "claims",
         "decisions",
