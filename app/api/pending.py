@@ -1,5 +1,8 @@
 """Why is this Pod pending?"""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from fastapi import APIRouter
 
 from app.api.errors import Refusal
@@ -8,6 +11,7 @@ from app.api.responses import Json, json_response
 from app.api.service import ServiceOf
 from app.api.verdicts import MAX_NODE_VERDICTS, encoded_nodes, near_misses_json
 from app.core.explain import summary
+from app.core.model.pod import Pod
 from app.core.placement.near_misses import NearMiss, gathered, near_misses
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
@@ -22,6 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
     summary="Why a Pod is pending: each node with its reasons",
 )
 async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
+    """Devices, and what kube-scheduler looks at besides: nodeSelector, affinity, taints, requests."""
     service.require_synced()
     pod = service.state.pods.get((namespace, name))
     if pod is None:
@@ -29,7 +34,8 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
         raise Refusal(404, "NotFound", text)
     deadline = service.deadline(service.settings.dry_run_timeout_seconds)
     state = service.state.fork()
-    question = Question(state, pod, service.rules_until(service.rules, deadline))
+    rules = replace(service.rules, node_checks=True)
+    question = Question(state, pod, service.rules_until(rules, deadline))
     answers: list[NodeAnswer] = []
     turns = service.turns()
     if not pod.node_name:
@@ -41,7 +47,6 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
     if answers and not any(answer.verdict == "fits" for answer in answers):
         hunt = gathered(near_misses(Scene(state, pod, question.rules), answers))
         near, _ = await turns.collect(hunt, deadline)
-    refusals = [answer.reasons for answer in answers if answer.verdict != "fits"]
     shown = await encoded_nodes(answers[:MAX_NODE_VERDICTS], turns, full=True)
     return json_response(
         {
@@ -49,11 +54,23 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
             "namespace": namespace,
             "name": name,
             "node": pod.node_name or None,
-            "summary": f"the Pod is on node {pod.node_name}"
-            if pod.node_name
-            else summary(len(answers) - len(refusals), refusals),
+            "summary": _first_line(pod, answers),
             "nodes": shown,
             "nodesOmitted": len(answers) - len(shown),
             "nearMisses": near_misses_json(near),
         }
     )
+
+
+def _first_line(pod: Pod, answers: Sequence[NodeAnswer]) -> str:
+    """What keeps the Pod from being tried, if anything, and what nodes say."""
+    if pod.node_name:
+        return f"the Pod is on node {pod.node_name}"
+    refusals = [answer.reasons for answer in answers if answer.verdict != "fits"]
+    parts = [summary(len(answers) - len(refusals), refusals)]
+    if pod.scheduling_gates:
+        gates = ", ".join(pod.scheduling_gates)
+        parts.insert(0, f"kube-scheduler does not try it before its scheduling gates are gone ({gates})")
+    if pod.meta.deleted:
+        parts.insert(0, "the Pod is being deleted")
+    return "; ".join(parts)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app.core.model.resource_slice import PoolId
 from app.core.state.census import Census
 from tests.api.conftest import Asked, run, serving
-from tests.objects import claim, device, device_class, node, pod, slice_of, template
+from tests.objects import Json, claim, device, device_class, node, pod, slice_of, template
 
 Inventory = Callable[..., Path]
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -255,6 +255,41 @@ def test_why_a_pod_is_pending(inventory: Inventory) -> None:
         assert "nobody" in missing["error"]["message"]
 
     run(inventory(*OBJECTS, held, pod("p", "c")), question)
+
+
+PENDING: dict[str, tuple[Json, Json, str]] = {
+    "a nodeSelector": (
+        {"nodeSelector": {"zone": "nowhere"}},
+        {},
+        "0/2 nodes fit: 2 node does not match the Pod's nodeSelector",
+    ),
+    "a gate": (
+        {"schedulingGates": [{"name": "example.com/quota"}]},
+        {},
+        "kube-scheduler does not try it before its scheduling gates are gone (example.com/quota); "
+        "2/2 nodes fit",
+    ),
+    "its end": (
+        {},
+        {"deletionTimestamp": "2026-01-01T00:00:00Z"},
+        "the Pod is being deleted; 2/2 nodes fit",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "meta", "says"), PENDING.values(), ids=PENDING)
+def test_a_pod_may_be_pending_for_other_reasons_than_devices(
+    inventory: Inventory, spec: Json, meta: Json, says: str
+) -> None:
+    waiting = pod("p", "c")
+    waiting["spec"] |= spec
+    waiting["metadata"] |= meta
+
+    async def question(service: Asked) -> None:
+        answer = await service.get("/api/v1/pods/default/p/explain")
+        assert answer["summary"] == says
+
+    run(inventory(*OBJECTS, claim("c"), waiting), question)
 
 
 def test_lists_in_pages_hold_everything_once(inventory: Inventory) -> None:
