@@ -57,7 +57,8 @@ def preempt_decisions(service: Service, attempt: Attempt) -> Iterator[Decision]:
         return
     for plan in (plan for plan in attempt.plans if plan.victims):
         names = [f"{'/'.join(victim.meta.key)} (priority {victim.priority})" for victim in plan.victims]
-        summary = "; ".join(text for text in (", ".join(names), attempt.why) if text)
+        chosen = f"{'evicted' if outcome == 'evicted' else 'to be evicted'} for it: {', '.join(names)}"
+        summary = "; ".join(text for text in (chosen, attempt.why) if text)
         yield _preemption(service, plan.pod, outcome, plan.node, summary)
     if not attempt.plans:
         yield _preemption(service, attempt.pod, outcome, None, attempt.why)

@@ -39,10 +39,10 @@ TOLD = "default/low (priority 2), default/lower (priority 1)"
 @pytest.mark.parametrize(
     ("attempt", "expected"),
     [
-        (Attempt(HIGH, "evicted", PLANS), [("high", "evicted", "n1", TOLD)]),
+        (Attempt(HIGH, "evicted", PLANS), [("high", "evicted", "n1", f"evicted for it: {TOLD}")]),
         (
             Attempt(HIGH, "budget", PLANS, "the budget says no"),
-            [("high", "failed", "n1", f"{TOLD}; the budget says no")],
+            [("high", "failed", "n1", f"to be evicted for it: {TOLD}; the budget says no")],
         ),
         (Attempt(HIGH, "useless", why="it would not help"), [("high", "useless", None, "it would not help")]),
         (Attempt(HIGH, "waiting", PLANS[1:]), []),

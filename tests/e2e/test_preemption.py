@@ -75,7 +75,7 @@ def test_the_device_of_exactly_one_pod_of_lower_priority_is_taken(
                 for item in preempting.get("/api/v1/decisions", namespace=scene.namespace)["items"]
                 if item["verb"] == "preempt"
             ]
-            == [("evicted", node, f"{scene.namespace}/low (priority 10)")]
+            == [("evicted", node, f"evicted for it: {scene.namespace}/low (priority 10)")]
         ),
         "the decisions tell of it",
     )

@@ -58,7 +58,7 @@ export class DecisionsView {
       [h("button", { type: "button", class: "link", "data-key": `${item.namespace}/${item.name} ${item.verb} ${item.first}`, onclick: () => this.actions.openPod(item.namespace, item.name) }, item.name), " ", h("span", { class: "muted" }, item.namespace)],
       item.verb,
       h("span", { class: `tag ${TAGS[item.outcome]}` }, item.outcome),
-      [item.node && h("button", { type: "button", class: "link", onclick: () => this.actions.openNode(item.node) }, item.node), " ", item.summary, h("span", { class: "faint" }, ` ${(item.seconds * 1000).toFixed(1)} ms`)],
+      [item.node && h("button", { type: "button", class: "link", onclick: () => this.actions.openNode(item.node) }, item.node), " ", item.summary, item.seconds > 0 && h("span", { class: "faint" }, ` ${(item.seconds * 1000).toFixed(1)} ms`)],
     ])), this.next && h("p", { class: "pad" }, h("button", { type: "button", onclick: () => this.more() }, "Older")));
   }
 }

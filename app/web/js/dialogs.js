@@ -35,7 +35,7 @@ export class HelpDialog {
           h("label", { class: "check" }, toggle, "Single keys do this")),
         h("div", null,
           h("h3", null, "Search"),
-          h("dl", { class: "keys" }, [
+          h("dl", { class: "keys terms" }, [
             ["worker-1", "any of: node, device, claim, state"],
             ["state:free,tainted", "field and values"],
             ["node: driver: pool: device: claim:", "the other fields"],
