@@ -23,7 +23,7 @@ _SWITCHED = ("ListTypeAttributes", "ConsumableCapacity")
 @click.command()
 @options.files
 @options.inventory
-@options.namespace
+@options.namespace_of_inventory
 @options.output
 @click.option(
     "--feature",

@@ -53,8 +53,12 @@ kubeconfig = click.option(
     help="The cluster; else $KUBECONFIG, the Pod's own account or ~/.kube/config.",
 )
 context = click.option("--context", default="", metavar="NAME", help="The context of the kubeconfig.")
-namespace = click.option(
-    "-n", "--namespace", default="default", metavar="NAME", help="For what names no namespace itself."
+_namespace = click.option(
+    "-n",
+    "--namespace",
+    default="",
+    metavar="NAME",
+    help="For what names no namespace itself.  [default: the context's, else default]",
 )
 output = click.option(
     "-o",
@@ -104,6 +108,22 @@ def _asking(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
     return decorate
 
 
+def _owning(name_of: Callable[[Source, str], str]) -> Callable[[Command], Command]:
+    """Makes one argument, ``namespace``, of the flag and of where is asked; below what makes ``source``."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_namespace(*, source: Source, namespace: str, **flags: Any) -> int:
+            return command(source=source, namespace=name_of(source, namespace), **flags)
+
+        decorated: Command = _namespace(with_namespace)
+        return decorated
+
+    return decorate
+
+
+namespace = _owning(Source.namespace)
+namespace_of_inventory = _owning(Source.namespace_of_inventory)
 anywhere = _asking(snapshot, server, kubeconfig, context)
 inventory = _asking(snapshot, kubeconfig, context)
 cluster = _asking(kubeconfig, context)

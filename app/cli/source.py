@@ -1,8 +1,11 @@
 """Where to ask: what the flags say."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.cli.problems import InputError
+
+_DEFAULT_NAMESPACE = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +34,21 @@ class Source:
     def given(self) -> bool:
         """Whether any flag says where to ask; if not, the cluster of the kubeconfig is meant."""
         return bool(self.snapshot or self.server or self.kubeconfig or self.context)
+
+    def namespace(self, given: str) -> str:
+        """The one given, else that of the kubeconfig's context, as kubectl has it, if a cluster is asked."""
+        if given:
+            return given
+        if self.snapshot or self.server:
+            return _DEFAULT_NAMESPACE
+        from app.cluster.credentials import load_access  # noqa: PLC0415 # --help must be quick
+        from app.cluster.errors import CredentialsError  # noqa: PLC0415 # as above
+
+        try:
+            return load_access(Path(self.kubeconfig) if self.kubeconfig else None, self.context).namespace
+        except CredentialsError:
+            return _DEFAULT_NAMESPACE  # asking the cluster says what is wrong
+
+    def namespace_of_inventory(self, given: str) -> str:
+        """As ``namespace``, for a command that asks a cluster only where the flags say so."""
+        return self.namespace(given) if self.given else given or _DEFAULT_NAMESPACE

@@ -135,6 +135,25 @@ def test_pods_without_claims_are_left_out_unless_asked_for(cli: Cli, cluster: Cl
     assert ("Pod", "plain") in objects_in(all_.out)
 
 
+def test_names_without_a_namespace_are_in_that_of_the_context_as_with_kubectl(
+    cli: Cli, cluster: Cluster
+) -> None:
+    file = Path(cluster.kubeconfig)
+    config = yaml.safe_load(file.read_text())
+    config["contexts"][0]["context"]["namespace"] = "ml-team"
+    file.write_text(yaml.safe_dump(config))
+    there = ("--kubeconfig", cluster.kubeconfig)
+
+    told = cli("explain", "llm-training-0", *there)
+    assert (told.code, "ml-team/llm-training-0 is on worker-5" in told.out) == (0, True), told.err
+    assert cli("explain", "llm-training-0", *there, "-n", "default").code == 2
+    planned = json.loads(cli("plan", "-f", PAGE, *there, "-o", "json").out)
+    assert {pod["namespace"] for pod in planned["pods"]} == {"ml-team"}
+    assert cli("plan", "-f", PAGE, *there, "--remove-claim", "llm-training").code in (0, 1)
+    # Manifests have no context.
+    assert cli("explain", "llm-training-0", "--snapshot", "examples/inventory").code == 2
+
+
 def test_check_looks_classes_up_in_the_cluster(cli: Cli, cluster: Cluster) -> None:
     ran = cli("check", "-f", "examples/workloads/gpu-pair.yaml", "--kubeconfig", cluster.kubeconfig)
     cluster.fake.remove("resource.k8s.io/v1", "deviceclasses", "gpu.example.com")
