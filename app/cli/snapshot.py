@@ -57,15 +57,16 @@ def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, se
 
 
 def _record(source: Source, target: str, seconds: float | None) -> None:
-    """Looks every few seconds; what comes and goes between two looks is not seen."""
+    """Looks every few seconds, and at the end; what comes and goes between two looks is not seen."""
     from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 # --help must be quick
     from app.core.simulation.recorder import Recorder  # noqa: PLC0415 # as above
 
-    recorder, start = Recorder(), time.monotonic()
+    recorder, end = Recorder(), time.monotonic() + (float("inf") if seconds is None else seconds)
     try:
-        while seconds is None or time.monotonic() - start < seconds:
+        recorder.see(time.monotonic(), inventory_objects(source))
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, options.POLL_SECONDS))
             recorder.see(time.monotonic(), inventory_objects(source))
-            time.sleep(options.POLL_SECONDS)
     except KeyboardInterrupt:
         say("interrupted: what was seen is kept")
     trace = recorder.trace("recorded")

@@ -99,6 +99,7 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             "dashboard": {"enabled": True},
         },
     },
+    "evicting": {"preemption": "evict", "replicas": 2},
     "traced": {
         "tracing": {"endpoint": "http://collector.tracing:4318", "ratio": 0.1},
         "extraEnv": [
@@ -283,6 +284,16 @@ def test_the_extender_has_the_rights_of_the_file_and_no_others(render: Render) -
     own = of_kind(alone, "Role") + of_kind(alone, "RoleBinding")
     assert {item["metadata"]["name"] for item in own} == {"release-dra-extender-leader"}
     assert only(render({}), "ClusterRole")["rules"] == rules
+
+
+def test_only_an_extender_that_is_told_to_evict_may_do_so(render: Render) -> None:
+    more = yaml.safe_load((CHART / "files" / "preemption-rules.yaml").read_text())
+    usual, evicting = render({}), render(VALUE_SETS["evicting"])
+    rules, extended = only(usual, "ClusterRole")["rules"], only(evicting, "ClusterRole")["rules"]
+    assert [rule for rule in extended if rule not in rules] == more
+    assert not any("pods/eviction" in rule["resources"] for rule in rules)
+    assert "--preemption=off" in container(deployed(usual), "extender")["args"]
+    assert "--preemption=evict" in container(deployed(evicting), "extender")["args"]
 
 
 def test_without_rbac_there_are_no_rights(render: Render) -> None:

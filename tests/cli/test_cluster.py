@@ -86,12 +86,18 @@ def test_a_snapshot_holds_what_the_cluster_has(cli: Cli, cluster: Cluster) -> No
 
 
 def test_a_trace_is_recorded_beside_the_snapshot(cli: Cli, cluster: Cluster, tmp_path: Path) -> None:
-    file = tmp_path / "trace.json"
-    ran = cli("snapshot", "--kubeconfig", cluster.kubeconfig, "--trace", str(file), "--for", "1s")
+    inventory, file = tmp_path / "inventory.yaml", tmp_path / "trace.json"
+    where = ("--kubeconfig", cluster.kubeconfig, "-o", inventory)
+    ran = cli("snapshot", *where, "--trace", str(file), "--for", "1s")
     assert ran.code == 0, ran.err
     recorded = json.loads(file.read_text())
-    assert recorded.keys() == {"name", "kinds", "jobs"}
-    assert f"{len(recorded['jobs'])} Pods in {file}" in ran.err
+    assert {job["name"] for job in recorded["jobs"]} == {"default/zoo-keeper", "ml-team/llm-training-0"}
+    assert f"2 Pods in {file}" in ran.err
+    simulated = cli("simulate", "--snapshot", inventory, "--trace", file, "--policy", "spread", "-o", "json")
+    (result,) = json.loads(simulated.out)["policies"]
+    # They run where they were found: four devices of 32, and none is given anew.
+    assert (result["placed"], result["refused"]) == ({"kind-0": 0, "kind-1": 0},) * 2
+    assert result["utilisation"] == 4 / 32
 
 
 def test_a_plan_from_a_snapshot_is_the_plan_of_the_cluster(

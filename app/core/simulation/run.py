@@ -17,7 +17,6 @@ from app.core.model.resource_slice import DeviceId
 from app.core.pauses import finish
 from app.core.placement.brief import Brief
 from app.core.placement.briefs import briefs, known
-from app.core.placement.eviction_stage import uid_of
 from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -225,10 +224,11 @@ class Simulation:
 
 
 def _user(claim: ResourceClaim, pod: Pod) -> Consumer | None:
-    """The Pod as one of those that an allocated claim is reserved for."""
-    if claim.allocation is None:
+    """The Pod as one of those that an allocated claim is reserved for. By name: files may have no uids."""
+    if claim.allocation is None or claim.meta.namespace != pod.meta.namespace:
         return None
-    return next((user for user in claim.reserved_for if user.uid == uid_of(pod)), None)
+    users = (user for user in claim.reserved_for if user.resource == "pods")
+    return next((user for user in users if user.name == pod.meta.name), None)
 
 
 def _told_apart(jobs: Sequence[Job]) -> list[Job]:
