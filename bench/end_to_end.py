@@ -181,24 +181,35 @@ async def rounds(
 
 
 def measure(run: Run) -> Iterator[Row]:
-    """A row for each contender and size: medians, and ratios to in-tree and to the do-least extender."""
+    """A row for each contender and size: medians, and ratios to in-tree and to the do-least extender.
+
+    A ratio is the median of those of the rounds: turns of one round follow each other, and the machine may be
+    quicker in one round than in the next.
+    """
     for nodes in run.sizes:
         contenders = [one for one in CONTENDERS if not run.contenders or one.name in run.contenders]
         number = min(run.rounds, _MOST_ROUNDS[nodes > _LARGE])
         found = asyncio.run(rounds(nodes, number, contenders, run.pods, run.progress))
-        rows = {name: _median(name, nodes, runs) for name, runs in found.items()}
-        speed = {name: row["pods_per_s"] for name, row in rows.items()}
-        whole = {name: row["pods_per_s_since_ready"] for name, row in rows.items()}
-        for name, row in rows.items():
-            ceiling = "do-least-one" if name.endswith("-one") else "do-least"
-            others = {"to_in_tree": "in-tree", "to_in_tree_100": "in-tree-100"}
-            if name.startswith("ours"):
-                others["to_do_least"] = ceiling
-            ratios = {key: other for key, other in others.items() if other in speed}
-            ratio = {key: round(speed[name] / speed[other], 2) for key, other in ratios.items()}
-            if "to_do_least" in ratio:
-                ratio["to_do_least_since_ready"] = round(whole[name] / whole[ceiling], 2)
-            yield row | ratio
+        for name, turns in found.items():
+            yield _median(name, nodes, turns) | _ratios(name, found)
+
+
+def _ratios(name: str, found: dict[str, list[Row]]) -> Row:
+    others = [
+        ("to_in_tree", "in-tree", "pods_per_second"),
+        ("to_in_tree_100", "in-tree-100", "pods_per_second"),
+    ]
+    if name.startswith("ours"):
+        ceiling = "do-least-one" if name.endswith("-one") else "do-least"
+        others.append(("to_do_least", ceiling, "pods_per_second"))
+        others.append(("to_do_least_since_ready", ceiling, "since_ready"))
+    return {
+        key: round(
+            median(ours[of] / theirs[of] for ours, theirs in zip(found[name], found[other], strict=True)), 2
+        )
+        for key, other, of in others
+        if other in found
+    }
 
 
 def _median(name: str, nodes: int, runs: list[Row]) -> Row:
