@@ -59,7 +59,7 @@ class ClaimKeeping:
             manager=manager,
             enter=enter,
         )
-        self.deallocator = Deallocator(client, claims, state, log.warning)
+        self.deallocator = Deallocator(client, claims, state, log.warning, alone_with=self.binder.freeing)
         self._events = ClaimEvents(
             EventWriter(client, socket.gethostname(), lambda: dt.datetime.now(dt.UTC)),
             may_write=may_write,
@@ -73,7 +73,7 @@ class ClaimKeeping:
             rules,
             writer=self.binder.writer,
             extended=self.binder.extended,
-            alone_with=self.binder.alone_with,
+            alone_with=self.binder.freeing,
             enter=enter,
             may_write=may_write,
             clock=time.monotonic,

@@ -14,7 +14,8 @@ What can go wrong, and what is left then:
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
 from weakref import WeakValueDictionary
 
@@ -26,6 +27,7 @@ from app.cluster.errors import (
     NotLeader,
     ServerError,
     TooManyRequests,
+    may_be_under_way,
 )
 from app.cluster.extended_claims import ExtendedClaims
 from app.cluster.field_manager import DEFAULT_MANAGER
@@ -287,6 +289,23 @@ class ClusterBinder:
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
         return lock
+
+    @asynccontextmanager
+    async def freeing(self, key: ClaimKey) -> AsyncIterator[None]:
+        """As ``alone_with``, for those who take back what a claim holds.
+
+        A bind that finds its claim reserved for its Pod writes nothing to it, so no resourceVersion keeps it
+        apart from such a write. One that got no answer is waited for as long as it may be carried out, and
+        the claim is read again before anything is built on it.
+        """
+        async with self.alone_with(key):
+            try:
+                yield
+            except ClusterError as error:
+                if may_be_under_way(error):
+                    self._doubtful.add(key)
+                    await asyncio.sleep(self._write_seconds)
+                raise
 
     def _timestamp(self) -> str | None:
         return self._now() if self._rules.features.device_binding_and_status else None

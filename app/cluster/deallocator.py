@@ -8,6 +8,7 @@ to nobody else, and is deleted.
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from app.cluster.claim_writer import ClaimLostError
@@ -19,22 +20,34 @@ from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
 from app.core.model.resource_claim import EXTENDED_ANNOTATION, ResourceClaim
 from app.core.state.state import State
+from app.core.state.taken import ClaimKey
 
 
 class Deallocator:
     """Deallocates claims, each at most once at a time.
 
-    ``results`` counts how that ended: freed, overtaken (somebody else has written since), api_error.
+    ``results`` counts how that ended: freed, overtaken (somebody else has written since, or a bind is about
+    to), api_error.
+
+    Args:
+        alone_with: keeps binds out of a claim meanwhile: see ``ClusterBinder.freeing``.
     """
 
     def __init__(
-        self, client: ApiClient, resource: Resource, state: State, report: Callable[[str], None]
+        self,
+        client: ApiClient,
+        resource: Resource,
+        state: State,
+        report: Callable[[str], None],
+        *,
+        alone_with: Callable[[ClaimKey], AbstractAsyncContextManager[None]] = lambda _key: nullcontext(),
     ) -> None:
         self._client = client
         self._resource = resource
         self._state = state
         self._report = report
         self._extended = ExtendedClaims(client, resource, state)
+        self._alone_with = alone_with
         self._busy: set[str] = set()
         self.results: Counter[str] = Counter()
 
@@ -44,10 +57,8 @@ class Deallocator:
             return False
         self._busy.add(claim.meta.uid)
         try:
-            if claim.meta.annotations.get(EXTENDED_ANNOTATION) == "true":
-                await self._extended.remove(claim)
-            else:
-                await self._free(claim)
+            async with self._alone_with(claim.meta.key):
+                await self._take(claim)
         except (Conflict, Invalid, NotFound, ClaimLostError):
             # Invalid: what is to be removed is not there any more.
             self.results["overtaken"] += 1
@@ -60,6 +71,14 @@ class Deallocator:
             self._busy.discard(claim.meta.uid)
         self.results["freed"] += 1
         return True
+
+    async def _take(self, claim: ResourceClaim) -> None:
+        if claim.meta.key in self._state.assumed:
+            raise ClaimLostError(f"ResourceClaim {'/'.join(claim.meta.key)} is being bound to")
+        if claim.meta.annotations.get(EXTENDED_ANNOTATION) == "true":
+            await self._extended.remove(claim)
+        else:
+            await self._free(claim)
 
     async def _free(self, claim: ResourceClaim) -> None:
         path = self._resource.path(*claim.meta.key, "status")

@@ -141,8 +141,8 @@ class ServerError(ApiError):
 def may_be_under_way(error: ClusterError) -> bool:
     """Whether a write that ended so may still be carried out: no answer came, or only one of a timeout."""
     if isinstance(error, ConnectionFailed):
-        return error.sent
-    return isinstance(error, ApiError) and error.status == 504
+        return error.sent and error.is_write
+    return isinstance(error, ApiError) and error.status == 504 and not error.request.startswith("GET ")
 
 
 _BY_STATUS: Mapping[int, type[ApiError]] = {

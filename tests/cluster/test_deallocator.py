@@ -9,6 +9,7 @@ from app.core.model.parse import parse
 from app.core.model.resource_claim import ResourceClaim
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import FakeApiServer, Fault, InMemoryTransport
+from tests.cluster.test_binder import Cluster, cluster, names, pod, reserved
 from tests.cluster.virtual_time import in_virtual_time
 from tests.objects import allocation, claim
 
@@ -59,3 +60,50 @@ async def test_a_refusal_is_reported_and_two_calls_at_a_time_are_one() -> None:
     assert len(problems) == 1
     assert "default/c could not be deallocated" in problems[0]
     assert await deallocator.deallocate(item)
+
+
+def deallocator_of(made: Cluster) -> Deallocator:
+    resource, binder = made.served.resource_claim, made.binder
+    return Deallocator(made.client, resource, made.state, made.problems.append, alone_with=binder.freeing)
+
+
+async def left_reserved() -> Cluster:
+    """A claim that is allocated, and reserved for a Pod that is not bound."""
+    made = await cluster(claim("c"), pods=(pod("p", "c"),))
+    user = {"resource": "pods", "name": "p", "uid": made.pod("p")["metadata"]["uid"]}
+    status = {"allocation": allocation("n1", "d0"), "reservedFor": [user]}
+    made.server.put(DRA, "resourceclaims", made.claim("c") | {"status": status})
+    await asyncio.sleep(1)
+    return made
+
+
+@in_virtual_time
+async def test_a_bind_waits_for_the_end_of_a_deallocation_and_allocates_anew() -> None:
+    made = await left_reserved()
+    held = made.state.stored_claim(("default", "c"))
+    assert held is not None
+    made.server.faults.append(Fault(lambda call: call.method == "PATCH", delay=2))
+    freeing = asyncio.create_task(deallocator_of(made).deallocate(held))
+    await asyncio.sleep(1)
+    assert await made.bind("p") is None
+    assert await freeing
+    assert made.pod("p")["spec"]["nodeName"] == "n1"
+    assert names(made.claim("c")) == ["d0"]
+    assert reserved(made.claim("c")) == ["p"]
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_claim_that_a_bind_is_under_way_to_is_not_deallocated() -> None:
+    made = await left_reserved()
+    held = made.state.stored_claim(("default", "c"))
+    assert held is not None
+    made.server.faults.append(Fault(lambda call: call.path.endswith("/binding"), delay=2))
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(1)
+    deallocator = deallocator_of(made)
+    assert not await deallocator.deallocate(held)
+    assert deallocator.results == {"overtaken": 1}
+    assert await bind is None
+    assert names(made.claim("c")) == ["d0"]
+    await made.stop()

@@ -63,6 +63,26 @@ class KillingTransport(InMemoryTransport):
         return await super().handle_async_request(request)
 
 
+class LateTransport(InMemoryTransport):
+    """Of the first write to a claim's status the answer is lost at once; it is carried out seconds later."""
+
+    def __init__(self, server: FakeApiServer) -> None:
+        super().__init__(server)
+        self.lost = asyncio.Event()
+        self._late: asyncio.Task[Any] | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "PATCH" and request.url.path.endswith("c/status") and self._late is None:
+            self._late = asyncio.create_task(self._carry_out(request))
+            self.lost.set()
+            raise httpx.ReadError("connection reset")
+        return await super().handle_async_request(request)
+
+    async def _carry_out(self, request: httpx.Request) -> None:
+        await asyncio.sleep(3)
+        await super().handle_async_request(request)
+
+
 def reconciler(made: Cluster, *, may_write: Callable[[], bool] = lambda: True) -> Reconciler:
     loop = asyncio.get_running_loop()
     resource = made.served.resource_claim
@@ -75,7 +95,7 @@ def reconciler(made: Cluster, *, may_write: Callable[[], bool] = lambda: True) -
         rules,
         writer=made.binder.writer,
         extended=made.binder.extended,
-        alone_with=made.binder.alone_with,
+        alone_with=made.binder.freeing,
         may_write=may_write,
         clock=loop.time,
         report=made.problems.append,
@@ -295,6 +315,24 @@ async def test_a_bind_that_starts_while_a_claim_is_mended_waits_and_writes_it_an
     assert made.claim("c")["metadata"]["finalizers"] == [FINALIZER]
     await task
     assert names(made.claim("c")) == ["d0"]
+    await made.stop()
+
+
+@in_virtual_time
+async def test_no_bind_builds_on_a_claim_that_a_late_write_may_still_take_back() -> None:
+    made = await scene(pod("p", "c"), claims=(claim("c"),))
+    assert await killed(made, 2, carried_out=True)
+    late = LateTransport(made.server)
+    other = Cluster(made.server, late)
+    await other.start()
+    task = asyncio.create_task(reconciled(other))
+    await late.lost.wait()
+    assert await other.bind("p") is None
+    await task
+    assert made.pod("p")["spec"]["nodeName"] == "n1"
+    assert names(made.claim("c")) == ["d0"]
+    assert reserved(made.claim("c")) == ["p"]
+    await other.stop()
     await made.stop()
 
 

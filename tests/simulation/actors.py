@@ -57,12 +57,13 @@ async def schedule(world: World, name: str) -> None:
         raw = find(world.server.store, PODS, name)
         if raw is None or raw["metadata"].get("deletionTimestamp") or raw["spec"].get("nodeName"):
             return
-        nodes = await world.ask(lambda replica, raw=raw: replica.filter(raw, world.nodes))
+        offered = world.offered()
+        nodes = await world.ask(lambda replica, raw=raw, offered=offered: replica.filter(raw, offered))
         if nodes:
             node = world.random.choice(nodes)
             await world.pause()
             await world.ask(lambda replica, raw=raw, node=node: replica.bind(raw, node))
-        await asyncio.sleep(world.random.uniform(0.05, 0.6))
+        await asyncio.sleep(world.random.uniform(0.05, 0.6) + world.backoff())
 
 
 async def foreigner(world: World, number: int) -> None:

@@ -17,6 +17,7 @@ from app.cluster.discovery import POD, Resource
 from app.cluster.election import Election, ElectionSettings
 from app.cluster.feed import Feed
 from app.cluster.lease import Leases
+from app.cluster.reconciler import Reconciler, ReconcilerSettings
 from app.cluster.slots import Slots
 from app.cluster.watcher import InformerGroup
 from app.core.cel import SelectorCache
@@ -91,7 +92,23 @@ class Replica:
         self.binder._slots = Slots(world.slots)
         if sabotage == "no last look":
             self.binder._give_way_of_all = _blind  # type: ignore[method-assign]
-        self._deallocator = Deallocator(writes, CLAIM, self.state, self.told.append)
+        self._deallocator = Deallocator(
+            writes, CLAIM, self.state, self.told.append, alone_with=self.binder.freeing
+        )
+        self._reconciler = Reconciler(
+            writes,
+            CLAIM,
+            self.state,
+            RULES,
+            writer=self.binder.writer,
+            extended=self.binder.extended,
+            alone_with=self.binder.freeing,
+            may_write=lambda: tenure.open,
+            clock=world.loop.time,
+            enter=enter,
+            report=self.told.append,
+            settings=ReconcilerSettings(world.grace_seconds, 0.4, mends_per_second=100),
+        )
 
     def start(self) -> None:
         self.spawn(self._run())
@@ -121,6 +138,8 @@ class Replica:
 
     async def _run(self) -> None:
         self.spawn(self.informers.run())
+        if not self.world.sabotage:  # the seeds that show a broken rule are those of runs without it
+            self.spawn(self._reconciler.run())
         await self.informers.wait_synced()
         await self.election.run()
 

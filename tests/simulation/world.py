@@ -83,6 +83,10 @@ class World:
         self.strangers = self._strangers()
         self.slots = self.foreign.choice((1, 1, 2, 32)) if self.strangers else 32
         self.busy = self.foreign.choice((0.0, 0.0, 0.1, 0.3)) if self.strangers else 0.0
+        # Drawn last, so that the seeds that show a broken rule stay as they are.
+        self.grace_seconds = self.foreign.choice((0.3, 0.5, 1.0, 3.0))
+        self.fickle = 0.0 if sabotage else self.foreign.choice((0.0, 0.2, 0.5))
+        self.slow = 0.0 if sabotage else self.foreign.choice((0.0, 0.1, 0.4))
         self.replicas: list[Replica] = []
         self.crashes = 0
         self.story: list[str] = []
@@ -144,6 +148,20 @@ class World:
 
     def happens(self, probability: float) -> bool:
         return probability > 0 and self.random.random() < probability
+
+    def offered(self) -> list[str]:
+        """The nodes where kube-scheduler's own filters would have a Pod now: they change their minds."""
+        if self.chaos is CALM or self.foreign.random() >= self.fickle:
+            return self.nodes
+        return [self.foreign.choice(self.nodes)]
+
+    def backoff(self) -> float:
+        """How much later kube-scheduler comes back to a Pod now and then."""
+        return (
+            self.foreign.uniform(0.5, 3)
+            if self.chaos is not CALM and self.foreign.random() < self.slow
+            else 0.0
+        )
 
     def is_busy(self) -> bool:
         """Whether the API server has no time for a write now."""
