@@ -43,9 +43,9 @@ USER 65532:65532
 WORKDIR /tmp
 EXPOSE 8888
 
-# For container engines; Kubernetes has its own probes.
+# For container engines; Kubernetes has its own probes. Whatever certificate is served with, it is this container's.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8888/livez', timeout=4)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as web\nplace = f\"127.0.0.1:{os.environ.get('DRA_PORT', 8888)}/livez\"\ntry: web.urlopen(f'http://{place}', timeout=2)\nexcept Exception: web.urlopen(f'https://{place}', timeout=2, context=ssl._create_unverified_context())"]
 
 ENTRYPOINT ["dra-extender"]
 CMD ["serve"]

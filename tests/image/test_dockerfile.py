@@ -1,16 +1,21 @@
 """The image, as far as it can be checked without a container engine: its build steps, run in a folder."""
 
 import fnmatch
+import json
 import os
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOME = "/app"
@@ -69,6 +74,39 @@ def test_what_is_copied_is_there_and_not_ignored() -> None:
     assert "*" in rules
     assert copied == kept
     assert all((REPOSITORY / source).exists() for source in copied)
+
+
+class Alive(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:  # the base class's name
+        self.send_response(200 if self.path == "/livez" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def healthy(port: int) -> bool:
+    """What the image's health check finds at a port."""
+    (check,) = of("HEALTHCHECK", 1)
+    _, *command = json.loads(check.partition("CMD ")[2])
+    environment = os.environ | {"DRA_PORT": str(port)}
+    done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])
+def test_health_is_asked_for_at_the_port_that_is_served(secured: bool) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Alive) as server:
+        if secured:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            trustme.CA().issue_cert("elsewhere.example.com").configure_cert(context)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        assert healthy(server.server_port)
+        server.shutdown()
+        thread.join()
+    assert not healthy(server.server_port)
 
 
 @pytest.fixture(scope="module")
