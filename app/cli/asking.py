@@ -73,9 +73,17 @@ class Asker:
         except httpx.ConnectError as error:
             if "certificate" in str(error):
                 text = f"{self._name} is not trusted: {error}"
-                raise UnreachableError(text, f"name the file of its CA in {CA_VARIABLE}") from None
+                hint = f"name the file of its CA in {CA_VARIABLE}"
+                if "mismatch" in text:
+                    hint = "ask it by a name that its certificate is for"
+                raise UnreachableError(text, hint) from None
+            if "SSL" in str(error):
+                raise UnreachableError(f"{self._name} speaks no TLS: {error}", "try http://") from None
             hint = "is `dra-extender serve` running there?"
             raise UnreachableError(f"{self._name} cannot be reached", hint) from None
+        except httpx.RemoteProtocolError as error:
+            hint = "" if self._name.startswith("https:") else "if it serves with TLS, write https://"
+            raise UnreachableError(f"no answer from {self._name}: {str(error).rstrip('.')}", hint) from None
         except httpx.HTTPError as error:
             text = str(error) or type(error).__name__
             raise UnreachableError(f"no answer from {self._name}: {text}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -96,3 +97,40 @@ def test_a_ca_that_is_no_file_is_refused(cli: Cli, monkeypatch: pytest.MonkeyPat
     ran = cli("devices", "--server", "https://127.0.0.1:1")
     assert ran.code == 2
     assert "DRA_EXTENDER_CA=/nowhere/ca.crt: No such file" in ran.err
+
+
+def test_a_service_that_speaks_no_tls_is_asked_without(cli: Cli) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        ran = cli("devices", "--server", f"https://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+    assert ran.code == 3
+    assert ran.err.endswith("; try http://\n")
+
+
+def test_a_service_that_hangs_up_may_speak_tls(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        ran = cli("devices", "--server", f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+    assert ran.code == 3
+    assert ran.err.endswith("; if it serves with TLS, write https://\n")
+
+
+def test_a_certificate_of_another_name_is_told(
+    cli: Cli, guarded: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, file = guarded
+    monkeypatch.setenv("DRA_EXTENDER_CA", str(file))
+    ran = cli("devices", "--server", url.replace("127.0.0.1", "localhost"))
+    assert ran.code == 3
+    assert "ask it by a name that its certificate is for" in ran.err
