@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from string import Template
 
 import pytest
 import yaml
@@ -101,6 +102,18 @@ def test_promtool_finds_no_fault_in_the_metrics(promtool_program: Path, expositi
 
 def test_promtool_finds_no_fault_in_the_alerts(promtool_program: Path) -> None:
     promtool(promtool_program, "check", "rules", FILES / "alerts.yaml")
+
+
+def test_promtool_finds_no_fault_in_what_the_dashboard_asks(promtool_program: Path, tmp_path: Path) -> None:
+    asked = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    known = {"__rate_interval": "5m", **{item["name"]: "x" for item in DASHBOARD["templating"]["list"]}}
+    rules = [
+        {"record": f"panel:{number}", "expr": Template(expression).substitute(known)}
+        for number, expression in enumerate(asked)
+    ]
+    file = tmp_path / "dashboard.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    promtool(promtool_program, "check", "rules", file)
 
 
 def test_each_alert_fires_when_it_should_and_none_in_quiet_times(
