@@ -36,14 +36,18 @@ def _print(
     colours = ["green" if pod["node"] is not None else "red" for pod in pods]
     out(table(head, [row(pod) for pod in pods], colours))
     told = [pod for pod in pods if pod["node"] is None or explain]
+    # Of a gang that is not placed, each Pod has heard what there is after those before it.
+    stuck = (answer.get("gang") or {}).get("outcome", "fits") != "fits"
+    if stuck:
+        out(f"\nAll or nothing: {answer['gang']['text']}\nOne after the other, nodes say:")
     # Replicas mostly hear the same; one report for all that follow each other and do.
     for _, group in groupby(told, key=lambda pod: (pod["node"], pod.get("summary"), pod.get("nodes"))):
         first, *more = group
         others = f" and {len(more)} more Pods" if more else ""
         verb = "are" if more else "is"
-        placed = f"goes to {first['node']}" if first["node"] is not None else f"{verb} not placed"
+        placed = f" goes to {first['node']}" if first["node"] is not None else f" {verb} not placed"
         out("")
-        out(pod_report(first, f"{others} {placed}", most))
+        out(pod_report(first, f"{others}{'' if stuck else placed}", most))
 
 
 def capacity_table(answer: Json) -> None:

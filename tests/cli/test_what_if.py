@@ -45,6 +45,10 @@ def test_all_or_nothing(cli: Cli) -> None:
     assert ran.code == 1
     assert "all or nothing: no assignment of all 9 Pods exists" in ran.err
     assert "0 of 9 Pods placed" in ran.err
+    said = ran.out.partition("All or nothing: ")[2].splitlines()
+    assert said[0].startswith("no assignment of all 9 Pods exists")
+    assert said[1] == "One after the other, nodes say:"
+    assert "is not placed" not in ran.out, "some nodes fit the first ones"
 
 
 def test_wait_ends_when_time_is_up(cli: Cli) -> None:
