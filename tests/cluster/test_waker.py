@@ -137,6 +137,24 @@ async def test_a_taint_rule_that_goes_away_wakes() -> None:
 
 
 @in_virtual_time
+async def test_a_new_class_wakes() -> None:
+    made = await waiting(0)
+    raw = claim("c0")
+    raw["spec"]["devices"]["requests"][0]["exactly"]["deviceClassName"] = "later"
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    made.server.put(DRA, "resourceclaims", raw)
+    made.server.put("v1", "pods", pod("p0", "c0"))
+    await asyncio.sleep(5)
+    made.refuse(made.state.pods["default", "p0"], everywhere=True)
+    await asyncio.sleep(5)
+    assert made.woken() == set()
+    made.server.put(DRA, "deviceclasses", device_class("later"))
+    await asyncio.sleep(1)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
 async def test_a_pod_that_could_not_run_there_for_other_reasons_sleeps_on() -> None:
     made = await waiting(1)
     made.server.put("v1", "nodes", node("n1") | {"spec": {"unschedulable": True}})
