@@ -166,6 +166,10 @@ class Situation:
     def _drop_affinity(self, _change: Json) -> None:
         del self.pod["spec"]["affinity"]
 
+    def _declare_feature(self, change: Json) -> None:
+        node = self._named("Node", change["node"])
+        node["status"] = {"declaredFeatures": ["DRAOptionalNodeOperations"]}
+
     def _drop_node_name(self, _change: Json) -> None:
         del self.pod["spec"]["nodeName"]
 

@@ -6,7 +6,9 @@ what a near miss changes is needed: without any one of its changes the Pod does 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -420,6 +422,19 @@ CASES: dict[str, Case] = {
         pod("c", affinity=affinity("zone", "b")),
         ("DropAffinity",),
     ),
+    "a node of another name": Case(
+        "0/1 nodes fit: 1 the Pod asks for node n9",
+        (*ONE, pool("n1", dev("a")), claim("c")),
+        pod("c", nodeName="n9"),
+        ("DropNodeName",),
+    ),
+    "a node that must say that operations may be skipped": Case(
+        ONLY + "matching devices need a feature that the node has not declared for request r",
+        (*ONE, pool("n1", dev("a"), skipNodeOperations=["NodePrepareResources"]), claim("c")),
+        pod("c"),
+        ("DeclareFeature",),
+        features={"OptionalNodeOperations": True},
+    ),
     "too little cpu": Case(
         "0/1 nodes fit: 1 insufficient cpu",
         (node("n1", cpu="2"), cls(), pool("n1", dev("a")), claim("c")),
@@ -513,3 +528,11 @@ def test_the_first_line_is_the_cause_and_near_misses_are_true(name: str) -> None
 
 def test_there_are_forty_situations() -> None:
     assert len(CASES) >= 40
+
+
+def test_every_change_that_is_documented_is_in_one_of_them() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", page.partition("## Near misses")[2], re.MULTILINE)
+    documented = {code for row in rows for code in re.findall(r"`([A-Z]\w+)`", row)}
+    assert len(documented) >= 25
+    assert documented == {code for case in CASES.values() for near in case.near for code in near.split()}
