@@ -5,7 +5,7 @@ import click
 from app.cli import options
 from app.cli.problems import Exit
 from app.cli.source import Source
-from app.cli.talk import out
+from app.cli.talk import out, say
 
 
 @click.command()
@@ -30,5 +30,6 @@ def explain(*, pod: str, source: Source, namespace: str, output: str) -> int:
         out(pod_report(answer, title))
     else:
         print_data(answer, output, [f"pod/{answer['name']}"])
+    say(f"inventory revision {answer['revision']}")
     fits = answer["node"] is not None or any(node["verdict"] == "fits" for node in answer["nodes"])
     return Exit.OK if fits else Exit.NO

@@ -155,6 +155,7 @@ def test_pods_of_one_namespace(cli: Cli) -> None:
 
 def test_a_pod_with_a_node_is_said_to_have_one(cli: Cli) -> None:
     ran = cli("explain", "zoo-keeper", *INVENTORY)
+    assert ran.err.startswith("inventory revision ")
 
     assert ran.code == 0
     assert "default/zoo-keeper is on worker-6" in ran.out
