@@ -152,6 +152,40 @@ def test_billions_of_pods_are_counted_no_further_than_the_limit(served: Path, bo
     run(served, question)
 
 
+MANY = 300_000  # 2**63 - 1 would end the test's machine before the test
+MANY_DEVICES: dict[str, dict[str, Any]] = {
+    "in a request": {"exactly": {"deviceClassName": "gpu", "count": MANY}},
+    "in one of two alternatives": {
+        "firstAvailable": [
+            {"name": "a", "deviceClassName": "gpu", "count": MANY},
+            {"name": "b", "deviceClassName": "gpu", "selectors": [{"cel": {"expression": "false"}}]},
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("wanted", MANY_DEVICES.values(), ids=MANY_DEVICES)
+def test_no_near_miss_is_looked_for_among_more_devices_than_a_claim_can_hold(
+    served: Path, wanted: dict[str, Any]
+) -> None:
+    """The API server lets in any number: one claim for 2**63 - 1 devices took all memory there was."""
+    raw = template("many")
+    raw["spec"]["spec"]["devices"]["requests"] = [{"name": "r", **wanted}]
+
+    async def question(service: Asked) -> None:
+        tracemalloc.start()
+        try:
+            body = {"pods": [pod("p", templates=("many",))], "objects": [raw], "explain": "full"}
+            answer = await service.post("/api/v1/placements", body)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert answer["unplaced"] == 1
+        assert peak < 20 * 1_000_000
+
+    run(served, question)
+
+
 def hard_case() -> dict[str, Any]:
     """Nodes whose devices differ each, and claims that want them all alike: each node is a long search."""
     nodes = [f"x{index}" for index in range(40)]

@@ -9,6 +9,7 @@ from app.core.allocator import Reason
 from app.core.model.device_class import DeviceClass
 from app.core.model.features import NAMES
 from app.core.model.meta import Meta
+from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.resource_slice import DeviceId
 from app.core.placement import request_changes as requests
 from app.core.placement import scene as scenes
@@ -76,7 +77,7 @@ def free(claims: list[str], weight: int) -> Change:
 def _add(refusal: Refusal) -> Iterator[Change]:
     reason = refusal.reason
     number = reason.counts.get("wanted", 0) - reason.counts.get("available", 0)
-    if not reason.evidence.example or number < 1:
+    if not reason.evidence.example or not 1 <= number <= MAX_DEVICES:
         return
     like = DeviceId(*reason.evidence.example.split("/", 2)) if _plain(reason.evidence.example) else None
     if like is None:

@@ -7,7 +7,7 @@ from app.core.allocator import Reason
 from app.core.allocator.evidence import SelectorCount, TaintCount, named
 from app.core.cel.terms import Term, terms_of
 from app.core.model.quantity import Quantity, parse_quantity
-from app.core.model.resource_claim import ClaimSpec, Constraint, RequestSpec
+from app.core.model.resource_claim import MAX_DEVICES, ClaimSpec, Constraint, RequestSpec
 from app.core.model.taints import Toleration
 from app.core.placement.change import Change
 from app.core.placement.scene import Scene, edit_request, edit_spec
@@ -36,7 +36,8 @@ class Asked:
     def fewer(self, spec: RequestSpec, most: int) -> Iterator[Change]:
         """Fewer devices: as many as there are, or less; instead of all, as many as there are."""
         every = spec.allocation_mode == "All"
-        for number in range(most, 0, -1):
+        # A claim can hold no more, and may well ask for billions.
+        for number in range(min(most, MAX_DEVICES), 0, -1):
             what = f"{number} device{'s' if number > 1 else ''}"
             text = f"with {what} instead of {'all' if every else spec.count}"
             weight = 12 if every else 12 + spec.count - number
