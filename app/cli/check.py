@@ -120,7 +120,7 @@ def _impossible(
 
 def _findings(item: "Located", raw: object, names: "Names", features: "CelFeatures") -> Iterator["Finding"]:
     from app.cli import rules  # noqa: PLC0415 # as in check
-    from app.cli.claim_rules import claim_rules  # noqa: PLC0415 # as in check
+    from app.cli.api_rules import claim_rules, class_rules, taint_rules  # noqa: PLC0415 # as in check
     from app.cli.located import Finding, path_of  # noqa: PLC0415 # as in check
     from app.cli.policy_rule import policy_names  # noqa: PLC0415 # as in check
     from app.core.model.errors import path_text  # noqa: PLC0415 # as in check
@@ -137,6 +137,8 @@ def _findings(item: "Located", raw: object, names: "Names", features: "CelFeatur
         rules.defects(raw),
         rules.misspelt(raw),
         claim_rules(raw),
+        class_rules(raw),
+        taint_rules(raw),
         rules.pod_rules(raw),
         policy_names(raw),
     ]

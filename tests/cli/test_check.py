@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.claims_written import DEVICES, claim, same_place
+from tests.cli.written import DEVICES, WIDE, claim, same_place
 
 if TYPE_CHECKING:
     from conftest import Cli
@@ -236,6 +236,20 @@ def test_a_claim_is_refused_where_an_api_server_refuses_it(
     assert ran.code == (refused is not None), ran.out
     for _, message in lines_of(ran.out):
         assert same_place(message.partition(": ")[0], f"spec.devices.{refused}"), ran.out
+
+
+@pytest.mark.parametrize(("raw", "refused"), WIDE.values(), ids=WIDE)
+def test_classes_and_taint_rules_are_refused_where_an_api_server_refuses_them(
+    cli: Cli, tmp_path: Path, raw: dict[str, object], refused: str | None
+) -> None:
+    file = tmp_path / "object.json"
+    file.write_text(json.dumps(raw))
+
+    ran = cli("check", "-f", file)
+
+    assert ran.code == (refused is not None), ran.out
+    for _, message in lines_of(ran.out):
+        assert same_place(message.partition(": ")[0], f"spec.{refused}"), ran.out
 
 
 def test_the_flat_request_of_v1beta1_is_in_its_place(cli: Cli, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Claims, and where an API server finds fault with them. tests/e2e asks one."""
+"""Claims, classes and taint rules, and where an API server finds fault with them. tests/e2e asks one."""
 
 from __future__ import annotations
 
@@ -115,6 +115,59 @@ DEVICES: dict[str, tuple[Json, str | None]] = {
     ),
 }
 """What stands under ``spec.devices``, and the field that is refused."""
+
+
+def device_class(**spec: Any) -> Json:
+    meta = {"name": "c"}
+    return {"apiVersion": "resource.k8s.io/v1", "kind": "DeviceClass", "metadata": meta, "spec": spec}
+
+
+def rule(**taint: Any) -> Json:
+    meta, selector = {"name": "r"}, {"driver": CLASS}
+    spec = {"deviceSelector": selector, "taint": taint}
+    return {"apiVersion": "resource.k8s.io/v1", "kind": "DeviceTaintRule", "metadata": meta, "spec": spec}
+
+
+EFFECT = "NoSchedule"
+WIDE: dict[str, tuple[Json, str | None]] = {
+    "a class of all": (device_class(), None),
+    "a class": (device_class(selectors=[{"cel": {"expression": "true"}}], config=opaque()), None),
+    "a class with a selector without CEL": (device_class(selectors=[{}]), "selectors[0].cel"),
+    "a class with 33 selectors": (
+        device_class(selectors=[{"cel": {"expression": "true"}}] * 33),
+        "selectors",
+    ),
+    "a class with a configuration of nothing": (device_class(config=[{}]), "config[0].opaque"),
+    "a class with a configuration without parameters": (
+        device_class(config=opaque(parameters=None)),
+        "config[0].opaque.parameters",
+    ),
+    "a class for a resource": (device_class(extendedResourceName="example.com/gpu"), None),
+    "a class for a resource without domain": (
+        device_class(extendedResourceName="gpu"),
+        "extendedResourceName",
+    ),
+    "a class for a resource of Kubernetes": (
+        device_class(extendedResourceName="kubernetes.io/gpu"),
+        "extendedResourceName",
+    ),
+    "a class for what a quota counts": (
+        device_class(extendedResourceName="requests.example.com/gpu"),
+        "extendedResourceName",
+    ),
+    "a class for a resource that is no name": (
+        device_class(extendedResourceName="example.com/g p u"),
+        "extendedResourceName",
+    ),
+    "a taint": (rule(key="example.com/repair", value="v", effect=EFFECT), None),
+    "a taint of a key alone": (rule(key="Repair_1", effect="None"), None),
+    "a taint without key": (rule(effect=EFFECT), "taint.key"),
+    "a taint with a key that is none": (rule(key="a b", effect=EFFECT), "taint.key"),
+    "a taint with two domains": (rule(key="a.com/b.com/c", effect=EFFECT), "taint.key"),
+    "a taint without effect": (rule(key="k"), "taint.effect"),
+    "a taint with an unknown effect": (rule(key="k", effect="Never"), "taint.effect"),
+}
+"""What belongs to no namespace, and the field under ``spec`` that is refused."""
 
 
 def claim(devices: Json) -> Json:

@@ -1,4 +1,4 @@
-"""What an API server refuses of a claim's requests, constraints and configuration, beyond their types.
+"""What an API server refuses of claims, classes and taint rules, beyond types.
 
 The rules are those of pkg/apis/resource/validation in k8s.io/kubernetes; CEL has rules of its own.
 """
@@ -20,6 +20,7 @@ _MAX_PARAMETERS = 10 * 1024
 _MAX_LABEL, _MAX_DRIVER, _MAX_ID, _MAX_SUBDOMAIN = 63, 63, 32, 253
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _OPERATORS = ("Exists", "Equal")
 _EFFECTS = ("NoSchedule", "NoExecute", "None")
@@ -40,6 +41,40 @@ def claim_rules(raw: Json) -> Problems:
     for path, config in items(devices, "config", at):
         yield from _about(path, config, names)
         yield from _config(path, config)
+
+
+def class_rules(raw: Json) -> Problems:
+    """Of a DeviceClass. O(selectors and configurations)."""
+    spec = raw.get("spec")
+    if raw.get("kind") != "DeviceClass" or not isinstance(spec, dict):
+        return
+    path: Path = ("spec",)
+    yield from _selectors(path, spec)
+    yield from _sized(path, spec, "config")
+    for at, config in items(spec, "config", path):
+        yield from _config(at, config)
+    name = spec.get("extendedResourceName")
+    if isinstance(name, str) and not _extended(name):
+        text = f"must be a domain of yours and a name, like example.com/gpu, not {name!r}"
+        yield (*path, "extendedResourceName"), text
+
+
+def taint_rules(raw: Json) -> Problems:
+    """Of a DeviceTaintRule. O(1)."""
+    spec = raw.get("spec")
+    taint = spec.get("taint") if isinstance(spec, dict) else None
+    if raw.get("kind") != "DeviceTaintRule" or not isinstance(taint, dict):
+        return
+    path: Path = ("spec", "taint")
+    key, effect = taint.get("key"), taint.get("effect")
+    if not key:
+        yield path, "key is missing"
+    elif isinstance(key, str) and not _label_key(key):
+        yield (*path, "key"), f"must be a name, or a domain and a name, like example.com/repair, not {key!r}"
+    if not effect:
+        yield path, "effect is missing"
+    elif effect not in _EFFECTS:
+        yield (*path, "effect"), f"must be {' or '.join(_EFFECTS)}, not {effect!r}"
 
 
 def _request(path: Path, request: Json, names: set[str]) -> Problems:
@@ -63,12 +98,16 @@ def _specification(path: Path, spec: Json) -> Problems:
         text = f"must be lower-case letters, digits, '-' and '.', as the name of a class, not {name!r}"
         yield (*path, "deviceClassName"), text
     yield from _amount(path, spec)
+    yield from _selectors(path, spec)
+    for at, toleration in items(spec, "tolerations", path):
+        yield from _toleration(at, toleration)
+
+
+def _selectors(path: Path, spec: Json) -> Problems:
     yield from _sized(path, spec, "selectors")
     for at, selector in items(spec, "selectors", path):
         if selector.get("cel") is None:
             yield at, "cel is missing"
-    for at, toleration in items(spec, "tolerations", path):
-        yield from _toleration(at, toleration)
 
 
 def _amount(path: Path, spec: Json) -> Problems:
@@ -157,6 +196,18 @@ def _sized(path: Path, owner: Json, name: str) -> Problems:
 def _qualified(name: str) -> bool:
     domain, _, own = name.partition("/")
     return _fits(domain.lower(), _SUBDOMAIN, _MAX_DRIVER) and _fits(own, _IDENTIFIER, _MAX_ID)
+
+
+def _label_key(key: str) -> bool:
+    """As labels and taints have them: the domain may be left out."""
+    domain, slash, name = key.rpartition("/")
+    return (not slash or _fits(domain, _SUBDOMAIN, _MAX_SUBDOMAIN)) and _fits(name, _LABEL_NAME, _MAX_LABEL)
+
+
+def _extended(name: str) -> bool:
+    """IsExtendedResourceName: not of Kubernetes' own, nor what a quota calls one."""
+    of_others = "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
+    return of_others and _label_key(f"requests.{name}")
 
 
 def _fits(text: str, form: "re.Pattern[str]", most: int) -> bool:
