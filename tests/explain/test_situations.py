@@ -291,6 +291,12 @@ CASES: dict[str, Case] = {
         (*ONE, pool("n1", dev("a")), claim("c", req("r"), req("s"))),
         pod("c"),
     ),
+    "two claims alike for what is there for one and a half": Case(
+        "0/1 nodes fit: 1 each request could be met alone, but not all of them together",
+        (*ONE, pool("n1", dev("a"), dev("b"), dev("e")), claim("c", req(count=2)), claim("d", req(count=2))),
+        pod("c", "d"),
+        ("FewerDevices", "FewerDevices"),
+    ),
     "all of them, one in use": Case(
         "0/1 nodes fit: 1 too few matching devices free for request r",
         (
@@ -511,7 +517,7 @@ def test_the_first_line_is_the_cause_and_near_misses_are_true(name: str) -> None
     codes = iter([" ".join(change["code"] for change in item["changes"]) for item in near])
     assert all(code in codes for code in case.near), [item["text"] for item in near]
     alone = [item["changes"][0] for item in near if len(item["changes"]) == 1]
-    fewer = [change["request"] for change in alone if change["code"] == "FewerDevices"]
+    fewer = [(change["claim"], change["request"]) for change in alone if change["code"] == "FewerDevices"]
     assert len(fewer) == len(set(fewer)), "who could do with three devices does not ask for two"
     for item in near:
         changed = situation
@@ -524,6 +530,15 @@ def test_the_first_line_is_the_cause_and_near_misses_are_true(name: str) -> None
             for index, change in enumerate(item["changes"]):
                 without = without if index == number else without.changed(change)
             assert placed(without).chosen is None, f"{item['text']}: number {number} is not needed"
+
+
+def test_requests_of_one_name_are_told_apart() -> None:
+    case = CASES["two claims alike for what is there for one and a half"]
+    found = placed(Situation(list(case.objects), case.pod))
+    assert {item["text"] for item in near_misses_json(found.near_misses)} >= {
+        "with 1 device instead of 2 in request r of claim default/c (node n1)",
+        "with 1 device instead of 2 in request r of claim default/d (node n1)",
+    }
 
 
 def test_there_are_forty_situations() -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from itertools import chain
 
 from app.core.allocator import Reason
 from app.core.model.device_class import DeviceClass
 from app.core.model.features import NAMES
 from app.core.model.meta import Meta
-from app.core.model.resource_claim import MAX_DEVICES
+from app.core.model.resource_claim import MAX_DEVICES, ClaimSpec, Constraint
 from app.core.model.resource_slice import DeviceId
 from app.core.placement import request_changes as requests
 from app.core.placement import scene as scenes
@@ -44,6 +45,16 @@ def proposals(scene: Scene, node: str, reasons: tuple[Reason, ...]) -> list[Chan
     return sorted(found.values(), key=lambda change: change.weight)
 
 
+def _has_constraint(constraint: Constraint, spec: ClaimSpec) -> bool:
+    return constraint in spec.constraints
+
+
+def _asked(scene: Scene, claim: str, request: str) -> requests.Asked:
+    name = request.partition("/")[0]
+    of = scenes.apart(scene, claim, lambda spec: any(item.name == name for item in spec.requests))
+    return requests.Asked(claim, request, of)
+
+
 def _about_request(refusal: Refusal) -> Iterator[Change]:
     reason = refusal.reason
     if reason.claim is None or reason.request is None:
@@ -51,7 +62,7 @@ def _about_request(refusal: Refusal) -> Iterator[Change]:
     claim = scenes.claim_of(refusal.scene, reason.claim)
     spec = scenes.request_of(claim, reason.request) if claim is not None else None
     if spec is not None:
-        yield from requests.changes(reason, requests.Asked(reason.claim, reason.request), spec)
+        yield from requests.changes(reason, _asked(refusal.scene, reason.claim, reason.request), spec)
 
 
 def _free(refusal: Refusal) -> Iterator[Change]:
@@ -108,7 +119,7 @@ def _classes(refusal: Refusal) -> Iterator[Change]:
     for number, name in enumerate([*close, *others][:_MOST_CLASSES]):
         if name != wrong:
             weight = (5 if name in close else _OTHER_CLASS if wrong in classes else 25) + number
-            yield requests.Asked(claim, request).use_class(name, weight)
+            yield _asked(refusal.scene, claim, request).use_class(name, weight)
     if wrong and wrong not in classes:
         made = DeviceClass(Meta(wrong))
         text = f"with a DeviceClass {wrong} that selects devices of the inventory"
@@ -183,12 +194,15 @@ def _constraint(refusal: Refusal) -> Iterator[Change]:
     claim = scenes.claim_of(refusal.scene, reason.claim) if reason.claim is not None else None
     if claim is None or reason.claim is None:
         return
-    for number in range(len(claim.spec.constraints)):
-        yield requests.drop_constraint(reason.claim, number, claim.spec.constraints[number])
+    for number, constraint in enumerate(claim.spec.constraints):
+        has = partial(_has_constraint, constraint)
+        of = scenes.apart(refusal.scene, reason.claim, has)
+        yield requests.drop_constraint(reason.claim, number, constraint, of)
     if reason.request is None:
         for item in claim.spec.requests:
             if item.exactly is not None:
-                yield from requests.Asked(reason.claim, item.name).fewer(item.exactly, item.exactly.count - 1)
+                asked = _asked(refusal.scene, reason.claim, item.name)
+                yield from asked.fewer(item.exactly, item.exactly.count - 1)
 
 
 def _together(refusal: Refusal) -> Iterator[Change]:
@@ -202,7 +216,8 @@ def _together(refusal: Refusal) -> Iterator[Change]:
             held = scenes.claim_of(refusal.scene, claim) if name else None
             for item in held.spec.requests if held is not None else ():
                 if item.exactly is not None:
-                    yield from requests.Asked(claim, item.name).fewer(item.exactly, item.exactly.count - 1)
+                    asked = _asked(refusal.scene, claim, item.name)
+                    yield from asked.fewer(item.exactly, item.exactly.count - 1)
 
 
 def _features(refusal: Refusal) -> Iterator[Change]:

@@ -19,10 +19,14 @@ Edit = Callable[[RequestSpec], RequestSpec]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request by its claim (namespace/name) and its own name, that of a subrequest with a slash."""
+    """A request by its claim (namespace/name) and its own name, that of a subrequest with a slash.
+
+    ``of`` tells its claim from others of the Pod that have a request of that name: see ``scene.apart``.
+    """
 
     claim: str
     request: str
+    of: str = ""
 
     def change(self, code: str, text: str, data: Mapping[str, object], weight: int, edit: Edit) -> Change:
         """The change that the request reads as edited."""
@@ -31,7 +35,7 @@ class Asked:
             edit_request(scene, self.claim, self.request, edit)
 
         about = {"claim": self.claim, "request": self.request}
-        return Change(code, f"{text} in request {self.request}", {**about, **data}, weight, apply)
+        return Change(code, f"{text} in request {self.request}{self.of}", {**about, **data}, weight, apply)
 
     def fewer(self, spec: RequestSpec, most: int) -> Iterator[Change]:
         """Fewer devices: as many as there are, or less; instead of all, as many as there are."""
@@ -72,8 +76,8 @@ def changes(reason: Reason, asked: Asked, spec: RequestSpec) -> Iterator[Change]
     yield from asked.fewer(spec, available or spec.count - 1)
 
 
-def drop_constraint(claim: str, number: int, constraint: Constraint) -> Change:
-    """A claim without one of its constraints."""
+def drop_constraint(claim: str, number: int, constraint: Constraint, of: str) -> Change:
+    """A claim without one of its constraints. ``of``: as in ``Asked``."""
     attribute = constraint.match_attribute or constraint.distinct_attribute
     kind = "matchAttribute" if constraint.match_attribute is not None else "distinctAttribute"
 
@@ -83,7 +87,7 @@ def drop_constraint(claim: str, number: int, constraint: Constraint) -> Change:
 
     return Change(
         "DropConstraint",
-        f"without the constraint {kind} {attribute}",
+        f"without the constraint {kind} {attribute}{of}",
         {"claim": claim, "constraint": number},
         11,
         lambda scene: edit_spec(scene, claim, without),

@@ -49,6 +49,25 @@ def claim_of_key(scene: Scene, name: str) -> ResourceClaim | None:
     return scene.state.claim((namespace, rest))
 
 
+def apart(scene: Scene, name: str, has: Callable[[ClaimSpec], bool]) -> str:
+    """Tells one claim (namespace/name) from the Pod's others that have the same.
+
+    Returns: `` of template t`` or the like, or nothing. Cost: O(claims of the Pod).
+    """
+    origins = {
+        "/".join(held.key): _origin(scene, held) for held in claims_held(scene) if has(held.claim.spec)
+    }
+    return f" of {origins[name]}" if name in origins and len(set(origins.values())) > 1 else ""
+
+
+def _origin(scene: Scene, held: HeldClaim) -> str:
+    """What somebody would edit to have the claim read otherwise."""
+    entry = next((item for item in scene.pod.claims if item.name == held.pod_claim), None)
+    if held.generated and entry is not None and entry.template_name:
+        return f"template {entry.template_name}"
+    return f"claim {'/'.join(held.key)}"
+
+
 def edit_spec(scene: Scene, name: str, edit: Callable[[ClaimSpec], ClaimSpec]) -> None:
     """Changes what one of the Pod's claims asks for: in the claim, or in the template it is made from.
 
