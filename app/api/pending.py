@@ -33,7 +33,9 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Json:
         text = f"there is no Pod {namespace}/{name} that is pending or holds claims"
         raise Refusal(404, "NotFound", text)
     deadline = service.deadline(service.settings.dry_run_timeout_seconds)
-    state = service.state.fork()
+    # What is held for it, or for less important ones, is not in its way: filter answers it so.
+    seen = service.state.as_seen_by(pod)
+    state = seen.fork() if seen is service.state else seen
     rules = replace(service.rules, node_checks=True)
     question = Question(state, pod, service.rules_until(rules, deadline))
     answers: list[NodeAnswer] = []

@@ -13,10 +13,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.model.allocation import read_allocation
 from app.core.model.resource_slice import PoolId
 from app.core.state.census import Census
+from app.core.state.holds import Hold
 from tests.api.conftest import Asked, run, serving
-from tests.objects import Json, claim, device, device_class, node, pod, slice_of, template
+from tests.objects import Json, allocation, claim, device, device_class, node, pod, slice_of, template
 
 Inventory = Callable[..., Path]
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -255,6 +257,21 @@ def test_why_a_pod_is_pending(inventory: Inventory) -> None:
         assert "nobody" in missing["error"]["message"]
 
     run(inventory(*OBJECTS, held, pod("p", "c")), question)
+
+
+def test_devices_held_for_a_pod_are_not_in_its_own_way(inventory: Inventory) -> None:
+    async def question(service: Asked) -> None:
+        held = read_allocation(allocation("n1", "d0", "d1"))
+        state = service.app.state.service.state
+        state.hold(Hold(("default", "p"), "uid-p", 0, "n1", ((("default", "c"), held),)))
+        verdicts = {}
+        for name in ("p", "q"):
+            answer = await service.get(f"/api/v1/pods/default/{name}/explain")
+            verdicts[name] = [node["verdict"] for node in answer["nodes"]]
+        assert verdicts == {"p": ["fits", "misfit"], "q": ["misfit", "misfit"]}
+
+    pods = (pod("p", "c"), pod("q", "d"))
+    run(inventory(*OBJECTS, claim("c", count=2), claim("d", count=2), *pods), question)
 
 
 PENDING: dict[str, tuple[Json, Json, str]] = {
