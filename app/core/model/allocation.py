@@ -104,7 +104,7 @@ def read_allocation(raw: Any) -> Allocation:
         devices=results,
         config=config,
         node_selector=fields.optional(source, "nodeSelector", read_node_selector),
-        timestamp=fields.optional(source, "allocationTimestamp", fields.text),
+        timestamp=fields.optional(source, "allocationTimestamp", fields.time),
     )
 
 

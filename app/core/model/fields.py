@@ -4,7 +4,9 @@ An absent field and ``null`` are the same, as in Go's JSON decoder; unknown fiel
 A path is only put together when something is wrong, so that reading thousands of slices is cheap.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from app.core.model.errors import FieldError
@@ -14,6 +16,7 @@ T = TypeVar("T")
 Json = Mapping[str, Any]
 
 _INT64 = 2**63
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 
 def mapping(value: Any) -> Json:
@@ -45,6 +48,22 @@ def integer(value: Any) -> int:
     if not -_INT64 <= value < _INT64:
         raise FieldError("does not fit into 64 bits")
     return value
+
+
+def time(value: Any) -> str:
+    """A time as metav1.Time is written: RFC 3339, with or without fractions of a second. The text itself."""
+    found = text(value)
+    if not _TIME.match(found) or not _exists(found):
+        raise FieldError("must be a time like 2026-01-31T23:59:59Z")
+    return found
+
+
+def _exists(time_text: str) -> bool:
+    try:
+        datetime.fromisoformat(time_text)
+    except ValueError:
+        return False
+    return True
 
 
 def quantity(value: Any) -> Quantity:

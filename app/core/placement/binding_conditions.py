@@ -44,7 +44,8 @@ def timed_out(claim: ResourceClaim, now: datetime, timeout_seconds: float) -> bo
         return False
     if not any(device.binding_conditions for device in allocation.devices):
         return False
-    return read_time(allocation.timestamp) + timedelta(seconds=timeout_seconds) < now
+    # The difference of two times is in range, whatever they are.
+    return now - read_time(allocation.timestamp) > timedelta(seconds=timeout_seconds)
 
 
 def read_time(text: str) -> datetime:

@@ -9,6 +9,7 @@ from app.core.model.resource_slice import PoolId
 from app.core.state.taken import ClaimKey, PoolTaken, release, take
 
 _NONE: Collection[PoolId] = ()
+_MOST_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +159,10 @@ class ClaimLedger:
 def _version(claim: ResourceClaim) -> int:
     """A resourceVersion as a number: the API server's are, and may be compared (KEP-5504).
 
-    An object from a file may come without one, and is older than any write.
+    An object from a file may come without one, or with any text, and is older than any write.
     """
-    return int(claim.meta.resource_version or "0")
+    text = claim.meta.resource_version
+    return int(text) if text.isdecimal() and len(text) < _MOST_DIGITS else 0
 
 
 def _owner_of_extended(claim: ResourceClaim) -> str | None:

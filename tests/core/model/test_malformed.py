@@ -317,6 +317,16 @@ MALFORMED = {
     # status of a claim
     "status": (raw("ResourceClaim", spec={}, status=[]), "status", "must be an object"),
     "allocation": (status(allocation="yes"), "status.allocation", "must be an object"),
+    "allocation-time": (
+        status(allocation={"allocationTimestamp": "yesterday"}),
+        "status.allocation.allocationTimestamp",
+        "must be a time like",
+    ),
+    "allocation-time-zone": (
+        status(allocation={"allocationTimestamp": "2026-01-01T00:00:00+99:99"}),
+        "status.allocation.allocationTimestamp",
+        "must be a time like",
+    ),
     "allocation-devices": (status(allocation={"devices": []}), "status.allocation.devices", "an object"),
     "result-no-driver": (
         status(allocation={"devices": {"results": [{"pool": "p", "device": "d"}]}}),

@@ -30,6 +30,12 @@ def held(*statuses: dict[str, Any], conditions: dict[str, Any] = CONDITIONS, **s
     return claim("c") | {"status": {"allocation": allocated, "devices": devices, **status}}
 
 
+def held_at(timestamp: str) -> dict[str, Any]:
+    raw = held()
+    raw["status"]["allocation"]["allocationTimestamp"] = timestamp
+    return raw
+
+
 def condition(name: str, status: str) -> dict[str, Any]:
     return {"type": name, "status": status}
 
@@ -73,6 +79,15 @@ THEIRS = {"reservedFor": [{"resource": "pods", "name": "q", "uid": "uid-q"}]}
     [
         ("pending is waited for", held(), SOON, "n1", None, False),
         ("pending for too long", held(**OURS), LATE, "n1", "BindingTimedOut", True),
+        ("pending since a time beyond all others", held_at("9999-12-31T23:59:59Z"), SOON, "n1", None, False),
+        (
+            "pending since the first of times",
+            held_at("0001-01-01T00:00:00Z"),
+            SOON,
+            "n1",
+            "BindingTimedOut",
+            True,
+        ),
         ("ready, however late", held(condition("attached", "True")), LATE, "n1", None, False),
         ("failed", held(condition("broken", "True"), **OURS), SOON, "n1", "BindingFailed", True),
         (

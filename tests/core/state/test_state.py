@@ -236,3 +236,10 @@ def test_what_a_write_of_ours_has_told_is_an_echo_once_and_news_is_not() -> None
     assert not state.is_echo(KEY, "another", "10")
     assert not state.is_echo(KEY, uid, "unreadable")
     assert not state.is_echo(("default", "unknown"), uid, "10")
+
+
+@pytest.mark.parametrize("version", ["", "abc", "-1", "1.5", "٣", "9" * 5000])
+def test_a_claim_from_a_file_may_have_any_version(version: str) -> None:
+    raw = claim("c") | {"status": {"allocation": allocation("n1", "d0")}}
+    raw["metadata"]["resourceVersion"] = version
+    assert names_taken(state_with(raw, raw)) == {"d0"}
