@@ -43,6 +43,7 @@ def test_pending(desktop: Visit) -> None:
     page.get_by_text("Why is it pending?").wait_for()
     keep(desktop, "page-pods", height=250)
     page.get_by_role("button", name="trainer").click()
+    page.set_viewport_size({"width": 1180, "height": 740})
     page.locator(".reasons summary", has_text="too few matching devices free").click()
     keep(desktop, "page-pending")
 
