@@ -43,7 +43,7 @@ def _print(
     # Replicas mostly hear the same; one report for all that follow each other and do.
     for _, group in groupby(told, key=lambda pod: (pod["node"], pod.get("summary"), pod.get("nodes"))):
         first, *more = group
-        others = f" and {len(more)} more Pods" if more else ""
+        others = f" and {len(more)} more Pod{'s' if len(more) > 1 else ''}" if more else ""
         verb = "are" if more else "is"
         placed = f" goes to {first['node']}" if first["node"] is not None else f" {verb} not placed"
         out("")
