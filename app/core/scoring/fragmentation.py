@@ -104,7 +104,7 @@ class Room:
     def _weight(self, position: int) -> float:
         """1 for a device, for a partition its share of the counters that it draws from, on the mean."""
         shares = [
-            amount.nanos / self._capacity[draw.counter_set, name] / self._counters[draw.counter_set]
+            _share(amount.nanos, self._capacity[draw.counter_set, name]) / self._counters[draw.counter_set]
             for draw in self._draws[position]
             for name, amount in draw.counters.items()
             if self._capacity.get((draw.counter_set, name))
@@ -129,11 +129,16 @@ class Room:
         for name, amount in more.consumed_capacity if more is not None else ():
             consumed[name] = consumed.get(name, 0) + amount.nanos
         parts = [
-            consumed.get(name, 0) / item.value.nanos
+            _share(consumed.get(name, 0), item.value.nanos)
             for name, item in device.shape.capacity.items()
             if item.value.nanos
         ]
         return weight * max(0.0, 1.0 - max(parts, default=0.0))
+
+
+def _share(part: int, whole: int) -> float:
+    """At most 1: what is asked for may be more than there is, by more than a float can say."""
+    return min(part, whole) / whole
 
 
 class Fragments:

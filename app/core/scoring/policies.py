@@ -170,7 +170,16 @@ def _size(shape: DeviceShape, asked: Mapping[str, int]) -> float | None:
     sizes = []
     for name, item in shape.capacity.items():
         amount = item.value.nanos
-        base = asked.get(name) or _NANOS * (GI if amount >= GI * _NANOS else 1)
+        base = asked.get(name, 0)
+        if base <= 0:
+            base = _NANOS * (GI if amount >= GI * _NANOS else 1)
         if amount > 0:
-            sizes.append(min(float(_DOUBLINGS), max(0.0, log2(amount / base))))
+            sizes.append(_doublings(amount, base))
     return sum(sizes) / len(sizes) if sizes else None
+
+
+def _doublings(amount: int, base: int) -> float:
+    """From 0 to ``_DOUBLINGS``. A quantity may have more digits than a float can hold."""
+    if amount <= base:
+        return 0.0
+    return float(_DOUBLINGS) if amount >= base << _DOUBLINGS else log2(amount / base)

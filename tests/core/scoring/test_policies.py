@@ -342,3 +342,24 @@ def test_weights_decide_between_policies() -> None:
     parts = packed["a"].score_parts
     assert [(part.policy, part.weight) for part in parts] == [("binpack", 9.0), ("cheapest", 1.0)]
     assert all(part.why for part in parts)
+
+
+@pytest.mark.parametrize("amount", ["9" * 900, "0", "1n"], ids=["900 digits", "nothing", "next to nothing"])
+@pytest.mark.parametrize("policy", policies.POLICIES)
+def test_amounts_of_any_size_are_scored(policy: str, amount: str) -> None:
+    """A quantity may have more digits than a float can hold, and a device draw more than there is."""
+    devices = []
+    for number, size in enumerate((amount, "1", "1Gi")):
+        draws = [{"counterSet": "set", "counters": {"slots": {"value": size}}}]
+        shared = of_size(f"d{number}", size) | {"allowMultipleAllocations": True}
+        devices.append(shared if number else of_size("d0", size) | {"consumesCounters": draws})
+    sets = [{"name": "set", "counters": {"slots": {"value": "1"}}}]
+    counters = slice_of("a", count=2, suffix="-counters")
+    counters["spec"]["sharedCounters"] = sets
+    share = held("a", "d1")
+    share["status"]["allocation"]["devices"]["results"][0] |= {
+        "shareID": "s",
+        "consumedCapacity": {"memory": amount},
+    }
+    scene = Scene(policy, [node("a"), slice_of("a", *devices, count=2), counters, share, claim("wanted")], ())
+    assert asked(scene, policy)["a"].verdict == "fits"
