@@ -142,10 +142,28 @@ class ClusterBinder:
         consumer = Consumer("", "pods", pod.meta.name, pod.meta.uid)
         assume(self._state, grants, consumer)
         try:
+            if any(_came_before(grant, consumer) for grant in grants):
+                ended = await self._seen_to_run(pod, node)
+                if ended is not None:
+                    return self._ended(*ended)
             return await self._carry_out(pod, node, grants, consumer)
         finally:
             # By now either the claims have it, or it has been undone.
             forget(self._state, grants, consumer)
+
+    async def _seen_to_run(self, pod: Pod, node: str) -> tuple[str, str | None] | None:
+        """How a bind ends that is not to be carried out; None if it is.
+
+        An earlier one may have bound the Pod, and the watch not have told of it yet: to fail now, of whatever
+        cause, would take the devices back from a Pod that runs.
+        """
+        try:
+            where = await self._pods.node_of(pod)
+        except (ClusterError, PodLostError) as error:
+            return "api_error", str(error)
+        if where and where != node:
+            return "conflict", f"the Pod is bound to {where} already"
+        return ("bound", None) if where else None
 
     async def _carry_out(
         self, pod: Pod, node: str, grants: tuple[Grant, ...], consumer: Consumer
@@ -313,3 +331,9 @@ class ClusterBinder:
     def _ended(self, result: str, error: str | None) -> str | None:
         self.results[result] += 1
         return error
+
+
+def _came_before(grant: Grant, consumer: Consumer) -> bool:
+    """Whether an earlier bind of the Pod has reserved the claim."""
+    users = grant.held.claim.reserved_for
+    return not grant.fresh and any(user.uid == consumer.uid for user in users)

@@ -55,6 +55,21 @@ class PodWriter:
             raise PodLostError(f"Pod {namespace}/{name} is being deleted")
         return pod
 
+    async def node_of(self, pod: Pod) -> str:
+        """The node that the Pod is bound to, by what the API server says now; empty if to none.
+
+        Raises:
+            PodLostError: it is gone, or another one has its name.
+            ClusterError: it could not be read.
+        """
+        try:
+            raw = await self._client.get(POD.path(pod.meta.namespace, pod.meta.name))
+        except NotFound:
+            raw = {}
+        if (raw.get("metadata") or {}).get("uid") != pod.meta.uid:
+            raise PodLostError(f"Pod {pod.meta.namespace}/{pod.meta.name} is gone")
+        return str((raw.get("spec") or {}).get("nodeName") or "")
+
     async def bind(self, pod: Pod, node: str, last_look: Callable[[], None]) -> None:
         """Binds the Pod; one that is bound to the node already is no error.
 

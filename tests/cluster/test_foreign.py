@@ -242,3 +242,35 @@ async def test_the_binding_is_not_made_over_a_device_given_away_after_the_claim_
     assert not any(on("POST", "binding")(call) for call in made.server.calls)
     assert [names(made.claim(name)) for name in ("c", "d")] == [[], []]
     await made.stop()
+
+
+@in_virtual_time
+async def test_a_pod_that_is_bound_already_keeps_its_devices_whoever_has_them_too() -> None:
+    """kube-scheduler may ask again before anybody here has heard that the Pod is bound."""
+    made = await cluster(claim("c"), claim("foreign"), pods=(pod("p", "c"),))
+    before = made.state.pods["default", "p"]
+    assert await made.bind("p") is None
+    give(made, "foreign", "d0")
+    await asyncio.sleep(1)
+    made.state.upsert(before)
+    assert await made.bind("p") is None
+    assert names(made.claim("c")) == ["d0"]
+    assert reserved(made.claim("c")) == ["p"]
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_pod_that_is_bound_already_loses_nothing_to_a_bind_that_cannot_be_written() -> None:
+    made = await cluster(claim("c"), pods=(pod("p", "c"),))
+    before = made.state.pods["default", "p"]
+    assert await made.bind("p") is None
+    await asyncio.sleep(1)
+    made.state.upsert(before)
+    made.server.faults.append(Fault(on("POST", "binding"), times=100, status=429, retry_after=20))
+    assert await made.bind("p") is None
+    made.state.upsert(before)
+    made.server.faults.append(Fault(on("GET", "pods/p"), status=403))
+    assert "403" in str(await made.bind("p"))
+    assert names(made.claim("c")) == ["d0"]
+    assert reserved(made.claim("c")) == ["p"]
+    await made.stop()

@@ -46,6 +46,7 @@ class Watchdog:
         for change in self._store.history[self._seen :]:
             if change.place.collection == CLAIMS:
                 self._hold(change)
+                self._used(change.place.name)
             elif change.place.collection == PODS:
                 self._bound(change)
         self._seen = len(self._store.history)
@@ -65,18 +66,27 @@ class Watchdog:
             self.clashes += key in others
             own[key] = name
 
+    def _used(self, name: str) -> None:
+        """A claim has changed: the Pods that run with it must have its devices still."""
+        for raw in self._store.select(PODS):
+            if any(entry["resourceClaimName"] == name for entry in raw["spec"].get("resourceClaims", ())):
+                self._check(raw)
+
     def _bound(self, change: Change) -> None:
-        raw = change.object
+        if change.type != "DELETED":
+            self._check(change.object)
+
+    def _check(self, raw: Object) -> None:
         node = raw["spec"].get("nodeName")
-        if not node or change.type == "DELETED" or raw["metadata"].get("deletionTimestamp"):
+        if not node or raw["metadata"].get("deletionTimestamp"):
             return
         for entry in raw["spec"].get("resourceClaims", ()):
             claim = find(self._store, CLAIMS, entry["resourceClaimName"])
             status = (claim or {}).get("status") or {}
             if not any(held == node for held, _ in devices(claim or {})):
-                self.broken.append(f"{change.place.name} is bound without devices of {entry['name']}")
+                self.broken.append(f"{raw['metadata']['name']} is bound without devices of {entry['name']}")
             elif raw["metadata"]["uid"] not in {user["uid"] for user in status.get("reservedFor", ())}:
-                self.broken.append(f"{change.place.name} is bound, {entry['name']} not reserved for it")
+                self.broken.append(f"{raw['metadata']['name']} is bound, {entry['name']} not reserved for it")
 
 
 def unrest(store: Store, nodes: int, per_node: int) -> Iterator[str]:
