@@ -107,3 +107,19 @@ async def test_a_claim_that_a_bind_is_under_way_to_is_not_deallocated() -> None:
     assert await bind is None
     assert names(made.claim("c")) == ["d0"]
     await made.stop()
+
+
+@in_virtual_time
+async def test_a_pod_that_runs_unheard_of_keeps_its_devices() -> None:
+    made = await left_reserved()
+    held = made.state.stored_claim(("default", "c"))
+    assert held is not None
+    made.server.frozen = True
+    bound = made.pod("p")
+    made.server.put("v1", "pods", bound | {"spec": bound["spec"] | {"nodeName": "n1"}})
+    deallocator = deallocator_of(made)
+    assert not await deallocator.deallocate(held)
+    assert deallocator.results == {"overtaken": 1}
+    assert names(made.claim("c")) == ["d0"]
+    made.server.frozen = False
+    await made.stop()
