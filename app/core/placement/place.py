@@ -57,7 +57,7 @@ def place(
         news = chosen is None and text not in told and len(told) < MOST_EXPLAINED
         answers: tuple[NodeAnswer, ...] = ()
         if shown is None or len(nodes) <= shown or news:
-            answers = standing.answers(question)
+            answers = yield from standing.answers(question)
             shown = None if shown is None else max(0, shown - len(nodes))
         if chosen is None:
             told.add(text)

@@ -148,6 +148,18 @@ def claim_of(reasons: tuple[Reason, ...]) -> str | None:
     return reasons[0].claim
 
 
+def test_what_thousands_of_nodes_say_to_a_replica_is_told_with_pauses() -> None:
+    state = cluster()
+    nodes = [f"empty-{number}" for number in range(200)]
+    for name in nodes:
+        item = parse(node(name))
+        assert isinstance(item, InventoryObject)
+        state.upsert(item)
+    steps = list(place(state, replicas(2, "one"), nodes, make_rules()))
+    first, second = (index for index, step in enumerate(steps) if step is not None)
+    assert steps[first + 1 : second] == [None] * 3, "one after every 64 nodes"
+
+
 def test_only_so_many_answers_are_shown_but_a_new_misfit_always_is() -> None:
     pods = replicas(4, "one") + replicas(2, "many", name="q")
     found = [item for item in place(cluster(), pods, NODES, make_rules(), shown=8) if item is not None]
