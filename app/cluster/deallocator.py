@@ -13,12 +13,13 @@ from typing import Any
 
 from app.cluster.claim_writer import ClaimLostError
 from app.cluster.client import ApiClient
-from app.cluster.discovery import POD, Resource
+from app.cluster.discovery import Resource
 from app.cluster.errors import ClusterError, Conflict, Invalid, NotFound
 from app.cluster.extended_claims import ExtendedClaims
+from app.cluster.pod_reader import node_of, read_pod
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
-from app.core.model.resource_claim import EXTENDED_ANNOTATION, Consumer, ResourceClaim
+from app.core.model.resource_claim import EXTENDED_ANNOTATION, ResourceClaim
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
@@ -75,7 +76,8 @@ class Deallocator:
     async def _take(self, claim: ResourceClaim) -> None:
         for consumer in claim.reserved_for:
             # It may have been bound by a bind that kube-scheduler did not wait for, and the watch be late.
-            if await self._runs(claim.meta.namespace, consumer):
+            pod = await read_pod(self._client, claim.meta.namespace, consumer.name, consumer.uid)
+            if pod is not None and node_of(pod):
                 raise ClaimLostError(f"Pod {consumer.name} runs with it")
         if claim.meta.key in self._state.assumed:
             raise ClaimLostError(f"ResourceClaim {'/'.join(claim.meta.key)} is being bound to")
@@ -83,15 +85,6 @@ class Deallocator:
             await self._extended.remove(claim)
         else:
             await self._free(claim)
-
-    async def _runs(self, namespace: str, consumer: Consumer) -> bool:
-        """Whether the API server knows the consumer as a Pod with a node. Raises: ClusterError."""
-        try:
-            pod = await self._client.get(POD.path(namespace, consumer.name))
-        except NotFound:
-            return False
-        same = (pod.get("metadata") or {}).get("uid") == consumer.uid
-        return same and bool((pod.get("spec") or {}).get("nodeName"))
 
     async def _free(self, claim: ResourceClaim) -> None:
         path = self._resource.path(*claim.meta.key, "status")

@@ -7,6 +7,7 @@ from typing import Any
 from app.cluster.discovery import POD
 from app.cluster.errors import ClusterError, Conflict, NotFound, ServerError, may_be_under_way
 from app.cluster.patience import Requests
+from app.cluster.pod_reader import node_of, read_pod
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
@@ -62,13 +63,10 @@ class PodWriter:
             PodLostError: it is gone, or another one has its name.
             ClusterError: it could not be read.
         """
-        try:
-            raw = await self._client.get(POD.path(pod.meta.namespace, pod.meta.name))
-        except NotFound:
-            raw = {}
-        if (raw.get("metadata") or {}).get("uid") != pod.meta.uid:
+        raw = await read_pod(self._client, pod.meta.namespace, pod.meta.name, pod.meta.uid)
+        if raw is None:
             raise PodLostError(f"Pod {pod.meta.namespace}/{pod.meta.name} is gone")
-        return str((raw.get("spec") or {}).get("nodeName") or "")
+        return node_of(raw)
 
     async def bind(self, pod: Pod, node: str, last_look: Callable[[], None]) -> None:
         """Binds the Pod; one that is bound to the node already is no error.

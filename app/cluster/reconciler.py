@@ -16,13 +16,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from itertools import islice
 
-from app.cluster.call import Object
 from app.cluster.claim_writer import ClaimLostError, ClaimWriter, OvertakenError, read_claim
 from app.cluster.client import ApiClient
-from app.cluster.discovery import POD, Resource
+from app.cluster.discovery import Resource
 from app.cluster.errors import ClusterError, NotFound, NotLeader
 from app.cluster.extended_claims import ExtendedClaims
 from app.cluster.field_manager import DEFAULT_MANAGER, Ownership
+from app.cluster.pod_reader import node_of, read_pod
 from app.core.model.errors import ObjectError
 from app.core.model.resource_claim import ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
@@ -202,13 +202,15 @@ class Reconciler:
 
     async def _delete(self, claim: ResourceClaim, owned: Ownership) -> None:
         owner = claim.meta.controller
-        pod = None if owner is None else await self._pod(claim.meta.namespace, owner.name, owner.uid)
+        pod = None
+        if owner is not None:
+            pod = await read_pod(self._client, claim.meta.namespace, owner.name, owner.uid)
         if pod is None:
             # To delete it is the garbage collector's by now; its devices are not left to that.
             await self._take_back(claim, await self._gone(claim), owned)
             return
         status = (pod.get("status") or {}).get("extendedResourceClaimStatus") or {}
-        if _is_bound(pod) and status.get("resourceClaimName") == claim.meta.name:
+        if node_of(pod) and status.get("resourceClaimName") == claim.meta.name:
             raise _Doubt("in_use")
         self._last_look(claim, ours=owned.spec)
         await self._extended.remove(claim)
@@ -226,8 +228,8 @@ class Reconciler:
         """The uids of consumers that the API server knows as Pods without a node."""
         found = set[str]()
         for consumer in unbound_consumers(self._state, claim):
-            pod = await self._pod(claim.meta.namespace, consumer.name, consumer.uid)
-            if pod is not None and not _is_bound(pod):
+            pod = await read_pod(self._client, claim.meta.namespace, consumer.name, consumer.uid)
+            if pod is not None and not node_of(pod):
                 found.add(consumer.uid)
         if not found:
             raise _Doubt("in_use")
@@ -237,19 +239,9 @@ class Reconciler:
         """The uids of consumers that the API server does not know as Pods any more."""
         found = set[str]()
         for consumer in gone_consumers(self._state, claim):
-            if await self._pod(claim.meta.namespace, consumer.name, consumer.uid) is None:
+            pod = await read_pod(self._client, claim.meta.namespace, consumer.name, consumer.uid)
+            if pod is None:
                 found.add(consumer.uid)
         if not found:
             raise _Doubt("in_use")
         return found
-
-    async def _pod(self, namespace: str, name: str, uid: str) -> Object | None:
-        try:
-            pod = await self._client.get(POD.path(namespace, name))
-        except NotFound:
-            return None
-        return pod if (pod.get("metadata") or {}).get("uid") == uid else None
-
-
-def _is_bound(pod: Object) -> bool:
-    return bool((pod.get("spec") or {}).get("nodeName"))
