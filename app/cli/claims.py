@@ -7,7 +7,7 @@ import click
 from app.cli import options
 from app.cli.problems import Exit
 from app.cli.source import Source
-from app.cli.talk import out, say, table
+from app.cli.talk import out, table
 
 _COLOURS = {"assumed": "yellow", "pending": "yellow", "gone": "dim"}
 
@@ -20,7 +20,7 @@ _COLOURS = {"assumed": "yellow", "pending": "yellow", "gone": "dim"}
 def claims(*, source: Source, output: str, watch: bool, namespace: str) -> int:
     """List claims, their devices and their Pods."""
     from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
-    from app.cli.waiting import watched  # noqa: PLC0415 # as above
+    from app.cli.waiting import listed  # noqa: PLC0415 # as above
 
     def question() -> list[dict[str, Any]]:
         return ask(source, lambda asker: asker.items("/api/v1/claims"))
@@ -28,10 +28,7 @@ def claims(*, source: Source, output: str, watch: bool, namespace: str) -> int:
     def wanted(item: dict[str, Any]) -> bool:
         return not namespace or item["namespace"] == namespace
 
-    for items in watched(question, _name, wanted, options.POLL_SECONDS, None if watch else 1):
-        _print(items, output)
-        if not watch and output in (options.TABLE, options.WIDE):
-            say(f"{len(items)} claims")
+    listed("claims", question, _name, wanted, show=_print, output=output, watch=watch)
     return Exit.OK
 
 

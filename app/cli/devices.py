@@ -43,7 +43,7 @@ def devices(
 ) -> int:
     """List devices, and the claims that hold them."""
     from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
-    from app.cli.waiting import watched  # noqa: PLC0415 # as above
+    from app.cli.waiting import listed  # noqa: PLC0415 # as above
 
     matching: set[str] | None = None
 
@@ -70,10 +70,7 @@ def devices(
             and (not state or item["state"] == state)
         )
 
-    for items in watched(question, _name, wanted, options.POLL_SECONDS, None if watch else 1):
-        _print(items, output)
-        if not watch and output in (options.TABLE, options.WIDE):
-            say(f"{len(items)} devices")
+    listed("devices", question, _name, wanted, show=_print, output=output, watch=watch)
     return Exit.OK
 
 

@@ -7,7 +7,7 @@ import click
 from app.cli import options
 from app.cli.problems import Exit
 from app.cli.source import Source
-from app.cli.talk import out, say, table
+from app.cli.talk import out, table
 
 
 @click.command()
@@ -22,7 +22,7 @@ def pods(*, source: Source, output: str, watch: bool, namespace: str, everything
     What kube-scheduler was told last is known to a service alone (--server).
     """
     from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
-    from app.cli.waiting import watched  # noqa: PLC0415 # as above
+    from app.cli.waiting import listed  # noqa: PLC0415 # as above
 
     def question() -> list[dict[str, Any]]:
         return ask(source, lambda asker: asker.items("/api/v1/pods", namespace=namespace))
@@ -30,10 +30,7 @@ def pods(*, source: Source, output: str, watch: bool, namespace: str, everything
     def wanted(item: dict[str, Any]) -> bool:
         return everything or item["node"] is None
 
-    for items in watched(question, _name, wanted, options.POLL_SECONDS, None if watch else 1):
-        _print(items, output)
-        if not watch and output in (options.TABLE, options.WIDE):
-            say(f"{len(items)} Pods")
+    listed("Pods", question, _name, wanted, show=_print, output=output, watch=watch)
     return Exit.OK
 
 

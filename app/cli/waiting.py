@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from app.cli.options import POLL_SECONDS, TABLE, WIDE
 from app.cli.talk import progress, say
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -52,6 +53,23 @@ def until(
             told = text
         progress(f"waiting, {left:.0f} s left (inventory revision {answer['revision']})")
         time.sleep(min(poll_seconds, max(left, 0)))
+
+
+def listed(
+    noun: str,
+    question: Callable[[], list[dict[str, Any]]],
+    identity: Callable[[dict[str, Any]], object],
+    wanted: Callable[[dict[str, Any]], bool],
+    *,
+    show: Callable[[list[dict[str, Any]], str], None],
+    output: str,
+    watch: bool,
+) -> None:
+    """Shows what is wanted, with its number below a table; with ``watch``, goes on until interrupted."""
+    for items in watched(question, identity, wanted, POLL_SECONDS, None if watch else 1):
+        show(items, output)
+        if not watch and output in (TABLE, WIDE):
+            say(f"{len(items)} {noun}")
 
 
 def watched(
