@@ -91,7 +91,8 @@ def read_filter_args(body: Mapping[str, Any], known: Sequence[str] | None = None
         return FilterArgs(pod, known, None)
     names, nodes = fields.get("nodenames"), fields.get("nodes")
     if names is not None:
-        return FilterArgs(pod, *_names(names))
+        once, distinct = _names(names)
+        return FilterArgs(pod, once, None, distinct)
     if nodes is not None:
         found = _nodes(nodes)
         return FilterArgs(pod, list(found), found)
@@ -169,7 +170,8 @@ def _folded(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name.lower(): value for name, value in body.items()}
 
 
-def _names(value: Any) -> tuple[list[str], None, frozenset[str]]:
+def _names(value: Any) -> tuple[list[str], frozenset[str]]:
+    """The names in order, each once, and as a set."""
     # Thousands of them, twice a Pod: looked at in C.
     if not isinstance(value, list):
         raise _malformed("must be a list of names", "NodeNames")
@@ -178,7 +180,7 @@ def _names(value: Any) -> tuple[list[str], None, frozenset[str]]:
     except TypeError:
         raise _malformed("must be a list of names", "NodeNames") from None
     distinct = frozenset(value)
-    return value if len(distinct) == len(value) else list(dict.fromkeys(value)), None, distinct
+    return value if len(distinct) == len(value) else list(dict.fromkeys(value)), distinct
 
 
 def _nodes(value: Any) -> dict[str, Raw]:

@@ -74,6 +74,11 @@ class ClaimSpec:
     constraints: tuple[Constraint, ...] = ()
     config: tuple[ClaimConfiguration, ...] = ()
 
+    @property
+    def matched(self) -> frozenset[str]:
+        """The attributes by which it keeps devices together. O(constraints)."""
+        return frozenset(item.match_attribute for item in self.constraints if item.match_attribute)
+
 
 @dataclass(frozen=True, slots=True)
 class Consumer:

@@ -94,9 +94,7 @@ class Prospect:
     @cached_property
     def matched(self) -> frozenset[str]:
         """The attributes by which claims keep devices together: the Pod's own, and those of others."""
-        return self._groups | frozenset(
-            item.match_attribute for spec in self._specs for item in spec.constraints if item.match_attribute
-        )
+        return self._groups.union(*(spec.matched for spec in self._specs))
 
     @cached_property
     def _requests(self) -> Mapping[tuple[int, str], RequestSpec]:

@@ -107,10 +107,7 @@ class State:
         Made anew when a template has changed, O(templates).
         """
         if self._matched is None:
-            specs = (template.spec for template in self.templates.values())
-            self._matched = frozenset(
-                item.match_attribute for spec in specs for item in spec.constraints if item.match_attribute
-            )
+            self._matched = frozenset().union(*(item.spec.matched for item in self.templates.values()))
         return self._matched
 
     def extended_claim(self, pod_uid: str) -> ResourceClaim | None:
