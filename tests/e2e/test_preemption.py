@@ -4,12 +4,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from harness import objects, scheduling
-from harness.controlplane import PREEMPTING, ControlPlane
+from harness import objects
+from harness.controlplane import ControlPlane
 from harness.extender import Extender
 from harness.holds import HoldWatcher
 from harness.kubelet import Kubelet
-from harness.rights import grant_preemption_rights
+from harness.preempting import preempting_extender
 from harness.scene import Scene
 from harness.stage import Stage
 from harness.wait import until
@@ -23,23 +23,8 @@ QUIET_SECONDS = 2.5
 
 @pytest.fixture(scope="module")
 def preempting(control_plane: ControlPlane) -> Iterator[Extender]:
-    with Scene(control_plane.admin) as everywhere:
-        grant_preemption_rights(everywhere)
-        options = ("--preemption=evict",)
-        extender = Extender(control_plane, *options, name="preempting-extender", user=PREEMPTING)
-        extender.process.start()
+    with preempting_extender(control_plane, SCHEDULER) as extender:
         yield extender
-        extender.close()
-        extender.process.stop()
-
-
-@pytest.fixture(scope="module")
-def preempting_scheduler(control_plane: ControlPlane, preempting: Extender) -> Iterator[str]:
-    configuration = scheduling.with_extender(preempting.url, scheduler_name=SCHEDULER)
-    process = control_plane.scheduler(SCHEDULER, configuration)
-    process.start()
-    yield SCHEDULER
-    process.stop()
 
 
 @pytest.fixture
@@ -47,9 +32,9 @@ def stage(
     scene: Scene,
     kubelet: Kubelet,
     holds: HoldWatcher,  # noqa: ARG001 # fails the test at its end if a device was held twice
-    preempting_scheduler: str,
+    preempting: Extender,  # noqa: ARG001 # its scheduler runs
 ) -> Stage:
-    return Stage(scene, kubelet, preempting_scheduler)
+    return Stage(scene, kubelet, SCHEDULER)
 
 
 def test_the_device_of_exactly_one_pod_of_lower_priority_is_taken(

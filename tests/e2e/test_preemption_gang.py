@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
-from harness import objects, scheduling
-from harness.controlplane import PREEMPTING, ControlPlane
+from harness import objects
+from harness.controlplane import ControlPlane
 from harness.extender import Extender
 from harness.holds import HoldWatcher
 from harness.kubelet import Kubelet
-from harness.rights import grant_preemption_rights
+from harness.preempting import preempting_extender
 from harness.scene import Scene
 from harness.stage import Stage
 from harness.wait import until
@@ -33,23 +33,8 @@ def control_plane(
 
 @pytest.fixture(scope="module")
 def extender(control_plane: ControlPlane) -> Iterator[Extender]:
-    with Scene(control_plane.admin) as everywhere:
-        grant_preemption_rights(everywhere)
-        extender = Extender(control_plane, "--preemption=evict", user=PREEMPTING)
-        extender.process.start()
+    with preempting_extender(control_plane, SCHEDULER) as extender:
         yield extender
-        extender.close()
-        extender.process.stop()
-
-
-@pytest.fixture(scope="module")
-def scheduler(control_plane: ControlPlane, extender: Extender) -> Iterator[str]:
-    process = control_plane.scheduler(
-        SCHEDULER, scheduling.with_extender(extender.url, scheduler_name=SCHEDULER)
-    )
-    process.start()
-    yield SCHEDULER
-    process.stop()
 
 
 @pytest.fixture
@@ -57,9 +42,9 @@ def stage(
     scene: Scene,
     kubelet: Kubelet,
     holds: HoldWatcher,  # noqa: ARG001 # fails the test at its end if a device was held twice
-    scheduler: str,
+    extender: Extender,  # noqa: ARG001 # its scheduler runs
 ) -> Stage:
-    return Stage(scene, kubelet, scheduler)
+    return Stage(scene, kubelet, SCHEDULER)
 
 
 def test_a_gang_of_four_takes_the_devices_of_exactly_four(scene: Scene, stage: Stage) -> None:
