@@ -14,7 +14,7 @@ export UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format control-plane helm docs sbom e2e fuzz fuzz-cel bench load
+.PHONY: help install dev demo test lint check format generate control-plane helm docs sbom e2e fuzz fuzz-cel bench load
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ N ?= 1000
 SEED ?= 1
 fuzz: dev | $(UV) ## generated cases against the in-tree allocator: make fuzz N=1000 SEED=1
 	@PYTHONPATH=tests/core/allocator:tools $(RUN)/python -m fuzz --n $(N) --seed $(SEED) --uv $(UV)
+
+generate: dev ## the pages and tables of docs/ that come from the program
+	@for page in api_page command_line configuration decisions; do PYTHONPATH=tools $(RUN)/python tools/$$page.py || exit 1; done
 
 format: dev ## rewrites the sources in the project's format
 	@$(RUN)/ruff format .

@@ -1,26 +1,31 @@
-"""The page of the API's reference, from the OpenAPI document: what each path takes and what it answers."""
+"""docs/api.md, from the OpenAPI document: what each path accepts and what it returns.
+
+python tools/api_page.py           rewrites the page
+"""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from app.api.errors import RESPONSES
 from app.main import create_app
 from app.settings import Settings
 
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "api.md"
 Schema = Mapping[str, Any]
 REFUSALS = {str(code): str(answer["description"]) for code, answer in RESPONSES.items()}
 
 
-def api_page() -> str:
+def page() -> str:
     """Markdown: a section for each operation, then one for each type that they name."""
     document = create_app(Settings(snapshot=("x",))).openapi()
     types: dict[str, Schema] = dict(document["components"]["schemas"])
     lines = [
         "# API",
         "",
-        f"Of version {document['info']['version']}. A running service has the same at `/docs`,",
-        "and as OpenAPI at `/openapi.json`. In what is asked, fields must be there unless they are",
-        "optional or have a default.",
+        f"The API of version {document['info']['version']}. `make generate` writes this page from",
+        "the program. A running service has the same reference at `/docs`, and as OpenAPI at",
+        "`/openapi.json`. In requests, fields are required unless they are optional or have a default.",
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -52,11 +57,11 @@ def _body(body: Schema | None, types: dict[str, Schema]) -> list[str]:
     kinds = " or ".join(f"`{kind}`" for kind in body["content"])
     schema: Schema = next(iter(body["content"].values()))["schema"]
     types |= schema.get("$defs", {})
-    return ["", f"Takes {kinds}.", *_fields(schema)]
+    return ["", f"Accepts {kinds}.", *_fields(schema)]
 
 
 def _answers(responses: Schema) -> list[str]:
-    """What is answered when all is well, and what no other operation says."""
+    """The successful responses, and errors that only this operation has."""
     lines: list[str] = []
     for code, item in responses.items():
         if code in REFUSALS:
@@ -66,14 +71,14 @@ def _answers(responses: Schema) -> list[str]:
             shown = schema.get("items", schema)
             named = _type(schema) if "$ref" in schema else f"`{kind}`"
             listed = ", a list of these" if schema.get("type") == "array" else ""
-            lines += ["", f"Answers {code} with {named}{listed}.", *_fields(shown)]
+            lines += ["", f"Returns {code} with {named}{listed}.", *_fields(shown)]
     return lines
 
 
 def _refusals() -> list[str]:
     rows = [f"| {code} | {_cell(text)} |" for code, text in REFUSALS.items()]
-    answer = "Whatever is asked, a refusal is an [ErrorAnswer](#erroranswer):"
-    return ["", "## Refusals", "", answer, "", "| status | |", "| --- | --- |", *rows]
+    answer = "Every operation returns an [ErrorAnswer](#erroranswer) on failure:"
+    return ["", "## Errors", "", answer, "", "| status | |", "| --- | --- |", *rows]
 
 
 def _described(schema: Schema) -> list[str]:
@@ -132,3 +137,7 @@ def _bounds(schema: Schema) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,10 +1,9 @@
-"""Hook of mkdocs: the API's reference from the program, and files of the repository that pages link to."""
+"""Hook of mkdocs: files of the repository that pages link to."""
 
 import re
 from pathlib import Path
 from typing import Any
 
-from api_page import api_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -13,9 +12,7 @@ OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds what is made here, and files outside docs/ that pages link to."""
-    files.append(File.generated(config, "api.md", content=api_page()))
-    files.append(File.generated(config, "decisions/index.md", content=decisions_page()))
+    """Adds files outside docs/ that pages link to."""
     linked = {
         path
         for page in (ROOT / "docs").glob("*.md")
@@ -29,7 +26,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Links to files of the repository go to their copies; links to its folders become words or lists."""
-    return OUTSIDE.sub(_link, markdown).replace("](decisions/)", "](decisions/index.md)")
+    return OUTSIDE.sub(_link, markdown)
 
 
 def _link(found: re.Match[str]) -> str:
@@ -39,12 +36,3 @@ def _link(found: re.Match[str]) -> str:
     if (ROOT / path).is_dir():
         return f"{text} (`{path}`)"
     return found[0]  # which the strict build reports
-
-
-def decisions_page() -> str:
-    """A list of the decisions by their titles."""
-    lines = ["# Decisions", ""]
-    for path in sorted((ROOT / "docs" / "decisions").glob("*.md")):
-        title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
-        lines.append(f"- [{title}]({path.name})")
-    return "\n".join(lines) + "\n"

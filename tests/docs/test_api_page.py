@@ -5,13 +5,13 @@ import inspect
 import pkgutil
 import re
 
+import api_page
 import pytest
-from api_page import api_page
 
 from app.api import models
 from app.api.models.body import Body
 
-PAGE = api_page()
+PAGE = api_page.PAGE.read_text(encoding="utf-8")
 SECTIONS = {
     heading.strip(): text
     for heading, text in re.findall(r"^##+ (.+)\n((?:(?!^##).*\n)*)", PAGE, re.MULTILINE)

@@ -9,10 +9,6 @@ from app.cli.problems import Exit
 TEXT = command_line.PAGE.read_text(encoding="utf-8")
 
 
-def test_the_reference_is_that_of_the_program() -> None:
-    assert command_line.page() == TEXT, "run: .venv/bin/python tools/command_line.py"
-
-
 def test_every_command_has_a_section() -> None:
     assert re.findall(r"^### (\w+)$", TEXT, re.MULTILINE) == list(command_line.application.commands)
 

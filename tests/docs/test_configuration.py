@@ -13,10 +13,6 @@ TEXT = configuration.PAGE.read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(\w+)` \| (?:`([\w-]+)`)? ?\| (?:`([\w.]+)`)? ?\|", re.MULTILINE)
 
 
-def test_the_tables_are_those_of_the_program() -> None:
-    assert configuration.page() == TEXT, "run: .venv/bin/python tools/configuration.py"
-
-
 def test_every_setting_is_there_once() -> None:
     described = [name for name, _, _ in ROW.findall(TEXT)]
     assert sorted(described) == sorted(configuration.to_camel(name) for name in Settings.model_fields)
