@@ -16,62 +16,62 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Scope
 
-from app import readings
-from app.api import (
-    access,
+from app.api import errors
+from app.api.middleware import access
+from app.api.middleware.authorization import Gate
+from app.api.middleware.instrumentation import Observed
+from app.api.pages import add_pages
+from app.api.routes import (
     capacity,
     decisions,
     device,
     documents,
-    errors,
-    extender,
+    explain_pod,
     fleet,
     health,
     inventory,
-    matching,
-    pending,
+    matches,
     placements,
     pods,
     policies,
     stream,
 )
-from app.api.gate import Gate
-from app.api.observed import Observed
-from app.api.record import preempt_decisions
 from app.api.service import LEADER_CHECK, Service
-from app.api.shortcut import Application, Shortcut
-from app.background import background, watch_lag
-from app.claim_keeping import ClaimKeeping, now_text
-from app.cluster.call import Timeouts
-from app.cluster.credentials import load_access
-from app.cluster.discovery import BUDGET, NODE, POD
-from app.cluster.event_writer import EventWriter
-from app.cluster.feed import Feed
-from app.cluster.informer import InformerSettings, Problem
-from app.cluster.memory_binder import MemoryBinder, UnreadyBinder
-from app.cluster.pod_events import PodEvents
-from app.cluster.preemption_events import PreemptionEvents
-from app.cluster.preemptor import Attempt, Preemptor, PreemptorSettings
-from app.cluster.reviews import Reviewer, TokenReviewer
-from app.cluster.waker import Waker
-from app.cluster.watcher import InformerGroup, discover_patiently
+from app.api.webhooks import routes
+from app.api.webhooks.dispatch import Application, Shortcut
+from app.api.webhooks.history_entries import preempt_decisions
+from app.cluster.auth.credentials import load_access
+from app.cluster.binding.memory_binder import MemoryBinder, UnreadyBinder
+from app.cluster.client.call import Timeouts
+from app.cluster.client.discovery import BUDGET, NODE, POD
+from app.cluster.client.reviews import Reviewer, TokenReviewer
+from app.cluster.controllers.preemptor import Attempt, Preemptor, PreemptorSettings
+from app.cluster.controllers.requeuer import Waker
+from app.cluster.events.event_writer import EventWriter
+from app.cluster.events.pod_events import PodEvents
+from app.cluster.events.preemption_events import PreemptionEvents
+from app.cluster.informers.feed import Feed
+from app.cluster.informers.group import InformerGroup, discover_patiently
+from app.cluster.informers.informer import InformerSettings, Problem
 from app.core.allocator import Limits
-from app.core.cel import SelectorCache
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
 from app.core.model.workload import Workload
 from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
 from app.core.state.state import State
-from app.leadership import Leadership
-from app.logs import set_up_logs
-from app.manifests import ManifestError, read_paths
-from app.metrics import Metrics
-from app.pages import add_pages
+from app.manifests.reader import ManifestError, read_paths
+from app.observability.logs import set_up_logs
+from app.observability.metrics import Metrics
 from app.server import run
-from app.settings import Settings, SettingsError
+from app.settings.settings import Settings, SettingsError
+from app.wiring import collectors
+from app.wiring.background import background, watch_lag
+from app.wiring.claim_controllers import ClaimKeeping, now_text
+from app.wiring.leadership import Leadership
 
 if TYPE_CHECKING:
-    from app.tracing import Tracing
+    from app.observability.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -117,20 +117,20 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
         )
 
     app.add_middleware(guarded)
-    app.cut_short(Shortcut(extender.ENDPOINTS), guarded)
+    app.cut_short(Shortcut(routes.ENDPOINTS), guarded)
     errors.install(app)
     for part in (
-        extender,
+        routes,
         placements,
         capacity,
         documents,
         policies,
         pods,
-        pending,
+        explain_pod,
         inventory,
         fleet,
         device,
-        matching,
+        matches,
         decisions,
         stream,
         health,
@@ -157,7 +157,7 @@ def _tracing(settings: Settings) -> "Tracing | None":
     if not settings.otlp_endpoint:
         return None
     try:
-        from app.tracing import Tracing  # noqa: PLC0415 # an extra, and nobody else waits for it
+        from app.observability.tracing import Tracing  # noqa: PLC0415 # an extra, and nobody else waits for it
     except ModuleNotFoundError as error:
         text = "otlp_endpoint needs the extra `tracing`: pip install 'dra-extender[tracing]'"
         raise SettingsError(f"{text} ({error})") from None
@@ -183,8 +183,8 @@ async def _from_files(
     rules = _rules(settings)
     binder = MemoryBinder(state, rules, now=now_text)
     service = Service(settings, state, rules, binder, metrics, time.monotonic, broken, learns_pods=True)
-    metrics.add_source(readings.inventory(service))
-    metrics.add_source(readings.decisions(service))
+    metrics.add_source(collectors.inventory(service))
+    metrics.add_source(collectors.decisions(service))
     await service.gather_pools()
     _keep()
     return service
@@ -223,17 +223,17 @@ async def _from_cluster(
         election=election,
         events=events,
     )
-    metrics.add_source(readings.inventory(service))
-    metrics.add_source(readings.decisions(service))
+    metrics.add_source(collectors.inventory(service))
+    metrics.add_source(collectors.decisions(service))
     if settings.preemption == "evict":
         service.preemptor = _preemptor(settings, leadership, service)
-        metrics.add_source(readings.preemption(service.preemptor))
+        metrics.add_source(collectors.preemption(service.preemptor))
     if settings.auth == "token":
         service.reviewer = TokenReviewer(client, time.monotonic, settings.token_audiences)
     service.checks["informers"] = lambda: "waiting for the API server"
     if election is not None:
         service.checks[LEADER_CHECK] = election.standing
-        metrics.add_source(readings.election(election))
+        metrics.add_source(collectors.election(election))
     log.info("reading the cluster", extra={"server": cluster.base_url, "credentials": str(cluster.source)})
 
     async def follow() -> None:
@@ -260,7 +260,7 @@ async def _from_cluster(
             ),
             report=_report,
         )
-        metrics.add_source(readings.informers(informers))
+        metrics.add_source(collectors.informers(informers))
         service.checks["informers"] = lambda: _unsynced(informers)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(informers.run())

@@ -16,14 +16,14 @@ from typing import Any
 
 from oracle import Oracle
 
-from app.core.cel import SelectorCache
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
-from app.core.placement.briefs import briefs
-from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
 from app.core.state.state import State
+from app.core.verdicts.cache import Memo
+from app.core.verdicts.evaluate import briefs
 from app.main import COLLECTIONS
 from bench.run import Part, Row, Run
 from bench.scenes import SCENES, Scene, pod

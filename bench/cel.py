@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from app.core.cel import CelFeatures, compile_selector
-from app.core.cel.compiler import compile_text
-from app.core.cel.reference import compile_reference
+from app.core.cel.compiler.compiler import compile_text
 from app.core.model.device import DeviceShape, read_device
+from app.core.selectors import CelFeatures, compile_selector
+from app.core.selectors.reference import compile_reference
 from bench.run import Part, Row, Run
 from bench.scenes import DRIVER
 

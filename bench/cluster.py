@@ -11,10 +11,10 @@ from typing import Any
 from harness import objects
 from harness.controlplane import ADMIN, ControlPlane
 
-from app.cluster.call import Timeouts
-from app.cluster.client import ApiClient
-from app.cluster.credentials import load_access
-from app.cluster.errors import Conflict, Invalid, NotFound
+from app.cluster.auth.credentials import load_access
+from app.cluster.client.call import Timeouts
+from app.cluster.client.client import ApiClient
+from app.cluster.client.errors import Conflict, Invalid, NotFound
 from bench.scenes import Json, Scene
 
 _AT_A_TIME = 32

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.api.errors import RESPONSES
 from app.main import create_app
-from app.settings import Settings
+from app.settings.settings import Settings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "api.md"
 Schema = Mapping[str, Any]

@@ -16,13 +16,13 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
-from app.claim_settings import ClaimSettings
 from app.cli.serve import serve
-from app.election_settings import LeaderElectSettings
-from app.preemption_settings import PreemptionSettings
-from app.serving_settings import ServingSettings
-from app.settings import Settings
-from app.tracing_settings import TracingSettings
+from app.settings.claims import ClaimSettings
+from app.settings.election import LeaderElectSettings
+from app.settings.preemption import PreemptionSettings
+from app.settings.serving import ServingSettings
+from app.settings.settings import Settings
+from app.settings.tracing import TracingSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "configuration.md"

@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from app.api.errors import Refusal
-from app.manifests import MAX_DEPTH, ManifestError, load_documents
+from app.manifests.reader import MAX_DEPTH, ManifestError, load_documents
 
 T = TypeVar("T")
 

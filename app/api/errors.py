@@ -7,8 +7,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
-from app.api.responses import Json, json_response
+from app.api.responses import json_response
 from app.core.model.errors import ObjectError, path_text
 
 _NAMES = {
@@ -76,7 +77,7 @@ class Refusal(Exception):  # noqa: N818 # an answer, not a failure
         self.retry_after_seconds = retry_after_seconds
         self.headers = headers or {}
 
-    def response(self) -> Json:
+    def response(self) -> Response:
         headers = dict(self.headers)
         if self.retry_after_seconds is not None:
             headers["Retry-After"] = str(self.retry_after_seconds)
@@ -113,17 +114,17 @@ def defect() -> Refusal:
 def install(app: FastAPI) -> None:
     """Makes the application answer every refusal in the one form."""
 
-    async def refused(_request: Request, error: Exception) -> Json:
+    async def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)  # noqa: S101 # registered for this class alone
         return error.response()
 
-    async def mistaken(_request: Request, error: Exception) -> Json:
+    async def mistaken(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 # as above
         first = error.errors()[0]
         path = path_text(tuple(str(part) for part in first["loc"]))
         return Refusal(422, "InvalidParameter", str(first["msg"]), path).response()
 
-    async def http(_request: Request, error: Exception) -> Json:
+    async def http(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 # as above
         code = _NAMES.get(error.status_code, "Refused")
         return json_response(

@@ -6,8 +6,6 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-Json = Response
 
-
-def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Json:
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(orjson.dumps(content), status, headers, media_type="application/json")

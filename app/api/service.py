@@ -13,27 +13,27 @@ from fastapi import Depends, Request
 
 from app.api.errors import Refusal, not_ready
 from app.api.history import History
-from app.api.name_lists import NameLists
-from app.api.turns import Clock, Deadline, Turns
-from app.cluster.binder import Binder
-from app.cluster.deallocator import Deallocator
-from app.cluster.election import Election
-from app.cluster.errors import NotLeader
-from app.cluster.pod_events import PodEvents
-from app.cluster.preemptor import Preemptor
-from app.cluster.reviews import Reviewer
-from app.cluster.waker import Waker
+from app.api.node_list_cache import NameLists
+from app.api.time_slices import Clock, Deadline, Turns
+from app.cluster.binding.binder import Binder
+from app.cluster.client.errors import NotLeader
+from app.cluster.client.reviews import Reviewer
+from app.cluster.controllers.deallocator import Deallocator
+from app.cluster.controllers.preemptor import Preemptor
+from app.cluster.controllers.requeuer import Waker
+from app.cluster.events.pod_events import PodEvents
+from app.cluster.leadership.election import Election
 from app.core.model.errors import ObjectError
 from app.core.model.pod import Pod
-from app.core.placement.candidates import Candidates
-from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.census import Census
 from app.core.state.pools import PoolError
 from app.core.state.state import Key, State
-from app.metrics import Metrics
-from app.settings import Settings
+from app.core.verdicts.cache import Memo
+from app.core.verdicts.candidates import Candidates
+from app.observability.metrics import Metrics
+from app.settings.settings import Settings
 
 log = logging.getLogger(__name__)
 _COUNTED_AT_ONCE = 64

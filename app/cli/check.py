@@ -13,8 +13,8 @@ from app.cli.talk import out, say
 if TYPE_CHECKING:
     from app.cli.inventory_names import Names
     from app.cli.located import Finding, Located
-    from app.core.cel import CelFeatures, SelectorCache
     from app.core.model.features import Features
+    from app.core.selectors import CelFeatures, SelectorCache
 
 _SWITCHED = ("ListTypeAttributes", "ConsumableCapacity")
 """Those that CEL depends on; others are refused, not ignored."""
@@ -53,10 +53,9 @@ def check(
     from app.cli.inventory_names import names_of  # noqa: PLC0415 # as above
     from app.cli.located import read_located  # noqa: PLC0415 # as above
     from app.cli.workloads import in_namespace  # noqa: PLC0415 # as above
-    from app.core.cel import CelFeatures, SelectorCache  # noqa: PLC0415 # as above
+    from app.core.selectors import SelectorCache, cel_features  # noqa: PLC0415 # as above
 
     features = _features(feature)
-    cel_features = CelFeatures.of(features)
     inventory = inventory_objects(source) if source.given else None
     objects, findings = read_located(paths)
     own = [in_namespace(item.raw, namespace) for item in objects]
@@ -64,7 +63,7 @@ def check(
         raise InputError(f"nothing to check in {', '.join(paths)}")
     names = names_of([*own, *(inventory or ())], complete=inventory is not None)
     for item, raw in zip(objects, own, strict=True):
-        findings += _findings(item, raw, names, cel_features)
+        findings += _findings(item, raw, names, cel_features(features))
     if inventory is not None:
         findings += _impossible(objects, own, inventory, SelectorCache(), features)
     findings = sorted(

@@ -8,10 +8,10 @@ from typing import Any
 from app.cli.problems import UnreachableError
 from app.cli.source import Source
 from app.cli.workloads import read_objects
-from app.cluster.client import ApiClient
-from app.cluster.credentials import load_access
-from app.cluster.discovery import NODE, POD, Resource, discover
-from app.cluster.errors import ClusterError, CredentialsError, Forbidden
+from app.cluster.auth.credentials import load_access
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import NODE, POD, Resource, discover
+from app.cluster.client.errors import ClusterError, CredentialsError, Forbidden
 
 Json = dict[str, Any]
 

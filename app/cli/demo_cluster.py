@@ -19,8 +19,8 @@ from app.core.model.workload import Workload
 from app.core.placement.node_checks import check_node
 from app.core.state.state import State
 from app.main import create_app
-from app.manifests import read_paths
-from app.settings import Settings
+from app.manifests.reader import read_paths
+from app.settings.settings import Settings
 
 Json = dict[str, Any]
 

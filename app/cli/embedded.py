@@ -12,8 +12,8 @@ from app.cli.cluster_objects import cluster_objects
 from app.cli.problems import InputError
 from app.cli.source import Source
 from app.main import create_app
-from app.manifests import ManifestError
-from app.settings import Settings
+from app.manifests.reader import ManifestError
+from app.settings.settings import Settings
 
 
 @asynccontextmanager

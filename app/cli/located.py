@@ -10,7 +10,7 @@ import yaml
 from app.cli.problems import InputError
 from app.cli.scalars import Scalar
 from app.core.model.parse import flatten
-from app.manifests import ManifestError, load_documents, read_texts
+from app.manifests.reader import ManifestError, load_documents, read_texts
 
 Path = tuple[str | int, ...]
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from app.cli.shapes import Path, requests
 from app.core.allocator import Reason
-from app.core.cel import SelectorCache
-from app.core.explain import summary
+from app.core.diagnosis import summary
 from app.core.model.errors import ObjectError
 from app.core.model.features import Features
 from app.core.model.meta import Meta
@@ -23,6 +22,7 @@ from app.core.model.taints import Toleration
 from app.core.model.workload import Workload
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
 from app.core.state.state import State
 
 _KINDS = frozenset({"Node", "ResourceSlice", "DeviceClass"})

@@ -16,7 +16,7 @@ from app.cli.shapes import pod_spec, requests
 from app.core.model.errors import FieldError
 from app.core.model.parse import ref_of
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP, to_v1
-from app.manifests import ManifestError, load_documents
+from app.manifests.reader import ManifestError, load_documents
 
 _OFFSET = re.compile(r"^( *)[^\s#][^\n]*:[ \t]*(?:#[^\n]*)?\n(?: *(?:#[^\n]*)?\n)*( *)- ", re.MULTILINE)
 

@@ -15,11 +15,11 @@ from app.cli.shapes import (
     request_specs,
     requests,
 )
-from app.core.cel import CelCompileError, CelFeatures
-from app.core.cel.admission import MAX_COST, admit
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse, ref_of
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
+from app.core.selectors import CelCompileError, CelFeatures
+from app.core.selectors.admission import MAX_COST, admit
 
 Problems = Iterator[tuple[Path, str]]
 
@@ -133,7 +133,7 @@ Place = tuple[Path, int, int, str]
 def cel_errors(raw: dict[str, Any], features: CelFeatures) -> Iterator[Place]:
     """CEL that an API server with these features refuses: as it validates what is written.
 
-    kube-scheduler goes by less: see ``app.core.cel.admission``.
+    kube-scheduler goes by less: see ``app.core.selectors.admission``.
     """
     for path, text in expressions(raw):
         error = admit(text, features).error

@@ -115,7 +115,7 @@ def _made(source: _Source, shape: str) -> "tuple[Trace, State]":
 
 
 def _manifests(paths: tuple[str, ...]) -> Iterator[Any]:
-    from app.manifests import ManifestError, read_paths  # noqa: PLC0415 # --help must be quick
+    from app.manifests.reader import ManifestError, read_paths  # noqa: PLC0415 # --help must be quick
 
     try:
         yield from read_paths(paths)
@@ -145,8 +145,8 @@ def _state(manifests: Iterator[Any]) -> "State":
 def _run(state: "State", trace: "Trace", policy: str, patience: float) -> "Result":
     from itertools import count  # noqa: PLC0415 # --help must be quick
 
-    from app.core.cel import SelectorCache  # noqa: PLC0415 # as above
     from app.core.placement.rules import Rules  # noqa: PLC0415 # as above
+    from app.core.selectors import SelectorCache  # noqa: PLC0415 # as above
     from app.core.simulation.run import Simulation  # noqa: PLC0415 # as above
 
     numbers = count()

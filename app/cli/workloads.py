@@ -10,7 +10,7 @@ from app.cli.talk import say
 from app.core.model import workload
 from app.core.model.errors import ObjectError
 from app.core.model.parse import KINDS, NAMESPACED, is_of, parse
-from app.manifests import ManifestError, read_paths
+from app.manifests.reader import ManifestError, read_paths
 
 Json = dict[str, Any]
 

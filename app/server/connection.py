@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.api.browser import HEADERS
 from app.api.errors import error_body
-from app.api.peer import PEER, TRUST, Peer, peer_of
-from app.server.crowd import Crowd
-from app.server.gathered import Gathered
+from app.api.middleware.browser import HEADERS
+from app.api.middleware.client_certificate import PEER, TRUST, Peer, peer_of
+from app.server.coalescing import Gathered
+from app.server.connection_limit import Crowd
 
 MAX_HEADERS = 100
 

@@ -14,9 +14,9 @@ from fastapi import FastAPI
 
 from app.api.service import Service
 from app.server.connection import Bounds, Connection
-from app.server.crowd import Crowd
+from app.server.connection_limit import Crowd
 from app.server.tls import Tls, TlsFiles
-from app.settings import Settings
+from app.settings.settings import Settings
 
 log = logging.getLogger(__name__)
 

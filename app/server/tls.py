@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.settings import SettingsError
+from app.settings.settings import SettingsError
 
 log = logging.getLogger(__name__)
 

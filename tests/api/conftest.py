@@ -15,7 +15,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.main import create_app
-from app.settings import Settings
+from app.settings.settings import Settings
 
 T = TypeVar("T")
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from app.cli.application import run
-from app.settings import Settings
+from app.settings.settings import Settings
 
 pytestmark = pytest.mark.helm
 

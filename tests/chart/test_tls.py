@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from app.api.access import access_of
+from app.api.middleware.access import access_of
 from app.main import create_app
-from app.settings import Settings
+from app.settings.settings import Settings
 
 pytestmark = pytest.mark.helm
 

@@ -16,7 +16,7 @@ import uvicorn
 import yaml
 
 from app.core.model.parse import flatten
-from app.manifests import read_paths
+from app.manifests.reader import read_paths
 from tests.cluster.fake_apiserver import API, FakeApiServer, Fault, asgi
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from app.cli.located import Located, locate, path_of
 from app.cli.rules import cel_errors
-from app.core.cel import CelFeatures
 from app.core.model.errors import path_text
+from app.core.selectors import CelFeatures
 
 TEXT = """\
 # A comment.

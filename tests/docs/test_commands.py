@@ -13,7 +13,7 @@ import helm as helm_tool
 import pytest
 
 from app.cli.application import run
-from app.settings import Settings
+from app.settings.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

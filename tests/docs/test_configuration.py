@@ -6,7 +6,7 @@ from pathlib import Path
 import configuration
 import yaml
 
-from app.settings import Settings, load_settings
+from app.settings.settings import Settings, load_settings
 
 CHART = Path(__file__).parents[2] / "charts" / "dra-extender"
 TEXT = configuration.PAGE.read_text(encoding="utf-8")

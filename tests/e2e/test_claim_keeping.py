@@ -13,7 +13,7 @@ from harness.kubelet import Kubelet
 from harness.scene import Scene
 from harness.wait import until
 
-from app.cluster.field_manager import DEFAULT_MANAGER, Ownership
+from app.cluster.binding.field_manager import DEFAULT_MANAGER, Ownership
 
 pytestmark = pytest.mark.e2e
 

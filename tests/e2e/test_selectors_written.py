@@ -11,8 +11,8 @@ from harness import objects
 from harness.api import ApiError
 from harness.scene import Scene
 
-from app.core.cel import CelFeatures
-from app.core.cel.admission import MAX_BYTES, MAX_COST, admit
+from app.core.selectors import CelFeatures
+from app.core.selectors.admission import MAX_BYTES, MAX_COST, admit
 
 pytestmark = pytest.mark.e2e
 

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 import app.main
-from app.cluster.client import ApiClient
+from app.cluster.client.client import ApiClient
 from app.main import create_app
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.cluster.fake_apiserver import FakeApiServer, InMemoryTransport
 from tests.objects import claim, device, device_class, node, pod, slice_of
 

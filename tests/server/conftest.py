@@ -13,7 +13,7 @@ import trustme
 
 from app.main import create_app
 from app.server.process import Server
-from app.settings import Settings
+from app.settings.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "inventory"
 FILTER = json.dumps(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from app.server.gathered import Gathered
+from app.server.coalescing import Gathered
 from tests.server.conftest import FILTER, Listening, run
 
 

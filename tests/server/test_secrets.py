@@ -8,10 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from app.logs import set_up_logs
 from app.main import create_app
+from app.observability.logs import set_up_logs
 from app.server.process import Server
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.server.conftest import FILTER, Certificates, Listening, listening
 
 SECRETS = ("kubeconfig-token-4711", "bearer-token-4712", "password-4713", "body-secret-4714", "BEGIN PRIVATE")

@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from app.server.tls import Tls, TlsFiles
-from app.settings import SettingsError
+from app.settings.settings import SettingsError
 from tests.server.conftest import FILTER, Certificates, Client, Listening, listening, run
 
 

@@ -22,15 +22,15 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from app.cluster.client import ApiClient
-from app.cluster.discovery import NODE
-from app.cluster.errors import ConnectionFailed, NotFound
-from app.cluster.transport import AiohttpTransport
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import NODE
+from app.cluster.client.errors import ConnectionFailed, NotFound
+from app.cluster.client.transport import AiohttpTransport
 from app.main import create_app
-from app.settings import Settings
-from app.tracing import Tracing
+from app.observability.tracing import Tracing
+from app.settings.settings import Settings
+from tests.cluster.client.test_loopback import closing, listening
 from tests.cluster.fake_apiserver import FakeApiServer
-from tests.cluster.test_loopback import closing, listening
 
 INVENTORY = Path(__file__).parents[2] / "examples" / "inventory"
 PROGRAM = Path(sys.executable).with_name("dra-extender")
@@ -246,9 +246,9 @@ def test_spans_come_to_a_collector_at_the_end_at_the_latest() -> None:
 
 def test_without_an_endpoint_nothing_of_it_is_even_loaded() -> None:
     code = (
-        "import sys; from app.main import create_app; from app.settings import Settings;"
+        "import sys; from app.main import create_app; from app.settings.settings import Settings;"
         "create_app(Settings());"
-        "print([name for name in ('app.tracing', 'opentelemetry.sdk') if name in sys.modules])"
+        "print([name for name in ('app.observability.tracing', 'opentelemetry.sdk') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
@@ -257,7 +257,7 @@ def test_without_an_endpoint_nothing_of_it_is_even_loaded() -> None:
 def test_without_the_extra_the_start_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     from app.cli.application import run  # noqa: PLC0415
 
-    monkeypatch.setitem(sys.modules, "app.tracing", None)
+    monkeypatch.setitem(sys.modules, "app.observability.tracing", None)
     assert run(["serve", f"--snapshot={INVENTORY}", "--otlp-endpoint=http://127.0.0.1:4318"]) == 2
     assert "needs the extra `tracing`" in capsys.readouterr().err
 

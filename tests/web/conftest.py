@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from app.core.model.parse import parse
 from app.main import create_app
-from app.settings import Settings
+from app.settings.settings import Settings
 
 Json = dict[str, Any]
 

@@ -17,8 +17,8 @@ import uvicorn
 import yaml
 from playwright.sync_api import Page, expect
 
-from app.cluster.reviews import KEPT_SECONDS
-from app.settings import Settings
+from app.cluster.client.reviews import KEPT_SECONDS
+from app.settings.settings import Settings
 from tests.cluster.fake_apiserver import Answer, Call, FakeApiServer, Fault, asgi
 from tests.objects import device, node, slice_of
 from tests.web.conftest import Served, Started, Visit

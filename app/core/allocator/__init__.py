@@ -5,10 +5,9 @@ the same, without checking claims and compiling selectors again for every node.
 """
 
 from app.core.allocator.allocate import allocate, allocate_planned, allocate_steps, plan_claims
-from app.core.allocator.board import Order
+from app.core.allocator.node_devices import Order
 from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome, Reason
 from app.core.allocator.plan import Plan
-from app.core.allocator.reasons import explain_misfit
 
 __all__ = [
     "Fits",
@@ -23,6 +22,5 @@ __all__ = [
     "allocate",
     "allocate_planned",
     "allocate_steps",
-    "explain_misfit",
     "plan_claims",
 ]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Generator, Mapping, Sequence
 
 from app.core.allocator import result
-from app.core.allocator.board import Board, Order, set_up
 from app.core.allocator.matching import SelectorSource
+from app.core.allocator.node_devices import Board, Order, set_up
 from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome
 from app.core.allocator.plan import Plan, Planner, Variant
 from app.core.allocator.search import Search

@@ -6,7 +6,7 @@ and all but one constraint. What cannot be done with fewer rules cannot be done 
 
 from collections.abc import Iterable, Sequence
 
-from app.core.allocator.board import USABLE, Board
+from app.core.allocator.node_devices import USABLE, Board
 from app.core.allocator.plan import RequestPlan, Variant
 from app.core.model.device import Attribute
 from app.core.model.resource_claim import Constraint

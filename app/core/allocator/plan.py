@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from app.core.allocator.capacity import CapacityError, Charge, charge
 from app.core.allocator.matching import Attributes, Matcher, NamedSelector, SelectorSource
 from app.core.allocator.outcome import InputError, Reason
-from app.core.cel.environment import CelFeatures
 from app.core.model.device import DeviceShape
 from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
 from app.core.model.resource_claim import Constraint, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.taints import Taint
+from app.core.selectors.cel_features import cel_features
 from app.core.state.channel import Channel, channel_of
 
 _BLOCKING = frozenset({"NoSchedule", "NoExecute"})
@@ -124,7 +124,7 @@ class Planner:
         self._features = features
         self._channel = channel_of(features)
         self._selectors = selectors
-        self._cel_features = CelFeatures.of(features)
+        self._cel_features = cel_features(features)
         self._variants: list[Variant] = []
 
     def plan(self, claims: Sequence[ResourceClaim]) -> Plan:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from app.core.allocator.board import Board
+from app.core.allocator.node_devices import Board
 from app.core.allocator.outcome import Fits, InputError, Reason
+from app.core.allocator.partial_allocation import Grant
 from app.core.allocator.plan import ClaimPlan, Variant
-from app.core.allocator.trial import Grant
 from app.core.model.allocation import AllocatedDevice, Allocation, AllocationConfiguration
 from app.core.model.node_selector import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 

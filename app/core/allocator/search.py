@@ -9,12 +9,12 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from app.core.allocator.board import USABLE, Board
 from app.core.allocator.bounds import cannot_fit
+from app.core.allocator.node_devices import USABLE, Board
 from app.core.allocator.outcome import InputError, Limits, Reason
+from app.core.allocator.partial_allocation import Trial
 from app.core.allocator.plan import Variant
 from app.core.allocator.symmetry import Symmetry, safe_requests
-from app.core.allocator.trial import Trial
 from app.core.model.resource_claim import MAX_DEVICES
 
 PAUSE_STEPS = 256

@@ -6,11 +6,11 @@ See docs/allocator.md for why leaving them out cannot change the answer.
 from collections import Counter
 from collections.abc import Hashable
 
-from app.core.allocator.board import USABLE, Board
 from app.core.allocator.counters import consumption_key
+from app.core.allocator.node_devices import USABLE, Board
 from app.core.allocator.outcome import Reason
+from app.core.allocator.partial_allocation import Trial
 from app.core.allocator.plan import Variant
-from app.core.allocator.trial import Trial
 
 
 class Symmetry:

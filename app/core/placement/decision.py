@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from app.core.explain import node_message
+from app.core.diagnosis import node_message
 from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import Consumer

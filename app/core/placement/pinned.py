@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.core.allocator import Reason
-from app.core.allocator.board import NODE_OPERATIONS
+from app.core.allocator.node_devices import NODE_OPERATIONS
 from app.core.model.allocation import Allocation
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError

@@ -11,9 +11,9 @@ from app.core.allocator import (
     Plan,
     Reason,
     allocate_steps,
-    explain_misfit,
     plan_claims,
 )
+from app.core.diagnosis.misfit import explain_misfit
 from app.core.model.node import Node
 from app.core.model.pod import Pod
 from app.core.placement.chosen_policy import policy_for

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.core.allocator import Limits
-from app.core.cel import SelectorCache
 from app.core.model.features import Features
 from app.core.scoring import DEFAULT_POLICY
+from app.core.selectors import SelectorCache
 
 
 @dataclass(frozen=True, slots=True)

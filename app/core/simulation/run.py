@@ -15,15 +15,15 @@ from app.core.model.pod import Pod, PodClaim
 from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.model.resource_slice import DeviceId
 from app.core.pauses import finish
-from app.core.placement.brief import Brief
-from app.core.placement.briefs import briefs, known
-from app.core.placement.memo import Memo
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.scoring.fragmentation import Room
 from app.core.simulation.trace import Job, Trace
 from app.core.state.state import Key, State
 from app.core.state.taken import NOTHING_TAKEN
+from app.core.verdicts.cache import Memo
+from app.core.verdicts.evaluate import briefs, known
+from app.core.verdicts.node_verdict import Brief
 
 NAMESPACE = "simulation"
 

@@ -17,10 +17,10 @@ from app.core.allocator import (
     plan_claims,
 )
 from app.core.allocator.search import PAUSE_STEPS
-from app.core.cel import SelectorCache
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.pauses import Pauses
+from app.core.selectors import SelectorCache
 from app.core.state.pools import Pool, gather_pools
 
 Json = dict[str, Any]

@@ -13,8 +13,8 @@ import gobuild
 import oracle
 import pytest
 
-from app.core.cel import CelFeatures
-from app.core.cel.environment import environment
+from app.core.cel.checker.environment import environment
+from app.core.selectors import CelFeatures
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "cel.md").read_text()
 GROUPS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.cel import CelRuntimeError, compile_selector
 from app.core.model.device import Attribute, DeviceShape, intern_shape
+from app.core.selectors import CelRuntimeError, compile_selector
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from cel_fuzz.__main__ import shape_of
 from cel_fuzz.grammar import Grammar
 from cel_fuzz.words import DEVICE
 
-from app.core.cel import CelCompileError, CelFeatures
-from app.core.cel.compiler import compile_text
-from app.core.cel.errors import EvalAbortError, EvalError
-from app.core.cel.interpreter import Interpreter
-from app.core.cel.view import view_of
+from app.core.cel.common.errors import EvalAbortError, EvalError
+from app.core.cel.compiler.compiler import compile_text
+from app.core.cel.interpreter.interpreter import Interpreter
+from app.core.selectors import CelCompileError, CelFeatures
+from app.core.selectors.device_view import view_of
 
 BODIES = (
     "x > 2", "x + 1 > y", "1 / x > 0", "1 / (x - 2) > 0 || x == 2", "x > 1 ? true : y > 1", "dyn(x)", "dyn(true)",
@@ -94,7 +94,7 @@ def test_written_loops_are_worth_and_cost_the_same(shape: str) -> None:
         except CelCompileError:
             continue
         compared += 1
-        expected = outcome(Interpreter(compiled.tree, loops=False))
+        expected = outcome(Interpreter(compiled.tree))
         found = outcome(compiled.interpreter)
         if found != expected:
             wrong.append((body, expected, found))
@@ -119,7 +119,7 @@ def test_random_expressions_are_worth_and_cost_the_same() -> None:
             compiled = compile_text(text, CelFeatures())
         except CelCompileError:
             continue
-        expected = outcome(Interpreter(compiled.tree, loops=False))
+        expected = outcome(Interpreter(compiled.tree))
         found = outcome(compiled.interpreter)
         if found != expected:
             wrong.append((text, expected, found))

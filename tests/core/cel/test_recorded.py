@@ -18,12 +18,12 @@ import pytest
 from cel_fuzz.__main__ import answer, fuzz, same, shape_of
 from cel_fuzz.words import BARE, DEVICE
 
-from app.core.cel import CelCompileError, CelFeatures, CelRuntimeError, SelectorCache, compile_selector
-from app.core.cel.compiler import compile_text
-from app.core.cel.reference import compile_reference
+from app.core.cel.compiler.compiler import compile_text
 from app.core.model.parse import parse
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import ResourceSlice
+from app.core.selectors import CelCompileError, CelFeatures, CelRuntimeError, SelectorCache, compile_selector
+from app.core.selectors.reference import compile_reference
 
 CASES = Path(__file__).parent / "cases"
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "cel.jsonl.gz"

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from app.core.cel import SelectorCache
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
@@ -13,6 +12,7 @@ from app.core.pauses import finish
 from app.core.placement.binding_conditions import Readiness, readiness
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from tests.objects import DRIVER, allocation, claim, node, pod
 

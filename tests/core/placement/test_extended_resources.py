@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
+from app.core.dry_run.place import place
 from app.core.model.extended_resources import is_extended
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.pauses import finish
-from app.core.placement.briefs import briefs
 from app.core.placement.decision import Refused, decide
 from app.core.placement.extended_resources import ExtendedResources
-from app.core.placement.memo import Memo
 from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.place import place
 from app.core.placement.question import Question
 from app.core.state.state import State
-from tests.core.placement.test_place import rules, state_with
+from app.core.verdicts.cache import Memo
+from app.core.verdicts.evaluate import briefs
+from tests.core.dry_run.test_place import rules, state_with
 from tests.objects import allocation, claim_spec, device, device_class, node, slice_of
 
 GPU = "example.com/gpu"

@@ -10,21 +10,21 @@ import pytest
 from fuzz import inventory, recorded
 
 from app.core.allocator import Fits, Invalid, Limits, allocate_planned, plan_claims
-from app.core.cel import SelectorCache
 from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.pauses import finish
-from app.core.placement.briefs import briefs
 from app.core.placement.chosen_policy import ANNOTATION
 from app.core.placement.decision import Refused, decide
-from app.core.placement.memo import Memo
 from app.core.placement.picking import MOST_ORDERS
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.scoring.policies import ORDERS
+from app.core.selectors import SelectorCache
 from app.core.state.pools import PoolError, gather_pools
 from app.core.state.state import State
+from app.core.verdicts.cache import Memo
+from app.core.verdicts.evaluate import briefs
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
 Json = dict[str, Any]

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from app.core.cel import SelectorCache
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.pauses import finish
@@ -19,6 +18,7 @@ from app.core.placement.rules import Rules
 from app.core.scoring import policies
 from app.core.scoring.policies import Merit, Policy
 from app.core.scoring.prospect import Prospect
+from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 

@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from app.core.cel import SelectorCache
 from app.core.model.parse import InventoryObject, parse
 from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
 from app.core.simulation.fleet import whole, whole_gpus
 from app.core.simulation.plot import plot
 from app.core.simulation.run import Result, Simulation

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
+from app.core.cel.common.ast import Call, Fold, Literal, Node, children
 from app.core.cel.estimate.estimator import Estimator
 from app.core.cel.estimate.ranges import Range
 from app.core.cel.estimate.sizes import type_of
-from app.core.cel.syntax import Call, Fold, Literal, Node, children
 
 BEYOND = 10**15
 """No size that a device or a text of 10 KiB can have leads to this: what does has a size without bound."""

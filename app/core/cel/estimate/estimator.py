@@ -2,14 +2,14 @@
 
 from functools import reduce
 
-from app.core.cel import types
+from app.core.cel.common import types
+from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
 from app.core.cel.estimate import functions, standard
 from app.core.cel.estimate.functions import Estimate
 from app.core.cel.estimate.paths import ITEMS, VALUES, path_of
 from app.core.cel.estimate.ranges import MOST, NOTHING, ONE, Range, exactly
 from app.core.cel.estimate.sizes import Entries, Operand, Sizes, type_of
-from app.core.cel.runtime_cost import LIST, MAP, MESSAGE
-from app.core.cel.syntax import Call, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
+from app.core.cel.library.runtime_cost import LIST, MAP, MESSAGE
 
 # cel-go asks for the older of its two names to tell loops from bindings.
 _OLD_ACCUMULATOR = "__result__"

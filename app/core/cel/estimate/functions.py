@@ -7,11 +7,11 @@ libraries of lists and sets bring along (ext/lists.go, ext/sets.go). None: cel-g
 from collections.abc import Callable
 from typing import NamedTuple
 
-from app.core.cel import types
+from app.core.cel.common import types
+from app.core.cel.common.ast import Literal
 from app.core.cel.estimate.ranges import MOST, NOTHING, ONE, Range, exactly, quotient
 from app.core.cel.estimate.sizes import Operand
-from app.core.cel.runtime_cost import LIST, REGEX_FACTOR, STRING_FACTOR
-from app.core.cel.syntax import Literal
+from app.core.cel.library.runtime_cost import LIST, REGEX_FACTOR, STRING_FACTOR
 
 _FORMAT, _FORMAT_PATTERN = 64, 128  # MaxFormatSize, MaxNameFormatRegexSize in apiserver pkg/cel/limits.go
 _ADDRESS = Range(4, 16)  # bytes of an IP

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from app.core.cel import types
+from app.core.cel.common import types
+from app.core.cel.common.ast import Ident, ListLit, Literal, MapLit, Node
+from app.core.cel.common.types import Type
 from app.core.cel.estimate.paths import INDICES, ITEMS, KEYS, NOWHERE, VALUES, Path, declared_size
 from app.core.cel.estimate.ranges import ONE, UNKNOWN, Range, exactly
-from app.core.cel.syntax import Ident, ListLit, Literal, MapLit, Node
-from app.core.cel.types import Type
 
 _SCALARS = frozenset(
     {types.BOOL.name, types.DOUBLE.name, types.DURATION.name, types.INT.name, types.TIMESTAMP.name,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from app.core.cel.estimate.functions import Call, Estimate, searching
 from app.core.cel.estimate.ranges import NOTHING, ONE, Range
 from app.core.cel.estimate.sizes import Operand
-from app.core.cel.runtime_cost import STRING_FACTOR
+from app.core.cel.library.runtime_cost import STRING_FACTOR
 
 _COMPARED = frozenset(
     {"equals", "not_equals"}

@@ -10,7 +10,6 @@ from itertools import count
 from typing import Any
 
 from app.core.allocator import Invalid, Limits, Misfit, Outcome, Reason, allocate
-from app.core.cel.cache import SelectorCache
 from app.core.model import (
     device_class,
     device_taint_rule,
@@ -22,6 +21,7 @@ from app.core.model import (
 from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.resource_slice import PoolId
+from app.core.selectors.cache import SelectorCache
 from app.core.state.pools import PoolError, gather_pools
 from app.core.state.taint_rules import apply_taint_rules
 from app.core.state.taken import PoolTaken, take

@@ -17,12 +17,12 @@ from typing import Any
 
 from oracle import binary
 
-from app.core.cel import CelError, CelFeatures, CelRuntimeError, compile_derived, compile_selector
-from app.core.cel.admission import MAX_COST
-from app.core.cel.compiler import compile_text, deep
+from app.core.cel.compiler.compiler import compile_text, deep
 from app.core.cel.estimate import Estimator
 from app.core.cel.estimate.ranges import MOST
 from app.core.model.device import DeviceShape, read_device
+from app.core.selectors import CelError, CelFeatures, CelRuntimeError, compile_derived, compile_selector
+from app.core.selectors.admission import MAX_COST
 from cel_fuzz.grammar import Grammar, mutated
 from cel_fuzz.words import BARE, DEVICE
 

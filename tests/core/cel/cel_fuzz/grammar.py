@@ -7,9 +7,9 @@ out.
 
 from random import Random
 
-from app.core.cel import types
-from app.core.cel.declarations import Overload, functions
-from app.core.cel.types import Type
+from app.core.cel.common import types
+from app.core.cel.common.declarations import Overload, functions
+from app.core.cel.common.types import Type
 from cel_fuzz.leaves import Leaves
 from cel_fuzz.messages import any_value, message
 from cel_fuzz.words import ACCESSORS, PATTERNED, PATTERNS, READABLE, VERBS, ZONES

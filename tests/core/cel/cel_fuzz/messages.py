@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from random import Random
 
-from app.core.cel import types
-from app.core.cel.types import Type
+from app.core.cel.common import types
+from app.core.cel.common.types import Type
 
 _SECONDS = (
     "0",

@@ -1,0 +1,138 @@
+"""Placements and reasons as the JSON of /api/v1."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+from pydantic.alias_generators import to_camel
+
+from app.api.time_slices import Turns
+from app.core.advice.near_misses import NearMiss
+from app.core.allocator import Reason
+from app.core.allocator.evidence import Evidence
+from app.core.diagnosis import node_message
+from app.core.dry_run.place import PodPlacement
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.pod_claims import HeldClaim
+
+MAX_NODE_VERDICTS = 50_000
+"""In one answer, about 25 MB. Beyond that a Pod's nodes are counted, and only the chosen one is shown."""
+
+
+class Budget:
+    """How many node verdicts an answer may still hold."""
+
+    def __init__(self, left: int = MAX_NODE_VERDICTS) -> None:
+        self._left = left
+
+    def spend(self, number: int) -> bool:
+        """Whether there was room; if not, nothing is spent."""
+        if number > self._left:
+            return False
+        self._left -= number
+        return True
+
+
+def shown_nodes(item: PodPlacement, budget: Budget) -> Sequence[NodeAnswer]:
+    """The nodes of a Pod that an answer tells of: all of them or, beyond the budget, the chosen one."""
+    if item.answers and budget.spend(len(item.answers)):
+        return item.answers
+    return [item.chosen] if item.chosen is not None else []
+
+
+async def encoded_nodes(answers: Iterable[NodeAnswer], turns: Turns, *, full: bool) -> list[orjson.Fragment]:
+    """The verdicts of nodes, encoded one by one: 5,000 at once would hold up the webhooks for 30 ms."""
+    encoded = []
+    for answer in answers:
+        encoded.append(orjson.Fragment(orjson.dumps(node_verdict(answer, full=full))))
+        await turns.rest()
+    return encoded
+
+
+def pod_answer(item: PodPlacement, nodes: Sequence[Any]) -> dict[str, Any]:
+    """One Pod of a dry run. ``nodes``: the verdicts of its ``shown_nodes``."""
+    chosen = item.chosen
+    claims = chosen.allocations if chosen is not None else tuple(None for _ in item.claims)
+    return {
+        "namespace": item.pod.meta.namespace,
+        "name": item.pod.meta.name or item.pod.meta.generate_name,
+        "node": chosen.node if chosen is not None else None,
+        "score": chosen.score if chosen is not None else None,
+        "claims": [
+            {
+                "podClaim": held.pod_claim,
+                "claim": held.claim.meta.name,
+                "shared": _is_shared(item, held),
+                "allocation": allocation.to_json() if allocation is not None else None,
+            }
+            for held, allocation in zip(item.claims, claims, strict=True)
+        ],
+        "summary": item.summary,
+        "nodes": nodes,
+        "nodesOmitted": item.nodes - len(nodes),
+        "nearMisses": near_misses_json(item.near_misses),
+    }
+
+
+def near_misses_json(items: Iterable[NearMiss]) -> list[dict[str, Any]]:
+    """What would have to change, and on which node the Pod would fit then."""
+    return [
+        {
+            "text": item.text,
+            "node": item.node,
+            "changes": [{"code": change.code, "text": change.text, **change.data} for change in item.changes],
+        }
+        for item in items
+    ]
+
+
+def node_verdict(answer: NodeAnswer, *, full: bool) -> dict[str, Any]:
+    """What one node says; ``full`` adds the counts behind each reason."""
+    return {
+        "name": answer.node,
+        "verdict": answer.verdict,
+        "score": answer.score,
+        "headline": "" if answer.verdict == "fits" else node_message(answer.reasons),
+        "scoreParts": [asdict(item) for item in answer.score_parts] if full else [],
+        "reasons": [_reason(item, full=full) for item in answer.reasons],
+        "allocations": [allocation.to_json() for allocation in answer.allocations],
+    }
+
+
+def _reason(reason: Reason, *, full: bool) -> dict[str, Any]:
+    return {
+        "code": reason.code,
+        "message": reason.message,
+        "claim": reason.claim,
+        "request": reason.request,
+        "counts": dict(reason.counts)
+        if full
+        else {name: number for name, number in reason.counts.items() if " " not in name},
+        "evidence": evidence_json(reason.evidence),
+    }
+
+
+def evidence_json(evidence: Evidence) -> dict[str, Any]:
+    """What there is of it, under camelCase names."""
+    return {name: found for name, found in _plain(evidence).items() if found}
+
+
+def _plain(value: Any) -> Any:
+    # Not dataclasses.asdict, which copies every text deeply: half the time of an answer with 50,000 verdicts.
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {camel: _plain(getattr(value, name)) for name, camel in _camel_names(type(value))}
+    return value
+
+
+@cache
+def _camel_names(kind: type) -> tuple[tuple[str, str], ...]:
+    """Each field's name, and as it is written; a few types are asked for."""
+    return tuple((field.name, to_camel(field.name)) for field in fields(kind))
+
+
+def _is_shared(item: PodPlacement, held: HeldClaim) -> bool:
+    return any(entry.name == held.pod_claim and entry.claim_name is not None for entry in item.pod.claims)

@@ -1,0 +1,123 @@
+"""The inventory of a dry run: the live one or none, with the objects of the request laid over it."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from app.api.errors import Refusal, invalid_object
+from app.api.models.questions import ObjectName, Scenario
+from app.core.dry_run.what_if import Evicted, WhatIfError, add_nodes, drain, taint_device
+from app.core.model.device_taint_rule import DeviceTaintSelector
+from app.core.model.errors import ObjectError
+from app.core.model.parse import NAMESPACED, InventoryObject, Object, flatten, parse
+from app.core.model.taints import Taint
+from app.core.model.workload import Workload
+from app.core.state.state import State, kind_of
+
+_KINDS = (
+    "Node",
+    "ResourceSlice",
+    "DeviceClass",
+    "DeviceTaintRule",
+    "ResourceClaim",
+    "ResourceClaimTemplate",
+    "Pod",
+    "PodDisruptionBudget",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """What a dry run judges by: a state of its own, and the Pods that drained nodes have lost."""
+
+    state: State
+    evicted: tuple[Evicted, ...] = ()
+
+
+def lay_over(live: State, scenario: Scenario) -> Generator[None, None, Ground]:
+    """The cluster to judge by, as the generator's return value; each yield is a pause.
+
+    Raises:
+        Refusal: 422, names the object and the field.
+    Cost: O(objects of both).
+    """
+    state = live.fork() if scenario.inventory == "live" else State()
+    for index, raw in enumerate(flatten(scenario.objects)):
+        put(state, read_inventory_object(raw, f"objects[{index}]"))
+        yield
+    for index, name in enumerate(scenario.remove):
+        _remove(state, name, f"remove[{index}]")
+        yield
+    evicted: list[Evicted] = []
+    for path, change in _changes(state, scenario, evicted):
+        try:
+            change()
+        except WhatIfError as error:
+            raise Refusal(422, "NotFound", str(error), path) from None
+        yield
+    return Ground(state, tuple(evicted))
+
+
+def _changes(
+    state: State, scenario: Scenario, evicted: list[Evicted]
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Nodes are added before others are drained: the new ones are there for those who have to move."""
+    for index, more in enumerate(scenario.add_nodes):
+        yield f"addNodes[{index}]", partial(add_nodes, state, more.like, more.count)
+    for index, item in enumerate(scenario.taints):
+        selector = DeviceTaintSelector(item.driver, item.pool, item.device)
+        taint = Taint(item.key, item.value, item.effect)
+        yield f"taints[{index}]", partial(taint_device, state, selector, taint)
+    for index, name in enumerate(dict.fromkeys(scenario.drain)):
+        yield f"drain[{index}]", partial(_drain, state, name, evicted)
+
+
+def _drain(state: State, name: str, evicted: list[Evicted]) -> None:
+    evicted += drain(state, name)
+
+
+def put(state: State, item: InventoryObject) -> None:
+    """Puts an object in the place of the one of its kind and name, whatever that was."""
+    # A version from elsewhere says nothing here, and need not even be a number.
+    item = replace(item, meta=replace(item.meta, resource_version=""))
+    state.delete(kind_of(item), item.meta.key)
+    state.upsert(item)
+
+
+def read_inventory_object(raw: Any, where: str) -> InventoryObject:
+    """Raises: Refusal, 422."""
+    item = read_object(raw, where)
+    if isinstance(item, Workload):
+        text = f"a {item.kind} is no part of the inventory; workloads have a field of their own"
+        raise Refusal(422, "InvalidObject", text, where)
+    if isinstance(raw, Mapping) and not item.meta.name:
+        raise Refusal(422, "InvalidObject", "must have a name", f"{where}.metadata.name")
+    return item
+
+
+def read_object(raw: Any, where: str) -> Object:
+    """Raises: Refusal, 422."""
+    try:
+        return parse(raw)
+    except ObjectError as error:
+        raise invalid_object(error, where) from None
+
+
+def names_of(state: State, wanted: Iterable[str] | None) -> list[str]:
+    """The nodes to ask: those wanted in their order, each once, or all by name."""
+    return sorted(state.nodes) if wanted is None else list(dict.fromkeys(wanted))
+
+
+def _remove(state: State, name: ObjectName, where: str) -> None:
+    # People write them for kubectl as node/worker-1.
+    kind = next((known for known in _KINDS if known.lower() == name.kind.lower()), None)
+    if kind is None:
+        text = f"{name.kind} is not part of the inventory, only {', '.join(_KINDS)}"
+        raise Refusal(422, "InvalidField", text, f"{where}.kind")
+    namespace = (name.namespace or "default") if kind in NAMESPACED else ""
+    key = (namespace, name.name)
+    if key not in state.keys(kind):
+        text = f"there is no {kind} {'/'.join(part for part in key if part)}"
+        raise Refusal(422, "NotFound", text, f"{where}.name")
+    state.delete(kind, key)

@@ -1,0 +1,36 @@
+"""Whom preemption would evict, for the Pods of a dry run that fit nowhere."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.api.time_slices import Turns
+from app.core.dry_run.place import MOST_EXPLAINED, PodPlacement
+from app.core.placement.rules import Rules
+from app.core.preemption.plan import Hopeless, plan_preemption
+from app.core.state.state import Key, State
+
+
+async def preemptions(
+    state: State, placed: Sequence[PodPlacement], nodes: Sequence[str], rules: Rules, turns: Turns
+) -> dict[Key, dict[str, Any]]:
+    """By Pod, for the first few that fit nowhere; each is asked about by itself. Nothing is changed.
+
+    Cost: that of ``plan_preemption`` for each of them.
+    """
+    found: dict[Key, dict[str, Any]] = {}
+    for item in placed:
+        if item.chosen is not None or len(found) >= MOST_EXPLAINED:
+            continue
+        steps = plan_preemption(state.fork(), (item.pod,), nodes, rules)
+        plans = await turns.finish(steps)
+        if isinstance(plans, Hopeless):
+            found[item.pod.meta.key] = {"node": None, "victims": [], "text": plans.reason.message}
+            continue
+        (plan,) = plans
+        victims = [
+            {"namespace": pod.meta.namespace, "name": pod.meta.name, "priority": pod.priority}
+            for pod in plan.victims
+        ]
+        text = "" if victims else "Pods that are going already make room"
+        found[item.pod.meta.key] = {"node": plan.node, "victims": victims, "text": text}
+    return found

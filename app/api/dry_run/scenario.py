@@ -1,0 +1,145 @@
+"""What every dry run reads from its request: the cluster to judge by, the rules, the Pods."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from app.api.bodies import decode_any, read_body
+from app.api.dry_run.overlay import Ground, lay_over, read_object
+from app.api.errors import Refusal, invalid_fields
+from app.api.models.questions import PlacementRequest, Scenario
+from app.api.service import Service
+from app.api.time_slices import Deadline, Turns
+from app.core.model.features import UnknownFeatureError
+from app.core.model.pod import Pod
+from app.core.model.workload import Workload
+from app.core.pauses import Pauses
+from app.core.placement.rules import Rules
+from app.core.scoring import UnknownPolicyError, policy_named
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def documented(model: type[BaseModel]) -> dict[str, Any]:
+    """The body in the OpenAPI document: the endpoints read it themselves, as JSON or YAML."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    content = {kind: {"schema": schema} for kind in ("application/json", "application/yaml")}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def read_request(request: Request, service: Service, model: type[Body]) -> Body:
+    settings = service.settings
+    body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
+    raw = await decode_any(body, request, settings.api_body_bytes)
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise invalid_fields(error) from None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """One dry run: the cluster to judge by, the rules, and how the work shares the loop and ends."""
+
+    ground: Ground
+    rules: Rules
+    turns: Turns
+    deadline: Deadline
+
+
+@asynccontextmanager
+async def dry_run(service: Service, wanted: Scenario) -> AsyncIterator[Trial]:
+    """Holds a place among the dry runs for as long as the context lasts; its time runs from here.
+
+    Raises: Refusal, 422, 429 if there is no place, 503 before the first sync or if time was up.
+    """
+    service.require_synced()
+    async with service.dry_runs.place():
+        deadline = service.deadline(service.settings.dry_run_timeout_seconds)
+        turns = service.turns()
+        rules = service.rules_until(_rules(service, wanted), deadline)
+        yield Trial(await _ground(service, wanted, turns, deadline), rules, turns, deadline)
+
+
+async def _ground(service: Service, wanted: Scenario, turns: Turns, deadline: Deadline) -> Ground:
+    pauses = Pauses(lay_over(service.state, wanted))
+    for _ in pauses:
+        await turns.rest()
+        if deadline.expired():
+            text = f"the objects could not be read within {deadline.seconds:g} s"
+            raise Refusal(503, "TimeUp", text, "objects", retry_after_seconds=5)
+    return pauses.result
+
+
+def _rules(service: Service, wanted: Scenario) -> Rules:
+    policy = wanted.policy or service.rules.policy
+    try:
+        policy_named(policy)
+    except UnknownPolicyError as error:
+        raise Refusal(422, "InvalidField", str(error), "policy") from None
+    try:
+        features = service.rules.features.switched(wanted.features)
+    except UnknownFeatureError as error:
+        raise Refusal(422, "InvalidField", str(error), "features") from None
+    return replace(
+        service.rules,
+        policy=policy,
+        policy_fixed=bool(wanted.policy),
+        features=features,
+        node_checks=wanted.node_checks,
+        generate_claims=True,
+    )
+
+
+async def pods_in(wanted: PlacementRequest, nodes: int, most: int, trial: Trial) -> list[Pod]:
+    """The Pods in order, at most so many. Raises: Refusal, 422, or 503 if time was up."""
+    pods: list[Pod] = []
+    for pod in _pods(wanted, nodes):
+        if pod is not None:
+            pods.append(pod)
+        if len(pods) > most:
+            # Not how many: a workload may ask for billions.
+            raise Refusal(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")
+        await trial.turns.rest()
+        if trial.deadline.expired():
+            text = f"the Pods could not be read within {trial.deadline.seconds:g} s"
+            raise Refusal(503, "TimeUp", text, "pods", retry_after_seconds=5)
+    return pods
+
+
+def _pods(wanted: PlacementRequest, nodes: int) -> Iterator[Pod | None]:
+    """The Pods one by one, and a pause after each workload. Raises: Refusal, 422."""
+    for index, raw in enumerate(wanted.pods):
+        yield pod_of(raw, f"pods[{index}]")
+    for index, raw in enumerate(wanted.workloads):
+        yield from _expanded(raw, f"workloads[{index}]", wanted.replicas, nodes)
+        yield None
+
+
+def _expanded(raw: Any, where: str, replicas: int | None, nodes: int) -> Iterable[Pod]:
+    item = read_object(raw, where)
+    if isinstance(item, Workload):
+        number = item.replicas if replicas is None else replicas
+        return item.pods(nodes if item.replicas is None or number is None else number)
+    if not isinstance(item, Pod):
+        raise Refusal(422, "InvalidObject", f"a {raw.get('kind')} makes no Pods", where)
+    if replicas is None:
+        return [item]
+    return (numbered(item, index) for index in range(replicas))
+
+
+def pod_of(raw: Any, where: str) -> Pod:
+    item = read_object(raw, where)
+    if not isinstance(item, Pod):
+        raise Refusal(422, "InvalidObject", f"a {raw.get('kind')} is no Pod", where)
+    return item
+
+
+def numbered(pod: Pod, index: int) -> Pod:
+    """A Pod like this one, under a name of its own."""
+    meta = replace(pod.meta, name=f"{pod.meta.name or pod.meta.generate_name}-{index}", uid="")
+    return replace(pod, meta=meta)

@@ -1,0 +1,140 @@
+"""Who may ask what: the rule for each path.
+
+A path under /api/v1 is the resource of the same name in the API group ``dra-extender``, which exists in
+RBAC rules alone; so an endpoint that comes later is closed until a rule names it. Not a non-resource
+URL: every account of a cluster may GET /api/* (ClusterRole system:discovery).
+"""
+
+import time
+from collections.abc import Callable, Collection
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from app.api.errors import Refusal
+from app.api.middleware.client_certificate import peer_in, trust
+from app.cluster.client.errors import ClusterError
+from app.cluster.client.reviews import Access, BusyError, Reviewer
+from app.settings.serving import ServingSettings, is_loopback
+
+GROUP = "dra-extender"
+_API = "/api/v1/"
+_WEBHOOKS = "/scheduler/"
+_OPEN = frozenset({"/", "/docs", "/openapi.json", "/livez", "/readyz", "/healthz"})
+_NAMESPACED = frozenset({"claims", "pods"})
+_VERBS = {"GET": "get", "HEAD": "get", "POST": "create"}
+
+
+def is_guarded(path: str) -> bool:
+    """Whether a caller must be let in: everywhere but at the page's files, the probes and the reference."""
+    return path not in _OPEN and not path.startswith("/web/")
+
+
+def access_of(method: str, path: str, query: str = "") -> Access:
+    """What a request that is no webhook wants, in the words of an RBAC rule."""
+    verb = _VERBS.get(method, method.lower())
+    if not path.startswith(_API):
+        # /metrics above all, as Prometheus is allowed to on Kubernetes' own components.
+        return Access(verb, path=path)
+    resource, *rest = path.removeprefix(_API).split("/")
+    if resource == "pods" and len(rest) == 3:
+        return Access(verb, GROUP, resource, rest[2], namespace=rest[0], name=rest[1])
+    namespace = _namespace(query) if resource in _NAMESPACED and not rest else ""
+    return Access(verb, GROUP, resource, namespace=namespace, name="/".join(rest))
+
+
+def _namespace(query: str) -> str:
+    """The one namespace that a list is narrowed to, so that a Role in it is enough."""
+    given = parse_qs(query).get("namespace", [])
+    return given[0] if len(given) == 1 else ""
+
+
+class Rules:
+    """Decides on requests by the settings.
+
+    Args:
+        reviewer: gives the one of the running service; None before it runs.
+        clock: seconds since 1970, for certificates that expire while their connection is open.
+    """
+
+    def __init__(
+        self,
+        settings: ServingSettings,
+        reviewer: Callable[[Scope], Reviewer | None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._reviewer = reviewer
+        self._clock = clock
+
+    async def require(self, scope: Scope) -> str:
+        """Who asks, as far as that is known.
+
+        Raises:
+            Refusal: 401 who are you, 403 not you, 429 or 503 nobody can say.
+        """
+        if scope["path"].startswith(_WEBHOOKS):
+            return self._webhook(scope)
+        if self._settings.auth == "mtls":
+            return self._certificate(scope, self._settings.api_client_names)
+        if self._settings.auth == "token":
+            return await self._token(scope)
+        return ""
+
+    def _webhook(self, scope: Scope) -> str:
+        name = ""
+        if self._settings.webhook_callers == "certificate":
+            name = self._certificate(scope, self._settings.webhook_client_names)
+        elif self._settings.webhook_callers == "loopback" and not _is_local(scope):
+            text = "the webhooks answer this machine only; others need client_ca_file and a certificate"
+            raise Refusal(403, "Forbidden", text)
+        trust(scope)
+        return name
+
+    def _certificate(self, scope: Scope, names: Collection[str]) -> str:
+        peer = peer_in(scope)
+        if peer is None:
+            raise Refusal(401, "Unauthorized", "a client certificate is needed")
+        if peer.expires_at <= self._clock():
+            raise Refusal(401, "Unauthorized", "the client certificate has expired")
+        if names and not set(peer.names) & set(names):
+            raise Refusal(403, "Forbidden", "this client certificate's names are not among those allowed")
+        return peer.names[0] if peer.names else ""
+
+    async def _token(self, scope: Scope) -> str:
+        values = Headers(scope=scope).getlist("authorization")
+        scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            text = "a bearer token is needed: Authorization: Bearer ..."
+            raise Refusal(401, "Unauthorized", text, headers={"WWW-Authenticate": "Bearer"})
+        reviewer = self._reviewer(scope)
+        if reviewer is None:
+            raise _nobody_can_say()
+        access = access_of(scope["method"], scope["path"], scope["query_string"].decode("latin-1"))
+        try:
+            decision = await reviewer.decide(token, access)
+        except BusyError:
+            text = "too many tokens are being checked"
+            raise Refusal(429, "TooManyRequests", text, retry_after_seconds=1) from None
+        except (ClusterError, TimeoutError):
+            raise _nobody_can_say() from None
+        if decision.user is None:
+            text = "the API server does not know this token"
+            raise Refusal(401, "Unauthorized", text, headers={"WWW-Authenticate": "Bearer"})
+        if not decision.allowed:
+            raise Refusal(
+                403, "Forbidden", f"{decision.user} may not {access}; docs/security.md has the role"
+            )
+        return decision.user
+
+
+def _nobody_can_say() -> Refusal:
+    text = "the API server cannot be asked about the token"
+    return Refusal(503, "AuthUnavailable", text, retry_after_seconds=2)
+
+
+def _is_local(scope: Scope) -> bool:
+    client = scope.get("client")
+    return client is not None and is_loopback(client[0])

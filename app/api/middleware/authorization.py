@@ -1,0 +1,79 @@
+"""ASGI middleware before every endpoint: whom a request is from, and what of it is not even read."""
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.errors import Refusal
+from app.api.middleware.access import Rules, is_guarded
+from app.api.middleware.browser import require_host, require_own_page
+from app.observability.logs import about
+from app.settings.serving import ServingSettings, is_loopback
+
+_OF_BROWSERS = frozenset({b"origin", b"sec-fetch-site"})
+
+
+class Gate:
+    """Lets requests through, or answers them itself.
+
+    Bodies under /api/v1 have a budget together, that of the webhooks is their callers' business: who
+    may bind Pods need not be kept from filling memory.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServingSettings, rules: Rules) -> None:
+        self._app = app
+        self._rules = rules
+        # A service that others reach has names that it cannot know.
+        self._hosts = frozenset(settings.allowed_hosts) | {settings.host.strip("[]").lower()}
+        self._checks_host = is_loopback(settings.host) or bool(settings.allowed_hosts)
+        self._most_bytes = settings.api_bodies_bytes
+        self._bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await self._admitted(scope)
+        except Refusal as refusal:
+            await refusal.response()(scope, receive, send)
+            return
+        if caller:
+            about(caller=caller)
+        if not scope["path"].startswith("/api/"):
+            await self._app(scope, receive, send)
+            return
+        await self._within_budget(scope, receive, send)
+
+    async def _admitted(self, scope: Scope) -> str:
+        headers = Headers(scope=scope)
+        # Most requests have none of these; to look for each takes longer than to see that.
+        there = {name for name, _ in scope["headers"]}
+        if self._checks_host:
+            require_host(headers, self._hosts)
+        if b"content-encoding" in there and headers["content-encoding"].lower() != "identity":
+            text = "compressed bodies are not read; send the body as it is, without Content-Encoding"
+            raise Refusal(415, "UnsupportedEncoding", text)
+        if not is_guarded(scope["path"]):
+            return ""
+        if not there.isdisjoint(_OF_BROWSERS):
+            require_own_page(headers, scope["scheme"])
+        return await self._rules.require(scope)
+
+    async def _within_budget(self, scope: Scope, receive: Receive, send: Send) -> None:
+        held = 0
+
+        async def counted() -> Message:
+            nonlocal held
+            message = await receive()
+            size = len(message.get("body", b"")) if message["type"] == "http.request" else 0
+            held += size
+            self._bytes += size
+            if self._bytes > self._most_bytes:
+                text = "the bodies of all requests together are too large at the moment"
+                raise Refusal(429, "TooManyRequests", text, retry_after_seconds=1)
+            return message
+
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._bytes -= held

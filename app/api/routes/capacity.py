@@ -1,0 +1,81 @@
+"""How many more Pods of one kind fit, where, and what is short after the last. Nothing is written."""
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.api.dry_run.json_answers import near_misses_json
+from app.api.dry_run.overlay import names_of, read_object
+from app.api.dry_run.scenario import documented, dry_run, numbered, pod_of, read_request
+from app.api.errors import Refusal
+from app.api.models.answers import CapacityAnswer
+from app.api.models.questions import CapacityRequest
+from app.api.responses import json_response
+from app.api.service import Service, ServiceOf
+from app.core.dry_run.place import PodPlacement, place, with_near_misses
+from app.core.model.pod import Pod
+from app.core.model.workload import Workload
+
+router = APIRouter(prefix="/api/v1", tags=["dry runs"])
+
+
+@router.post(
+    "/capacity",
+    response_model=CapacityAnswer,
+    openapi_extra=documented(CapacityRequest),
+    summary="How many more Pods of this kind fit, and on which nodes",
+)
+async def capacity(request: Request, service: ServiceOf) -> Response:
+    wanted = await read_request(request, service, CapacityRequest)
+    async with dry_run(service, wanted) as trial:
+        state, rules = trial.ground.state, trial.rules
+        pod = _one_pod(wanted)
+        nodes = names_of(state, wanted.nodes)
+        limit = min(wanted.limit, service.settings.dry_run_pods)
+        more = (numbered(pod, index) for index in range(limit))
+        steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules, shown=0)))
+        placed, late = await trial.turns.collect(steps, trial.deadline)
+        return json_response(_capacity_answer(service, placed, limit, late=late))
+
+
+def _one_pod(wanted: CapacityRequest) -> Pod:
+    if (wanted.pod is None) == (wanted.workload is None):
+        raise Refusal(422, "InvalidField", "give exactly one of pod and workload", "pod")
+    if wanted.pod is not None:
+        return pod_of(wanted.pod, "pod")
+    item = read_object(wanted.workload, "workload")
+    if isinstance(item, Workload):
+        return next(iter(item.pods(1)))
+    if isinstance(item, Pod):
+        return item
+    raise Refusal(422, "InvalidObject", "makes no Pods", "workload")
+
+
+def _until_full(
+    placements_: Iterable[PodPlacement | None],
+) -> Generator[PodPlacement | None, None, None]:
+    """Up to the first Pod that fits nowhere: the next would not either, being the same."""
+    for item in placements_:
+        yield item
+        if item is not None and item.chosen is None:
+            return
+
+
+def _capacity_answer(
+    service: Service, placed: Sequence[PodPlacement], limit: int, *, late: bool
+) -> dict[str, Any]:
+    counts = Counter(item.chosen.node for item in placed if item.chosen is not None)
+    fits = counts.total()
+    last = placed[-1] if placed else None
+    full = last is not None and last.chosen is None
+    return {
+        "revision": str(service.state.revision),
+        "fits": fits,
+        "capped": not full and (late or fits >= limit),
+        "nodes": [{"name": name, "count": count} for name, count in sorted(counts.items())],
+        "summary": last.summary if last and full else "",
+        "nearMisses": near_misses_json(last.near_misses) if last is not None else [],
+    }

@@ -1,0 +1,39 @@
+"""What was decided lately: filters, binds and preemptions, newest first."""
+
+from dataclasses import asdict
+from itertools import islice
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.api.errors import Refusal
+from app.api.models.records import DecisionPage
+from app.api.responses import json_response
+from app.api.routes.inventory import Limit
+from app.api.service import ServiceOf
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+
+@router.get(
+    "/decisions", response_model=DecisionPage, summary="The last filters, binds and preemptions, newest first"
+)
+async def decisions(
+    service: ServiceOf,
+    limit: Limit = 100,
+    cursor: Annotated[str, Query(description="`next` of the page before.")] = "",
+    namespace: Annotated[str, Query(description="Only Pods of this namespace.")] = "",
+    name: Annotated[str, Query(description="Only Pods of this name.")] = "",
+) -> Response:
+    """Kept in memory, a thousand of them: another replica and another life of this one have their own."""
+    if cursor and not cursor[:20].isdecimal():
+        raise Refusal(422, "InvalidParameter", "must be `next` of an earlier answer", "query.cursor")
+    wanted = (
+        entry
+        for entry in service.history.before(int(cursor[:20]) if cursor else None)
+        if namespace in ("", entry.namespace) and name in ("", entry.name)
+    )
+    items = list(islice(wanted, limit + 1))
+    following = str(items[limit - 1].number) if len(items) > limit else None
+    return json_response({"items": [asdict(item) for item in items[:limit]], "next": following})

@@ -1,0 +1,144 @@
+"""One device in full: what it is, what holds it, and since when."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.api.errors import Refusal
+from app.api.models.device import DeviceDetail
+from app.api.responses import json_response
+from app.api.service import ServiceOf
+from app.core.model.device import Attribute, Device
+from app.core.model.quantity import Quantity
+from app.core.model.resource_slice import DeviceId, PoolId
+from app.core.state.census import Census
+from app.core.state.state import State
+from app.core.state.taken import NOTHING_TAKEN, Holding
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+
+@router.get(
+    "/devices/{driver}/{pool:path}/{device}",
+    response_model=DeviceDetail,
+    summary="One device: attributes, capacity, taints, counters, holders",
+)
+async def detail(driver: str, pool: str, device: str, service: ServiceOf) -> Response:
+    service.require_synced()
+    state, wanted = service.state, DeviceId(driver, pool, device)
+    view = Census(state).of(wanted)
+    found = _published(state, wanted)
+    if view is None or found is None:
+        raise Refusal(404, "NotFound", f"there is no device {wanted}")
+    holdings = state.taken.get(wanted.pool_id, NOTHING_TAKEN).holdings.get(device, ())
+    return json_response(
+        {
+            "revision": str(state.revision),
+            "driver": driver,
+            "pool": pool,
+            "device": device,
+            "nodes": list(view.nodes),
+            "state": view.state,
+            "note": view.note,
+            "attributes": {name: _value(item) for name, item in sorted(found.shape.attributes.items())},
+            "capacity": _capacity(state, wanted, found),
+            "taints": [
+                {"key": taint.key, "value": taint.value, "effect": taint.effect, "since": taint.time_added}
+                for taint in found.taints
+            ],
+            "counters": [
+                {"set": item.counter_set, "consumes": _texts(item.counters)}
+                for item in found.consumes_counters
+            ],
+            "counterSets": _counter_sets(state, wanted.pool_id, found),
+            "multiple": found.allow_multiple_allocations,
+            "holders": [_holder(state, holding) for holding in holdings],
+        }
+    )
+
+
+def _published(state: State, wanted: DeviceId) -> Device | None:
+    slices = state.inventory.pool_slices(wanted.pool_id)
+    newest = max((slice_.generation for slice_ in slices), default=0)
+    return next(
+        (
+            device
+            for slice_ in slices
+            if slice_.generation == newest
+            for device in slice_.devices
+            if device.name == wanted.device
+        ),
+        None,
+    )
+
+
+def _value(attribute: Attribute) -> Any:
+    value = attribute.value
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _texts(amounts: Mapping[str, Quantity]) -> dict[str, str]:
+    return {name: str(amount) for name, amount in sorted(amounts.items())}
+
+
+def _capacity(state: State, wanted: DeviceId, device: Device) -> list[dict[str, Any]]:
+    taken = state.taken.get(wanted.pool_id, NOTHING_TAKEN)
+    consumed = taken.capacity.get(wanted.device, {})
+    return [
+        {
+            "name": name,
+            "value": str(capacity.value),
+            "consumed": str(Quantity(consumed[name], capacity.value.format)) if name in consumed else None,
+        }
+        for name, capacity in sorted(device.shape.capacity.items())
+    ]
+
+
+def _counter_sets(state: State, pool: PoolId, device: Device) -> list[dict[str, Any]]:
+    """The sets that the device draws from, with what the pool's held devices have drawn of them."""
+    slices = state.inventory.pool_slices(pool)
+    taken = state.taken.get(pool, NOTHING_TAKEN)
+    wanted = {item.counter_set for item in device.consumes_counters}
+    drawn: dict[tuple[str, str], int] = {}
+    for other in (other for slice_ in slices for other in slice_.devices if taken.is_allocated(other.name)):
+        for item in other.consumes_counters:
+            for name, amount in item.counters.items():
+                key = (item.counter_set, name)
+                drawn[key] = drawn.get(key, 0) + amount.nanos
+    return [
+        {
+            "set": counter_set.name,
+            "counters": [
+                {
+                    "name": name,
+                    "value": str(amount),
+                    "used": str(Quantity(drawn.get((counter_set.name, name), 0), amount.format)),
+                }
+                for name, amount in sorted(counter_set.counters.items())
+            ],
+        }
+        for slice_ in slices
+        for counter_set in slice_.shared_counters
+        if counter_set.name in wanted
+    ]
+
+
+def _holder(state: State, holding: Holding) -> dict[str, Any]:
+    namespace, name = holding.claim
+    claim = state.claim(holding.claim)
+    allocation = claim.allocation if claim is not None else None
+    return {
+        "namespace": namespace,
+        "name": name,
+        "since": allocation.timestamp if allocation is not None else None,
+        "created": claim.meta.created if claim is not None else None,
+        "assumed": holding.claim in state.assumed,
+        "shareID": holding.share_id,
+        "adminAccess": holding.admin,
+        "reservedFor": [
+            {"resource": consumer.resource, "name": consumer.name, "uid": consumer.uid}
+            for consumer in (claim.reserved_for if claim is not None else ())
+        ],
+    }

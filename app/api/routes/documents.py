@@ -1,0 +1,75 @@
+"""Manifests made ready for a dry run: read, checked, and sorted into Pods to place and objects to assume.
+
+For callers that have text and no YAML parser, like the page.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.api.bodies import MAX_YAML_VALUES, in_reader, read_body, shallow
+from app.api.errors import Refusal
+from app.api.models.records import Documents
+from app.api.responses import json_response
+from app.api.service import ServiceOf
+from app.core.model import workload
+from app.core.model.errors import ObjectError
+from app.core.model.parse import KINDS, parse, ref_of
+from app.manifests.reader import ManifestError, load_manifests
+
+router = APIRouter(prefix="/api/v1", tags=["dry runs"])
+
+_MAX_OBJECTS = 5000
+
+
+@router.post(
+    "/documents",
+    response_model=Documents,
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
+    },
+    summary="Manifests (YAML or JSON, several documents) as the objects that a dry run takes",
+)
+async def documents(request: Request, service: ServiceOf) -> Response:
+    settings = service.settings
+    body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
+    found = await in_reader(lambda: _read(body))
+    # Not in the thread: devices that look the same share one shape, known by a table of the loop's own.
+    items, turns = [], service.turns()
+    for index, raw in enumerate(found):
+        items.append(_item(raw, f"manifests[{index}]"))
+        await turns.rest()
+    return json_response({"items": items})
+
+
+def _read(body: bytes) -> list[Any]:
+    """Raises: Refusal, 400 or 422."""
+    try:
+        found = load_manifests(body, "manifests", MAX_YAML_VALUES)
+    except ManifestError as error:
+        raise Refusal(400, "InvalidYAML", str(error)) from None
+    if len(found) > _MAX_OBJECTS:
+        raise Refusal(422, "TooManyObjects", f"{len(found)} objects are more than {_MAX_OBJECTS}")
+    return [shallow(raw) for raw in found]
+
+
+def _item(raw: Any, where: str) -> dict[str, Any]:
+    kind = raw.get("kind") if isinstance(raw, dict) else None
+    ref = ref_of(raw)
+    role = "ignored"
+    if not isinstance(kind, str) or kind in KINDS:
+        try:
+            parse(raw)
+        except ObjectError as error:
+            path = f"{where}.{error.path}" if error.path else where
+            raise Refusal(422, "InvalidObject", f"{error.ref}: {error.reason}", path) from None
+        running = kind == "Pod" and bool((raw.get("spec") or {}).get("nodeName"))
+        role = "workload" if (kind == "Pod" and not running) or kind in workload.KINDS else "object"
+    return {
+        "kind": ref.kind,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "role": role,
+        "object": raw,
+    }

@@ -1,0 +1,79 @@
+"""Why is this Pod pending?"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, encoded_nodes, near_misses_json
+from app.api.errors import Refusal
+from app.api.models.answers import Explanation
+from app.api.responses import json_response
+from app.api.service import ServiceOf
+from app.core.advice.hypothesis import Scene
+from app.core.advice.near_misses import NearMiss, gathered, near_misses
+from app.core.diagnosis import summary
+from app.core.model.pod import Pod
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.question import Question
+
+router = APIRouter(prefix="/api/v1", tags=["dry runs"])
+
+
+@router.get(
+    "/pods/{namespace}/{name}/explain",
+    response_model=Explanation,
+    summary="Why a Pod is pending: each node with its reasons",
+)
+async def explain(namespace: str, name: str, service: ServiceOf) -> Response:
+    """Devices, and what kube-scheduler looks at besides: nodeSelector, affinity, taints, requests."""
+    service.require_synced()
+    pod = service.state.pods.get((namespace, name))
+    if pod is None:
+        text = f"there is no Pod {namespace}/{name} that is pending or holds claims"
+        raise Refusal(404, "NotFound", text)
+    deadline = service.deadline(service.settings.dry_run_timeout_seconds)
+    # What is held for it, or for less important ones, is not in its way: filter answers it so.
+    seen = service.state.as_seen_by(pod)
+    state = seen.fork() if seen is service.state else seen
+    rules = replace(service.rules, node_checks=True)
+    question = Question(state, pod, service.rules_until(rules, deadline))
+    answers: list[NodeAnswer] = []
+    turns = service.turns()
+    if not pod.node_name:
+        found, _ = await turns.collect(question.answers(sorted(state.nodes)), deadline)
+        for answer in found:
+            answers.append(question.explained(answer))
+            await turns.rest()
+    near: list[NearMiss] = []
+    if answers and not any(answer.verdict == "fits" for answer in answers):
+        hunt = gathered(near_misses(Scene(state, pod, question.rules), answers))
+        near, _ = await turns.collect(hunt, deadline)
+    shown = await encoded_nodes(answers[:MAX_NODE_VERDICTS], turns, full=True)
+    return json_response(
+        {
+            "revision": str(state.revision),
+            "namespace": namespace,
+            "name": name,
+            "node": pod.node_name or None,
+            "summary": _first_line(pod, answers),
+            "nodes": shown,
+            "nodesOmitted": len(answers) - len(shown),
+            "nearMisses": near_misses_json(near),
+        }
+    )
+
+
+def _first_line(pod: Pod, answers: Sequence[NodeAnswer]) -> str:
+    """What keeps the Pod from being tried, if anything, and what nodes say."""
+    if pod.node_name:
+        return f"the Pod is on node {pod.node_name}"
+    refusals = [answer.reasons for answer in answers if answer.verdict != "fits"]
+    parts = [summary(len(answers) - len(refusals), refusals)]
+    if pod.scheduling_gates:
+        gates = ", ".join(pod.scheduling_gates)
+        parts.insert(0, f"kube-scheduler does not try it before its scheduling gates are gone ({gates})")
+    if pod.meta.deleted:
+        parts.insert(0, "the Pod is being deleted")
+    return "; ".join(parts)

@@ -1,0 +1,108 @@
+"""The inventory node by node, small enough to be drawn as a whole, and what has changed since.
+
+A page reads all of it once, and after that only the nodes that it is told of.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import chain
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.api.models.inventory import Changes, FleetPage
+from app.api.responses import json_response
+from app.api.routes.inventory import ALL_NODES, Cursor, Limit
+from app.api.service import Service, ServiceOf
+from app.core.state.census import Census, DeviceView
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+MAX_CHANGED = 500
+"""Names of changed nodes in one answer; if more have changed, it is quicker to read all again."""
+_MAX_NODES_OF_DEVICE = 10
+
+
+@router.get(
+    "/fleet", response_model=FleetPage, summary="Nodes with all their devices, as small as it can be told"
+)
+async def fleet(
+    service: ServiceOf,
+    limit: Limit = 500,
+    cursor: Cursor = "",
+    node: Annotated[
+        list[str] | None,
+        Query(description=f"Only these nodes; {ALL_NODES} stands for devices that are no node's own."),
+    ] = None,
+) -> Response:
+    service.require_synced()
+    # A fork: the inventory may change at every turn.
+    state, turns = service.state.fork(), service.turns()
+    census = Census(state)
+    names = sorted(chain((ALL_NODES,), state.nodes) if node is None else set(node))
+    start = bisect_right(names, cursor) if cursor else 0
+    page = names[start : start + limit]
+    items = []
+    for name in page:
+        if name == ALL_NODES:
+            items.append(_item(name, "shared", census.shared()))
+        elif name in state.nodes:
+            item = _item(name, "node", census.of_node(name))
+            items.append(item | {"unschedulable": state.nodes[name].unschedulable})
+        await turns.rest()
+    following = page[-1] if start + limit < len(names) else None
+    return json_response({"revision": str(state.revision), "items": items, "next": following})
+
+
+@router.get("/changes", response_model=Changes, summary="Which nodes have changed since an earlier answer")
+async def changes(
+    service: ServiceOf,
+    since: Annotated[str, Query(description="`cursor` of the answer before; empty: from now on.")] = "",
+) -> Response:
+    service.require_synced()
+    return json_response(changes_since(service, since))
+
+
+def changes_since(service: Service, cursor: str) -> dict[str, Any]:
+    """What a page has to read again. ``changed`` is null if that is everything.
+
+    Cost: O(entries in the log of changes since the cursor).
+    """
+    log = service.state.inventory.changes
+    epoch, _, position = cursor.partition(".")
+    # Another process counts its own changes.
+    known = epoch == service.epoch and position.isdecimal() and int(position[:20]) <= log.position
+    changed = log.since(int(position)) if known else None
+    if changed is not None and len(changed) > MAX_CHANGED:
+        changed = None
+    return {
+        "revision": str(service.state.revision),
+        "cursor": f"{service.epoch}.{log.position}",
+        "nodes": len(service.state.nodes),
+        "changed": None if changed is None else sorted(changed),
+        "decisions": service.history.last,
+    }
+
+
+def _item(name: str, kind: str, views: Iterable[DeviceView]) -> dict[str, Any]:
+    pools: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for view in views:
+        device: dict[str, Any] = {"device": view.id.device, "state": view.state}
+        if view.claims:
+            device["claims"] = list(view.claims)
+        if view.note:
+            device["note"] = view.note
+        if kind == "shared":
+            device["nodes"] = list(view.nodes[:_MAX_NODES_OF_DEVICE])
+            device["nodesOmitted"] = len(view.nodes) - len(device["nodes"])
+        pools.setdefault((view.id.driver, view.id.pool), []).append(device)
+    return {
+        "name": name,
+        "kind": kind,
+        "unschedulable": False,
+        "pools": [
+            {"driver": driver, "pool": pool, "devices": devices}
+            for (driver, pool), devices in sorted(pools.items())
+        ],
+    }

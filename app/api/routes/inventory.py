@@ -1,0 +1,142 @@
+"""Lists of nodes, devices and claims: who holds what."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from heapq import nsmallest
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.api.models.inventory import ClaimPage, DevicePage, NodePage
+from app.api.responses import json_response
+from app.api.service import ServiceOf
+from app.core.model.resource_claim import ResourceClaim
+from app.core.model.resource_slice import PoolId
+from app.core.state.census import Census, DeviceView
+from app.core.state.state import State
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+T = TypeVar("T")
+Limit = Annotated[int, Query(ge=1, le=5000, description="Items in one page.")]
+Cursor = Annotated[str, Query(description="`next` of the page before.")]
+Filter = Annotated[str, Query(description="Only items with this value.")]
+ALL_NODES = "*"
+
+
+@router.get("/nodes", response_model=NodePage, summary="Nodes, with their devices counted by state")
+async def nodes(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "") -> Response:
+    service.require_synced()
+    state, turns = service.state.fork(), service.turns()
+    names = sorted(state.nodes)
+    page, following = _page(names, lambda name: name, cursor, limit)
+    census = Census(state)
+    items = []
+    for name in page:
+        node = state.nodes[name]
+        counts = census.counts_of(name)
+        items.append({"name": name, "devices": counts, "unschedulable": node.unschedulable})
+        await turns.rest()
+    return _listed(state, items, following)
+
+
+@router.get("/devices", response_model=DevicePage, summary="Devices, their state, and who holds them")
+async def devices(
+    service: ServiceOf,
+    *,
+    limit: Limit = 500,
+    cursor: Cursor = "",
+    driver: Filter = "",
+    node: Filter = "",
+    status: Annotated[str, Query(alias="state", description="Only devices in this state.")] = "",
+) -> Response:
+    service.require_synced()
+    # A fork: the inventory may change at every turn.
+    state, turns = service.state.fork(), service.turns()
+    census, after = Census(state), _device_cursor(cursor)
+    pools = census.pools(driver)
+    found: list[DeviceView] = []
+    # Pool by pool from the cursor on, and no further than the page goes.
+    for pool in pools[bisect_left(pools, after[:2], key=_pool_name) :]:
+        found += [
+            view
+            for view in census.in_pool(pool)
+            if _device_name(view) > after and status in ("", view.state) and _reaches(view, node)
+        ]
+        await turns.rest()
+        if len(found) > limit:
+            break
+    following = str(found[limit - 1].id) if len(found) > limit else None
+    return _listed(state, [_device(view) for view in found[:limit]], following)
+
+
+@router.get("/claims", response_model=ClaimPage, summary="ResourceClaims, and what they hold")
+async def claims(
+    service: ServiceOf, limit: Limit = 500, cursor: Cursor = "", namespace: Filter = ""
+) -> Response:
+    service.require_synced()
+    state = service.state
+    after = tuple(cursor.split("/", 1))
+    keys = (key for key in state.keys("ResourceClaim") if namespace in ("", key[0]) and key > after)
+    names = nsmallest(limit + 1, keys)
+    page = [claim for key in names[:limit] if (claim := state.claim(key)) is not None]
+    following = "/".join(names[limit - 1]) if len(names) > limit else None
+    return _listed(state, [_claim(state, claim) for claim in page], following)
+
+
+def _device_cursor(cursor: str) -> tuple[str, str, str]:
+    """Driver, pool and device of ``driver/pool/device``; a pool's name may have slashes itself."""
+    driver, _, rest = cursor.partition("/")
+    pool, _, device = rest.rpartition("/")
+    return driver, pool, device
+
+
+def _device_name(view: DeviceView) -> tuple[str, str, str]:
+    return view.id.driver, view.id.pool, view.id.device
+
+
+def _pool_name(pool: PoolId) -> tuple[str, str]:
+    return pool.driver, pool.pool
+
+
+def _page(
+    items: Sequence[T], name: Callable[[T], str], cursor: str, limit: int
+) -> tuple[Sequence[T], str | None]:
+    """The items after the one that the cursor names, which may be gone by now."""
+    start = bisect_right(items, cursor, key=name) if cursor else 0
+    page = items[start : start + limit]
+    return page, name(page[-1]) if start + limit < len(items) else None
+
+
+def _listed(state: State, items: Iterable[Any], following: str | None) -> Response:
+    return json_response({"revision": str(state.revision), "items": list(items), "next": following})
+
+
+def _reaches(view: DeviceView, node: str) -> bool:
+    return not node or node in view.nodes or ALL_NODES in view.nodes
+
+
+def _device(view: DeviceView) -> dict[str, Any]:
+    return {
+        "driver": view.id.driver,
+        "pool": view.id.pool,
+        "device": view.id.device,
+        "nodes": list(view.nodes),
+        "state": view.state,
+        "claims": list(view.claims),
+        "note": view.note,
+    }
+
+
+def _claim(state: State, claim: ResourceClaim) -> dict[str, Any]:
+    return {
+        "namespace": claim.meta.namespace,
+        "name": claim.meta.name,
+        "allocation": claim.allocation.to_json() if claim.allocation is not None else None,
+        "reservedFor": [
+            {"resource": consumer.resource, "name": consumer.name, "uid": consumer.uid}
+            for consumer in claim.reserved_for
+        ],
+        "assumed": claim.meta.key in state.assumed,
+    }

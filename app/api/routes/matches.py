@@ -1,0 +1,100 @@
+"""Which devices a CEL expression or an attribute matches: search, and a place to try selectors."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.api.errors import Refusal
+from app.api.models.device import Matches
+from app.api.responses import json_response
+from app.api.service import Service, ServiceOf
+from app.core.model.device import Attribute, Device, DeviceShape
+from app.core.selectors import CelError, Selector, cel_features
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+_MAX_FAILURES = 10
+
+
+@router.get("/matches", response_model=Matches, summary="The devices that a selector or an attribute matches")
+async def matches(
+    service: ServiceOf,
+    selector: Annotated[str, Query(description="A CEL expression as in a claim's selector.")] = "",
+    attribute: Annotated[
+        list[str] | None,
+        Query(description="name=value; the name with or without its domain. Several: all must match."),
+    ] = None,
+) -> Response:
+    """Cost: O(devices), and one evaluation for each different set of attributes and capacities."""
+    service.require_synced()
+    wanted = [_pair(text) for text in attribute or ()]
+    if not selector and not wanted:
+        raise Refusal(422, "InvalidParameter", "give a selector or an attribute", "query.selector")
+    compiled = _compiled(service, selector) if selector else None
+    state, turns = service.state.fork(), service.turns()
+    verdicts: dict[DeviceShape, bool] = {}
+    failures: Counter[str] = Counter()
+    found: list[str] = []
+    for slice_ in list(state.inventory.effective_slices()):
+        for device in slice_.devices:
+            fits = verdicts.get(device.shape)
+            if fits is None:
+                fits = verdicts[device.shape] = _matches(device, compiled, wanted, failures)
+            if fits:
+                found.append(f"{slice_.driver}/{slice_.pool}/{device.name}")
+        await turns.rest()
+    return json_response(
+        {
+            "revision": str(state.revision),
+            "items": sorted(found),
+            "failures": [
+                {"message": text, "shapes": number} for text, number in failures.most_common(_MAX_FAILURES)
+            ],
+        }
+    )
+
+
+def _compiled(service: Service, text: str) -> Selector:
+    selector = service.rules.selectors.get(text, cel_features(service.rules.features))
+    if selector.error is not None:
+        raise Refusal(422, "InvalidSelector", str(selector.error), "query.selector")
+    return selector
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise Refusal(422, "InvalidParameter", f"{text!r} is not name=value", "query.attribute")
+    return name, value
+
+
+def _matches(
+    device: Device, selector: Selector | None, wanted: list[tuple[str, str]], failures: Counter[str]
+) -> bool:
+    shape = device.shape
+    if not all(_has(shape, name, value) for name, value in wanted):
+        return False
+    if selector is None:
+        return True
+    try:
+        return selector.matches(shape)
+    except CelError as error:
+        failures[str(error)] += 1
+        return False
+
+
+def _has(shape: DeviceShape, name: str, value: str) -> bool:
+    return any(
+        (known == name or known.rpartition("/")[2] == name) and value in _texts(item)
+        for known, item in shape.attributes.items()
+    ) or any(
+        (known == name or known.rpartition("/")[2] == name) and value == str(item.value)
+        for known, item in shape.capacity.items()
+    )
+
+
+def _texts(attribute: Attribute) -> list[Any]:
+    values = attribute.value if isinstance(attribute.value, tuple) else (attribute.value,)
+    return [str(value).lower() if isinstance(value, bool) else str(value) for value in values]

@@ -1,0 +1,103 @@
+"""Dry runs: would these Pods fit, where, and on which devices. Nothing is written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, Budget, encoded_nodes, pod_answer, shown_nodes
+from app.api.dry_run.overlay import names_of
+from app.api.dry_run.preemption_preview import preemptions
+from app.api.dry_run.scenario import documented, dry_run, pods_in, read_request
+from app.api.errors import DEFINED, Refusal
+from app.api.models.answers import PlacementAnswer
+from app.api.models.questions import DryRunList, PlacementRequest
+from app.api.responses import json_response
+from app.api.service import Service, ServiceOf
+from app.api.time_slices import Turns
+from app.core.dry_run.gang import GangAnswer, place_gang
+from app.core.dry_run.place import PodPlacement, place, with_near_misses
+from app.core.state.state import Key
+
+router = APIRouter(prefix="/api/v1", tags=["dry runs"], responses=DEFINED)
+
+
+@router.post(
+    "/placements",
+    response_model=PlacementAnswer,
+    openapi_extra=documented(PlacementRequest),
+    summary="Would these Pods fit, where, on which devices, and why not",
+)
+async def placements(request: Request, service: ServiceOf) -> Response:
+    wanted = await read_request(request, service, PlacementRequest)
+    async with dry_run(service, wanted) as trial:
+        state, rules, turns = trial.ground.state, trial.rules, trial.turns
+        driven_out = trial.ground.evicted
+        nodes = names_of(state, wanted.nodes)
+        evicted = {item.pod.meta.key: item.node for item in driven_out}
+        most = service.settings.dry_run_pods - len(driven_out)
+        asked = await pods_in(wanted, len(nodes), most, trial)
+        pods = [*(item.pod for item in driven_out), *asked]
+        if not pods and not wanted.drain:
+            raise Refusal(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
+        gang: GangAnswer | None = None
+        placed: Sequence[PodPlacement]
+        if wanted.all_or_nothing:
+            gang = await turns.finish(place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
+            placed, late = gang.placements, len(gang.placements) < len(pods)
+        else:
+            steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
+            async with service.dry_runs.watched(wanted.progress, len(pods)) as count:
+                placed, late = await turns.collect(steps, trial.deadline, count)
+        asides: dict[Key, Any] = {}
+        if wanted.preemption and not late:
+            asides = await preemptions(state, placed, nodes, rules, turns)
+        answer = await _answer(service, wanted, placed, evicted, turns, asides=asides, late=late)
+        if gang is not None:
+            answer["gang"] = _gang(gang)
+        return json_response(answer)
+
+
+@router.get("/dry-runs", response_model=DryRunList, summary="How far dry runs are that are under way")
+async def dry_runs(service: ServiceOf) -> Response:
+    running = service.dry_runs.progress.items()
+    return json_response(
+        {"items": [{"name": name, "done": done, "pods": pods} for name, (done, pods) in running]}
+    )
+
+
+def _gang(answer: GangAnswer) -> dict[str, Any]:
+    return {"outcome": answer.outcome, "text": answer.text, "tried": answer.tried}
+
+
+async def _answer(
+    service: Service,
+    wanted: PlacementRequest,
+    placed: Sequence[PodPlacement],
+    evicted: Mapping[Key, str],
+    turns: Turns,
+    *,
+    asides: Mapping[Key, Any],
+    late: bool,
+) -> dict[str, Any]:
+    fitting = sum(item.chosen is not None for item in placed)
+    service.metrics.dry_run_pods.labels("placed").inc(fitting)
+    service.metrics.dry_run_pods.labels("unplaced").inc(len(placed) - fitting)
+    budget, pods, full = Budget(), [], wanted.explain == "full"
+    for item in placed:
+        # Encoded bit by bit: all at once would hold up the webhooks for as long as 25 MB take.
+        nodes = await encoded_nodes(shown_nodes(item, budget), turns, full=full)
+        key = item.pod.meta.key
+        said = pod_answer(item, nodes)
+        said |= {"evictedFrom": evicted.get(key), "preemption": asides.get(key)}
+        pods.append(orjson.Fragment(orjson.dumps(said)))
+        await turns.rest()
+    return {
+        "revision": str(service.state.revision),
+        "placed": fitting,
+        "unplaced": len(placed) - fitting,
+        "complete": not late,
+        "pods": pods,
+    }

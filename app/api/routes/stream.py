@@ -1,0 +1,71 @@
+"""Server-sent events: what has changed, for pages that want to be up to date."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from app.api.routes.fleet import changes_since
+from app.api.service import Service, ServiceOf, Streams
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+_LOOK_SECONDS = 0.5
+"""Between two looks at the revision: a burst of changes is one event."""
+_KEEP_ALIVE_SECONDS = 15.0
+
+
+@router.get(
+    "/stream",
+    summary="The revision and the changed nodes, whenever something has (SSE)",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def stream(
+    request: Request,
+    service: ServiceOf,
+    since: Annotated[str, Query(description="`cursor` of the last event or answer that was heard.")] = "",
+    last_event_id: Annotated[str, Header()] = "",
+) -> StreamingResponse:
+    """Events ``revision`` hold the same as /api/v1/changes, which serves those that cannot stream.
+
+    The stream ends after some minutes: open it again, with the last ``cursor``.
+    """
+    events = _events(request, service, since or last_event_id)
+    return _Counted(service.streams, events)
+
+
+class _Counted(StreamingResponse):
+    """Holds a place while it is being sent; without one it is a refusal instead."""
+
+    def __init__(self, streams: Streams, events: AsyncIterator[bytes]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._streams.place():
+            await super().__call__(scope, receive, send)
+
+
+async def _events(request: Request, service: Service, cursor: str) -> AsyncIterator[bytes]:
+    told, silent, passed = None, 0.0, 0.0
+    # A right that is taken away ends with the stream: nobody asks for it while one is open.
+    while passed < service.settings.stream_seconds and not service.draining:
+        if await request.is_disconnected():
+            return
+        seen = (service.state.revision, service.history.last)
+        if seen != told:
+            told, silent = seen, 0.0
+            news = changes_since(service, cursor)
+            cursor = news["cursor"]
+            yield f"event: revision\nid: {cursor}\ndata: {orjson.dumps(news).decode()}\n\n".encode()
+        elif silent >= _KEEP_ALIVE_SECONDS:
+            silent = 0.0
+            yield b": still here\n\n"
+        await asyncio.sleep(_LOOK_SECONDS)
+        silent += _LOOK_SECONDS
+        passed += _LOOK_SECONDS

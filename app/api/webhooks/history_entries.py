@@ -1,0 +1,74 @@
+"""Decisions of the webhooks, and of preemption, as entries of the history."""
+
+from collections.abc import Iterator, Mapping
+
+from app.api.history import Decision, Outcome
+from app.api.service import Service
+from app.api.webhooks.wire import BindArgs
+from app.cluster.controllers.preemptor import Attempt
+from app.core.diagnosis import grouped
+from app.core.model.pod import Pod
+from app.core.verdicts.filter_result import Judged
+
+
+def filter_decision(service: Service, pod: Pod, judged: Judged, seconds: float) -> Decision:
+    """What came of a filter. O(distinct answers)."""
+    fitting = judged.fitting
+    return Decision(
+        at=_now(service),
+        verb="filter",
+        namespace=pod.meta.namespace,
+        name=pod.meta.name,
+        outcome="passed" if fitting else "refused",
+        fitting=fitting,
+        nodes=len(judged.names),
+        summary=grouped(fitting, judged.refusals()),
+        seconds=round(seconds, 6),
+    )
+
+
+def bind_decision(service: Service, args: BindArgs, error: str | None, seconds: float) -> Decision:
+    """What came of a bind."""
+    return Decision(
+        at=_now(service),
+        verb="bind",
+        namespace=args.namespace,
+        name=args.name,
+        outcome="bound" if error is None else "failed",
+        node=args.node,
+        summary=error or "",
+        seconds=round(seconds, 6),
+    )
+
+
+_PREEMPTIONS: Mapping[str, Outcome] = {
+    "evicted": "evicted",
+    "useless": "useless",
+    "budget": "failed",
+    "api_error": "failed",
+}
+"""By what came of an attempt. What was only put off, or is another replica's, is no decision."""
+
+
+def preempt_decisions(service: Service, attempt: Attempt) -> Iterator[Decision]:
+    """What came of a preemption: an entry for each Pod that others were, or were to be, evicted for."""
+    outcome = _PREEMPTIONS.get(attempt.outcome)
+    if outcome is None:
+        return
+    for plan in (plan for plan in attempt.plans if plan.victims):
+        names = [f"{'/'.join(victim.meta.key)} (priority {victim.priority})" for victim in plan.victims]
+        chosen = f"{'evicted' if outcome == 'evicted' else 'to be evicted'} for it: {', '.join(names)}"
+        summary = "; ".join(text for text in (chosen, attempt.why) if text)
+        yield _preemption(service, plan.pod, outcome, plan.node, summary)
+    if not attempt.plans:
+        yield _preemption(service, attempt.pod, outcome, None, attempt.why)
+
+
+def _preemption(service: Service, pod: Pod, outcome: Outcome, node: str | None, summary: str) -> Decision:
+    namespace, name = pod.meta.key
+    return Decision(_now(service), "preempt", namespace, name, outcome, node=node, summary=summary)
+
+
+def _now(service: Service) -> str:
+    now = service.rules.now
+    return now().isoformat(timespec="milliseconds").replace("+00:00", "Z") if now is not None else ""

@@ -1,0 +1,236 @@
+"""The webhooks of kube-scheduler: filter, prioritize, bind.
+
+What kube-scheduler does with an answer decides its form. Anything but 200 fails the whole attempt
+without a word to the user, so a Pod or a pool that is wrong is told node by node. A misfit that no
+eviction of Pods from the node can cure goes into FailedAndUnresolvableNodes, where preemption does
+not look.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from itertools import repeat
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from app.api.bodies import decode_json, read_body
+from app.api.responses import json_response
+from app.api.service import Service, ServiceOf, leading
+from app.api.webhooks.evaluation import Judging, judge
+from app.api.webhooks.history_entries import bind_decision, filter_decision
+from app.api.webhooks.wire import (
+    BINDING_ARGS,
+    BINDING_RESULT,
+    EXTENDER_ARGS,
+    FILTER_RESULT,
+    PRIORITY_LIST,
+    FilterArgs,
+    bind_answer,
+    documented,
+    filter_answer,
+    priorities,
+    read_bind_args,
+    read_filter_args,
+)
+from app.core.model.errors import ObjectError
+from app.core.model.extended_resources import asks_for
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
+from app.core.state.state import State
+from app.observability.logs import about
+
+log = logging.getLogger(__name__)
+PREFIX = "/scheduler"
+router = APIRouter(prefix=PREFIX, tags=["webhooks"], dependencies=[Depends(leading)])
+
+
+@router.post(
+    "/filter",
+    summary="Which nodes have devices for a Pod (ExtenderArgs -> ExtenderFilterResult)",
+    openapi_extra=documented(EXTENDER_ARGS, FILTER_RESULT),
+)
+async def filter_nodes(request: Request, service: ServiceOf) -> Response:
+    args = await _filter_args(request, service)
+    try:
+        pod = _pod(service, args)
+    except ObjectError as error:
+        # kube-scheduler would say no more than a status code, and this Pod is wrong on every node.
+        return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, str(error))))
+    if pod is None:
+        service.metrics.plain_pods.inc()
+        return json_response(filter_answer(args, _passed_on(service, args, args.names), {}, {}))
+    _about(pod)
+    started = service.clock()
+    judging = await judge(service, args, pod, "filter")
+    decision = filter_decision(service, pod, judging.judged, service.clock() - started)
+    if judging.judged.fitting:
+        service.passed(pod)
+    elif not judging.late:
+        service.refused(judging.question, decision.summary)
+        if service.preemptor is not None:
+            service.preemptor.refused(pod, list(judging.judged.refused(curable=True)))
+    answer = _filtered(service, args, pod, judging)
+    about(fitting=judging.judged.fitting, nodes=len(args.names))
+    log.debug("filter: %d of %d nodes fit", judging.judged.fitting, len(args.names))
+    service.history.add(decision)
+    return json_response(answer)
+
+
+@router.post(
+    "/prioritize",
+    summary="How good each node is for a Pod (ExtenderArgs -> HostPriorityList)",
+    openapi_extra=documented(EXTENDER_ARGS, PRIORITY_LIST),
+)
+async def prioritize(request: Request, service: ServiceOf) -> Response:
+    args = await _filter_args(request, service)
+    try:
+        pod = _pod(service, args)
+    except ObjectError:
+        pod = None  # filter has said what is wrong; an error here would not be heard
+    if pod is None:
+        return json_response(priorities(args.names, repeat(0, len(args.names))))
+    _about(pod)
+    judged = (await judge(service, args, pod, "prioritize")).judged
+    if judged.names is args.names:
+        return json_response(priorities(args.names, judged.points()))
+    scores = dict(zip(judged.names, judged.points(), strict=True))
+    return json_response(priorities(args.names, [scores.get(name, 0) for name in args.names]))
+
+
+@router.post(
+    "/bind",
+    summary="Give a Pod its devices and its node (ExtenderBindingArgs -> ExtenderBindingResult)",
+    openapi_extra=documented(BINDING_ARGS, BINDING_RESULT),
+)
+async def bind(request: Request, service: ServiceOf) -> Response:
+    body = await _body(request, service)
+    args = read_bind_args(decode_json(body, request, service.settings.webhook_body_bytes))
+    service.require_synced()
+    service.candidates.settled(args.uid)
+    known = service.state.pods.get((args.namespace, args.name))
+    about(pod=f"{args.namespace}/{args.name}", node=args.node)
+    if known is not None:
+        _about(known)
+    started = service.clock()
+    error = await service.binder.bind(args.namespace, args.name, args.uid, args.node)
+    seconds = service.clock() - started
+    outcome = "bound" if error is None else "refused"
+    about(outcome=outcome)
+    if known is None or known.claims:
+        service.history.add(bind_decision(service, args, error, seconds))
+    service.metrics.bind_duration.labels(outcome).observe(seconds)
+    log.log(
+        logging.INFO if error is None else logging.WARNING,
+        "bind: %s",
+        error or "done",
+        extra={"seconds": round(seconds, 4)},
+    )
+    return json_response(bind_answer(error))
+
+
+ENDPOINTS = {
+    f"{PREFIX}/filter": filter_nodes,
+    f"{PREFIX}/prioritize": prioritize,
+    f"{PREFIX}/bind": bind,
+}
+"""For calls past the router: see app.api.shortcut."""
+
+
+def _about(pod: Pod) -> None:
+    """Lines that are logged for this request name the Pod and its claims."""
+    claims = [entry.claim_name or f"{entry.name} (of {entry.template_name})" for entry in pod.claims]
+    about(pod="/".join(pod.meta.key), claims=claims)
+
+
+async def _body(request: Request, service: Service) -> bytes:
+    settings = service.settings
+    return await read_body(request, settings.webhook_body_bytes, settings.body_timeout_seconds)
+
+
+async def _filter_args(request: Request, service: Service) -> FilterArgs:
+    limit = service.settings.webhook_body_bytes
+    with service.first():
+        body = await _body(request, service)
+    known = service.name_lists.split(body)
+    if known is not None:
+        args = read_filter_args(decode_json(known[0], request, limit), known[1])
+    else:
+        args = read_filter_args(decode_json(body, request, limit))
+        # Of a few candidates prioritize brings their names alone, and no filter the list of the one before.
+        if args.nodes is None and not service.candidates.number:
+            service.name_lists.received(body, args.names)
+    service.require_synced()
+    return args
+
+
+def _pod(service: Service, args: FilterArgs) -> Pod | None:
+    """The Pod if it asks for devices; None for a plain one, which is not even read.
+
+    Raises: ObjectError.
+    """
+    plain = not _asks_for_devices(args.pod, service.state)
+    if plain and not service.learns_pods:
+        return None
+    pod = _as_watched(service.state, args.pod) or parse(args.pod | {"apiVersion": "v1", "kind": "Pod"})
+    assert isinstance(pod, Pod)  # noqa: S101 # by its kind
+    if service.learns_pods:
+        _learn(service.state, pod)
+    return None if plain else pod
+
+
+def _as_watched(state: State, raw: Mapping[str, Any]) -> Pod | None:
+    """The Pod as the watch has told of it, if it is the very same: spares reading it again."""
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, dict) or not metadata.get("resourceVersion"):
+        return None
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    if not isinstance(name, str) or not isinstance(namespace, str):
+        return None
+    known = state.pods.get((namespace, name))
+    if known is None or known.meta.uid != metadata.get("uid"):
+        return None
+    return known if known.meta.resource_version == metadata["resourceVersion"] else None
+
+
+def _asks_for_devices(raw: Mapping[str, Any], state: State) -> bool:
+    """Whether the Pod has claims, or requests a resource that a DeviceClass stands for."""
+    spec = raw.get("spec")
+    if not isinstance(spec, dict) or spec.get("resourceClaims"):
+        return True
+    return asks_for(spec, state.resource_classes.__contains__)
+
+
+def _learn(state: State, pod: Pod) -> None:
+    known = state.pods.get(pod.meta.key)
+    if known is None or known.meta.uid != pod.meta.uid:
+        state.upsert(pod)
+
+
+def _filtered(service: Service, args: FilterArgs, pod: Pod, judging: Judging) -> dict[str, Any]:
+    judged = judging.judged
+    # Nodes that fit and are not among the candidates are not named at all: as failed ones they would be
+    # preemption's business, should another extender refuse the candidates.
+    passed = service.candidates.of(pod.meta.uid, judged, service.clock())
+    failed = judged.refused(curable=True)
+    service.metrics.filter_fitting.observe(len(passed))
+    for verdict, count in judged.verdicts.items():
+        service.metrics.filter_nodes.labels(verdict).inc(count)
+    for reason, count in judged.reasons.items():
+        service.metrics.refusals.labels(reason).inc(count)
+    error = ""
+    if judging.late:
+        text = f"not judged within {service.settings.filter_timeout_seconds:g} s"
+        left = set(args.names).difference(judged.names)
+        failed |= {name: text for name in args.names if name in left}
+        if not passed:
+            # Nothing is known to be impossible: an error makes kube-scheduler come back soon.
+            error = f"{len(left)} of {len(args.names)} nodes {text}, none of the others fits"
+    unresolvable = judged.refused(curable=False)
+    return filter_answer(args, _passed_on(service, args, passed), failed, unresolvable, error)
+
+
+def _passed_on(service: Service, args: FilterArgs, names: Sequence[str]) -> Sequence[str] | orjson.Fragment:
+    """Names are what prioritize will be asked about next."""
+    return names if args.nodes is not None else service.name_lists.sent(names)

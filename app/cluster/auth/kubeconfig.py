@@ -1,0 +1,154 @@
+"""Reading kubeconfig files: which cluster, and as whom. Every error names the file and the field.
+
+The rules are kubectl's: a list of files is merged, the first file to name a thing wins, relative paths are
+relative to the file that holds them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app.cluster.client.errors import CredentialsError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Section:
+    """A mapping inside a kubeconfig that knows where it stands. Values may be secrets: not in its repr."""
+
+    file: Path
+    field: str
+    values: Mapping[str, Any] = dataclasses.field(repr=False)
+
+    def error(self, key: str, problem: str) -> CredentialsError:
+        field = ".".join(part for part in (self.field, key) if part)
+        return CredentialsError(f"{self.file}: {field}" if field else str(self.file), problem)
+
+    def text(self, key: str) -> str:
+        """A string, "" if absent. Raises: CredentialsError."""
+        value = self.values.get(key)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise self.error(key, f"must be a string, is {_type_name(value)}")
+        return value
+
+    def flag(self, key: str) -> bool:
+        value = self.values.get(key)
+        if value is None:
+            return False
+        if not isinstance(value, bool):
+            raise self.error(key, f"must be true or false, is {_type_name(value)}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self.items(key)
+        for index, value in enumerate(values):
+            if not isinstance(value, str):
+                raise self.error(f"{key}[{index}]", f"must be a string, is {_type_name(value)}")
+        return tuple(values)
+
+    def items(self, key: str) -> list[Any]:
+        value = self.values.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self.error(key, f"must be a list, is {_type_name(value)}")
+        return value
+
+    def section(self, key: str) -> Section | None:
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self.error(key, f"must be a mapping, is {_type_name(value)}")
+        return Section(self.file, ".".join(part for part in (self.field, key) if part), value)
+
+    def path(self, key: str) -> Path | None:
+        """A file name, made absolute."""
+        text = self.text(key)
+        return self.file.parent / Path(text).expanduser() if text else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selected:
+    """What one context of the merged files points at; `user` is None for anonymous access."""
+
+    context: str
+    namespace: str
+    cluster: Section
+    user: Section | None
+
+
+def read_kubeconfig(files: Iterable[Path], context: str = "") -> Selected:
+    """Reads and merges the files, and follows a context (default: current-context).
+
+    Files that do not exist are passed over, as long as one exists.
+
+    Raises: CredentialsError.
+    """
+    wanted = [file.expanduser() for file in files]
+    sections = [_read(file) for file in wanted if file.exists()]
+    if not sections:
+        raise CredentialsError(", ".join(map(str, wanted)), "no such file")
+    if not context:
+        context = next((name for name in (top.text("current-context") for top in sections) if name), "")
+        if not context:
+            raise sections[0].error("current-context", "not set, and no context was asked for")
+    found = _named(sections, "contexts", "context", context)
+    if found is None:
+        raise CredentialsError(", ".join(str(top.file) for top in sections), f"no context {context!r}")
+    cluster_name = found.text("cluster")
+    cluster = _named(sections, "clusters", "cluster", cluster_name)
+    if cluster is None:
+        raise found.error("cluster", f"there is no cluster {cluster_name!r}")
+    user_name = found.text("user")
+    user = _named(sections, "users", "user", user_name) if user_name else None
+    if user_name and user is None:
+        raise found.error("user", f"there is no user {user_name!r}")
+    return Selected(context, found.text("namespace"), cluster, user)
+
+
+def _read(file: Path) -> Section:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CredentialsError(str(file), error.strerror or type(error).__name__) from error
+    try:
+        value = yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        # The error's own text quotes the lines around the fault, and those may hold a token.
+        raise CredentialsError(f"{file}{_position(error)}", "is no valid YAML") from None
+    except ValueError:
+        raise CredentialsError(str(file), "is no valid YAML") from None
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise CredentialsError(str(file), f"must be a mapping, is {_type_name(value)}")
+    return Section(file.absolute(), "", value)
+
+
+def _position(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+
+
+def _named(sections: list[Section], key: str, inner: str, name: str) -> Section | None:
+    """The inner mapping of the first entry of that name in any file."""
+    for top in sections:
+        for index, entry in enumerate(top.items(key)):
+            if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+                raise top.error(f"{key}[{index}]", "must be a mapping with a name")
+            if entry["name"] == name:
+                found = Section(top.file, f"{key}[{name}]", entry).section(inner)
+                return found or Section(top.file, f"{key}[{name}].{inner}", {})
+    return None
+
+
+def _type_name(value: object) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
+    return names.get(type(value), "a string" if isinstance(value, str) else type(value).__name__)

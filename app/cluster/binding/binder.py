@@ -1,0 +1,339 @@
+"""Bind: the one verb that writes.
+
+kube-scheduler has no Reserve for extenders, and binds Pod A while Pod B is filtered. So a bind
+decides again on the newest state and assumes the devices before its first await: no two binds can
+take one device, without a lock. After that come the claims, then the Pod.
+
+What can go wrong, and what is left then:
+
+* a claim cannot be written: what was written for the other claims is undone;
+* the binding is refused: as above;
+* no answer to the binding: the Pod may be bound, so nothing is undone until the API server says it
+  is not. A Pod that comes again finds its claims reserved for it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+from app.cluster.binding.bind_limiter import Slots
+from app.cluster.binding.claim_writer import ClaimLostError, ClaimWriter
+from app.cluster.binding.extended_claims import ExtendedClaims
+from app.cluster.binding.field_manager import DEFAULT_MANAGER
+from app.cluster.binding.pods import PodLostError, PodWriter, UnknownError
+from app.cluster.client.discovery import Resource
+from app.cluster.client.errors import (
+    ClusterError,
+    ConnectionFailed,
+    NotLeader,
+    ServerError,
+    TooManyRequests,
+    may_be_under_way,
+)
+from app.cluster.client.retrying import Patient, Requests
+from app.core.model.errors import ObjectError
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import Consumer, ResourceClaim
+from app.core.placement.binding_conditions import Readiness, readiness, timed_out
+from app.core.placement.decision import Grant, Refused, assume, decide, forget
+from app.core.placement.rules import Rules
+from app.core.state.rivals import rivals
+from app.core.state.state import State
+from app.core.state.taken import ClaimKey
+
+_POLL_SECONDS = 0.1
+_RETRY_SECONDS = 0.5
+_AT_A_TIME = 32
+"""Binds that write: see app.cluster.slots."""
+
+
+class Binder(Protocol):
+    """Binds Pods.
+
+    ``results`` counts how binds ended: bound, misfit, invalid, waiting, conflict, api_error,
+    not_leader or unknown.
+    """
+
+    results: Counter[str]
+
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
+        """Binds a Pod, with devices for its claims. None when it is done, else what kept it from it."""
+
+
+class ClusterBinder:
+    """Binds in a cluster. ``withdrawn`` counts binds given up since another allocator took a device.
+
+    Args:
+        client: with rights to patch claims and their status, and to create pods/binding.
+        claims: how ResourceClaims are served.
+        now: the time, RFC 3339.
+        report: told of undoing that failed; what it leaves is named in the text.
+        wait_seconds: for binding conditions in one bind; below kube-scheduler's httpTimeout.
+        write_seconds: after which the API server carries out no write that got no answer: the client asks
+            it so (``ApiClient.guarded``).
+        manager: see ``ClaimWriter``.
+        enter: called right before each decision: ties it to the term of the lease. Raises NotLeader.
+    """
+
+    def __init__(
+        self,
+        client: Requests,
+        claims: Resource,
+        state: State,
+        rules: Rules,
+        *,
+        now: Callable[[], str],
+        report: Callable[[str], None],
+        wait_seconds: float = 20.0,
+        write_seconds: float = 5.0,
+        enter: Callable[[], None] = lambda: None,
+        manager: str = DEFAULT_MANAGER,
+    ) -> None:
+        self._client = client = Patient(client)
+        self._state = state
+        self._wait_seconds = wait_seconds
+        self._write_seconds = write_seconds
+        self._rules = rules
+        self._now = now
+        self._report = report
+        self._enter = enter
+        self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
+        self._doubtful: set[ClaimKey] = set()
+        self._pod_locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
+        self._pods = PodWriter(client, state, write_seconds)
+        self._slots = Slots(_AT_A_TIME)
+        self.writer = ClaimWriter(client, claims, state, manager)
+        self.extended = ExtendedClaims(client, claims, state, manager)
+        self.withdrawn = 0
+        self.results: Counter[str] = Counter()
+
+    @property
+    def repeats(self) -> int:
+        """Requests sent again since the API server was too busy for them."""
+        return self._client.repeats
+
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
+        """See ``Binder``. Cost: one request for a Pod without claims; two or three more for each claim."""
+        pod = (namespace, name, uid)
+        lock = self._pod_locks.get(pod)
+        if lock is None:
+            lock = self._pod_locks[pod] = asyncio.Lock()
+        # kube-scheduler asks again when it has waited for long enough, and the first attempt may still be
+        # under way: its undoing must not take away what the second builds on.
+        async with lock:
+            return await self._bind(namespace, name, uid, node)
+
+    async def _bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
+        try:
+            pod = await self._pods.find(namespace, name, uid)
+            self._enter()
+        except NotLeader as error:
+            return self._ended("not_leader", str(error))
+        except (ClusterError, ObjectError, PodLostError) as error:
+            return self._ended("api_error", str(error))
+        if pod.node_name == node:
+            return self._ended("bound", None)
+        grants = decide(self._state, pod, node, self._rules, self._timestamp())
+        if isinstance(grants, Refused):
+            return self._ended("invalid" if grants.invalid else "misfit", grants.message)
+        consumer = Consumer("", "pods", pod.meta.name, pod.meta.uid)
+        assume(self._state, grants, consumer)
+        try:
+            if any(_came_before(grant, consumer) for grant in grants):
+                ended = await self._seen_to_run(pod, node)
+                if ended is not None:
+                    return self._ended(*ended)
+            return await self._carry_out(pod, node, grants, consumer)
+        finally:
+            # By now either the claims have it, or it has been undone.
+            forget(self._state, grants, consumer)
+
+    async def _seen_to_run(self, pod: Pod, node: str) -> tuple[str, str | None] | None:
+        """How a bind ends that is not to be carried out; None if it is.
+
+        An earlier one may have bound the Pod, and the watch not have told of it yet: to fail now, of whatever
+        cause, would take the devices back from a Pod that runs.
+        """
+        try:
+            where = await self._pods.node_of(pod)
+        except (ClusterError, PodLostError) as error:
+            return "api_error", str(error)
+        if where and where != node:
+            return "conflict", f"the Pod is bound to {where} already"
+        return ("bound", None) if where else None
+
+    async def _carry_out(
+        self, pod: Pod, node: str, grants: tuple[Grant, ...], consumer: Consumer
+    ) -> str | None:
+        try:
+            await self._reserve_all(pod, grants, consumer)
+            if not await self._ready(grants):
+                # Claims and reservation stay: the next attempt finds them and waits on.
+                return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
+            async with self._slots.end:
+                await self._pods.bind(pod, node, lambda: self._give_way_of_all(grants, consumer))
+        except UnknownError as error:
+            # The Pod may run on the node: its devices stay its own.
+            return self._ended("unknown", str(error))
+        except NotLeader as error:
+            # Nothing is undone, that would be writing: what is left is for the leader now.
+            return self._ended("not_leader", str(error))
+        except (ClusterError, ClaimLostError, ObjectError) as error:
+            await self._undo(grants, consumer)
+            return self._ended("conflict" if isinstance(error, ClaimLostError) else "api_error", str(error))
+        return self._ended("bound", None)
+
+    async def _reserve_all(self, pod: Pod, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+        """Writes the claims side by side; comes back when none is being written any more.
+
+        Raises: what kept a claim from being written; ``NotLeader`` before all else, since nothing may be
+        undone then.
+        """
+        if len(grants) == 1:
+            await self._reserve(pod, grants[0], consumer)
+            return
+        writes = (self._reserve(pod, grant, consumer) for grant in grants)
+        ended = await asyncio.gather(*writes, return_exceptions=True)
+        failed = [error for error in ended if error is not None]
+        for error in sorted(failed, key=lambda error: not isinstance(error, NotLeader)):
+            raise error
+
+    def _give_way(self, grant: Grant, consumer: Consumer) -> None:
+        """Withdraws from a device that another allocator has given to another claim.
+
+        Not from a claim that other Pods hold already: withdrawing now would spare nobody anything.
+
+        Raises: ClaimLostError.
+        """
+        found = rivals(self._state.taken, grant.held.key, grant.allocation)
+        claim = self._state.claim(grant.held.key)
+        users = claim.reserved_for if claim is not None else ()
+        if found and all(user.uid == consumer.uid for user in users):
+            self.withdrawn += 1
+            other = "/".join(found[0].claim)
+            raise ClaimLostError(f"ResourceClaim {other} was given device {found[0].device} by somebody else")
+
+    def _give_way_of_all(self, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+        """The last look before the binding: what was heard while it waited may be a rival."""
+        for grant in grants:
+            self._give_way(grant, consumer)
+
+    async def _reserve(self, pod: Pod, grant: Grant, consumer: Consumer) -> None:
+        async with self.alone_with(grant.held.key), self._slots.begin:
+            if grant.held.generated:
+                await self.extended.create(grant.held)
+            # The state may have a newer version: one that this process wrote for another Pod.
+            claim = self._state.stored_claim(grant.held.key)
+            if claim is None or not (grant.held.generated or claim.meta.uid == grant.held.claim.meta.uid):
+                raise ClaimLostError(f"ResourceClaim {'/'.join(grant.held.key)} was deleted in the meantime")
+            if grant.held.key in self._doubtful:
+                claim = await self.writer.refetch(claim)
+                self._doubtful.discard(grant.held.key)
+            self._give_way(grant, consumer)
+            await self.writer.reserve(claim, grant.allocation, consumer)
+        if grant.held.mappings:
+            await self.extended.announce(pod, grant.held)
+
+    async def _ready(self, grants: tuple[Grant, ...]) -> bool:
+        """Waits for binding conditions, for as long as kube-scheduler waits for an answer.
+
+        Raises:
+            ClaimLostError: a device failed, or took too long: the claims are to be freed.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._wait_seconds
+        while True:
+            pending = False
+            for grant in grants:
+                claim = self._state.stored_claim(grant.held.key)
+                if claim is None:
+                    raise ClaimLostError(f"ResourceClaim {'/'.join(grant.held.key)} was deleted")
+                pending = pending or self._pending(claim)
+            if not pending or loop.time() >= deadline:
+                return not pending
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _pending(self, claim: ResourceClaim) -> bool:
+        rules = self._rules
+        state = readiness(claim) if rules.features.device_binding_and_status else Readiness.READY
+        name = "/".join(claim.meta.key)
+        if state is Readiness.FAILED:
+            raise ClaimLostError(f"devices of ResourceClaim {name} could not be made ready")
+        if state is Readiness.READY:
+            return False
+        if rules.now is not None and timed_out(claim, rules.now(), rules.binding_timeout_seconds):
+            raise ClaimLostError(f"devices of ResourceClaim {name} were not ready in time")
+        return True
+
+    async def _undo(self, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+        """Takes back what was written.
+
+        Devices stay assumed until that has succeeded, or until what is under way is carried out no more:
+        a late write may still take them.
+        """
+        loop = asyncio.get_running_loop()
+        over = loop.time() + self._write_seconds
+        for grant in reversed(grants):
+            while (error := await self._undo_one(grant, consumer)) is not None:
+                # What the claim holds is not known: it is read again before anything is built on it.
+                self._doubtful.add(grant.held.key)
+                if isinstance(error, ConnectionFailed) and error.sent and error.is_write:
+                    over = loop.time() + self._write_seconds
+                # Without an answer it goes on: the devices are not free as long as nobody knows.
+                passing = isinstance(error, ConnectionFailed | ServerError | TooManyRequests)
+                if isinstance(error, NotLeader) or (loop.time() >= over and not passing):
+                    claim = "/".join(grant.held.key)
+                    self._report(f"ResourceClaim {claim} may stay reserved for Pod {consumer.name}: {error}")
+                    break
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _undo_one(self, grant: Grant, consumer: Consumer) -> Exception | None:
+        try:
+            async with self.alone_with(grant.held.key):
+                if grant.held.mappings:
+                    await self.extended.take_back(grant.held)
+                else:
+                    await self.writer.undo(grant.held.claim, grant.allocation, consumer)
+        except (ClusterError, ClaimLostError, ObjectError) as error:
+            return error
+        return None
+
+    def alone_with(self, key: ClaimKey) -> asyncio.Lock:
+        """One write at a time for a claim that several Pods share: spares conflicts with oneself."""
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        return lock
+
+    @asynccontextmanager
+    async def freeing(self, key: ClaimKey) -> AsyncIterator[None]:
+        """As ``alone_with``, for those who take back what a claim holds.
+
+        A bind that finds its claim reserved for its Pod writes nothing to it, so no resourceVersion keeps it
+        apart from such a write. One that got no answer is waited for as long as it may be carried out, and
+        the claim is read again before anything is built on it.
+        """
+        async with self.alone_with(key):
+            try:
+                yield
+            except ClusterError as error:
+                if may_be_under_way(error):
+                    self._doubtful.add(key)
+                    await asyncio.sleep(self._write_seconds)
+                raise
+
+    def _timestamp(self) -> str | None:
+        return self._now() if self._rules.features.device_binding_and_status else None
+
+    def _ended(self, result: str, error: str | None) -> str | None:
+        self.results[result] += 1
+        return error
+
+
+def _came_before(grant: Grant, consumer: Consumer) -> bool:
+    """Whether an earlier bind of the Pod has reserved the claim."""
+    users = grant.held.claim.reserved_for
+    return not grant.fresh and any(user.uid == consumer.uid for user in users)

@@ -1,0 +1,312 @@
+"""One client for the API server: JSON objects in and out as plain dicts, errors as app.cluster.errors.
+
+Objects stay dicts because a typed model drops the fields that it does not know, and what is written back
+would then erase them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeVar
+
+import httpx
+import orjson
+
+from app.cluster.client.call import MEDIA_TYPES, METADATA, Call, Object, Params, PatchKind, Timeouts
+from app.cluster.client.errors import ConnectionFailed, error_of_response
+from app.cluster.client.identity import Anonymous, Auth
+from app.cluster.client.responses import event_of, lines_of, object_of, read_whole, text_of
+from app.cluster.client.transport import AiohttpTransport, Answer, Outgoing
+
+T = TypeVar("T")
+
+
+class ApiClient:
+    """Requests to one API server. Safe to use from many tasks of one event loop.
+
+    Requests go straight to the transport: httpx.AsyncClient would add cookies, redirects and a second
+    timeout machinery that the API server has no use for, at a third of the throughput
+    (docs/decisions/002-http-transport.md).
+
+    Args:
+        base_url: scheme, host and, behind some proxies, a path.
+        transport: any httpx transport; tests give one in memory.
+        auth: credentials.
+        timeouts: see Timeouts.
+
+    Raises (from every method): ApiError or a subclass for an answer outside 2xx, ConnectionFailed without an
+    answer, CredentialsError if no token can be had. After one 401 the credentials are renewed and the request
+    repeated, once. Nothing else is repeated: whether that is right, the caller knows.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        transport: httpx.AsyncBaseTransport,
+        *,
+        auth: Auth | None = None,
+        timeouts: Timeouts | None = None,
+        user_agent: str = "dra-extender",
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._transport = transport
+        self._auth: Auth = auth or Anonymous()
+        self._timeouts = timeouts or Timeouts()
+        self._headers = (("User-Agent", user_agent),)
+        self._guard: Callable[[], None] | None = None
+        self._write_params: Params = {}
+
+    def __repr__(self) -> str:
+        return f"ApiClient({self._base_url!r})"
+
+    def guarded(self, guard: Callable[[], None], write_seconds: float | None = None) -> ApiClient:
+        """A client on the same connections that calls `guard` right before every write leaves.
+
+        The guard raises to stop the write: a leader that has lost its lease must not write any more, and may
+        have lost it while the request waited for credentials or for a connection.
+
+        Args:
+            write_seconds: how long a write that has left may take, here and (query parameter `timeout`) in
+                the API server, which gives it up then.
+        """
+        client = ApiClient(self._base_url, self._transport, auth=self._auth, timeouts=self._timeouts)
+        client._headers = self._headers
+        client._guard = guard
+        if write_seconds is not None:
+            client._timeouts = dataclasses.replace(
+                self._timeouts, total=min(self._timeouts.total, write_seconds)
+            )
+            client._write_params = {"timeout": f"{write_seconds:g}s"}
+        return client
+
+    async def get(self, path: str, params: Params | None = None) -> Object:
+        return await self._request(Call("GET", path, params))
+
+    async def list_page(
+        self, path: str, *, limit: int = 500, continue_token: str = "", params: Params | None = None
+    ) -> Object:
+        """One page of a list, as the API server's List object; metadata.continue leads to the next.
+
+        Raises Gone if the token is too old.
+        """
+        page = {"limit": str(limit), **(params or {})}
+        if continue_token:
+            page["continue"] = continue_token
+        return await self._request(Call("GET", path, page))
+
+    async def newest_version(self, path: str, *, limit: int = 500) -> int:
+        """The highest resourceVersion of the objects of a list, as they are now; 0 for none.
+
+        Now: at some moment after the call, not at one that a cache remembers. Only metadata is asked for.
+        Cost: one request for each `limit` objects.
+        """
+        newest, token = 0, ""
+        while True:
+            query = {"limit": str(limit), **({"continue": token} if token else {})}
+            page = await self._request(Call("GET", path, query, accept=METADATA))
+            for item in page.get("items") or ():
+                newest = max(newest, int(item["metadata"]["resourceVersion"]))
+            token = (page.get("metadata") or {}).get("continue") or ""
+            if not token:
+                return newest
+
+    async def list_all(
+        self, path: str, *, limit: int = 500, params: Params | None = None
+    ) -> tuple[list[Object], str]:
+        """Every object of a list, read page by page, and the resourceVersion of the whole.
+
+        Items are given the apiVersion and kind that the API server leaves out of lists.
+        """
+        objects: list[Object] = []
+        token = ""
+        while True:
+            page = await self.list_page(path, limit=limit, continue_token=token, params=params)
+            metadata = page.get("metadata") or {}
+            kind = str(page.get("kind", "")).removesuffix("List")
+            for item in page.get("items") or ():
+                if isinstance(item, dict):
+                    item.setdefault("apiVersion", page.get("apiVersion"))
+                    item.setdefault("kind", kind)
+                objects.append(item)
+            token = metadata.get("continue") or ""
+            if not token:
+                return objects, str(metadata.get("resourceVersion") or "")
+
+    async def watch(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        read_timeout_seconds: float = 70.0,
+        on_open: Callable[[], None] = lambda: None,
+    ) -> AsyncGenerator[Object, None]:
+        """The raw events ({"type", "object"}) of one watch, until the server ends it.
+
+        ERROR events are passed on as they are. Close the generator (contextlib.aclosing) to end the watch.
+
+        Args:
+            read_timeout_seconds: how long the stream may be silent.
+            on_open: called when the server has taken the watch on.
+
+        Raises: ConnectionFailed also for a stream cut inside an event, and (`silent`) for one that is silent
+        for too long.
+        """
+        name = f"WATCH {path}"
+        query = {"watch": "true", **(params or {})}
+        response = await self._open(Call("GET", path, query, read_seconds=read_timeout_seconds))
+        try:
+            if response.status_code != 200:
+                raise error_of_response(name, response.status_code, response.headers, await response.aread())
+            on_open()
+            async with aclosing(lines_of(response)) as lines:
+                async for line in lines:
+                    yield event_of(name, line)
+        except httpx.ReadTimeout as error:
+            problem = f"silent for {read_timeout_seconds:g} s"
+            raise ConnectionFailed(name, problem, sent=True, silent=True) from error
+        except httpx.TransportError as error:
+            raise ConnectionFailed(name, text_of(error), sent=True) from error
+        finally:
+            await response.aclose()
+
+    async def post(
+        self,
+        path: str,
+        body: Object,
+        params: Params | None = None,
+        *,
+        guard: Callable[[], None] | None = None,
+    ) -> Object:
+        """Creates an object. ``guard`` is called like that of ``guarded``, after it."""
+        return await self._request(Call("POST", path, params, orjson.dumps(body), guard=guard))
+
+    async def put(self, path: str, body: Object, params: Params | None = None) -> Object:
+        return await self._request(Call("PUT", path, params, orjson.dumps(body)))
+
+    async def patch(
+        self,
+        path: str,
+        body: Object | list[Object],
+        *,
+        kind: PatchKind = "merge",
+        params: Params | None = None,
+    ) -> Object:
+        """Patches an object.
+
+        A merge patch that carries metadata.resourceVersion raises Conflict if that is not the newest.
+        """
+        return await self._request(Call("PATCH", path, params, orjson.dumps(body), MEDIA_TYPES[kind]))
+
+    async def delete(self, path: str, body: Object | None = None, params: Params | None = None) -> Object:
+        """Deletes an object; `body` is DeleteOptions (preconditions). Answers the object or a Status."""
+        return await self._request(Call("DELETE", path, params, orjson.dumps(body) if body else b""))
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def _request(self, call: Call) -> Object:
+        # A plugin may have to ask a person first: that is not the API server's time.
+        await self._auth.authorization()
+        try:
+            async with asyncio.timeout(self._timeouts.total):
+                answer = await self._answer(call)
+        except TimeoutError as error:
+            problem = f"no answer within {self._timeouts.total:g} s"
+            raise ConnectionFailed(call.name, problem, sent=True) from error
+        except httpx.TransportError as error:
+            raise ConnectionFailed(call.name, text_of(error), sent=True) from error
+        if not 200 <= answer.status < 300:
+            raise error_of_response(call.name, answer.status, answer.headers, answer.body)
+        return object_of(call.name, answer.body)
+
+    async def _answer(self, call: Call) -> Answer:
+        """Sends, and sends once more with new credentials after a 401."""
+        authorization = await self._auth.authorization()
+        identity = self._auth.identity
+        answer = await self._transmit(call, authorization, self._exchange)
+        if answer.status != 401:
+            return answer
+        renewed = await self._renewed(call, authorization, identity, answer)
+        return await self._transmit(call, renewed, self._exchange)
+
+    async def _open(self, call: Call) -> httpx.Response:
+        """As ``_answer``, with the body still to be read."""
+        authorization = await self._auth.authorization()
+        identity = self._auth.identity
+        response = await self._transmit(call, authorization, self._begin)
+        if response.status_code != 401:
+            return response
+        answer = await read_whole(response)
+        renewed = await self._renewed(call, authorization, identity, answer)
+        return await self._transmit(call, renewed, self._begin)
+
+    async def _renewed(
+        self, call: Call, authorization: str | None, identity: int, answer: Answer
+    ) -> str | None:
+        """What to show instead of what was refused."""
+        await self._auth.renew(authorization)
+        renewed = await self._auth.authorization()
+        if renewed == authorization and self._auth.identity == identity:
+            # Nothing new to show: asking again would only get the same answer.
+            raise error_of_response(call.name, 401, answer.headers, answer.body)
+        return renewed
+
+    async def _exchange(self, request: Outgoing) -> Answer:
+        if isinstance(self._transport, AiohttpTransport):
+            return await self._transport.exchange(request)
+        return await read_whole(await self._transport.handle_async_request(request.as_httpx()))
+
+    async def _begin(self, request: Outgoing) -> httpx.Response:
+        return await self._transport.handle_async_request(request.as_httpx())
+
+    async def _transmit(
+        self, call: Call, authorization: str | None, send: Callable[[Outgoing], Awaitable[T]]
+    ) -> T:
+        headers = [*self._headers, ("Accept", call.accept), *self._auth.extra_headers]
+        if call.content:
+            headers.append(("Content-Type", call.media_type))
+        if authorization is not None:
+            headers.append(("Authorization", authorization))
+        limits = self._timeouts
+        timeout = {
+            "connect": limits.connect,
+            "pool": limits.pool,
+            "read": call.read_seconds or limits.read,
+            "write": limits.read,
+        }
+        write = self._guard is not None and call.method != "GET"
+        target = call.target(self._write_params) if write else call.target()
+        guard = _both(self._guard if write else None, call.guard)
+        # The guard is asked again by the transport, when it has a connection.
+        request = Outgoing(
+            call.method,
+            self._base_url + target,
+            headers,
+            call.content,
+            timeout,
+            guard,
+        )
+        if isinstance(self._transport, AiohttpTransport):
+            await self._transport.present(self._auth.identity)
+        if guard is not None:
+            guard()
+        try:
+            return await send(request)
+        except httpx.TransportError as error:
+            sent = not isinstance(error, httpx.ConnectError)
+            raise ConnectionFailed(call.name, text_of(error), sent=sent) from error
+
+
+def _both(first: Callable[[], None] | None, second: Callable[[], None] | None) -> Callable[[], None] | None:
+    """One guard that asks both."""
+    if first is None or second is None:
+        return first or second
+
+    def ask() -> None:
+        first()
+        second()
+
+    return ask

@@ -1,0 +1,59 @@
+"""What the API server answers with, read: whole objects, and the lines of a watch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import httpx
+import orjson
+
+from app.cluster.client.call import Object
+from app.cluster.client.errors import ConnectionFailed
+from app.cluster.client.transport import Answer
+
+
+async def read_whole(response: httpx.Response) -> Answer:
+    """Raises: httpx.TransportError. The connection is given back in any case."""
+    try:
+        return Answer(response.status_code, response.headers, await response.aread())
+    finally:
+        await response.aclose()
+
+
+async def lines_of(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The lines of a stream. Bytes are copied once for each line, however many chunks a line comes in."""
+    rest: list[bytes] = []
+    async for chunk in response.aiter_bytes():
+        head, *tail = chunk.split(b"\n")
+        rest.append(head)
+        for part in tail:
+            line = b"".join(rest)
+            rest = [part]
+            if line:
+                yield line
+    if any(rest):
+        raise httpx.RemoteProtocolError("the stream was cut inside an event")
+
+
+def event_of(name: str, line: bytes) -> Object:
+    """A watch event. Raises: ConnectionFailed, since whatever sent this is no API server."""
+    event = object_of(name, line)
+    if not isinstance(event.get("type"), str) or not isinstance(event.get("object"), dict):
+        raise ConnectionFailed(name, "a line of the stream is no watch event", sent=True)
+    return event
+
+
+def object_of(name: str, body: bytes) -> Object:
+    """A JSON object; ``name`` is the request's. Raises: ConnectionFailed."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ConnectionFailed(name, "the answer is no JSON", sent=True) from error
+    if not isinstance(value, dict):
+        raise ConnectionFailed(name, "the answer is no JSON object", sent=True)
+    return value
+
+
+def text_of(error: Exception) -> str:
+    """What an error says, or what it is called if it says nothing."""
+    return str(error) or type(error).__name__

@@ -1,0 +1,92 @@
+"""Requests that come again when the API server was too busy for them.
+
+429 means that nothing was done and when to come back (priority and fairness); client-go waits, and so do
+binds: to give up would mean to undo, which is more requests to a server that has too many.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from app.cluster.client.call import Object, Params, PatchKind
+from app.cluster.client.errors import TooManyRequests
+
+_UNTOLD_SECONDS = 1.0  # where the server does not say when
+
+
+class Requests(Protocol):
+    """What writers need of a client: see ``ApiClient``."""
+
+    async def get(self, path: str, params: Params | None = None) -> Object: ...
+
+    async def post(
+        self,
+        path: str,
+        body: Object,
+        params: Params | None = None,
+        *,
+        guard: Callable[[], None] | None = None,
+    ) -> Object: ...
+
+    async def patch(
+        self,
+        path: str,
+        body: Object | list[Object],
+        *,
+        kind: PatchKind = "merge",
+        params: Params | None = None,
+    ) -> Object: ...
+
+    async def delete(self, path: str, body: Object | None = None, params: Params | None = None) -> Object: ...
+
+
+class Patient:
+    """A client that waits, up to ``seconds`` in all for one request, when it is told to come back.
+
+    ``repeats`` counts the requests that were sent again.
+    Raises what the client raises: TooManyRequests if the server wants more patience than that.
+    """
+
+    def __init__(self, client: Requests, seconds: float = 10.0) -> None:
+        self._client = client
+        self._seconds = seconds
+        self.repeats = 0
+
+    async def get(self, path: str, params: Params | None = None) -> Object:
+        return await self._again(lambda: self._client.get(path, params))
+
+    async def post(
+        self,
+        path: str,
+        body: Object,
+        params: Params | None = None,
+        *,
+        guard: Callable[[], None] | None = None,
+    ) -> Object:
+        return await self._again(lambda: self._client.post(path, body, params, guard=guard))
+
+    async def patch(
+        self,
+        path: str,
+        body: Object | list[Object],
+        *,
+        kind: PatchKind = "merge",
+        params: Params | None = None,
+    ) -> Object:
+        return await self._again(lambda: self._client.patch(path, body, kind=kind, params=params))
+
+    async def delete(self, path: str, body: Object | None = None, params: Params | None = None) -> Object:
+        return await self._again(lambda: self._client.delete(path, body, params))
+
+    async def _again(self, request: Callable[[], Awaitable[dict[str, Any]]]) -> Object:
+        left = self._seconds
+        while True:
+            try:
+                return await request()
+            except TooManyRequests as error:
+                wait = _UNTOLD_SECONDS if error.retry_after is None else error.retry_after
+                left -= wait
+                if left < 0:
+                    raise
+                await asyncio.sleep(wait)
+                self.repeats += 1

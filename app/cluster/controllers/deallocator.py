@@ -1,0 +1,106 @@
+"""Taking devices away from a claim, so that the Pod that waits with it can find others.
+
+kube-scheduler's PostFilter does this in the in-tree plugin; here it follows a filter that found no
+node. This write frees devices: it carries the resourceVersion that it was decided on, so a claim that anybody
+has reserved in the meantime keeps them. A claim that was made for the Pod's extended resources is of use
+to nobody else, and is deleted.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
+
+from app.cluster.binding.claim_writer import ClaimLostError
+from app.cluster.binding.extended_claims import ExtendedClaims
+from app.cluster.binding.pods import node_of, read_pod
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import Resource
+from app.cluster.client.errors import ClusterError, Conflict, Invalid, NotFound
+from app.core.model.errors import ObjectError
+from app.core.model.parse import parse
+from app.core.model.resource_claim import EXTENDED_ANNOTATION, ResourceClaim
+from app.core.state.state import State
+from app.core.state.taken import ClaimKey
+
+
+class Deallocator:
+    """Deallocates claims, each at most once at a time.
+
+    ``results`` counts how that ended: freed, overtaken (somebody else has written since, a bind is about to,
+    or a Pod runs with it), api_error.
+
+    Args:
+        alone_with: keeps binds out of a claim meanwhile: see ``ClusterBinder.freeing``.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        resource: Resource,
+        state: State,
+        report: Callable[[str], None],
+        *,
+        alone_with: Callable[[ClaimKey], AbstractAsyncContextManager[None]] = lambda _key: nullcontext(),
+    ) -> None:
+        self._client = client
+        self._resource = resource
+        self._state = state
+        self._report = report
+        self._extended = ExtendedClaims(client, resource, state)
+        self._alone_with = alone_with
+        self._busy: set[str] = set()
+        self.results: Counter[str] = Counter()
+
+    async def deallocate(self, claim: ResourceClaim) -> bool:
+        """Frees the claim's devices. False: it was not done, for a reason that is counted or reported."""
+        if claim.meta.uid in self._busy:
+            return False
+        self._busy.add(claim.meta.uid)
+        try:
+            async with self._alone_with(claim.meta.key):
+                await self._take(claim)
+        except (Conflict, Invalid, NotFound, ClaimLostError):
+            # Invalid: what is to be removed is not there any more.
+            self.results["overtaken"] += 1
+            return False
+        except (ClusterError, ObjectError) as error:
+            self.results["api_error"] += 1
+            self._report(f"ResourceClaim {'/'.join(claim.meta.key)} could not be deallocated: {error}")
+            return False
+        finally:
+            self._busy.discard(claim.meta.uid)
+        self.results["freed"] += 1
+        return True
+
+    async def _take(self, claim: ResourceClaim) -> None:
+        for consumer in claim.reserved_for:
+            # It may have been bound by a bind that kube-scheduler did not wait for, and the watch be late.
+            pod = await read_pod(self._client, claim.meta.namespace, consumer.name, consumer.uid)
+            if pod is not None and node_of(pod):
+                raise ClaimLostError(f"Pod {consumer.name} runs with it")
+        if claim.meta.key in self._state.assumed:
+            raise ClaimLostError(f"ResourceClaim {'/'.join(claim.meta.key)} is being bound to")
+        if claim.meta.annotations.get(EXTENDED_ANNOTATION) == "true":
+            await self._extended.remove(claim)
+        else:
+            await self._free(claim)
+
+    async def _free(self, claim: ResourceClaim) -> None:
+        path = self._resource.path(*claim.meta.key, "status")
+        written = parse(await self._client.patch(path, _patch(claim), kind="json"))
+        if isinstance(written, ResourceClaim):
+            self._state.put_written(written)
+
+
+def _patch(claim: ResourceClaim) -> list[dict[str, Any]]:
+    patch: list[dict[str, Any]] = [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": claim.meta.resource_version},
+        {"op": "remove", "path": "/status/allocation"},
+    ]
+    if claim.reserved_for:
+        patch.append({"op": "remove", "path": "/status/reservedFor"})
+    if claim.device_status:
+        # What drivers said of the devices means nothing for the next ones.
+        patch.append({"op": "remove", "path": "/status/devices"})
+    return patch

@@ -1,0 +1,331 @@
+"""Evicting Pods of lower priority, so that a refused Pod gets its devices.
+
+kube-scheduler's own preemption cannot: it tries evictions with in-tree filters alone, which see no devices,
+so that on a node which only an extender has refused it gives every victim back and stops. So a filter that
+finds no node hands the Pod to this task. It evicts by the Eviction API, by which PodDisruptionBudgets hold,
+and only Pods after whose going the Pod has been found to fit.
+
+One preemption is worked on at a time. From the moment it is decided, and before the first await, the devices
+are held for the preemptor (``State.hold``): the next one finds other victims, and nobody of lower priority
+takes what becomes free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import POD
+from app.cluster.client.errors import ClusterError, NotFound, NotLeader, TooManyRequests
+from app.cluster.events.preemption_events import PreemptionEvents
+from app.core.model.pod import Pod
+from app.core.pauses import Pauses, finish
+from app.core.placement.rules import Rules
+from app.core.preemption.plan import Hopeless, Preemption, evictable, partners, plan_preemption
+from app.core.state.holds import Hold
+from app.core.state.state import Key, State
+
+Plans = tuple[Preemption, ...]
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PreemptorSettings:
+    """How much may be evicted, and for how long devices are held."""
+
+    hold_seconds: float = 60.0
+    """After which devices are free for everybody again, should the preemptor not have come for them."""
+
+    evictions_per_second: float = 5.0
+    """The rest waits."""
+
+    retry_seconds: float = 5.0
+    """Between two tries to finish what was broken off after some victims had gone."""
+
+    most_waiting: int = 1_000
+    """Pods in the queue; one more is not taken in, and asks again with its next filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """What is being waited for: the victims of one preemption, until ``until`` on the loop's clock.
+
+    ``unfinished``: an eviction failed after others, and ``victims`` are only those that have gone. ``began``
+    is when this was first tried: however often it is tried again, its time counts from there.
+    """
+
+    hold: Hold
+    victims: tuple[Pod, ...]
+    began: float
+    until: float
+    unfinished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of a preemption for ``pod``, one of ``Preemptor.outcomes``; ``why`` is for people.
+
+    ``plans``: what was decided, for the Pod and its partners; empty if nothing was.
+    """
+
+    pod: Pod
+    outcome: str
+    plans: Plans = ()
+    why: str = ""
+
+
+class Preemptor:
+    """Takes refused Pods as they come, and evicts in a task of its own.
+
+    ``outcomes`` counts attempts: evicted, useless (no eviction helps), waiting (devices are being freed
+    already), budget (a PodDisruptionBudget said no), overtaken (the cluster kept changing), not_leader,
+    api_error. ``victims`` counts Pods that were evicted.
+
+    Args:
+        client: writes only while this replica may; with rights to create pods/eviction and patch pods/status.
+        enter: ties what is decided next to the current term. Raises NotLeader.
+        may_write: whether this replica leads; while it does not, nothing is taken in.
+        attempted: told of every attempt when it is over.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        state: State,
+        rules: Rules,
+        events: PreemptionEvents,
+        *,
+        enter: Callable[[], None],
+        may_write: Callable[[], bool],
+        report: Callable[[str], None],
+        attempted: Callable[[Attempt], None],
+        settings: PreemptorSettings | None = None,
+    ) -> None:
+        self._client = client
+        self._state = state
+        self._rules = rules
+        self._events = events
+        self._enter = enter
+        self._may_write = may_write
+        self._report = report
+        self._attempted = attempted
+        self._settings = settings or PreemptorSettings()
+        self._queue: OrderedDict[str, tuple[Pod, tuple[str, ...]]] = OrderedDict()
+        self._pending: dict[Key, _Pending] = {}
+        self._some = asyncio.Event()
+        self.outcomes: Counter[str] = Counter()
+        self.victims = 0
+
+    def refused(self, pod: Pod, nodes: Sequence[str]) -> None:
+        """Takes in a Pod that fits nowhere.
+
+        Args:
+            nodes: those where kube-scheduler's own filters would have it and evictions might help.
+
+        Cost: O(Pods with claims).
+        """
+        uid = pod.meta.uid
+        if not uid or not nodes or uid in self._queue or not self._may_write():
+            return
+        if len(self._queue) < self._settings.most_waiting and evictable(self._state, pod):
+            self._queue[uid] = (pod, tuple(nodes))
+            self._some.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._some.wait()
+            while self._queue:
+                _, (pod, nodes) = self._queue.popitem(last=False)
+                attempt = await self._attempt(pod, nodes)
+                self.outcomes[attempt.outcome] += 1
+                self._attempted(attempt)
+            self._some.clear()
+
+    async def _attempt(self, pod: Pod, nodes: Sequence[str]) -> Attempt:
+        try:
+            self._enter()
+            for _ in range(_TRIES):
+                known = self._waiting(pod)
+                if known is None:
+                    return Attempt(pod, "overtaken")
+                revision = self._state.revision
+                plans = await self._planned(known, nodes)
+                if isinstance(plans, Hopeless):
+                    return Attempt(pod, "useless", why=plans.reason.message)
+                if not any(plan.victims for plan in plans):
+                    return Attempt(pod, "waiting", plans)
+                if revision == self._state.revision or self._still_true(known, plans, nodes):
+                    outcome, why = await self._carry_out(plans)
+                    return Attempt(pod, outcome, plans, why)
+        except NotLeader:
+            return Attempt(pod, "not_leader")
+        return Attempt(pod, "overtaken")
+
+    def _waiting(self, pod: Pod) -> Pod | None:
+        """The Pod as it is now, if it still waits for a node."""
+        known = self._state.pods.get(pod.meta.key)
+        if known is None or known.meta.uid != pod.meta.uid or known.node_name or known.meta.deleted:
+            return None
+        return known
+
+    async def _planned(self, pod: Pod, nodes: Sequence[str]) -> Plans | Hopeless:
+        pauses = Pauses(self._steps(pod, nodes))
+        for _ in pauses:
+            await asyncio.sleep(0)
+        return pauses.result
+
+    def _steps(self, pod: Pod, nodes: Sequence[str]) -> Generator[None, None, Plans | Hopeless]:
+        """A plan on a fork, on which what was held for the Pod and its partners is free."""
+        scratch = self._state.as_seen_by(pod)
+        scratch = scratch.fork() if scratch is self._state else scratch
+        pods = partners(scratch, pod)
+        for item in pods:
+            scratch.lift(item.meta.key)
+        leaving = [victim for pending in self._current() for victim in pending.victims]
+        return plan_preemption(scratch, pods, nodes, self._rules, leaving=leaving)
+
+    def _still_true(self, pod: Pod, plans: Plans, nodes: Sequence[str]) -> bool:
+        """Whether the same comes out on the newest state, without a pause."""
+        chosen = {plan.node for plan in plans}
+        again = finish(self._steps(pod, [name for name in nodes if name in chosen]))
+        return not isinstance(again, Hopeless) and _summary(again) == _summary(plans)
+
+    async def _carry_out(self, plans: Plans) -> tuple[str, str]:
+        """The outcome, and why it is that."""
+        for plan in plans:
+            self._hold(plan)
+        gone: set[str] = set()
+        try:
+            for plan in plans:
+                for victim in plan.victims:
+                    # All of them or none: half of the victims would have gone for nothing.
+                    await self._evict(victim, dry_run=True)
+            for plan in plans:
+                if plan.victims:
+                    await self._carry_out_one(plan, gone)
+        except TooManyRequests as error:
+            self._break_off(plans, gone)
+            self._report(f"not preempted for Pod {'/'.join(plans[0].pod.meta.key)}: {error}")
+            return "budget", str(error)
+        except NotLeader:
+            self._let_go(plans)
+            raise
+        except ClusterError as error:
+            self._break_off(plans, gone)
+            self._report(f"preemption for Pod {'/'.join(plans[0].pod.meta.key)} failed: {error}")
+            return "api_error", str(error)
+        return "evicted", ""
+
+    async def _carry_out_one(self, plan: Preemption, gone: set[str]) -> None:
+        """Adds the uid of each victim to ``gone`` once it is evicted."""
+        await self._nominate(plan)
+        for victim in plan.victims:
+            await self._evict(victim, dry_run=False)
+            gone.add(victim.meta.uid)
+            self.victims += 1
+            await self._events.evicted(victim, plan.pod, plan.node)
+            await asyncio.sleep(1 / self._settings.evictions_per_second)
+        await self._events.nominated(plan.pod, plan.node, len(plan.victims))
+
+    async def _evict(self, victim: Pod, *, dry_run: bool) -> None:
+        """Raises: TooManyRequests if a PodDisruptionBudget does not allow it, other ClusterErrors."""
+        meta = victim.meta
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": meta.name, "namespace": meta.namespace},
+            "deleteOptions": {"preconditions": {"uid": meta.uid}} | ({"dryRun": ["All"]} if dry_run else {}),
+        }
+        with contextlib.suppress(NotFound):  # gone by itself: what was wanted
+            await self._client.post(POD.path(meta.namespace, meta.name, "eviction"), body)
+
+    async def _nominate(self, plan: Preemption) -> None:
+        """Tells kube-scheduler, so that it keeps room on the node for the Pod. It does without, too."""
+        meta = plan.pod.meta
+        body = {"metadata": {"uid": meta.uid}, "status": {"nominatedNodeName": plan.node}}
+        try:
+            await self._client.patch(POD.path(meta.namespace, meta.name, "status"), body)
+        except NotLeader:
+            raise
+        except ClusterError as error:
+            self._report(f"Pod {'/'.join(meta.key)} could not be nominated to {plan.node}: {error}")
+
+    def _hold(self, plan: Preemption) -> None:
+        meta = plan.pod.meta
+        fresh = tuple(
+            (held.key, allocation)
+            for held, allocation in zip(plan.answer.claims, plan.answer.allocations, strict=True)
+            if held.claim.allocation is None
+        )
+        hold = Hold(meta.key, meta.uid, plan.pod.priority, plan.node, fresh)
+        earlier = next((item for item in self._current() if item.hold.pod == meta.key), None)
+        self._state.hold(hold)
+        now = asyncio.get_running_loop().time()
+        began = earlier.began if earlier is not None and earlier.unfinished else now
+        victims = (*(earlier.victims if earlier is not None else ()), *plan.victims)
+        self._wait_for(_Pending(hold, victims, began, now + self._settings.hold_seconds))
+
+    def _wait_for(self, pending: _Pending) -> None:
+        self._pending[pending.hold.pod] = pending
+        asyncio.get_running_loop().call_at(pending.until, self._expire, pending)
+
+    def _expire(self, pending: _Pending) -> None:
+        if self._pending.get(pending.hold.pod) is pending:
+            self._release(pending.hold.pod)
+
+    def _break_off(self, plans: Plans, gone: set[str]) -> None:
+        """Holds on to what has been freed and tries the rest later; lets go if nobody has been evicted."""
+        missed = {victim.meta.uid for plan in plans for victim in plan.victims} - gone
+        keys = {plan.pod.meta.key for plan in plans}
+        kept = [
+            replace(
+                item,
+                victims=tuple(victim for victim in item.victims if victim.meta.uid not in missed),
+                until=item.began + self._settings.hold_seconds,
+                unfinished=True,
+            )
+            for item in self._current()
+            if item.hold.pod in keys
+        ]
+        if not any(item.victims for item in kept):
+            self._let_go(plans)
+            return
+        for item in kept:
+            self._wait_for(item)
+        nodes = tuple(dict.fromkeys(plan.node for plan in plans))
+        self._try_again(kept[0], plans[0].pod, nodes)
+
+    def _try_again(self, pending: _Pending, pod: Pod, nodes: tuple[str, ...]) -> None:
+        """Has the Pod planned for anew, on what is so by then, as long as this is what is waited for."""
+
+        def again() -> None:
+            key, hold = pending.hold.pod, pending.hold
+            if self._pending.get(key) is pending and self._state.holds.get(key) is hold:
+                self.refused(pod, nodes)
+                self._try_again(pending, pod, nodes)
+
+        asyncio.get_running_loop().call_later(self._settings.retry_seconds, again)
+
+    def _let_go(self, plans: Plans) -> None:
+        for plan in plans:
+            self._release(plan.pod.meta.key)
+
+    def _release(self, key: Key) -> None:
+        self._pending.pop(key, None)
+        self._state.lift(key)
+
+    def _current(self) -> list[_Pending]:
+        """What is still waited for: the state lifts a hold when the Pod has come for it, or is gone."""
+        holds = self._state.holds
+        for key in [key for key, item in self._pending.items() if holds.get(key) is not item.hold]:
+            del self._pending[key]
+        return list(self._pending.values())
+
+
+def _summary(plans: Plans) -> list[tuple[Key, str, list[str]]]:
+    return [(plan.pod.meta.key, plan.node, [pod.meta.uid for pod in plan.victims]) for plan in plans]

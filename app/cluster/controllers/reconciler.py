@@ -1,0 +1,247 @@
+"""Puts right what a process that ended in the middle of a bind has left in claims, and what nobody freed.
+
+kube-scheduler tries the Pod again, and then the bind finds its claims as they were left and goes on from
+there. This is for Pods that do not come again: their claims would hold devices for as long as the Pod waits.
+
+Three things are sure before anything is written: the claim has looked like this for longer than any bind
+takes, its Pod really is not bound or not there (the API server says so, not the watch), and what is taken
+back was written by this program and by nobody else since (``field_manager``). The write carries the version
+of the claim that was judged. Whatever is doubtful stays for the next round.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from itertools import islice
+
+from app.cluster.binding.claim_writer import ClaimLostError, ClaimWriter, OvertakenError, read_claim
+from app.cluster.binding.extended_claims import ExtendedClaims
+from app.cluster.binding.field_manager import DEFAULT_MANAGER, Ownership
+from app.cluster.binding.pods import node_of, read_pod
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import Resource
+from app.cluster.client.errors import ClusterError, NotFound, NotLeader
+from app.core.model.errors import ObjectError
+from app.core.model.resource_claim import ResourceClaim
+from app.core.placement.binding_conditions import Readiness, readiness, timed_out
+from app.core.placement.rules import Rules
+from app.core.state.leftovers import Leftover, gone_consumers, leftover, unbound_consumers
+from app.core.state.state import State
+from app.core.state.taken import ClaimKey
+
+_TURN = 1000  # claims looked at before others are served
+_CAUSES = {
+    Leftover.FINALIZER: "had its finalizer from a bind that did not end",
+    Leftover.RESERVATION: "was reserved by a bind that did not end",
+    Leftover.EXTENDED: "was made by a bind that did not end",
+    Leftover.ABANDONED: "was reserved for a Pod that is gone, and nobody had freed it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcilerSettings:
+    """``grace_seconds``: how long a claim looks left over before it is one; longer than a bind can take.
+
+    ``most`` claims are mended in a round, ``mends_per_second`` one after another.
+    """
+
+    grace_seconds: float = 120.0
+    interval_seconds: float = 15.0
+    most: int = 200
+    mends_per_second: float = 10.0
+
+
+class _Doubt(Exception):  # noqa: N818 # not an error: the claim is left alone
+    """Why a claim is not touched: not_ours, overtaken, in_use or not_leader."""
+
+
+class Reconciler:
+    """Finishes or undoes what is left over.
+
+    ``results`` counts claims: mended ones by what was left of them (``Leftover``), and others by why they
+    were left alone: not_ours, overtaken, in_use, not_leader, api_error.
+
+    Args:
+        client: reads Pods and claims.
+        writer: writes claims, under the name ``manager``.
+        alone_with: keeps the binder out of a claim while it is mended.
+        enter: called before a claim is judged: ties the write to the term of the lease. Raises NotLeader.
+        may_write: whether this process is the leader.
+        clock: seconds that only go forward, whatever happens to the time of day.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        resource: Resource,
+        state: State,
+        rules: Rules,
+        *,
+        writer: ClaimWriter,
+        extended: ExtendedClaims,
+        alone_with: Callable[[ClaimKey], AbstractAsyncContextManager[None]],
+        may_write: Callable[[], bool],
+        clock: Callable[[], float],
+        enter: Callable[[], None] = lambda: None,
+        report: Callable[[str], None],
+        manager: str = DEFAULT_MANAGER,
+        settings: ReconcilerSettings | None = None,
+    ) -> None:
+        self._client = client
+        self._resource = resource
+        self._state = state
+        self._rules = rules
+        self._writer = writer
+        self._extended = extended
+        self._alone_with = alone_with
+        self._may_write = may_write
+        self._clock = clock
+        self._enter = enter
+        self._report = report
+        self._manager = manager
+        self._settings = settings or ReconcilerSettings()
+        self._since: dict[tuple[ClaimKey, str], float] = {}
+        self._settled: set[tuple[ClaimKey, str]] = set()
+        self.results: Counter[str] = Counter()
+
+    @property
+    def suspects(self) -> int:
+        """Claims that look left over now, those of others included."""
+        return len(self._since)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(self._settings.interval_seconds)
+            if self._may_write():
+                await self.round()
+            else:
+                # Who leads later waits the whole grace time again: the leader before may still be at work.
+                self._since.clear()
+
+    async def round(self) -> None:
+        """Looks at every claim, and mends those that have been left over for long enough. O(claims)."""
+        for claim, what in islice(await self._due(), self._settings.most):
+            if not self._may_write():
+                return
+            await self._mend_and_tell(claim, what)
+            await asyncio.sleep(1 / self._settings.mends_per_second)
+
+    async def _due(self) -> list[tuple[ResourceClaim, Leftover]]:
+        now, seen = self._clock(), dict[tuple[ClaimKey, str], float]()
+        settled, due = set[tuple[ClaimKey, str]](), list[tuple[ResourceClaim, Leftover]]()
+        for number, key in enumerate(self._state.keys("ResourceClaim")):
+            if number % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+            claim = self._state.stored_claim(key)
+            what = None if claim is None else leftover(self._state, claim)
+            if claim is None or what is None or self._is_getting_ready(claim):
+                continue
+            version = (claim.meta.key, claim.meta.uid + claim.meta.resource_version)
+            seen[version] = self._since.get(version, now)
+            if version in self._settled:
+                settled.add(version)
+            elif now - seen[version] >= self._settings.grace_seconds:
+                due.append((claim, what))
+        self._since, self._settled = seen, settled
+        return due
+
+    def _is_getting_ready(self, claim: ResourceClaim) -> bool:
+        """Whether a bind has reported that it waits for binding conditions, and may come again."""
+        if not self._rules.features.device_binding_and_status or readiness(claim) is not Readiness.PENDING:
+            return False
+        now = self._rules.now
+        return now is None or not timed_out(claim, now(), self._rules.binding_timeout_seconds)
+
+    async def _mend_and_tell(self, claim: ResourceClaim, what: Leftover) -> None:
+        name = "/".join(claim.meta.key)
+        try:
+            async with self._alone_with(claim.meta.key):
+                await self._mend(claim, what)
+        except _Doubt as doubt:
+            self.results[str(doubt)] += 1
+            if str(doubt) == "not_ours":
+                self._settled.add((claim.meta.key, claim.meta.uid + claim.meta.resource_version))
+        except (OvertakenError, ClaimLostError, NotFound):
+            self.results["overtaken"] += 1
+        except NotLeader:
+            self.results["not_leader"] += 1
+        except (ClusterError, ObjectError) as error:
+            self.results["api_error"] += 1
+            self._report(f"ResourceClaim {name} {_CAUSES[what]}, and cannot be mended: {error}")
+        else:
+            self.results[what.value] += 1
+            self._report(f"ResourceClaim {name} mended: it {_CAUSES[what]}")
+
+    async def _mend(self, seen: ResourceClaim, what: Leftover) -> None:
+        self._enter()
+        raw = await self._client.get(self._resource.path(*seen.meta.key))
+        claim = read_claim(raw)
+        if (claim.meta.uid, claim.meta.resource_version) != (seen.meta.uid, seen.meta.resource_version):
+            raise _Doubt("overtaken")
+        owned = Ownership(raw, self._manager)
+        match what:
+            case Leftover.FINALIZER:
+                await self._free(claim, set(), owned, ours=owned.finalizer)
+            case Leftover.RESERVATION:
+                await self._take_back(claim, await self._never_bound(claim), owned)
+            case Leftover.ABANDONED:
+                await self._take_back(claim, await self._gone(claim), owned)
+            case Leftover.EXTENDED:
+                await self._delete(claim, owned)
+
+    async def _take_back(self, claim: ResourceClaim, uids: set[str], owned: Ownership) -> None:
+        ours = {uid for uid in uids if owned.reservation(uid)}
+        await self._free(claim, ours, owned, ours=bool(ours))
+
+    async def _free(self, claim: ResourceClaim, uids: set[str], owned: Ownership, *, ours: bool) -> None:
+        self._last_look(claim, ours=ours)
+        await self._writer.release(claim, uids, free=owned.allocation)
+
+    async def _delete(self, claim: ResourceClaim, owned: Ownership) -> None:
+        owner = claim.meta.controller
+        pod = None
+        if owner is not None:
+            pod = await read_pod(self._client, claim.meta.namespace, owner.name, owner.uid)
+        if pod is None:
+            # To delete it is the garbage collector's by now; its devices are not left to that.
+            await self._take_back(claim, await self._gone(claim), owned)
+            return
+        status = (pod.get("status") or {}).get("extendedResourceClaimStatus") or {}
+        if node_of(pod) and status.get("resourceClaimName") == claim.meta.name:
+            raise _Doubt("in_use")
+        self._last_look(claim, ours=owned.spec)
+        await self._extended.remove(claim)
+
+    def _last_look(self, claim: ResourceClaim, *, ours: bool) -> None:
+        """Right before the write, with no await between."""
+        if not ours:
+            raise _Doubt("not_ours")
+        if claim.meta.key in self._state.assumed:
+            raise _Doubt("in_use")
+        if not self._may_write():
+            raise _Doubt("not_leader")
+
+    async def _never_bound(self, claim: ResourceClaim) -> set[str]:
+        """The uids of consumers that the API server knows as Pods without a node."""
+        found = set[str]()
+        for consumer in unbound_consumers(self._state, claim):
+            pod = await read_pod(self._client, claim.meta.namespace, consumer.name, consumer.uid)
+            if pod is not None and not node_of(pod):
+                found.add(consumer.uid)
+        if not found:
+            raise _Doubt("in_use")
+        return found
+
+    async def _gone(self, claim: ResourceClaim) -> set[str]:
+        """The uids of consumers that the API server does not know as Pods any more."""
+        found = set[str]()
+        for consumer in gone_consumers(self._state, claim):
+            pod = await read_pod(self._client, claim.meta.namespace, consumer.name, consumer.uid)
+            if pod is None:
+                found.add(consumer.uid)
+        if not found:
+            raise _Doubt("in_use")
+        return found

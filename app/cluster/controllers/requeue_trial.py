@@ -1,0 +1,104 @@
+"""Which refused Pods would find devices now: tried out on a copy of the state, one on top of the other."""
+
+import asyncio
+from collections import deque
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+from typing import Any
+
+from app.core.dry_run.ranking import settle
+from app.core.model.meta import Meta
+from app.core.model.pod import Pod
+from app.core.pauses import Pauses
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+
+_TURN = 20
+"""Nodes between two pauses; a search that takes long pauses by itself."""
+_MOST_SECONDS = 1.0
+"""For one Pod: it sleeps on if no node was found in that time."""
+_ALIKE = 16
+"""Pods kept to compare others with."""
+
+
+class WakingTrial:
+    """One look at refused Pods. Others are served meanwhile; what changes then is for the next look.
+
+    Args:
+        state: copied, O(nodes + claims).
+        rules: nodes are judged as kube-scheduler would, on top.
+    """
+
+    def __init__(self, state: State, rules: Rules) -> None:
+        self.position = state.inventory.changes.position
+        self._changes = state.inventory.changes.fork()
+        self._state = state.fork()
+        self._rules = replace(rules, node_checks=True)
+        self._all = sorted(self._state.nodes)
+        self._changed: dict[int, list[str]] = {}
+        self._hopeless: deque[tuple[Any, list[str]]] = deque(maxlen=_ALIKE)
+
+    def nodes(self, position: int, *, everywhere: bool) -> list[str]:
+        """Nodes where a Pod can fit that did not before. O(changes), once for each position."""
+        if everywhere:
+            return self._all
+        found = self._changed.get(position)
+        if found is None:
+            changed = self._changes.since(position)
+            found = self._all if changed is None else sorted(changed & self._state.nodes.keys())
+            self._changed[position] = found
+        return found
+
+    def ask(self, pod: Pod) -> Question:
+        """What is to be tried: on top of what has found devices before."""
+        return Question(self._state, pod, self._rules)
+
+    async def first_fit(self, question: Question, nodes: list[str]) -> NodeAnswer | None:
+        """The first node with room, whose devices count as taken from then on.
+
+        Cost: a search a node, except for a Pod like one that has found none on the same nodes: devices only
+        get fewer in a trial.
+        """
+        kind = _kind(question)
+        if any(like == kind and tried is nodes for like, tried in self._hopeless):
+            return None
+        answer = await _search(question, nodes)
+        if answer is None:
+            if kind is not None:
+                self._hopeless.append((kind, nodes))
+            return None
+        settle(self._state, question, answer)
+        return answer
+
+
+def _kind(question: Question) -> tuple[Pod, tuple[object, ...]] | None:
+    """What the answers depend on; None where there is more to it, and no two Pods are alike."""
+    if question.pinned or question.varies:
+        return None
+    pod = replace(question.pod, meta=Meta(""), claims=(), claim_statuses={}, started=None)
+    return pod, tuple(claim.spec for claim in question.missing)
+
+
+async def _search(question: Question, nodes: Iterable[str]) -> NodeAnswer | None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _MOST_SECONDS
+    for number, name in enumerate(nodes):
+        answer = await _finish(question.answer(name), deadline)
+        if answer is None or answer.verdict == "fits":
+            return answer
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
+    return None
+
+
+async def _finish(steps: Generator[None, None, NodeAnswer], deadline: float) -> NodeAnswer | None:
+    """What the steps return in the end; None if the deadline came first."""
+    loop = asyncio.get_running_loop()
+    pauses = Pauses(steps)
+    for _ in pauses:
+        if loop.time() > deadline:
+            return None
+        await asyncio.sleep(0)
+    return pauses.result

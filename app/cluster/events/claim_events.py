@@ -1,0 +1,61 @@
+"""Events on claims whose devices somebody else holds too."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from app.cluster.client.errors import ClusterError
+from app.cluster.events.event_writer import EventWriter, reference
+from app.core.model.resource_claim import ResourceClaim
+
+REASON = "DeviceHeldTwice"
+_MOST = 1000  # waiting; the oldest are dropped: the log has them all
+_MAX_NOTE_CHARS = 1000
+_API_VERSION = "resource.k8s.io/v1"
+
+
+class ClaimEvents:
+    """Takes warnings as they come, and writes them in a task of its own, a few a second. ``written`` counts.
+
+    Args:
+        may_write: while it says no, nothing is kept either: another replica says it.
+    """
+
+    def __init__(
+        self,
+        writer: EventWriter,
+        *,
+        may_write: Callable[[], bool],
+        report: Callable[[str], None],
+        writes_per_second: float = 5.0,
+    ) -> None:
+        self._writer = writer
+        self._may_write = may_write
+        self._report = report
+        self._pause = 1 / writes_per_second
+        self._waiting: deque[tuple[ResourceClaim, str]] = deque(maxlen=_MOST)
+        self._some = asyncio.Event()
+        self.written = 0
+
+    def warn(self, claim: ResourceClaim, note: str) -> None:
+        """Notes a warning. O(1)."""
+        if self._may_write():
+            self._waiting.append((claim, note[:_MAX_NOTE_CHARS]))
+            self._some.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            while self._waiting:
+                await self._write(*self._waiting.popleft())
+                await asyncio.sleep(self._pause)
+
+    async def _write(self, claim: ResourceClaim, note: str) -> None:
+        try:
+            await self._writer.create(reference("ResourceClaim", claim.meta, _API_VERSION), REASON, note)
+        except ClusterError as error:
+            self._report(f"no Event for ResourceClaim {'/'.join(claim.meta.key)}: {error}")
+        else:
+            self.written += 1

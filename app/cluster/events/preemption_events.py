@@ -1,0 +1,38 @@
+"""What is said of a preemption: an Event on each victim, as kube-scheduler's, and one on the preemptor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.cluster.client.errors import ClusterError
+from app.cluster.events.event_writer import EventWriter, reference
+from app.core.model.pod import Pod
+
+
+class PreemptionEvents:
+    """Writes Events of type Normal; one that cannot be written is reported, and holds nobody up."""
+
+    def __init__(self, writer: EventWriter, report: Callable[[str], None]) -> None:
+        self._writer = writer
+        self._report = report
+
+    async def evicted(self, victim: Pod, preemptor: Pod, node: str) -> None:
+        """The victim is told by whom, as in-tree by uid: names of other namespaces are not for everybody."""
+        note = f"Preempted by pod {preemptor.meta.uid} on node {node}"
+        await self._write(victim, preemptor, "Preempted", note)
+
+    async def nominated(self, preemptor: Pod, node: str, victims: int) -> None:
+        """The preemptor is told what was done for it."""
+        note = (
+            f"Evicting {victims} Pod(s) of lower priority to free devices on node {node}, held for this Pod"
+        )
+        await self._write(preemptor, None, "DevicesPreempted", note)
+
+    async def _write(self, pod: Pod, related: Pod | None, reason: str, note: str) -> None:
+        other = None if related is None else reference("Pod", related.meta)
+        try:
+            await self._writer.create(
+                reference("Pod", pod.meta), reason, note, kind="Normal", action="Preempting", related=other
+            )
+        except ClusterError as error:
+            self._report(f"no Event for Pod {'/'.join(pod.meta.key)}: {error}")

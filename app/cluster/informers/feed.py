@@ -1,0 +1,143 @@
+"""From informer events to the state: the one place where objects of the cluster are read.
+
+A broken object never stops the rest. What it does to its own:
+
+* a slice is taken out, so that its pool is incomplete and gives no devices until it is mended;
+* a claim is dangerous to leave out, since the devices it holds would be given away: its allocation
+  is read without the rest, and if even that fails, what was known of it stays;
+* of any other kind, what was known of it stays.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.cluster.informers.informer import Deleted, Event, Replaced, Upserted
+from app.core.model.allocation import read_allocation
+from app.core.model.errors import FieldError, ObjectError
+from app.core.model.meta import read_meta
+from app.core.model.parse import InventoryObject, parse, reread_claim
+from app.core.model.resource_claim import ClaimSpec, ResourceClaim
+from app.core.model.workload import Workload
+from app.core.state.state import Key, State
+
+
+class Feed:
+    """Reads objects and puts them into a state. ``broken`` holds those that could not be read.
+
+    Args:
+        state: what is written to; nobody else applies events to it.
+        report: told of every object that cannot be read, each time it comes.
+        changed: told every event that was taken in, and the kind of its object.
+        claim_changed: told the key of every claim that has changed or gone.
+        pod_gone: told the key and uid of every Pod that has gone.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        report: Callable[[ObjectError], None],
+        changed: Callable[[str, Event], None] = lambda _kind, _event: None,
+        claim_changed: Callable[[Key], None] = lambda _key: None,
+        pod_gone: Callable[[Key, str], None] = lambda _key, _uid: None,
+    ) -> None:
+        self._state = state
+        self._report = report
+        self._changed = changed
+        self.claim_changed = claim_changed
+        self._pod_gone = pod_gone
+        self.broken: dict[tuple[str, Key], ObjectError] = {}
+
+    def handle(self, kind: str, event: Event) -> None:
+        """Takes in one event. O(objects in it)."""
+        match event:
+            case Upserted(item):
+                self._put(kind, item)
+            case Deleted(item):
+                if not self._is_another(kind, item):
+                    self._drop(kind, _key(item))
+            case Replaced():
+                self._replace(kind, event)
+        if kind == "ResourceClaim":
+            # Not before a list is taken in as a whole: half of it may seem to give a device twice.
+            changed = event.changed if isinstance(event, Replaced) else (event.object,)
+            for item in changed:
+                self.claim_changed(_key(item))
+        self._changed(kind, event)
+
+    def _replace(self, kind: str, event: Replaced) -> None:
+        listed = {_key(item) for item in event.objects}
+        for key in self._state.keys(kind) - listed:
+            self._drop(kind, key)
+        for item in event.changed:
+            self._put(kind, item)
+
+    def _put(self, kind: str, raw: Mapping[str, Any]) -> None:
+        key = _key(raw)
+        if kind == "ResourceClaim" and self._is_echo(key, raw):
+            return
+        try:
+            item = self._read(kind, key, raw)
+        except ObjectError as error:
+            self.broken[kind, key] = error
+            self._report(error)
+            self._make_do(kind, key, raw)
+            return
+        self.broken.pop((kind, key), None)
+        self._state.upsert(item)
+
+    def _is_echo(self, key: Key, raw: Mapping[str, Any]) -> bool:
+        """Every bind writes a claim twice, and hears of both."""
+        metadata = raw.get("metadata") or {}
+        uid, version = metadata.get("uid"), metadata.get("resourceVersion")
+        if not isinstance(uid, str) or not isinstance(version, str):
+            return False
+        return ("ResourceClaim", key) not in self.broken and self._state.is_echo(key, uid, version)
+
+    def _read(self, kind: str, key: Key, raw: Mapping[str, Any]) -> InventoryObject:
+        """Raises: ObjectError."""
+        if kind == "ResourceClaim":
+            known = self._state.stored_claim(key)
+            # What could be read of a broken claim has no requests.
+            if known is not None and known.spec.requests and known.meta.uid == raw["metadata"].get("uid"):
+                return reread_claim(raw, known)
+        item = parse(raw)
+        if isinstance(item, Workload):
+            raise TypeError(f"workloads are not watched: {item.kind}")
+        return item
+
+    def _make_do(self, kind: str, key: Key, raw: Mapping[str, Any]) -> None:
+        if kind == "ResourceSlice":
+            self._state.delete(kind, key)
+        elif kind == "ResourceClaim":
+            claim = _held_alone(raw)
+            if claim is not None:
+                self._state.upsert(claim)
+
+    def _is_another(self, kind: str, item: Mapping[str, Any]) -> bool:
+        """Whether the claim known by this name is a later one, which this process has created itself."""
+        known = self._state.stored_claim(_key(item)) if kind == "ResourceClaim" else None
+        return known is not None and known.meta.uid != (item.get("metadata") or {}).get("uid")
+
+    def _drop(self, kind: str, key: Key) -> None:
+        self.broken.pop((kind, key), None)
+        pod = self._state.pods.get(key) if kind == "Pod" else None
+        self._state.delete(kind, key)
+        if pod is not None:
+            self._pod_gone(key, pod.meta.uid)
+
+
+def _held_alone(raw: Mapping[str, Any]) -> ResourceClaim | None:
+    """A claim of which only the allocation could be read; None if not even that."""
+    status = raw.get("status")
+    held = status.get("allocation") if isinstance(status, Mapping) else None
+    if held is None:
+        return None
+    try:
+        return ResourceClaim(read_meta(raw, namespaced=True), ClaimSpec(), read_allocation(held))
+    except FieldError:
+        return None  # reported by the caller already, with the first thing that is wrong
+
+
+def _key(raw: Mapping[str, Any]) -> Key:
+    metadata = raw.get("metadata") or {}
+    return (str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))

@@ -1,0 +1,106 @@
+"""All the informers of one process, and the one place where their events are handed on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+
+from app.cluster.client.backoff import Backoff, Clock, LoopClock
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import Resource, Served, discover
+from app.cluster.client.errors import ApiError, ClusterError, CredentialsError, NotServed
+from app.cluster.informers.informer import Event, Informer, InformerSettings, Problem
+
+Handler = Callable[[str, Event], None]
+
+
+class InformerGroup:
+    """Runs one informer for each resource and hands every event to one handler.
+
+    Args:
+        client: the API server.
+        resources: what to watch; their kinds must differ.
+        handle: called with (kind, event) from the event loop, one call at a time: the single writer of the
+            state. Objects carry apiVersion and kind. An exception is a defect: it is counted and reported,
+            and the informer goes on, since one object that cannot be digested must not blind the scheduler to
+            all others.
+        settings, clock, uniform, report: as for Informer.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        resources: Sequence[Resource],
+        handle: Handler,
+        *,
+        settings: InformerSettings | None = None,
+        clock: Clock | None = None,
+        uniform: Callable[[float, float], float] | None = None,
+        report: Callable[[Problem], None] = lambda _problem: None,
+    ) -> None:
+        self._handle = handle
+        self._report = report
+        self.handler_failures: Counter[str] = Counter()
+        self.informers: Mapping[str, Informer] = {
+            resource.kind: Informer(
+                client, resource, settings=settings, clock=clock, uniform=uniform, report=report
+            )
+            for resource in resources
+        }
+        if len(self.informers) != len(resources):
+            raise ValueError("two resources of one kind")
+
+    @property
+    def all_synced(self) -> bool:
+        """Whether the handler has been given the first list of every resource."""
+        return all(informer.synced for informer in self.informers.values())
+
+    def unsynced(self) -> tuple[str, ...]:
+        """The kinds still waited for."""
+        return tuple(kind for kind, informer in self.informers.items() if not informer.synced)
+
+    async def wait_synced(self) -> None:
+        for informer in self.informers.values():
+            await informer.wait_synced()
+
+    async def run(self) -> None:
+        """Runs until cancelled; then every watch is closed before this returns."""
+        async with asyncio.TaskGroup() as tasks:
+            for kind, informer in self.informers.items():
+                tasks.create_task(self._deliver(kind, informer), name=f"informer {kind}")
+
+    async def _deliver(self, kind: str, informer: Informer) -> None:
+        async with aclosing(informer.events()) as events:
+            async for event in events:
+                try:
+                    self._handle(kind, event)
+                except Exception as error:  # noqa: BLE001 - told to the reporter; see the class
+                    self.handler_failures[kind] += 1
+                    text = f"the handler of {kind} failed on {type(event).__name__}: {error!r}"
+                    self._report(Problem(informer.resource, text, error))
+
+
+async def discover_patiently(
+    client: ApiClient,
+    *,
+    clock: Clock | None = None,
+    uniform: Callable[[float, float], float] | None = None,
+    report: Callable[[ClusterError], None] = lambda _error: None,
+) -> Served:
+    """As discover, but waits for an API server that is down or overloaded; each failure is reported.
+
+    Raises: NotServed, CredentialsError: waiting would not help.
+    """
+    clock = clock or LoopClock()
+    backoff = Backoff(clock, uniform=uniform) if uniform else Backoff(clock)
+    while True:
+        try:
+            return await discover(client)
+        except (NotServed, CredentialsError):
+            raise
+        except ClusterError as error:
+            report(error)
+            at_least = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
+            await clock.sleep(backoff.next_delay(at_least))

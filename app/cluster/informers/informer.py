@@ -1,0 +1,277 @@
+"""The objects of one resource, kept up to date: a list, then a watch, for as long as the process lives.
+
+Events and relists are by the rules of client-go's reflector (tools/cache/reflector.go), with one difference:
+a watch that is silent for longer than bookmarks are apart is taken for dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+from typing import Any
+
+from app.cluster.client.backoff import Backoff, Clock, LoopClock
+from app.cluster.client.call import Object
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import Resource
+from app.cluster.client.errors import ApiError, ClusterError, ConnectionFailed, Gone
+from app.cluster.informers.settings import InformerSettings
+from app.cluster.informers.stats import Problem, Stats, explained, failure_name
+from app.cluster.informers.store import (
+    Deleted,
+    Event,
+    Known,
+    ObjectKey,
+    Replaced,
+    Upserted,
+    usable_key,
+    version_of,
+)
+from app.cluster.informers.watch_stream import Expired, WatchStream, ends_first_objects
+
+# The events are known.py's; who consumes an informer finds them here.
+__all__ = [
+    "Deleted",
+    "Event",
+    "Informer",
+    "InformerSettings",
+    "ObjectKey",
+    "Problem",
+    "Replaced",
+    "Stats",
+    "Upserted",
+]
+
+_SHORT_WATCH_SECONDS = 1.0
+
+
+class Informer:
+    """Lists and watches one resource, and never gives up.
+
+    Args:
+        client: the API server.
+        resource: what to watch, in all namespaces.
+        settings: see InformerSettings.
+        clock: time for backoff and ages.
+        uniform: random numbers for backoff and watch lengths.
+        report: called with every problem, at most once for each failed request or bad object.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        resource: Resource,
+        *,
+        settings: InformerSettings | None = None,
+        clock: Clock | None = None,
+        uniform: Callable[[float, float], float] | None = None,
+        report: Callable[[Problem], None] = lambda _problem: None,
+    ) -> None:
+        self.resource = resource
+        self.stats = Stats()
+        self._client = client
+        self._settings = settings or InformerSettings()
+        self._clock = clock or LoopClock()
+        self._backoff = Backoff(self._clock, uniform=uniform) if uniform else Backoff(self._clock)
+        self._report = report
+        self._path = resource.path()
+        self._watch_list = self._settings.watch_list
+        # The version to resume from; "" asks for a list.
+        self._version = ""
+        self._relist_reason = ""
+        self._refusals = 0
+        self._pages_once = False
+        self._synced = asyncio.Event()
+        self._known = Known()
+        self._stream = WatchStream(
+            client,
+            self._path,
+            self._settings,
+            self.stats,
+            clock=self._clock,
+            uniform=self._backoff.uniform,
+            version=lambda: self._version,
+        )
+
+    @property
+    def synced(self) -> bool:
+        """Whether the first list has been told and the consumer has come back for more. Never turns false."""
+        return self.stats.synced
+
+    async def wait_synced(self) -> None:
+        await self._synced.wait()
+
+    @property
+    def version(self) -> int:
+        """The resourceVersion up to which everything has been told; 0 while a list is made."""
+        return int(self._version) if self._version.isdecimal() else 0
+
+    def last_event_age_seconds(self) -> float | None:
+        """Time since the last event, bookmark or opening of a watch; None before the first."""
+        heard = self.stats.last_event_at
+        return None if heard is None else self._clock.now() - heard
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Replaced once, then single events, with another Replaced after every relist. Never ends.
+
+        Raises nothing but cancellation: failures are counted, reported, and tried again after a backoff.
+        """
+        while True:
+            opened = self._clock.now()
+            try:
+                async with aclosing(self._one_round()) as events:
+                    async for event in events:
+                        yield event
+            except Expired as expired:
+                self._forget_version(expired.reason)
+                await self._wait_after(expired.error)
+            except ClusterError as error:
+                await self._wait_after(error)
+            else:
+                # The server ended the watch, as it does every few minutes. Watches that it ends at once
+                # would otherwise be asked for without a pause.
+                if self._clock.now() - opened < _SHORT_WATCH_SECONDS:
+                    ended = ConnectionFailed(f"WATCH {self._path}", "ended at once", sent=True)
+                    await self._wait_after(ended)
+
+    async def _one_round(self) -> AsyncGenerator[Event, None]:
+        """One watch from open to end; before it a list, if there is no version to resume from."""
+        if not self._version and (self._pages_once or not self._watch_list):
+            self._pages_once = False
+            objects, version = await self._client.list_all(self._path, limit=self._settings.page_size)
+            self._stream.heard()
+            self.stats.events["listed"] += len(objects)
+            yield self._replace(objects)
+            self._listed(version)
+        async with aclosing(self._watch() if self._version else self._watch_from_list()) as events:
+            async for event in events:
+                yield event
+
+    async def _watch(self) -> AsyncGenerator[Event, None]:
+        """Resumes at the version at hand."""
+        try:
+            async with aclosing(self._stream.open({"resourceVersion": self._version})) as raw:
+                async for event in raw:
+                    told = self._apply(event)
+                    if told is not None:
+                        yield told
+        except ApiError as error:
+            if isinstance(error, Gone) or error.reason == "Expired":
+                raise Expired("expired", error) from error
+            if error.has_cause("ResourceVersionTooLarge"):
+                raise Expired("version_too_large", error) from error
+            if error.status not in {401, 403, 429}:
+                self._refusals += 1
+            if self._refusals >= self._settings.resume_tries:
+                raise Expired("refused", error) from error
+            raise
+
+    async def _watch_from_list(self) -> AsyncGenerator[Event, None]:
+        """A watch that starts with all objects there are and a bookmark that says so, then goes on."""
+        query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        async with aclosing(self._stream.open(query)) as raw:
+            objects, version = await self._first_objects(raw)
+            yield self._replace(objects)
+            self._listed(version)
+            async for event in raw:
+                told = self._apply(event)
+                if told is not None:
+                    yield told
+
+    async def _first_objects(self, raw: AsyncGenerator[Object, None]) -> tuple[list[Object], str]:
+        """Reads up to the bookmark. If that fails, the next list is read in pages.
+
+        A refusal settles it for good: the server cannot stream lists. A stream that breaks off or falls
+        silent may be the fault of the moment, or of a proxy: then it is pages once.
+        """
+        first: dict[tuple[str, str], Object] = {}
+        patience = self._settings.initial_read_timeout_seconds
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(patience) as deadline:
+                async for event in raw:
+                    if ends_first_objects(event):
+                        return list(first.values()), version_of(event["object"])
+                    self._collect(event, first)
+                    deadline.reschedule(loop.time() + patience)
+        except ApiError as error:
+            if error.status in {400, 404, 405, 406, 415, 422}:
+                self._watch_list = False
+                self._report(
+                    Problem(
+                        self.resource, f"lists are read in pages, the server does not stream them: {error}"
+                    )
+                )
+            raise
+        except TimeoutError:
+            pass
+        except ConnectionFailed:
+            self._pages_once = True
+            raise
+        self._pages_once = True
+        problem = "the stream of first objects ended or fell silent before its end mark"
+        raise ConnectionFailed(f"WATCH {self._path}", problem, sent=True)
+
+    def _apply(self, event: Object) -> Event | None:
+        """Takes one event in; None if there is nothing to tell."""
+        kind, obj = event["type"], event["object"]
+        self._refusals = 0
+        if kind == "BOOKMARK":
+            self._version = version_of(obj) or self._version
+            return None
+        key = self._checked(obj)
+        if key is None:
+            return None
+        self._version = version_of(obj)
+        return self._known.delete(key, obj) if kind == "DELETED" else self._known.upsert(key, obj)
+
+    def _collect(self, event: Object, first: dict[tuple[str, str], Object]) -> None:
+        obj = event["object"]
+        key = None if event["type"] == "BOOKMARK" else self._checked(obj)
+        if key is None:
+            return
+        if event["type"] == "DELETED":
+            first.pop((key.namespace, key.name), None)
+        else:
+            first[key.namespace, key.name] = obj
+
+    def _replace(self, objects: Iterable[Any]) -> Replaced:
+        checked = ((self._checked(obj), obj) for obj in objects)
+        return self._known.replace([(key, obj) for key, obj in checked if key is not None])
+
+    def _checked(self, obj: Any) -> ObjectKey | None:
+        """The key of an object that can be used; drops managedFields, half of many objects' bytes.
+
+        A bad object is counted and reported, never raised.
+        """
+        key = usable_key(obj)
+        if key is not None:
+            obj["metadata"].pop("managedFields", None)
+            return key
+        self.stats.bad_objects += 1
+        metadata = obj.get("metadata") if isinstance(obj, dict) else None
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        text = f"an object ({name!r}) without name or resourceVersion is left out"
+        self._report(Problem(self.resource, text))
+        return None
+
+    def _listed(self, version: str) -> None:
+        """After the consumer has taken a list in."""
+        self._version = version
+        self._refusals = 0
+        if self._relist_reason:
+            self.stats.relists[self._relist_reason] += 1
+            self._relist_reason = ""
+        self.stats.synced = True
+        self._synced.set()
+
+    def _forget_version(self, reason: str) -> None:
+        self._version = ""
+        self._relist_reason = reason
+
+    async def _wait_after(self, error: ClusterError) -> None:
+        self.stats.failures[failure_name(error)] += 1
+        self._report(Problem(self.resource, explained(self.resource, error), error))
+        at_least = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
+        await self._clock.sleep(self._backoff.next_delay(at_least))

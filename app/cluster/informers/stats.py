@@ -1,0 +1,51 @@
+"""What an informer tells of itself: counters for metrics, problems for the log."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+
+from app.cluster.client.discovery import Resource
+from app.cluster.client.errors import ApiError, ClusterError, Forbidden
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that the informer copes with but somebody should know of.
+
+    `text` is for a log line; `error` is set if a request or the handler failed.
+    """
+
+    resource: Resource
+    text: str
+    error: Exception | None = None
+
+
+class Stats:
+    """Counters for metrics. `relists` is by reason, without the first list; `renewals` are of silent watches;
+    times are the clock's."""
+
+    def __init__(self) -> None:
+        self.synced = False
+        self.events: Counter[str] = Counter()
+        self.relists: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.renewals = 0
+        self.bad_objects = 0
+        self.last_event_at: float | None = None
+
+
+def failure_name(error: ClusterError) -> str:
+    """The name a failure is counted by: the HTTP status, or what kind it is without one."""
+    return str(error.status) if isinstance(error, ApiError) else type(error).__name__
+
+
+def explained(resource: Resource, error: ClusterError) -> str:
+    """What to do about a failed request, where that is known; else what it says itself."""
+    if isinstance(error, Forbidden):
+        group, plural = resource.group, resource.plural
+        return (
+            f"not allowed to read {plural}: the ClusterRole needs a rule with "
+            f'apiGroups: ["{group}"], resources: ["{plural}"], verbs: ["get", "list", "watch"] ({error})'
+        )
+    return str(error)

@@ -1,0 +1,117 @@
+"""One watch as the server streams it: silence, errors within the stream, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from app.cluster.client.backoff import Clock
+from app.cluster.client.call import Object
+from app.cluster.client.client import ApiClient
+from app.cluster.client.errors import ClusterError, ConnectionFailed, error_of_status
+from app.cluster.informers.settings import InformerSettings
+from app.cluster.informers.stats import Stats
+from app.cluster.informers.store import version_of
+
+_INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+class Expired(Exception):  # noqa: N818 - not an error: a turn in the flow
+    """The version at hand cannot be resumed from; `reason` is for the counter of relists."""
+
+    def __init__(self, reason: str, error: ClusterError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.error = error
+
+
+class WatchStream:
+    """Opens watches of one path, one after the other.
+
+    Args:
+        stats: events and renewals are counted here, and when the server was last heard.
+        version: the version at hand, which the events move on; "" for none.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        path: str,
+        settings: InformerSettings,
+        stats: Stats,
+        *,
+        clock: Clock,
+        uniform: Callable[[float, float], float],
+        version: Callable[[], str],
+    ) -> None:
+        self._client = client
+        self._path = path
+        self._settings = settings
+        self._stats = stats
+        self._clock = clock
+        self._uniform = uniform
+        self._version = version
+
+    def heard(self) -> None:
+        """The server has said something."""
+        self._stats.last_event_at = self._clock.now()
+
+    async def open(self, query: dict[str, str]) -> AsyncGenerator[Object, None]:
+        """Raw events; an ERROR event raises its error. A watch that falls silent ends as if by the server.
+
+        Raises: ClusterError; Expired.
+        """
+        opened = False
+
+        def on_open() -> None:
+            nonlocal opened
+            opened = True
+            self.heard()
+
+        settings = self._settings
+        seconds = int(self._uniform(*settings.watch_seconds))
+        params = {"allowWatchBookmarks": "true", "timeoutSeconds": str(seconds), **query}
+        timeout = settings.read_timeout_seconds
+        stream = self._client.watch(self._path, params, read_timeout_seconds=timeout, on_open=on_open)
+        try:
+            async with aclosing(stream) as raw:
+                async for event in raw:
+                    self.heard()
+                    self._stats.events[event["type"].lower()] += 1
+                    if event["type"] == "ERROR":
+                        status = event["object"].get("code")
+                        code = status if isinstance(status, int) else 500
+                        raise error_of_status(f"WATCH {self._path}", code, event["object"])
+                    yield event
+        except ConnectionFailed as error:
+            if not (error.silent and opened):
+                raise
+        else:
+            return
+        self._stats.renewals += 1
+        if version := self._version():
+            await self._check(version)
+
+    async def _check(self, version: str) -> None:
+        """After silence: is the version at hand one that the server will only reach some day?
+
+        That is so after a restore of etcd from a backup. The server does not refuse such a watch: it is
+        silent, and leaves out all that happens up to that version.
+
+        Raises: Expired.
+        """
+        page = await self._client.list_page(self._path, limit=1)
+        newest = version_of(page)
+        # The order of versions is documented since Kubernetes 1.35 (KEP-5504), and was so before.
+        if newest.isdecimal() and version.isdecimal() and int(newest) < int(version):
+            problem = f"resourceVersion {version} is from the future: the server is at {newest}"
+            gone = ConnectionFailed(f"WATCH {self._path}", problem, sent=True)
+            raise Expired("version_too_large", gone)
+
+
+def ends_first_objects(event: Object) -> bool:
+    """Whether this is the bookmark after the last of the objects there were when the watch began."""
+    if event["type"] != "BOOKMARK":
+        return False
+    metadata = event["object"].get("metadata") or {}
+    return (metadata.get("annotations") or {}).get(_INITIAL_EVENTS_END) == "true"

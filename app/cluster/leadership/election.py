@@ -1,0 +1,328 @@
+"""Which replica writes: a Lease, held by the rules of client-go (tools/leaderelection).
+
+Three things are added to those rules:
+
+* what may be written is a matter of time, term and having caught up: see ``Tenure``;
+* a leader that is stopped in good order gives the lease back when its last webhook is answered, and the
+  others, who watch the Lease, take it at once;
+* a kube-scheduler in the same Pod knows no other extender than its own, and elects its own leader. So a
+  follower that is asked says so in the Lease, and a leader that nobody asks any more hands the lease to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+import math
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import aclosing, contextmanager, suppress
+
+from app.cluster.client.backoff import Clock, spread
+from app.cluster.client.errors import ClusterError, Conflict, NotLeader
+from app.cluster.leadership.fence import Tenure
+from app.cluster.leadership.lease import Leases, Record, Seen, timestamp
+
+_TRIES = 3
+_JITTER = 1.2  # client-go's: candidates that started together do not stay in step
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ElectionSettings:
+    """client-go's three times, with its defaults, and when a leader counts as not asked any more."""
+
+    lease_seconds: float = 15.0
+    """A follower takes the lease when it has seen it unchanged for this long."""
+
+    renew_deadline_seconds: float = 10.0
+    """A leader that has not renewed for this long writes nothing more. What it has sent by then has the rest
+    of the lease to be carried out."""
+
+    retry_seconds: float = 2.0
+    """Between renewals, and between looks at another's lease."""
+
+    idle_seconds: float = 2.0
+    """Without a webhook, after which the lease is handed to a follower that has been asked for one."""
+
+
+class Election:
+    """One candidate. ``tenure`` says whether it may write; ``transitions``, ``renew_failures`` count.
+
+    Args:
+        leases: the Lease; with a client that is not guarded.
+        identity: unlike that of every other candidate, and of this one before a restart.
+        clock: goes on while the process is stopped; see BootClock.
+        now: for the times in the Lease, which are for people.
+        catch_up: awaited at the beginning of each term, before anything may be written: returns when this
+            replica knows all that the leader before has written. ClusterErrors make it be tried again.
+        report: told what happens to the leadership, and of requests that failed.
+    """
+
+    def __init__(
+        self,
+        leases: Leases,
+        identity: str,
+        *,
+        clock: Clock,
+        now: Callable[[], dt.datetime],
+        catch_up: Callable[[], Awaitable[None]],
+        report: Callable[[str], None],
+        settings: ElectionSettings | None = None,
+        uniform: Callable[[float, float], float] = spread,
+    ) -> None:
+        self.identity = identity
+        self.tenure = Tenure(clock)
+        self.transitions = 0
+        self.renew_failures = 0
+        self._leases = leases
+        self._clock = clock
+        self._now = now
+        self._catch_up = catch_up
+        self._report = report
+        self._settings = settings or ElectionSettings()
+        self._uniform = uniform
+        self._seen: Seen | None = None
+        self._record = Record()
+        self._observed_at = -math.inf
+        self._holding = False
+        self._opening: asyncio.Task[None] | None = None
+        self._led = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._wanted_until = -math.inf
+        self._webhooks = 0
+        self._last_webhook = -math.inf
+        self._resigning = False
+        self._over = asyncio.Event()
+
+    @property
+    def leader(self) -> str:
+        """The identity of the leader as far as is known; empty if there is none."""
+        return self._record.holder
+
+    def standing(self) -> str:
+        """Why this replica does not take webhooks; empty if it does."""
+        if self.tenure.open:
+            return ""
+        if self._holding:
+            return "leading, but not yet caught up with the leader before"
+        return f"standing by: the leader is {self.leader}" if self.leader else "standing by: no leader yet"
+
+    async def lead(self, wait_seconds: float) -> None:
+        """Returns when webhooks may be answered: at once, or when a follower that is asked has got the lease.
+
+        Raises: NotLeader.
+        """
+        if not self.tenure.open and not self._resigning:
+            self._wanted_until = self._clock.now() + self._settings.lease_seconds
+            self._wake.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_seconds):
+                    await self._led.wait()
+        if self._resigning or not self.tenure.open:
+            raise NotLeader(self.standing() or "this replica is shutting down")
+
+    @contextmanager
+    def answering(self) -> Generator[None, None, None]:
+        """For the length of one webhook: keeps the lease from being handed on meanwhile."""
+        self._webhooks += 1
+        try:
+            yield
+        finally:
+            self._webhooks -= 1
+            self._last_webhook = self._clock.now()
+            if self._resigning:
+                self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled, or until it has resigned."""
+        listening = asyncio.create_task(self._listen(), name="lease watch")
+        try:
+            while not (self._resigning and not self._webhooks):
+                await self._turn()
+                await self._pause()
+            await self._release()
+        finally:
+            self._end()
+            listening.cancel()
+            self._over.set()
+
+    async def resign(self, patience_seconds: float) -> None:
+        """Takes no more webhooks, waits for those under way, and gives the lease back.
+
+        Who still waits for writes when patience ends keeps the lease from being given back: it runs out.
+        """
+        self._resigning = True
+        self._wake.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
+                await self._over.wait()
+
+    async def _turn(self) -> None:
+        """One try to get, renew or hand on the lease."""
+        try:
+            async with asyncio.timeout(self._settings.renew_deadline_seconds / 2):
+                await (self._renew() if self._holding else self._stand())
+        except Conflict:
+            return  # somebody else was faster; the next look tells
+        except (ClusterError, TimeoutError) as error:
+            self.renew_failures += self._holding
+            self._report(f"lease {self._leases.name}: {str(error) or 'no answer'}")
+        if self._holding and not self.tenure.held:
+            self._lost("it could not be renewed in time")
+
+    async def _renew(self) -> None:
+        for _ in range(_TRIES):
+            seen, started = self._seen, self._clock.now()
+            if seen is None or not self._same_term(seen.record):
+                self._lost(f"{seen.record.holder if seen is not None else 'nobody'} holds it")
+                return
+            if seen.wanted_by not in {"", self.identity} and self._idle():
+                await self._hand_over(seen)
+                return
+            try:
+                # A wish that is not granted is taken out: who still is asked will say so again.
+                self._observe(await self._leases.put(seen, self._renewed(seen.record)))
+            except Conflict:
+                self._seen = await self._leases.get()
+                continue
+            self.tenure.prolong(started + self._settings.renew_deadline_seconds)
+            return
+
+    def _same_term(self, record: Record) -> bool:
+        """Not so where it has been another's since, and has been handed back."""
+        return record.holder == self.identity and record.transitions == self._record.transitions
+
+    async def _stand(self) -> None:
+        self._observe(await self._leases.get())
+        if self._resigning:
+            return
+        seen, started = self._seen, self._clock.now()
+        if self._free():
+            self._observe(await self._leases.put(seen, self._taken(seen)))
+            self._begin(started)
+        elif seen is not None and started < self._wanted_until and seen.wanted_by != self.identity:
+            self._observe(await self._leases.put(seen, seen.record, wanted_by=self.identity))
+
+    def _free(self) -> bool:
+        """Ours to take: nobody's, given to us, or not renewed for as long as it holds."""
+        if self._record.holder in {"", self.identity}:
+            return True
+        return self._clock.now() > self._observed_at + self._record.duration_seconds
+
+    def _taken(self, seen: Seen | None) -> Record:
+        old = seen.record if seen is not None else Record()
+        renewed = self._renewed(old)
+        again = old.holder == self.identity
+        return dataclasses.replace(
+            renewed,
+            acquired=old.acquired if again else renewed.renewed,
+            transitions=old.transitions if again or seen is None else old.transitions + 1,
+        )
+
+    def _renewed(self, record: Record) -> Record:
+        return dataclasses.replace(
+            record,
+            holder=self.identity,
+            duration_seconds=math.ceil(self._settings.lease_seconds),
+            renewed=timestamp(self._now()),
+        )
+
+    def _observe(self, seen: Seen | None) -> None:
+        self._seen = seen
+        record = seen.record if seen is not None else Record()
+        if record != self._record:
+            if record.holder != self._record.holder:
+                self._report(f"lease {self._leases.name}: the leader is {record.holder or 'nobody'}")
+            self._record, self._observed_at = record, self._clock.now()
+
+    def _begin(self, started: float) -> None:
+        self._holding = True
+        self.transitions += 1
+        self._last_webhook = -math.inf
+        self.tenure.begin(started + self._settings.renew_deadline_seconds)
+        self._opening = asyncio.create_task(self._open(), name="catching up")
+
+    async def _open(self) -> None:
+        while True:
+            try:
+                await self._catch_up()
+            except ClusterError as error:
+                self._report(f"lease {self._leases.name} is held, but nothing is decided yet: {error}")
+                await asyncio.sleep(self._settings.retry_seconds)
+            else:
+                break
+        self.tenure.admit()
+        self._led.set()
+
+    def _idle(self) -> bool:
+        return not self._webhooks and self._clock.now() >= self._last_webhook + self._settings.idle_seconds
+
+    async def _hand_over(self, seen: Seen) -> None:
+        self._end()
+        self._report(f"lease {self._leases.name} is handed to {seen.wanted_by}, which is asked for webhooks")
+        given = dataclasses.replace(
+            self._renewed(seen.record), holder=seen.wanted_by, transitions=seen.record.transitions + 1
+        )
+        self._observe(await self._leases.put(seen, given))
+
+    async def _release(self) -> None:
+        if not self._holding:
+            return
+        self._end()
+        with suppress(ClusterError, TimeoutError):  # then it runs out
+            async with asyncio.timeout(self._settings.renew_deadline_seconds / 2):
+                for _ in range(_TRIES):
+                    seen = self._seen
+                    if seen is None or seen.record.holder != self.identity:
+                        return
+                    free = dataclasses.replace(self._renewed(seen.record), holder="", duration_seconds=1)
+                    try:
+                        await self._leases.put(seen, free)
+                    except Conflict:
+                        self._seen = await self._leases.get()
+                    else:
+                        return
+
+    def _lost(self, reason: str) -> None:
+        self._report(f"lease {self._leases.name} is lost: {reason}")
+        self._end()
+
+    def _end(self) -> None:
+        """Nothing more is written in this term."""
+        self.tenure.end()
+        self._holding = False
+        self._led.clear()
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+
+    async def _pause(self) -> None:
+        """Until the next turn is due, or something has happened."""
+        settings = self._settings
+        if self._holding:
+            seconds = settings.retry_seconds
+        else:
+            seconds = settings.retry_seconds * self._uniform(1.0, _JITTER)
+            runs_out = self._observed_at + self._record.duration_seconds - self._clock.now()
+            if self._record.holder and runs_out > 0:
+                # The moment it runs out, not up to a pause later.
+                seconds = min(seconds, runs_out + settings.retry_seconds * 0.01)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        self._wake.clear()
+
+    async def _listen(self) -> None:
+        """Wakes the candidate when the Lease says something new; without it the looks in between suffice."""
+        while True:
+            with suppress(ClusterError):
+                async with aclosing(self._leases.watch(self._settings.lease_seconds * 4)) as seen:
+                    async for change in seen:
+                        if self._concerns(change):
+                            self._wake.set()
+            await asyncio.sleep(self._settings.retry_seconds)
+
+    def _concerns(self, change: Seen) -> bool:
+        if self._holding:
+            return change.wanted_by not in {"", self.identity} or change.record.holder != self.identity
+        return change.record.holder in {"", self.identity}

@@ -1,0 +1,181 @@
+"""The smallest changes after which a Pod would fit, each found by asking again with the change made.
+
+A search by levels: single changes first, then two, then three at once, since behind one reason may
+stand another. It ends with the first level that has an answer.
+"""
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+
+from app.core.advice.change import Change
+from app.core.advice.hypothesis import Scene
+from app.core.advice.remedies import free, proposals
+from app.core.pauses import Pauses
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.question import Question
+
+MOST_QUESTIONS = 200
+"""Searches of one node that all near misses of one Pod may cost."""
+MOST_NODES = 12
+"""Kinds of refusals that are looked into; and nodes tried where the refusal is the same everywhere."""
+_MOST_CHANGES = 3
+_MOST_SHOWN = 6
+_MOST_MINIMISED = 24
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """Changes after which the Pod fits on the node: none of them can be left out."""
+
+    changes: tuple[Change, ...]
+    node: str
+
+    @property
+    def text(self) -> str:
+        """Like ``if claim ml/train were gone, with a toleration for ecc:NoSchedule (node worker-1)``."""
+        return f"{' and '.join(change.text for change in self.changes)} (node {self.node})"
+
+    @property
+    def weight(self) -> int:
+        """What orders near misses: the lightest is named first."""
+        return sum(change.weight for change in self.changes)
+
+
+def near_misses(scene: Scene, answers: Sequence[NodeAnswer]) -> Generator[None, None, tuple[NearMiss, ...]]:
+    """The near misses of a Pod that fits nowhere, as the generator's return value; each yield is a pause.
+
+    Args:
+        scene: what was asked; it is left as it is.
+        answers: of all nodes, with their reasons (``Question.explained``).
+    Cost: at most ``MOST_QUESTIONS`` searches of one node, with a copy of the state each.
+    """
+    return (yield from _Hunt(scene).run(answers))
+
+
+def gathered(
+    steps: Generator[None, None, tuple[NearMiss, ...]],
+) -> Generator[NearMiss | None, None, None]:
+    """The same search as items, with its pauses as None."""
+    pauses = Pauses(steps)
+    for _ in pauses:
+        yield None
+    yield from pauses.result
+
+
+_Tried = tuple[NodeAnswer, tuple[Change, ...]]
+
+
+class _Hunt:
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._left = MOST_QUESTIONS
+
+    def run(self, answers: Sequence[NodeAnswer]) -> Generator[None, None, tuple[NearMiss, ...]]:
+        level: list[_Tried] = [(answer, ()) for answer in _representatives(answers)]
+        found: list[NearMiss] = []
+        for _ in range(_MOST_CHANGES):
+            following: list[_Tried] = []
+            for answer, before in level:
+                made = self._changed(before)
+                met: set[tuple[object, ...]] = set()
+                for change in proposals(made, answer.node, answer.reasons):
+                    if _kind(change) in met or (
+                        _is_many(change) and any(kind[0] == change.code for kind in met)
+                    ):
+                        continue
+                    changes = (*before, change)
+                    new = yield from self._ask(changes, answer.node)
+                    if new is None:
+                        return _ranked(found)
+                    if new.verdict == "fits":
+                        met.add(_kind(change))
+                        found.append(NearMiss((yield from self._minimal(changes, answer.node)), answer.node))
+                    elif _codes(new) != _codes(answer):
+                        following.append((new, changes))
+            if found:
+                return _ranked(found)
+            level = sorted(following, key=lambda item: sum(change.weight for change in item[1]))
+        return ()
+
+    def _ask(self, changes: Iterable[Change], node: str) -> Generator[None, None, NodeAnswer | None]:
+        """What the node says after the changes; None: too many questions."""
+        if self._left <= 0:
+            return None
+        self._left -= 1
+        yield
+        scene = self._changed(changes)
+        question = Question(scene.state, scene.pod, scene.rules)
+        answer = yield from question.answer(node)
+        return question.explained(answer)
+
+    def _changed(self, changes: Iterable[Change]) -> Scene:
+        scene = self._scene.fork()
+        for change in changes:
+            change.apply(scene)
+        return scene
+
+    def _minimal(self, changes: tuple[Change, ...], node: str) -> Generator[None, None, tuple[Change, ...]]:
+        """The same without the claims that need not go: each is left in once, in turn."""
+        *others, last = changes
+        claims = last.data.get("claims")
+        if last.code != "FreeDevices" or not isinstance(claims, list) or len(claims) == 1:
+            return changes
+        kept = list(claims)
+        for claim in reversed(claims[:_MOST_MINIMISED]):
+            rest = [other for other in kept if other != claim]
+            if not rest:
+                break
+            answer = yield from self._ask((*others, free(rest, 0)), node)
+            if answer is not None and answer.verdict == "fits":
+                kept = rest
+        return (*others, free(kept, 30 + 10 * len(kept)))
+
+
+def _representatives(answers: Sequence[NodeAnswer]) -> list[NodeAnswer]:
+    """One node for each kind of refusal; more where all are refused alike, since a cure may differ."""
+    kinds: dict[object, NodeAnswer] = {}
+    for answer in answers:
+        if answer.verdict != "fits":
+            reasons = tuple(
+                (reason.code, reason.claim, reason.request, tuple(sorted(reason.counts.items())))
+                for reason in answer.reasons
+            )
+            kinds.setdefault(reasons, answer)
+    chosen = list(kinds.values())[:MOST_NODES]
+    if len(chosen) < MOST_NODES:
+        names = {answer.node for answer in chosen}
+        others = [item for item in answers if item.verdict != "fits" and item.node not in names]
+        chosen += others[: MOST_NODES - len(chosen)]
+    return chosen
+
+
+def _kind(change: Change) -> tuple[object, ...]:
+    """Equal for changes of which the first that helps makes those after it needless.
+
+    They come in order: two devices fewer before three.
+    """
+    if change.code == "FewerDevices":
+        return change.code, change.data["claim"], change.data["request"]
+    return change.code, change.text
+
+
+def _is_many(change: Change) -> bool:
+    claims = change.data.get("claims")
+    return isinstance(claims, list) and len(claims) > 1
+
+
+def _codes(answer: NodeAnswer) -> set[tuple[str, str | None]]:
+    return {(reason.code, reason.request) for reason in answer.reasons}
+
+
+def _ranked(found: Iterable[NearMiss]) -> tuple[NearMiss, ...]:
+    """Each change once, on the first node where it helps; the lightest first.
+
+    Of the same change by degrees, the least: who could do with eight devices on one node does not ask for
+    seven on another.
+    """
+    unique: dict[tuple[tuple[object, ...], ...], NearMiss] = {}
+    for item in sorted(found, key=lambda item: item.weight):
+        unique.setdefault(tuple(_kind(change) for change in item.changes), item)
+    ordered = sorted(unique.values(), key=lambda item: (len(item.changes), item.weight, item.text))
+    return tuple(ordered[:_MOST_SHOWN])

@@ -1,0 +1,78 @@
+"""Type variables and what they stand for, while an expression is checked."""
+
+from app.core.cel.common import types
+from app.core.cel.common.ast import Node
+from app.core.cel.common.declarations import Overload
+from app.core.cel.common.errors import CelCompileError
+from app.core.cel.common.types import Type
+
+
+class Inference:
+    """The types of nodes, and the bindings that make them go together."""
+
+    def __init__(self) -> None:
+        self.bindings = types.Bindings()
+        self.nodes: list[Node] = []
+        self._variables = 0
+
+    def settle(self) -> None:
+        """Replaces type variables by what they stand for, or by dyn. O(nodes), for types in types as well."""
+        # The type of a list holds the type of its elements: by identity, each is settled once.
+        known: dict[int, tuple[Type, Type]] = {}
+
+        def settled(term: Type) -> Type:
+            if not term.params:
+                return types.substitute(self.bindings, term, unbound_to_dyn=True)
+            found = known.get(id(term))
+            if found is None:
+                parts = tuple(settled(part) for part in term.params)
+                found = known[id(term)] = term, Type(term.kind, term.name, parts)
+            return found[1]
+
+        for node in self.nodes:
+            if node.type is not None:
+                node.type = settled(node.type)
+
+    def fresh(self, overload: Overload) -> tuple[tuple[Type, ...], Type]:
+        """The signature with variables of its own."""
+        if not overload.variables:
+            return overload.args, overload.result
+        renamed = {name: self.variable() for name in overload.variables}
+        args = tuple(types.substitute(renamed, arg) for arg in overload.args)
+        return args, types.substitute(renamed, overload.result)
+
+    def join(self, previous: Type | None, current: Type) -> Type:
+        """The type of elements of these types."""
+        if previous is None or (previous is current and current.kind == types.SIMPLE):
+            return current
+        if self.assign(previous, current):
+            return types.most_general(previous, current)
+        return types.DYNAMIC
+
+    def type(self, node: Node) -> Type:
+        """The type of a node that is checked."""
+        assert node.type is not None  # noqa: S101  # checked before it is asked for
+        return node.type
+
+    def variable(self) -> Type:
+        """A new type variable."""
+        self._variables += 1
+        return types.param(f"_{self._variables}")
+
+    def assign(self, wanted: Type, given: Type) -> bool:
+        """Whether the types go together, with the bindings that this takes."""
+        return wanted is given or types.assignable(self.bindings, wanted, given)
+
+    def expect(self, node: Node, wanted: Type) -> None:
+        """Assigns the node's type.
+
+        Raises:
+            CelCompileError: it is another one.
+        """
+        if not self.assign(wanted, self.type(node)):
+            raise self.mismatch(node, wanted, self.type(node))
+
+    def mismatch(self, node: Node, wanted: Type, given: Type) -> CelCompileError:
+        """The error of a node whose type is not the one wanted."""
+        shown = [types.substitute(self.bindings, term, unbound_to_dyn=True) for term in (wanted, given)]
+        return CelCompileError(f"expected type '{shown[0]}' but found '{shown[1]}'", node.pos)

@@ -1,0 +1,26 @@
+"""The names that generated Python code uses: every literal of an expression is a value, never source text."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Source:
+    """The names that the generated code uses."""
+
+    names: dict[str, Any] = field(default_factory=dict)
+    temporaries: int = 0
+
+    def constant(self, value: Any) -> str:
+        """A name for a value."""
+        for name, known in self.names.items():
+            if known is value:
+                return name
+        name = f"k{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def temporary(self) -> str:
+        """A variable of our own."""
+        self.temporaries += 1
+        return f"t{self.temporaries}"

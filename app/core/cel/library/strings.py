@@ -1,0 +1,290 @@
+"""Functions on strings: the standard library, strings version 2, Kubernetes' regular expressions."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+from app.core.cel.common.errors import EvalAbortError, EvalError
+from app.core.cel.library.formatting import format_text
+from app.core.cel.library.registry import implements
+from app.core.cel.values.kinds import items, no_overload
+
+# What Go's strings.TrimSpace takes for white space.
+_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+    "\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+_UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_QUOTED = str.maketrans(
+    {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\",
+     '"': '\\"'}
+)  # fmt: skip
+# Quoted text as a whole, or one escape.
+_ESCAPES = re.compile(r"\\Q.*?(?:\\E|\Z)|\\(.)", re.DOTALL)
+_NO_UTF8 = re.compile("[\ud800-\udfff]")
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+_OPTIONS.max_mem = 64 << 20
+
+
+@lru_cache(maxsize=1024)
+def regex(pattern: str) -> Any:
+    """A compiled pattern in RE2's syntax. Matching takes time linear in the text.
+
+    Raises:
+        EvalError: RE2 does not take the pattern.
+    """
+    if "\\C" in pattern and any(found[1] == "C" for found in _ESCAPES.finditer(pattern)):
+        # One byte, whatever it is: RE2 takes it, Go does not.
+        raise EvalError("error parsing regexp: invalid escape sequence: `\\C`")
+    try:
+        return re2.compile(pattern, _OPTIONS)
+    except (re2.error, UnicodeEncodeError) as error:
+        raise EvalError(f"error parsing regexp: {error}") from None
+
+
+def _strings(*values: Any) -> None:
+    for value in values:
+        if value.__class__ is not str:
+            raise no_overload()
+
+
+MAX_TEXT = 10_000_000
+"""Code points that replace() may make: reading a text of this length costs the whole budget."""
+
+
+@implements("contains_string")
+def contains(text: Any, part: Any) -> bool:
+    """text.contains(part)."""
+    _strings(text, part)
+    return part in text
+
+
+@implements("starts_with_string")
+def starts_with(text: Any, part: Any) -> bool:
+    """text.startsWith(part)."""
+    _strings(text, part)
+    return bool(text.startswith(part))
+
+
+@implements("ends_with_string")
+def ends_with(text: Any, part: Any) -> bool:
+    """text.endsWith(part)."""
+    _strings(text, part)
+    return bool(text.endswith(part))
+
+
+def matches(text: Any, pattern: Any) -> bool:
+    """text.matches(pattern): whether the pattern is found anywhere."""
+    _strings(text, pattern)
+    return is_found(regex(pattern), text)
+
+
+def is_found(pattern: Any, text: str) -> bool:
+    """Whether the compiled pattern is found anywhere."""
+    # RE2's binding is twice as fast where it need not tell positions in characters.
+    return pattern.search(_readable(text).encode()) is not None
+
+
+def _readable(text: str) -> str:
+    """The text as Go's runes are: a byte that is no UTF-8 (from url()) is a replacement character."""
+    return text if text.isascii() else _NO_UTF8.sub("\ufffd", text)
+
+
+def _searched(text: str) -> str | bytes:
+    """The text to look for matches in, whose places are those in the text.
+
+    In bytes it is faster, but an empty match is followed by one in the middle of a character, if that has
+    several.
+    """
+    return text.encode() if text.isascii() else _readable(text)
+
+
+@implements("string_find_string")
+def find(text: str, pattern: str) -> str:
+    """The first match, or an empty string."""
+    return first_of(regex(pattern), text)
+
+
+def first_of(pattern: Any, text: str) -> str:
+    """The first match of the compiled pattern, or an empty string."""
+    match = pattern.search(_searched(text))
+    if match is None:
+        return ""
+    start, end = match.span()
+    return text[start:end]
+
+
+@implements("string_find_all_string")
+def find_all(text: str, pattern: str) -> tuple[str, ...]:
+    """All matches."""
+    return find_some(text, pattern, -1)
+
+
+@implements("string_find_all_string_int")
+def find_some(text: str, pattern: str, limit: int) -> tuple[str, ...]:
+    """At most ``limit`` matches; all when it is negative."""
+    found: list[str] = []
+    previous_end = -1
+    if limit == 0:
+        return ()
+    # One pass: searching anew from each place would encode the whole text each time.
+    for match in regex(pattern).finditer(_searched(text)):
+        start, end = match.span()
+        # An empty match right after another match does not count.
+        if end > start or start != previous_end:
+            found.append(text[start:end])
+        if len(found) == limit:
+            break
+        previous_end = end
+    return tuple(found)
+
+
+@implements("string_char_at_int")
+def char_at(text: str, index: int) -> str:
+    """The character; none at the end of the text."""
+    if not 0 <= index <= len(text):
+        raise EvalError(f"index out of range: {index}")
+    return _readable(text[index : index + 1])
+
+
+@implements("string_index_of_string")
+def index_of(text: str, part: str) -> int:
+    """Where the part is first found, or -1."""
+    return index_of_from(text, part, 0)
+
+
+@implements("string_index_of_string_int")
+def index_of_from(text: str, part: str, offset: int) -> int:
+    """As indexOf, from an offset on."""
+    if offset < 0:
+        raise EvalError(f"index out of range: {offset}")
+    if part == "":
+        return min(offset, len(text))
+    return text.find(part, offset) if offset < len(text) else -1
+
+
+@implements("string_last_index_of_string")
+def last_index_of(text: str, part: str) -> int:
+    """Where the part is last found, or -1."""
+    if part == "":
+        return len(text)
+    if len(text.encode("utf-8", "surrogateescape")) < len(part.encode("utf-8", "surrogateescape")):
+        return -1
+    return last_index_of_from(text, part, len(text) - 1)
+
+
+@implements("string_last_index_of_string_int")
+def last_index_of_from(text: str, part: str, offset: int) -> int:
+    """As lastIndexOf, for matches that start at the offset or before."""
+    if offset < 0:
+        raise EvalError(f"index out of range: {offset}")
+    if part == "":
+        return min(offset, len(text))
+    return text.rfind(part, 0, offset + len(part)) if offset < len(text) else -1
+
+
+@implements("string_lower_ascii")
+def lower_ascii(text: str) -> str:
+    """Lower case of A-Z alone."""
+    return text.lower() if text.isascii() else _readable(text.translate(_LOWER))
+
+
+@implements("string_upper_ascii")
+def upper_ascii(text: str) -> str:
+    """Upper case of a-z alone."""
+    return text.upper() if text.isascii() else _readable(text.translate(_UPPER))
+
+
+@implements("string_replace_string_string")
+def replace(text: str, old: str, new: str) -> str:
+    """All occurrences replaced."""
+    return replace_some(text, old, new, -1)
+
+
+@implements("string_replace_string_string_int")
+def replace_some(text: str, old: str, new: str, limit: int) -> str:
+    """At most ``limit`` occurrences; all when it is negative.
+
+    Raises:
+        EvalAbortError: the result is longer than ``MAX_TEXT``. cel-go makes texts of any length here, since
+            the cost follows from the text alone.
+    """
+    if len(text) * max(1, len(new)) > MAX_TEXT:
+        found = len(text) + 1 if old == "" else text.count(old)
+        if len(text) + (found if limit < 0 else min(found, limit)) * (len(new) - len(old)) > MAX_TEXT:
+            raise EvalAbortError(f"replace() gives a text of more than {MAX_TEXT} characters")
+    return text.replace(old, new, limit if limit >= 0 else -1)
+
+
+@implements("string_split_string")
+def split(text: str, separator: str) -> tuple[str, ...]:
+    """The parts; single characters for an empty separator."""
+    return split_some(text, separator, -1)
+
+
+@implements("string_split_string_int")
+def split_some(text: str, separator: str, limit: int) -> tuple[str, ...]:
+    """At most ``limit`` parts, the last one with the rest."""
+    if limit == 0:
+        return ()
+    if separator == "":
+        if limit < 0 or limit >= len(text):
+            return tuple(text)
+        return (*text[: limit - 1], text[limit - 1 :])
+    return tuple(text.split(separator, limit - 1 if limit > 0 else -1))
+
+
+@implements("string_substring_int")
+def substring(text: str, start: int) -> str:
+    """The rest from ``start`` on."""
+    if not 0 <= start <= len(text):
+        raise EvalError(f"index out of range: {start}")
+    return _readable(text[start:])
+
+
+@implements("string_substring_int_int")
+def substring_range(text: str, start: int, end: int) -> str:
+    """From ``start`` up to ``end``."""
+    if start > end:
+        raise EvalError(f"invalid substring range. start: {start}, end: {end}")
+    if start < 0 or end > len(text):
+        raise EvalError(f"index out of range: {start if start < 0 else end}")
+    return _readable(text[start:end])
+
+
+@implements("string_trim")
+def trim(text: str) -> str:
+    """Without white space at both ends."""
+    return text.strip(_SPACE)
+
+
+@implements("strings_quote")
+def quoted(text: str) -> str:
+    """A literal that reads back as the text."""
+    return f'"{_readable(text).translate(_QUOTED)}"'
+
+
+@implements("string_format")
+def format_(text: str, arguments: Any) -> str:
+    """text.format(arguments)."""
+    return format_text(text, arguments)
+
+
+@implements("list_join")
+def join(parts: Any) -> str:
+    """The parts one after another."""
+    return join_with(parts, "")
+
+
+@implements("list_join_string")
+def join_with(parts: Any, separator: str) -> str:
+    """The parts with a separator between them."""
+    found = items(parts)
+    for part in found:
+        if part.__class__ is not str:
+            raise EvalError(f"join: invalid input: {part}")
+    return separator.join(found)

@@ -1,0 +1,5 @@
+"""Reasons as data made into text for people: short, grouped, in a stable order."""
+
+from app.core.diagnosis.messages import distance, grouped, headline, node_message, summary
+
+__all__ = ["distance", "grouped", "headline", "node_message", "summary"]

@@ -1,0 +1,212 @@
+"""From a tally to evidence: the holders, terms, taints, counters and amounts behind the numbers."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from app.core.allocator.evidence import (
+    CapacityShortage,
+    ConstraintValues,
+    CounterShortage,
+    Evidence,
+    Holder,
+    SelectorCount,
+    TaintCount,
+    TermCount,
+    ValueCount,
+)
+from app.core.allocator.node_devices import Board
+from app.core.allocator.outcome import Reason
+from app.core.allocator.plan import ClaimPlan, Variant
+from app.core.cel.common.errors import CelError
+from app.core.diagnosis.exclusions import AVAILABLE, Tally
+from app.core.model.device import Attribute, DeviceShape
+from app.core.model.quantity import Quantity
+from app.core.model.taints import Taint
+from app.core.selectors.cel_features import cel_features
+from app.core.selectors.report_terms import Term, terms_of
+
+_MOST_VALUES = 8
+
+
+def evidence(found: Tally) -> Evidence:
+    """What stands behind a tally. O(devices, and shapes times terms of selectors)."""
+    board, variant, causes = found.board, found.variant, found.causes
+    lacking = causes.get("ConstraintNotMet", ())
+    usable = (*causes.get("DevicesInUse", ()), *causes.get(AVAILABLE, ()))
+    return Evidence(
+        holders=_holders(board, (*causes.get("DevicesInUse", ()), *causes.get("CapacityTooSmall", ()))),
+        selectors=tuple(
+            _selector(found, index, positions) for index, positions in sorted(found.rejected.items())
+        ),
+        taints=_taints(found, causes.get("DeviceTainted", ())),
+        counters=_counters(board, causes.get("CountersExhausted", ())),
+        capacities=_capacities(board, variant, causes.get("CapacityTooSmall", ())),
+        constraints=_constraints(board, variant, lacking) if lacking else (),
+        example=str(board.devices[usable[0]].id) if usable else "",
+    )
+
+
+def constraint_values(board: Board, claim: ClaimPlan) -> tuple[ConstraintValues, ...]:
+    """The constraints of a claim, with the values that usable devices have to offer. O(devices)."""
+    found = []
+    for number, constraint in enumerate(claim.constraints):
+        variants = [
+            variant
+            for request in claim.requests
+            for variant in request.variants[:1]
+            if number in variant.constraints
+        ]
+        name = constraint.match_attribute or constraint.distinct_attribute or ""
+        kind = "matchAttribute" if constraint.match_attribute is not None else "distinctAttribute"
+        wanted = sum(board.wanted[variant.index] for variant in variants)
+        usable = {
+            position
+            for variant in variants
+            for position in range(len(board.devices))
+            if board.status(variant, position) is True
+        }
+        values = _values(board, variants, name, sorted(usable))
+        found.append(ConstraintValues(kind, name, wanted, values))
+    return tuple(found)
+
+
+def _holders(board: Board, positions: Iterable[int]) -> tuple[Holder, ...]:
+    counts: Counter[str] = Counter()
+    for position in positions:
+        holdings = board.views[position].taken.holdings.get(board.devices[position].device.name, ())
+        counts.update({"/".join(holding.claim) for holding in holdings if not holding.admin})
+    return tuple(Holder(claim, number) for claim, number in _ranked(counts))
+
+
+def _ranked(counts: "Counter[str]") -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _selector(found: Tally, index: int, positions: Sequence[int]) -> SelectorCount:
+    matcher = found.variant.matcher
+    shapes = Counter(found.board.shapes[position] for position in positions)
+    key = (index, frozenset(shapes.items()))
+    if key not in matcher.struck:
+        matcher.struck[key] = _counted(found, index, shapes)
+    return matcher.struck[key]
+
+
+def _counted(found: Tally, index: int, shapes: "Counter[DeviceShape]") -> SelectorCount:
+    item = found.variant.matcher.selectors[index]
+    terms = terms_of(item.text)
+    failing = {shape: _failing(found, terms, shape) for shape in shapes}
+    counted = [_term(term, number, failing, shapes) for number, term in enumerate(terms)]
+    struck = sorted((term for term in counted if term.devices), key=lambda term: (-term.devices, term.text))
+    return SelectorCount(item.where, item.text, shapes.total(), tuple(struck))
+
+
+def _failing(found: Tally, terms: Sequence[Term], shape: DeviceShape) -> frozenset[int]:
+    """The terms that do not hold for a device, an error counting as not."""
+    failing = set()
+    features = cel_features(found.board.plan.features)
+    for number, term in enumerate(terms):
+        selector = found.board.plan.selectors.get(term.text, features)
+        try:
+            holds = selector.error is None and selector.matches(shape)
+        except CelError:
+            holds = False
+        if not holds:
+            failing.add(number)
+    return frozenset(failing)
+
+
+def _term(
+    term: Term,
+    number: int,
+    failing: dict[DeviceShape, frozenset[int]],
+    shapes: "Counter[DeviceShape]",
+) -> TermCount:
+    struck = [shape for shape, terms in failing.items() if number in terms]
+    alone = [shape for shape in struck if len(failing[shape]) == 1]
+    devices, only = sum(shapes[shape] for shape in struck), sum(shapes[shape] for shape in alone)
+    if term.comparison is None:
+        return TermCount(term.shown, devices, only)
+    values = [value for shape in alone or struck if (value := term.comparison.value(shape)) is not None]
+    best = term.comparison.best(values)
+    seen = tuple(sorted(set(values))[:_MOST_VALUES]) if best is None else ()
+    return TermCount(term.shown, devices, only, term.comparison.bound, best, seen)
+
+
+def _taints(found: Tally, positions: Iterable[int]) -> tuple[TaintCount, ...]:
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for position in positions:
+        taints = found.board.devices[position].device.taints
+        counts.update({_identity(taint) for taint in taints if not found.variant.tolerates((taint,))})
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(TaintCount(*identity, number) for identity, number in ordered)
+
+
+def _identity(taint: Taint) -> tuple[str, str, str]:
+    return taint.key, taint.value, taint.effect
+
+
+def _counters(board: Board, positions: Iterable[int]) -> tuple[CounterShortage, ...]:
+    """For each counter that is short, the device that misses least."""
+    least: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for position in positions:
+        view = board.views[position]
+        for counter_set, name, needed, left in view.ledger.shortages(board.devices[position].device):
+            key = (str(view.pool.id), counter_set, name)
+            if key not in least or needed - left < least[key][0] - least[key][1]:
+                least[key] = (needed, left)
+    return tuple(
+        CounterShortage(*key, Quantity(needed).text, Quantity(left).text)
+        for key, (needed, left) in sorted(least.items())
+    )
+
+
+def _capacities(board: Board, variant: Variant, positions: Sequence[int]) -> tuple[CapacityShortage, ...]:
+    found = []
+    for name, wanted in variant.spec.capacity or ():
+        best: Quantity | None = None
+        for position in positions:
+            device = board.devices[position].device
+            capacity = device.shape.capacity.get(name)
+            if capacity is None:
+                continue
+            held = board.views[position].taken.capacity.get(device.name, {}).get(name, 0)
+            left = Quantity(capacity.value.nanos - held, capacity.value.format)
+            best = left if best is None or left > best else best
+        if positions and (best is None or best < wanted):
+            found.append(CapacityShortage(name, wanted.text, best.text if best is not None else None))
+    return tuple(found)
+
+
+def _constraints(board: Board, variant: Variant, lacking: Sequence[int]) -> tuple[ConstraintValues, ...]:
+    """Constraints whose attribute some devices do not have at all."""
+    claim = board.plan.claims[variant.claim_index]
+    found = []
+    for number in variant.constraints:
+        constraint = claim.constraints[number]
+        name = constraint.match_attribute or constraint.distinct_attribute or ""
+        values = _values(board, [variant], name, lacking)
+        if any(value.value is None for value in values):
+            kind = "matchAttribute" if constraint.match_attribute is not None else "distinctAttribute"
+            found.append(ConstraintValues(kind, name, board.wanted[variant.index], values))
+    return tuple(found)
+
+
+def _values(
+    board: Board, variants: Sequence[Variant], name: str, positions: Iterable[int]
+) -> tuple[ValueCount, ...]:
+    counts: Counter[str | None] = Counter()
+    for position in positions:
+        attribute: Attribute | Reason | None = None
+        if variants:
+            attribute = variants[0].attributes.get(board.devices[position].device.shape, name)
+        counts[_shown(attribute)] += 1
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0] or ""))
+    return tuple(ValueCount(value, number) for value, number in ordered[:_MOST_VALUES])
+
+
+def _shown(attribute: Attribute | Reason | None) -> str | None:
+    if not isinstance(attribute, Attribute):
+        return None
+    if isinstance(attribute.value, tuple):
+        return "[" + ", ".join(str(item) for item in attribute.value) + "]"
+    return str(attribute.value).lower() if attribute.kind == "bool" else str(attribute.value)

@@ -1,0 +1,120 @@
+"""Device by device: what keeps it from one request, and which cause is to blame in the end."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from app.core.allocator.node_devices import USABLE, Board
+from app.core.allocator.outcome import InputError, Reason
+from app.core.allocator.partial_allocation import Trial
+from app.core.allocator.plan import Variant
+
+AVAILABLE = "available"
+WANTED = "wanted"
+DEVICES = "devices"
+CURABLE = (
+    "DevicesInUse",
+    "CapacityTooSmall",
+    "CountersExhausted",
+    "DeviceTainted",
+    "ConstraintNotMet",
+    "NodeUnsuited",
+    "FeatureDisabled",
+    "OtherNode",
+    "SelectorFailed",
+)
+"""Causes that strike out devices which class and selectors pick: the likeliest to pass away first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """The devices of a board by what keeps them from a variant, were it the only one.
+
+    ``causes`` maps a code, or AVAILABLE, to positions on the board; ``rejected`` the index of a
+    selector to the devices that it struck out.
+    """
+
+    board: Board
+    variant: Variant
+    causes: dict[str, list[int]]
+    rejected: dict[int, list[int]]
+
+    @property
+    def wanted(self) -> int:
+        """How many devices the variant needs."""
+        return self.board.wanted[self.variant.index]
+
+    @property
+    def suffices(self) -> bool:
+        """Whether the variant could be met if it were alone."""
+        return self.number(AVAILABLE) >= self.wanted and (self.wanted > 0 or not self.variant.takes_all)
+
+    def number(self, cause: str) -> int:
+        """How many devices."""
+        return len(self.causes.get(cause, ()))
+
+    def code(self) -> str:
+        """The cause to name: one that is enough to be lifted, else the largest of those that are together.
+
+        TooFewDevices if lifting all of ``CURABLE`` would not do, SelectorRejected or NoDevices if
+        nothing of the kind was there at all.
+        """
+        short = max(self.wanted - self.number(AVAILABLE), 1)
+        curable = [code for code in CURABLE if self.number(code)]
+        enough = [code for code in curable if self.number(code) >= short]
+        if enough:
+            return enough[0]
+        if sum(self.number(code) for code in curable) >= short:
+            return max(curable, key=self.number)
+        if curable or self.number(AVAILABLE):
+            return "TooFewDevices"
+        return "SelectorRejected" if self.board.devices else "NoDevices"
+
+    def counts(self) -> dict[str, int]:
+        """Numbers by cause, for SelectorRejected by selector too, with DEVICES, WANTED and AVAILABLE."""
+        counts = Counter({code: len(positions) for code, positions in self.causes.items()})
+        for index, positions in self.rejected.items():
+            counts[f"SelectorRejected {self.variant.matcher.selectors[index].where}"] = len(positions)
+        counts[AVAILABLE] += 0
+        counts[DEVICES] = len(self.board.devices)
+        counts[WANTED] = self.wanted
+        return dict(counts)
+
+
+def tally(board: Board, variant: Variant) -> Tally:
+    """Counts. O(devices); the counters and constraints of the board are left as they were."""
+    positions = board.members[variant.index] if variant.takes_all else range(len(board.devices))
+    # Where All mode finds nothing to take, say why nothing is a member.
+    found = Tally(board, variant, {}, {})
+    for position in positions or range(len(board.devices)):
+        cause = _cause(board, variant, position)
+        if isinstance(cause, int):
+            found.rejected.setdefault(cause, []).append(position)
+            cause = "SelectorRejected"
+        found.causes.setdefault(cause, []).append(position)
+    return found
+
+
+def _cause(board: Board, variant: Variant, position: int) -> str | int:
+    """Why the request cannot use the device; the index of the selector that rejects it.
+
+    The selectors first: a person asks what would match.
+    """
+    selected = board.selected(variant, position)
+    if isinstance(selected, Reason):
+        return "SelectorFailed"
+    if selected == "SelectorRejected":
+        verdict = variant.matcher.verdict(board.shapes[position])
+        return verdict if isinstance(verdict, int) else "SelectorRejected"
+    if selected is not USABLE:
+        return str(selected)
+    status = board.status(variant, position)
+    if status is not USABLE:
+        return "CapacityTooSmall" if isinstance(status, Reason) else str(status)
+    trial = Trial(board)
+    try:
+        cause = trial.take(variant, position)
+    except InputError as error:
+        return error.reason.code
+    if cause is None:
+        trial.undo()  # counters belong to the board
+    return cause or AVAILABLE

@@ -1,0 +1,120 @@
+"""Why the claims do not fit: counted device by device, after the search has said so.
+
+The search itself does not count, since most nodes of a large cluster are never asked about.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.core.allocator.evidence import Evidence
+from app.core.allocator.node_devices import Board, set_up
+from app.core.allocator.outcome import InputError, Limits, Reason
+from app.core.allocator.plan import ClaimPlan, Plan, RequestPlan
+from app.core.allocator.search import Search
+from app.core.diagnosis.evidence import constraint_values, evidence
+from app.core.diagnosis.exclusions import DEVICES, tally
+from app.core.diagnosis.wording import listed, listed_constraints
+from app.core.model.node import Node
+from app.core.state.pools import Pool
+from app.core.state.taken import Taken
+
+_WHAT_IF = Limits(max_steps=10_000, max_probes=200_000)
+
+
+def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) -> tuple[Reason, ...]:
+    """The reasons of a Misfit: the same arguments that ``allocate_planned`` got.
+
+    First the pools that could not be used. Then, for each request that could not even be met alone,
+    how many devices each cause struck out: ``counts`` holds ``devices`` (looked at), ``wanted``,
+    ``available`` and the causes by their code, for SelectorRejected also by selector; ``evidence``
+    names holders, terms of selectors, taints, and what is short by how much. If every
+    request could be met alone, what keeps them from being met together: a claim's constraints,
+    counters, or too few devices.
+    Cost: O(devices times variants), and at most claims + 2 bounded searches.
+    """
+    reasons = [*_pool_reasons(pools)]
+    try:
+        board = set_up(node, pools, taken, plan)
+    except InputError as error:
+        return (*reasons, error.reason)
+    alone = [
+        reason
+        for claim in plan.claims
+        for request in claim.requests
+        for reason in _alone(board, claim, request)
+    ]
+    return (*reasons, *(alone or _together(board, pools, taken)))
+
+
+def _pool_reasons(pools: Sequence[Pool]) -> list[Reason]:
+    reasons = []
+    for pool in pools:
+        if pool.invalid_reason is not None:
+            reasons.append(Reason("PoolInvalid", f"pool {pool.id} is invalid: {pool.invalid_reason}"))
+        elif pool.incomplete:
+            reasons.append(Reason("PoolIncomplete", f"pool {pool.id} is being updated: slices are missing"))
+    return reasons
+
+
+def _alone(board: Board, claim: ClaimPlan, request: RequestPlan) -> list[Reason]:
+    """Why none of the request's variants could be met if it were the only one. Empty: one could."""
+    reasons = []
+    for variant in request.variants:
+        found = tally(board, variant)
+        if found.suffices:
+            return []
+        behind = evidence(found)
+        message = f"request {variant.name}: {listed(found, behind)}"
+        reasons.append(Reason(found.code(), message, claim.name, variant.name, found.counts(), behind))
+    return reasons
+
+
+def _together(board: Board, pools: Sequence[Pool], taken: Taken) -> list[Reason]:
+    """What keeps requests apart that could each be met alone: found out by leaving things out."""
+    constrained = [number for number, claim in enumerate(board.plan.claims) if claim.constraints]
+    for leave_out in [[number] for number in constrained] + [constrained] * (len(constrained) > 1):
+        if _would_fit(board, pools, taken, _without_constraints(board.plan, leave_out)):
+            return [_unsatisfied(board, board.plan.claims[number]) for number in leave_out]
+    if _would_fit(board, pools, taken, board.plan, counters=False):
+        return [Reason("CountersExhausted", "together, the devices need more counters than are left")]
+    total = len(board.devices)
+    message = "each request could be met alone, but not all of them together"
+    return [Reason("TooFewDevices", message, counts={DEVICES: total})]
+
+
+def _unsatisfied(board: Board, claim: ClaimPlan) -> Reason:
+    behind = Evidence(constraints=constraint_values(board, claim))
+    message = f"no devices satisfy the claim's constraints together: {listed_constraints(behind)}"
+    return Reason("ConstraintNotMet", message, claim.name, evidence=behind)
+
+
+def _would_fit(
+    board: Board, pools: Sequence[Pool], taken: Taken, plan: Plan, *, counters: bool = True
+) -> bool:
+    relaxed = set_up(board.node, pools, taken, plan)
+    relaxed.counters = counters
+    search = Search(relaxed, _WHAT_IF)
+    try:
+        for _ in search.run():
+            pass
+    except InputError:
+        return False  # too much work, or an error behind the constraint: no answer to "what if"
+    return search.found
+
+
+def _without_constraints(plan: Plan, claims: Sequence[int]) -> Plan:
+    variants = [
+        replace(variant, constraints=()) if variant.claim_index in claims else variant
+        for variant in plan.variants
+    ]
+    relaxed = tuple(
+        replace(
+            claim,
+            requests=tuple(
+                replace(request, variants=tuple(variants[variant.index] for variant in request.variants))
+                for request in claim.requests
+            ),
+        )
+        for claim in plan.claims
+    )
+    return replace(plan, claims=relaxed, variants=tuple(variants))

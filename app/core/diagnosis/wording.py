@@ -1,0 +1,96 @@
+"""Evidence in words: one sentence for each request of a node, with all numbers."""
+
+from collections.abc import Iterable
+
+from app.core.allocator.evidence import (
+    CapacityShortage,
+    ConstraintValues,
+    CounterShortage,
+    Evidence,
+    SelectorCount,
+    TermCount,
+    named,
+)
+from app.core.diagnosis.exclusions import AVAILABLE, Tally
+
+_WORDS = {
+    "OtherNode": "for other nodes only",
+    "NodeUnsuited": "in need of a feature that the node has not declared",
+    "FeatureDisabled": "in need of a feature that is disabled",
+    "SelectorFailed": "that make a selector fail",
+}
+
+
+def listed(found: Tally, behind: Evidence) -> str:
+    """Like ``8 devices, 1 wanted: 3 in use by ns/claim, 5 rejected by selector #1 (memory >= 80Gi: ...)``."""
+    if not found.board.devices:
+        return f"there are no devices, {found.wanted} wanted"
+    wanted = "all matching" if found.variant.takes_all else str(found.wanted)
+    parts = [f"{found.number(AVAILABLE)} available"] if found.number(AVAILABLE) else []
+    parts += [_cause(code, len(devices), behind) for code, devices in sorted(found.causes.items())
+              if code not in (AVAILABLE, "SelectorRejected")]  # fmt: skip
+    # Only of the selector that devices came furthest with is more to be said than its name.
+    parts += [_selector(item, terms=number == 0) for number, item in enumerate(reversed(behind.selectors))]
+    return f"{_devices(len(found.board.devices))}, {wanted} wanted: {', '.join(parts)}"
+
+
+def listed_constraints(behind: Evidence) -> str:
+    """Like ``matchAttribute numa wants 4 devices with one value, there are 2 with 0, 2 with 1``."""
+    return "; ".join(_constraint(item) for item in behind.constraints)
+
+
+def _devices(number: int) -> str:
+    return f"{number} device{'s' if number != 1 else ''}"
+
+
+def _cause(code: str, number: int, behind: Evidence) -> str:
+    if code == "DevicesInUse":
+        return f"{number} in use by {named(holder.claim for holder in behind.holders)}"
+    if code == "DeviceTainted":
+        return f"{number} tainted {named(behind.taints)}"
+    if code == "CountersExhausted":
+        return f"{number} short of counters{_bracket(_counter(item) for item in behind.counters)}"
+    if code == "CapacityTooSmall":
+        return f"{number} with too little capacity{_bracket(_capacity(item) for item in behind.capacities)}"
+    if code == "ConstraintNotMet":
+        lacking = named(item.attribute for item in behind.constraints)
+        return f"{number} without {lacking or 'what a constraint compares'}"
+    return f"{number} {_WORDS.get(code, code)}"
+
+
+def _bracket(texts: Iterable[str]) -> str:
+    text = named(texts)
+    return f" ({text})" if text else ""
+
+
+def _counter(item: CounterShortage) -> str:
+    return f"{item.counter_set}/{item.counter}: {item.needed} needed, {item.left} left"
+
+
+def _capacity(item: CapacityShortage) -> str:
+    if item.best is None:
+        return f"{item.name}: no device has it"
+    return f"{item.name}: {item.wanted} wanted, {item.best} at most"
+
+
+def _selector(item: SelectorCount, *, terms: bool) -> str:
+    where = item.where.rpartition(", ")[2] if item.where.startswith("claim ") else item.where.split(",")[0]
+    more = _bracket(term_text(term) for term in item.terms) if terms else ""
+    return f"{item.devices} rejected by {where}{more}"
+
+
+def term_text(term: TermCount) -> str:
+    """Like ``memory >= 80Gi: the best has 40Gi``."""
+    if term.best is not None:
+        return f"{term.text}: the best has {term.best}"
+    return f"{term.text}: there is {named(term.seen)}" if term.seen else term.text
+
+
+def _constraint(item: ConstraintValues) -> str:
+    wish = "with one value" if item.kind == "matchAttribute" else "with values of their own"
+    values = named(f"{value.devices} with {value.value or 'none'}" for value in item.values)
+    return f"{item} wants {_devices(item.wanted)} {wish}, there {_are(item)} {values or 'no device'}"
+
+
+def _are(item: ConstraintValues) -> str:
+    return "is" if sum(value.devices for value in item.values) == 1 else "are"

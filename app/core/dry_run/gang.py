@@ -1,0 +1,316 @@
+"""All of the Pods or none: a search over assignments of Pods to nodes.
+
+Greedily, one after the other, the first Pod may put a shared claim on a node that has no room for the
+second, or take the node that only another could have used. So this goes back. Pods that ask for the
+same and nodes that look the same are not tried in every order, and what a node can take together is
+asked once for all nodes like it.
+
+"impossible" is a proof: every assignment is covered. It is not claimed where the search was cut off,
+or where devices are within reach of several nodes (see ``Joint.exact``): then the answer is "unknown".
+"""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from app.core.diagnosis import summary
+from app.core.dry_run.joint import Joint, Member, Solved
+from app.core.dry_run.place import PodPlacement, place
+from app.core.model.pod import Pod
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+
+MOST_TRIED = 20_000
+"""Attempts to put one more Pod on a node, in all."""
+
+Outcome = Literal["fits", "impossible", "unknown"]
+Assignment = dict[str, list[Member]]
+
+
+@dataclass(frozen=True, slots=True)
+class GangAnswer:
+    """``placements`` has all Pods with their nodes if they fit; else none has one, and those that were
+    refused when placed one after the other say why (the first ones, if time was up). ``text`` says how the
+    answer was found."""
+
+    outcome: Outcome
+    text: str
+    placements: tuple[PodPlacement, ...]
+    tried: int = 0
+
+
+def place_gang(
+    state: State,
+    pods: Sequence[Pod],
+    nodes: Sequence[str],
+    rules: Rules,
+    most_tried: int = MOST_TRIED,
+    *,
+    shown: int | None = None,
+) -> Generator[None, None, GangAnswer]:
+    """Places all Pods or none. The answer is the generator's return value; each yield is a pause.
+
+    Cost: that of ``place`` for the greedy attempt, which has ``shown`` as well, then at most
+    ``most_tried`` attempts.
+    """
+    greedy = []
+    for item in place(state.fork(), pods, nodes, rules, shown=shown):
+        if item is None:
+            yield
+        else:
+            greedy.append(item)
+        if len(greedy) < len(pods) and _time_is_up(rules):
+            return _given_up(tuple(replace(item, chosen=None) for item in greedy))
+    if all(item.chosen is not None for item in greedy):
+        return GangAnswer("fits", "placed one after the other", tuple(greedy))
+    refused = tuple(replace(item, chosen=None) for item in greedy)
+    return (yield from _searched(state, pods, nodes, rules, most_tried=most_tried, refused=refused))
+
+
+def _searched(
+    state: State,
+    pods: Sequence[Pod],
+    nodes: Sequence[str],
+    rules: Rules,
+    *,
+    most_tried: int,
+    refused: tuple[PodPlacement, ...],
+) -> Generator[None, None, GangAnswer]:
+    """What goes beyond one after the other."""
+    members = yield from _members(state, pods, nodes, rules)
+    if _time_is_up(rules):
+        return _given_up(refused)
+    lonely = next((member for member in members if not member.alone), None)
+    if lonely is not None:
+        text = f"Pod {lonely.pod.meta.name} fits on no node, even without the others"
+        return GangAnswer("impossible", text, refused)
+    search = _Search(Joint(state, rules), members, rules, most_tried)
+    found = yield from search.run()
+    if found is not None:
+        text = f"found by trying other nodes, {search.tried} attempts"
+        placements = tuple(_placed(member, *found[member.index]) for member in members)
+        return GangAnswer("fits", text, placements, search.tried)
+    if search.proof:
+        return GangAnswer("impossible", search.proof, refused, search.tried)
+    text = f"none found within limits ({search.tried} attempts); there may be one"
+    return GangAnswer("unknown", text, refused, search.tried)
+
+
+def _time_is_up(rules: Rules) -> bool:
+    expired = rules.limits.expired
+    return expired is not None and expired()
+
+
+def _given_up(refused: tuple[PodPlacement, ...]) -> GangAnswer:
+    return GangAnswer("unknown", "time was up before all Pods were asked about; they may fit", refused)
+
+
+def _members(
+    state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules
+) -> Generator[None, None, list[Member]]:
+    """The Pods with the nodes that each fits on if it is alone: where it does not, it never will."""
+    kinds: dict[object, int] = {}
+    answers: dict[int, dict[str, NodeAnswer]] = {}
+    members: list[Member] = []
+    for index, pod in enumerate(pods):
+        question = Question(state, pod, rules)
+        kind = kinds.setdefault(_kind(pod, question), len(kinds))
+        alone = {}
+        for name in answers.get(kind, nodes):
+            if _time_is_up(rules):
+                return members
+            answer = yield from question.answer(name)
+            if answer.verdict == "fits":
+                alone[name] = answer
+        answers.setdefault(kind, alone)
+        members.append(Member(index, pod, question, kind, alone))
+    return members
+
+
+def _kind(pod: Pod, question: Question) -> object:
+    names = {entry.name for entry in pod.claims if entry.claim_name is not None}
+    claims = tuple(
+        held.key if held.pod_claim in names or held.claim.allocation is not None else held.claim.spec
+        for held in question.claims
+    )
+    resources = tuple(sorted((name, amount.nanos) for name, amount in pod.requests.items()))
+    labels = tuple(sorted(pod.node_selector.items()))
+    extended = tuple(map(repr, pod.extended))
+    refusal = question.refusal
+    return (
+        claims,
+        resources,
+        labels,
+        pod.required_affinity,
+        pod.tolerations,
+        pod.node_name,
+        extended,
+        refusal,
+        question.rules.policy,
+    )
+
+
+class _Search:
+    """Depth first over the Pods; those that share claims first, then those with the fewest nodes."""
+
+    def __init__(self, joint: Joint, members: Sequence[Member], rules: Rules, most_tried: int) -> None:
+        self._joint = joint
+        self._members = members
+        self._rules = rules
+        self._most = most_tried
+        self._order = sorted(
+            members,
+            key=lambda member: (not member.shared(), len(member.alone), member.kind, member.index),
+        )
+        self._assigned: Assignment = {}
+        self._cut_off = False
+        self.tried = 0
+        self.proof = ""
+
+    def run(self) -> Generator[None, None, dict[int, tuple[NodeAnswer, Solved]] | None]:
+        """For each Pod its node's answer and allocations; None: see ``proof``, or nothing was found."""
+        short = yield from self._too_many()
+        if short:
+            self.proof = short if self._exact else ""
+            return None
+        found = yield from self._descend()
+        if found is None and self._exact:
+            self.proof = f"no assignment of all {len(self._members)} Pods exists: every one was ruled out"
+        return found
+
+    @property
+    def _exact(self) -> bool:
+        return self._joint.exact and not self._cut_off
+
+    def _too_many(self) -> Generator[None, None, str]:
+        """Whether there are more Pods of a kind than all nodes can take, each filled with them alone."""
+        counts = Counter(member.kind for member in self._members)
+        for kind, wanted in counts.items():
+            same = [member for member in self._order if member.kind == kind]
+            if wanted == 1 or same[0].shared():
+                continue
+            room = 0
+            for node in same[0].alone:
+                number = 1
+                while number < wanted - room and (yield from self._fits(node, same[: number + 1])):
+                    number += 1
+                room += number
+                if room >= wanted:
+                    break
+            if room < wanted:
+                return (
+                    f"all nodes together have room for {room} of {wanted} Pods like {same[0].pod.meta.name}"
+                )
+        return ""
+
+    def _descend(self) -> Generator[None, None, dict[int, tuple[NodeAnswer, Solved]] | None]:
+        """A stack of iterators, one for each Pod that has been put somewhere."""
+        stack = [iter(self._choices(0))]
+        placed: list[str] = []
+        while stack:
+            depth = len(stack) - 1
+            if depth == len(self._order):
+                found = yield from self._solved()
+                if found is not None:
+                    return found
+                stack.pop()
+                self._take_back(placed)
+                continue
+            member = self._order[depth]
+            for node in stack[-1]:
+                if self._cut_off:
+                    return None
+                if (yield from self._fits(node, [*self._assigned.get(node, ()), member])):
+                    self._assigned.setdefault(node, []).append(member)
+                    placed.append(node)
+                    stack.append(iter(self._choices(depth + 1)))
+                    break
+            else:
+                stack.pop()
+                self._take_back(placed)
+        return None
+
+    def _take_back(self, placed: list[str]) -> None:
+        if placed:
+            node = placed.pop()
+            self._assigned[node].pop()
+            if not self._assigned[node]:
+                del self._assigned[node]
+
+    def _choices(self, depth: int) -> list[str]:
+        """The nodes to try for a Pod: in the order of score, one of several empty ones that look alike.
+
+        Of Pods of one kind, the later ones go to no node before that of the one before: the other
+        order is the same assignment.
+        """
+        if depth >= len(self._order):
+            return []
+        member = self._order[depth]
+        names = sorted(member.alone, key=lambda name: -(member.alone[name].score or 0))
+        if depth and self._order[depth - 1].kind == member.kind:
+            before = next(node for node, on in self._assigned.items() if self._order[depth - 1] in on)
+            names = names[names.index(before) :]
+        seen: set[object] = set()
+        choices = []
+        for name in names:
+            if name not in self._assigned:
+                look = (self._joint.likeness(name), self._openness(name))
+                if look in seen:
+                    continue
+                seen.add(look)
+            choices.append(name)
+        return choices
+
+    def _openness(self, node: str) -> tuple[int, ...]:
+        """Which kinds of Pods the node is open to at all."""
+        return tuple(sorted({member.kind for member in self._members if node in member.alone}))
+
+    def _fits(self, node: str, members: Sequence[Member]) -> Generator[None, None, bool]:
+        self.tried += 1
+        if self.tried > self._most or (self.tried % 64 == 0 and _time_is_up(self._rules)):
+            self._cut_off = True
+        if self._cut_off or self._split(node, members[-1]):
+            return False
+        yield
+        return (yield from self._joint.fits(node, members))
+
+    def _split(self, node: str, member: Member) -> bool:
+        """Whether the Pod would use a shared claim away from the node where it gets its devices.
+
+        With devices of a node alone that never works; with others it may, which is found out at the end.
+        """
+        shared = member.shared()
+        if not shared or not self._joint.exact:
+            return False
+        return any(
+            other != node and any(shared & companion.shared() for companion in on)
+            for other, on in self._assigned.items()
+        )
+
+    def _solved(self) -> Generator[None, None, dict[int, tuple[NodeAnswer, Solved]] | None]:
+        """The allocations of a complete assignment."""
+        found: dict[int, tuple[NodeAnswer, Solved]] = {}
+        given = self._joint.nothing_given
+        for node, on in self._assigned.items():
+            solved = yield from self._joint.solve(node, on, given)
+            if solved is None:
+                # Devices of several nodes' reach went elsewhere; or the kept verdict was another: time is up.
+                self._cut_off = self._cut_off or self._joint.exact
+                return None
+            given = given.with_more(solved)
+            for member in on:
+                found[member.index] = member.alone[node], given.solved
+        return found
+
+
+def _placed(member: Member, answer: NodeAnswer, solved: Solved) -> PodPlacement:
+    allocations = tuple(
+        held.claim.allocation or solved[identity] for identity, held in member.claims_on(answer.node)
+    )
+    chosen = replace(answer, allocations=allocations)
+    others = (chosen if item is answer else item for item in member.alone.values())
+    text, number = summary(len(member.alone), ()), len(member.alone)
+    return PodPlacement(member.pod, chosen.claims, tuple(others), chosen, text, number)

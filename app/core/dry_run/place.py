@@ -1,0 +1,92 @@
+"""Dry run: Pods placed one after another, each seeing what the earlier ones took."""
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from app.core.advice.hypothesis import Scene
+from app.core.advice.near_misses import NearMiss, near_misses
+from app.core.dry_run.ranking import Standings, settle
+from app.core.model.pod import Pod
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.pod_claims import HeldClaim
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+
+MOST_EXPLAINED = 5
+"""Pods of one dry run whose near misses are looked for: each costs up to 200 searches."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodPlacement:
+    """Where one Pod would go; ``chosen`` is None if the Pod fits nowhere.
+
+    ``summary`` is what is said of all of the nodes, ``nodes`` how many were asked; ``answers`` has an
+    entry for each, or none if that would be too many to show.
+    """
+
+    pod: Pod
+    claims: tuple[HeldClaim, ...]
+    answers: tuple[NodeAnswer, ...]
+    chosen: NodeAnswer | None
+    summary: str
+    nodes: int
+    near_misses: tuple[NearMiss, ...] = ()
+
+
+def place(
+    state: State, pods: Iterable[Pod], nodes: Sequence[str], rules: Rules, *, shown: int | None = None
+) -> Generator[PodPlacement | None, None, None]:
+    """Places Pods on the best of ``nodes``; ties go to the node named first.
+
+    ``state`` is changed: pass a fork. Yields one placement a Pod, and None at every pause.
+    Cost: a search a node for the first Pod of a kind and for Pods with claims allocated before, and a
+    search for each node changed since for a later one.
+
+    Args:
+        shown: node answers to give in all, None for no limit; beyond that, a Pod has them only if its
+            near misses are to be looked for.
+    """
+    standings = Standings(nodes)
+    told: set[str] = set()
+    for pod in pods:
+        question = Question(state, pod, rules)
+        standing = standings.of(question)
+        yield from standing.refresh(question)
+        chosen, text = standing.best(question), standing.summary()
+        news = chosen is None and text not in told and len(told) < MOST_EXPLAINED
+        answers: tuple[NodeAnswer, ...] = ()
+        if shown is None or len(nodes) <= shown or news:
+            answers = yield from standing.answers(question)
+            shown = None if shown is None else max(0, shown - len(nodes))
+        if chosen is None:
+            told.add(text)
+        else:
+            settle(state, question, chosen)
+            standings.touch(chosen.node)
+        held = question.claims if chosen is None else chosen.claims
+        yield PodPlacement(pod, held, answers, chosen, text, len(nodes))
+
+
+def with_near_misses(
+    state: State, rules: Rules, placements: Iterable[PodPlacement | None]
+) -> Generator[PodPlacement | None, None, None]:
+    """Adds near misses to Pods that fit nowhere: to one of those that hear the same, and to a few in all.
+
+    Args:
+        state: the one that ``placements`` are made on, as they are gone through.
+    """
+    told: set[str] = set()
+    made: set[str] = set()
+    for item in placements:
+        if item is not None and item.chosen is not None:
+            made |= {"/".join(held.key) for held in item.chosen.claims if held.claim.allocation is None}
+        if item is None or item.chosen is not None or not item.answers or len(told) >= MOST_EXPLAINED:
+            yield item
+            continue
+        if item.summary in told:
+            yield item
+            continue
+        told.add(item.summary)
+        near = yield from near_misses(Scene(state, item.pod, rules, frozenset(made)), item.answers)
+        yield replace(item, near_misses=near)

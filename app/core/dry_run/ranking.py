@@ -1,0 +1,193 @@
+"""What every node says to Pods of one kind, kept up while such Pods are placed one after another.
+
+The next replica of a Pod asks the same of the same nodes, of which only those have changed that the
+replica before it went to. So a replica costs the nodes changed, not all nodes.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from heapq import heapify, heappop, heappush
+from itertools import count
+
+from app.core.allocator import Reason
+from app.core.diagnosis import distance, grouped, node_message
+from app.core.model.allocation import Allocation
+from app.core.model.resource_claim import ClaimSpec
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.question import Question
+from app.core.state.state import State
+from app.core.state.taken import ClaimKey
+
+_KINDS = 16
+"""Kinds of Pods remembered at a time: a workload has a few, with 5,000 answers of 1 kB each."""
+_IN_ONE_GO = 64
+"""Answers that are renamed for another Pod between two pauses."""
+
+_Claim = tuple[str, ClaimSpec, tuple[ClaimKey, Allocation] | None]
+
+
+class Standing:
+    """The answers of all nodes to one kind of Pod. ``asked`` counts the nodes that were asked."""
+
+    def __init__(self, question: Question, nodes: Sequence[str]) -> None:
+        self._state = question.state
+        self._first = question
+        self._claims = _claims(question)
+        self._nodes = {name: number for number, name in enumerate(nodes)}
+        self._position = self._state.inventory.changes.position
+        self._stale: set[str] = set(nodes)
+        self._answers: dict[str, NodeAnswer] = {}
+        self._said: dict[str, tuple[str, int]] = {}
+        self._groups: Counter[tuple[str, int]] = Counter()
+        self._ranked: list[tuple[int, int, int, NodeAnswer]] = []
+        self._serial = count()
+        self._fitting = 0
+        self.asked = 0
+
+    def serves(self, question: Question) -> bool:
+        """Whether the Pod of the question is of this kind, its allocated claims the same ones. O(claims)."""
+        first = self._first.pod
+        return (
+            replace(question.pod, meta=first.meta) == first
+            and _claims(question) == self._claims
+            and question.rules.policy == self._first.rules.policy
+        )
+
+    def touch(self, node: str) -> None:
+        """Notes that something else than devices has changed on a node."""
+        if node in self._nodes:
+            self._stale.add(node)
+
+    def refresh(self, question: Question) -> Generator[None, None, None]:
+        """Asks the nodes that have changed since the last time; each yield is a pause."""
+        changes = self._state.inventory.changes
+        changed = changes.since(self._position)
+        self._position = changes.position
+        self._stale |= self._nodes.keys() if changed is None else changed & self._nodes.keys()
+        again = set[str]()
+        for name in sorted(self._stale, key=self._nodes.__getitem__):
+            self.asked += 1
+            answer = yield from question.answer(name)
+            self._put(name, _as_for(self._first, question.explained(answer), question))
+            if answer.verdict == "invalid":
+                again.add(name)  # it names the Pod's own claims
+            yield
+        self._stale = again
+
+    def best(self, question: Question) -> NodeAnswer | None:
+        """The answer with the highest score; ties go to the node named first. O(log nodes)."""
+        ranked = self._ranked
+        while ranked and self._answers.get(ranked[0][3].node) is not ranked[0][3]:
+            heappop(ranked)
+        return _as_for(question, ranked[0][3], self._first) if ranked else None
+
+    def answers(self, question: Question) -> Generator[None, None, tuple[NodeAnswer, ...]]:
+        """What every node says, in order, with the names of the question's own claims.
+
+        Cost: O(nodes), some 10 us for each; each yield is a pause.
+        """
+        told = []
+        for name in self._nodes:
+            told.append(_as_for(question, self._answers[name], self._first))
+            if len(told) % _IN_ONE_GO == 0:
+                yield
+        return tuple(told)
+
+    def summary(self) -> str:
+        """What is said of all nodes, as ``explain.summary`` does. O(different texts)."""
+        groups: Counter[str] = Counter()
+        distances: dict[str, int] = {}
+        for (text, far), number in self._groups.items():
+            if number:
+                groups[text] += number
+                distances[text] = min(far, distances.get(text, far))
+        return grouped(self._fitting, groups, distances)
+
+    def _put(self, name: str, answer: NodeAnswer) -> None:
+        old = self._answers.get(name)
+        if old is not None and old.verdict == "fits":
+            self._fitting -= 1
+        elif old is not None:
+            self._groups[self._said.pop(name)] -= 1
+        self._answers[name] = answer
+        if answer.verdict == "fits":
+            self._fitting += 1
+            self._rank(name, answer)
+        else:
+            said = self._said[name] = (node_message(answer.reasons), distance(answer.reasons))
+            self._groups[said] += 1
+
+    def _rank(self, name: str, answer: NodeAnswer) -> None:
+        entry = (-(answer.score or 0), self._nodes[name], next(self._serial), answer)
+        if len(self._ranked) > 2 * len(self._nodes) + 64:
+            self._ranked = [item for item in self._ranked if self._answers.get(item[3].node) is item[3]]
+            heapify(self._ranked)
+        heappush(self._ranked, entry)
+
+
+class Standings:
+    """The standings of one dry run on a state that nobody else changes."""
+
+    def __init__(self, nodes: Sequence[str]) -> None:
+        self._nodes = nodes
+        self._kept: list[Standing] = []
+
+    def of(self, question: Question) -> Standing:
+        """The standing of the Pod's kind; one that is used once if what nodes say depends on the Pod."""
+        plain = not question.varies and question.refusal is None
+        if not plain:
+            return Standing(question, self._nodes)
+        for kept in self._kept:
+            if kept.serves(question):
+                return kept
+        made = Standing(question, self._nodes)
+        self._kept = [*self._kept[-_KINDS + 1 :], made]
+        return made
+
+    def touch(self, node: str) -> None:
+        """Notes that a Pod has gone to a node."""
+        for kept in self._kept:
+            kept.touch(node)
+
+
+def settle(state: State, question: Question, chosen: NodeAnswer) -> None:
+    """Makes the state as if the Pod ran on the chosen node."""
+    claims = (held.claim for held in chosen.claims)
+    state.settle(question.pod, chosen.node, zip(claims, chosen.allocations, strict=True))
+
+
+def _claims(question: Question) -> tuple[_Claim, ...]:
+    """What nodes can see of a Pod's claims: what is asked for; which claim it is, where it is allocated."""
+    found = []
+    for held in question.claims:
+        allocation = held.claim.allocation
+        found.append((held.pod_claim, held.claim.spec, (held.key, allocation) if allocation else None))
+    return tuple(found)
+
+
+def _names(question: Question) -> list[str]:
+    return ["/".join(held.key) for held in question.claims]
+
+
+def _as_for(question: Question, answer: NodeAnswer, made_for: Question) -> NodeAnswer:
+    """The answer as it would be for another Pod of the kind: with the names of that Pod's claims."""
+    if question is made_for or answer.verdict == "invalid":
+        return answer
+    if answer.verdict == "fits":
+        return replace(answer, claims=question.claims)
+    names = dict(zip(_names(made_for), _names(question), strict=True))
+    return replace(answer, reasons=tuple([_renamed(reason, names) for reason in answer.reasons]))
+
+
+def _renamed(reason: Reason, names: dict[str, str]) -> Reason:
+    if reason.claim is None or reason.claim not in names:
+        return reason
+    # A selector is named by its claim: see ``Planner``.
+    old, new = f"claim {reason.claim}, ", f"claim {names[reason.claim]}, "
+    behind = reason.evidence
+    if behind.selectors:
+        selectors = [replace(item, where=item.where.replace(old, new, 1)) for item in behind.selectors]
+        behind = replace(behind, selectors=tuple(selectors))
+    counts = {key.replace(old, new, 1): number for key, number in reason.counts.items()}
+    return replace(reason, claim=names[reason.claim], counts=counts, evidence=behind)

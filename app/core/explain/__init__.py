@@ -1,5 +1,0 @@
-"""Reasons as data made into text for people: short, grouped, in a stable order."""
-
-from app.core.explain.text import distance, grouped, headline, node_message, summary
-
-__all__ = ["distance", "grouped", "headline", "node_message", "summary"]

@@ -1,0 +1,287 @@
+"""Which Pods to evict so that another one gets its devices.
+
+What DefaultPreemption does for what in-tree filters see, for devices: on each node all Pods of lower
+priority that hold devices in reach are taken away; if the Pod fits then, they are given back one by one, the
+most important first, as long as it still fits. Nothing is proposed that has not been found to help: each
+verdict is the allocator's own, on the state as it would be.
+"""
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import comb
+
+from app.core.allocator import Reason
+from app.core.model.disruption_budget import DisruptionBudget
+from app.core.model.pod import Pod
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.preemption.eviction_stage import EvictionStage
+from app.core.preemption.victims import (
+    Cost,
+    by_importance,
+    charged,
+    cost_of,
+    doubly_covered,
+    may_be_evicted,
+    over_budget,
+)
+from app.core.state.pools import PoolError
+from app.core.state.state import State
+
+ENOUGH_NODES = 100
+"""Nodes with victims that no budget protects, after which no more are looked at (as
+minCandidateNodesAbsolute of kube-scheduler)."""
+
+_MOST_SETS = 256
+"""Sets of victims compared on one node; beyond that the first set found stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preemption:
+    """The Pod fits on the node once the victims are gone; no victims: it does without.
+
+    ``answer`` has the devices that it gets. ``victims`` begin with the most important.
+    """
+
+    pod: Pod
+    answer: NodeAnswer
+    victims: tuple[Pod, ...] = ()
+    violations: int = 0
+
+    @property
+    def node(self) -> str:
+        return self.answer.node
+
+
+@dataclass(frozen=True, slots=True)
+class Hopeless:
+    """No eviction helps ``pod``: the preemptor itself, or one of those that must be placed with it."""
+
+    pod: Pod
+    reason: Reason
+
+
+def plan_preemption(
+    state: State,
+    pods: Sequence[Pod],
+    nodes: Sequence[str],
+    rules: Rules,
+    *,
+    leaving: Iterable[Pod] = (),
+    spare_budgets: bool = True,
+) -> Generator[None, None, tuple[Preemption, ...] | Hopeless]:
+    """Finds victims so that all of ``pods`` fit, one after another; each yield is a pause.
+
+    Pods that fit without further evictions get a Preemption without victims. With more than one Pod it is
+    all or nothing: if one cannot be helped, nobody is to be evicted for the others.
+
+    Args:
+        state: it is changed: pass a fork.
+        leaving: Pods that are as good as gone. Those that are being deleted count as such anyway. Budgets
+            are charged with those that run still, as with the victims found for ``pods`` so far.
+        spare_budgets: refuse victims that a PodDisruptionBudget protects, instead of preferring others.
+
+    Cost: a search a node, and for each node with victims one for each of them, and up to 256 more.
+    """
+    stage = EvictionStage(state)
+    leaving = tuple(leaving)
+    stage.remove((*leaving, *_terminating(state)))
+    budgets = charged(state.budgets.values(), _still_running(state, leaving))
+    checked = replace(rules, node_checks=True)
+    found: list[Preemption] = []
+    for pod in pods:
+        plan = yield from _plan_one(stage, pod, nodes, checked, budgets, spare_budgets=spare_budgets)
+        if isinstance(plan, Hopeless):
+            return plan
+        found.append(plan)
+        stage.remove(plan.victims)
+        budgets = charged(budgets, plan.victims)
+        claims = (held.claim for held in plan.answer.claims)
+        state.settle(pod, plan.node, zip(claims, plan.answer.allocations, strict=True))
+    return tuple(found)
+
+
+def evictable(state: State, pod: Pod) -> bool:
+    """Whether there is any Pod with claims that may be evicted for this one. O(Pods)."""
+    return not pod.never_preempts and any(may_be_evicted(other, pod) for other in state.pods.values())
+
+
+def partners(state: State, pod: Pod) -> tuple[Pod, ...]:
+    """The Pod, and those of its PodGroup that wait for a node as well. O(Pods)."""
+    if not pod.group:
+        return (pod,)
+    others = (
+        other
+        for other in state.pods.values()
+        if other.group == pod.group
+        and other.meta.namespace == pod.meta.namespace
+        and other.meta.uid != pod.meta.uid
+        and not other.node_name
+        and not other.finished
+        and other.meta.deleted is None
+    )
+    return (pod, *sorted(others, key=lambda other: other.meta.key))
+
+
+def _terminating(state: State) -> list[Pod]:
+    return [pod for pod in state.pods.values() if pod.meta.deleted is not None or pod.finished]
+
+
+def _still_running(state: State, leaving: Sequence[Pod]) -> list[Pod]:
+    """Those whose eviction no budget shows yet: what is being deleted, the budgets' status counts itself."""
+    known = {pod.meta.key: state.pods.get(pod.meta.key) for pod in leaving}
+    uids = {pod.meta.uid for pod in leaving}
+    return [
+        pod
+        for pod in known.values()
+        if pod is not None and pod.meta.uid in uids and pod.meta.deleted is None and not pod.finished
+    ]
+
+
+def _plan_one(
+    stage: EvictionStage,
+    pod: Pod,
+    nodes: Sequence[str],
+    rules: Rules,
+    budgets: Sequence[DisruptionBudget],
+    *,
+    spare_budgets: bool,
+) -> Generator[None, None, Preemption | Hopeless]:
+    question = Question(stage.state, pod, rules)
+    if question.refusal is not None:
+        return Hopeless(pod, question.refusal[1][0])
+    curable: list[str] = []
+    best: NodeAnswer | None = None
+    for name in nodes:
+        answer = yield from question.answer(name)
+        yield
+        if answer.verdict == "fits" and (best is None or (answer.score or 0) > (best.score or 0)):
+            best = answer
+        elif answer.verdict == "misfit" and answer.curable:
+            curable.append(name)
+    if best is not None:
+        return Preemption(pod, best)
+    if pod.never_preempts:
+        return Hopeless(pod, Reason("PreemptionNever", "its preemptionPolicy is Never"))
+    return (yield from _best_node(_Search(stage, question, budgets, spare_budgets=spare_budgets), curable))
+
+
+def _best_node(search: "_Search", nodes: Iterable[str]) -> Generator[None, None, Preemption | Hopeless]:
+    found: list[tuple[Cost, str, Preemption]] = []
+    for name in nodes:
+        plan = yield from search.on(name)
+        if plan is not None:
+            found.append((search.cost(plan.victims), name, plan))
+            if sum(not cost.violations for cost, _, _ in found) >= ENOUGH_NODES:
+                break
+    if found:
+        return min(found, key=lambda item: item[:2])[2]
+    reason = Reason("PreemptionUseless", "evicting Pods of lower priority would not free what it asks for")
+    return Hopeless(search.question.pod, reason)
+
+
+class _Search:
+    """One Pod, on one node after another."""
+
+    def __init__(
+        self,
+        stage: EvictionStage,
+        question: Question,
+        budgets: Sequence[DisruptionBudget],
+        *,
+        spare_budgets: bool,
+    ) -> None:
+        self.question = question
+        self._stage = stage
+        self._spare = spare_budgets
+        self._budgets = budgets
+        self._own = {held.key for held in question.claims}
+
+    def cost(self, victims: Sequence[Pod]) -> Cost:
+        return cost_of(victims, self._budgets)
+
+    def on(self, node: str) -> Generator[None, None, Preemption | None]:
+        """The best victims on a node; None if evicting does not help there."""
+        candidates = self._candidates(node)
+        if not candidates:
+            return None
+        self._stage.remove(candidates)
+        answer = yield from self.question.answer(node)
+        if answer.verdict != "fits":
+            self._stage.restore(candidates)
+            return None
+        victims = yield from self._reprieved(node, candidates)
+        self._stage.restore(victims)
+        if not victims:
+            return None  # it fits as things are: nothing to be proposed here
+        victims = yield from self._improved(node, candidates, victims)
+        cost = self.cost(victims)
+        if self._spare and cost.violations:
+            return None
+        self._stage.remove(victims)
+        answer = yield from self.question.answer(node)
+        self._stage.restore(victims)
+        return Preemption(self.question.pod, answer, tuple(victims), cost.violations)
+
+    def _candidates(self, node: str) -> list[Pod]:
+        """Pods that may be evicted and whose going, all together, frees devices in the node's reach."""
+        try:
+            pools = self._stage.state.inventory.pools(node, self.question.rules.features)
+        except PoolError:
+            return []
+        found: dict[str, Pod] = {}
+        for key in self._stage.holders(pools):
+            users = self._stage.users(key)
+            pods = [self._stage.pods.get(uid) for uid in users]
+            if key not in self._own and all(pod is not None and self._may_go(pod) for pod in pods):
+                found |= {uid: pod for uid, pod in zip(users, pods, strict=True) if pod is not None}
+        return by_importance(found.values())
+
+    def _may_go(self, pod: Pod) -> bool:
+        if self._spare and (over_budget([pod], self._budgets) or doubly_covered(pod, self._budgets)):
+            return False
+        return may_be_evicted(pod, self.question.pod)
+
+    def _reprieved(self, node: str, candidates: list[Pod]) -> Generator[None, None, list[Pod]]:
+        """Gives back whom it can, those that a budget protects first; the rest are the victims."""
+        protected = over_budget(candidates, self._budgets)
+        order = sorted(candidates, key=lambda pod: pod.meta.uid not in protected)
+        victims: list[Pod] = []
+        for pod in order:
+            self._stage.restore([pod])
+            answer = yield from self.question.answer(node)
+            yield
+            if answer.verdict != "fits":
+                self._stage.remove([pod])
+                victims.append(pod)
+        return by_importance(victims)
+
+    def _improved(
+        self, node: str, candidates: list[Pod], victims: list[Pod]
+    ) -> Generator[None, None, list[Pod]]:
+        """The best of all sets, or of those that are not larger, if they are few enough to be gone through.
+
+        Reprieving one by one cannot see that one Pod with two devices is a lesser evil than two with one, nor
+        that one that a budget seemed to protect may go if another one stays.
+        """
+        for largest in (len(candidates), len(victims)):
+            sizes = range(1, largest + 1)
+            if sum(comb(len(candidates), size) for size in sizes) <= _MOST_SETS:
+                break
+        else:
+            return victims
+        sets = (list(chosen) for size in sizes for chosen in combinations(candidates, size))
+        bar = self.cost(victims)
+        better = sorted((self.cost(chosen), number, chosen) for number, chosen in enumerate(sets))
+        for cost, _, chosen in better:
+            if cost >= bar:
+                break
+            self._stage.remove(chosen)
+            answer = yield from self.question.answer(node)
+            self._stage.restore(chosen)
+            yield
+            if answer.verdict == "fits":
+                return chosen
+        return victims

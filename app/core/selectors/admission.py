@@ -1,0 +1,87 @@
+"""Whether an API server would store an expression: what it asks beyond what kube-scheduler does.
+
+kubernetes pkg/apis/resource/validation, validateCELExpression: a length, the environment of expressions
+that are being written, and a bound on the estimated cost. What an API server has stored has passed, so
+that nothing of this is on the way of a Pod; it is for manifests that nobody has applied yet.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import combinations
+
+from app.core.cel.checker.environment import CelFeatures
+from app.core.cel.common.ast import Node
+from app.core.cel.common.errors import CelCompileError
+from app.core.cel.compiler.compiler import compile_text, deep, place
+from app.core.cel.estimate import Estimator
+from app.core.cel.estimate.blame import BEYOND, Blame, blamed
+
+MAX_BYTES = 10 * 1024
+"""CELSelectorExpressionMaxLength in k8s.io/api/resource/v1."""
+MAX_COST = 1_000_000
+"""CELSelectorExpressionMaxCost there, and DeviceClaimDerivedAttributeCELMaxCost."""
+
+_GATES = {"DRAListTypeAttributes": "list_type_attributes", "DRAConsumableCapacity": "consumable_capacity"}
+_KEPT = 1024  # a thousand claims made from one template ask once
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What it comes to. ``cost`` is the estimate, 0 if there is none; ``error`` says why it is refused."""
+
+    cost: int
+    error: CelCompileError | None
+
+
+@lru_cache(maxsize=_KEPT)
+def admit(text: str, features: CelFeatures, *, derived: bool = False) -> Admission:
+    """Asks as an API server with these feature gates would; ``new_expressions`` is a matter of course.
+
+    Cost: that of compiling, and a walk over the tree; of a text that has been asked for lately, nothing.
+    """
+    raw = text.encode("utf-8", "surrogatepass")
+    if len(raw) > MAX_BYTES:
+        end = len(raw[:MAX_BYTES].decode("utf-8", "ignore"))
+        return Admission(
+            0, _error(text, end, f"the API server takes at most {MAX_BYTES} bytes, not {len(raw)}")
+        )
+    written = replace(features, new_expressions=True)
+    try:
+        tree = compile_text(text, written, derived=derived).tree
+    except CelCompileError as error:
+        return Admission(0, _refused(text, written, error, derived=derived))
+    return _estimated(text, tree)
+
+
+def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived: bool) -> CelCompileError:
+    """The error; it says so if only feature gates are wanting, no more of them than it takes."""
+    off = [gate for gate, name in _GATES.items() if not getattr(written, name)]
+    for wanted in (gates for count in range(1, len(off) + 1) for gates in combinations(off, count)):
+        try:
+            compile_text(text, replace(written, **{_GATES[gate]: True for gate in wanted}), derived=derived)
+        except CelCompileError:
+            continue
+        gates = f"gate{'s' if len(wanted) > 1 else ''} {' and '.join(wanted)}"
+        hint = f"; the API server takes it only with the feature {gates} on"
+        return CelCompileError(error.message + hint, error.column, error.line)
+    return error
+
+
+def _estimated(text: str, tree: Node) -> Admission:
+    estimator = Estimator()
+    cost = deep(lambda: estimator.cost(tree)).high
+    if cost <= MAX_COST:
+        return Admission(cost, None)
+    blame = deep(lambda: blamed(tree, estimator, MAX_COST))
+    return Admission(cost, _error(text, blame.pos, _too_complex(cost, blame)))
+
+
+def _error(text: str, offset: int, message: str) -> CelCompileError:
+    line, column = place(text, offset)
+    return CelCompileError(message, column, line)
+
+
+def _too_complex(cost: int, blame: Blame) -> str:
+    estimate = "has no bound" if cost >= BEYOND else f"is {cost:,}"
+    limit = f"the API server takes at most {MAX_COST:,}"
+    return f"too complex: the estimated cost {estimate}, {limit}; {blame.message}"

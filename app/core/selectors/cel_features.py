@@ -1,0 +1,12 @@
+"""What feature gates of a cluster mean for the environment of its expressions."""
+
+from app.core.cel.checker.environment import CelFeatures
+from app.core.model.features import Features
+
+
+def cel_features(features: Features) -> CelFeatures:
+    """The environment of expressions that are stored in a cluster with these features."""
+    return CelFeatures(
+        list_type_attributes=features.list_type_attributes,
+        consumable_capacity=features.consumable_capacity,
+    )

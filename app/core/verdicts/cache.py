@@ -1,0 +1,149 @@
+"""Answers kept from one Pod to the next.
+
+A template makes a thousand Pods whose claims ask for the same. Their claims are planned once, and
+a node is looked at again only if something that it sees has changed since: a slice, a taint, a
+device taken or freed. Nodes that look the same to the claims are one class, and a class is searched
+once. So a filter costs a search for each class not met before, a key for each node changed since the
+last filter, and a dictionary look-up for each other node.
+
+Kept is what does not depend on the Pod nor on names: the verdict, the score, and a text without the
+names of claim, node, pool or device. What makes a score or a text has to be in ``Outlook.key``.
+Allocations are not kept: they hold new share ids, and a bind decides again anyway.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+from app.core.allocator import Invalid, Plan, plan_claims
+from app.core.model.features import Features
+from app.core.model.resource_claim import ClaimSpec, ResourceClaim
+from app.core.placement.rules import Rules
+from app.core.scoring import policy_named
+from app.core.selectors.attributes_read import Sight
+from app.core.state.state import State
+from app.core.verdicts.equivalence import NodeClasses
+from app.core.verdicts.index import Roll
+from app.core.verdicts.node_signature import sight_of_plan
+from app.core.verdicts.node_verdict import Brief
+
+_SHELVES = 256
+_SIGHTS = 16
+"""Sets of attributes by which nodes are told apart; keys for 5,000 nodes take about 1 MB each."""
+_MOST_CLASSES = 20_000
+_ALIKE = 4096
+
+
+@dataclass(slots=True, eq=False)
+class Shelf:
+    """The answers for one kind of claims. ``position`` says up to where changes were heard of; ``stale`` are
+    nodes that had an answer and have changed since."""
+
+    plan: Plan
+    position: int
+    classes: NodeClasses
+    answers: Roll = field(default_factory=Roll)
+    stale: set[str] = field(default_factory=set)
+    by_class: dict[Hashable, Brief] = field(default_factory=dict)
+
+    def keep(self, key: Hashable, found: Brief) -> None:
+        """Keeps the answer for a class; too many classes, and all are forgotten."""
+        if len(self.by_class) >= _MOST_CLASSES:
+            self.by_class.clear()
+        self.by_class[key] = found
+
+
+class Memo:
+    """Shelves by what is asked for, for one state; the least recently used goes first.
+
+    ``searches`` counts the nodes that had to be searched, ``shared`` those that got the answer of
+    their class, ``reused`` those that have not changed.
+    """
+
+    def __init__(self, state: State, size: int = _SHELVES) -> None:
+        self._state = state
+        self._size = size
+        self._shelves: OrderedDict[object, Shelf] = OrderedDict()
+        self._classes: OrderedDict[tuple[Features, Sight], NodeClasses] = OrderedDict()
+        self._alike: dict[tuple[str, int, str, bool, str], Brief] = {}
+        self.searches = 0
+        self.shared = 0
+        self.reused = 0
+
+    def shelf(self, claims: Sequence[ResourceClaim], rules: Rules) -> Shelf | Invalid:
+        """The shelf for these claims, rid of what has changed. Invalid: see ``plan_claims``.
+
+        Cost: O(claims), plus O(nodes changed since it was last asked for).
+        """
+        specs = tuple(claim.spec for claim in claims)
+        classes = tuple(id(self._state.classes.get(name)) for name in _class_names(specs))
+        groups = self._state.matched_attributes if policy_named(rules.policy).groups else frozenset()
+        key = (specs, classes, rules.features, rules.policy, groups)
+        shelf = self._shelves.get(key)
+        if shelf is None:
+            plan = plan_claims(claims, self._state.classes, rules.features, rules.selectors)
+            if isinstance(plan, Invalid):
+                return plan
+            # The plan holds on to its classes, so that their ids in the key stay their own.
+            classes_of_nodes = self._classes_for(rules.features, sight_of(plan, rules.policy, groups))
+            shelf = Shelf(plan, self._state.inventory.changes.position, classes_of_nodes)
+            self._shelves[key] = shelf
+            if len(self._shelves) > self._size:
+                self._shelves.popitem(last=False)
+        self._shelves.move_to_end(key)
+        self._catch_up(shelf)
+        return shelf
+
+    @property
+    def kept(self) -> int:
+        """Classes of nodes whose answers are kept, over all kinds of claims. O(shelves)."""
+        return sum(len(shelf.by_class) for shelf in self._shelves.values())
+
+    @property
+    def classes(self) -> tuple[NodeClasses, ...]:
+        """The ways in which nodes are told apart, the latest last."""
+        return tuple(self._classes.values())
+
+    def _classes_for(self, features: Features, sight: Sight) -> NodeClasses:
+        key = (features, sight)
+        found = self._classes.get(key)
+        if found is None:
+            found = self._classes[key] = NodeClasses(self._state, features, sight)
+            if len(self._classes) > _SIGHTS:
+                self._classes.popitem(last=False)
+        self._classes.move_to_end(key)
+        return found
+
+    def the_same(self, brief: Brief) -> Brief:
+        """The one object for all answers that say the same: see ``Judged``. Keeps a bounded number."""
+        if len(self._alike) >= _ALIKE:
+            self._alike.clear()
+        return self._alike.setdefault(brief.content, brief)
+
+    def _catch_up(self, shelf: Shelf) -> None:
+        changes = self._state.inventory.changes
+        changed = changes.since(shelf.position)
+        shelf.position = changes.position
+        if changed is None:
+            shelf.answers.clear()
+            shelf.stale.clear()
+            return
+        for node in changed:
+            if shelf.answers.drop(node):
+                shelf.stale.add(node)
+
+
+def sight_of(plan: Plan, policy: str, groups: frozenset[str] = frozenset()) -> Sight:
+    """What the search looks at, and what the policy does."""
+    sight = sight_of_plan(plan)
+    return None if sight is None else sight | policy_named(policy).reads | groups
+
+
+def _class_names(specs: Sequence[ClaimSpec]) -> list[str]:
+    names = []
+    for spec in specs:
+        for request in spec.requests:
+            names += [option.device_class for option in request.first_available]
+            if request.exactly is not None:
+                names.append(request.exactly.device_class)
+    return names

@@ -1,0 +1,102 @@
+"""Which of the nodes that fit are passed on, if not all of them.
+
+kube-scheduler scores every node that filter leaves, which at thousands of nodes costs it more than
+everything else. A few of the best are choice enough; one node is not scored at all.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Container, Sequence
+
+from app.core.verdicts.filter_result import Judged
+
+_AIM_SECONDS = 2.0
+_AIMS = 1024
+
+
+class Candidates:
+    """Chooses ``number`` nodes for each Pod; 0 chooses all.
+
+    The best come first. Among equals the choice is spread evenly over them and moves on from Pod to
+    Pod, and nodes that another Pod was sent to which has not come to be bound yet come last: kube-scheduler
+    filters Pod B while it binds Pod A, and a node's last device would be aimed at twice.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._turn = 0
+        self._aims: OrderedDict[str, tuple[float, Sequence[str]]] = OrderedDict()
+        self._aimed: Counter[str] = Counter()
+
+    def of(self, uid: str, judged: Judged, now: float) -> Sequence[str]:
+        """The names to pass on for a Pod.
+
+        Args:
+            uid: of the Pod.
+            judged: the nodes; those that do not fit are left out.
+            now: seconds of a clock that does not go back.
+        Cost: O(number + nodes aimed at) for each score that is needed, and what ``Judged.having`` costs.
+        """
+        if not self.number:
+            return judged.fits()
+        self._forget(uid, now)
+        chosen = self._chosen(judged)
+        self._turn += 1
+        if chosen:
+            self._aims[uid] = (now + _AIM_SECONDS, chosen)
+            self._aimed.update(chosen)
+            if len(self._aims) > _AIMS:
+                self.settled(next(iter(self._aims)))
+        return chosen
+
+    def settled(self, uid: str) -> None:
+        """The Pod has come to be bound: from now on the state says what it takes."""
+        aim = self._aims.pop(uid, None)
+        for name in () if aim is None else aim[1]:
+            self._aimed[name] -= 1
+            if not self._aimed[name]:
+                del self._aimed[name]
+
+    def _chosen(self, judged: Judged) -> list[str]:
+        chosen: list[str] = []
+        passed_over: list[Sequence[str]] = []
+        for score in judged.scores():
+            equals = judged.having(score)
+            left = self.number - len(chosen)
+            if left + len(self._aimed) <= len(equals):
+                return chosen + _spread(equals, left, self._turn, self._aimed)
+            free = [name for name in equals if name not in self._aimed]
+            passed_over.append(equals if len(free) < len(equals) else ())
+            chosen += _spread(free, left, self._turn)
+            if len(chosen) == self.number:
+                return chosen
+        for equals in passed_over:
+            taken = [name for name in equals if name in self._aimed]
+            chosen += _spread(taken, self.number - len(chosen), self._turn)
+        return chosen
+
+    def _forget(self, uid: str, now: float) -> None:
+        """Drops what was said of the Pod before, and Pods that have not come for long."""
+        self.settled(uid)
+        while self._aims:
+            oldest = next(iter(self._aims))
+            if self._aims[oldest][0] > now:
+                return
+            self.settled(oldest)
+
+
+def _spread(names: Sequence[str], number: int, turn: int, aimed: Container[str] = ()) -> list[str]:
+    """``number`` of the names, evenly apart, starting one further with each turn.
+
+    Args:
+        aimed: passed over for the next one; there have to be as many other names as are wanted.
+    """
+    total = len(names)
+    if number >= total:
+        return list(names)
+    chosen: dict[str, None] = {}
+    for index in range(number):
+        place = turn + index * total // number
+        while (name := names[place % total]) in aimed or name in chosen:
+            place += 1
+        chosen[name] = None
+    return list(chosen)

@@ -1,0 +1,60 @@
+"""Nodes in classes: those of one class get one answer, so that it is searched for once.
+
+Kept across Pods and for all plans that see the same, and updated by events: a changed slice, node or
+claim costs the keys of the nodes that it concerns.
+"""
+
+from collections.abc import Hashable
+
+from app.core.model.features import Features
+from app.core.selectors.attributes_read import Sight
+from app.core.state.pools import PoolError
+from app.core.state.state import State
+from app.core.verdicts.node_signature import Outlook
+
+
+class NodeClasses:
+    """The key of each node, as of now. ``computed`` counts the keys that had to be made."""
+
+    def __init__(self, state: State, features: Features, sight: Sight) -> None:
+        self._state = state
+        self._features = features
+        self._outlook = Outlook(features, sight)
+        self._keys: dict[str, Hashable | None] = {}
+        self._position = state.inventory.changes.position
+        self.computed = 0
+
+    def key(self, name: str) -> Hashable | None:
+        """Equal for nodes of one class; None: the node is known to be like no other, or not known.
+
+        Cost: a look-up, or O(slices + devices taken there) if the node has changed.
+        """
+        if self._position != self._state.inventory.changes.position:
+            self._catch_up()
+        try:
+            return self._keys[name]
+        except KeyError:
+            found = self._keys[name] = self._made(name)
+            return found
+
+    def _made(self, name: str) -> Hashable | None:
+        self.computed += 1
+        node = self._state.nodes.get(name)
+        if node is None:
+            return None
+        try:
+            pools = self._state.inventory.pools(name, self._features)
+        except PoolError:
+            return None
+        return self._outlook.key(node, pools, self._state.taken)
+
+    def _catch_up(self) -> None:
+        changes = self._state.inventory.changes
+        changed = changes.since(self._position)
+        self._position = changes.position
+        self._outlook.trim(self._state.inventory.slices)
+        if changed is None:
+            self._keys.clear()
+            return
+        for name in changed:
+            self._keys.pop(name, None)

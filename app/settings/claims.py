@@ -1,0 +1,20 @@
+"""Settings of what is written to claims, and of putting right what a crash has left."""
+
+from pydantic import BaseModel, Field
+
+from app.settings.serving import Seconds
+
+
+class ClaimSettings(BaseModel):
+    """A part of ``app.settings.Settings``."""
+
+    field_manager: str = Field("dra-extender", min_length=1, max_length=128, pattern=r"^[!-~]+$")
+    """The name that the API server keeps with every write to a claim: what is under it may be taken back.
+    The same for all replicas, another one for every other installation in the cluster."""
+
+    reconcile_grace_seconds: Seconds = 120.0
+    """How long a claim must look left over before it is mended: longer than any bind, so more than
+    kube-scheduler's httpTimeout."""
+
+    reconcile_interval_seconds: Seconds = 15.0
+    """Between looks at all claims."""

@@ -1,0 +1,21 @@
+"""Settings of preemption with devices."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from app.settings.serving import Seconds
+
+
+class PreemptionSettings(BaseModel):
+    """A part of ``app.settings.Settings``."""
+
+    preemption: Literal["off", "evict"] = "off"
+    """evict: Pods of lower priority that hold devices are evicted for one that fits nowhere without them.
+    Needs rights to create pods/eviction and to list and watch poddisruptionbudgets."""
+
+    preemption_hold_seconds: Seconds = 60.0
+    """How long devices freed by evictions are held for the Pod that they were freed for."""
+
+    preemption_evictions_per_second: float = Field(5.0, gt=0, le=1000)
+    """Most evictions in a second."""

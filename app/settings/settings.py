@@ -1,0 +1,231 @@
+"""What can be set, and from where: flags > environment (DRA_*) > file (--config) > defaults.
+
+The file is in component-config form, keys in camelCase:
+
+    apiVersion: dra-extender/v1alpha1
+    kind: ExtenderConfiguration
+    policy: spread
+    filterTimeoutSeconds: 4
+    features: {PartitionableDevices: false}
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from app.core.model.features import NAMES, Features
+from app.core.scoring import DEFAULT_POLICY, policy_named
+from app.manifests.reader import ManifestError, load_documents
+from app.settings.claims import ClaimSettings
+from app.settings.election import LeaderElectSettings
+from app.settings.preemption import PreemptionSettings
+from app.settings.serving import Seconds, ServingSettings
+from app.settings.tracing import TracingSettings
+
+API_VERSION = "dra-extender/v1alpha1"
+KIND = "ExtenderConfiguration"
+ENV_PREFIX = "DRA_"
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message names each one and where it came from."""
+
+
+class Settings(
+    ClaimSettings, LeaderElectSettings, PreemptionSettings, ServingSettings, TracingSettings, BaseSettings
+):
+    """All settings. Made directly, it looks at no environment: ``load_settings`` does."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    kubeconfig: Path | None = None
+    """Default: $KUBECONFIG, the Pod's own credentials, ~/.kube/config."""
+
+    context: str = ""
+    """Of the kubeconfig; default: its current one."""
+
+    snapshot: Annotated[tuple[str, ...], NoDecode] = ()
+    """Files, folders or - to serve from instead of a cluster; comma-separated in the environment."""
+
+    policy: str = DEFAULT_POLICY
+    """Scoring policy where a request names none."""
+
+    candidates: int = Field(0, ge=0)
+    """Nodes that filter passes on of those that fit, the best first; 0: all. With 1, kube-scheduler
+    scores nothing itself."""
+
+    features: Annotated[dict[str, bool], NoDecode] = Field(default_factory=dict)
+    """Switches by the names of structured.Features, as kube-scheduler's feature gates must be set."""
+
+    log_format: Literal["json", "text"] = "json"
+    """json: an object a line, for what collects logs; text: for people."""
+
+    verbosity: int = Field(0, ge=0, le=10)
+    """0: what an operator needs; 1: also each filter and prioritize; 2: also each event."""
+
+    cel_engine: Literal["fast", "reference"] = "fast"
+    """reference: cel-python where it can, slower by orders of magnitude, to compare with."""
+
+    cel_cache_entries: int = Field(4096, ge=10)
+    """Compiled selectors kept; about 20 kB each."""
+
+    filter_timeout_seconds: Seconds = 4.5
+    """Work on one filter or prioritize, after which what is known is answered: below
+    kube-scheduler's own limit (httpTimeout, 5 s by default)."""
+
+    dry_run_timeout_seconds: Seconds = 60.0
+    """Work on one dry run."""
+
+    dry_runs: int = Field(4, ge=1)
+    """Dry runs worked on at a time. As many again may wait; more are told to come back (429)."""
+
+    dry_run_pods: int = Field(10_000, ge=1)
+    """Most Pods in one dry run."""
+
+    search_steps: int = Field(100_000, ge=1)
+    """Of one Pod on one node; in-tree counts them as NumAllocateOneInvocations."""
+
+    search_probes: int = Field(2_000_000, ge=1)
+    """Devices looked at in one search."""
+
+    request_timeout_seconds: Seconds = 30.0
+    """For one request to the API server."""
+
+    watch_silence_seconds: Seconds = 70.0
+    """Silence after which a watch is renewed; bookmarks come about every 60 s."""
+
+    list_page_size: int = Field(500, ge=1)
+    """Objects in a page of a list from the API server."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 # the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 # as above
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 # as above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 # as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @field_validator("snapshot", mode="before")
+    @classmethod
+    def _paths(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(path.strip() for path in value.split(",") if path.strip())
+        return tuple(str(path) for path in value) if isinstance(value, list | tuple) else value
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _switches(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = dict(_switch(text.strip()) for text in value.split(",") if text.strip())
+        for name in value if isinstance(value, dict) else ():
+            if name not in NAMES:
+                raise ValueError(f"there is no feature {name!r}{_similar(name, NAMES)}")
+        return value
+
+    @field_validator("policy")
+    @classmethod
+    def _policy(cls, value: str) -> str:
+        policy_named(value)  # its error is a ValueError
+        return value
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.snapshot and (self.kubeconfig is not None or self.context):
+            raise ValueError("snapshot serves from files: kubeconfig and context have no place beside it")
+        if self.snapshot and self.leader_elect:
+            raise ValueError("snapshot serves from files: there is no Lease to hold (leader_elect)")
+        if self.snapshot and self.auth == "token":
+            raise ValueError("auth token asks the cluster about tokens: there is none beside a snapshot")
+        return self
+
+    @property
+    def switched_features(self) -> Features:
+        """The defaults of Kubernetes 1.37 with ``features`` applied."""
+        return Features().switched(self.features)
+
+
+class _Environment(EnvSettingsSource):
+    """Reads DRA_*; values stay text, the validators split them."""
+
+
+def load_settings(flags: Mapping[str, Any], config: Path | None = None) -> Settings:
+    """Puts the settings together.
+
+    Args:
+        flags: settings that were given on the command line, by field name; None counts as not given.
+        config: the file of ``--config``.
+
+    Raises:
+        SettingsError: names every setting that is wrong, and whether flag, variable or file said so.
+    """
+    from_file = _read_file(config) if config is not None else {}
+    from_env = {name: value for name, value in _Environment(Settings)().items() if value is not None}
+    from_flags = {name: value for name, value in flags.items() if value not in (None, (), [])}
+    try:
+        return Settings(**{**from_file, **from_env, **from_flags})
+    except ValidationError as error:
+        origins = [
+            (from_flags, lambda name: f"--{name.replace('_', '-')}"),
+            (from_env, lambda name: f"{ENV_PREFIX}{name.upper()}"),
+            (from_file, lambda name: f"{config}: {to_camel(name)}"),
+        ]
+        raise SettingsError("\n".join(_lines(error, origins))) from None
+
+
+def _lines(error: ValidationError, origins: Sequence[tuple[Mapping[str, Any], Any]]) -> list[str]:
+    lines = []
+    for item in error.errors():
+        message = item["msg"].removeprefix("Value error, ")
+        path = [str(part) for part in item["loc"]]
+        if not path:
+            lines.append(message)
+            continue
+        naming = next((naming for source, naming in origins if path[0] in source), str)
+        place = ".".join([naming(path[0]), *path[1:]])
+        lines.append(f"{place}: {message}")
+    return lines
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        documents = load_documents(path.read_bytes(), str(path))
+    except ManifestError as error:
+        raise SettingsError(str(error)) from None
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}") from None
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise SettingsError(f"{path}: must hold one document, of kind {KIND}")
+    source = documents[0]
+    if (source.pop("apiVersion", None), source.pop("kind", None)) != (API_VERSION, KIND):
+        raise SettingsError(f"{path}: apiVersion must be {API_VERSION} and kind {KIND}")
+    names = {to_camel(name): name for name in Settings.model_fields}
+    for key in source:
+        if key not in names:
+            raise SettingsError(f"{path}: there is no setting {key!r}{_similar(key, names)}")
+    return {names[key]: value for key, value in source.items() if value is not None}
+
+
+def _switch(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not of the form Name=true or Name=false")
+    return name.strip(), value.strip()
+
+
+def _similar(name: str, names: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]}?" if close else f", only {', '.join(sorted(names))}"

@@ -1,0 +1,120 @@
+"""The life of claims put together: who binds, who frees, who notices other allocators, who mends."""
+
+import asyncio
+import datetime as dt
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterable
+
+from app.cluster.binding.binder import ClusterBinder
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import Resource
+from app.cluster.controllers.deallocator import Deallocator
+from app.cluster.controllers.double_allocations import ForeignAllocations
+from app.cluster.controllers.reconciler import Reconciler, ReconcilerSettings
+from app.cluster.events.claim_events import ClaimEvents
+from app.cluster.events.event_writer import EventWriter
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+from app.observability.metrics import Sample
+from app.settings.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Labelled = dict[tuple[str, ...], float]
+
+
+class ClaimKeeping:
+    """Everything that writes claims of one kind as they are served.
+
+    Args:
+        client: writes only while this replica may.
+        enter: ties what is decided next to the current term. Raises NotLeader.
+        may_write: whether this replica leads.
+        write_seconds: see ``ClusterBinder``.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        claims: Resource,
+        state: State,
+        rules: Rules,
+        settings: Settings,
+        *,
+        write_seconds: float,
+        enter: Callable[[], None],
+        may_write: Callable[[], bool],
+    ) -> None:
+        manager = settings.field_manager
+        self.binder = ClusterBinder(
+            client,
+            claims,
+            state,
+            rules,
+            now=now_text,
+            report=log.warning,
+            write_seconds=write_seconds,
+            manager=manager,
+            enter=enter,
+        )
+        self.deallocator = Deallocator(client, claims, state, log.warning, alone_with=self.binder.freeing)
+        self._events = ClaimEvents(
+            EventWriter(client, socket.gethostname(), lambda: dt.datetime.now(dt.UTC)),
+            may_write=may_write,
+            report=log.warning,
+        )
+        self.foreign = ForeignAllocations(state, log.warning, self._events.warn)
+        self._reconciler = Reconciler(
+            client,
+            claims,
+            state,
+            rules,
+            writer=self.binder.writer,
+            extended=self.binder.extended,
+            alone_with=self.binder.freeing,
+            enter=enter,
+            may_write=may_write,
+            clock=time.monotonic,
+            report=log.warning,
+            manager=manager,
+            settings=ReconcilerSettings(
+                settings.reconcile_grace_seconds, settings.reconcile_interval_seconds
+            ),
+        )
+
+    async def run(self) -> None:
+        """Mends claims and writes Events, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reconciler.run())
+            tasks.create_task(self._events.run())
+
+    def samples(self) -> Iterable[Sample]:
+        """Metrics."""
+        foreign, binder, extended = self.foreign, self.binder, self.binder.extended
+        text = "Devices given to two claims: another allocator is at work."
+        yield Sample("foreign_allocations", text, {(): foreign.seen}, counter=True)
+        yield Sample("devices_held_twice", "Devices held by two claims now.", {(): foreign.now})
+        text = "Binds given up since another allocator took the device."
+        yield Sample("binds_withdrawn", text, {(): binder.withdrawn}, counter=True)
+        text = "Requests of binds sent again because the API server had been too busy (429)."
+        yield Sample("api_retries", text, {(): binder.repeats}, counter=True)
+        text = "Writes to claims made again because somebody had written in between (409)."
+        yield Sample("claim_conflicts", text, {(): binder.writer.conflicts}, counter=True)
+        changes: Labelled = {("created",): float(extended.created), ("removed",): float(extended.removed)}
+        text = "Claims for extended resources, created and, after failed binds, removed."
+        yield Sample("extended_claims", text, changes, ("change",), counter=True)
+        results: Labelled = {(result,): float(number) for result, number in self._reconciler.results.items()}
+        text = (
+            "Claims that nobody was to free: mended (finalizer, reservation, extended, abandoned), or left "
+            "alone (not_ours, overtaken, in_use, not_leader, api_error)."
+        )
+        yield Sample("claims_reconciled", text, results, ("result",), counter=True)
+        text = "Claims that look left over, those of others and those within the grace time included."
+        yield Sample("claims_left_over", text, {(): self._reconciler.suspects})
+
+
+def now_text() -> str:
+    """The time as the API has it: RFC 3339, whole seconds."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,125 @@
+"""Metrics that are looked up when they are asked for: the inventory, and the counters of the parts."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from app.api.service import Service
+from app.cluster.controllers.preemptor import Preemptor
+from app.cluster.informers.group import InformerGroup
+from app.cluster.leadership.election import Election
+from app.core.state.census import STATES
+from app.observability.metrics import Sample
+
+Labelled = dict[tuple[str, ...], float]
+
+
+def inventory(service: Service) -> Callable[[], Iterable[Sample]]:
+    """Devices as ``Service.count_devices`` has counted them last, nodes, claims. O(claims)."""
+    state = service.state
+
+    def samples() -> Iterable[Sample]:
+        counts: Counter[tuple[str, ...]] = Counter(service.device_counts)
+        for driver in {driver for driver, _ in counts}:
+            for name in STATES:
+                counts[driver, name] += 0
+        yield Sample("devices", "Devices by driver and state.", counts, ("driver", "state"))
+        yield Sample("nodes", "Nodes known.", {(): len(state.nodes)})
+        claims: Counter[tuple[str, ...]] = Counter({("allocated",): 0, ("pending",): 0})
+        for claim in state.claims():
+            claims[("allocated" if claim.allocation is not None else "pending",)] += 1
+        yield Sample("claims", "ResourceClaims by state: allocated or pending.", claims, ("state",))
+        yield Sample(
+            "assumed_claims",
+            "Claims given devices that the API server has not confirmed.",
+            {(): len(state.assumed)},
+        )
+        yield Sample("state_revision", "Grows with every change of the state.", {(): state.revision})
+
+    return samples
+
+
+def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
+    """Work done and spared, and how binds ended."""
+
+    def samples() -> Iterable[Sample]:
+        memo, selectors, binder = service.memo, service.rules.selectors, service.binder
+        answers: Labelled = {("searched",): memo.searches, ("shared",): memo.shared, ("reused",): memo.reused}
+        yield Sample(
+            "answers", "Answers for nodes, searched for or reused.", answers, ("source",), counter=True
+        )
+        text = "Classes of nodes alike whose answers are kept, over all kinds of claims."
+        yield Sample("node_classes", text, {(): memo.kept})
+        lookups: Labelled = {("hit",): selectors.hits, ("miss",): selectors.misses}
+        yield Sample("cel_cache", "Look-ups of compiled selectors.", lookups, ("result",), counter=True)
+        yield Sample("cel_cache_entries", "Compiled selectors kept.", {(): len(selectors)})
+        outcomes: Labelled = {(outcome,): number for outcome, number in selectors.outcomes.items()}
+        text = "Compilations of selectors, by what came of them: compiled, interpreted, reference or invalid."
+        yield Sample("cel_compilations", text, outcomes, ("outcome",), counter=True)
+        evaluations: Labelled = {(path,): number for path, number in selectors.evaluations().items()}
+        text = "Evaluations of selectors, by path: fast (compiled) or reference."
+        yield Sample("cel_evaluations", text, evaluations, ("path",), counter=True)
+        binds: Labelled = {(result,): number for result, number in binder.results.items()}
+        yield Sample("binds", "Binds, by how they ended.", binds, ("result",), counter=True)
+        if service.waker is not None:
+            text = "Pods woken because devices appeared that they could have."
+            yield Sample("pods_woken", text, {(): service.waker.woken}, counter=True)
+
+    return samples
+
+
+def informers(group: InformerGroup) -> Callable[[], Iterable[Sample]]:
+    """How the watches are."""
+
+    def samples() -> Iterable[Sample]:
+        synced: Labelled = {}
+        ages: Labelled = {}
+        events: Counter[tuple[str, ...]] = Counter()
+        relists: Counter[tuple[str, ...]] = Counter()
+        for kind, informer in group.informers.items():
+            synced[(kind,)] = float(informer.synced)
+            age = informer.last_event_age_seconds()
+            if age is not None:
+                ages[(kind,)] = age
+            events.update({(kind, str(name)): number for name, number in informer.stats.events.items()})
+            relists.update({(kind, str(name)): number for name, number in informer.stats.relists.items()})
+        yield Sample("informer_synced", "1 if the first list of a kind has come.", synced, ("kind",))
+        yield Sample(
+            "informer_last_event_age_seconds", "Time since the last event of a kind.", ages, ("kind",)
+        )
+        yield Sample(
+            "informer_events", "Watch events, by kind and type.", events, ("kind", "type"), counter=True
+        )
+        text = "Lists made after the first, by kind and reason."
+        yield Sample("informer_relists", text, relists, ("kind", "reason"), counter=True)
+
+    return samples
+
+
+def preemption(preemptor: Preemptor) -> Callable[[], Iterable[Sample]]:
+    """What was evicted, and how attempts ended."""
+
+    def samples() -> Iterable[Sample]:
+        outcomes: Labelled = {(name,): float(number) for name, number in preemptor.outcomes.items()}
+        text = (
+            "Attempts to evict Pods for one that was refused: evicted, useless (no eviction helps), waiting "
+            "(devices are being freed), budget, overtaken, not_leader, api_error."
+        )
+        yield Sample("preemption_attempts", text, outcomes, ("outcome",), counter=True)
+        text = "Pods that were evicted for others."
+        yield Sample("preemption_victims", text, {(): float(preemptor.victims)}, counter=True)
+
+    return samples
+
+
+def election(candidate: Election) -> Callable[[], Iterable[Sample]]:
+    """Whether this replica leads, and how that has gone."""
+
+    def samples() -> Iterable[Sample]:
+        tenure = candidate.tenure
+        yield Sample("leader", "1 if this replica takes webhooks and writes.", {(): float(tenure.open)})
+        text = "Times that this replica has taken the lease."
+        yield Sample("leader_transitions", text, {(): candidate.transitions}, counter=True)
+        text = "Renewals of the lease that failed while this replica held it."
+        yield Sample("lease_renew_failures", text, {(): candidate.renew_failures}, counter=True)
+
+    return samples

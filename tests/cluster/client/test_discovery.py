@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import discover
+from app.cluster.client.errors import ClusterError, Forbidden, NotServed
+from app.cluster.informers.group import discover_patiently
+from tests.cluster.fake_apiserver import DRA, FakeApiServer, Fault, InMemoryTransport
+from tests.cluster.virtual_time import in_virtual_time, run
+
+RULE = {"devicetaintrules": "DeviceTaintRule"}
+NO_RULE = {plural: kind for plural, kind in DRA.items() if plural not in RULE}
+
+# What the cluster serves; the version of claims that is taken; the apiVersion of rules, if any.
+CLUSTERS: dict[str, tuple[dict[str, Mapping[str, str]], str, str | None]] = {
+    "1.37": ({"v1": DRA}, "v1", "v1"),
+    "1.37 with betas on": ({"v1beta1": NO_RULE, "v1beta2": DRA, "v1": DRA}, "v1", "v1"),
+    "1.36 with the beta rule on": ({"v1": NO_RULE, "v1beta2": DRA}, "v1", "v1beta2"),
+    "1.35 with the alpha rule on": ({"v1": NO_RULE, "v1alpha3": RULE}, "v1", "v1alpha3"),
+    "1.34": ({"v1": NO_RULE}, "v1", None),
+    "1.33 with both betas on": ({"v1beta1": NO_RULE, "v1beta2": NO_RULE}, "v1beta2", None),
+    "1.32 with the beta on": ({"v1beta1": NO_RULE, "v1alpha3": DRA}, "v1beta1", "v1alpha3"),
+    "v1 with resources switched off": (
+        {"v1": {"deviceclasses": "DeviceClass"}, "v1beta2": DRA},
+        "v1beta2",
+        "v1beta2",
+    ),
+}
+
+
+def serving(versions: Mapping[str, Mapping[str, str]]) -> FakeApiServer:
+    return FakeApiServer(api={f"resource.k8s.io/{version}": kinds for version, kinds in versions.items()})
+
+
+def client_of(server: FakeApiServer) -> ApiClient:
+    return ApiClient("http://fake", InMemoryTransport(server))
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_newest_version_with_everything_is_taken(name: str) -> None:
+    versions, claims, rules = CLUSTERS[name]
+    server = serving(versions)
+    served = run(discover(client_of(server)))
+    core = (
+        served.resource_slice,
+        served.resource_claim,
+        served.resource_claim_template,
+        served.device_class,
+    )
+    assert {resource.api_version for resource in core} == {f"resource.k8s.io/{claims}"}
+    rule = served.device_taint_rule
+    assert (rule.version if rule else None) == rules
+    assert len(served.resources()) == (5 if rules else 4)
+    assert len(server.calls) <= 5
+
+
+WITHOUT: dict[str, dict[str, Mapping[str, str]]] = {
+    "no DRA at all": {},
+    "the alpha of 1.31": {"v1alpha3": DRA},
+    "classes only": {"v1": {"deviceclasses": "DeviceClass"}},
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_cluster_without_dra_is_told_what_it_lacks(name: str) -> None:
+    with pytest.raises(
+        NotServed, match=r"serves (no version|v1|v1alpha3) of resource\.k8s\.io.*runtime-config"
+    ):
+        run(discover(client_of(serving(WITHOUT[name]))))
+
+
+@in_virtual_time
+async def test_patient_discovery_waits_for_the_server() -> None:
+    server = serving({"v1": DRA})
+    server.down = True
+    told: list[ClusterError] = []
+    task = asyncio.create_task(discover_patiently(client_of(server), report=told.append))
+    await asyncio.sleep(100)
+    assert 4 <= len(told) <= 100
+    server.faults.append(Fault(lambda _call: True, status=403, reason="Forbidden"))
+    server.down = False
+    assert (await task).resource_claim.version == "v1"
+    assert isinstance(told[-1], Forbidden)
+
+
+@in_virtual_time
+async def test_patient_discovery_does_not_wait_for_an_api_that_is_off() -> None:
+    with pytest.raises(NotServed):
+        await discover_patiently(client_of(serving({})))

@@ -1,0 +1,439 @@
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from typing import Any
+
+import pytest
+
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import NODE, POD, discover
+from app.cluster.controllers.requeuer import ANNOTATION, Waker
+from app.cluster.informers.feed import Feed
+from app.cluster.informers.group import InformerGroup
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
+from app.core.state.state import State
+from tests.cluster.fake_apiserver import FakeApiServer, Fault, InMemoryTransport
+from tests.cluster.virtual_time import in_virtual_time
+from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+
+DRA = "resource.k8s.io/v1"
+
+
+class Waking:
+    """Nodes without devices, Pods that were refused, and a waker."""
+
+    def __init__(self, server: FakeApiServer) -> None:
+        self.server = server
+        self.state = State()
+        self.problems: list[str] = []
+
+    async def start(self) -> None:
+        client = ApiClient("http://fake", InMemoryTransport(self.server))
+        numbers = count()
+        rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}")
+        self.waker = Waker(client, self.state, rules, report=self.problems.append)
+        feed = Feed(
+            self.state,
+            lambda error: self.problems.append(str(error)),
+            self.waker.changed,
+            pod_gone=self.waker.gone,
+        )
+        served = await discover(client)
+        self.group = InformerGroup(client, (NODE, POD, *served.resources()), feed.handle)
+        self.tasks = [asyncio.create_task(self.group.run()), asyncio.create_task(self.waker.run())]
+        await self.group.wait_synced()
+        for pending in list(self.state.pods.values()):
+            self.refuse(pending)
+        await asyncio.sleep(5)
+
+    def refuse(self, refused: Pod, *, everywhere: bool = False) -> None:
+        self.waker.refused(refused, self.state.inventory.changes.position, everywhere=everywhere)
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def woken(self) -> set[str]:
+        pods = self.server.store.select(("", "pods"))
+        return {
+            raw["metadata"]["name"] for raw in pods if ANNOTATION in raw["metadata"].get("annotations", {})
+        }
+
+
+async def waiting(number: int, *more: dict[str, Any], priorities: tuple[int, ...] = ()) -> Waking:
+    server = FakeApiServer()
+    server.put(DRA, "deviceclasses", device_class())
+    for name in ("n1", "n2"):
+        server.put("v1", "nodes", node(name))
+    for index in range(number):
+        server.put(DRA, "resourceclaims", claim(f"c{index}"))
+        raw = pod(f"p{index}", f"c{index}")
+        raw["spec"]["priority"] = priorities[index] if priorities else 0
+        server.put("v1", "pods", raw)
+    for item in more:
+        server.put(DRA, "resourceslices", item)
+    made = Waking(server)
+    await made.start()
+    return made
+
+
+@in_virtual_time
+async def test_one_new_device_wakes_one_of_a_thousand_pods() -> None:
+    made = await waiting(1000)
+    assert made.woken() == set()
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(5)
+    assert len(made.woken()) == 1
+    assert made.waker.woken == 1
+    await made.stop()
+
+
+@in_virtual_time
+async def test_the_most_urgent_pods_are_woken() -> None:
+    made = await waiting(4, priorities=(1, 5, 3, 9))
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
+    await asyncio.sleep(5)
+    assert made.woken() == {"p1", "p3"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_slice_that_helps_nobody_wakes_nobody() -> None:
+    made = await waiting(2)
+    raw = slice_of("n1", device("d0"))
+    raw["spec"]["devices"][0]["taints"] = [{"key": "k", "effect": "NoSchedule"}]
+    made.server.put(DRA, "resourceslices", raw)
+    await asyncio.sleep(5)
+    assert made.woken() == set()
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_taint_rule_that_goes_away_wakes() -> None:
+    rule = {
+        "metadata": {"name": "r"},
+        "spec": {"deviceSelector": {"pool": "n1"}, "taint": {"key": "k", "effect": "NoSchedule"}},
+    }
+    server_slice = slice_of("n1", device("d0"))
+    made = await waiting(0)
+    made.server.put(DRA, "devicetaintrules", rule)
+    await asyncio.sleep(1)
+    made.server.put(DRA, "resourceslices", server_slice)
+    made.server.put(DRA, "resourceclaims", claim("c0"))
+    made.server.put("v1", "pods", pod("p0", "c0"))
+    await asyncio.sleep(5)
+    made.refuse(made.state.pods["default", "p0"])
+    assert made.woken() == set()
+    made.server.remove(DRA, "devicetaintrules", "r")
+    await asyncio.sleep(5)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_new_class_wakes() -> None:
+    made = await waiting(0)
+    raw = claim("c0")
+    raw["spec"]["devices"]["requests"][0]["exactly"]["deviceClassName"] = "later"
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    made.server.put(DRA, "resourceclaims", raw)
+    made.server.put("v1", "pods", pod("p0", "c0"))
+    await asyncio.sleep(5)
+    made.refuse(made.state.pods["default", "p0"], everywhere=True)
+    await asyncio.sleep(5)
+    assert made.woken() == set()
+    made.server.put(DRA, "deviceclasses", device_class("later"))
+    await asyncio.sleep(1)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_pod_that_could_not_run_there_for_other_reasons_sleeps_on() -> None:
+    made = await waiting(1)
+    made.server.put("v1", "nodes", node("n1") | {"spec": {"unschedulable": True}})
+    await asyncio.sleep(1)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(5)
+    assert made.woken() == set()
+    await made.stop()
+
+
+@in_virtual_time
+async def test_pods_that_are_gone_or_passed_are_not_woken() -> None:
+    made = await waiting(2)
+    made.waker.passed(made.state.pods["default", "p0"])
+    made.server.remove("v1", "pods", "p1", "default")
+    await asyncio.sleep(1)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
+    await asyncio.sleep(5)
+    assert made.woken() == set()
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_refused_patch_is_reported_and_the_next_pod_is_woken() -> None:
+    made = await waiting(2)
+    made.server.faults.append(Fault(lambda call: call.method == "PATCH", status=403))
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
+    await asyncio.sleep(5)
+    assert len(made.woken()) == 1
+    assert len(made.problems) == 1
+    assert "could not be woken" in made.problems[0]
+    await made.stop()
+
+
+def refuse(made: Waking, name: str, *claims: str, everywhere: bool = False) -> None:
+    """Refuses a Pod as kube-scheduler has sent it, whatever the informers know."""
+    item = parse(made.server.put("v1", "pods", pod(name, *claims)))
+    assert isinstance(item, Pod)
+    made.refuse(item, everywhere=everywhere)
+
+
+async def full() -> Waking:
+    """The only device is held, and a Pod was refused just now."""
+    made = await waiting(0)
+    holder = claim("holder") | {"status": {"allocation": allocation("n1", "d0")}}
+    for raw in (holder, claim("c0")):
+        made.server.put(DRA, "resourceclaims", raw)
+    await asyncio.sleep(1)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(10)
+    refuse(made, "p0", "c0")
+    return made
+
+
+@in_virtual_time
+async def test_a_pod_that_is_refused_before_it_is_heard_of_is_woken() -> None:
+    """kube-scheduler's watch of Pods may be ahead of ours."""
+    made = await waiting(0)
+    made.server.put(DRA, "resourceclaims", claim("c0"))
+    await asyncio.sleep(1)
+    made.server.faults.append(Fault(lambda call: call.path == "/api/v1/pods", times=99, status=500))
+    made.server.break_watches()
+    await asyncio.sleep(0)
+    refuse(made, "late", "c0")
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(60)
+    assert ("default", "late") not in made.state.pods
+    assert made.woken() == {"late"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_pod_that_is_gone_unheard_leaves_its_device_to_the_next() -> None:
+    made = await waiting(1)
+    item = parse(pod("never-heard-of", "c0") | {"spec": {"priority": 9}})
+    assert isinstance(item, Pod)
+    made.refuse(item)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(5)
+    assert made.woken() == {"p0"}
+    assert not made.problems
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_claim_that_is_heard_of_after_the_refusal_wakes_its_pod() -> None:
+    made = await waiting(0, slice_of("n1", device("d0")))
+    refuse(made, "early", "c0", everywhere=True)
+    await asyncio.sleep(1)
+    assert made.woken() == set()
+    made.server.put(DRA, "resourceclaims", claim("c0"))
+    await asyncio.sleep(5)
+    assert made.woken() == {"early"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_device_that_gets_free_wakes_whom_kube_scheduler_has_tried_too_early() -> None:
+    made = await full()
+    await asyncio.sleep(100)
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(2)
+    assert made.woken() == set()
+    await asyncio.sleep(3)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_who_is_asked_about_again_in_time_is_not_woken() -> None:
+    made = await full()
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(1)
+    made.waker.passed(made.state.pods["default", "p0"])
+    await asyncio.sleep(60)
+    assert made.woken() == set()
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_watch_that_is_resumed_late_wakes() -> None:
+    made = await full()
+    broken = Fault(lambda call: call.path.endswith("/resourceclaims") and call.is_watch, times=4, status=500)
+    made.server.faults.append(broken)
+    made.server.break_watches()
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(90)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_what_is_heard_while_the_filter_is_under_way_counts() -> None:
+    made = await full()
+    await asyncio.sleep(1)
+    position = made.state.inventory.changes.position
+    waiting_pod = made.state.pods["default", "p0"]
+    made.waker.passed(waiting_pod)
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(60)
+    made.waker.refused(waiting_pod, position)
+    await asyncio.sleep(5)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_what_changes_while_others_are_woken_counts() -> None:
+    made = await waiting(100)
+    holder = claim("holder") | {"status": {"allocation": allocation("n2", "x0")}}
+    for raw in (holder, claim("cz")):
+        made.server.put(DRA, "resourceclaims", raw)
+    await asyncio.sleep(1)
+    made.server.put(DRA, "resourceslices", slice_of("n2", device("x0")))
+    await asyncio.sleep(10)
+    made.server.put(DRA, "resourceslices", slice_of("n1", *(device(f"d{i}") for i in range(100))))
+    await asyncio.sleep(1)
+    assert 0 < made.waker.woken < 50
+    refuse(made, "z", "cz")
+    await asyncio.sleep(0.5)
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(60)
+    assert "z" in made.woken()
+    await made.stop()
+
+
+@in_virtual_time
+async def test_the_end_of_an_earlier_pod_of_that_name_does_not_count() -> None:
+    """A StatefulSet's: kube-scheduler may ask for the new one before the old one's end is heard of here."""
+    made = await waiting(1)
+    made.server.remove("v1", "pods", "p0", "default")
+    refuse(made, "p0", "c0")
+    await asyncio.sleep(5)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(5)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_who_passes_while_its_wake_waits_is_not_woken() -> None:
+    made = await waiting(40)
+    made.server.put(DRA, "resourceslices", slice_of("n1", *(device(f"d{i}") for i in range(40))))
+    await asyncio.sleep(0.6)
+    for item in made.state.pods.values():
+        made.waker.passed(item)
+    before = made.woken()
+    assert len(before) < 40
+    await asyncio.sleep(10)
+    assert len(made.woken() - before) <= 1  # one may have been on its way
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_wake_that_the_server_was_too_busy_for_is_tried_again() -> None:
+    made = await waiting(1)
+    made.server.faults.append(Fault(lambda call: call.method == "PATCH", status=503, times=1))
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(60)
+    assert made.woken() == {"p0"}
+    assert len(made.problems) == 1
+    await made.stop()
+
+
+@in_virtual_time
+async def test_pods_alike_are_tried_on_a_node_once() -> None:
+    made = await waiting(300)
+    searches = 0
+    ask = Question.answer
+
+    def counted(question: Question, name: str) -> Any:
+        nonlocal searches
+        searches += 1
+        return ask(question, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Question, "answer", counted)
+        made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+        await asyncio.sleep(5)
+    assert made.waker.looked_at == 300
+    assert searches == 2  # the first finds the device, the second that there is no other
+    await made.stop()
+
+
+@in_virtual_time
+async def test_others_are_served_while_a_claim_is_hard() -> None:
+    """A search that is given up after a second, with the loop free all the time."""
+    made = await waiting(0)
+    made.server.put(DRA, "resourceclaims", claim("c0"))
+    refuse(made, "hard", "c0")
+    await asyncio.sleep(5)
+    turns = 0
+    clock = asyncio.get_running_loop()._counter  # type: ignore[attr-defined]
+
+    def endless(_question: Question, _name: str) -> Any:
+        nonlocal turns
+        while True:
+            turns += 1
+            clock.now += 0.01  # what each step takes
+            yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Question, "answer", endless)
+        made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+        await asyncio.sleep(0.4)
+        served = 0
+        while served < 100:
+            served += 1
+            await asyncio.sleep(0)
+        assert turns >= 50
+        await asyncio.sleep(5)
+        ended = turns
+        await asyncio.sleep(5)
+        assert turns == ended
+    assert made.woken() == set()
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_list_made_again_wakes_whom_it_shows_a_device_for() -> None:
+    """What happened while a watch was away may be long heard of by kube-scheduler."""
+    made = await full()
+    made.server.faults.append(
+        Fault(lambda call: call.path.endswith("/resourceclaims") and call.is_watch, times=1, status=410)
+    )
+    made.server.break_watches()
+    made.server.remove(DRA, "resourceclaims", "holder", "default")
+    await asyncio.sleep(40)
+    assert made.woken() == {"p0"}
+    await made.stop()
+
+
+@in_virtual_time
+async def test_only_so_many_refused_pods_are_remembered() -> None:
+    made = await waiting(0)
+    waker = made.waker
+    for index in range(10_005):
+        item = parse(pod(f"q{index}"))
+        assert isinstance(item, Pod)
+        made.refuse(item)
+    assert len(waker._refused) == 10_000
+    await made.stop()

@@ -1,0 +1,135 @@
+"""Who else acts on the cluster: users, kube-scheduler, kube-controller-manager."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from app.core.model.resource_claim import FINALIZER
+from tests.cluster.fake_store import Place
+from tests.cluster.simulation.invariants import CLAIMS, FOREIGN, PODS, find
+from tests.objects import allocation
+from tests.objects import claim as new_claim
+from tests.objects import pod as new_pod
+
+if TYPE_CHECKING:
+    from tests.cluster.simulation.world import World
+
+GRACE = "simulation/grace"
+"""A finalizer that stands for a Pod's time to end."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wish:
+    """A Pod that somebody wants: with which claims, from when to when (None: for good)."""
+
+    name: str
+    claims: tuple[str, ...]
+    at: float
+    until: float | None
+    graceful: bool
+
+
+async def user(world: World, wish: Wish) -> None:
+    """Makes the Pod, after its claims, and takes it away again."""
+    await asyncio.sleep(wish.at)
+    for name in wish.claims:
+        if find(world.server.store, CLAIMS, name) is None:
+            world.server.put("resource.k8s.io/v1", "resourceclaims", new_claim(name))
+    body = new_pod(wish.name, *wish.claims)
+    if wish.graceful:
+        body["metadata"]["finalizers"] = [GRACE]
+    world.server.put("v1", "pods", body)
+    world.keep(world.loop.create_task(schedule(world, wish.name)))
+    if wish.until is None:
+        return
+    await asyncio.sleep(wish.until - wish.at)
+    world.server.remove("v1", "pods", wish.name, "default")
+    if wish.graceful:
+        await asyncio.sleep(world.random.uniform(0, 1))
+        world.server.store.update(Place(*PODS, "default", wish.name), _without(GRACE))
+
+
+async def schedule(world: World, name: str) -> None:
+    """kube-scheduler for one Pod: filter, then bind, and again after a failure."""
+    while True:
+        raw = find(world.server.store, PODS, name)
+        if raw is None or raw["metadata"].get("deletionTimestamp") or raw["spec"].get("nodeName"):
+            return
+        offered = world.offered()
+        nodes = await world.ask(lambda replica, raw=raw, offered=offered: replica.filter(raw, offered))
+        if nodes:
+            node = world.random.choice(nodes)
+            await world.pause()
+            await world.ask(lambda replica, raw=raw, node=node: replica.bind(raw, node))
+        await asyncio.sleep(world.random.uniform(0.05, 0.6) + world.backoff())
+
+
+async def foreigner(world: World, number: int) -> None:
+    """Another allocator, the in-tree plugin left on, say: gives its own claim a device that looks free.
+
+    Its Pod is bound, and goes after a while or never. Between its look and its write some time passes.
+    """
+    rng, store, name = world.foreign, world.server.store, f"{FOREIGN}{number}"
+    await asyncio.sleep(rng.uniform(0, 5))
+    free = [key for key in world.devices if key not in world.watchdog.taken()]
+    if not free:
+        return
+    node, device = rng.choice(free)
+    await asyncio.sleep(rng.choice((0.0, 0.2, 1.0)) * rng.random())
+    # Its Pod is there before the claim is reserved for it, or the controller would free the claim.
+    holder = world.server.put("v1", "pods", new_pod(name, name))
+    user = {"resource": "pods", "name": name, "uid": holder["metadata"]["uid"]}
+    given = new_claim(name) | {"status": {"allocation": allocation(node, device), "reservedFor": [user]}}
+    world.server.put("resource.k8s.io/v1", "resourceclaims", given)
+    place = Place(*PODS, "default", name)
+    store.update(place, lambda old: {**old, "spec": {**old["spec"], "nodeName": node}})
+    if rng.random() < 0.6:
+        await asyncio.sleep(rng.uniform(0.2, 4))
+        store.delete(place)
+
+
+async def controller(world: World) -> None:
+    """The resourceclaim-controller: syncClaim of pkg/controller/resourceclaim/controller.go.
+
+    Claims whose names begin with `own-` are their Pod's own, and go with it.
+    """
+    changed = asyncio.Event()
+    world.server.store.listeners.append(changed.set)
+    while True:
+        await changed.wait()
+        changed.clear()
+        await asyncio.sleep(world.random.uniform(0, 0.4))
+        for claim in world.server.store.select(CLAIMS):
+            _sync(world, claim)
+
+
+def _sync(world: World, claim: dict[str, Any]) -> None:
+    store, name = world.server.store, claim["metadata"]["name"]
+    place = Place(*CLAIMS, "default", name)
+    pods = {pod["metadata"]["uid"]: pod for pod in store.select(PODS)}
+    users = (claim.get("status") or {}).get("reservedFor", [])
+    remaining = [entry for entry in users if entry["uid"] in pods]
+    deleted = claim["metadata"].get("deletionTimestamp")
+    if len(remaining) < len(users) or (deleted and not remaining):
+        status = {**claim["status"], "reservedFor": remaining}
+        if not remaining:
+            status.pop("allocation", None)
+            del status["reservedFor"]
+        store.update(place, lambda old: {**old, "status": status}, "status")
+        if not remaining:
+            store.update(place, _without(FINALIZER))
+    owner = name.removeprefix("own-").rsplit("-", 1)[0]
+    gone = name.startswith("own-") and find(store, PODS, owner) is None
+    if gone and not deleted and not remaining and find(store, CLAIMS, name) is not None:
+        store.delete(place)
+
+
+def _without(finalizer: str) -> Any:
+    def change(old: dict[str, Any]) -> dict[str, Any]:
+        kept = [entry for entry in old["metadata"].get("finalizers", []) if entry != finalizer]
+        old["metadata"]["finalizers"] = kept
+        return old
+
+    return change

@@ -1,0 +1,174 @@
+"""One extender process: its informers, election, binder and deallocator, put together as app.main does."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import functools
+from typing import TYPE_CHECKING, Any
+
+from app.cluster.binding.bind_limiter import Slots
+from app.cluster.binding.binder import ClusterBinder
+from app.cluster.client.backoff import LoopClock
+from app.cluster.client.call import Timeouts
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import POD, Resource
+from app.cluster.controllers.deallocator import Deallocator
+from app.cluster.controllers.reconciler import Reconciler, ReconcilerSettings
+from app.cluster.informers.feed import Feed
+from app.cluster.informers.group import InformerGroup
+from app.cluster.leadership.catch_up import catch_up
+from app.cluster.leadership.election import Election, ElectionSettings
+from app.cluster.leadership.lease import Leases
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
+from app.core.pauses import finish
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
+from tests.cluster.simulation.loop import OWNER
+from tests.cluster.simulation.network import BASE_URL, TRANSIT_SECONDS, SimulatedTransport
+from tests.objects import device, device_class, node, slice_of
+
+if TYPE_CHECKING:
+    from app.core.state.state import State
+    from tests.cluster.simulation.world import World
+
+CLAIM = Resource("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim", namespaced=True)
+SETTINGS = ElectionSettings(lease_seconds=3, renew_deadline_seconds=2, retry_seconds=0.7, idle_seconds=0.5)
+WRITE_SECONDS = 0.8
+START = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
+RULES = Rules(SelectorCache(), lambda: "share")
+
+
+class Replica:
+    """Everything it does is owned by its name: it can be stopped and killed."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.dead = world.loop.create_future()
+        self.told: list[str] = []
+        self._context = world.context.copy()
+        self._context.run(OWNER.set, name)
+        sabotage = world.sabotage
+        transport = SimulatedTransport(world, name, guarded=sabotage != "no fence")
+        client = ApiClient(BASE_URL, transport, timeouts=Timeouts(total=3.0))
+        self.state: State = world.state()
+        self.informers = InformerGroup(
+            client, (POD, CLAIM), Feed(self.state, lambda _: None).handle, uniform=world.random.uniform
+        )
+        self._caught_up = functools.partial(
+            catch_up, client, self.informers.informers["ResourceClaim"], LoopClock()
+        )
+        self.election = Election(
+            Leases(client, "kube-system", "dra-extender"),
+            name,
+            clock=LoopClock(),
+            now=lambda: START + dt.timedelta(seconds=world.loop.time()),
+            catch_up=_nothing if sabotage == "no barrier" else self._caught_up,
+            report=self.told.append,
+            settings=SETTINGS,
+            uniform=world.random.uniform,
+        )
+        tenure = self.election.tenure
+        enter = tenure.enter
+        if sabotage == "no fence":
+            writes, enter = client, _allowed
+        elif sabotage == "no terms":
+            writes, enter = client.guarded(tenure.check, WRITE_SECONDS), _allowed
+        else:
+            writes = client.guarded(tenure.check, WRITE_SECONDS)
+        self.binder = ClusterBinder(
+            writes,
+            CLAIM,
+            self.state,
+            RULES,
+            now=lambda: "2026-11-24T00:00:00Z",
+            report=self.told.append,
+            write_seconds=WRITE_SECONDS + 2 * TRANSIT_SECONDS,
+            enter=enter,
+        )
+        self.binder._slots = Slots(world.slots)
+        if sabotage == "no last look":
+            self.binder._give_way_of_all = _blind  # type: ignore[method-assign]
+        self._deallocator = Deallocator(
+            writes, CLAIM, self.state, self.told.append, alone_with=self.binder.freeing
+        )
+        self._reconciler = Reconciler(
+            writes,
+            CLAIM,
+            self.state,
+            RULES,
+            writer=self.binder.writer,
+            extended=self.binder.extended,
+            alone_with=self.binder.freeing,
+            may_write=lambda: tenure.open,
+            clock=world.loop.time,
+            enter=enter,
+            report=self.told.append,
+            settings=ReconcilerSettings(world.grace_seconds, 0.4, mends_per_second=100),
+        )
+
+    def start(self) -> None:
+        self.spawn(self._run())
+
+    def spawn(self, work: Any) -> asyncio.Task[Any]:
+        task = self.world.loop.create_task(work, context=self._context.copy())
+        self.world.keep(task)
+        return task
+
+    async def filter(self, raw: dict[str, Any], nodes: list[str]) -> list[str]:
+        await self.election.lead(0.5)
+        with self.election.answering():
+            pod = parse({"apiVersion": "v1", "kind": "Pod"} | raw)
+            assert isinstance(pod, Pod)
+            question = Question(self.state, pod, RULES)
+            fitting = [name for name in nodes if finish(question.answer(name)).verdict == "fits"]
+            held = None if fitting else question.releasable()
+            if held is not None:
+                self.spawn(self._deallocator.deallocate(held.claim))
+            return fitting
+
+    async def bind(self, raw: dict[str, Any], node_name: str) -> str | None:
+        await self.election.lead(0.5)
+        with self.election.answering():
+            metadata = raw["metadata"]
+            return await self.binder.bind(metadata["namespace"], metadata["name"], metadata["uid"], node_name)
+
+    async def _run(self) -> None:
+        self.spawn(self.informers.run())
+        if not self.world.sabotage:  # the seeds that show a broken rule are those of runs without it
+            self.spawn(self._reconciler.run())
+        await self.informers.wait_synced()
+        await self.election.run()
+
+
+@functools.cache
+def inventory(nodes: int, devices: int) -> State:
+    """A state of so many nodes with so many devices each, to be forked."""
+    from app.core.state.state import State  # noqa: PLC0415 # for its type only elsewhere
+
+    state = State()
+    state.upsert(_read(device_class()))
+    for number in range(nodes):
+        name = f"n{number}"
+        state.upsert(_read(node(name)))
+        state.upsert(_read(slice_of(name, *(device(f"d{place}") for place in range(devices)))))
+    return state
+
+
+def _read(raw: dict[str, Any]) -> Any:
+    return parse(raw)
+
+
+async def _nothing() -> None:
+    """What a leader that does not catch up does."""
+
+
+def _blind(*_: object) -> None:
+    """What a bind does that does not look for rivals once its claims are written."""
+
+
+def _allowed() -> None:
+    """What a process does that does not ask whether it leads."""

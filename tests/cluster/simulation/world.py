@@ -1,0 +1,305 @@
+"""One run: a cluster, two replicas of the extender, and everything that can go wrong, from one seed."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from typing import Any
+
+from app.cluster.client.errors import NotLeader
+from app.core.state.state import State
+from tests.cluster.fake_apiserver import FakeApiServer
+from tests.cluster.simulation.actors import Wish, controller, foreigner, user
+from tests.cluster.simulation.invariants import FOREIGN, Watchdog, unrest
+from tests.cluster.simulation.loop import SimulationLoop
+from tests.cluster.simulation.network import TRANSIT_SECONDS
+from tests.cluster.simulation.replica import Replica, inventory
+
+CHAOS_SECONDS = 6.0
+REST_SECONDS = 60.0
+ACCIDENTS = ("crash", "crash", "stop", "cut off", "outage", "resign")
+ACCIDENTS_OF = {"no fence": ("stop",), "no barrier": ("resign", "crash"), "no last look": ("cut off",)}
+"""What brings a broken rule to light soonest."""
+REQUEST_SECONDS = 4.0
+"""kube-scheduler's httpTimeout."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chaos:
+    """Probabilities, for each request or event."""
+
+    lost_answer: float = 0.0
+    slow_request: float = 0.0
+    refused: float = 0.0
+    late_event: float = 0.0
+    cut_watch: float = 0.0
+
+
+CALM = Chaos()
+
+
+@dataclasses.dataclass(slots=True)
+class Outcome:
+    """What a run has shown. `broken` is empty if all is well; `story` is for people."""
+
+    seed: int
+    broken: list[str]
+    bound: int
+    crashes: int
+    leaders: int
+    steps: int
+    story: list[str]
+    clashes: int = 0
+
+
+class LateState(State):
+    """Assumes only when somebody else has had a turn: the rule broken on purpose."""
+
+    def assume(self, *arguments: Any) -> None:
+        asyncio.get_running_loop().call_later(0, super().assume, *arguments)
+
+
+class World:
+    """See ``run``."""
+
+    def __init__(self, seed: int, loop: SimulationLoop, sabotage: str) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - a seed that replays
+        self.loop = loop
+        self.sabotage = sabotage
+        self.context = copy_context()
+        self.server = FakeApiServer(now=lambda: 0.0)
+        self.watchdog = Watchdog(self.server.store)
+        self.chaos = self._chaos()
+        self.slowest_seconds = 0.7
+        self.node_count = self.random.choice((1, 2))
+        self.per_node = self.random.choice((1, 2))
+        self.nodes = [f"n{number}" for number in range(self.node_count)]
+        self.devices = [(node, f"d{place}") for node in self.nodes for place in range(self.per_node)]
+        # Of its own, so that what it draws changes no other choice.
+        self.foreign = random.Random(f"foreign {seed}")  # noqa: S311 - a seed that replays
+        self.strangers = self._strangers()
+        self.slots = self.foreign.choice((1, 1, 2, 32)) if self.strangers else 32
+        self.busy = self.foreign.choice((0.0, 0.0, 0.1, 0.3)) if self.strangers else 0.0
+        # Drawn last, so that the seeds that show a broken rule stay as they are.
+        self.grace_seconds = self.foreign.choice((0.3, 0.5, 1.0, 3.0))
+        self.fickle = 0.0 if sabotage else self.foreign.choice((0.0, 0.2, 0.5))
+        self.slow = 0.0 if sabotage else self.foreign.choice((0.0, 0.1, 0.4))
+        self.replicas: list[Replica] = []
+        self.crashes = 0
+        self.story: list[str] = []
+        self._cut_off: dict[str, float] = {}
+        self._down_until = 0.0
+        self._kept: set[asyncio.Task[Any]] = set()
+        self._number = 0
+
+    def state(self) -> State:
+        state = inventory(self.node_count, self.per_node).fork()
+        if self.sabotage == "late assume":
+            state.__class__ = LateState
+        return state
+
+    def state_of(self, name: str) -> State:
+        """What a replica knows."""
+        return next(replica.state for replica in self.replicas if replica.name == name)
+
+    async def run(self) -> list[str]:
+        """Chaos, then rest; the rules that did not hold."""
+        self.keep(self.loop.create_task(controller(self)))
+        for _ in range(2):
+            self._start()
+        for wish in self._wishes():
+            self.keep(self.loop.create_task(user(self, wish)))
+        for number in range(self.strangers):
+            self.keep(self.loop.create_task(foreigner(self, number)))
+        for _ in range(3 if self.sabotage else self.random.choice((0, 1, 2, 3))):
+            self.keep(self.loop.create_task(self._accident()))
+        await asyncio.sleep(CHAOS_SECONDS)
+        self.chaos = CALM
+        deadline = self.loop.time() + REST_SECONDS
+        await asyncio.sleep(1.5)  # what was sent has arrived, or never will
+        while not self.watchdog.broken:
+            left = list(unrest(self.server.store, self.node_count, self.per_node))
+            if not left:
+                break
+            if self.loop.time() > deadline:
+                self.watchdog.broken += left
+                break
+            await asyncio.sleep(0.5)
+        return self.watchdog.broken
+
+    async def ask(self, question: Callable[[Replica], Coroutine[Any, Any, Any]]) -> Any:
+        """kube-scheduler's call of a webhook: no answer where the replica is gone, stopped or no leader."""
+        leading = [replica for replica in self.replicas if replica.election.tenure.open]
+        # A Service, too, may not have noticed yet who leads.
+        choice = leading if leading and self.random.random() < 0.9 else self.replicas
+        if not choice:
+            return None
+        replica = self.random.choice(choice)
+        task = replica.spawn(_refusable(question, replica))
+        await asyncio.wait({task, replica.dead}, timeout=REQUEST_SECONDS, return_when="FIRST_COMPLETED")
+        return task.result() if task.done() else None
+
+    async def pause(self) -> None:
+        """One step of a network: mostly nothing, sometimes a while."""
+        await asyncio.sleep(self.random.choice((0, 0, 0.001, TRANSIT_SECONDS * self.random.random())))
+
+    def happens(self, probability: float) -> bool:
+        return probability > 0 and self.random.random() < probability
+
+    def offered(self) -> list[str]:
+        """The nodes where kube-scheduler's own filters would have a Pod now: they change their minds."""
+        if self.chaos is CALM or self.foreign.random() >= self.fickle:
+            return self.nodes
+        return [self.foreign.choice(self.nodes)]
+
+    def backoff(self) -> float:
+        """How much later kube-scheduler comes back to a Pod now and then."""
+        return (
+            self.foreign.uniform(0.5, 3)
+            if self.chaos is not CALM and self.foreign.random() < self.slow
+            else 0.0
+        )
+
+    def is_busy(self) -> bool:
+        """Whether the API server has no time for a write now."""
+        return self.chaos is not CALM and self.foreign.random() < self.busy
+
+    def unreachable(self, name: str) -> bool:
+        return self.loop.time() < max(self._down_until, self._cut_off.get(name, 0.0))
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        self._kept.add(task)
+
+    def failures(self) -> list[str]:
+        """Tasks that ended with an error: a defect of the product or of the simulation."""
+        done = [task for task in self._kept if task.done() and not task.cancelled()]
+        return [repr(task.exception()) for task in done if task.exception() is not None]
+
+    async def end(self) -> None:
+        self.loop.raise_all()
+        for _ in range(10):
+            waiting = [task for task in self._kept if not task.done()]
+            for task in waiting:
+                task.cancel()
+            if waiting:
+                await asyncio.wait(waiting, timeout=1)
+
+    def _start(self) -> None:
+        self._number += 1
+        replica = Replica(self, f"r{self._number}")
+        self.replicas.append(replica)
+        replica.start()
+
+    def _chaos(self) -> Chaos:
+        levels = (0.0, 0.0, 0.05, 0.2)
+        drawn = Chaos(*(self.random.choice(levels) for _ in dataclasses.fields(Chaos)))
+        # What is known late is what a broken rule is about.
+        return dataclasses.replace(drawn, late_event=0.5) if self.sabotage else drawn
+
+    def _strangers(self) -> int:
+        """Devices that another allocator takes."""
+        if self.sabotage:
+            return 6 if self.sabotage == "no last look" else 0
+        return self.foreign.choice((0, 0, 1, 3, 6))
+
+    def _wishes(self) -> list[Wish]:
+        wishes = []
+        for number in range(self.random.randint(2, 5)):
+            name = f"p{number}"
+            kind = self.random.choice(("own", "own", "shared", "two"))
+            claims = {
+                "own": (f"own-{name}-a",),
+                "shared": ("shared",),
+                "two": (f"own-{name}-a", f"own-{name}-b"),
+            }
+            at = self.random.uniform(0, 3)
+            until = at + self.random.uniform(0, 4) if self.random.random() < 0.5 else None
+            wishes.append(Wish(name, claims[kind], at, until, self.random.random() < 0.3))
+        return wishes
+
+    async def _accident(self) -> None:
+        await asyncio.sleep(self.random.uniform(0.2, CHAOS_SECONDS - 1))
+        if not self.replicas:
+            return
+        replica = self.random.choice(self.replicas)
+        kind = self.random.choice(ACCIDENTS_OF.get(self.sabotage, ACCIDENTS))
+        now, seconds = self.loop.time(), self.random.uniform(0.3, 4.5)
+        self.story.append(f"{now:.3f} {kind} {replica.name} for {seconds:.1f}")
+        if kind == "crash":
+            self._crash(replica)
+            await asyncio.sleep(seconds / 4)
+            self._start()
+        elif kind == "stop":
+            self.loop.stop_owner(replica.name)
+            await asyncio.sleep(seconds)
+            self.loop.go_on(replica.name)
+        elif kind == "cut off":
+            self._cut_off[replica.name] = now + seconds
+        elif kind == "outage":
+            self._down_until = now + seconds / 3
+            self.server.break_watches()
+        else:
+            replica.spawn(replica.election.resign(2.0))
+            await asyncio.sleep(2.1)
+            self._crash(replica)
+            self._start()
+
+    def _crash(self, replica: Replica) -> None:
+        if replica in self.replicas:
+            self.crashes += 1
+            self.replicas.remove(replica)
+            self.loop.kill_owner(replica.name)
+            if not replica.dead.done():
+                replica.dead.set_result(None)
+
+
+def run(seed: int, sabotage: str = "") -> Outcome:
+    """One run. With `sabotage` a rule of the product is broken: it must show in `broken`."""
+    loop = SimulationLoop(seed)
+    asyncio.set_event_loop(None)
+    try:
+        world = World(seed, loop, sabotage)
+        broken = loop.run_until_complete(world.run())
+        broken += world.failures()
+        store = world.server.store
+        pods = [change for change in store.history if change.place.plural == "pods"]
+        bound = {change.place.name for change in pods if change.object["spec"].get("nodeName")}
+        bound = {name for name in bound if not name.startswith(FOREIGN)}
+        leases = [change for change in store.history if change.place.plural == "leases"]
+        leaders = {change.object["spec"]["holderIdentity"] for change in leases} - {""}
+        story = world.story + _told(world) if broken else []
+        steps = loop.steps
+        loop.run_until_complete(world.end())
+        clashes = world.watchdog.clashes
+        return Outcome(seed, broken, len(bound), world.crashes, len(leaders), steps, story, clashes)
+    finally:
+        loop.close()
+
+
+def _told(world: World) -> list[str]:
+    lines = []
+    for change in world.server.store.history:
+        metadata, status = change.object["metadata"], change.object.get("status") or {}
+        held = [
+            f"{item['pool']}/{item['device']}"
+            for item in (status.get("allocation") or {}).get("devices", {}).get("results", ())
+        ]
+        users = [user["name"] for user in status.get("reservedFor", ())]
+        spec = change.object.get("spec") or {}
+        where = f"{spec.get('nodeName', '')}{spec.get('holderIdentity', '')}"
+        name = f"{change.place.plural}/{change.place.name}"
+        seen = (change.version, change.type, name, held, users, where, metadata.get("finalizers"))
+        lines.append(" ".join(str(value) for value in seen if value))
+    for replica in world.replicas:
+        lines += [f"{replica.name}: {text}" for text in replica.told]
+    return lines
+
+
+async def _refusable(question: Callable[[Replica], Coroutine[Any, Any, Any]], replica: Replica) -> Any:
+    try:
+        return await question(replica)
+    except NotLeader:
+        return None

@@ -1,0 +1,169 @@
+"""Pods placed with what nodes said before: the same as if each Pod asked every node anew."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from app.core.allocator import Reason
+from app.core.diagnosis import summary
+from app.core.dry_run.place import place
+from app.core.dry_run.ranking import Standing, Standings, settle
+from app.core.model.parse import InventoryObject, parse
+from app.core.model.pod import Pod
+from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.question import Question
+from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
+from app.core.state.state import State
+from tests.objects import claim, claim_spec, device, device_class, node, pod, slice_of, template
+
+Json = dict[str, Any]
+NODES = [f"n{number}" for number in range(6)]
+
+
+def cluster() -> State:
+    state = State()
+    objects = [device_class(), template("one"), template("two", 2), template("many", 9)]
+    objects += [claim("shared"), claim("other")]
+    objects.append(template("picky") | {"spec": {"spec": claim_spec(2, 'device.driver == "nobody"')}})
+    for number, name in enumerate(NODES):
+        capacity = {"pods": "4", "cpu": f"{number + 1}"}
+        objects.append(node(name) | {"status": {"allocatable": capacity}})
+        objects.append(slice_of(name, *(device(f"d{index}", size="big") for index in range(1 + number % 4))))
+    for raw in objects:
+        item = parse(raw)
+        assert isinstance(item, InventoryObject)
+        state.upsert(item)
+    return state
+
+
+def make_rules() -> Rules:
+    numbers = count()
+    return Rules(SelectorCache(), lambda: str(next(numbers)), node_checks=True, generate_claims=True)
+
+
+def made(raw: Json, **spec: Any) -> Pod:
+    raw["spec"] |= spec
+    item = parse(raw)
+    assert isinstance(item, Pod)
+    return item
+
+
+def replicas(number: int, *templates: str, name: str = "p", **spec: Any) -> list[Pod]:
+    return [made(pod(f"{name}{index}", templates=templates, uid=""), **spec) for index in range(number)]
+
+
+def by_turns(*kinds: list[Pod]) -> list[Pod]:
+    return [one for together in zip(*kinds, strict=True) for one in together]
+
+
+CPU = [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "1"}}}]
+MIXES: dict[str, list[Pod]] = {
+    "more replicas than devices": replicas(20, "one"),
+    "two kinds by turns": by_turns(replicas(8, "one", name="a"), replicas(8, "two", name="b")),
+    "plain Pods between": by_turns(replicas(9, name="plain", containers=CPU), replicas(9, "one", name="q")),
+    "Pods that share a claim": [made(pod(f"s{index}", "shared", uid=f"u{index}")) for index in range(4)],
+    "two shared claims by turns": [
+        made(pod(f"s{index}", ("shared", "other")[index % 2], uid=f"u{index}")) for index in range(8)
+    ],
+    "a shared claim and one of their own": [
+        made(pod(f"s{index}", "shared", templates=("two",), uid="")) for index in range(4)
+    ],
+    "two claims": replicas(8, "one", "two"),
+    "one that fits nowhere": replicas(2, "many"),
+    "a selector that nothing matches": replicas(3, "picky"),
+    "a template that is not there": replicas(2, "missing"),
+    "cores run out before devices": replicas(9, "one", containers=CPU),
+}
+
+
+def placed_anew(
+    state: State, pods: list[Pod], rules: Rules
+) -> list[tuple[list[NodeAnswer], NodeAnswer | None]]:
+    """What ``place`` did before it remembered anything."""
+    found = []
+    for item in pods:
+        question = Question(state, item, rules)
+        answers = [question.explained(one) for one in question.answers(NODES) if one is not None]
+        fitting = [one for one in answers if one.verdict == "fits"]
+        chosen = max(fitting, key=lambda one: one.score or 0, default=None)
+        if chosen is not None:
+            settle(state, question, chosen)
+        found.append((answers, chosen))
+    return found
+
+
+@pytest.mark.parametrize("pods", MIXES.values(), ids=MIXES.keys())
+def test_what_is_remembered_is_what_would_be_found(pods: list[Pod]) -> None:
+    expected = placed_anew(cluster(), pods, make_rules())
+    found = [item for item in place(cluster(), pods, NODES, make_rules()) if item is not None]
+    assert len(found) == len(expected)
+    for item, (answers, chosen) in zip(found, expected, strict=True):
+        assert list(item.answers) == answers
+        assert item.chosen == chosen
+        fitting = sum(one.verdict == "fits" for one in answers)
+        assert item.summary == summary(fitting, [one.reasons for one in answers if one.verdict != "fits"])
+
+
+def standings_used(pods: list[Pod]) -> list[Standing]:
+    """Places the Pods one after the other: the standing that served each."""
+    state, rules, standings = cluster(), make_rules(), Standings(NODES)
+    kept: list[Standing] = []
+    for item in pods:
+        question = Question(state, item, rules)
+        standing = standings.of(question)
+        for _ in standing.refresh(question):
+            pass
+        chosen = standing.best(question)
+        assert chosen is not None
+        settle(state, question, chosen)
+        standings.touch(chosen.node)
+        kept.append(standing)
+    return kept
+
+
+def test_a_replica_costs_the_nodes_changed() -> None:
+    kept = standings_used(replicas(6, "one"))
+    assert all(standing is kept[0] for standing in kept)
+    assert kept[0].asked == len(NODES) + 5
+
+
+def test_a_replica_with_a_claim_that_is_allocated_costs_the_nodes_changed() -> None:
+    kept = standings_used([made(pod(f"s{index}", "shared", uid=f"u{index}")) for index in range(4)])
+    # The first one allocates it.
+    assert all(standing is kept[1] for standing in kept[2:])
+    assert kept[1].asked == len(NODES) + 2
+
+
+def test_reasons_name_the_claims_of_the_pod_that_asks() -> None:
+    found = [item for item in place(cluster(), replicas(2, "many"), NODES, make_rules()) if item is not None]
+    names = [[claim_of(answer.reasons) for answer in item.answers] for item in found]
+    assert names == [["default/p0-many"] * len(NODES), ["default/p1-many"] * len(NODES)]
+
+
+def claim_of(reasons: tuple[Reason, ...]) -> str | None:
+    return reasons[0].claim
+
+
+def test_what_thousands_of_nodes_say_to_a_replica_is_told_with_pauses() -> None:
+    state = cluster()
+    nodes = [f"empty-{number}" for number in range(200)]
+    for name in nodes:
+        item = parse(node(name))
+        assert isinstance(item, InventoryObject)
+        state.upsert(item)
+    steps = list(place(state, replicas(2, "one"), nodes, make_rules()))
+    first, second = (index for index, step in enumerate(steps) if step is not None)
+    assert steps[first + 1 : second] == [None] * 3, "one after every 64 nodes"
+
+
+def test_only_so_many_answers_are_shown_but_a_new_misfit_always_is() -> None:
+    pods = replicas(4, "one") + replicas(2, "many", name="q")
+    found = [item for item in place(cluster(), pods, NODES, make_rules(), shown=8) if item is not None]
+    assert [len(item.answers) for item in found] == [6, 0, 0, 0, 6, 0]
+    assert [item.nodes for item in found] == [6] * 6
+    assert found[4].summary == found[5].summary
+    assert found[1].summary.startswith("5/6 nodes fit")

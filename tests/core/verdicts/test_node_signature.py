@@ -1,0 +1,300 @@
+"""Nodes with equal keys must get equal answers, whatever the features and the claims."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import itertools
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+import pytest
+from fuzz import inventory, recorded
+
+from app.core.allocator import (
+    Fits,
+    Invalid,
+    Limits,
+    Misfit,
+    Plan,
+    allocate_planned,
+    plan_claims,
+)
+from app.core.allocator.node_devices import NODE_OPERATIONS
+from app.core.diagnosis import node_message
+from app.core.diagnosis.misfit import explain_misfit
+from app.core.model.device import Device
+from app.core.model.features import Features
+from app.core.model.node import Node
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
+from app.core.pauses import finish
+from app.core.placement.picking import pick, prospect_of
+from app.core.scoring import policy_named, score
+from app.core.selectors import SelectorCache
+from app.core.state.pools import Pool, PoolError, gather_pools
+from app.core.state.taken import Taken
+from app.core.verdicts.cache import sight_of
+from app.core.verdicts.node_signature import Outlook, sight_of_plan
+from tests.objects import DRIVER, claim, device, device_class, node, slice_of
+
+Json = dict[str, Any]
+Change = Callable[[Json], None]
+_SELECTORS = SelectorCache()
+
+
+@dataclasses.dataclass
+class Scene:
+    """A case's nodes with copies of them, and the plan of its Pod."""
+
+    inventory: inventory.Inventory
+    features: Features
+    plan: Plan
+
+    def pools(self, target: Node) -> tuple[Pool, ...]:
+        return gather_pools(target, self.inventory.slices, self.inventory.pool_slices(), self.features)
+
+
+def scene(request: Json) -> Scene | None:
+    found = inventory.read(request)
+    features = Features().switched(request.get("features") or {})
+    the_pod = parse(request["pods"][0])
+    assert isinstance(the_pod, Pod)
+    claims = [found.claims[the_pod.meta.namespace, str(item.claim_name)] for item in the_pod.claims]
+    missing = [item for item in claims if item.allocation is None]
+    plan = plan_claims(missing, found.classes, features, _SELECTORS)
+    return None if isinstance(plan, Invalid) or not missing else Scene(found, features, plan)
+
+
+def with_twins(request: Json) -> Json:
+    """The request with copies of each node: the same, with what nobody reads, and changed."""
+    objects = copy.deepcopy(request["objects"])
+    for name in [item["metadata"]["name"] for item in objects if item["kind"] == "Node"]:
+        for suffix, change in CHANGES.items():
+            objects += twin(request["objects"], name, suffix, change)
+    return request | {"objects": objects, "nodes": None}
+
+
+def twin(objects: list[Json], name: str, suffix: str, change: Change) -> Iterator[Json]:
+    own = [
+        item for item in objects if item["kind"] == "ResourceSlice" and item["spec"].get("nodeName") == name
+    ]
+    pools = {(item["spec"]["driver"], item["spec"]["pool"]["name"]) for item in own}
+    for item in objects:
+        other = copy.deepcopy(item)
+        other["metadata"]["name"] += f"-{suffix}-{name}"
+        if item["kind"] == "Node" and item["metadata"]["name"] == name:
+            other["metadata"]["name"] = f"{name}-{suffix}"
+        elif item in own:
+            other["spec"]["nodeName"] = f"{name}-{suffix}"
+            other["spec"]["pool"]["name"] += f"-{suffix}"
+        elif item["kind"] == "ResourceClaim" and (held := results_of(item)):
+            if any((result["driver"], result["pool"]) not in pools for result in held):
+                continue
+            for result in results_of(other):
+                result["pool"] += f"-{suffix}"
+        else:
+            continue
+        change(other)
+        yield other
+
+
+def results_of(item: Json) -> list[Json]:
+    found: list[Json] = (item.get("status") or {}).get("allocation", {}).get("devices", {}).get("results", [])
+    return found
+
+
+def devices_of(item: Json) -> list[Json]:
+    return (item["spec"].get("devices") or []) if item["kind"] == "ResourceSlice" else []
+
+
+def same(item: Json) -> None:
+    del item
+
+
+def serials(item: Json) -> None:
+    for number, found in enumerate(devices_of(item)):
+        if len(found.get("attributes") or {}) < 30:
+            found.setdefault("attributes", {})["serial"] = {"string": f"{item['spec']['nodeName']}-{number}"}
+
+
+def fewer(item: Json) -> None:
+    if devices_of(item):
+        item["spec"]["devices"].pop()
+
+
+def hungry(item: Json) -> None:
+    for found in devices_of(item):
+        for draw in found.get("consumesCounters") or ():
+            for counter in draw["counters"].values():
+                counter["value"] = "1000"
+
+
+def scarce(item: Json) -> None:
+    for counters in item.get("spec", {}).get("sharedCounters") or ():
+        for counter in counters["counters"].values():
+            counter["value"] = "1"
+
+
+def able(item: Json) -> None:
+    if item["kind"] == "Node":
+        had = (item.get("status") or {}).get("declaredFeatures")
+        item["status"] = {"declaredFeatures": [] if had else [NODE_OPERATIONS]}
+
+
+def filled(item: Json) -> None:
+    for result in results_of(item):
+        for name in result.get("consumedCapacity") or ():
+            result["consumedCapacity"][name] = "1"
+
+
+def freed(item: Json) -> None:
+    if results_of(item):
+        results_of(item).pop()
+
+
+CHANGES: dict[str, Change] = {
+    change.__name__: change for change in (same, serials, fewer, hungry, scarce, able, filled, freed)
+}
+
+
+GROUPS = frozenset({"shared.example.org/group", f"{DRIVER}/index"})
+"""What templates of others match by."""
+
+
+def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken, policy: str) -> Any:
+    """All of an answer that has no name in it."""
+    numbers = itertools.count()
+    outcome = allocate_planned(
+        target, pools, found.plan, taken, limits=Limits(), new_share_id=lambda: str(next(numbers))
+    )
+    places = {item.id: number for number, item in enumerate(item for pool in pools for item in pool.devices)}
+    match outcome:
+        case Fits():
+            outcome = finish(
+                pick(
+                    policy_named(policy),
+                    target,
+                    pools,
+                    found.plan,
+                    taken,
+                    outcome,
+                    limits=Limits(),
+                    new_share_id=lambda: str(next(numbers)),
+                    groups=GROUPS,
+                )
+            )
+            prospect = prospect_of(found.plan, pools, taken, outcome, GROUPS)
+            points = score(policy_named(policy), prospect, outcome.ranks).points
+            chosen = [places[one.device] for item in outcome.allocations for one in item.devices]
+            return "fits", outcome.steps, chosen, points, outcome.ranks
+        case Misfit():
+            reasons = explain_misfit(target, pools, found.plan, taken)
+            return "misfit", outcome.steps, node_message(reasons), [dict(item.counts) for item in reasons]
+        case Invalid():
+            return "invalid", outcome.steps, [reason.code for reason in outcome.reasons]
+
+
+@pytest.mark.parametrize("policy", ["binpack", "least-fragmentation=2,topology=1,cheapest=1"])
+def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: str) -> None:
+    shared = different = 0
+    for case in itertools.chain(
+        recorded.named(), itertools.islice(recorded.corpus(), 100 if policy == "binpack" else 60)
+    ):
+        found = scene(with_twins(case["request"]))
+        if found is None:
+            continue
+        outlook = Outlook(found.features, sight_of(found.plan, policy, GROUPS))
+        taken = found.inventory.taken()
+        answers: dict[Hashable, Any] = {}
+        for target in found.inventory.nodes:
+            try:
+                pools = found.pools(target)
+            except PoolError:
+                continue
+            key = outlook.key(target, pools, taken)
+            if key is None:
+                continue
+            said = answer(found, target, pools, taken, policy)
+            if key in answers:
+                shared += 1
+                assert answers[key] == said, f"{case['name']}: {target.name}"
+            different += key not in answers
+            answers[key] = said
+    assert shared > 500
+    assert different > 400
+
+
+def _keys(
+    many: list[list[Json]], expression: str, taken: tuple[str, ...], switches: dict[str, bool]
+) -> list[Hashable]:
+    objects = [device_class(), claim("c", expression=expression)]
+    for number, devices in enumerate(many):
+        objects += [node(f"n{number}"), slice_of(f"n{number}", *devices)]
+        for name in taken:
+            results = [{"request": "r", "driver": DRIVER, "pool": f"n{number}", "device": name}]
+            held = claim(f"held-{number}-{name}") | {
+                "status": {"allocation": {"devices": {"results": results}}}
+            }
+            objects.append(held)
+    pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"},
+             "spec": {"resourceClaims": [{"name": "c", "resourceClaimName": "c"}]}}]  # fmt: skip
+    found = scene({"objects": objects, "pods": pods, "features": switches})
+    assert found is not None
+    outlook = Outlook(found.features, sight_of_plan(found.plan))
+    held_ = found.inventory.taken()
+    return [outlook.key(target, found.pools(target), held_) for target in found.inventory.nodes]
+
+
+READS_SIZE = f'device.attributes["{DRIVER}"].size == "big"'
+ALIKE = {
+    "what the selector does not read": (
+        device("d", size="big", serial="1"),
+        device("d", size="big", serial="2"),
+    ),
+    "the name of a device": (device("d", size="big"), device("e", size="big")),
+}
+UNLIKE = {
+    "what the selector reads": (device("d", size="big"), device("d", size="small")),
+    "an attribute that is missing": (device("d", size="big"), device("d")),
+    "capacity": (device("d", size="big"), device("d", size="big") | {"capacity": {"m": {"value": "1"}}}),
+    "sharing": (device("d", size="big"), device("d", size="big") | {"allowMultipleAllocations": True}),
+    "a taint": (
+        device("d", size="big"),
+        device("d", size="big") | {"taints": [{"key": "k", "effect": "NoSchedule"}]},
+    ),
+    "an attribute that breaks every selector": (
+        device("d", size="big"),
+        device("d", size="big") | {"attributes": {"size": {"string": "big"}, "v": {"version": "not one"}}},
+    ),
+    "conditions before binding": (
+        device("d", size="big"),
+        device("d", size="big") | {"bindingConditions": ["a"], "bindingFailureConditions": ["b"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("pair", ALIKE.values(), ids=ALIKE.keys())
+def test_it_does_not_matter(pair: tuple[Json, Json]) -> None:
+    first, second = _keys([[pair[0]], [pair[1]]], READS_SIZE, (), {})
+    assert first == second is not None
+
+
+@pytest.mark.parametrize("pair", UNLIKE.values(), ids=UNLIKE.keys())
+def test_it_does_matter(pair: tuple[Json, Json]) -> None:
+    first, second = _keys([[pair[0]], [pair[1]]], READS_SIZE, (), {})
+    assert first != second
+
+
+def test_which_devices_are_taken_matters() -> None:
+    devices = [device("d", size="big"), device("e", size="big")]
+    free, one, other = (_keys([devices], READS_SIZE, taken, {})[0] for taken in ((), ("d",), ("e",)))
+    assert len({free, one, other}) == 3
+
+
+def test_every_field_of_a_device_has_been_thought_of() -> None:
+    """A new field of a device has to be added to the key, unless the search does not look at it."""
+    seen = {"shape", "consumes_counters", "node_name", "node_selector", "all_nodes", "taints"}
+    in_results_only = {"name", "binds_to_node", "binding_failure_conditions", "node_allocatable"}
+    fields = {field.name for field in dataclasses.fields(Device)}
+    assert fields == seen | in_results_only | {"binding_conditions"}

@@ -1,0 +1,142 @@
+"""Reading manifests: what kubectl reads, and nothing that hurts."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.manifests.reader import ManifestError, load_documents, load_manifests, read_paths
+
+NODE = "apiVersion: v1\nkind: Node\nmetadata:\n  name: {name}\n"
+
+
+def test_documents_lists_and_empty_documents_give_objects_in_order() -> None:
+    text = (
+        "---\n---\n" + NODE.format(name="a") + "---\nkind: List\nitems:\n- {kind: Pod}\n- {kind: Job}\n---\n"
+    )
+    assert [item["kind"] for item in load_manifests(text, "x")] == ["Node", "Pod", "Job"]
+
+
+def test_items_of_a_typed_list_get_its_kind() -> None:
+    text = '{"apiVersion": "v1", "kind": "NodeList", "items": [{"metadata": {"name": "a"}}]}'
+    assert load_manifests(text, "x") == [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}}]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2020-01-01", "2020-01-01"),
+        ("12:30", "12:30"),
+        ("yes", True),
+        ("Off", False),
+        ("~", None),
+        ('"yes"', "yes"),
+        ("0x1F", 31),
+        ("017", 15),
+        ("0o17", 15),
+        ("0b11", 3),
+        ("-5", -5),
+        ("1_000", 1000),
+        ("1e3", 1000.0),
+        (".5", 0.5),
+        ("99999999999999999999999", 1e23),
+        ("18446744073709551615", 2**64 - 1),
+        ("40Gi", "40Gi"),
+        ("-", [None]),
+        ("!!str 5", "5"),
+        ('!!int "5"', 5),
+        ("|\n  a\n  b\n", "a\nb\n"),
+    ],
+)
+def test_scalars_are_read_as_kubectl_reads_them(text: str, value: object) -> None:
+    assert load_documents(text, "x") == [value]
+
+
+def test_merge_keys_fill_in_what_the_mapping_does_not_say() -> None:
+    text = "base: &b {a: 1, c: 2}\nmore: &m {a: 3, d: 4}\nall: {<<: [*b, *m], c: 9}\n"
+    assert load_documents(text, "x")[0]["all"] == {"a": 1, "c": 9, "d": 4}
+
+
+def test_json_texts_may_follow_one_another() -> None:
+    assert load_documents('{"a": 1}\n {"b": [2]}{"c": 3}\n', "x") == [{"a": 1}, {"b": [2]}, {"c": 3}]
+
+
+def test_a_document_in_flow_style_is_yaml() -> None:
+    assert load_documents("{a: 1, b: [x]}", "x") == [{"a": 1, "b": ["x"]}]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2\na: 3", "x:3:1: the key 'a' is there twice"),
+        ("a: [1\nb: 2", "x:2:2: is no YAML: while parsing a flow sequence, did not find expected ',' or ']'"),
+        ('{"a": 1,\n "b": [1,}', "x:2:10: is no JSON: unexpected character, expected a JSON value"),
+        ('{"a": 1}\n{"b":', "x:2:6: is no JSON: Expecting value"),
+        ("a: !!python/object:os.system x", "x:1:4: the tag tag:yaml.org,2002:python/object:os.system means"),
+        ("a: !!binary aGk=", "x:1:4: the tag tag:yaml.org,2002:binary means nothing in a manifest"),
+        ("a: !!set {b}", "x:1:4: the tag tag:yaml.org,2002:set means nothing"),
+        ("!!int abc", "x:1:1: 'abc' is not what its tag"),
+        ("a: &a [*a]", "x:1:8: the alias *a refers to nothing before it"),
+        ("a: {<<: 1}", "x:1:9: only mappings can be merged with <<"),
+        ("? [a]\n: 1", "x:1:5: a key must be text"),
+        ("%TAG !a! tag:b\n---\na: 1", "x: TAG directives are not understood"),
+        ("a: \x01", "x: is no YAML: unacceptable character #x0001"),
+        ('{"a": "\\ud800"}', "x:1:8: is no JSON"),
+        ("- " * 300 + "a", "x:1:401: is nested deeper than 200 levels"),
+        ("[" * 100_000, "x:1:1026: is no JSON: depth limit exceeded"),
+        ('{"a":1}' + '{"a":' * 100_000, "x:1:8: is no JSON: a number or the nesting has no end"),
+    ],
+)
+def test_a_text_that_cannot_be_read_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        load_documents(text, "x")
+    assert str(caught.value).startswith(message)
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(ManifestError, match="x:2: is no UTF-8 text"):
+        load_documents(b"a: 1\nb: \xff", "x")
+
+
+def test_aliases_cannot_multiply_without_end() -> None:
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 10)
+    )
+    with pytest.raises(ManifestError, match="aliases add more than 100000 values"):
+        load_documents(bomb, "x")
+
+
+def test_brackets_without_end_are_given_up_early() -> None:
+    # libyaml's time grows with the square of the depth: the source says YAML, so it is asked too.
+    with pytest.raises(ManifestError, match="nested deeper"):
+        load_documents("[" * 1_000_000, "x.yaml")
+
+
+@given(st.text(max_size=200) | st.binary(max_size=200))
+def test_any_text_gives_documents_or_an_error(text: str | bytes) -> None:
+    # Any other exception fails the test.
+    with suppress(ManifestError):
+        assert isinstance(load_manifests(text, "x"), list)
+
+
+def test_paths_may_be_files_folders_and_stdin(tmp_path: Path) -> None:
+    (tmp_path / "inventory" / "more").mkdir(parents=True)
+    (tmp_path / "inventory" / "b.yaml").write_text(NODE.format(name="b"))
+    (tmp_path / "inventory" / "a.yml").write_text(NODE.format(name="a"))
+    (tmp_path / "inventory" / "more" / "c.json").write_text('{"kind": "Node", "metadata": {"name": "c"}}')
+    (tmp_path / "inventory" / "README.md").write_text("not: a manifest: at all")
+    (tmp_path / "inventory" / ".hidden.yaml").write_text("[")
+    (tmp_path / "single.txt").write_text(NODE.format(name="d"))
+    found = read_paths(
+        [tmp_path / "inventory", tmp_path / "single.txt", "-"], stdin=lambda: NODE.format(name="e").encode()
+    )
+    assert [item["metadata"]["name"] for item in found] == ["a", "b", "c", "d", "e"]
+
+
+def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="nowhere: No such file or directory"):
+        read_paths([tmp_path / "nowhere"])
+    with pytest.raises(ManifestError, match="no manifests"):
+        read_paths([tmp_path])
