@@ -1,12 +1,62 @@
-"""Long work as generators: each yield is a pause at which others may be served, the result is returned.
+"""Where long work lets others work: whatever can take long calls ``pause()`` at least every millisecond.
 
-So a search knows nothing of event loops: who runs it decides what to do in the pauses.
+What a pause does is up to whoever starts the work (see ``on_pause``): on an event loop it may let others have
+the loop, on the command line it does nothing, and where time is up it raises. So a search, an evaluation or
+a decoder is a plain function that knows of no event loop, clock or budget.
+
+A pause is a place where the cluster's state may change. Nothing half done may be visible there.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+PACE = 256
+"""Items of little work between two pauses."""
+
+
+class InterruptedWorkError(Exception):
+    """Raised out of ``pause()``: the work is to end without a result. Nobody but its starter catches it."""
+
+
+def _go_on() -> None:
+    """Outside of ``on_pause``."""
+
+
+_hook: ContextVar[Callable[[], None]] = ContextVar("pause", default=_go_on)
+
+
+def pause() -> None:
+    """Lets others work if it is time to. Costs 0.1 us where it is not.
+
+    Raises:
+        InterruptedWorkError: the time or the budget of the work is used up.
+    """
+    _hook.get()()
+
+
+@contextmanager
+def on_pause(hook: Callable[[], None]) -> Iterator[None]:
+    """Calls ``hook`` at every pause of the work inside."""
+    token = _hook.set(hook)
+    try:
+        yield
+    finally:
+        _hook.reset(token)
+
+
+def paced(items: Iterable[T], every: int = PACE) -> Iterator[T]:
+    """The items, with a pause before each ``every``-th. For loops whose turns take microseconds."""
+    left = every
+    for item in items:
+        left -= 1
+        if not left:
+            pause()
+            left = every
+        yield item
 
 
 class Pauses(Generic[T]):

@@ -11,6 +11,7 @@ from typing import Any
 from app.core.cel.common import types
 from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, MapLit, Node, Select
 from app.core.cel.library import runtime_cost
+from app.core.pauses import pause
 
 TEXT = 64  # of an attribute's value, a driver's name, a domain
 ENTRIES = 64  # of a list attribute; a device has at most 32 attributes
@@ -49,6 +50,7 @@ class _Bounds:
         self._sizes: list[dict[str, int]] = []
 
     def of(self, node: Node) -> Bound:
+        pause()
         visit = _VISITS.get(type(node))
         if visit is None:
             raise UnboundedError

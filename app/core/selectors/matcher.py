@@ -11,7 +11,6 @@ from typing import Any
 
 from app.core.cel.common.ast import Call, Fold, Node
 from app.core.cel.common.errors import EvalAbortError, EvalError
-from app.core.cel.library import runtime_cost
 from app.core.model.device import DeviceShape
 from app.core.selectors import matcher_calls, matcher_runtime
 from app.core.selectors.cost_bounds import UnboundedError, worst_case
@@ -20,6 +19,8 @@ from app.core.selectors.matcher_terms import DeclinedError, Term
 
 Matcher = Callable[[DeviceShape], bool]
 _FAILURES = (KeyError, EvalError, EvalAbortError)
+# What it is compiled to does not pause: a few milliseconds of the dearest, microseconds of the usual ones.
+_MAX_COST = 10_000
 # Python allows 20 nested blocks; deeper logic is written as calls.
 _MAX_BLOCKS = 6
 
@@ -30,7 +31,7 @@ def compile_matcher(tree: Node, interpreted: Matcher, evaluations: list[int]) ->
     ``interpreted`` evaluates in full; ``evaluations[0]`` is counted up by every call.
     """
     try:
-        if worst_case(tree) > runtime_cost.LIMIT:
+        if worst_case(tree) > _MAX_COST:
             return None
         writer = _Writer()
         writer.root(tree)

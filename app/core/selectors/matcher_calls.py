@@ -11,6 +11,7 @@ from app.core.cel.interpreter.constants import literal_values
 from app.core.cel.library.dispatch import implementation
 from app.core.cel.values.quantities import parse_quantity
 from app.core.cel.values.semver import parse_semver
+from app.core.pauses import pause
 from app.core.selectors import matcher_operators, matcher_runtime
 from app.core.selectors.matcher_terms import Binding, DeclinedError, Path, Scope, Term, path_of
 
@@ -54,6 +55,7 @@ class Calls:
             DeclinedError: this part is the interpreter's.
         """
         # Python nests 200 parentheses; and a bound name is written out wherever it is used.
+        pause()
         self._written += 1
         if self._depth >= _MAX_DEPTH or self._written > _MAX_TERMS:
             raise DeclinedError

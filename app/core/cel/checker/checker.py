@@ -14,6 +14,7 @@ from app.core.cel.common.declarations import Overload
 from app.core.cel.common.errors import CelCompileError
 from app.core.cel.common.types import Type
 from app.core.cel.values.values import UInt
+from app.core.pauses import pause
 
 _LITERAL_TYPES: dict[type, Type] = {
     type(None): types.NULL_TYPE, bool: types.BOOL, int: types.INT, UInt: types.UINT,
@@ -47,6 +48,7 @@ class _Checker(Inference):
 
     def check(self, node: Node) -> Type:
         """The node's type, with type variables."""
+        pause()
         match node:
             case Literal():
                 term = _LITERAL_TYPES[node.value.__class__]

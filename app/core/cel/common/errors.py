@@ -46,6 +46,20 @@ class CostLimitError(EvalAbortError):
     """The runtime cost limit."""
 
 
+MAX_READ = 100_000
+"""Code points of a text that is read as a quantity, a duration or a URL: Python takes milliseconds for those."""
+
+
+def check_readable(text: str | bytes, what: str) -> None:
+    """Refuses what no API object holds and an expression can only add up.
+
+    Raises:
+        EvalAbortError: the text is longer than MAX_READ.
+    """
+    if len(text) > MAX_READ:
+        raise EvalAbortError(f"a text of more than {MAX_READ} characters cannot be read as a {what}")
+
+
 def located(error: EvalError, pos: int) -> EvalError:
     """The error with the place where it happened, unless it has one."""
     if error.pos is None:

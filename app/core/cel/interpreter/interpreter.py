@@ -20,6 +20,7 @@ from app.core.cel.library.dispatch import SINGLETONS, implementation
 from app.core.cel.values.containers import anew
 from app.core.cel.values.kinds import is_list, no_overload
 from app.core.cel.values.values import Optional, UInt
+from app.core.pauses import pause
 
 _QUALIFIER_TYPES = (str, int, UInt, bool, float)
 
@@ -52,6 +53,7 @@ class Interpreter:
 
     def plan(self, node: Node) -> Step:  # noqa: PLR0911  # one case for a kind of node
         """How to evaluate a node in the scopes as they are."""
+        pause()
         match node:
             case Literal():
                 return constant(node.value)

@@ -13,18 +13,23 @@ from app.core.cel.library import runtime_cost
 from app.core.cel.values.kinds import no_overload
 from app.core.cel.values.selection import find, select
 from app.core.cel.values.values import NONE, Optional
+from app.core.pauses import pause
+
+PAUSE_COST = 1_000
+"""Units between two pauses: 0.1 to 0.5 ms."""
 
 
 class Frame:
-    """The state of one evaluation."""
+    """The state of one evaluation. ``stop`` is the cost of the next pause: see ``reach``."""
 
-    __slots__ = ("cost", "device", "limit", "slots")
+    __slots__ = ("_limit", "cost", "device", "slots", "stop")
 
     def __init__(self, device: Any, slots: int, limit: int) -> None:
         self.device = device
         self.slots: list[Any] = [None] * slots
         self.cost = 0
-        self.limit = limit
+        self.stop = min(limit, PAUSE_COST)
+        self._limit = limit
 
     def charge(self, cost: int) -> None:
         """Adds to the cost.
@@ -33,8 +38,21 @@ class Frame:
             CostLimitError: the limit is passed.
         """
         self.cost += cost
-        if self.cost > self.limit:
+        if self.cost > self.stop:
+            self.reach(self.cost)
+
+    def reach(self, cost: int) -> int:
+        """Pauses at a cost beyond ``stop``, and gives the next one. So a pause takes no test but the limit's.
+
+        Raises:
+            CostLimitError: the limit is passed.
+        """
+        self.cost = cost
+        if cost > self._limit:
             raise CostLimitError("operation cancelled: actual cost limit exceeded")
+        pause()
+        self.stop = min(cost + PAUSE_COST, self._limit)
+        return self.stop
 
 
 Run = Callable[[Frame], Any]

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from app.core.cel.common.errors import EvalError
+from app.core.cel.common.errors import EvalAbortError, EvalError
 from app.core.cel.values import numbers, times
 from app.core.cel.values.kinds import is_list, items, type_name
 from app.core.cel.values.values import INT_MAX, CelMap, Duration, Timestamp, TypeValue, UInt
+from app.core.pauses import paced, pause
 
 _PRECISION = 6
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _TOO_LARGE = 10**6
 _NO_VERB = "%!(NOVERB)"
 _ALL_DECIMALS = 1100
+MAX_TEXT = 10_000_000
+"""Code points that replace() or format() may make: reading a text of this length costs the whole budget."""
 
 
 class Clauses(Protocol):
@@ -42,6 +45,7 @@ def interpolate(template: str, clauses: Clauses) -> str:
         precision, at = _precision(template, start + 1)
         verb = template[at : at + 1]
         at += 1
+        pause()
         out.append(clauses.clause(verb, precision))
     out.append(template[at:])
     return "".join(out)
@@ -140,17 +144,29 @@ def _nested(value: Any) -> str:  # noqa: PLR0911  # one case for a kind of value
 
 
 def _list_text(value: Any) -> str:
-    return f"[{', '.join(_nested(item) for item in items(value))}]"
+    pause()
+    return f"[{_joined([_nested(item) for item in paced(items(value))])}]"
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """A list in a list in a list that are one object are written out as often as they occur.
+
+    Raises:
+        EvalAbortError: the text gets longer than MAX_TEXT. cel-go runs out of memory here.
+    """
+    if sum(map(len, parts)) > MAX_TEXT:
+        raise EvalAbortError(f"format() gives a text of more than {MAX_TEXT} characters")
+    return ", ".join(parts)
 
 
 def _map_text(value: CelMap) -> str:
     pairs = []
-    for key, item in value.pairs():
+    for key, item in paced(value.pairs()):
         if key.__class__ not in (str, bool, int, UInt):
             raise EvalError(f"no formatting function for map key of type {type_name(key)}")
         pairs.append((_nested(key), _nested(item)))
     pairs.sort(key=lambda pair: pair[0].encode("utf-8", "surrogateescape"))
-    return "{" + ", ".join(f"{key}:{item}" for key, item in pairs) + "}"
+    return "{" + _joined([f"{key}:{item}" for key, item in pairs]) + "}"
 
 
 def _text(value: Any, _precision: int | None) -> str:

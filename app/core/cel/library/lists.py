@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cmp_to_key
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any
 
 from app.core.cel.common.errors import EvalAbortError, EvalError
@@ -13,6 +13,7 @@ from app.core.cel.values.kinds import each, is_list, items, length, no_overload,
 from app.core.cel.values.membership import Elements, has_all, is_exact
 from app.core.cel.values.ordering import compare
 from app.core.cel.values.values import MAX_LIST, Duration, UInt
+from app.core.pauses import paced
 
 _COMPARABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
 _ORDERED = frozenset({
@@ -41,15 +42,15 @@ def _comparable(value: Any) -> None:
 def is_sorted(values: Any) -> bool:
     """Whether no element is less than the one before it."""
     elements = items(values)
-    for element in elements:
+    for element in paced(elements):
         _comparable(element)
-    return all(_order(one, other) != 1 for one, other in pairwise(elements))
+    return all(_order(one, other) != 1 for one, other in paced(pairwise(elements)))
 
 
 def _sum(zero: Any) -> Callable[[Any], Any]:
     def total(values: Any) -> Any:
         result = zero
-        for value in items(values):
+        for value in paced(items(values)):
             result = add(result, value)
         return result
 
@@ -67,7 +68,7 @@ def _extreme(values: Any, name: str, unwanted: int) -> Any:
     if not elements:
         raise EvalError(f"{name} called on empty list")
     best = elements[0]
-    for element in elements:
+    for element in paced(elements):
         _comparable(element)
         if element is not best and _order(best, element) == unwanted:
             best = element
@@ -92,14 +93,15 @@ def list_index_of(values: Any, wanted: Any) -> int:
     elements = items(values)
     if is_exact(elements, wanted):
         return elements.index(wanted) if wanted in elements else -1
-    return next((at for at, item in enumerate(elements) if matches_element(item, wanted)), -1)
+    return next((at for at, item in enumerate(paced(elements)) if matches_element(item, wanted)), -1)
 
 
 @implements("list_a_last_index_of_int")
 def list_last_index_of(values: Any, wanted: Any) -> int:
     """Where the element is last found, or -1."""
     elements = items(values)
-    return next((at for at in range(len(elements) - 1, -1, -1) if matches_element(elements[at], wanted)), -1)
+    places = paced(range(len(elements) - 1, -1, -1))
+    return next((at for at in places if matches_element(elements[at], wanted)), -1)
 
 
 @implements("list_includes_dyn_dyn")
@@ -108,7 +110,7 @@ def includes(values: Any, wanted: Any) -> bool:
     if is_list(values):
         if is_exact(values, wanted):
             return wanted in each(values)
-        return any(matches_element(item, wanted) for item in items(values))
+        return any(matches_element(item, wanted) for item in paced(items(values)))
     return matches_element(values, wanted)
 
 
@@ -170,7 +172,7 @@ def _count(values: Any, depth: int, known: dict[tuple[int, int], int]) -> int:
     """How many elements are gone through. Lists that are one object are counted once."""
     inner = [value for value in items(values) if is_list(value)] if depth > 0 else []
     count = length(values)
-    for value in inner:
+    for value in paced(inner):
         key = id(value), depth
         found = known.get(key)
         if found is None:
@@ -181,7 +183,7 @@ def _count(values: Any, depth: int, known: dict[tuple[int, int], int]) -> int:
 
 def _open(values: Any, depth: int, found: list[Any], left: int) -> int:
     """Appends to ``found``. How many more elements may be gone through; below 0: there were too many."""
-    for value in items(values):
+    for value in paced(items(values)):
         left -= 1
         if left >= 0 and is_list(value) and depth > 0:
             left = _open(value, depth - 1, found, left)
@@ -213,7 +215,7 @@ def sort_by_keys(values: Any, keys: Any) -> Any:
     kind = type_name(order[0])
     if kind not in _ORDERED:
         raise EvalError("list elements must be comparable")
-    if any(type_name(key) != kind for key in order):
+    if any(type_name(key) != kind for key in paced(order)):
         raise EvalError("list elements must have the same type")
     return tuple(elements[at] for at in _sorted_indices(order))
 
@@ -223,8 +225,10 @@ def _sorted_indices(keys: tuple[Any, ...]) -> list[int]:
     if len(keys) > _INSERTION_MAX:
 
         def by_key(one: int, other: int) -> int:
+            next(steps)
             return _order(keys[one], keys[other]) or 0
 
+        steps = paced(repeat(None))
         return sorted(indices, key=cmp_to_key(by_key))
     for end in range(1, len(indices)):
         at = end
@@ -242,7 +246,7 @@ def distinct(values: Any) -> Any:
         return values
     unique: list[Any] = []
     seen = Elements()
-    for element in elements:
+    for element in paced(elements):
         if not seen.has(element):
             seen.add(element)
             unique.append(element)
@@ -267,4 +271,4 @@ def sets_intersects(left: Any, right: Any) -> bool:
     if not length(left) or not length(right):
         return False
     elements = Elements(items(right))
-    return any(elements.has(item) for item in items(left))
+    return any(elements.has(item) for item in paced(items(left)))

@@ -12,6 +12,7 @@ from app.core.cel.values.kinds import is_list, items, length, part_of
 from app.core.cel.values.networks import Cidr, Ip
 from app.core.cel.values.objects import COMPARED_OBJECTS
 from app.core.cel.values.values import CelMap, NamedFormat, Optional, UInt
+from app.core.pauses import paced, pause
 
 LIMIT = 1_000_000
 RANGE_MAX = 1_000_000  # of lists.range()
@@ -59,9 +60,11 @@ def _traversal(value: Any) -> int:
         elements = items(value)
         if _UNITS.issuperset(map(type, elements)):
             return len(elements)
-        return sum(_traversal(item) for item in elements)
+        pause()
+        return sum(_traversal(item) for item in paced(elements))
     if isinstance(value, CelMap):
-        return sum(_traversal(key) + _traversal(item) for key, item in value.pairs())
+        pause()
+        return sum(_traversal(key) + _traversal(item) for key, item in paced(value.pairs()))
     return 1
 
 

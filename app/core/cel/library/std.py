@@ -20,6 +20,7 @@ from app.core.cel.values.values import (
     UInt,
     entry_key,
 )
+from app.core.pauses import paced
 
 _SECOND = 10**9
 _MINUTE = 60 * _SECOND
@@ -163,7 +164,7 @@ def has_value(value: Optional) -> bool:
 def unwrap_all(values: Any) -> tuple[Any, ...]:
     """The values of the optionals that have one."""
     found = []
-    for value in items(values):
+    for value in paced(items(values)):
         if value.__class__ is not Optional:
             raise EvalError("a value of the list is not optional")
         if value.present:
@@ -217,10 +218,10 @@ def map_insert_all(target: CelMap, more: CelMap) -> CelMap:
     """The map with the entries of another."""
     result = _growing(target)
     if result.is_mixed() or more.is_mixed():
-        for key, value in more.pairs():
+        for key, value in paced(more.pairs()):
             _insert(result, key, value)
     else:
-        for held, value in more.entries.items():
+        for held, value in paced(more.entries.items()):
             if held in result.entries:
                 raise _taken(held)
             result.put(held, value)

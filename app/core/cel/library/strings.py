@@ -7,9 +7,10 @@ from typing import Any
 import re2
 
 from app.core.cel.common.errors import EvalAbortError, EvalError
-from app.core.cel.library.formatting import format_text
+from app.core.cel.library.formatting import MAX_TEXT, format_text
 from app.core.cel.library.registry import implements
 from app.core.cel.values.kinds import items, no_overload
+from app.core.pauses import paced
 
 # What Go's strings.TrimSpace takes for white space.
 _SPACE = (
@@ -52,10 +53,6 @@ def _strings(*values: Any) -> None:
             raise no_overload()
 
 
-MAX_TEXT = 10_000_000
-"""Code points that replace() may make: reading a text of this length costs the whole budget."""
-
-
 @implements("contains_string")
 def contains(text: Any, part: Any) -> bool:
     """text.contains(part)."""
@@ -83,8 +80,19 @@ def matches(text: Any, pattern: Any) -> bool:
     return is_found(regex(pattern), text)
 
 
+MAX_SEARCHED = 32_768
+"""Code points of a text that a pattern is looked for in. RE2 is linear, but falls back to 0.5 us a character
+and cannot be interrupted; texts this long are made by adding literals up, no device has one."""
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MAX_SEARCHED:
+        raise EvalAbortError(f"a text of more than {MAX_SEARCHED} characters cannot be matched")
+
+
 def is_found(pattern: Any, text: str) -> bool:
     """Whether the compiled pattern is found anywhere."""
+    _check_length(text)
     # RE2's binding is twice as fast where it need not tell positions in characters.
     return pattern.search(_readable(text).encode()) is not None
 
@@ -111,6 +119,7 @@ def find(text: str, pattern: str) -> str:
 
 def first_of(pattern: Any, text: str) -> str:
     """The first match of the compiled pattern, or an empty string."""
+    _check_length(text)
     match = pattern.search(_searched(text))
     if match is None:
         return ""
@@ -127,12 +136,13 @@ def find_all(text: str, pattern: str) -> tuple[str, ...]:
 @implements("string_find_all_string_int")
 def find_some(text: str, pattern: str, limit: int) -> tuple[str, ...]:
     """At most ``limit`` matches; all when it is negative."""
+    _check_length(text)
     found: list[str] = []
     previous_end = -1
     if limit == 0:
         return ()
     # One pass: searching anew from each place would encode the whole text each time.
-    for match in regex(pattern).finditer(_searched(text)):
+    for match in paced(regex(pattern).finditer(_searched(text))):
         start, end = match.span()
         # An empty match right after another match does not count.
         if end > start or start != previous_end:
@@ -284,7 +294,7 @@ def join(parts: Any) -> str:
 def join_with(parts: Any, separator: str) -> str:
     """The parts with a separator between them."""
     found = items(parts)
-    for part in found:
+    for part in paced(found):
         if part.__class__ is not str:
             raise EvalError(f"join: invalid input: {part}")
     return separator.join(found)

@@ -7,7 +7,7 @@ from app.core.cel.loops.static_facts import Value, kind_of_constant
 
 
 class Lines:
-    """Collects statements. In them ``c`` is the cost so far, ``L`` its limit."""
+    """Collects statements. In them ``c`` is the cost so far, ``L`` that of the next pause (``Frame.reach``)."""
 
     def __init__(self) -> None:
         self.source = Source()

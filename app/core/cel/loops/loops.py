@@ -16,13 +16,17 @@ from app.core.cel.interpreter.steps import Run
 from app.core.cel.library import runtime_cost
 from app.core.cel.loops.delegated import Planner, changes_lists
 from app.core.cel.loops.expressions import Expressions
-from app.core.cel.loops.runtime import END, counted, elements, new_map, pairs, stop
+from app.core.cel.loops.runtime import END, counted, elements, new_map, pairs
 from app.core.cel.loops.static_facts import LOOPS, Value, kind_of_constant
 from app.core.cel.values.values import CelMap
 
 
 class _DeclinedError(Exception):
     """The loop is the interpreter's."""
+
+
+_MAX_LINES = 500
+"""Of a function: Python compiles 100 in a millisecond, in one go."""
 
 
 def compile_loop(planner: Planner, node: Fold) -> Run | None:
@@ -54,20 +58,22 @@ class _Writer(Expressions):
         self.keeps_calls = not changes_lists(node)
         result = self.loop(node)
         self.flush()
-        names = self.source.names | {"stop": stop, "EvalError": EvalError, "located": located}
+        if len(self.lines) > _MAX_LINES:
+            raise _DeclinedError
+        names = self.source.names | {"EvalError": EvalError, "located": located}
         lines = [
             f"def make({', '.join(names)}):",
             "  def loop(frame):",
-            "   c, L, slots = frame.cost, frame.limit, frame.slots",
+            "   c, L, slots, reach = frame.cost, frame.stop, frame.slots, frame.reach",
             *(f"   {line}" for line in self.prologue),
             "   try:",
             *self.lines,
             "   except EvalError:",
             "    frame.cost = c",
-            "    if c > L: stop()",
+            "    if c > L: reach(c)",
             "    raise",
             "   frame.cost = c",
-            "   if c > L: stop()",
+            "   if c > L: reach(c)",
             f"   return {result.code}",
             "  return loop",
         ]
@@ -113,7 +119,7 @@ class _Writer(Expressions):
             self.flush()
             cost = self.source.constant(runtime_cost.call_cost(node.function, node.overloads[0]))
             self.line(f"c += {cost}(({count},))")
-            self.line("if c > L: stop()")
+            self.line("if c > L: L = reach(c)")
             code = f"{self.source.constant(counted)}({count}, {two})"
             return self.raising(code, "any", node.pos).code, ["int", "int"][: 1 + two]
         value = self.value(node)
@@ -134,7 +140,7 @@ class _Writer(Expressions):
         self.flush()
         iterator = self.assigned(f"{self.source.constant(iter)}({head.over})", "any").code
         with self.block(f"for {head.variables} in {iterator}:"):
-            self.line("if c > L: stop()")
+            self.line("if c > L: L = reach(c)")
             at = len(self.lines)
             yield iterator
             self.flush()

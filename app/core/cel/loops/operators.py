@@ -187,7 +187,7 @@ class Operators(Steps):
         if cost is None:
             cost = f"{self.source.constant(charge)}(({', '.join(arg.code for arg in args)},))"
         self.line(f"c += {cost}")
-        self.line("if c > L: stop()")
+        self.line("if c > L: L = reach(c)")
         if failed is not None:
             self.line(f"if {failed} is not None: raise {failed}")
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NoReturn
 
-from app.core.cel.common.errors import CostLimitError, EvalError, located
+from app.core.cel.common.errors import EvalError, located
 from app.core.cel.library.lists import counting
 from app.core.cel.values.kinds import each, is_list, length, no_overload
 from app.core.cel.values.objects import Cidr, Ip, Quantity, Semver
@@ -12,11 +12,6 @@ END = object()
 _SCALARS = frozenset({
     bool, int, float, str, bytes, UInt, Duration, Timestamp, Ip, Cidr, Semver, NamedFormat,
 })  # fmt: skip
-
-
-def stop() -> NoReturn:
-    """Ends the evaluation."""
-    raise CostLimitError("operation cancelled: actual cost limit exceeded")
 
 
 def overflow(pos: int) -> NoReturn:

@@ -12,6 +12,7 @@ from app.core.cel.common.errors import CelCompileError
 from app.core.cel.parser.cursor import Cursor
 from app.core.cel.parser.lexer import Token, scan
 from app.core.cel.parser.macros import expand
+from app.core.pauses import pause
 
 MAX_CODE_POINTS = 100_000
 MAX_DEPTH = 250
@@ -151,6 +152,7 @@ class _Parser(Cursor):
     # Members
 
     def _member(self) -> Tree:
+        pause()
         tree = self._primary()
         while True:
             kind = self.peek()

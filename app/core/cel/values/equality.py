@@ -19,6 +19,7 @@ from app.core.cel.values.values import (
     TypeValue,
     UnhashableKeyError,
 )
+from app.core.pauses import paced, pause
 
 
 def equal(left: Any, right: Any) -> bool:
@@ -93,9 +94,10 @@ def _equal_lists(left: Any, right: Any) -> bool:
         return False
     if length(left) != length(right):
         return False
+    pause()  # lists of lists that are one object are gone through as often as they occur
     ours, theirs = items(left), items(right)
     failed: EvalError | None = None
-    for one, other in zip(ours, theirs, strict=True):
+    for one, other in paced(zip(ours, theirs, strict=True)):
         try:
             if not equal(one, other):
                 return False
@@ -110,7 +112,8 @@ def _equal_lists(left: Any, right: Any) -> bool:
 def _equal_maps(left: CelMap, right: Any) -> bool:
     if not isinstance(right, CelMap) or len(left) != len(right):
         return False
-    for key, value in left.pairs():
+    pause()
+    for key, value in paced(left.pairs()):
         other, found = right.find(key)
         if not found:
             return False

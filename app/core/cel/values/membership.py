@@ -6,19 +6,21 @@ from typing import Any
 from app.core.cel.values.equality import matches_element
 from app.core.cel.values.kinds import each, items
 from app.core.cel.values.values import Duration, TypeValue, UInt
+from app.core.pauses import paced
 
 # Among these alone, two values are equal in Python if and only if they are in CEL.
 _EXACT = frozenset({int, str})
 # Equal to values of their own class alone, and hashed by value.
 _HASHED = frozenset({str, bytes, bool, Duration, TypeValue})
 _FEW = 8
+_PLAIN_PARTS = 1_000
 
 
 def has_element(values: Any, wanted: Any) -> bool:
     """``wanted in values``; what cannot be compared is different. O(length)."""
     if is_exact(values, wanted):
         return wanted in each(values)
-    return any(matches_element(wanted, item) for item in each(values))
+    return any(matches_element(wanted, item) for item in paced(each(values)))
 
 
 def is_exact(values: Any, wanted: Any) -> bool:
@@ -41,7 +43,7 @@ class Elements:
         self._rounded: set[float] = set()  # ints as doubles: these are compared rounded
         self._lists: list[Any] = []  # those in _plain
         self._others: list[Any] = []
-        for value in values:
+        for value in paced(values):
             self.add(value)
 
     def add(self, value: Any) -> None:
@@ -74,19 +76,34 @@ class Elements:
         if kind is tuple and _is_plain(value):
             if value in self._plain:
                 return True
-        elif any(matches_element(value, other) for other in self._lists):
+        elif any(matches_element(value, other) for other in paced(self._lists)):
             return True
-        return any(matches_element(value, other) for other in self._others)
+        return any(matches_element(value, other) for other in paced(self._others))
 
 
 def _is_plain(value: tuple[Any, ...]) -> bool:
-    return all(part.__class__ in _EXACT or (part.__class__ is tuple and _is_plain(part)) for part in value)
+    """Whether Python can hash and compare it: texts and ints in few lists.
+
+    Python goes through a list as often as it occurs, in one go: [a, a] of [b, b] of [c, c] is long work.
+    """
+    stack, left = [value], _PLAIN_PARTS
+    while stack:
+        list_ = stack.pop()
+        left -= len(list_) + 1
+        if left < 0:
+            return False
+        for part in list_:
+            if part.__class__ is tuple:
+                stack.append(part)
+            elif part.__class__ not in _EXACT:
+                return False
+    return True
 
 
 def has_all(values: Any, wanted: Any) -> bool:
     """Whether a list has every element of another one."""
     found = items(wanted)
     if len(found) <= 1:
-        return all(has_element(values, item) for item in found)
+        return all(has_element(values, item) for item in paced(found))
     elements = Elements(items(values))
-    return all(elements.has(item) for item in found)
+    return all(elements.has(item) for item in paced(found))

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import ClassVar
 
-from app.core.cel.common.errors import EvalError
+from app.core.cel.common.errors import EvalError, check_readable
 from app.core.cel.values.values import INT_MAX, INT_MIN
 
 _PATTERN = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)\Z", re.ASCII)
@@ -154,6 +154,7 @@ def parse_amount(text: str) -> tuple[int, int, bool]:
         scale, factor, digits = _UNITS[usual[2]]
         if len(usual[1]) <= digits:
             return int(usual[1]) * factor, scale, False
+    check_readable(text, "quantity")
     return _parsed(text)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from app.core.cel.common.errors import EvalError
+from app.core.cel.common.errors import EvalError, check_readable
 from app.core.cel.values.arithmetic import in_time
 from app.core.cel.values.numbers import format_shortest
 from app.core.cel.values.values import INT_MAX, Duration, Timestamp
@@ -43,6 +43,7 @@ def parse_duration(text: str) -> Duration:
     whole = _WHOLE.match(text)
     if whole is not None:
         return Duration(int(whole[1]) * _UNITS[whole[2]])
+    check_readable(text, "duration")
     failure = EvalError("type conversion error from 'string' to 'google.protobuf.Duration'")
     sign, rest = (text[0], text[1:]) if text[:1] in ("+", "-") else ("", text)
     if rest == "0":

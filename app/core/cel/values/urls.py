@@ -3,7 +3,7 @@
 import re
 from typing import ClassVar
 
-from app.core.cel.common.errors import EvalError
+from app.core.cel.common.errors import EvalError, check_readable
 from app.core.cel.values.networks import parse_address
 from app.core.cel.values.numbers import quote
 
@@ -135,6 +135,7 @@ def _invalid(message: str) -> EvalError:
 
 
 def _parse(raw: bytes, *, request: bool) -> Url:
+    check_readable(raw, "URL")
     usual = _USUAL.match(raw)
     if usual is not None:
         url = Url()

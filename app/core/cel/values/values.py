@@ -8,9 +8,11 @@ make.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, ClassVar
 
 from app.core.cel.common.errors import EvalAbortError
+from app.core.pauses import paced
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 UINT_MAX = 2**64 - 1
@@ -91,7 +93,7 @@ class ConcatList:
         if self._flat is None:
             if self.size > MAX_LIST:
                 raise EvalAbortError(f"a list of {self.size} elements, more than {MAX_LIST}, cannot be read")
-            self._flat = tuple(self)
+            self._flat = self.part(0, self.size)
         return self._flat
 
     def __iter__(self) -> Iterator[Any]:
@@ -108,7 +110,9 @@ class ConcatList:
         """The elements from ``start`` up to ``end``. O(end - start + sums in sums)."""
         found: list[Any] = []
         stack: list[tuple[Any, int]] = [(self, 0)]
-        while stack:
+        for _ in paced(repeat(None)):
+            if not stack:
+                break
             part, before = stack.pop()
             if before >= end:
                 break
