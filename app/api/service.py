@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -14,7 +14,6 @@ from fastapi import Depends, Request
 from app.api.errors import Refusal, not_ready
 from app.api.history import History
 from app.api.node_list_cache import NameLists
-from app.api.time_slices import Clock, Deadline, Turns
 from app.cluster.binding.binder import Binder
 from app.cluster.client.errors import NotLeader
 from app.cluster.client.reviews import Reviewer
@@ -25,6 +24,7 @@ from app.cluster.events.pod_events import PodEvents
 from app.cluster.leadership.election import Election
 from app.core.model.errors import ObjectError
 from app.core.model.pod import Pod
+from app.core.pauses import paced
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.census import Census
@@ -32,11 +32,11 @@ from app.core.state.pools import PoolError
 from app.core.state.state import Key, State
 from app.core.verdicts.cache import Memo
 from app.core.verdicts.candidates import Candidates
+from app.event_loop.time_slice import Clock, Deadline, TimeSlice
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 
 log = logging.getLogger(__name__)
-_COUNTED_AT_ONCE = 64
 _URGENT_SECONDS = 0.05
 """The body of a filter is there in a few milliseconds, or its sender is slow."""
 
@@ -211,7 +211,7 @@ class Service:
 
     @contextmanager
     def first(self) -> Iterator[None]:
-        """While a request comes in that all work in ``turns`` stands back for; not for one that is slow."""
+        """While a request comes in that work in a ``time_slice`` stands back for; not for a slow one."""
         self._urgent += 1
         self._urgent_until = self.clock() + _URGENT_SECONDS
         try:
@@ -219,38 +219,30 @@ class Service:
         finally:
             self._urgent -= 1
 
-    def turns(self) -> Turns:
+    def time_slice(self) -> TimeSlice:
         """For work that the webhooks go before."""
-        return Turns(self.clock, urgent=lambda: self._urgent > 0 and self.clock() < self._urgent_until)
+        return TimeSlice(self.clock, urgent=lambda: self._urgent > 0 and self.clock() < self._urgent_until)
 
     async def count_devices(self) -> None:
-        """Counts devices by driver and state for the metrics, in turns with everybody else. O(devices)."""
-        turns = self.turns()
-        counts: Counter[tuple[str, str]] = Counter()
-        for number, view in enumerate(Census(self.state.fork()).devices()):
-            counts[view.id.driver, view.state] += 1
-            if number % _COUNTED_AT_ONCE == 0:
-                await turns.rest()
-        self.device_counts = counts
+        """Counts devices by driver and state for the metrics. O(devices), in slices."""
+        devices = Census(self.state.fork()).devices()
+        states = ((view.id.driver, view.state) for view in paced(devices, 64))
+        self.device_counts = await self.time_slice().run(lambda: Counter(states))
 
     async def gather_pools(self) -> None:
-        """Puts the pools of all nodes together, in turns: two thirds of what the first filter would take.
+        """Puts the pools of all nodes together: two thirds of what the first filter would take.
 
-        O(devices).
+        O(devices), in slices.
         """
-        turns, inventory = self.turns(), self.state.inventory
+        time_slice, inventory = self.time_slice(), self.state.inventory
         for name in list(inventory.nodes):
             if name in inventory.nodes:  # it may have gone since
                 with suppress(PoolError):  # kept, and told of by whoever asks about the node
                     inventory.pools(name, self.rules.features)
-            await turns.rest()
+            await time_slice.yield_if_due()
 
     def deadline(self, seconds: float) -> Deadline:
         return Deadline(self.clock, seconds)
-
-    def rules_until(self, rules: Rules, deadline: Deadline) -> Rules:
-        """The same rules for a search that ends when time is up."""
-        return replace(rules, limits=replace(rules.limits, expired=deadline.expired))
 
 
 async def service_of(request: Request) -> Service:

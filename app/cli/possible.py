@@ -71,7 +71,7 @@ def _refusals(state: State, spec: ClaimSpec, rules: Rules) -> list[tuple[Reason,
     trial.upsert(ResourceClaim(meta, _tolerant(spec)))
     question = Question(trial, Pod(meta, claims=(PodClaim("claim", claim_name="check"),)), rules)
     asked = question.answers(sorted(state.nodes))
-    answers = [question.explained(answer) for answer in asked if answer is not None]
+    answers = [question.explained(answer) for answer in asked]
     if any(answer.verdict == "fits" for answer in answers):
         return []
     reasons = [answer.reasons for answer in answers if answer.verdict == "misfit"]

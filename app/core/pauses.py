@@ -7,10 +7,10 @@ a decoder is a plain function that knows of no event loop, clock or budget.
 A pause is a place where the cluster's state may change. Nothing half done may be visible there.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -57,23 +57,3 @@ def paced(items: Iterable[T], every: int = PACE) -> Iterator[T]:
             pause()
             left = every
         yield item
-
-
-class Pauses(Generic[T]):
-    """The pauses of work, to iterate over once. ``result`` is set when they are over."""
-
-    result: T
-
-    def __init__(self, steps: Generator[object, None, T]) -> None:
-        self._steps = steps
-
-    def __iter__(self) -> Iterator[object]:
-        self.result = yield from self._steps
-
-
-def finish(steps: Generator[object, None, T]) -> T:
-    """The result, without a pause."""
-    pauses = Pauses(steps)
-    for _ in pauses:
-        pass
-    return pauses.result

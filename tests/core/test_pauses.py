@@ -1,38 +1,39 @@
-from collections.abc import Generator
-
 import pytest
 
-from app.core.pauses import Pauses, finish
+from app.core.pauses import InterruptedWorkError, on_pause, paced, pause
+from tests.pausing import interrupted_after
 
 
-def three(*, after: int, fails: bool = False) -> Generator[None, None, int]:
-    for _ in range(after):
-        yield
-    if fails:
-        raise ValueError("as it comes")
-    return 3
+def test_outside_of_anybodys_care_a_pause_does_nothing() -> None:
+    pause()
 
 
-def test_the_result_is_there_when_the_pauses_are_over() -> None:
-    pauses = Pauses(three(after=2))
-    passed = 0
-    for _ in pauses:
-        assert not hasattr(pauses, "result")
-        passed += 1
-    assert (passed, pauses.result) == (2, 3)
+def test_a_pause_calls_the_innermost_hook() -> None:
+    calls: list[str] = []
+    with on_pause(lambda: calls.append("outer")):
+        pause()
+        with on_pause(lambda: calls.append("inner")):
+            pause()
+        pause()
+    pause()
+    assert calls == ["outer", "inner", "outer"]
 
 
-def test_work_without_a_pause_has_a_result() -> None:
-    assert finish(three(after=0)) == 3
+@pytest.mark.parametrize(
+    ("number", "every", "pauses"), [(0, 3, 0), (2, 3, 0), (3, 3, 1), (7, 3, 2), (5, 1, 5)]
+)
+def test_paced_items_are_all_there_with_a_pause_at_every_so_many(
+    number: int, every: int, pauses: int
+) -> None:
+    calls: list[None] = []
+    with on_pause(lambda: calls.append(None)):
+        assert list(paced(range(number), every)) == list(range(number))
+    assert len(calls) == pauses
 
 
-def test_what_the_work_raises_is_raised() -> None:
-    with pytest.raises(ValueError, match="as it comes"):
-        finish(three(after=1, fails=True))
-
-
-def test_work_that_is_left_is_closed() -> None:
-    steps = three(after=9)
-    for _ in Pauses(steps):
-        break
-    assert steps.gi_frame is None
+def test_an_interruption_is_raised_out_of_the_pause() -> None:
+    with interrupted_after(2):
+        pause()
+        pause()
+        with pytest.raises(InterruptedWorkError):
+            pause()

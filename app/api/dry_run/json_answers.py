@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from pydantic.alias_generators import to_camel
 
-from app.api.time_slices import Turns
+from app.api.responses import one_by_one
 from app.core.advice.near_misses import NearMiss
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
@@ -42,13 +42,9 @@ def shown_nodes(item: PodPlacement, budget: Budget) -> Sequence[NodeAnswer]:
     return [item.chosen] if item.chosen is not None else []
 
 
-async def encoded_nodes(answers: Iterable[NodeAnswer], turns: Turns, *, full: bool) -> list[orjson.Fragment]:
+def encoded_nodes(answers: Iterable[NodeAnswer], *, full: bool) -> list[orjson.Fragment]:
     """The verdicts of nodes, encoded one by one: 5,000 at once would hold up the webhooks for 30 ms."""
-    encoded = []
-    for answer in answers:
-        encoded.append(orjson.Fragment(orjson.dumps(node_verdict(answer, full=full))))
-        await turns.rest()
-    return encoded
+    return one_by_one(node_verdict(answer, full=full) for answer in answers)
 
 
 def pod_answer(item: PodPlacement, nodes: Sequence[Any]) -> dict[str, Any]:

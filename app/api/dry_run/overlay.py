@@ -1,6 +1,6 @@
 """The inventory of a dry run: the live one or none, with the objects of the request laid over it."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from app.core.model.errors import ObjectError
 from app.core.model.parse import NAMESPACED, InventoryObject, Object, flatten, parse
 from app.core.model.taints import Taint
 from app.core.model.workload import Workload
+from app.core.pauses import pause
 from app.core.state.state import State, kind_of
 
 _KINDS = (
@@ -35,8 +36,8 @@ class Ground:
     evicted: tuple[Evicted, ...] = ()
 
 
-def lay_over(live: State, scenario: Scenario) -> Generator[None, None, Ground]:
-    """The cluster to judge by, as the generator's return value; each yield is a pause.
+def lay_over(live: State, scenario: Scenario) -> Ground:
+    """The cluster to judge by.
 
     Raises:
         Refusal: 422, names the object and the field.
@@ -44,18 +45,18 @@ def lay_over(live: State, scenario: Scenario) -> Generator[None, None, Ground]:
     """
     state = live.fork() if scenario.inventory == "live" else State()
     for index, raw in enumerate(flatten(scenario.objects)):
+        pause()
         put(state, read_inventory_object(raw, f"objects[{index}]"))
-        yield
     for index, name in enumerate(scenario.remove):
+        pause()
         _remove(state, name, f"remove[{index}]")
-        yield
     evicted: list[Evicted] = []
     for path, change in _changes(state, scenario, evicted):
+        pause()
         try:
             change()
         except WhatIfError as error:
             raise Refusal(422, "NotFound", str(error), path) from None
-        yield
     return Ground(state, tuple(evicted))
 
 

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from app.api.time_slices import Turns
 from app.core.dry_run.place import MOST_EXPLAINED, PodPlacement
 from app.core.placement.rules import Rules
 from app.core.preemption.plan import Hopeless, plan_preemption
 from app.core.state.state import Key, State
 
 
-async def preemptions(
-    state: State, placed: Sequence[PodPlacement], nodes: Sequence[str], rules: Rules, turns: Turns
+def preemptions(
+    state: State, placed: Sequence[PodPlacement], nodes: Sequence[str], rules: Rules
 ) -> dict[Key, dict[str, Any]]:
     """By Pod, for the first few that fit nowhere; each is asked about by itself. Nothing is changed.
 
@@ -21,8 +20,7 @@ async def preemptions(
     for item in placed:
         if item.chosen is not None or len(found) >= MOST_EXPLAINED:
             continue
-        steps = plan_preemption(state.fork(), (item.pod,), nodes, rules)
-        plans = await turns.finish(steps)
+        plans = plan_preemption(state.fork(), (item.pod,), nodes, rules)
         if isinstance(plans, Hopeless):
             found[item.pod.meta.key] = {"node": None, "victims": [], "text": plans.reason.message}
             continue

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -13,13 +14,13 @@ from app.api.dry_run.overlay import Ground, lay_over, read_object
 from app.api.errors import Refusal, invalid_fields
 from app.api.models.questions import PlacementRequest, Scenario
 from app.api.service import Service
-from app.api.time_slices import Deadline, Turns
 from app.core.model.features import UnknownFeatureError
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
-from app.core.pauses import Pauses
+from app.core.pauses import InterruptedWorkError, paced
 from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
+from app.event_loop.time_slice import Deadline, TimeSlice
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -47,7 +48,7 @@ class Trial:
 
     ground: Ground
     rules: Rules
-    turns: Turns
+    time_slice: TimeSlice
     deadline: Deadline
 
 
@@ -60,19 +61,17 @@ async def dry_run(service: Service, wanted: Scenario) -> AsyncIterator[Trial]:
     service.require_synced()
     async with service.dry_runs.place():
         deadline = service.deadline(service.settings.dry_run_timeout_seconds)
-        turns = service.turns()
-        rules = service.rules_until(_rules(service, wanted), deadline)
-        yield Trial(await _ground(service, wanted, turns, deadline), rules, turns, deadline)
+        time_slice = service.time_slice()
+        rules = _rules(service, wanted)
+        yield Trial(await _ground(service, wanted, time_slice, deadline), rules, time_slice, deadline)
 
 
-async def _ground(service: Service, wanted: Scenario, turns: Turns, deadline: Deadline) -> Ground:
-    pauses = Pauses(lay_over(service.state, wanted))
-    for _ in pauses:
-        await turns.rest()
-        if deadline.expired():
-            text = f"the objects could not be read within {deadline.seconds:g} s"
-            raise Refusal(503, "TimeUp", text, "objects", retry_after_seconds=5)
-    return pauses.result
+async def _ground(service: Service, wanted: Scenario, time_slice: TimeSlice, deadline: Deadline) -> Ground:
+    try:
+        return await time_slice.run(lambda: lay_over(service.state, wanted), deadline.expired)
+    except InterruptedWorkError:
+        text = f"the objects could not be read within {deadline.seconds:g} s"
+        raise Refusal(503, "TimeUp", text, "objects", retry_after_seconds=5) from None
 
 
 def _rules(service: Service, wanted: Scenario) -> Rules:
@@ -97,27 +96,24 @@ def _rules(service: Service, wanted: Scenario) -> Rules:
 
 async def pods_in(wanted: PlacementRequest, nodes: int, most: int, trial: Trial) -> list[Pod]:
     """The Pods in order, at most so many. Raises: Refusal, 422, or 503 if time was up."""
-    pods: list[Pod] = []
-    for pod in _pods(wanted, nodes):
-        if pod is not None:
-            pods.append(pod)
-        if len(pods) > most:
-            # Not how many: a workload may ask for billions.
-            raise Refusal(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")
-        await trial.turns.rest()
-        if trial.deadline.expired():
-            text = f"the Pods could not be read within {trial.deadline.seconds:g} s"
-            raise Refusal(503, "TimeUp", text, "pods", retry_after_seconds=5)
+    found = paced(islice(_pods(wanted, nodes), most + 1), 8)
+    try:
+        pods = await trial.time_slice.run(lambda: list(found), trial.deadline.expired)
+    except InterruptedWorkError:
+        text = f"the Pods could not be read within {trial.deadline.seconds:g} s"
+        raise Refusal(503, "TimeUp", text, "pods", retry_after_seconds=5) from None
+    if len(pods) > most:
+        # Not how many: a workload may ask for billions.
+        raise Refusal(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")
     return pods
 
 
-def _pods(wanted: PlacementRequest, nodes: int) -> Iterator[Pod | None]:
-    """The Pods one by one, and a pause after each workload. Raises: Refusal, 422."""
+def _pods(wanted: PlacementRequest, nodes: int) -> Iterator[Pod]:
+    """The Pods one by one. Raises: Refusal, 422."""
     for index, raw in enumerate(wanted.pods):
         yield pod_of(raw, f"pods[{index}]")
     for index, raw in enumerate(wanted.workloads):
         yield from _expanded(raw, f"workloads[{index}]", wanted.replicas, nodes)
-        yield None
 
 
 def _expanded(raw: Any, where: str, replicas: int | None, nodes: int) -> Iterable[Pod]:

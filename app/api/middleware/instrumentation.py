@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.errors import defect
 from app.api.middleware.access import is_guarded
 from app.api.middleware.browser import HEADERS
-from app.api.time_slices import Clock
+from app.event_loop.time_slice import Clock
 from app.observability.logs import begin
 from app.observability.metrics import Metrics
 

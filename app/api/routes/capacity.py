@@ -1,7 +1,7 @@
 """How many more Pods of one kind fit, where, and what is short after the last. Nothing is written."""
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -37,7 +37,7 @@ async def capacity(request: Request, service: ServiceOf) -> Response:
         limit = min(wanted.limit, service.settings.dry_run_pods)
         more = (numbered(pod, index) for index in range(limit))
         steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules, shown=0)))
-        placed, late = await trial.turns.collect(steps, trial.deadline)
+        placed, late = await trial.time_slice.collect(steps, trial.deadline.expired)
         return json_response(_capacity_answer(service, placed, limit, late=late))
 
 
@@ -54,13 +54,11 @@ def _one_pod(wanted: CapacityRequest) -> Pod:
     raise Refusal(422, "InvalidObject", "makes no Pods", "workload")
 
 
-def _until_full(
-    placements_: Iterable[PodPlacement | None],
-) -> Generator[PodPlacement | None, None, None]:
+def _until_full(placements_: Iterable[PodPlacement]) -> Iterator[PodPlacement]:
     """Up to the first Pod that fits nowhere: the next would not either, being the same."""
     for item in placements_:
         yield item
-        if item is not None and item.chosen is None:
+        if item.chosen is None:
             return
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.api.bodies import MAX_YAML_VALUES, in_reader, read_body, shallow
 from app.api.errors import Refusal
 from app.api.models.records import Documents
-from app.api.responses import json_response
+from app.api.responses import json_response, one_by_one
 from app.api.service import ServiceOf
 from app.core.model import workload
 from app.core.model.errors import ObjectError
@@ -35,12 +35,9 @@ async def documents(request: Request, service: ServiceOf) -> Response:
     settings = service.settings
     body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
     found = await in_reader(lambda: _read(body))
-    # Not in the thread: devices that look the same share one shape, known by a table of the loop's own.
-    items, turns = [], service.turns()
-    for index, raw in enumerate(found):
-        items.append(_item(raw, f"manifests[{index}]"))
-        await turns.rest()
-    return json_response({"items": items})
+    items = (_item(raw, f"manifests[{index}]") for index, raw in enumerate(found))
+    encoded = await service.time_slice().run(lambda: one_by_one(items))
+    return json_response({"items": encoded})
 
 
 def _read(body: bytes) -> list[Any]:

@@ -1,6 +1,7 @@
 """Why is this Pod pending?"""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from fastapi import APIRouter
@@ -12,9 +13,10 @@ from app.api.models.answers import Explanation
 from app.api.responses import json_response
 from app.api.service import ServiceOf
 from app.core.advice.hypothesis import Scene
-from app.core.advice.near_misses import NearMiss, gathered, near_misses
+from app.core.advice.near_misses import NearMiss, near_misses
 from app.core.diagnosis import summary
 from app.core.model.pod import Pod
+from app.core.pauses import InterruptedWorkError
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 
@@ -37,20 +39,19 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Response:
     # What is held for it, or for less important ones, is not in its way: filter answers it so.
     seen = service.state.as_seen_by(pod)
     state = seen.fork() if seen is service.state else seen
-    rules = replace(service.rules, node_checks=True)
-    question = Question(state, pod, service.rules_until(rules, deadline))
+    question = Question(state, pod, replace(service.rules, node_checks=True))
+    time_slice = service.time_slice()
     answers: list[NodeAnswer] = []
-    turns = service.turns()
     if not pod.node_name:
-        found, _ = await turns.collect(question.answers(sorted(state.nodes)), deadline)
-        for answer in found:
-            answers.append(question.explained(answer))
-            await turns.rest()
-    near: list[NearMiss] = []
+        found = map(question.explained, question.answers(sorted(state.nodes)))
+        answers, _ = await time_slice.collect(found, deadline.expired)
+    near: tuple[NearMiss, ...] = ()
     if answers and not any(answer.verdict == "fits" for answer in answers):
-        hunt = gathered(near_misses(Scene(state, pod, question.rules), answers))
-        near, _ = await turns.collect(hunt, deadline)
-    shown = await encoded_nodes(answers[:MAX_NODE_VERDICTS], turns, full=True)
+        with suppress(InterruptedWorkError):
+            near = await time_slice.run(
+                lambda: near_misses(Scene(state, pod, question.rules), answers), deadline.expired
+            )
+    shown = await time_slice.run(lambda: encoded_nodes(answers[:MAX_NODE_VERDICTS], full=True))
     return json_response(
         {
             "revision": str(state.revision),

@@ -12,10 +12,12 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.api.models.inventory import Changes, FleetPage
-from app.api.responses import json_response
+from app.api.responses import json_response, one_by_one
 from app.api.routes.inventory import ALL_NODES, Cursor, Limit
 from app.api.service import Service, ServiceOf
+from app.core.pauses import paced
 from app.core.state.census import Census, DeviceView
+from app.core.state.state import State
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
@@ -37,22 +39,17 @@ async def fleet(
     ] = None,
 ) -> Response:
     service.require_synced()
-    # A fork: the inventory may change at every turn.
-    state, turns = service.state.fork(), service.turns()
+    # A fork: the inventory may change at every pause.
+    state = service.state.fork()
     census = Census(state)
     names = sorted(chain((ALL_NODES,), state.nodes) if node is None else set(node))
     start = bisect_right(names, cursor) if cursor else 0
     page = names[start : start + limit]
-    items = []
-    for name in page:
-        if name == ALL_NODES:
-            items.append(_item(name, "shared", census.shared()))
-        elif name in state.nodes:
-            item = _item(name, "node", census.of_node(name))
-            items.append(item | {"unschedulable": state.nodes[name].unschedulable})
-        await turns.rest()
+    there = (name for name in page if name == ALL_NODES or name in state.nodes)
+    items = (_item_of(state, census, name) for name in there)
+    encoded = await service.time_slice().run(lambda: one_by_one(items))
     following = page[-1] if start + limit < len(names) else None
-    return json_response({"revision": str(state.revision), "items": items, "next": following})
+    return json_response({"revision": str(state.revision), "items": encoded, "next": following})
 
 
 @router.get("/changes", response_model=Changes, summary="Which nodes have changed since an earlier answer")
@@ -85,9 +82,16 @@ def changes_since(service: Service, cursor: str) -> dict[str, Any]:
     }
 
 
+def _item_of(state: State, census: Census, name: str) -> dict[str, Any]:
+    if name == ALL_NODES:
+        return _item(name, "shared", census.shared())
+    item = _item(name, "node", census.of_node(name))
+    return item | {"unschedulable": state.nodes[name].unschedulable}
+
+
 def _item(name: str, kind: str, views: Iterable[DeviceView]) -> dict[str, Any]:
     pools: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for view in views:
+    for view in paced(views, 64):
         device: dict[str, Any] = {"device": view.id.device, "state": view.state}
         if view.claims:
             device["claims"] = list(view.claims)

@@ -3,14 +3,15 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from heapq import nsmallest
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.api.models.inventory import ClaimPage, DevicePage, NodePage
-from app.api.responses import json_response
-from app.api.service import ServiceOf
+from app.api.responses import json_response, one_by_one
+from app.api.service import Service, ServiceOf
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import PoolId
 from app.core.state.census import Census, DeviceView
@@ -28,17 +29,15 @@ ALL_NODES = "*"
 @router.get("/nodes", response_model=NodePage, summary="Nodes, with their devices counted by state")
 async def nodes(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "") -> Response:
     service.require_synced()
-    state, turns = service.state.fork(), service.turns()
+    state = service.state.fork()
     names = sorted(state.nodes)
     page, following = _page(names, lambda name: name, cursor, limit)
     census = Census(state)
-    items = []
-    for name in page:
-        node = state.nodes[name]
-        counts = census.counts_of(name)
-        items.append({"name": name, "devices": counts, "unschedulable": node.unschedulable})
-        await turns.rest()
-    return _listed(state, items, following)
+    items = (
+        {"name": name, "devices": census.counts_of(name), "unschedulable": state.nodes[name].unschedulable}
+        for name in page
+    )
+    return await _listed(service, state, items, following)
 
 
 @router.get("/devices", response_model=DevicePage, summary="Devices, their state, and who holds them")
@@ -52,23 +51,20 @@ async def devices(
     status: Annotated[str, Query(alias="state", description="Only devices in this state.")] = "",
 ) -> Response:
     service.require_synced()
-    # A fork: the inventory may change at every turn.
-    state, turns = service.state.fork(), service.turns()
+    # A fork: the inventory may change at every pause.
+    state = service.state.fork()
     census, after = Census(state), _device_cursor(cursor)
     pools = census.pools(driver)
-    found: list[DeviceView] = []
-    # Pool by pool from the cursor on, and no further than the page goes.
-    for pool in pools[bisect_left(pools, after[:2], key=_pool_name) :]:
-        found += [
-            view
-            for view in census.in_pool(pool)
-            if _device_name(view) > after and status in ("", view.state) and _reaches(view, node)
-        ]
-        await turns.rest()
-        if len(found) > limit:
-            break
+    views = (
+        view
+        # Pool by pool from the cursor on, and no further than the page goes.
+        for pool in pools[bisect_left(pools, after[:2], key=_pool_name) :]
+        for view in census.in_pool(pool)
+        if _device_name(view) > after and status in ("", view.state) and _reaches(view, node)
+    )
+    found = await service.time_slice().run(lambda: list(islice(views, limit + 1)))
     following = str(found[limit - 1].id) if len(found) > limit else None
-    return _listed(state, [_device(view) for view in found[:limit]], following)
+    return await _listed(service, state, map(_device, found[:limit]), following)
 
 
 @router.get("/claims", response_model=ClaimPage, summary="ResourceClaims, and what they hold")
@@ -81,8 +77,9 @@ async def claims(
     keys = (key for key in state.keys("ResourceClaim") if namespace in ("", key[0]) and key > after)
     names = nsmallest(limit + 1, keys)
     page = [claim for key in names[:limit] if (claim := state.claim(key)) is not None]
+    items = (_claim(state, claim) for claim in page)
     following = "/".join(names[limit - 1]) if len(names) > limit else None
-    return _listed(state, [_claim(state, claim) for claim in page], following)
+    return await _listed(service, state, items, following)
 
 
 def _device_cursor(cursor: str) -> tuple[str, str, str]:
@@ -109,8 +106,10 @@ def _page(
     return page, name(page[-1]) if start + limit < len(items) else None
 
 
-def _listed(state: State, items: Iterable[Any], following: str | None) -> Response:
-    return json_response({"revision": str(state.revision), "items": list(items), "next": following})
+async def _listed(service: Service, state: State, items: Iterable[Any], following: str | None) -> Response:
+    revision = str(state.revision)
+    encoded = await service.time_slice().run(lambda: one_by_one(items))
+    return json_response({"revision": revision, "items": encoded, "next": following})
 
 
 def _reaches(view: DeviceView, node: str) -> bool:

@@ -11,7 +11,9 @@ from app.api.models.device import Matches
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
 from app.core.model.device import Attribute, Device, DeviceShape
+from app.core.pauses import paced
 from app.core.selectors import CelError, Selector, cel_features
+from app.core.state.state import State
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
@@ -33,27 +35,34 @@ async def matches(
     if not selector and not wanted:
         raise Refusal(422, "InvalidParameter", "give a selector or an attribute", "query.selector")
     compiled = _compiled(service, selector) if selector else None
-    state, turns = service.state.fork(), service.turns()
-    verdicts: dict[DeviceShape, bool] = {}
+    state = service.state.fork()
     failures: Counter[str] = Counter()
-    found: list[str] = []
-    for slice_ in list(state.inventory.effective_slices()):
-        for device in slice_.devices:
-            fits = verdicts.get(device.shape)
-            if fits is None:
-                fits = verdicts[device.shape] = _matches(device, compiled, wanted, failures)
-            if fits:
-                found.append(f"{slice_.driver}/{slice_.pool}/{device.name}")
-        await turns.rest()
+    found = await service.time_slice().run(lambda: _found(state, compiled, wanted, failures))
     return json_response(
         {
             "revision": str(state.revision),
-            "items": sorted(found),
+            "items": found,
             "failures": [
                 {"message": text, "shapes": number} for text, number in failures.most_common(_MAX_FAILURES)
             ],
         }
     )
+
+
+def _found(
+    state: State, selector: Selector | None, wanted: list[tuple[str, str]], failures: Counter[str]
+) -> list[str]:
+    """The names of the devices that match, in order."""
+    verdicts: dict[DeviceShape, bool] = {}
+    found: list[str] = []
+    for slice_ in state.inventory.effective_slices():
+        for device in paced(slice_.devices, 64):
+            fits = verdicts.get(device.shape)
+            if fits is None:
+                fits = verdicts[device.shape] = _matches(device, selector, wanted, failures)
+            if fits:
+                found.append(f"{slice_.driver}/{slice_.pool}/{device.name}")
+    return sorted(found)
 
 
 def _compiled(service: Service, text: str) -> Selector:

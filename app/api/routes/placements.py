@@ -16,9 +16,9 @@ from app.api.models.answers import PlacementAnswer
 from app.api.models.questions import DryRunList, PlacementRequest
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
-from app.api.time_slices import Turns
 from app.core.dry_run.gang import GangAnswer, place_gang
 from app.core.dry_run.place import PodPlacement, place, with_near_misses
+from app.core.pauses import paced
 from app.core.state.state import Key
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"], responses=DEFINED)
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"], responses=DEFINED)
 async def placements(request: Request, service: ServiceOf) -> Response:
     wanted = await read_request(request, service, PlacementRequest)
     async with dry_run(service, wanted) as trial:
-        state, rules, turns = trial.ground.state, trial.rules, trial.turns
+        state, rules, time_slice = trial.ground.state, trial.rules, trial.time_slice
         driven_out = trial.ground.evicted
         nodes = names_of(state, wanted.nodes)
         evicted = {item.pod.meta.key: item.node for item in driven_out}
@@ -45,16 +45,23 @@ async def placements(request: Request, service: ServiceOf) -> Response:
         gang: GangAnswer | None = None
         placed: Sequence[PodPlacement]
         if wanted.all_or_nothing:
-            gang = await turns.finish(place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
+            gang = await time_slice.run(
+                lambda: place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS),
+                trial.deadline.expired,
+            )
             placed, late = gang.placements, len(gang.placements) < len(pods)
         else:
             steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
             async with service.dry_runs.watched(wanted.progress, len(pods)) as count:
-                placed, late = await turns.collect(steps, trial.deadline, count)
+                placed, late = await time_slice.collect(steps, trial.deadline.expired, count)
         asides: dict[Key, Any] = {}
         if wanted.preemption and not late:
-            asides = await preemptions(state, placed, nodes, rules, turns)
-        answer = await _answer(service, wanted, placed, evicted, turns, asides=asides, late=late)
+            asides = await time_slice.run(
+                lambda: preemptions(state, placed, nodes, rules), trial.deadline.expired
+            )
+        answer = await time_slice.run(
+            lambda: _answer(service, wanted, placed, evicted, asides=asides, late=late)
+        )
         if gang is not None:
             answer["gang"] = _gang(gang)
         return json_response(answer)
@@ -72,12 +79,11 @@ def _gang(answer: GangAnswer) -> dict[str, Any]:
     return {"outcome": answer.outcome, "text": answer.text, "tried": answer.tried}
 
 
-async def _answer(
+def _answer(
     service: Service,
     wanted: PlacementRequest,
     placed: Sequence[PodPlacement],
     evicted: Mapping[Key, str],
-    turns: Turns,
     *,
     asides: Mapping[Key, Any],
     late: bool,
@@ -86,14 +92,13 @@ async def _answer(
     service.metrics.dry_run_pods.labels("placed").inc(fitting)
     service.metrics.dry_run_pods.labels("unplaced").inc(len(placed) - fitting)
     budget, pods, full = Budget(), [], wanted.explain == "full"
-    for item in placed:
+    for item in paced(placed, 16):
         # Encoded bit by bit: all at once would hold up the webhooks for as long as 25 MB take.
-        nodes = await encoded_nodes(shown_nodes(item, budget), turns, full=full)
+        nodes = encoded_nodes(shown_nodes(item, budget), full=full)
         key = item.pod.meta.key
         said = pod_answer(item, nodes)
         said |= {"evictedFrom": evicted.get(key), "preemption": asides.get(key)}
         pods.append(orjson.Fragment(orjson.dumps(said)))
-        await turns.rest()
     return {
         "revision": str(service.state.revision),
         "placed": fitting,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import cast
 
 from app.api.service import Service
-from app.api.time_slices import Turns
 from app.api.webhooks.wire import FilterArgs
 from app.core.model.errors import ObjectError
 from app.core.model.node import Node
@@ -18,6 +17,7 @@ from app.core.verdicts.cache import Memo
 from app.core.verdicts.evaluate import briefs, enrolled, known
 from app.core.verdicts.filter_result import Columns, Enrolled, Judged
 from app.core.verdicts.node_verdict import Brief
+from app.event_loop.time_slice import TimeSlice
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ async def judge(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judg
         state = state.fork()
         memo = Memo(state)
     wrong = {name: error for name in unknown if (error := _add_node(state, args, name)) is not None}
-    question = Question(state, pod, service.rules_until(service.rules, deadline))
+    question = Question(state, pod, service.rules)
     names = [name for name in args.names if name not in wrong] if wrong else args.names
     roll = None if args.distinct is None else enrolled(question, args.distinct, memo)
     if roll is not None:
@@ -58,7 +58,7 @@ async def judge(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judg
         every = cast("list[Brief]", kept.found)  # None is for what is unseen
         return Judging(question, Columns(names, every, cast("Counter[Brief]", kept.counts)), late=False)
     steps = briefs(question, [names[index] for index in kept.unseen], memo)
-    answers, late = await Turns(service.clock).collect(steps, deadline)
+    answers, late = await TimeSlice(service.clock).collect(steps, deadline.expired)
     for index, (_, brief) in zip(kept.unseen, answers, strict=False):  # fewer if it is late
         kept.found[index] = brief
     if late:

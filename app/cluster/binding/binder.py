@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 
 from app.cluster.binding.bind_limiter import Slots
 from app.cluster.binding.claim_writer import ClaimLostError, ClaimWriter
+from app.cluster.binding.deciding import decide_unchanged
 from app.cluster.binding.extended_claims import ExtendedClaims
 from app.cluster.binding.field_manager import DEFAULT_MANAGER
 from app.cluster.binding.pods import PodLostError, PodWriter, UnknownError
@@ -136,7 +137,11 @@ class ClusterBinder:
             return self._ended("api_error", str(error))
         if pod.node_name == node:
             return self._ended("bound", None)
-        grants = decide(self._state, pod, node, self._rules, self._timestamp())
+        grants = await decide_unchanged(
+            self._state,
+            lambda: decide(self._state, pod, node, self._rules, self._timestamp()),
+            self._wait_seconds,
+        )
         if isinstance(grants, Refused):
             return self._ended("invalid" if grants.invalid else "misfit", grants.message)
         consumer = Consumer("", "pods", pod.meta.name, pod.meta.uid)

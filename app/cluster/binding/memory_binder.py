@@ -3,9 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 
+from app.cluster.binding.deciding import decide_unchanged
 from app.core.placement.decision import Refused, decide
 from app.core.placement.rules import Rules
 from app.core.state.state import State
+
+_SECONDS = 5.0
+"""As long as kube-scheduler waits for an answer by default."""
 
 
 class UnreadyBinder:
@@ -29,12 +33,14 @@ class MemoryBinder:
         self.results: Counter[str] = Counter()
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
-        """See ``Binder``. Never waits."""
+        """See ``Binder``."""
         pod = self._state.pods.get((namespace, name))
         if pod is None or (uid and pod.meta.uid and pod.meta.uid != uid):
             self.results["api_error"] += 1
             return f"Pod {namespace}/{name} is not known"
-        grants = decide(self._state, pod, node, self._rules, self._now())
+        grants = await decide_unchanged(
+            self._state, lambda: decide(self._state, pod, node, self._rules, self._now()), _SECONDS
+        )
         if isinstance(grants, Refused):
             self.results["invalid" if grants.invalid else "misfit"] += 1
             return grants.message

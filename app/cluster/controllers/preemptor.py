@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from app.cluster.client.client import ApiClient
@@ -23,11 +23,12 @@ from app.cluster.client.discovery import POD
 from app.cluster.client.errors import ClusterError, NotFound, NotLeader, TooManyRequests
 from app.cluster.events.preemption_events import PreemptionEvents
 from app.core.model.pod import Pod
-from app.core.pauses import Pauses, finish
+from app.core.pauses import InterruptedWorkError
 from app.core.placement.rules import Rules
 from app.core.preemption.plan import Hopeless, Preemption, evictable, partners, plan_preemption
 from app.core.state.holds import Hold
 from app.core.state.state import Key, State
+from app.event_loop.time_slice import TimeSlice, at_once
 
 Plans = tuple[Preemption, ...]
 _TRIES = 3
@@ -174,12 +175,9 @@ class Preemptor:
         return known
 
     async def _planned(self, pod: Pod, nodes: Sequence[str]) -> Plans | Hopeless:
-        pauses = Pauses(self._steps(pod, nodes))
-        for _ in pauses:
-            await asyncio.sleep(0)
-        return pauses.result
+        return await TimeSlice(asyncio.get_running_loop().time).run(lambda: self._plan(pod, nodes))
 
-    def _steps(self, pod: Pod, nodes: Sequence[str]) -> Generator[None, None, Plans | Hopeless]:
+    def _plan(self, pod: Pod, nodes: Sequence[str]) -> Plans | Hopeless:
         """A plan on a fork, on which what was held for the Pod and its partners is free."""
         scratch = self._state.as_seen_by(pod)
         scratch = scratch.fork() if scratch is self._state else scratch
@@ -192,7 +190,11 @@ class Preemptor:
     def _still_true(self, pod: Pod, plans: Plans, nodes: Sequence[str]) -> bool:
         """Whether the same comes out on the newest state, without a pause."""
         chosen = {plan.node for plan in plans}
-        again = finish(self._steps(pod, [name for name in nodes if name in chosen]))
+        clock = asyncio.get_running_loop().time
+        try:
+            again = at_once(clock, lambda: self._plan(pod, [name for name in nodes if name in chosen]))
+        except InterruptedWorkError:
+            return False
         return not isinstance(again, Hopeless) and _summary(again) == _summary(plans)
 
     async def _carry_out(self, plans: Plans) -> tuple[str, str]:

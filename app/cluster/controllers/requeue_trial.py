@@ -2,21 +2,20 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from app.core.dry_run.ranking import settle
 from app.core.model.meta import Meta
 from app.core.model.pod import Pod
-from app.core.pauses import Pauses
+from app.core.pauses import InterruptedWorkError
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.state.state import State
+from app.event_loop.time_slice import Deadline, TimeSlice
 
-_TURN = 20
-"""Nodes between two pauses; a search that takes long pauses by itself."""
 _MOST_SECONDS = 1.0
 """For one Pod: it sleeps on if no node was found in that time."""
 _ALIKE = 16
@@ -82,23 +81,9 @@ def _kind(question: Question) -> tuple[Pod, tuple[object, ...]] | None:
 
 
 async def _search(question: Question, nodes: Iterable[str]) -> NodeAnswer | None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + _MOST_SECONDS
-    for number, name in enumerate(nodes):
-        answer = await _finish(question.answer(name), deadline)
-        if answer is None or answer.verdict == "fits":
-            return answer
-        if number % _TURN == 0:
-            await asyncio.sleep(0)
-    return None
-
-
-async def _finish(steps: Generator[None, None, NodeAnswer], deadline: float) -> NodeAnswer | None:
-    """What the steps return in the end; None if the deadline came first."""
-    loop = asyncio.get_running_loop()
-    pauses = Pauses(steps)
-    for _ in pauses:
-        if loop.time() > deadline:
-            return None
-        await asyncio.sleep(0)
-    return pauses.result
+    clock = asyncio.get_running_loop().time
+    fitting = (answer for answer in question.answers(nodes) if answer.verdict == "fits")
+    try:
+        return await TimeSlice(clock).run(lambda: next(fitting, None), Deadline(clock, _MOST_SECONDS).expired)
+    except InterruptedWorkError:
+        return None

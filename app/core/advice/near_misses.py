@@ -4,13 +4,12 @@ A search by levels: single changes first, then two, then three at once, since be
 stand another. It ends with the first level that has an answer.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.core.advice.change import Change
 from app.core.advice.hypothesis import Scene
 from app.core.advice.remedies import free, proposals
-from app.core.pauses import Pauses
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 
@@ -41,25 +40,15 @@ class NearMiss:
         return sum(change.weight for change in self.changes)
 
 
-def near_misses(scene: Scene, answers: Sequence[NodeAnswer]) -> Generator[None, None, tuple[NearMiss, ...]]:
-    """The near misses of a Pod that fits nowhere, as the generator's return value; each yield is a pause.
+def near_misses(scene: Scene, answers: Sequence[NodeAnswer]) -> tuple[NearMiss, ...]:
+    """The near misses of a Pod that fits nowhere.
 
     Args:
         scene: what was asked; it is left as it is.
         answers: of all nodes, with their reasons (``Question.explained``).
     Cost: at most ``MOST_QUESTIONS`` searches of one node, with a copy of the state each.
     """
-    return (yield from _Hunt(scene).run(answers))
-
-
-def gathered(
-    steps: Generator[None, None, tuple[NearMiss, ...]],
-) -> Generator[NearMiss | None, None, None]:
-    """The same search as items, with its pauses as None."""
-    pauses = Pauses(steps)
-    for _ in pauses:
-        yield None
-    yield from pauses.result
+    return _Hunt(scene).run(answers)
 
 
 _Tried = tuple[NodeAnswer, tuple[Change, ...]]
@@ -70,7 +59,7 @@ class _Hunt:
         self._scene = scene
         self._left = MOST_QUESTIONS
 
-    def run(self, answers: Sequence[NodeAnswer]) -> Generator[None, None, tuple[NearMiss, ...]]:
+    def run(self, answers: Sequence[NodeAnswer]) -> tuple[NearMiss, ...]:
         level: list[_Tried] = [(answer, ()) for answer in _representatives(answers)]
         found: list[NearMiss] = []
         for _ in range(_MOST_CHANGES):
@@ -84,12 +73,12 @@ class _Hunt:
                     ):
                         continue
                     changes = (*before, change)
-                    new = yield from self._ask(changes, answer.node)
+                    new = self._ask(changes, answer.node)
                     if new is None:
                         return _ranked(found)
                     if new.verdict == "fits":
                         met.add(_kind(change))
-                        found.append(NearMiss((yield from self._minimal(changes, answer.node)), answer.node))
+                        found.append(NearMiss(self._minimal(changes, answer.node), answer.node))
                     elif _codes(new) != _codes(answer):
                         following.append((new, changes))
             if found:
@@ -97,15 +86,14 @@ class _Hunt:
             level = sorted(following, key=lambda item: sum(change.weight for change in item[1]))
         return ()
 
-    def _ask(self, changes: Iterable[Change], node: str) -> Generator[None, None, NodeAnswer | None]:
+    def _ask(self, changes: Iterable[Change], node: str) -> NodeAnswer | None:
         """What the node says after the changes; None: too many questions."""
         if self._left <= 0:
             return None
         self._left -= 1
-        yield
         scene = self._changed(changes)
         question = Question(scene.state, scene.pod, scene.rules)
-        answer = yield from question.answer(node)
+        answer = question.answer(node)
         return question.explained(answer)
 
     def _changed(self, changes: Iterable[Change]) -> Scene:
@@ -114,7 +102,7 @@ class _Hunt:
             change.apply(scene)
         return scene
 
-    def _minimal(self, changes: tuple[Change, ...], node: str) -> Generator[None, None, tuple[Change, ...]]:
+    def _minimal(self, changes: tuple[Change, ...], node: str) -> tuple[Change, ...]:
         """The same without the claims that need not go: each is left in once, in turn."""
         *others, last = changes
         claims = last.data.get("claims")
@@ -125,7 +113,7 @@ class _Hunt:
             rest = [other for other in kept if other != claim]
             if not rest:
                 break
-            answer = yield from self._ask((*others, free(rest, 0)), node)
+            answer = self._ask((*others, free(rest, 0)), node)
             if answer is not None and answer.verdict == "fits":
                 kept = rest
         return (*others, free(kept, 30 + 10 * len(kept)))

@@ -4,7 +4,7 @@
 the same, without checking claims and compiling selectors again for every node.
 """
 
-from app.core.allocator.allocate import allocate, allocate_planned, allocate_steps, plan_claims
+from app.core.allocator.allocate import allocate, allocate_planned, plan_claims
 from app.core.allocator.node_devices import Order
 from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome, Reason
 from app.core.allocator.plan import Plan
@@ -21,6 +21,5 @@ __all__ = [
     "Reason",
     "allocate",
     "allocate_planned",
-    "allocate_steps",
     "plan_claims",
 ]

@@ -1,6 +1,6 @@
 """One node, one Pod's claims: which devices, or why not."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from app.core.allocator import result
 from app.core.allocator.matching import SelectorSource
@@ -12,7 +12,6 @@ from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_claim import ResourceClaim
-from app.core.pauses import finish
 from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 
@@ -78,32 +77,12 @@ def allocate_planned(
     new_share_id: Callable[[], str],
     order: Order | None = None,
 ) -> Outcome:
-    """As ``allocate``, for claims that are planned already."""
-    steps = allocate_steps(node, pools, plan, taken, limits=limits, new_share_id=new_share_id, order=order)
-    return finish(steps)
-
-
-def allocate_steps(
-    node: Node,
-    pools: Sequence[Pool],
-    plan: Plan,
-    taken: Taken,
-    *,
-    limits: Limits = NO_LIMITS,
-    new_share_id: Callable[[], str],
-    order: Order | None = None,
-) -> Generator[None, None, Outcome]:
-    """As ``allocate_planned``, with a pause (a yield) about every millisecond of a long search.
-
-    For an event loop that has others to answer: it may do so at every pause. Searches that end
-    early, as nearly all do, never pause. The outcome is the generator's return
-    value. ``order`` is that of ``set_up``.
-    """
+    """As ``allocate``, for claims that are planned already. ``order`` is that of ``set_up``."""
     search: Search | None = None
     try:
         board = set_up(node, pools, taken, plan, order)
         search = Search(board, limits)
-        yield from search.run()
+        search.run()
         if not search.found:
             return Misfit(steps=search.steps)
         found = result.fits(board, _chosen(board, search), search.trial.grants, new_share_id)

@@ -10,6 +10,7 @@ from app.core.allocator.node_devices import USABLE, Board
 from app.core.allocator.plan import RequestPlan, Variant
 from app.core.model.device import Attribute
 from app.core.model.resource_claim import Constraint
+from app.core.pauses import paced
 
 Places = dict[int, list[int]]
 """For each variant, the devices that it could use if it were alone."""
@@ -47,7 +48,8 @@ def _places(board: Board, variant: Variant) -> list[int]:
         members = board.members[variant.index]
         usable = all(board.status(variant, position) is USABLE for position in members)
         return list(members) if usable else []
-    return [position for position in range(len(board.devices)) if board.status(variant, position) is USABLE]
+    places = paced(range(len(board.devices)))
+    return [position for position in places if board.status(variant, position) is USABLE]
 
 
 def _alone(board: Board, variant: Variant, places: Places) -> bool:
@@ -83,7 +85,7 @@ def _constraint_broken(
 
 def _values(board: Board, request: RequestPlan, name: str, places: Places) -> Iterable[Attribute]:
     for variant in request.variants:
-        for position in places[variant.index]:
+        for position in paced(places[variant.index]):
             value = variant.attributes.get(board.devices[position].device.shape, name)
             if isinstance(value, Attribute):
                 yield value
@@ -96,7 +98,7 @@ def _value_suffices(
     narrowed = {
         variant.index: [
             position
-            for position in places[variant.index]
+            for position in paced(places[variant.index])
             if variant.attributes.get(board.devices[position].device.shape, name) == value
         ]
         for request in requests
@@ -141,7 +143,7 @@ def _augment(start: int, wants: list[set[Place]], holder: dict[Place, int]) -> b
     """Finds a device for one more want, moving others if need be. Breadth first: no deep recursion."""
     came_from: dict[Place, int] = {}
     queue = [start]
-    for want in queue:  # grows while it is gone through
+    for want in paced(queue, 8):  # grows while it is gone through
         for device in wants[want] - came_from.keys():
             came_from[device] = want
             if device not in holder:

@@ -15,6 +15,7 @@ from app.core.model.device import DeviceShape, intern_shape
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
 from app.core.model.resource_claim import MAX_DEVICES
+from app.core.pauses import paced, pause
 from app.core.state.pools import PlacedDevice, Pool, node_matches
 from app.core.state.taken import NOTHING_TAKEN, PoolTaken, Taken
 
@@ -91,6 +92,7 @@ class Board:
         return found
 
     def _status(self, variant: Variant, position: int) -> Status:
+        pause()
         placed, view = self.devices[position], self.views[position]
         device = placed.device
         if device.name in view.whole and not variant.admin:
@@ -124,6 +126,7 @@ class Board:
 
     def selected(self, variant: Variant, position: int) -> Status:
         """Whether class and request pick the device (isSelectable in-tree)."""
+        pause()
         placed = self.devices[position]
         device = placed.device
         if device.binding_conditions and not self.plan.features.device_binding_and_status:
@@ -175,7 +178,7 @@ def set_up(node: Node, pools: Sequence[Pool], taken: Taken, plan: Plan, order: O
         last = (float("inf"),)
         positions = sorted(range(len(devices)), key=lambda at: order.get(devices[at].id, last))
         devices, views = [devices[at] for at in positions], [views[at] for at in positions]
-    shapes = [_seen_by_cel(placed, shows_sharing=plan.channel.shows_sharing) for placed in devices]
+    shapes = [_seen_by_cel(placed, shows_sharing=plan.channel.shows_sharing) for placed in paced(devices)]
     board = Board(
         plan=plan,
         node=node,

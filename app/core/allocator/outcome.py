@@ -1,6 +1,6 @@
 """What the search answers, and how much work it may do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.core.allocator.evidence import NO_EVIDENCE, Evidence
@@ -61,13 +61,12 @@ class Limits:
     """Bounds of one search.
 
     ``max_steps`` counts what in-tree counts as NumAllocateOneInvocations, ``max_probes`` the devices
-    looked at: together they bound the time, whatever the claim. ``expired`` is asked every
-    ``PAUSE_STEPS`` steps; it answers True when the caller's deadline has passed.
+    looked at: together they bound the time, whatever the claim. Deadlines are the matter of
+    ``app.core.pauses``.
     """
 
     max_steps: int = 250_000
     max_probes: int = 5_000_000
-    expired: Callable[[], bool] | None = None
 
 
 class InputError(Exception):

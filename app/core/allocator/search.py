@@ -2,10 +2,10 @@
 
 One claim after the other, one request after the other, one device after the other, and back to the
 last choice when there is no way on (allocateOne of k8s.io/dynamic-resource-allocation/structured).
-The stack is a list instead of Python's, so depth is no limit and a search can pause anywhere.
+The stack is a list instead of Python's, so depth is no limit.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -16,9 +16,10 @@ from app.core.allocator.partial_allocation import Trial
 from app.core.allocator.plan import Variant
 from app.core.allocator.symmetry import Symmetry, safe_requests
 from app.core.model.resource_claim import MAX_DEVICES
+from app.core.pauses import pause
 
 PAUSE_STEPS = 256
-"""Steps between two looks at the deadline, and between two pauses. About a millisecond."""
+"""Steps between two pauses. About a millisecond."""
 _REMEMBER_AFTER = 64
 """Steps after which dead ends are remembered: a short search is over before that pays."""
 _MAX_DEAD_ENDS = 20_000
@@ -65,7 +66,7 @@ class _Pick:
 
 
 class Search:
-    """One search on one board. Go through ``run`` once; what was found is in ``trial``."""
+    """One search on one board. Call ``run`` once; what was found is in ``trial``."""
 
     def __init__(self, board: Board, limits: Limits) -> None:
         self._board = board
@@ -79,7 +80,7 @@ class Search:
         self._symmetry: Symmetry | None = None
         self._dead_ends: set[Hashable] = set()
 
-    def run(self) -> Iterator[None]:
+    def run(self) -> None:
         """Searches, with a pause every PAUSE_STEPS steps. Afterwards ``found`` tells the result.
 
         Raises:
@@ -100,9 +101,7 @@ class Search:
                 result = self._next_device(frame)
             if self.steps >= self._next_pause:
                 self._next_pause = self.steps + PAUSE_STEPS
-                if self._limits.expired is not None and self._limits.expired():
-                    raise self._limit_reached("the time is up")
-                yield
+                pause()
         if result is Result.TOO_LARGE:
             raise InputError(Reason("TooManyDevices", f"a claim can hold {MAX_DEVICES} devices at most"))
         self.found = result is Result.FOUND
@@ -176,6 +175,8 @@ class Search:
         trial, variant, dead, symmetry = self.trial, frame.variant, frame.dead, self._symmetry
         for position in range(frame.position, len(self._board.devices)):
             self._probes += 1
+            if not self._probes % PAUSE_STEPS:
+                pause()
             if trial.in_use(variant, position) or not self._usable(variant, position):
                 continue
             if dead and symmetry is not None and symmetry.likeness(position) in dead:

@@ -22,6 +22,7 @@ from app.core.diagnosis.exclusions import AVAILABLE, Tally
 from app.core.model.device import Attribute, DeviceShape
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Taint
+from app.core.pauses import paced
 from app.core.selectors.cel_features import cel_features
 from app.core.selectors.report_terms import Term, terms_of
 
@@ -62,7 +63,7 @@ def constraint_values(board: Board, claim: ClaimPlan) -> tuple[ConstraintValues,
         usable = {
             position
             for variant in variants
-            for position in range(len(board.devices))
+            for position in paced(range(len(board.devices)))
             if board.status(variant, position) is True
         }
         values = _values(board, variants, name, sorted(usable))
@@ -72,7 +73,7 @@ def constraint_values(board: Board, claim: ClaimPlan) -> tuple[ConstraintValues,
 
 def _holders(board: Board, positions: Iterable[int]) -> tuple[Holder, ...]:
     counts: Counter[str] = Counter()
-    for position in positions:
+    for position in paced(positions):
         holdings = board.views[position].taken.holdings.get(board.devices[position].device.name, ())
         counts.update({"/".join(holding.claim) for holding in holdings if not holding.admin})
     return tuple(Holder(claim, number) for claim, number in _ranked(counts))
@@ -94,7 +95,7 @@ def _selector(found: Tally, index: int, positions: Sequence[int]) -> SelectorCou
 def _counted(found: Tally, index: int, shapes: "Counter[DeviceShape]") -> SelectorCount:
     item = found.variant.matcher.selectors[index]
     terms = terms_of(item.text)
-    failing = {shape: _failing(found, terms, shape) for shape in shapes}
+    failing = {shape: _failing(found, terms, shape) for shape in paced(shapes, 8)}
     counted = [_term(term, number, failing, shapes) for number, term in enumerate(terms)]
     struck = sorted((term for term in counted if term.devices), key=lambda term: (-term.devices, term.text))
     return SelectorCount(item.where, item.text, shapes.total(), tuple(struck))
@@ -195,7 +196,7 @@ def _values(
     board: Board, variants: Sequence[Variant], name: str, positions: Iterable[int]
 ) -> tuple[ValueCount, ...]:
     counts: Counter[str | None] = Counter()
-    for position in positions:
+    for position in paced(positions):
         attribute: Attribute | Reason | None = None
         if variants:
             attribute = variants[0].attributes.get(board.devices[position].device.shape, name)

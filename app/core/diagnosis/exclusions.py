@@ -7,6 +7,7 @@ from app.core.allocator.node_devices import USABLE, Board
 from app.core.allocator.outcome import InputError, Reason
 from app.core.allocator.partial_allocation import Trial
 from app.core.allocator.plan import Variant
+from app.core.pauses import paced
 
 AVAILABLE = "available"
 WANTED = "wanted"
@@ -85,7 +86,7 @@ def tally(board: Board, variant: Variant) -> Tally:
     positions = board.members[variant.index] if variant.takes_all else range(len(board.devices))
     # Where All mode finds nothing to take, say why nothing is a member.
     found = Tally(board, variant, {}, {})
-    for position in positions or range(len(board.devices)):
+    for position in paced(positions or range(len(board.devices))):
         cause = _cause(board, variant, position)
         if isinstance(cause, int):
             found.rejected.setdefault(cause, []).append(position)

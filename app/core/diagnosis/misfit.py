@@ -95,8 +95,7 @@ def _would_fit(
     relaxed.counters = counters
     search = Search(relaxed, _WHAT_IF)
     try:
-        for _ in search.run():
-            pass
+        search.run()
     except InputError:
         return False  # too much work, or an error behind the constraint: no answer to "what if"
     return search.found

@@ -10,7 +10,7 @@ or where devices are within reach of several nodes (see ``Joint.exact``): then t
 """
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,6 +18,7 @@ from app.core.diagnosis import summary
 from app.core.dry_run.joint import Joint, Member, Solved
 from app.core.dry_run.place import PodPlacement, place
 from app.core.model.pod import Pod
+from app.core.pauses import InterruptedWorkError, pause
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -50,24 +51,25 @@ def place_gang(
     most_tried: int = MOST_TRIED,
     *,
     shown: int | None = None,
-) -> Generator[None, None, GangAnswer]:
-    """Places all Pods or none. The answer is the generator's return value; each yield is a pause.
+) -> GangAnswer:
+    """Places all Pods or none. If it is interrupted, the answer is "unknown".
 
     Cost: that of ``place`` for the greedy attempt, which has ``shown`` as well, then at most
     ``most_tried`` attempts.
     """
-    greedy = []
-    for item in place(state.fork(), pods, nodes, rules, shown=shown):
-        if item is None:
-            yield
-        else:
-            greedy.append(item)
-        if len(greedy) < len(pods) and _time_is_up(rules):
-            return _given_up(tuple(replace(item, chosen=None) for item in greedy))
-    if all(item.chosen is not None for item in greedy):
-        return GangAnswer("fits", "placed one after the other", tuple(greedy))
-    refused = tuple(replace(item, chosen=None) for item in greedy)
-    return (yield from _searched(state, pods, nodes, rules, most_tried=most_tried, refused=refused))
+    greedy: list[PodPlacement] = []
+    try:
+        greedy.extend(place(state.fork(), pods, nodes, rules, shown=shown))
+        if all(item.chosen is not None for item in greedy):
+            return GangAnswer("fits", "placed one after the other", tuple(greedy))
+        return _searched(state, pods, nodes, rules, most_tried=most_tried, refused=_refused(greedy))
+    except InterruptedWorkError:
+        text = "time was up before all Pods were asked about; they may fit"
+        return GangAnswer("unknown", text, _refused(greedy))
+
+
+def _refused(greedy: Sequence[PodPlacement]) -> tuple[PodPlacement, ...]:
+    return tuple(replace(item, chosen=None) for item in greedy)
 
 
 def _searched(
@@ -78,17 +80,15 @@ def _searched(
     *,
     most_tried: int,
     refused: tuple[PodPlacement, ...],
-) -> Generator[None, None, GangAnswer]:
+) -> GangAnswer:
     """What goes beyond one after the other."""
-    members = yield from _members(state, pods, nodes, rules)
-    if _time_is_up(rules):
-        return _given_up(refused)
+    members = _members(state, pods, nodes, rules)
     lonely = next((member for member in members if not member.alone), None)
     if lonely is not None:
         text = f"Pod {lonely.pod.meta.name} fits on no node, even without the others"
         return GangAnswer("impossible", text, refused)
-    search = _Search(Joint(state, rules), members, rules, most_tried)
-    found = yield from search.run()
+    search = _Search(Joint(state, rules), members, most_tried)
+    found = search.run()
     if found is not None:
         text = f"found by trying other nodes, {search.tried} attempts"
         placements = tuple(_placed(member, *found[member.index]) for member in members)
@@ -99,18 +99,7 @@ def _searched(
     return GangAnswer("unknown", text, refused, search.tried)
 
 
-def _time_is_up(rules: Rules) -> bool:
-    expired = rules.limits.expired
-    return expired is not None and expired()
-
-
-def _given_up(refused: tuple[PodPlacement, ...]) -> GangAnswer:
-    return GangAnswer("unknown", "time was up before all Pods were asked about; they may fit", refused)
-
-
-def _members(
-    state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules
-) -> Generator[None, None, list[Member]]:
+def _members(state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules) -> list[Member]:
     """The Pods with the nodes that each fits on if it is alone: where it does not, it never will."""
     kinds: dict[object, int] = {}
     answers: dict[int, dict[str, NodeAnswer]] = {}
@@ -120,9 +109,7 @@ def _members(
         kind = kinds.setdefault(_kind(pod, question), len(kinds))
         alone = {}
         for name in answers.get(kind, nodes):
-            if _time_is_up(rules):
-                return members
-            answer = yield from question.answer(name)
+            answer = question.answer(name)
             if answer.verdict == "fits":
                 alone[name] = answer
         answers.setdefault(kind, alone)
@@ -156,10 +143,9 @@ def _kind(pod: Pod, question: Question) -> object:
 class _Search:
     """Depth first over the Pods; those that share claims first, then those with the fewest nodes."""
 
-    def __init__(self, joint: Joint, members: Sequence[Member], rules: Rules, most_tried: int) -> None:
+    def __init__(self, joint: Joint, members: Sequence[Member], most_tried: int) -> None:
         self._joint = joint
         self._members = members
-        self._rules = rules
         self._most = most_tried
         self._order = sorted(
             members,
@@ -170,13 +156,13 @@ class _Search:
         self.tried = 0
         self.proof = ""
 
-    def run(self) -> Generator[None, None, dict[int, tuple[NodeAnswer, Solved]] | None]:
+    def run(self) -> dict[int, tuple[NodeAnswer, Solved]] | None:
         """For each Pod its node's answer and allocations; None: see ``proof``, or nothing was found."""
-        short = yield from self._too_many()
+        short = self._too_many()
         if short:
             self.proof = short if self._exact else ""
             return None
-        found = yield from self._descend()
+        found = self._descend()
         if found is None and self._exact:
             self.proof = f"no assignment of all {len(self._members)} Pods exists: every one was ruled out"
         return found
@@ -185,7 +171,7 @@ class _Search:
     def _exact(self) -> bool:
         return self._joint.exact and not self._cut_off
 
-    def _too_many(self) -> Generator[None, None, str]:
+    def _too_many(self) -> str:
         """Whether there are more Pods of a kind than all nodes can take, each filled with them alone."""
         counts = Counter(member.kind for member in self._members)
         for kind, wanted in counts.items():
@@ -195,7 +181,7 @@ class _Search:
             room = 0
             for node in same[0].alone:
                 number = 1
-                while number < wanted - room and (yield from self._fits(node, same[: number + 1])):
+                while number < wanted - room and self._fits(node, same[: number + 1]):
                     number += 1
                 room += number
                 if room >= wanted:
@@ -206,14 +192,14 @@ class _Search:
                 )
         return ""
 
-    def _descend(self) -> Generator[None, None, dict[int, tuple[NodeAnswer, Solved]] | None]:
+    def _descend(self) -> dict[int, tuple[NodeAnswer, Solved]] | None:
         """A stack of iterators, one for each Pod that has been put somewhere."""
         stack = [iter(self._choices(0))]
         placed: list[str] = []
         while stack:
             depth = len(stack) - 1
             if depth == len(self._order):
-                found = yield from self._solved()
+                found = self._solved()
                 if found is not None:
                     return found
                 stack.pop()
@@ -223,7 +209,7 @@ class _Search:
             for node in stack[-1]:
                 if self._cut_off:
                     return None
-                if (yield from self._fits(node, [*self._assigned.get(node, ()), member])):
+                if self._fits(node, [*self._assigned.get(node, ()), member]):
                     self._assigned.setdefault(node, []).append(member)
                     placed.append(node)
                     stack.append(iter(self._choices(depth + 1)))
@@ -268,14 +254,14 @@ class _Search:
         """Which kinds of Pods the node is open to at all."""
         return tuple(sorted({member.kind for member in self._members if node in member.alone}))
 
-    def _fits(self, node: str, members: Sequence[Member]) -> Generator[None, None, bool]:
+    def _fits(self, node: str, members: Sequence[Member]) -> bool:
         self.tried += 1
-        if self.tried > self._most or (self.tried % 64 == 0 and _time_is_up(self._rules)):
+        pause()
+        if self.tried > self._most:
             self._cut_off = True
         if self._cut_off or self._split(node, members[-1]):
             return False
-        yield
-        return (yield from self._joint.fits(node, members))
+        return self._joint.fits(node, members)
 
     def _split(self, node: str, member: Member) -> bool:
         """Whether the Pod would use a shared claim away from the node where it gets its devices.
@@ -290,14 +276,14 @@ class _Search:
             for other, on in self._assigned.items()
         )
 
-    def _solved(self) -> Generator[None, None, dict[int, tuple[NodeAnswer, Solved]] | None]:
+    def _solved(self) -> dict[int, tuple[NodeAnswer, Solved]] | None:
         """The allocations of a complete assignment."""
         found: dict[int, tuple[NodeAnswer, Solved]] = {}
         given = self._joint.nothing_given
         for node, on in self._assigned.items():
-            solved = yield from self._joint.solve(node, on, given)
+            solved = self._joint.solve(node, on, given)
             if solved is None:
-                # Devices of several nodes' reach went elsewhere; or the kept verdict was another: time is up.
+                # Devices of several nodes' reach went elsewhere.
                 self._cut_off = self._cut_off or self._joint.exact
                 return None
             given = given.with_more(solved)

@@ -3,10 +3,10 @@
 One after the other, the first claim may take the very device that the second one needs.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from app.core.allocator import Fits, Invalid, Plan, allocate_steps, plan_claims
+from app.core.allocator import Fits, Invalid, Plan, allocate_planned, plan_claims
 from app.core.allocator.counters import consumption_key
 from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
@@ -101,17 +101,15 @@ class Joint:
         """Before any node is solved."""
         return Given({}, self._state.taken)
 
-    def fits(self, node: str, members: Sequence[Member]) -> Generator[None, None, bool]:
-        """Whether the Pods can be on the node together; each yield is a pause."""
+    def fits(self, node: str, members: Sequence[Member]) -> bool:
+        """Whether the Pods can be on the node together."""
         kinds = sorted(member.kind for member in members)
         key = (self.likeness(node), tuple(kinds), self._sharing(members))
         if key not in self._verdicts:
-            self._verdicts[key] = (yield from self.solve(node, members)) is not None
+            self._verdicts[key] = self.solve(node, members) is not None
         return self._verdicts[key]
 
-    def solve(
-        self, node: str, members: Sequence[Member], given: Given | None = None
-    ) -> Generator[None, None, Solved | None]:
+    def solve(self, node: str, members: Sequence[Member], given: Given | None = None) -> Solved | None:
         """An allocation for each claim that has none; None: there is none for all. A search.
 
         Args:
@@ -134,7 +132,7 @@ class Joint:
         plan = self._plan(tuple(claims.values()))
         if isinstance(plan, Invalid):
             return None
-        outcome = yield from allocate_steps(
+        outcome = allocate_planned(
             self._state.nodes[node],
             self._pools(node),
             plan,

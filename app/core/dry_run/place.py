@@ -1,6 +1,6 @@
 """Dry run: Pods placed one after another, each seeing what the earlier ones took."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from app.core.advice.hypothesis import Scene
@@ -36,10 +36,10 @@ class PodPlacement:
 
 def place(
     state: State, pods: Iterable[Pod], nodes: Sequence[str], rules: Rules, *, shown: int | None = None
-) -> Generator[PodPlacement | None, None, None]:
+) -> Iterator[PodPlacement]:
     """Places Pods on the best of ``nodes``; ties go to the node named first.
 
-    ``state`` is changed: pass a fork. Yields one placement a Pod, and None at every pause.
+    ``state`` is changed: pass a fork. Yields one placement a Pod.
     Cost: a search a node for the first Pod of a kind and for Pods with claims allocated before, and a
     search for each node changed since for a later one.
 
@@ -52,12 +52,12 @@ def place(
     for pod in pods:
         question = Question(state, pod, rules)
         standing = standings.of(question)
-        yield from standing.refresh(question)
+        standing.refresh(question)
         chosen, text = standing.best(question), standing.summary()
         news = chosen is None and text not in told and len(told) < MOST_EXPLAINED
         answers: tuple[NodeAnswer, ...] = ()
         if shown is None or len(nodes) <= shown or news:
-            answers = yield from standing.answers(question)
+            answers = standing.answers(question)
             shown = None if shown is None else max(0, shown - len(nodes))
         if chosen is None:
             told.add(text)
@@ -69,8 +69,8 @@ def place(
 
 
 def with_near_misses(
-    state: State, rules: Rules, placements: Iterable[PodPlacement | None]
-) -> Generator[PodPlacement | None, None, None]:
+    state: State, rules: Rules, placements: Iterable[PodPlacement]
+) -> Iterator[PodPlacement]:
     """Adds near misses to Pods that fit nowhere: to one of those that hear the same, and to a few in all.
 
     Args:
@@ -79,14 +79,14 @@ def with_near_misses(
     told: set[str] = set()
     made: set[str] = set()
     for item in placements:
-        if item is not None and item.chosen is not None:
+        if item.chosen is not None:
             made |= {"/".join(held.key) for held in item.chosen.claims if held.claim.allocation is None}
-        if item is None or item.chosen is not None or not item.answers or len(told) >= MOST_EXPLAINED:
+        if item.chosen is not None or not item.answers or len(told) >= MOST_EXPLAINED:
             yield item
             continue
         if item.summary in told:
             yield item
             continue
         told.add(item.summary)
-        near = yield from near_misses(Scene(state, item.pod, rules, frozenset(made)), item.answers)
+        near = near_misses(Scene(state, item.pod, rules, frozenset(made)), item.answers)
         yield replace(item, near_misses=near)

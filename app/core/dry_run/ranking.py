@@ -5,7 +5,7 @@ replica before it went to. So a replica costs the nodes changed, not all nodes.
 """
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -14,6 +14,7 @@ from app.core.allocator import Reason
 from app.core.diagnosis import distance, grouped, node_message
 from app.core.model.allocation import Allocation
 from app.core.model.resource_claim import ClaimSpec
+from app.core.pauses import paced
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.state.state import State
@@ -21,8 +22,6 @@ from app.core.state.taken import ClaimKey
 
 _KINDS = 16
 """Kinds of Pods remembered at a time: a workload has a few, with 5,000 answers of 1 kB each."""
-_IN_ONE_GO = 64
-"""Answers that are renamed for another Pod between two pauses."""
 
 _Claim = tuple[str, ClaimSpec, tuple[ClaimKey, Allocation] | None]
 
@@ -59,8 +58,8 @@ class Standing:
         if node in self._nodes:
             self._stale.add(node)
 
-    def refresh(self, question: Question) -> Generator[None, None, None]:
-        """Asks the nodes that have changed since the last time; each yield is a pause."""
+    def refresh(self, question: Question) -> None:
+        """Asks the nodes that have changed since the last time."""
         changes = self._state.inventory.changes
         changed = changes.since(self._position)
         self._position = changes.position
@@ -68,11 +67,10 @@ class Standing:
         again = set[str]()
         for name in sorted(self._stale, key=self._nodes.__getitem__):
             self.asked += 1
-            answer = yield from question.answer(name)
+            answer = question.answer(name)
             self._put(name, _as_for(self._first, question.explained(answer), question))
             if answer.verdict == "invalid":
                 again.add(name)  # it names the Pod's own claims
-            yield
         self._stale = again
 
     def best(self, question: Question) -> NodeAnswer | None:
@@ -82,17 +80,13 @@ class Standing:
             heappop(ranked)
         return _as_for(question, ranked[0][3], self._first) if ranked else None
 
-    def answers(self, question: Question) -> Generator[None, None, tuple[NodeAnswer, ...]]:
+    def answers(self, question: Question) -> tuple[NodeAnswer, ...]:
         """What every node says, in order, with the names of the question's own claims.
 
-        Cost: O(nodes), some 10 us for each; each yield is a pause.
+        Cost: O(nodes), some 10 us for each.
         """
-        told = []
-        for name in self._nodes:
-            told.append(_as_for(question, self._answers[name], self._first))
-            if len(told) % _IN_ONE_GO == 0:
-                yield
-        return tuple(told)
+        names = paced(self._nodes, 32)
+        return tuple([_as_for(question, self._answers[name], self._first) for name in names])
 
     def summary(self) -> str:
         """What is said of all nodes, as ``explain.summary`` does. O(different texts)."""

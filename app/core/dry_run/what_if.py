@@ -8,6 +8,7 @@ from app.core.model.node import Node
 from app.core.model.pod import Pod
 from app.core.model.resource_slice import ResourceSlice
 from app.core.model.taints import Taint
+from app.core.pauses import pause
 from app.core.state.state import State
 
 MOST_ADDED = 10_000
@@ -46,6 +47,7 @@ def drain(state: State, name: str) -> list[Evicted]:
     here = [pod for pod in state.pods.values() if pod.node_name == name and not pod.finished]
     leaving = [pod for pod in here if pod.meta.controller is None or pod.meta.controller.kind != "DaemonSet"]
     for pod in leaving:
+        pause()
         _let_go(state, pod)
         state.upsert(replace(pod, node_name=""))
     return [Evicted(state.pods[pod.meta.key], name) for pod in leaving]
@@ -113,6 +115,7 @@ def add_nodes(state: State, like: str, count: int) -> list[str]:
         name = f"{like}-more-{number}"
         if name in state.nodes:
             continue
+        pause()
         state.upsert(_copy_of(model, name))
         for slice_ in slices:
             state.upsert(_slice_for(slice_, like, name))

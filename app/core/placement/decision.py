@@ -6,7 +6,6 @@ from app.core.diagnosis import node_message
 from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import Consumer
-from app.core.pauses import finish
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -36,7 +35,7 @@ def decide(
 ) -> tuple[Grant, ...] | Refused:
     """Allocates again, on the state as it is now: the filter that named the node promised nothing.
 
-    Never pauses, so that the caller can assume the grants before anybody else decides.
+    It may pause: the grants are worth something only if the state is still the same when they are assumed.
 
     Args:
         timestamp: set as allocationTimestamp of fresh allocations (RFC 3339), None for none.
@@ -44,7 +43,7 @@ def decide(
     question = Question(state.as_seen_by(pod), pod, rules)
     if not question.claims and not question.varies and question.refusal is None:
         return ()
-    answer = finish(question.answer(node))
+    answer = question.answer(node)
     if answer.verdict != "fits":
         return Refused(node_message(question.explained(answer).reasons), answer.verdict == "invalid")
     grants: dict[ClaimKey, Grant] = {}

@@ -5,11 +5,11 @@ does, more searches go through them in the orders of the policies; of what they 
 what the first one has found if nothing is better. So the verdict does not depend on the policy.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from app.core.allocator import Fits, Limits, Plan, allocate_steps
+from app.core.allocator import Fits, Limits, Plan, allocate_planned
 from app.core.model.node import Node
 from app.core.scoring import Mix, Prospect
 from app.core.state.pools import Pool
@@ -39,8 +39,8 @@ def pick(  # noqa: PLR0917 # all that a search depends on comes as arguments
     limits: Limits,
     new_share_id: Callable[[], str],
     groups: frozenset[str] = frozenset(),
-) -> Generator[None, None, Fits]:
-    """What the Pod gets, by the policy; each yield is a pause.
+) -> Fits:
+    """What the Pod gets, by the policy.
 
     ``groups``: attributes by which claims of others keep devices together.
     Only allocations with the same alternatives as the first one are looked at: these are the user's choice.
@@ -52,7 +52,7 @@ def pick(  # noqa: PLR0917 # all that a search depends on comes as arguments
     first = prospect_of(plan, pools, taken, found, groups)
     bounded = replace(limits, max_steps=min(limits.max_steps, found.steps + _MORE_STEPS))
     for order in islice(mix.orders(first), MOST_ORDERS):
-        other = yield from allocate_steps(
+        other = allocate_planned(
             node, pools, plan, taken, limits=bounded, new_share_id=new_share_id, order=order
         )
         if isinstance(other, Fits) and other.ranks == found.ranks:

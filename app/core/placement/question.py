@@ -1,6 +1,6 @@
 """One Pod, any number of nodes: does it fit, with which devices, and how good is it there."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 
@@ -10,12 +10,13 @@ from app.core.allocator import (
     Misfit,
     Plan,
     Reason,
-    allocate_steps,
+    allocate_planned,
     plan_claims,
 )
 from app.core.diagnosis.misfit import explain_misfit
 from app.core.model.node import Node
 from app.core.model.pod import Pod
+from app.core.pauses import pause
 from app.core.placement.chosen_policy import policy_for
 from app.core.placement.extended_resources import ExtendedResources, Needs
 from app.core.placement.node_answer import NodeAnswer, Verdict
@@ -95,23 +96,22 @@ class Question:
         """The Pod's own plan: its reasons name the Pod's own claims."""
         return plan_claims(self.missing, self.state.classes, self.rules.features, self.rules.selectors)
 
-    def answers(self, nodes: Iterable[str]) -> Generator[NodeAnswer | None, None, None]:
-        """An answer for each node, in order; None is a pause at which others may be served."""
-        for name in nodes:
-            answer = yield from self.answer(name)
-            yield answer
+    def answers(self, nodes: Iterable[str]) -> Iterator[NodeAnswer]:
+        """An answer for each node, in order."""
+        return map(self.answer, nodes)
 
-    def answer(self, name: str) -> Generator[None, None, NodeAnswer]:
-        """The answer for one node, as the generator's return value; each yield is a pause."""
+    def answer(self, name: str) -> NodeAnswer:
+        """The answer for one node."""
+        pause()
         asked = self.on(name)
         if asked is not self:
-            return (yield from asked.answer(name))
+            return asked.answer(name)
         early = self.early(name)
         if early is not None:
             return early
         if isinstance(self._plan, Invalid) or not self.missing:
             return self._fits(name, (), Fits(()))
-        return (yield from self._allocate(self.state.nodes[name], self._plan))
+        return self._allocate(self.state.nodes[name], self._plan)
 
     def early(self, name: str) -> NodeAnswer | None:
         """The answer if no search is needed for a misfit. O(taints + resources + pinned devices)."""
@@ -158,12 +158,12 @@ class Question:
         found = (asked.releasable() for asked in self._kinds.values())
         return next((held for held in found if held is not None), None)
 
-    def _allocate(self, node: Node, plan: Plan) -> Generator[None, None, NodeAnswer]:
+    def _allocate(self, node: Node, plan: Plan) -> NodeAnswer:
         try:
             pools = self.state.inventory.pools(node.name, self.rules.features)
         except PoolError as error:
             return NodeAnswer(node.name, "invalid", (Reason("PoolInvalid", str(error)),), curable=False)
-        outcome = yield from allocate_steps(
+        outcome = allocate_planned(
             node,
             pools,
             plan,
@@ -173,7 +173,7 @@ class Question:
         )
         match outcome:
             case Fits():
-                picked = yield from pick(
+                picked = pick(
                     self._policy,
                     node,
                     pools,

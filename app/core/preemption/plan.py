@@ -6,7 +6,7 @@ most important first, as long as it still fits. Nothing is proposed that has not
 verdict is the allocator's own, on the state as it would be.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
@@ -71,8 +71,8 @@ def plan_preemption(
     *,
     leaving: Iterable[Pod] = (),
     spare_budgets: bool = True,
-) -> Generator[None, None, tuple[Preemption, ...] | Hopeless]:
-    """Finds victims so that all of ``pods`` fit, one after another; each yield is a pause.
+) -> tuple[Preemption, ...] | Hopeless:
+    """Finds victims so that all of ``pods`` fit, one after another.
 
     Pods that fit without further evictions get a Preemption without victims. With more than one Pod it is
     all or nothing: if one cannot be helped, nobody is to be evicted for the others.
@@ -92,7 +92,7 @@ def plan_preemption(
     checked = replace(rules, node_checks=True)
     found: list[Preemption] = []
     for pod in pods:
-        plan = yield from _plan_one(stage, pod, nodes, checked, budgets, spare_budgets=spare_budgets)
+        plan = _plan_one(stage, pod, nodes, checked, budgets, spare_budgets=spare_budgets)
         if isinstance(plan, Hopeless):
             return plan
         found.append(plan)
@@ -148,15 +148,14 @@ def _plan_one(
     budgets: Sequence[DisruptionBudget],
     *,
     spare_budgets: bool,
-) -> Generator[None, None, Preemption | Hopeless]:
+) -> Preemption | Hopeless:
     question = Question(stage.state, pod, rules)
     if question.refusal is not None:
         return Hopeless(pod, question.refusal[1][0])
     curable: list[str] = []
     best: NodeAnswer | None = None
     for name in nodes:
-        answer = yield from question.answer(name)
-        yield
+        answer = question.answer(name)
         if answer.verdict == "fits" and (best is None or (answer.score or 0) > (best.score or 0)):
             best = answer
         elif answer.verdict == "misfit" and answer.curable:
@@ -165,13 +164,13 @@ def _plan_one(
         return Preemption(pod, best)
     if pod.never_preempts:
         return Hopeless(pod, Reason("PreemptionNever", "its preemptionPolicy is Never"))
-    return (yield from _best_node(_Search(stage, question, budgets, spare_budgets=spare_budgets), curable))
+    return _best_node(_Search(stage, question, budgets, spare_budgets=spare_budgets), curable)
 
 
-def _best_node(search: "_Search", nodes: Iterable[str]) -> Generator[None, None, Preemption | Hopeless]:
+def _best_node(search: "_Search", nodes: Iterable[str]) -> Preemption | Hopeless:
     found: list[tuple[Cost, str, Preemption]] = []
     for name in nodes:
-        plan = yield from search.on(name)
+        plan = search.on(name)
         if plan is not None:
             found.append((search.cost(plan.victims), name, plan))
             if sum(not cost.violations for cost, _, _ in found) >= ENOUGH_NODES:
@@ -202,26 +201,26 @@ class _Search:
     def cost(self, victims: Sequence[Pod]) -> Cost:
         return cost_of(victims, self._budgets)
 
-    def on(self, node: str) -> Generator[None, None, Preemption | None]:
+    def on(self, node: str) -> Preemption | None:
         """The best victims on a node; None if evicting does not help there."""
         candidates = self._candidates(node)
         if not candidates:
             return None
         self._stage.remove(candidates)
-        answer = yield from self.question.answer(node)
+        answer = self.question.answer(node)
         if answer.verdict != "fits":
             self._stage.restore(candidates)
             return None
-        victims = yield from self._reprieved(node, candidates)
+        victims = self._reprieved(node, candidates)
         self._stage.restore(victims)
         if not victims:
             return None  # it fits as things are: nothing to be proposed here
-        victims = yield from self._improved(node, candidates, victims)
+        victims = self._improved(node, candidates, victims)
         cost = self.cost(victims)
         if self._spare and cost.violations:
             return None
         self._stage.remove(victims)
-        answer = yield from self.question.answer(node)
+        answer = self.question.answer(node)
         self._stage.restore(victims)
         return Preemption(self.question.pod, answer, tuple(victims), cost.violations)
 
@@ -244,23 +243,20 @@ class _Search:
             return False
         return may_be_evicted(pod, self.question.pod)
 
-    def _reprieved(self, node: str, candidates: list[Pod]) -> Generator[None, None, list[Pod]]:
+    def _reprieved(self, node: str, candidates: list[Pod]) -> list[Pod]:
         """Gives back whom it can, those that a budget protects first; the rest are the victims."""
         protected = over_budget(candidates, self._budgets)
         order = sorted(candidates, key=lambda pod: pod.meta.uid not in protected)
         victims: list[Pod] = []
         for pod in order:
             self._stage.restore([pod])
-            answer = yield from self.question.answer(node)
-            yield
+            answer = self.question.answer(node)
             if answer.verdict != "fits":
                 self._stage.remove([pod])
                 victims.append(pod)
         return by_importance(victims)
 
-    def _improved(
-        self, node: str, candidates: list[Pod], victims: list[Pod]
-    ) -> Generator[None, None, list[Pod]]:
+    def _improved(self, node: str, candidates: list[Pod], victims: list[Pod]) -> list[Pod]:
         """The best of all sets, or of those that are not larger, if they are few enough to be gone through.
 
         Reprieving one by one cannot see that one Pod with two devices is a lesser evil than two with one, nor
@@ -279,9 +275,8 @@ class _Search:
             if cost >= bar:
                 break
             self._stage.remove(chosen)
-            answer = yield from self.question.answer(node)
+            answer = self.question.answer(node)
             self._stage.restore(chosen)
-            yield
             if answer.verdict == "fits":
                 return chosen
         return victims

@@ -14,7 +14,6 @@ from app.core.model.meta import Meta
 from app.core.model.pod import Pod, PodClaim
 from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.model.resource_slice import DeviceId
-from app.core.pauses import finish
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.scoring.fragmentation import Room
@@ -127,7 +126,7 @@ class Simulation:
         if node is None:
             self._state.delete("ResourceClaim", claim.meta.key)
             return False
-        answer = finish(question.answer(node))
+        answer = question.answer(node)
         self._state.settle(pod, node, [(claim, answer.allocations[0])])
         self._count(answer.allocations[0], 1)
         self._expect(job, pod, now, [claim.meta.key])
@@ -168,9 +167,9 @@ class Simulation:
 
     def _judged(self, question: Question) -> list[Brief]:
         kept = known(question, self._nodes, self._memo)
-        steps = briefs(question, [self._nodes[at] for at in kept.unseen], self._memo)
-        for at, item in zip(kept.unseen, (item for item in steps if item is not None), strict=True):
-            kept.found[at] = item[1]
+        found = briefs(question, [self._nodes[at] for at in kept.unseen], self._memo)
+        for at, (_, brief) in zip(kept.unseen, found, strict=True):
+            kept.found[at] = brief
         return [item for item in kept.found if item is not None]
 
     def _best(self, judged: list[Brief]) -> str | None:

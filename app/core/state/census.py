@@ -7,6 +7,7 @@ from typing import Literal
 from app.core.model.device import Device
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import DeviceId, PoolId, ResourceSlice
+from app.core.pauses import paced
 from app.core.state.state import State
 from app.core.state.taken import NOTHING_TAKEN, Holding
 
@@ -49,14 +50,16 @@ class Census:
     def in_pool(self, pool: PoolId) -> list[DeviceView]:
         """The devices of a pool, by name. O(its devices)."""
         found = [
-            view for slice_ in self._state.inventory.pool_slices(pool) for view in self._in_slice(slice_)
+            view
+            for slice_ in self._state.inventory.pool_slices(pool)
+            for view in paced(self._in_slice(slice_), 64)
         ]
         return sorted(found, key=lambda view: view.id.device)
 
     def of(self, wanted: DeviceId) -> DeviceView | None:
         """One device, None if there is none of that name. O(devices of its pool)."""
         for slice_ in self._state.inventory.pool_slices(wanted.pool_id):
-            for view in self._in_slice(slice_):
+            for view in paced(self._in_slice(slice_), 64):
                 if view.id == wanted:
                     return view
         return None
@@ -75,7 +78,7 @@ class Census:
         """The devices of the slices that belong to a node alone: how many by driver and state."""
         counts: dict[str, dict[str, int]] = {}
         for slice_ in self._state.inventory.node_slices(node):
-            for view in self._in_slice(slice_):
+            for view in paced(self._in_slice(slice_), 64):
                 by_state = counts.setdefault(slice_.driver, dict.fromkeys(STATES, 0))
                 by_state[view.state] += 1
         return counts

@@ -4,7 +4,7 @@ Answers are kept in a memo from one Pod to the next; see there for what is not.
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -85,10 +85,8 @@ def _catch_up(question: Question, shelf: Shelf, memo: Memo) -> None:
     shelf.stale.clear()
 
 
-def briefs(
-    question: Question, nodes: Iterable[str], memo: Memo
-) -> Generator[tuple[str, Brief] | None, None, None]:
-    """A short answer for each node, in order; None is a pause at which others may be served.
+def briefs(question: Question, nodes: Iterable[str], memo: Memo) -> Iterator[tuple[str, Brief]]:
+    """A short answer for each node, in order.
 
     Cost: a look-up for each node that the memo knows of, a key for each other one, and a search for
     each class that it does not know.
@@ -100,14 +98,12 @@ def briefs(
         yield from _briefs(question, nodes, memo)
 
 
-def _briefs(
-    question: Question, nodes: Iterable[str], memo: Memo
-) -> Generator[tuple[str, Brief] | None, None, None]:
+def _briefs(question: Question, nodes: Iterable[str], memo: Memo) -> Iterator[tuple[str, Brief]]:
     missing, asked = question.missing, question.unclaimed is None
     shelf = memo.shelf(missing, question.rules) if missing and asked else None
     if not isinstance(shelf, Shelf):
         for name in nodes:
-            answer = yield from question.answer(name)
+            answer = question.answer(name)
             yield name, _brief(question.explained(answer))
         return
     kept = shelf.answers
@@ -118,13 +114,13 @@ def _briefs(
             continue
         found = kept.get(name)
         if found is None:
-            found = yield from _looked_up(question, name, shelf, memo)
+            found = _looked_up(question, name, shelf, memo)
         else:
             memo.reused += 1
         yield name, found
 
 
-def _looked_up(question: Question, name: str, shelf: Shelf, memo: Memo) -> Generator[None, None, Brief]:
+def _looked_up(question: Question, name: str, shelf: Shelf, memo: Memo) -> Brief:
     """The answer of the node's class, searched for if need be."""
     key = shelf.classes.key(name)
     found = None if key is None else shelf.by_class.get(key)
@@ -133,7 +129,7 @@ def _looked_up(question: Question, name: str, shelf: Shelf, memo: Memo) -> Gener
         shelf.answers.put(name, found)
         return found
     position = shelf.position
-    answer = yield from question.answer(name)
+    answer = question.answer(name)
     found = memo.the_same(_brief(question.explained(answer)))
     # An invalid answer names the Pod's own claim.
     if answer.searched and answer.verdict != "invalid":

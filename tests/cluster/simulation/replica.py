@@ -22,7 +22,6 @@ from app.cluster.leadership.election import Election, ElectionSettings
 from app.cluster.leadership.lease import Leases
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.pauses import finish
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
@@ -124,7 +123,7 @@ class Replica:
             pod = parse({"apiVersion": "v1", "kind": "Pod"} | raw)
             assert isinstance(pod, Pod)
             question = Question(self.state, pod, RULES)
-            fitting = [name for name in nodes if finish(question.answer(name)).verdict == "fits"]
+            fitting = [name for name in nodes if question.answer(name).verdict == "fits"]
             held = None if fitting else question.releasable()
             if held is not None:
                 self.spawn(self._deallocator.deallocate(held.claim))

@@ -1,6 +1,5 @@
 """Claims made to explode: each gets an answer within the work limit, and others are served meanwhile."""
 
-from itertools import count
 from typing import Any
 
 import pytest
@@ -11,17 +10,18 @@ from app.core.allocator import (
     Invalid,
     Limits,
     Misfit,
+    Outcome,
     Plan,
     allocate_planned,
-    allocate_steps,
     plan_claims,
 )
 from app.core.allocator.search import PAUSE_STEPS
 from app.core.model.features import Features
 from app.core.model.node import Node
-from app.core.pauses import Pauses
+from app.core.pauses import InterruptedWorkError, on_pause
 from app.core.selectors import SelectorCache
 from app.core.state.pools import Pool, gather_pools
+from tests.pausing import interrupted_after
 
 Json = dict[str, Any]
 MAX_STEPS = 20_000
@@ -184,25 +184,25 @@ def test_other_pods_are_answered_while_a_search_goes_on() -> None:
     node, pools, hopeless = _scene(*_knapsack(32))
     simple = _scene([_device(0)], {"requests": _requests(1)})
     limits = Limits(max_steps=MAX_STEPS)
-    steps = allocate_steps(node, pools, hopeless, {}, limits=limits, new_share_id=lambda: "id")
-    search = Pauses(steps)
-    served = 0
-    for _ in search:
-        other = allocate_planned(*simple, {}, new_share_id=lambda: "id")
-        assert isinstance(other, Fits)
-        served += 1
-    assert isinstance(search.result, Invalid)
-    assert served >= MAX_STEPS // PAUSE_STEPS - 1
+    served: list[Outcome] = []
 
+    def serve() -> None:
+        with on_pause(lambda: None):
+            served.append(allocate_planned(*simple, {}, new_share_id=lambda: "id"))
 
-def test_deadline_ends_the_search() -> None:
-    node, pools, plan = _scene(*_knapsack(32))
-    asked = count(1)
-    limits = Limits(expired=lambda: next(asked) >= 3)
-    outcome = allocate_planned(node, pools, plan, {}, limits=limits, new_share_id=lambda: "id")
+    with on_pause(serve):
+        outcome = allocate_planned(node, pools, hopeless, {}, limits=limits, new_share_id=lambda: "id")
     assert isinstance(outcome, Invalid)
-    assert outcome.reasons[0].code == "SearchLimit"
-    assert outcome.steps <= 4 * PAUSE_STEPS
+    assert len(served) >= MAX_STEPS // PAUSE_STEPS - 1
+    assert all(isinstance(item, Fits) for item in served)
+
+
+def test_an_interruption_ends_the_search_and_leaves_no_trace() -> None:
+    node, pools, plan = _scene(*_knapsack(32))
+    with interrupted_after(300), pytest.raises(InterruptedWorkError):
+        allocate_planned(node, pools, plan, {}, new_share_id=lambda: "id")
+    outcome = allocate_planned(node, pools, plan, {}, limits=Limits(MAX_STEPS), new_share_id=lambda: "id")
+    assert isinstance(outcome, Invalid)
 
 
 def test_devices_looked_at_are_bounded_too() -> None:

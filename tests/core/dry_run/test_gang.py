@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.allocator import Limits
 from app.core.dry_run.gang import GangAnswer, place_gang
 from app.core.dry_run.place import place
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.pauses import finish
 from app.core.state.state import State
 from tests.core.diagnosis.inventory import claim, cls, cpu, dev, node, pod, pool, req, template
 from tests.core.dry_run.test_place import rules, state_with
 from tests.objects import DRIVER, Json
+from tests.pausing import interrupted_after
 
 
 def members(number: int, raw: Json) -> list[Pod]:
@@ -32,12 +31,12 @@ def members(number: int, raw: Json) -> list[Pod]:
 
 
 def gang(state: State, pods: list[Pod], most_tried: int = 20_000) -> GangAnswer:
-    return finish(place_gang(state, pods, sorted(state.nodes), rules(node_checks=True), most_tried))
+    return place_gang(state, pods, sorted(state.nodes), rules(node_checks=True), most_tried)
 
 
 def greedy(state: State, pods: list[Pod]) -> int:
     steps = place(state.fork(), pods, sorted(state.nodes), rules(node_checks=True))
-    return sum(item is not None and item.chosen is not None for item in steps)
+    return sum(item.chosen is not None for item in steps)
 
 
 BLUE = f'device.attributes["{DRIVER}"].colour == "blue"'
@@ -115,11 +114,9 @@ def test_when_time_is_up_nothing_is_claimed() -> None:
     """However early: in the greedy attempt, when the Pods are asked about alone, or in the search."""
     pods = members(4, pod("big-blue", templates=("cat",)))
     outcomes = []
-    for moment in range(80):
-        asked = iter([False] * moment)
-        limits = Limits(expired=lambda asked=asked: next(asked, True))
-        steps = place_gang(page_job(), pods, ["few", "many"], rules(node_checks=True, limits=limits))
-        answer = finish(steps)
+    for moment in [*range(100), 10_000]:
+        with interrupted_after(moment):
+            answer = place_gang(page_job(), pods, ["few", "many"], rules(node_checks=True))
         outcomes.append(answer.outcome)
         assert all(item.chosen is None for item in answer.placements)
     assert outcomes[0] == "unknown"

@@ -8,7 +8,6 @@ import pytest
 from app.core.dry_run.place import PodPlacement, place
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
-from app.core.pauses import finish
 from app.core.placement.decision import Refused, decide
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -45,7 +44,7 @@ def pods(number: int, *claims: str) -> list[Pod]:
 
 
 def run(state: State, wanted: list[Pod], by: Rules | None = None) -> list[PodPlacement]:
-    return [item for item in place(state, wanted, sorted(state.nodes), by or rules()) if item is not None]
+    return list(place(state, wanted, sorted(state.nodes), by or rules()))
 
 
 def nodes_of(placements: list[PodPlacement]) -> list[str | None]:
@@ -103,7 +102,7 @@ def test_claims_that_are_not_in_order_refuse_the_pod(name: str, change: Any, cod
     change(state)
     item = parse(pod("p", "c"))
     assert isinstance(item, Pod)
-    answer = finish(Question(state, item, rules()).answer("n0"))
+    answer = Question(state, item, rules()).answer("n0")
     assert (answer.verdict, answer.reasons[0].code) == ("misfit", code), name
     assert not answer.curable
 
@@ -129,7 +128,7 @@ def test_an_allocation_whose_node_selector_is_broken_is_an_error_and_no_misfit()
     _change(state, status={"allocation": held})
     item = parse(pod("p", "c"))
     assert isinstance(item, Pod)
-    answer = finish(Question(state, item, rules()).answer("n0"))
+    answer = Question(state, item, rules()).answer("n0")
     assert (answer.verdict, answer.reasons[0].code) == ("invalid", "AllocationInvalid")
 
 
@@ -151,7 +150,7 @@ def test_a_pod_among_the_256_that_share_a_claim_is_not_refused_again() -> None:
     _change(state, status=_reserved(256))
     item = parse(pod("q7", "c", uid="v7"))
     assert isinstance(item, Pod)
-    assert finish(Question(state, item, rules()).answer("n0")).verdict == "fits"
+    assert Question(state, item, rules()).answer("n0").verdict == "fits"
 
 
 def test_a_claim_generated_for_another_pod_is_not_used() -> None:
@@ -191,7 +190,7 @@ def test_a_misfit_says_how_many_devices_fell_to_what() -> None:
     run(state, pods(2))
     item = pods(1)[0]
     question = Question(state, item, rules())
-    answer = question.explained(finish(question.answer("n0")))
+    answer = question.explained(question.answer("n0"))
     assert answer.reasons[0].code == "DevicesInUse"
     assert answer.reasons[0].counts["DevicesInUse"] == 2
 
@@ -239,5 +238,5 @@ def test_node_checks(name: str, node_parts: dict[str, Any], spec: dict[str, Any]
         spec["cpu"] = cpu
     item = parse(raw)
     assert isinstance(item, Pod)
-    answer = finish(Question(state, item, rules(node_checks=True)).answer("n0"))
+    answer = Question(state, item, rules(node_checks=True)).answer("n0")
     assert [reason.code for reason in answer.reasons] == ([code] if code else []), name

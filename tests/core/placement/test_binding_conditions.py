@@ -8,7 +8,6 @@ import pytest
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
-from app.core.pauses import finish
 from app.core.placement.binding_conditions import Readiness, readiness
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -64,7 +63,7 @@ def ask(raw: dict[str, Any], now: datetime, where: str = "n1") -> tuple[str, str
     asking = parse(pod("p", "c"))
     assert isinstance(asking, Pod)
     question = Question(state, asking, Rules(SelectorCache(), lambda: "s", now=lambda: now))
-    answer = finish(question.answer(where))
+    answer = question.answer(where)
     return answer.verdict, answer.reasons[0].code if answer.reasons else None, question
 
 

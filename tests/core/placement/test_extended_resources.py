@@ -10,7 +10,6 @@ from app.core.dry_run.place import place
 from app.core.model.extended_resources import is_extended
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.pauses import finish
 from app.core.placement.decision import Refused, decide
 from app.core.placement.extended_resources import ExtendedResources
 from app.core.placement.node_answer import NodeAnswer
@@ -89,7 +88,7 @@ def needs(state: State, pod: Pod, node_name: str = "n1") -> tuple[dict[str, int]
 
 
 def answer(state: State, pod: Pod, name: str) -> NodeAnswer:
-    return finish(Question(state, pod, rules()).answer(name))
+    return Question(state, pod, rules()).answer(name)
 
 
 @pytest.mark.parametrize(
@@ -259,11 +258,11 @@ def test_a_claim_left_by_an_earlier_attempt_is_used_again_where_it_is_what_the_n
         left_claim(request("container-0-request-1"), **status),
     )
     question = Question(state, pod_of(container(gpu=1)), rules())
-    fits = finish(question.answer("n1"))
+    fits = question.answer("n1")
     assert [held.claim.meta.uid for held in fits.claims] == ["uid-left"]
     assert fits.allocations[0].devices[0].device.device == "d1"
     assert fits.claims[0].mappings
-    assert finish(question.answer("n2")).reasons[0].code == "ClaimOnOtherNode"
+    assert question.answer("n2").reasons[0].code == "ClaimOnOtherNode"
 
 
 @pytest.mark.parametrize(
@@ -283,7 +282,7 @@ def test_a_claim_left_by_an_earlier_attempt_is_freed_where_it_is_in_the_way(
         backed_class(), node_object, slice_of("n1", device("d0")), left_claim(claim_spec(3), **status)
     )
     question = Question(state, pod_of(container(gpu=1)), rules())
-    assert finish(question.answer("n1")).reasons[0].code == "ExtendedClaimStale"
+    assert question.answer("n1").reasons[0].code == "ExtendedClaimStale"
     held = question.releasable()
     assert (held is not None and held.claim.meta.uid == "uid-left") is freed
 
@@ -293,7 +292,7 @@ def test_a_left_claim_that_is_being_deleted_is_waited_for() -> None:
     left["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     state = state_with(backed_class(), node("n1"), slice_of("n1", device("d0")), left)
     question = Question(state, pod_of(container(gpu=1)), rules())
-    assert finish(question.answer("n1")).reasons[0].code == "ClaimDeleted"
+    assert question.answer("n1").reasons[0].code == "ClaimDeleted"
     assert question.releasable() is None
     state.delete("ResourceClaim", ("default", "p-extended-resources-abcde"))
     assert answer(state, question.pod, "n1").verdict == "fits"

@@ -13,7 +13,6 @@ from app.core.allocator import Fits, Invalid, Limits, allocate_planned, plan_cla
 from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
-from app.core.pauses import finish
 from app.core.placement.chosen_policy import ANNOTATION
 from app.core.placement.decision import Refused, decide
 from app.core.placement.picking import MOST_ORDERS
@@ -61,7 +60,7 @@ def test_no_policy_changes_a_verdict_of_the_recorded_cases(policy: str) -> None:
         features = Features().switched(request.get("features") or {})
         question = Question(state, pods[0], rules(policy, fixed=True, features=features))
         for name, verdict in expected.items():
-            answer = finish(question.answer(name))
+            answer = question.answer(name)
             fitting += verdict == "fits"
             assert answer.verdict == verdict, f"{case['name']}: {name}"
     assert fitting > 80
@@ -147,7 +146,7 @@ def test_bind_decides_by_the_policy_that_is_wished_for(
 
 def test_a_request_for_a_policy_comes_before_all_wishes() -> None:
     state, wanting = broken_cluster(annotation="spread", on_class="spread")
-    answer = finish(Question(state, wanting, rules("least-fragmentation", fixed=True)).answer("a"))
+    answer = Question(state, wanting, rules("least-fragmentation", fixed=True)).answer("a")
     assert [item.device.device for item in answer.allocations[0].devices] == ["d3"]
 
 
@@ -189,7 +188,7 @@ def test_a_template_that_wants_groups_whole_is_heard_of() -> None:
 
     def taken_and_score() -> tuple[str, int]:
         question = Question(state, wanting, fixed)
-        answer = finish(question.answer("a"))
+        answer = question.answer("a")
         (found,) = [item for item in briefs(question, ["a"], memo) if item]
         return answer.allocations[0].devices[0].device.device, found[1].score
 

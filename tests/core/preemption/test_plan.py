@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
-from app.core.pauses import finish
 from app.core.placement.decision import Refused, decide
 from app.core.placement.rules import Rules
 from app.core.preemption.eviction_stage import EvictionStage
@@ -83,7 +82,7 @@ class Cluster:
     def plan(
         self, *pods: Pod, spare: bool = True, leaving: Sequence[Pod] = ()
     ) -> tuple[Preemption, ...] | Hopeless:
-        steps = plan_preemption(
+        return plan_preemption(
             self.state.fork(),
             pods,
             list(self.state.nodes),
@@ -91,7 +90,6 @@ class Cluster:
             leaving=leaving,
             spare_budgets=spare,
         )
-        return finish(steps)
 
     def victims(self, *pods: Pod, spare: bool = True) -> list[list[str]]:
         found = self.plan(*pods, spare=spare)

@@ -11,7 +11,6 @@ import pytest
 
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
-from app.core.pauses import finish
 from app.core.placement.node_answer import NodeAnswer
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
@@ -274,7 +273,7 @@ def asked(scene: Scene, policy: str) -> dict[str, NodeAnswer]:
     question = Question(
         state, wanting, Rules(SelectorCache(), lambda: str(next(numbers)), policy=policy, policy_fixed=True)
     )
-    return {name: finish(question.answer(name)) for name in state.nodes}
+    return {name: question.answer(name) for name in state.nodes}
 
 
 def chosen(answer: NodeAnswer) -> tuple[str, ...]:

@@ -28,7 +28,6 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.pauses import finish
 from app.core.placement.picking import pick, prospect_of
 from app.core.scoring import policy_named, score
 from app.core.selectors import SelectorCache
@@ -171,18 +170,16 @@ def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken, po
     places = {item.id: number for number, item in enumerate(item for pool in pools for item in pool.devices)}
     match outcome:
         case Fits():
-            outcome = finish(
-                pick(
-                    policy_named(policy),
-                    target,
-                    pools,
-                    found.plan,
-                    taken,
-                    outcome,
-                    limits=Limits(),
-                    new_share_id=lambda: str(next(numbers)),
-                    groups=GROUPS,
-                )
+            outcome = pick(
+                policy_named(policy),
+                target,
+                pools,
+                found.plan,
+                taken,
+                outcome,
+                limits=Limits(),
+                new_share_id=lambda: str(next(numbers)),
+                groups=GROUPS,
             )
             prospect = prospect_of(found.plan, pools, taken, outcome, GROUPS)
             points = score(policy_named(policy), prospect, outcome.ranks).points

@@ -47,7 +47,7 @@ class CostLimitError(EvalAbortError):
 
 
 MAX_READ = 100_000
-"""Code points of a text that is read as a quantity, a duration or a URL: Python takes milliseconds for those."""
+"""Code points of a text that is read as a quantity, a duration or a URL: milliseconds of work."""
 
 
 def check_readable(text: str | bytes, what: str) -> None:

@@ -7,7 +7,7 @@ from app.core.cel.loops.static_facts import Value, kind_of_constant
 
 
 class Lines:
-    """Collects statements. In them ``c`` is the cost so far, ``L`` that of the next pause (``Frame.reach``)."""
+    """Collects statements. In them ``c`` is the cost so far, ``L`` that of the next pause."""
 
     def __init__(self) -> None:
         self.source = Source()

@@ -1,0 +1,195 @@
+"""Long work takes turns with everybody else, and lets some go first."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from itertools import count
+from typing import Self
+
+import orjson
+import pytest
+
+from app.api.dry_run.json_answers import encoded_nodes, node_verdict
+from app.core.pauses import InterruptedWorkError, paced, pause
+from app.core.placement.node_answer import NodeAnswer
+from app.event_loop.time_slice import Deadline, TimeSlice, at_once
+
+FIELD: ContextVar[str] = ContextVar("field", default="")
+
+
+def milliseconds() -> Callable[[], float]:
+    """A clock on which one passes at each look."""
+    return (number / 1000 for number in count()).__next__
+
+
+class Others:
+    """Somebody else on the loop, who counts how often it gets a turn."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._take_turns())
+        return self
+
+    async def __aexit__(self, *_details: object) -> None:
+        self._task.cancel()
+
+    async def _take_turns(self) -> None:
+        while True:
+            self.turns += 1
+            await asyncio.sleep(0)
+
+
+def test_others_get_the_loop_between_the_verdicts_of_nodes() -> None:
+    answers = [NodeAnswer(f"n{number}", "fits", score=number) for number in range(320)]
+
+    async def encode() -> tuple[list[orjson.Fragment], int]:
+        async with Others() as others:
+            time_slice = TimeSlice(count().__next__)
+            return await time_slice.run(lambda: encoded_nodes(answers, full=False)), others.turns
+
+    found, turns = asyncio.run(encode())
+    assert turns >= len(answers) / 16 - 1
+    assert orjson.loads(orjson.dumps(found)) == [node_verdict(answer, full=False) for answer in answers]
+
+
+@pytest.mark.parametrize(("urgent", "least", "most"), [(0, 1, 3), (5, 6, 8), (10_000, 8, 40)])
+def test_long_work_stands_back_for_what_is_urgent_but_not_for_ever(
+    urgent: int, least: int, most: int
+) -> None:
+    """A millisecond passes at each look at the clock, and ten are the most to stand back for."""
+    left = urgent
+
+    def is_urgent() -> bool:
+        nonlocal left
+        left -= 1
+        return left >= 0
+
+    async def work() -> int:
+        async with Others() as others:
+            await TimeSlice(milliseconds(), 0.001, is_urgent).yield_if_due()
+            return others.turns
+
+    assert least <= asyncio.run(work()) <= most
+
+
+def test_work_goes_on_where_it_paused_and_others_run_meanwhile() -> None:
+    async def work() -> tuple[int, int]:
+        async with Others() as others:
+            found = await TimeSlice(milliseconds(), 0.001).run(lambda: sum(paced(range(1000), 10)))
+            return found, others.turns
+
+    found, turns = asyncio.run(work())
+    assert found == sum(range(1000))
+    assert turns > 50
+
+
+def test_two_pieces_of_work_take_turns() -> None:
+    seen: list[str] = []
+
+    def work(name: str) -> None:
+        for _ in range(5):
+            seen.append(name)
+            pause()
+
+    async def both() -> None:
+        clock = milliseconds()
+        await asyncio.gather(*(TimeSlice(clock, 0).run(lambda name=name: work(name)) for name in "ab"))
+
+    asyncio.run(both())
+    assert "".join(seen) == "ab" * 5
+
+
+def test_what_the_work_raises_is_raised() -> None:
+    def work() -> None:
+        pause()
+        raise ValueError("as it comes")
+
+    with pytest.raises(ValueError, match="as it comes"):
+        asyncio.run(TimeSlice(milliseconds(), 0).run(work))
+
+
+def test_when_to_stop_is_asked_after_each_slice_and_cleans_up() -> None:
+    cleaned: list[bool] = []
+
+    def work() -> None:
+        try:
+            while True:
+                pause()
+        finally:
+            cleaned.append(True)
+
+    async def limited() -> None:
+        clock = milliseconds()
+        await TimeSlice(clock, 0.002).run(work, Deadline(clock, 0.05).expired)
+
+    with pytest.raises(InterruptedWorkError):
+        asyncio.run(limited())
+    assert cleaned == [True]
+
+
+def test_work_that_nobody_waits_for_any_more_ends() -> None:
+    cleaned: list[bool] = []
+
+    def work() -> None:
+        try:
+            while True:
+                pause()
+        finally:
+            cleaned.append(True)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(TimeSlice(milliseconds(), 0).run(work))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert cleaned == [True]
+
+
+def test_what_was_found_before_the_end_is_kept() -> None:
+    def numbers() -> Iterator[int]:
+        for number in count():
+            pause()
+            yield number
+
+    async def some() -> tuple[list[int], bool, int]:
+        clock, counted = milliseconds(), []
+        stop = Deadline(clock, 0.1).expired
+        found, late = await TimeSlice(clock, 0).collect(numbers(), stop, lambda: counted.append(1))
+        return found, late, len(counted)
+
+    found, late, counted = asyncio.run(some())
+    assert late
+    assert found == list(range(len(found)))
+    assert counted == len(found) > 5
+
+
+def test_the_context_of_the_caller_is_that_of_the_work() -> None:
+    async def asks() -> str:
+        FIELD.set("pod")
+        return await TimeSlice(milliseconds(), 0).run(lambda: (pause(), FIELD.get())[1])
+
+    assert asyncio.run(asks()) == "pod"
+
+
+def test_each_slice_is_told_to_who_watches() -> None:
+    held: list[float] = []
+
+    async def watched() -> float:
+        time_slice = TimeSlice(milliseconds(), 0, held=held.append, cpu_clock=milliseconds())
+        await time_slice.run(lambda: [pause() for _ in range(4)])
+        return time_slice.cpu_seconds
+
+    total = asyncio.run(watched())
+    assert len(held) == 5
+    assert total == pytest.approx(sum(held))
+
+
+def test_what_is_done_at_once_is_not_long() -> None:
+    assert at_once(milliseconds(), lambda: 7) == 7
+    with pytest.raises(InterruptedWorkError):
+        at_once(milliseconds(), lambda: list(paced(range(10**6), 1)))

@@ -1,0 +1,70 @@
+"""Work that is interrupted at one of its pauses, and how much it does between two of them."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from app.core.pauses import InterruptedWorkError, on_pause
+
+
+@contextmanager
+def interrupted_after(pauses: int) -> Iterator[None]:
+    """Ends the work inside at the pause after so many."""
+    left = pauses
+
+    def hook() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise InterruptedWorkError
+
+    with on_pause(hook):
+        yield
+
+
+class Meter:
+    """Counts calls of functions, of Python's and of C's, between two pauses. A call takes 50 ns to 2 us.
+
+    ``most`` is the largest number so far, ``where`` the place of the pause that ended it.
+    """
+
+    def __init__(self, most_pauses: int = 1_000_000) -> None:
+        self.most = 0
+        self.pauses = 0
+        self.where = ""
+        self._calls = 0
+        self._most_pauses = most_pauses
+
+    def measure(self, work: Callable[[], object]) -> object:
+        """Runs the work, and gives what it returns or raises; None if it was interrupted."""
+        self._calls = 0
+        outer = sys.getprofile()
+        sys.setprofile(self._count)
+        try:
+            with on_pause(self._paused):
+                return work()
+        except InterruptedWorkError:
+            return None
+        except Exception as error:  # noqa: BLE001 - the outcome of what is measured
+            return error
+        finally:
+            sys.setprofile(outer)
+            self._note("the end")
+
+    def _count(self, _frame: FrameType, event: str, _argument: Any) -> None:
+        if event in ("call", "c_call"):
+            self._calls += 1
+
+    def _paused(self) -> None:
+        frame = sys._getframe(2)
+        self._note(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        self.pauses += 1
+        if self.pauses >= self._most_pauses:
+            raise InterruptedWorkError
+
+    def _note(self, where: str) -> None:
+        if self._calls > self.most:
+            self.most, self.where = self._calls, where
+        self._calls = 0
