@@ -13,6 +13,7 @@ from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.pauses import pause
 from app.core.placement.question import Question
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
@@ -394,7 +395,7 @@ async def test_others_are_served_while_a_claim_is_hard() -> None:
         while True:
             turns += 1
             clock.now += 0.01  # what each step takes
-            yield
+            pause()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Question, "answer", endless)
