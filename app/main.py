@@ -8,7 +8,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -42,6 +42,7 @@ from app.api.webhooks.dispatch import Application, Shortcut
 from app.api.webhooks.history_entries import preempt_decisions
 from app.cluster.auth.credentials import load_access
 from app.cluster.binding.memory_binder import MemoryBinder, UnreadyBinder
+from app.cluster.binding.reservations import Reservations
 from app.cluster.client.call import Timeouts
 from app.cluster.client.discovery import BUDGET, NODE, POD
 from app.cluster.client.reviews import Reviewer, TokenReviewer
@@ -52,7 +53,7 @@ from app.cluster.events.pod_events import PodEvents
 from app.cluster.events.preemption_events import PreemptionEvents
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup, discover_patiently
-from app.cluster.informers.informer import InformerSettings, Problem
+from app.cluster.informers.informer import Event, InformerSettings, Problem
 from app.core.allocator import Limits
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
@@ -181,8 +182,11 @@ async def _from_files(
     if not state.nodes:
         raise ManifestError(", ".join(settings.snapshot), "holds no Node: there is nothing to place Pods on")
     rules = _rules(settings)
-    binder = MemoryBinder(state, rules, now=now_text)
-    service = Service(settings, state, rules, binder, metrics, time.monotonic, broken, learns_pods=True)
+    reservations = Reservations(state, rules, settings.reservation_seconds)
+    binder = MemoryBinder(state, rules, now=now_text, reservations=reservations)
+    service = Service(
+        settings, state, rules, binder, reservations, metrics, time.monotonic, broken, learns_pods=True
+    )
     metrics.add_source(collectors.inventory(service))
     metrics.add_source(collectors.decisions(service))
     await service.gather_pools()
@@ -205,10 +209,11 @@ async def _from_cluster(
     events = PodEvents(
         EventWriter(writes, socket.gethostname(), _now), may_write=leadership.may_write, report=log.warning
     )
+    reservations = Reservations(state, rules, settings.reservation_seconds, waker.lifted)
     feed = Feed(
         state,
         lambda error: log.warning("object left out: %s", error),
-        waker.changed,
+        _each(reservations.changed, waker.changed),
         pod_gone=waker.gone,
     )
     service = Service(
@@ -216,6 +221,7 @@ async def _from_cluster(
         state,
         rules,
         UnreadyBinder(),
+        reservations,
         metrics,
         time.monotonic,
         feed.broken,
@@ -244,6 +250,7 @@ async def _from_cluster(
             state,
             rules,
             settings,
+            reservations=reservations,
             write_seconds=leadership.write_seconds,
             enter=leadership.enter,
             may_write=leadership.may_write,
@@ -269,7 +276,7 @@ async def _from_cluster(
             _keep()
             tasks.create_task(keeping.run())
             if election is not None:
-                leadership.claims = informers.informers[served.resource_claim.kind]
+                leadership.prepare(informers.informers[served.resource_claim.kind], reservations.clear)
                 await election.run()
 
     await stack.enter_async_context(background(follow(), "informers"))
@@ -280,6 +287,14 @@ async def _from_cluster(
     if election is not None:
         stack.push_async_callback(election.resign, settings.leader_elect_retry_seconds)
     return service
+
+
+def _each(*listeners: Callable[[str, Event], None]) -> Callable[[str, Event], None]:
+    def tell(kind: str, event: Event) -> None:
+        for listener in listeners:
+            listener(kind, event)
+
+    return tell
 
 
 def _preemptor(settings: Settings, leadership: Leadership, service: Service) -> Preemptor:

@@ -15,6 +15,7 @@ from app.api.errors import Refusal, not_ready
 from app.api.history import History
 from app.api.node_list_cache import NameLists
 from app.cluster.binding.binder import Binder
+from app.cluster.binding.reservations import Reservations
 from app.cluster.client.errors import NotLeader
 from app.cluster.client.reviews import Reviewer
 from app.cluster.controllers.deallocator import Deallocator
@@ -118,6 +119,7 @@ class Service:
     state: State
     rules: Rules
     binder: Binder
+    reservations: Reservations
     metrics: Metrics
     clock: Clock
     broken: Mapping[tuple[str, Key], ObjectError]

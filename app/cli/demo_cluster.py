@@ -143,7 +143,8 @@ async def running_cluster(port: int) -> AsyncGenerator[DemoCluster, None]:
     except OSError as error:
         listening.close()
         raise InputError(f"port {port}: {error.strerror}", "choose another with --port") from None
-    application = create_app(Settings(snapshot=(str(examples() / INVENTORY),)))
+    # The demo shows the score of every node that fits; its Pods come one after the other.
+    application = create_app(Settings(snapshot=(str(examples() / INVENTORY),), candidates=0))
     server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"

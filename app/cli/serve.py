@@ -22,7 +22,8 @@ from app.cli.source import Source
 @click.option(
     "--candidates",
     type=click.IntRange(min=0),
-    help="Pass on only so many of the nodes that fit, the best first; 0: all.  [default: 0]",
+    help="Pass on so many of the nodes that fit, the best first; 0: all. Of one alone the devices are kept "
+    "until the bind.  [default: 1]",
 )
 @click.option(
     "--preemption",

@@ -12,6 +12,10 @@ class ClaimSettings(BaseModel):
     """The name that the API server keeps with every write to a claim: what is under it may be taken back.
     The same for all replicas, another one for every other installation in the cluster."""
 
+    reservation_seconds: Seconds = 60.0
+    """How long devices are kept for the bind of a Pod whose node filter has named, should nothing be heard of
+    it. While ``status.nominatedNodeName`` says that volumes or permits take long, they are kept on."""
+
     reconcile_grace_seconds: Seconds = 120.0
     """How long a claim must look left over before it is mended: longer than any bind, so more than
     kube-scheduler's httpTimeout."""

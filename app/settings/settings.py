@@ -61,9 +61,9 @@ class Settings(
     policy: str = DEFAULT_POLICY
     """Scoring policy where a request names none."""
 
-    candidates: int = Field(0, ge=0)
-    """Nodes that filter passes on of those that fit, the best first; 0: all. With 1, kube-scheduler
-    scores nothing itself."""
+    candidates: int = Field(1, ge=0)
+    """Nodes that filter passes on of those that fit, the best first; 0: all. With 1, its devices are kept for
+    the Pod until its bind; with more, kube-scheduler's own scores count, and nothing is kept."""
 
     features: Annotated[dict[str, bool], NoDecode] = Field(default_factory=dict)
     """Switches by the names of structured.Features, as kube-scheduler's feature gates must be set."""

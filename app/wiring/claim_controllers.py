@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from app.cluster.binding.binder import ClusterBinder
+from app.cluster.binding.reservations import Reservations
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
 from app.cluster.controllers.deallocator import Deallocator
@@ -43,6 +44,7 @@ class ClaimKeeping:
         rules: Rules,
         settings: Settings,
         *,
+        reservations: Reservations,
         write_seconds: float,
         enter: Callable[[], None],
         may_write: Callable[[], bool],
@@ -58,6 +60,7 @@ class ClaimKeeping:
             write_seconds=write_seconds,
             manager=manager,
             enter=enter,
+            reservations=reservations,
         )
         self.deallocator = Deallocator(client, claims, state, log.warning, alone_with=self.binder.freeing)
         self._events = ClaimEvents(

@@ -60,6 +60,14 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
         yield Sample("cel_evaluations", text, evaluations, ("path",), counter=True)
         binds: Labelled = {(result,): number for result, number in binder.results.items()}
         yield Sample("binds", "Binds, by how they ended.", binds, ("result",), counter=True)
+        kept = service.reservations
+        yield Sample("reservations", "Pods whose devices are kept for their bind.", {(): len(kept)})
+        ends: Labelled = {(end,): number for end, number in kept.ended.items()}
+        text = (
+            "Reservations, by what ended them: bound, filtered (again), given_up by kube-scheduler, expired, "
+            "overtaken (by a change, another node or another term)."
+        )
+        yield Sample("reservations_ended", text, ends, ("end",), counter=True)
         if service.waker is not None:
             text = "Pods woken because devices appeared that they could have."
             yield Sample("pods_woken", text, {(): service.waker.woken}, counter=True)

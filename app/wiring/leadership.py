@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 import socket
 import uuid
+from collections.abc import Callable
 
 from app.cluster.client.client import ApiClient
 from app.cluster.informers.informer import Informer
@@ -25,15 +26,16 @@ class Leadership:
     """What the other parts need of the election, whether there is one or not.
 
     ``writes`` is the client for whatever only one replica may write; a write that has left is carried out
-    within ``write_seconds`` or not at all. ``election`` is None without ``leader_elect``. ``claims`` has to
-    be set before the election runs.
+    within ``write_seconds`` or not at all. ``election`` is None without ``leader_elect``. What is
+    to be caught up with is given by ``prepare`` before the election runs.
     """
 
     def __init__(self, settings: Settings, client: ApiClient) -> None:
         self._settings = settings
         self._client = client
         self._clock = BootClock()
-        self.claims: Informer | None = None
+        self._claims: Informer | None = None
+        self._begun: Callable[[], None] = _alone
         self.election = self._stand() if settings.leader_elect else None
         margin = settings.leader_elect_lease_seconds - settings.leader_elect_renew_deadline_seconds
         check = self.election.tenure.check if self.election is not None else _alone
@@ -52,6 +54,10 @@ class Leadership:
     def may_write(self) -> bool:
         """Whether this replica writes now."""
         return self.election is None or self.election.tenure.open
+
+    def prepare(self, claims: Informer, begun: Callable[[], None]) -> None:
+        """Claims to be caught up with before a term; ``begun`` ends what does not outlive the one before."""
+        self._claims, self._begun = claims, begun
 
     def enter(self) -> None:
         """Before a decision that will be written. Raises: NotLeader."""
@@ -79,8 +85,9 @@ class Leadership:
 
     async def _begin_term(self) -> None:
         """Raises: ClusterError."""
-        assert self.claims is not None  # noqa: S101 # the election runs when the informers have synced
-        await catch_up(self._client, self.claims, self._clock, page_size=self._settings.list_page_size)
+        assert self._claims is not None  # noqa: S101 # the election runs when the informers have synced
+        self._begun()
+        await catch_up(self._client, self._claims, self._clock, page_size=self._settings.list_page_size)
         if self._endpoint is not None:
             await self._endpoint.publish()
 

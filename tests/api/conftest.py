@@ -47,7 +47,8 @@ class Asked:
 
 @asynccontextmanager
 async def serving(path: Path, **settings: Any) -> AsyncGenerator[Asked, None]:
-    app = create_app(Settings(snapshot=(str(path),), **settings))
+    # Most tests are about what is said of every node; see test_reservations for what is done by default.
+    app = create_app(Settings(snapshot=(str(path),), **{"candidates": 0, **settings}))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:

@@ -18,7 +18,8 @@ from starlette.responses import Response
 from app.api.bodies import decode_json, read_body
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf, leading
-from app.api.webhooks.evaluation import Judging, judge
+from app.api.webhooks.choice import choose
+from app.api.webhooks.evaluation import judge
 from app.api.webhooks.history_entries import bind_decision, filter_decision
 from app.api.webhooks.wire import (
     BINDING_ARGS,
@@ -39,6 +40,7 @@ from app.core.model.extended_resources import asks_for
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
+from app.core.verdicts.filter_result import Judged
 from app.observability.logs import about
 
 log = logging.getLogger(__name__)
@@ -62,20 +64,39 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
         service.metrics.plain_pods.inc()
         return json_response(filter_answer(args, _passed_on(service, args, args.names), {}, {}))
     _about(pod)
+    bound_to = service.binder.under_way(pod.meta.uid)
+    if bound_to is not None:
+        return json_response(_being_bound(args, bound_to))
+    service.reservations.release(pod.meta.uid, "filtered")
     started = service.clock()
     judging = await judge(service, args, pod, "filter")
-    decision = filter_decision(service, pod, judging.judged, service.clock() - started)
-    if judging.judged.fitting:
+    # What was judged is to be read before others have the loop.
+    judged = judging.judged
+    decision = filter_decision(service, pod, judged, service.clock() - started)
+    failed, unresolvable = judged.refused(curable=True), judged.refused(curable=False)
+    _count(service, judged)
+    chosen = await choose(service, args, pod, judged)
+    if chosen.names:
         service.passed(pod)
     elif not judging.late:
         service.refused(judging.question, decision.summary)
         if service.preemptor is not None:
-            service.preemptor.refused(pod, list(judging.judged.refused(curable=True)))
-    answer = _filtered(service, args, pod, judging)
-    about(fitting=judging.judged.fitting, nodes=len(args.names))
-    log.debug("filter: %d of %d nodes fit", judging.judged.fitting, len(args.names))
+            service.preemptor.refused(pod, list(failed))
+    about(fitting=judged.fitting, nodes=len(args.names))
+    log.debug("filter: %d of %d nodes fit", judged.fitting, len(args.names))
     service.history.add(decision)
-    return json_response(answer)
+    trouble = ""
+    if judging.late:
+        text = f"not judged within {service.settings.filter_timeout_seconds:g} s"
+        left = set(args.names).difference(judged.names)
+        failed |= {name: text for name in args.names if name in left}
+        if not chosen.names:
+            # Nothing is known to be impossible: an error makes kube-scheduler come back soon.
+            trouble = f"{len(left)} of {len(args.names)} nodes {text}, none of the others fits"
+    # Nodes that fit and are not chosen are not named at all: as failed ones they would be preemption's
+    # business, should another extender refuse the chosen.
+    names = _passed_on(service, args, chosen.names)
+    return json_response(filter_answer(args, names, failed | chosen.overtaken, unresolvable, trouble))
 
 
 @router.post(
@@ -181,17 +202,17 @@ def _pod(service: Service, args: FilterArgs) -> Pod | None:
 
 
 def _as_watched(state: State, raw: Mapping[str, Any]) -> Pod | None:
-    """The Pod as the watch has told of it, if it is the very same: spares reading it again."""
+    """The Pod as the watch has told of it, if that is no older than this: spares reading it again."""
     metadata = raw.get("metadata")
-    if not isinstance(metadata, dict) or not metadata.get("resourceVersion"):
+    if not isinstance(metadata, dict):
         return None
-    name, namespace = metadata.get("name"), metadata.get("namespace")
-    if not isinstance(name, str) or not isinstance(namespace, str):
+    name, namespace, version = (metadata.get(key) for key in ("name", "namespace", "resourceVersion"))
+    if not isinstance(name, str) or not isinstance(namespace, str) or not isinstance(version, str):
         return None
     known = state.pods.get((namespace, name))
-    if known is None or known.meta.uid != metadata.get("uid"):
+    if known is None or known.meta.uid != metadata.get("uid") or not version:
         return None
-    return known if known.meta.resource_version == metadata["resourceVersion"] else None
+    return known if known.meta.is_as_new_as(version) else None
 
 
 def _asks_for_devices(raw: Mapping[str, Any], state: State) -> bool:
@@ -208,27 +229,19 @@ def _learn(state: State, pod: Pod) -> None:
         state.upsert(pod)
 
 
-def _filtered(service: Service, args: FilterArgs, pod: Pod, judging: Judging) -> dict[str, Any]:
-    judged = judging.judged
-    # Nodes that fit and are not among the candidates are not named at all: as failed ones they would be
-    # preemption's business, should another extender refuse the candidates.
-    passed = service.candidates.of(pod.meta.uid, judged, service.clock())
-    failed = judged.refused(curable=True)
-    service.metrics.filter_fitting.observe(len(passed))
+def _count(service: Service, judged: Judged) -> None:
+    service.metrics.filter_fitting.observe(judged.fitting)
     for verdict, count in judged.verdicts.items():
         service.metrics.filter_nodes.labels(verdict).inc(count)
     for reason, count in judged.reasons.items():
         service.metrics.refusals.labels(reason).inc(count)
-    error = ""
-    if judging.late:
-        text = f"not judged within {service.settings.filter_timeout_seconds:g} s"
-        left = set(args.names).difference(judged.names)
-        failed |= {name: text for name in args.names if name in left}
-        if not passed:
-            # Nothing is known to be impossible: an error makes kube-scheduler come back soon.
-            error = f"{len(left)} of {len(args.names)} nodes {text}, none of the others fits"
-    unresolvable = judged.refused(curable=False)
-    return filter_answer(args, _passed_on(service, args, passed), failed, unresolvable, error)
+
+
+def _being_bound(args: FilterArgs, node: str) -> dict[str, Any]:
+    """For a Pod that kube-scheduler has stopped waiting for: its bind goes on, to that node and no other."""
+    if node in args.names:
+        return filter_answer(args, [node], {}, {})
+    return filter_answer(args, [], {}, dict.fromkeys(args.names, f"the Pod is being bound to node {node}"))
 
 
 def _passed_on(service: Service, args: FilterArgs, names: Sequence[str]) -> Sequence[str] | orjson.Fragment:

@@ -16,15 +16,17 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Protocol
 from weakref import WeakValueDictionary
 
 from app.cluster.binding.bind_limiter import Slots
 from app.cluster.binding.claim_writer import ClaimLostError, ClaimWriter
-from app.cluster.binding.deciding import decide_unchanged
+from app.cluster.binding.deciding import Decision, decide_unchanged
 from app.cluster.binding.extended_claims import ExtendedClaims
 from app.cluster.binding.field_manager import DEFAULT_MANAGER
 from app.cluster.binding.pods import PodLostError, PodWriter, UnknownError
+from app.cluster.binding.reservations import Reservations
 from app.cluster.client.discovery import Resource
 from app.cluster.client.errors import (
     ClusterError,
@@ -63,6 +65,9 @@ class Binder(Protocol):
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
         """Binds a Pod, with devices for its claims. None when it is done, else what kept it from it."""
 
+    def under_way(self, uid: str) -> str | None:
+        """The node that a Pod is being bound to now, if it is."""
+
 
 class ClusterBinder:
     """Binds in a cluster. ``withdrawn`` counts binds given up since another allocator took a device.
@@ -77,6 +82,7 @@ class ClusterBinder:
             it so (``ApiClient.guarded``).
         manager: see ``ClaimWriter``.
         enter: called right before each decision: ties it to the term of the lease. Raises NotLeader.
+        reservations: what filters have promised; none are taken over by default.
     """
 
     def __init__(
@@ -92,6 +98,7 @@ class ClusterBinder:
         write_seconds: float = 5.0,
         enter: Callable[[], None] = lambda: None,
         manager: str = DEFAULT_MANAGER,
+        reservations: Reservations | None = None,
     ) -> None:
         self._client = client = Patient(client)
         self._state = state
@@ -101,6 +108,8 @@ class ClusterBinder:
         self._now = now
         self._report = report
         self._enter = enter
+        self._reservations = reservations
+        self._under_way: dict[str, str] = {}
         self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
         self._doubtful: set[ClaimKey] = set()
         self._pod_locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
@@ -125,11 +134,21 @@ class ClusterBinder:
         # kube-scheduler asks again when it has waited for long enough, and the first attempt may still be
         # under way: its undoing must not take away what the second builds on.
         async with lock:
-            return await self._bind(namespace, name, uid, node)
+            self._under_way[uid] = node
+            try:
+                return await self._bind(namespace, name, uid, node)
+            finally:
+                del self._under_way[uid]
+
+    def under_way(self, uid: str) -> str | None:
+        """See ``Binder``."""
+        return self._under_way.get(uid)
 
     async def _bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
         try:
             pod = await self._pods.find(namespace, name, uid)
+            if self._reservations is not None:
+                pod = self._reservations.newest(pod)
             self._enter()
         except NotLeader as error:
             return self._ended("not_leader", str(error))
@@ -137,11 +156,7 @@ class ClusterBinder:
             return self._ended("api_error", str(error))
         if pod.node_name == node:
             return self._ended("bound", None)
-        grants = await decide_unchanged(
-            self._state,
-            lambda: decide(self._state, pod, node, self._rules, self._timestamp()),
-            self._wait_seconds,
-        )
+        grants = await self._granted(pod, node)
         if isinstance(grants, Refused):
             return self._ended("invalid" if grants.invalid else "misfit", grants.message)
         consumer = Consumer("", "pods", pod.meta.name, pod.meta.uid)
@@ -155,6 +170,27 @@ class ClusterBinder:
         finally:
             # By now either the claims have it, or it has been undone.
             forget(self._state, grants, consumer)
+
+    async def _granted(self, pod: Pod, node: str) -> Decision:
+        """What the filter has reserved, if it holds still; else decided on the state as it is now.
+
+        To be assumed before the next await.
+        """
+        reserved = self._reservations.take(pod, node) if self._reservations is not None else None
+        if reserved is not None:
+            return tuple(self._stamped(grant) for grant in reserved)
+        return await decide_unchanged(
+            self._state,
+            lambda: decide(self._state, pod, node, self._rules, self._timestamp()),
+            self._wait_seconds,
+        )
+
+    def _stamped(self, grant: Grant) -> Grant:
+        """With the time of the allocation, which begins when it is written."""
+        claim = self._state.stored_claim(grant.held.key)
+        if claim is not None and claim.allocation is not None:
+            return replace(grant, allocation=claim.allocation)
+        return replace(grant, allocation=replace(grant.allocation, timestamp=self._timestamp()))
 
     async def _seen_to_run(self, pod: Pod, node: str) -> tuple[str, str | None] | None:
         """How a bind ends that is not to be carried out; None if it is.

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from app.cluster.binding.deciding import decide_unchanged
+from app.cluster.binding.reservations import Reservations
 from app.core.placement.decision import Refused, decide
 from app.core.placement.rules import Rules
 from app.core.state.state import State
@@ -22,12 +23,24 @@ class UnreadyBinder:
         """See ``Binder``. Binds nothing."""
         return f"Pod {namespace}/{name} cannot be bound yet: the cluster has not been read"
 
+    def under_way(self, uid: str) -> str | None:  # noqa: ARG002 # see Binder
+        """See ``Binder``."""
+        return None
+
 
 class MemoryBinder:
     """Binds in the state alone: for inventories from files."""
 
-    def __init__(self, state: State, rules: Rules, *, now: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        state: State,
+        rules: Rules,
+        *,
+        now: Callable[[], str],
+        reservations: Reservations | None = None,
+    ) -> None:
         self._state = state
+        self._reservations = reservations or Reservations(state, rules)
         self._rules = rules
         self._now = now
         self.results: Counter[str] = Counter()
@@ -38,6 +51,7 @@ class MemoryBinder:
         if pod is None or (uid and pod.meta.uid and pod.meta.uid != uid):
             self.results["api_error"] += 1
             return f"Pod {namespace}/{name} is not known"
+        self._reservations.release(pod.meta.uid, "bound")
         grants = await decide_unchanged(
             self._state, lambda: decide(self._state, pod, node, self._rules, self._now()), _SECONDS
         )
@@ -46,4 +60,8 @@ class MemoryBinder:
             return grants.message
         self._state.settle(pod, node, [(grant.held.claim, grant.allocation) for grant in grants])
         self.results["bound"] += 1
+        return None
+
+    def under_way(self, uid: str) -> str | None:  # noqa: ARG002 # see Binder
+        """See ``Binder``. A bind is over before anybody can ask."""
         return None

@@ -120,6 +120,11 @@ class Waker:
         at_once = new_class or kind in OVERLOOKED
         self._look_in(settings.gather_seconds if at_once else settings.late_seconds)
 
+    def lifted(self) -> None:
+        """Notes that devices are free that were reserved: kube-scheduler hears nothing of that."""
+        if self._refused:
+            self._look_in(self._settings.gather_seconds)
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

@@ -7,6 +7,8 @@ from typing import Any
 from app.core.model import fields
 from app.core.model.errors import FieldError
 
+_MOST_DIGITS = 40
+
 
 @dataclass(frozen=True, slots=True)
 class OwnerReference:
@@ -40,9 +42,29 @@ class Meta:
         return (self.namespace, self.name)
 
     @property
+    def version(self) -> int:
+        """The resourceVersion as a number: the API server's are, and may be compared (KEP-5504).
+
+        0, so older than any other, for an object from a file, which may come without one or with any text.
+        """
+        return _number(self.resource_version)
+
+    def is_as_new_as(self, version: str) -> bool:
+        """Whether this is that version of the object or a later one."""
+        return self.resource_version == version or self.version > _number(version) > 0
+
+    def is_newer(self, other: "Meta") -> bool:
+        """Whether this is a later state of the very same object."""
+        return self.uid == other.uid and self.version > other.version
+
+    @property
     def controller(self) -> OwnerReference | None:
         """The owner that manages this object, if any."""
         return next((owner for owner in self.owners if owner.controller), None)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < _MOST_DIGITS else 0
 
 
 def read_meta(raw: Any, *, namespaced: bool, name_required: bool = True) -> Meta:

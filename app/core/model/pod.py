@@ -8,7 +8,7 @@ from app.core.model import fields
 from app.core.model.errors import FieldError
 from app.core.model.extended_resources import ResourceRequest, read_resource_requests
 from app.core.model.meta import Meta, read_meta
-from app.core.model.node_selector import NodeSelector, read_node_selector
+from app.core.model.node_selector import NodeSelector, read_node_selector, read_term
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Toleration, read_toleration
 
@@ -29,6 +29,7 @@ class Pod:
     ``claim_statuses`` maps a pod claim's name to the generated claim, or to None if
     kube-controller-manager has decided that none is needed. ``extended`` is what its containers ask
     for of extended resources, ``extended_claim`` the claim that a scheduler has made for that.
+    ``preferred_affinity`` are the preferred terms of its node affinity with their weights.
     ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339), ``group`` the
     PodGroup it is scheduled with.
     """
@@ -42,6 +43,7 @@ class Pod:
     requests: Mapping[str, Quantity] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     required_affinity: NodeSelector | None = None
+    preferred_affinity: tuple[tuple[int, NodeSelector], ...] = ()
     tolerations: tuple[Toleration, ...] = ()
     claim_statuses: Mapping[str, str | None] = field(default_factory=dict)
     extended: tuple[ResourceRequest, ...] = ()
@@ -74,7 +76,7 @@ def pod_from_spec(meta: Meta, spec: fields.Json, status: fields.Json) -> Pod:
     """Builds a Pod from a PodSpec and a PodStatus (empty for a Pod that does not exist yet)."""
     try:
         claims = fields.listed(spec, "resourceClaims", _pod_claim)
-        affinity = _required_affinity(spec)
+        affinity = fields.optional(spec, "affinity", _node_affinity) or _Affinity()
         requests = _requests(spec)
         parts: dict[str, Any] = {
             "node_name": fields.default(spec, "nodeName", fields.text, ""),
@@ -102,7 +104,8 @@ def pod_from_spec(meta: Meta, spec: fields.Json, status: fields.Json) -> Pod:
         phase=phase,
         started=started,
         requests=requests,
-        required_affinity=affinity,
+        required_affinity=affinity.required,
+        preferred_affinity=affinity.preferred,
         claim_statuses=statuses,
         extended_claim=extended,
         **parts,
@@ -141,17 +144,29 @@ def _gate(raw: Any) -> str:
     return fields.required(fields.mapping(raw), "name", fields.text)
 
 
-def _required_affinity(spec: fields.Json) -> NodeSelector | None:
-    return fields.optional(spec, "affinity", _node_affinity)
+@dataclass(frozen=True, slots=True)
+class _Affinity:
+    required: NodeSelector | None = None
+    preferred: tuple[tuple[int, NodeSelector], ...] = ()
 
 
-def _node_affinity(raw: Any) -> NodeSelector | None:
-    return fields.optional(fields.mapping(raw), "nodeAffinity", _required_terms)
+def _node_affinity(raw: Any) -> _Affinity:
+    return fields.optional(fields.mapping(raw), "nodeAffinity", _affinity) or _Affinity()
 
 
-def _required_terms(raw: Any) -> NodeSelector | None:
-    name = "requiredDuringSchedulingIgnoredDuringExecution"
-    return fields.optional(fields.mapping(raw), name, read_node_selector)
+def _affinity(raw: Any) -> _Affinity:
+    source = fields.mapping(raw)
+    when = "DuringSchedulingIgnoredDuringExecution"
+    return _Affinity(
+        fields.optional(source, f"required{when}", read_node_selector),
+        fields.listed(source, f"preferred{when}", _preferred),
+    )
+
+
+def _preferred(raw: Any) -> tuple[int, NodeSelector]:
+    source = fields.mapping(raw)
+    term = fields.required(source, "preference", read_term)
+    return fields.default(source, "weight", fields.integer, 0), NodeSelector((term,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,11 @@ class Taint:
     effect: str
     time_added: str | None = None
 
+    @property
+    def is_soft(self) -> bool:
+        """Whether it keeps Pods off only as long as there are other nodes."""
+        return self.effect == "PreferNoSchedule"
+
 
 @dataclass(frozen=True, slots=True)
 class Toleration:

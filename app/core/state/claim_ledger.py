@@ -9,7 +9,6 @@ from app.core.model.resource_slice import PoolId
 from app.core.state.taken import ClaimKey, PoolTaken, release, take
 
 _NONE: Collection[PoolId] = ()
-_MOST_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class ClaimLedger:
     def put(self, claim: ResourceClaim) -> Collection[PoolId]:
         """Takes in what the API server says of a claim, unless that is from before a write of ours."""
         key = claim.meta.key
-        if _version(claim) < self._floor.get(key, 0):
+        if claim.meta.version < self._floor.get(key, 0):
             return _NONE
         old, touched = self.claims.get(key), set[PoolId]()
         if old is not None and old.meta.uid != claim.meta.uid:
@@ -119,12 +118,14 @@ class ClaimLedger:
         """Whether the answer to a write tells more of a claim than is known, and not of another one."""
         known = self.claims.get(written.meta.key)
         return (
-            known is not None and known.meta.uid == written.meta.uid and _version(written) >= _version(known)
+            known is not None
+            and known.meta.uid == written.meta.uid
+            and written.meta.version >= known.meta.version
         )
 
     def wrote(self, claim: ResourceClaim) -> None:
         """From now on, events with an older version are not heard."""
-        self._floor[claim.meta.key] = _version(claim)
+        self._floor[claim.meta.key] = claim.meta.version
 
     def is_echo(self, key: ClaimKey, uid: str, version: str) -> bool:
         """Whether an event tells what a write of ours has told before. With the last such event, the next one
@@ -154,15 +155,6 @@ class ClaimLedger:
         if after is not None:
             take(self.taken, key, after.devices)
         return {item.device.pool_id for held in (before, after) if held for item in held.devices}
-
-
-def _version(claim: ResourceClaim) -> int:
-    """A resourceVersion as a number: the API server's are, and may be compared (KEP-5504).
-
-    An object from a file may come without one, or with any text, and is older than any write.
-    """
-    text = claim.meta.resource_version
-    return int(text) if text.isdecimal() and len(text) < _MOST_DIGITS else 0
 
 
 def _owner_of_extended(claim: ResourceClaim) -> str | None:

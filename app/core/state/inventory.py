@@ -26,6 +26,7 @@ class Inventory:
 
     ``slices`` are as published, the pools have DeviceTaintRules laid over them. ``touched`` counts
     the nodes whose pools were thrown away since the start: the work that events have caused.
+    ``reluctant`` are nodes with a taint PreferNoSchedule.
     ``changes`` logs the nodes that something has changed for, taken devices included.
     """
 
@@ -33,6 +34,7 @@ class Inventory:
         self.nodes: dict[str, Node] = {}
         self.slices: dict[str, ResourceSlice] = {}
         self.rules: dict[str, DeviceTaintRule] = {}
+        self.reluctant: set[str] = set()
         self.changes = Changes()
         self.touched = 0
         self._tainted: dict[str, ResourceSlice] = {}
@@ -48,6 +50,7 @@ class Inventory:
         other.nodes = dict(self.nodes)
         other.slices = dict(self.slices)
         other.rules = dict(self.rules)
+        other.reluctant = set(self.reluctant)
         other.changes = self.changes.fork()
         other._tainted = dict(self._tainted)
         other._by_node = dict(self._by_node)
@@ -61,6 +64,10 @@ class Inventory:
         """Adds a node or replaces it."""
         old = self.nodes.get(node.name)
         self.nodes[node.name] = node
+        if any(taint.is_soft for taint in node.taints):
+            self.reluctant.add(node.name)
+        else:
+            self.reluctant.discard(node.name)
         if old is None or (old.meta.labels, old.declared_features) != (
             node.meta.labels,
             node.declared_features,
@@ -71,6 +78,7 @@ class Inventory:
 
     def drop_node(self, name: str) -> None:
         """Removes a node; its slices stay until their own deletion is heard of."""
+        self.reluctant.discard(name)
         if self.nodes.pop(name, None) is not None:
             self._forget([name])
 

@@ -5,12 +5,16 @@ everything else. A few of the best are choice enough; one node is not scored at 
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from itertools import filterfalse
 
+from app.core.placement.preferences import POINT
 from app.core.verdicts.filter_result import Judged
 
 _AIM_SECONDS = 2.0
 _AIMS = 1024
+_COMPARED = 8
+"""Equal nodes that are compared by what is free of them: one is far better than none."""
 
 
 class Candidates:
@@ -47,6 +51,32 @@ class Candidates:
             if len(self._aims) > _AIMS:
                 self.settled(next(iter(self._aims)))
         return chosen
+
+    def ranked(
+        self, judged: Judged, liking: Mapping[str, float], load: Callable[[str], float]
+    ) -> Iterator[str]:
+        """The nodes that fit, the best first, each when it is asked for.
+
+        Args:
+            liking: points beside those for devices, see ``preferences``.
+            load: of a node; the least one comes first among a few of those that are equal otherwise.
+        Cost: O(fitting nodes) with likings; else as ``of`` for the first one.
+        """
+        self._turn += 1
+        if liking:
+            total = {
+                name: POINT * score + liking.get(name, 0.0)
+                for score in judged.scores()
+                for name in judged.having(score)
+            }
+            yield from sorted(total, key=lambda name: (-total[name], load(name)))
+            return
+        for score in judged.scores():
+            equals = judged.having(score)
+            few = sorted(_spread(equals, _COMPARED, self._turn), key=load)
+            yield from few
+            if len(few) < len(equals):
+                yield from filterfalse(set(few).__contains__, equals)
 
     def settled(self, uid: str) -> None:
         """The Pod has come to be bound: from now on the state says what it takes."""

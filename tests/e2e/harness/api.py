@@ -25,11 +25,14 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "Pod": ("api/v1", "pods", True),
     "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets", True),
     "PodGroup": ("apis/scheduling.k8s.io/v1beta1", "podgroups", True),
+    "PersistentVolume": ("api/v1", "persistentvolumes", False),
+    "PersistentVolumeClaim": ("api/v1", "persistentvolumeclaims", True),
     "PriorityClass": ("apis/scheduling.k8s.io/v1", "priorityclasses", False),
     "ResourceClaim": ("apis/resource.k8s.io/v1", "resourceclaims", True),
     "ResourceClaimTemplate": ("apis/resource.k8s.io/v1", "resourceclaimtemplates", True),
     "Secret": ("api/v1", "secrets", True),
     "ServiceAccount": ("api/v1", "serviceaccounts", True),
+    "StorageClass": ("apis/storage.k8s.io/v1", "storageclasses", False),
     "ResourceSlice": ("apis/resource.k8s.io/v1", "resourceslices", False),
 }
 

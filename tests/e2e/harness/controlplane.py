@@ -26,6 +26,7 @@ CONTROLLERS_WANTED = (
     "namespace-controller",
     "resourceclaim-controller",
 )
+VOLUME_CONTROLLERS = ("persistentvolume-binder-controller",)
 HOST = "127.0.0.1"
 _AUDIT = {
     "apiVersion": "audit.k8s.io/v1",
@@ -47,19 +48,22 @@ class ControlPlane:
         storage: str = "application/json",
         qps: int = 500,
         groups: bool = False,
+        volumes: bool = False,
     ) -> None:
         """`storage`: how etcd holds objects, where `holds` wants JSON. `qps`: of Kubernetes' own clients.
 
-        `groups`: with PodGroups, and what kube-scheduler makes of them.
+        `groups`: with PodGroups and their claims, and what kube-scheduler makes of them. `volumes`: with
+        the controller that binds PersistentVolumeClaims.
         """
         self._binaries = binaries
         self._storage = storage
         self._qps = qps
         self._served = "resource.k8s.io/v1beta2=true,resource.k8s.io/v1beta1=true"
         self._gates: tuple[str, ...] = ()
+        self._wanted = (*CONTROLLERS_WANTED, *(VOLUME_CONTROLLERS if volumes else ()))
         if groups:
             self._served += ",scheduling.k8s.io/v1beta1=true"
-            self._gates = ("--feature-gates=GenericWorkload=true",)
+            self._gates = ("--feature-gates=GenericWorkload=true,DRAWorkloadResourceClaims=true",)
         self.home = home
         self.certificates = home / "certificates"
         self.audit_log = home / "audit.log"
@@ -200,7 +204,8 @@ class ControlPlane:
             "kube-controller-manager",
             f"--kubeconfig={kubeconfig}",
             *self._serving(port, CONTROLLERS),
-            f"--controllers={','.join(CONTROLLERS_WANTED)}",
+            f"--controllers={','.join(self._wanted)}",
+            *self._gates,
             # Each controller with its own rights, as in a real cluster.
             "--use-service-account-credentials",
             f"--service-account-private-key-file={self.home / 'service-accounts.key'}",

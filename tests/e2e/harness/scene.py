@@ -29,9 +29,13 @@ class Scene:
         # Pods before claims: a claim in use is kept by its finalizer until its Pods are gone.
         for kind_of_user in ("Job", "Pod"):
             self._delete_all(kind_of_user)
-        self._delete_all("ResourceClaim")
+        for kind_in_use in ("ResourceClaim", "PersistentVolumeClaim"):
+            self._delete_all(kind_in_use)
         for object_kind, name in reversed(self._cluster_wide):
             self.api.delete(object_kind, name)
+            if object_kind == "PersistentVolume":
+                with contextlib.suppress(NotFoundError):
+                    self.api.patch(object_kind, name, {"metadata": {"finalizers": None}})
 
     def create(self, body: Object) -> Object:
         """Creates the object, in the scene's namespace if it is of a kind that has one."""

@@ -1,0 +1,216 @@
+"""Devices assumed for a Pod from the filter that named its node until its bind.
+
+kube-scheduler goes on from a filter's answer: it gives the Pod the node's CPU, binds its volumes and waits
+for permits before it calls bind. So the devices that the answer was about count as taken from that moment,
+in memory alone: whoever is filtered next gets others. A reservation ends with
+
+* the Pod's bind, which takes it over, or its next filter, which decides anew;
+* an event that shows that kube-scheduler has given the Pod up: deleted, ``nominatedNodeName`` taken back, a
+  new PodScheduled condition that says False;
+* its time, unless ``nominatedNodeName`` says that kube-scheduler still is at it: it sets that field while
+  volumes or permits take long.
+
+A reservation promises and does not bind: a bind that finds it overtaken (another node, changed devices)
+decides anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.cluster.binding.deciding import decide_unchanged
+from app.cluster.informers.informer import Event, Replaced, Upserted
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import Consumer
+from app.core.placement.decision import Grant, Refused, assume, decide, forget
+from app.core.placement.rules import Rules
+from app.core.state.pools import Pool, PoolError
+from app.core.state.state import State
+
+DEFAULT_SECONDS = 60.0
+_DECIDE_SECONDS = 5.0
+_Condition = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What one Pod gets on one node. ``pod`` is as the filter was sent it."""
+
+    pod: Pod
+    node: str
+    grants: tuple[Grant, ...]
+    pools: tuple[Pool, ...] | None
+    condition: _Condition
+    nominated: bool = False
+    """``status.nominatedNodeName`` has shown the node."""
+
+    @property
+    def consumer(self) -> Consumer:
+        return Consumer("", "pods", self.pod.meta.name, self.pod.meta.uid)
+
+
+class Reservations:
+    """At most one for each Pod. ``ended`` counts them by their end: bound, filtered, given_up, expired,
+    overtaken.
+
+    Args:
+        seconds: after which a reservation ends that nothing else has ended.
+        lifted: called when devices have become free that were reserved.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        rules: Rules,
+        seconds: float = DEFAULT_SECONDS,
+        lifted: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._state = state
+        self._rules = rules
+        self._seconds = seconds
+        self.lifted = lifted
+        self._held: dict[str, Reservation] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.ended: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def of(self, uid: str) -> Reservation | None:
+        return self._held.get(uid)
+
+    def newest(self, pod: Pod) -> Pod:
+        """The Pod, or as the filter was sent it if that is newer: each watch may be behind the other."""
+        found = self._held.get(pod.meta.uid)
+        return found.pod if found is not None and found.pod.meta.is_newer(pod.meta) else pod
+
+    async def reserve(self, pod: Pod, raw: Mapping[str, Any], node: str) -> Refused | None:
+        """Decides what the Pod gets on a node and assumes it in the same moment; else why it gets nothing.
+
+        Args:
+            raw: the Pod as the filter was sent it.
+        Cost: a search on the node.
+        """
+        decided = await decide_unchanged(
+            self._state, lambda: decide(self._state, pod, node, self._rules, None), _DECIDE_SECONDS
+        )
+        if isinstance(decided, Refused):
+            return decided
+        if decided:
+            self.put(Reservation(pod, node, decided, self._pools(node), _condition(raw)))
+        return None
+
+    def put(self, made: Reservation) -> None:
+        """Assumes what is decided already, in place of what was reserved for the Pod."""
+        uid = made.pod.meta.uid
+        self.release(uid, "filtered")
+        assume(self._state, made.grants, made.consumer)
+        self._held[uid] = made
+        self._time(uid)
+
+    def take(self, pod: Pod, node: str) -> tuple[Grant, ...] | None:
+        """Hands what is reserved over to the Pod's bind, which assumes it from then on.
+
+        None if nothing is, or if it holds no more; nothing is reserved for the Pod then.
+        """
+        found = self._held.get(pod.meta.uid)
+        if found is None:
+            return None
+        if found.node != node or not self._stands(found, pod):
+            self.release(pod.meta.uid, "overtaken")
+            return None
+        self._drop(pod.meta.uid, "bound")
+        return found.grants
+
+    def release(self, uid: str, why: str) -> None:
+        """Ends a reservation, if there is one: its devices are free."""
+        found = self._held.get(uid)
+        if found is not None:
+            self._drop(uid, why)
+            forget(self._state, found.grants, found.consumer)
+            self.lifted()
+
+    def clear(self) -> None:
+        """Ends all of them: what was promised in another term is not kept by this one."""
+        for uid in list(self._held):
+            self.release(uid, "overtaken")
+
+    def changed(self, kind: str, event: Event) -> None:
+        """Notes what an informer has told of Pods."""
+        if kind != "Pod" or not self._held:
+            return
+        if isinstance(event, Replaced):
+            for gone in event.gone:
+                self.release(gone.uid, "given_up")
+            for item in event.changed:
+                self._look_at(item)
+        elif isinstance(event, Upserted):
+            self._look_at(event.object)
+        else:
+            self.release(event.object["metadata"].get("uid", ""), "given_up")
+
+    def _look_at(self, raw: Mapping[str, Any]) -> None:
+        metadata, status = raw["metadata"], raw.get("status") or {}
+        uid = metadata.get("uid", "")
+        found = self._held.get(uid)
+        if found is None:
+            return
+        nominated = status.get("nominatedNodeName") == found.node
+        condition = _condition(raw)
+        given_up = condition[0] == "False" and condition != found.condition
+        if metadata.get("deletionTimestamp") or (found.nominated and not nominated) or given_up:
+            self.release(uid, "given_up")
+        elif nominated and not found.nominated:
+            self._held[uid] = replace(found, nominated=True)
+            self._timers.pop(uid).cancel()
+
+    def _stands(self, found: Reservation, pod: Pod) -> bool:
+        """Whether what was decided can be had still. O(claims)."""
+        if (pod.claims, pod.claim_statuses) != (found.pod.claims, found.pod.claim_statuses):
+            return False
+        if found.pools is None or self._pools(found.node) is not found.pools:
+            return False
+        return all(self._is_whole(grant, pod) for grant in found.grants)
+
+    def _is_whole(self, grant: Grant, pod: Pod) -> bool:
+        claim = self._state.stored_claim(grant.held.key)
+        if grant.held.generated:
+            return claim is None and self._state.extended_claim(pod.meta.uid) is None
+        if claim is None or claim.meta.uid != grant.held.claim.meta.uid or claim.meta.deleted is not None:
+            return False
+        if claim.allocation is None:
+            return True
+        # Devices that get ready may have failed meanwhile: that is for the bind to look at.
+        late = any(item.binding_conditions for item in claim.allocation.devices)
+        return not late and claim.allocation.devices == grant.allocation.devices
+
+    def _pools(self, node: str) -> tuple[Pool, ...] | None:
+        """The pools as they are now: the same object as long as nothing about them has changed."""
+        try:
+            return self._state.inventory.pools(node, self._rules.features)
+        except (KeyError, PoolError):
+            return None
+
+    def _time(self, uid: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[uid] = loop.call_later(self._seconds, self.release, uid, "expired")
+
+    def _drop(self, uid: str, why: str) -> None:
+        del self._held[uid]
+        timer = self._timers.pop(uid, None)
+        if timer is not None:
+            timer.cancel()
+        self.ended[why] += 1
+
+
+def _condition(raw: Mapping[str, Any]) -> _Condition:
+    """What the Pod says of its last scheduling: status, reason and message of PodScheduled."""
+    status = raw.get("status")
+    for item in (status.get("conditions") or ()) if isinstance(status, Mapping) else ():
+        if isinstance(item, Mapping) and item.get("type") == "PodScheduled":
+            return (str(item.get("status")), str(item.get("reason")), str(item.get("message")))
+    return ("", "", "")

@@ -1,0 +1,74 @@
+"""What kube-scheduler's own scores would say of nodes, where filter names one and they are not asked.
+
+Of the plugins of the default profile these are weighed here, with their default weights: NodeAffinity
+(preferred terms), TaintToleration (PreferNoSchedule) and, among nodes that are equal otherwise, how much of a
+node is in use (NodeResourcesFit). PodTopologySpread, InterPodAffinity and ImageLocality look at what is not
+known here.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from app.core.model.node import Node
+from app.core.model.node_selector import SelectorError
+from app.core.model.pod import Pod
+from app.core.model.taints import Taint
+from app.core.state.state import State
+
+POINT = 50
+"""What one of an extender's ten points is to kube-scheduler, with the weight 5 of the example."""
+_AFFINITY = 200
+_TAINTS = 300
+_WEIGHED = ("cpu", "memory")
+
+
+def preferences(state: State, pod: Pod, names: Iterable[str]) -> Mapping[str, float]:
+    """The points of each node beside its devices; empty if the Pod likes none better than another.
+
+    As the plugins do, the best of these nodes has all of the points. O(nodes), and nothing if there is
+    neither a preferred term nor a node that would rather not have Pods.
+    """
+    inventory = state.inventory
+    if not pod.preferred_affinity and not inventory.reluctant:
+        return {}
+    nodes = [state.nodes[name] for name in names if name in state.nodes]
+    liked = _shares({node.name: _liking(pod, node) for node in nodes}, _AFFINITY)
+    unwelcome = _shares({node.name: _reluctance(pod, node) for node in nodes}, _TAINTS)
+    if not liked and not unwelcome:
+        return {}
+    return {node.name: liked.get(node.name, 0.0) - unwelcome.get(node.name, 0.0) for node in nodes}
+
+
+def load(state: State, name: str) -> float:
+    """How much of a node's CPU and memory is requested, 0 to 1. O(1)."""
+    node, used = state.nodes.get(name), state.usage.of(name)
+    parts = [
+        used.get(resource, 0) / amount.nanos
+        for resource in _WEIGHED
+        if node is not None and (amount := node.allocatable.get(resource)) is not None and amount.nanos
+    ]
+    return sum(parts) / len(parts) if parts else 0.0
+
+
+def _shares(found: Mapping[str, int], most: int) -> Mapping[str, float]:
+    """Of ``most`` points; empty if nobody has any."""
+    highest = max(found.values(), default=0)
+    return {name: most * value / highest for name, value in found.items()} if highest else {}
+
+
+def _liking(pod: Pod, node: Node) -> int:
+    """The weights of the preferred terms that a node meets; one that cannot be evaluated is none."""
+    total = 0
+    for weight, selector in pod.preferred_affinity:
+        try:
+            total += weight * selector.matches(node.name, node.meta.labels)
+        except SelectorError:
+            continue
+    return total
+
+
+def _reluctance(pod: Pod, node: Node) -> int:
+    return sum(taint.is_soft and not _tolerated(pod, taint) for taint in node.taints)
+
+
+def _tolerated(pod: Pod, taint: Taint) -> bool:
+    return any(toleration.tolerates(taint) for toleration in pod.tolerations)

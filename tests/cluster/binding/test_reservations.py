@@ -1,0 +1,229 @@
+"""Devices that are kept for a Pod from its filter to its bind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.cluster.binding.reservations import DEFAULT_SECONDS, Reservations
+from app.cluster.informers.informer import Deleted, Event, ObjectKey, Replaced, Upserted
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
+from app.core.placement.decision import Refused
+from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
+from app.core.state.state import State
+from tests.cluster.virtual_time import in_virtual_time
+from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+
+Json = dict[str, Any]
+
+
+class Kept:
+    """A state of two nodes with a device each, and what is kept of them. ``lifted`` counts."""
+
+    def __init__(self, *more: Json, devices: int = 1) -> None:
+        self.state = State()
+        self.lifted = 0
+        names = [f"d{number}" for number in range(devices)]
+        for name in ("n1", "n2"):
+            self.put(node(name), slice_of(name, *(device(item) for item in names)))
+        self.put(device_class(), *(claim(name) for name in "cd"), pod("p", "c"), pod("q", "d"), *more)
+        self.reservations = Reservations(self.state, Rules(SelectorCache(), lambda: "s"), lifted=self._lifted)
+
+    def put(self, *objects: Json) -> None:
+        for raw in objects:
+            self.state.upsert(parse(raw))  # type: ignore[arg-type] # no workloads
+
+    async def reserve(self, name: str, on: str = "n1", **status: Any) -> Refused | None:
+        found = self.pod(name)
+        return await self.reservations.reserve(found, {"status": status}, on)
+
+    def pod(self, name: str) -> Pod:
+        return self.state.pods["default", name]
+
+    def takes(self, name: str, on: str = "n1") -> list[tuple[str, str]] | None:
+        """What a bind takes over: claims and devices."""
+        grants = self.reservations.take(self.pod(name), on)
+        if grants is None:
+            return None
+        return [
+            (grant.held.key[1], item.device.device) for grant in grants for item in grant.allocation.devices
+        ]
+
+    def told(self, name: str, *, meta: Json | None = None, **status: Any) -> None:
+        """What an informer tells of a Pod."""
+        raw = pod(name)
+        raw["metadata"] |= meta or {}
+        self.reservations.changed("Pod", Upserted(raw | {"status": status}))
+
+    def taken(self) -> set[str]:
+        return {f"{pool.pool}/{name}" for pool, held in self.state.taken.items() for name in held.whole}
+
+    def _lifted(self) -> None:
+        self.lifted += 1
+
+
+def unschedulable(message: str) -> Json:
+    return {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+
+
+@in_virtual_time
+async def test_what_is_kept_for_one_pod_is_taken_for_all_others_until_its_bind_takes_it_over() -> None:
+    kept = Kept()
+    assert await kept.reserve("p") is None
+    refused = await kept.reserve("q")
+    assert isinstance(refused, Refused)
+    assert "in use" in refused.message
+    assert kept.takes("p") == [("c", "d0")]
+    assert kept.taken() == {"n1/d0"}
+    assert kept.reservations.ended == {"bound": 1}
+    assert kept.lifted == 0
+
+
+@in_virtual_time
+async def test_the_next_filter_of_the_pod_decides_anew() -> None:
+    kept = Kept()
+    await kept.reserve("p", "n1")
+    kept.reservations.release("uid-p", "filtered")
+    assert kept.taken() == set()
+    await kept.reserve("p", "n2")
+    assert kept.taken() == {"n2/d0"}
+    assert kept.lifted == 1
+
+
+ENDS: dict[str, Callable[[Kept], None]] = {
+    "being deleted": lambda kept: kept.told("p", meta={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+    "deleted": lambda kept: kept.reservations.changed("Pod", Deleted(pod("p"))),
+    "gone from a list": lambda kept: kept.reservations.changed(
+        "Pod", Replaced((), (), (ObjectKey("default", "p", "uid-p"),))
+    ),
+    "said to be unschedulable": lambda kept: kept.told("p", conditions=[unschedulable("no volume")]),
+    "unschedulable again, for another reason": lambda kept: kept.told(
+        "p", conditions=[unschedulable("no port")]
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@in_virtual_time
+async def test_devices_are_free_as_soon_as_the_pod_is_given_up(end: Callable[[Kept], None]) -> None:
+    kept = Kept()
+    await kept.reserve("p", conditions=[unschedulable("no device")])
+    end(kept)
+    assert kept.taken() == set()
+    assert kept.reservations.ended == {"given_up": 1}
+    assert kept.lifted == 1
+
+
+STAYS: dict[str, Event] = {
+    "the same condition": Upserted(pod("p") | {"status": {"conditions": [unschedulable("no device")]}}),
+    "another Pod": Upserted(pod("q") | {"status": {"conditions": [unschedulable("no port")]}}),
+    "an earlier Pod of the name": Deleted(pod("p", uid="another")),
+    "an annotation": Upserted(pod("p") | {"metadata": {"uid": "uid-p", "annotations": {"a": "b"}}}),
+}
+
+
+@pytest.mark.parametrize("event", STAYS.values(), ids=STAYS)
+@in_virtual_time
+async def test_what_says_nothing_of_the_pods_scheduling_ends_nothing(event: Event) -> None:
+    kept = Kept()
+    await kept.reserve("p", conditions=[unschedulable("no device")])
+    kept.reservations.changed("Pod", event)
+    assert kept.taken() == {"n1/d0"}
+
+
+@in_virtual_time
+async def test_nothing_is_kept_for_longer_than_its_time() -> None:
+    kept = Kept()
+    await kept.reserve("p")
+    await asyncio.sleep(DEFAULT_SECONDS - 1)
+    assert kept.taken() == {"n1/d0"}
+    await asyncio.sleep(2)
+    assert kept.taken() == set()
+    assert kept.reservations.ended == {"expired": 1}
+    assert kept.takes("p") is None
+
+
+@in_virtual_time
+async def test_while_kube_scheduler_names_the_node_devices_are_kept_and_no_longer() -> None:
+    kept = Kept()
+    await kept.reserve("p")
+    kept.told("p", nominatedNodeName="n1")
+    await asyncio.sleep(10 * DEFAULT_SECONDS)
+    assert kept.taken() == {"n1/d0"}
+    kept.told("p", nominatedNodeName="")
+    assert kept.taken() == set()
+    assert kept.reservations.ended == {"given_up": 1}
+
+
+@in_virtual_time
+async def test_a_claim_of_several_pods_is_kept_until_the_last_of_them() -> None:
+    kept = Kept(pod("r", "c"))
+    await kept.reserve("p")
+    assert isinstance(await kept.reserve("r", "n2"), Refused)
+    assert await kept.reserve("r", "n1") is None
+    kept.reservations.release("uid-p", "given_up")
+    assert kept.taken() == {"n1/d0"}
+    kept.reservations.release("uid-r", "given_up")
+    assert kept.taken() == set()
+
+
+OVERTAKEN: dict[str, Callable[[Kept], None]] = {
+    "the devices have changed": lambda kept: kept.put(slice_of("n1", device("other"))),
+    "the node has gone": lambda kept: kept.state.delete("Node", ("", "n1")),
+    "the claim has gone": lambda kept: kept.state.delete("ResourceClaim", ("default", "c")),
+    "it is another claim": lambda kept: kept.put(
+        claim("c") | {"metadata": {"name": "c", "namespace": "default", "uid": "another"}}
+    ),
+    "somebody else has allocated it": lambda kept: kept.put(
+        claim("c") | {"status": {"allocation": allocation("n2", "d0")}}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", OVERTAKEN.values(), ids=OVERTAKEN)
+@in_virtual_time
+async def test_a_bind_decides_anew_where_what_was_kept_holds_no_more(change: Callable[[Kept], None]) -> None:
+    kept = Kept()
+    await kept.reserve("p")
+    change(kept)
+    assert kept.takes("p") is None
+    assert kept.state.assumed == {}
+    assert kept.reservations.ended == {"overtaken": 1}
+
+
+@in_virtual_time
+async def test_a_bind_to_another_node_takes_nothing_over() -> None:
+    kept = Kept()
+    await kept.reserve("p", "n1")
+    assert kept.takes("p", "n2") is None
+    assert kept.taken() == set()
+
+
+@in_virtual_time
+async def test_a_new_term_keeps_nothing_of_the_one_before() -> None:
+    kept = Kept(devices=2)
+    await kept.reserve("p")
+    await kept.reserve("q")
+    kept.reservations.clear()
+    assert kept.taken() == set()
+    assert len(kept.reservations) == 0
+
+
+@in_virtual_time
+async def test_bind_goes_by_the_pod_as_filter_was_sent_it_where_that_is_newer() -> None:
+    kept = Kept()
+    old, new = (
+        parse(pod("p", "c") | {"metadata": pod("p")["metadata"] | {"resourceVersion": v}}) for v in "12"
+    )
+    assert isinstance(old, Pod)
+    assert isinstance(new, Pod)
+    await kept.reservations.reserve(new, {}, "n1")
+    assert kept.reservations.newest(old) is new
+    newest = parse(pod("p", "c") | {"metadata": pod("p")["metadata"] | {"resourceVersion": "3"}})
+    assert isinstance(newest, Pod)
+    assert kept.reservations.newest(newest) is newest

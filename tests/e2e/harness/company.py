@@ -1,0 +1,202 @@
+"""Pods whose devices are not all that they wait for: volumes, groups, devices that get ready late."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from harness import objects
+from harness.api import Object
+from harness.kubelet import Kubelet
+from harness.scene import Scene
+
+
+class Company:
+    """A scene for one scheduler. Its Pods take devices of the scene's nodes alone."""
+
+    def __init__(self, scene: Scene, kubelet: Kubelet, scheduler: str) -> None:
+        self.scene = scene
+        self.kubelet = kubelet
+        self.scheduler = scheduler
+        self.device_class = f"company-{scene.namespace}"
+        scene.create(objects.device_class(self.device_class))
+
+    def node(self, name: str, devices: int = 1, *, cpu: str = "64", **fields: Any) -> str:
+        """A node; `fields` are of each of its devices."""
+        full_name = self.scene.node(name, [device | fields for device in objects.cats(devices)])
+        room = {"cpu": cpu, "memory": "64Gi", "pods": "300"}
+        status = {"status": {"capacity": room, "allocatable": room}}
+        self.scene.api.patch("Node", full_name, status, subresource="status")
+        return full_name
+
+    def template(self, name: str = "cats") -> str:
+        """A ResourceClaimTemplate for one device."""
+        spec = objects.claim("any", device_class=self.device_class)["spec"]
+        kind = {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaimTemplate"}
+        self.scene.create(kind | {"metadata": {"name": name}, "spec": {"spec": spec}})
+        return name
+
+    def claim(self, name: str) -> str:
+        self.scene.create(objects.claim(name, device_class=self.device_class))
+        return name
+
+    def pod(
+        self,
+        name: str,
+        *,
+        claim: str = "",
+        template: str = "",
+        volume: str = "",
+        cpu: str = "",
+        node: str = "",
+        priority: str = "",
+        group: str = "",
+        **spec: Any,
+    ) -> Object:
+        """The body of a Pod with at most one claim; `spec` are fields of its spec."""
+        body = objects.pod(name, self.scheduler, claims={"device": claim} if claim else None)
+        container = body["spec"]["containers"][0]
+        if template:
+            body["spec"]["resourceClaims"] = [{"name": "device", "resourceClaimTemplateName": template}]
+            container["resources"] = {"claims": [{"name": "device"}]}
+        if cpu:
+            container["resources"] |= {"requests": {"cpu": cpu}}
+        if volume:
+            body["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": volume}}]
+        if node:
+            body["spec"]["nodeSelector"] = {"kubernetes.io/hostname": node}
+        if priority:
+            body["spec"]["priorityClassName"] = priority
+        if group:
+            body["spec"]["schedulingGroup"] = {"podGroupName": group}
+        body["metadata"]["labels"] = {"app": name.rstrip("0123456789").rstrip("-")}
+        body["spec"] |= spec
+        return body
+
+    def create(self, *bodies: Object) -> list[str]:
+        """Creates Pods, and returns their names."""
+        return [self.scene.create(body)["metadata"]["name"] for body in bodies]
+
+    def priority(self, name: str, value: int) -> str:
+        full_name = f"{name}-{self.scene.namespace}"
+        kind = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass"}
+        self.scene.create(kind | {"metadata": {"name": full_name}, "value": value})
+        return full_name
+
+    def gang(self, name: str, size: int, template: str, *, minimum: int = 0, **spec: Any) -> list[str]:
+        """A PodGroup of which no fewer than `minimum` Pods may run, and its Pods. `spec`: of the PodGroup."""
+        policy = {"schedulingPolicy": {"gang": {"minCount": minimum or size}}}
+        kind = {"apiVersion": "scheduling.k8s.io/v1beta1", "kind": "PodGroup"}
+        self.scene.create(kind | {"metadata": {"name": name}, "spec": policy | spec})
+        pods = (self.pod(f"{name}-{number}", template=template, group=name) for number in range(size))
+        return self.create(*pods)
+
+    def storage(self, node: str, volumes: int) -> str:
+        """A StorageClass whose local volumes are bound to Pods when these have a node; on this node some."""
+        name = f"local-{self.scene.namespace}"
+        if self.scene.api.find("StorageClass", name) is None:
+            self.scene.create(
+                {
+                    "apiVersion": "storage.k8s.io/v1",
+                    "kind": "StorageClass",
+                    "metadata": {"name": name},
+                    "provisioner": "kubernetes.io/no-provisioner",
+                    "volumeBindingMode": "WaitForFirstConsumer",
+                }
+            )
+        for number in range(volumes):
+            self.scene.create(_volume(f"{node}-{number}", name, node))
+        return name
+
+    def volume_claim(self, name: str, storage_class: str) -> str:
+        self.scene.create(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": name},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "storageClassName": storage_class,
+                    "resources": {"requests": {"storage": "1Gi"}},
+                },
+            }
+        )
+        return name
+
+    def bound(self) -> dict[str, str]:
+        """The node of each Pod that has one."""
+        pods = self.scene.api.list("Pod", self.scene.namespace)
+        return {
+            pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")
+        }
+
+    def allocated(self) -> list[str]:
+        """The claims that hold devices."""
+        claims = self.scene.api.list("ResourceClaim", self.scene.namespace)
+        return [
+            claim["metadata"]["name"] for claim in claims if (claim.get("status") or {}).get("allocation")
+        ]
+
+    def failures(self) -> list[str]:
+        """What users are told of Pods that could not be scheduled or bound at some time."""
+        events = self.scene.api.list("Event", self.scene.namespace, fieldSelector="reason=FailedScheduling")
+        return [event["note"] for event in events]
+
+    def tell(self, claim: str, condition: str) -> None:
+        """What a driver writes of the one device of a claim: that this condition is true."""
+        (result,) = self.scene.claim(claim)["status"]["allocation"]["devices"]["results"]
+        said = {"type": condition, "status": "True", "reason": "Told", "message": "by the test"}
+        said["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+        device = {key: result[key] for key in ("driver", "pool", "device")} | {"conditions": [said]}
+        body = {"status": {"devices": [device]}}
+        self.scene.api.patch("ResourceClaim", claim, body, self.scene.namespace, subresource="status")
+
+
+def preferring(node: str) -> Mapping[str, Any]:
+    """A field of a Pod's spec: it would like to run on this node."""
+    wanted = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    term = {"weight": 100, "preference": {"matchExpressions": [wanted]}}
+    return {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [term]}}}
+
+
+def apart(app: str) -> Mapping[str, Any]:
+    """A field of a Pod's spec: never two Pods of this label on one node."""
+    term = {"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": "kubernetes.io/hostname"}
+    return {"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+
+
+@contextmanager
+def again_and_again(step: Callable[[int], object], pause: float) -> Iterator[None]:
+    """Does this every so many seconds meanwhile, in a thread."""
+    enough = threading.Event()
+
+    def repeat() -> None:
+        number = 0
+        while not enough.wait(pause):
+            number += 1
+            step(number)
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()
+
+
+def _volume(name: str, storage_class: str, node: str) -> Object:
+    on_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": storage_class,
+            "local": {"path": f"/played/{name}"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on_node]}]}},
+        },
+    }
