@@ -48,11 +48,12 @@ demo: install ## no cluster: the example inventory, a Job through filter, priori
 test: dev ## the whole suite; what needs Go, Chromium or Helm says so if it is not there
 	@$(RUN)/python -m pytest
 
-lint: dev ## format, lint (of the page too), types, import contracts
+lint: dev ## format, lint (of the page and of the English too), types, import contracts
 	@$(RUN)/ruff format --check .
 	@$(RUN)/ruff check .
 	@$(RUN)/hadolint Dockerfile
 	@$(RUN)/oxlint --deny-warnings app/web/js
+	@$(RUN)/python tools/prose.py
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
 

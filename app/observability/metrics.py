@@ -46,32 +46,32 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.requests = Histogram(
             f"{PREFIX}_request_duration_seconds",
-            "Time from the first byte of a request to the last of its answer, by verb and HTTP status.",
+            "Time from the first byte of a request to the last of its response, by verb and HTTP status.",
             ("verb", "code"),
             buckets=REQUEST_BUCKETS,
             registry=self.registry,
         )
         self.in_flight = Gauge(
             f"{PREFIX}_requests_in_flight",
-            "Requests being answered now, by verb.",
+            "Requests in progress, by verb.",
             ("verb",),
             registry=self.registry,
         )
         self.filter_nodes = Counter(
             f"{PREFIX}_filter_nodes_total",
-            "Nodes that a filter has judged for a Pod with claims, by result: fits, misfit or invalid.",
+            "Nodes that filters evaluated for Pods with claims, by result: fits, misfit or invalid.",
             ("result",),
             registry=self.registry,
         )
         self.refusals = Counter(
             f"{PREFIX}_filter_refusals_total",
-            "Nodes that a filter has refused, by the code of the first reason.",
+            "Nodes that filters refused, by the code of the first reason.",
             ("reason",),
             registry=self.registry,
         )
         self.filter_fitting = Histogram(
             f"{PREFIX}_filter_fitting_nodes",
-            "Nodes left by one filter of a Pod with claims.",
+            "Nodes that one filter of a Pod with claims returned.",
             buckets=NODE_BUCKETS,
             registry=self.registry,
         )
@@ -82,7 +82,7 @@ class Metrics:
         )
         self.late = Counter(
             f"{PREFIX}_deadline_exceeded_total",
-            "Requests answered before all nodes were judged, since time was up, by verb.",
+            "Requests that reached their time limit before all nodes were evaluated, by verb.",
             ("verb",),
             registry=self.registry,
         )
@@ -101,18 +101,18 @@ class Metrics:
         )
         self.turned_away = Counter(
             f"{PREFIX}_dry_runs_turned_away_total",
-            "Dry runs answered 429 because too many were under way.",
+            "Dry runs rejected with 429 because too many were in progress.",
             registry=self.registry,
         )
         self.loop_lag = Histogram(
             f"{PREFIX}_event_loop_lag_seconds",
-            "How much later than asked for the event loop woke a timer: what everybody waits for.",
+            "Delay of timers on the event loop, which delays every request.",
             buckets=doubling(0.001, 12),
             registry=self.registry,
         )
         Gauge(
             f"{PREFIX}_build_info",
-            "Always 1; the version of this program and of Python are its labels.",
+            "Always 1; the labels are the version of this program and of Python.",
             ("version", "python"),
             registry=self.registry,
         ).labels(version, platform.python_version()).set(1)

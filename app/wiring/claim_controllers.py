@@ -96,25 +96,25 @@ class ClaimKeeping:
     def samples(self) -> Iterable[Sample]:
         """Metrics."""
         foreign, binder, extended = self.foreign, self.binder, self.binder.extended
-        text = "Devices given to two claims: another allocator is at work."
+        text = "Devices allocated to two claims, because another allocator is active."
         yield Sample("foreign_allocations", text, {(): foreign.seen}, counter=True)
-        yield Sample("devices_held_twice", "Devices held by two claims now.", {(): foreign.now})
-        text = "Binds given up since another allocator took the device."
+        yield Sample("devices_held_twice", "Devices that two claims hold now.", {(): foreign.now})
+        text = "Binds withdrawn because another allocator took the device."
         yield Sample("binds_withdrawn", text, {(): binder.withdrawn}, counter=True)
-        text = "Requests of binds sent again because the API server had been too busy (429)."
+        text = "Requests of binds retried because the API server was too busy (429)."
         yield Sample("api_retries", text, {(): binder.repeats}, counter=True)
-        text = "Writes to claims made again because somebody had written in between (409)."
+        text = "Writes to claims retried because another client wrote in between (409)."
         yield Sample("claim_conflicts", text, {(): binder.writer.conflicts}, counter=True)
         changes: Labelled = {("created",): float(extended.created), ("removed",): float(extended.removed)}
-        text = "Claims for extended resources, created and, after failed binds, removed."
+        text = "Claims for extended resources, created and, after failed binds, deleted."
         yield Sample("extended_claims", text, changes, ("change",), counter=True)
         results: Labelled = {(result,): float(number) for result, number in self._reconciler.results.items()}
         text = (
-            "Claims that nobody was to free: mended (finalizer, reservation, extended, abandoned), or left "
-            "alone (not_ours, overtaken, in_use, not_leader, api_error)."
+            "Stale claims, by result: repaired (finalizer, reservation, extended, abandoned), "
+            "or left alone (not_ours, overtaken, in_use, not_leader, api_error)."
         )
         yield Sample("claims_reconciled", text, results, ("result",), counter=True)
-        text = "Claims that look left over, those of others and those within the grace time included."
+        text = "Claims that look stale, including those of other clients and those within the grace period."
         yield Sample("claims_left_over", text, {(): self._reconciler.suspects})
 
 

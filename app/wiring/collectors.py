@@ -23,17 +23,17 @@ def inventory(service: Service) -> Callable[[], Iterable[Sample]]:
             for name in STATES:
                 counts[driver, name] += 0
         yield Sample("devices", "Devices by driver and state.", counts, ("driver", "state"))
-        yield Sample("nodes", "Nodes known.", {(): len(state.nodes)})
+        yield Sample("nodes", "Known nodes.", {(): len(state.nodes)})
         claims: Counter[tuple[str, ...]] = Counter({("allocated",): 0, ("pending",): 0})
         for claim in state.claims():
             claims[("allocated" if claim.allocation is not None else "pending",)] += 1
         yield Sample("claims", "ResourceClaims by state: allocated or pending.", claims, ("state",))
         yield Sample(
             "assumed_claims",
-            "Claims given devices that the API server has not confirmed.",
+            "Claims with devices that the API server has not confirmed yet.",
             {(): len(state.assumed)},
         )
-        yield Sample("state_revision", "Grows with every change of the state.", {(): state.revision})
+        yield Sample("state_revision", "Increases with every change of the state.", {(): state.revision})
 
     return samples
 
@@ -45,31 +45,33 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
         memo, selectors, binder = service.memo, service.rules.selectors, service.binder
         answers: Labelled = {("searched",): memo.searches, ("shared",): memo.shared, ("reused",): memo.reused}
         yield Sample(
-            "answers", "Answers for nodes, searched for or reused.", answers, ("source",), counter=True
+            "answers", "Verdicts on nodes, by source: searched or reused.", answers, ("source",), counter=True
         )
-        text = "Classes of nodes alike whose answers are kept, over all kinds of claims."
+        text = "Equivalence classes of nodes with a cached verdict, over all kinds of claims."
         yield Sample("node_classes", text, {(): memo.kept})
         lookups: Labelled = {("hit",): selectors.hits, ("miss",): selectors.misses}
-        yield Sample("cel_cache", "Look-ups of compiled selectors.", lookups, ("result",), counter=True)
-        yield Sample("cel_cache_entries", "Compiled selectors kept.", {(): len(selectors)})
+        yield Sample(
+            "cel_cache", "Lookups of compiled selectors, by result.", lookups, ("result",), counter=True
+        )
+        yield Sample("cel_cache_entries", "Compiled selectors in the cache.", {(): len(selectors)})
         outcomes: Labelled = {(outcome,): number for outcome, number in selectors.outcomes.items()}
-        text = "Compilations of selectors, by what came of them: compiled, interpreted, reference or invalid."
+        text = "Compilations of selectors, by outcome: compiled, interpreted, reference or invalid."
         yield Sample("cel_compilations", text, outcomes, ("outcome",), counter=True)
         evaluations: Labelled = {(path,): number for path, number in selectors.evaluations().items()}
         text = "Evaluations of selectors, by path: fast (compiled) or reference."
         yield Sample("cel_evaluations", text, evaluations, ("path",), counter=True)
         binds: Labelled = {(result,): number for result, number in binder.results.items()}
-        yield Sample("binds", "Binds, by how they ended.", binds, ("result",), counter=True)
+        yield Sample("binds", "Binds, by result.", binds, ("result",), counter=True)
         kept = service.reservations
-        yield Sample("reservations", "Pods whose devices are kept for their bind.", {(): len(kept)})
+        yield Sample("reservations", "Pods with reserved devices.", {(): len(kept)})
         ends: Labelled = {(end,): number for end, number in kept.ended.items()}
         text = (
-            "Reservations, by what ended them: bound, filtered (again), given_up by kube-scheduler, expired, "
+            "Ended reservations, by cause: bound, filtered (again), given_up by kube-scheduler, expired, "
             "overtaken (by a change, another node or another term)."
         )
         yield Sample("reservations_ended", text, ends, ("end",), counter=True)
         if service.waker is not None:
-            text = "Pods woken because devices appeared that they could have."
+            text = "Refused Pods requeued because devices appeared that they could use."
             yield Sample("pods_woken", text, {(): service.waker.woken}, counter=True)
 
     return samples
@@ -90,14 +92,14 @@ def informers(group: InformerGroup) -> Callable[[], Iterable[Sample]]:
                 ages[(kind,)] = age
             events.update({(kind, str(name)): number for name, number in informer.stats.events.items()})
             relists.update({(kind, str(name)): number for name, number in informer.stats.relists.items()})
-        yield Sample("informer_synced", "1 if the first list of a kind has come.", synced, ("kind",))
+        yield Sample("informer_synced", "1 if the initial list of a kind is complete.", synced, ("kind",))
         yield Sample(
-            "informer_last_event_age_seconds", "Time since the last event of a kind.", ages, ("kind",)
+            "informer_last_event_age_seconds", "Time since the last watch event of a kind.", ages, ("kind",)
         )
         yield Sample(
             "informer_events", "Watch events, by kind and type.", events, ("kind", "type"), counter=True
         )
-        text = "Lists made after the first, by kind and reason."
+        text = "Lists after the initial one, by kind and reason."
         yield Sample("informer_relists", text, relists, ("kind", "reason"), counter=True)
 
     return samples
@@ -109,11 +111,11 @@ def preemption(preemptor: Preemptor) -> Callable[[], Iterable[Sample]]:
     def samples() -> Iterable[Sample]:
         outcomes: Labelled = {(name,): float(number) for name, number in preemptor.outcomes.items()}
         text = (
-            "Attempts to evict Pods for one that was refused: evicted, useless (no eviction helps), waiting "
-            "(devices are being freed), budget, overtaken, not_leader, api_error."
+            "Attempts to evict Pods for a refused one, by outcome: evicted, useless (no eviction helps), "
+            "waiting (devices are being freed), budget, overtaken, not_leader, api_error."
         )
         yield Sample("preemption_attempts", text, outcomes, ("outcome",), counter=True)
-        text = "Pods that were evicted for others."
+        text = "Pods evicted for others."
         yield Sample("preemption_victims", text, {(): float(preemptor.victims)}, counter=True)
 
     return samples
@@ -124,10 +126,14 @@ def election(candidate: Election) -> Callable[[], Iterable[Sample]]:
 
     def samples() -> Iterable[Sample]:
         tenure = candidate.tenure
-        yield Sample("leader", "1 if this replica takes webhooks and writes.", {(): float(tenure.open)})
-        text = "Times that this replica has taken the lease."
+        yield Sample(
+            "leader",
+            "1 if this replica is the leader: it answers webhooks and writes.",
+            {(): float(tenure.open)},
+        )
+        text = "Times that this replica acquired the Lease."
         yield Sample("leader_transitions", text, {(): candidate.transitions}, counter=True)
-        text = "Renewals of the lease that failed while this replica held it."
+        text = "Failed renewals of the Lease while this replica held it."
         yield Sample("lease_renew_failures", text, {(): candidate.renew_failures}, counter=True)
 
     return samples

@@ -22,7 +22,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: extender
 {{- end -}}
 
-{{/* Without the component, which the test's Pod has another of. */}}
+{{/* Without the component, which differs for the test's Pod. */}}
 {{- define "dra-extender.commonLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -49,7 +49,7 @@ app.kubernetes.io/component: test
 {{- end -}}
 {{- end -}}
 
-{{/* Names of objects that no namespace holds. */}}
+{{/* Names of cluster-scoped objects. */}}
 {{- define "dra-extender.clusterName" -}}
 {{- printf "%s:%s" .Release.Namespace (include "dra-extender.fullname" .) -}}
 {{- end -}}
@@ -70,7 +70,7 @@ app.kubernetes.io/component: test
 {{- printf "v%d.%d.%d" $version.Major $version.Minor $version.Patch -}}
 {{- end -}}
 
-{{/* The Secret that is served with; empty for plain HTTP. */}}
+{{/* The Secret with the server certificate; empty for plain HTTP. */}}
 {{- define "dra-extender.tlsSecret" -}}
 {{- if .Values.tls.secretName -}}
 {{- .Values.tls.secretName -}}
@@ -91,23 +91,23 @@ app.kubernetes.io/component: test
 {{- if include "dra-extender.tlsSecret" . -}}https{{- else -}}http{{- end -}}
 {{- end -}}
 
-{{/* Values that leave a door open, or nobody able to come in. */}}
+{{/* Values that leave the service open, or that lock everyone out. */}}
 {{- define "dra-extender.checkTLS" -}}
 {{- $tls := include "dra-extender.tlsSecret" . -}}
 {{- if and (ne .Values.auth.mode "off") (not $tls) -}}
-{{- fail (printf "auth.mode %s needs tls.secretName, tls.certManager.enabled or tls.selfSigned.enabled: tokens and certificates are not for plain HTTP" .Values.auth.mode) -}}
+{{- fail (printf "auth.mode %s needs tls.secretName, tls.certManager.enabled or tls.selfSigned.enabled: tokens and certificates are not safe over plain HTTP" .Values.auth.mode) -}}
 {{- end -}}
 {{- if and (eq .Values.auth.mode "mtls") (not .Values.tls.mutual) -}}
-{{- fail "auth.mode mtls needs tls.mutual: it takes the same client certificates" -}}
+{{- fail "auth.mode mtls needs tls.mutual: it uses the same client certificates" -}}
 {{- end -}}
 {{- if and .Values.tls.mutual (not $tls) -}}
 {{- fail "tls.mutual needs tls.secretName, tls.certManager.enabled or tls.selfSigned.enabled" -}}
 {{- end -}}
 {{- if and .Values.tls.mutual .Values.scheduler.enabled (not (include "dra-extender.schedulerTLSSecret" .)) -}}
-{{- fail "tls.mutual needs tls.schedulerSecretName: the certificate that kube-scheduler shows" -}}
+{{- fail "tls.mutual needs tls.schedulerSecretName: the client certificate of kube-scheduler" -}}
 {{- end -}}
 {{- if and .Values.tls.selfSigned.enabled (or .Values.tls.secretName .Values.tls.certManager.enabled) -}}
-{{- fail "tls.selfSigned.enabled has no place beside tls.secretName or tls.certManager.enabled: one of them makes the certificate" -}}
+{{- fail "tls.selfSigned.enabled excludes tls.secretName and tls.certManager.enabled: only one of them can provide the certificate" -}}
 {{- end -}}
 {{- if and .Values.tls.certManager.enabled (not .Values.tls.certManager.issuerRef.name) -}}
 {{- fail "tls.certManager.enabled needs tls.certManager.issuerRef.name" -}}
@@ -137,7 +137,7 @@ image: {{ include "dra-extender.image" (dict "image" .Values.image "default" .Ch
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
 - serve
-# Every address: the kubelet's probes and the Service come in from outside the Pod.
+# All addresses: the kubelet's probes and the Service connect from outside the Pod.
 - --host=0.0.0.0
 - --auth={{ .Values.auth.mode }}
 {{- if include "dra-extender.tlsSecret" . }}
@@ -151,11 +151,11 @@ args:
 - --webhooks-from=loopback
 {{- end }}
 {{- if not (and (include "dra-extender.tlsSecret" .) (ne .Values.auth.mode "off") (or .Values.tls.mutual .Values.scheduler.enabled)) }}
-# Some callers are not asked who they are: the NetworkPolicy keeps strangers out.
+# Some callers are not authenticated: the NetworkPolicy keeps unknown clients out.
 - --allow-insecure-listen
 {{- end }}
 - --port=8888
-# One replica writes: the Pods of a rollout overlap, so also where there is to be only one.
+# Only one replica may write. The Pods of a rollout overlap, so this is needed with one replica too.
 - --leader-elect
 - --leader-elect-name={{ include "dra-extender.fullname" . }}-leader
 - --leader-elect-namespace={{ .Release.Namespace }}
@@ -201,7 +201,7 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
-# A follower is ready too: rollouts and drains wait for readiness, and answer dry runs it can.
+# A follower is ready too: rollouts and drains wait for readiness, and it can answer dry runs.
 readinessProbe:
   httpGet:
     path: /readyz?exclude=leader
@@ -209,7 +209,7 @@ readinessProbe:
     scheme: {{ include "dra-extender.scheme" . | upper }}
   periodSeconds: 5
   timeoutSeconds: 5
-# Reading a large cluster for the first time takes its while.
+# The initial list of a large cluster takes some time.
 startupProbe:
   httpGet:
     path: /readyz?exclude=leader
@@ -240,7 +240,7 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* Names that callers know the extender by, for its certificate. */}}
+{{/* Names under which callers reach the extender, for its certificate. */}}
 {{- define "dra-extender.serverNames" -}}
 {{- $name := include "dra-extender.fullname" . -}}
 - {{ $name }}

@@ -33,7 +33,7 @@ FORMER = {"in", "_in_", "__not_strictly_false__"}
 
 
 def rows() -> list[list[str]]:
-    table = PAGE[PAGE.index("## What is evaluated where") :]
+    table = PAGE[PAGE.index("## Where each function is evaluated") :]
     lines = [line for line in table.splitlines() if line.startswith("| ")]
     return [re.split(r"(?<!\\) \| ", line.strip("| ")) for line in lines[2:]]
 
