@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Scope
 
 from app.api import errors
 from app.api.middleware import access
-from app.api.middleware.authorization import Gate
-from app.api.middleware.instrumentation import Observed
+from app.api.middleware.authorization import Authorization
+from app.api.middleware.instrumentation import Instrumentation
 from app.api.pages import add_pages
 from app.api.routes import (
     capacity,
@@ -47,7 +47,7 @@ from app.cluster.client.call import Timeouts
 from app.cluster.client.discovery import BUDGET, NODE, POD
 from app.cluster.client.reviews import Reviewer, TokenReviewer
 from app.cluster.controllers.preemptor import Attempt, Preemptor, PreemptorSettings
-from app.cluster.controllers.requeuer import Waker
+from app.cluster.controllers.requeuer import Requeuer
 from app.cluster.events.event_writer import EventWriter
 from app.cluster.events.pod_events import PodEvents
 from app.cluster.events.preemption_events import PreemptionEvents
@@ -113,8 +113,8 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
     def guarded(answers: ASGIApp) -> ASGIApp:
         # Outermost is what measures: it counts refusals too.
         traced = answers if tracing is None else tracing.around(answers)
-        return Observed(
-            Gate(traced, settings, rules=access.Rules(settings, _reviewer)), metrics, time.monotonic
+        return Instrumentation(
+            Authorization(traced, settings, rules=access.Rules(settings, _reviewer)), metrics, time.monotonic
         )
 
     app.add_middleware(guarded)
@@ -205,16 +205,16 @@ async def _from_cluster(
     state, rules = State(), _rules(settings)
     leadership = Leadership(settings, client)
     writes, election = leadership.writes, leadership.election
-    waker = Waker(writes, state, rules, report=log.warning)
+    requeuer = Requeuer(writes, state, rules, report=log.warning)
     events = PodEvents(
         EventWriter(writes, socket.gethostname(), _now), may_write=leadership.may_write, report=log.warning
     )
-    reservations = Reservations(state, rules, settings.reservation_seconds, waker.lifted)
+    reservations = Reservations(state, rules, settings.reservation_seconds, requeuer.lifted)
     feed = Feed(
         state,
         lambda error: log.warning("object left out: %s", error),
-        _each(reservations.changed, waker.changed),
-        pod_gone=waker.gone,
+        _each(reservations.changed, requeuer.changed),
+        pod_gone=requeuer.gone,
     )
     service = Service(
         settings,
@@ -225,7 +225,7 @@ async def _from_cluster(
         metrics,
         time.monotonic,
         feed.broken,
-        waker=waker,
+        requeuer=requeuer,
         election=election,
         events=events,
     )
@@ -238,7 +238,7 @@ async def _from_cluster(
         service.reviewer = TokenReviewer(client, time.monotonic, settings.token_audiences)
     service.checks["informers"] = lambda: "waiting for the API server"
     if election is not None:
-        service.checks[LEADER_CHECK] = election.standing
+        service.checks[LEADER_CHECK] = election.not_ready_reason
         metrics.add_source(collectors.election(election))
     log.info("reading the cluster", extra={"server": cluster.base_url, "credentials": str(cluster.source)})
 
@@ -280,7 +280,7 @@ async def _from_cluster(
                 await election.run()
 
     await stack.enter_async_context(background(follow(), "informers"))
-    await stack.enter_async_context(background(waker.run(), "waker"))
+    await stack.enter_async_context(background(requeuer.run(), "waker"))
     await stack.enter_async_context(background(events.run(), "events"))
     if service.preemptor is not None:
         await stack.enter_async_context(background(service.preemptor.run(), "preemption"))

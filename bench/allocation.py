@@ -18,12 +18,12 @@ from oracle import Oracle
 
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
-from app.core.verdicts.cache import Memo
-from app.core.verdicts.evaluate import briefs
+from app.core.verdicts.cache import VerdictCache
+from app.core.verdicts.evaluate import verdicts
 from app.main import COLLECTIONS
 from bench.run import Part, Row, Run
 from bench.scenes import SCENES, Scene, pod
@@ -45,7 +45,7 @@ class Ours:
         wanted = parse(pod("p", "wanted"))
         assert isinstance(wanted, Pod)  # noqa: S101 # it is written so above
         self._pod = wanted
-        self._memo = Memo(self._state)
+        self._memo = VerdictCache(self._state)
         self._generation = 1
         gc.collect()
         gc.freeze()  # as the service does once it has read the cluster, thresholds included
@@ -60,7 +60,7 @@ class Ours:
 
     def cold(self) -> tuple[float, int]:
         """Seconds, and nodes that fit."""
-        return self._ask(Memo(self._state))
+        return self._ask(VerdictCache(self._state))
 
     def moving(self) -> tuple[float, int]:
         """As ``cold``, with one node changed since the last Pod of the kind."""
@@ -68,9 +68,9 @@ class Ours:
         self._put(self._scene.node(self._generation % len(self._names), self._generation)[1:])
         return self._ask(self._memo)
 
-    def _ask(self, memo: Memo) -> tuple[float, int]:
+    def _ask(self, verdict_cache: VerdictCache) -> tuple[float, int]:
         start = time.perf_counter()
-        found = briefs(Question(self._state, self._pod, self._rules), self._names, memo)
+        found = verdicts(PodEvaluation(self._state, self._pod, self._rules), self._names, verdict_cache)
         fitting = sum(item is not None and item[1].verdict == "fits" for item in found)
         return time.perf_counter() - start, fitting
 

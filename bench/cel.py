@@ -100,7 +100,7 @@ def _compile_microseconds(text: str) -> float:
 def _cel_go(program: Path) -> list[dict[str, Any]]:
     common = {"mode": "bench", "device": DEVICE, "iterations": _CALLS}
     questions = [common | {"expression": text} for text in USUAL]
-    lines = "".join(json.dumps(question) + "\n" for question in questions)
+    lines = "".join(json.dumps(evaluation) + "\n" for evaluation in questions)
     done = subprocess.run([program, "cel"], input=lines, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -15,7 +15,8 @@ from app.cluster.auth.credentials import load_access
 from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
 from app.cluster.client.errors import Conflict, Invalid, NotFound
-from bench.scenes import Json, Scene
+from app.core.json_object import JsonObject
+from bench.scenes import Scene
 
 _AT_A_TIME = 32
 _PATIENT = Timeouts(read=120.0, total=180.0)
@@ -112,13 +113,13 @@ class Cluster:
             await self._client.patch(path, {"metadata": {"finalizers": None}})
             await self._client.delete(path)
 
-    async def _all(self, bodies: Iterable[Json], send: Callable[[Json], Awaitable[Any]]) -> None:
-        waiting: Sequence[Json] = list(bodies)
+    async def _all(self, bodies: Iterable[JsonObject], send: Callable[[JsonObject], Awaitable[Any]]) -> None:
+        waiting: Sequence[JsonObject] = list(bodies)
         for start in range(0, len(waiting), _AT_A_TIME):
             await asyncio.gather(*(send(body) for body in waiting[start : start + _AT_A_TIME]))
 
 
-def _pod(name: str, scheduler: str) -> Json:
+def _pod(name: str, scheduler: str) -> JsonObject:
     made = objects.pod(name, scheduler, claims={"devices": ""})
     made["spec"]["resourceClaims"] = [{"name": "devices", "resourceClaimTemplateName": "wanted"}]
     return made

@@ -34,7 +34,7 @@ from bench.scenes import SCENES
 _TICKS = os.sysconf("SC_CLK_TCK")
 _QPS = 5000
 _PROTOBUF = "application/vnd.kubernetes.protobuf"
-_MOST_ROUNDS = (3, 2)
+_MAX_ROUNDS = (3, 2)
 """By nodes: a round of six contenders takes a minute at 500 nodes, four at 5,000."""
 _TURN_SECONDS = 120.0
 _SCENE = next(scene for scene in SCENES if scene.name == "one")
@@ -188,7 +188,7 @@ def measure(run: Run) -> Iterator[Row]:
     """
     for nodes in run.sizes:
         contenders = [one for one in CONTENDERS if not run.contenders or one.name in run.contenders]
-        number = min(run.rounds, _MOST_ROUNDS[nodes > _LARGE])
+        number = min(run.rounds, _MAX_ROUNDS[nodes > _LARGE])
         found = asyncio.run(rounds(nodes, number, contenders, run.pods, run.progress))
         for name, turns in found.items():
             yield _median(name, nodes, turns) | _ratios(name, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-Json = dict[str, Any]
+from app.core.json_object import JsonObject
 
 DRIVER = "gpu.example.com"
 DEVICES = 8
@@ -13,7 +13,7 @@ ATTRIBUTES = f'device.attributes["{DRIVER}"]'
 _USUAL = f'{ATTRIBUTES}.model == "a100" && device.capacity["{DRIVER}"].memory.isGreaterThan(quantity("10Gi"))'
 
 
-def _device(_node: int, number: int) -> Json:
+def _device(_node: int, number: int) -> JsonObject:
     return {
         "name": f"gpu-{number}",
         "attributes": {
@@ -27,22 +27,22 @@ def _device(_node: int, number: int) -> Json:
     }
 
 
-def _unique(node: int, number: int) -> Json:
+def _unique(node: int, number: int) -> JsonObject:
     raw = _device(node, number)
     raw["attributes"]["uuid"] = {"string": f"GPU-{node:06}-{number}"}
     return raw
 
 
-def _partition(node: int, number: int) -> Json:
+def _partition(node: int, number: int) -> JsonObject:
     draw = {"counterSet": "memory", "counters": {"slices": {"value": str(1 + number % 4)}}}
     return _device(node, number) | {"consumesCounters": [draw]}
 
 
-def _shareable(node: int, number: int) -> Json:
+def _shareable(node: int, number: int) -> JsonObject:
     return _device(node, number) | {"allowMultipleAllocations": True}
 
 
-def _request(name: str, count: int = 1, expression: str = _USUAL, **more: Any) -> Json:
+def _request(name: str, count: int = 1, expression: str = _USUAL, **more: Any) -> JsonObject:
     exactly = {
         "deviceClassName": "gpu",
         "allocationMode": "ExactCount",
@@ -58,8 +58,8 @@ class Scene:
     def __init__(
         self,
         name: str,
-        devices: Json,
-        make: Callable[[int, int], Json] = _device,
+        devices: JsonObject,
+        make: Callable[[int, int], JsonObject] = _device,
         *,
         taken: int = 0,
         counters: int = 0,
@@ -70,9 +70,9 @@ class Scene:
         self._taken = taken
         self._counters = counters
 
-    def objects(self, nodes: int) -> list[Json]:
+    def objects(self, nodes: int) -> list[JsonObject]:
         """The inventory of so many nodes, and the claim ``wanted``."""
-        found: list[Json] = [
+        found: list[JsonObject] = [
             {
                 "apiVersion": "resource.k8s.io/v1",
                 "kind": "DeviceClass",
@@ -84,16 +84,16 @@ class Scene:
             found += self.node(node)
         return [*found, self.claim("wanted")]
 
-    def node(self, node: int, generation: int = 1) -> list[Json]:
+    def node(self, node: int, generation: int = 1) -> list[JsonObject]:
         """A node, its slices, and what is taken of them."""
         name = f"node-{node:05}"
         metadata = {"name": name, "labels": {"kubernetes.io/hostname": name}}
-        bodies: list[Json] = [{"devices": [self._make(node, number) for number in range(DEVICES)]}]
+        bodies: list[JsonObject] = [{"devices": [self._make(node, number) for number in range(DEVICES)]}]
         if self._counters:
             slices = {"slices": {"value": str(self._counters)}}
             bodies.append({"sharedCounters": [{"name": "memory", "counters": slices}]})
         pool = {"name": name, "generation": generation, "resourceSliceCount": len(bodies)}
-        found: list[Json] = [{"apiVersion": "v1", "kind": "Node", "metadata": metadata}]
+        found: list[JsonObject] = [{"apiVersion": "v1", "kind": "Node", "metadata": metadata}]
         for part, body in enumerate(bodies):
             spec = {"driver": DRIVER, "nodeName": name, "pool": pool, **body}
             found.append(
@@ -108,14 +108,14 @@ class Scene:
             found.append(self.claim(f"held-{node:05}", self._held(name)))
         return found
 
-    def _held(self, node: str) -> Json:
+    def _held(self, node: str) -> JsonObject:
         results = [
             {"request": "r", "driver": DRIVER, "pool": node, "device": f"gpu-{number}"}
             for number in range(self._taken)
         ]
         return {"allocation": {"devices": {"results": results}}}
 
-    def claim(self, name: str, status: Json | None = None) -> Json:
+    def claim(self, name: str, status: JsonObject | None = None) -> JsonObject:
         """A claim of this scene."""
         return {
             "apiVersion": "resource.k8s.io/v1",
@@ -126,7 +126,7 @@ class Scene:
         }
 
 
-def pod(name: str, claim: str) -> Json:
+def pod(name: str, claim: str) -> JsonObject:
     """A Pod that uses a claim."""
     return {
         "apiVersion": "v1",

@@ -18,7 +18,8 @@ import orjson
 import uvicorn
 import uvloop
 
-from bench.scenes import SCENES, Json, Scene
+from app.core.json_object import JsonObject
+from bench.scenes import SCENES, Scene
 from tests.cluster.fake_apiserver import FakeApiServer, asgi
 from tests.cluster.fake_store import Change
 
@@ -50,7 +51,7 @@ class Cluster:
             self._put(self._scene.claim(_name(index)) | {"status": {}})
             self.server.put("v1", "pods", waiting_pod(_name(index)))
 
-    def _put(self, raw: Json) -> None:
+    def _put(self, raw: JsonObject) -> None:
         plurals = {"Node": "nodes", "DeviceClass": "deviceclasses"}
         plurals |= {"ResourceSlice": "resourceslices", "ResourceClaim": "resourceclaims"}
         self.server.put(raw["apiVersion"], plurals[raw["kind"]], raw)
@@ -106,7 +107,7 @@ class Cluster:
         self.told["Pods ended"] += 1
 
 
-def waiting_pod(name: str) -> Json:
+def waiting_pod(name: str) -> JsonObject:
     """A Pod of the size that Pods have: what kube-scheduler sends with every call."""
     container = {
         "name": "train",

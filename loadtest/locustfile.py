@@ -157,7 +157,7 @@ def tell_progress(environment: Environment, **_: Any) -> None:
 
 
 @events.quitting.add_listener
-def judge(environment: Environment, **_: Any) -> None:
+def evaluate_nodes(environment: Environment, **_: Any) -> None:
     """Fails the run if a request failed, filter was slow, or a device was given twice."""
     told = requests.get(f"{CLUSTER}/told", timeout=60).json()
     total, filters = environment.stats.total, environment.stats.get("filter", "POST")

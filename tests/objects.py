@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-Json = dict[str, Any]
+from app.core.json_object import JsonObject
 
 DRIVER = "gpu.example.com"
 
 
-def node(name: str, **labels: str) -> Json:
+def node(name: str, **labels: str) -> JsonObject:
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
 
 
-def device(name: str, **attributes: str) -> Json:
+def device(name: str, **attributes: str) -> JsonObject:
     return {"name": name, "attributes": {key: {"string": value} for key, value in attributes.items()}}
 
 
-def slice_of(node_name: str, *devices: Json, generation: int = 1, count: int = 1, suffix: str = "") -> Json:
+def slice_of(
+    node_name: str, *devices: JsonObject, generation: int = 1, count: int = 1, suffix: str = ""
+) -> JsonObject:
     """A slice of the pool that is named after its node."""
     return {
         "apiVersion": "resource.k8s.io/v1",
@@ -32,7 +32,7 @@ def slice_of(node_name: str, *devices: Json, generation: int = 1, count: int = 1
     }
 
 
-def device_class(name: str = "gpu", expression: str | None = None) -> Json:
+def device_class(name: str = "gpu", expression: str | None = None) -> JsonObject:
     spec = {"selectors": [{"cel": {"expression": expression}}]} if expression else {}
     return {
         "apiVersion": "resource.k8s.io/v1",
@@ -42,14 +42,14 @@ def device_class(name: str = "gpu", expression: str | None = None) -> Json:
     }
 
 
-def claim_spec(count: int = 1, expression: str | None = None, class_name: str = "gpu") -> Json:
-    exactly: Json = {"deviceClassName": class_name, "allocationMode": "ExactCount", "count": count}
+def claim_spec(count: int = 1, expression: str | None = None, class_name: str = "gpu") -> JsonObject:
+    exactly: JsonObject = {"deviceClassName": class_name, "allocationMode": "ExactCount", "count": count}
     if expression:
         exactly["selectors"] = [{"cel": {"expression": expression}}]
     return {"devices": {"requests": [{"name": "r", "exactly": exactly}]}}
 
 
-def claim(name: str, count: int = 1, expression: str | None = None, namespace: str = "default") -> Json:
+def claim(name: str, count: int = 1, expression: str | None = None, namespace: str = "default") -> JsonObject:
     return {
         "apiVersion": "resource.k8s.io/v1",
         "kind": "ResourceClaim",
@@ -58,7 +58,7 @@ def claim(name: str, count: int = 1, expression: str | None = None, namespace: s
     }
 
 
-def template(name: str, count: int = 1) -> Json:
+def template(name: str, count: int = 1) -> JsonObject:
     return {
         "apiVersion": "resource.k8s.io/v1",
         "kind": "ResourceClaimTemplate",
@@ -67,7 +67,7 @@ def template(name: str, count: int = 1) -> Json:
     }
 
 
-def allocation(node_name: str, *devices: str) -> Json:
+def allocation(node_name: str, *devices: str) -> JsonObject:
     return {
         "devices": {
             "results": [
@@ -82,7 +82,7 @@ def allocation(node_name: str, *devices: str) -> Json:
     }
 
 
-def pod(name: str, *claims: str, templates: tuple[str, ...] = (), uid: str | None = None) -> Json:
+def pod(name: str, *claims: str, templates: tuple[str, ...] = (), uid: str | None = None) -> JsonObject:
     """A pending Pod that uses claims by name, and templates by name."""
     entries = [{"name": item, "resourceClaimName": item} for item in claims]
     entries += [{"name": item, "resourceClaimTemplateName": item} for item in templates]

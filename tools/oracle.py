@@ -55,12 +55,12 @@ class Oracle:
     ) -> None:
         self._process.__exit__(kind, error, trace)
 
-    def ask(self, question: Any) -> dict[str, Any]:
+    def ask(self, evaluation: Any) -> dict[str, Any]:
         """The answer to one question, in the form that tests/oracle describes."""
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise OracleError("the oracle has no pipes")
-        stdin.write(json.dumps(question) + "\n")
+        stdin.write(json.dumps(evaluation) + "\n")
         stdin.flush()
         line = stdout.readline()
         if not line:

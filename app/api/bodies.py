@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 from app.manifests.reader import MAX_DEPTH, ManifestError, load_documents
 
 T = TypeVar("T")
@@ -48,14 +48,14 @@ async def read_body(request: Request, limit_bytes: int, timeout_seconds: float) 
                     raise _too_large(limit_bytes)
                 chunks.append(chunk)
     except TimeoutError:
-        raise Refusal(408, "TooSlow", f"the body took longer than {timeout_seconds:g} s") from None
+        raise HttpError(408, "TooSlow", f"the body took longer than {timeout_seconds:g} s") from None
     except ClientDisconnect:
-        raise Refusal(400, "CutOff", "the body ended early") from None
+        raise HttpError(400, "CutOff", "the body ended early") from None
     return b"".join(chunks)
 
 
-def _too_large(limit_bytes: int) -> Refusal:
-    return Refusal(413, "TooLarge", f"the body is larger than {limit_bytes} bytes")
+def _too_large(limit_bytes: int) -> HttpError:
+    return HttpError(413, "TooLarge", f"the body is larger than {limit_bytes} bytes")
 
 
 def decode_json(body: bytes, request: Request, limit_bytes: int) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def decode_json(body: bytes, request: Request, limit_bytes: int) -> dict[str, An
         Refusal: 415 or 400.
     """
     if not _is_json(_media_type(request)):
-        raise Refusal(415, "UnsupportedMediaType", "send Content-Type: application/json")
+        raise HttpError(415, "UnsupportedMediaType", "send Content-Type: application/json")
     return _object(_loads(body, limit_bytes))
 
 
@@ -85,13 +85,13 @@ async def decode_any(body: bytes, request: Request, limit_bytes: int) -> dict[st
         return _object(await in_reader(lambda: _loads(body, limit_bytes)))
     if media_type not in _YAML_TYPES and not media_type.endswith("+yaml"):
         text = "send Content-Type: application/json or application/yaml"
-        raise Refusal(415, "UnsupportedMediaType", text)
+        raise HttpError(415, "UnsupportedMediaType", text)
     try:
         documents = await in_reader(lambda: load_documents(body, "body", MAX_YAML_VALUES))
     except ManifestError as error:
-        raise Refusal(400, "InvalidYAML", str(error)) from None
+        raise HttpError(400, "InvalidYAML", str(error)) from None
     if len(documents) != 1:
-        raise Refusal(400, "InvalidYAML", f"the body must be one YAML document, not {len(documents)}")
+        raise HttpError(400, "InvalidYAML", f"the body must be one YAML document, not {len(documents)}")
     return _object(shallow(documents[0]))
 
 
@@ -111,11 +111,11 @@ def _is_json(media_type: str) -> bool:
 def _loads(body: bytes, limit_bytes: int) -> Any:
     if body.count(b",") > limit_bytes // _BYTES_A_VALUE:
         text = f"the body holds more than {limit_bytes // _BYTES_A_VALUE} values"
-        raise Refusal(413, "TooLarge", text)
+        raise HttpError(413, "TooLarge", text)
     try:
         value = orjson.loads(body) if len(body) <= _LARGE_BYTES else _loads_large(body)
     except orjson.JSONDecodeError as error:
-        raise Refusal(400, "InvalidJSON", f"the body is no JSON: {error}") from None
+        raise HttpError(400, "InvalidJSON", f"the body is no JSON: {error}") from None
     # Most bodies have too few brackets to be deep.
     return value if body.count(b"{") + body.count(b"[") <= MAX_DEPTH else shallow(value)
 
@@ -146,11 +146,11 @@ def shallow(value: Any) -> Any:
         ]
         depth += 1
         if depth > MAX_DEPTH:
-            raise Refusal(400, "TooDeep", f"the body is nested deeper than {MAX_DEPTH} levels")
+            raise HttpError(400, "TooDeep", f"the body is nested deeper than {MAX_DEPTH} levels")
     return value
 
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Refusal(400, "InvalidBody", "the body must be an object")
+        raise HttpError(400, "InvalidBody", "the body must be an object")
     return value

@@ -56,7 +56,7 @@ DEFINED: dict[int | str, dict[str, Any]] = {"4XX": {"description": _DOCUMENTED["
 """On one JSON endpoint at least: what the references refer to."""
 
 
-class Refusal(Exception):  # noqa: N818 # an answer, not a failure
+class HttpError(Exception):  # an answer, not a failure
     """An answer other than what was asked for. ``path`` names the field of the body that is wrong."""
 
     def __init__(
@@ -88,41 +88,41 @@ def error_body(code: str, message: str, path: str = "") -> dict[str, Any]:
     return {"error": {"code": code, "message": message, "path": path}}
 
 
-def not_ready(missing: str) -> Refusal:
+def not_ready(missing: str) -> HttpError:
     """Before the first sync. kube-scheduler counts a 503 as an error of the attempt and tries again soon."""
-    return Refusal(503, "NotReady", f"not ready: {missing}", retry_after_seconds=1)
+    return HttpError(503, "NotReady", f"not ready: {missing}", retry_after_seconds=1)
 
 
-def invalid_object(error: ObjectError, where: str) -> Refusal:
+def invalid_object(error: ObjectError, where: str) -> HttpError:
     """``where`` is the object's place in the body, like ``objects[2]``."""
     path = f"{where}.{error.path}" if error.path else where
-    return Refusal(422, "InvalidObject", f"{error.ref}: {error.reason}", path)
+    return HttpError(422, "InvalidObject", f"{error.ref}: {error.reason}", path)
 
 
-def invalid_fields(error: ValidationError) -> Refusal:
+def invalid_fields(error: ValidationError) -> HttpError:
     """The first field of a body that is not as it should be."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     message = first["msg"].removeprefix("Value error, ")
-    return Refusal(422, "InvalidField", message, path_text(tuple(first["loc"])))
+    return HttpError(422, "InvalidField", message, path_text(tuple(first["loc"])))
 
 
-def defect() -> Refusal:
+def defect() -> HttpError:
     """What is answered when this program has failed; its log has the rest."""
-    return Refusal(500, "Internal", "a defect in this program; its log has the details")
+    return HttpError(500, "Internal", "a defect in this program; its log has the details")
 
 
 def install(app: FastAPI) -> None:
     """Makes the application answer every refusal in the one form."""
 
     async def refused(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refusal)  # noqa: S101 # registered for this class alone
+        assert isinstance(error, HttpError)  # noqa: S101 # registered for this class alone
         return error.response()
 
     async def mistaken(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 # as above
         first = error.errors()[0]
         path = path_text(tuple(str(part) for part in first["loc"]))
-        return Refusal(422, "InvalidParameter", str(first["msg"]), path).response()
+        return HttpError(422, "InvalidParameter", str(first["msg"]), path).response()
 
     async def http(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 # as above
@@ -131,6 +131,6 @@ def install(app: FastAPI) -> None:
             error_body(code, str(error.detail)), error.status_code, dict(error.headers or {})
         )
 
-    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(HttpError, refused)
     app.add_exception_handler(RequestValidationError, mistaken)
     app.add_exception_handler(HTTPException, http)

@@ -16,7 +16,7 @@ _LEAST_BYTES = 1024
 _FIELD = b',"NodeNames":'
 
 
-class NameLists:
+class NodeListCache:
     """``recognised`` counts the bodies whose names did not have to be read."""
 
     def __init__(self) -> None:

@@ -11,27 +11,27 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from app.api.errors import Refusal, not_ready
+from app.api.errors import HttpError, not_ready
 from app.api.history import History
-from app.api.node_list_cache import NameLists
+from app.api.node_list_cache import NodeListCache
 from app.cluster.binding.binder import Binder
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.errors import NotLeader
 from app.cluster.client.reviews import Reviewer
 from app.cluster.controllers.deallocator import Deallocator
 from app.cluster.controllers.preemptor import Preemptor
-from app.cluster.controllers.requeuer import Waker
+from app.cluster.controllers.requeuer import Requeuer
 from app.cluster.events.pod_events import PodEvents
 from app.cluster.leadership.election import Election
 from app.core.model.errors import ObjectError
 from app.core.model.pod import Pod
 from app.core.pauses import paced
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
-from app.core.state.census import Census
+from app.core.state.device_views import DeviceViews
 from app.core.state.pools import PoolError
 from app.core.state.state import Key, State
-from app.core.verdicts.cache import Memo
+from app.core.verdicts.cache import VerdictCache
 from app.core.verdicts.candidates import Candidates
 from app.event_loop.time_slice import Clock, Deadline, TimeSlice
 from app.observability.metrics import Metrics
@@ -75,7 +75,7 @@ class DryRuns:
         if self.count >= self._most:
             self._turned_away()
             text = "too many dry runs are under way; webhooks come first"
-            raise Refusal(429, "TooManyRequests", text, retry_after_seconds=1)
+            raise HttpError(429, "TooManyRequests", text, retry_after_seconds=1)
         self.count += 1
         try:
             async with self._slots:
@@ -96,7 +96,7 @@ class Streams:
         """Raises: Refusal, 429."""
         if self.count >= self._most:
             text = "too many streams are open; ask /api/v1/changes instead"
-            raise Refusal(429, "TooManyRequests", text, retry_after_seconds=5)
+            raise HttpError(429, "TooManyRequests", text, retry_after_seconds=5)
         self.count += 1
         try:
             yield
@@ -109,7 +109,7 @@ class Service:
     """The parts of one application.
 
     ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known from the
-    filters that ask about them. ``broken`` are the objects that could not be read. ``waker``,
+    filters that ask about them. ``broken`` are the objects that could not be read. ``requeuer``,
     ``deallocator`` and ``reviewer`` are there only with a cluster, ``election`` only among replicas.
     ``events`` tells Pods why they are refused, with a cluster too, and ``preemptor``, if it is wanted, evicts
     others for them. ``epoch`` tells this process from the one before it, whose cursors mean nothing here.
@@ -124,7 +124,7 @@ class Service:
     clock: Clock
     broken: Mapping[tuple[str, Key], ObjectError]
     learns_pods: bool = False
-    waker: Waker | None = None
+    requeuer: Requeuer | None = None
     deallocator: Deallocator | None = None
     election: Election | None = None
     events: PodEvents | None = None
@@ -135,9 +135,9 @@ class Service:
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     history: History = field(default_factory=History)
     device_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    memo: Memo = field(init=False)
+    verdict_cache: VerdictCache = field(init=False)
     candidates: Candidates = field(init=False)
-    name_lists: NameLists = field(default_factory=NameLists)
+    name_lists: NodeListCache = field(default_factory=NodeListCache)
     dry_runs: DryRuns = field(init=False)
     streams: Streams = field(init=False)
     _urgent: int = 0
@@ -145,7 +145,7 @@ class Service:
     _chores: set[asyncio.Task[object]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.memo = Memo(self.state)
+        self.verdict_cache = VerdictCache(self.state)
         self.candidates = Candidates(self.settings.candidates)
         self.dry_runs = DryRuns(self.settings.dry_runs, self.metrics.turned_away.inc)
         self.streams = Streams(self.settings.streams)
@@ -167,25 +167,27 @@ class Service:
         if self.election is not None:
             self._start(self.election.resign(self.settings.shutdown_seconds))
 
-    def refused(self, question: Question, summary: str) -> None:
+    def refused(self, evaluation: PodEvaluation, summary: str) -> None:
         """Follows up a filter that has found no node: the PostFilter of the in-tree plugin.
 
         A claim that keeps the Pod where it cannot go is freed; the Pod is told why it is refused, and
         woken when devices appear.
         """
         if self.events is not None:
-            self.events.refused(question.pod, summary)
-        held = question.releasable()
+            self.events.refused(evaluation.pod, summary)
+        held = evaluation.releasable()
         if held is not None and self.deallocator is not None:
             log.info("deallocating a claim", extra={"claim": "/".join(held.key)})
             self._start(self.deallocator.deallocate(held.claim))
-        if self.waker is not None:
-            self.waker.refused(question.pod, question.position, everywhere=question.refusal is not None)
+        if self.requeuer is not None:
+            self.requeuer.refused(
+                evaluation.pod, evaluation.position, everywhere=evaluation.refusal is not None
+            )
 
     def passed(self, pod: Pod) -> None:
         """Follows up a filter that has found a node."""
-        if self.waker is not None:
-            self.waker.passed(pod)
+        if self.requeuer is not None:
+            self.requeuer.passed(pod)
         if self.events is not None:
             self.events.passed(pod)
 
@@ -227,7 +229,7 @@ class Service:
 
     async def count_devices(self) -> None:
         """Counts devices by driver and state for the metrics. O(devices), in slices."""
-        devices = Census(self.state.fork()).devices()
+        devices = DeviceViews(self.state.fork()).devices()
         states = ((view.id.driver, view.state) for view in paced(devices, 64))
         self.device_counts = await self.time_slice().run(lambda: Counter(states))
 

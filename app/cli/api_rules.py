@@ -6,16 +6,15 @@ The rules are those of pkg/apis/resource/validation in k8s.io/kubernetes; CEL ha
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from app.cli.shapes import Path, claim_devices, items, request_specs, requests
+from app.core.json_object import JsonObject
 from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.versions import FLAT_REQUEST_FIELDS
 
 Problems = Iterator[tuple[Path, str]]
-Json = dict[str, Any]
 
-_MOST = {"requests": 32, "constraints": 32, "config": 32, "selectors": 32, "firstAvailable": 8}
+_MAX = {"requests": 32, "constraints": 32, "config": 32, "selectors": 32, "firstAvailable": 8}
 _MAX_PARAMETERS = 10 * 1024
 _MAX_LABEL, _MAX_DRIVER, _MAX_ID, _MAX_SUBDOMAIN = 63, 63, 32, 253
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
@@ -26,7 +25,7 @@ _OPERATORS = ("Exists", "Equal")
 _EFFECTS = ("NoSchedule", "NoExecute", "None")
 
 
-def claim_rules(raw: Json) -> Problems:
+def claim_rules(raw: JsonObject) -> Problems:
     """Of a claim or a template. O(requests and what they hold)."""
     at, devices = claim_devices(raw)
     for name in ("requests", "constraints", "config"):
@@ -43,7 +42,7 @@ def claim_rules(raw: Json) -> Problems:
         yield from _config(path, config)
 
 
-def class_rules(raw: Json) -> Problems:
+def class_rules(raw: JsonObject) -> Problems:
     """Of a DeviceClass. O(selectors and configurations)."""
     spec = raw.get("spec")
     if raw.get("kind") != "DeviceClass" or not isinstance(spec, dict):
@@ -59,7 +58,7 @@ def class_rules(raw: Json) -> Problems:
         yield (*path, "extendedResourceName"), text
 
 
-def taint_rules(raw: Json) -> Problems:
+def taint_rules(raw: JsonObject) -> Problems:
     """Of a DeviceTaintRule. O(1)."""
     spec = raw.get("spec")
     taint = spec.get("taint") if isinstance(spec, dict) else None
@@ -77,7 +76,7 @@ def taint_rules(raw: Json) -> Problems:
         yield (*path, "effect"), f"must be {' or '.join(_EFFECTS)}, not {effect!r}"
 
 
-def _request(path: Path, request: Json, names: set[str]) -> Problems:
+def _request(path: Path, request: JsonObject, names: set[str]) -> Problems:
     flat = any(request.get(name) is not None for name in FLAT_REQUEST_FIELDS)
     forms = (request.get("exactly") is not None or flat) + bool(request.get("firstAvailable"))
     if forms != 1:
@@ -90,7 +89,7 @@ def _request(path: Path, request: Json, names: set[str]) -> Problems:
         yield from _specification(at, spec)
 
 
-def _specification(path: Path, spec: Json) -> Problems:
+def _specification(path: Path, spec: JsonObject) -> Problems:
     name = spec.get("deviceClassName")
     if not name:
         yield path, "deviceClassName is missing"
@@ -103,14 +102,14 @@ def _specification(path: Path, spec: Json) -> Problems:
         yield from _toleration(at, toleration)
 
 
-def _selectors(path: Path, spec: Json) -> Problems:
+def _selectors(path: Path, spec: JsonObject) -> Problems:
     yield from _sized(path, spec, "selectors")
     for at, selector in items(spec, "selectors", path):
         if selector.get("cel") is None:
             yield at, "cel is missing"
 
 
-def _amount(path: Path, spec: Json) -> Problems:
+def _amount(path: Path, spec: JsonObject) -> Problems:
     count, mode = spec.get("count"), spec.get("allocationMode")
     if isinstance(count, int) and not isinstance(count, bool):
         if count > MAX_DEVICES:
@@ -123,7 +122,7 @@ def _amount(path: Path, spec: Json) -> Problems:
         yield (*path, "allocationMode"), f"must be ExactCount or All, not {mode!r}"
 
 
-def _toleration(path: Path, toleration: Json) -> Problems:
+def _toleration(path: Path, toleration: JsonObject) -> Problems:
     operator, effect = toleration.get("operator"), toleration.get("effect")
     if operator not in (None, "", *_OPERATORS):
         yield (*path, "operator"), f"must be {' or '.join(_OPERATORS)}, not {operator!r}"
@@ -133,7 +132,7 @@ def _toleration(path: Path, toleration: Json) -> Problems:
         yield (*path, "effect"), f"must be {', '.join(_EFFECTS)} or left out, not {effect!r}"
 
 
-def _constraint(path: Path, constraint: Json) -> Problems:
+def _constraint(path: Path, constraint: JsonObject) -> Problems:
     fields = [name for name in ("matchAttribute", "distinctAttribute") if constraint.get(name) is not None]
     if not fields:
         yield path, "a constraint needs matchAttribute or distinctAttribute"
@@ -143,7 +142,7 @@ def _constraint(path: Path, constraint: Json) -> Problems:
             yield (*path, field), f"must be a domain and a name, like gpu.example.com/numa, not {name!r}"
 
 
-def _config(path: Path, config: Json) -> Problems:
+def _config(path: Path, config: JsonObject) -> Problems:
     opaque = config.get("opaque")
     if not isinstance(opaque, dict):
         yield path, "opaque is missing"
@@ -161,7 +160,7 @@ def _config(path: Path, config: Json) -> Problems:
         yield (*path, "opaque", "parameters"), f"must be at most {_MAX_PARAMETERS:,} bytes of JSON"
 
 
-def _named(path: Path, item: Json, names: set[str], under: str) -> Problems:
+def _named(path: Path, item: JsonObject, names: set[str], under: str) -> Problems:
     """Notes the name, which none before may have."""
     name = item.get("name")
     if not isinstance(name, str) or not name:
@@ -174,7 +173,7 @@ def _named(path: Path, item: Json, names: set[str], under: str) -> Problems:
     names.add(f"{under}{name}")
 
 
-def _about(path: Path, item: Json, names: set[str]) -> Problems:
+def _about(path: Path, item: JsonObject, names: set[str]) -> Problems:
     """The requests that a constraint or a configuration is about."""
     named, seen = item.get("requests"), set[str]()
     for number, name in enumerate(named if isinstance(named, list) else ()):
@@ -187,10 +186,10 @@ def _about(path: Path, item: Json, names: set[str]) -> Problems:
         seen.add(name)
 
 
-def _sized(path: Path, owner: Json, name: str) -> Problems:
+def _sized(path: Path, owner: JsonObject, name: str) -> Problems:
     values = owner.get(name)
-    if isinstance(values, list) and len(values) > _MOST[name]:
-        yield (*path, name), f"at most {_MOST[name]}, not {len(values)}"
+    if isinstance(values, list) and len(values) > _MAX[name]:
+        yield (*path, name), f"at most {_MAX[name]}, not {len(values)}"
 
 
 def _qualified(name: str) -> bool:

@@ -16,9 +16,9 @@ import httpx
 from app.cli.problems import CliError, InputError, UnreachableError
 from app.cli.source import Source
 from app.cli.talk import progress
+from app.core.json_object import JsonObject
 
 T = TypeVar("T")
-Json = dict[str, Any]
 
 TOKEN_VARIABLE = "DRA_EXTENDER_TOKEN"  # noqa: S105 # a name
 CA_VARIABLE = "DRA_EXTENDER_CA"
@@ -45,17 +45,17 @@ class Asker:
         self._client = client
         self._name = name
 
-    async def post(self, path: str, body: Json) -> Json:
+    async def post(self, path: str, body: JsonObject) -> JsonObject:
         """The answer to a POST. Raises: CliError."""
         return await self._ask("POST", path, json=body)
 
-    async def get(self, path: str, **params: str | list[str]) -> Json:
+    async def get(self, path: str, **params: str | list[str]) -> JsonObject:
         """The answer to a GET. Raises: CliError."""
         return await self._ask("GET", path, params=params)
 
-    async def items(self, path: str, **params: str) -> list[Json]:
+    async def items(self, path: str, **params: str) -> list[JsonObject]:
         """Every item of a list, page by page. Raises: CliError."""
-        found: list[Json] = []
+        found: list[JsonObject] = []
         while True:
             page = await self.get(path, **params)
             found += page.get("items") or ()
@@ -63,7 +63,7 @@ class Asker:
                 return found
             params["cursor"] = str(page["next"])
 
-    async def _ask(self, method: str, path: str, **request: Any) -> Json:
+    async def _ask(self, method: str, path: str, **request: Any) -> JsonObject:
         try:
             response = await self._client.request(method, path, **request)
         except httpx.InvalidURL as error:
@@ -89,7 +89,7 @@ class Asker:
             raise UnreachableError(f"no answer from {self._name}: {text}") from None
         return self._answer(path, response)
 
-    def _answer(self, path: str, response: httpx.Response) -> Json:
+    def _answer(self, path: str, response: httpx.Response) -> JsonObject:
         try:
             answer = response.json()
         except ValueError:
@@ -98,7 +98,7 @@ class Asker:
             return answer
         raise self._refusal(path, response, answer if isinstance(answer, dict) else {})
 
-    def _refusal(self, path: str, response: httpx.Response, answer: Json) -> CliError:
+    def _refusal(self, path: str, response: httpx.Response, answer: JsonObject) -> CliError:
         error = answer.get("error")
         error = error if isinstance(error, dict) else {}
         message = str(error.get("message") or f"{self._name}{path} answered {response.status_code}")
@@ -121,12 +121,12 @@ def _blamed(path: str) -> str:
     return ", ".join(filter(None, (_FLAGS[found["field"]], found["rest"])))
 
 
-def ask(source: Source, question: Callable[[Asker], Awaitable[T]]) -> T:
+def ask(source: Source, evaluation: Callable[[Asker], Awaitable[T]]) -> T:
     """Puts a question to the source. Raises: CliError."""
 
     async def asked() -> T:
         async with _ticking(), _asker(source) as asker:
-            return await question(asker)
+            return await evaluation(asker)
 
     return asyncio.run(asked())
 

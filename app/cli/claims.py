@@ -22,13 +22,13 @@ def claims(*, source: Source, output: str, watch: bool, namespace: str) -> int:
     from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
     from app.cli.waiting import listed  # noqa: PLC0415 # as above
 
-    def question() -> list[dict[str, Any]]:
+    def evaluation() -> list[dict[str, Any]]:
         return ask(source, lambda asker: asker.items("/api/v1/claims"))
 
     def wanted(item: dict[str, Any]) -> bool:
         return not namespace or item["namespace"] == namespace
 
-    listed("claims", question, _name, wanted, show=_print, output=output, watch=watch)
+    listed("claims", evaluation, _name, wanted, show=_print, output=output, watch=watch)
     return Exit.OK
 
 

@@ -12,8 +12,7 @@ from app.cluster.auth.credentials import load_access
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import NODE, POD, Resource, discover
 from app.cluster.client.errors import ClusterError, CredentialsError, Forbidden
-
-Json = dict[str, Any]
+from app.core.json_object import JsonObject
 
 PAGE_SIZE = 500
 
@@ -25,7 +24,9 @@ def inventory_objects(source: Source, progress: Callable[[str], None] = lambda _
     return asyncio.run(cluster_objects(source, progress))
 
 
-async def cluster_objects(source: Source, progress: Callable[[str], None] = lambda _: None) -> list[Json]:
+async def cluster_objects(
+    source: Source, progress: Callable[[str], None] = lambda _: None
+) -> list[JsonObject]:
     """Every object of the cluster that matters, page by page; ``progress`` hears of each kind.
 
     Pods that have run to their end are left out: they hold nothing.
@@ -45,10 +46,10 @@ async def cluster_objects(source: Source, progress: Callable[[str], None] = lamb
         raise UnreachableError(str(error)) from None
 
 
-async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> list[Json]:
+async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> list[JsonObject]:
     try:
         served = await discover(client)
-        found: list[Json] = []
+        found: list[JsonObject] = []
         for resource in (NODE, *served.resources(), POD):
             objects = await _list(client, resource)
             if resource is POD:
@@ -60,7 +61,7 @@ async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> list[
         await client.aclose()
 
 
-async def _list(client: ApiClient, resource: Resource) -> list[Json]:
+async def _list(client: ApiClient, resource: Resource) -> list[JsonObject]:
     objects, _ = await client.list_all(resource.path(), limit=PAGE_SIZE)
     for item in objects:
         metadata = item.get("metadata")
@@ -69,5 +70,5 @@ async def _list(client: ApiClient, resource: Resource) -> list[Json]:
     return objects
 
 
-def _finished(pod: Json) -> bool:
+def _finished(pod: JsonObject) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

@@ -5,7 +5,6 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import uvicorn
@@ -14,6 +13,7 @@ import app
 from app.cli.demo_controllers import Controllers
 from app.cli.demo_scheduler import Scheduled, Scheduler
 from app.cli.problems import CliError, Exit, InputError
+from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.workload import Workload
 from app.core.placement.node_checks import check_node
@@ -21,8 +21,6 @@ from app.core.state.state import State
 from app.main import create_app
 from app.manifests.reader import read_paths
 from app.settings.settings import Settings
-
-Json = dict[str, Any]
 
 INVENTORY, PAGE, MISFIT = "inventory", "dra-task-page.yaml", "workloads/large-white-cat.yaml"
 _START_SECONDS = 30.0
@@ -78,7 +76,7 @@ class DemoCluster:
         job = parse(raw)
         if not isinstance(job, Workload) or not job.replicas:
             raise TypeError(f"{PAGE} holds no Job")
-        running: list[Json] = []
+        running: list[JsonObject] = []
         for index in range(int(raw["spec"]["completions"])):
             if len(running) == job.replicas:
                 self._controllers.finish(running.pop(0))
@@ -96,7 +94,7 @@ class DemoCluster:
         """Returns when somebody ends the program."""
         await asyncio.wait([self._serving])
 
-    def _apply(self, name: str) -> tuple[dict[str, Json], list[Json]]:
+    def _apply(self, name: str) -> tuple[dict[str, JsonObject], list[JsonObject]]:
         """Puts a file's claims and classes into the cluster; its templates by name, and its objects."""
         objects = read_paths([self.folder / name])
         for item in objects:
@@ -105,7 +103,7 @@ class DemoCluster:
         templates = [item for item in objects if item["kind"] == "ResourceClaimTemplate"]
         return {item["metadata"]["name"]: item for item in templates}, objects
 
-    async def _schedule(self, raw: Json) -> Scheduled:
+    async def _schedule(self, raw: JsonObject) -> Scheduled:
         """kube-scheduler's own filters come first: a cordoned node is not even asked about."""
         pod = self._state.pods["default", raw["metadata"]["name"]]
         nodes = [
@@ -115,7 +113,7 @@ class DemoCluster:
         ]
         return await self._scheduler.schedule(raw, nodes)
 
-    def held(self, raw: Json) -> list[tuple[str, Json | None, bool]]:
+    def held(self, raw: JsonObject) -> list[tuple[str, JsonObject | None, bool]]:
         """For each claim of a Pod: its name there, what it holds, and whether the claim is shared."""
         generated = {
             status["name"]: status["resourceClaimName"] for status in raw["status"]["resourceClaimStatuses"]

@@ -4,12 +4,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
+from app.core.json_object import JsonObject
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.workload import Workload
 from app.core.state.state import State
-
-Json = dict[str, Any]
 
 
 class Controllers:
@@ -22,13 +21,15 @@ class Controllers:
         self._state = state
         self._version = 1000
 
-    def create(self, raw: Json) -> None:
+    def create(self, raw: JsonObject) -> None:
         """Any object of the inventory, as `kubectl apply` would bring it."""
         meta = {"namespace": "default", **raw["metadata"]}
         meta["uid"] = str(uuid5(NAMESPACE_DNS, f"{raw['kind']}/{meta['namespace']}/{meta['name']}"))
         self._put(parse(self._versioned(raw | {"metadata": meta})))
 
-    def pod_of(self, raw_job: Json, job: Workload, index: int, templates: dict[str, Json]) -> Json:
+    def pod_of(
+        self, raw_job: JsonObject, job: Workload, index: int, templates: dict[str, JsonObject]
+    ) -> JsonObject:
         """Makes one Pod of a Job, as the Job controller does."""
         template = raw_job["spec"]["template"]
         meta = {**(template.get("metadata") or {}), "name": f"{job.meta.name}-{index}"}
@@ -36,7 +37,7 @@ class Controllers:
             {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}, templates
         )
 
-    def pod(self, raw: Json, templates: dict[str, Json]) -> Json:
+    def pod(self, raw: JsonObject, templates: dict[str, JsonObject]) -> JsonObject:
         """Makes a Pod, and its claims from their templates as the resourceclaim controller does."""
         name = raw["metadata"]["name"]
         uid = str(uuid5(NAMESPACE_DNS, f"Pod/default/{name}"))
@@ -53,7 +54,7 @@ class Controllers:
         self._put(parse(pod))
         return pod
 
-    def finish(self, raw: Json) -> None:
+    def finish(self, raw: JsonObject) -> None:
         """The Pod has run to its end: generated claims go, shared ones are released."""
         namespace, name = raw["metadata"]["namespace"], raw["metadata"]["name"]
         generated = {status["resourceClaimName"] for status in raw["status"]["resourceClaimStatuses"]}
@@ -70,7 +71,7 @@ class Controllers:
         # Nobody's any more: the resourceclaim controller takes the allocation back.
         self._put(replace(claim, reserved_for=rest, allocation=claim.allocation if rest else None))
 
-    def _claim(self, template: Json, pod: Json, entry: str) -> Json:
+    def _claim(self, template: JsonObject, pod: JsonObject, entry: str) -> JsonObject:
         meta = pod["metadata"]
         owner = {
             "apiVersion": "v1",
@@ -86,7 +87,7 @@ class Controllers:
             "spec": template["spec"]["spec"],
         }
 
-    def _versioned(self, raw: Json) -> Json:
+    def _versioned(self, raw: JsonObject) -> JsonObject:
         self._version += 1
         return raw | {"metadata": {**raw["metadata"], "resourceVersion": str(self._version)}}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-Json = dict[str, Any]
+from app.core.json_object import JsonObject
 
 
 class ExtenderError(Exception):
@@ -16,7 +16,7 @@ class ExtenderError(Exception):
 class Scheduled:
     """What became of one Pod; ``node`` is None where no node fits. ``refusals`` by node."""
 
-    pod: Json
+    pod: JsonObject
     node: str | None
     fitting: tuple[str, ...]
     asked: int
@@ -30,7 +30,7 @@ class Scheduler:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def schedule(self, pod: Json, nodes: list[str]) -> Scheduled:
+    async def schedule(self, pod: JsonObject, nodes: list[str]) -> Scheduled:
         """filter, prioritize if there is a choice, bind. Raises: ExtenderError."""
         arguments = {"Pod": pod, "Nodes": None, "NodeNames": nodes}
         answer = await self._post("filter", arguments)
@@ -51,7 +51,7 @@ class Scheduler:
         )
         return Scheduled(pod, node, fitting, len(nodes), score, refusals)
 
-    async def _post(self, verb: str, body: Json) -> Any:
+    async def _post(self, verb: str, body: JsonObject) -> Any:
         response = await self._client.post(f"/scheduler/{verb}", json=body)
         if response.status_code != 200:
             raise ExtenderError(f"{verb} answered {response.status_code}: {response.text[:300]}")

@@ -57,7 +57,7 @@ def devices(
             say(f"{failure['shapes']} kinds of devices cannot be judged: {failure['message']}")
         return items, set(answer["items"])
 
-    def question() -> list[dict[str, Any]]:
+    def evaluation() -> list[dict[str, Any]]:
         nonlocal matching
         items, matching = ask(source, read)
         return items
@@ -70,7 +70,7 @@ def devices(
             and (not state or item["state"] == state)
         )
 
-    listed("devices", question, _name, wanted, show=_print, output=output, watch=watch)
+    listed("devices", evaluation, _name, wanted, show=_print, output=output, watch=watch)
     return Exit.OK
 
 

@@ -2,24 +2,22 @@
 
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any
 
 from app.cli.talk import out, table
+from app.core.json_object import JsonObject
 
-Json = dict[str, Any]
-
-MOST_NODES = 20
+MAX_NODES = 20
 """Nodes in the report of one Pod, unless all are asked for."""
 _COLOURS = {"fits": "green", "misfit": "", "invalid": "red"}
 
 
-def as_table(answer: Json, *, explain: bool = False) -> None:
+def as_table(answer: JsonObject, *, explain: bool = False) -> None:
     """A line a Pod: node and devices; below, what the nodes say of the Pods that are not placed."""
     head = ("POD", "NODE", "DEVICES")
-    _print(answer, head, lambda pod: [_name(pod), _node(pod), _devices(pod)], MOST_NODES, explain=explain)
+    _print(answer, head, lambda pod: [_name(pod), _node(pod), _devices(pod)], MAX_NODES, explain=explain)
 
 
-def as_wide(answer: Json, *, explain: bool = False) -> None:
+def as_wide(answer: JsonObject, *, explain: bool = False) -> None:
     """As ``as_table``, with scores, names of claims, devices in full, and every node."""
     head = ("POD", "NODE", "SCORE", "CLAIMS")
     _print(
@@ -30,7 +28,12 @@ def as_wide(answer: Json, *, explain: bool = False) -> None:
 
 
 def _print(
-    answer: Json, head: tuple[str, ...], row: Callable[[Json], list[str]], most: int | None, *, explain: bool
+    answer: JsonObject,
+    head: tuple[str, ...],
+    row: Callable[[JsonObject], list[str]],
+    most: int | None,
+    *,
+    explain: bool,
 ) -> None:
     pods = answer["pods"]
     colours = ["green" if pod["node"] is not None else "red" for pod in pods]
@@ -50,7 +53,7 @@ def _print(
         out(pod_report(first, f"{others}{'' if stuck else placed}", most))
 
 
-def capacity_table(answer: Json) -> None:
+def capacity_table(answer: JsonObject) -> None:
     """How many more fit on which node, and what keeps the next one out."""
     rows = [[item["name"], str(item["count"])] for item in answer["nodes"]]
     out(table(("NODE", "MORE"), rows))
@@ -59,12 +62,12 @@ def capacity_table(answer: Json) -> None:
         out("\n".join([f"The next one: {answer['summary']}", *_near(answer)]))
 
 
-def _near(item: Json) -> list[str]:
+def _near(item: JsonObject) -> list[str]:
     found = item.get("nearMisses") or ()
     return ["It would fit", *(f"  {miss['text']}" for miss in found)] if found else []
 
 
-def _evicting(pod: Json) -> list[str]:
+def _evicting(pod: JsonObject) -> list[str]:
     plan = pod.get("preemption")
     if not plan:
         return []
@@ -76,7 +79,7 @@ def _evicting(pod: Json) -> list[str]:
     return [f"Preemption would evict on {plan['node']}:", *(f"  {victim}" for victim in victims)]
 
 
-def pod_report(pod: Json, title: str, most: int | None = None) -> str:
+def pod_report(pod: JsonObject, title: str, most: int | None = None) -> str:
     """What nodes (all, or at most so many) say of one Pod, under a line that sums it up."""
     head = f"{_name(pod)}{title}: {pod.get('summary') or 'no node was asked'}"
     head = "\n".join([head, *_near(pod), *_evicting(pod)])
@@ -95,7 +98,7 @@ def pod_report(pod: Json, title: str, most: int | None = None) -> str:
     return "\n".join([head, *lines])
 
 
-def says(node: Json) -> str:
+def says(node: JsonObject) -> str:
     """What a node says: its reasons, or the score it would have."""
     reasons = "; ".join(str(reason["message"]) for reason in node.get("reasons") or ())
     if node["verdict"] == "fits":
@@ -103,7 +106,7 @@ def says(node: Json) -> str:
     return reasons or "its devices cannot meet all claims together"
 
 
-def devices_of(allocation: Json | None, *, full: bool = False) -> str:
+def devices_of(allocation: JsonObject | None, *, full: bool = False) -> str:
     """The devices of an AllocationResult as pool/device, or driver/pool/device."""
     results = ((allocation or {}).get("devices") or {}).get("results") or ()
     names = [f"{result['pool']}/{result['device']}" for result in results]
@@ -112,19 +115,19 @@ def devices_of(allocation: Json | None, *, full: bool = False) -> str:
     return ", ".join(names) or "no devices"
 
 
-def _name(pod: Json) -> str:
+def _name(pod: JsonObject) -> str:
     return f"{pod['namespace']}/{pod['name']}"
 
 
-def _node(pod: Json) -> str:
+def _node(pod: JsonObject) -> str:
     return str(pod["node"]) if pod["node"] is not None else "-"
 
 
-def _score(pod: Json) -> str:
+def _score(pod: JsonObject) -> str:
     return str(pod["score"]) if pod.get("score") is not None else "-"
 
 
-def _parts(pod: Json) -> str:
+def _parts(pod: JsonObject) -> str:
     """What the score of the chosen node is made of."""
     parts = next(
         (node.get("scoreParts") for node in pod.get("nodes") or () if node["name"] == pod["node"]), None
@@ -135,7 +138,7 @@ def _parts(pod: Json) -> str:
     return f"Score {pod.get('score')} on {pod['node']}: {'; '.join(texts)}" if texts else ""
 
 
-def _devices(pod: Json) -> str:
+def _devices(pod: JsonObject) -> str:
     if pod["node"] is None:
         return "-"
     return "; ".join(
@@ -144,7 +147,7 @@ def _devices(pod: Json) -> str:
     )
 
 
-def _claims(pod: Json) -> str:
+def _claims(pod: JsonObject) -> str:
     if pod["node"] is None:
         return "-"
     return "; ".join(

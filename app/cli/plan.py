@@ -100,11 +100,13 @@ def _place(
     from app.cli.progress import placements_with_progress  # noqa: PLC0415 # as above
     from app.cli.waiting import until  # noqa: PLC0415 # as above
 
-    def question() -> dict[str, Any]:
+    def evaluation() -> dict[str, Any]:
         return ask(source, lambda asker: placements_with_progress(asker, request))
 
     answer = (
-        question() if timeout is None else until(question, _all_placed, _short, timeout, options.POLL_SECONDS)
+        evaluation()
+        if timeout is None
+        else until(evaluation, _all_placed, _short, timeout, options.POLL_SECONDS)
     )
     if output == options.TABLE:
         as_table(answer, explain=explain)

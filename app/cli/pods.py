@@ -24,13 +24,13 @@ def pods(*, source: Source, output: str, watch: bool, namespace: str, everything
     from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
     from app.cli.waiting import listed  # noqa: PLC0415 # as above
 
-    def question() -> list[dict[str, Any]]:
+    def evaluation() -> list[dict[str, Any]]:
         return ask(source, lambda asker: asker.items("/api/v1/pods", namespace=namespace))
 
     def wanted(item: dict[str, Any]) -> bool:
         return everything or item["node"] is None
 
-    listed("Pods", question, _name, wanted, show=_print, output=output, watch=watch)
+    listed("Pods", evaluation, _name, wanted, show=_print, output=output, watch=watch)
     return Exit.OK
 
 

@@ -20,7 +20,7 @@ from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec,
 from app.core.model.resource_claim import ResourceClaimTemplate as Template
 from app.core.model.taints import Toleration
 from app.core.model.workload import Workload
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
@@ -69,9 +69,9 @@ def _refusals(state: State, spec: ClaimSpec, rules: Rules) -> list[tuple[Reason,
     trial = state.fork()
     meta = Meta("check", "check")
     trial.upsert(ResourceClaim(meta, _tolerant(spec)))
-    question = Question(trial, Pod(meta, claims=(PodClaim("claim", claim_name="check"),)), rules)
-    asked = question.answers(sorted(state.nodes))
-    answers = [question.explained(answer) for answer in asked]
+    evaluation = PodEvaluation(trial, Pod(meta, claims=(PodClaim("claim", claim_name="check"),)), rules)
+    asked = evaluation.answers(sorted(state.nodes))
+    answers = [evaluation.explained(answer) for answer in asked]
     if any(answer.verdict == "fits" for answer in answers):
         return []
     reasons = [answer.reasons for answer in answers if answer.verdict == "misfit"]

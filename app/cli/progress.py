@@ -4,19 +4,18 @@ import asyncio
 import sys
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 from app.cli.asking import Asker
 from app.cli.problems import CliError
+from app.core.json_object import JsonObject
 
-Json = dict[str, Any]
 _FIRST_SECONDS = 1.0
 _EVERY_SECONDS = 0.5
 
 
 async def placements_with_progress(
-    asker: Asker, request: Json, say: Callable[[str], None] | None = None
-) -> Json:
+    asker: Asker, request: JsonObject, say: Callable[[str], None] | None = None
+) -> JsonObject:
     """The answer to a dry run; if it takes more than a second, how many Pods are placed is said meanwhile.
 
     Raises: CliError.

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from app.core.json_object import JsonObject
+
 Path = tuple[str | int, ...]
-Json = dict[str, Any]
 
 _TEMPLATE: Path = ("spec", "template", "spec")
 _POD_SPECS: dict[str, Path] = {
@@ -21,7 +22,7 @@ _POD_SPECS: dict[str, Path] = {
 _CLAIM_SPECS: dict[str, Path] = {"ResourceClaim": ("spec",), "ResourceClaimTemplate": ("spec", "spec")}
 
 
-def pod_spec(raw: Json) -> tuple[Path, Json | None]:
+def pod_spec(raw: JsonObject) -> tuple[Path, JsonObject | None]:
     """The PodSpec of a Pod or workload, and its path; None where there is none."""
     path = _POD_SPECS.get(str(raw.get("kind")))
     if path is None:
@@ -29,7 +30,7 @@ def pod_spec(raw: Json) -> tuple[Path, Json | None]:
     return path, _descend(raw, path)
 
 
-def claim_devices(raw: Json) -> tuple[Path, Json]:
+def claim_devices(raw: JsonObject) -> tuple[Path, JsonObject]:
     """``spec.devices`` of a claim or template, and its path; empty where there is none."""
     path = _CLAIM_SPECS.get(str(raw.get("kind")))
     if path is None:
@@ -37,13 +38,13 @@ def claim_devices(raw: Json) -> tuple[Path, Json]:
     return (*path, "devices"), _descend(raw, (*path, "devices")) or {}
 
 
-def requests(raw: Json) -> Iterator[tuple[Path, Json]]:
+def requests(raw: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
     """The requests of a claim or template."""
     path, devices = claim_devices(raw)
     yield from items(devices, "requests", path)
 
 
-def request_specs(path: Path, request: Json) -> Iterator[tuple[Path, Json]]:
+def request_specs(path: Path, request: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
     """What a request asks for: under ``exactly``, directly (v1beta1), or each of ``firstAvailable``."""
     if request.get("firstAvailable") is not None:
         yield from items(request, "firstAvailable", path)
@@ -53,7 +54,7 @@ def request_specs(path: Path, request: Json) -> Iterator[tuple[Path, Json]]:
         yield path, request
 
 
-def expressions(raw: Json) -> Iterator[tuple[Path, str]]:
+def expressions(raw: JsonObject) -> Iterator[tuple[Path, str]]:
     """Every CEL expression of a class, claim or template."""
     if raw.get("kind") == "DeviceClass":
         yield from _selectors(("spec",), _descend(raw, ("spec",)))
@@ -62,7 +63,7 @@ def expressions(raw: Json) -> Iterator[tuple[Path, str]]:
             yield from _selectors(at, spec)
 
 
-def derived_attributes(raw: Json) -> Iterator[tuple[Path, str]]:
+def derived_attributes(raw: JsonObject) -> Iterator[tuple[Path, str]]:
     """The CEL expressions of a claim's or template's derived attributes."""
     for path, request in requests(raw):
         for at, spec in request_specs(path, request):
@@ -72,7 +73,7 @@ def derived_attributes(raw: Json) -> Iterator[tuple[Path, str]]:
                     yield (*where, "expression"), text
 
 
-def _selectors(path: Path, owner: Json | None) -> Iterator[tuple[Path, str]]:
+def _selectors(path: Path, owner: JsonObject | None) -> Iterator[tuple[Path, str]]:
     for at, selector in items(owner, "selectors", path):
         cel = selector.get("cel")
         text = cel.get("expression") if isinstance(cel, dict) else None
@@ -80,7 +81,7 @@ def _selectors(path: Path, owner: Json | None) -> Iterator[tuple[Path, str]]:
             yield (*at, "cel", "expression"), text
 
 
-def items(owner: Json | None, name: str, path: Path) -> Iterator[tuple[Path, Json]]:
+def items(owner: JsonObject | None, name: str, path: Path) -> Iterator[tuple[Path, JsonObject]]:
     """The objects in a list that the owner has under a name, with their paths."""
     values = owner.get(name) if owner is not None else None
     for index, value in enumerate(values if isinstance(values, list) else ()):
@@ -88,7 +89,7 @@ def items(owner: Json | None, name: str, path: Path) -> Iterator[tuple[Path, Jso
             yield (*path, name, index), value
 
 
-def _descend(raw: Json, path: Path) -> Json | None:
+def _descend(raw: JsonObject, path: Path) -> JsonObject | None:
     value: Any = raw
     for part in path:
         value = value.get(part) if isinstance(value, dict) else None

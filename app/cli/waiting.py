@@ -30,7 +30,7 @@ class Duration(click.ParamType[float]):
 
 
 def until(
-    question: Callable[[], dict[str, Any]],
+    evaluation: Callable[[], dict[str, Any]],
     satisfied: Callable[[dict[str, Any]], bool],
     describe: Callable[[dict[str, Any]], str],
     timeout_seconds: float,
@@ -40,7 +40,7 @@ def until(
     end = time.monotonic() + timeout_seconds
     told = ""
     while True:
-        answer = question()
+        answer = evaluation()
         left = end - time.monotonic()
         if satisfied(answer) or left <= 0:
             progress("")
@@ -57,7 +57,7 @@ def until(
 
 def listed(
     noun: str,
-    question: Callable[[], list[dict[str, Any]]],
+    evaluation: Callable[[], list[dict[str, Any]]],
     identity: Callable[[dict[str, Any]], object],
     wanted: Callable[[dict[str, Any]], bool],
     *,
@@ -66,14 +66,14 @@ def listed(
     watch: bool,
 ) -> None:
     """Shows what is wanted, with its number below a table; with ``watch``, goes on until interrupted."""
-    for items in watched(question, identity, wanted, POLL_SECONDS, None if watch else 1):
+    for items in watched(evaluation, identity, wanted, POLL_SECONDS, None if watch else 1):
         show(items, output)
         if not watch and output in (TABLE, WIDE):
             say(f"{len(items)} {noun}")
 
 
 def watched(
-    question: Callable[[], list[dict[str, Any]]],
+    evaluation: Callable[[], list[dict[str, Any]]],
     identity: Callable[[dict[str, Any]], object],
     wanted: Callable[[dict[str, Any]], bool],
     poll_seconds: float,
@@ -93,7 +93,7 @@ def watched(
     while rounds is None or asked < rounds:
         if asked:
             time.sleep(poll_seconds)
-        items = {identity(item): item for item in question()}
+        items = {identity(item): item for item in evaluation()}
         now = {name for name, item in items.items() if wanted(item)}
         changed = [items[name] for name in items if name in now | shown and known.get(name) != items[name]]
         gone = [known[name] | {"gone": True} for name in known if name in shown and name not in items]

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from app.cli.problems import InputError
+from app.core.json_object import JsonObject
 
-Json = dict[str, Any]
 Command = Callable[..., int]
 _TAINT = re.compile(r"(?P<device>[^=]+)=(?P<key>[^=:]+)(=(?P<value>[^=:]*))?:(?P<effect>[A-Za-z]+)\Z")
 _OPTIONS = (
@@ -62,7 +62,7 @@ def changes(command: Command) -> Command:
         if (add_nodes is None) == bool(like):
             raise InputError("--add-nodes and --like belong together", "write --add-nodes 10 --like worker-1")
         gone = [*remove, *(f"ResourceClaim/{name}" for name in remove_claim)]
-        changed: Json = {
+        changed: JsonObject = {
             "drain": list(drain),
             "taints": [_taint(text) for text in taint],
             "addNodes": [{"like": like, "count": add_nodes}] if add_nodes is not None else [],
@@ -77,7 +77,7 @@ def changes(command: Command) -> Command:
     return decorated
 
 
-def _taint(text: str) -> Json:
+def _taint(text: str) -> JsonObject:
     """As ``kubectl taint`` has it, after the devices. Of many slashes, the last is before the device."""
     found = _TAINT.match(text)
     if found is None:

@@ -7,12 +7,11 @@ from typing import Any
 from app.cli.located import Located, path_of, read_located
 from app.cli.problems import InputError
 from app.cli.talk import say
+from app.core.json_object import JsonObject
 from app.core.model import workload
 from app.core.model.errors import ObjectError
 from app.core.model.parse import KINDS, NAMESPACED, is_of, parse
 from app.manifests.reader import ManifestError, read_paths
-
-Json = dict[str, Any]
 
 
 def read_objects(paths: Sequence[str]) -> list[Any]:
@@ -23,7 +22,7 @@ def read_objects(paths: Sequence[str]) -> list[Any]:
         raise InputError(str(error)) from None
 
 
-def read_request(paths: Sequence[str], namespace: str) -> Json:
+def read_request(paths: Sequence[str], namespace: str) -> JsonObject:
     """The ``workloads`` and ``objects`` of a dry run.
 
     Kinds that do not matter for placing Pods are named on stderr and left out.

@@ -28,17 +28,17 @@ def set_up_logs(
     return handler
 
 
-def begin(**fields: Any) -> None:
+def clear_context(**fields: Any) -> None:
     """Starts what this task and those it starts are about, in place of what was: fields of every line."""
     _ABOUT.set(fields)
 
 
-def about(**fields: Any) -> None:
+def bind_context(**fields: Any) -> None:
     """Adds to what this task is about: the Pod, its claims, who asks."""
-    _ABOUT.set({**told(), **fields})
+    _ABOUT.set({**get_context(), **fields})
 
 
-def told() -> dict[str, Any]:
+def get_context() -> dict[str, Any]:
     """What this task is about so far; not to be changed."""
     return _ABOUT.get() or {}
 
@@ -78,4 +78,4 @@ def timestamp(seconds: float) -> str:
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
     given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    return {**told(), **given}
+    return {**get_context(), **given}

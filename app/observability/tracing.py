@@ -23,7 +23,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.observability.logs import about, told
+from app.observability.logs import bind_context, get_context
 from app.settings.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class Traced:
         self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        verb = str(told().get("verb", ""))
+        verb = str(get_context().get("verb", ""))
         if scope["type"] != "http" or verb in ("stream", "other"):
             await self._app(scope, receive, send)
             return
@@ -148,11 +148,11 @@ class Traced:
             attributes={"http.request.method": scope["method"], "url.path": scope["path"]},
             end_on_exit=False,
         ) as span:
-            about(trace=trace.format_trace_id(span.get_span_context().trace_id))
+            bind_context(trace=trace.format_trace_id(span.get_span_context().trace_id))
             try:
                 await self._app(scope, receive, noted)
             finally:
-                span.set_attributes(dict(_attributes(told())))
+                span.set_attributes(dict(_attributes(get_context())))
                 _end(span, status, failed_from=500)
 
 

@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-_MOST_BYTES = 64 * 1024
+_MAX_BYTES = 64 * 1024
 """What waits for the end of a turn at most: who writes more has to learn when the client reads too slowly."""
 
 
-class Gathered(asyncio.Transport):
+class CoalescingTransport(asyncio.Transport):
     """A transport that writes at the end of the turn. All else is the transport's that it stands before.
 
     ``close`` sends what has been written so far first, ``abort`` does not.
@@ -30,7 +30,7 @@ class Gathered(asyncio.Transport):
             self._loop.call_soon(self._flush)
         self._written.append(bytes(data))
         self._size += len(data)
-        if self._size > _MOST_BYTES:
+        if self._size > _MAX_BYTES:
             self._flush()
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:

@@ -13,9 +13,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from app.api.errors import error_body
 from app.api.middleware.browser import HEADERS
-from app.api.middleware.client_certificate import PEER, TRUST, Peer, peer_of
-from app.server.coalescing import Gathered
-from app.server.connection_limit import Crowd
+from app.api.middleware.client_certificate import PEER, TRUST, ClientCertificate, peer_of
+from app.server.coalescing import CoalescingTransport
+from app.server.connection_limit import ConnectionLimiter
 
 MAX_HEADERS = 100
 
@@ -35,11 +35,11 @@ class Bounds:
 class Connection(HttpToolsProtocol):
     """Speaks HTTP/1.1; answers what it refuses in the form of all errors."""
 
-    def __init__(self, *, bounds: Bounds, crowd: Crowd, **uvicorns: Any) -> None:
+    def __init__(self, *, bounds: Bounds, connections: ConnectionLimiter, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._bounds = bounds
-        self._crowd = crowd
-        self._peer: Peer | None = None
+        self._connections = connections
+        self._peer: ClientCertificate | None = None
         self._trusted = False
         self._refused = False
         # Since when a message has been coming in, None between two; when its head was complete.
@@ -49,15 +49,15 @@ class Connection(HttpToolsProtocol):
         self._stuck_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
-        super().connection_made(Gathered(transport, self.loop))
+        super().connection_made(CoalescingTransport(transport, self.loop))
         tls = transport.get_extra_info("ssl_object")
         self._peer = peer_of(tls.getpeercert()) if tls is not None else None
         self._coming_since = self.loop.time()
-        if not self._crowd.join(self):
+        if not self._connections.join(self):
             self._refuse(503, "TooManyConnections", "too many connections are open")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._crowd.leave(self)
+        self._connections.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -118,7 +118,7 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._stuck_since = self.loop.time()
-        self._crowd.waits(self)
+        self._connections.waits(self)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -160,9 +160,9 @@ class Connection(HttpToolsProtocol):
     def _settle(self) -> None:
         """Between two messages: is it worth keeping when others want in?"""
         if self._trusted or not self.cycle.response_complete:
-            self._crowd.busy(self)
+            self._connections.busy(self)
         else:
-            self._crowd.waits(self)
+            self._connections.waits(self)
 
     def _trust(self) -> None:
         self._trusted = True

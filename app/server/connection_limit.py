@@ -15,7 +15,7 @@ class Member(Protocol):
         """Is called when it has to make room."""
 
 
-class Crowd:
+class ConnectionLimiter:
     """The connections that are open, at most ``most``. Each step costs O(1)."""
 
     def __init__(self, most: int) -> None:

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from app.api.service import Service
 from app.server.connection import Bounds, Connection
-from app.server.connection_limit import Crowd
+from app.server.connection_limit import ConnectionLimiter
 from app.server.tls import Tls, TlsFiles
 from app.settings.settings import Settings
 
@@ -47,7 +47,7 @@ class Server(uvicorn.Server):
         self._app = app
         self._settings = settings
         self._tls = _tls(settings)
-        self._crowd = Crowd(min(settings.max_connections, _files_left()))
+        self._connections = ConnectionLimiter(min(settings.max_connections, _files_left()))
         self._bounds = Bounds(
             head_seconds=settings.header_timeout_seconds,
             body_seconds=settings.body_timeout_seconds + _BODY_GRACE_SECONDS,
@@ -114,7 +114,7 @@ class Server(uvicorn.Server):
     def _connection(self) -> Connection:
         return Connection(
             bounds=self._bounds,
-            crowd=self._crowd,
+            connections=self._connections,
             config=self.config,
             server_state=self.server_state,
             app_state={},

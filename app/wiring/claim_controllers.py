@@ -102,7 +102,7 @@ class ClaimKeeping:
         text = "Binds withdrawn because another allocator took the device."
         yield Sample("binds_withdrawn", text, {(): binder.withdrawn}, counter=True)
         text = "Requests of binds retried because the API server was too busy (429)."
-        yield Sample("api_retries", text, {(): binder.repeats}, counter=True)
+        yield Sample("api_retries", text, {(): binder.retries}, counter=True)
         text = "Writes to claims retried because another client wrote in between (409)."
         yield Sample("claim_conflicts", text, {(): binder.writer.conflicts}, counter=True)
         changes: Labelled = {("created",): float(extended.created), ("removed",): float(extended.removed)}

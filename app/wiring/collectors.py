@@ -7,7 +7,7 @@ from app.api.service import Service
 from app.cluster.controllers.preemptor import Preemptor
 from app.cluster.informers.group import InformerGroup
 from app.cluster.leadership.election import Election
-from app.core.state.census import STATES
+from app.core.state.device_views import STATES
 from app.observability.metrics import Sample
 
 Labelled = dict[tuple[str, ...], float]
@@ -42,13 +42,17 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
     """Work done and spared, and how binds ended."""
 
     def samples() -> Iterable[Sample]:
-        memo, selectors, binder = service.memo, service.rules.selectors, service.binder
-        answers: Labelled = {("searched",): memo.searches, ("shared",): memo.shared, ("reused",): memo.reused}
+        verdict_cache, selectors, binder = service.verdict_cache, service.rules.selectors, service.binder
+        answers: Labelled = {
+            ("searched",): verdict_cache.searches,
+            ("shared",): verdict_cache.shared,
+            ("reused",): verdict_cache.reused,
+        }
         yield Sample(
             "answers", "Verdicts on nodes, by source: searched or reused.", answers, ("source",), counter=True
         )
         text = "Equivalence classes of nodes with a cached verdict, over all kinds of claims."
-        yield Sample("node_classes", text, {(): memo.kept})
+        yield Sample("node_classes", text, {(): verdict_cache.kept})
         lookups: Labelled = {("hit",): selectors.hits, ("miss",): selectors.misses}
         yield Sample(
             "cel_cache", "Lookups of compiled selectors, by result.", lookups, ("result",), counter=True

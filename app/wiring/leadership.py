@@ -38,7 +38,7 @@ class Leadership:
         self._begun: Callable[[], None] = _alone
         self.election = self._stand() if settings.leader_elect else None
         margin = settings.leader_elect_lease_seconds - settings.leader_elect_renew_deadline_seconds
-        check = self.election.tenure.check if self.election is not None else _alone
+        check = self.election.fence.check if self.election is not None else _alone
         self.writes = client.guarded(check, margin * _SHARE_OF_WRITES)
         self.write_seconds = margin
         self._endpoint: LeaderEndpoint | None = None
@@ -53,7 +53,7 @@ class Leadership:
 
     def may_write(self) -> bool:
         """Whether this replica writes now."""
-        return self.election is None or self.election.tenure.open
+        return self.election is None or self.election.fence.open
 
     def prepare(self, claims: Informer, begun: Callable[[], None]) -> None:
         """Claims to be caught up with before a term; ``begun`` ends what does not outlive the one before."""
@@ -62,7 +62,7 @@ class Leadership:
     def enter(self) -> None:
         """Before a decision that will be written. Raises: NotLeader."""
         if self.election is not None:
-            self.election.tenure.enter()
+            self.election.fence.begin()
 
     def _stand(self) -> Election:
         settings = self._settings

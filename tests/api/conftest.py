@@ -14,11 +14,11 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
+from app.core.json_object import JsonObject
 from app.main import create_app
 from app.settings.settings import Settings
 
 T = TypeVar("T")
-Json = dict[str, Any]
 Ask = Callable[[Callable[["Asked"], Awaitable[T]]], T]
 
 
@@ -59,7 +59,7 @@ async def serving(path: Path, **settings: Any) -> AsyncGenerator[Asked, None]:
 def inventory(tmp_path: Path) -> Callable[..., Path]:
     """Writes objects to a file to serve from."""
 
-    def write(*objects: Json) -> Path:
+    def write(*objects: JsonObject) -> Path:
         path = tmp_path / "inventory.json"
         path.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
         return path
@@ -67,11 +67,11 @@ def inventory(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def run(path: Path, question: Callable[[Asked], Awaitable[T]], **settings: Any) -> T:
+def run(path: Path, evaluation: Callable[[Asked], Awaitable[T]], **settings: Any) -> T:
     """Serves the file for the length of a question."""
 
     async def asked() -> T:
         async with serving(path, **settings) as service:
-            return await question(service)
+            return await evaluation(service)
 
     return asyncio.run(asked())

@@ -62,29 +62,29 @@ HOSTILE: dict[str, tuple[str, bytes, int, str]] = {
 def test_a_hostile_body_is_refused_by_name(
     served: Path, kind: str, body: bytes, status: int, code: str
 ) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.client.post("/api/v1/placements", content=body, headers={"Content-Type": kind})
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
-    run(served, question, api_body_bytes=1_000_000)
+    run(served, evaluation, api_body_bytes=1_000_000)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip"])
 def test_compressed_bodies_are_refused_unread(served: Path, encoding: str) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         for path in ("/api/v1/placements", "/scheduler/filter"):
             headers = {"Content-Type": JSON, "Content-Encoding": encoding}
             answer = await service.client.post(path, content=b"\x1f\x8b", headers=headers)
             assert (answer.status_code, answer.json()["error"]["code"]) == (415, "UnsupportedEncoding")
 
-    run(served, question)
+    run(served, evaluation)
 
 
 def test_a_body_of_many_values_takes_memory_in_proportion(served: Path) -> None:
     """The densest that is let through: empty lists, 64 times their text when decoded."""
     body = b'{"pods":[' + b",".join([b"[]"] * 124_000) + b"]}"
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         tracemalloc.start()
         try:
             answer = await service.client.post(
@@ -96,11 +96,11 @@ def test_a_body_of_many_values_takes_memory_in_proportion(served: Path) -> None:
         assert answer.status_code == 422
         assert peak < 40 * 1_000_000
 
-    run(served, question, api_body_bytes=1_000_000)
+    run(served, evaluation, api_body_bytes=1_000_000)
 
 
 def test_bodies_together_have_a_budget(served: Path) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         release = asyncio.Event()
 
         async def slowly() -> AsyncIterator[bytes]:
@@ -125,7 +125,7 @@ def test_bodies_together_have_a_budget(served: Path) -> None:
         )
         assert again.status_code == 422, "the budget is given back"
 
-    run(served, question, api_body_bytes=1_000_000, api_bodies_bytes=1_000_000)
+    run(served, evaluation, api_body_bytes=1_000_000, api_bodies_bytes=1_000_000)
 
 
 BILLIONS: dict[str, dict[str, Any]] = {
@@ -145,11 +145,11 @@ BILLIONS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("body", BILLIONS.values(), ids=BILLIONS)
 def test_billions_of_pods_are_counted_no_further_than_the_limit(served: Path, body: dict[str, Any]) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/api/v1/placements", body, 422)
         assert answer["error"]["code"] == "TooManyPods"
 
-    run(served, question)
+    run(served, evaluation)
 
 
 MANY = 300_000  # 2**63 - 1 would end the test's machine before the test
@@ -172,7 +172,7 @@ def test_no_near_miss_is_looked_for_among_more_devices_than_a_claim_can_hold(
     raw = template("many")
     raw["spec"]["spec"]["devices"]["requests"] = [{"name": "r", **wanted}]
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         tracemalloc.start()
         try:
             body = {"pods": [pod("p", templates=("many",))], "objects": [raw], "explain": "full"}
@@ -183,7 +183,7 @@ def test_no_near_miss_is_looked_for_among_more_devices_than_a_claim_can_hold(
         assert answer["unplaced"] == 1
         assert peak < 20 * 1_000_000
 
-    run(served, question)
+    run(served, evaluation)
 
 
 def hard_case() -> dict[str, Any]:
@@ -207,7 +207,7 @@ def hard_case() -> dict[str, Any]:
 def test_a_dry_run_that_takes_long_ends_in_time_and_lets_webhooks_through(served: Path) -> None:
     filter_body = {"Pod": pod("p", templates=("t",)), "NodeNames": ["n1"]}
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         # A millisecond each time somebody looks: how fast the machine is does not matter.
         service.app.state.service.clock = functools.partial(next, itertools.count(0.0, 0.001))
         ask = service.client.post
@@ -222,11 +222,11 @@ def test_a_dry_run_that_takes_long_ends_in_time_and_lets_webhooks_through(served
         assert answer.json()["complete"] is False
         assert answered > 2, "filters were kept waiting to the end"
 
-    run(served, question, dry_run_timeout_seconds=15)
+    run(served, evaluation, dry_run_timeout_seconds=15)
 
 
 def test_more_dry_runs_than_wanted_are_told_to_come_back(served: Path) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         places = service.app.state.service.dry_runs
         ask = service.client.post
         async with places.place():
@@ -238,22 +238,22 @@ def test_more_dry_runs_than_wanted_are_told_to_come_back(served: Path) -> None:
             assert int(answer.headers["retry-after"]) >= 1
         assert (await waiting).status_code == 200
 
-    run(served, question, dry_runs=1)
+    run(served, evaluation, dry_runs=1)
 
 
 def test_a_stream_ends_so_that_its_caller_is_asked_who_it_is_again(served: Path) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         first = await service.client.get("/api/v1/stream")
         ids = [line for line in first.text.splitlines() if line.startswith("id: ")]
         assert len(ids) == 1
         second = await service.client.get("/api/v1/stream", headers={"Last-Event-ID": ids[0][4:]})
         assert '"changed":[]' in second.text
 
-    run(served, question, stream_seconds=0.5)
+    run(served, evaluation, stream_seconds=0.5)
 
 
 def test_more_streams_than_wanted_are_told_to_come_back(served: Path) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         places = service.app.state.service.streams
         with places.place(), places.place():
             answer = await service.client.get("/api/v1/stream")
@@ -261,7 +261,7 @@ def test_more_streams_than_wanted_are_told_to_come_back(served: Path) -> None:
             assert "retry-after" in answer.headers
         assert places.count == 0
 
-    run(served, question, streams=2)
+    run(served, evaluation, streams=2)
 
 
 @pytest.mark.parametrize(
@@ -281,10 +281,10 @@ def test_more_streams_than_wanted_are_told_to_come_back(served: Path) -> None:
 def test_every_path_refuses_in_the_one_form(
     served: Path, method: str, path: str, status: int, code: str
 ) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer: httpx.Response = await service.client.request(method, path)
         error = answer.json()["error"]
         assert (answer.status_code, error["code"]) == (status, code)
         assert set(error) == {"code", "message", "path"}
 
-    run(served, question)
+    run(served, evaluation)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.node_list_cache import NameLists
+from app.api.node_list_cache import NodeListCache
 from app.api.webhooks.wire import priorities
 from tests.api.conftest import Asked, run
 from tests.objects import claim, device, device_class, node, pod, slice_of
@@ -25,7 +25,7 @@ def body(names: list[str], pod: dict[str, Any] = POD) -> bytes:
 
 
 def test_the_list_that_was_sent_is_recognised() -> None:
-    lists = NameLists()
+    lists = NodeListCache()
     lists.sent(NAMES)
     found = lists.split(body(NAMES))
     assert found is not None
@@ -35,7 +35,7 @@ def test_the_list_that_was_sent_is_recognised() -> None:
 
 
 def test_a_list_that_came_before_is_recognised() -> None:
-    lists = NameLists()
+    lists = NodeListCache()
     assert lists.split(body(NAMES)) is None
     lists.received(body(NAMES), NAMES)
     found = lists.split(body(NAMES, {}))
@@ -44,7 +44,7 @@ def test_a_list_that_came_before_is_recognised() -> None:
 
 
 def test_a_list_that_came_goes_out_as_it_came() -> None:
-    lists = NameLists()
+    lists = NodeListCache()
     came = list(NAMES)
     lists.received(body(came), came)
     same, equal = lists.sent(came), lists.sent(list(came))
@@ -62,7 +62,7 @@ UNKNOWN = [
 
 @pytest.mark.parametrize(("what", "other"), UNKNOWN, ids=[what for what, _ in UNKNOWN])
 def test_another_list_is_not_recognised(what: str, other: bytes) -> None:
-    lists = NameLists()
+    lists = NodeListCache()
     lists.sent(NAMES)
     assert lists.split(other) is None, what
 
@@ -78,7 +78,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("what", "head"), BROKEN, ids=[what for what, _ in BROKEN])
 def test_what_is_no_json_stays_none_without_the_list(what: str, head: bytes) -> None:
-    lists = NameLists()
+    lists = NodeListCache()
     lists.sent(NAMES)
     whole = head + body(NAMES)[body(NAMES).rfind(b',"NodeNames"') :]
     found = lists.split(whole)
@@ -89,7 +89,7 @@ def test_what_is_no_json_stays_none_without_the_list(what: str, head: bytes) -> 
 
 
 def test_a_bounded_number_of_lists_is_kept() -> None:
-    lists = NameLists()
+    lists = NodeListCache()
     every = [[*NAMES, f"last-{number}"] for number in range(20)]
     for names in every:
         lists.sent(names)
@@ -106,8 +106,8 @@ def test_prioritize_does_not_read_what_filter_has_answered(inventory: Callable[.
     free = NAMES[::2]
     slices = (slice_of(name, device("d0")) for name in free)
 
-    async def question(service: Asked) -> None:
-        lists: NameLists = service.app.state.service.name_lists
+    async def evaluation(service: Asked) -> None:
+        lists: NodeListCache = service.app.state.service.name_lists
         headers = {"Content-Type": "application/json"}
         asking = pod("p", "c")
         post = service.client.post
@@ -119,4 +119,4 @@ def test_prioritize_does_not_read_what_filter_has_answered(inventory: Callable[.
         assert {score["Score"] for score in scores} == {10}
         assert lists.recognised == 1
 
-    run(inventory(*map(node, NAMES), device_class(), *slices, claim("c")), question)
+    run(inventory(*map(node, NAMES), device_class(), *slices, claim("c")), evaluation)

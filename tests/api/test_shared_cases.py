@@ -35,7 +35,7 @@ def test_verdicts_are_those_of_the_in_tree_allocator(name: str, engine: str, tmp
     stand_in = tmp_path / "inventory.json"
     stand_in.write_bytes(orjson.dumps(node("unused")))
 
-    async def question(service: Asked) -> tuple[int, list[str]]:
+    async def evaluation(service: Asked) -> tuple[int, list[str]]:
         compared, wrong = 0, []
         for case in cases(path):
             answer = await service.post("/api/v1/placements", case["request"])
@@ -47,6 +47,6 @@ def test_verdicts_are_those_of_the_in_tree_allocator(name: str, engine: str, tmp
                         wrong.append(f"{case['name']} {where}: {found[where]}, not {expected['verdict']}")
         return compared, wrong
 
-    compared, wrong = run(stand_in, question, cel_engine=engine)
+    compared, wrong = run(stand_in, evaluation, cel_engine=engine)
     assert compared > 250
     assert wrong == []

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from app.cli.application import run
+from app.core.json_object import JsonObject
 from app.settings.settings import Settings
 
 pytestmark = pytest.mark.helm
@@ -19,8 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CHART = REPOSITORY / "charts" / "dra-extender"
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
 
-Object = dict[str, Any]
-Render = Callable[..., list[Object]]
+Render = Callable[..., list[JsonObject]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 VALUE_SETS: dict[str, dict[str, Any]] = {
@@ -114,37 +114,37 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(params=VALUE_SETS.values(), ids=VALUE_SETS.keys())
-def manifests(request: pytest.FixtureRequest, render: Render) -> list[Object]:
+def manifests(request: pytest.FixtureRequest, render: Render) -> list[JsonObject]:
     return render(request.param)
 
 
-def of_kind(manifests: list[Object], kind: str) -> list[Object]:
+def of_kind(manifests: list[JsonObject], kind: str) -> list[JsonObject]:
     return [item for item in manifests if item["kind"] == kind]
 
 
-def service(manifests: list[Object]) -> Object:
+def service(manifests: list[JsonObject]) -> JsonObject:
     """The one in front of the Pods; the leader's has no selector."""
     (item,) = (item for item in of_kind(manifests, "Service") if "selector" in item["spec"])
     return item
 
 
-def only(manifests: list[Object], kind: str) -> Object:
+def only(manifests: list[JsonObject], kind: str) -> JsonObject:
     (item,) = of_kind(manifests, kind)
     return item
 
 
-def deployed(manifests: list[Object]) -> Object:
+def deployed(manifests: list[JsonObject]) -> JsonObject:
     """The Pod template of the Deployment."""
-    template: Object = only(manifests, "Deployment")["spec"]["template"]
+    template: JsonObject = only(manifests, "Deployment")["spec"]["template"]
     return template
 
 
-def containers(pod: Object) -> Iterator[Object]:
+def containers(pod: JsonObject) -> Iterator[JsonObject]:
     yield from pod["spec"].get("initContainers", [])
     yield from pod["spec"]["containers"]
 
 
-def container(pod: Object, name: str) -> Object:
+def container(pod: JsonObject, name: str) -> JsonObject:
     (found,) = (item for item in containers(pod) if item["name"] == name)
     return found
 
@@ -153,13 +153,13 @@ def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
     return selector.items() <= labels.items()
 
 
-def scheduler_configuration(manifests: list[Object]) -> Object:
+def scheduler_configuration(manifests: list[JsonObject]) -> JsonObject:
     (held,) = (
         item["data"]["kube-scheduler.yaml"]
         for item in of_kind(manifests, "ConfigMap")
         if "kube-scheduler.yaml" in item["data"]
     )
-    loaded: Object = yaml.safe_load(held)
+    loaded: JsonObject = yaml.safe_load(held)
     return loaded
 
 
@@ -170,7 +170,7 @@ def test_lint_finds_nothing(run_helm: Run, values: dict[str, Any]) -> None:
     assert "WARNING" not in done.stdout
 
 
-def test_every_object_is_named_once_and_labelled(manifests: list[Object]) -> None:
+def test_every_object_is_named_once_and_labelled(manifests: list[JsonObject]) -> None:
     names = [
         (item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]) for item in manifests
     ]
@@ -187,7 +187,7 @@ def test_every_object_is_named_once_and_labelled(manifests: list[Object]) -> Non
             assert len(item["metadata"]["name"]) <= 63 or item["kind"] == "RoleBinding"
 
 
-def test_containers_run_with_the_least_rights(manifests: list[Object]) -> None:
+def test_containers_run_with_the_least_rights(manifests: list[JsonObject]) -> None:
     pods = [deployed(manifests), only(manifests, "Pod")]
     for pod in pods:
         context = pod["spec"]["securityContext"]
@@ -205,7 +205,7 @@ def test_containers_run_with_the_least_rights(manifests: list[Object]) -> None:
     assert pods[1]["spec"]["automountServiceAccountToken"] is False
 
 
-def test_selectors_find_the_pods_and_not_the_test(manifests: list[Object]) -> None:
+def test_selectors_find_the_pods_and_not_the_test(manifests: list[JsonObject]) -> None:
     selectors = [
         only(manifests, "Deployment")["spec"]["selector"]["matchLabels"],
         service(manifests)["spec"]["selector"],
@@ -217,7 +217,7 @@ def test_selectors_find_the_pods_and_not_the_test(manifests: list[Object]) -> No
         assert not matches(selector, only(manifests, "Pod")["metadata"]["labels"])
 
 
-def test_ports_and_probes_name_ports_that_are_there(manifests: list[Object]) -> None:
+def test_ports_and_probes_name_ports_that_are_there(manifests: list[JsonObject]) -> None:
     pod = deployed(manifests)
     ports = {port["name"] for item in containers(pod) for port in item["ports"]}
     assert {port["targetPort"] for port in service(manifests)["spec"]["ports"]} == ports
@@ -232,7 +232,7 @@ def test_ports_and_probes_name_ports_that_are_there(manifests: list[Object]) -> 
         assert item["readinessProbe"]["httpGet"]["path"] in {"/readyz", "/readyz?exclude=leader"}
 
 
-def test_volumes_and_accounts_are_there(manifests: list[Object]) -> None:
+def test_volumes_and_accounts_are_there(manifests: list[JsonObject]) -> None:
     spec = deployed(manifests)["spec"]
     volumes = {volume["name"] for volume in spec["volumes"]}
     for item in containers({"spec": spec}):
@@ -255,7 +255,7 @@ def test_volumes_and_accounts_are_there(manifests: list[Object]) -> None:
     assert spec["serviceAccountName"] in accounts or (not accounts and spec["serviceAccountName"] == "mine")
 
 
-def test_bindings_give_roles_that_are_there_to_the_account(manifests: list[Object]) -> None:
+def test_bindings_give_roles_that_are_there_to_the_account(manifests: list[JsonObject]) -> None:
     account = deployed(manifests)["spec"]["serviceAccountName"]
     given = {
         (item["kind"], item["metadata"]["name"])
@@ -324,7 +324,7 @@ def test_the_configuration_is_that_of_the_example(render: Render) -> None:
     assert {name: value for name, value in expected.items() if value != []} == given
 
 
-def test_the_lease_has_a_name_of_its_own_and_the_right_to_it(manifests: list[Object]) -> None:
+def test_the_lease_has_a_name_of_its_own_and_the_right_to_it(manifests: list[JsonObject]) -> None:
     for item in of_kind(manifests, "Role"):
         if item["metadata"]["name"].endswith("-leader"):
             continue  # the extender's, see below
@@ -336,7 +336,7 @@ def test_the_lease_has_a_name_of_its_own_and_the_right_to_it(manifests: list[Obj
 
 
 def test_the_program_takes_its_arguments_and_environment(
-    manifests: list[Object], monkeypatch: pytest.MonkeyPatch
+    manifests: list[JsonObject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[Settings] = []
     monkeypatch.setattr("app.main.serve", started.append)
@@ -383,7 +383,7 @@ def test_kube_scheduler_starts_after_the_extender_and_stops_before_it(render: Re
 
 
 def test_the_extenders_elect_a_leader_with_a_right_to_their_lease_and_no_other(
-    manifests: list[Object],
+    manifests: list[JsonObject],
 ) -> None:
     arguments = container(deployed(manifests), "extender")["args"]
     assert "--leader-elect" in arguments

@@ -21,8 +21,8 @@ class Service(BaseHTTPRequestHandler):
         self._answer(200 if ready else 503, b"[+]informers ok\n")
 
     def do_POST(self) -> None:  # the base class's name
-        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        asked = (self.path, question["inventory"], len(question["pods"]))
+        evaluation = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = (self.path, evaluation["inventory"], len(evaluation["pods"]))
         known = asked == ("/api/v1/placements", "request", 1)
         answer = {"placed": self.server.placed}  # type: ignore[attr-defined]
         self._answer(200 if known else 400, json.dumps(answer).encode())

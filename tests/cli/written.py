@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-Json = dict[str, Any]
+from app.core.json_object import JsonObject
+
 CLASS = "gpu.example.com"
 
 
-def req(name: str = "r", **more: Any) -> Json:
+def req(name: str = "r", **more: Any) -> JsonObject:
     return {"name": name, "exactly": {"deviceClassName": CLASS} | more}
 
 
-def sub(name: str, **more: Any) -> Json:
+def sub(name: str, **more: Any) -> JsonObject:
     return {"name": name, "deviceClassName": CLASS} | more
 
 
-def having(*requests: Json, **devices: Any) -> Json:
+def having(*requests: JsonObject, **devices: Any) -> JsonObject:
     return {"requests": list(requests or (req(),))} | devices
 
 
-def opaque(**more: Any) -> list[Json]:
+def opaque(**more: Any) -> list[JsonObject]:
     return [{"opaque": {"driver": CLASS, "parameters": {"a": 1}} | more}]
 
 
-def tolerating(**toleration: Any) -> Json:
+def tolerating(**toleration: Any) -> JsonObject:
     return having(req(tolerations=[toleration]))
 
 
 NUMA = f"{CLASS}/numa"
 EXACTLY = "requests[0].exactly"
-DEVICES: dict[str, tuple[Json, str | None]] = {
+DEVICES: dict[str, tuple[JsonObject, str | None]] = {
     "nothing": ({}, None),
     "a request": (having(), None),
     "two of one name": (having(req(), req()), "requests[1]"),
@@ -117,19 +118,19 @@ DEVICES: dict[str, tuple[Json, str | None]] = {
 """What stands under ``spec.devices``, and the field that is refused."""
 
 
-def device_class(**spec: Any) -> Json:
+def device_class(**spec: Any) -> JsonObject:
     meta = {"name": "c"}
     return {"apiVersion": "resource.k8s.io/v1", "kind": "DeviceClass", "metadata": meta, "spec": spec}
 
 
-def rule(**taint: Any) -> Json:
+def rule(**taint: Any) -> JsonObject:
     meta, selector = {"name": "r"}, {"driver": CLASS}
     spec = {"deviceSelector": selector, "taint": taint}
     return {"apiVersion": "resource.k8s.io/v1", "kind": "DeviceTaintRule", "metadata": meta, "spec": spec}
 
 
 EFFECT = "NoSchedule"
-WIDE: dict[str, tuple[Json, str | None]] = {
+WIDE: dict[str, tuple[JsonObject, str | None]] = {
     "a class of all": (device_class(), None),
     "a class": (device_class(selectors=[{"cel": {"expression": "true"}}], config=opaque()), None),
     "a class with a selector without CEL": (device_class(selectors=[{}]), "selectors[0].cel"),
@@ -170,7 +171,7 @@ WIDE: dict[str, tuple[Json, str | None]] = {
 """What belongs to no namespace, and the field under ``spec`` that is refused."""
 
 
-def claim(devices: Json) -> Json:
+def claim(devices: JsonObject) -> JsonObject:
     return {
         "apiVersion": "resource.k8s.io/v1",
         "kind": "ResourceClaim",

@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl
 import httpx
 import orjson
 
-from tests.cluster.fake_store import Object, Place, Refusal, Store
+from app.core.json_object import JsonObject
+from tests.cluster.fake_store import Place, Refusal, Store
 from tests.cluster.patching import json_patch, merge_patch
 
 CORE = {"pods": "Pod", "nodes": "Node", "namespaces": "Namespace", "events": "Event"}
@@ -118,7 +119,7 @@ class FakeApiServer:
         self._streams: dict[_Stream, None] = {}
         self.store.listeners.append(self._wake)
 
-    def put(self, api_version: str, plural: str, body: Object) -> Object:
+    def put(self, api_version: str, plural: str, body: JsonObject) -> JsonObject:
         """Creates an object, or writes all of it, status too, as whoever owns it would."""
         metadata = body.setdefault("metadata", {})
         place = Place(_group(api_version), plural, metadata.get("namespace", ""), metadata.get("name", ""))
@@ -198,7 +199,7 @@ class FakeApiServer:
         result, status = self._one(call, place, subresource)
         return _json(status, {**result, **envelope})
 
-    def _one(self, call: Call, place: Place, subresource: str) -> tuple[Object, int]:
+    def _one(self, call: Call, place: Place, subresource: str) -> tuple[JsonObject, int]:
         body: Any = orjson.loads(call.body) if call.body else {}
         manager = call.query.get("fieldManager", "")
         if call.method == "GET":
@@ -215,7 +216,7 @@ class FakeApiServer:
             return self.store.delete(place, body.get("preconditions")), 200
         raise Refusal(405, "MethodNotAllowed", "the server does not allow this method")
 
-    def _post(self, place: Place, subresource: str, body: Any, manager: str) -> Object:
+    def _post(self, place: Place, subresource: str, body: Any, manager: str) -> JsonObject:
         if subresource == "binding":
             return self.store.bind(place, body)
         if subresource == "eviction":
@@ -250,10 +251,10 @@ class FakeApiServer:
         kind = f"{envelope['kind']}List"
         return _json(200, {**envelope, "kind": kind, "metadata": metadata, "items": page})
 
-    def _state_at(self, place: Place, version: int) -> list[Object]:
+    def _state_at(self, place: Place, version: int) -> list[JsonObject]:
         if version == self.store.version:
             return self.store.select(place.collection, place.namespace)
-        state: dict[Place, Object] = {}
+        state: dict[Place, JsonObject] = {}
         for change in self.store.history:
             if change.version <= version and change.place.collection == place.collection:
                 state[change.place] = change.object
@@ -281,7 +282,7 @@ class _Stream:
     """One open watch."""
 
     def __init__(
-        self, server: FakeApiServer, call: Call, place: Place, envelope: Object, *, initial: bool
+        self, server: FakeApiServer, call: Call, place: Place, envelope: JsonObject, *, initial: bool
     ) -> None:
         self.changed = asyncio.Event()
         self._server = server
@@ -350,10 +351,10 @@ class _Stream:
         except TimeoutError:
             pass
 
-    def _line(self, kind: str, obj: Object) -> bytes:
+    def _line(self, kind: str, obj: JsonObject) -> bytes:
         return _line(kind, {**obj, **self._envelope})
 
-    def _bookmark(self, version: int, extra: Object) -> bytes:
+    def _bookmark(self, version: int, extra: JsonObject) -> bytes:
         metadata = {"resourceVersion": str(version), "creationTimestamp": None, **extra}
         return _line("BOOKMARK", {**self._envelope, "metadata": metadata})
 
@@ -446,12 +447,12 @@ def _group(api_version: str) -> str:
     return api_version.partition("/")[0] if "/" in api_version else ""
 
 
-def _resources(served: Mapping[str, str]) -> list[Object]:
+def _resources(served: Mapping[str, str]) -> list[JsonObject]:
     whole = [{"name": plural, "kind": kind} for plural, kind in served.items()]
     return whole + [{"name": f"{plural}/status", "kind": kind} for plural, kind in served.items()]
 
 
-def _status(refusal: Refusal) -> Object:
+def _status(refusal: Refusal) -> JsonObject:
     return {
         "kind": "Status",
         "apiVersion": "v1",
@@ -470,7 +471,7 @@ def _refused(refusal: Refusal, retry_after: int | None = None) -> Answer:
     return answer
 
 
-def _json(status: int, body: Object) -> Answer:
+def _json(status: int, body: JsonObject) -> Answer:
     encoded = orjson.dumps(body)  # now: the object may be changed before the answer is read
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -479,5 +480,5 @@ def _json(status: int, body: Object) -> Answer:
     return Answer(status, chunks(), {"content-type": "application/json"})
 
 
-def _line(kind: str, obj: Object) -> bytes:
+def _line(kind: str, obj: JsonObject) -> bytes:
     return orjson.dumps({"type": kind, "object": obj}) + b"\n"

@@ -14,9 +14,8 @@ from typing import Any
 
 import orjson
 
+from app.core.json_object import JsonObject
 from tests.cluster.managed_fields import keep_managers
-
-Object = dict[str, Any]
 
 # The most Pods that may share a claim.
 _MAX_RESERVED_FOR = 256
@@ -60,7 +59,7 @@ class Change:
     version: int
     type: str
     place: Place
-    object: Object
+    object: JsonObject
 
 
 class Store:
@@ -72,21 +71,21 @@ class Store:
 
     def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
         self._now = now
-        self._objects: dict[Place, Object] = {}
+        self._objects: dict[Place, JsonObject] = {}
         self._uids = 0
         self.version = 100
         self.oldest = 0
         self.history: list[Change] = []
         self.listeners: list[Callable[[], None]] = []
 
-    def find(self, place: Place) -> Object:
+    def find(self, place: Place) -> JsonObject:
         """Raises Refusal 404."""
         try:
             return self._objects[place]
         except KeyError:
             raise Refusal(404, "NotFound", f'{place.plural} "{place.name}" not found') from None
 
-    def select(self, collection: tuple[str, str], namespace: str = "") -> list[Object]:
+    def select(self, collection: tuple[str, str], namespace: str = "") -> list[JsonObject]:
         """By namespace and name, as etcd orders them."""
         found = [
             (place.namespace, place.name, obj)
@@ -99,7 +98,7 @@ class Store:
         """Forgets how the present came about: older versions can be neither watched nor paged from."""
         self.oldest = self.version
 
-    def create(self, place: Place, body: Object, manager: str = "") -> Object:
+    def create(self, place: Place, body: JsonObject, manager: str = "") -> JsonObject:
         obj = copied(body)
         metadata = obj.setdefault("metadata", {})
         self._uids += 1
@@ -122,8 +121,12 @@ class Store:
         return self._write("ADDED", place, obj)
 
     def update(
-        self, place: Place, change: Callable[[Object], Object], subresource: str = "", manager: str = ""
-    ) -> Object:
+        self,
+        place: Place,
+        change: Callable[[JsonObject], JsonObject],
+        subresource: str = "",
+        manager: str = "",
+    ) -> JsonObject:
         """Replaces the object by what `change` makes of it; writes nothing if that is no change.
 
         A resourceVersion in the result must be the newest. The status has its own subresource.
@@ -150,7 +153,7 @@ class Store:
             return self._remove(place, new)
         return self._write("MODIFIED", place, new)
 
-    def delete(self, place: Place, preconditions: Object | None = None) -> Object:
+    def delete(self, place: Place, preconditions: JsonObject | None = None) -> JsonObject:
         """Removes the object, or marks it if finalizers hold it."""
         old = self.find(place)
         _check_preconditions(place, old, preconditions or {})
@@ -162,7 +165,7 @@ class Store:
         new["metadata"]["deletionTimestamp"] = self._timestamp()
         return self._write("MODIFIED", place, new)
 
-    def bind(self, place: Place, binding: Object) -> Object:
+    def bind(self, place: Place, binding: JsonObject) -> JsonObject:
         """pods/binding: names the Pod's node, once."""
         old = self.find(place)
         _check_preconditions(place, old, binding.get("metadata") or {})
@@ -178,14 +181,14 @@ class Store:
         new.setdefault("spec", {})["nodeName"] = node
         return self._write("MODIFIED", place, new)
 
-    def _write(self, kind: str, place: Place, obj: Object) -> Object:
+    def _write(self, kind: str, place: Place, obj: JsonObject) -> JsonObject:
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
         self._objects[place] = obj
         self._tell(Change(self.version, kind, place, obj))
         return obj
 
-    def _remove(self, place: Place, obj: Object) -> Object:
+    def _remove(self, place: Place, obj: JsonObject) -> JsonObject:
         self.version += 1
         last = copied(obj)
         last["metadata"]["resourceVersion"] = str(self.version)
@@ -203,14 +206,14 @@ class Store:
         return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _check_preconditions(place: Place, old: Object, wanted: Object) -> None:
+def _check_preconditions(place: Place, old: JsonObject, wanted: JsonObject) -> None:
     for field in ("uid", "resourceVersion"):
         if wanted.get(field) and wanted[field] != old["metadata"][field]:
             message = f'Operation cannot be fulfilled on {place.plural} "{place.name}": {field} differs'
             raise Refusal(409, "Conflict", message)
 
 
-def _validate_claim_status(old: Object, new: Object) -> None:
+def _validate_claim_status(old: JsonObject, new: JsonObject) -> None:
     before, after = old.get("status") or {}, new.get("status") or {}
     reserved = after.get("reservedFor") or []
     if len(reserved) > _MAX_RESERVED_FOR:

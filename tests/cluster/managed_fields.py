@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-Object = dict[str, Any]
+from app.core.json_object import JsonObject
+
 Path = tuple[str, ...]
 
 
-def keep_managers(old: Object, new: Object, manager: str) -> None:
+def keep_managers(old: JsonObject, new: JsonObject, manager: str) -> None:
     """Carries the entries of `old` over to `new`, what has changed going to `manager`."""
     owners = _owners(old)
     before, after = _values(old), _values(new)
@@ -28,7 +29,7 @@ def keep_managers(old: Object, new: Object, manager: str) -> None:
         metadata["managedFields"] = _entries(owners)
 
 
-def _values(obj: Object) -> dict[Path, Any]:
+def _values(obj: JsonObject) -> dict[Path, Any]:
     status, metadata = obj.get("status") or {}, obj.get("metadata") or {}
     found: dict[Path, Any] = {
         ("f:metadata", "f:finalizers", f'v:"{name}"'): name for name in metadata.get("finalizers") or ()
@@ -42,19 +43,19 @@ def _values(obj: Object) -> dict[Path, Any]:
     return found
 
 
-def _owners(obj: Object) -> dict[Path, str]:
+def _owners(obj: JsonObject) -> dict[Path, str]:
     found: dict[Path, str] = {}
     for entry in (obj.get("metadata") or {}).get("managedFields") or ():
         found |= dict.fromkeys(_paths(entry["fieldsV1"]), entry["manager"])
     return found
 
 
-def _paths(fields: Object) -> list[Path]:
+def _paths(fields: JsonObject) -> list[Path]:
     return [(name, *rest) for name, below in fields.items() for rest in (_paths(below) if below else [()])]
 
 
-def _entries(owners: dict[Path, str]) -> list[Object]:
-    entries: dict[str, Object] = {}
+def _entries(owners: dict[Path, str]) -> list[JsonObject]:
+    entries: dict[str, JsonObject] = {}
     for path, manager in sorted(owners.items()):
         fields = entries.setdefault(manager, {})
         for name in path:

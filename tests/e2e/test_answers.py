@@ -181,20 +181,20 @@ def test_of_a_thousand_refused_pods_one_device_wakes_few(
     scene.create(objects.slice_of(node, objects.cats(1)))
     until(lambda: _bound(scene), "a Pod is bound", seconds=30)
     time.sleep(3)
-    woken, asked = _woken(scene), _filters(extender) - before
-    log.info("woken: %d of %d; filter calls since: %d", woken, MANY, asked)
+    requeued, asked = _woken(scene), _filters(extender) - before
+    log.info("woken: %d of %d; filter calls since: %d", requeued, MANY, asked)
     assert _bound(scene) == 1
-    assert woken <= 5
+    assert requeued <= 5
     holds.catch_up()
 
 
-def _with_template(pod: objects.Object) -> objects.Object:
+def _with_template(pod: objects.JsonObject) -> objects.JsonObject:
     pod["spec"]["resourceClaims"] = [{"name": "cat", "resourceClaimTemplateName": "cat"}]
     pod["spec"]["containers"][0]["resources"] = {"claims": [{"name": "cat"}]}
     return pod
 
 
-def _create_all(scene: Scene, bodies: Sequence[objects.Object]) -> None:
+def _create_all(scene: Scene, bodies: Sequence[objects.JsonObject]) -> None:
     with ThreadPoolExecutor(8) as workers:
         list(workers.map(scene.create, bodies))
 

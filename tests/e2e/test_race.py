@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 from harness import objects, scheduling
-from harness.api import Api, Object
+from harness.api import Api
 from harness.controlplane import ADMIN, ControlPlane
 from harness.holds import HoldWatcher, held_devices
 from harness.kubelet import Kubelet
@@ -21,6 +21,8 @@ from harness.replicas import Replicas
 from harness.scene import Scene
 from harness.wait import until
 from harness.writers import Writers
+
+from app.core.json_object import JsonObject
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "1"))
 pytestmark = pytest.mark.e2e
@@ -147,7 +149,7 @@ def inventory(scene: Scene) -> str:
     return "one-device"
 
 
-def bound(scene: Scene) -> list[Object]:
+def bound(scene: Scene) -> list[JsonObject]:
     pods = scene.api.list("Pod", scene.namespace)
     return [p for p in pods if p["spec"].get("nodeName") and "deletionTimestamp" not in p["metadata"]]
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.api.dry_run.json_answers import encoded_nodes, node_verdict
 from app.core.pauses import InterruptedWorkError, paced, pause
-from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.node_result import NodeResult
 from app.event_loop.time_slice import Deadline, TimeSlice, at_once
 
 FIELD: ContextVar[str] = ContextVar("field", default="")
@@ -42,7 +42,7 @@ class Others:
 
 
 def test_others_get_the_loop_between_the_verdicts_of_nodes() -> None:
-    answers = [NodeAnswer(f"n{number}", "fits", score=number) for number in range(320)]
+    answers = [NodeResult(f"n{number}", "fits", score=number) for number in range(320)]
 
     async def encode() -> tuple[list[orjson.Fragment], int]:
         async with Others() as others:

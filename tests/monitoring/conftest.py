@@ -67,9 +67,9 @@ async def _scrape() -> str:
         ):
             while not (await client.get("/readyz")).is_success:  # noqa: ASYNC110 # as a probe asks
                 await asyncio.sleep(0.01)
-            question = {"Pod": pod("p", "c"), "Nodes": None, "NodeNames": ["n1"]}
+            evaluation = {"Pod": pod("p", "c"), "Nodes": None, "NodeNames": ["n1"]}
             for verb in ("filter", "prioritize"):
-                (await client.post(f"/scheduler/{verb}", json=question)).raise_for_status()
+                (await client.post(f"/scheduler/{verb}", json=evaluation)).raise_for_status()
             return (await client.get("/metrics")).text
 
 

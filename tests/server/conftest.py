@@ -114,12 +114,12 @@ async def listening(**settings: Any) -> AsyncGenerator[Listening, None]:
         await task
 
 
-def run(question: Callable[[Listening], Awaitable[None]], **settings: Any) -> None:
+def run(evaluation: Callable[[Listening], Awaitable[None]], **settings: Any) -> None:
     """Asks a server that has these settings."""
 
     async def asked() -> None:
         async with listening(**settings) as server, asyncio.timeout(60):
-            await question(server)
+            await evaluation(server)
 
     asyncio.run(asked())
 

@@ -48,7 +48,7 @@ async def asks_filter(client: Client) -> None:
     ],
 )
 def test_what_is_no_request_is_refused_in_the_form_of_all_errors(sent: bytes, status: int, code: str) -> None:
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         client = await server.connect()
         await client.send(sent)
         answer = await client.answer()
@@ -56,29 +56,29 @@ def test_what_is_no_request_is_refused_in_the_form_of_all_errors(sent: bytes, st
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert await client.ended() == b""
 
-    run(question)
+    run(evaluation)
 
 
 def test_a_large_body_that_comes_in_one_piece_with_its_head_is_no_large_head() -> None:
     """kube-scheduler's filter at 5,000 nodes: 70 kB, written at once."""
 
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         client = await server.connect()
         names = b",".join(b'"node-%05d"' % number for number in range(5000))
         body = b'{"Pod":{"metadata":{"name":"plain"},"spec":{}},"NodeNames":[%b]}' % names
         for _ in range(20):
             assert (await client.ask("POST", "/scheduler/filter", body)).status == 200
 
-    run(question)
+    run(evaluation)
 
 
 def test_many_heads_on_one_connection_each_have_the_whole_bound() -> None:
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         client = await server.connect()
         for _ in range(5):
             assert (await client.ask("GET", "/livez", X="a" * 20_000)).status == 200
 
-    run(question)
+    run(evaluation)
 
 
 @pytest.mark.parametrize(
@@ -96,17 +96,17 @@ def test_many_heads_on_one_connection_each_have_the_whole_bound() -> None:
     ids=["nothing", "half a head", "empty lines", "half a body"],
 )
 def test_who_is_slow_is_told_so_and_cut(sent: bytes, status: int) -> None:
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         client = await server.connect()
         await client.send(sent)
         answer = await client.answer()
         assert (answer.status, answer.error) == (status, "TooSlow")
 
-    run(question, **QUICK)
+    run(evaluation, **QUICK)
 
 
 def test_the_end_cuts_what_was_never_a_whole_request() -> None:
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         begun = b"POST /scheduler/bind HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
         halves = (b"", b"GET / HT", begun)
         clients = [await server.connect() for _ in halves]
@@ -119,7 +119,7 @@ def test_the_end_cuts_what_was_never_a_whole_request() -> None:
         for client in (*clients, idle):
             assert await client.ended() == b""
 
-    run(question)
+    run(evaluation)
 
 
 def test_a_drip_does_not_keep_a_connection() -> None:
@@ -134,7 +134,7 @@ def test_a_drip_does_not_keep_a_connection() -> None:
                 async with asyncio.timeout(0.01):
                     await client.reader.read(1000)
 
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         clients = [await server.connect() for _ in range(3)]
         await asyncio.gather(
             drip(clients[0], b"GET / HTTP/1.1\r\nX: "),
@@ -142,19 +142,19 @@ def test_a_drip_does_not_keep_a_connection() -> None:
             drip(clients[2], b"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n"),
         )
 
-    run(question, **QUICK)
+    run(evaluation, **QUICK)
 
 
 def test_an_answer_that_nobody_reads_is_cut() -> None:
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         client = await server.connect()
         client.writer.transport.pause_reading()
         request = b"GET /api/v1/devices HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        while len(server.server._crowd):
+        while len(server.server._connections):
             client.writer.write(request * 100)
             await asyncio.sleep(0.05)
 
-    run(question, **QUICK)
+    run(evaluation, **QUICK)
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_two_thousand_slow_and_half_open_connections_leave_filter_answering() ->
         b"POST /scheduler/filter HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n{",
     )
 
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         scheduler = await server.connect()
         await asks_filter(scheduler)
         for index in range(2_000):
@@ -188,7 +188,7 @@ def test_two_thousand_slow_and_half_open_connections_leave_filter_answering() ->
                 newcomer = await server.connect()
                 await asks_filter(newcomer)
         await asks_filter(scheduler)
-        assert len(server.server._crowd) <= 1_000
-        assert server.server._crowd.given_up >= 900
+        assert len(server.server._connections) <= 1_000
+        assert server.server._connections.given_up >= 900
 
-    run(question)
+    run(evaluation)

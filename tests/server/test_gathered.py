@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from app.server.coalescing import Gathered
+from app.server.coalescing import CoalescingTransport
 from tests.server.conftest import FILTER, Listening, run
 
 
@@ -26,28 +26,28 @@ class Wire(asyncio.Transport):
         self.told.append("abort")
 
 
-def head_and_body(out: Gathered) -> None:
+def head_and_body(out: CoalescingTransport) -> None:
     out.write(b"head ")
     out.writelines([b"body"])
 
 
-def large(out: Gathered) -> None:
+def large(out: CoalescingTransport) -> None:
     out.write(b"head ")
     out.write(bytes(70_000))
     out.write(b"more")
 
 
-def closed(out: Gathered) -> None:
+def closed(out: CoalescingTransport) -> None:
     head_and_body(out)
     out.close()
 
 
-def aborted(out: Gathered) -> None:
+def aborted(out: CoalescingTransport) -> None:
     head_and_body(out)
     out.abort()
 
 
-def aborted_and_written_to(out: Gathered) -> None:
+def aborted_and_written_to(out: CoalescingTransport) -> None:
     out.write(bytes(60_000))
     out.abort()
     out.write(bytes(10_000))
@@ -71,21 +71,21 @@ def aborted_and_written_to(out: Gathered) -> None:
     ],
 )
 def test_what_is_written_in_one_turn_leaves_as_one(
-    writes: Callable[[Gathered], None], at_once: list[object], in_the_end: list[object]
+    writes: Callable[[CoalescingTransport], None], at_once: list[object], in_the_end: list[object]
 ) -> None:
-    async def question() -> None:
+    async def evaluation() -> None:
         wire = Wire()
-        writes(Gathered(wire, asyncio.get_running_loop()))
+        writes(CoalescingTransport(wire, asyncio.get_running_loop()))
         assert wire.told == at_once
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert wire.told == in_the_end
 
-    asyncio.run(question())
+    asyncio.run(evaluation())
 
 
 def test_a_webhook_is_answered_in_one_piece() -> None:
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         client = await server.connect()
         sent: list[bytes] = []
         for connection in server.server.server_state.connections:
@@ -97,4 +97,4 @@ def test_a_webhook_is_answered_in_one_piece() -> None:
         assert (await client.ask("POST", "/scheduler/filter", FILTER)).status == 200
         assert len(sent) == 1
 
-    run(question)
+    run(evaluation)

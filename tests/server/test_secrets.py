@@ -94,7 +94,7 @@ def test_no_secret_is_logged(certificates: Certificates, tmp_path: Path) -> None
 
 def test_lines_name_request_verb_pod_and_claims() -> None:
 
-    async def question() -> None:
+    async def evaluation() -> None:
         async with listening(verbosity=1) as server:
             client = await server.connect()
             answer = await client.ask("POST", "/scheduler/filter", FILTER, X_Request_Id="r-1")
@@ -105,7 +105,7 @@ def test_lines_name_request_verb_pod_and_claims() -> None:
     log = io.StringIO()
     handler = set_up_logs("json", 1, log)
     try:
-        asyncio.run(question())
+        asyncio.run(evaluation())
     finally:
         logging.getLogger().removeHandler(handler)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]

@@ -18,7 +18,7 @@ async def asked_filter(client: Client) -> int:
 
 
 def test_the_webhooks_take_certificates_of_the_client_ca_alone(certificates: Certificates) -> None:
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         assert await asked_filter(await server.connect(certificates.client("kube-scheduler"))) == 200
         nobody = await server.connect(certificates.client())
         refused = await nobody.ask("POST", "/scheduler/filter", FILTER)
@@ -30,11 +30,11 @@ def test_the_webhooks_take_certificates_of_the_client_ca_alone(certificates: Cer
         with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
             await asked_filter(await server.connect(certificates.client("kube-scheduler", trustme.CA())))
 
-    run(question, **certificates.mutual)
+    run(evaluation, **certificates.mutual)
 
 
 def test_a_name_can_be_asked_for(certificates: Certificates) -> None:
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         assert await asked_filter(await server.connect(certificates.client("kube-scheduler"))) == 200
         kubelet = await server.connect(certificates.client("system:node:n1"))
         refused = await kubelet.ask("POST", "/scheduler/bind", b"{}")
@@ -42,7 +42,7 @@ def test_a_name_can_be_asked_for(certificates: Certificates) -> None:
         assert (await kubelet.ask("GET", "/api/v1/nodes")).status == 200
         assert (await (await server.connect(certificates.client())).ask("GET", "/api/v1/nodes")).status == 401
 
-    run(question, auth="mtls", webhook_client_names=("kube-scheduler",), **certificates.mutual)
+    run(evaluation, auth="mtls", webhook_client_names=("kube-scheduler",), **certificates.mutual)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
@@ -52,12 +52,12 @@ def test_old_versions_are_refused(certificates: Certificates, version: ssl.TLSVe
     old.set_ciphers("ALL:@SECLEVEL=0")  # or this side would not offer them
     old.minimum_version = old.maximum_version = version
 
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await server.connect(old)
         assert (await (await server.connect(certificates.client())).ask("GET", "/livez")).status == 200
 
-    run(question, **certificates.settings)
+    run(evaluation, **certificates.settings)
 
 
 def test_new_files_are_served_and_open_connections_go_on(certificates: Certificates) -> None:
@@ -65,7 +65,7 @@ def test_new_files_are_served_and_open_connections_go_on(certificates: Certifica
         certificate: Any = client.writer.get_extra_info("ssl_object").getpeercert()
         return certificate["serialNumber"]
 
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         tls = server.server._tls
         assert tls is not None
         before = await server.connect(certificates.client("kube-scheduler"))
@@ -76,11 +76,11 @@ def test_new_files_are_served_and_open_connections_go_on(certificates: Certifica
         assert serial(before) != serial(after)
         assert [await asked_filter(before), await asked_filter(after)] == [200, 200]
 
-    run(question, **certificates.mutual)
+    run(evaluation, **certificates.mutual)
 
 
 def test_a_client_ca_that_was_replaced_is_not_trusted_any_more(certificates: Certificates) -> None:
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         tls = server.server._tls
         assert tls is not None
         new = trustme.CA()
@@ -90,7 +90,7 @@ def test_a_client_ca_that_was_replaced_is_not_trusted_any_more(certificates: Cer
         with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
             await asked_filter(await server.connect(certificates.client("kube-scheduler")))
 
-    run(question, **certificates.mutual)
+    run(evaluation, **certificates.mutual)
 
 
 def test_files_are_looked_at_again_and_again(certificates: Certificates) -> None:
@@ -151,18 +151,18 @@ def test_a_key_with_a_password_asks_nobody(certificates: Certificates) -> None:
 
 
 def test_handshakes_that_never_end_leave_filter_answering(certificates: Certificates) -> None:
-    async def question(server: Listening) -> None:
+    async def evaluation(server: Listening) -> None:
         half_open = [await server.connect() for _ in range(500)]
         half_open[0].writer.write(b"\x16\x03\x01")
         assert await asked_filter(await server.connect(certificates.client("kube-scheduler"))) == 200
         assert await half_open[0].ended() == b"", "cut when the handshake has had its time"
 
-    run(question, **certificates.mutual)
+    run(evaluation, **certificates.mutual)
 
 
 def test_a_service_without_tls_reloads_nothing() -> None:
-    async def question() -> None:
+    async def evaluation() -> None:
         async with listening() as server:
             assert server.server._tls is None
 
-    asyncio.run(question())
+    asyncio.run(evaluation())

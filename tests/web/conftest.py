@@ -16,11 +16,10 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.main import create_app
 from app.settings.settings import Settings
-
-Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -79,7 +78,7 @@ class Served:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
 
-    def put(self, *objects: Json) -> None:
+    def put(self, *objects: JsonObject) -> None:
         """Takes objects in, as if the API server had told of them."""
         self.do(lambda: [self.service.state.upsert(parse(item)) for item in objects])
 
@@ -141,7 +140,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Serves objects, or the example inventory."""
     running: list[Served] = []
 
-    def start(*objects: Json) -> Served:
+    def start(*objects: JsonObject) -> Served:
         path = EXAMPLES / "inventory"
         if objects:
             path = tmp_path / "inventory.json"
@@ -160,7 +159,7 @@ def visit(browser: Browser, serve: Callable[..., Served]) -> Iterator[Callable[.
     contexts: list[BrowserContext] = []
     visits: list[Visit] = []
 
-    def start(*objects: Json, served: Served | None = None, **context: Any) -> Visit:
+    def start(*objects: JsonObject, served: Served | None = None, **context: Any) -> Visit:
         settings = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"} | context
         contexts.append(browser.new_context(**settings))
         contexts[-1].set_default_timeout(PATIENCE_MS)

@@ -14,7 +14,7 @@ from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
 from app.core.diagnosis import node_message
 from app.core.dry_run.place import PodPlacement
-from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
 
 MAX_NODE_VERDICTS = 50_000
@@ -35,14 +35,14 @@ class Budget:
         return True
 
 
-def shown_nodes(item: PodPlacement, budget: Budget) -> Sequence[NodeAnswer]:
+def shown_nodes(item: PodPlacement, budget: Budget) -> Sequence[NodeResult]:
     """The nodes of a Pod that an answer tells of: all of them or, beyond the budget, the chosen one."""
     if item.answers and budget.spend(len(item.answers)):
         return item.answers
     return [item.chosen] if item.chosen is not None else []
 
 
-def encoded_nodes(answers: Iterable[NodeAnswer], *, full: bool) -> list[orjson.Fragment]:
+def encoded_nodes(answers: Iterable[NodeResult], *, full: bool) -> list[orjson.Fragment]:
     """The verdicts of nodes, encoded one by one: 5,000 at once would hold up the webhooks for 30 ms."""
     return one_by_one(node_verdict(answer, full=full) for answer in answers)
 
@@ -84,7 +84,7 @@ def near_misses_json(items: Iterable[NearMiss]) -> list[dict[str, Any]]:
     ]
 
 
-def node_verdict(answer: NodeAnswer, *, full: bool) -> dict[str, Any]:
+def node_verdict(answer: NodeResult, *, full: bool) -> dict[str, Any]:
     """What one node says; ``full`` adds the counts behind each reason."""
     return {
         "name": answer.node,

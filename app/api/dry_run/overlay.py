@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from app.api.errors import Refusal, invalid_object
+from app.api.errors import HttpError, invalid_object
 from app.api.models.questions import ObjectName, Scenario
 from app.core.dry_run.what_if import Evicted, WhatIfError, add_nodes, drain, taint_device
 from app.core.model.device_taint_rule import DeviceTaintSelector
@@ -56,7 +56,7 @@ def lay_over(live: State, scenario: Scenario) -> Ground:
         try:
             change()
         except WhatIfError as error:
-            raise Refusal(422, "NotFound", str(error), path) from None
+            raise HttpError(422, "NotFound", str(error), path) from None
     return Ground(state, tuple(evicted))
 
 
@@ -91,9 +91,9 @@ def read_inventory_object(raw: Any, where: str) -> InventoryObject:
     item = read_object(raw, where)
     if isinstance(item, Workload):
         text = f"a {item.kind} is no part of the inventory; workloads have a field of their own"
-        raise Refusal(422, "InvalidObject", text, where)
+        raise HttpError(422, "InvalidObject", text, where)
     if isinstance(raw, Mapping) and not item.meta.name:
-        raise Refusal(422, "InvalidObject", "must have a name", f"{where}.metadata.name")
+        raise HttpError(422, "InvalidObject", "must have a name", f"{where}.metadata.name")
     return item
 
 
@@ -115,10 +115,10 @@ def _remove(state: State, name: ObjectName, where: str) -> None:
     kind = next((known for known in _KINDS if known.lower() == name.kind.lower()), None)
     if kind is None:
         text = f"{name.kind} is not part of the inventory, only {', '.join(_KINDS)}"
-        raise Refusal(422, "InvalidField", text, f"{where}.kind")
+        raise HttpError(422, "InvalidField", text, f"{where}.kind")
     namespace = (name.namespace or "default") if kind in NAMESPACED else ""
     key = (namespace, name.name)
     if key not in state.keys(kind):
         text = f"there is no {kind} {'/'.join(part for part in key if part)}"
-        raise Refusal(422, "NotFound", text, f"{where}.name")
+        raise HttpError(422, "NotFound", text, f"{where}.name")
     state.delete(kind, key)

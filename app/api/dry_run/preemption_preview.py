@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from app.core.dry_run.place import MOST_EXPLAINED, PodPlacement
+from app.core.dry_run.place import MAX_EXPLAINED, PodPlacement
 from app.core.placement.rules import Rules
 from app.core.preemption.plan import Hopeless, plan_preemption
 from app.core.state.state import Key, State
@@ -18,7 +18,7 @@ def preemptions(
     """
     found: dict[Key, dict[str, Any]] = {}
     for item in placed:
-        if item.chosen is not None or len(found) >= MOST_EXPLAINED:
+        if item.chosen is not None or len(found) >= MAX_EXPLAINED:
             continue
         plans = plan_preemption(state.fork(), (item.pod,), nodes, rules)
         if isinstance(plans, Hopeless):

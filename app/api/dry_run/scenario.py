@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.api.bodies import decode_any, read_body
 from app.api.dry_run.overlay import Ground, lay_over, read_object
-from app.api.errors import Refusal, invalid_fields
+from app.api.errors import HttpError, invalid_fields
 from app.api.models.questions import PlacementRequest, Scenario
 from app.api.service import Service
 from app.core.model.features import UnknownFeatureError
@@ -71,7 +71,7 @@ async def _ground(service: Service, wanted: Scenario, time_slice: TimeSlice, dea
         return await time_slice.run(lambda: lay_over(service.state, wanted), deadline.expired)
     except InterruptedWorkError:
         text = f"the objects could not be read within {deadline.seconds:g} s"
-        raise Refusal(503, "TimeUp", text, "objects", retry_after_seconds=5) from None
+        raise HttpError(503, "TimeUp", text, "objects", retry_after_seconds=5) from None
 
 
 def _rules(service: Service, wanted: Scenario) -> Rules:
@@ -79,11 +79,11 @@ def _rules(service: Service, wanted: Scenario) -> Rules:
     try:
         policy_named(policy)
     except UnknownPolicyError as error:
-        raise Refusal(422, "InvalidField", str(error), "policy") from None
+        raise HttpError(422, "InvalidField", str(error), "policy") from None
     try:
         features = service.rules.features.switched(wanted.features)
     except UnknownFeatureError as error:
-        raise Refusal(422, "InvalidField", str(error), "features") from None
+        raise HttpError(422, "InvalidField", str(error), "features") from None
     return replace(
         service.rules,
         policy=policy,
@@ -101,10 +101,10 @@ async def pods_in(wanted: PlacementRequest, nodes: int, most: int, trial: Trial)
         pods = await trial.time_slice.run(lambda: list(found), trial.deadline.expired)
     except InterruptedWorkError:
         text = f"the Pods could not be read within {trial.deadline.seconds:g} s"
-        raise Refusal(503, "TimeUp", text, "pods", retry_after_seconds=5) from None
+        raise HttpError(503, "TimeUp", text, "pods", retry_after_seconds=5) from None
     if len(pods) > most:
         # Not how many: a workload may ask for billions.
-        raise Refusal(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")
+        raise HttpError(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")
     return pods
 
 
@@ -122,7 +122,7 @@ def _expanded(raw: Any, where: str, replicas: int | None, nodes: int) -> Iterabl
         number = item.replicas if replicas is None else replicas
         return item.pods(nodes if item.replicas is None or number is None else number)
     if not isinstance(item, Pod):
-        raise Refusal(422, "InvalidObject", f"a {raw.get('kind')} makes no Pods", where)
+        raise HttpError(422, "InvalidObject", f"a {raw.get('kind')} makes no Pods", where)
     if replicas is None:
         return [item]
     return (numbered(item, index) for index in range(replicas))
@@ -131,7 +131,7 @@ def _expanded(raw: Any, where: str, replicas: int | None, nodes: int) -> Iterabl
 def pod_of(raw: Any, where: str) -> Pod:
     item = read_object(raw, where)
     if not isinstance(item, Pod):
-        raise Refusal(422, "InvalidObject", f"a {raw.get('kind')} is no Pod", where)
+        raise HttpError(422, "InvalidObject", f"a {raw.get('kind')} is no Pod", where)
     return item
 
 

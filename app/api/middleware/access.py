@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 from app.api.middleware.client_certificate import peer_in, trust
 from app.cluster.client.errors import ClusterError
 from app.cluster.client.reviews import Access, BusyError, Reviewer
@@ -88,18 +88,18 @@ class Rules:
             name = self._certificate(scope, self._settings.webhook_client_names)
         elif self._settings.webhook_callers == "loopback" and not _is_local(scope):
             text = "the webhooks answer this machine only; others need client_ca_file and a certificate"
-            raise Refusal(403, "Forbidden", text)
+            raise HttpError(403, "Forbidden", text)
         trust(scope)
         return name
 
     def _certificate(self, scope: Scope, names: Collection[str]) -> str:
         peer = peer_in(scope)
         if peer is None:
-            raise Refusal(401, "Unauthorized", "a client certificate is needed")
+            raise HttpError(401, "Unauthorized", "a client certificate is needed")
         if peer.expires_at <= self._clock():
-            raise Refusal(401, "Unauthorized", "the client certificate has expired")
+            raise HttpError(401, "Unauthorized", "the client certificate has expired")
         if names and not set(peer.names) & set(names):
-            raise Refusal(403, "Forbidden", "this client certificate's names are not among those allowed")
+            raise HttpError(403, "Forbidden", "this client certificate's names are not among those allowed")
         return peer.names[0] if peer.names else ""
 
     async def _token(self, scope: Scope) -> str:
@@ -108,7 +108,7 @@ class Rules:
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             text = "a bearer token is needed: Authorization: Bearer ..."
-            raise Refusal(401, "Unauthorized", text, headers={"WWW-Authenticate": "Bearer"})
+            raise HttpError(401, "Unauthorized", text, headers={"WWW-Authenticate": "Bearer"})
         reviewer = self._reviewer(scope)
         if reviewer is None:
             raise _nobody_can_say()
@@ -117,22 +117,22 @@ class Rules:
             decision = await reviewer.decide(token, access)
         except BusyError:
             text = "too many tokens are being checked"
-            raise Refusal(429, "TooManyRequests", text, retry_after_seconds=1) from None
+            raise HttpError(429, "TooManyRequests", text, retry_after_seconds=1) from None
         except (ClusterError, TimeoutError):
             raise _nobody_can_say() from None
         if decision.user is None:
             text = "the API server does not know this token"
-            raise Refusal(401, "Unauthorized", text, headers={"WWW-Authenticate": "Bearer"})
+            raise HttpError(401, "Unauthorized", text, headers={"WWW-Authenticate": "Bearer"})
         if not decision.allowed:
-            raise Refusal(
+            raise HttpError(
                 403, "Forbidden", f"{decision.user} may not {access}; docs/security.md has the role"
             )
         return decision.user
 
 
-def _nobody_can_say() -> Refusal:
+def _nobody_can_say() -> HttpError:
     text = "the API server cannot be asked about the token"
-    return Refusal(503, "AuthUnavailable", text, retry_after_seconds=2)
+    return HttpError(503, "AuthUnavailable", text, retry_after_seconds=2)
 
 
 def _is_local(scope: Scope) -> bool:

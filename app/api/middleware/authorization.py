@@ -3,16 +3,16 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 from app.api.middleware.access import Rules, is_guarded
 from app.api.middleware.browser import require_host, require_own_page
-from app.observability.logs import about
+from app.observability.logs import bind_context
 from app.settings.serving import ServingSettings, is_loopback
 
 _OF_BROWSERS = frozenset({b"origin", b"sec-fetch-site"})
 
 
-class Gate:
+class Authorization:
     """Lets requests through, or answers them itself.
 
     Bodies under /api/v1 have a budget together, that of the webhooks is their callers' business: who
@@ -34,11 +34,11 @@ class Gate:
             return
         try:
             caller = await self._admitted(scope)
-        except Refusal as refusal:
+        except HttpError as refusal:
             await refusal.response()(scope, receive, send)
             return
         if caller:
-            about(caller=caller)
+            bind_context(caller=caller)
         if not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return
@@ -52,7 +52,7 @@ class Gate:
             require_host(headers, self._hosts)
         if b"content-encoding" in there and headers["content-encoding"].lower() != "identity":
             text = "compressed bodies are not read; send the body as it is, without Content-Encoding"
-            raise Refusal(415, "UnsupportedEncoding", text)
+            raise HttpError(415, "UnsupportedEncoding", text)
         if not is_guarded(scope["path"]):
             return ""
         if not there.isdisjoint(_OF_BROWSERS):
@@ -70,7 +70,7 @@ class Gate:
             self._bytes += size
             if self._bytes > self._most_bytes:
                 text = "the bodies of all requests together are too large at the moment"
-                raise Refusal(429, "TooManyRequests", text, retry_after_seconds=1)
+                raise HttpError(429, "TooManyRequests", text, retry_after_seconds=1)
             return message
 
         try:

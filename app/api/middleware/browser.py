@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from starlette.datastructures import Headers
 
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -32,7 +32,7 @@ def require_host(headers: Headers, allowed: Collection[str]) -> None:
     host = _name(hosts[0]) if len(hosts) == 1 else ""
     if host not in allowed and not _is_loopback_name(host):
         text = "the Host header names neither loopback nor one of allowed_hosts"
-        raise Refusal(421, "UnknownHost", text)
+        raise HttpError(421, "UnknownHost", text)
 
 
 def require_own_page(headers: Headers, scheme: str) -> None:
@@ -41,7 +41,7 @@ def require_own_page(headers: Headers, scheme: str) -> None:
     host = headers.get("host", "")
     foreign = origin is not None and origin.lower() != f"{scheme}://{host}".lower()
     if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-        raise Refusal(403, "ForeignOrigin", "pages of other sites may not ask")
+        raise HttpError(403, "ForeignOrigin", "pages of other sites may not ask")
 
 
 def _name(host: str) -> str:

@@ -14,14 +14,14 @@ TRUST = "dra-extender.trust"
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class ClientCertificate:
     """``names``: the common name, then DNS names and URIs. ``expires_at``: seconds since 1970."""
 
     names: tuple[str, ...]
     expires_at: float
 
 
-def peer_of(certificate: Mapping[str, Any] | None) -> Peer | None:
+def peer_of(certificate: Mapping[str, Any] | None) -> ClientCertificate | None:
     """Reads what ``SSLObject.getpeercert`` gives."""
     if not certificate:
         return None
@@ -29,13 +29,15 @@ def peer_of(certificate: Mapping[str, Any] | None) -> Peer | None:
         value for part in certificate.get("subject", ()) for name, value in part if name == "commonName"
     ]
     others = [value for kind, value in certificate.get("subjectAltName", ()) if kind in ("DNS", "URI")]
-    return Peer(tuple(dict.fromkeys([*subject, *others])), ssl.cert_time_to_seconds(certificate["notAfter"]))
+    return ClientCertificate(
+        tuple(dict.fromkeys([*subject, *others])), ssl.cert_time_to_seconds(certificate["notAfter"])
+    )
 
 
-def peer_in(scope: Scope) -> Peer | None:
+def peer_in(scope: Scope) -> ClientCertificate | None:
     """The peer that the server has found, if it is ours."""
     peer = (scope.get("extensions") or {}).get(PEER)
-    return peer if isinstance(peer, Peer) else None
+    return peer if isinstance(peer, ClientCertificate) else None
 
 
 def trust(scope: Scope) -> None:

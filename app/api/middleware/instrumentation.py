@@ -12,7 +12,7 @@ from app.api.errors import defect
 from app.api.middleware.access import is_guarded
 from app.api.middleware.browser import HEADERS
 from app.event_loop.time_slice import Clock
-from app.observability.logs import begin
+from app.observability.logs import clear_context
 from app.observability.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ _VERBS = {
 }
 
 
-class Observed:
+class Instrumentation:
     """Measures requests by verb, a bounded set; nothing raised within leaves it."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, clock: Clock) -> None:
@@ -52,7 +52,7 @@ class Observed:
             await self._app(scope, receive, send)
             return
         verb, request_id = _verb(scope["path"]), _request_id(scope)
-        begin(request=request_id, verb=verb)
+        clear_context(request=request_id, verb=verb)
         status = 0
 
         async def noted(message: Message) -> None:

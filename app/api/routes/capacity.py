@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.api.dry_run.json_answers import near_misses_json
 from app.api.dry_run.overlay import names_of, read_object
 from app.api.dry_run.scenario import documented, dry_run, numbered, pod_of, read_request
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 from app.api.models.answers import CapacityAnswer
 from app.api.models.questions import CapacityRequest
 from app.api.responses import json_response
@@ -43,7 +43,7 @@ async def capacity(request: Request, service: ServiceOf) -> Response:
 
 def _one_pod(wanted: CapacityRequest) -> Pod:
     if (wanted.pod is None) == (wanted.workload is None):
-        raise Refusal(422, "InvalidField", "give exactly one of pod and workload", "pod")
+        raise HttpError(422, "InvalidField", "give exactly one of pod and workload", "pod")
     if wanted.pod is not None:
         return pod_of(wanted.pod, "pod")
     item = read_object(wanted.workload, "workload")
@@ -51,7 +51,7 @@ def _one_pod(wanted: CapacityRequest) -> Pod:
         return next(iter(item.pods(1)))
     if isinstance(item, Pod):
         return item
-    raise Refusal(422, "InvalidObject", "makes no Pods", "workload")
+    raise HttpError(422, "InvalidObject", "makes no Pods", "workload")
 
 
 def _until_full(placements_: Iterable[PodPlacement]) -> Iterator[PodPlacement]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 from app.api.models.records import DecisionPage
 from app.api.responses import json_response
 from app.api.routes.inventory import Limit
@@ -28,7 +28,7 @@ async def decisions(
 ) -> Response:
     """Kept in memory, a thousand of them: another replica and another life of this one have their own."""
     if cursor and not cursor[:20].isdecimal():
-        raise Refusal(422, "InvalidParameter", "must be `next` of an earlier answer", "query.cursor")
+        raise HttpError(422, "InvalidParameter", "must be `next` of an earlier answer", "query.cursor")
     wanted = (
         entry
         for entry in service.history.before(int(cursor[:20]) if cursor else None)

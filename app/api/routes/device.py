@@ -6,14 +6,14 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 from app.api.models.device import DeviceDetail
 from app.api.responses import json_response
 from app.api.service import ServiceOf
 from app.core.model.device import Attribute, Device
 from app.core.model.quantity import Quantity
 from app.core.model.resource_slice import DeviceId, PoolId
-from app.core.state.census import Census
+from app.core.state.device_views import DeviceViews
 from app.core.state.state import State
 from app.core.state.taken import NOTHING_TAKEN, Holding
 
@@ -28,10 +28,10 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 async def detail(driver: str, pool: str, device: str, service: ServiceOf) -> Response:
     service.require_synced()
     state, wanted = service.state, DeviceId(driver, pool, device)
-    view = Census(state).of(wanted)
+    view = DeviceViews(state).of(wanted)
     found = _published(state, wanted)
     if view is None or found is None:
-        raise Refusal(404, "NotFound", f"there is no device {wanted}")
+        raise HttpError(404, "NotFound", f"there is no device {wanted}")
     holdings = state.taken.get(wanted.pool_id, NOTHING_TAKEN).holdings.get(device, ())
     return json_response(
         {

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api.bodies import MAX_YAML_VALUES, in_reader, read_body, shallow
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 from app.api.models.records import Documents
 from app.api.responses import json_response, one_by_one
 from app.api.service import ServiceOf
@@ -45,9 +45,9 @@ def _read(body: bytes) -> list[Any]:
     try:
         found = load_manifests(body, "manifests", MAX_YAML_VALUES)
     except ManifestError as error:
-        raise Refusal(400, "InvalidYAML", str(error)) from None
+        raise HttpError(400, "InvalidYAML", str(error)) from None
     if len(found) > _MAX_OBJECTS:
-        raise Refusal(422, "TooManyObjects", f"{len(found)} objects are more than {_MAX_OBJECTS}")
+        raise HttpError(422, "TooManyObjects", f"{len(found)} objects are more than {_MAX_OBJECTS}")
     return [shallow(raw) for raw in found]
 
 
@@ -60,7 +60,7 @@ def _item(raw: Any, where: str) -> dict[str, Any]:
             parse(raw)
         except ObjectError as error:
             path = f"{where}.{error.path}" if error.path else where
-            raise Refusal(422, "InvalidObject", f"{error.ref}: {error.reason}", path) from None
+            raise HttpError(422, "InvalidObject", f"{error.ref}: {error.reason}", path) from None
         running = kind == "Pod" and bool((raw.get("spec") or {}).get("nodeName"))
         role = "workload" if (kind == "Pod" and not running) or kind in workload.KINDS else "object"
     return {

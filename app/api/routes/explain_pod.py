@@ -8,17 +8,17 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, encoded_nodes, near_misses_json
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 from app.api.models.answers import Explanation
 from app.api.responses import json_response
 from app.api.service import ServiceOf
-from app.core.advice.hypothesis import Scene
+from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.near_misses import NearMiss, near_misses
 from app.core.diagnosis import summary
 from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
@@ -34,22 +34,22 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Response:
     pod = service.state.pods.get((namespace, name))
     if pod is None:
         text = f"there is no Pod {namespace}/{name} that is pending or holds claims"
-        raise Refusal(404, "NotFound", text)
+        raise HttpError(404, "NotFound", text)
     deadline = service.deadline(service.settings.dry_run_timeout_seconds)
     # What is held for it, or for less important ones, is not in its way: filter answers it so.
     seen = service.state.as_seen_by(pod)
     state = seen.fork() if seen is service.state else seen
-    question = Question(state, pod, replace(service.rules, node_checks=True))
+    evaluation = PodEvaluation(state, pod, replace(service.rules, node_checks=True))
     time_slice = service.time_slice()
-    answers: list[NodeAnswer] = []
+    answers: list[NodeResult] = []
     if not pod.node_name:
-        found = map(question.explained, question.answers(sorted(state.nodes)))
+        found = map(evaluation.explained, evaluation.answers(sorted(state.nodes)))
         answers, _ = await time_slice.collect(found, deadline.expired)
     near: tuple[NearMiss, ...] = ()
     if answers and not any(answer.verdict == "fits" for answer in answers):
         with suppress(InterruptedWorkError):
             near = await time_slice.run(
-                lambda: near_misses(Scene(state, pod, question.rules), answers), deadline.expired
+                lambda: near_misses(Hypothesis(state, pod, evaluation.rules), answers), deadline.expired
             )
     shown = await time_slice.run(lambda: encoded_nodes(answers[:MAX_NODE_VERDICTS], full=True))
     return json_response(
@@ -66,7 +66,7 @@ async def explain(namespace: str, name: str, service: ServiceOf) -> Response:
     )
 
 
-def _first_line(pod: Pod, answers: Sequence[NodeAnswer]) -> str:
+def _first_line(pod: Pod, answers: Sequence[NodeResult]) -> str:
     """What keeps the Pod from being tried, if anything, and what nodes say."""
     if pod.node_name:
         return f"the Pod is on node {pod.node_name}"

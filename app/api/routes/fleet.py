@@ -16,7 +16,7 @@ from app.api.responses import json_response, one_by_one
 from app.api.routes.inventory import ALL_NODES, Cursor, Limit
 from app.api.service import Service, ServiceOf
 from app.core.pauses import paced
-from app.core.state.census import Census, DeviceView
+from app.core.state.device_views import DeviceView, DeviceViews
 from app.core.state.state import State
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
@@ -41,12 +41,12 @@ async def fleet(
     service.require_synced()
     # A fork: the inventory may change at every pause.
     state = service.state.fork()
-    census = Census(state)
+    device_views = DeviceViews(state)
     names = sorted(chain((ALL_NODES,), state.nodes) if node is None else set(node))
     start = bisect_right(names, cursor) if cursor else 0
     page = names[start : start + limit]
     there = (name for name in page if name == ALL_NODES or name in state.nodes)
-    items = (_item_of(state, census, name) for name in there)
+    items = (_item_of(state, device_views, name) for name in there)
     encoded = await service.time_slice().run(lambda: one_by_one(items))
     following = page[-1] if start + limit < len(names) else None
     return json_response({"revision": str(state.revision), "items": encoded, "next": following})
@@ -82,10 +82,10 @@ def changes_since(service: Service, cursor: str) -> dict[str, Any]:
     }
 
 
-def _item_of(state: State, census: Census, name: str) -> dict[str, Any]:
+def _item_of(state: State, device_views: DeviceViews, name: str) -> dict[str, Any]:
     if name == ALL_NODES:
-        return _item(name, "shared", census.shared())
-    item = _item(name, "node", census.of_node(name))
+        return _item(name, "shared", device_views.shared())
+    item = _item(name, "node", device_views.of_node(name))
     return item | {"unschedulable": state.nodes[name].unschedulable}
 
 

@@ -14,7 +14,7 @@ from app.api.responses import json_response, one_by_one
 from app.api.service import Service, ServiceOf
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import PoolId
-from app.core.state.census import Census, DeviceView
+from app.core.state.device_views import DeviceView, DeviceViews
 from app.core.state.state import State
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
@@ -32,9 +32,13 @@ async def nodes(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "") -> 
     state = service.state.fork()
     names = sorted(state.nodes)
     page, following = _page(names, lambda name: name, cursor, limit)
-    census = Census(state)
+    device_views = DeviceViews(state)
     items = (
-        {"name": name, "devices": census.counts_of(name), "unschedulable": state.nodes[name].unschedulable}
+        {
+            "name": name,
+            "devices": device_views.counts_of(name),
+            "unschedulable": state.nodes[name].unschedulable,
+        }
         for name in page
     )
     return await _listed(service, state, items, following)
@@ -53,13 +57,13 @@ async def devices(
     service.require_synced()
     # A fork: the inventory may change at every pause.
     state = service.state.fork()
-    census, after = Census(state), _device_cursor(cursor)
-    pools = census.pools(driver)
+    device_views, after = DeviceViews(state), _device_cursor(cursor)
+    pools = device_views.pools(driver)
     views = (
         view
         # Pool by pool from the cursor on, and no further than the page goes.
         for pool in pools[bisect_left(pools, after[:2], key=_pool_name) :]
-        for view in census.in_pool(pool)
+        for view in device_views.in_pool(pool)
         if _device_name(view) > after and status in ("", view.state) and _reaches(view, node)
     )
     found = await service.time_slice().run(lambda: list(islice(views, limit + 1)))

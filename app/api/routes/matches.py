@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 from app.api.models.device import Matches
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
@@ -33,7 +33,7 @@ async def matches(
     service.require_synced()
     wanted = [_pair(text) for text in attribute or ()]
     if not selector and not wanted:
-        raise Refusal(422, "InvalidParameter", "give a selector or an attribute", "query.selector")
+        raise HttpError(422, "InvalidParameter", "give a selector or an attribute", "query.selector")
     compiled = _compiled(service, selector) if selector else None
     state = service.state.fork()
     failures: Counter[str] = Counter()
@@ -68,14 +68,14 @@ def _found(
 def _compiled(service: Service, text: str) -> Selector:
     selector = service.rules.selectors.get(text, cel_features(service.rules.features))
     if selector.error is not None:
-        raise Refusal(422, "InvalidSelector", str(selector.error), "query.selector")
+        raise HttpError(422, "InvalidSelector", str(selector.error), "query.selector")
     return selector
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise Refusal(422, "InvalidParameter", f"{text!r} is not name=value", "query.attribute")
+        raise HttpError(422, "InvalidParameter", f"{text!r} is not name=value", "query.attribute")
     return name, value
 
 

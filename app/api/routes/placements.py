@@ -11,7 +11,7 @@ from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, Budget, encoded_node
 from app.api.dry_run.overlay import names_of
 from app.api.dry_run.preemption_preview import preemptions
 from app.api.dry_run.scenario import documented, dry_run, pods_in, read_request
-from app.api.errors import DEFINED, Refusal
+from app.api.errors import DEFINED, HttpError
 from app.api.models.answers import PlacementAnswer
 from app.api.models.questions import DryRunList, PlacementRequest
 from app.api.responses import json_response
@@ -41,7 +41,7 @@ async def placements(request: Request, service: ServiceOf) -> Response:
         asked = await pods_in(wanted, len(nodes), most, trial)
         pods = [*(item.pod for item in driven_out), *asked]
         if not pods and not wanted.drain:
-            raise Refusal(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
+            raise HttpError(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
         gang: GangAnswer | None = None
         placed: Sequence[PodPlacement]
         if wanted.all_or_nothing:

@@ -9,7 +9,7 @@ from app.api.service import Service
 from app.api.webhooks.wire import FilterArgs
 from app.core.model.pod import Pod
 from app.core.placement.preferences import load, preferences
-from app.core.verdicts.filter_result import Judged
+from app.core.verdicts.filter_result import FilterResult
 
 _TRIES = 16
 """Nodes on which devices are looked for: what was found a moment ago is seldom gone on the first."""
@@ -24,17 +24,17 @@ class Choice:
     overtaken: dict[str, str] = field(default_factory=dict)
 
 
-async def choose(service: Service, args: FilterArgs, pod: Pod, judged: Judged) -> Choice:
+async def choose(service: Service, args: FilterArgs, pod: Pod, result: FilterResult) -> Choice:
     """Of the nodes that fit, those to be named.
 
     With one candidate its devices are reserved: what is named is kept, whatever others are told meanwhile.
     Cost: a search on the node; see ``Candidates``.
     """
     if service.candidates.number != 1:
-        return Choice(service.candidates.of(pod.meta.uid, judged, service.clock()))
+        return Choice(service.candidates.of(pod.meta.uid, result, service.clock()))
     overtaken: dict[str, str] = {}
     # What was judged is to be read before others have the loop.
-    for name in list(islice(_ranked(service, pod, judged), _TRIES)):
+    for name in list(islice(_ranked(service, pod, result), _TRIES)):
         if name not in service.state.nodes:
             return Choice([name], overtaken)  # known from the request alone: bind will decide
         refused = await service.reservations.reserve(pod, args.pod, name)
@@ -44,10 +44,10 @@ async def choose(service: Service, args: FilterArgs, pod: Pod, judged: Judged) -
     return Choice([], overtaken)
 
 
-def _ranked(service: Service, pod: Pod, judged: Judged) -> Iterator[str]:
-    if not judged.fitting:
+def _ranked(service: Service, pod: Pod, result: FilterResult) -> Iterator[str]:
+    if not result.fitting:
         return iter(())
     reluctant = bool(service.state.inventory.reluctant)
-    fitting = judged.fits() if pod.preferred_affinity or reluctant else ()
+    fitting = result.fits() if pod.preferred_affinity or reluctant else ()
     liking = preferences(service.state, pod, fitting)
-    return service.candidates.ranked(judged, liking, partial(load, service.state))
+    return service.candidates.ranked(result, liking, partial(load, service.state))

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.errors import Refusal
+from app.api.errors import HttpError
 from app.api.service import Service
 
 Endpoint = Callable[[Request, Service], Awaitable[Response]]
@@ -33,7 +33,7 @@ class Shortcut:
         try:
             async with service.lead():
                 answer = await self.endpoints[scope["path"]](Request(scope, receive), service)
-        except Refusal as refusal:
+        except HttpError as refusal:
             answer = refusal.response()
         await answer(scope, receive, send)
 

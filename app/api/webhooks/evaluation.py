@@ -11,12 +11,12 @@ from app.core.model.errors import ObjectError
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
-from app.core.verdicts.cache import Memo
-from app.core.verdicts.evaluate import briefs, enrolled, known
-from app.core.verdicts.filter_result import Columns, Enrolled, Judged
-from app.core.verdicts.node_verdict import Brief
+from app.core.verdicts.cache import VerdictCache
+from app.core.verdicts.evaluate import indexed, known, verdicts
+from app.core.verdicts.filter_result import FilterResult, IndexedResult, ListedResult
+from app.core.verdicts.node_verdict import NodeVerdict
 from app.event_loop.time_slice import TimeSlice
 
 
@@ -27,12 +27,12 @@ class Judging:
     ``late``: time was up before all nodes were judged; those are left out.
     """
 
-    question: Question
-    judged: Judged
+    evaluation: PodEvaluation
+    result: FilterResult
     late: bool
 
 
-async def judge(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judging:
+async def evaluate_nodes(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judging:
     """Says of each node whether the Pod fits.
 
     Cost: a look-up for each node that is as it was for the last Pod of the kind, none if all are; others
@@ -40,42 +40,44 @@ async def judge(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judg
     for, is judged on a copy of the state, with a search for each class.
     """
     deadline = service.deadline(service.settings.filter_timeout_seconds)
-    state, memo = service.state.as_seen_by(pod), service.memo
+    state, verdict_cache = service.state.as_seen_by(pod), service.verdict_cache
     if state is not service.state:
-        memo = Memo(state)
+        verdict_cache = VerdictCache(state)
     unknown = [] if args.nodes is None else [name for name in args.nodes if name not in state.nodes]
     if unknown:
         state = state.fork()
-        memo = Memo(state)
+        verdict_cache = VerdictCache(state)
     wrong = {name: error for name in unknown if (error := _add_node(state, args, name)) is not None}
-    question = Question(state, pod, service.rules)
+    evaluation = PodEvaluation(state, pod, service.rules)
     names = [name for name in args.names if name not in wrong] if wrong else args.names
-    roll = None if args.distinct is None else enrolled(question, args.distinct, memo)
-    if roll is not None:
-        return Judging(question, Enrolled(names, roll), late=False)
-    kept = known(question, names, memo)
+    every_node = None if args.distinct is None else indexed(evaluation, args.distinct, verdict_cache)
+    if every_node is not None:
+        return Judging(evaluation, IndexedResult(names, every_node), late=False)
+    kept = known(evaluation, names, verdict_cache)
     if not kept.unseen and not wrong:
-        every = cast("list[Brief]", kept.found)  # None is for what is unseen
-        return Judging(question, Columns(names, every, cast("Counter[Brief]", kept.counts)), late=False)
-    steps = briefs(question, [names[index] for index in kept.unseen], memo)
+        every = cast("list[NodeVerdict]", kept.found)  # None is for what is unseen
+        return Judging(
+            evaluation, ListedResult(names, every, cast("Counter[NodeVerdict]", kept.counts)), late=False
+        )
+    steps = verdicts(evaluation, [names[index] for index in kept.unseen], verdict_cache)
     answers, late = await TimeSlice(service.clock).collect(steps, deadline.expired)
-    for index, (_, brief) in zip(kept.unseen, answers, strict=False):  # fewer if it is late
-        kept.found[index] = brief
+    for index, (_, verdict) in zip(kept.unseen, answers, strict=False):  # fewer if it is late
+        kept.found[index] = verdict
     if late:
         service.metrics.late.labels(verb).inc()
-    return Judging(question, _columns(names, kept.found, wrong), late)
+    return Judging(evaluation, _columns(names, kept.found, wrong), late)
 
 
-def _columns(names: Sequence[str], found: list[Brief | None], wrong: dict[str, str]) -> Judged:
+def _columns(names: Sequence[str], found: list[NodeVerdict | None], wrong: dict[str, str]) -> FilterResult:
     if None in found:
-        names = [name for name, brief in zip(names, found, strict=True) if brief is not None]
-    judged = list(filter(None, found))
+        names = [name for name, verdict in zip(names, found, strict=True) if verdict is not None]
+    result = list(filter(None, found))
     if not wrong:
-        return Columns(names, judged)
+        return ListedResult(names, result)
     refused = [
-        Brief("invalid", message=error, curable=False, reason="InvalidNode") for error in wrong.values()
+        NodeVerdict("invalid", message=error, curable=False, reason="InvalidNode") for error in wrong.values()
     ]
-    return Columns([*names, *wrong], [*judged, *refused])
+    return ListedResult([*names, *wrong], [*result, *refused])
 
 
 def _add_node(state: State, args: FilterArgs, name: str) -> str | None:

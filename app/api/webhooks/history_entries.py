@@ -8,12 +8,12 @@ from app.api.webhooks.wire import BindArgs
 from app.cluster.controllers.preemptor import Attempt
 from app.core.diagnosis import grouped
 from app.core.model.pod import Pod
-from app.core.verdicts.filter_result import Judged
+from app.core.verdicts.filter_result import FilterResult
 
 
-def filter_decision(service: Service, pod: Pod, judged: Judged, seconds: float) -> Decision:
+def filter_decision(service: Service, pod: Pod, result: FilterResult, seconds: float) -> Decision:
     """What came of a filter. O(distinct answers)."""
-    fitting = judged.fitting
+    fitting = result.fitting
     return Decision(
         at=_now(service),
         verb="filter",
@@ -21,8 +21,8 @@ def filter_decision(service: Service, pod: Pod, judged: Judged, seconds: float) 
         name=pod.meta.name,
         outcome="passed" if fitting else "refused",
         fitting=fitting,
-        nodes=len(judged.names),
-        summary=grouped(fitting, judged.refusals()),
+        nodes=len(result.names),
+        summary=grouped(fitting, result.refusals()),
         seconds=round(seconds, 6),
     )
 

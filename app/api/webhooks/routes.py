@@ -19,7 +19,7 @@ from app.api.bodies import decode_json, read_body
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf, leading
 from app.api.webhooks.choice import choose
-from app.api.webhooks.evaluation import judge
+from app.api.webhooks.evaluation import evaluate_nodes
 from app.api.webhooks.history_entries import bind_decision, filter_decision
 from app.api.webhooks.wire import (
     BINDING_ARGS,
@@ -40,8 +40,8 @@ from app.core.model.extended_resources import asks_for
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
-from app.core.verdicts.filter_result import Judged
-from app.observability.logs import about
+from app.core.verdicts.filter_result import FilterResult
+from app.observability.logs import bind_context
 
 log = logging.getLogger(__name__)
 PREFIX = "/scheduler"
@@ -69,26 +69,26 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
         return json_response(_being_bound(args, bound_to))
     service.reservations.release(pod.meta.uid, "filtered")
     started = service.clock()
-    judging = await judge(service, args, pod, "filter")
+    judging = await evaluate_nodes(service, args, pod, "filter")
     # What was judged is to be read before others have the loop.
-    judged = judging.judged
-    decision = filter_decision(service, pod, judged, service.clock() - started)
-    failed, unresolvable = judged.refused(curable=True), judged.refused(curable=False)
-    _count(service, judged)
-    chosen = await choose(service, args, pod, judged)
+    result = judging.result
+    decision = filter_decision(service, pod, result, service.clock() - started)
+    failed, unresolvable = result.refused(curable=True), result.refused(curable=False)
+    _count(service, result)
+    chosen = await choose(service, args, pod, result)
     if chosen.names:
         service.passed(pod)
     elif not judging.late:
-        service.refused(judging.question, decision.summary)
+        service.refused(judging.evaluation, decision.summary)
         if service.preemptor is not None:
             service.preemptor.refused(pod, list(failed))
-    about(fitting=judged.fitting, nodes=len(args.names))
-    log.debug("filter: %d of %d nodes fit", judged.fitting, len(args.names))
+    bind_context(fitting=result.fitting, nodes=len(args.names))
+    log.debug("filter: %d of %d nodes fit", result.fitting, len(args.names))
     service.history.add(decision)
     trouble = ""
     if judging.late:
         text = f"not judged within {service.settings.filter_timeout_seconds:g} s"
-        left = set(args.names).difference(judged.names)
+        left = set(args.names).difference(result.names)
         failed |= {name: text for name in args.names if name in left}
         if not chosen.names:
             # Nothing is known to be impossible: an error makes kube-scheduler come back soon.
@@ -113,10 +113,10 @@ async def prioritize(request: Request, service: ServiceOf) -> Response:
     if pod is None:
         return json_response(priorities(args.names, repeat(0, len(args.names))))
     _about(pod)
-    judged = (await judge(service, args, pod, "prioritize")).judged
-    if judged.names is args.names:
-        return json_response(priorities(args.names, judged.points()))
-    scores = dict(zip(judged.names, judged.points(), strict=True))
+    result = (await evaluate_nodes(service, args, pod, "prioritize")).result
+    if result.names is args.names:
+        return json_response(priorities(args.names, result.points()))
+    scores = dict(zip(result.names, result.points(), strict=True))
     return json_response(priorities(args.names, [scores.get(name, 0) for name in args.names]))
 
 
@@ -131,14 +131,14 @@ async def bind(request: Request, service: ServiceOf) -> Response:
     service.require_synced()
     service.candidates.settled(args.uid)
     known = service.state.pods.get((args.namespace, args.name))
-    about(pod=f"{args.namespace}/{args.name}", node=args.node)
+    bind_context(pod=f"{args.namespace}/{args.name}", node=args.node)
     if known is not None:
         _about(known)
     started = service.clock()
     error = await service.binder.bind(args.namespace, args.name, args.uid, args.node)
     seconds = service.clock() - started
     outcome = "bound" if error is None else "refused"
-    about(outcome=outcome)
+    bind_context(outcome=outcome)
     if known is None or known.claims:
         service.history.add(bind_decision(service, args, error, seconds))
     service.metrics.bind_duration.labels(outcome).observe(seconds)
@@ -162,7 +162,7 @@ ENDPOINTS = {
 def _about(pod: Pod) -> None:
     """Lines that are logged for this request name the Pod and its claims."""
     claims = [entry.claim_name or f"{entry.name} (of {entry.template_name})" for entry in pod.claims]
-    about(pod="/".join(pod.meta.key), claims=claims)
+    bind_context(pod="/".join(pod.meta.key), claims=claims)
 
 
 async def _body(request: Request, service: Service) -> bytes:
@@ -229,11 +229,11 @@ def _learn(state: State, pod: Pod) -> None:
         state.upsert(pod)
 
 
-def _count(service: Service, judged: Judged) -> None:
-    service.metrics.filter_fitting.observe(judged.fitting)
-    for verdict, count in judged.verdicts.items():
+def _count(service: Service, result: FilterResult) -> None:
+    service.metrics.filter_fitting.observe(result.fitting)
+    for verdict, count in result.verdicts.items():
         service.metrics.filter_nodes.labels(verdict).inc(count)
-    for reason, count in judged.reasons.items():
+    for reason, count in result.reasons.items():
         service.metrics.refusals.labels(reason).inc(count)
 
 

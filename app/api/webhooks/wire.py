@@ -10,17 +10,15 @@ from typing import Any
 
 import orjson
 
-from app.api.errors import Refusal
-
-Raw = dict[str, Any]
-
+from app.api.errors import HttpError
+from app.core.json_object import JsonObject
 
 _TEXT = {"type": "string"}
 _OBJECT = {"type": "object"}
 _TEXTS = {"type": "array", "items": _TEXT}
 
 
-def documented(body: Raw, answer: Raw) -> Raw:
+def documented(body: JsonObject, answer: JsonObject) -> JsonObject:
     """Body and answer of a webhook in the OpenAPI document: Go's types are read by hand."""
     return {
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
@@ -28,7 +26,7 @@ def documented(body: Raw, answer: Raw) -> Raw:
     }
 
 
-def _struct(required: Iterable[str], **fields: Raw) -> Raw:
+def _struct(required: Iterable[str], **fields: JsonObject) -> JsonObject:
     return {"type": "object", "properties": fields, "required": list(required)}
 
 
@@ -62,9 +60,9 @@ class FilterArgs:
     (nodeCacheCapable: false), else None. ``names`` are in the order of the request, each once; ``distinct``
     are the same, where they were looked at one by one."""
 
-    pod: Raw
+    pod: JsonObject
     names: Sequence[str]
-    nodes: dict[str, Raw] | None
+    nodes: dict[str, JsonObject] | None
     distinct: frozenset[str] | None = None
 
 
@@ -119,7 +117,7 @@ def filter_answer(
     failed: Mapping[str, str],
     unresolvable: Mapping[str, str],
     error: str = "",
-) -> Raw:
+) -> JsonObject:
     """ExtenderFilterResult, in the mode of the question: names, or the whole nodes as they came.
 
     ``fitting`` are names, already encoded only where names were asked about.
@@ -161,7 +159,7 @@ def _escaped(name: str) -> str:
     return orjson.dumps(name).decode()[1:-1]
 
 
-def bind_answer(error: str | None) -> Raw:
+def bind_answer(error: str | None) -> JsonObject:
     """ExtenderBindingResult."""
     return {"Error": error or ""}
 
@@ -183,13 +181,13 @@ def _names(value: Any) -> tuple[list[str], frozenset[str]]:
     return value if len(distinct) == len(value) else list(dict.fromkeys(value)), distinct
 
 
-def _nodes(value: Any) -> dict[str, Raw]:
+def _nodes(value: Any) -> dict[str, JsonObject]:
     items = value.get("items", value.get("Items")) if isinstance(value, dict) else None
     if items is None and isinstance(value, dict):
         return {}
     if not isinstance(items, list):
         raise _malformed("must be a NodeList", "Nodes")
-    found: dict[str, Raw] = {}
+    found: dict[str, JsonObject] = {}
     for index, item in enumerate(items):
         metadata = item.get("metadata") if isinstance(item, dict) else None
         name = metadata.get("name") if isinstance(metadata, dict) else None
@@ -199,5 +197,5 @@ def _nodes(value: Any) -> dict[str, Raw]:
     return found
 
 
-def _malformed(message: str, path: str) -> Refusal:
-    return Refusal(400, "MalformedArgs", message, path)
+def _malformed(message: str, path: str) -> HttpError:
+    return HttpError(400, "MalformedArgs", message, path)

@@ -13,7 +13,7 @@ from types import TracebackType
 _Queue = deque[asyncio.Future[None]]
 
 
-class Slots:
+class BindLimiter:
     """Lets ``number`` of its users write at a time, in the order in which they came. Each step costs O(1).
 
     Use ``async with slots.begin`` around the first writes of a bind, ``slots.end`` around its last: who has
@@ -53,7 +53,7 @@ class Slots:
 class _Turn:
     """``async with`` for one of the two queues."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: BindLimiter) -> None:
         self._slots = slots
         self.queue: _Queue = deque()
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from app.cluster.binding.bind_limiter import Slots
+from app.cluster.binding.bind_limiter import BindLimiter
 from app.cluster.binding.claim_writer import ClaimLostError, ClaimWriter
 from app.cluster.binding.deciding import Decision, decide_unchanged
 from app.cluster.binding.extended_claims import ExtendedClaims
@@ -36,14 +36,14 @@ from app.cluster.client.errors import (
     TooManyRequests,
     may_be_under_way,
 )
-from app.cluster.client.retrying import Patient, Requests
+from app.cluster.client.retrying import Requests, RetryingClient
 from app.core.model.errors import ObjectError
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
-from app.core.placement.decision import Grant, Refused, assume, decide, forget
+from app.core.placement.decision import ClaimAllocation, Refused, assume, decide, forget
 from app.core.placement.rules import Rules
-from app.core.state.rivals import rivals
+from app.core.state.double_allocations import double_allocations
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
@@ -100,7 +100,7 @@ class ClusterBinder:
         manager: str = DEFAULT_MANAGER,
         reservations: Reservations | None = None,
     ) -> None:
-        self._client = client = Patient(client)
+        self._client = client = RetryingClient(client)
         self._state = state
         self._wait_seconds = wait_seconds
         self._write_seconds = write_seconds
@@ -114,16 +114,16 @@ class ClusterBinder:
         self._doubtful: set[ClaimKey] = set()
         self._pod_locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
         self._pods = PodWriter(client, state, write_seconds)
-        self._slots = Slots(_AT_A_TIME)
+        self._slots = BindLimiter(_AT_A_TIME)
         self.writer = ClaimWriter(client, claims, state, manager)
         self.extended = ExtendedClaims(client, claims, state, manager)
         self.withdrawn = 0
         self.results: Counter[str] = Counter()
 
     @property
-    def repeats(self) -> int:
+    def retries(self) -> int:
         """Requests sent again since the API server was too busy for them."""
-        return self._client.repeats
+        return self._client.retries
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
         """See ``Binder``. Cost: one request for a Pod without claims; two or three more for each claim."""
@@ -156,20 +156,22 @@ class ClusterBinder:
             return self._ended("api_error", str(error))
         if pod.node_name == node:
             return self._ended("bound", None)
-        grants = await self._granted(pod, node)
-        if isinstance(grants, Refused):
-            return self._ended("invalid" if grants.invalid else "misfit", grants.message)
+        claim_allocations = await self._granted(pod, node)
+        if isinstance(claim_allocations, Refused):
+            return self._ended(
+                "invalid" if claim_allocations.invalid else "misfit", claim_allocations.message
+            )
         consumer = Consumer("", "pods", pod.meta.name, pod.meta.uid)
-        assume(self._state, grants, consumer)
+        assume(self._state, claim_allocations, consumer)
         try:
-            if any(_came_before(grant, consumer) for grant in grants):
+            if any(_came_before(claim_allocation, consumer) for claim_allocation in claim_allocations):
                 ended = await self._seen_to_run(pod, node)
                 if ended is not None:
                     return self._ended(*ended)
-            return await self._carry_out(pod, node, grants, consumer)
+            return await self._carry_out(pod, node, claim_allocations, consumer)
         finally:
             # By now either the claims have it, or it has been undone.
-            forget(self._state, grants, consumer)
+            forget(self._state, claim_allocations, consumer)
 
     async def _granted(self, pod: Pod, node: str) -> Decision:
         """What the filter has reserved, if it holds still; else decided on the state as it is now.
@@ -178,19 +180,21 @@ class ClusterBinder:
         """
         reserved = self._reservations.take(pod, node) if self._reservations is not None else None
         if reserved is not None:
-            return tuple(self._stamped(grant) for grant in reserved)
+            return tuple(self._stamped(claim_allocation) for claim_allocation in reserved)
         return await decide_unchanged(
             self._state,
             lambda: decide(self._state, pod, node, self._rules, self._timestamp()),
             self._wait_seconds,
         )
 
-    def _stamped(self, grant: Grant) -> Grant:
+    def _stamped(self, claim_allocation: ClaimAllocation) -> ClaimAllocation:
         """With the time of the allocation, which begins when it is written."""
-        claim = self._state.stored_claim(grant.held.key)
+        claim = self._state.stored_claim(claim_allocation.held.key)
         if claim is not None and claim.allocation is not None:
-            return replace(grant, allocation=claim.allocation)
-        return replace(grant, allocation=replace(grant.allocation, timestamp=self._timestamp()))
+            return replace(claim_allocation, allocation=claim.allocation)
+        return replace(
+            claim_allocation, allocation=replace(claim_allocation.allocation, timestamp=self._timestamp())
+        )
 
     async def _seen_to_run(self, pod: Pod, node: str) -> tuple[str, str | None] | None:
         """How a bind ends that is not to be carried out; None if it is.
@@ -207,15 +211,15 @@ class ClusterBinder:
         return ("bound", None) if where else None
 
     async def _carry_out(
-        self, pod: Pod, node: str, grants: tuple[Grant, ...], consumer: Consumer
+        self, pod: Pod, node: str, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer
     ) -> str | None:
         try:
-            await self._reserve_all(pod, grants, consumer)
-            if not await self._ready(grants):
+            await self._reserve_all(pod, claim_allocations, consumer)
+            if not await self._ready(claim_allocations):
                 # Claims and reservation stay: the next attempt finds them and waits on.
                 return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
             async with self._slots.end:
-                await self._pods.bind(pod, node, lambda: self._give_way_of_all(grants, consumer))
+                await self._pods.bind(pod, node, lambda: self._give_way_of_all(claim_allocations, consumer))
         except UnknownError as error:
             # The Pod may run on the node: its devices stay its own.
             return self._ended("unknown", str(error))
@@ -223,62 +227,67 @@ class ClusterBinder:
             # Nothing is undone, that would be writing: what is left is for the leader now.
             return self._ended("not_leader", str(error))
         except (ClusterError, ClaimLostError, ObjectError) as error:
-            await self._undo(grants, consumer)
+            await self._undo(claim_allocations, consumer)
             return self._ended("conflict" if isinstance(error, ClaimLostError) else "api_error", str(error))
         return self._ended("bound", None)
 
-    async def _reserve_all(self, pod: Pod, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+    async def _reserve_all(
+        self, pod: Pod, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer
+    ) -> None:
         """Writes the claims side by side; comes back when none is being written any more.
 
         Raises: what kept a claim from being written; ``NotLeader`` before all else, since nothing may be
         undone then.
         """
-        if len(grants) == 1:
-            await self._reserve(pod, grants[0], consumer)
+        if len(claim_allocations) == 1:
+            await self._reserve(pod, claim_allocations[0], consumer)
             return
-        writes = (self._reserve(pod, grant, consumer) for grant in grants)
+        writes = (self._reserve(pod, claim_allocation, consumer) for claim_allocation in claim_allocations)
         ended = await asyncio.gather(*writes, return_exceptions=True)
         failed = [error for error in ended if error is not None]
         for error in sorted(failed, key=lambda error: not isinstance(error, NotLeader)):
             raise error
 
-    def _give_way(self, grant: Grant, consumer: Consumer) -> None:
+    def _give_way(self, claim_allocation: ClaimAllocation, consumer: Consumer) -> None:
         """Withdraws from a device that another allocator has given to another claim.
 
         Not from a claim that other Pods hold already: withdrawing now would spare nobody anything.
 
         Raises: ClaimLostError.
         """
-        found = rivals(self._state.taken, grant.held.key, grant.allocation)
-        claim = self._state.claim(grant.held.key)
+        found = double_allocations(self._state.taken, claim_allocation.held.key, claim_allocation.allocation)
+        claim = self._state.claim(claim_allocation.held.key)
         users = claim.reserved_for if claim is not None else ()
         if found and all(user.uid == consumer.uid for user in users):
             self.withdrawn += 1
             other = "/".join(found[0].claim)
             raise ClaimLostError(f"ResourceClaim {other} was given device {found[0].device} by somebody else")
 
-    def _give_way_of_all(self, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+    def _give_way_of_all(self, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
         """The last look before the binding: what was heard while it waited may be a rival."""
-        for grant in grants:
-            self._give_way(grant, consumer)
+        for claim_allocation in claim_allocations:
+            self._give_way(claim_allocation, consumer)
 
-    async def _reserve(self, pod: Pod, grant: Grant, consumer: Consumer) -> None:
-        async with self.alone_with(grant.held.key), self._slots.begin:
-            if grant.held.generated:
-                await self.extended.create(grant.held)
+    async def _reserve(self, pod: Pod, claim_allocation: ClaimAllocation, consumer: Consumer) -> None:
+        async with self.alone_with(claim_allocation.held.key), self._slots.begin:
+            if claim_allocation.held.generated:
+                await self.extended.create(claim_allocation.held)
             # The state may have a newer version: one that this process wrote for another Pod.
-            claim = self._state.stored_claim(grant.held.key)
-            if claim is None or not (grant.held.generated or claim.meta.uid == grant.held.claim.meta.uid):
-                raise ClaimLostError(f"ResourceClaim {'/'.join(grant.held.key)} was deleted in the meantime")
-            if grant.held.key in self._doubtful:
+            claim = self._state.stored_claim(claim_allocation.held.key)
+            if claim is None or not (
+                claim_allocation.held.generated or claim.meta.uid == claim_allocation.held.claim.meta.uid
+            ):
+                key = "/".join(claim_allocation.held.key)
+                raise ClaimLostError(f"ResourceClaim {key} was deleted in the meantime")
+            if claim_allocation.held.key in self._doubtful:
                 claim = await self.writer.refetch(claim)
-                self._doubtful.discard(grant.held.key)
-            self._give_way(grant, consumer)
-            await self.writer.reserve(claim, grant.allocation, consumer)
-        if grant.held.mappings:
-            await self.extended.announce(pod, grant.held)
+                self._doubtful.discard(claim_allocation.held.key)
+            self._give_way(claim_allocation, consumer)
+            await self.writer.reserve(claim, claim_allocation.allocation, consumer)
+        if claim_allocation.held.mappings:
+            await self.extended.announce(pod, claim_allocation.held)
 
-    async def _ready(self, grants: tuple[Grant, ...]) -> bool:
+    async def _ready(self, claim_allocations: tuple[ClaimAllocation, ...]) -> bool:
         """Waits for binding conditions, for as long as kube-scheduler waits for an answer.
 
         Raises:
@@ -288,10 +297,10 @@ class ClusterBinder:
         deadline = loop.time() + self._wait_seconds
         while True:
             pending = False
-            for grant in grants:
-                claim = self._state.stored_claim(grant.held.key)
+            for claim_allocation in claim_allocations:
+                claim = self._state.stored_claim(claim_allocation.held.key)
                 if claim is None:
-                    raise ClaimLostError(f"ResourceClaim {'/'.join(grant.held.key)} was deleted")
+                    raise ClaimLostError(f"ResourceClaim {'/'.join(claim_allocation.held.key)} was deleted")
                 pending = pending or self._pending(claim)
             if not pending or loop.time() >= deadline:
                 return not pending
@@ -309,7 +318,7 @@ class ClusterBinder:
             raise ClaimLostError(f"devices of ResourceClaim {name} were not ready in time")
         return True
 
-    async def _undo(self, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+    async def _undo(self, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
         """Takes back what was written.
 
         Devices stay assumed until that has succeeded, or until what is under way is carried out no more:
@@ -317,27 +326,27 @@ class ClusterBinder:
         """
         loop = asyncio.get_running_loop()
         over = loop.time() + self._write_seconds
-        for grant in reversed(grants):
-            while (error := await self._undo_one(grant, consumer)) is not None:
+        for claim_allocation in reversed(claim_allocations):
+            while (error := await self._undo_one(claim_allocation, consumer)) is not None:
                 # What the claim holds is not known: it is read again before anything is built on it.
-                self._doubtful.add(grant.held.key)
+                self._doubtful.add(claim_allocation.held.key)
                 if isinstance(error, ConnectionFailed) and error.sent and error.is_write:
                     over = loop.time() + self._write_seconds
                 # Without an answer it goes on: the devices are not free as long as nobody knows.
                 passing = isinstance(error, ConnectionFailed | ServerError | TooManyRequests)
                 if isinstance(error, NotLeader) or (loop.time() >= over and not passing):
-                    claim = "/".join(grant.held.key)
+                    claim = "/".join(claim_allocation.held.key)
                     self._report(f"ResourceClaim {claim} may stay reserved for Pod {consumer.name}: {error}")
                     break
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _undo_one(self, grant: Grant, consumer: Consumer) -> Exception | None:
+    async def _undo_one(self, claim_allocation: ClaimAllocation, consumer: Consumer) -> Exception | None:
         try:
-            async with self.alone_with(grant.held.key):
-                if grant.held.mappings:
-                    await self.extended.take_back(grant.held)
+            async with self.alone_with(claim_allocation.held.key):
+                if claim_allocation.held.mappings:
+                    await self.extended.take_back(claim_allocation.held)
                 else:
-                    await self.writer.undo(grant.held.claim, grant.allocation, consumer)
+                    await self.writer.undo(claim_allocation.held.claim, claim_allocation.allocation, consumer)
         except (ClusterError, ClaimLostError, ObjectError) as error:
             return error
         return None
@@ -374,7 +383,7 @@ class ClusterBinder:
         return error
 
 
-def _came_before(grant: Grant, consumer: Consumer) -> bool:
+def _came_before(claim_allocation: ClaimAllocation, consumer: Consumer) -> bool:
     """Whether an earlier bind of the Pod has reserved the claim."""
-    users = grant.held.claim.reserved_for
-    return not grant.fresh and any(user.uid == consumer.uid for user in users)
+    users = claim_allocation.held.claim.reserved_for
+    return not claim_allocation.fresh and any(user.uid == consumer.uid for user in users)

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 from app.core.pauses import InterruptedWorkError
-from app.core.placement.decision import Grant, Refused
+from app.core.placement.decision import ClaimAllocation, Refused
 from app.core.state.state import State
 from app.event_loop.time_slice import Deadline, TimeSlice, at_once
 
-Decision = tuple[Grant, ...] | Refused
+Decision = tuple[ClaimAllocation, ...] | Refused
 
 
 async def decide_unchanged(state: State, decide: Callable[[], Decision], seconds: float) -> Decision:

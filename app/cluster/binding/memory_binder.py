@@ -52,13 +52,20 @@ class MemoryBinder:
             self.results["api_error"] += 1
             return f"Pod {namespace}/{name} is not known"
         self._reservations.release(pod.meta.uid, "bound")
-        grants = await decide_unchanged(
+        claim_allocations = await decide_unchanged(
             self._state, lambda: decide(self._state, pod, node, self._rules, self._now()), _SECONDS
         )
-        if isinstance(grants, Refused):
-            self.results["invalid" if grants.invalid else "misfit"] += 1
-            return grants.message
-        self._state.settle(pod, node, [(grant.held.claim, grant.allocation) for grant in grants])
+        if isinstance(claim_allocations, Refused):
+            self.results["invalid" if claim_allocations.invalid else "misfit"] += 1
+            return claim_allocations.message
+        self._state.settle(
+            pod,
+            node,
+            [
+                (claim_allocation.held.claim, claim_allocation.allocation)
+                for claim_allocation in claim_allocations
+            ],
+        )
         self.results["bound"] += 1
         return None
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from app.cluster.client.call import Object
 from app.cluster.client.discovery import POD
 from app.cluster.client.errors import ClusterError, Conflict, NotFound, ServerError, may_be_under_way
 from app.cluster.client.retrying import Requests
+from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
@@ -23,7 +23,7 @@ class UnknownError(Exception):
     """Whether the Pod is bound cannot be found out."""
 
 
-async def read_pod(client: Requests, namespace: str, name: str, uid: str) -> Object | None:
+async def read_pod(client: Requests, namespace: str, name: str, uid: str) -> JsonObject | None:
     """The Pod; None if it is gone, or another one has its name. Cost: one request. Raises: ClusterError."""
     try:
         pod = await client.get(POD.path(namespace, name))
@@ -32,7 +32,7 @@ async def read_pod(client: Requests, namespace: str, name: str, uid: str) -> Obj
     return pod if (pod.get("metadata") or {}).get("uid") == uid else None
 
 
-def node_of(pod: Object) -> str:
+def node_of(pod: JsonObject) -> str:
     """The node that a Pod is bound to; empty if to none."""
     return str((pod.get("spec") or {}).get("nodeName") or "")
 

@@ -26,7 +26,7 @@ from app.cluster.binding.deciding import decide_unchanged
 from app.cluster.informers.informer import Event, Replaced, Upserted
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import Consumer
-from app.core.placement.decision import Grant, Refused, assume, decide, forget
+from app.core.placement.decision import ClaimAllocation, Refused, assume, decide, forget
 from app.core.placement.rules import Rules
 from app.core.state.pools import Pool, PoolError
 from app.core.state.state import State
@@ -42,7 +42,7 @@ class Reservation:
 
     pod: Pod
     node: str
-    grants: tuple[Grant, ...]
+    claim_allocations: tuple[ClaimAllocation, ...]
     pools: tuple[Pool, ...] | None
     condition: _Condition
     nominated: bool = False
@@ -108,11 +108,11 @@ class Reservations:
         """Assumes what is decided already, in place of what was reserved for the Pod."""
         uid = made.pod.meta.uid
         self.release(uid, "filtered")
-        assume(self._state, made.grants, made.consumer)
+        assume(self._state, made.claim_allocations, made.consumer)
         self._held[uid] = made
         self._time(uid)
 
-    def take(self, pod: Pod, node: str) -> tuple[Grant, ...] | None:
+    def take(self, pod: Pod, node: str) -> tuple[ClaimAllocation, ...] | None:
         """Hands what is reserved over to the Pod's bind, which assumes it from then on.
 
         None if nothing is, or if it holds no more; nothing is reserved for the Pod then.
@@ -124,14 +124,14 @@ class Reservations:
             self.release(pod.meta.uid, "overtaken")
             return None
         self._drop(pod.meta.uid, "bound")
-        return found.grants
+        return found.claim_allocations
 
     def release(self, uid: str, why: str) -> None:
         """Ends a reservation, if there is one: its devices are free."""
         found = self._held.get(uid)
         if found is not None:
             self._drop(uid, why)
-            forget(self._state, found.grants, found.consumer)
+            forget(self._state, found.claim_allocations, found.consumer)
             self.lifted()
 
     def clear(self) -> None:
@@ -174,19 +174,23 @@ class Reservations:
             return False
         if found.pools is None or self._pools(found.node) is not found.pools:
             return False
-        return all(self._is_whole(grant, pod) for grant in found.grants)
+        return all(self._is_whole(claim_allocation, pod) for claim_allocation in found.claim_allocations)
 
-    def _is_whole(self, grant: Grant, pod: Pod) -> bool:
-        claim = self._state.stored_claim(grant.held.key)
-        if grant.held.generated:
+    def _is_whole(self, claim_allocation: ClaimAllocation, pod: Pod) -> bool:
+        claim = self._state.stored_claim(claim_allocation.held.key)
+        if claim_allocation.held.generated:
             return claim is None and self._state.extended_claim(pod.meta.uid) is None
-        if claim is None or claim.meta.uid != grant.held.claim.meta.uid or claim.meta.deleted is not None:
+        if (
+            claim is None
+            or claim.meta.uid != claim_allocation.held.claim.meta.uid
+            or claim.meta.deleted is not None
+        ):
             return False
         if claim.allocation is None:
             return True
         # Devices that get ready may have failed meanwhile: that is for the bind to look at.
         late = any(item.binding_conditions for item in claim.allocation.devices)
-        return not late and claim.allocation.devices == grant.allocation.devices
+        return not late and claim.allocation.devices == claim_allocation.allocation.devices
 
     def _pools(self, node: str) -> tuple[Pool, ...] | None:
         """The pools as they are now: the same object as long as nothing about them has changed."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlencode
 
-Object = dict[str, Any]
 Params = Mapping[str, str]
 PatchKind = Literal["merge", "json", "strategic"]
 

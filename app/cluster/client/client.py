@@ -15,11 +15,12 @@ from typing import TypeVar
 import httpx
 import orjson
 
-from app.cluster.client.call import MEDIA_TYPES, METADATA, Call, Object, Params, PatchKind, Timeouts
+from app.cluster.client.call import MEDIA_TYPES, METADATA, Call, Params, PatchKind, Timeouts
 from app.cluster.client.errors import ConnectionFailed, error_of_response
 from app.cluster.client.identity import Anonymous, Auth
 from app.cluster.client.responses import event_of, lines_of, object_of, read_whole, text_of
 from app.cluster.client.transport import AiohttpTransport, Answer, Outgoing
+from app.core.json_object import JsonObject
 
 T = TypeVar("T")
 
@@ -82,12 +83,12 @@ class ApiClient:
             client._write_params = {"timeout": f"{write_seconds:g}s"}
         return client
 
-    async def get(self, path: str, params: Params | None = None) -> Object:
+    async def get(self, path: str, params: Params | None = None) -> JsonObject:
         return await self._request(Call("GET", path, params))
 
     async def list_page(
         self, path: str, *, limit: int = 500, continue_token: str = "", params: Params | None = None
-    ) -> Object:
+    ) -> JsonObject:
         """One page of a list, as the API server's List object; metadata.continue leads to the next.
 
         Raises Gone if the token is too old.
@@ -115,12 +116,12 @@ class ApiClient:
 
     async def list_all(
         self, path: str, *, limit: int = 500, params: Params | None = None
-    ) -> tuple[list[Object], str]:
+    ) -> tuple[list[JsonObject], str]:
         """Every object of a list, read page by page, and the resourceVersion of the whole.
 
         Items are given the apiVersion and kind that the API server leaves out of lists.
         """
-        objects: list[Object] = []
+        objects: list[JsonObject] = []
         token = ""
         while True:
             page = await self.list_page(path, limit=limit, continue_token=token, params=params)
@@ -142,7 +143,7 @@ class ApiClient:
         *,
         read_timeout_seconds: float = 70.0,
         on_open: Callable[[], None] = lambda: None,
-    ) -> AsyncGenerator[Object, None]:
+    ) -> AsyncGenerator[JsonObject, None]:
         """The raw events ({"type", "object"}) of one watch, until the server ends it.
 
         ERROR events are passed on as they are. Close the generator (contextlib.aclosing) to end the watch.
@@ -175,39 +176,41 @@ class ApiClient:
     async def post(
         self,
         path: str,
-        body: Object,
+        body: JsonObject,
         params: Params | None = None,
         *,
         guard: Callable[[], None] | None = None,
-    ) -> Object:
+    ) -> JsonObject:
         """Creates an object. ``guard`` is called like that of ``guarded``, after it."""
         return await self._request(Call("POST", path, params, orjson.dumps(body), guard=guard))
 
-    async def put(self, path: str, body: Object, params: Params | None = None) -> Object:
+    async def put(self, path: str, body: JsonObject, params: Params | None = None) -> JsonObject:
         return await self._request(Call("PUT", path, params, orjson.dumps(body)))
 
     async def patch(
         self,
         path: str,
-        body: Object | list[Object],
+        body: JsonObject | list[JsonObject],
         *,
         kind: PatchKind = "merge",
         params: Params | None = None,
-    ) -> Object:
+    ) -> JsonObject:
         """Patches an object.
 
         A merge patch that carries metadata.resourceVersion raises Conflict if that is not the newest.
         """
         return await self._request(Call("PATCH", path, params, orjson.dumps(body), MEDIA_TYPES[kind]))
 
-    async def delete(self, path: str, body: Object | None = None, params: Params | None = None) -> Object:
+    async def delete(
+        self, path: str, body: JsonObject | None = None, params: Params | None = None
+    ) -> JsonObject:
         """Deletes an object; `body` is DeleteOptions (preconditions). Answers the object or a Status."""
         return await self._request(Call("DELETE", path, params, orjson.dumps(body) if body else b""))
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def _request(self, call: Call) -> Object:
+    async def _request(self, call: Call) -> JsonObject:
         # A plugin may have to ask a person first: that is not the API server's time.
         await self._auth.authorization()
         try:

@@ -6,9 +6,9 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
-from app.cluster.client.call import Object
 from app.cluster.client.client import ApiClient
 from app.cluster.client.errors import NotFound, NotServed
+from app.core.json_object import JsonObject
 
 GROUP = "resource.k8s.io"
 
@@ -124,7 +124,7 @@ async def _offered_versions(client: ApiClient) -> frozenset[str]:
 async def _served_in(client: ApiClient, version: str) -> Mapping[str, str]:
     """Plural names and kinds, subresources left out."""
     try:
-        answer: Object = await client.get(f"/apis/{GROUP}/{version}")
+        answer: JsonObject = await client.get(f"/apis/{GROUP}/{version}")
     except NotFound:  # switched off between the two requests
         return {}
     return {

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 import httpx
 import orjson
 
-from app.cluster.client.call import Object
 from app.cluster.client.errors import ConnectionFailed
 from app.cluster.client.transport import Answer
+from app.core.json_object import JsonObject
 
 
 async def read_whole(response: httpx.Response) -> Answer:
@@ -35,7 +35,7 @@ async def lines_of(response: httpx.Response) -> AsyncGenerator[bytes, None]:
         raise httpx.RemoteProtocolError("the stream was cut inside an event")
 
 
-def event_of(name: str, line: bytes) -> Object:
+def event_of(name: str, line: bytes) -> JsonObject:
     """A watch event. Raises: ConnectionFailed, since whatever sent this is no API server."""
     event = object_of(name, line)
     if not isinstance(event.get("type"), str) or not isinstance(event.get("object"), dict):
@@ -43,7 +43,7 @@ def event_of(name: str, line: bytes) -> Object:
     return event
 
 
-def object_of(name: str, body: bytes) -> Object:
+def object_of(name: str, body: bytes) -> JsonObject:
     """A JSON object; ``name`` is the request's. Raises: ConnectionFailed."""
     try:
         value = orjson.loads(body)

@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from app.cluster.client.call import Object, Params, PatchKind
+from app.cluster.client.call import Params, PatchKind
 from app.cluster.client.errors import TooManyRequests
+from app.core.json_object import JsonObject
 
 _UNTOLD_SECONDS = 1.0  # where the server does not say when
 
@@ -17,68 +18,72 @@ _UNTOLD_SECONDS = 1.0  # where the server does not say when
 class Requests(Protocol):
     """What writers need of a client: see ``ApiClient``."""
 
-    async def get(self, path: str, params: Params | None = None) -> Object: ...
+    async def get(self, path: str, params: Params | None = None) -> JsonObject: ...
 
     async def post(
         self,
         path: str,
-        body: Object,
+        body: JsonObject,
         params: Params | None = None,
         *,
         guard: Callable[[], None] | None = None,
-    ) -> Object: ...
+    ) -> JsonObject: ...
 
     async def patch(
         self,
         path: str,
-        body: Object | list[Object],
+        body: JsonObject | list[JsonObject],
         *,
         kind: PatchKind = "merge",
         params: Params | None = None,
-    ) -> Object: ...
+    ) -> JsonObject: ...
 
-    async def delete(self, path: str, body: Object | None = None, params: Params | None = None) -> Object: ...
+    async def delete(
+        self, path: str, body: JsonObject | None = None, params: Params | None = None
+    ) -> JsonObject: ...
 
 
-class Patient:
+class RetryingClient:
     """A client that waits, up to ``seconds`` in all for one request, when it is told to come back.
 
-    ``repeats`` counts the requests that were sent again.
+    ``retries`` counts the requests that were sent again.
     Raises what the client raises: TooManyRequests if the server wants more patience than that.
     """
 
     def __init__(self, client: Requests, seconds: float = 10.0) -> None:
         self._client = client
         self._seconds = seconds
-        self.repeats = 0
+        self.retries = 0
 
-    async def get(self, path: str, params: Params | None = None) -> Object:
+    async def get(self, path: str, params: Params | None = None) -> JsonObject:
         return await self._again(lambda: self._client.get(path, params))
 
     async def post(
         self,
         path: str,
-        body: Object,
+        body: JsonObject,
         params: Params | None = None,
         *,
         guard: Callable[[], None] | None = None,
-    ) -> Object:
+    ) -> JsonObject:
         return await self._again(lambda: self._client.post(path, body, params, guard=guard))
 
     async def patch(
         self,
         path: str,
-        body: Object | list[Object],
+        body: JsonObject | list[JsonObject],
         *,
         kind: PatchKind = "merge",
         params: Params | None = None,
-    ) -> Object:
+    ) -> JsonObject:
         return await self._again(lambda: self._client.patch(path, body, kind=kind, params=params))
 
-    async def delete(self, path: str, body: Object | None = None, params: Params | None = None) -> Object:
+    async def delete(
+        self, path: str, body: JsonObject | None = None, params: Params | None = None
+    ) -> JsonObject:
         return await self._again(lambda: self._client.delete(path, body, params))
 
-    async def _again(self, request: Callable[[], Awaitable[dict[str, Any]]]) -> Object:
+    async def _again(self, request: Callable[[], Awaitable[dict[str, Any]]]) -> JsonObject:
         left = self._seconds
         while True:
             try:
@@ -89,4 +94,4 @@ class Patient:
                 if left < 0:
                     raise
                 await asyncio.sleep(wait)
-                self.repeats += 1
+                self.retries += 1

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import DeviceId
-from app.core.state.rivals import rivals
+from app.core.state.double_allocations import double_allocations
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
@@ -45,7 +45,7 @@ class ForeignAllocations:
         claim = self._state.stored_claim(key)
         clashes: set[_Clash] = set()
         if claim is not None and claim.allocation is not None:
-            found = rivals(self._state.taken, key, claim.allocation)
+            found = double_allocations(self._state.taken, key, claim.allocation)
             clashes = {(rival.device, frozenset((key, rival.claim))) for rival in found}
         for device, claims in clashes - self._told:
             self.seen += 1

@@ -26,7 +26,7 @@ from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError
 from app.core.placement.rules import Rules
 from app.core.preemption.plan import Hopeless, Preemption, evictable, partners, plan_preemption
-from app.core.state.holds import Hold
+from app.core.state.nominations import Nomination
 from app.core.state.state import Key, State
 from app.event_loop.time_slice import TimeSlice, at_once
 
@@ -59,7 +59,7 @@ class _Pending:
     is when this was first tried: however often it is tried again, its time counts from there.
     """
 
-    hold: Hold
+    hold: Nomination
     victims: tuple[Pod, ...]
     began: float
     until: float
@@ -183,7 +183,7 @@ class Preemptor:
         scratch = scratch.fork() if scratch is self._state else scratch
         pods = partners(scratch, pod)
         for item in pods:
-            scratch.lift(item.meta.key)
+            scratch.clear_nomination(item.meta.key)
         leaving = [victim for pending in self._current() for victim in pending.victims]
         return plan_preemption(scratch, pods, nodes, self._rules, leaving=leaving)
 
@@ -264,7 +264,7 @@ class Preemptor:
             for held, allocation in zip(plan.answer.claims, plan.answer.allocations, strict=True)
             if held.claim.allocation is None
         )
-        hold = Hold(meta.key, meta.uid, plan.pod.priority, plan.node, fresh)
+        hold = Nomination(meta.key, meta.uid, plan.pod.priority, plan.node, fresh)
         earlier = next((item for item in self._current() if item.hold.pod == meta.key), None)
         self._state.hold(hold)
         now = asyncio.get_running_loop().time()
@@ -307,7 +307,7 @@ class Preemptor:
 
         def again() -> None:
             key, hold = pending.hold.pod, pending.hold
-            if self._pending.get(key) is pending and self._state.holds.get(key) is hold:
+            if self._pending.get(key) is pending and self._state.nominations.get(key) is hold:
                 self.refused(pod, nodes)
                 self._try_again(pending, pod, nodes)
 
@@ -319,11 +319,11 @@ class Preemptor:
 
     def _release(self, key: Key) -> None:
         self._pending.pop(key, None)
-        self._state.lift(key)
+        self._state.clear_nomination(key)
 
     def _current(self) -> list[_Pending]:
         """What is still waited for: the state lifts a hold when the Pod has come for it, or is gone."""
-        holds = self._state.holds
+        holds = self._state.nominations
         for key in [key for key, item in self._pending.items() if holds.get(key) is not item.hold]:
             del self._pending[key]
         return list(self._pending.values())

@@ -27,16 +27,16 @@ from app.core.model.errors import ObjectError
 from app.core.model.resource_claim import ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
 from app.core.placement.rules import Rules
-from app.core.state.leftovers import Leftover, gone_consumers, leftover, unbound_consumers
+from app.core.state.stale_claims import StaleClaim, gone_consumers, stale_claim, unbound_consumers
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
 _TURN = 1000  # claims looked at before others are served
 _CAUSES = {
-    Leftover.FINALIZER: "had its finalizer from a bind that did not end",
-    Leftover.RESERVATION: "was reserved by a bind that did not end",
-    Leftover.EXTENDED: "was made by a bind that did not end",
-    Leftover.ABANDONED: "was reserved for a Pod that is gone, and nobody had freed it",
+    StaleClaim.FINALIZER: "had its finalizer from a bind that did not end",
+    StaleClaim.RESERVATION: "was reserved by a bind that did not end",
+    StaleClaim.EXTENDED: "was made by a bind that did not end",
+    StaleClaim.ABANDONED: "was reserved for a Pod that is gone, and nobody had freed it",
 }
 
 
@@ -60,7 +60,7 @@ class _Doubt(Exception):  # noqa: N818 # not an error: the claim is left alone
 class Reconciler:
     """Finishes or undoes what is left over.
 
-    ``results`` counts claims: mended ones by what was left of them (``Leftover``), and others by why they
+    ``results`` counts claims: mended ones by what was left of them (``StaleClaim``), and others by why they
     were left alone: not_ours, overtaken, in_use, not_leader, api_error.
 
     Args:
@@ -129,14 +129,14 @@ class Reconciler:
             await self._mend_and_tell(claim, what)
             await asyncio.sleep(1 / self._settings.mends_per_second)
 
-    async def _due(self) -> list[tuple[ResourceClaim, Leftover]]:
+    async def _due(self) -> list[tuple[ResourceClaim, StaleClaim]]:
         now, seen = self._clock(), dict[tuple[ClaimKey, str], float]()
-        settled, due = set[tuple[ClaimKey, str]](), list[tuple[ResourceClaim, Leftover]]()
+        settled, due = set[tuple[ClaimKey, str]](), list[tuple[ResourceClaim, StaleClaim]]()
         for number, key in enumerate(self._state.keys("ResourceClaim")):
             if number % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
             claim = self._state.stored_claim(key)
-            what = None if claim is None else leftover(self._state, claim)
+            what = None if claim is None else stale_claim(self._state, claim)
             if claim is None or what is None or self._is_getting_ready(claim):
                 continue
             version = (claim.meta.key, claim.meta.uid + claim.meta.resource_version)
@@ -155,7 +155,7 @@ class Reconciler:
         now = self._rules.now
         return now is None or not timed_out(claim, now(), self._rules.binding_timeout_seconds)
 
-    async def _mend_and_tell(self, claim: ResourceClaim, what: Leftover) -> None:
+    async def _mend_and_tell(self, claim: ResourceClaim, what: StaleClaim) -> None:
         name = "/".join(claim.meta.key)
         try:
             async with self._alone_with(claim.meta.key):
@@ -175,7 +175,7 @@ class Reconciler:
             self.results[what.value] += 1
             self._report(f"ResourceClaim {name} mended: it {_CAUSES[what]}")
 
-    async def _mend(self, seen: ResourceClaim, what: Leftover) -> None:
+    async def _mend(self, seen: ResourceClaim, what: StaleClaim) -> None:
         self._enter()
         raw = await self._client.get(self._resource.path(*seen.meta.key))
         claim = read_claim(raw)
@@ -183,13 +183,13 @@ class Reconciler:
             raise _Doubt("overtaken")
         owned = Ownership(raw, self._manager)
         match what:
-            case Leftover.FINALIZER:
+            case StaleClaim.FINALIZER:
                 await self._free(claim, set(), owned, ours=owned.finalizer)
-            case Leftover.RESERVATION:
+            case StaleClaim.RESERVATION:
                 await self._take_back(claim, await self._never_bound(claim), owned)
-            case Leftover.ABANDONED:
+            case StaleClaim.ABANDONED:
                 await self._take_back(claim, await self._gone(claim), owned)
-            case Leftover.EXTENDED:
+            case StaleClaim.EXTENDED:
                 await self._delete(claim, owned)
 
     async def _take_back(self, claim: ResourceClaim, uids: set[str], owned: Ownership) -> None:

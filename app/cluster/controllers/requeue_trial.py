@@ -10,13 +10,13 @@ from app.core.dry_run.ranking import settle
 from app.core.model.meta import Meta
 from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 from app.event_loop.time_slice import Deadline, TimeSlice
 
-_MOST_SECONDS = 1.0
+_MAX_SECONDS = 1.0
 """For one Pod: it sleeps on if no node was found in that time."""
 _ALIKE = 16
 """Pods kept to compare others with."""
@@ -50,40 +50,40 @@ class WakingTrial:
             self._changed[position] = found
         return found
 
-    def ask(self, pod: Pod) -> Question:
+    def ask(self, pod: Pod) -> PodEvaluation:
         """What is to be tried: on top of what has found devices before."""
-        return Question(self._state, pod, self._rules)
+        return PodEvaluation(self._state, pod, self._rules)
 
-    async def first_fit(self, question: Question, nodes: list[str]) -> NodeAnswer | None:
+    async def first_fit(self, evaluation: PodEvaluation, nodes: list[str]) -> NodeResult | None:
         """The first node with room, whose devices count as taken from then on.
 
         Cost: a search a node, except for a Pod like one that has found none on the same nodes: devices only
         get fewer in a trial.
         """
-        kind = _kind(question)
+        kind = _kind(evaluation)
         if any(like == kind and tried is nodes for like, tried in self._hopeless):
             return None
-        answer = await _search(question, nodes)
+        answer = await _search(evaluation, nodes)
         if answer is None:
             if kind is not None:
                 self._hopeless.append((kind, nodes))
             return None
-        settle(self._state, question, answer)
+        settle(self._state, evaluation, answer)
         return answer
 
 
-def _kind(question: Question) -> tuple[Pod, tuple[object, ...]] | None:
+def _kind(evaluation: PodEvaluation) -> tuple[Pod, tuple[object, ...]] | None:
     """What the answers depend on; None where there is more to it, and no two Pods are alike."""
-    if question.pinned or question.varies:
+    if evaluation.allocated or evaluation.varies:
         return None
-    pod = replace(question.pod, meta=Meta(""), claims=(), claim_statuses={}, started=None)
-    return pod, tuple(claim.spec for claim in question.missing)
+    pod = replace(evaluation.pod, meta=Meta(""), claims=(), claim_statuses={}, started=None)
+    return pod, tuple(claim.spec for claim in evaluation.missing)
 
 
-async def _search(question: Question, nodes: Iterable[str]) -> NodeAnswer | None:
+async def _search(evaluation: PodEvaluation, nodes: Iterable[str]) -> NodeResult | None:
     clock = asyncio.get_running_loop().time
-    fitting = (answer for answer in question.answers(nodes) if answer.verdict == "fits")
+    fitting = (answer for answer in evaluation.answers(nodes) if answer.verdict == "fits")
     try:
-        return await TimeSlice(clock).run(lambda: next(fitting, None), Deadline(clock, _MOST_SECONDS).expired)
+        return await TimeSlice(clock).run(lambda: next(fitting, None), Deadline(clock, _MAX_SECONDS).expired)
     except InterruptedWorkError:
         return None

@@ -63,8 +63,8 @@ class WakerSettings:
     """Refused Pods remembered; the ones refused longest ago go first."""
 
 
-class Waker:
-    """Remembers refused Pods. ``woken`` and ``looked_at`` count.
+class Requeuer:
+    """Remembers refused Pods. ``requeued`` and ``looked_at`` count.
 
     Args:
         client: with the right to patch Pods.
@@ -90,7 +90,7 @@ class Waker:
         self._due = math.inf
         self._event = asyncio.Event()
         self._searched = 0.0
-        self.woken = 0
+        self.requeued = 0
         self.looked_at = 0
 
     def refused(self, pod: Pod, position: int, *, everywhere: bool = False) -> None:
@@ -180,12 +180,12 @@ class Waker:
         nodes = trial.nodes(refused.position, everywhere=refused.everywhere)
         answer = None
         if nodes:
-            question = trial.ask(pod)
-            if question.refusal is not None and not question.varies:
+            evaluation = trial.ask(pod)
+            if evaluation.refusal is not None and not evaluation.varies:
                 return None  # no node was tried: all that has changed still counts
             self.looked_at += 1
             began = _now()
-            answer = await trial.first_fit(question, nodes)
+            answer = await trial.first_fit(evaluation, nodes)
             self._searched += _now() - began
         if answer is None:
             helpless.append(refused)
@@ -213,7 +213,7 @@ class Waker:
                 self._refused.take_back(refused)
                 self._look_in(self._settings.retry_seconds)
             return
-        self.woken += 1
+        self.requeued += 1
 
 
 def _now() -> float:

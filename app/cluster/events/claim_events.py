@@ -9,7 +9,7 @@ from app.cluster.events.event_writer import EventWriter, reference
 from app.core.model.resource_claim import ResourceClaim
 
 REASON = "DeviceHeldTwice"
-_MOST = 1000  # waiting; the oldest are dropped: the log has them all
+_MAX = 1000  # waiting; the oldest are dropped: the log has them all
 _MAX_NOTE_CHARS = 1000
 _API_VERSION = "resource.k8s.io/v1"
 
@@ -33,7 +33,7 @@ class ClaimEvents:
         self._may_write = may_write
         self._report = report
         self._pause = 1 / writes_per_second
-        self._waiting: deque[tuple[ResourceClaim, str]] = deque(maxlen=_MOST)
+        self._waiting: deque[tuple[ResourceClaim, str]] = deque(maxlen=_MAX)
         self._some = asyncio.Event()
         self.written = 0
 

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Literal
 
-from app.cluster.client.call import Object
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
+from app.core.json_object import JsonObject
 from app.core.model.meta import Meta
 
 EVENT = Resource("events.k8s.io", "v1", "events", "Event", namespaced=True)
@@ -45,7 +45,7 @@ class EventWriter:
         moment, namespace = self._now(), regarding["namespace"]
         # As client-go names them: the object, and the time in hexadecimal nanoseconds.
         name = f"{regarding['name'][:_MAX_NAME]}.{int(moment.timestamp() * 1_000_000):x}000"
-        body: Object = {
+        body: JsonObject = {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.kind,
             "metadata": {"name": name, "namespace": namespace},

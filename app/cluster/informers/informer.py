@@ -12,7 +12,6 @@ from contextlib import aclosing
 from typing import Any
 
 from app.cluster.client.backoff import Backoff, Clock, LoopClock
-from app.cluster.client.call import Object
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
 from app.cluster.client.errors import ApiError, ClusterError, ConnectionFailed, Gone
@@ -21,14 +20,15 @@ from app.cluster.informers.stats import Problem, Stats, explained, failure_name
 from app.cluster.informers.store import (
     Deleted,
     Event,
-    Known,
     ObjectKey,
     Replaced,
+    Store,
     Upserted,
     usable_key,
     version_of,
 )
 from app.cluster.informers.watch_stream import Expired, WatchStream, ends_first_objects
+from app.core.json_object import JsonObject
 
 # The events are known.py's; who consumes an informer finds them here.
 __all__ = [
@@ -83,7 +83,7 @@ class Informer:
         self._refusals = 0
         self._pages_once = False
         self._synced = asyncio.Event()
-        self._known = Known()
+        self._known = Store()
         self._stream = WatchStream(
             client,
             self._path,
@@ -179,13 +179,13 @@ class Informer:
                 if told is not None:
                     yield told
 
-    async def _first_objects(self, raw: AsyncGenerator[Object, None]) -> tuple[list[Object], str]:
+    async def _first_objects(self, raw: AsyncGenerator[JsonObject, None]) -> tuple[list[JsonObject], str]:
         """Reads up to the bookmark. If that fails, the next list is read in pages.
 
         A refusal settles it for good: the server cannot stream lists. A stream that breaks off or falls
         silent may be the fault of the moment, or of a proxy: then it is pages once.
         """
-        first: dict[tuple[str, str], Object] = {}
+        first: dict[tuple[str, str], JsonObject] = {}
         patience = self._settings.initial_read_timeout_seconds
         loop = asyncio.get_running_loop()
         try:
@@ -213,7 +213,7 @@ class Informer:
         problem = "the stream of first objects ended or fell silent before its end mark"
         raise ConnectionFailed(f"WATCH {self._path}", problem, sent=True)
 
-    def _apply(self, event: Object) -> Event | None:
+    def _apply(self, event: JsonObject) -> Event | None:
         """Takes one event in; None if there is nothing to tell."""
         kind, obj = event["type"], event["object"]
         self._refusals = 0
@@ -226,7 +226,7 @@ class Informer:
         self._version = version_of(obj)
         return self._known.delete(key, obj) if kind == "DELETED" else self._known.upsert(key, obj)
 
-    def _collect(self, event: Object, first: dict[tuple[str, str], Object]) -> None:
+    def _collect(self, event: JsonObject, first: dict[tuple[str, str], JsonObject]) -> None:
         obj = event["object"]
         key = None if event["type"] == "BOOKMARK" else self._checked(obj)
         if key is None:

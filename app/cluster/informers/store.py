@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from app.cluster.client.call import Object
+from app.core.json_object import JsonObject
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Replaced:
     that no longer exist, deleted while nobody watched.
     """
 
-    objects: tuple[Object, ...]
-    changed: tuple[Object, ...]
+    objects: tuple[JsonObject, ...]
+    changed: tuple[JsonObject, ...]
     gone: tuple[ObjectKey, ...]
 
 
@@ -34,37 +34,37 @@ class Replaced:
 class Upserted:
     """One object was added or changed."""
 
-    object: Object
+    object: JsonObject
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Deleted:
     """One object was deleted; this is its last state."""
 
-    object: Object
+    object: JsonObject
 
 
 Event = Replaced | Upserted | Deleted
 
 
-class Known:
+class Store:
     """The objects that have been told, by name: only uid and resourceVersion are kept of each."""
 
     def __init__(self) -> None:
         self._told: dict[tuple[str, str], tuple[str, str]] = {}
 
-    def upsert(self, key: ObjectKey, obj: Object) -> Upserted:
+    def upsert(self, key: ObjectKey, obj: JsonObject) -> Upserted:
         self._told[key.namespace, key.name] = (key.uid, version_of(obj))
         return Upserted(obj)
 
-    def delete(self, key: ObjectKey, obj: Object) -> Deleted:
+    def delete(self, key: ObjectKey, obj: JsonObject) -> Deleted:
         self._told.pop((key.namespace, key.name), None)
         return Deleted(obj)
 
-    def replace(self, objects: list[tuple[ObjectKey, Object]]) -> Replaced:
+    def replace(self, objects: list[tuple[ObjectKey, JsonObject]]) -> Replaced:
         """Compares a full list with what was told. An object remade under its name is changed and gone."""
         before, self._told = self._told, {}
-        changed: list[Object] = []
+        changed: list[JsonObject] = []
         for key, obj in objects:
             place, state = (key.namespace, key.name), (key.uid, version_of(obj))
             self._told[place] = state
@@ -78,7 +78,7 @@ class Known:
         return Replaced(tuple(obj for _, obj in objects), tuple(changed), gone)
 
 
-def version_of(obj: Object) -> str:
+def version_of(obj: JsonObject) -> str:
     """An object's or a list's resourceVersion; "" if it has none."""
     metadata = obj.get("metadata")
     version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from app.cluster.client.backoff import Clock
-from app.cluster.client.call import Object
 from app.cluster.client.client import ApiClient
 from app.cluster.client.errors import ClusterError, ConnectionFailed, error_of_status
 from app.cluster.informers.settings import InformerSettings
 from app.cluster.informers.stats import Stats
 from app.cluster.informers.store import version_of
+from app.core.json_object import JsonObject
 
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
@@ -56,7 +56,7 @@ class WatchStream:
         """The server has said something."""
         self._stats.last_event_at = self._clock.now()
 
-    async def open(self, query: dict[str, str]) -> AsyncGenerator[Object, None]:
+    async def open(self, query: dict[str, str]) -> AsyncGenerator[JsonObject, None]:
         """Raw events; an ERROR event raises its error. A watch that falls silent ends as if by the server.
 
         Raises: ClusterError; Expired.
@@ -109,7 +109,7 @@ class WatchStream:
             raise Expired("version_too_large", gone)
 
 
-def ends_first_objects(event: Object) -> bool:
+def ends_first_objects(event: JsonObject) -> bool:
     """Whether this is the bookmark after the last of the objects there were when the watch began."""
     if event["type"] != "BOOKMARK":
         return False

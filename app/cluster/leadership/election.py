@@ -2,7 +2,7 @@
 
 Three things are added to those rules:
 
-* what may be written is a matter of time, term and having caught up: see ``Tenure``;
+* what may be written is a matter of time, term and having caught up: see ``Fence``;
 * a leader that is stopped in good order gives the lease back when its last webhook is answered, and the
   others, who watch the Lease, take it at once;
 * a kube-scheduler in the same Pod knows no other extender than its own, and elects its own leader. So a
@@ -20,7 +20,7 @@ from contextlib import aclosing, contextmanager, suppress
 
 from app.cluster.client.backoff import Clock, spread
 from app.cluster.client.errors import ClusterError, Conflict, NotLeader
-from app.cluster.leadership.fence import Tenure
+from app.cluster.leadership.fence import Fence
 from app.cluster.leadership.lease import Leases, Record, Seen, timestamp
 
 _TRIES = 3
@@ -46,7 +46,7 @@ class ElectionSettings:
 
 
 class Election:
-    """One candidate. ``tenure`` says whether it may write; ``transitions``, ``renew_failures`` count.
+    """One candidate. ``fence`` says whether it may write; ``transitions``, ``renew_failures`` count.
 
     Args:
         leases: the Lease; with a client that is not guarded.
@@ -71,7 +71,7 @@ class Election:
         uniform: Callable[[float, float], float] = spread,
     ) -> None:
         self.identity = identity
-        self.tenure = Tenure(clock)
+        self.fence = Fence(clock)
         self.transitions = 0
         self.renew_failures = 0
         self._leases = leases
@@ -99,9 +99,9 @@ class Election:
         """The identity of the leader as far as is known; empty if there is none."""
         return self._record.holder
 
-    def standing(self) -> str:
+    def not_ready_reason(self) -> str:
         """Why this replica does not take webhooks; empty if it does."""
-        if self.tenure.open:
+        if self.fence.open:
             return ""
         if self._holding:
             return "leading, but not yet caught up with the leader before"
@@ -112,14 +112,14 @@ class Election:
 
         Raises: NotLeader.
         """
-        if not self.tenure.open and not self._resigning:
+        if not self.fence.open and not self._resigning:
             self._wanted_until = self._clock.now() + self._settings.lease_seconds
             self._wake.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_seconds):
                     await self._led.wait()
-        if self._resigning or not self.tenure.open:
-            raise NotLeader(self.standing() or "this replica is shutting down")
+        if self._resigning or not self.fence.open:
+            raise NotLeader(self.not_ready_reason() or "this replica is shutting down")
 
     @contextmanager
     def answering(self) -> Generator[None, None, None]:
@@ -167,7 +167,7 @@ class Election:
         except (ClusterError, TimeoutError) as error:
             self.renew_failures += self._holding
             self._report(f"lease {self._leases.name}: {str(error) or 'no answer'}")
-        if self._holding and not self.tenure.held:
+        if self._holding and not self.fence.held:
             self._lost("it could not be renewed in time")
 
     async def _renew(self) -> None:
@@ -185,7 +185,7 @@ class Election:
             except Conflict:
                 self._seen = await self._leases.get()
                 continue
-            self.tenure.prolong(started + self._settings.renew_deadline_seconds)
+            self.fence.prolong(started + self._settings.renew_deadline_seconds)
             return
 
     def _same_term(self, record: Record) -> bool:
@@ -239,7 +239,7 @@ class Election:
         self._holding = True
         self.transitions += 1
         self._last_webhook = -math.inf
-        self.tenure.begin(started + self._settings.renew_deadline_seconds)
+        self.fence.start_term(started + self._settings.renew_deadline_seconds)
         self._opening = asyncio.create_task(self._open(), name="catching up")
 
     async def _open(self) -> None:
@@ -251,7 +251,7 @@ class Election:
                 await asyncio.sleep(self._settings.retry_seconds)
             else:
                 break
-        self.tenure.admit()
+        self.fence.admit()
         self._led.set()
 
     def _idle(self) -> bool:
@@ -289,7 +289,7 @@ class Election:
 
     def _end(self) -> None:
         """Nothing more is written in this term."""
-        self.tenure.end()
+        self.fence.end()
         self._holding = False
         self._led.clear()
         if self._opening is not None:

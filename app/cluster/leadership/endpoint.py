@@ -8,10 +8,10 @@ probe.
 
 import ipaddress
 
-from app.cluster.client.call import Object
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
 from app.cluster.client.errors import NotFound
+from app.core.json_object import JsonObject
 
 SLICE = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", namespaced=True)
 _MANAGED_BY = "dra-extender"
@@ -44,7 +44,7 @@ class LeaderEndpoint:
         body["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         await self._client.put(path, body)
 
-    def _body(self) -> Object:
+    def _body(self) -> JsonObject:
         version = ipaddress.ip_address(self._address).version
         return {
             "apiVersion": SLICE.api_version,

@@ -20,7 +20,7 @@ from app.cluster.client.errors import NotLeader
 _decided_in: ContextVar[int] = ContextVar("decided_in", default=0)
 
 
-class Tenure:
+class Fence:
     """The terms of one process. `term` numbers them from 1; `until` is when the last stops being sure.
 
     Args:
@@ -43,7 +43,7 @@ class Tenure:
         """Whether decisions may be made and written: held, and the leader before has been caught up with."""
         return self._open and self.held
 
-    def begin(self, until: float) -> None:
+    def start_term(self, until: float) -> None:
         """A new term, in which nothing may be written yet."""
         self.term += 1
         self.until = until
@@ -60,7 +60,7 @@ class Tenure:
         self.until = float("-inf")
         self._open = False
 
-    def enter(self) -> None:
+    def begin(self) -> None:
         """Ties what the current task writes from here on to this term. Raises: NotLeader."""
         if not self.open:
             raise NotLeader("this replica is not the leader")

@@ -13,10 +13,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from app.cluster.client.call import Object
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
 from app.cluster.client.errors import NotFound
+from app.core.json_object import JsonObject
 
 LEASE = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
 
@@ -41,7 +41,7 @@ class Seen:
 
     record: Record
     wanted_by: str
-    raw: Object
+    raw: JsonObject
 
 
 class Leases:
@@ -67,7 +67,9 @@ class Leases:
 
         Raises: Conflict if somebody else has written or created it since.
         """
-        raw: Object = copy.deepcopy(before.raw) if before is not None else _new(self._namespace, self.name)
+        raw: JsonObject = (
+            copy.deepcopy(before.raw) if before is not None else _new(self._namespace, self.name)
+        )
         raw["spec"] = {**(raw.get("spec") or {}), **_spec(record)}
         annotations = {**(raw["metadata"].get("annotations") or {}), WANTED_BY: wanted_by}
         if not wanted_by:
@@ -94,7 +96,7 @@ def timestamp(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _new(namespace: str, name: str) -> Object:
+def _new(namespace: str, name: str) -> JsonObject:
     metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": metadata}
 
@@ -109,7 +111,7 @@ def _spec(record: Record) -> dict[str, Any]:
     }
 
 
-def _read(raw: Object) -> Seen:
+def _read(raw: JsonObject) -> Seen:
     spec: Any = raw.get("spec") or {}
     record = Record(
         holder=str(spec.get("holderIdentity") or ""),

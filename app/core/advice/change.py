@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from app.core.advice.hypothesis import Scene
+from app.core.advice.hypothesis import Hypothesis
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +17,4 @@ class Change:
     text: str
     data: Mapping[str, object] = field(hash=False)
     weight: int
-    apply: Callable[[Scene], None] = field(compare=False, repr=False)
+    apply: Callable[[Hypothesis], None] = field(compare=False, repr=False)

@@ -14,67 +14,69 @@ Key = tuple[str, str]
 
 
 @dataclass(slots=True, eq=False)
-class Scene:
+class Hypothesis:
     """What a question is asked about. ``state`` is the scene's own: a fork.
 
-    ``spared`` are claims (namespace/name) whose going is not worth proposing: a dry run made them.
+    ``ignored_claims`` are claims (namespace/name) whose going is not worth proposing: a dry run made them.
     """
 
     state: State
     pod: Pod
     rules: Rules
-    spared: frozenset[str] = frozenset()
+    ignored_claims: frozenset[str] = frozenset()
 
-    def fork(self) -> "Scene":
+    def fork(self) -> "Hypothesis":
         """A copy that can be changed without this one noticing. O(objects)."""
-        return Scene(self.state.fork(), self.pod, self.rules, self.spared)
+        return Hypothesis(self.state.fork(), self.pod, self.rules, self.ignored_claims)
 
 
-def claim_of(scene: Scene, name: str) -> ResourceClaim | None:
+def claim_of(hypothesis: Hypothesis, name: str) -> ResourceClaim | None:
     """The Pod's claim by namespace/name, one that is still to be made from its template too."""
-    return next((item.claim for item in claims_held(scene) if "/".join(item.key) == name), None)
+    return next((item.claim for item in claims_held(hypothesis) if "/".join(item.key) == name), None)
 
 
-def claims_held(scene: Scene) -> tuple[HeldClaim, ...]:
+def claims_held(hypothesis: Hypothesis) -> tuple[HeldClaim, ...]:
     """The Pod's claims; none if they are not in order."""
     try:
-        return claims_of(scene.state, scene.pod, generate=scene.rules.generate_claims)
+        return claims_of(hypothesis.state, hypothesis.pod, generate=hypothesis.rules.generate_claims)
     except ClaimRefusal:
         return ()
 
 
-def claim_of_key(scene: Scene, name: str) -> ResourceClaim | None:
+def claim_of_key(hypothesis: Hypothesis, name: str) -> ResourceClaim | None:
     """Any claim by namespace/name."""
     namespace, _, rest = name.partition("/")
-    return scene.state.claim((namespace, rest))
+    return hypothesis.state.claim((namespace, rest))
 
 
-def apart(scene: Scene, name: str, has: Callable[[ClaimSpec], bool]) -> str:
+def apart(hypothesis: Hypothesis, name: str, has: Callable[[ClaimSpec], bool]) -> str:
     """Tells one claim (namespace/name) from the Pod's others that have the same.
 
     Returns: `` of template t`` or the like, or nothing. Cost: O(claims of the Pod).
     """
     origins = {
-        "/".join(held.key): _origin(scene, held) for held in claims_held(scene) if has(held.claim.spec)
+        "/".join(held.key): _origin(hypothesis, held)
+        for held in claims_held(hypothesis)
+        if has(held.claim.spec)
     }
     return f" of {origins[name]}" if name in origins and len(set(origins.values())) > 1 else ""
 
 
-def _origin(scene: Scene, held: HeldClaim) -> str:
+def _origin(hypothesis: Hypothesis, held: HeldClaim) -> str:
     """What somebody would edit to have the claim read otherwise."""
-    entry = next((item for item in scene.pod.claims if item.name == held.pod_claim), None)
+    entry = next((item for item in hypothesis.pod.claims if item.name == held.pod_claim), None)
     if held.generated and entry is not None and entry.template_name:
         return f"template {entry.template_name}"
     return f"claim {'/'.join(held.key)}"
 
 
-def edit_spec(scene: Scene, name: str, edit: Callable[[ClaimSpec], ClaimSpec]) -> None:
+def edit_spec(hypothesis: Hypothesis, name: str, edit: Callable[[ClaimSpec], ClaimSpec]) -> None:
     """Changes what one of the Pod's claims asks for: in the claim, or in the template it is made from.
 
     Nothing is changed where an earlier change has left the Pod without its claims.
     """
-    state, pod = scene.state, scene.pod
-    for held in claims_held(scene):
+    state, pod = hypothesis.state, hypothesis.pod
+    for held in claims_held(hypothesis):
         if "/".join(held.key) != name:
             continue
         if not held.generated:
@@ -86,7 +88,9 @@ def edit_spec(scene: Scene, name: str, edit: Callable[[ClaimSpec], ClaimSpec]) -
         return
 
 
-def edit_request(scene: Scene, claim: str, request: str, edit: Callable[[RequestSpec], RequestSpec]) -> None:
+def edit_request(
+    hypothesis: Hypothesis, claim: str, request: str, edit: Callable[[RequestSpec], RequestSpec]
+) -> None:
     """Changes one request, or one of its subrequests (request/subrequest)."""
     name, _, sub = request.partition("/")
 
@@ -98,7 +102,7 @@ def edit_request(scene: Scene, claim: str, request: str, edit: Callable[[Request
         options = tuple(edit(spec) if spec.name == sub else spec for spec in item.first_available)
         return replace(item, first_available=options)
 
-    edit_spec(scene, claim, lambda spec: replace(spec, requests=tuple(map(edited, spec.requests))))
+    edit_spec(hypothesis, claim, lambda spec: replace(spec, requests=tuple(map(edited, spec.requests))))
 
 
 def request_of(claim: ResourceClaim, request: str) -> RequestSpec | None:
@@ -110,34 +114,34 @@ def request_of(claim: ResourceClaim, request: str) -> RequestSpec | None:
     return None
 
 
-def release(scene: Scene, claims: Iterable[str]) -> None:
+def release(hypothesis: Hypothesis, claims: Iterable[str]) -> None:
     """Makes the claims (namespace/name) disappear, with all that they hold."""
     for name in claims:
         namespace, _, rest = name.partition("/")
-        scene.state.delete("ResourceClaim", (namespace, rest))
+        hypothesis.state.delete("ResourceClaim", (namespace, rest))
 
 
-def deallocate(scene: Scene, name: str) -> None:
+def deallocate(hypothesis: Hypothesis, name: str) -> None:
     """Takes a claim's devices away, and its Pods but this one."""
     namespace, _, rest = name.partition("/")
     key = (namespace, rest)
-    claim = scene.state.stored_claim(key)
+    claim = hypothesis.state.stored_claim(key)
     if claim is not None:
-        scene.state.forget(key)
+        hypothesis.state.forget(key)
         meta = replace(claim.meta, deleted=None)
-        scene.state.upsert(replace(claim, meta=meta, allocation=None, reserved_for=()))
+        hypothesis.state.upsert(replace(claim, meta=meta, allocation=None, reserved_for=()))
 
 
-def add_devices(scene: Scene, like: DeviceId, number: int) -> None:
+def add_devices(hypothesis: Hypothesis, like: DeviceId, number: int) -> None:
     """Puts more devices beside one, the same but free and without taints."""
-    slice_ = slice_with(scene.state, like)
+    slice_ = slice_with(hypothesis.state, like)
     if slice_ is None:
         return
     model = next(device for device in slice_.devices if device.name == like.device)
     more = tuple(
         replace(model, name=f"{model.name}-more-{index}", taints=()) for index in range(1, number + 1)
     )
-    scene.state.upsert(replace(slice_, devices=(*slice_.devices, *more)))
+    hypothesis.state.upsert(replace(slice_, devices=(*slice_.devices, *more)))
 
 
 def slice_with(state: State, device: DeviceId) -> ResourceSlice | None:
@@ -150,19 +154,19 @@ def slice_with(state: State, device: DeviceId) -> ResourceSlice | None:
     return max(found, key=lambda item: item.generation, default=None)
 
 
-def holders_on(scene: Scene, node: str) -> list[str]:
+def holders_on(hypothesis: Hypothesis, node: str) -> list[str]:
     """The claims of others that hold devices within a node's reach, those that hold most first."""
     counts: dict[str, int] = {}
-    own = {"/".join(held.key) for held in claims_held(scene)}
-    for pool in scene.state.inventory.pools(node, scene.rules.features):
-        taken = scene.state.taken.get(pool.id)
+    own = {"/".join(held.key) for held in claims_held(hypothesis)}
+    for pool in hypothesis.state.inventory.pools(node, hypothesis.rules.features):
+        taken = hypothesis.state.taken.get(pool.id)
         for holdings in taken.holdings.values() if taken is not None else ():
             for holding in holdings:
                 name = "/".join(holding.claim)
                 if (
                     not holding.admin
                     and not holding.nominated
-                    and name not in scene.spared
+                    and name not in hypothesis.ignored_claims
                     and name not in own
                 ):
                     counts[name] = counts.get(name, 0) + 1

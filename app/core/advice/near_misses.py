@@ -8,18 +8,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.core.advice.change import Change
-from app.core.advice.hypothesis import Scene
-from app.core.advice.remedies import free, proposals
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
+from app.core.advice.hypothesis import Hypothesis
+from app.core.advice.remedies import free, remedies
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
 
-MOST_QUESTIONS = 200
+MAX_QUESTIONS = 200
 """Searches of one node that all near misses of one Pod may cost."""
-MOST_NODES = 12
-"""Kinds of refusals that are looked into; and nodes tried where the refusal is the same everywhere."""
-_MOST_CHANGES = 3
-_MOST_SHOWN = 6
-_MOST_MINIMISED = 24
+MAX_NODES = 12
+"""Kinds of refusals that are looked into; and nodes tried where the misfit is the same everywhere."""
+_MAX_CHANGES = 3
+_MAX_SHOWN = 6
+_MAX_MINIMISED = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +40,34 @@ class NearMiss:
         return sum(change.weight for change in self.changes)
 
 
-def near_misses(scene: Scene, answers: Sequence[NodeAnswer]) -> tuple[NearMiss, ...]:
+def near_misses(hypothesis: Hypothesis, answers: Sequence[NodeResult]) -> tuple[NearMiss, ...]:
     """The near misses of a Pod that fits nowhere.
 
     Args:
         scene: what was asked; it is left as it is.
-        answers: of all nodes, with their reasons (``Question.explained``).
-    Cost: at most ``MOST_QUESTIONS`` searches of one node, with a copy of the state each.
+        answers: of all nodes, with their reasons (``PodEvaluation.explained``).
+    Cost: at most ``MAX_QUESTIONS`` searches of one node, with a copy of the state each.
     """
-    return _Hunt(scene).run(answers)
+    return _Hunt(hypothesis).run(answers)
 
 
-_Tried = tuple[NodeAnswer, tuple[Change, ...]]
+_Tried = tuple[NodeResult, tuple[Change, ...]]
 
 
 class _Hunt:
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        self._left = MOST_QUESTIONS
+    def __init__(self, hypothesis: Hypothesis) -> None:
+        self._scene = hypothesis
+        self._left = MAX_QUESTIONS
 
-    def run(self, answers: Sequence[NodeAnswer]) -> tuple[NearMiss, ...]:
+    def run(self, answers: Sequence[NodeResult]) -> tuple[NearMiss, ...]:
         level: list[_Tried] = [(answer, ()) for answer in _representatives(answers)]
         found: list[NearMiss] = []
-        for _ in range(_MOST_CHANGES):
+        for _ in range(_MAX_CHANGES):
             following: list[_Tried] = []
             for answer, before in level:
                 made = self._changed(before)
                 met: set[tuple[object, ...]] = set()
-                for change in proposals(made, answer.node, answer.reasons):
+                for change in remedies(made, answer.node, answer.reasons):
                     if _kind(change) in met or (
                         _is_many(change) and any(kind[0] == change.code for kind in met)
                     ):
@@ -86,21 +86,21 @@ class _Hunt:
             level = sorted(following, key=lambda item: sum(change.weight for change in item[1]))
         return ()
 
-    def _ask(self, changes: Iterable[Change], node: str) -> NodeAnswer | None:
+    def _ask(self, changes: Iterable[Change], node: str) -> NodeResult | None:
         """What the node says after the changes; None: too many questions."""
         if self._left <= 0:
             return None
         self._left -= 1
-        scene = self._changed(changes)
-        question = Question(scene.state, scene.pod, scene.rules)
-        answer = question.answer(node)
-        return question.explained(answer)
+        hypothesis = self._changed(changes)
+        evaluation = PodEvaluation(hypothesis.state, hypothesis.pod, hypothesis.rules)
+        answer = evaluation.answer(node)
+        return evaluation.explained(answer)
 
-    def _changed(self, changes: Iterable[Change]) -> Scene:
-        scene = self._scene.fork()
+    def _changed(self, changes: Iterable[Change]) -> Hypothesis:
+        hypothesis = self._scene.fork()
         for change in changes:
-            change.apply(scene)
-        return scene
+            change.apply(hypothesis)
+        return hypothesis
 
     def _minimal(self, changes: tuple[Change, ...], node: str) -> tuple[Change, ...]:
         """The same without the claims that need not go: each is left in once, in turn."""
@@ -109,7 +109,7 @@ class _Hunt:
         if last.code != "FreeDevices" or not isinstance(claims, list) or len(claims) == 1:
             return changes
         kept = list(claims)
-        for claim in reversed(claims[:_MOST_MINIMISED]):
+        for claim in reversed(claims[:_MAX_MINIMISED]):
             rest = [other for other in kept if other != claim]
             if not rest:
                 break
@@ -119,9 +119,9 @@ class _Hunt:
         return (*others, free(kept, 30 + 10 * len(kept)))
 
 
-def _representatives(answers: Sequence[NodeAnswer]) -> list[NodeAnswer]:
-    """One node for each kind of refusal; more where all are refused alike, since a cure may differ."""
-    kinds: dict[object, NodeAnswer] = {}
+def _representatives(answers: Sequence[NodeResult]) -> list[NodeResult]:
+    """One node for each kind of misfit; more where all are refused alike, since a cure may differ."""
+    kinds: dict[object, NodeResult] = {}
     for answer in answers:
         if answer.verdict != "fits":
             reasons = tuple(
@@ -129,11 +129,11 @@ def _representatives(answers: Sequence[NodeAnswer]) -> list[NodeAnswer]:
                 for reason in answer.reasons
             )
             kinds.setdefault(reasons, answer)
-    chosen = list(kinds.values())[:MOST_NODES]
-    if len(chosen) < MOST_NODES:
+    chosen = list(kinds.values())[:MAX_NODES]
+    if len(chosen) < MAX_NODES:
         names = {answer.node for answer in chosen}
         others = [item for item in answers if item.verdict != "fits" and item.node not in names]
-        chosen += others[: MOST_NODES - len(chosen)]
+        chosen += others[: MAX_NODES - len(chosen)]
     return chosen
 
 
@@ -152,7 +152,7 @@ def _is_many(change: Change) -> bool:
     return isinstance(claims, list) and len(claims) > 1
 
 
-def _codes(answer: NodeAnswer) -> set[tuple[str, str | None]]:
+def _codes(answer: NodeResult) -> set[tuple[str, str | None]]:
     return {(reason.code, reason.request) for reason in answer.reasons}
 
 
@@ -166,4 +166,4 @@ def _ranked(found: Iterable[NearMiss]) -> tuple[NearMiss, ...]:
     for item in sorted(found, key=lambda item: item.weight):
         unique.setdefault(tuple(_kind(change) for change in item.changes), item)
     ordered = sorted(unique.values(), key=lambda item: (len(item.changes), item.weight, item.text))
-    return tuple(ordered[:_MOST_SHOWN])
+    return tuple(ordered[:_MAX_SHOWN])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from app.core.advice.change import Change
-from app.core.advice.hypothesis import Scene
+from app.core.advice.hypothesis import Hypothesis
 from app.core.allocator import Reason
 from app.core.allocator.node_devices import NODE_OPERATIONS
 from app.core.model.node import Node
@@ -13,7 +13,7 @@ from app.core.model.taints import Taint, Toleration
 from app.core.placement.node_checks import keeps_off
 
 
-def _schedulable(_scene: Scene, node: str, _reason: Reason) -> Iterator[Change]:
+def _schedulable(_scene: Hypothesis, node: str, _reason: Reason) -> Iterator[Change]:
     yield Change("Uncordon", f"if node {node} were schedulable", {"node": node}, 20, _edit_node(node, _open))
 
 
@@ -23,8 +23,8 @@ def _open(node: Node) -> Node:
     return replace(node, unschedulable=False, taints=taints)
 
 
-def _tolerated(scene: Scene, node: str, _reason: Reason) -> Iterator[Change]:
-    taints = keeps_off(scene.pod, scene.state.nodes[node])
+def _tolerated(hypothesis: Hypothesis, node: str, _reason: Reason) -> Iterator[Change]:
+    taints = keeps_off(hypothesis.pod, hypothesis.state.nodes[node])
     if taints:
         names = ", ".join(map(_named, taints))
         yield Change(
@@ -46,23 +46,29 @@ def _toleration(taint: Taint) -> Toleration:
     return Toleration(taint.key, "Equal", taint.value, taint.effect)
 
 
-def _any_label(_scene: Scene, _node: str, _reason: Reason) -> Iterator[Change]:
+def _any_label(_scene: Hypothesis, _node: str, _reason: Reason) -> Iterator[Change]:
     text = "without the Pod's nodeSelector"
-    yield Change("DropNodeSelector", text, {}, 17, lambda scene: _edit_pod(scene, node_selector={}))
+    yield Change("DropNodeSelector", text, {}, 17, lambda hypothesis: _edit_pod(hypothesis, node_selector={}))
 
 
-def _any_node(_scene: Scene, _node: str, _reason: Reason) -> Iterator[Change]:
+def _any_node(_scene: Hypothesis, _node: str, _reason: Reason) -> Iterator[Change]:
     text = "without the Pod's required node affinity"
-    yield Change("DropAffinity", text, {}, 17, lambda scene: _edit_pod(scene, required_affinity=None))
-
-
-def _other_node(_scene: Scene, _node: str, _reason: Reason) -> Iterator[Change]:
     yield Change(
-        "DropNodeName", "without the Pod's nodeName", {}, 17, lambda scene: _edit_pod(scene, node_name="")
+        "DropAffinity", text, {}, 17, lambda hypothesis: _edit_pod(hypothesis, required_affinity=None)
     )
 
 
-def _less(_scene: Scene, _node: str, reason: Reason) -> Iterator[Change]:
+def _other_node(_scene: Hypothesis, _node: str, _reason: Reason) -> Iterator[Change]:
+    yield Change(
+        "DropNodeName",
+        "without the Pod's nodeName",
+        {},
+        17,
+        lambda hypothesis: _edit_pod(hypothesis, node_name=""),
+    )
+
+
+def _less(_scene: Hypothesis, _node: str, reason: Reason) -> Iterator[Change]:
     for item in reason.evidence.capacities:
         if item.best is None or item.name == "pods":
             continue
@@ -78,11 +84,11 @@ def _less(_scene: Scene, _node: str, reason: Reason) -> Iterator[Change]:
         )
 
 
-def _requesting(name: str, amount: Quantity) -> Callable[[Scene], None]:
-    return lambda scene: _edit_pod(scene, requests={**scene.pod.requests, name: amount})
+def _requesting(name: str, amount: Quantity) -> Callable[[Hypothesis], None]:
+    return lambda hypothesis: _edit_pod(hypothesis, requests={**hypothesis.pod.requests, name: amount})
 
 
-def _declared(_scene: Scene, node: str, _reason: Reason) -> Iterator[Change]:
+def _declared(_scene: Hypothesis, node: str, _reason: Reason) -> Iterator[Change]:
     def declare(item: Node) -> Node:
         return replace(item, declared_features=(*item.declared_features, NODE_OPERATIONS))
 
@@ -90,18 +96,18 @@ def _declared(_scene: Scene, node: str, _reason: Reason) -> Iterator[Change]:
     yield Change("DeclareFeature", text, {"node": node}, 40, _edit_node(node, declare))
 
 
-def _edit_node(name: str, edit: Callable[[Node], Node]) -> Callable[[Scene], None]:
-    def apply(scene: Scene) -> None:
-        scene.state.upsert(edit(scene.state.nodes[name]))
+def _edit_node(name: str, edit: Callable[[Node], Node]) -> Callable[[Hypothesis], None]:
+    def apply(hypothesis: Hypothesis) -> None:
+        hypothesis.state.upsert(edit(hypothesis.state.nodes[name]))
 
     return apply
 
 
-def _edit_pod(scene: Scene, **fields: object) -> None:
-    scene.pod = replace(scene.pod, **fields)  # type: ignore[arg-type] # each caller names a field of Pod
+def _edit_pod(hypothesis: Hypothesis, **fields: object) -> None:
+    hypothesis.pod = replace(hypothesis.pod, **fields)  # type: ignore[arg-type] # each caller names a field of Pod
 
 
-NODE_CHANGES: dict[str, Callable[[Scene, str, Reason], Iterator[Change]]] = {
+NODE_CHANGES: dict[str, Callable[[Hypothesis, str, Reason], Iterator[Change]]] = {
     "NodeUnschedulable": _schedulable,
     "NodeTainted": _tolerated,
     "NodeSelectorMismatch": _any_label,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from app.core.advice.change import Change
-from app.core.advice.hypothesis import Scene, edit_request, edit_spec
+from app.core.advice.hypothesis import Hypothesis, edit_request, edit_spec
 from app.core.allocator import Reason
 from app.core.allocator.evidence import SelectorCount, TaintCount, named
 from app.core.model.quantity import Quantity, parse_quantity
@@ -12,8 +12,8 @@ from app.core.model.resource_claim import MAX_DEVICES, ClaimSpec, Constraint, Re
 from app.core.model.taints import Toleration
 from app.core.selectors.report_terms import Term, terms_of
 
-_MOST_SEEN = 3
-_MOST_TAINTS = 3
+_MAX_SEEN = 3
+_MAX_TAINTS = 3
 Edit = Callable[[RequestSpec], RequestSpec]
 
 
@@ -21,7 +21,7 @@ Edit = Callable[[RequestSpec], RequestSpec]
 class Asked:
     """A request by its claim (namespace/name) and its own name, that of a subrequest with a slash.
 
-    ``of`` tells its claim from others of the Pod that have a request of that name: see ``scene.apart``.
+    ``of`` tells its claim from others of the Pod that have a request of that name: see ``hypothesis.apart``.
     """
 
     claim: str
@@ -31,8 +31,8 @@ class Asked:
     def change(self, code: str, text: str, data: Mapping[str, object], weight: int, edit: Edit) -> Change:
         """The change that the request reads as edited."""
 
-        def apply(scene: Scene) -> None:
-            edit_request(scene, self.claim, self.request, edit)
+        def apply(hypothesis: Hypothesis) -> None:
+            edit_request(hypothesis, self.claim, self.request, edit)
 
         about = {"claim": self.claim, "request": self.request}
         return Change(code, f"{text} in request {self.request}{self.of}", {**about, **data}, weight, apply)
@@ -90,7 +90,7 @@ def drop_constraint(claim: str, number: int, constraint: Constraint, of: str) ->
         f"without the constraint {kind} {attribute}{of}",
         {"claim": claim, "constraint": number},
         11,
-        lambda scene: edit_spec(scene, claim, without),
+        lambda hypothesis: edit_spec(hypothesis, claim, without),
     )
 
 
@@ -100,7 +100,7 @@ def _counted(number: int) -> Edit:
 
 def _tolerations(taints: tuple[TaintCount, ...], asked: Asked) -> Iterator[Change]:
     """Any one of the taints may be enough to tolerate; or all, for a device that has several."""
-    choices = [(taint,) for taint in taints[:_MOST_TAINTS]] + [taints] * (len(taints) > 1)
+    choices = [(taint,) for taint in taints[:_MAX_TAINTS]] + [taints] * (len(taints) > 1)
     for chosen in choices:
         tolerations = tuple(map(_toleration, chosen))
         text = f"with {'a toleration' if len(chosen) == 1 else 'tolerations'} for {named(map(_name, chosen))}"
@@ -155,7 +155,7 @@ def _selector(item: SelectorCount, asked: Asked, spec: RequestSpec) -> Iterator[
         position = next((index for index, term in enumerate(terms) if term.shown == counted.text), None)
         if position is None:
             continue
-        for value in (counted.best,) if counted.best is not None else counted.seen[:_MOST_SEEN]:
+        for value in (counted.best,) if counted.best is not None else counted.seen[:_MAX_SEEN]:
             text = terms[position].with_bound(value)
             words = f"with {terms_of(text)[0].shown} instead of {counted.text}"
             edited = _joined(terms, position, text)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.core.allocator import result
 from app.core.allocator.matching import SelectorSource
-from app.core.allocator.node_devices import Board, Order, set_up
+from app.core.allocator.node_devices import NodeDevices, Order, set_up
 from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome
-from app.core.allocator.plan import Plan, Planner, Variant
+from app.core.allocator.plan import Alternative, Plan, Planner
 from app.core.allocator.search import Search
 from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
@@ -80,24 +80,26 @@ def allocate_planned(
     """As ``allocate``, for claims that are planned already. ``order`` is that of ``set_up``."""
     search: Search | None = None
     try:
-        board = set_up(node, pools, taken, plan, order)
-        search = Search(board, limits)
+        node_devices = set_up(node, pools, taken, plan, order)
+        search = Search(node_devices, limits)
         search.run()
         if not search.found:
             return Misfit(steps=search.steps)
-        found = result.fits(board, _chosen(board, search), search.trial.grants, new_share_id)
+        found = result.fits(
+            node_devices, _chosen(node_devices, search), search.partial.assignments, new_share_id
+        )
     except InputError as error:
         return Invalid((error.reason,), search.steps if search is not None else 0)
     return Fits(found.allocations, search.steps, found.ranks)
 
 
-def _chosen(board: Board, search: Search) -> list[list[Variant]]:
+def _chosen(node_devices: NodeDevices, search: Search) -> list[list[Alternative]]:
     """The variant that was chosen for each request of each claim."""
     subrequests = search.subrequests()
     return [
         [
-            request.variants[subrequests.get((claim_index, number), 0)]
+            request.alternatives[subrequests.get((claim_index, number), 0)]
             for number, request in enumerate(claim.requests)
         ]
-        for claim_index, claim in enumerate(board.plan.claims)
+        for claim_index, claim in enumerate(node_devices.plan.claims)
     ]

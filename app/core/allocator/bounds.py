@@ -6,8 +6,8 @@ and all but one constraint. What cannot be done with fewer rules cannot be done 
 
 from collections.abc import Iterable, Sequence
 
-from app.core.allocator.node_devices import USABLE, Board
-from app.core.allocator.plan import RequestPlan, Variant
+from app.core.allocator.node_devices import USABLE, NodeDevices
+from app.core.allocator.plan import Alternative, RequestPlan
 from app.core.model.device import Attribute
 from app.core.model.resource_claim import Constraint
 from app.core.pauses import paced
@@ -18,105 +18,123 @@ Place = tuple[int, int | None]
 """A device, or the room for a request's share of it."""
 
 
-def cannot_fit(board: Board, safe: Sequence[tuple[int, int]]) -> bool:
+def cannot_fit(node_devices: NodeDevices, safe: Sequence[tuple[int, int]]) -> bool:
     """Whether it is plain that these requests cannot be met together. False says nothing.
 
     ``safe`` are the requests before the first one at which the search may end in an error: if they
     cannot be met, it never gets that far, and misfit is the whole answer.
     Cost: O(variants * devices), and for the competition of requests O(wanted * variants * devices).
     """
-    claims = board.plan.claims
+    claims = node_devices.plan.claims
     requests = [claims[claim].requests[request] for claim, request in safe]
-    places = {variant.index: _places(board, variant) for request in requests for variant in request.variants}
-    if any(not _possible(board, request, places) for request in requests):
+    places = {
+        alternative.index: _places(node_devices, alternative)
+        for request in requests
+        for alternative in request.alternatives
+    }
+    if any(not _possible(node_devices, request, places) for request in requests):
         return True
-    if not board.plan.features.list_type_attributes:
+    if not node_devices.plan.features.list_type_attributes:
         for claim_index, claim in enumerate(claims):
             own = [claim.requests[request] for number, request in safe if number == claim_index]
             for number, constraint in enumerate(claim.constraints):
-                if _constraint_broken(board, own, number, constraint, places):
+                if _constraint_broken(node_devices, own, number, constraint, places):
                     return True
-    return not _shared_out(board, requests, places)
+    return not _shared_out(node_devices, requests, places)
 
 
-def _possible(board: Board, request: RequestPlan, places: Places) -> bool:
-    return any(_alone(board, variant, places) for variant in request.variants)
+def _possible(node_devices: NodeDevices, request: RequestPlan, places: Places) -> bool:
+    return any(_alone(node_devices, alternative, places) for alternative in request.alternatives)
 
 
-def _places(board: Board, variant: Variant) -> list[int]:
-    if variant.takes_all:
-        members = board.members[variant.index]
-        usable = all(board.status(variant, position) is USABLE for position in members)
+def _places(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
+    if alternative.takes_all:
+        members = node_devices.members[alternative.index]
+        usable = all(node_devices.status(alternative, position) is USABLE for position in members)
         return list(members) if usable else []
-    places = paced(range(len(board.devices)))
-    return [position for position in places if board.status(variant, position) is USABLE]
+    places = paced(range(len(node_devices.devices)))
+    return [position for position in places if node_devices.status(alternative, position) is USABLE]
 
 
-def _alone(board: Board, variant: Variant, places: Places) -> bool:
+def _alone(node_devices: NodeDevices, alternative: Alternative, places: Places) -> bool:
     """Whether there are enough devices for the variant if nobody else wants any."""
-    wanted = board.wanted[variant.index]
-    return len(places[variant.index]) >= wanted and (wanted > 0 or not variant.takes_all)
+    wanted = node_devices.wanted[alternative.index]
+    return len(places[alternative.index]) >= wanted and (wanted > 0 or not alternative.takes_all)
 
 
-def _least(board: Board, request: RequestPlan, places: Places) -> int:
+def _least(node_devices: NodeDevices, request: RequestPlan, places: Places) -> int:
     """How many devices the request takes at least."""
     return min(
-        (board.wanted[variant.index] for variant in request.variants if _alone(board, variant, places)),
+        (
+            node_devices.wanted[alternative.index]
+            for alternative in request.alternatives
+            if _alone(node_devices, alternative, places)
+        ),
         default=0,
     )
 
 
 def _constraint_broken(
-    board: Board, requests: Sequence[RequestPlan], number: int, constraint: Constraint, places: Places
+    node_devices: NodeDevices,
+    requests: Sequence[RequestPlan],
+    number: int,
+    constraint: Constraint,
+    places: Places,
 ) -> bool:
     """Whether no devices satisfy this constraint, whatever the others say."""
     covered = [
-        request for request in requests if all(number in variant.constraints for variant in request.variants)
+        request
+        for request in requests
+        if all(number in alternative.constraints for alternative in request.alternatives)
     ]
     name = constraint.match_attribute
     if name is not None:
-        values = {value for request in covered for value in _values(board, request, name, places)}
-        demanding = any(_least(board, request, places) > 0 for request in covered)
-        return demanding and not any(_value_suffices(board, covered, name, value, places) for value in values)
+        values = {value for request in covered for value in _values(node_devices, request, name, places)}
+        demanding = any(_least(node_devices, request, places) > 0 for request in covered)
+        return demanding and not any(
+            _value_suffices(node_devices, covered, name, value, places) for value in values
+        )
     name = constraint.distinct_attribute or ""
-    distinct = {value for request in covered for value in _values(board, request, name, places)}
-    return len(distinct) < sum(_least(board, request, places) for request in covered)
+    distinct = {value for request in covered for value in _values(node_devices, request, name, places)}
+    return len(distinct) < sum(_least(node_devices, request, places) for request in covered)
 
 
-def _values(board: Board, request: RequestPlan, name: str, places: Places) -> Iterable[Attribute]:
-    for variant in request.variants:
-        for position in paced(places[variant.index]):
-            value = variant.attributes.get(board.devices[position].device.shape, name)
+def _values(
+    node_devices: NodeDevices, request: RequestPlan, name: str, places: Places
+) -> Iterable[Attribute]:
+    for alternative in request.alternatives:
+        for position in paced(places[alternative.index]):
+            value = alternative.attributes.get(node_devices.devices[position].device.shape, name)
             if isinstance(value, Attribute):
                 yield value
 
 
 def _value_suffices(
-    board: Board, requests: list[RequestPlan], name: str, value: Attribute, places: Places
+    node_devices: NodeDevices, requests: list[RequestPlan], name: str, value: Attribute, places: Places
 ) -> bool:
     """Whether all the requests could be met by devices with this value, sharing them freely or not."""
     narrowed = {
-        variant.index: [
+        alternative.index: [
             position
-            for position in paced(places[variant.index])
-            if variant.attributes.get(board.devices[position].device.shape, name) == value
+            for position in paced(places[alternative.index])
+            if alternative.attributes.get(node_devices.devices[position].device.shape, name) == value
         ]
         for request in requests
-        for variant in request.variants
+        for alternative in request.alternatives
     }
-    if any(not _possible(board, request, narrowed) for request in requests):
+    if any(not _possible(node_devices, request, narrowed) for request in requests):
         return False
     supply = {position for positions in narrowed.values() for position in positions}
-    if any(board.shareable(position) for position in supply) or _has_admin(requests):
+    if any(node_devices.shareable(position) for position in supply) or _has_admin(requests):
         return True
-    return len(supply) >= sum(_least(board, request, narrowed) for request in requests)
+    return len(supply) >= sum(_least(node_devices, request, narrowed) for request in requests)
 
 
 def _has_admin(requests: Iterable[RequestPlan]) -> bool:
-    return any(variant.admin for request in requests for variant in request.variants)
+    return any(alternative.admin for request in requests for alternative in request.alternatives)
 
 
-def _shared_out(board: Board, requests: Sequence[RequestPlan], places: Places) -> bool:
+def _shared_out(node_devices: NodeDevices, requests: Sequence[RequestPlan], places: Places) -> bool:
     """Whether every request can have as many devices as it takes at least, no device going to two.
 
     A matching of requests and devices by augmenting paths (Kuhn). Requests with admin access share
@@ -128,11 +146,11 @@ def _shared_out(board: Board, requests: Sequence[RequestPlan], places: Places) -
         if _has_admin([request]):
             continue
         devices: set[Place] = {
-            (position, number if board.shareable(position) else None)
-            for variant in request.variants
-            for position in places[variant.index]
+            (position, number if node_devices.shareable(position) else None)
+            for alternative in request.alternatives
+            for position in places[alternative.index]
         }
-        for _ in range(_least(board, request, places)):
+        for _ in range(_least(node_devices, request, places)):
             wants.append(devices)
             if not _augment(len(wants) - 1, wants, holder):
                 return False

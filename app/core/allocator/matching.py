@@ -15,7 +15,7 @@ from app.core.allocator.outcome import Reason
 from app.core.cel.checker.environment import CelFeatures
 from app.core.cel.common.errors import CelError, CelRuntimeError
 from app.core.model.device import Attribute, DeviceShape
-from app.core.selectors.attributes_read import Sight
+from app.core.selectors.attributes_read import AttributesRead
 
 
 class Selector(Protocol):
@@ -26,7 +26,7 @@ class Selector(Protocol):
         """Why the expression does not compile."""
 
     @property
-    def sees(self) -> Sight:
+    def attributes_read(self) -> AttributesRead:
         """The attributes that decide it."""
 
     def matches(self, shape: DeviceShape) -> bool:
@@ -41,7 +41,7 @@ class DerivedAttribute(Protocol):
         """Why the expression does not compile."""
 
     @property
-    def sees(self) -> Sight:
+    def attributes_read(self) -> AttributesRead:
         """The attributes that decide it."""
 
     def evaluate(self, shape: DeviceShape) -> Attribute:

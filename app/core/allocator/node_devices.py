@@ -1,7 +1,7 @@
 """The devices within a node's reach, and what each request could do with each of them.
 
 Everything here is fixed while the search runs: what other claims hold, selectors, taints, static
-capacity. What the search itself takes is the matter of ``trial``.
+capacity. What the search itself takes is the matter of ``partial``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.core.allocator.capacity import Charge
 from app.core.allocator.counters import Ledger
 from app.core.allocator.outcome import InputError, Reason
-from app.core.allocator.plan import Plan, Variant
+from app.core.allocator.plan import Alternative, Plan
 from app.core.model.device import DeviceShape, intern_shape
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
@@ -50,7 +50,7 @@ class PoolView:
 
 
 @dataclass(slots=True, eq=False)
-class Board:
+class NodeDevices:
     """One node's devices in the order of the search. Devices are named by their position in it.
 
     By variant: ``wanted`` is how many devices it needs, ``members`` which ones if that is all.
@@ -67,12 +67,12 @@ class Board:
     members: list[tuple[int, ...]]
     counters: bool = True
 
-    def status(self, variant: Variant, position: int) -> Status:
+    def status(self, alternative: Alternative, position: int) -> Status:
         """Whether the request may use the device, as far as it does not depend on the search."""
-        statuses = self.statuses[variant.index]
+        statuses = self.statuses[alternative.index]
         found = statuses[position]
         if found is None:
-            found = statuses[position] = self._status(variant, position)
+            found = statuses[position] = self._status(alternative, position)
         return found
 
     def shareable(self, position: int) -> bool:
@@ -82,36 +82,36 @@ class Board:
             and self.devices[position].device.allow_multiple_allocations
         )
 
-    def charge(self, variant: Variant, position: int) -> Charge | None:
+    def charge(self, alternative: Alternative, position: int) -> Charge | None:
         """What the request takes of a usable device's capacity; None if capacity does not count."""
         if not self.plan.features.consumable_capacity:
             return None
-        found = variant.charge(self.devices[position].device.shape)
+        found = alternative.charge(self.devices[position].device.shape)
         if isinstance(found, Reason):
             raise InputError(found)
         return found
 
-    def _status(self, variant: Variant, position: int) -> Status:
+    def _status(self, alternative: Alternative, position: int) -> Status:
         pause()
         placed, view = self.devices[position], self.views[position]
         device = placed.device
-        if device.name in view.whole and not variant.admin:
+        if device.name in view.whole and not alternative.admin:
             return "DevicesInUse"
-        selected = self.selected(variant, position)
+        selected = self.selected(alternative, position)
         if selected is not USABLE:
             return selected
         if self.plan.features.consumable_capacity:
-            charge = variant.charge(device.shape)
+            charge = alternative.charge(device.shape)
             if charge is None:
                 return "CapacityTooSmall"
             if isinstance(charge, Reason):
                 return charge
             # All mode looks at what is left only after the constraints: see trial.
-            if not variant.takes_all and not charge.fits(view.taken.capacity.get(device.name, {})):
+            if not alternative.takes_all and not charge.fits(view.taken.capacity.get(device.name, {})):
                 return "CapacityTooSmall"
-        return self._refusal(variant, placed) or USABLE
+        return self._refusal(alternative, placed) or USABLE
 
-    def _refusal(self, variant: Variant, placed: PlacedDevice) -> str | None:
+    def _refusal(self, alternative: Alternative, placed: PlacedDevice) -> str | None:
         features, device = self.plan.features, placed.device
         if placed.slice.skip_node_operations and self.plan.channel.node_operations:
             if not features.optional_node_operations:
@@ -120,18 +120,18 @@ class Board:
                 return "NodeUnsuited"
         if device.consumes_counters and not features.partitionable_devices:
             return "FeatureDisabled"
-        if features.device_taints and device.taints and not variant.tolerates(device.taints):
+        if features.device_taints and device.taints and not alternative.tolerates(device.taints):
             return "DeviceTainted"
         return None
 
-    def selected(self, variant: Variant, position: int) -> Status:
+    def selected(self, alternative: Alternative, position: int) -> Status:
         """Whether class and request pick the device (isSelectable in-tree)."""
         pause()
         placed = self.devices[position]
         device = placed.device
         if device.binding_conditions and not self.plan.features.device_binding_and_status:
             return "FeatureDisabled"
-        verdict = variant.matcher.verdict(self.shapes[position])
+        verdict = alternative.matcher.verdict(self.shapes[position])
         if verdict is not True:
             return verdict if isinstance(verdict, Reason) else "SelectorRejected"
         if placed.slice.per_device_node_selection:
@@ -150,7 +150,9 @@ Order = Mapping[object, tuple[float, ...]]
 """A sort key for each device id; devices that are not in it come last."""
 
 
-def set_up(node: Node, pools: Sequence[Pool], taken: Taken, plan: Plan, order: Order | None = None) -> Board:
+def set_up(
+    node: Node, pools: Sequence[Pool], taken: Taken, plan: Plan, order: Order | None = None
+) -> NodeDevices:
     """The board of a node, with the size of every request known.
 
     Args:
@@ -179,24 +181,24 @@ def set_up(node: Node, pools: Sequence[Pool], taken: Taken, plan: Plan, order: O
         positions = sorted(range(len(devices)), key=lambda at: order.get(devices[at].id, last))
         devices, views = [devices[at] for at in positions], [views[at] for at in positions]
     shapes = [_seen_by_cel(placed, shows_sharing=plan.channel.shows_sharing) for placed in paced(devices)]
-    board = Board(
+    node_devices = NodeDevices(
         plan=plan,
         node=node,
         devices=devices,
         views=views,
         shapes=shapes,
-        statuses=[[None] * len(devices) for _ in plan.variants],
-        wanted=[variant.spec.count for variant in plan.variants],
-        members=[()] * len(plan.variants),
+        statuses=[[None] * len(devices) for _ in plan.alternatives],
+        wanted=[alternative.spec.count for alternative in plan.alternatives],
+        members=[()] * len(plan.alternatives),
     )
-    for variant in plan.variants:
-        if variant.takes_all:
-            _check_pools(variant, pools)
-            members = tuple(_members(board, variant))
-            board.members[variant.index] = members
-            board.wanted[variant.index] = len(members)
-    _check_sizes(board)
-    return board
+    for alternative in plan.alternatives:
+        if alternative.takes_all:
+            _check_pools(alternative, pools)
+            members = tuple(_members(node_devices, alternative))
+            node_devices.members[alternative.index] = members
+            node_devices.wanted[alternative.index] = len(members)
+    _check_sizes(node_devices)
+    return node_devices
 
 
 def _seen_by_cel(placed: PlacedDevice, *, shows_sharing: bool) -> DeviceShape:
@@ -206,7 +208,7 @@ def _seen_by_cel(placed: PlacedDevice, *, shows_sharing: bool) -> DeviceShape:
     return intern_shape(shape.driver, shape.attributes, shape.capacity)
 
 
-def _check_pools(variant: Variant, pools: Sequence[Pool]) -> None:
+def _check_pools(alternative: Alternative, pools: Sequence[Pool]) -> None:
     for pool in pools:
         if not pool.usable:
             code, what = (
@@ -215,32 +217,32 @@ def _check_pools(variant: Variant, pools: Sequence[Pool]) -> None:
                 else ("PoolInvalid", f"is invalid: {pool.invalid_reason}")
             )
             message = f"asks for all devices, but pool {pool.id} {what}"
-            raise InputError(Reason(code, message, variant.claim, variant.name))
+            raise InputError(Reason(code, message, alternative.claim, alternative.name))
 
 
-def _members(board: Board, variant: Variant) -> list[int]:
+def _members(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
     """The devices that All mode has to take: also those that it will find in use or tainted."""
     members = []
-    for position in range(len(board.devices)):
-        selected = board.selected(variant, position)
+    for position in range(len(node_devices.devices)):
+        selected = node_devices.selected(alternative, position)
         if isinstance(selected, Reason):
             raise InputError(selected)
         if selected is not USABLE:
             continue
-        if board.plan.features.consumable_capacity:
-            charge = board.charge(variant, position)
+        if node_devices.plan.features.consumable_capacity:
+            charge = node_devices.charge(alternative, position)
             if charge is None or not charge.fits():
                 continue
         members.append(position)
     return members
 
 
-def _check_sizes(board: Board) -> None:
+def _check_sizes(node_devices: NodeDevices) -> None:
     limit = MAX_DEVICES
-    for claim in board.plan.claims:
+    for claim in node_devices.plan.claims:
         total = 0
         for request in claim.requests:
-            least = min(board.wanted[variant.index] for variant in request.variants)
+            least = min(node_devices.wanted[alternative.index] for alternative in request.alternatives)
             if least > limit - total:
                 message = f"{least} devices more than the {total} before exceed the {limit} of a claim"
                 raise InputError(Reason("TooManyDevices", message, claim.name, request.request.name))

@@ -9,44 +9,44 @@ from dataclasses import dataclass
 
 from app.core.allocator.capacity import Charge
 from app.core.allocator.constraints import ConstraintState, new_constraint
-from app.core.allocator.node_devices import Board
+from app.core.allocator.node_devices import NodeDevices
 from app.core.allocator.outcome import InputError, Reason
-from app.core.allocator.plan import Variant
+from app.core.allocator.plan import Alternative
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class Assignment:
     """A device given to a request. ``charge`` is set for a share of a device."""
 
     position: int
-    variant: Variant
+    alternative: Alternative
     charge: Charge | None
     charged_counters: bool
 
 
-class Trial:
-    """A partial allocation. ``grants`` are in the order in which they were made."""
+class PartialAllocation:
+    """A partial allocation. ``assignments`` are in the order in which they were made."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
-        self.grants: list[Grant] = []
-        self.sizes = [0] * len(board.plan.claims)
+    def __init__(self, node_devices: NodeDevices) -> None:
+        self._node_devices = node_devices
+        self.assignments: list[Assignment] = []
+        self.sizes = [0] * len(node_devices.plan.claims)
         self._holders: dict[int, int] = {}  # device to a bit for each claim that takes it whole
         self._shares: dict[int, int] = {}
         self._consumed: dict[int, dict[str, int]] = {}
-        sets = board.plan.features.list_type_attributes
+        sets = node_devices.plan.features.list_type_attributes
         self._constraints: list[list[ConstraintState]] = [
             [
                 new_constraint(item.match_attribute, item.distinct_attribute, sets=sets)
                 for item in claim.constraints
             ]
-            for claim in board.plan.claims
+            for claim in node_devices.plan.claims
         ]
 
-    def in_use(self, variant: Variant, position: int) -> bool:
+    def in_use(self, alternative: Alternative, position: int) -> bool:
         """Whether this search has given the device away already, as far as the request minds."""
         holders = self._holders.get(position, 0)
-        return bool(holders >> variant.claim_index & 1 if variant.admin else holders)
+        return bool(holders >> alternative.claim_index & 1 if alternative.admin else holders)
 
     def taken_of(self, position: int, *, by_claim: bool) -> Hashable | None:
         """What this search has taken of the device; None: nothing. ``by_claim``: and which claims did."""
@@ -57,7 +57,7 @@ class Trial:
             return holders if by_claim else True
         return None
 
-    def take(self, variant: Variant, position: int) -> str | None:
+    def take(self, alternative: Alternative, position: int) -> str | None:
         """Gives the device to the request, or says what is in the way: then nothing is changed.
 
         The device's status must be USABLE and it must not be ``in_use``, but for All mode.
@@ -67,59 +67,59 @@ class Trial:
                 error; or a derived attribute cannot be computed.
         Cost: O(counters and capacities of the device, constraints of the claim).
         """
-        board = self._board
-        shareable = board.shareable(position)
-        charge = board.charge(variant, position)
+        node_devices = self._node_devices
+        shareable = node_devices.shareable(position)
+        charge = node_devices.charge(alternative, position)
         # In-tree, All mode looks at capacity after the constraints, which decides between error and misfit.
-        if not variant.takes_all and not self._has_room(position, charge):
+        if not alternative.takes_all and not self._has_room(position, charge):
             return "CapacityTooSmall"
-        placed, view = board.devices[position], board.views[position]
+        placed, view = node_devices.devices[position], node_devices.views[position]
         in_shares = shareable and (placed.device.name in view.shared or bool(self._shares.get(position)))
         # A further share of a device draws nothing more from its counters.
-        draws = board.counters and bool(placed.device.consumes_counters) and not in_shares
+        draws = node_devices.counters and bool(placed.device.consumes_counters) and not in_shares
         if draws and not view.ledger.charge(placed.device):
             return "CountersExhausted"
-        added = self._add_to_constraints(variant, position)
-        cause = None if added == len(variant.constraints) else "ConstraintNotMet"
-        if cause is None and variant.takes_all and not self._has_room(position, charge):
+        added = self._add_to_constraints(alternative, position)
+        cause = None if added == len(alternative.constraints) else "ConstraintNotMet"
+        if cause is None and alternative.takes_all and not self._has_room(position, charge):
             cause = "CapacityTooSmall"
         if cause is not None:
-            self._remove_from_constraints(variant, added)
+            self._remove_from_constraints(alternative, added)
             if draws:
                 view.ledger.refund(placed.device)
-            if cause == "ConstraintNotMet" and variant.takes_all:
+            if cause == "ConstraintNotMet" and alternative.takes_all:
                 message = f"cannot add device {placed.id}: a constraint of the claim would not be satisfied"
-                raise InputError(Reason(cause, message, variant.claim, variant.name))
+                raise InputError(Reason(cause, message, alternative.claim, alternative.name))
             return cause
-        self._record(Grant(position, variant, charge if shareable else None, draws))
+        self._record(Assignment(position, alternative, charge if shareable else None, draws))
         return None
 
     def undo(self) -> None:
         """Takes back the latest grant."""
-        grant = self.grants.pop()
-        position, variant = grant.position, grant.variant
-        self.sizes[variant.claim_index] -= 1
-        if grant.charge is None:
-            self._holders[position] &= ~(1 << variant.claim_index)
+        assignment = self.assignments.pop()
+        position, alternative = assignment.position, assignment.alternative
+        self.sizes[alternative.claim_index] -= 1
+        if assignment.charge is None:
+            self._holders[position] &= ~(1 << alternative.claim_index)
         else:
             self._shares[position] -= 1
-            self._consume(position, grant.charge, -1)
-        self._remove_from_constraints(variant, len(variant.constraints))
-        if grant.charged_counters:
-            self._board.views[position].ledger.refund(self._board.devices[position].device)
+            self._consume(position, assignment.charge, -1)
+        self._remove_from_constraints(alternative, len(alternative.constraints))
+        if assignment.charged_counters:
+            self._node_devices.views[position].ledger.refund(self._node_devices.devices[position].device)
 
     def constraint_state(self, claim_index: int) -> Hashable:
         """What the claim's constraints make of the devices taken so far."""
         return tuple(constraint.state() for constraint in self._constraints[claim_index])
 
-    def _record(self, grant: Grant) -> None:
-        claim_index, position = grant.variant.claim_index, grant.position
-        if grant.charge is None:
+    def _record(self, assignment: Assignment) -> None:
+        claim_index, position = assignment.alternative.claim_index, assignment.position
+        if assignment.charge is None:
             self._holders[position] = self._holders.get(position, 0) | 1 << claim_index
         else:
             self._shares[position] = self._shares.get(position, 0) + 1
-            self._consume(position, grant.charge, 1)
-        self.grants.append(grant)
+            self._consume(position, assignment.charge, 1)
+        self.assignments.append(assignment)
         self.sizes[claim_index] += 1
 
     def _consume(self, position: int, charge: Charge, sign: int) -> None:
@@ -130,25 +130,25 @@ class Trial:
     def _has_room(self, position: int, charge: Charge | None) -> bool:
         if charge is None or not charge.amounts:
             return True
-        taken = self._board.views[position].taken.capacity
+        taken = self._node_devices.views[position].taken.capacity
         return charge.fits(
-            taken.get(self._board.devices[position].device.name, {}), self._consumed.get(position, {})
+            taken.get(self._node_devices.devices[position].device.name, {}), self._consumed.get(position, {})
         )
 
-    def _add_to_constraints(self, variant: Variant, position: int) -> int:
+    def _add_to_constraints(self, alternative: Alternative, position: int) -> int:
         """How many of the constraints took the device in, before the first that did not."""
-        constraints = self._constraints[variant.claim_index]
-        shape = self._board.devices[position].device.shape
-        for count, number in enumerate(variant.constraints):
+        constraints = self._constraints[alternative.claim_index]
+        shape = self._node_devices.devices[position].device.shape
+        for count, number in enumerate(alternative.constraints):
             constraint = constraints[number]
-            attribute = variant.attributes.get(shape, constraint.attribute)
+            attribute = alternative.attributes.get(shape, constraint.attribute)
             if isinstance(attribute, Reason):
                 raise InputError(attribute)
             if not constraint.add(attribute):
                 return count
-        return len(variant.constraints)
+        return len(alternative.constraints)
 
-    def _remove_from_constraints(self, variant: Variant, count: int) -> None:
-        constraints = self._constraints[variant.claim_index]
-        for number in variant.constraints[:count]:
+    def _remove_from_constraints(self, alternative: Alternative, count: int) -> None:
+        constraints = self._constraints[alternative.claim_index]
+        for number in alternative.constraints[:count]:
             constraints[number].remove()

@@ -22,7 +22,7 @@ _BLOCKING = frozenset({"NoSchedule", "NoExecute"})
 
 
 @dataclass(slots=True, eq=False)
-class Variant:
+class Alternative:
     """One way to meet a request: its only one, or one of its subrequests.
 
     ``name`` is what the result names it by, request or request/subrequest. ``constraints`` are the
@@ -82,7 +82,7 @@ class RequestPlan:
     """A request and its variants: one, or as many as it has subrequests."""
 
     request: DeviceRequest
-    variants: tuple[Variant, ...]
+    alternatives: tuple[Alternative, ...]
     is_list: bool
 
 
@@ -98,13 +98,13 @@ class ClaimPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """All claims of one Pod. ``variants`` are those of all claims, in order.
+    """All claims of one Pod. ``alternatives`` are those of all claims, in order.
 
     ``selectors`` is where parts of a selector are compiled, for whoever explains a refusal.
     """
 
     claims: tuple[ClaimPlan, ...]
-    variants: tuple[Variant, ...]
+    alternatives: tuple[Alternative, ...]
     features: Features
     channel: Channel
     selectors: SelectorSource
@@ -125,7 +125,7 @@ class Planner:
         self._channel = channel_of(features)
         self._selectors = selectors
         self._cel_features = cel_features(features)
-        self._variants: list[Variant] = []
+        self._variants: list[Alternative] = []
 
     def plan(self, claims: Sequence[ResourceClaim]) -> Plan:
         """The plan. O(requests), and the compilation of selectors that are not in the cache."""
@@ -154,11 +154,11 @@ class Planner:
         if not specs:
             raise _invalid("RequestUnknown", "the request is of an unknown type", claim, request.name)
         is_list = bool(request.first_available)
-        variants = []
+        alternatives = []
         for rank, spec in enumerate(specs):
             name = f"{request.name}/{spec.name}" if is_list else request.name
             self._check(spec, claim, name)
-            variant = Variant(
+            alternative = Alternative(
                 index=len(self._variants),
                 claim_index=claim_index,
                 claim=claim,
@@ -178,9 +178,9 @@ class Planner:
                 fractional=self._features.fractional_capacity_range,
                 is_subrequest=is_list,
             )
-            self._variants.append(variant)
-            variants.append(variant)
-        return RequestPlan(request, tuple(variants), is_list)
+            self._variants.append(alternative)
+            alternatives.append(alternative)
+        return RequestPlan(request, tuple(alternatives), is_list)
 
     def _check(self, spec: RequestSpec, claim: str, name: str) -> None:
         features = self._features

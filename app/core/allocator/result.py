@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from app.core.allocator.node_devices import Board
+from app.core.allocator.node_devices import NodeDevices
 from app.core.allocator.outcome import Fits, InputError, Reason
-from app.core.allocator.partial_allocation import Grant
-from app.core.allocator.plan import ClaimPlan, Variant
+from app.core.allocator.partial_allocation import Assignment
+from app.core.allocator.plan import Alternative, ClaimPlan
 from app.core.model.allocation import AllocatedDevice, Allocation, AllocationConfiguration
 from app.core.model.node_selector import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 
@@ -14,9 +14,9 @@ FROM_CLAIM = "FromClaim"
 
 
 def fits(
-    board: Board,
-    chosen: Sequence[Sequence[Variant]],
-    grants: Iterable[Grant],
+    node_devices: NodeDevices,
+    chosen: Sequence[Sequence[Alternative]],
+    assignments: Iterable[Assignment],
     new_share_id: Callable[[], str],
 ) -> Fits:
     """The allocations, one a claim. ``chosen`` has the variant of each request of each claim.
@@ -24,50 +24,57 @@ def fits(
     Raises:
         InputError: a node selector has more than one term, which the API server does not let in.
     """
-    by_claim: list[list[Grant]] = [[] for _ in board.plan.claims]
-    for grant in grants:
-        by_claim[grant.variant.claim_index].append(grant)
+    by_claim: list[list[Assignment]] = [[] for _ in node_devices.plan.claims]
+    for assignment in assignments:
+        by_claim[assignment.alternative.claim_index].append(assignment)
     allocations = tuple(
         Allocation(
-            devices=tuple(_device(board, grant, new_share_id) for grant in own),
-            config=_configuration(claim, variants),
-            node_selector=_node_selector(board, claim, own),
+            devices=tuple(_device(node_devices, assignment, new_share_id) for assignment in own),
+            config=_configuration(claim, alternatives),
+            node_selector=_node_selector(node_devices, claim, own),
         )
-        for claim, variants, own in zip(board.plan.claims, chosen, by_claim, strict=True)
+        for claim, alternatives, own in zip(node_devices.plan.claims, chosen, by_claim, strict=True)
     )
-    ranks = tuple(variant.rank for variants in chosen for variant in variants if variant.is_subrequest)
+    ranks = tuple(
+        alternative.rank
+        for alternatives in chosen
+        for alternative in alternatives
+        if alternative.is_subrequest
+    )
     return Fits(allocations, ranks=ranks)
 
 
-def _device(board: Board, grant: Grant, new_share_id: Callable[[], str]) -> AllocatedDevice:
-    placed, spec = board.devices[grant.position], grant.variant.spec
-    device, plan = placed.device, board.plan
+def _device(
+    node_devices: NodeDevices, assignment: Assignment, new_share_id: Callable[[], str]
+) -> AllocatedDevice:
+    placed, spec = node_devices.devices[assignment.position], assignment.alternative.spec
+    device, plan = placed.device, node_devices.plan
     conditions = plan.features.device_binding_and_status
     return AllocatedDevice(
-        request=grant.variant.name,
+        request=assignment.alternative.name,
         device=placed.id,
-        admin_access=True if grant.variant.admin else None,
+        admin_access=True if assignment.alternative.admin else None,
         tolerations=spec.tolerations,
         binding_conditions=device.binding_conditions if conditions else None,
         binding_failure_conditions=device.binding_failure_conditions if conditions else None,
-        share_id=new_share_id() if grant.charge is not None else None,
-        consumed_capacity=grant.charge.consumed if grant.charge is not None else (),
+        share_id=new_share_id() if assignment.charge is not None else None,
+        consumed_capacity=assignment.charge.consumed if assignment.charge is not None else (),
         skip_node_operations=placed.slice.skip_node_operations if plan.channel.node_operations else (),
     )
 
 
-def _configuration(claim: ClaimPlan, chosen: Sequence[Variant]) -> tuple[AllocationConfiguration, ...]:
+def _configuration(claim: ClaimPlan, chosen: Sequence[Alternative]) -> tuple[AllocationConfiguration, ...]:
     """First what the classes say, each class once, then what the claim says for requests that were met."""
     requests: dict[str, list[str]] = {}
-    for variant in chosen:
-        requests.setdefault(variant.device_class.meta.name, []).append(variant.name)
-    classes = {variant.device_class.meta.name: variant.device_class for variant in chosen}
+    for alternative in chosen:
+        requests.setdefault(alternative.device_class.meta.name, []).append(alternative.name)
+    classes = {alternative.device_class.meta.name: alternative.device_class for alternative in chosen}
     config = [
         AllocationConfiguration(FROM_CLASS, _unless_all(names, claim, chosen), configuration)
         for name, names in requests.items()
         for configuration in classes[name].config
     ]
-    met = {variant.name for variant in chosen} | {item.request.name for item in claim.requests}
+    met = {alternative.name for alternative in chosen} | {item.request.name for item in claim.requests}
     for item in claim.claim.spec.config:
         if not item.requests or not met.isdisjoint(item.requests):
             requests_of = _unless_all(item.requests, claim, chosen)
@@ -75,23 +82,27 @@ def _configuration(claim: ClaimPlan, chosen: Sequence[Variant]) -> tuple[Allocat
     return tuple(config)
 
 
-def _unless_all(names: Sequence[str], claim: ClaimPlan, chosen: Sequence[Variant]) -> tuple[str, ...]:
+def _unless_all(names: Sequence[str], claim: ClaimPlan, chosen: Sequence[Alternative]) -> tuple[str, ...]:
     """The names, or none if that is all requests: no names mean all."""
     everywhere = all(
-        item.request.name in names or variant.name in names
-        for item, variant in zip(claim.requests, chosen, strict=True)
+        item.request.name in names or alternative.name in names
+        for item, alternative in zip(claim.requests, chosen, strict=True)
     )
     return () if everywhere else tuple(names)
 
 
-def _node_selector(board: Board, claim: ClaimPlan, grants: Sequence[Grant]) -> NodeSelector | None:
+def _node_selector(
+    node_devices: NodeDevices, claim: ClaimPlan, assignments: Sequence[Assignment]
+) -> NodeSelector | None:
     """Where the devices can be used from; None: everywhere."""
     found: tuple[list[NodeSelectorRequirement], list[NodeSelectorRequirement]] = ([], [])
-    for grant in grants:
-        placed = board.devices[grant.position]
+    for assignment in assignments:
+        placed = node_devices.devices[assignment.position]
         source = placed.device if placed.slice.per_device_node_selection else placed.slice
-        if source.node_name is not None or (board.plan.channel.binds_to_node and placed.device.binds_to_node):
-            only = NodeSelectorRequirement("metadata.name", "In", (board.node.name,))
+        if source.node_name is not None or (
+            node_devices.plan.channel.binds_to_node and placed.device.binds_to_node
+        ):
+            only = NodeSelectorRequirement("metadata.name", "In", (node_devices.node.name,))
             return NodeSelector((NodeSelectorTerm(match_fields=(only,)),))
         terms = source.node_selector.terms if source.node_selector is not None else ()
         if len(terms) > 1:

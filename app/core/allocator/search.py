@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from app.core.allocator.bounds import cannot_fit
-from app.core.allocator.node_devices import USABLE, Board
+from app.core.allocator.node_devices import USABLE, NodeDevices
 from app.core.allocator.outcome import InputError, Limits, Reason
-from app.core.allocator.partial_allocation import Trial
-from app.core.allocator.plan import Variant
+from app.core.allocator.partial_allocation import PartialAllocation
+from app.core.allocator.plan import Alternative
 from app.core.allocator.symmetry import Symmetry, safe_requests
 from app.core.model.resource_claim import MAX_DEVICES
 from app.core.pauses import pause
@@ -40,7 +40,7 @@ class _Choice:
 
     claim: int
     request: int
-    variants: tuple[Variant, ...]
+    alternatives: tuple[Alternative, ...]
     is_entry: bool = True
     tried: int = 0
     all_too_large: bool = True
@@ -57,7 +57,7 @@ class _Pick:
 
     claim: int
     request: int
-    variant: Variant
+    alternative: Alternative
     is_entry: bool
     count: int = 0
     position: int = 0
@@ -66,12 +66,12 @@ class _Pick:
 
 
 class Search:
-    """One search on one board. Call ``run`` once; what was found is in ``trial``."""
+    """One search on one board. Call ``run`` once; what was found is in ``partial``."""
 
-    def __init__(self, board: Board, limits: Limits) -> None:
-        self._board = board
+    def __init__(self, node_devices: NodeDevices, limits: Limits) -> None:
+        self._node_devices = node_devices
         self._limits = limits
-        self.trial = Trial(board)
+        self.partial = PartialAllocation(node_devices)
         self.found = False
         self.steps = 0
         self._probes = 0
@@ -95,7 +95,7 @@ class Search:
                 result = self._turn_back(frame, result)
             elif isinstance(frame, _Choice):
                 result = self._next_subrequest(frame)
-            elif frame.variant.takes_all:
+            elif frame.alternative.takes_all:
                 result = self._next_member(frame)
             else:
                 result = self._next_device(frame)
@@ -116,7 +116,7 @@ class Search:
 
     def _enter(self, first_claim: int, request: int) -> Result | None:
         """Goes on to the next request that has to choose. None: the top of the stack is to choose."""
-        claims, claim = self._board.plan.claims, first_claim
+        claims, claim = self._node_devices.plan.claims, first_claim
         while True:
             self._count_step()
             if claim >= len(claims):
@@ -128,65 +128,65 @@ class Search:
                 return Result.FAILED
             chosen = claims[claim].requests[request]
             if chosen.is_list:
-                self._stack.append(_Choice(claim, request, chosen.variants))
+                self._stack.append(_Choice(claim, request, chosen.alternatives))
                 return None
-            result = self._go_on(_Pick(claim, request, chosen.variants[0], is_entry=True))
+            result = self._go_on(_Pick(claim, request, chosen.alternatives[0], is_entry=True))
             if result is not Result.FOUND:
                 return Result.FAILED if result is Result.TOO_LARGE and claim > first_claim else result
             request += 1
 
     def _go_on(self, pick: _Pick) -> Result | None:
         """Puts a pick on the stack, unless it is plain what comes of it. FOUND: the request is met."""
-        wanted = self._board.wanted[pick.variant.index]
-        if pick.variant.takes_all and wanted == 0:
+        wanted = self._node_devices.wanted[pick.alternative.index]
+        if pick.alternative.takes_all and wanted == 0:
             return Result.FAILED
         if pick.count >= wanted:
             return Result.FOUND
-        if wanted - pick.count > MAX_DEVICES - self.trial.sizes[pick.claim]:
+        if wanted - pick.count > MAX_DEVICES - self.partial.sizes[pick.claim]:
             return Result.TOO_LARGE
         self._stack.append(pick)
         return None
 
     def _next_subrequest(self, frame: _Choice) -> Result | None:
-        if frame.tried >= len(frame.variants):
+        if frame.tried >= len(frame.alternatives):
             return self._give_up(frame, Result.TOO_LARGE if frame.all_too_large else Result.FAILED)
-        variant = frame.variants[frame.tried]
+        alternative = frame.alternatives[frame.tried]
         frame.tried += 1
         self._count_step()
-        result = self._go_on(_Pick(frame.claim, frame.request, variant, is_entry=False))
+        result = self._go_on(_Pick(frame.claim, frame.request, alternative, is_entry=False))
         if result is Result.FOUND:
             result = self._enter(frame.claim, frame.request + 1)
         return result
 
     def _next_member(self, frame: _Pick) -> Result | None:
         """All mode: there is one device to take next, or nothing."""
-        position = self._board.members[frame.variant.index][frame.count]
+        position = self._node_devices.members[frame.alternative.index][frame.count]
         if (
             frame.chosen is not None
-            or self.trial.in_use(frame.variant, position)
-            or not self._usable(frame.variant, position)
-            or self.trial.take(frame.variant, position) is not None
+            or self.partial.in_use(frame.alternative, position)
+            or not self._usable(frame.alternative, position)
+            or self.partial.take(frame.alternative, position) is not None
         ):
             return self._give_up(frame, Result.FAILED)
         return self._chosen(frame, position)
 
     def _next_device(self, frame: _Pick) -> Result | None:
         """Tries the next device that can be taken, in the order of the board."""
-        trial, variant, dead, symmetry = self.trial, frame.variant, frame.dead, self._symmetry
-        for position in range(frame.position, len(self._board.devices)):
+        partial, alternative, dead, symmetry = self.partial, frame.alternative, frame.dead, self._symmetry
+        for position in range(frame.position, len(self._node_devices.devices)):
             self._probes += 1
             if not self._probes % PAUSE_STEPS:
                 pause()
-            if trial.in_use(variant, position) or not self._usable(variant, position):
+            if partial.in_use(alternative, position) or not self._usable(alternative, position):
                 continue
             if dead and symmetry is not None and symmetry.likeness(position) in dead:
                 continue
-            if trial.take(variant, position) is None:
+            if partial.take(alternative, position) is None:
                 return self._chosen(frame, position)
         return self._give_up(frame, Result.FAILED)
 
-    def _usable(self, variant: Variant, position: int) -> bool:
-        status = self._board.status(variant, position)
+    def _usable(self, alternative: Alternative, position: int) -> bool:
+        status = self._node_devices.status(alternative, position)
         if isinstance(status, Reason):
             raise InputError(status)
         return status is USABLE
@@ -199,7 +199,7 @@ class Search:
             _Pick(
                 frame.claim,
                 frame.request,
-                frame.variant,
+                frame.alternative,
                 is_entry=False,
                 count=frame.count + 1,
                 position=frame.position,
@@ -216,12 +216,12 @@ class Search:
             frame.all_too_large = frame.all_too_large and result is Result.TOO_LARGE
             return None
         if self._symmetry is None:
-            self._symmetry = Symmetry(self._board, self.trial)
-            if cannot_fit(self._board, safe_requests(self._board)):
+            self._symmetry = Symmetry(self._node_devices, self.partial)
+            if cannot_fit(self._node_devices, safe_requests(self._node_devices)):
                 self._stack.clear()
                 return Result.FAILED
-        self.trial.undo()
-        if result is Result.TOO_LARGE or frame.variant.takes_all:
+        self.partial.undo()
+        if result is Result.TOO_LARGE or frame.alternative.takes_all:
             return self._give_up(frame, result)
         if frame.chosen is not None:
             frame.dead.add(self._symmetry.likeness(frame.chosen))

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Hashable
 
 from app.core.allocator.counters import consumption_key
-from app.core.allocator.node_devices import USABLE, Board
+from app.core.allocator.node_devices import USABLE, NodeDevices
 from app.core.allocator.outcome import Reason
-from app.core.allocator.partial_allocation import Trial
-from app.core.allocator.plan import Variant
+from app.core.allocator.partial_allocation import PartialAllocation
+from app.core.allocator.plan import Alternative
 
 
 class Symmetry:
@@ -19,20 +19,20 @@ class Symmetry:
     Built when the search has to turn back for the first time: most searches never do.
     """
 
-    def __init__(self, board: Board, trial: Trial) -> None:
-        self._board = board
-        self._trial = trial
+    def __init__(self, node_devices: NodeDevices, partial: PartialAllocation) -> None:
+        self._node_devices = node_devices
+        self._partial = partial
         self._kinds: dict[Hashable, int] = {}
-        self._kind_of: list[int | None] = [None] * len(board.devices)
-        self._any_admin = any(variant.admin for variant in board.plan.variants)
+        self._kind_of: list[int | None] = [None] * len(node_devices.devices)
+        self._any_admin = any(alternative.admin for alternative in node_devices.plan.alternatives)
         self._members = [
-            (frozenset(members), bool(variant.constraints))
-            for variant, members in zip(board.plan.variants, board.members, strict=True)
+            (frozenset(members), bool(alternative.constraints))
+            for alternative, members in zip(node_devices.plan.alternatives, node_devices.members, strict=True)
         ]
 
     def likeness(self, position: int) -> Hashable:
         """Equal for devices of one kind of which the search has taken the same so far."""
-        taken = self._trial.taken_of(position, by_claim=self._any_admin)
+        taken = self._partial.taken_of(position, by_claim=self._any_admin)
         kind = self._kind(position)
         return kind if taken is None else (kind, taken)
 
@@ -41,14 +41,17 @@ class Symmetry:
 
         Cost: O(devices taken so far).
         """
-        trial = self._trial
-        touched = Counter(self.likeness(position) for position in {grant.position for grant in trial.grants})
+        partial = self._partial
+        touched = Counter(
+            self.likeness(position)
+            for position in {assignment.position for assignment in partial.assignments}
+        )
         return (
             claim_index,
             request_index,
-            trial.sizes[claim_index],
+            partial.sizes[claim_index],
             frozenset(touched.items()),
-            trial.constraint_state(claim_index),
+            partial.constraint_state(claim_index),
         )
 
     def _kind(self, position: int) -> int:
@@ -60,10 +63,12 @@ class Symmetry:
         return found
 
     def _signature(self, position: int) -> Hashable:
-        board = self._board
-        placed, view = board.devices[position], board.views[position]
+        node_devices = self._node_devices
+        placed, view = node_devices.devices[position], node_devices.views[position]
         device = placed.device
-        statuses = tuple(board.status(variant, position) for variant in board.plan.variants)
+        statuses = tuple(
+            node_devices.status(alternative, position) for alternative in node_devices.plan.alternatives
+        )
         # All mode goes through its devices in order, and a constraint may make an error of the first
         # that does not go with the others: there, no device is like another.
         members = tuple(
@@ -71,29 +76,29 @@ class Symmetry:
             for members, constrained in self._members
         )
         attributes = tuple(
-            variant.attributes.get(device.shape, name)
-            for variant, status in zip(board.plan.variants, statuses, strict=True)
+            alternative.attributes.get(device.shape, name)
+            for alternative, status in zip(node_devices.plan.alternatives, statuses, strict=True)
             if status is USABLE
-            for name in compared_attributes(variant, board)
+            for name in compared_attributes(alternative, node_devices)
         )
         counters = (id(view), consumption_key(device)) if device.consumes_counters else None
         sharing: Hashable = None
-        if board.shareable(position):
+        if node_devices.shareable(position):
             amounts = view.taken.capacity.get(device.name, {})
             sharing = (id(device.shape), device.name in view.shared, tuple(sorted(amounts.items())))
         return statuses, members, attributes, counters, sharing
 
 
-def compared_attributes(variant: Variant, board: Board) -> list[str]:
+def compared_attributes(alternative: Alternative, node_devices: NodeDevices) -> list[str]:
     """The attributes that the claim's constraints compare on devices of this request."""
-    constraints = board.plan.claims[variant.claim_index].constraints
+    constraints = node_devices.plan.claims[alternative.claim_index].constraints
     return [
         constraints[number].match_attribute or constraints[number].distinct_attribute or ""
-        for number in variant.constraints
+        for number in alternative.constraints
     ]
 
 
-def safe_requests(board: Board) -> list[tuple[int, int]]:
+def safe_requests(node_devices: NodeDevices) -> list[tuple[int, int]]:
     """Claim and request of all requests before the first at which the search may end in an error.
 
     That is one with a selector that fails on some device, an attribute or amount that cannot be
@@ -101,24 +106,24 @@ def safe_requests(board: Board) -> list[tuple[int, int]]:
     Cost: O(devices times variants), evaluates what has not been evaluated yet.
     """
     safe: list[tuple[int, int]] = []
-    for claim_index, claim in enumerate(board.plan.claims):
+    for claim_index, claim in enumerate(node_devices.plan.claims):
         for request_index, request in enumerate(claim.requests):
-            if any(_may_fail(board, variant) for variant in request.variants):
+            if any(_may_fail(node_devices, alternative) for alternative in request.alternatives):
                 return safe
             safe.append((claim_index, request_index))
     return safe
 
 
-def _may_fail(board: Board, variant: Variant) -> bool:
-    if variant.takes_all and variant.constraints:
+def _may_fail(node_devices: NodeDevices, alternative: Alternative) -> bool:
+    if alternative.takes_all and alternative.constraints:
         return True
-    names = compared_attributes(variant, board) if variant.attributes.derived else ()
-    for position, placed in enumerate(board.devices):
-        status = board.status(variant, position)
+    names = compared_attributes(alternative, node_devices) if alternative.attributes.derived else ()
+    for position, placed in enumerate(node_devices.devices):
+        status = node_devices.status(alternative, position)
         if isinstance(status, Reason):
             return True
         if status is USABLE and any(
-            isinstance(variant.attributes.get(placed.device.shape, name), Reason) for name in names
+            isinstance(alternative.attributes.get(placed.device.shape, name), Reason) for name in names
         ):
             return True
     return False

@@ -14,11 +14,11 @@ from app.core.allocator.evidence import (
     TermCount,
     ValueCount,
 )
-from app.core.allocator.node_devices import Board
+from app.core.allocator.node_devices import NodeDevices
 from app.core.allocator.outcome import Reason
-from app.core.allocator.plan import ClaimPlan, Variant
+from app.core.allocator.plan import Alternative, ClaimPlan
 from app.core.cel.common.errors import CelError
-from app.core.diagnosis.exclusions import AVAILABLE, Tally
+from app.core.diagnosis.exclusions import AVAILABLE, Exclusions
 from app.core.model.device import Attribute, DeviceShape
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Taint
@@ -26,55 +26,59 @@ from app.core.pauses import paced
 from app.core.selectors.cel_features import cel_features
 from app.core.selectors.report_terms import Term, terms_of
 
-_MOST_VALUES = 8
+_MAX_VALUES = 8
 
 
-def evidence(found: Tally) -> Evidence:
+def evidence(found: Exclusions) -> Evidence:
     """What stands behind a tally. O(devices, and shapes times terms of selectors)."""
-    board, variant, causes = found.board, found.variant, found.causes
+    node_devices, alternative, causes = found.node_devices, found.alternative, found.causes
     lacking = causes.get("ConstraintNotMet", ())
     usable = (*causes.get("DevicesInUse", ()), *causes.get(AVAILABLE, ()))
     return Evidence(
-        holders=_holders(board, (*causes.get("DevicesInUse", ()), *causes.get("CapacityTooSmall", ()))),
+        holders=_holders(
+            node_devices, (*causes.get("DevicesInUse", ()), *causes.get("CapacityTooSmall", ()))
+        ),
         selectors=tuple(
             _selector(found, index, positions) for index, positions in sorted(found.rejected.items())
         ),
         taints=_taints(found, causes.get("DeviceTainted", ())),
-        counters=_counters(board, causes.get("CountersExhausted", ())),
-        capacities=_capacities(board, variant, causes.get("CapacityTooSmall", ())),
-        constraints=_constraints(board, variant, lacking) if lacking else (),
-        example=str(board.devices[usable[0]].id) if usable else "",
+        counters=_counters(node_devices, causes.get("CountersExhausted", ())),
+        capacities=_capacities(node_devices, alternative, causes.get("CapacityTooSmall", ())),
+        constraints=_constraints(node_devices, alternative, lacking) if lacking else (),
+        example=str(node_devices.devices[usable[0]].id) if usable else "",
     )
 
 
-def constraint_values(board: Board, claim: ClaimPlan) -> tuple[ConstraintValues, ...]:
+def constraint_values(node_devices: NodeDevices, claim: ClaimPlan) -> tuple[ConstraintValues, ...]:
     """The constraints of a claim, with the values that usable devices have to offer. O(devices)."""
     found = []
     for number, constraint in enumerate(claim.constraints):
-        variants = [
-            variant
+        alternatives = [
+            alternative
             for request in claim.requests
-            for variant in request.variants[:1]
-            if number in variant.constraints
+            for alternative in request.alternatives[:1]
+            if number in alternative.constraints
         ]
         name = constraint.match_attribute or constraint.distinct_attribute or ""
         kind = "matchAttribute" if constraint.match_attribute is not None else "distinctAttribute"
-        wanted = sum(board.wanted[variant.index] for variant in variants)
+        wanted = sum(node_devices.wanted[alternative.index] for alternative in alternatives)
         usable = {
             position
-            for variant in variants
-            for position in paced(range(len(board.devices)))
-            if board.status(variant, position) is True
+            for alternative in alternatives
+            for position in paced(range(len(node_devices.devices)))
+            if node_devices.status(alternative, position) is True
         }
-        values = _values(board, variants, name, sorted(usable))
+        values = _values(node_devices, alternatives, name, sorted(usable))
         found.append(ConstraintValues(kind, name, wanted, values))
     return tuple(found)
 
 
-def _holders(board: Board, positions: Iterable[int]) -> tuple[Holder, ...]:
+def _holders(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[Holder, ...]:
     counts: Counter[str] = Counter()
     for position in paced(positions):
-        holdings = board.views[position].taken.holdings.get(board.devices[position].device.name, ())
+        holdings = node_devices.views[position].taken.holdings.get(
+            node_devices.devices[position].device.name, ()
+        )
         counts.update({"/".join(holding.claim) for holding in holdings if not holding.admin})
     return tuple(Holder(claim, number) for claim, number in _ranked(counts))
 
@@ -83,17 +87,17 @@ def _ranked(counts: "Counter[str]") -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _selector(found: Tally, index: int, positions: Sequence[int]) -> SelectorCount:
-    matcher = found.variant.matcher
-    shapes = Counter(found.board.shapes[position] for position in positions)
+def _selector(found: Exclusions, index: int, positions: Sequence[int]) -> SelectorCount:
+    matcher = found.alternative.matcher
+    shapes = Counter(found.node_devices.shapes[position] for position in positions)
     key = (index, frozenset(shapes.items()))
     if key not in matcher.struck:
         matcher.struck[key] = _counted(found, index, shapes)
     return matcher.struck[key]
 
 
-def _counted(found: Tally, index: int, shapes: "Counter[DeviceShape]") -> SelectorCount:
-    item = found.variant.matcher.selectors[index]
+def _counted(found: Exclusions, index: int, shapes: "Counter[DeviceShape]") -> SelectorCount:
+    item = found.alternative.matcher.selectors[index]
     terms = terms_of(item.text)
     failing = {shape: _failing(found, terms, shape) for shape in paced(shapes, 8)}
     counted = [_term(term, number, failing, shapes) for number, term in enumerate(terms)]
@@ -101,12 +105,12 @@ def _counted(found: Tally, index: int, shapes: "Counter[DeviceShape]") -> Select
     return SelectorCount(item.where, item.text, shapes.total(), tuple(struck))
 
 
-def _failing(found: Tally, terms: Sequence[Term], shape: DeviceShape) -> frozenset[int]:
+def _failing(found: Exclusions, terms: Sequence[Term], shape: DeviceShape) -> frozenset[int]:
     """The terms that do not hold for a device, an error counting as not."""
     failing = set()
-    features = cel_features(found.board.plan.features)
+    features = cel_features(found.node_devices.plan.features)
     for number, term in enumerate(terms):
-        selector = found.board.plan.selectors.get(term.text, features)
+        selector = found.node_devices.plan.selectors.get(term.text, features)
         try:
             holds = selector.error is None and selector.matches(shape)
         except CelError:
@@ -129,15 +133,15 @@ def _term(
         return TermCount(term.shown, devices, only)
     values = [value for shape in alone or struck if (value := term.comparison.value(shape)) is not None]
     best = term.comparison.best(values)
-    seen = tuple(sorted(set(values))[:_MOST_VALUES]) if best is None else ()
+    seen = tuple(sorted(set(values))[:_MAX_VALUES]) if best is None else ()
     return TermCount(term.shown, devices, only, term.comparison.bound, best, seen)
 
 
-def _taints(found: Tally, positions: Iterable[int]) -> tuple[TaintCount, ...]:
+def _taints(found: Exclusions, positions: Iterable[int]) -> tuple[TaintCount, ...]:
     counts: Counter[tuple[str, str, str]] = Counter()
     for position in positions:
-        taints = found.board.devices[position].device.taints
-        counts.update({_identity(taint) for taint in taints if not found.variant.tolerates((taint,))})
+        taints = found.node_devices.devices[position].device.taints
+        counts.update({_identity(taint) for taint in taints if not found.alternative.tolerates((taint,))})
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(TaintCount(*identity, number) for identity, number in ordered)
 
@@ -146,12 +150,12 @@ def _identity(taint: Taint) -> tuple[str, str, str]:
     return taint.key, taint.value, taint.effect
 
 
-def _counters(board: Board, positions: Iterable[int]) -> tuple[CounterShortage, ...]:
+def _counters(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[CounterShortage, ...]:
     """For each counter that is short, the device that misses least."""
     least: dict[tuple[str, str, str], tuple[int, int]] = {}
     for position in positions:
-        view = board.views[position]
-        for counter_set, name, needed, left in view.ledger.shortages(board.devices[position].device):
+        view = node_devices.views[position]
+        for counter_set, name, needed, left in view.ledger.shortages(node_devices.devices[position].device):
             key = (str(view.pool.id), counter_set, name)
             if key not in least or needed - left < least[key][0] - least[key][1]:
                 least[key] = (needed, left)
@@ -161,16 +165,18 @@ def _counters(board: Board, positions: Iterable[int]) -> tuple[CounterShortage, 
     )
 
 
-def _capacities(board: Board, variant: Variant, positions: Sequence[int]) -> tuple[CapacityShortage, ...]:
+def _capacities(
+    node_devices: NodeDevices, alternative: Alternative, positions: Sequence[int]
+) -> tuple[CapacityShortage, ...]:
     found = []
-    for name, wanted in variant.spec.capacity or ():
+    for name, wanted in alternative.spec.capacity or ():
         best: Quantity | None = None
         for position in positions:
-            device = board.devices[position].device
+            device = node_devices.devices[position].device
             capacity = device.shape.capacity.get(name)
             if capacity is None:
                 continue
-            held = board.views[position].taken.capacity.get(device.name, {}).get(name, 0)
+            held = node_devices.views[position].taken.capacity.get(device.name, {}).get(name, 0)
             left = Quantity(capacity.value.nanos - held, capacity.value.format)
             best = left if best is None or left > best else best
         if positions and (best is None or best < wanted):
@@ -178,31 +184,33 @@ def _capacities(board: Board, variant: Variant, positions: Sequence[int]) -> tup
     return tuple(found)
 
 
-def _constraints(board: Board, variant: Variant, lacking: Sequence[int]) -> tuple[ConstraintValues, ...]:
+def _constraints(
+    node_devices: NodeDevices, alternative: Alternative, lacking: Sequence[int]
+) -> tuple[ConstraintValues, ...]:
     """Constraints whose attribute some devices do not have at all."""
-    claim = board.plan.claims[variant.claim_index]
+    claim = node_devices.plan.claims[alternative.claim_index]
     found = []
-    for number in variant.constraints:
+    for number in alternative.constraints:
         constraint = claim.constraints[number]
         name = constraint.match_attribute or constraint.distinct_attribute or ""
-        values = _values(board, [variant], name, lacking)
+        values = _values(node_devices, [alternative], name, lacking)
         if any(value.value is None for value in values):
             kind = "matchAttribute" if constraint.match_attribute is not None else "distinctAttribute"
-            found.append(ConstraintValues(kind, name, board.wanted[variant.index], values))
+            found.append(ConstraintValues(kind, name, node_devices.wanted[alternative.index], values))
     return tuple(found)
 
 
 def _values(
-    board: Board, variants: Sequence[Variant], name: str, positions: Iterable[int]
+    node_devices: NodeDevices, alternatives: Sequence[Alternative], name: str, positions: Iterable[int]
 ) -> tuple[ValueCount, ...]:
     counts: Counter[str | None] = Counter()
     for position in paced(positions):
         attribute: Attribute | Reason | None = None
-        if variants:
-            attribute = variants[0].attributes.get(board.devices[position].device.shape, name)
+        if alternatives:
+            attribute = alternatives[0].attributes.get(node_devices.devices[position].device.shape, name)
         counts[_shown(attribute)] += 1
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0] or ""))
-    return tuple(ValueCount(value, number) for value, number in ordered[:_MOST_VALUES])
+    return tuple(ValueCount(value, number) for value, number in ordered[:_MAX_VALUES])
 
 
 def _shown(attribute: Attribute | Reason | None) -> str | None:

@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from app.core.allocator.node_devices import USABLE, Board
+from app.core.allocator.node_devices import USABLE, NodeDevices
 from app.core.allocator.outcome import InputError, Reason
-from app.core.allocator.partial_allocation import Trial
-from app.core.allocator.plan import Variant
+from app.core.allocator.partial_allocation import PartialAllocation
+from app.core.allocator.plan import Alternative
 from app.core.pauses import paced
 
 AVAILABLE = "available"
@@ -27,27 +27,27 @@ CURABLE = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tally:
+class Exclusions:
     """The devices of a board by what keeps them from a variant, were it the only one.
 
     ``causes`` maps a code, or AVAILABLE, to positions on the board; ``rejected`` the index of a
     selector to the devices that it struck out.
     """
 
-    board: Board
-    variant: Variant
+    node_devices: NodeDevices
+    alternative: Alternative
     causes: dict[str, list[int]]
     rejected: dict[int, list[int]]
 
     @property
     def wanted(self) -> int:
         """How many devices the variant needs."""
-        return self.board.wanted[self.variant.index]
+        return self.node_devices.wanted[self.alternative.index]
 
     @property
     def suffices(self) -> bool:
         """Whether the variant could be met if it were alone."""
-        return self.number(AVAILABLE) >= self.wanted and (self.wanted > 0 or not self.variant.takes_all)
+        return self.number(AVAILABLE) >= self.wanted and (self.wanted > 0 or not self.alternative.takes_all)
 
     def number(self, cause: str) -> int:
         """How many devices."""
@@ -68,26 +68,28 @@ class Tally:
             return max(curable, key=self.number)
         if curable or self.number(AVAILABLE):
             return "TooFewDevices"
-        return "SelectorRejected" if self.board.devices else "NoDevices"
+        return "SelectorRejected" if self.node_devices.devices else "NoDevices"
 
     def counts(self) -> dict[str, int]:
         """Numbers by cause, for SelectorRejected by selector too, with DEVICES, WANTED and AVAILABLE."""
         counts = Counter({code: len(positions) for code, positions in self.causes.items()})
         for index, positions in self.rejected.items():
-            counts[f"SelectorRejected {self.variant.matcher.selectors[index].where}"] = len(positions)
+            counts[f"SelectorRejected {self.alternative.matcher.selectors[index].where}"] = len(positions)
         counts[AVAILABLE] += 0
-        counts[DEVICES] = len(self.board.devices)
+        counts[DEVICES] = len(self.node_devices.devices)
         counts[WANTED] = self.wanted
         return dict(counts)
 
 
-def tally(board: Board, variant: Variant) -> Tally:
+def exclusions(node_devices: NodeDevices, alternative: Alternative) -> Exclusions:
     """Counts. O(devices); the counters and constraints of the board are left as they were."""
-    positions = board.members[variant.index] if variant.takes_all else range(len(board.devices))
+    positions = (
+        node_devices.members[alternative.index] if alternative.takes_all else range(len(node_devices.devices))
+    )
     # Where All mode finds nothing to take, say why nothing is a member.
-    found = Tally(board, variant, {}, {})
-    for position in paced(positions or range(len(board.devices))):
-        cause = _cause(board, variant, position)
+    found = Exclusions(node_devices, alternative, {}, {})
+    for position in paced(positions or range(len(node_devices.devices))):
+        cause = _cause(node_devices, alternative, position)
         if isinstance(cause, int):
             found.rejected.setdefault(cause, []).append(position)
             cause = "SelectorRejected"
@@ -95,27 +97,27 @@ def tally(board: Board, variant: Variant) -> Tally:
     return found
 
 
-def _cause(board: Board, variant: Variant, position: int) -> str | int:
+def _cause(node_devices: NodeDevices, alternative: Alternative, position: int) -> str | int:
     """Why the request cannot use the device; the index of the selector that rejects it.
 
     The selectors first: a person asks what would match.
     """
-    selected = board.selected(variant, position)
+    selected = node_devices.selected(alternative, position)
     if isinstance(selected, Reason):
         return "SelectorFailed"
     if selected == "SelectorRejected":
-        verdict = variant.matcher.verdict(board.shapes[position])
+        verdict = alternative.matcher.verdict(node_devices.shapes[position])
         return verdict if isinstance(verdict, int) else "SelectorRejected"
     if selected is not USABLE:
         return str(selected)
-    status = board.status(variant, position)
+    status = node_devices.status(alternative, position)
     if status is not USABLE:
         return "CapacityTooSmall" if isinstance(status, Reason) else str(status)
-    trial = Trial(board)
+    partial = PartialAllocation(node_devices)
     try:
-        cause = trial.take(variant, position)
+        cause = partial.take(alternative, position)
     except InputError as error:
         return error.reason.code
     if cause is None:
-        trial.undo()  # counters belong to the board
+        partial.undo()  # counters belong to the board
     return cause or AVAILABLE

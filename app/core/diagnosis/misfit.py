@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.core.allocator.evidence import Evidence
-from app.core.allocator.node_devices import Board, set_up
+from app.core.allocator.node_devices import NodeDevices, set_up
 from app.core.allocator.outcome import InputError, Limits, Reason
 from app.core.allocator.plan import ClaimPlan, Plan, RequestPlan
 from app.core.allocator.search import Search
 from app.core.diagnosis.evidence import constraint_values, evidence
-from app.core.diagnosis.exclusions import DEVICES, tally
+from app.core.diagnosis.exclusions import DEVICES, exclusions
 from app.core.diagnosis.wording import listed, listed_constraints
 from app.core.model.node import Node
 from app.core.state.pools import Pool
@@ -34,16 +34,16 @@ def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) 
     """
     reasons = [*_pool_reasons(pools)]
     try:
-        board = set_up(node, pools, taken, plan)
+        node_devices = set_up(node, pools, taken, plan)
     except InputError as error:
         return (*reasons, error.reason)
     alone = [
         reason
         for claim in plan.claims
         for request in claim.requests
-        for reason in _alone(board, claim, request)
+        for reason in _alone(node_devices, claim, request)
     ]
-    return (*reasons, *(alone or _together(board, pools, taken)))
+    return (*reasons, *(alone or _together(node_devices, pools, taken)))
 
 
 def _pool_reasons(pools: Sequence[Pool]) -> list[Reason]:
@@ -56,42 +56,42 @@ def _pool_reasons(pools: Sequence[Pool]) -> list[Reason]:
     return reasons
 
 
-def _alone(board: Board, claim: ClaimPlan, request: RequestPlan) -> list[Reason]:
+def _alone(node_devices: NodeDevices, claim: ClaimPlan, request: RequestPlan) -> list[Reason]:
     """Why none of the request's variants could be met if it were the only one. Empty: one could."""
     reasons = []
-    for variant in request.variants:
-        found = tally(board, variant)
+    for alternative in request.alternatives:
+        found = exclusions(node_devices, alternative)
         if found.suffices:
             return []
         behind = evidence(found)
-        message = f"request {variant.name}: {listed(found, behind)}"
-        reasons.append(Reason(found.code(), message, claim.name, variant.name, found.counts(), behind))
+        message = f"request {alternative.name}: {listed(found, behind)}"
+        reasons.append(Reason(found.code(), message, claim.name, alternative.name, found.counts(), behind))
     return reasons
 
 
-def _together(board: Board, pools: Sequence[Pool], taken: Taken) -> list[Reason]:
+def _together(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken) -> list[Reason]:
     """What keeps requests apart that could each be met alone: found out by leaving things out."""
-    constrained = [number for number, claim in enumerate(board.plan.claims) if claim.constraints]
+    constrained = [number for number, claim in enumerate(node_devices.plan.claims) if claim.constraints]
     for leave_out in [[number] for number in constrained] + [constrained] * (len(constrained) > 1):
-        if _would_fit(board, pools, taken, _without_constraints(board.plan, leave_out)):
-            return [_unsatisfied(board, board.plan.claims[number]) for number in leave_out]
-    if _would_fit(board, pools, taken, board.plan, counters=False):
+        if _would_fit(node_devices, pools, taken, _without_constraints(node_devices.plan, leave_out)):
+            return [_unsatisfied(node_devices, node_devices.plan.claims[number]) for number in leave_out]
+    if _would_fit(node_devices, pools, taken, node_devices.plan, counters=False):
         return [Reason("CountersExhausted", "together, the devices need more counters than are left")]
-    total = len(board.devices)
+    total = len(node_devices.devices)
     message = "each request could be met alone, but not all of them together"
     return [Reason("TooFewDevices", message, counts={DEVICES: total})]
 
 
-def _unsatisfied(board: Board, claim: ClaimPlan) -> Reason:
-    behind = Evidence(constraints=constraint_values(board, claim))
+def _unsatisfied(node_devices: NodeDevices, claim: ClaimPlan) -> Reason:
+    behind = Evidence(constraints=constraint_values(node_devices, claim))
     message = f"no devices satisfy the claim's constraints together: {listed_constraints(behind)}"
     return Reason("ConstraintNotMet", message, claim.name, evidence=behind)
 
 
 def _would_fit(
-    board: Board, pools: Sequence[Pool], taken: Taken, plan: Plan, *, counters: bool = True
+    node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken, plan: Plan, *, counters: bool = True
 ) -> bool:
-    relaxed = set_up(board.node, pools, taken, plan)
+    relaxed = set_up(node_devices.node, pools, taken, plan)
     relaxed.counters = counters
     search = Search(relaxed, _WHAT_IF)
     try:
@@ -102,18 +102,23 @@ def _would_fit(
 
 
 def _without_constraints(plan: Plan, claims: Sequence[int]) -> Plan:
-    variants = [
-        replace(variant, constraints=()) if variant.claim_index in claims else variant
-        for variant in plan.variants
+    alternatives = [
+        replace(alternative, constraints=()) if alternative.claim_index in claims else alternative
+        for alternative in plan.alternatives
     ]
     relaxed = tuple(
         replace(
             claim,
             requests=tuple(
-                replace(request, variants=tuple(variants[variant.index] for variant in request.variants))
+                replace(
+                    request,
+                    alternatives=tuple(
+                        alternatives[alternative.index] for alternative in request.alternatives
+                    ),
+                )
                 for request in claim.requests
             ),
         )
         for claim in plan.claims
     )
-    return replace(plan, claims=relaxed, variants=tuple(variants))
+    return replace(plan, claims=relaxed, alternatives=tuple(alternatives))

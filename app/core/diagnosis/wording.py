@@ -11,7 +11,7 @@ from app.core.allocator.evidence import (
     TermCount,
     named,
 )
-from app.core.diagnosis.exclusions import AVAILABLE, Tally
+from app.core.diagnosis.exclusions import AVAILABLE, Exclusions
 
 _WORDS = {
     "OtherNode": "for other nodes only",
@@ -21,17 +21,17 @@ _WORDS = {
 }
 
 
-def listed(found: Tally, behind: Evidence) -> str:
+def listed(found: Exclusions, behind: Evidence) -> str:
     """Like ``8 devices, 1 wanted: 3 in use by ns/claim, 5 rejected by selector #1 (memory >= 80Gi: ...)``."""
-    if not found.board.devices:
+    if not found.node_devices.devices:
         return f"there are no devices, {found.wanted} wanted"
-    wanted = "all matching" if found.variant.takes_all else str(found.wanted)
+    wanted = "all matching" if found.alternative.takes_all else str(found.wanted)
     parts = [f"{found.number(AVAILABLE)} available"] if found.number(AVAILABLE) else []
     parts += [_cause(code, len(devices), behind) for code, devices in sorted(found.causes.items())
               if code not in (AVAILABLE, "SelectorRejected")]  # fmt: skip
     # Only of the selector that devices came furthest with is more to be said than its name.
     parts += [_selector(item, terms=number == 0) for number, item in enumerate(reversed(behind.selectors))]
-    return f"{_devices(len(found.board.devices))}, {wanted} wanted: {', '.join(parts)}"
+    return f"{_devices(len(found.node_devices.devices))}, {wanted} wanted: {', '.join(parts)}"
 
 
 def listed_constraints(behind: Evidence) -> str:

@@ -19,12 +19,12 @@ from app.core.dry_run.joint import Joint, Member, Solved
 from app.core.dry_run.place import PodPlacement, place
 from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError, pause
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 
-MOST_TRIED = 20_000
+MAX_TRIED = 20_000
 """Attempts to put one more Pod on a node, in all."""
 
 Outcome = Literal["fits", "impossible", "unknown"]
@@ -48,7 +48,7 @@ def place_gang(
     pods: Sequence[Pod],
     nodes: Sequence[str],
     rules: Rules,
-    most_tried: int = MOST_TRIED,
+    most_tried: int = MAX_TRIED,
     *,
     shown: int | None = None,
 ) -> GangAnswer:
@@ -102,31 +102,31 @@ def _searched(
 def _members(state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules) -> list[Member]:
     """The Pods with the nodes that each fits on if it is alone: where it does not, it never will."""
     kinds: dict[object, int] = {}
-    answers: dict[int, dict[str, NodeAnswer]] = {}
+    answers: dict[int, dict[str, NodeResult]] = {}
     members: list[Member] = []
     for index, pod in enumerate(pods):
-        question = Question(state, pod, rules)
-        kind = kinds.setdefault(_kind(pod, question), len(kinds))
+        evaluation = PodEvaluation(state, pod, rules)
+        kind = kinds.setdefault(_kind(pod, evaluation), len(kinds))
         alone = {}
         for name in answers.get(kind, nodes):
-            answer = question.answer(name)
+            answer = evaluation.answer(name)
             if answer.verdict == "fits":
                 alone[name] = answer
         answers.setdefault(kind, alone)
-        members.append(Member(index, pod, question, kind, alone))
+        members.append(Member(index, pod, evaluation, kind, alone))
     return members
 
 
-def _kind(pod: Pod, question: Question) -> object:
+def _kind(pod: Pod, evaluation: PodEvaluation) -> object:
     names = {entry.name for entry in pod.claims if entry.claim_name is not None}
     claims = tuple(
         held.key if held.pod_claim in names or held.claim.allocation is not None else held.claim.spec
-        for held in question.claims
+        for held in evaluation.claims
     )
     resources = tuple(sorted((name, amount.nanos) for name, amount in pod.requests.items()))
     labels = tuple(sorted(pod.node_selector.items()))
     extended = tuple(map(repr, pod.extended))
-    refusal = question.refusal
+    refusal = evaluation.refusal
     return (
         claims,
         resources,
@@ -136,7 +136,7 @@ def _kind(pod: Pod, question: Question) -> object:
         pod.node_name,
         extended,
         refusal,
-        question.rules.policy,
+        evaluation.rules.policy,
     )
 
 
@@ -156,7 +156,7 @@ class _Search:
         self.tried = 0
         self.proof = ""
 
-    def run(self) -> dict[int, tuple[NodeAnswer, Solved]] | None:
+    def run(self) -> dict[int, tuple[NodeResult, Solved]] | None:
         """For each Pod its node's answer and allocations; None: see ``proof``, or nothing was found."""
         short = self._too_many()
         if short:
@@ -192,7 +192,7 @@ class _Search:
                 )
         return ""
 
-    def _descend(self) -> dict[int, tuple[NodeAnswer, Solved]] | None:
+    def _descend(self) -> dict[int, tuple[NodeResult, Solved]] | None:
         """A stack of iterators, one for each Pod that has been put somewhere."""
         stack = [iter(self._choices(0))]
         placed: list[str] = []
@@ -276,9 +276,9 @@ class _Search:
             for other, on in self._assigned.items()
         )
 
-    def _solved(self) -> dict[int, tuple[NodeAnswer, Solved]] | None:
+    def _solved(self) -> dict[int, tuple[NodeResult, Solved]] | None:
         """The allocations of a complete assignment."""
-        found: dict[int, tuple[NodeAnswer, Solved]] = {}
+        found: dict[int, tuple[NodeResult, Solved]] = {}
         given = self._joint.nothing_given
         for node, on in self._assigned.items():
             solved = self._joint.solve(node, on, given)
@@ -292,7 +292,7 @@ class _Search:
         return found
 
 
-def _placed(member: Member, answer: NodeAnswer, solved: Solved) -> PodPlacement:
+def _placed(member: Member, answer: NodeResult, solved: Solved) -> PodPlacement:
     allocations = tuple(
         held.claim.allocation or solved[identity] for identity, held in member.claims_on(answer.node)
     )

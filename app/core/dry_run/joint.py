@@ -11,9 +11,9 @@ from app.core.allocator.counters import consumption_key
 from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
-from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.state.pools import Pool, PoolError
 from app.core.state.state import State
@@ -30,9 +30,9 @@ class Member:
 
     index: int
     pod: Pod
-    question: Question
+    evaluation: PodEvaluation
     kind: int
-    alone: dict[str, NodeAnswer]
+    alone: dict[str, NodeResult]
 
     def claims_on(self, node: str) -> Iterable[tuple[ClaimId, HeldClaim]]:
         """Its claims on a node, with their identities."""
@@ -189,7 +189,7 @@ class Joint:
         before = self._state.usage = usage.fork()
         try:
             for member in members:
-                if member.question.on(node).early(node) is not None:
+                if member.evaluation.on(node).early(node) is not None:
                     return False
                 before.put(member.placed_on(node))
         finally:

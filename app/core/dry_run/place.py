@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from app.core.advice.hypothesis import Scene
+from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.near_misses import NearMiss, near_misses
-from app.core.dry_run.ranking import Standings, settle
+from app.core.dry_run.ranking import Rankings, settle
 from app.core.model.pod import Pod
-from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 
-MOST_EXPLAINED = 5
+MAX_EXPLAINED = 5
 """Pods of one dry run whose near misses are looked for: each costs up to 200 searches."""
 
 
@@ -27,8 +27,8 @@ class PodPlacement:
 
     pod: Pod
     claims: tuple[HeldClaim, ...]
-    answers: tuple[NodeAnswer, ...]
-    chosen: NodeAnswer | None
+    answers: tuple[NodeResult, ...]
+    chosen: NodeResult | None
     summary: str
     nodes: int
     near_misses: tuple[NearMiss, ...] = ()
@@ -47,24 +47,24 @@ def place(
         shown: node answers to give in all, None for no limit; beyond that, a Pod has them only if its
             near misses are to be looked for.
     """
-    standings = Standings(nodes)
+    rankings = Rankings(nodes)
     told: set[str] = set()
     for pod in pods:
-        question = Question(state, pod, rules)
-        standing = standings.of(question)
-        standing.refresh(question)
-        chosen, text = standing.best(question), standing.summary()
-        news = chosen is None and text not in told and len(told) < MOST_EXPLAINED
-        answers: tuple[NodeAnswer, ...] = ()
+        evaluation = PodEvaluation(state, pod, rules)
+        standing = rankings.of(evaluation)
+        standing.refresh(evaluation)
+        chosen, text = standing.best(evaluation), standing.summary()
+        news = chosen is None and text not in told and len(told) < MAX_EXPLAINED
+        answers: tuple[NodeResult, ...] = ()
         if shown is None or len(nodes) <= shown or news:
-            answers = standing.answers(question)
+            answers = standing.answers(evaluation)
             shown = None if shown is None else max(0, shown - len(nodes))
         if chosen is None:
             told.add(text)
         else:
-            settle(state, question, chosen)
-            standings.touch(chosen.node)
-        held = question.claims if chosen is None else chosen.claims
+            settle(state, evaluation, chosen)
+            rankings.touch(chosen.node)
+        held = evaluation.claims if chosen is None else chosen.claims
         yield PodPlacement(pod, held, answers, chosen, text, len(nodes))
 
 
@@ -81,12 +81,12 @@ def with_near_misses(
     for item in placements:
         if item.chosen is not None:
             made |= {"/".join(held.key) for held in item.chosen.claims if held.claim.allocation is None}
-        if item.chosen is not None or not item.answers or len(told) >= MOST_EXPLAINED:
+        if item.chosen is not None or not item.answers or len(told) >= MAX_EXPLAINED:
             yield item
             continue
         if item.summary in told:
             yield item
             continue
         told.add(item.summary)
-        near = near_misses(Scene(state, item.pod, rules, frozenset(made)), item.answers)
+        near = near_misses(Hypothesis(state, item.pod, rules, frozenset(made)), item.answers)
         yield replace(item, near_misses=near)

@@ -15,8 +15,8 @@ from app.core.diagnosis import distance, grouped, node_message
 from app.core.model.allocation import Allocation
 from app.core.model.resource_claim import ClaimSpec
 from app.core.pauses import paced
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
@@ -26,31 +26,31 @@ _KINDS = 16
 _Claim = tuple[str, ClaimSpec, tuple[ClaimKey, Allocation] | None]
 
 
-class Standing:
+class Ranking:
     """The answers of all nodes to one kind of Pod. ``asked`` counts the nodes that were asked."""
 
-    def __init__(self, question: Question, nodes: Sequence[str]) -> None:
-        self._state = question.state
-        self._first = question
-        self._claims = _claims(question)
+    def __init__(self, evaluation: PodEvaluation, nodes: Sequence[str]) -> None:
+        self._state = evaluation.state
+        self._first = evaluation
+        self._claims = _claims(evaluation)
         self._nodes = {name: number for number, name in enumerate(nodes)}
         self._position = self._state.inventory.changes.position
         self._stale: set[str] = set(nodes)
-        self._answers: dict[str, NodeAnswer] = {}
+        self._answers: dict[str, NodeResult] = {}
         self._said: dict[str, tuple[str, int]] = {}
         self._groups: Counter[tuple[str, int]] = Counter()
-        self._ranked: list[tuple[int, int, int, NodeAnswer]] = []
+        self._ranked: list[tuple[int, int, int, NodeResult]] = []
         self._serial = count()
         self._fitting = 0
         self.asked = 0
 
-    def serves(self, question: Question) -> bool:
+    def serves(self, evaluation: PodEvaluation) -> bool:
         """Whether the Pod of the question is of this kind, its allocated claims the same ones. O(claims)."""
         first = self._first.pod
         return (
-            replace(question.pod, meta=first.meta) == first
-            and _claims(question) == self._claims
-            and question.rules.policy == self._first.rules.policy
+            replace(evaluation.pod, meta=first.meta) == first
+            and _claims(evaluation) == self._claims
+            and evaluation.rules.policy == self._first.rules.policy
         )
 
     def touch(self, node: str) -> None:
@@ -58,7 +58,7 @@ class Standing:
         if node in self._nodes:
             self._stale.add(node)
 
-    def refresh(self, question: Question) -> None:
+    def refresh(self, evaluation: PodEvaluation) -> None:
         """Asks the nodes that have changed since the last time."""
         changes = self._state.inventory.changes
         changed = changes.since(self._position)
@@ -67,26 +67,26 @@ class Standing:
         again = set[str]()
         for name in sorted(self._stale, key=self._nodes.__getitem__):
             self.asked += 1
-            answer = question.answer(name)
-            self._put(name, _as_for(self._first, question.explained(answer), question))
+            answer = evaluation.answer(name)
+            self._put(name, _as_for(self._first, evaluation.explained(answer), evaluation))
             if answer.verdict == "invalid":
                 again.add(name)  # it names the Pod's own claims
         self._stale = again
 
-    def best(self, question: Question) -> NodeAnswer | None:
+    def best(self, evaluation: PodEvaluation) -> NodeResult | None:
         """The answer with the highest score; ties go to the node named first. O(log nodes)."""
         ranked = self._ranked
         while ranked and self._answers.get(ranked[0][3].node) is not ranked[0][3]:
             heappop(ranked)
-        return _as_for(question, ranked[0][3], self._first) if ranked else None
+        return _as_for(evaluation, ranked[0][3], self._first) if ranked else None
 
-    def answers(self, question: Question) -> tuple[NodeAnswer, ...]:
+    def answers(self, evaluation: PodEvaluation) -> tuple[NodeResult, ...]:
         """What every node says, in order, with the names of the question's own claims.
 
         Cost: O(nodes), some 10 us for each.
         """
         names = paced(self._nodes, 32)
-        return tuple([_as_for(question, self._answers[name], self._first) for name in names])
+        return tuple([_as_for(evaluation, self._answers[name], self._first) for name in names])
 
     def summary(self) -> str:
         """What is said of all nodes, as ``explain.summary`` does. O(different texts)."""
@@ -98,7 +98,7 @@ class Standing:
                 distances[text] = min(far, distances.get(text, far))
         return grouped(self._fitting, groups, distances)
 
-    def _put(self, name: str, answer: NodeAnswer) -> None:
+    def _put(self, name: str, answer: NodeResult) -> None:
         old = self._answers.get(name)
         if old is not None and old.verdict == "fits":
             self._fitting -= 1
@@ -112,7 +112,7 @@ class Standing:
             said = self._said[name] = (node_message(answer.reasons), distance(answer.reasons))
             self._groups[said] += 1
 
-    def _rank(self, name: str, answer: NodeAnswer) -> None:
+    def _rank(self, name: str, answer: NodeResult) -> None:
         entry = (-(answer.score or 0), self._nodes[name], next(self._serial), answer)
         if len(self._ranked) > 2 * len(self._nodes) + 64:
             self._ranked = [item for item in self._ranked if self._answers.get(item[3].node) is item[3]]
@@ -120,22 +120,22 @@ class Standing:
         heappush(self._ranked, entry)
 
 
-class Standings:
+class Rankings:
     """The standings of one dry run on a state that nobody else changes."""
 
     def __init__(self, nodes: Sequence[str]) -> None:
         self._nodes = nodes
-        self._kept: list[Standing] = []
+        self._kept: list[Ranking] = []
 
-    def of(self, question: Question) -> Standing:
+    def of(self, evaluation: PodEvaluation) -> Ranking:
         """The standing of the Pod's kind; one that is used once if what nodes say depends on the Pod."""
-        plain = not question.varies and question.refusal is None
+        plain = not evaluation.varies and evaluation.refusal is None
         if not plain:
-            return Standing(question, self._nodes)
+            return Ranking(evaluation, self._nodes)
         for kept in self._kept:
-            if kept.serves(question):
+            if kept.serves(evaluation):
                 return kept
-        made = Standing(question, self._nodes)
+        made = Ranking(evaluation, self._nodes)
         self._kept = [*self._kept[-_KINDS + 1 :], made]
         return made
 
@@ -145,32 +145,32 @@ class Standings:
             kept.touch(node)
 
 
-def settle(state: State, question: Question, chosen: NodeAnswer) -> None:
+def settle(state: State, evaluation: PodEvaluation, chosen: NodeResult) -> None:
     """Makes the state as if the Pod ran on the chosen node."""
     claims = (held.claim for held in chosen.claims)
-    state.settle(question.pod, chosen.node, zip(claims, chosen.allocations, strict=True))
+    state.settle(evaluation.pod, chosen.node, zip(claims, chosen.allocations, strict=True))
 
 
-def _claims(question: Question) -> tuple[_Claim, ...]:
+def _claims(evaluation: PodEvaluation) -> tuple[_Claim, ...]:
     """What nodes can see of a Pod's claims: what is asked for; which claim it is, where it is allocated."""
     found = []
-    for held in question.claims:
+    for held in evaluation.claims:
         allocation = held.claim.allocation
         found.append((held.pod_claim, held.claim.spec, (held.key, allocation) if allocation else None))
     return tuple(found)
 
 
-def _names(question: Question) -> list[str]:
-    return ["/".join(held.key) for held in question.claims]
+def _names(evaluation: PodEvaluation) -> list[str]:
+    return ["/".join(held.key) for held in evaluation.claims]
 
 
-def _as_for(question: Question, answer: NodeAnswer, made_for: Question) -> NodeAnswer:
+def _as_for(evaluation: PodEvaluation, answer: NodeResult, made_for: PodEvaluation) -> NodeResult:
     """The answer as it would be for another Pod of the kind: with the names of that Pod's claims."""
-    if question is made_for or answer.verdict == "invalid":
+    if evaluation is made_for or answer.verdict == "invalid":
         return answer
     if answer.verdict == "fits":
-        return replace(answer, claims=question.claims)
-    names = dict(zip(_names(made_for), _names(question), strict=True))
+        return replace(answer, claims=evaluation.claims)
+    names = dict(zip(_names(made_for), _names(evaluation), strict=True))
     return replace(answer, reasons=tuple([_renamed(reason, names) for reason in answer.reasons]))
 
 

@@ -11,7 +11,7 @@ from app.core.model.taints import Taint
 from app.core.pauses import pause
 from app.core.state.state import State
 
-MOST_ADDED = 10_000
+MAX_ADDED = 10_000
 """Nodes that one question may add."""
 _HOSTNAME = "kubernetes.io/hostname"
 _CORDONED = "node.kubernetes.io/unschedulable"
@@ -104,8 +104,8 @@ def add_nodes(state: State, like: str, count: int) -> list[str]:
     model = state.nodes.get(like)
     if model is None:
         raise WhatIfError(f"there is no Node {like}")
-    if count > MOST_ADDED:
-        raise WhatIfError(f"at most {MOST_ADDED} nodes can be added, not {count}")
+    if count > MAX_ADDED:
+        raise WhatIfError(f"at most {MAX_ADDED} nodes can be added, not {count}")
     inventory = state.inventory
     slices = [_alone(state, inventory.slices[item.meta.name]) for item in inventory.node_slices(like)]
     names: list[str] = []

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
+from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.node_selector import NodeSelector, read_node_selector
 from app.core.model.quantity import Quantity
@@ -259,7 +260,7 @@ def _range(raw: Any) -> CapacityRange:
     )
 
 
-def read_counters(source: fields.Json) -> dict[str, Quantity]:
+def read_counters(source: JsonObject) -> dict[str, Quantity]:
     """Reads ``counters``: name to ``{value: quantity}``."""
     return fields.mapped(
         source, "counters", lambda raw: fields.required(fields.mapping(raw), "value", fields.quantity)
@@ -275,7 +276,7 @@ def _consumption(raw: Any) -> CounterConsumption:
     )
 
 
-def _texts(source: fields.Json, name: str) -> tuple[str, ...] | None:
+def _texts(source: JsonObject, name: str) -> tuple[str, ...] | None:
     if source.get(name) is None:
         return None
     return fields.listed(source, name, fields.text)

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.errors import FieldError
 from app.core.model.meta import Meta, read_meta
@@ -13,7 +14,7 @@ from app.core.model.meta import Meta, read_meta
 class DeviceConfiguration:
     """Opaque configuration, kept as it is. Two are equal if their JSON is."""
 
-    raw: fields.Json = field(compare=False, hash=False)
+    raw: JsonObject = field(compare=False, hash=False)
     text: str
 
 

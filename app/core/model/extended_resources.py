@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.errors import FieldError
 
@@ -41,7 +42,7 @@ def is_extended(name: str) -> bool:
     return "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
 
 
-def asks_for(spec: fields.Json, wanted: Callable[[str], bool]) -> bool:
+def asks_for(spec: JsonObject, wanted: Callable[[str], bool]) -> bool:
     """Whether a container of a PodSpec, as it comes from outside, names a resource that is ``wanted``.
 
     For telling plain Pods quickly: what is not well formed names nothing, and is for others to say.
@@ -58,7 +59,7 @@ def asks_for(spec: fields.Json, wanted: Callable[[str], bool]) -> bool:
     return False
 
 
-def read_resource_requests(spec: fields.Json) -> tuple[ResourceRequest, ...]:
+def read_resource_requests(spec: JsonObject) -> tuple[ResourceRequest, ...]:
     """All requests for whole numbers of extended resources, container by container.
 
     Raises: FieldError, below ``spec``.

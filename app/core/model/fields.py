@@ -5,24 +5,23 @@ A path is only put together when something is wrong, so that reading thousands o
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
+from app.core.json_object import JsonObject
 from app.core.model.errors import FieldError
 from app.core.model.quantity import Quantity, QuantityError, parse_quantity
 
 T = TypeVar("T")
-Json = Mapping[str, Any]
 
 _INT64 = 2**63
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 
-def mapping(value: Any) -> Json:
+def mapping(value: Any) -> JsonObject:
     """The value itself if it is a JSON object."""
-    # Nearly always it is a dict: to ask what an abstract class thinks of it takes ten times as long.
-    if type(value) is not dict and not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise FieldError(f"must be an object, not {_kind(value)}")
     return value
 
@@ -74,7 +73,7 @@ def quantity(value: Any) -> Quantity:
         raise FieldError(str(error)) from None
 
 
-def required(source: Json, name: str, read: Callable[[Any], T]) -> T:
+def required(source: JsonObject, name: str, read: Callable[[Any], T]) -> T:
     """A field that must be there."""
     value = source.get(name)
     if value is None:
@@ -82,25 +81,25 @@ def required(source: Json, name: str, read: Callable[[Any], T]) -> T:
     return _read(name, read, value)
 
 
-def optional(source: Json, name: str, read: Callable[[Any], T]) -> T | None:
+def optional(source: JsonObject, name: str, read: Callable[[Any], T]) -> T | None:
     """A field that may be absent."""
     value = source.get(name)
     return None if value is None else _read(name, read, value)
 
 
-def default(source: Json, name: str, read: Callable[[Any], T], otherwise: T) -> T:
+def default(source: JsonObject, name: str, read: Callable[[Any], T], otherwise: T) -> T:
     """A field with a value for when it is absent."""
     value = source.get(name)
     return otherwise if value is None else _read(name, read, value)
 
 
-def child(source: Json, name: str) -> Json:
+def child(source: JsonObject, name: str) -> JsonObject:
     """An object field, empty if absent."""
-    empty: Json = {}
+    empty: JsonObject = {}
     return default(source, name, mapping, empty)
 
 
-def listed(source: Json, name: str, read: Callable[[Any], T]) -> tuple[T, ...]:
+def listed(source: JsonObject, name: str, read: Callable[[Any], T]) -> tuple[T, ...]:
     """A list field, empty if absent."""
     value = source.get(name)
     if value is None:
@@ -116,7 +115,7 @@ def listed(source: Json, name: str, read: Callable[[Any], T]) -> tuple[T, ...]:
     return tuple(items)
 
 
-def mapped(source: Json, name: str, read: Callable[[Any], T]) -> dict[str, T]:
+def mapped(source: JsonObject, name: str, read: Callable[[Any], T]) -> dict[str, T]:
     """An object field with values of one type, empty if absent."""
     value = source.get(name)
     if value is None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.errors import FieldError
 from app.core.model.extended_resources import ResourceRequest, read_resource_requests
@@ -72,7 +73,7 @@ def read_pod(raw: Any) -> Pod:
     )
 
 
-def pod_from_spec(meta: Meta, spec: fields.Json, status: fields.Json) -> Pod:
+def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
     """Builds a Pod from a PodSpec and a PodStatus (empty for a Pod that does not exist yet)."""
     try:
         claims = fields.listed(spec, "resourceClaims", _pod_claim)
@@ -191,7 +192,7 @@ def _resource_requests(raw: Any) -> dict[str, Quantity]:
     )
 
 
-def _requests(spec: fields.Json) -> dict[str, Quantity]:
+def _requests(spec: JsonObject) -> dict[str, Quantity]:
     """What the Pod takes of a node: the rule of component-helpers/resource PodRequests.
 
     Containers and sidecars together, or the largest init container beside the sidecars started
@@ -218,7 +219,7 @@ def _requests(spec: fields.Json) -> dict[str, Quantity]:
     return {name: Quantity(nanos) for name, nanos in total.items()}
 
 
-def _pod_level(spec: fields.Json, containers: Mapping[str, int]) -> dict[str, int]:
+def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int]:
     """The requests of the Pod as a whole, in nano units.
 
     A limit stands in for a request of cpu or memory only if no container requests any, as

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.device import Device, read_counters, read_device
 from app.core.model.errors import FieldError
@@ -97,7 +98,7 @@ def read_resource_slice(raw: Any) -> ResourceSlice:
         raise error.under("spec") from None
 
 
-def _pool(source: fields.Json) -> tuple[str, int, int]:
+def _pool(source: JsonObject) -> tuple[str, int, int]:
     try:
         return (
             fields.required(source, "name", fields.text),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.errors import FieldError
 from app.core.model.meta import Meta, read_meta
@@ -57,7 +58,7 @@ def read_workload(kind: str, raw: Any) -> Workload:
     return Workload(kind, meta, _replicas(kind, source), pod)
 
 
-def _replicas(kind: str, source: fields.Json) -> int | None:
+def _replicas(kind: str, source: JsonObject) -> int | None:
     if kind == "DaemonSet":
         return None
     path = ("spec", "jobTemplate", "spec") if kind == "CronJob" else ("spec",)
@@ -71,14 +72,14 @@ def _replicas(kind: str, source: fields.Json) -> int | None:
         raise error.under(*path) from None
 
 
-def _count(spec: fields.Json, name: str, otherwise: int) -> int:
+def _count(spec: JsonObject, name: str, otherwise: int) -> int:
     value = fields.default(spec, name, fields.integer, otherwise)
     if value < 0:
         raise FieldError("must not be negative", name)
     return value
 
 
-def _descend(source: fields.Json, path: tuple[str, ...]) -> fields.Json:
+def _descend(source: JsonObject, path: tuple[str, ...]) -> JsonObject:
     for depth, name in enumerate(path):
         try:
             source = fields.required(source, name, fields.mapping)

@@ -7,14 +7,14 @@ from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import Consumer
 from app.core.placement.pod_claims import HeldClaim
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class ClaimAllocation:
     """What one claim of the Pod gets; ``fresh`` if the claim had no allocation before."""
 
     held: HeldClaim
@@ -32,7 +32,7 @@ class Refused:
 
 def decide(
     state: State, pod: Pod, node: str, rules: Rules, timestamp: str | None
-) -> tuple[Grant, ...] | Refused:
+) -> tuple[ClaimAllocation, ...] | Refused:
     """Allocates again, on the state as it is now: the filter that named the node promised nothing.
 
     It may pause: the grants are worth something only if the state is still the same when they are assumed.
@@ -40,28 +40,28 @@ def decide(
     Args:
         timestamp: set as allocationTimestamp of fresh allocations (RFC 3339), None for none.
     """
-    question = Question(state.as_seen_by(pod), pod, rules)
-    if not question.claims and not question.varies and question.refusal is None:
+    evaluation = PodEvaluation(state.as_seen_by(pod), pod, rules)
+    if not evaluation.claims and not evaluation.varies and evaluation.refusal is None:
         return ()
-    answer = question.answer(node)
+    answer = evaluation.answer(node)
     if answer.verdict != "fits":
-        return Refused(node_message(question.explained(answer).reasons), answer.verdict == "invalid")
-    grants: dict[ClaimKey, Grant] = {}
+        return Refused(node_message(evaluation.explained(answer).reasons), answer.verdict == "invalid")
+    claim_allocations: dict[ClaimKey, ClaimAllocation] = {}
     for held, allocation in zip(answer.claims, answer.allocations, strict=True):
         fresh = held.claim.allocation is None
         given = replace(allocation, timestamp=timestamp) if fresh else allocation
         # A Pod may name a claim twice. In-tree, devices are looked for twice, and the first ones are written.
-        grants.setdefault(held.key, Grant(held, given, fresh))
-    return tuple(grants.values())
+        claim_allocations.setdefault(held.key, ClaimAllocation(held, given, fresh))
+    return tuple(claim_allocations.values())
 
 
-def assume(state: State, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+def assume(state: State, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
     """Counts the grants as taken and reserved, at once."""
-    for grant in grants:
-        state.assume(grant.held.key, grant.allocation, (consumer,))
+    for claim_allocation in claim_allocations:
+        state.assume(claim_allocation.held.key, claim_allocation.allocation, (consumer,))
 
 
-def forget(state: State, grants: tuple[Grant, ...], consumer: Consumer) -> None:
+def forget(state: State, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
     """Takes ``assume`` back: what the API server has by then stays, being in the claims themselves."""
-    for grant in grants:
-        state.forget(grant.held.key, consumer.uid)
+    for claim_allocation in claim_allocations:
+        state.forget(claim_allocation.held.key, consumer.uid)

@@ -14,8 +14,8 @@ from math import comb
 from app.core.allocator import Reason
 from app.core.model.disruption_budget import DisruptionBudget
 from app.core.model.pod import Pod
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.preemption.eviction_stage import EvictionStage
 from app.core.preemption.victims import (
@@ -34,7 +34,7 @@ ENOUGH_NODES = 100
 """Nodes with victims that no budget protects, after which no more are looked at (as
 minCandidateNodesAbsolute of kube-scheduler)."""
 
-_MOST_SETS = 256
+_MAX_SETS = 256
 """Sets of victims compared on one node; beyond that the first set found stands."""
 
 
@@ -46,7 +46,7 @@ class Preemption:
     """
 
     pod: Pod
-    answer: NodeAnswer
+    answer: NodeResult
     victims: tuple[Pod, ...] = ()
     violations: int = 0
 
@@ -149,13 +149,13 @@ def _plan_one(
     *,
     spare_budgets: bool,
 ) -> Preemption | Hopeless:
-    question = Question(stage.state, pod, rules)
-    if question.refusal is not None:
-        return Hopeless(pod, question.refusal[1][0])
+    evaluation = PodEvaluation(stage.state, pod, rules)
+    if evaluation.refusal is not None:
+        return Hopeless(pod, evaluation.refusal[1][0])
     curable: list[str] = []
-    best: NodeAnswer | None = None
+    best: NodeResult | None = None
     for name in nodes:
-        answer = question.answer(name)
+        answer = evaluation.answer(name)
         if answer.verdict == "fits" and (best is None or (answer.score or 0) > (best.score or 0)):
             best = answer
         elif answer.verdict == "misfit" and answer.curable:
@@ -164,7 +164,7 @@ def _plan_one(
         return Preemption(pod, best)
     if pod.never_preempts:
         return Hopeless(pod, Reason("PreemptionNever", "its preemptionPolicy is Never"))
-    return _best_node(_Search(stage, question, budgets, spare_budgets=spare_budgets), curable)
+    return _best_node(_Search(stage, evaluation, budgets, spare_budgets=spare_budgets), curable)
 
 
 def _best_node(search: "_Search", nodes: Iterable[str]) -> Preemption | Hopeless:
@@ -178,7 +178,7 @@ def _best_node(search: "_Search", nodes: Iterable[str]) -> Preemption | Hopeless
     if found:
         return min(found, key=lambda item: item[:2])[2]
     reason = Reason("PreemptionUseless", "evicting Pods of lower priority would not free what it asks for")
-    return Hopeless(search.question.pod, reason)
+    return Hopeless(search.evaluation.pod, reason)
 
 
 class _Search:
@@ -187,16 +187,16 @@ class _Search:
     def __init__(
         self,
         stage: EvictionStage,
-        question: Question,
+        evaluation: PodEvaluation,
         budgets: Sequence[DisruptionBudget],
         *,
         spare_budgets: bool,
     ) -> None:
-        self.question = question
+        self.evaluation = evaluation
         self._stage = stage
         self._spare = spare_budgets
         self._budgets = budgets
-        self._own = {held.key for held in question.claims}
+        self._own = {held.key for held in evaluation.claims}
 
     def cost(self, victims: Sequence[Pod]) -> Cost:
         return cost_of(victims, self._budgets)
@@ -207,7 +207,7 @@ class _Search:
         if not candidates:
             return None
         self._stage.remove(candidates)
-        answer = self.question.answer(node)
+        answer = self.evaluation.answer(node)
         if answer.verdict != "fits":
             self._stage.restore(candidates)
             return None
@@ -220,14 +220,14 @@ class _Search:
         if self._spare and cost.violations:
             return None
         self._stage.remove(victims)
-        answer = self.question.answer(node)
+        answer = self.evaluation.answer(node)
         self._stage.restore(victims)
-        return Preemption(self.question.pod, answer, tuple(victims), cost.violations)
+        return Preemption(self.evaluation.pod, answer, tuple(victims), cost.violations)
 
     def _candidates(self, node: str) -> list[Pod]:
         """Pods that may be evicted and whose going, all together, frees devices in the node's reach."""
         try:
-            pools = self._stage.state.inventory.pools(node, self.question.rules.features)
+            pools = self._stage.state.inventory.pools(node, self.evaluation.rules.features)
         except PoolError:
             return []
         found: dict[str, Pod] = {}
@@ -241,7 +241,7 @@ class _Search:
     def _may_go(self, pod: Pod) -> bool:
         if self._spare and (over_budget([pod], self._budgets) or doubly_covered(pod, self._budgets)):
             return False
-        return may_be_evicted(pod, self.question.pod)
+        return may_be_evicted(pod, self.evaluation.pod)
 
     def _reprieved(self, node: str, candidates: list[Pod]) -> list[Pod]:
         """Gives back whom it can, those that a budget protects first; the rest are the victims."""
@@ -250,7 +250,7 @@ class _Search:
         victims: list[Pod] = []
         for pod in order:
             self._stage.restore([pod])
-            answer = self.question.answer(node)
+            answer = self.evaluation.answer(node)
             if answer.verdict != "fits":
                 self._stage.remove([pod])
                 victims.append(pod)
@@ -264,7 +264,7 @@ class _Search:
         """
         for largest in (len(candidates), len(victims)):
             sizes = range(1, largest + 1)
-            if sum(comb(len(candidates), size) for size in sizes) <= _MOST_SETS:
+            if sum(comb(len(candidates), size) for size in sizes) <= _MAX_SETS:
                 break
         else:
             return victims
@@ -275,7 +275,7 @@ class _Search:
             if cost >= bar:
                 break
             self._stage.remove(chosen)
-            answer = self.question.answer(node)
+            answer = self.evaluation.answer(node)
             self._stage.restore(chosen)
             if answer.verdict == "fits":
                 return chosen

@@ -19,7 +19,7 @@ _NANOS = 10**9
 _DOUBLINGS = 10
 """From 1 to 1,024: between these a device is the more expensive the larger it is."""
 _LOSS_DOUBLINGS = 4
-_MOST_PLACES = 6
+_MAX_PLACES = 6
 """Places of one level that devices are looked for in: each costs a search."""
 
 
@@ -121,7 +121,7 @@ def _topology_orders(prospect: Prospect) -> Iterable[Order]:
             item.id: place_of(item.device.shape, level) for pool in prospect.pools for item in pool.devices
         }
         for wanted in islice(
-            dict.fromkeys(value for value in places.values() if value is not None), _MOST_PLACES
+            dict.fromkeys(value for value in places.values() if value is not None), _MAX_PLACES
         ):
             yield {id_: (float(value != wanted),) for id_, value in places.items()}
 

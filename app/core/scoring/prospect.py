@@ -31,7 +31,7 @@ class Given:
 class Prospect:
     """A node with a Pod on it that is not there yet.
 
-    All that is read here has to be in ``Outlook.key``: devices, what is taken of them, and of their
+    All that is read here has to be in ``NodeSignature.key``: devices, what is taken of them, and of their
     attributes those that ``Mix.reads`` names and, if ``Mix.groups``, those of ``groups``. Devices with admin
     access take nothing, and do not count.
 

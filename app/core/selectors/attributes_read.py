@@ -7,13 +7,13 @@ allowMultipleAllocations count as seen by every expression; attributes by their 
 
 from app.core.cel.common.ast import Call, Ident, Literal, Node, Select, children
 
-Sight = frozenset[str] | None
+AttributesRead = frozenset[str] | None
 """Full names (domain/name) of attributes; None: all of them."""
 
 _BY_KEY = frozenset({"_[_]", "_[?_]", "_?._"})
 
 
-def sight_of(tree: Node) -> Sight:
+def attributes_read(tree: Node) -> AttributesRead:
     """The attributes that a checked expression may read. O(size of the expression).
 
     Read are ``device.attributes["domain"].name``, the same with ``[...]``, ``?`` or ``has``, and

@@ -11,7 +11,7 @@ from app.core.cel.values.kinds import is_list, items, type_name
 from app.core.cel.values.semver import Semver
 from app.core.cel.values.values import Optional, TypeValue
 from app.core.model.device import Attribute, AttributeKind, DeviceShape
-from app.core.selectors.attributes_read import Sight, sight_of
+from app.core.selectors.attributes_read import AttributesRead, attributes_read
 from app.core.selectors.device_view import view_of
 from app.core.selectors.matcher import compile_matcher
 from app.core.selectors.reference import compile_reference
@@ -28,10 +28,10 @@ class Selector:
 
     ``matches(shape)`` says whether a device of that shape is selected. It raises CelRuntimeError where
     the evaluation fails, and the compile error of a broken selector. ``evaluations[0]`` counts its calls.
-    ``sees`` are the attributes that decide it (see ``sight``), ``outcome`` is what evaluates it.
+    ``attributes_read`` are the attributes that decide it, ``outcome`` is what evaluates it.
     """
 
-    __slots__ = ("engine", "error", "evaluations", "matches", "outcome", "sees", "text")
+    __slots__ = ("attributes_read", "engine", "error", "evaluations", "matches", "outcome", "text")
 
     def __init__(
         self,
@@ -41,12 +41,12 @@ class Selector:
         error: CelCompileError | None = None,
         *,
         evaluations: list[int] | None = None,
-        sees: Sight = frozenset(),
+        attributes_read: AttributesRead = frozenset(),
         outcome: Outcome = "invalid",
     ) -> None:
         self.text = text
         self.outcome: Outcome = outcome
-        self.sees = sees
+        self.attributes_read = attributes_read
         self.engine = engine
         self.matches = matches
         self.error = error
@@ -82,7 +82,7 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
         outcome = "reference" if engine == "reference" else "compiled"
     return Selector(
         text, engine, matcher or _counted(slow, evaluations), evaluations=evaluations,
-        sees=sight_of(compiled.tree), outcome=outcome,
+        attributes_read=attributes_read(compiled.tree), outcome=outcome,
     )  # fmt: skip
 
 
@@ -140,11 +140,13 @@ def _raise(text: str, error: EvalError | EvalAbortError) -> NoReturn:
 class DerivedAttribute:
     """An attribute that is computed from a device's others (alpha in Kubernetes 1.37)."""
 
-    __slots__ = ("_compiled", "error", "sees", "text")
+    __slots__ = ("_compiled", "attributes_read", "error", "text")
 
     def __init__(self, text: str, compiled: Compiled | None, error: CelCompileError | None) -> None:
         self.text = text
-        self.sees: Sight = sight_of(compiled.tree) if compiled is not None else frozenset()
+        self.attributes_read: AttributesRead = (
+            attributes_read(compiled.tree) if compiled is not None else frozenset()
+        )
         self._compiled = compiled
         self.error = error
 

@@ -1,9 +1,8 @@
 """Inventories to simulate on, as manifests: nodes of whole GPUs, or of GPUs in partitions."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-Json = dict[str, Any]
+from app.core.json_object import JsonObject
 
 DRIVER = "gpu.example.com"
 NUMA = "resource.kubernetes.io/numaNode"
@@ -20,7 +19,7 @@ _SLICES = 8
 _V1 = "resource.k8s.io/v1"
 
 
-def whole_gpus(nodes: int) -> Iterator[Json]:
+def whole_gpus(nodes: int) -> Iterator[JsonObject]:
     """Nodes of 8, 4 and 2 GPUs in turn, half of them on each of two NUMA nodes."""
     yield device_class()
     for number in range(nodes):
@@ -32,7 +31,7 @@ def whole_gpus(nodes: int) -> Iterator[Json]:
         ]}, 1)  # fmt: skip
 
 
-def partitioned_gpus(nodes: int, gpus: int = 4) -> Iterator[Json]:
+def partitioned_gpus(nodes: int, gpus: int = 4) -> Iterator[JsonObject]:
     """Nodes of GPUs that can be used whole (7g) or in partitions at fixed places."""
     yield device_class()
     for number in range(nodes):
@@ -50,7 +49,7 @@ def partitioned_gpus(nodes: int, gpus: int = 4) -> Iterator[Json]:
         yield _slice(name, f"{name}-counters", {"sharedCounters": sets}, 2)
 
 
-def device_class() -> Json:
+def device_class() -> JsonObject:
     """The class that the traces ask for."""
     expression = f'device.driver == "{DRIVER}"'
     return {
@@ -61,23 +60,23 @@ def device_class() -> Json:
     }
 
 
-def whole(count: int, *, one_numa_node: bool = False) -> Json:
+def whole(count: int, *, one_numa_node: bool = False) -> JsonObject:
     """A claim for so many GPUs."""
     exactly = {"deviceClassName": DRIVER, "allocationMode": "ExactCount", "count": count}
-    devices: Json = {"requests": [{"name": "gpus", "exactly": exactly}]}
+    devices: JsonObject = {"requests": [{"name": "gpus", "exactly": exactly}]}
     if one_numa_node:
         devices["constraints"] = [{"requests": ["gpus"], "matchAttribute": NUMA}]
     return {"devices": devices}
 
 
-def partition(profile: str) -> Json:
+def partition(profile: str) -> JsonObject:
     """A claim for one partition."""
     expression = f'device.attributes["{DRIVER}"].profile == "{profile}"'
     exactly = {"deviceClassName": DRIVER, "selectors": [{"cel": {"expression": expression}}]}
     return {"devices": {"requests": [{"name": "partition", "exactly": exactly}]}}
 
 
-def _partitions(gpu: str) -> Iterator[Json]:
+def _partitions(gpu: str) -> Iterator[JsonObject]:
     for profile, (width, starts) in PROFILES.items():
         for start in starts:
             counters = {f"memory-slice-{at}": {"value": "1"} for at in range(start, start + width)}
@@ -88,11 +87,11 @@ def _partitions(gpu: str) -> Iterator[Json]:
             }
 
 
-def _node(name: str) -> Json:
+def _node(name: str) -> JsonObject:
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
 
 
-def _slice(node: str, name: str, content: Json, count: int) -> Json:
+def _slice(node: str, name: str, content: JsonObject, count: int) -> JsonObject:
     pool = {"name": node, "generation": 1, "resourceSliceCount": count}
     spec = {"driver": DRIVER, "nodeName": node, "pool": pool, **content}
     return {"apiVersion": _V1, "kind": "ResourceSlice", "metadata": {"name": name}, "spec": spec}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-Json = dict[str, Any]
+from app.core.json_object import JsonObject
 
 
 class Recorder:
@@ -17,11 +17,11 @@ class Recorder:
     def __init__(self) -> None:
         self._start: float | None = None
         self._now = 0.0
-        self._kinds: dict[str, Json] = {}
-        self._jobs: dict[str, Json] = {}
+        self._kinds: dict[str, JsonObject] = {}
+        self._jobs: dict[str, JsonObject] = {}
         self._running: dict[str, float] = {}
 
-    def see(self, now: float, objects: Iterable[Json]) -> None:
+    def see(self, now: float, objects: Iterable[JsonObject]) -> None:
         """Takes in all Pods and ResourceClaims of a moment. ``now``: seconds of a clock. O(objects)."""
         if self._start is None:
             self._start = now
@@ -42,7 +42,7 @@ class Recorder:
         for uid in self._running.keys() - present:
             self._jobs[uid]["seconds"] = self._now - self._running.pop(uid)
 
-    def trace(self, name: str) -> Json:
+    def trace(self, name: str) -> JsonObject:
         """What was seen; Pods that still run have run until now."""
         jobs = []
         for uid, job in self._jobs.items():
@@ -54,7 +54,7 @@ class Recorder:
         kinds = [kind for kind in self._kinds.values() if kind["name"] in used]
         return {"name": name, "kinds": kinds, "jobs": jobs}
 
-    def _arrived(self, uid: str, pod: Json, held: list[Json]) -> None:
+    def _arrived(self, uid: str, pod: JsonObject, held: list[JsonObject]) -> None:
         if uid not in self._jobs:
             spec = _together(held)
             text = json.dumps(spec, sort_keys=True)
@@ -70,7 +70,7 @@ def _key(item: Mapping[str, Any]) -> tuple[str, str]:
     return item["metadata"].get("namespace") or "default", item["metadata"]["name"]
 
 
-def _claims_of(pod: Json) -> list[tuple[str, str]]:
+def _claims_of(pod: JsonObject) -> list[tuple[str, str]]:
     """The claims that the Pod uses, by name or made for it."""
     namespace = _key(pod)[0]
     statuses = (pod.get("status") or {}).get("resourceClaimStatuses") or ()
@@ -81,7 +81,7 @@ def _claims_of(pod: Json) -> list[tuple[str, str]]:
     return [(namespace, name) for name in names if name]
 
 
-def _together(held: list[Json]) -> Json:
+def _together(held: list[JsonObject]) -> JsonObject:
     if len(held) == 1:
         return dict(held[0]["spec"])
     requests, constraints = [], []
@@ -97,7 +97,7 @@ def _together(held: list[Json]) -> Json:
     return {"devices": {"requests": requests, "constraints": constraints}}
 
 
-def _size(spec: Json) -> float:
+def _size(spec: JsonObject) -> float:
     """Devices asked for; the first of alternatives counts."""
     total = 0.0
     for request in (spec.get("devices") or {}).get("requests") or ():

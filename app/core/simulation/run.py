@@ -14,15 +14,15 @@ from app.core.model.meta import Meta
 from app.core.model.pod import Pod, PodClaim
 from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.model.resource_slice import DeviceId
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.scoring.fragmentation import Room
 from app.core.simulation.trace import Job, Trace
 from app.core.state.state import Key, State
 from app.core.state.taken import NOTHING_TAKEN
-from app.core.verdicts.cache import Memo
-from app.core.verdicts.evaluate import briefs, known
-from app.core.verdicts.node_verdict import Brief
+from app.core.verdicts.cache import VerdictCache
+from app.core.verdicts.evaluate import known, verdicts
+from app.core.verdicts.node_verdict import NodeVerdict
 
 NAMESPACE = "simulation"
 
@@ -70,7 +70,7 @@ class Simulation:
         self._rules = rules
         self._patience = patience
         self._every = max(1, len(trace.jobs) // max(1, samples))
-        self._memo = Memo(state)
+        self._memo = VerdictCache(state)
         self._nodes = list(state.nodes)
         self._jobs = _told_apart(trace.jobs)
         self._leaving: list[tuple[float, str]] = []
@@ -121,12 +121,12 @@ class Simulation:
         claim = ResourceClaim(Meta(job.name, NAMESPACE, uid=job.name), self._trace.kinds[job.kind].spec)
         pod = Pod(Meta(job.name, NAMESPACE, uid=job.name), claims=(PodClaim("devices", job.name),))
         self._state.upsert(claim)
-        question = Question(self._state, pod, self._rules)
-        node = self._best(self._judged(question))
+        evaluation = PodEvaluation(self._state, pod, self._rules)
+        node = self._best(self._judged(evaluation))
         if node is None:
             self._state.delete("ResourceClaim", claim.meta.key)
             return False
-        answer = question.answer(node)
+        answer = evaluation.answer(node)
         self._state.settle(pod, node, [(claim, answer.allocations[0])])
         self._count(answer.allocations[0], 1)
         self._expect(job, pod, now, [claim.meta.key])
@@ -165,17 +165,18 @@ class Simulation:
                 self._state.delete("ResourceClaim", key)
         self._state.delete("Pod", pod.meta.key)
 
-    def _judged(self, question: Question) -> list[Brief]:
-        kept = known(question, self._nodes, self._memo)
-        found = briefs(question, [self._nodes[at] for at in kept.unseen], self._memo)
-        for at, (_, brief) in zip(kept.unseen, found, strict=True):
-            kept.found[at] = brief
+    def _judged(self, evaluation: PodEvaluation) -> list[NodeVerdict]:
+        kept = known(evaluation, self._nodes, self._memo)
+        found = verdicts(evaluation, [self._nodes[at] for at in kept.unseen], self._memo)
+        for at, (_, verdict) in zip(kept.unseen, found, strict=True):
+            kept.found[at] = verdict
         return [item for item in kept.found if item is not None]
 
-    def _best(self, judged: list[Brief]) -> str | None:
+    def _best(self, result: list[NodeVerdict]) -> str | None:
         """The node with the highest score; the first named among equals."""
         best = max(
-            ((brief.score, -at) for at, brief in enumerate(judged) if brief.verdict == "fits"), default=None
+            ((verdict.score, -at) for at, verdict in enumerate(result) if verdict.verdict == "fits"),
+            default=None,
         )
         return None if best is None else self._nodes[-best[1]]
 
@@ -185,13 +186,13 @@ class Simulation:
         claim = ResourceClaim(Meta("probe", NAMESPACE, uid="probe"), kind.spec)
         pod = Pod(Meta("probe", NAMESPACE, uid="probe"), claims=(PodClaim("devices", "probe"),))
         self._state.upsert(claim)
-        judged = self._judged(Question(self._state, pod, self._rules))
+        result = self._judged(PodEvaluation(self._state, pod, self._rules))
         self._state.delete("ResourceClaim", claim.meta.key)
         free = useless = 0.0
-        for name, brief in zip(self._nodes, judged, strict=True):
+        for name, verdict in zip(self._nodes, result, strict=True):
             left = max(0.0, self._capacity[name] - self._used[name])
             free += left
-            useless += left if brief.verdict != "fits" else 0.0
+            useless += left if verdict.verdict != "fits" else 0.0
         total = sum(self._capacity.values())
         return Sample(
             at,

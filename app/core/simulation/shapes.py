@@ -7,12 +7,11 @@ more Pods in the same time.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import cos, exp, log, pi, sqrt
-from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.simulation import fleet
 from app.core.simulation.trace import Job, Kind, Trace, kind
 
-Json = dict[str, Any]
 Draw = Callable[[], float]
 """The next random number, from 0 to below 1."""
 
@@ -29,7 +28,7 @@ class Mixed:
 
     name: str
     size: float
-    spec: Json
+    spec: JsonObject
     share: float
     hours: float
     spread: float = 0.0
@@ -46,11 +45,11 @@ class Shape:
     rate: Callable[[float], float]
     partitioned: bool = False
 
-    def fleet(self, nodes: int) -> Iterator[Json]:
+    def fleet(self, nodes: int) -> Iterator[JsonObject]:
         """The inventory that goes with it."""
         return fleet.partitioned_gpus(nodes) if self.partitioned else fleet.whole_gpus(nodes)
 
-    def specs(self) -> Mapping[str, Json]:
+    def specs(self) -> Mapping[str, JsonObject]:
         """What the claims of each kind ask for."""
         return {item.name: item.spec for item in self.mixed}
 

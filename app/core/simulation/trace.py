@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.json_object import JsonObject
 from app.core.model.resource_claim import ClaimSpec, read_claim_spec
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +41,12 @@ class Trace:
         return max(self.kinds.values(), key=lambda kind: kind.size)
 
 
-def kind(name: str, size: float, spec: Json) -> Kind:
+def kind(name: str, size: float, spec: JsonObject) -> Kind:
     """A kind by the spec of its claim, as in a manifest. Raises: FieldError."""
     return Kind(name, size, read_claim_spec(spec))
 
 
-def trace_to_json(trace: Trace, specs: Mapping[str, Json]) -> Json:
+def trace_to_json(trace: Trace, specs: Mapping[str, JsonObject]) -> JsonObject:
     """A trace as a file holds it. ``specs`` are the claims of the kinds, as in a manifest."""
     return {
         "name": trace.name,

@@ -16,10 +16,10 @@ from app.core.model.parse import InventoryObject
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import Consumer, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import PoolId, ResourceSlice
-from app.core.state.claim_ledger import Assumption, ClaimLedger
+from app.core.state.assume_cache import AssumeCache, Assumed
 from app.core.state.extended_resources import classes_by_resource
-from app.core.state.holds import Hold
 from app.core.state.inventory import Inventory
+from app.core.state.nominations import Nomination
 from app.core.state.taken import ClaimKey, Taken, release, take
 from app.core.state.usage import Usage
 
@@ -49,10 +49,10 @@ class State:
         self.templates: dict[Key, ResourceClaimTemplate] = {}
         self.pods: dict[Key, Pod] = {}
         self.budgets: dict[Key, DisruptionBudget] = {}
-        self._holds: dict[Key, Hold] = {}
+        self._nominations: dict[Key, Nomination] = {}
         self._resource_classes: Mapping[str, DeviceClass] | None = None
         self._matched: frozenset[str] | None = None
-        self._ledger = ClaimLedger()
+        self._ledger = AssumeCache()
 
     def fork(self) -> "State":
         """A copy that can be changed without this one noticing. O(objects), no deep copy."""
@@ -64,7 +64,7 @@ class State:
         other.templates = dict(self.templates)
         other.pods = dict(self.pods)
         other.budgets = dict(self.budgets)
-        other._holds = dict(self._holds)
+        other._nominations = dict(self._nominations)
         other._resource_classes = self._resource_classes
         other._matched = self._matched
         other._ledger = self._ledger.fork()
@@ -81,7 +81,7 @@ class State:
         return self.inventory.nodes
 
     @property
-    def assumed(self) -> Mapping[ClaimKey, Assumption]:
+    def assumed(self) -> Mapping[ClaimKey, Assumed]:
         """Allocations that the API server has not confirmed yet."""
         return self._ledger.assumed
 
@@ -163,7 +163,7 @@ class State:
             case "Pod":
                 self.pods.pop(key, None)
                 self.usage.drop(key)
-                self.lift(key)
+                self.clear_nomination(key)
             case "PodDisruptionBudget":
                 self.budgets.pop(key, None)
             case _:
@@ -231,7 +231,7 @@ class State:
             self.delete("ResourceClaim", claim.meta.key)
 
     def forget(self, key: ClaimKey, consumer_uid: str | None = None) -> None:
-        """Takes an assumption back after a failed bind.
+        """Takes an assumed back after a failed bind.
 
         With a consumer named, the allocation stays assumed as long as other consumers are.
         """
@@ -240,21 +240,21 @@ class State:
             self._touched(self._ledger.forget(key, consumer_uid))
 
     @property
-    def holds(self) -> Mapping[Key, Hold]:
+    def nominations(self) -> Mapping[Key, Nomination]:
         """What is held for Pods that others were evicted for, by Pod."""
-        return self._holds
+        return self._nominations
 
-    def hold(self, hold: Hold) -> None:
+    def hold(self, hold: Nomination) -> None:
         """Counts devices as taken for a Pod until it is bound or gone, or until they are ``lift``ed."""
-        self.lift(hold.pod)
-        self._holds[hold.pod] = hold
+        self.clear_nomination(hold.pod)
+        self._nominations[hold.pod] = hold
         for key, allocation in hold.allocations:
             take(self._ledger.taken, key, allocation.devices, nominated=True)
         self._note_held(hold)
 
-    def lift(self, pod: Key) -> None:
+    def clear_nomination(self, pod: Key) -> None:
         """Holds nothing for a Pod any more, if anything was held."""
-        hold = self._holds.pop(pod, None)
+        hold = self._nominations.pop(pod, None)
         if hold is None:
             return
         for key, allocation in hold.allocations:
@@ -263,15 +263,17 @@ class State:
 
     def as_seen_by(self, pod: Pod) -> "State":
         """This state, or a fork without the holds that the Pod may pass over. O(holds) if there are none."""
-        passed = [key for key, hold in self._holds.items() if hold.yields_to(pod.meta.uid, pod.priority)]
+        passed = [
+            key for key, hold in self._nominations.items() if hold.yields_to(pod.meta.uid, pod.priority)
+        ]
         if not passed:
             return self
         seen = self.fork()
         for key in passed:
-            seen.lift(key)
+            seen.clear_nomination(key)
         return seen
 
-    def _note_held(self, hold: Hold) -> None:
+    def _note_held(self, hold: Nomination) -> None:
         self.revision += 1
         self._touched({item.device.pool_id for _, held in hold.allocations for item in held.devices})
 
@@ -293,9 +295,9 @@ class State:
 
     def _put_pod(self, pod: Pod) -> None:
         self.usage.put(pod)
-        held = self._holds.get(pod.meta.key)
+        held = self._nominations.get(pod.meta.key)
         if held is not None and (pod.node_name or pod.finished or pod.meta.uid != held.uid):
-            self.lift(pod.meta.key)
+            self.clear_nomination(pod.meta.key)
         # Pods that neither hold claims nor wait for a node matter by what they take of a node only.
         if pod.claims or pod.extended_claim or not pod.node_name:
             self.pods[pod.meta.key] = pod

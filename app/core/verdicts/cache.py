@@ -7,7 +7,7 @@ once. So a filter costs a search for each class not met before, a key for each n
 last filter, and a dictionary look-up for each other node.
 
 Kept is what does not depend on the Pod nor on names: the verdict, the score, and a text without the
-names of claim, node, pool or device. What makes a score or a text has to be in ``Outlook.key``.
+names of claim, node, pool or device. What makes a score or a text has to be in ``NodeSignature.key``.
 Allocations are not kept: they hold new share ids, and a bind decides again anyway.
 """
 
@@ -20,57 +20,57 @@ from app.core.model.features import Features
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
 from app.core.placement.rules import Rules
 from app.core.scoring import policy_named
-from app.core.selectors.attributes_read import Sight
+from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.state import State
-from app.core.verdicts.equivalence import NodeClasses
-from app.core.verdicts.index import Roll
-from app.core.verdicts.node_signature import sight_of_plan
-from app.core.verdicts.node_verdict import Brief
+from app.core.verdicts.equivalence import EquivalenceClasses
+from app.core.verdicts.index import VerdictIndex
+from app.core.verdicts.node_signature import attributes_read_by_plan
+from app.core.verdicts.node_verdict import NodeVerdict
 
-_SHELVES = 256
-_SIGHTS = 16
+_MAX_ENTRIES = 256
+_MAX_ATTRIBUTE_SETS = 16
 """Sets of attributes by which nodes are told apart; keys for 5,000 nodes take about 1 MB each."""
-_MOST_CLASSES = 20_000
+_MAX_CLASSES = 20_000
 _ALIKE = 4096
 
 
 @dataclass(slots=True, eq=False)
-class Shelf:
+class Entry:
     """The answers for one kind of claims. ``position`` says up to where changes were heard of; ``stale`` are
     nodes that had an answer and have changed since."""
 
     plan: Plan
     position: int
-    classes: NodeClasses
-    answers: Roll = field(default_factory=Roll)
+    classes: EquivalenceClasses
+    answers: VerdictIndex = field(default_factory=VerdictIndex)
     stale: set[str] = field(default_factory=set)
-    by_class: dict[Hashable, Brief] = field(default_factory=dict)
+    by_class: dict[Hashable, NodeVerdict] = field(default_factory=dict)
 
-    def keep(self, key: Hashable, found: Brief) -> None:
+    def keep(self, key: Hashable, found: NodeVerdict) -> None:
         """Keeps the answer for a class; too many classes, and all are forgotten."""
-        if len(self.by_class) >= _MOST_CLASSES:
+        if len(self.by_class) >= _MAX_CLASSES:
             self.by_class.clear()
         self.by_class[key] = found
 
 
-class Memo:
+class VerdictCache:
     """Shelves by what is asked for, for one state; the least recently used goes first.
 
     ``searches`` counts the nodes that had to be searched, ``shared`` those that got the answer of
     their class, ``reused`` those that have not changed.
     """
 
-    def __init__(self, state: State, size: int = _SHELVES) -> None:
+    def __init__(self, state: State, size: int = _MAX_ENTRIES) -> None:
         self._state = state
         self._size = size
-        self._shelves: OrderedDict[object, Shelf] = OrderedDict()
-        self._classes: OrderedDict[tuple[Features, Sight], NodeClasses] = OrderedDict()
-        self._alike: dict[tuple[str, int, str, bool, str], Brief] = {}
+        self._entries: OrderedDict[object, Entry] = OrderedDict()
+        self._classes: OrderedDict[tuple[Features, AttributesRead], EquivalenceClasses] = OrderedDict()
+        self._alike: dict[tuple[str, int, str, bool, str], NodeVerdict] = {}
         self.searches = 0
         self.shared = 0
         self.reused = 0
 
-    def shelf(self, claims: Sequence[ResourceClaim], rules: Rules) -> Shelf | Invalid:
+    def entry(self, claims: Sequence[ResourceClaim], rules: Rules) -> Entry | Invalid:
         """The shelf for these claims, rid of what has changed. Invalid: see ``plan_claims``.
 
         Cost: O(claims), plus O(nodes changed since it was last asked for).
@@ -79,64 +79,64 @@ class Memo:
         classes = tuple(id(self._state.classes.get(name)) for name in _class_names(specs))
         groups = self._state.matched_attributes if policy_named(rules.policy).groups else frozenset()
         key = (specs, classes, rules.features, rules.policy, groups)
-        shelf = self._shelves.get(key)
-        if shelf is None:
+        entry = self._entries.get(key)
+        if entry is None:
             plan = plan_claims(claims, self._state.classes, rules.features, rules.selectors)
             if isinstance(plan, Invalid):
                 return plan
             # The plan holds on to its classes, so that their ids in the key stay their own.
-            classes_of_nodes = self._classes_for(rules.features, sight_of(plan, rules.policy, groups))
-            shelf = Shelf(plan, self._state.inventory.changes.position, classes_of_nodes)
-            self._shelves[key] = shelf
-            if len(self._shelves) > self._size:
-                self._shelves.popitem(last=False)
-        self._shelves.move_to_end(key)
-        self._catch_up(shelf)
-        return shelf
+            classes_of_nodes = self._classes_for(rules.features, attributes_read(plan, rules.policy, groups))
+            entry = Entry(plan, self._state.inventory.changes.position, classes_of_nodes)
+            self._entries[key] = entry
+            if len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+        self._entries.move_to_end(key)
+        self._catch_up(entry)
+        return entry
 
     @property
     def kept(self) -> int:
         """Classes of nodes whose answers are kept, over all kinds of claims. O(shelves)."""
-        return sum(len(shelf.by_class) for shelf in self._shelves.values())
+        return sum(len(entry.by_class) for entry in self._entries.values())
 
     @property
-    def classes(self) -> tuple[NodeClasses, ...]:
+    def classes(self) -> tuple[EquivalenceClasses, ...]:
         """The ways in which nodes are told apart, the latest last."""
         return tuple(self._classes.values())
 
-    def _classes_for(self, features: Features, sight: Sight) -> NodeClasses:
-        key = (features, sight)
+    def _classes_for(self, features: Features, attributes_read: AttributesRead) -> EquivalenceClasses:
+        key = (features, attributes_read)
         found = self._classes.get(key)
         if found is None:
-            found = self._classes[key] = NodeClasses(self._state, features, sight)
-            if len(self._classes) > _SIGHTS:
+            found = self._classes[key] = EquivalenceClasses(self._state, features, attributes_read)
+            if len(self._classes) > _MAX_ATTRIBUTE_SETS:
                 self._classes.popitem(last=False)
         self._classes.move_to_end(key)
         return found
 
-    def the_same(self, brief: Brief) -> Brief:
-        """The one object for all answers that say the same: see ``Judged``. Keeps a bounded number."""
+    def interned(self, verdict: NodeVerdict) -> NodeVerdict:
+        """The one object for all answers that say the same: see ``FilterResult``. Keeps a bounded number."""
         if len(self._alike) >= _ALIKE:
             self._alike.clear()
-        return self._alike.setdefault(brief.content, brief)
+        return self._alike.setdefault(verdict.content, verdict)
 
-    def _catch_up(self, shelf: Shelf) -> None:
+    def _catch_up(self, entry: Entry) -> None:
         changes = self._state.inventory.changes
-        changed = changes.since(shelf.position)
-        shelf.position = changes.position
+        changed = changes.since(entry.position)
+        entry.position = changes.position
         if changed is None:
-            shelf.answers.clear()
-            shelf.stale.clear()
+            entry.answers.clear()
+            entry.stale.clear()
             return
         for node in changed:
-            if shelf.answers.drop(node):
-                shelf.stale.add(node)
+            if entry.answers.drop(node):
+                entry.stale.add(node)
 
 
-def sight_of(plan: Plan, policy: str, groups: frozenset[str] = frozenset()) -> Sight:
+def attributes_read(plan: Plan, policy: str, groups: frozenset[str] = frozenset()) -> AttributesRead:
     """What the search looks at, and what the policy does."""
-    sight = sight_of_plan(plan)
-    return None if sight is None else sight | policy_named(policy).reads | groups
+    attributes_read = attributes_read_by_plan(plan)
+    return None if attributes_read is None else attributes_read | policy_named(policy).reads | groups
 
 
 def _class_names(specs: Sequence[ClaimSpec]) -> list[str]:

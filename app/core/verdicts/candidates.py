@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import filterfalse
 
 from app.core.placement.preferences import POINT
-from app.core.verdicts.filter_result import Judged
+from app.core.verdicts.filter_result import FilterResult
 
 _AIM_SECONDS = 2.0
 _AIMS = 1024
@@ -31,19 +31,19 @@ class Candidates:
         self._aims: OrderedDict[str, tuple[float, Sequence[str]]] = OrderedDict()
         self._aimed: Counter[str] = Counter()
 
-    def of(self, uid: str, judged: Judged, now: float) -> Sequence[str]:
+    def of(self, uid: str, result: FilterResult, now: float) -> Sequence[str]:
         """The names to pass on for a Pod.
 
         Args:
             uid: of the Pod.
             judged: the nodes; those that do not fit are left out.
             now: seconds of a clock that does not go back.
-        Cost: O(number + nodes aimed at) for each score that is needed, and what ``Judged.having`` costs.
+        Cost: O(number + candidates) a score that is needed, and the cost of ``FilterResult.having``.
         """
         if not self.number:
-            return judged.fits()
+            return result.fits()
         self._forget(uid, now)
-        chosen = self._chosen(judged)
+        chosen = self._chosen(result)
         self._turn += 1
         if chosen:
             self._aims[uid] = (now + _AIM_SECONDS, chosen)
@@ -53,7 +53,7 @@ class Candidates:
         return chosen
 
     def ranked(
-        self, judged: Judged, liking: Mapping[str, float], load: Callable[[str], float]
+        self, result: FilterResult, liking: Mapping[str, float], load: Callable[[str], float]
     ) -> Iterator[str]:
         """The nodes that fit, the best first, each when it is asked for.
 
@@ -66,13 +66,13 @@ class Candidates:
         if liking:
             total = {
                 name: POINT * score + liking.get(name, 0.0)
-                for score in judged.scores()
-                for name in judged.having(score)
+                for score in result.scores()
+                for name in result.having(score)
             }
             yield from sorted(total, key=lambda name: (-total[name], load(name)))
             return
-        for score in judged.scores():
-            equals = judged.having(score)
+        for score in result.scores():
+            equals = result.having(score)
             few = sorted(_spread(equals, _COMPARED, self._turn), key=load)
             yield from few
             if len(few) < len(equals):
@@ -86,11 +86,11 @@ class Candidates:
             if not self._aimed[name]:
                 del self._aimed[name]
 
-    def _chosen(self, judged: Judged) -> list[str]:
+    def _chosen(self, result: FilterResult) -> list[str]:
         chosen: list[str] = []
         passed_over: list[Sequence[str]] = []
-        for score in judged.scores():
-            equals = judged.having(score)
+        for score in result.scores():
+            equals = result.having(score)
             left = self.number - len(chosen)
             if left + len(self._aimed) <= len(equals):
                 return chosen + _spread(equals, left, self._turn, self._aimed)

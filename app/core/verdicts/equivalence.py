@@ -7,19 +7,19 @@ claim costs the keys of the nodes that it concerns.
 from collections.abc import Hashable
 
 from app.core.model.features import Features
-from app.core.selectors.attributes_read import Sight
+from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.pools import PoolError
 from app.core.state.state import State
-from app.core.verdicts.node_signature import Outlook
+from app.core.verdicts.node_signature import NodeSignature
 
 
-class NodeClasses:
+class EquivalenceClasses:
     """The key of each node, as of now. ``computed`` counts the keys that had to be made."""
 
-    def __init__(self, state: State, features: Features, sight: Sight) -> None:
+    def __init__(self, state: State, features: Features, attributes_read: AttributesRead) -> None:
         self._state = state
         self._features = features
-        self._outlook = Outlook(features, sight)
+        self._signature = NodeSignature(features, attributes_read)
         self._keys: dict[str, Hashable | None] = {}
         self._position = state.inventory.changes.position
         self.computed = 0
@@ -46,13 +46,13 @@ class NodeClasses:
             pools = self._state.inventory.pools(name, self._features)
         except PoolError:
             return None
-        return self._outlook.key(node, pools, self._state.taken)
+        return self._signature.key(node, pools, self._state.taken)
 
     def _catch_up(self) -> None:
         changes = self._state.inventory.changes
         changed = changes.since(self._position)
         self._position = changes.position
-        self._outlook.trim(self._state.inventory.slices)
+        self._signature.trim(self._state.inventory.slices)
         if changed is None:
             self._keys.clear()
             return

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from app.core.diagnosis import node_message
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
-from app.core.verdicts.cache import Memo, Shelf
-from app.core.verdicts.index import Roll
-from app.core.verdicts.node_verdict import Brief
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
+from app.core.verdicts.cache import Entry, VerdictCache
+from app.core.verdicts.index import VerdictIndex
+from app.core.verdicts.node_verdict import NodeVerdict
 
 _FEW = 64
 """Keys that are made in one go: a millisecond."""
@@ -24,127 +24,142 @@ class Known:
     """What is kept of each node, in order; ``counts`` are how many nodes each answer is for, ``unseen`` the
     places of those that have to be looked at, None among the answers."""
 
-    found: list[Brief | None]
-    counts: Counter[Brief | None]
+    found: list[NodeVerdict | None]
+    counts: Counter[NodeVerdict | None]
     unseen: Sequence[int]
 
 
-def enrolled(question: Question, distinct: frozenset[str], memo: Memo) -> Roll | None:
+def indexed(
+    evaluation: PodEvaluation, distinct: frozenset[str], verdict_cache: VerdictCache
+) -> VerdictIndex | None:
     """The answers for these nodes if they are kept for all of them, and for no others.
 
     Cost: a key for each node that has changed, if they are few.
     """
-    shelf = _shelf(question, memo)
-    if shelf is None or not shelf.answers.is_for(distinct):
+    entry = _entry(evaluation, verdict_cache)
+    if entry is None or not entry.answers.is_for(distinct):
         return None
-    memo.reused += len(distinct)
-    return shelf.answers
+    verdict_cache.reused += len(distinct)
+    return entry.answers
 
 
-def known(question: Question, nodes: Sequence[str], memo: Memo) -> Known:
+def known(evaluation: PodEvaluation, nodes: Sequence[str], verdict_cache: VerdictCache) -> Known:
     """What is kept of the nodes.
 
     Cost: O(nodes), in one go: some 30 ns for each; a key for each node that has changed, if they are few.
     """
-    shelf = _shelf(question, memo)
-    if shelf is None:
-        counts: Counter[Brief | None] = Counter({None: len(nodes)}) if nodes else Counter()
+    entry = _entry(evaluation, verdict_cache)
+    if entry is None:
+        counts: Counter[NodeVerdict | None] = Counter({None: len(nodes)}) if nodes else Counter()
         return Known([None] * len(nodes), counts, range(len(nodes)))
-    found = list(map(shelf.answers.get, nodes))
+    found = list(map(entry.answers.get, nodes))
     # Counting looks for None as well, at half of what looking for it alone would take.
     counts = Counter(found)
-    unseen = [place for place, brief in enumerate(found) if brief is None] if None in counts else []
-    memo.reused += len(found) - len(unseen)
+    unseen = [place for place, verdict in enumerate(found) if verdict is None] if None in counts else []
+    verdict_cache.reused += len(found) - len(unseen)
     return Known(found, counts, unseen)
 
 
-def _shelf(question: Question, memo: Memo) -> Shelf | None:
+def _entry(evaluation: PodEvaluation, verdict_cache: VerdictCache) -> Entry | None:
     """The shelf, if all that it takes to answer the question is on it; with what has changed caught up."""
-    if not question.uniform or question.varies or not question.missing or question.unclaimed is not None:
+    if (
+        not evaluation.uniform
+        or evaluation.varies
+        or not evaluation.missing
+        or evaluation.unclaimed is not None
+    ):
         return None
-    shelf = memo.shelf(question.missing, question.rules)
-    if not isinstance(shelf, Shelf):
+    entry = verdict_cache.entry(evaluation.missing, evaluation.rules)
+    if not isinstance(entry, Entry):
         return None
-    _catch_up(question, shelf, memo)
-    return shelf
+    _catch_up(evaluation, entry, verdict_cache)
+    return entry
 
 
-def _catch_up(question: Question, shelf: Shelf, memo: Memo) -> None:
+def _catch_up(evaluation: PodEvaluation, entry: Entry, verdict_cache: VerdictCache) -> None:
     """Gives nodes that have changed the answer of the class that they are in now, if it is kept.
 
     Most filters come after a bind, which changes one node: without this each of them would have to look
     through all nodes for that one.
     """
-    if len(shelf.stale) <= _FEW:
-        for name in shelf.stale:
-            key = shelf.classes.key(name) if name in question.state.nodes else None
-            found = None if key is None else shelf.by_class.get(key)
+    if len(entry.stale) <= _FEW:
+        for name in entry.stale:
+            key = entry.classes.key(name) if name in evaluation.state.nodes else None
+            found = None if key is None else entry.by_class.get(key)
             if found is not None:
-                memo.shared += 1
-                shelf.answers.put(name, found)
-    shelf.stale.clear()
+                verdict_cache.shared += 1
+                entry.answers.put(name, found)
+    entry.stale.clear()
 
 
-def briefs(question: Question, nodes: Iterable[str], memo: Memo) -> Iterator[tuple[str, Brief]]:
+def verdicts(
+    evaluation: PodEvaluation, nodes: Iterable[str], verdict_cache: VerdictCache
+) -> Iterator[tuple[str, NodeVerdict]]:
     """A short answer for each node, in order.
 
     Cost: a look-up for each node that the memo knows of, a key for each other one, and a search for
     each class that it does not know.
     """
-    if question.varies:
-        for asked, alike in groupby(nodes, question.on):
-            yield from _briefs(asked, alike, memo)
+    if evaluation.varies:
+        for asked, alike in groupby(nodes, evaluation.on):
+            yield from _evaluated(asked, alike, verdict_cache)
     else:
-        yield from _briefs(question, nodes, memo)
+        yield from _evaluated(evaluation, nodes, verdict_cache)
 
 
-def _briefs(question: Question, nodes: Iterable[str], memo: Memo) -> Iterator[tuple[str, Brief]]:
-    missing, asked = question.missing, question.unclaimed is None
-    shelf = memo.shelf(missing, question.rules) if missing and asked else None
-    if not isinstance(shelf, Shelf):
+def _evaluated(
+    evaluation: PodEvaluation, nodes: Iterable[str], verdict_cache: VerdictCache
+) -> Iterator[tuple[str, NodeVerdict]]:
+    missing, asked = evaluation.missing, evaluation.unclaimed is None
+    entry = verdict_cache.entry(missing, evaluation.rules) if missing and asked else None
+    if not isinstance(entry, Entry):
         for name in nodes:
-            answer = question.answer(name)
-            yield name, _brief(question.explained(answer))
+            answer = evaluation.answer(name)
+            yield name, _verdict_of(evaluation.explained(answer))
         return
-    kept = shelf.answers
+    kept = entry.answers
     for name in nodes:
-        early = None if question.uniform and name in kept else question.early(name)
+        early = None if evaluation.uniform and name in kept else evaluation.early(name)
         if early is not None:
-            yield name, _brief(early)
+            yield name, _verdict_of(early)
             continue
         found = kept.get(name)
         if found is None:
-            found = _looked_up(question, name, shelf, memo)
+            found = _looked_up(evaluation, name, entry, verdict_cache)
         else:
-            memo.reused += 1
+            verdict_cache.reused += 1
         yield name, found
 
 
-def _looked_up(question: Question, name: str, shelf: Shelf, memo: Memo) -> Brief:
+def _looked_up(
+    evaluation: PodEvaluation, name: str, entry: Entry, verdict_cache: VerdictCache
+) -> NodeVerdict:
     """The answer of the node's class, searched for if need be."""
-    key = shelf.classes.key(name)
-    found = None if key is None else shelf.by_class.get(key)
+    key = entry.classes.key(name)
+    found = None if key is None else entry.by_class.get(key)
     if found is not None:
-        memo.shared += 1
-        shelf.answers.put(name, found)
+        verdict_cache.shared += 1
+        entry.answers.put(name, found)
         return found
-    position = shelf.position
-    answer = question.answer(name)
-    found = memo.the_same(_brief(question.explained(answer)))
+    position = entry.position
+    answer = evaluation.answer(name)
+    found = verdict_cache.interned(_verdict_of(evaluation.explained(answer)))
     # An invalid answer names the Pod's own claim.
     if answer.searched and answer.verdict != "invalid":
-        memo.searches += 1
+        verdict_cache.searches += 1
         # What changes during a pause is entered after the shelf's position, and so will be thrown away when
         # the shelf is asked for again, unless another filter has done so meanwhile. A class has no such log.
-        if shelf.position == position:
-            shelf.answers.put(name, found)
-        if key is not None and shelf.classes.key(name) == key:
-            shelf.keep(key, found)
+        if entry.position == position:
+            entry.answers.put(name, found)
+        if key is not None and entry.classes.key(name) == key:
+            entry.keep(key, found)
     return found
 
 
-def _brief(answer: NodeAnswer) -> Brief:
+def _verdict_of(answer: NodeResult) -> NodeVerdict:
     if answer.verdict == "fits":
-        return Brief(answer.verdict, answer.score or 0, curable=answer.curable)
+        return NodeVerdict(answer.verdict, answer.score or 0, curable=answer.curable)
     reason = answer.reasons[0].code if answer.reasons else ""
-    return Brief(answer.verdict, answer.score or 0, node_message(answer.reasons), answer.curable, reason)
+    return NodeVerdict(
+        answer.verdict, answer.score or 0, node_message(answer.reasons), answer.curable, reason
+    )

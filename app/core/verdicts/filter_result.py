@@ -10,26 +10,26 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, compress, filterfalse
 
-from app.core.verdicts.index import Roll
-from app.core.verdicts.node_verdict import Brief
+from app.core.verdicts.index import VerdictIndex
+from app.core.verdicts.node_verdict import NodeVerdict
 
 
-class Judged(ABC):
+class FilterResult(ABC):
     """Answers for ``names``. ``counts``: how many nodes each answer is for."""
 
     names: Sequence[str]
 
     @property
     @abstractmethod
-    def counts(self) -> Mapping[Brief, int]: ...
+    def counts(self) -> Mapping[NodeVerdict, int]: ...
 
     @property
     @abstractmethod
-    def briefs(self) -> Sequence[Brief]:
+    def by_node(self) -> Sequence[NodeVerdict]:
         """The answer of each node, in order."""
 
     @abstractmethod
-    def in_order(self, wanted: Collection[Brief]) -> Sequence[str]:
+    def in_order(self, wanted: Collection[NodeVerdict]) -> Sequence[str]:
         """The nodes with these answers, in order. O(nodes)."""
 
     @abstractmethod
@@ -37,7 +37,7 @@ class Judged(ABC):
         """The nodes that fit and have the score."""
 
     @abstractmethod
-    def told(self, texts: Mapping[Brief, str]) -> dict[str, str]:
+    def texts_by_node(self, texts: Mapping[NodeVerdict, str]) -> dict[str, str]:
         """The text for each node whose answer has one."""
 
     @cached_property
@@ -49,108 +49,111 @@ class Judged(ABC):
     def verdicts(self) -> Counter[str]:
         """How many nodes have each verdict. O(answers)."""
         counts: Counter[str] = Counter()
-        for brief, number in self.counts.items():
-            counts[brief.verdict] += number
+        for verdict, number in self.counts.items():
+            counts[verdict.verdict] += number
         return counts
 
     @cached_property
     def reasons(self) -> Counter[str]:
         """How many nodes were refused for each code, by the first of their reasons. O(answers)."""
         counts: Counter[str] = Counter()
-        for brief, number in self.counts.items():
-            if brief.reason:
-                counts[brief.reason] += number
+        for verdict, number in self.counts.items():
+            if verdict.reason:
+                counts[verdict.reason] += number
         return counts
 
     def scores(self) -> list[int]:
         """The scores of those that fit, the best first. O(answers)."""
-        found = {brief.score for brief in self.counts if brief.verdict == "fits"}
+        found = {verdict.score for verdict in self.counts if verdict.verdict == "fits"}
         return sorted(found, reverse=True)
 
     def fits(self) -> Sequence[str]:
         """The nodes that fit, in order. O(nodes), less if that is all."""
-        wanted = {brief for brief in self.counts if brief.verdict == "fits"}
+        wanted = {verdict for verdict in self.counts if verdict.verdict == "fits"}
         return self.names if len(wanted) == len(self.counts) else self.in_order(wanted)
 
     def refused(self, *, curable: bool) -> dict[str, str]:
         """The nodes that do not fit, with the reason. O(nodes), less if all fit."""
         texts = {
-            brief: brief.message
-            for brief in self.counts
-            if brief.verdict != "fits" and brief.curable == curable
+            verdict: verdict.message
+            for verdict in self.counts
+            if verdict.verdict != "fits" and verdict.curable == curable
         }
-        return self.told(texts) if texts else {}
+        return self.texts_by_node(texts) if texts else {}
 
     def refusals(self) -> Counter[str]:
         """How many nodes each reason is for. O(answers)."""
         counts: Counter[str] = Counter()
-        for brief, number in self.counts.items():
-            if brief.verdict != "fits":
-                counts[brief.message] += number
+        for verdict, number in self.counts.items():
+            if verdict.verdict != "fits":
+                counts[verdict.message] += number
         return counts
 
     def points(self) -> Iterable[int]:
         """The score of each node, in order; 0 for one that does not fit. O(nodes)."""
-        scores = {brief: brief.score if brief.verdict == "fits" else 0 for brief in self.counts}
-        return map(scores.__getitem__, self.briefs)
+        scores = {verdict: verdict.score if verdict.verdict == "fits" else 0 for verdict in self.counts}
+        return map(scores.__getitem__, self.by_node)
 
 
-class Columns(Judged):
+class ListedResult(FilterResult):
     """The names and their answers, side by side."""
 
     def __init__(
-        self, names: Sequence[str], briefs: Sequence[Brief], counts: Mapping[Brief, int] | None = None
+        self,
+        names: Sequence[str],
+        verdicts: Sequence[NodeVerdict],
+        counts: Mapping[NodeVerdict, int] | None = None,
     ) -> None:
         self.names = names
-        self._briefs = briefs
-        self._counts = Counter(briefs) if counts is None else counts
+        self._briefs = verdicts
+        self._counts = Counter(verdicts) if counts is None else counts
 
     @property
-    def counts(self) -> Mapping[Brief, int]:
+    def counts(self) -> Mapping[NodeVerdict, int]:
         return self._counts
 
     @property
-    def briefs(self) -> Sequence[Brief]:
+    def by_node(self) -> Sequence[NodeVerdict]:
         return self._briefs
 
-    def in_order(self, wanted: Collection[Brief]) -> Sequence[str]:
+    def in_order(self, wanted: Collection[NodeVerdict]) -> Sequence[str]:
         return list(compress(self.names, map(wanted.__contains__, self._briefs)))
 
     def having(self, score: int) -> Sequence[str]:
-        wanted = {brief for brief in self._counts if brief.verdict == "fits" and brief.score == score}
+        wanted = {verdict for verdict in self._counts if verdict.verdict == "fits" and verdict.score == score}
         return self.names if len(wanted) == len(self._counts) else self.in_order(wanted)
 
-    def told(self, texts: Mapping[Brief, str]) -> dict[str, str]:
+    def texts_by_node(self, texts: Mapping[NodeVerdict, str]) -> dict[str, str]:
         # They are few among many, or nearly all: either way most of it is done in C.
         among = list(map(texts.__contains__, self._briefs))
         found = map(texts.__getitem__, compress(self._briefs, among))
         return dict(zip(compress(self.names, among), found, strict=True))
 
 
-class Enrolled(Judged):
+class IndexedResult(FilterResult):
     """All nodes of a roll, which must not change meanwhile: little of what is asked goes through them."""
 
-    def __init__(self, names: Sequence[str], roll: Roll) -> None:
+    def __init__(self, names: Sequence[str], index: VerdictIndex) -> None:
         self.names = names
-        self._roll = roll
+        self._roll = index
 
     @cached_property
-    def counts(self) -> Mapping[Brief, int]:
+    def counts(self) -> Mapping[NodeVerdict, int]:
         return self._roll.counts()
 
     @property
-    def briefs(self) -> Sequence[Brief]:
-        return [brief for name in self.names if (brief := self._roll.get(name)) is not None]
+    def by_node(self) -> Sequence[NodeVerdict]:
+        return [verdict for name in self.names if (verdict := self._roll.get(name)) is not None]
 
-    def in_order(self, wanted: Collection[Brief]) -> Sequence[str]:
+    def in_order(self, wanted: Collection[NodeVerdict]) -> Sequence[str]:
         others = set(chain.from_iterable(map(self._roll.members, self.counts.keys() - wanted)))
         return list(filterfalse(others.__contains__, self.names))
 
     def having(self, score: int) -> Sequence[str]:
-        wanted = [brief for brief in self.counts if brief.verdict == "fits" and brief.score == score]
+        wanted = [verdict for verdict in self.counts if verdict.verdict == "fits" and verdict.score == score]
         if len(wanted) == 1:
             return self._roll.members(wanted[0])
         return list(chain.from_iterable(map(self._roll.members, wanted)))
 
-    def told(self, texts: Mapping[Brief, str]) -> dict[str, str]:
-        return {name: text for brief, text in texts.items() for name in self._roll.members(brief)}
+    def texts_by_node(self, texts: Mapping[NodeVerdict, str]) -> dict[str, str]:
+        return {name: text for verdict, text in texts.items() for name in self._roll.members(verdict)}

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from app.core.verdicts.node_verdict import Brief
+from app.core.verdicts.node_verdict import NodeVerdict
 
 
-class Roll:
+class VerdictIndex:
     """An answer for each node, kept in both directions: every change costs O(1).
 
     ``get`` is the answer for a node, or None.
     """
 
     def __init__(self) -> None:
-        self._answers: dict[str, Brief] = {}
-        self._members: dict[Brief, list[str]] = {}
+        self._answers: dict[str, NodeVerdict] = {}
+        self._members: dict[NodeVerdict, list[str]] = {}
         self._places: dict[str, int] = {}
         # The nodes when they were last counted; ``_left`` are those of them that have no answer now.
         self._whole: frozenset[str] = frozenset()
@@ -27,7 +27,7 @@ class Roll:
     def __contains__(self, name: str) -> bool:
         return name in self._answers
 
-    def put(self, name: str, brief: Brief) -> None:
+    def put(self, name: str, verdict: NodeVerdict) -> None:
         """Keeps the answer for a node, in place of another one."""
         old = self._answers.get(name)
         if old is not None:
@@ -36,8 +36,8 @@ class Roll:
             self._left.remove(name)
         else:
             self._joined = True
-        self._answers[name] = brief
-        members = self._members.setdefault(brief, [])
+        self._answers[name] = verdict
+        members = self._members.setdefault(verdict, [])
         self._places[name] = len(members)
         members.append(name)
 
@@ -58,13 +58,13 @@ class Roll:
             kept.clear()
         self._whole, self._joined = frozenset(), False
 
-    def counts(self) -> Mapping[Brief, int]:
+    def counts(self) -> Mapping[NodeVerdict, int]:
         """How many nodes each answer is for. O(answers)."""
-        return {brief: len(members) for brief, members in self._members.items()}
+        return {verdict: len(members) for verdict, members in self._members.items()}
 
-    def members(self, brief: Brief) -> Sequence[str]:
+    def members(self, verdict: NodeVerdict) -> Sequence[str]:
         """The nodes with an answer, in no order, until the next change."""
-        return self._members.get(brief, ())
+        return self._members.get(verdict, ())
 
     def is_for(self, asked: frozenset[str]) -> bool:
         """Whether these are all nodes that there is an answer for, and each has one.
@@ -80,11 +80,11 @@ class Roll:
             self._left.clear()
         return hash(self._whole) == hash(asked)
 
-    def _leave(self, name: str, brief: Brief) -> None:
-        members = self._members[brief]
+    def _leave(self, name: str, verdict: NodeVerdict) -> None:
+        members = self._members[verdict]
         place, last = self._places[name], members.pop()
         if last != name:
             members[place] = last
             self._places[last] = place
         elif not members:
-            del self._members[brief]
+            del self._members[verdict]

@@ -1,7 +1,7 @@
 """What a search can see of a node: nodes that look the same to it get the same answer.
 
 Two nodes have equal keys if their devices agree, one by one and in order, in everything that
-``board``, ``trial``, ``bounds`` and ``symmetry`` look at: shape (as far as the plan's selectors and
+``node_devices``, ``partial``, ``bounds`` and ``symmetry`` look at: shape (as far as the plan's selectors and
 constraints read it), counters, taints, node selection, and what is taken of them. What names a
 node, a pool or a device is in no key, so that an answer with a name in it belongs to one node alone.
 """
@@ -17,13 +17,13 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import ResourceSlice
-from app.core.selectors.attributes_read import Sight
+from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.pools import Pool, node_matches
 from app.core.state.taken import NOTHING_TAKEN, Taken
 
-_MOST_PARTS = 200_000
+_MAX_PARTS = 200_000
 """Numbered parts that are remembered, some 100 MB if no two devices are alike in what is seen."""
-_MOST_SHAPES = 4096
+_MAX_SHAPES = 4096
 """Shapes whose number is at hand; they are kept from being freed."""
 
 
@@ -31,16 +31,16 @@ class Alone(Exception):  # noqa: N818 # not an error: a node that is like no oth
     """The answer for the node may name it, its pools or its devices."""
 
 
-class Outlook:
+class NodeSignature:
     """Keys of nodes for all plans with these features and this sight.
 
     Parts of keys are numbered, and what a slice looks like is kept as long as the slice is the same,
     so that a node costs O(its slices + devices taken there) once its slices are known.
     """
 
-    def __init__(self, features: Features, sight: Sight) -> None:
+    def __init__(self, features: Features, attributes_read: AttributesRead) -> None:
         self._features = features
-        self._sight = sight
+        self._sight = attributes_read
         self._next = count()
         self._numbers: dict[Hashable, int] = {}
         self._shapes: dict[DeviceShape, int] = {}
@@ -100,7 +100,7 @@ class Outlook:
     def _shape(self, shape: DeviceShape) -> int:
         found = self._shapes.get(shape)
         if found is None:
-            if len(self._shapes) >= _MOST_SHAPES:
+            if len(self._shapes) >= _MAX_SHAPES:
                 self._shapes.clear()
             found = self._shapes[shape] = self._number(self._seen(shape))
         return found
@@ -118,17 +118,17 @@ class Outlook:
         # Those that are parsed can make every expression fail on the device, whether it reads them or not.
         return shape.driver, shape.allow_multiple_allocations, shape.capacity_number, shape.parsed, *seen
 
-    def _visible_of(self, driver: str, sight: frozenset[str]) -> tuple[str, ...]:
+    def _visible_of(self, driver: str, attributes_read: frozenset[str]) -> tuple[str, ...]:
         """The names under which a driver may publish what is in sight: its own also without its domain."""
         prefix = f"{driver}/"
-        own = {name.removeprefix(prefix) for name in sight if name.startswith(prefix)}
-        found = self._visible[driver] = tuple(sorted(sight | own))
+        own = {name.removeprefix(prefix) for name in attributes_read if name.startswith(prefix)}
+        found = self._visible[driver] = tuple(sorted(attributes_read | own))
         return found
 
     def _number(self, part: Hashable) -> int:
         found = self._numbers.get(part)
         if found is None:
-            if len(self._numbers) >= _MOST_PARTS:
+            if len(self._numbers) >= _MAX_PARTS:
                 self._numbers.clear()  # a number is never given twice: what looks new is only unshared
             found = self._numbers[part] = next(self._next)
         return found
@@ -165,17 +165,17 @@ def _reached(node: Node, device: Device, item: ResourceSlice) -> bool:
         raise Alone from None
 
 
-def sight_of_plan(plan: Plan) -> Sight:
+def attributes_read_by_plan(plan: Plan) -> AttributesRead:
     """The attributes that any selector, derived attribute or constraint of the plan may read."""
     names: set[str] = set()
     for claim in plan.claims:
         for constraint in claim.constraints:
             names.update(name for name in (constraint.match_attribute, constraint.distinct_attribute) if name)
-    for variant in plan.variants:
-        sights = [item.selector.sees for item in variant.matcher.selectors]
-        sights += [item.sees for item in variant.attributes.derived.values()]
-        for sight in sights:
-            if sight is None:
+    for alternative in plan.alternatives:
+        sights = [item.selector.attributes_read for item in alternative.matcher.selectors]
+        sights += [item.attributes_read for item in alternative.attributes.derived.values()]
+        for attributes_read in sights:
+            if attributes_read is None:
                 return None
-            names |= sight
+            names |= attributes_read
     return frozenset(names)

@@ -16,7 +16,7 @@ def test_a_long_dry_run_tells_how_far_it_is(inventory: Inventory, monkeypatch: p
     monkeypatch.setattr(progress, "_EVERY_SECONDS", 0)
     request = {"workloads": [pod("p", templates=("t",))], "replicas": 800}
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         said: list[str] = []
         answer = await progress.placements_with_progress(Asker(service.client, "it"), request, said.append)
         assert len(answer["pods"]) == 800
@@ -26,14 +26,14 @@ def test_a_long_dry_run_tells_how_far_it_is(inventory: Inventory, monkeypatch: p
         assert all(text.endswith(" of 800 Pods looked at") for text in said)
         assert await service.get("/api/v1/dry-runs") == {"items": []}
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_a_short_one_says_nothing(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         said: list[str] = []
         request = {"workloads": [pod("p", templates=("t",))]}
         await progress.placements_with_progress(Asker(service.client, "it"), request, said.append)
         assert said == []
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
+from app.core.json_object import JsonObject
 from tests.api.conftest import Asked, run
 from tests.core.diagnosis.inventory import claim, cls, dev, node, pod, pool, req, template
-from tests.objects import DRIVER, Json
+from tests.objects import DRIVER
 
 Inventory = Callable[..., Path]
 BLUE = f'device.attributes["{DRIVER}"].colour == "blue"'
 CAT = f'device.attributes["{DRIVER}"].colour == "cat"'
 
 
-def holder(name: str, node_name: str) -> Json:
+def holder(name: str, node_name: str) -> JsonObject:
     """A Pod that runs on a node, with a claim of the same name."""
     raw = pod(name)
     raw["metadata"] |= {"name": name, "uid": "uid-somebody"}
@@ -39,16 +40,16 @@ WANTED = pod(templates=("t",))
 
 
 def place(path: Path, **body: Any) -> Any:
-    async def question(service: Asked) -> Any:
+    async def evaluation(service: Asked) -> Any:
         before = service.app.state.service.state.revision
         answer = await service.post("/api/v1/placements", body)
         assert service.app.state.service.state.revision == before, "nothing is written"
         return answer
 
-    return run(path, question)
+    return run(path, evaluation)
 
 
-def nodes_of(answer: Json) -> dict[str, str | None]:
+def nodes_of(answer: JsonObject) -> dict[str, str | None]:
     return {item["name"]: item["node"] for item in answer["pods"]}
 
 
@@ -95,9 +96,11 @@ def test_more_nodes_like_a_cordoned_one_are_schedulable(inventory: Inventory) ->
     cordoned = node("n1", "node.kubernetes.io/unschedulable:NoSchedule", "gpu:NoSchedule", cordoned=True)
     tolerating = pod(templates=("t",), tolerations=[{"key": "gpu", "operator": "Exists"}])
     path = inventory(cordoned, cls(), pool("n1", dev("a")), template("t"))
-    question = {"addNodes": [{"like": "n1", "count": 1}]}
-    assert nodes_of(place(path, pods=[tolerating], **question)) == {"p": "n1-more-1"}
-    assert nodes_of(place(path, pods=[WANTED], **question)) == {"p": None}, "other taints are the node's own"
+    evaluation = {"addNodes": [{"like": "n1", "count": 1}]}
+    assert nodes_of(place(path, pods=[tolerating], **evaluation)) == {"p": "n1-more-1"}
+    assert nodes_of(place(path, pods=[WANTED], **evaluation)) == {"p": None}, (
+        "other taints are the node's own"
+    )
 
 
 def test_a_tainted_device_is_passed_over(inventory: Inventory) -> None:
@@ -121,15 +124,15 @@ def test_a_removed_claim_frees_what_it_held(inventory: Inventory) -> None:
         ({"taints": [{"driver": DRIVER, "key": ""}]}, "taints[0].key"),
     ],
 )
-def test_what_is_not_there_cannot_be_changed(inventory: Inventory, change: Json, path: str) -> None:
-    async def question(service: Asked) -> None:
+def test_what_is_not_there_cannot_be_changed(inventory: Inventory, change: JsonObject, path: str) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/api/v1/placements", {"pods": [WANTED], **change}, 422)
         assert answer["error"]["path"] == path
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
-def job(parallelism: int) -> Json:
+def job(parallelism: int) -> JsonObject:
     """As on the task page: a claim of all Pods together, and one for each."""
     return {
         "apiVersion": "batch/v1",
@@ -165,12 +168,12 @@ def test_all_or_nothing_goes_back_where_one_after_the_other_is_stuck(
 
 
 def test_how_many_more_says_what_the_next_one_lacks(inventory: Inventory) -> None:
-    async def question(service: Asked) -> Any:
+    async def evaluation(service: Asked) -> Any:
         return await service.post(
             "/api/v1/capacity", {"pod": WANTED, "addNodes": [{"like": "n2", "count": 1}]}
         )
 
-    answer = run(inventory(*OBJECTS), question)
+    answer = run(inventory(*OBJECTS), evaluation)
     assert answer["fits"] == 2
     assert answer["nodes"] == [{"name": "n2", "count": 1}, {"name": "n2-more-1", "count": 1}]
     assert answer["summary"] == "0/3 nodes fit: 3 all matching devices in use for request r"

@@ -13,7 +13,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.middleware.access import access_of
-from app.api.middleware.client_certificate import PEER, TRUST, Peer, peer_of
+from app.api.middleware.client_certificate import PEER, TRUST, ClientCertificate, peer_of
 from app.cluster.client.errors import ConnectionFailed
 from app.cluster.client.reviews import Access, BusyError, Decision
 from app.main import create_app
@@ -80,7 +80,7 @@ TOKENS = {
 }
 
 
-def run_with_tokens(path: Path, reviews: Reviews, question: Callable[[Asked], Awaitable[None]]) -> None:
+def run_with_tokens(path: Path, reviews: Reviews, evaluation: Callable[[Asked], Awaitable[None]]) -> None:
     """Serves a snapshot with auth token, which only a cluster can have: the reviews stand for that."""
     settings = Settings(snapshot=(str(path),)).model_copy(update={"auth": "token"})
 
@@ -90,7 +90,7 @@ def run_with_tokens(path: Path, reviews: Reviews, question: Callable[[Asked], Aw
             app.state.service.reviewer = reviews
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-                await question(Asked(app, client))
+                await evaluation(Asked(app, client))
 
     asyncio.run(asked())
 
@@ -101,7 +101,7 @@ def test_a_token_is_what_the_api_server_says_of_it(
 ) -> None:
     reviews = Reviews(reader="get nodes in group dra-extender", other="get claims in group dra-extender")
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         headers = {"Authorization": header} if header is not None else {}
         answer = await service.client.get("/api/v1/nodes", headers=headers)
         assert answer.status_code == status
@@ -110,7 +110,7 @@ def test_a_token_is_what_the_api_server_says_of_it(
         assert ("www-authenticate" in answer.headers) == (status == 401)
         assert ("retry-after" in answer.headers) == (status in (429, 503))
 
-    run_with_tokens(served, reviews, question)
+    run_with_tokens(served, reviews, evaluation)
 
 
 OPEN = ("/", "/docs", "/openapi.json", "/livez", "/readyz", "/healthz", "/web/icon.svg")
@@ -126,7 +126,7 @@ CLOSED = (
 
 
 def test_everything_but_the_page_and_the_probes_wants_a_token(served: Path) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         for path in OPEN:
             assert (await service.client.get(path)).status_code == 200, path
         for path in CLOSED:
@@ -137,13 +137,13 @@ def test_everything_but_the_page_and_the_probes_wants_a_token(served: Path) -> N
                 answer = await service.client.request(method, path)
                 assert answer.status_code == 401 or path in OPEN or path.startswith("/scheduler/"), path
 
-    run_with_tokens(served, Reviews(), question)
+    run_with_tokens(served, Reviews(), evaluation)
 
 
 class From:
     """The application as the server hands requests to it: from this address, with this certificate."""
 
-    def __init__(self, app: ASGIApp, address: str, peer: Peer | None) -> None:
+    def __init__(self, app: ASGIApp, address: str, peer: ClientCertificate | None) -> None:
         self._app = app
         self._given = {"client": (address, 1), "extensions": {PEER: peer, TRUST: self._trust}}
         self.trusted = False
@@ -156,9 +156,9 @@ class From:
 
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 # what is refused
-SCHEDULER = Peer(("kube-scheduler",), 4e9)
-EXPIRED = Peer(("kube-scheduler",), 1e9)
-KUBELET = Peer(("system:node:n1",), 4e9)
+SCHEDULER = ClientCertificate(("kube-scheduler",), 4e9)
+EXPIRED = ClientCertificate(("kube-scheduler",), 1e9)
+KUBELET = ClientCertificate(("system:node:n1",), 4e9)
 MUTUAL = {"tls_cert_file": "c", "tls_key_file": "k", "client_ca_file": "ca"}
 NAMED = {**MUTUAL, "webhook_client_names": "kube-scheduler"}
 CALLERS = {
@@ -184,7 +184,7 @@ CALLERS = {
 @pytest.mark.parametrize(("given", "address", "peer", "status"), CALLERS.values(), ids=CALLERS)
 @pytest.mark.parametrize("verb", ["filter", "prioritize", "bind"])
 def test_the_webhooks_answer_whom_they_should(
-    served: Path, given: dict[str, Any], address: str, peer: Peer | None, status: int, verb: str
+    served: Path, given: dict[str, Any], address: str, peer: ClientCertificate | None, status: int, verb: str
 ) -> None:
     async def asked() -> None:
         app = create_app(Settings(snapshot=(str(served),), **given))
@@ -206,7 +206,9 @@ def test_a_certificate_gives_its_names() -> None:
         "subjectAltName": (("DNS", "scheduler.local"), ("IP Address", "10.0.0.1"), ("URI", "spiffe://x/y")),
         "notAfter": "Jan  1 00:00:00 2030 GMT",
     }
-    assert peer_of(certificate) == Peer(("kube-scheduler", "scheduler.local", "spiffe://x/y"), 1893456000.0)
+    assert peer_of(certificate) == ClientCertificate(
+        ("kube-scheduler", "scheduler.local", "spiffe://x/y"), 1893456000.0
+    )
     assert peer_of({}) is None
 
 
@@ -226,12 +228,12 @@ HOSTS = {
 
 @pytest.mark.parametrize(("host", "status"), HOSTS.items(), ids=[name or "empty" for name in HOSTS])
 def test_a_loopback_service_answers_to_loopback_names(served: Path, host: str, status: int) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         for path in ("/", "/api/v1/nodes"):
             answer = await service.client.get(path, headers={"Host": host})
             assert answer.status_code == status
 
-    run(served, question, allowed_hosts=("extender.internal",))
+    run(served, evaluation, allowed_hosts=("extender.internal",))
 
 
 BROWSERS = {
@@ -246,7 +248,7 @@ BROWSERS = {
 
 @pytest.mark.parametrize(("headers", "status"), BROWSERS.values(), ids=BROWSERS)
 def test_pages_of_other_sites_may_not_ask(served: Path, headers: dict[str, str], status: int) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.client.get("/api/v1/nodes", headers=headers)
         assert answer.status_code == status
         assert "access-control-allow-origin" not in answer.headers
@@ -256,26 +258,26 @@ def test_pages_of_other_sites_may_not_ask(served: Path, headers: dict[str, str],
         preflight = {"Access-Control-Request-Method": "POST", **headers}
         assert (await service.client.options("/scheduler/bind", headers=preflight)).status_code in (403, 405)
 
-    run(served, question)
+    run(served, evaluation)
 
 
 def test_what_a_form_of_another_site_can_send_is_no_request(served: Path) -> None:
     """Without a preflight a browser sends these three types only."""
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
             for path in ("/scheduler/bind", "/api/v1/placements"):
                 answer = await service.client.post(path, content=b"{}", headers={"Content-Type": kind})
                 assert (answer.status_code, answer.json()["error"]["code"]) == (415, "UnsupportedMediaType")
 
-    run(served, question)
+    run(served, evaluation)
 
 
 ANSWERS = ("/", "/docs", "/web/icon.svg", "/livez", "/api/v1/nodes", "/metrics", "/nowhere", "/openapi.json")
 
 
 def test_every_answer_says_what_a_browser_may_do_with_it(served: Path) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         for path in ANSWERS:
             headers = (await service.client.get(path)).headers
             assert headers["x-content-type-options"] == "nosniff"
@@ -287,11 +289,11 @@ def test_every_answer_says_what_a_browser_may_do_with_it(served: Path) -> None:
             kept = headers.get("cache-control", "")
             assert (kept == "no-store") == (path in ("/api/v1/nodes", "/metrics", "/nowhere"))
 
-    run(served, question)
+    run(served, evaluation)
 
 
 def test_a_request_keeps_its_id_if_it_has_one(served: Path) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         given = {"X-Request-Id": "portal-17"}
         assert (await service.client.get("/livez", headers=given)).headers["x-request-id"] == "portal-17"
         for odd in ("a b", "x" * 65, 'a"b'):
@@ -299,18 +301,18 @@ def test_a_request_keeps_its_id_if_it_has_one(served: Path) -> None:
             assert made != odd
             assert len(made) == 16
 
-    run(served, question)
+    run(served, evaluation)
 
 
 def test_an_answer_to_kube_scheduler_has_no_headers_for_documents(served: Path) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         for verb in ("filter", "prioritize", "bind"):
             headers = (await service.client.post(f"/scheduler/{verb}", json={})).headers
             assert headers["x-content-type-options"] == "nosniff"
             assert headers["cache-control"] == "no-store"
             assert "content-security-policy" not in headers
 
-    run(served, question)
+    run(served, evaluation)
 
 
 def test_a_defect_is_told_in_the_log_alone(
@@ -319,7 +321,7 @@ def test_a_defect_is_told_in_the_log_alone(
     def broken(_service: object) -> None:
         raise RuntimeError("the secret of the house")
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         monkeypatch.setattr("app.api.service.Service.require_synced", broken)
         answer = await service.client.get("/api/v1/nodes")
         assert answer.status_code == 500
@@ -329,7 +331,7 @@ def test_a_defect_is_told_in_the_log_alone(
         (record,) = [item for item in caplog.records if item.levelno == logging.ERROR]
         assert record.exc_info is not None
 
-    run(served, question)
+    run(served, evaluation)
 
 
 REFUSED_SETTINGS: dict[str, tuple[dict[str, Any], str]] = {

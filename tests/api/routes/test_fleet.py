@@ -59,7 +59,7 @@ async def everything(service: Asked, **params: Any) -> list[dict[str, Any]]:
 
 
 def test_the_fleet_is_every_node_once_with_its_devices(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         items = await everything(service)
         assert [item["name"] for item in items] == ["*", "bare", "n1", "n2"]
         shared, bare, first, _ = items
@@ -84,11 +84,11 @@ def test_the_fleet_is_every_node_once_with_its_devices(inventory: Inventory) -> 
         some = await service.get("/api/v1/fleet", node=["n2", "gone"])
         assert [item["name"] for item in some["items"]] == ["n2"]
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_after_a_change_only_its_nodes_are_to_be_read_again(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         first = await service.get("/api/v1/changes")
         assert first["changed"] is None
         state = service.app.state.service.state
@@ -102,21 +102,21 @@ def test_after_a_change_only_its_nodes_are_to_be_read_again(inventory: Inventory
         state.delete("ResourceSlice", ("", "network"))
         assert (await service.get("/api/v1/changes", since=second["cursor"]))["changed"] is None
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 @pytest.mark.parametrize("cursor", ["", "nonsense", "another.1", ".", "x.99999999999999999999999999", "²"])
 def test_a_cursor_that_means_nothing_asks_for_everything(inventory: Inventory, cursor: str) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         assert (await service.get("/api/v1/changes", since=cursor))["changed"] is None
         epoch = service.app.state.service.epoch
         assert (await service.get("/api/v1/changes", since=f"{epoch}.{cursor}9"))["changed"] is None
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_a_device_tells_who_holds_it_and_since_when(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.get("/api/v1/devices/gpu.example.com/n1/d0")
         assert answer["state"] == "taken"
         assert answer["attributes"] == {"model": "X100"}
@@ -129,7 +129,7 @@ def test_a_device_tells_who_holds_it_and_since_when(inventory: Inventory) -> Non
             refusal = await service.get(f"/api/v1/devices/{missing}", 404)
             assert refusal["error"]["code"] == "NotFound"
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 @pytest.mark.parametrize(
@@ -149,16 +149,16 @@ def test_a_device_tells_who_holds_it_and_since_when(inventory: Inventory) -> Non
     ],
 )
 def test_matches(inventory: Inventory, params: dict[str, Any], found: list[str]) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.get("/api/v1/matches", **params)
         assert answer["items"] == found
         assert answer["failures"] == []
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_matches_tells_of_wrong_selectors_and_failing_evaluations(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         broken = await service.get("/api/v1/matches", 422, selector="device.nothing")
         assert broken["error"]["code"] == "InvalidSelector"
         assert (await service.get("/api/v1/matches", 422))["error"]["path"] == "query.selector"
@@ -171,11 +171,11 @@ def test_matches_tells_of_wrong_selectors_and_failing_evaluations(inventory: Inv
         assert answer["items"] == ["gpu.example.com/n1/d1"]
         assert answer["failures"][0]["shapes"] == 1  # the port has no model
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_pending_pods_come_with_what_was_said_last(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         body = {"Pod": pod("p", "free"), "NodeNames": ["bare"], "Nodes": None}
         await service.post("/scheduler/filter", body)
         await service.post("/scheduler/filter", body)
@@ -185,11 +185,11 @@ def test_pending_pods_come_with_what_was_said_last(inventory: Inventory) -> None
         [decision] = (await service.get("/api/v1/decisions"))["items"]
         assert (decision["verb"], decision["outcome"], decision["times"]) == ("filter", "refused", 2)
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_decisions_are_paged_newest_first(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         uid = pod("p", "free")["metadata"]["uid"]
         await service.post("/scheduler/filter", {"Pod": pod("p", "free"), "NodeNames": ["n1"], "Nodes": None})
         bind = {"PodName": "p", "PodNamespace": "default", "PodUID": uid, "Node": "n1"}
@@ -203,7 +203,7 @@ def test_decisions_are_paged_newest_first(inventory: Inventory) -> None:
         assert (await service.get("/api/v1/decisions", name="q"))["items"] == []
         await service.get("/api/v1/decisions", 422, cursor="x")
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_documents_sorts_manifests_into_what_a_dry_run_takes(inventory: Inventory) -> None:
@@ -228,14 +228,14 @@ metadata: {name: c}
 spec: {devices: {requests: []}}
 """
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.client.post("/api/v1/documents", content=text)
         items = answer.json()["items"]
         assert [item["role"] for item in items] == ["workload", "object", "ignored", "object"]
         placed = await service.post("/api/v1/placements", {"workloads": [items[0]["object"]]})
         assert placed["placed"] == 1
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 @pytest.mark.parametrize(
@@ -253,21 +253,21 @@ spec: {devices: {requests: []}}
 def test_documents_names_the_place_of_an_error(
     inventory: Inventory, text: str, status: int, says: str
 ) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.client.post("/api/v1/documents", content=text)
         assert answer.status_code == status
         error = answer.json()["error"]
         assert says in error["message"] + error["path"]
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_policies_are_named_and_described(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.get("/api/v1/policies")
         names = [item["name"] for item in answer["items"]]
         assert answer["default"] in names
         assert {"binpack", "spread"} <= set(names)
         assert all(item["summary"] for item in answer["items"])
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)

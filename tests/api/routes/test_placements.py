@@ -13,12 +13,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.json_object import JsonObject
 from app.core.model.allocation import read_allocation
 from app.core.model.resource_slice import PoolId
-from app.core.state.census import Census
-from app.core.state.holds import Hold
+from app.core.state.device_views import DeviceViews
+from app.core.state.nominations import Nomination
 from tests.api.conftest import Asked, run, serving
-from tests.objects import Json, allocation, claim, device, device_class, node, pod, slice_of, template
+from tests.objects import allocation, claim, device, device_class, node, pod, slice_of, template
 
 Inventory = Callable[..., Path]
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -48,7 +49,7 @@ def deployment(replicas: int) -> dict[str, Any]:
 
 
 def test_pods_see_what_the_earlier_ones_took_and_nothing_is_written(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         before = service.app.state.service.state.revision
         answer = await service.post("/api/v1/placements", {"workloads": [deployment(4)]})
         assert (answer["placed"], answer["unplaced"], answer["complete"]) == (3, 1, True)
@@ -62,18 +63,18 @@ def test_pods_see_what_the_earlier_ones_took_and_nothing_is_written(inventory: I
         assert first["claims"][0]["allocation"]["devices"]["results"][0]["driver"] == "gpu.example.com"
         assert service.app.state.service.state.revision == before
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_every_node_that_fits_says_what_the_pod_would_get_there(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/api/v1/placements", body(pod("p", templates=("t",))))
         nodes = {item["name"]: item for item in answer["pods"][0]["nodes"]}
         assert {item["verdict"] for item in nodes.values()} == {"fits"}
         pools = [item["allocations"][0]["devices"]["results"][0]["pool"] for item in nodes.values()]
         assert pools == ["n1", "n2"]
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 OVERLAYS: list[tuple[str, dict[str, Any], int]] = [
@@ -107,25 +108,25 @@ def test_what_if(inventory: Inventory, name: str, change: dict[str, Any], placed
     workload = deployment(6)
     workload["spec"]["template"]["spec"]["nodeSelector"] = change.pop("selector", {})
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/api/v1/placements", {"workloads": [workload], **change})
         assert answer["placed"] == placed, name
         capacity = await service.post("/api/v1/capacity", {"workload": workload, **change})
         assert capacity["fits"] == placed, name
         assert not capacity["capped"]
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_an_inventory_of_the_request_alone(inventory: Inventory) -> None:
     objects = [node("x"), slice_of("x", device("d")), device_class(), template("t")]
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         wanted = body(pod("p", templates=("t",)), inventory="request", objects=objects)
         answer = await service.post("/api/v1/placements", wanted)
         assert answer["pods"][0]["node"] == "x"
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_fields_that_are_null_are_not_given(inventory: Inventory) -> None:
@@ -142,7 +143,7 @@ def test_fields_that_are_null_are_not_given(inventory: Inventory) -> None:
         "replicas",
     )
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         wanted = body(pod("p", templates=("t",))) | dict.fromkeys(nothing)
         assert (await service.post("/api/v1/placements", wanted))["placed"] == 1
         wanted = {"pod": pod("p", templates=("t",)), "workload": None} | dict.fromkeys(nothing[1:-1])
@@ -150,7 +151,7 @@ def test_fields_that_are_null_are_not_given(inventory: Inventory) -> None:
         answer = await service.post("/api/v1/placements", wanted | {"remove": [{"kind": None}]}, 422)
         assert answer["error"]["path"] == "remove[0].kind"
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/yaml"])
@@ -159,7 +160,7 @@ def test_the_task_page_as_it_is(kind: str) -> None:
     job = next(item for item in page if item["kind"] == "Job")
     wanted = {"workloads": [job], "objects": [item for item in page if item["kind"] != "Job"]}
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.client.post(
             "/api/v1/placements",
             content=yaml.safe_dump(wanted) if "yaml" in kind else json.dumps(wanted),
@@ -171,7 +172,7 @@ def test_the_task_page_as_it_is(kind: str) -> None:
         assert blue[0] == blue[1]
         assert placed["pods"][0]["claims"][1]["shared"] is True
 
-    run(EXAMPLES / "inventory", question)
+    run(EXAMPLES / "inventory", evaluation)
 
 
 NO_SPEC = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
@@ -210,26 +211,26 @@ REFUSED: list[tuple[str, Any, int, str]] = [
 def test_bad_input_is_told_by_its_path(
     inventory: Inventory, name: str, wanted: Any, status: int, path: str
 ) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/api/v1/placements", wanted, status)
         assert answer["error"]["path"] == path, name
         assert answer["error"]["message"]
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_a_body_too_large_is_refused_unread(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.client.post(
             "/api/v1/placements", content=b"x" * 5000, headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == 413
 
-    run(inventory(*OBJECTS), question, api_body_bytes=4096)
+    run(inventory(*OBJECTS), evaluation, api_body_bytes=4096)
 
 
 def test_dry_runs_too_many_at_a_time_are_told_to_come_back(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         wanted = {"workloads": [deployment(1)]}
         dry_runs = service.app.state.service.dry_runs
         async with dry_runs.place():
@@ -243,27 +244,27 @@ def test_dry_runs_too_many_at_a_time_are_told_to_come_back(inventory: Inventory)
             await service.post("/scheduler/filter", {"Pod": pod("p"), "NodeNames": ["n1"]})
         assert (await waiting)["placed"] == 1
 
-    run(inventory(*OBJECTS), question, dry_runs=1)
+    run(inventory(*OBJECTS), evaluation, dry_runs=1)
 
 
 def test_why_a_pod_is_pending(inventory: Inventory) -> None:
     held = claim("c", count=3)
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.get("/api/v1/pods/default/p/explain")
         assert answer["summary"].startswith("0/2 nodes fit: 2 too few devices match request r")
         assert answer["nodes"][0]["reasons"][0]["counts"]["wanted"] == 3
         missing = await service.get("/api/v1/pods/default/nobody/explain", 404)
         assert "nobody" in missing["error"]["message"]
 
-    run(inventory(*OBJECTS, held, pod("p", "c")), question)
+    run(inventory(*OBJECTS, held, pod("p", "c")), evaluation)
 
 
 def test_devices_held_for_a_pod_are_not_in_its_own_way(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         held = read_allocation(allocation("n1", "d0", "d1"))
         state = service.app.state.service.state
-        state.hold(Hold(("default", "p"), "uid-p", 0, "n1", ((("default", "c"), held),)))
+        state.hold(Nomination(("default", "p"), "uid-p", 0, "n1", ((("default", "c"), held),)))
         verdicts = {}
         for name in ("p", "q"):
             answer = await service.get(f"/api/v1/pods/default/{name}/explain")
@@ -271,10 +272,10 @@ def test_devices_held_for_a_pod_are_not_in_its_own_way(inventory: Inventory) -> 
         assert verdicts == {"p": ["fits", "misfit"], "q": ["misfit", "misfit"]}
 
     pods = (pod("p", "c"), pod("q", "d"))
-    run(inventory(*OBJECTS, claim("c", count=2), claim("d", count=2), *pods), question)
+    run(inventory(*OBJECTS, claim("c", count=2), claim("d", count=2), *pods), evaluation)
 
 
-PENDING: dict[str, tuple[Json, Json, str]] = {
+PENDING: dict[str, tuple[JsonObject, JsonObject, str]] = {
     "a nodeSelector": (
         {"nodeSelector": {"zone": "nowhere"}},
         {},
@@ -296,21 +297,21 @@ PENDING: dict[str, tuple[Json, Json, str]] = {
 
 @pytest.mark.parametrize(("spec", "meta", "says"), PENDING.values(), ids=PENDING)
 def test_a_pod_may_be_pending_for_other_reasons_than_devices(
-    inventory: Inventory, spec: Json, meta: Json, says: str
+    inventory: Inventory, spec: JsonObject, meta: JsonObject, says: str
 ) -> None:
     waiting = pod("p", "c")
     waiting["spec"] |= spec
     waiting["metadata"] |= meta
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.get("/api/v1/pods/default/p/explain")
         assert answer["summary"] == says
 
-    run(inventory(*OBJECTS, claim("c"), waiting), question)
+    run(inventory(*OBJECTS, claim("c"), waiting), evaluation)
 
 
 def test_lists_in_pages_hold_everything_once(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         names, cursor = [], ""
         while True:
             page = await service.get("/api/v1/devices", limit=1, cursor=cursor)
@@ -322,16 +323,16 @@ def test_lists_in_pages_hold_everything_once(inventory: Inventory) -> None:
         nodes = await service.get("/api/v1/nodes")
         assert nodes["items"][0]["devices"]["gpu.example.com"]["free"] == 2
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_pages_of_devices_and_claims_are_in_order_whatever_the_names(
     inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked_at: list[PoolId] = []
-    in_pool = Census.in_pool
+    in_pool = DeviceViews.in_pool
     monkeypatch.setattr(
-        Census, "in_pool", lambda self, pool: (looked_at.append(pool), in_pool(self, pool))[1]
+        DeviceViews, "in_pool", lambda self, pool: (looked_at.append(pool), in_pool(self, pool))[1]
     )
     pools = ("a", "a-b", "a/b", "b")
     slices = [
@@ -339,7 +340,7 @@ def test_pages_of_devices_and_claims_are_in_order_whatever_the_names(
     ]
     claims = [claim(name, namespace=space) for space in ("s", "s-t") for name in ("c2", "c1")]
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         assert await listed(service, "/api/v1/devices", lambda item: f"{item['pool']} {item['device']}") == [
             f"{pool} {name}" for pool in pools for name in ("c", "x")
         ]
@@ -351,7 +352,7 @@ def test_pages_of_devices_and_claims_are_in_order_whatever_the_names(
         only = await service.get("/api/v1/claims", namespace="s-t")
         assert [item["name"] for item in only["items"]] == ["c1", "c2"]
 
-    run(inventory(node("n1"), *slices, *claims), question)
+    run(inventory(node("n1"), *slices, *claims), evaluation)
 
 
 async def listed(service: Asked, path: str, name: Callable[[dict[str, Any]], str]) -> list[str]:
@@ -367,13 +368,13 @@ async def listed(service: Asked, path: str, name: Callable[[dict[str, Any]], str
     "path", ["/livez", "/readyz", "/healthz", "/metrics", "/", "/docs", "/openapi.json", "/web/js/docs.js"]
 )
 def test_what_is_served_besides(inventory: Inventory, path: str) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.client.get(path)
         assert answer.status_code == 200
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "http://" not in answer.text.replace("http://127.0.0.1", "").replace("http://localhost", "")
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 wild = st.recursive(

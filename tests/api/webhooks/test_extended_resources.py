@@ -31,7 +31,7 @@ ARGS = {"Nodes": None, "NodeNames": ["n1", "bare"]}
 
 
 def test_filter_prioritize_and_bind_know_the_devices_behind_the_resource(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/scheduler/filter", {"Pod": gpu_pod("p"), **ARGS})
         assert answer["NodeNames"] == ["n1"]
         assert list(answer["FailedNodes"]) == ["bare"]
@@ -44,21 +44,21 @@ def test_filter_prioritize_and_bind_know_the_devices_behind_the_resource(invento
         reasons = {found["name"]: found["reasons"][0]["code"] for found in shown["nodes"]}
         assert reasons["n1"] == "DevicesInUse"
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_a_pod_whose_resources_no_class_stands_for_is_a_plain_one(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         raw = gpu_pod("p", "other.example.com/gpu") | {"metadata": "not even read"}
         service.app.state.service.learns_pods = False
         answer = await service.post("/scheduler/filter", {"Pod": raw, **ARGS})
         assert answer["NodeNames"] == ["n1", "bare"]
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_a_dry_run_places_pods_by_their_extended_resources(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         body = {"pods": [gpu_pod("p"), gpu_pod("q")]}
         answer = await service.post("/api/v1/placements", body)
         assert [item["node"] for item in answer["pods"]] == ["n1", None]
@@ -68,4 +68,4 @@ def test_a_dry_run_places_pods_by_their_extended_resources(inventory: Inventory)
         assert shown["allocation"]["devices"]["results"][0]["device"] == "d0"
         assert "in use" in answer["pods"][1]["summary"]
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)

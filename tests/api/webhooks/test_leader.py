@@ -44,12 +44,12 @@ def stand(service: Asked, server: FakeApiServer) -> Election:
     )
     made = service.app.state.service
     made.election = election
-    made.checks[LEADER_CHECK] = election.standing
+    made.checks[LEADER_CHECK] = election.not_ready_reason
     return election
 
 
 def test_a_follower_refuses_webhooks_and_answers_dry_runs_and_lists(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         stand(service, FakeApiServer())
         for verb, body in WEBHOOKS:
             answer = await service.client.post(f"/scheduler/{verb}", json=body)
@@ -63,11 +63,11 @@ def test_a_follower_refuses_webhooks_and_answers_dry_runs_and_lists(inventory: I
         assert "[-]leader failed: standing by: no leader yet" in ready.text
         assert (await service.client.get("/readyz?exclude=leader")).text == "ok"
 
-    run(inventory(*OBJECTS), question, leader_elect_wait_seconds=0)
+    run(inventory(*OBJECTS), evaluation, leader_elect_wait_seconds=0)
 
 
 def test_the_leader_answers_webhooks_and_is_ready(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         election = stand(service, FakeApiServer())
         task = asyncio.create_task(election.run())
         for verb, body in WEBHOOKS:
@@ -78,7 +78,7 @@ def test_the_leader_answers_webhooks_and_is_ready(inventory: Inventory) -> None:
         await asyncio.wait_for(task, 5)
         assert (await service.client.post("/scheduler/bind", json=BIND)).status_code == 503
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from app.api.webhooks.history_entries import preempt_decisions
 from app.cluster.controllers.preemptor import Attempt
+from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.node_result import NodeResult
 from app.core.preemption.plan import Preemption
 from tests.api.conftest import Asked, run
 from tests.objects import node, pod
-
-Json = dict[str, Any]
 
 
 def named(name: str, priority: int = 0) -> Pod:
@@ -30,8 +28,8 @@ def named(name: str, priority: int = 0) -> Pod:
 
 HIGH, PARTNER = named("high", 9), named("partner", 9)
 PLANS = (
-    Preemption(HIGH, NodeAnswer("n1", "fits"), (named("low", 2), named("lower", 1))),
-    Preemption(PARTNER, NodeAnswer("n2", "fits")),
+    Preemption(HIGH, NodeResult("n1", "fits"), (named("low", 2), named("lower", 1))),
+    Preemption(PARTNER, NodeResult("n2", "fits")),
 )
 TOLD = "default/low (priority 2), default/lower (priority 1)"
 
@@ -54,14 +52,14 @@ TOLD = "default/low (priority 2), default/lower (priority 1)"
 def test_who_was_evicted_for_whom_and_why_nobody_was(
     inventory: Callable[..., Path], attempt: Attempt, expected: list[tuple[str, str, str | None, str]]
 ) -> None:
-    async def told(asked: Asked) -> list[Json]:
+    async def decided(asked: Asked) -> list[JsonObject]:
         service = asked.app.state.service
         for decision in preempt_decisions(service, attempt):
             service.history.add(decision)
         answer = await asked.get("/api/v1/decisions")
-        found: list[Json] = answer["items"]
+        found: list[JsonObject] = answer["items"]
         return found
 
-    items = run(inventory(node("n1")), told)
+    items = run(inventory(node("n1")), decided)
     assert [(item["name"], item["outcome"], item["node"], item["summary"]) for item in items] == expected
     assert all(item["verb"] == "preempt" and item["at"] for item in items)

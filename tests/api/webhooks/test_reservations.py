@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from app.core.json_object import JsonObject
 from tests.api.conftest import Asked, run
 from tests.objects import claim, device, device_class, node, pod, slice_of
 
 Inventory = Callable[..., Path]
-Json = dict[str, Any]
 
 NAMES = [f"n{number}" for number in range(4)]
 OBJECTS = (
@@ -23,23 +22,23 @@ OBJECTS = (
 )
 
 
-def args(raw: Json, names: list[str] | None = None) -> Json:
+def args(raw: JsonObject, names: list[str] | None = None) -> JsonObject:
     return {"Pod": raw, "Nodes": None, "NodeNames": names or NAMES}
 
 
-def liking(raw: Json, *nodes: str, weight: int = 1) -> Json:
+def liking(raw: JsonObject, *nodes: str, weight: int = 1) -> JsonObject:
     term = {"matchExpressions": [{"key": "zone", "operator": "In", "values": list(nodes)}]}
     preferred = [{"weight": weight, "preference": term}]
     affinity = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
     return raw | {"spec": raw["spec"] | {"affinity": affinity}}
 
 
-def bind(name: str, on: str) -> Json:
+def bind(name: str, on: str) -> JsonObject:
     return {"PodName": name, "PodNamespace": "default", "PodUID": f"uid-{name}", "Node": on}
 
 
 def test_one_node_is_named_for_each_pod_and_none_twice(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         named = []
         for number in range(4):
             answer = await service.post("/scheduler/filter", args(pod(f"p{number}", f"c{number}")))
@@ -53,11 +52,11 @@ def test_one_node_is_named_for_each_pod_and_none_twice(inventory: Inventory) -> 
         for number, name in reversed(list(enumerate(named))):
             assert (await service.post("/scheduler/bind", bind(f"p{number}", name)))["Error"] == ""
 
-    run(inventory(*OBJECTS), question, candidates=1)
+    run(inventory(*OBJECTS), evaluation, candidates=1)
 
 
 def test_the_same_pod_asked_about_again_gives_up_what_was_kept(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         for _ in range(5):
             for names in (["n0"], ["n1"], NAMES):
                 answer = await service.post("/scheduler/filter", args(pod("p", "c0"), names))
@@ -66,17 +65,17 @@ def test_the_same_pod_asked_about_again_gives_up_what_was_kept(inventory: Invent
             answer = await service.post("/scheduler/filter", args(pod(f"p{number}", f"c{number}")))
             assert answer["NodeNames"]
 
-    run(inventory(*OBJECTS), question, candidates=1)
+    run(inventory(*OBJECTS), evaluation, candidates=1)
 
 
 def test_with_all_nodes_named_nothing_is_kept(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         for number in range(6):
             answer = await service.post("/scheduler/filter", args(pod(f"p{number}", f"c{number}")))
             assert answer["NodeNames"] == NAMES
         assert not service.app.state.service.state.assumed
 
-    run(inventory(*OBJECTS), question, candidates=0)
+    run(inventory(*OBJECTS), evaluation, candidates=0)
 
 
 @pytest.mark.parametrize(
@@ -89,14 +88,14 @@ def test_with_all_nodes_named_nothing_is_kept(inventory: Inventory) -> None:
 def test_the_preferred_node_is_named_and_the_next_best_when_it_is_taken(
     inventory: Inventory, wish: tuple[str, ...], wanted: str
 ) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         first = await service.post("/scheduler/filter", args(liking(pod("p", "c0"), *wish)))
         assert first["NodeNames"] == [wanted]
         second = await service.post("/scheduler/filter", args(liking(pod("q", "c1"), *wish)))
         assert len(second["NodeNames"]) == 1
         assert second["NodeNames"] != [wanted]
 
-    run(inventory(*OBJECTS), question, candidates=1)
+    run(inventory(*OBJECTS), evaluation, candidates=1)
 
 
 def test_a_node_that_would_rather_not_have_pods_comes_last(inventory: Inventory) -> None:
@@ -107,7 +106,7 @@ def test_a_node_that_would_rather_not_have_pods_comes_last(inventory: Inventory)
             item["spec"] = {"taints": [taint]}
     tolerates = [{"key": "keep", "operator": "Exists"}]
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         shy = pod("shy", "c1")
         named = (await service.post("/scheduler/filter", args(shy)))["NodeNames"]
         assert named == ["n3"]
@@ -115,7 +114,7 @@ def test_a_node_that_would_rather_not_have_pods_comes_last(inventory: Inventory)
         bold["spec"]["tolerations"] = tolerates
         assert (await service.post("/scheduler/filter", args(bold)))["NodeNames"] != ["n3"]
 
-    run(inventory(*objects), question, candidates=1)
+    run(inventory(*objects), evaluation, candidates=1)
 
 
 def test_among_equal_nodes_the_one_that_is_freer_is_named(inventory: Inventory) -> None:
@@ -131,8 +130,8 @@ def test_among_equal_nodes_the_one_that_is_freer_is_named(inventory: Inventory) 
         runs["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "4"}}
         busy.append(runs)
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/scheduler/filter", args(pod("p", "c0")))
         assert answer["NodeNames"] == ["n2"]
 
-    run(inventory(*objects, *busy), question, candidates=1)
+    run(inventory(*objects, *busy), evaluation, candidates=1)

@@ -37,14 +37,14 @@ def args(raw: dict[str, Any], names: list[str] | None = None) -> dict[str, Any]:
 
 
 def test_filter_splits_the_nodes_and_says_why(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/scheduler/filter", args(pod("p", "c")))
         assert answer["NodeNames"] == ["n1", "n2"]
         assert answer["Nodes"] is None
         assert answer["FailedNodes"] == {"bare": "no devices for request r"}
         assert answer["Error"] == ""
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_the_first_filter_finds_the_pools_of_all_nodes_put_together(
@@ -58,26 +58,26 @@ def test_the_first_filter_finds_the_pools_of_all_nodes_put_together(
 
     monkeypatch.setattr(state_inventory, "gather_pools", gather)
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         assert sorted(gathered) == sorted(NAMES)
         answer = await service.post("/scheduler/filter", args(pod("p", "c")))
         assert answer["NodeNames"] == ["n1", "n2"]
         assert len(gathered) == len(NAMES)
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_whole_nodes_come_back_as_they_were_sent(inventory: Inventory) -> None:
     whole = [node("n1") | {"status": {"kept": True}}, node("bare")]
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         body = {"Pod": pod("p", "c"), "Nodes": {"items": whole}, "NodeNames": None}
         answer = await service.post("/scheduler/filter", body)
         assert answer["Nodes"]["items"] == whole[:1]
         assert answer["NodeNames"] is None
         assert list(answer["FailedNodes"]) == ["bare"]
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_a_node_that_no_event_has_told_of_is_read_from_the_request(inventory: Inventory) -> None:
@@ -88,7 +88,7 @@ def test_a_node_that_no_event_has_told_of_is_read_from_the_request(inventory: In
         "pool": {"name": "net", "generation": 1, "resourceSliceCount": 1},
     }
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         body = {
             "pod": pod("p", "c"),
             "nodes": {"items": [node("brand-new"), {"metadata": {"name": "odd"}, "spec": 1}]},
@@ -98,35 +98,35 @@ def test_a_node_that_no_event_has_told_of_is_read_from_the_request(inventory: In
         assert "spec" in answer["FailedAndUnresolvableNodes"]["odd"]
         assert "brand-new" not in service.app.state.service.state.nodes
 
-    run(inventory(node("n1"), device_class(), claim("c"), everywhere), question)
+    run(inventory(node("n1"), device_class(), claim("c"), everywhere), evaluation)
 
 
 def test_a_plain_pod_passes_everywhere_at_once(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/scheduler/filter", args(pod("plain"), [*NAMES, "unheard-of"]))
         assert answer["NodeNames"] == [*NAMES, "unheard-of"]
-        assert service.app.state.service.memo.searches == 0
+        assert service.app.state.service.verdict_cache.searches == 0
         assert await service.post("/scheduler/prioritize", args(pod("plain"))) == [
             {"Host": name, "Score": 0} for name in NAMES
         ]
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_prioritize_reuses_what_filter_found(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         await service.post("/scheduler/filter", args(pod("p", "c")))
-        memo = service.app.state.service.memo
-        searches = memo.searches
+        verdict_cache = service.app.state.service.verdict_cache
+        searches = verdict_cache.searches
         scores = await service.post("/scheduler/prioritize", args(pod("p", "c"), ["n1", "n2"]))
         assert scores == [{"Host": "n1", "Score": 10}, {"Host": "n2", "Score": 5}]
-        assert memo.searches == searches
+        assert verdict_cache.searches == searches
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_a_bound_device_is_gone_for_the_next_filter(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         await service.post("/scheduler/filter", args(pod("p", "c")))
         binding = {"PodName": "p", "PodNamespace": "default", "PodUID": "uid-p", "Node": "n1"}
         assert await service.post("/scheduler/bind", binding) == {"Error": ""}
@@ -134,11 +134,11 @@ def test_a_bound_device_is_gone_for_the_next_filter(inventory: Inventory) -> Non
         assert answer["NodeNames"] == ["n2"]
         assert answer["FailedNodes"]["n1"] == "all matching devices in use for request r"
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_a_claim_held_elsewhere_is_not_to_be_cured_by_eviction(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         await service.post("/scheduler/filter", args(pod("p", "c")))
         binding = {"PodName": "p", "PodNamespace": "default", "PodUID": "uid-p", "Node": "n1"}
         await service.post("/scheduler/bind", binding)
@@ -146,18 +146,18 @@ def test_a_claim_held_elsewhere_is_not_to_be_cured_by_eviction(inventory: Invent
         assert answer["NodeNames"] == ["n1"]
         assert set(answer["FailedAndUnresolvableNodes"]) == {"n2", "bare"}
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_a_broken_selector_fails_its_pod_with_the_reason_and_is_no_500(inventory: Inventory) -> None:
     broken = claim("broken", expression="device.attributes[")
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/scheduler/filter", args(pod("p", "broken")))
         assert answer["NodeNames"] == []
         assert "CEL compile error" in answer["FailedAndUnresolvableNodes"]["n1"]
 
-    run(inventory(*OBJECTS, broken), question)
+    run(inventory(*OBJECTS, broken), evaluation)
 
 
 MALFORMED: list[tuple[str, str, Any, str]] = [
@@ -180,11 +180,11 @@ MALFORMED: list[tuple[str, str, Any, str]] = [
 def test_malformed_arguments_are_told_by_field(
     inventory: Inventory, name: str, path: str, body: Any, field: str
 ) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post(path, body, 400)
         assert answer["error"]["path"] == field, name
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 NONE_TO_JUDGE: dict[str, dict[str, Any]] = {"by name": {"NodeNames": []}, "whole": {"Nodes": {"items": []}}}
@@ -195,25 +195,25 @@ NONE_TO_JUDGE: dict[str, dict[str, Any]] = {"by name": {"NodeNames": []}, "whole
 def test_no_nodes_at_all_are_no_failure(inventory: Inventory, nodes: dict[str, Any], claim_name: str) -> None:
     held = claim("held") | {"status": {"allocation": allocation("n1", "d0")}}
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         body = {"Pod": pod("p", claim_name)} | nodes
         answer = await service.post("/scheduler/filter", body)
         assert (answer["FailedNodes"], answer["Error"]) == ({}, "")
         assert await service.post("/scheduler/prioritize", body) == []
 
-    run(inventory(*OBJECTS, held), question)
+    run(inventory(*OBJECTS, held), evaluation)
 
 
 def test_a_pod_that_cannot_be_read_is_told_node_by_node(inventory: Inventory) -> None:
     raw = pod("p", "c")
     raw["spec"]["resourceClaims"] = [{"name": "x"}]
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/scheduler/filter", args(raw))
         assert answer["NodeNames"] == []
         assert "resourceClaims[0]" in answer["FailedAndUnresolvableNodes"]["n1"]
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)
 
 
 def test_others_are_answered_while_one_search_explodes(inventory: Inventory) -> None:
@@ -238,7 +238,7 @@ def test_others_are_answered_while_one_search_explodes(inventory: Inventory) -> 
         if name == "exploding":
             assert "search limit" in answer["FailedAndUnresolvableNodes"]["n1"], answer
 
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         slow = asyncio.create_task(ask(service, "exploding", pod("p", "boom")))
         await asyncio.sleep(0)
         for index in range(5):
@@ -246,7 +246,7 @@ def test_others_are_answered_while_one_search_explodes(inventory: Inventory) -> 
         await slow
 
     objects = (node("n1"), device_class(), partitions, counters, exploding, claim("c"))
-    run(inventory(*objects), question, search_steps=20_000)
+    run(inventory(*objects), evaluation, search_steps=20_000)
     assert order == [*(f"plain {index}" for index in range(5)), "exploding"]
 
 
@@ -291,7 +291,7 @@ def test_whatever_is_sent_there_is_no_500(inventory: Inventory) -> None:
 
 
 def test_only_the_candidates_are_passed_on_and_the_rest_is_not_called_failed(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         answer = await service.post("/scheduler/filter", args(pod("p", "c")))
         assert len(answer["NodeNames"]) == 1
         assert list(answer["FailedNodes"]) == ["bare"]
@@ -302,15 +302,15 @@ def test_only_the_candidates_are_passed_on_and_the_rest_is_not_called_failed(inv
         # What the first filter has named is kept for its Pod.
         assert 'dra_extender_filter_nodes_total{result="fits"} 3.0' in metrics
 
-    run(inventory(*OBJECTS), question, candidates=1)
+    run(inventory(*OBJECTS), evaluation, candidates=1)
 
 
 def test_the_shortcut_past_the_router_answers_refusals_in_the_same_form(inventory: Inventory) -> None:
-    async def question(service: Asked) -> None:
+    async def evaluation(service: Asked) -> None:
         wrong = await service.post("/scheduler/bind", {"PodName": 1}, 400)
         assert wrong["error"]["path"] == "PodName"
         assert (await service.client.get("/scheduler/filter")).status_code == 405
         reference = await service.get("/openapi.json")
         assert {"/scheduler/filter", "/scheduler/prioritize", "/scheduler/bind"} <= set(reference["paths"])
 
-    run(inventory(*OBJECTS), question)
+    run(inventory(*OBJECTS), evaluation)

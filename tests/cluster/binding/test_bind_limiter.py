@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from app.cluster.binding.bind_limiter import Slots
+from app.cluster.binding.bind_limiter import BindLimiter
 from tests.cluster.virtual_time import in_virtual_time
 
 
@@ -13,7 +13,7 @@ class Office:
     """Users of two slots; each step takes a second. ``log`` says what was begun and ended, in order."""
 
     def __init__(self) -> None:
-        self.slots = Slots(2)
+        self.slots = BindLimiter(2)
         self.log: list[str] = []
         self.inside = self.most = 0
 

@@ -10,6 +10,7 @@ import pytest
 
 from app.cluster.binding.reservations import DEFAULT_SECONDS, Reservations
 from app.cluster.informers.informer import Deleted, Event, ObjectKey, Replaced, Upserted
+from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.placement.decision import Refused
@@ -19,13 +20,11 @@ from app.core.state.state import State
 from tests.cluster.virtual_time import in_virtual_time
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
-Json = dict[str, Any]
-
 
 class Kept:
     """A state of two nodes with a device each, and what is kept of them. ``lifted`` counts."""
 
-    def __init__(self, *more: Json, devices: int = 1) -> None:
+    def __init__(self, *more: JsonObject, devices: int = 1) -> None:
         self.state = State()
         self.lifted = 0
         names = [f"d{number}" for number in range(devices)]
@@ -34,7 +33,7 @@ class Kept:
         self.put(device_class(), *(claim(name) for name in "cd"), pod("p", "c"), pod("q", "d"), *more)
         self.reservations = Reservations(self.state, Rules(SelectorCache(), lambda: "s"), lifted=self._lifted)
 
-    def put(self, *objects: Json) -> None:
+    def put(self, *objects: JsonObject) -> None:
         for raw in objects:
             self.state.upsert(parse(raw))  # type: ignore[arg-type] # no workloads
 
@@ -54,7 +53,7 @@ class Kept:
             (grant.held.key[1], item.device.device) for grant in grants for item in grant.allocation.devices
         ]
 
-    def told(self, name: str, *, meta: Json | None = None, **status: Any) -> None:
+    def notify(self, name: str, *, meta: JsonObject | None = None, **status: Any) -> None:
         """What an informer tells of a Pod."""
         raw = pod(name)
         raw["metadata"] |= meta or {}
@@ -67,7 +66,7 @@ class Kept:
         self.lifted += 1
 
 
-def unschedulable(message: str) -> Json:
+def unschedulable(message: str) -> JsonObject:
     return {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
 
 
@@ -96,13 +95,13 @@ async def test_the_next_filter_of_the_pod_decides_anew() -> None:
 
 
 ENDS: dict[str, Callable[[Kept], None]] = {
-    "being deleted": lambda kept: kept.told("p", meta={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+    "being deleted": lambda kept: kept.notify("p", meta={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
     "deleted": lambda kept: kept.reservations.changed("Pod", Deleted(pod("p"))),
     "gone from a list": lambda kept: kept.reservations.changed(
         "Pod", Replaced((), (), (ObjectKey("default", "p", "uid-p"),))
     ),
-    "said to be unschedulable": lambda kept: kept.told("p", conditions=[unschedulable("no volume")]),
-    "unschedulable again, for another reason": lambda kept: kept.told(
+    "said to be unschedulable": lambda kept: kept.notify("p", conditions=[unschedulable("no volume")]),
+    "unschedulable again, for another reason": lambda kept: kept.notify(
         "p", conditions=[unschedulable("no port")]
     ),
 }
@@ -152,10 +151,10 @@ async def test_nothing_is_kept_for_longer_than_its_time() -> None:
 async def test_while_kube_scheduler_names_the_node_devices_are_kept_and_no_longer() -> None:
     kept = Kept()
     await kept.reserve("p")
-    kept.told("p", nominatedNodeName="n1")
+    kept.notify("p", nominatedNodeName="n1")
     await asyncio.sleep(10 * DEFAULT_SECONDS)
     assert kept.taken() == {"n1/d0"}
-    kept.told("p", nominatedNodeName="")
+    kept.notify("p", nominatedNodeName="")
     assert kept.taken() == set()
     assert kept.reservations.ended == {"given_up": 1}
 

@@ -97,7 +97,7 @@ def test_a_token_for_another_audience_is_nobodys(answered: list[str] | None, use
 
 
 def test_answers_count_for_seconds() -> None:
-    async def question() -> None:
+    async def evaluation() -> None:
         api, clock = Api({"t": USER}), Clock()
         reviewer = TokenReviewer(api, clock)
         for _ in range(5):
@@ -112,11 +112,11 @@ def test_answers_count_for_seconds() -> None:
         clock.now += KEPT_SECONDS + 1
         assert (await reviewer.decide("t", NODES)).user is None
 
-    asyncio.run(question())
+    asyncio.run(evaluation())
 
 
 def test_guessing_is_no_load_on_the_api_server_and_takes_no_memory() -> None:
-    async def question() -> None:
+    async def evaluation() -> None:
         api = Api({})
         reviewer = TokenReviewer(api, Clock())
         api.hold.clear()
@@ -132,4 +132,4 @@ def test_guessing_is_no_load_on_the_api_server_and_takes_no_memory() -> None:
         assert len(reviewer._kept) == len(reviewer._users) == MAX_KEPT
         assert "more-" not in repr(reviewer._kept)
 
-    asyncio.run(question())
+    asyncio.run(evaluation())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.cluster.client.errors import TooManyRequests
-from app.cluster.client.retrying import Patient
+from app.cluster.client.retrying import RetryingClient
 from app.core.model.resource_claim import FINALIZER, MAX_RESERVED_FOR
 from tests.cluster.binding.test_binder import DRA, Cluster, claim, cluster, names, on, pod, reserved
 from tests.cluster.fake_apiserver import Call, Fault
@@ -215,10 +215,10 @@ async def test_patience_ends_before_kube_scheduler_s_does() -> None:
     made.server.faults.append(busy)
     started = asyncio.get_running_loop().time()
     with pytest.raises(TooManyRequests):
-        await Patient(made.client, seconds=5).get("/api/v1/namespaces/default/pods/p")
+        await RetryingClient(made.client, seconds=5).get("/api/v1/namespaces/default/pods/p")
     assert asyncio.get_running_loop().time() - started == pytest.approx(5, abs=0.1)
     busy.retry_after = 60
     with pytest.raises(TooManyRequests):
-        await Patient(made.client, seconds=5).get("/api/v1/namespaces/default/pods/p")
+        await RetryingClient(made.client, seconds=5).get("/api/v1/namespaces/default/pods/p")
     assert asyncio.get_running_loop().time() - started == pytest.approx(5, abs=0.1)
     await made.stop()

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from app.cluster.binding.bind_limiter import Slots
+from app.cluster.binding.bind_limiter import BindLimiter
 from app.cluster.controllers.double_allocations import ForeignAllocations
 from app.cluster.events.claim_events import ClaimEvents
 from app.cluster.events.event_writer import EventWriter
 from app.core.model.allocation import read_allocation
 from app.core.model.resource_claim import FINALIZER
-from app.core.state.rivals import rivals
+from app.core.state.double_allocations import double_allocations
 from app.core.state.taken import PoolTaken, take
 from tests.cluster.binding.test_binder import (
     DRA,
@@ -61,7 +61,7 @@ def when(made: Cluster, method: str, end: str, then: Any) -> None:
 @in_virtual_time
 async def test_a_rival_heard_of_while_the_binding_waits_for_its_turn_is_given_way_to() -> None:
     made = await cluster(claim("c"), claim("foreign"), pods=(pod("p", "c"),))
-    slots = made.binder._slots = Slots(1)
+    slots = made.binder._slots = BindLimiter(1)
     writing = asyncio.Event()
     made.server.faults.append(Fault(lambda call: call.path.endswith("/c") and not writing.set(), delay=0.1))
 
@@ -231,7 +231,7 @@ def test_which_holders_exclude_each_other(ours: dict[str, Any], theirs: dict[str
     taken: dict[Any, PoolTaken] = {}
     take(taken, ("default", "theirs"), held(**theirs).devices)
     take(taken, ("default", "ours"), held(**ours).devices)
-    assert bool(rivals(taken, ("default", "ours"), held(**ours))) is clash
+    assert bool(double_allocations(taken, ("default", "ours"), held(**ours))) is clash
 
 
 @in_virtual_time

@@ -185,7 +185,7 @@ async def test_a_budget_that_says_no_beforehand_stops_it_and_nothing_is_held() -
     assert scene.preemptor.outcomes == {"budget": 1}
     assert [bool(attempt.why) for attempt in scene.attempts] == [True]
     assert scene.left() == {"low-0", "low-1", "high"}
-    assert not scene.state.holds
+    assert not scene.state.nominations
     assert len(scene.problems) == 1
 
 
@@ -213,7 +213,7 @@ def test_what_broke_off_half_way_is_held_and_finished_later(
         assert scene.preemptor.outcomes["evicted"] == 1
         assert scene.preemptor.victims == 2
         assert scene.left() == {"high", "rival"}
-        assert list(scene.state.holds) == [("default", "high")]
+        assert list(scene.state.nominations) == [("default", "high")]
 
     run()
 
@@ -227,15 +227,15 @@ async def test_a_group_that_broke_off_holds_for_all_and_is_finished_together() -
         scene.server.faults.append(Fault(evicting(name, dry_run=False), times=1, status=429))
     task = asyncio.create_task(scene.refuse(high[0], seconds=29))
     await asyncio.sleep(2)
-    assert not scene.state.holds  # the first eviction was refused: nobody has gone
+    assert not scene.state.nominations  # the first eviction was refused: nobody has gone
     scene.preemptor.refused(high[1], ["n"])
     await asyncio.sleep(2)
     assert len(scene.left()) == 3
-    assert len(scene.state.holds) == 2
+    assert len(scene.state.nominations) == 2
     await task
     assert scene.preemptor.outcomes == {"budget": 2, "evicted": 1}
     assert scene.left() == {"high-0", "high-1"}
-    assert len(scene.state.holds) == 2
+    assert len(scene.state.nominations) == 2
 
 
 @in_virtual_time
@@ -244,11 +244,11 @@ async def test_what_cannot_be_finished_is_given_up_when_the_time_of_its_hold_is_
     high = scene.waiting("high", count=2)
     scene.server.faults.append(Fault(evicting("low-1", dry_run=False), times=99, status=429))
     await scene.refuse(high, seconds=29)
-    assert scene.state.holds
+    assert scene.state.nominations
     tries = scene.preemptor.outcomes["budget"]
     assert tries == 6
     await scene.refuse(seconds=30)
-    assert not scene.state.holds
+    assert not scene.state.nominations
     assert scene.preemptor.outcomes == {"budget": tries}
     assert scene.left() == {"low-1", "high"}
 
@@ -271,16 +271,16 @@ async def test_a_preemptor_that_has_gone_is_not_tried_for_again() -> None:
     await task
     assert scene.preemptor.outcomes == {"budget": 1}
     assert "low-1" in scene.left()
-    assert not scene.state.holds
+    assert not scene.state.nominations
 
 
 @in_virtual_time
 async def test_devices_are_not_held_for_ever() -> None:
     scene = Scene(1, hold_seconds=30)
     await scene.refuse(scene.waiting("high"))
-    assert list(scene.state.holds) == [("default", "high")]
+    assert list(scene.state.nominations) == [("default", "high")]
     await asyncio.sleep(30)
-    assert not scene.state.holds
+    assert not scene.state.nominations
     assert {item.nominated for pool in scene.state.taken.values() for item in pool.holdings["d0"]} == {False}
 
 
@@ -302,4 +302,4 @@ async def test_nobody_is_evicted_where_it_does_not_help() -> None:
         "evicting Pods of lower priority would not free what it asks for"
     ]
     assert len(scene.left()) == 3
-    assert not scene.state.holds
+    assert not scene.state.nominations

@@ -15,7 +15,7 @@ from app.cluster.controllers.reconciler import Reconciler, ReconcilerSettings
 from app.core.model.resource_claim import FINALIZER
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
-from app.core.state.leftovers import Leftover
+from app.core.state.stale_claims import StaleClaim
 from tests.cluster.binding.test_binder import (
     DRA,
     Cluster,
@@ -356,7 +356,7 @@ async def test_claims_of_pods_that_are_done_are_kube_controller_manager_s() -> N
     before = copy.deepcopy(made.claim("c"))
     worker = await reconciled(made)
     assert made.claim("c") == before
-    assert not worker.results.keys() & {what.value for what in Leftover}
+    assert not worker.results.keys() & {what.value for what in StaleClaim}
     await made.stop()
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import NODE, POD, discover
-from app.cluster.controllers.requeuer import ANNOTATION, Waker
+from app.cluster.controllers.requeuer import ANNOTATION, Requeuer
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.pauses import pause
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
@@ -37,30 +37,30 @@ class Waking:
         client = ApiClient("http://fake", InMemoryTransport(self.server))
         numbers = count()
         rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}")
-        self.waker = Waker(client, self.state, rules, report=self.problems.append)
+        self.requeuer = Requeuer(client, self.state, rules, report=self.problems.append)
         feed = Feed(
             self.state,
             lambda error: self.problems.append(str(error)),
-            self.waker.changed,
-            pod_gone=self.waker.gone,
+            self.requeuer.changed,
+            pod_gone=self.requeuer.gone,
         )
         served = await discover(client)
         self.group = InformerGroup(client, (NODE, POD, *served.resources()), feed.handle)
-        self.tasks = [asyncio.create_task(self.group.run()), asyncio.create_task(self.waker.run())]
+        self.tasks = [asyncio.create_task(self.group.run()), asyncio.create_task(self.requeuer.run())]
         await self.group.wait_synced()
         for pending in list(self.state.pods.values()):
             self.refuse(pending)
         await asyncio.sleep(5)
 
     def refuse(self, refused: Pod, *, everywhere: bool = False) -> None:
-        self.waker.refused(refused, self.state.inventory.changes.position, everywhere=everywhere)
+        self.requeuer.refused(refused, self.state.inventory.changes.position, everywhere=everywhere)
 
     async def stop(self) -> None:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    def woken(self) -> set[str]:
+    def requeued(self) -> set[str]:
         pods = self.server.store.select(("", "pods"))
         return {
             raw["metadata"]["name"] for raw in pods if ANNOTATION in raw["metadata"].get("annotations", {})
@@ -87,11 +87,11 @@ async def waiting(number: int, *more: dict[str, Any], priorities: tuple[int, ...
 @in_virtual_time
 async def test_one_new_device_wakes_one_of_a_thousand_pods() -> None:
     made = await waiting(1000)
-    assert made.woken() == set()
+    assert made.requeued() == set()
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
     await asyncio.sleep(5)
-    assert len(made.woken()) == 1
-    assert made.waker.woken == 1
+    assert len(made.requeued()) == 1
+    assert made.requeuer.requeued == 1
     await made.stop()
 
 
@@ -100,7 +100,7 @@ async def test_the_most_urgent_pods_are_woken() -> None:
     made = await waiting(4, priorities=(1, 5, 3, 9))
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
     await asyncio.sleep(5)
-    assert made.woken() == {"p1", "p3"}
+    assert made.requeued() == {"p1", "p3"}
     await made.stop()
 
 
@@ -111,7 +111,7 @@ async def test_a_slice_that_helps_nobody_wakes_nobody() -> None:
     raw["spec"]["devices"][0]["taints"] = [{"key": "k", "effect": "NoSchedule"}]
     made.server.put(DRA, "resourceslices", raw)
     await asyncio.sleep(5)
-    assert made.woken() == set()
+    assert made.requeued() == set()
     await made.stop()
 
 
@@ -130,10 +130,10 @@ async def test_a_taint_rule_that_goes_away_wakes() -> None:
     made.server.put("v1", "pods", pod("p0", "c0"))
     await asyncio.sleep(5)
     made.refuse(made.state.pods["default", "p0"])
-    assert made.woken() == set()
+    assert made.requeued() == set()
     made.server.remove(DRA, "devicetaintrules", "r")
     await asyncio.sleep(5)
-    assert made.woken() == {"p0"}
+    assert made.requeued() == {"p0"}
     await made.stop()
 
 
@@ -148,10 +148,10 @@ async def test_a_new_class_wakes() -> None:
     await asyncio.sleep(5)
     made.refuse(made.state.pods["default", "p0"], everywhere=True)
     await asyncio.sleep(5)
-    assert made.woken() == set()
+    assert made.requeued() == set()
     made.server.put(DRA, "deviceclasses", device_class("later"))
     await asyncio.sleep(1)
-    assert made.woken() == {"p0"}
+    assert made.requeued() == {"p0"}
     await made.stop()
 
 
@@ -162,19 +162,19 @@ async def test_a_pod_that_could_not_run_there_for_other_reasons_sleeps_on() -> N
     await asyncio.sleep(1)
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
     await asyncio.sleep(5)
-    assert made.woken() == set()
+    assert made.requeued() == set()
     await made.stop()
 
 
 @in_virtual_time
 async def test_pods_that_are_gone_or_passed_are_not_woken() -> None:
     made = await waiting(2)
-    made.waker.passed(made.state.pods["default", "p0"])
+    made.requeuer.passed(made.state.pods["default", "p0"])
     made.server.remove("v1", "pods", "p1", "default")
     await asyncio.sleep(1)
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
     await asyncio.sleep(5)
-    assert made.woken() == set()
+    assert made.requeued() == set()
     await made.stop()
 
 
@@ -184,7 +184,7 @@ async def test_a_refused_patch_is_reported_and_the_next_pod_is_woken() -> None:
     made.server.faults.append(Fault(lambda call: call.method == "PATCH", status=403))
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
     await asyncio.sleep(5)
-    assert len(made.woken()) == 1
+    assert len(made.requeued()) == 1
     assert len(made.problems) == 1
     assert "could not be woken" in made.problems[0]
     await made.stop()
@@ -223,7 +223,7 @@ async def test_a_pod_that_is_refused_before_it_is_heard_of_is_woken() -> None:
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
     await asyncio.sleep(60)
     assert ("default", "late") not in made.state.pods
-    assert made.woken() == {"late"}
+    assert made.requeued() == {"late"}
     await made.stop()
 
 
@@ -235,7 +235,7 @@ async def test_a_pod_that_is_gone_unheard_leaves_its_device_to_the_next() -> Non
     made.refuse(item)
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
     await asyncio.sleep(5)
-    assert made.woken() == {"p0"}
+    assert made.requeued() == {"p0"}
     assert not made.problems
     await made.stop()
 
@@ -245,10 +245,10 @@ async def test_a_claim_that_is_heard_of_after_the_refusal_wakes_its_pod() -> Non
     made = await waiting(0, slice_of("n1", device("d0")))
     refuse(made, "early", "c0", everywhere=True)
     await asyncio.sleep(1)
-    assert made.woken() == set()
+    assert made.requeued() == set()
     made.server.put(DRA, "resourceclaims", claim("c0"))
     await asyncio.sleep(5)
-    assert made.woken() == {"early"}
+    assert made.requeued() == {"early"}
     await made.stop()
 
 
@@ -258,9 +258,9 @@ async def test_a_device_that_gets_free_wakes_whom_kube_scheduler_has_tried_too_e
     await asyncio.sleep(100)
     made.server.remove(DRA, "resourceclaims", "holder", "default")
     await asyncio.sleep(2)
-    assert made.woken() == set()
+    assert made.requeued() == set()
     await asyncio.sleep(3)
-    assert made.woken() == {"p0"}
+    assert made.requeued() == {"p0"}
     await made.stop()
 
 
@@ -269,9 +269,9 @@ async def test_who_is_asked_about_again_in_time_is_not_woken() -> None:
     made = await full()
     made.server.remove(DRA, "resourceclaims", "holder", "default")
     await asyncio.sleep(1)
-    made.waker.passed(made.state.pods["default", "p0"])
+    made.requeuer.passed(made.state.pods["default", "p0"])
     await asyncio.sleep(60)
-    assert made.woken() == set()
+    assert made.requeued() == set()
     await made.stop()
 
 
@@ -283,7 +283,7 @@ async def test_a_watch_that_is_resumed_late_wakes() -> None:
     made.server.break_watches()
     made.server.remove(DRA, "resourceclaims", "holder", "default")
     await asyncio.sleep(90)
-    assert made.woken() == {"p0"}
+    assert made.requeued() == {"p0"}
     await made.stop()
 
 
@@ -293,12 +293,12 @@ async def test_what_is_heard_while_the_filter_is_under_way_counts() -> None:
     await asyncio.sleep(1)
     position = made.state.inventory.changes.position
     waiting_pod = made.state.pods["default", "p0"]
-    made.waker.passed(waiting_pod)
+    made.requeuer.passed(waiting_pod)
     made.server.remove(DRA, "resourceclaims", "holder", "default")
     await asyncio.sleep(60)
-    made.waker.refused(waiting_pod, position)
+    made.requeuer.refused(waiting_pod, position)
     await asyncio.sleep(5)
-    assert made.woken() == {"p0"}
+    assert made.requeued() == {"p0"}
     await made.stop()
 
 
@@ -313,12 +313,12 @@ async def test_what_changes_while_others_are_woken_counts() -> None:
     await asyncio.sleep(10)
     made.server.put(DRA, "resourceslices", slice_of("n1", *(device(f"d{i}") for i in range(100))))
     await asyncio.sleep(1)
-    assert 0 < made.waker.woken < 50
+    assert 0 < made.requeuer.requeued < 50
     refuse(made, "z", "cz")
     await asyncio.sleep(0.5)
     made.server.remove(DRA, "resourceclaims", "holder", "default")
     await asyncio.sleep(60)
-    assert "z" in made.woken()
+    assert "z" in made.requeued()
     await made.stop()
 
 
@@ -331,7 +331,7 @@ async def test_the_end_of_an_earlier_pod_of_that_name_does_not_count() -> None:
     await asyncio.sleep(5)
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
     await asyncio.sleep(5)
-    assert made.woken() == {"p0"}
+    assert made.requeued() == {"p0"}
     await made.stop()
 
 
@@ -341,11 +341,11 @@ async def test_who_passes_while_its_wake_waits_is_not_woken() -> None:
     made.server.put(DRA, "resourceslices", slice_of("n1", *(device(f"d{i}") for i in range(40))))
     await asyncio.sleep(0.6)
     for item in made.state.pods.values():
-        made.waker.passed(item)
-    before = made.woken()
+        made.requeuer.passed(item)
+    before = made.requeued()
     assert len(before) < 40
     await asyncio.sleep(10)
-    assert len(made.woken() - before) <= 1  # one may have been on its way
+    assert len(made.requeued() - before) <= 1  # one may have been on its way
     await made.stop()
 
 
@@ -355,7 +355,7 @@ async def test_a_wake_that_the_server_was_too_busy_for_is_tried_again() -> None:
     made.server.faults.append(Fault(lambda call: call.method == "PATCH", status=503, times=1))
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
     await asyncio.sleep(60)
-    assert made.woken() == {"p0"}
+    assert made.requeued() == {"p0"}
     assert len(made.problems) == 1
     await made.stop()
 
@@ -364,18 +364,18 @@ async def test_a_wake_that_the_server_was_too_busy_for_is_tried_again() -> None:
 async def test_pods_alike_are_tried_on_a_node_once() -> None:
     made = await waiting(300)
     searches = 0
-    ask = Question.answer
+    ask = PodEvaluation.answer
 
-    def counted(question: Question, name: str) -> Any:
+    def counted(evaluation: PodEvaluation, name: str) -> Any:
         nonlocal searches
         searches += 1
-        return ask(question, name)
+        return ask(evaluation, name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Question, "answer", counted)
+        patch.setattr(PodEvaluation, "answer", counted)
         made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
         await asyncio.sleep(5)
-    assert made.waker.looked_at == 300
+    assert made.requeuer.looked_at == 300
     assert searches == 2  # the first finds the device, the second that there is no other
     await made.stop()
 
@@ -390,7 +390,7 @@ async def test_others_are_served_while_a_claim_is_hard() -> None:
     turns = 0
     clock = asyncio.get_running_loop()._counter  # type: ignore[attr-defined]
 
-    def endless(_question: Question, _name: str) -> Any:
+    def endless(_evaluation: PodEvaluation, _name: str) -> Any:
         nonlocal turns
         while True:
             turns += 1
@@ -398,7 +398,7 @@ async def test_others_are_served_while_a_claim_is_hard() -> None:
             pause()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Question, "answer", endless)
+        patch.setattr(PodEvaluation, "answer", endless)
         made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
         await asyncio.sleep(0.4)
         served = 0
@@ -410,7 +410,7 @@ async def test_others_are_served_while_a_claim_is_hard() -> None:
         ended = turns
         await asyncio.sleep(5)
         assert turns == ended
-    assert made.woken() == set()
+    assert made.requeued() == set()
     await made.stop()
 
 
@@ -424,17 +424,17 @@ async def test_a_list_made_again_wakes_whom_it_shows_a_device_for() -> None:
     made.server.break_watches()
     made.server.remove(DRA, "resourceclaims", "holder", "default")
     await asyncio.sleep(40)
-    assert made.woken() == {"p0"}
+    assert made.requeued() == {"p0"}
     await made.stop()
 
 
 @in_virtual_time
 async def test_only_so_many_refused_pods_are_remembered() -> None:
     made = await waiting(0)
-    waker = made.waker
+    requeuer = made.requeuer
     for index in range(10_005):
         item = parse(pod(f"q{index}"))
         assert isinstance(item, Pod)
         made.refuse(item)
-    assert len(waker._refused) == 10_000
+    assert len(requeuer._refused) == 10_000
     await made.stop()

@@ -54,7 +54,7 @@ class Candidate:
 
     @property
     def leads(self) -> bool:
-        return self.election.tenure.open
+        return self.election.fence.open
 
     def start(self) -> Candidate:
         self.task = asyncio.create_task(self.election.run())
@@ -106,7 +106,7 @@ async def test_one_of_two_leads_and_the_lease_reads_as_client_go_writes_it() -> 
         "renewTime": "2026-11-24T00:00:00.000000Z",
         "leaseTransitions": 0,
     }
-    assert second.election.standing() == "standing by: the leader is a"
+    assert second.election.not_ready_reason() == "standing by: the leader is a"
     await first.kill()
     await second.kill()
 
@@ -195,12 +195,12 @@ async def test_a_lost_answer_to_taking_the_lease_is_made_good_at_the_next_look()
 async def test_writes_leave_only_while_leading_and_in_the_term_they_were_decided_in() -> None:
     server = FakeApiServer()
     first, second = await pair(server)
-    tenure = first.election.tenure
-    writes = first.client.guarded(tenure.check, 5)
+    fence = first.election.fence
+    writes = first.client.guarded(fence.check, 5)
     path = "/api/v1/namespaces/default/pods"
 
     async def decided(wait: asyncio.Event) -> str:
-        tenure.enter()
+        fence.begin()
         await wait.wait()
         try:
             await writes.post(path, {"metadata": {"generateName": "p-"}})
@@ -266,9 +266,9 @@ async def test_nothing_is_written_before_the_new_leader_has_caught_up() -> None:
     await asyncio.sleep(30)
     assert lease(server)["spec"]["holderIdentity"] == "a"
     assert not first.leads
-    assert "not yet caught up" in first.election.standing()
+    assert "not yet caught up" in first.election.not_ready_reason()
     with pytest.raises(NotLeader):
-        first.election.tenure.enter()
+        first.election.fence.begin()
     caught_up.set()
     await until_leads(first, 0.1)
     await first.kill()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from app.core.state.rivals import rivals
+from app.core.json_object import JsonObject
+from app.core.state.double_allocations import double_allocations
 from app.core.state.state import State
 from tests.cluster.fake_store import Change, Place, Store
 
-Object = dict[str, Any]
 FOREIGN = "foreign-"
 """Begins the names of what another allocator makes."""
 CLAIMS = ("resource.k8s.io", "resourceclaims")
@@ -39,7 +38,7 @@ class Watchdog:
             claim = state.claim(("default", entry["resourceClaimName"]))
             if claim is None or claim.allocation is None or len(claim.reserved_for) > 1:
                 continue
-            for rival in rivals(state.taken, claim.meta.key, claim.allocation):
+            for rival in double_allocations(state.taken, claim.meta.key, claim.allocation):
                 self.broken.append(f"{pod} is bound, though {rival.claim[1]} is known to hold {rival.device}")
 
     def _look(self) -> None:
@@ -76,7 +75,7 @@ class Watchdog:
         if change.type != "DELETED":
             self._check(change.object)
 
-    def _check(self, raw: Object) -> None:
+    def _check(self, raw: JsonObject) -> None:
         node = raw["spec"].get("nodeName")
         if not node or raw["metadata"].get("deletionTimestamp"):
             return
@@ -116,16 +115,16 @@ def unrest(store: Store, nodes: int, per_node: int) -> Iterator[str]:
             yield f"Pod {pod['metadata']['name']} is not bound, though it fits"
 
 
-def devices(claim: Object) -> list[tuple[str, str]]:
+def devices(claim: JsonObject) -> list[tuple[str, str]]:
     """Pool (its node's name) and device."""
     allocation = (claim.get("status") or {}).get("allocation") or {}
     return [(item["pool"], item["device"]) for item in allocation.get("devices", {}).get("results", ())]
 
 
-def find(store: Store, collection: tuple[str, str], name: str) -> Object | None:
+def find(store: Store, collection: tuple[str, str], name: str) -> JsonObject | None:
     place = Place(*collection, "default", name)
     return store._objects.get(place)
 
 
-def _held(store: Store, entry: Object) -> bool:
+def _held(store: Store, entry: JsonObject) -> bool:
     return bool(devices(find(store, CLAIMS, entry["resourceClaimName"]) or {}))

@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 from typing import TYPE_CHECKING, Any
 
-from app.cluster.binding.bind_limiter import Slots
+from app.cluster.binding.bind_limiter import BindLimiter
 from app.cluster.binding.binder import ClusterBinder
 from app.cluster.client.backoff import LoopClock
 from app.cluster.client.call import Timeouts
@@ -22,7 +22,7 @@ from app.cluster.leadership.election import Election, ElectionSettings
 from app.cluster.leadership.lease import Leases
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from tests.cluster.simulation.loop import OWNER
@@ -70,14 +70,14 @@ class Replica:
             settings=SETTINGS,
             uniform=world.random.uniform,
         )
-        tenure = self.election.tenure
-        enter = tenure.enter
+        fence = self.election.fence
+        enter = fence.begin
         if sabotage == "no fence":
             writes, enter = client, _allowed
         elif sabotage == "no terms":
-            writes, enter = client.guarded(tenure.check, WRITE_SECONDS), _allowed
+            writes, enter = client.guarded(fence.check, WRITE_SECONDS), _allowed
         else:
-            writes = client.guarded(tenure.check, WRITE_SECONDS)
+            writes = client.guarded(fence.check, WRITE_SECONDS)
         self.binder = ClusterBinder(
             writes,
             CLAIM,
@@ -88,7 +88,7 @@ class Replica:
             write_seconds=WRITE_SECONDS + 2 * TRANSIT_SECONDS,
             enter=enter,
         )
-        self.binder._slots = Slots(world.slots)
+        self.binder._slots = BindLimiter(world.slots)
         if sabotage == "no last look":
             self.binder._give_way_of_all = _blind  # type: ignore[method-assign]
         self._deallocator = Deallocator(
@@ -102,7 +102,7 @@ class Replica:
             writer=self.binder.writer,
             extended=self.binder.extended,
             alone_with=self.binder.freeing,
-            may_write=lambda: tenure.open,
+            may_write=lambda: fence.open,
             clock=world.loop.time,
             enter=enter,
             report=self.told.append,
@@ -122,9 +122,9 @@ class Replica:
         with self.election.answering():
             pod = parse({"apiVersion": "v1", "kind": "Pod"} | raw)
             assert isinstance(pod, Pod)
-            question = Question(self.state, pod, RULES)
-            fitting = [name for name in nodes if question.answer(name).verdict == "fits"]
-            held = None if fitting else question.releasable()
+            evaluation = PodEvaluation(self.state, pod, RULES)
+            fitting = [name for name in nodes if evaluation.answer(name).verdict == "fits"]
+            held = None if fitting else evaluation.releasable()
             if held is not None:
                 self.spawn(self._deallocator.deallocate(held.claim))
             return fitting

@@ -130,15 +130,15 @@ class World:
             await asyncio.sleep(0.5)
         return self.watchdog.broken
 
-    async def ask(self, question: Callable[[Replica], Coroutine[Any, Any, Any]]) -> Any:
+    async def ask(self, evaluation: Callable[[Replica], Coroutine[Any, Any, Any]]) -> Any:
         """kube-scheduler's call of a webhook: no answer where the replica is gone, stopped or no leader."""
-        leading = [replica for replica in self.replicas if replica.election.tenure.open]
+        leading = [replica for replica in self.replicas if replica.election.fence.open]
         # A Service, too, may not have noticed yet who leads.
         choice = leading if leading and self.random.random() < 0.9 else self.replicas
         if not choice:
             return None
         replica = self.random.choice(choice)
-        task = replica.spawn(_refusable(question, replica))
+        task = replica.spawn(_refusable(evaluation, replica))
         await asyncio.wait({task, replica.dead}, timeout=REQUEST_SECONDS, return_when="FIRST_COMPLETED")
         return task.result() if task.done() else None
 
@@ -298,8 +298,8 @@ def _told(world: World) -> list[str]:
     return lines
 
 
-async def _refusable(question: Callable[[Replica], Coroutine[Any, Any, Any]], replica: Replica) -> Any:
+async def _refusable(evaluation: Callable[[Replica], Coroutine[Any, Any, Any]], replica: Replica) -> Any:
     try:
-        return await question(replica)
+        return await evaluation(replica)
     except NotLeader:
         return None

@@ -12,10 +12,10 @@ from app.core.allocator import Misfit
 
 @pytest.mark.oracle
 def test_no_difference_from_the_in_tree_allocator(in_tree: Oracle, tmp_path: Path) -> None:
-    tally = fuzz.run(in_tree, 50_000, 300, tmp_path)
-    assert [path.read_text() for path in tally.found] == []
-    assert tally.steps["here"] < tally.steps["in-tree"]
-    assert min(tally.verdicts[verdict] for verdict in ("fits", "misfit", "invalid")) > 30
+    exclusions = fuzz.run(in_tree, 50_000, 300, tmp_path)
+    assert [path.read_text() for path in exclusions.found] == []
+    assert exclusions.steps["here"] < exclusions.steps["in-tree"]
+    assert min(exclusions.verdicts[verdict] for verdict in ("fits", "misfit", "invalid")) > 30
 
 
 @pytest.mark.oracle

@@ -1,7 +1,5 @@
 """Claims made to explode: each gets an answer within the work limit, and others are served meanwhile."""
 
-from typing import Any
-
 import pytest
 from fuzz import inventory
 
@@ -16,6 +14,7 @@ from app.core.allocator import (
     plan_claims,
 )
 from app.core.allocator.search import PAUSE_STEPS
+from app.core.json_object import JsonObject
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.pauses import InterruptedWorkError, on_pause
@@ -23,30 +22,29 @@ from app.core.selectors import SelectorCache
 from app.core.state.pools import Pool, gather_pools
 from tests.pausing import interrupted_after
 
-Json = dict[str, Any]
 MAX_STEPS = 20_000
 DRIVER = "gpu.example.com"
 
 
-def _device(number: int, **attributes: int) -> Json:
+def _device(number: int, **attributes: int) -> JsonObject:
     return {
         "name": f"dev-{number:02}",
         "attributes": {name: {"int": value} for name, value in attributes.items()},
     }
 
 
-def _request(name: str, count: int = 1) -> Json:
+def _request(name: str, count: int = 1) -> JsonObject:
     return {
         "name": name,
         "exactly": {"deviceClassName": "gpu", "allocationMode": "ExactCount", "count": count},
     }
 
 
-def _requests(number: int) -> list[Json]:
+def _requests(number: int) -> list[JsonObject]:
     return [_request(f"r{index}") for index in range(number)]
 
 
-def _too_few_values(size: int) -> tuple[list[Json], Json]:
+def _too_few_values(size: int) -> tuple[list[JsonObject], JsonObject]:
     """Requests that all want another value, and one value too few."""
     devices = [_device(number, value=number % (size - 1)) for number in range(2 * size)]
     return devices, {
@@ -55,13 +53,13 @@ def _too_few_values(size: int) -> tuple[list[Json], Json]:
     }
 
 
-def _pairs_only(size: int) -> tuple[list[Json], Json]:
+def _pairs_only(size: int) -> tuple[list[JsonObject], JsonObject]:
     """Requests that all want the same value, which only pairs of devices have."""
     devices = [_device(number, value=number // 2) for number in range(2 * size)]
     return devices, {"requests": _requests(size), "constraints": [{"matchAttribute": f"{DRIVER}/value"}]}
 
 
-def _crossed(size: int) -> tuple[list[Json], Json]:
+def _crossed(size: int) -> tuple[list[JsonObject], JsonObject]:
     """Two attributes that have to be distinct at once, which no bound sees through."""
     devices = [
         _device(number, row=row, column=(row * 2 + shift * (size // 2)) % size)
@@ -71,7 +69,7 @@ def _crossed(size: int) -> tuple[list[Json], Json]:
     return devices, {"requests": _requests(size), "constraints": constraints}
 
 
-def _knapsack(size: int) -> tuple[list[Json], Json]:
+def _knapsack(size: int) -> tuple[list[JsonObject], JsonObject]:
     """Partitions of all sizes, none alike, and counters for one less than what is wanted."""
     devices = []
     for number in range(size):
@@ -80,7 +78,7 @@ def _knapsack(size: int) -> tuple[list[Json], Json]:
     return devices, {"requests": _requests(size // 2)}
 
 
-def _alternatives(size: int) -> tuple[list[Json], Json]:
+def _alternatives(size: int) -> tuple[list[JsonObject], JsonObject]:
     """Every request has eight ways to be met, and the last one none."""
     devices = [_device(number, value=number) for number in range(16)]
     lists = [
@@ -103,7 +101,7 @@ def _alternatives(size: int) -> tuple[list[Json], Json]:
     return devices, {"requests": [*lists, last], "constraints": [constraint]}
 
 
-def _shares(size: int) -> tuple[list[Json], Json]:
+def _shares(size: int) -> tuple[list[JsonObject], JsonObject]:
     """Shares of several sizes that are more, all together, than the devices have."""
     devices = [
         _device(number, index=number)
@@ -123,9 +121,9 @@ ADVERSARIES = {
 }
 
 
-def _scene(devices: list[Json], claim: Json) -> tuple[Node, tuple[Pool, ...], Plan]:
+def _scene(devices: list[JsonObject], claim: JsonObject) -> tuple[Node, tuple[Pool, ...], Plan]:
     counters = {"name": "set", "counters": {"mem": {"value": str(1000 * (len(devices) // 2) - 1)}}}
-    bodies: list[Json] = [{"devices": devices}]
+    bodies: list[JsonObject] = [{"devices": devices}]
     if any("consumesCounters" in device for device in devices):
         bodies.append({"sharedCounters": [counters]})
     pool = {"name": "p", "generation": 1, "resourceSliceCount": len(bodies)}

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.allocator import Fits, Misfit
+from app.core.json_object import JsonObject
 from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.quantity import parse_quantity
 from app.core.state.taken import release, take
 
-Json = dict[str, Any]
 NUMBERS = st.integers(min_value=0, max_value=10**9)
 
 
@@ -99,7 +99,7 @@ def _plain(outcome: Any) -> Any:
     return type(outcome)
 
 
-def _check_room(request: Json, allocations: list[Json]) -> None:
+def _check_room(request: JsonObject, allocations: list[JsonObject]) -> None:
     """Adds up all that is held after the allocation, device by device and counter by counter.
 
     Pools that are seen in two generations are left out: there, a name does not say which device is meant.
@@ -122,7 +122,7 @@ def _check_room(request: Json, allocations: list[Json]) -> None:
         for result in allocation["devices"].get("results", ())
         if len(generations[result["driver"], result["pool"]]) == 1
     ]
-    holders: dict[tuple[str, str, str], list[Json]] = {}
+    holders: dict[tuple[str, str, str], list[JsonObject]] = {}
     for result in [*_held(request), *new]:
         if not result.get("adminAccess"):
             holders.setdefault((result["driver"], result["pool"], result["device"]), []).append(result)
@@ -142,7 +142,9 @@ def _check_room(request: Json, allocations: list[Json]) -> None:
     _check_counters(request, devices, holders, new)
 
 
-def _check_counters(request: Json, devices: Json, holders: Json, new: list[Json]) -> None:
+def _check_counters(
+    request: JsonObject, devices: JsonObject, holders: JsonObject, new: list[JsonObject]
+) -> None:
     drawn: dict[tuple[str, str, str, str], int] = {}
     for key in {*holders, *((item["driver"], item["pool"], item["device"]) for item in new)}:
         for entry in devices.get(key, {}).get("consumesCounters", ()):
@@ -167,21 +169,21 @@ def _check_counters(request: Json, devices: Json, holders: Json, new: list[Json]
                     assert drawn.get(where, 0) <= parse_quantity(counter["value"]).nanos, where
 
 
-def _draws(devices: Json, result: Json) -> bool:
+def _draws(devices: JsonObject, result: JsonObject) -> bool:
     return bool(devices[result["driver"], result["pool"], result["device"]].get("consumesCounters"))
 
 
-def _held(request: Json) -> list[Json]:
+def _held(request: JsonObject) -> list[JsonObject]:
     claims = [item for item in request["objects"] if item["kind"] == "ResourceClaim" and "status" in item]
     return [result for claim in claims for result in claim["status"]["allocation"]["devices"]["results"]]
 
 
-def _has_constraints_or_all_mode(request: Json) -> bool:
+def _has_constraints_or_all_mode(request: JsonObject) -> bool:
     text = str([item["spec"] for item in request["objects"] if item["kind"] == "ResourceClaim"])
     return "constraints" in text or "'All'" in text
 
 
-def _pool_for_all(driver: str) -> Json:
+def _pool_for_all(driver: str) -> JsonObject:
     slice_ = {
         "apiVersion": "resource.k8s.io/v1",
         "kind": "ResourceSlice",
@@ -197,7 +199,7 @@ def _pool_for_all(driver: str) -> Json:
     return slice_
 
 
-def _with_allocations(request: Json, allocations: list[Json]) -> Json:
+def _with_allocations(request: JsonObject, allocations: list[JsonObject]) -> JsonObject:
     """The request with the allocations held by claims of others."""
     holders = [
         {

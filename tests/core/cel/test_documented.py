@@ -65,9 +65,9 @@ def test_the_environment_is_the_one_of_kubernetes(*, new: bool, lists: bool) -> 
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"no oracle: {error}")
-    question = {"mode": "environment", "new": new, "features": {"EnableListTypeAttributes": lists}}
+    evaluation = {"mode": "environment", "new": new, "features": {"EnableListTypeAttributes": lists}}
     asked = subprocess.run(
-        [program, "cel"], input=json.dumps(question), capture_output=True, text=True, check=True
+        [program, "cel"], input=json.dumps(evaluation), capture_output=True, text=True, check=True
     )
     theirs = {
         name: [overload.split("(")[0].split(" ")[1] for overload in overloads]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.objects import DRIVER, Json
+from app.core.json_object import JsonObject
+from tests.objects import DRIVER
 
 API = "resource.k8s.io/v1"
 
 
-def dev(name: str, *taints: str, memory: str | None = None, **attributes: str | int) -> Json:
+def dev(name: str, *taints: str, memory: str | None = None, **attributes: str | int) -> JsonObject:
     """A device. Taints are written ``key=value:Effect``; memory is a capacity."""
-    device: Json = {
+    device: JsonObject = {
         "name": name,
         "attributes": {
             key: {"int" if isinstance(value, int) else "string": value} for key, value in attributes.items()
@@ -24,23 +25,23 @@ def dev(name: str, *taints: str, memory: str | None = None, **attributes: str | 
     return device
 
 
-def _taint(text: str) -> Json:
+def _taint(text: str) -> JsonObject:
     pair, _, effect = text.partition(":")
     key, _, value = pair.partition("=")
     return {"key": key, "value": value, "effect": effect}
 
 
-def shareable(device: Json) -> Json:
+def shareable(device: JsonObject) -> JsonObject:
     return {**device, "allowMultipleAllocations": True}
 
 
-def drawing(device: Json, **counters: str) -> Json:
+def drawing(device: JsonObject, **counters: str) -> JsonObject:
     """A device that draws from the counter set ``chip``."""
     amounts = {name: {"value": value} for name, value in counters.items()}
     return {**device, "consumesCounters": [{"counterSet": "chip", "counters": amounts}]}
 
 
-def pool(node: str, *devices: Json, driver: str = DRIVER, of: int = 1, **more: Any) -> Json:
+def pool(node: str, *devices: JsonObject, driver: str = DRIVER, of: int = 1, **more: Any) -> JsonObject:
     """A slice of the pool named after its node; ``of`` is how many slices the pool has."""
     spec = {
         "driver": driver,
@@ -51,7 +52,7 @@ def pool(node: str, *devices: Json, driver: str = DRIVER, of: int = 1, **more: A
     return _object("ResourceSlice", f"{node}-{driver}", spec=spec | more)
 
 
-def counters(node: str, **amounts: str) -> Json:
+def counters(node: str, **amounts: str) -> JsonObject:
     """The slice that publishes the counter set ``chip`` of a node's pool."""
     listed = {name: {"value": value} for name, value in amounts.items()}
     raw = pool(node, of=2, sharedCounters=[{"name": "chip", "counters": listed}])
@@ -60,8 +61,10 @@ def counters(node: str, **amounts: str) -> Json:
     return raw
 
 
-def node(name: str, *taints: str, cordoned: bool = False, cpu: str | None = None, **labels: str) -> Json:
-    raw: Json = {
+def node(
+    name: str, *taints: str, cordoned: bool = False, cpu: str | None = None, **labels: str
+) -> JsonObject:
+    raw: JsonObject = {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels},
@@ -72,13 +75,15 @@ def node(name: str, *taints: str, cordoned: bool = False, cpu: str | None = None
     return raw
 
 
-def cls(name: str = "gpu", expression: str | None = None, driver: str = DRIVER) -> Json:
+def cls(name: str = "gpu", expression: str | None = None, driver: str = DRIVER) -> JsonObject:
     text = expression or f'device.driver == "{driver}"'
     return _object("DeviceClass", name, spec={"selectors": [{"cel": {"expression": text}}]})
 
 
-def req(name: str = "r", where: str | None = None, *, of: str = "gpu", count: int = 1, **more: Any) -> Json:
-    exactly: Json = {"deviceClassName": of, "allocationMode": "ExactCount", "count": count} | more
+def req(
+    name: str = "r", where: str | None = None, *, of: str = "gpu", count: int = 1, **more: Any
+) -> JsonObject:
+    exactly: JsonObject = {"deviceClassName": of, "allocationMode": "ExactCount", "count": count} | more
     if exactly["allocationMode"] == "All":
         del exactly["count"]
     if where is not None:
@@ -86,9 +91,11 @@ def req(name: str = "r", where: str | None = None, *, of: str = "gpu", count: in
     return {"name": name, "exactly": exactly}
 
 
-def claim(name: str, *requests: Json, holds: str = "", match: str = "", distinct: str = "") -> Json:
+def claim(
+    name: str, *requests: JsonObject, holds: str = "", match: str = "", distinct: str = ""
+) -> JsonObject:
     """A claim. ``holds`` are devices of DRIVER as ``node/device node/device``."""
-    devices: Json = {"requests": list(requests) or [req()]}
+    devices: JsonObject = {"requests": list(requests) or [req()]}
     constraints = [{"matchAttribute": match}] * bool(match) + [{"distinctAttribute": distinct}] * bool(
         distinct
     )
@@ -101,7 +108,7 @@ def claim(name: str, *requests: Json, holds: str = "", match: str = "", distinct
     return raw
 
 
-def _allocation(holds: str) -> Json:
+def _allocation(holds: str) -> JsonObject:
     pairs = [text.split("/") for text in holds.split()]
     results = [{"request": "r", "driver": DRIVER, "pool": pool_, "device": name} for pool_, name in pairs]
     field = {"key": "metadata.name", "operator": "In", "values": [pairs[0][0]]}
@@ -111,16 +118,16 @@ def _allocation(holds: str) -> Json:
     }
 
 
-def _consumer(name: str) -> Json:
+def _consumer(name: str) -> JsonObject:
     return {"resource": "pods", "name": name, "uid": f"uid-{name}"}
 
 
-def shared_by(claim_: Json, pods: int) -> Json:
+def shared_by(claim_: JsonObject, pods: int) -> JsonObject:
     claim_["status"]["reservedFor"] = [_consumer(f"p{index}") for index in range(pods)]
     return claim_
 
 
-def template(name: str, *requests: Json) -> Json:
+def template(name: str, *requests: JsonObject) -> JsonObject:
     raw = _object(
         "ResourceClaimTemplate", name, spec={"spec": {"devices": {"requests": list(requests) or [req()]}}}
     )
@@ -128,7 +135,7 @@ def template(name: str, *requests: Json) -> Json:
     return raw
 
 
-def pod(*claims: str, templates: tuple[str, ...] = (), **spec: Any) -> Json:
+def pod(*claims: str, templates: tuple[str, ...] = (), **spec: Any) -> JsonObject:
     entries = [{"name": name, "resourceClaimName": name} for name in claims]
     entries += [{"name": name, "resourceClaimTemplateName": name} for name in templates]
     return {
@@ -139,16 +146,16 @@ def pod(*claims: str, templates: tuple[str, ...] = (), **spec: Any) -> Json:
     }
 
 
-def cpu(amount: str) -> list[Json]:
+def cpu(amount: str) -> list[JsonObject]:
     """Containers that request so much."""
     return [{"name": "c", "image": "i", "resources": {"requests": {"cpu": amount}}}]
 
 
-def affinity(key: str, value: str) -> Json:
+def affinity(key: str, value: str) -> JsonObject:
     term = {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}
     required = {"nodeSelectorTerms": [term]}
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
 
 
-def _object(kind: str, name: str, **fields: Any) -> Json:
+def _object(kind: str, name: str, **fields: Any) -> JsonObject:
     return {"apiVersion": API, "kind": kind, "metadata": {"name": name}} | fields

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.api.dry_run.json_answers import near_misses_json
+from app.core.json_object import JsonObject
 from tests.core.diagnosis.applying import Situation
 from tests.core.diagnosis.inventory import claim, cls, dev, node, pod, pool, req, template
 from tests.core.diagnosis.test_situations import BIG, NUMA, RED, placed
-from tests.objects import Json
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ wishes = st.builds(
 
 
 def situation(world: list[tuple[list[Device], str]], wish: Wish) -> Situation:
-    objects: list[Json] = [cls()]
+    objects: list[JsonObject] = [cls()]
     holds: dict[str, list[str]] = {}
     for index, (listed, trouble) in enumerate(world):
         name = f"n{index}"

@@ -8,25 +8,26 @@ from typing import Any
 import pytest
 
 from app.api.dry_run.json_answers import evidence_json
-from app.core.advice.hypothesis import Scene
-from app.core.advice.near_misses import MOST_QUESTIONS, near_misses
+from app.core.advice.hypothesis import Hypothesis
+from app.core.advice.near_misses import MAX_QUESTIONS, near_misses
 from app.core.allocator import Reason
 from app.core.dry_run.place import place
+from app.core.json_object import JsonObject
 from app.core.model.features import Features
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.selectors import CelFeatures, Selector, SelectorCache, cel_features
 from tests.core.diagnosis.applying import Situation
 from tests.core.diagnosis.inventory import claim, dev, pod, pool, req, shareable
 from tests.core.diagnosis.test_situations import BIG, NUMA, ONE, RED, SLOTS_USED_UP, placed
-from tests.objects import DRIVER, Json
+from tests.objects import DRIVER
 
 
-def reason(*objects: Json) -> Reason:
+def reason(*objects: JsonObject) -> Reason:
     (answer,) = placed(Situation([*ONE, *objects], pod("c"))).answers
     return answer.reasons[-1]
 
 
-def evidence(*objects: Json) -> dict[str, Any]:
+def evidence(*objects: JsonObject) -> dict[str, Any]:
     found = evidence_json(reason(*objects).evidence)
     found.pop("example", None)
     return found
@@ -169,7 +170,7 @@ def test_near_misses_are_bounded_whatever_the_situation(monkeypatch: pytest.Monk
     assert found.near_misses == ()
     state, wanted, rules = situation.parsed()
     asked: list[str] = []
-    answer = Question.answer
-    monkeypatch.setattr(Question, "answer", lambda self, name: asked.append(name) or answer(self, name))
-    assert near_misses(Scene(state, wanted, rules), found.answers) == ()
-    assert len(asked) == MOST_QUESTIONS
+    answer = PodEvaluation.answer
+    monkeypatch.setattr(PodEvaluation, "answer", lambda self, name: asked.append(name) or answer(self, name))
+    assert near_misses(Hypothesis(state, wanted, rules), found.answers) == ()
+    assert len(asked) == MAX_QUESTIONS

@@ -15,6 +15,7 @@ import pytest
 
 from app.api.dry_run.json_answers import near_misses_json
 from app.core.dry_run.place import PodPlacement, place, with_near_misses
+from app.core.json_object import JsonObject
 from tests.core.diagnosis.applying import Situation
 from tests.core.diagnosis.inventory import (
     affinity,
@@ -32,7 +33,7 @@ from tests.core.diagnosis.inventory import (
     shared_by,
     template,
 )
-from tests.objects import DRIVER, Json
+from tests.objects import DRIVER
 
 BIG = f'device.capacity["{DRIVER}"].memory.compareTo(quantity("80Gi")) >= 0'
 RED = f'device.attributes["{DRIVER}"].colour == "red"'
@@ -59,8 +60,8 @@ class Case:
     """``says`` is the first line, ``near`` are codes of changes: each is among the near misses, in order."""
 
     says: str
-    objects: tuple[Json, ...]
-    pod: Json
+    objects: tuple[JsonObject, ...]
+    pod: JsonObject
     near: tuple[str, ...] = ()
     features: dict[str, bool] = field(default_factory=dict)
     generate: bool = True

@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 
 from app.core.dry_run.gang import GangAnswer, place_gang
 from app.core.dry_run.place import place
+from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
 from tests.core.diagnosis.inventory import claim, cls, cpu, dev, node, pod, pool, req, template
 from tests.core.dry_run.test_place import rules, state_with
-from tests.objects import DRIVER, Json
+from tests.objects import DRIVER
 from tests.pausing import interrupted_after
 
 
-def members(number: int, raw: Json) -> list[Pod]:
+def members(number: int, raw: JsonObject) -> list[Pod]:
     found = []
     for index in range(number):
         item = parse(raw | {"metadata": {"name": f"p{index}", "namespace": "default"}})
@@ -161,14 +162,14 @@ worlds = st.builds(
 )
 
 
-def _spec(wish: Wish) -> tuple[Json, str]:
+def _spec(wish: Wish) -> tuple[JsonObject, str]:
     where = f'device.attributes["{DRIVER}"].colour == "{wish.colour}"' if wish.colour else None
     request = req(where=where, count=wish.count, **({"allocationMode": "All"} if wish.every else {}))
     return request, f"{DRIVER}/numa" if wish.match else ""
 
 
 def build(world: World) -> tuple[State, list[Pod]]:
-    objects: list[Json] = [cls()]
+    objects: list[JsonObject] = [cls()]
     for index, listed in enumerate(world.nodes):
         made = [dev(f"d{number}", colour=colour, numa=numa) for number, (colour, numa) in enumerate(listed)]
         objects += [node(f"n{index}"), pool(f"n{index}", *made)]

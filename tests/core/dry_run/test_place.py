@@ -9,7 +9,7 @@ from app.core.dry_run.place import PodPlacement, place
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.placement.decision import Refused, decide
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
@@ -102,7 +102,7 @@ def test_claims_that_are_not_in_order_refuse_the_pod(name: str, change: Any, cod
     change(state)
     item = parse(pod("p", "c"))
     assert isinstance(item, Pod)
-    answer = Question(state, item, rules()).answer("n0")
+    answer = PodEvaluation(state, item, rules()).answer("n0")
     assert (answer.verdict, answer.reasons[0].code) == ("misfit", code), name
     assert not answer.curable
 
@@ -128,7 +128,7 @@ def test_an_allocation_whose_node_selector_is_broken_is_an_error_and_no_misfit()
     _change(state, status={"allocation": held})
     item = parse(pod("p", "c"))
     assert isinstance(item, Pod)
-    answer = Question(state, item, rules()).answer("n0")
+    answer = PodEvaluation(state, item, rules()).answer("n0")
     assert (answer.verdict, answer.reasons[0].code) == ("invalid", "AllocationInvalid")
 
 
@@ -150,7 +150,7 @@ def test_a_pod_among_the_256_that_share_a_claim_is_not_refused_again() -> None:
     _change(state, status=_reserved(256))
     item = parse(pod("q7", "c", uid="v7"))
     assert isinstance(item, Pod)
-    assert Question(state, item, rules()).answer("n0").verdict == "fits"
+    assert PodEvaluation(state, item, rules()).answer("n0").verdict == "fits"
 
 
 def test_a_claim_generated_for_another_pod_is_not_used() -> None:
@@ -163,9 +163,9 @@ def test_a_claim_generated_for_another_pod_is_not_used() -> None:
     }
     item = parse(asking)
     assert isinstance(item, Pod)
-    question = Question(state, item, rules(generate_claims=False))
-    assert question.refusal is not None
-    assert question.refusal[1][0].code == "ClaimNotOwned"
+    evaluation = PodEvaluation(state, item, rules(generate_claims=False))
+    assert evaluation.refusal is not None
+    assert evaluation.refusal[1][0].code == "ClaimNotOwned"
 
 
 def test_a_template_claim_that_is_not_made_yet_is_waited_for() -> None:
@@ -189,8 +189,8 @@ def test_a_misfit_says_how_many_devices_fell_to_what() -> None:
     state = cluster(2)
     run(state, pods(2))
     item = pods(1)[0]
-    question = Question(state, item, rules())
-    answer = question.explained(question.answer("n0"))
+    evaluation = PodEvaluation(state, item, rules())
+    answer = evaluation.explained(evaluation.answer("n0"))
     assert answer.reasons[0].code == "DevicesInUse"
     assert answer.reasons[0].counts["DevicesInUse"] == 2
 
@@ -238,5 +238,5 @@ def test_node_checks(name: str, node_parts: dict[str, Any], spec: dict[str, Any]
         spec["cpu"] = cpu
     item = parse(raw)
     assert isinstance(item, Pod)
-    answer = Question(state, item, rules(node_checks=True)).answer("n0")
+    answer = PodEvaluation(state, item, rules(node_checks=True)).answer("n0")
     assert [reason.code for reason in answer.reasons] == ([code] if code else []), name

@@ -10,18 +10,18 @@ import pytest
 from app.core.allocator import Reason
 from app.core.diagnosis import summary
 from app.core.dry_run.place import place
-from app.core.dry_run.ranking import Standing, Standings, settle
+from app.core.dry_run.ranking import Ranking, Rankings, settle
+from app.core.json_object import JsonObject
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.pauses import on_pause
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from tests.objects import claim, claim_spec, device, device_class, node, pod, slice_of, template
 
-Json = dict[str, Any]
 NODES = [f"n{number}" for number in range(6)]
 
 
@@ -46,7 +46,7 @@ def make_rules() -> Rules:
     return Rules(SelectorCache(), lambda: str(next(numbers)), node_checks=True, generate_claims=True)
 
 
-def made(raw: Json, **spec: Any) -> Pod:
+def made(raw: JsonObject, **spec: Any) -> Pod:
     raw["spec"] |= spec
     item = parse(raw)
     assert isinstance(item, Pod)
@@ -83,16 +83,16 @@ MIXES: dict[str, list[Pod]] = {
 
 def placed_anew(
     state: State, pods: list[Pod], rules: Rules
-) -> list[tuple[list[NodeAnswer], NodeAnswer | None]]:
+) -> list[tuple[list[NodeResult], NodeResult | None]]:
     """What ``place`` did before it remembered anything."""
     found = []
     for item in pods:
-        question = Question(state, item, rules)
-        answers = [question.explained(one) for one in question.answers(NODES) if one is not None]
+        evaluation = PodEvaluation(state, item, rules)
+        answers = [evaluation.explained(one) for one in evaluation.answers(NODES) if one is not None]
         fitting = [one for one in answers if one.verdict == "fits"]
         chosen = max(fitting, key=lambda one: one.score or 0, default=None)
         if chosen is not None:
-            settle(state, question, chosen)
+            settle(state, evaluation, chosen)
         found.append((answers, chosen))
     return found
 
@@ -109,18 +109,18 @@ def test_what_is_remembered_is_what_would_be_found(pods: list[Pod]) -> None:
         assert item.summary == summary(fitting, [one.reasons for one in answers if one.verdict != "fits"])
 
 
-def standings_used(pods: list[Pod]) -> list[Standing]:
+def standings_used(pods: list[Pod]) -> list[Ranking]:
     """Places the Pods one after the other: the standing that served each."""
-    state, rules, standings = cluster(), make_rules(), Standings(NODES)
-    kept: list[Standing] = []
+    state, rules, rankings = cluster(), make_rules(), Rankings(NODES)
+    kept: list[Ranking] = []
     for item in pods:
-        question = Question(state, item, rules)
-        standing = standings.of(question)
-        standing.refresh(question)
-        chosen = standing.best(question)
+        evaluation = PodEvaluation(state, item, rules)
+        standing = rankings.of(evaluation)
+        standing.refresh(evaluation)
+        chosen = standing.best(evaluation)
         assert chosen is not None
-        settle(state, question, chosen)
-        standings.touch(chosen.node)
+        settle(state, evaluation, chosen)
+        rankings.touch(chosen.node)
         kept.append(standing)
     return kept
 

@@ -9,7 +9,7 @@ from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness
-from app.core.placement.question import Question
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
@@ -56,15 +56,15 @@ def test_readiness(name: str, raw: dict[str, Any], expected: Readiness) -> None:
     assert readiness(item) is expected, name
 
 
-def ask(raw: dict[str, Any], now: datetime, where: str = "n1") -> tuple[str, str | None, Question]:
+def ask(raw: dict[str, Any], now: datetime, where: str = "n1") -> tuple[str, str | None, PodEvaluation]:
     state = State()
     for item in (node("n1"), node("n2"), raw):
         state.upsert(parse(item))  # type: ignore[arg-type]
     asking = parse(pod("p", "c"))
     assert isinstance(asking, Pod)
-    question = Question(state, asking, Rules(SelectorCache(), lambda: "s", now=lambda: now))
-    answer = question.answer(where)
-    return answer.verdict, answer.reasons[0].code if answer.reasons else None, question
+    evaluation = PodEvaluation(state, asking, Rules(SelectorCache(), lambda: "s", now=lambda: now))
+    answer = evaluation.answer(where)
+    return answer.verdict, answer.reasons[0].code if answer.reasons else None, evaluation
 
 
 SOON = datetime(2026, 11, 23, 10, 5, tzinfo=UTC)
@@ -104,6 +104,6 @@ THEIRS = {"reservedFor": [{"resource": "pods", "name": "q", "uid": "uid-q"}]}
 def test_allocated_claims(
     name: str, raw: dict[str, Any], now: datetime, where: str, code: str | None, released: bool
 ) -> None:
-    verdict, found, question = ask(raw, now, where)
+    verdict, found, evaluation = ask(raw, now, where)
     assert (verdict, found) == ("misfit" if code else "fits", code), name
-    assert (question.releasable() is not None) == released, name
+    assert (evaluation.releasable() is not None) == released, name

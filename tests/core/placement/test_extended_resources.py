@@ -12,11 +12,11 @@ from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.placement.decision import Refused, decide
 from app.core.placement.extended_resources import ExtendedResources
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
-from app.core.verdicts.cache import Memo
-from app.core.verdicts.evaluate import briefs
+from app.core.verdicts.cache import VerdictCache
+from app.core.verdicts.evaluate import verdicts
 from tests.core.dry_run.test_place import rules, state_with
 from tests.objects import allocation, claim_spec, device, device_class, node, slice_of
 
@@ -87,8 +87,8 @@ def needs(state: State, pod: Pod, node_name: str = "n1") -> tuple[dict[str, int]
     return requests, [(item.container, item.request) for item in found.mappings]
 
 
-def answer(state: State, pod: Pod, name: str) -> NodeAnswer:
-    return Question(state, pod, rules()).answer(name)
+def answer(state: State, pod: Pod, name: str) -> NodeResult:
+    return PodEvaluation(state, pod, rules()).answer(name)
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ def test_of_two_classes_for_one_resource_one_has_it(classes: list[dict[str, Any]
 
 def test_a_pod_whose_resources_no_class_stands_for_has_nothing_to_do_with_devices() -> None:
     state = state_with(device_class(), plugin_node("n1", gpu="1"))
-    question = Question(state, pod_of(container(gpu=1)), rules())
-    assert not question.varies
-    assert decide(state, question.pod, "n1", rules(), None) == ()
+    evaluation = PodEvaluation(state, pod_of(container(gpu=1)), rules())
+    assert not evaluation.varies
+    assert decide(state, evaluation.pod, "n1", rules(), None) == ()
 
 
 def test_nodes_give_devices_or_a_device_plugin_s_resource_or_neither() -> None:
@@ -227,14 +227,18 @@ def test_short_answers_are_those_of_each_node_and_kept_for_alike_pods() -> None:
     state = state_with(
         backed_class(), node("a"), slice_of("a", device("d0")), plugin_node("b", gpu="1"), node("c")
     )
-    memo = Memo(state)
+    verdict_cache = VerdictCache(state)
     expected = [("a", "fits"), ("b", "fits"), ("c", "misfit"), ("unknown", "misfit")]
     for name in ("p", "q"):
-        question = Question(state, pod_of(container(gpu=1), name=name), rules())
-        found = [item for item in briefs(question, ["a", "b", "c", "unknown"], memo) if item is not None]
-        assert [(node_name, brief.verdict) for node_name, brief in found] == expected
-    assert memo.searches == 2
-    assert memo.reused == 2
+        evaluation = PodEvaluation(state, pod_of(container(gpu=1), name=name), rules())
+        found = [
+            item
+            for item in verdicts(evaluation, ["a", "b", "c", "unknown"], verdict_cache)
+            if item is not None
+        ]
+        assert [(node_name, verdict.verdict) for node_name, verdict in found] == expected
+    assert verdict_cache.searches == 2
+    assert verdict_cache.reused == 2
 
 
 def test_a_dry_run_counts_devices_and_not_the_node_s_resources() -> None:
@@ -257,12 +261,12 @@ def test_a_claim_left_by_an_earlier_attempt_is_used_again_where_it_is_what_the_n
         slice_of("n2", device("d0")),
         left_claim(request("container-0-request-1"), **status),
     )
-    question = Question(state, pod_of(container(gpu=1)), rules())
-    fits = question.answer("n1")
+    evaluation = PodEvaluation(state, pod_of(container(gpu=1)), rules())
+    fits = evaluation.answer("n1")
     assert [held.claim.meta.uid for held in fits.claims] == ["uid-left"]
     assert fits.allocations[0].devices[0].device.device == "d1"
     assert fits.claims[0].mappings
-    assert question.answer("n2").reasons[0].code == "ClaimOnOtherNode"
+    assert evaluation.answer("n2").reasons[0].code == "ClaimOnOtherNode"
 
 
 @pytest.mark.parametrize(
@@ -281,9 +285,9 @@ def test_a_claim_left_by_an_earlier_attempt_is_freed_where_it_is_in_the_way(
     state = state_with(
         backed_class(), node_object, slice_of("n1", device("d0")), left_claim(claim_spec(3), **status)
     )
-    question = Question(state, pod_of(container(gpu=1)), rules())
-    assert question.answer("n1").reasons[0].code == "ExtendedClaimStale"
-    held = question.releasable()
+    evaluation = PodEvaluation(state, pod_of(container(gpu=1)), rules())
+    assert evaluation.answer("n1").reasons[0].code == "ExtendedClaimStale"
+    held = evaluation.releasable()
     assert (held is not None and held.claim.meta.uid == "uid-left") is freed
 
 
@@ -291,16 +295,18 @@ def test_a_left_claim_that_is_being_deleted_is_waited_for() -> None:
     left = left_claim(request("container-0-request-1"))
     left["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     state = state_with(backed_class(), node("n1"), slice_of("n1", device("d0")), left)
-    question = Question(state, pod_of(container(gpu=1)), rules())
-    assert question.answer("n1").reasons[0].code == "ClaimDeleted"
-    assert question.releasable() is None
+    evaluation = PodEvaluation(state, pod_of(container(gpu=1)), rules())
+    assert evaluation.answer("n1").reasons[0].code == "ClaimDeleted"
+    assert evaluation.releasable() is None
     state.delete("ResourceClaim", ("default", "p-extended-resources-abcde"))
-    assert answer(state, question.pod, "n1").verdict == "fits"
+    assert answer(state, evaluation.pod, "n1").verdict == "fits"
 
 
 def test_the_last_word_before_a_bind_names_the_claim_to_be_made() -> None:
     state = state_with(backed_class(), node("n1"), slice_of("n1", device("d0")), node("n2"))
-    grants = decide(state, pod_of(container(gpu=1)), "n1", rules(), None)
-    assert not isinstance(grants, Refused)
-    assert [(grant.fresh, grant.held.generated) for grant in grants] == [(True, True)]
+    claim_allocations = decide(state, pod_of(container(gpu=1)), "n1", rules(), None)
+    assert not isinstance(claim_allocations, Refused)
+    assert [
+        (claim_allocation.fresh, claim_allocation.held.generated) for claim_allocation in claim_allocations
+    ] == [(True, True)]
     assert isinstance(decide(state, pod_of(container(gpu=1)), "n2", rules(), None), Refused)

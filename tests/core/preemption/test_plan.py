@@ -19,8 +19,8 @@ from app.core.preemption.eviction_stage import EvictionStage
 from app.core.preemption.plan import Hopeless, Preemption, evictable, partners, plan_preemption
 from app.core.preemption.victims import cost_of
 from app.core.selectors import SelectorCache
-from app.core.state.census import Census
-from app.core.state.holds import Hold
+from app.core.state.device_views import DeviceViews
+from app.core.state.nominations import Nomination
 from app.core.state.state import State
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
@@ -240,7 +240,7 @@ def test_a_budget_is_charged_with_victims_of_other_preemptors(
     held = tuple(
         (item.key, got) for item, got in zip(first[0].answer.claims, first[0].answer.allocations, strict=True)
     )
-    state.hold(Hold(high[0].meta.key, high[0].meta.uid, high[0].priority, "a", held))
+    state.hold(Nomination(high[0].meta.key, high[0].meta.uid, high[0].priority, "a", held))
     assert isinstance(cluster.plan(high[1], leaving=[victim]), Hopeless) != helped
 
 
@@ -318,8 +318,8 @@ def test_what_is_held_is_taken_for_others_but_not_for_the_more_important(cluster
         (held.key, got) for held, got in zip(plan[0].answer.claims, plan[0].answer.allocations, strict=True)
     )
     state = cluster.state
-    state.hold(Hold(high.meta.key, high.meta.uid, high.priority, "a", given))
-    view = next(Census(state).of_node("a"))
+    state.hold(Nomination(high.meta.key, high.meta.uid, high.priority, "a", given))
+    view = next(DeviceViews(state).of_node("a"))
     assert (view.state, view.note) == ("assumed", "held for a Pod that others were evicted for")
     assert isinstance(decide(state, low, "a", RULES, None), Refused)
     assert not isinstance(decide(state, high, "a", RULES, None), Refused)

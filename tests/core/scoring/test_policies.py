@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 import pytest
 
+from app.core.json_object import JsonObject
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.scoring import policies
 from app.core.scoring.policies import Merit, Policy
@@ -21,13 +21,12 @@ from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
-Json = dict[str, Any]
 ROOT, NUMA = "resource.kubernetes.io/pcieRoot", "resource.kubernetes.io/numaNode"
 GPU = 'device.attributes["gpu.example.com"].kind == "gpu"'
 NIC = 'device.attributes["gpu.example.com"].kind == "nic"'
 
 
-def at(name: str, *, root: str = "", numa: int | None = None, **attributes: str) -> Json:
+def at(name: str, *, root: str = "", numa: int | None = None, **attributes: str) -> JsonObject:
     found = device(name, **attributes)
     if root:
         found["attributes"][ROOT] = {"string": root}
@@ -36,15 +35,15 @@ def at(name: str, *, root: str = "", numa: int | None = None, **attributes: str)
     return found
 
 
-def of_size(name: str, memory: str) -> Json:
+def of_size(name: str, memory: str) -> JsonObject:
     return device(name) | {"capacity": {"memory": {"value": memory}}}
 
 
-def held(node_name: str, *devices: str) -> Json:
+def held(node_name: str, *devices: str) -> JsonObject:
     return claim(f"held-{node_name}") | {"status": {"allocation": allocation(node_name, *devices)}}
 
 
-def both() -> Json:
+def both() -> JsonObject:
     """A claim for a GPU and a NIC."""
     requests = [
         {"name": name, "exactly": {"deviceClassName": "gpu", "selectors": [{"cel": {"expression": text}}]}}
@@ -58,7 +57,7 @@ def both() -> Json:
 SLOTS = {"1g": (1, range(7)), "3g": (4, (0, 4)), "7g": (8, (0,))}
 
 
-def partitions(gpu: str) -> list[Json]:
+def partitions(gpu: str) -> list[JsonObject]:
     """A GPU of eight memory slices in partitions at fixed places, as MIG has them."""
     found = []
     for profile, (width, starts) in SLOTS.items():
@@ -69,7 +68,7 @@ def partitions(gpu: str) -> list[Json]:
     return found
 
 
-def partitioned(name: str, *gpus: str) -> list[Json]:
+def partitioned(name: str, *gpus: str) -> list[JsonObject]:
     sets = [
         {"name": gpu, "counters": {f"slot-{number}": {"value": "1"} for number in range(8)}} for gpu in gpus
     ]
@@ -81,14 +80,14 @@ def partitioned(name: str, *gpus: str) -> list[Json]:
 LINK = "gpu.example.com/link"
 
 
-def matching(count: int, attribute: str) -> Json:
+def matching(count: int, attribute: str) -> JsonObject:
     """A claim for so many devices that agree in an attribute."""
     made = claim("wanted", count)
     made["spec"]["devices"]["constraints"] = [{"matchAttribute": attribute}]
     return made
 
 
-def template(attribute: str) -> Json:
+def template(attribute: str) -> JsonObject:
     """One of which nothing has been made yet."""
     return {
         "apiVersion": "resource.k8s.io/v1",
@@ -106,7 +105,7 @@ class Scene:
     """``liked`` before ``other``: nodes by name, or devices of the one node there is."""
 
     policy: str
-    objects: list[Json]
+    objects: list[JsonObject]
     liked: tuple[str, ...]
     other: str = ""
 
@@ -261,7 +260,7 @@ DEVICES = {
 }
 
 
-def asked(scene: Scene, policy: str) -> dict[str, NodeAnswer]:
+def asked(scene: Scene, policy: str) -> dict[str, NodeResult]:
     state = State()
     for raw in [device_class(), *scene.objects]:
         item = parse(raw)
@@ -270,13 +269,13 @@ def asked(scene: Scene, policy: str) -> dict[str, NodeAnswer]:
     wanting = parse(pod("p", "wanted"))
     assert isinstance(wanting, Pod)
     numbers = count()
-    question = Question(
+    evaluation = PodEvaluation(
         state, wanting, Rules(SelectorCache(), lambda: str(next(numbers)), policy=policy, policy_fixed=True)
     )
-    return {name: question.answer(name) for name in state.nodes}
+    return {name: evaluation.answer(name) for name in state.nodes}
 
 
-def chosen(answer: NodeAnswer) -> tuple[str, ...]:
+def chosen(answer: NodeResult) -> tuple[str, ...]:
     return tuple(item.device.device for allocated in answer.allocations for item in allocated.devices)
 
 

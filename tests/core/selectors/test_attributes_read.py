@@ -35,4 +35,4 @@ CASES: dict[str, tuple[str, set[str] | None]] = {
 def test_sight(text: str, seen: set[str] | None) -> None:
     selector = compile_selector(text)
     assert selector.error is None
-    assert selector.sees == seen
+    assert selector.attributes_read == seen

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from app.core.json_object import JsonObject
 from app.core.simulation.recorder import Recorder
 from app.core.simulation.trace import read_trace
 from tests.objects import allocation, claim, pod
 
-Json = dict[str, Any]
 
-
-def held(name: str, count: int = 1) -> Json:
+def held(name: str, count: int = 1) -> JsonObject:
     return claim(name, count) | {"status": {"allocation": allocation("n", "d")}}
 
 

@@ -18,14 +18,14 @@ from app.core.diagnosis import node_message
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.pauses import on_pause
-from app.core.placement.node_answer import NodeAnswer
-from app.core.placement.question import Question
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
-from app.core.verdicts.cache import Memo
-from app.core.verdicts.evaluate import briefs, enrolled, known
-from app.core.verdicts.node_verdict import Brief
+from app.core.verdicts.cache import VerdictCache
+from app.core.verdicts.evaluate import indexed, known, verdicts
+from app.core.verdicts.node_verdict import NodeVerdict
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
 NODES = [f"n{i}" for i in range(20)]
@@ -51,13 +51,15 @@ def make_rules() -> Rules:
     return Rules(SelectorCache(), lambda: f"share-{next(numbers)}")
 
 
-def ask(state: State, memo: Memo, rules: Rules, name: str, expression: str | None = None) -> dict[str, Brief]:
+def ask(
+    state: State, verdict_cache: VerdictCache, rules: Rules, name: str, expression: str | None = None
+) -> dict[str, NodeVerdict]:
     put(state, claim(f"claim-{name}", expression=expression))
-    return dict(briefs(Question(state, asking(name), rules), NODES, memo))
+    return dict(verdicts(PodEvaluation(state, asking(name), rules), NODES, verdict_cache))
 
 
-def contents(found: dict[str, Brief]) -> dict[str, object]:
-    return {name: brief.content for name, brief in found.items()}
+def contents(found: dict[str, NodeVerdict]) -> dict[str, object]:
+    return {name: verdict.content for name, verdict in found.items()}
 
 
 def asking(name: str) -> Pod:
@@ -72,76 +74,76 @@ BIG = 'device.attributes["gpu.example.com"].size == "big"'
 def test_nodes_that_look_the_same_are_searched_once() -> None:
     state, rules = cluster(), make_rules()
     put(state, slice_of("n5", device("d0", size="small"), device("d1", size="small"), generation=2))
-    memo = Memo(state)
-    found = ask(state, memo, rules, "a", BIG)
-    assert (memo.searches, memo.shared) == (2, len(NODES) - 2)
-    assert {name for name, brief in found.items() if brief.verdict == "misfit"} == {"n5"}
+    verdict_cache = VerdictCache(state)
+    found = ask(state, verdict_cache, rules, "a", BIG)
+    assert (verdict_cache.searches, verdict_cache.shared) == (2, len(NODES) - 2)
+    assert {name for name, verdict in found.items() if verdict.verdict == "misfit"} == {"n5"}
 
 
 def test_what_no_selector_reads_does_not_tell_nodes_apart() -> None:
     state, rules = cluster(), make_rules()
     for name in NODES:
         put(state, slice_of(name, device("d0", size="big", serial=name), generation=2))
-    memo = Memo(state)
-    ask(state, memo, rules, "a", BIG)
-    assert memo.searches == 1
-    ask(state, memo, rules, "b", f'device.attributes["gpu.example.com"].serial == "{NODES[0]}"')
-    assert memo.searches == 1 + len(NODES)
+    verdict_cache = VerdictCache(state)
+    ask(state, verdict_cache, rules, "a", BIG)
+    assert verdict_cache.searches == 1
+    ask(state, verdict_cache, rules, "b", f'device.attributes["gpu.example.com"].serial == "{NODES[0]}"')
+    assert verdict_cache.searches == 1 + len(NODES)
 
 
 def test_selectors_are_evaluated_once_for_each_kind_of_node() -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state)
-    ask(state, memo, rules, "a", BIG)
+    verdict_cache = VerdictCache(state)
+    ask(state, verdict_cache, rules, "a", BIG)
     evaluations = rules.selectors.evaluations()["fast"]
     assert evaluations == 1  # the first device looked at is taken
-    ask(state, memo, rules, "b", BIG)
+    ask(state, verdict_cache, rules, "b", BIG)
     assert rules.selectors.evaluations()["fast"] == evaluations
 
 
 def test_a_changed_slice_costs_the_key_of_its_own_node() -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state)
-    ask(state, memo, rules, "a", BIG)
-    (classes,) = memo.classes
+    verdict_cache = VerdictCache(state)
+    ask(state, verdict_cache, rules, "a", BIG)
+    (classes,) = verdict_cache.classes
     computed, touched = classes.computed, state.inventory.touched
     put(state, slice_of("n7", device("d0", size="small"), generation=2))
     assert state.inventory.touched == touched + 2  # the pool as it was and as it is: one node
-    ask(state, memo, rules, "b", BIG)
+    ask(state, verdict_cache, rules, "b", BIG)
     assert classes.computed == computed + 1
-    assert memo.searches == 2
+    assert verdict_cache.searches == 2
 
 
 def test_the_second_pod_of_a_kind_costs_a_search_for_a_node_like_no_other_only() -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state)
-    first = ask(state, memo, rules, "a")
+    verdict_cache = VerdictCache(state)
+    first = ask(state, verdict_cache, rules, "a")
     held = claim("other") | {"status": {"allocation": allocation("n3", "d0", "d1")}}
     put(state, held)
-    searches = memo.searches
-    second = ask(state, memo, rules, "b")
-    assert memo.searches == searches + 1
-    assert memo.reused == len(NODES) - 1
+    searches = verdict_cache.searches
+    second = ask(state, verdict_cache, rules, "b")
+    assert verdict_cache.searches == searches + 1
+    assert verdict_cache.reused == len(NODES) - 1
     assert second["n3"].verdict == "misfit"
-    assert {name: brief for name, brief in second.items() if name != "n3"} == {
-        name: brief for name, brief in first.items() if name != "n3"
+    assert {name: verdict for name, verdict in second.items() if name != "n3"} == {
+        name: verdict for name, verdict in first.items() if name != "n3"
     }
 
 
 def test_another_class_of_the_same_name_is_another_question() -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state)
-    assert ask(state, memo, rules, "a")["n0"].verdict == "fits"
+    verdict_cache = VerdictCache(state)
+    assert ask(state, verdict_cache, rules, "a")["n0"].verdict == "fits"
     put(state, device_class(expression='device.driver == "another.example.com"'))
-    assert ask(state, memo, rules, "b")["n0"].verdict == "misfit"
+    assert ask(state, verdict_cache, rules, "b")["n0"].verdict == "misfit"
 
 
 def test_an_error_that_names_the_claim_is_found_anew() -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state)
+    verdict_cache = VerdictCache(state)
     expression = 'device.attributes["gpu.example.com"].missing == "x"'
-    first = ask(state, memo, rules, "a", expression)["n0"]
-    second = ask(state, memo, rules, "b", expression)["n0"]
+    first = ask(state, verdict_cache, rules, "a", expression)["n0"]
+    second = ask(state, verdict_cache, rules, "b", expression)["n0"]
     assert (first.verdict, second.verdict) == ("invalid", "invalid")
     assert "claim-a" in first.message
     assert "claim-b" in second.message
@@ -151,7 +153,7 @@ def test_an_answer_with_the_name_of_a_pool_is_of_its_own_node() -> None:
     state, rules = cluster(), make_rules()
     for name in ("n1", "n2"):
         put(state, slice_of(name, device("d0"), device("d0"), generation=2))
-    found = ask(state, Memo(state), rules, "a")
+    found = ask(state, VerdictCache(state), rules, "a")
     assert "gpu.example.com/n1" in found["n1"].message
     assert "gpu.example.com/n2" in found["n2"].message
 
@@ -174,29 +176,29 @@ def test_what_changes_during_a_search_is_not_kept_for_the_class(monkeypatch: pyt
     monkeypatch.setattr(search, "PAUSE_STEPS", 1)
     for moment in count(1):
         state, rules = cluster(), make_rules()
-        memo = Memo(state)
+        verdict_cache = VerdictCache(state)
         put(state, claim("claim-p", expression=BIG))
         smaller = [slice_of(name, device("d0", size="small"), generation=2) for name in NODES[1:]]
         with changed_at_pause(moment, partial(put, state, *smaller)) as pauses:
-            found = list(briefs(Question(state, asking("p"), rules), NODES[:2], memo))
+            found = list(verdicts(PodEvaluation(state, asking("p"), rules), NODES[:2], verdict_cache))
         if pauses[0] < moment:
             break
         assert found[0][1].verdict == "fits"
-        anew = ask(state, Memo(state), rules, "p", BIG)
-        assert contents(ask(state, memo, rules, "p", BIG)) == contents(anew)
+        anew = ask(state, VerdictCache(state), rules, "p", BIG)
+        assert contents(ask(state, verdict_cache, rules, "p", BIG)) == contents(anew)
     assert moment > 5
 
 
 def test_only_so_many_kinds_are_kept() -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state, size=2)
+    verdict_cache = VerdictCache(state, size=2)
     for index in range(3):
-        ask(state, memo, rules, f"p{index}", f"{index} < 5")
-    searches = memo.searches
-    ask(state, memo, rules, "again", "2 < 5")
-    assert memo.searches == searches
-    ask(state, memo, rules, "forgotten", "0 < 5")
-    assert memo.searches == searches + 1
+        ask(state, verdict_cache, rules, f"p{index}", f"{index} < 5")
+    searches = verdict_cache.searches
+    ask(state, verdict_cache, rules, "again", "2 < 5")
+    assert verdict_cache.searches == searches
+    ask(state, verdict_cache, rules, "forgotten", "0 < 5")
+    assert verdict_cache.searches == searches + 1
 
 
 nodes = st.sampled_from(NODES)
@@ -219,19 +221,19 @@ def test_whatever_happens_kept_answers_are_those_of_a_fresh_look(
     happenings: list[tuple[str, str, str]],
 ) -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state)
+    verdict_cache = VerdictCache(state)
     expression = 'device.attributes["gpu.example.com"].size == "big"'
-    ask(state, memo, rules, "p", expression)
+    ask(state, verdict_cache, rules, "p", expression)
     for kind, where, what in happenings:
         happen(state, kind, where, what)
-        kept = ask(state, memo, rules, "p", expression)
-        assert contents(kept) == contents(ask(state, Memo(state), rules, "p", expression))
-        roll = enrolled(Question(state, asking("p"), rules), frozenset(NODES), memo)
-        if roll is not None:
-            assert {name: roll.get(name) for name in NODES} == kept
-        question = Question(state, asking("p"), rules)
+        kept = ask(state, verdict_cache, rules, "p", expression)
+        assert contents(kept) == contents(ask(state, VerdictCache(state), rules, "p", expression))
+        index = indexed(PodEvaluation(state, asking("p"), rules), frozenset(NODES), verdict_cache)
+        if index is not None:
+            assert {name: index.get(name) for name in NODES} == kept
+        evaluation = PodEvaluation(state, asking("p"), rules)
         for name in NODES:
-            alone = question.explained(question.answer(name))
+            alone = evaluation.explained(evaluation.answer(name))
             message = "" if alone.verdict == "fits" else node_message(alone.reasons)
             code = "" if alone.verdict == "fits" else alone.reasons[0].code
             assert kept[name].content == (alone.verdict, alone.score or 0, message, alone.curable, code)
@@ -267,33 +269,33 @@ def happen(state: State, kind: str, where: str, what: str) -> None:
 
 def test_what_is_kept_is_known_without_a_search_and_what_has_changed_is_not() -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state)
+    verdict_cache = VerdictCache(state)
     item = parse(pod("p", "claim-p"))
     assert isinstance(item, Pod)
     put(state, claim("claim-p"))
-    first = known(Question(state, item, rules), NODES, memo)
+    first = known(PodEvaluation(state, item, rules), NODES, verdict_cache)
     assert (first.found, list(first.unseen)) == ([None] * len(NODES), list(range(len(NODES))))
-    found = ask(state, memo, rules, "p")
-    searched = memo.searches
-    again = known(Question(state, item, rules), NODES, memo)
+    found = ask(state, verdict_cache, rules, "p")
+    searched = verdict_cache.searches
+    again = known(PodEvaluation(state, item, rules), NODES, verdict_cache)
     assert (again.found, again.unseen) == ([found[name] for name in NODES], [])
     assert again.counts == Counter(again.found)
     put(state, claim("other") | {"status": {"allocation": allocation("n3", "d0")}})
-    changed = known(Question(state, item, rules), NODES, memo)
+    changed = known(PodEvaluation(state, item, rules), NODES, verdict_cache)
     assert changed.unseen == [NODES.index("n3")]
     assert changed.counts[None] == 1
-    assert memo.searches == searched
+    assert verdict_cache.searches == searched
 
 
 def test_no_node_is_looked_up_when_all_are_asked_about_whose_answers_are_kept() -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state)
+    verdict_cache = VerdictCache(state)
     put(state, claim("held") | {"status": {"allocation": allocation("n3", "d0")}})
-    found = ask(state, memo, rules, "p")
+    found = ask(state, verdict_cache, rules, "p")
 
-    def whole(*nodes: str) -> dict[str, Brief | None] | None:
-        roll = enrolled(Question(state, asking("p"), rules), frozenset(nodes), memo)
-        return None if roll is None else {name: roll.get(name) for name in nodes}
+    def whole(*nodes: str) -> dict[str, NodeVerdict | None] | None:
+        index = indexed(PodEvaluation(state, asking("p"), rules), frozenset(nodes), verdict_cache)
+        return None if index is None else {name: index.get(name) for name in nodes}
 
     assert whole(*NODES) == found
     assert whole(*NODES[1:]) is None
@@ -302,7 +304,7 @@ def test_no_node_is_looked_up_when_all_are_asked_about_whose_answers_are_kept() 
     assert whole(*NODES) == found | {"n7": found["n3"]}, "a class met before"
     put(state, slice_of("n8", device("d0", size="tiny"), generation=2))
     assert whole(*NODES) is None, "a class that has to be searched"
-    again = ask(state, memo, rules, "p")
+    again = ask(state, verdict_cache, rules, "p")
     assert whole(*NODES) == again
     state.delete("Node", ("", "n8"))
     assert whole(*NODES) is None
@@ -311,35 +313,37 @@ def test_no_node_is_looked_up_when_all_are_asked_about_whose_answers_are_kept() 
 
 def test_a_changed_node_of_a_class_met_before_is_not_looked_for_among_all() -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state)
+    verdict_cache = VerdictCache(state)
     put(state, claim("held") | {"status": {"allocation": allocation("n3", "d0")}})
-    found = ask(state, memo, rules, "p")
-    searched = memo.searches
+    found = ask(state, verdict_cache, rules, "p")
+    searched = verdict_cache.searches
     put(state, claim("more") | {"status": {"allocation": allocation("n7", "d0")}})
-    after = known(Question(state, asking("p"), rules), NODES, memo)
+    after = known(PodEvaluation(state, asking("p"), rules), NODES, verdict_cache)
     assert after.unseen == []
     assert after.found[NODES.index("n7")] is found["n3"]
-    assert memo.searches == searched
+    assert verdict_cache.searches == searched
     state.delete("Node", ("", "n7"))
-    assert known(Question(state, asking("p"), rules), NODES, memo).unseen == [NODES.index("n7")]
+    assert known(PodEvaluation(state, asking("p"), rules), NODES, verdict_cache).unseen == [NODES.index("n7")]
 
 
 def test_an_answer_from_before_a_change_that_another_filter_has_heard_of_is_not_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     state, rules = cluster(), make_rules()
-    memo = Memo(state)
+    verdict_cache = VerdictCache(state)
     put(state, claim("claim-p"), claim("claim-q"))
-    answer = Question.answer
+    answer = PodEvaluation.answer
     held = allocation("n3", "d0")
     held["devices"]["results"] += allocation("n3", "d1")["devices"]["results"]
 
-    def overtaken(question: Question, name: str) -> NodeAnswer:
-        found = answer(question, name)
+    def overtaken(evaluation: PodEvaluation, name: str) -> NodeResult:
+        found = answer(evaluation, name)
         put(state, claim("other") | {"status": {"allocation": held}})
-        known(Question(state, asking("q"), rules), ["n3"], memo)
+        known(PodEvaluation(state, asking("q"), rules), ["n3"], verdict_cache)
         return found
 
-    monkeypatch.setattr(Question, "answer", overtaken)
-    assert [name for name, _ in briefs(Question(state, asking("p"), rules), ["n3"], memo)] == ["n3"]
-    assert known(Question(state, asking("q"), rules), ["n3"], memo).unseen == [0]
+    monkeypatch.setattr(PodEvaluation, "answer", overtaken)
+    assert [
+        name for name, _ in verdicts(PodEvaluation(state, asking("p"), rules), ["n3"], verdict_cache)
+    ] == ["n3"]
+    assert known(PodEvaluation(state, asking("q"), rules), ["n3"], verdict_cache).unseen == [0]

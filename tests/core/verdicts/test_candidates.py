@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.verdicts.candidates import Candidates
-from app.core.verdicts.filter_result import Columns, Judged
-from app.core.verdicts.node_verdict import Brief
+from app.core.verdicts.filter_result import FilterResult, ListedResult
+from app.core.verdicts.node_verdict import NodeVerdict
 
 
-def fits(**scores: int | None) -> Judged:
+def fits(**scores: int | None) -> FilterResult:
     """Nodes with their scores; None for one that does not fit."""
-    briefs = [Brief("misfit" if score is None else "fits", score or 0) for score in scores.values()]
-    return Columns(list(scores), briefs)
+    verdicts = [NodeVerdict("misfit" if score is None else "fits", score or 0) for score in scores.values()]
+    return ListedResult(list(scores), verdicts)
 
 
 EQUAL = fits(**{f"n{number}": 5 for number in range(8)})

@@ -5,10 +5,10 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.verdicts.index import Roll
-from app.core.verdicts.node_verdict import Brief
+from app.core.verdicts.index import VerdictIndex
+from app.core.verdicts.node_verdict import NodeVerdict
 
-BRIEFS = (Brief("fits", 1), Brief("fits", 2), Brief("misfit", 0, "in use"))
+BRIEFS = (NodeVerdict("fits", 1), NodeVerdict("fits", 2), NodeVerdict("misfit", 0, "in use"))
 NAMES = [f"n{number}" for number in range(6)]
 
 names = st.sampled_from(NAMES)
@@ -24,40 +24,42 @@ changes = st.lists(
 
 
 @given(changes)
-def test_whatever_changes_nodes_and_answers_agree(happenings: list[tuple[str, str, Brief | None]]) -> None:
-    roll, expected = Roll(), dict[str, Brief]()
-    for what, name, brief in happenings:
-        if brief is not None:
-            roll.put(name, brief)
-            expected[name] = brief
+def test_whatever_changes_nodes_and_answers_agree(
+    happenings: list[tuple[str, str, NodeVerdict | None]],
+) -> None:
+    index, expected = VerdictIndex(), dict[str, NodeVerdict]()
+    for what, name, verdict in happenings:
+        if verdict is not None:
+            index.put(name, verdict)
+            expected[name] = verdict
         elif what == "drop":
-            assert roll.drop(name) == (expected.pop(name, None) is not None)
+            assert index.drop(name) == (expected.pop(name, None) is not None)
         elif what == "clear":
-            roll.clear()
+            index.clear()
             expected.clear()
         else:
             # Asking is what makes it count its nodes: the next changes are told from there.
             asked = frozenset(expected) ^ {name}
-            assert not roll.is_for(asked)
-        assert len(roll) == len(expected)
-        assert {name: roll.get(name) for name in NAMES if name in roll} == expected
-        assert roll.counts() == Counter(expected.values())
+            assert not index.is_for(asked)
+        assert len(index) == len(expected)
+        assert {name: index.get(name) for name in NAMES if name in index} == expected
+        assert index.counts() == Counter(expected.values())
         for each in BRIEFS:
-            assert sorted(roll.members(each)) == sorted(
+            assert sorted(index.members(each)) == sorted(
                 name for name, found in expected.items() if found is each
             )
         if what != "ask":
-            assert roll.is_for(frozenset(expected))
+            assert index.is_for(frozenset(expected))
 
 
 def test_as_many_other_nodes_are_not_its_own() -> None:
-    roll = Roll()
+    index = VerdictIndex()
     for name in ("a", "b", "c"):
-        roll.put(name, BRIEFS[0])
-    assert roll.is_for(frozenset("abc"))
-    assert not roll.is_for(frozenset("abd"))
-    roll.drop("c")
-    assert not roll.is_for(frozenset("abc"))
-    roll.put("d", BRIEFS[0])
-    assert roll.is_for(frozenset("abd"))
-    assert not roll.is_for(frozenset("abc"))
+        index.put(name, BRIEFS[0])
+    assert index.is_for(frozenset("abc"))
+    assert not index.is_for(frozenset("abd"))
+    index.drop("c")
+    assert not index.is_for(frozenset("abc"))
+    index.put("d", BRIEFS[0])
+    assert index.is_for(frozenset("abd"))
+    assert not index.is_for(frozenset("abc"))

@@ -23,22 +23,22 @@ from app.core.allocator import (
 from app.core.allocator.node_devices import NODE_OPERATIONS
 from app.core.diagnosis import node_message
 from app.core.diagnosis.misfit import explain_misfit
+from app.core.json_object import JsonObject
 from app.core.model.device import Device
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.placement.picking import pick, prospect_of
+from app.core.placement.device_choice import pick, prospect_of
 from app.core.scoring import policy_named, score
 from app.core.selectors import SelectorCache
 from app.core.state.pools import Pool, PoolError, gather_pools
 from app.core.state.taken import Taken
-from app.core.verdicts.cache import sight_of
-from app.core.verdicts.node_signature import Outlook, sight_of_plan
+from app.core.verdicts.cache import attributes_read
+from app.core.verdicts.node_signature import NodeSignature, attributes_read_by_plan
 from tests.objects import DRIVER, claim, device, device_class, node, slice_of
 
-Json = dict[str, Any]
-Change = Callable[[Json], None]
+Change = Callable[[JsonObject], None]
 _SELECTORS = SelectorCache()
 
 
@@ -54,7 +54,7 @@ class Scene:
         return gather_pools(target, self.inventory.slices, self.inventory.pool_slices(), self.features)
 
 
-def scene(request: Json) -> Scene | None:
+def scene(request: JsonObject) -> Scene | None:
     found = inventory.read(request)
     features = Features().switched(request.get("features") or {})
     the_pod = parse(request["pods"][0])
@@ -65,7 +65,7 @@ def scene(request: Json) -> Scene | None:
     return None if isinstance(plan, Invalid) or not missing else Scene(found, features, plan)
 
 
-def with_twins(request: Json) -> Json:
+def with_twins(request: JsonObject) -> JsonObject:
     """The request with copies of each node: the same, with what nobody reads, and changed."""
     objects = copy.deepcopy(request["objects"])
     for name in [item["metadata"]["name"] for item in objects if item["kind"] == "Node"]:
@@ -74,7 +74,7 @@ def with_twins(request: Json) -> Json:
     return request | {"objects": objects, "nodes": None}
 
 
-def twin(objects: list[Json], name: str, suffix: str, change: Change) -> Iterator[Json]:
+def twin(objects: list[JsonObject], name: str, suffix: str, change: Change) -> Iterator[JsonObject]:
     own = [
         item for item in objects if item["kind"] == "ResourceSlice" and item["spec"].get("nodeName") == name
     ]
@@ -98,56 +98,58 @@ def twin(objects: list[Json], name: str, suffix: str, change: Change) -> Iterato
         yield other
 
 
-def results_of(item: Json) -> list[Json]:
-    found: list[Json] = (item.get("status") or {}).get("allocation", {}).get("devices", {}).get("results", [])
+def results_of(item: JsonObject) -> list[JsonObject]:
+    found: list[JsonObject] = (
+        (item.get("status") or {}).get("allocation", {}).get("devices", {}).get("results", [])
+    )
     return found
 
 
-def devices_of(item: Json) -> list[Json]:
+def devices_of(item: JsonObject) -> list[JsonObject]:
     return (item["spec"].get("devices") or []) if item["kind"] == "ResourceSlice" else []
 
 
-def same(item: Json) -> None:
+def same(item: JsonObject) -> None:
     del item
 
 
-def serials(item: Json) -> None:
+def serials(item: JsonObject) -> None:
     for number, found in enumerate(devices_of(item)):
         if len(found.get("attributes") or {}) < 30:
             found.setdefault("attributes", {})["serial"] = {"string": f"{item['spec']['nodeName']}-{number}"}
 
 
-def fewer(item: Json) -> None:
+def fewer(item: JsonObject) -> None:
     if devices_of(item):
         item["spec"]["devices"].pop()
 
 
-def hungry(item: Json) -> None:
+def hungry(item: JsonObject) -> None:
     for found in devices_of(item):
         for draw in found.get("consumesCounters") or ():
             for counter in draw["counters"].values():
                 counter["value"] = "1000"
 
 
-def scarce(item: Json) -> None:
+def scarce(item: JsonObject) -> None:
     for counters in item.get("spec", {}).get("sharedCounters") or ():
         for counter in counters["counters"].values():
             counter["value"] = "1"
 
 
-def able(item: Json) -> None:
+def able(item: JsonObject) -> None:
     if item["kind"] == "Node":
         had = (item.get("status") or {}).get("declaredFeatures")
         item["status"] = {"declaredFeatures": [] if had else [NODE_OPERATIONS]}
 
 
-def filled(item: Json) -> None:
+def filled(item: JsonObject) -> None:
     for result in results_of(item):
         for name in result.get("consumedCapacity") or ():
             result["consumedCapacity"][name] = "1"
 
 
-def freed(item: Json) -> None:
+def freed(item: JsonObject) -> None:
     if results_of(item):
         results_of(item).pop()
 
@@ -201,7 +203,7 @@ def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: s
         found = scene(with_twins(case["request"]))
         if found is None:
             continue
-        outlook = Outlook(found.features, sight_of(found.plan, policy, GROUPS))
+        signature = NodeSignature(found.features, attributes_read(found.plan, policy, GROUPS))
         taken = found.inventory.taken()
         answers: dict[Hashable, Any] = {}
         for target in found.inventory.nodes:
@@ -209,7 +211,7 @@ def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: s
                 pools = found.pools(target)
             except PoolError:
                 continue
-            key = outlook.key(target, pools, taken)
+            key = signature.key(target, pools, taken)
             if key is None:
                 continue
             said = answer(found, target, pools, taken, policy)
@@ -223,7 +225,7 @@ def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: s
 
 
 def _keys(
-    many: list[list[Json]], expression: str, taken: tuple[str, ...], switches: dict[str, bool]
+    many: list[list[JsonObject]], expression: str, taken: tuple[str, ...], switches: dict[str, bool]
 ) -> list[Hashable]:
     objects = [device_class(), claim("c", expression=expression)]
     for number, devices in enumerate(many):
@@ -238,9 +240,9 @@ def _keys(
              "spec": {"resourceClaims": [{"name": "c", "resourceClaimName": "c"}]}}]  # fmt: skip
     found = scene({"objects": objects, "pods": pods, "features": switches})
     assert found is not None
-    outlook = Outlook(found.features, sight_of_plan(found.plan))
+    signature = NodeSignature(found.features, attributes_read_by_plan(found.plan))
     held_ = found.inventory.taken()
-    return [outlook.key(target, found.pools(target), held_) for target in found.inventory.nodes]
+    return [signature.key(target, found.pools(target), held_) for target in found.inventory.nodes]
 
 
 READS_SIZE = f'device.attributes["{DRIVER}"].size == "big"'
@@ -272,13 +274,13 @@ UNLIKE = {
 
 
 @pytest.mark.parametrize("pair", ALIKE.values(), ids=ALIKE.keys())
-def test_it_does_not_matter(pair: tuple[Json, Json]) -> None:
+def test_it_does_not_matter(pair: tuple[JsonObject, JsonObject]) -> None:
     first, second = _keys([[pair[0]], [pair[1]]], READS_SIZE, (), {})
     assert first == second is not None
 
 
 @pytest.mark.parametrize("pair", UNLIKE.values(), ids=UNLIKE.keys())
-def test_it_does_matter(pair: tuple[Json, Json]) -> None:
+def test_it_does_matter(pair: tuple[JsonObject, JsonObject]) -> None:
     first, second = _keys([[pair[0]], [pair[1]]], READS_SIZE, (), {})
     assert first != second
 

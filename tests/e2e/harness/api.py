@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 
-Object = dict[str, Any]
+from app.core.json_object import JsonObject
 
 # kind -> (path of its API group and version, plural, namespaced)
 KINDS: Mapping[str, tuple[str, str, bool]] = {
@@ -81,7 +81,7 @@ class Api:
     def close(self) -> None:
         self._http.close()
 
-    def create(self, body: Object, namespace: str = "", *, manager: str = "") -> Object:
+    def create(self, body: JsonObject, namespace: str = "", *, manager: str = "") -> JsonObject:
         """POST to the API version that the object names, in its own namespace unless another is given."""
         namespace = namespace or body["metadata"].get("namespace", "")
         path = self._path(body["kind"], namespace, version=body["apiVersion"])
@@ -100,17 +100,17 @@ class Api:
             "status"
         ]["token"]
 
-    def get(self, kind: str, name: str, namespace: str = "") -> Object:
+    def get(self, kind: str, name: str, namespace: str = "") -> JsonObject:
         return self._call("GET", self._path(kind, namespace, name))
 
-    def find(self, kind: str, name: str, namespace: str = "") -> Object | None:
+    def find(self, kind: str, name: str, namespace: str = "") -> JsonObject | None:
         """The object, or None where there is none."""
         try:
             return self.get(kind, name, namespace)
         except NotFoundError:
             return None
 
-    def list(self, kind: str, namespace: str = "", **query: str) -> list[Object]:
+    def list(self, kind: str, namespace: str = "", **query: str) -> list[JsonObject]:
         """The objects of a namespace, or of all. `query`: labelSelector, fieldSelector, ..."""
         return self._call("GET", self._path(kind, namespace), params=query)["items"]
 
@@ -118,12 +118,12 @@ class Api:
         self,
         kind: str,
         name: str,
-        body: Object,
+        body: JsonObject,
         namespace: str = "",
         *,
         subresource: str = "",
         manager: str = "",
-    ) -> Object:
+    ) -> JsonObject:
         """A merge patch. `manager`: the name that the API server keeps with what it changes."""
         headers = {"Content-Type": "application/merge-patch+json"}
         path = self._path(kind, namespace, name, subresource)
@@ -134,7 +134,7 @@ class Api:
     ) -> None:
         """DELETE; an object that is gone already is fine. `grace` in seconds; `uid`: only the one of that uid
         (409 if another has its name by now)."""
-        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        options: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions"}
         if grace is not None:
             options["gracePeriodSeconds"] = grace
         if uid is not None:
@@ -159,7 +159,7 @@ class Api:
         ]
         return "/" + "/".join(part for part in parts if part)
 
-    def _call(self, method: str, path: str, **how: Any) -> Object:
+    def _call(self, method: str, path: str, **how: Any) -> JsonObject:
         response = self._http.request(method, path, **how)
         if response.status_code == httpx.codes.NOT_FOUND:
             raise NotFoundError(response)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from app.core.json_object import JsonObject
 from harness import objects
-from harness.api import Object
 from harness.kubelet import Kubelet
 from harness.scene import Scene
 
@@ -52,7 +52,7 @@ class Company:
         priority: str = "",
         group: str = "",
         **spec: Any,
-    ) -> Object:
+    ) -> JsonObject:
         """The body of a Pod with at most one claim; `spec` are fields of its spec."""
         body = objects.pod(name, self.scheduler, claims={"device": claim} if claim else None)
         container = body["spec"]["containers"][0]
@@ -73,7 +73,7 @@ class Company:
         body["spec"] |= spec
         return body
 
-    def create(self, *bodies: Object) -> list[str]:
+    def create(self, *bodies: JsonObject) -> list[str]:
         """Creates Pods, and returns their names."""
         return [self.scene.create(body)["metadata"]["name"] for body in bodies]
 
@@ -185,7 +185,7 @@ def again_and_again(step: Callable[[int], object], pause: float) -> Iterator[Non
         thread.join()
 
 
-def _volume(name: str, storage_class: str, node: str) -> Object:
+def _volume(name: str, storage_class: str, node: str) -> JsonObject:
     on_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
     return {
         "apiVersion": "v1",

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import httpx
 
-from harness.api import Api, ApiError, Object
+from app.core.json_object import JsonObject
+from harness.api import Api, ApiError
 from harness.objects import finished
 from harness.wait import until
 
@@ -37,7 +38,7 @@ class Kubelet:
         """The containers of a running Pod end well."""
         self._set_phase(namespace, name, "Succeeded")
 
-    def running(self, namespace: str) -> list[Object]:
+    def running(self, namespace: str) -> list[JsonObject]:
         """The Pods of a namespace that run and are not being deleted, oldest first."""
         pods = self._api.list("Pod", namespace)
         running = [
@@ -66,7 +67,7 @@ class Kubelet:
                     self.died = error
                     return
 
-    def _sync(self, pod: Object) -> None:
+    def _sync(self, pod: JsonObject) -> None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         bound = bool(pod["spec"].get("nodeName"))
         uid = pod["metadata"]["uid"]
@@ -81,13 +82,13 @@ class Kubelet:
             elif self._still_wanted(pod):
                 self.faults.append(f"{namespace}/{name} was bound before {fault}")
 
-    def _still_wanted(self, pod: Object) -> bool:
+    def _still_wanted(self, pod: JsonObject) -> bool:
         """Not so where the Pod was deleted since it was listed, and its claims with it."""
         now = self._api.find("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"])
         same = now is not None and now["metadata"]["uid"] == pod["metadata"]["uid"]
         return same and "deletionTimestamp" not in now["metadata"]
 
-    def _claims_fault(self, pod: Object) -> str | None:
+    def _claims_fault(self, pod: JsonObject) -> str | None:
         """What keeps the devices of a bound Pod from being prepared."""
         generated = {
             s["name"]: s.get("resourceClaimName") for s in pod["status"].get("resourceClaimStatuses", ())
@@ -109,10 +110,10 @@ class Kubelet:
         """With `uid` of that Pod alone: one that was listed may be gone, and another have its name."""
         ready = "True" if phase == "Running" else "False"
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        status: Object = {
+        status: JsonObject = {
             "phase": phase,
             "startTime": now,
             "conditions": [{"type": "Ready", "status": ready, "lastTransitionTime": now}],
         }
-        body: Object = {"status": status} if uid is None else {"metadata": {"uid": uid}, "status": status}
+        body: JsonObject = {"status": status} if uid is None else {"metadata": {"uid": uid}, "status": status}
         self._api.patch("Pod", name, body, namespace, subresource="status")

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+from app.core.json_object import JsonObject
 from harness import objects
-from harness.api import KINDS, Api, NotFoundError, Object
+from harness.api import KINDS, Api, NotFoundError
 from harness.wait import until
 
 
@@ -37,18 +38,18 @@ class Scene:
                 with contextlib.suppress(NotFoundError):
                     self.api.patch(object_kind, name, {"metadata": {"finalizers": None}})
 
-    def create(self, body: Object) -> Object:
+    def create(self, body: JsonObject) -> JsonObject:
         """Creates the object, in the scene's namespace if it is of a kind that has one."""
         made = self.api.create(body, self.namespace)
         if not KINDS[body["kind"]][2]:
             self._cluster_wide.append((body["kind"], made["metadata"]["name"]))
         return made
 
-    def create_all(self, bodies: Iterable[Object]) -> None:
+    def create_all(self, bodies: Iterable[JsonObject]) -> None:
         for body in bodies:
             self.create(body)
 
-    def node(self, name: str, devices: Iterable[Object] = ()) -> str:
+    def node(self, name: str, devices: Iterable[JsonObject] = ()) -> str:
         """A Node with one slice of these devices, if any; its full name, which is the pool's name too."""
         full_name = f"{name}.{self.namespace}"
         made = self.create(objects.node(full_name))
@@ -58,14 +59,14 @@ class Scene:
             self.create(objects.slice_of(full_name, devices))
         return full_name
 
-    def pod(self, name: str) -> Object:
+    def pod(self, name: str) -> JsonObject:
         return self.api.get("Pod", name, self.namespace)
 
     def node_of(self, name: str) -> str:
         """The Node that a Pod is bound to, or an empty string."""
         return self.pod(name)["spec"].get("nodeName", "")
 
-    def claim(self, name: str) -> Object:
+    def claim(self, name: str) -> JsonObject:
         return self.api.get("ResourceClaim", name, self.namespace)
 
     def wait_bound(self, *names: str, seconds: float = 30) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 
+from app.core.json_object import JsonObject
 from harness import objects
-from harness.api import Api, ApiError, Object
+from harness.api import Api, ApiError
 
 # What a client hears while an API server is killed, starts, or has too much to do.
 PASSING = (401, 403, 409, 429, 500, 503, 504)
@@ -78,7 +79,7 @@ class Writers:
         body["spec"]["resourceClaims"] = [{"name": "device", "resourceClaimTemplateName": self._template}]
         self._insist(lambda: self._created(name, body))
 
-    def _created(self, name: str, body: Object) -> bool:
+    def _created(self, name: str, body: JsonObject) -> bool:
         """A name that is taken is by the Pod that goes, or by this one where an answer was lost."""
         try:
             self._api.create(body, self._namespace)

@@ -7,7 +7,7 @@ from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, MapLit,
 from app.core.cel.estimate import functions, standard
 from app.core.cel.estimate.functions import Estimate
 from app.core.cel.estimate.paths import ITEMS, VALUES, path_of
-from app.core.cel.estimate.ranges import MOST, NOTHING, ONE, Range, exactly
+from app.core.cel.estimate.ranges import MAX, NOTHING, ONE, Range, exactly
 from app.core.cel.estimate.sizes import Entries, Operand, Sizes, type_of
 from app.core.cel.library.runtime_cost import LIST, MAP, MESSAGE
 
@@ -92,7 +92,7 @@ class Estimator:
         self, node: Call, target: Operand | None, args: tuple[Operand, ...], costs: list[Range]
     ) -> Range:
         """A range around what each overload may cost that the types leave open."""
-        cost, size = Range(MOST, 0), None
+        cost, size = Range(MAX, 0), None
         for overload in node.overloads:
             found = self._overload(node, functions.Call(overload, target, args), costs)
             cost = cost.union(found.cost)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.core.cel.common import types
 from app.core.cel.common.ast import Literal
-from app.core.cel.estimate.ranges import MOST, NOTHING, ONE, Range, exactly, quotient
+from app.core.cel.estimate.ranges import MAX, NOTHING, ONE, Range, exactly, quotient
 from app.core.cel.estimate.sizes import Operand
 from app.core.cel.library.runtime_cost import LIST, REGEX_FACTOR, STRING_FACTOR
 
@@ -73,13 +73,13 @@ def _replace(call: Call) -> Estimate | None:
         return None
     text, old, new = call.target.size, call.args[0].size, call.args[1].size
     if old.low == 0:  # before and after every character
-        most, most_kept = min(text.high + 1, MOST), text.high
+        most, most_kept = min(text.high + 1, MAX), text.high
     elif new.high <= old.low:
         most, most_kept = 0, text.high
     else:
         most, most_kept = quotient(text.high, old.low), 0
     if old.high == 0:
-        least, least_kept = min(text.low + 1, MOST), text.low
+        least, least_kept = min(text.low + 1, MAX), text.low
     elif old.high <= new.low:
         least, least_kept = 0, text.low
     else:
@@ -200,7 +200,7 @@ def _slice(call: Call) -> Estimate | None:
 
 
 def _range(call: Call) -> Estimate:
-    return _makes(exactly(_number(call.args[0], MOST)), 1)
+    return _makes(exactly(_number(call.args[0], MAX)), 1)
 
 
 def _reverse(call: Call) -> Estimate | None:
@@ -210,7 +210,7 @@ def _reverse(call: Call) -> Estimate | None:
 def _flatten(call: Call) -> Estimate | None:
     if call.target is None:
         return None
-    depth = _number(call.args[0], MOST) if call.args else 1
+    depth = _number(call.args[0], MAX) if call.args else 1
     return _makes(call.target.size, float(depth))
 
 

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-MOST = 2**64 - 1
+MAX = 2**64 - 1
 """What an estimate is that nothing bounds."""
 _BEYOND = float(2**64)
 
@@ -16,11 +16,11 @@ class Range(NamedTuple):
 
     def plus(self, other: "Range") -> "Range":
         """The sum."""
-        return Range(min(self.low + other.low, MOST), min(self.high + other.high, MOST))
+        return Range(min(self.low + other.low, MAX), min(self.high + other.high, MAX))
 
     def times(self, other: "Range") -> "Range":
         """The product."""
-        return Range(min(self.low * other.low, MOST), min(self.high * other.high, MOST))
+        return Range(min(self.low * other.low, MAX), min(self.high * other.high, MAX))
 
     def scaled(self, factor: float) -> "Range":
         """Multiplied and rounded up, in the arithmetic of doubles."""
@@ -33,12 +33,12 @@ class Range(NamedTuple):
     @property
     def bounded(self) -> bool:
         """Whether anything says how much it is at most."""
-        return self.high < MOST
+        return self.high < MAX
 
 
 def _scaled(number: int, factor: float) -> int:
     scaled = float(number) * factor
-    return MOST if scaled >= _BEYOND else math.ceil(scaled)
+    return MAX if scaled >= _BEYOND else math.ceil(scaled)
 
 
 def exactly(number: int) -> Range:
@@ -48,9 +48,9 @@ def exactly(number: int) -> Range:
 
 def quotient(number: int, divisor: int) -> int:
     """``number`` by ``divisor``, rounded up in the arithmetic of doubles."""
-    return min(math.ceil(float(number) / float(divisor)), MOST)
+    return min(math.ceil(float(number) / float(divisor)), MAX)
 
 
-UNKNOWN = Range(0, MOST)
+UNKNOWN = Range(0, MAX)
 NOTHING = exactly(0)
 ONE = exactly(1)

@@ -81,12 +81,12 @@ class _Parser(Cursor):
         """expr: a disjunction, or a conditional."""
         self._nested = self._deeper(self._nested)
         tree = self._logical("||", "_||_")
-        question = self.accept("?")
-        if question is not None:
+        evaluation = self.accept("?")
+        if evaluation is not None:
             chosen = self._logical("||", "_||_")
             self.expect(":")
             other = self.expression()
-            node = Call(question.pos, "_?_:_", None, (tree.node, chosen.node, other.node))
+            node = Call(evaluation.pos, "_?_:_", None, (tree.node, chosen.node, other.node))
             tree = _tree(node, 1 + max(tree.height, chosen.height, other.height))
         self._nested -= 1
         return tree

@@ -6,18 +6,17 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from oracle import Oracle, binary
 
+from app.core.json_object import JsonObject
 from fuzz import compare, generator, inventory, recorded, shrink
 
-Json = dict[str, Any]
 _PER_SEED = 10_000_000
 _MAX_FOUND = 5
 
 
-class Tally:
+class Exclusions:
     """What a run has seen."""
 
     def __init__(self) -> None:
@@ -44,25 +43,27 @@ class Tally:
         )
 
 
-def run(oracle: Oracle, first: int, count: int, folder: Path) -> Tally:
+def run(oracle: Oracle, first: int, count: int, folder: Path) -> Exclusions:
     """Goes through the cases; a difference is minimised and written as a case file."""
-    tally = Tally()
+    exclusions = Exclusions()
     for number in range(first, first + count):
         request = generator.odd_case(number)
         answers = compare.ask_both(oracle, request)
-        tally.add(answers)
+        exclusions.add(answers)
         for difference in compare.differences(oracle, request, answers)[:1]:
-            tally.found.append(_report(oracle, request, difference, f"fuzz-{number}", folder))
+            exclusions.found.append(_report(oracle, request, difference, f"fuzz-{number}", folder))
         done = number - first + 1
         if done % 1000 == 0:
-            _say(tally.text(done))
-        if len(tally.found) >= _MAX_FOUND:
+            _say(exclusions.text(done))
+        if len(exclusions.found) >= _MAX_FOUND:
             break
-    return tally
+    return exclusions
 
 
-def _report(oracle: Oracle, request: Json, difference: compare.Difference, name: str, folder: Path) -> Path:
-    def still_shows(smaller: Json) -> bool:
+def _report(
+    oracle: Oracle, request: JsonObject, difference: compare.Difference, name: str, folder: Path
+) -> Path:
+    def still_shows(smaller: JsonObject) -> bool:
         answers = compare.ask_both(oracle, smaller)
         return any(item.kind == difference.kind for item in compare.differences(oracle, smaller, answers))
 
@@ -77,7 +78,7 @@ def _report(oracle: Oracle, request: Json, difference: compare.Difference, name:
 
 def record_corpus(oracle: Oracle, count: int) -> None:
     """Writes the corpus anew: cases whose answer in-tree finds quickly and always the same."""
-    kept: list[Json] = []
+    kept: list[JsonObject] = []
     number = 0
     while len(kept) < count:
         request = generator.case(number)
@@ -119,9 +120,9 @@ def main() -> int:
                     recorded.record(oracle, case["name"], case["about"], case["request"]), path.parent
                 )
             return 0
-        tally = run(oracle, arguments.seed * _PER_SEED, arguments.n, arguments.to)
-    _say(tally.text(arguments.n))
-    return 1 if tally.found else 0
+        exclusions = run(oracle, arguments.seed * _PER_SEED, arguments.n, arguments.to)
+    _say(exclusions.text(arguments.n))
+    return 1 if exclusions.found else 0
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ from typing import Any
 from oracle import Oracle
 
 from app.core.allocator import Fits, Invalid, Outcome
+from app.core.json_object import JsonObject
 from app.core.model.features import Features
 from app.core.state.channel import channel_of
 from fuzz import inventory
 
-Json = dict[str, Any]
 TIMEOUT_MS = 1000
 _REPEATS = 12
 _KEPT_OFF = {"key": "fuzz/not-chosen", "effect": "NoExecute"}
@@ -24,7 +24,7 @@ class Answer:
     """What both say of one node."""
 
     node: str
-    theirs: Json
+    theirs: JsonObject
     ours: Outcome
 
     @property
@@ -42,14 +42,14 @@ class Difference:
     text: str
 
 
-def ask_both(oracle: Oracle, request: Json) -> list[Answer]:
+def ask_both(oracle: Oracle, request: JsonObject) -> list[Answer]:
     """The answers for every node."""
     theirs = oracle.ask(request | {"timeoutMs": TIMEOUT_MS})["nodes"]
     ours = inventory.answer(request)
     return [Answer(node, answer, ours[node]) for node, answer in theirs.items()]
 
 
-def differences(oracle: Oracle, request: Json, answers: list[Answer]) -> list[Difference]:
+def differences(oracle: Oracle, request: JsonObject, answers: list[Answer]) -> list[Difference]:
     """Every way in which the answers differ that Kubernetes itself would not allow."""
     found = []
     ordered = is_ordered(request)
@@ -64,7 +64,7 @@ def differences(oracle: Oracle, request: Json, answers: list[Answer]) -> list[Di
     return found
 
 
-def is_ordered(request: Json) -> bool:
+def is_ordered(request: JsonObject) -> bool:
     """Whether in-tree tries devices in one order always: the oldest allocator goes through a Go map."""
     return channel_of(Features().switched(request.get("features") or {})).ordered
 
@@ -78,12 +78,12 @@ def without_share_ids(allocations: Any) -> Any:
     return plain
 
 
-def to_json(outcome: Fits) -> list[Json]:
+def to_json(outcome: Fits) -> list[JsonObject]:
     """The allocations in Kubernetes' form."""
     return [allocation.to_json() for allocation in outcome.allocations]
 
 
-def _verdict(oracle: Oracle, request: Json, answer: Answer, *, ordered: bool) -> Difference | None:
+def _verdict(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered: bool) -> Difference | None:
     ours, theirs = inventory.verdict(answer.ours), answer.theirs["verdict"]
     limit = isinstance(answer.ours, Invalid) and answer.ours.reasons[0].code == "SearchLimit"
     if ours == theirs or not answer.comparable:
@@ -94,7 +94,7 @@ def _verdict(oracle: Oracle, request: Json, answer: Answer, *, ordered: bool) ->
     return Difference(answer.node, f"{theirs}-{ours}{'-limit' if limit else ''}", text)
 
 
-def _may_say(oracle: Oracle, request: Json, node: str, verdict: str) -> bool:
+def _may_say(oracle: Oracle, request: JsonObject, node: str, verdict: str) -> bool:
     """Whether in-tree gives that verdict in some order of its map, or for some order of the slices."""
     objects = list(request["objects"])
     for number in range(_REPEATS):
@@ -105,7 +105,7 @@ def _may_say(oracle: Oracle, request: Json, node: str, verdict: str) -> bool:
     return False
 
 
-def _allocation(oracle: Oracle, request: Json, answer: Answer, *, ordered: bool) -> Difference | None:
+def _allocation(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered: bool) -> Difference | None:
     assert isinstance(answer.ours, Fits)
     ours = to_json(answer.ours)
     if ordered and answer.comparable:
@@ -133,7 +133,7 @@ def _steps(answer: Answer) -> Difference | None:
     return Difference(answer.node, "steps", f"{answer.ours.steps} steps, in-tree {answer.theirs['steps']}")
 
 
-def only_chosen(request: Json, allocations: list[Json]) -> Json:
+def only_chosen(request: JsonObject, allocations: list[JsonObject]) -> JsonObject:
     """The request with every free device made unusable that was not chosen.
 
     Devices of others stay as they are, since counters count them. A taint keeps the rest off without
@@ -165,7 +165,7 @@ def _key(result: Mapping[str, Any]) -> tuple[str, str, str]:
     return result["driver"], result["pool"], result["device"]
 
 
-def _broken_rule(request: Json, allocations: list[Json]) -> str | None:
+def _broken_rule(request: JsonObject, allocations: list[JsonObject]) -> str | None:
     """What holds of any valid allocation, whatever in-tree says."""
     devices = {}
     for item in request["objects"]:

@@ -1,9 +1,9 @@
 """Random nodes, slices and devices: the supply side of a case."""
 
 import random
-from typing import Any
 
-Json = dict[str, Any]
+from app.core.json_object import JsonObject
+
 DRIVERS = ("gpu.example.com", "nic.example.com")
 MODELS = ("a100", "h100", "t4")
 GROUPS = ("alpha", "beta", "gamma")
@@ -14,7 +14,7 @@ TAINTS = tuple(
     for value in ("a", "b")
     for effect in ("NoSchedule", "NoExecute", "None")
 )
-POLICIES: tuple[Json | None, ...] = (
+POLICIES: tuple[JsonObject | None, ...] = (
     None,
     {"default": "1Gi", "validRange": {"min": "1Gi", "step": "1Gi"}},
     {"default": "2Gi", "validRange": {"min": "2Gi", "max": "8Gi", "step": "2Gi"}},
@@ -47,12 +47,12 @@ class Supply:
             self.style, self.size, self.load, self.messy = "ragged", rng.choice((5, 7, 9)), 0.05, False
         nodes, drivers = (1, 1) if self.crowded else (rng.randint(1, 3), rng.randint(1, 2))
         self.nodes = [self._node(f"n{number}") for number in range(1, nodes + 1)]
-        self.slices: list[Json] = []
+        self.slices: list[JsonObject] = []
         for driver in DRIVERS[:drivers]:
             self._pools(driver)
         rng.shuffle(self.slices)
 
-    def devices(self) -> list[tuple[str, str, Json]]:
+    def devices(self) -> list[tuple[str, str, JsonObject]]:
         """Driver, pool and device, for all that is published."""
         return [
             (item["spec"]["driver"], item["spec"]["pool"]["name"], device)
@@ -63,9 +63,9 @@ class Supply:
     def _chance(self, probability: float) -> bool:
         return self.rng.random() < probability
 
-    def _node(self, name: str) -> Json:
+    def _node(self, name: str) -> JsonObject:
         labels = {"kubernetes.io/hostname": name, "zone": self.rng.choice(("z0", "z1"))}
-        node: Json = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
+        node: JsonObject = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
         if self._chance(0.5):
             node["status"] = {"declaredFeatures": ["DRAOptionalNodeOperations"]}
         return node
@@ -84,7 +84,7 @@ class Supply:
         else:
             self._pool(driver, "mixed", {"perDeviceNodeSelection": True})
 
-    def _selector(self, zone: str) -> Json:
+    def _selector(self, zone: str) -> JsonObject:
         terms = [{"matchExpressions": [{"key": "zone", "operator": "In", "values": [zone]}]}]
         if self.messy and self._chance(0.1):
             terms.append({"matchExpressions": [{"key": "rack", "operator": "Exists"}]})
@@ -92,9 +92,9 @@ class Supply:
             terms[0]["matchExpressions"][0]["operator"] = "Near"
         return {"nodeSelectorTerms": terms}
 
-    def _pool(self, driver: str, pool: str, reach: Json) -> None:
+    def _pool(self, driver: str, pool: str, reach: JsonObject) -> None:
         generation = self.rng.randint(1, 3)
-        bodies: list[Json] = []
+        bodies: list[JsonObject] = []
         if self.counters:
             bodies.append({"sharedCounters": [self._counter_set(number) for number in range(2)]})
         devices = [self._device(number) for number in range(self.rng.randint(self.size // 2, self.size))]
@@ -108,29 +108,31 @@ class Supply:
         if self.messy:
             self._mess(driver, pool, generation, reach)
 
-    def _mess(self, driver: str, pool: str, generation: int, reach: Json) -> None:
+    def _mess(self, driver: str, pool: str, generation: int, reach: JsonObject) -> None:
         """What the API server and well-behaved drivers would not leave behind for long."""
-        roll = self.rng.random()
+        index = self.rng.random()
         own = [item for item in self.slices if item["spec"]["pool"]["name"] == pool]
-        if roll < 0.2 and own:
+        if index < 0.2 and own:
             self.slices.remove(self.rng.choice(own))
-        elif roll < 0.4:
+        elif index < 0.4:
             self._slice(driver, pool, generation - 1, 1, 7, reach | {"devices": [self._device(0)]})
-        elif roll < 0.5:
+        elif index < 0.5:
             elsewhere = {"nodeName": self.rng.choice(self.nodes)["metadata"]["name"]}
             self._slice(driver, pool, generation + 1, 1, 8, elsewhere | {"devices": [self._device(0)]})
-        elif roll < 0.65 and own:
+        elif index < 0.65 and own:
             holder = self.rng.choice(own)["spec"]
             holder["devices"] = [*holder.get("devices", []), self._device(0), self._device(0)]
-        elif roll < 0.7:
+        elif index < 0.7:
             for item in own:
                 for device in item["spec"].get("devices", ()):
                     device["consumesCounters"] = [
                         {"counterSet": "set-9", "counters": {"slots": {"value": "1"}}}
                     ]
 
-    def _slice(self, driver: str, pool: str, generation: int, count: int, number: int, body: Json) -> None:
-        spec: Json = {
+    def _slice(
+        self, driver: str, pool: str, generation: int, count: int, number: int, body: JsonObject
+    ) -> None:
+        spec: JsonObject = {
             "driver": driver,
             "pool": {"name": pool, "generation": generation, "resourceSliceCount": count},
         }
@@ -147,7 +149,7 @@ class Supply:
             }
         )
 
-    def _counter_set(self, number: int) -> Json:
+    def _counter_set(self, number: int) -> JsonObject:
         return {
             "name": f"set-{number}",
             "counters": {
@@ -156,8 +158,8 @@ class Supply:
             },
         }
 
-    def _device(self, number: int) -> Json:
-        device: Json = {"name": f"dev-{number}", "attributes": self._attributes(number)}
+    def _device(self, number: int) -> JsonObject:
+        device: JsonObject = {"name": f"dev-{number}", "attributes": self._attributes(number)}
         if self._chance(0.7):
             device["capacity"] = {"memory": {"value": self._pick(("10Gi", "20Gi", "40Gi"))}}
         if self.consumable and self._chance(0.7):
@@ -176,8 +178,8 @@ class Supply:
     def _pick(self, values: tuple[str, ...]) -> str:
         return values[0] if self.style == "uniform" else self.rng.choice(values)
 
-    def _attributes(self, number: int) -> Json:
-        attributes: Json = {
+    def _attributes(self, number: int) -> JsonObject:
+        attributes: JsonObject = {
             "model": {"string": self._pick(MODELS)},
             "healthy": {"bool": self.style == "uniform" or self._chance(0.7)},
             "version": {"version": self._pick(("1.2.0", "2.0.1", "3.1.0-rc.1"))},
@@ -197,7 +199,7 @@ class Supply:
             attributes["future"] = {}
         return attributes
 
-    def _make_consumable(self, device: Json) -> None:
+    def _make_consumable(self, device: JsonObject) -> None:
         if self._chance(0.85):
             device["allowMultipleAllocations"] = self._chance(0.9)
         policy = self.rng.choice(POLICIES)
@@ -208,24 +210,24 @@ class Supply:
             if self._chance(0.5):
                 device["capacity"]["lanes"]["requestPolicy"] = {"default": "1"}
 
-    def _consumption(self) -> list[Json]:
+    def _consumption(self) -> list[JsonObject]:
         consumption = []
         for number in self.rng.sample(range(2), self.rng.randint(1, 2)):
-            counters: Json = {"slots": {"value": str(self.rng.randint(1, 2))}}
+            counters: JsonObject = {"slots": {"value": str(self.rng.randint(1, 2))}}
             if self._chance(0.5):
                 counters["mem"] = {"value": self.rng.choice(("5Gi", "10Gi"))}
-            entry: Json = {"counterSet": f"set-{number}", "counters": counters}
+            entry: JsonObject = {"counterSet": f"set-{number}", "counters": counters}
             if self.groups and self._chance(0.6):
                 entry["compatibilityGroups"] = self.rng.sample(GROUPS, self.rng.randint(1, 2))
             consumption.append(entry)
         return consumption
 
-    def _device_reach(self) -> Json:
-        roll = self.rng.random()
-        if roll < 0.4:
+    def _device_reach(self) -> JsonObject:
+        index = self.rng.random()
+        if index < 0.4:
             return {"nodeName": self.rng.choice(self.nodes)["metadata"]["name"]}
         return (
             {"allNodes": True}
-            if roll < 0.6
+            if index < 0.6
             else {"nodeSelector": self._selector(self.rng.choice(("z0", "z1")))}
         )

@@ -1,12 +1,11 @@
 """Random cases over every feature of resource.k8s.io: bodies for POST /api/v1/placements."""
 
 import random
-from typing import Any
 
+from app.core.json_object import JsonObject
 from fuzz.devices import DRIVERS, TAINTS, Supply
 from fuzz.variety import varied
 
-Json = dict[str, Any]
 DEFAULT_ON = (
     "AdminAccess",
     "ConsumableCapacity",
@@ -66,8 +65,8 @@ class Demand:
     def _chance(self, probability: float) -> bool:
         return self.rng.random() < probability
 
-    def _class(self, name: str) -> Json:
-        spec: Json = {}
+    def _class(self, name: str) -> JsonObject:
+        spec: JsonObject = {}
         if self._chance(0.1 if self.supply.crowded else 0.4):
             spec["selectors"] = [self._selector()]
         if self._chance(0.4):
@@ -79,7 +78,7 @@ class Demand:
             "spec": spec,
         }
 
-    def _selector(self) -> Json:
+    def _selector(self) -> JsonObject:
         texts = FRAGILE if self.fragile and self._chance(0.4) else SELECTORS
         text = self.rng.choice(texts).format(
             d=self.driver, m=self.rng.choice(("a100", "h100")), n=self.rng.randint(0, 1)
@@ -88,16 +87,16 @@ class Demand:
             text = f'device.driver == "{self.driver}" && ({text})'
         return {"cel": {"expression": text}}
 
-    def _config(self) -> Json:
+    def _config(self) -> JsonObject:
         return {"opaque": {"driver": self.driver, "parameters": {"mode": self.rng.choice("abc")}}}
 
-    def _claim(self, name: str) -> Json:
+    def _claim(self, name: str) -> JsonObject:
         counts = (1, 1, 2, 2, 3, 5) if self.large else (1, 1, 2, 3)
         count = self.rng.choice((2, 3, 4) if self.supply.crowded else counts)
         requests = [self._request(f"r{number}") for number in range(count)]
         if len(requests) > 1 and self._chance(0.2):  # the same thing several times
             requests = [requests[0] | {"name": item["name"]} for item in requests]
-        devices: Json = {"requests": requests}
+        devices: JsonObject = {"requests": requests}
         names = [item["name"] for item in requests] + [
             f"{item['name']}/{sub['name']}" for item in requests for sub in item.get("firstAvailable", ())
         ]
@@ -118,15 +117,15 @@ class Demand:
     def _some(self, names: list[str]) -> list[str]:
         return self.rng.sample(names, self.rng.randint(1, len(names)))
 
-    def _constraint(self, names: list[str]) -> Json:
+    def _constraint(self, names: list[str]) -> JsonObject:
         attribute = f"{self.driver}/{self.rng.choice(ATTRIBUTES)}"
         if self._chance(0.1):
             attribute = "shared.example.org/group"
-        constraint: Json = {"requests": self._some(names)} if self._chance(0.5) else {}
+        constraint: JsonObject = {"requests": self._some(names)} if self._chance(0.5) else {}
         kind = "matchAttribute" if self._chance(0.65) else "distinctAttribute"
         return constraint | {kind: attribute}
 
-    def _request(self, name: str) -> Json:
+    def _request(self, name: str) -> JsonObject:
         if self._chance(0.25):
             subrequests = [{"name": f"s{number}"} | self._spec() for number in range(self.rng.randint(1, 3))]
             return {"name": name, "firstAvailable": subrequests}
@@ -135,9 +134,9 @@ class Demand:
             spec["adminAccess"] = self._chance(0.8)
         return {"name": name, "exactly": spec}
 
-    def _spec(self) -> Json:
+    def _spec(self) -> JsonObject:
         known = self.rng.choice(("class-0", "class-0", "class-1"))
-        spec: Json = {"deviceClassName": known if self._chance(0.998) else "class-9"}
+        spec: JsonObject = {"deviceClassName": known if self._chance(0.998) else "class-9"}
         if self._chance(0.35):
             spec["selectors"] = [self._selector() for _ in range(self.rng.choice((1, 1, 2)))]
         if self._chance(0.03 if self.supply.crowded else 0.15):
@@ -157,19 +156,19 @@ class Demand:
             return self.rng.choice((17, 32, 33))
         return self.rng.choice((1, 1, 1, 2, 2, 3, 4))
 
-    def _amounts(self) -> Json:
+    def _amounts(self) -> JsonObject:
         name = "memory" if self._chance(0.85) else self.rng.choice(("lanes", "nothing"))
         return {name: self.rng.choice(AMOUNTS)}
 
-    def _derived(self) -> Json:
+    def _derived(self) -> JsonObject:
         return {
             "name": f"{self.driver}/{self.rng.choice(('model', 'numa', 'parity'))}",
             "expression": self.rng.choice(DERIVED).format(d=self.driver),
         }
 
-    def _toleration(self) -> Json:
+    def _toleration(self) -> JsonObject:
         taint = self.rng.choice(TAINTS)
-        toleration: Json = {"key": taint["key"], "operator": "Exists"}
+        toleration: JsonObject = {"key": taint["key"], "operator": "Exists"}
         if self._chance(0.4):
             toleration |= {"operator": "Equal", "value": taint["value"]}
         if self._chance(0.5):
@@ -179,12 +178,12 @@ class Demand:
         return toleration
 
 
-def odd_case(seed: int) -> Json:
+def odd_case(seed: int) -> JsonObject:
     """The case of that number, and of every second one something that the others never have."""
     return varied(seed, case(seed)) if seed % 2 else case(seed)
 
 
-def case(seed: int) -> Json:
+def case(seed: int) -> JsonObject:
     """The case of that number: always the same."""
     rng = random.Random(seed)  # noqa: S311 # reproducible, not secret
     supply = Supply(rng)
@@ -214,12 +213,12 @@ def case(seed: int) -> Json:
     }
 
 
-def _features(rng: random.Random, supply: Supply, *, derived: bool) -> Json:
-    features: Json = {}
-    roll = rng.random()
-    if roll < 0.1:
+def _features(rng: random.Random, supply: Supply, *, derived: bool) -> JsonObject:
+    features: JsonObject = {}
+    index = rng.random()
+    if index < 0.1:
         features |= STABLE_ONLY
-    elif roll < 0.2:
+    elif index < 0.2:
         features |= dict.fromkeys(rng.sample(DEFAULT_ON, rng.randint(1, 2)), False)
     if rng.random() < 0.25:
         features |= dict.fromkeys(rng.sample(ALPHA, rng.randint(1, 4)), True)
@@ -230,13 +229,13 @@ def _features(rng: random.Random, supply: Supply, *, derived: bool) -> Json:
     return features
 
 
-def _holders(rng: random.Random, supply: Supply) -> list[Json]:
+def _holders(rng: random.Random, supply: Supply) -> list[JsonObject]:
     """Claims of others that hold some of the devices."""
     holders = []
     for number, (driver, pool, device) in enumerate(supply.devices()):
         if rng.random() >= supply.load:
             continue
-        result: Json = {"request": "r", "driver": driver, "pool": pool, "device": device["name"]}
+        result: JsonObject = {"request": "r", "driver": driver, "pool": pool, "device": device["name"]}
         if rng.random() < 0.1:
             result["adminAccess"] = True
         elif device.get("allowMultipleAllocations") and rng.random() < 0.8:
@@ -255,15 +254,15 @@ def _holders(rng: random.Random, supply: Supply) -> list[Json]:
     return holders
 
 
-def _taint_rules(rng: random.Random, supply: Supply) -> list[Json]:
+def _taint_rules(rng: random.Random, supply: Supply) -> list[JsonObject]:
     if not supply.taints or rng.random() < 0.6:
         return []
-    selector: Json = {}
+    selector: JsonObject = {}
     if rng.random() < 0.7:
         selector["driver"] = rng.choice(DRIVERS)
     if rng.random() < 0.4:
         selector["device"] = "dev-0"
-    spec: Json = {"taint": rng.choice(TAINTS)}
+    spec: JsonObject = {"taint": rng.choice(TAINTS)}
     if rng.random() < 0.9:
         spec["deviceSelector"] = selector
     return [

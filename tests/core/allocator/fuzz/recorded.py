@@ -4,24 +4,23 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from oracle import Oracle
 
 from app.core.allocator import Fits, Outcome
+from app.core.json_object import JsonObject
 from fuzz import compare, inventory
 
-Json = dict[str, Any]
 FOLDER = Path(__file__).parent.parent / "cases"
 CORPUS = FOLDER / "corpus.jsonl.gz"
 
 
-def record(oracle: Oracle, name: str, about: str, request: Json) -> Json:
+def record(oracle: Oracle, name: str, about: str, request: JsonObject) -> JsonObject:
     """The case with in-tree's answers filled in.
 
     Only what is always the same is kept: the oldest allocator's order and steps are not.
     """
-    nodes: dict[str, Json] = {}
+    nodes: dict[str, JsonObject] = {}
     ordered = compare.is_ordered(request)
     for node, answer in oracle.ask(request)["nodes"].items():
         nodes[node] = {"verdict": answer["verdict"]}
@@ -32,7 +31,7 @@ def record(oracle: Oracle, name: str, about: str, request: Json) -> Json:
     return {"name": name, "about": about, "request": request, "expect": {"nodes": nodes}}
 
 
-def write(case: Json, folder: Path = FOLDER) -> Path:
+def write(case: JsonObject, folder: Path = FOLDER) -> Path:
     """Writes a case to a file of its own, an object a line so that diffs can be read."""
     objects = ",\n".join(f"    {json.dumps(item)}" for item in case["request"]["objects"])
     rest = {name: value for name, value in case["request"].items() if name != "objects"}
@@ -48,20 +47,20 @@ def write(case: Json, folder: Path = FOLDER) -> Path:
     return path
 
 
-def named() -> Iterator[Json]:
+def named() -> Iterator[JsonObject]:
     """The cases with files of their own."""
     for path in sorted(FOLDER.glob("*.json")):
         yield json.loads(path.read_text())
 
 
-def corpus() -> Iterator[Json]:
+def corpus() -> Iterator[JsonObject]:
     """The generated cases, all in one file."""
     with gzip.open(CORPUS, "rt") as lines:
         for line in lines:
             yield json.loads(line)
 
 
-def mismatch(case: Json, outcomes: dict[str, Outcome]) -> str | None:
+def mismatch(case: JsonObject, outcomes: dict[str, Outcome]) -> str | None:
     """How the outcomes differ from what was recorded."""
     for node, expected in case["expect"]["nodes"].items():
         outcome = outcomes[node]

@@ -4,13 +4,14 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
-Json = dict[str, Any]
+from app.core.json_object import JsonObject
+
 Path = tuple[str | int, ...]
 _NEEDED = frozenset({"apiVersion", "kind", "metadata", "name", "driver", "pool", "pods", "objects", "spec"})
 _MAX_TRIES = 3000
 
 
-def shrink(case: Json, still_shows: Callable[[Json], bool]) -> Json:
+def shrink(case: JsonObject, still_shows: Callable[[JsonObject], bool]) -> JsonObject:
     """The smallest case that greedy deletion finds: no single part can be left out of it any more.
 
     ``still_shows`` may raise for a case that has become senseless; that counts as no.
@@ -29,7 +30,7 @@ def shrink(case: Json, still_shows: Callable[[Json], bool]) -> Json:
     return case
 
 
-def _shows(still_shows: Callable[[Json], bool], case: Json) -> bool:
+def _shows(still_shows: Callable[[JsonObject], bool], case: JsonObject) -> bool:
     try:
         return still_shows(case)
     except Exception:  # noqa: BLE001 # any complaint about a mutilated case is a no
@@ -52,7 +53,7 @@ def _parts(value: Any, path: Path = ()) -> Iterator[Path]:
             yield from _parts(value[key], (*path, key))
 
 
-def _without(case: Json, path: Path) -> Json | None:
+def _without(case: JsonObject, path: Path) -> JsonObject | None:
     """A copy without that part, or None if the part has gone already."""
     copied = copy.deepcopy(case)
     holder: Any = copied

@@ -6,9 +6,9 @@ Odd, but nearly all of it passes the API server, or did when it was stored.
 import copy
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
 
-Json = dict[str, Any]
+from app.core.json_object import JsonObject
+
 _AMOUNTS = (
     "0",
     "1",
@@ -22,7 +22,7 @@ _AMOUNTS = (
     "100n",
     "7",
 )
-_POLICIES: tuple[Json, ...] = (
+_POLICIES: tuple[JsonObject, ...] = (
     {"default": "1.5Gi", "validRange": {"min": "512Mi", "max": "8Gi", "step": "512Mi"}},
     {"default": "1Gi", "validValues": ["1073741824", "1.5Gi", "2Gi"]},
     {"default": "1", "validRange": {"min": "1", "max": "100Gi", "step": "3"}},
@@ -31,7 +31,7 @@ _POLICIES: tuple[Json, ...] = (
     {"default": "0", "validRange": {"min": "0", "step": "1Gi"}},
     {"default": "1", "validValues": ["1"]},
 )
-_VALUES: tuple[Json, ...] = (
+_VALUES: tuple[JsonObject, ...] = (
     {"int": 0},
     {"int": 1},
     {"bool": True},
@@ -48,14 +48,14 @@ _VALUES: tuple[Json, ...] = (
     {"versions": ["1.0.0", "2.0.0"]},
     {"ints": []},
 )
-_TOLERATIONS: tuple[Json, ...] = (
+_TOLERATIONS: tuple[JsonObject, ...] = (
     {"operator": "Exists"},
     {"operator": "Exists", "effect": "NoSchedule"},
     {"key": "ecc"},
     {"key": "ecc", "value": "a"},
     {"key": "ecc", "operator": "Equal", "value": "a", "effect": "NoExecute", "tolerationSeconds": 0},
 )
-_SELECTORS: tuple[Json, ...] = (
+_SELECTORS: tuple[JsonObject, ...] = (
     {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]},
     {"matchFields": [{"key": "metadata.name", "operator": "NotIn", "values": ["n1"]}]},
     {"matchExpressions": [{"key": "zone", "operator": "NotIn", "values": ["z0"]}]},
@@ -69,7 +69,7 @@ _SELECTORS: tuple[Json, ...] = (
 )
 
 
-def varied(seed: int, request: Json) -> Json:
+def varied(seed: int, request: JsonObject) -> JsonObject:
     """The case with a few odd things; always the same for a seed."""
     rng = random.Random(f"variety {seed}")  # noqa: S311 # reproducible, not secret
     request = copy.deepcopy(request)
@@ -78,11 +78,11 @@ def varied(seed: int, request: Json) -> Json:
     return request
 
 
-def _kind(request: Json, kind: str) -> list[Json]:
+def _kind(request: JsonObject, kind: str) -> list[JsonObject]:
     return [item for item in request["objects"] if item["kind"] == kind]
 
 
-def _devices(request: Json) -> list[tuple[Json, Json]]:
+def _devices(request: JsonObject) -> list[tuple[JsonObject, JsonObject]]:
     """Spec of the slice, and device."""
     return [
         (item["spec"], device)
@@ -91,11 +91,11 @@ def _devices(request: Json) -> list[tuple[Json, Json]]:
     ]
 
 
-def _own_claims(request: Json) -> list[Json]:
+def _own_claims(request: JsonObject) -> list[JsonObject]:
     return [item for item in _kind(request, "ResourceClaim") if item["metadata"]["namespace"] == "default"]
 
 
-def _specs(request: Json) -> Iterator[Json]:
+def _specs(request: JsonObject) -> Iterator[JsonObject]:
     for claim in _own_claims(request):
         for item in claim["spec"]["devices"]["requests"]:
             yield from item.get("firstAvailable", ())
@@ -103,7 +103,7 @@ def _specs(request: Json) -> Iterator[Json]:
                 yield item["exactly"]
 
 
-def _attributes(rng: random.Random, request: Json) -> None:
+def _attributes(rng: random.Random, request: JsonObject) -> None:
     """Types that differ from device to device, lists, names with and without a domain."""
     name = rng.choice(("model", "numa", "index", "links", "healthy", "shared.example.org/group"))
     for spec, device in _devices(request):
@@ -117,7 +117,7 @@ def _attributes(rng: random.Random, request: Json) -> None:
             attributes[key] = copy.deepcopy(rng.choice(_VALUES))
 
 
-def _alike(rng: random.Random, request: Json) -> None:
+def _alike(rng: random.Random, request: JsonObject) -> None:
     """Few values, so that constraints can be met."""
     name, values = rng.choice(("model", "numa", "links")), rng.sample(_VALUES, 2)
     for _, device in _devices(request):
@@ -129,11 +129,11 @@ def _alike(rng: random.Random, request: Json) -> None:
                     constraint[kind] = f"{constraint[kind].split('/')[0]}/{name}"
 
 
-def _capacity(rng: random.Random, request: Json) -> None:
+def _capacity(rng: random.Random, request: JsonObject) -> None:
     """Amounts at the edges, policies that round them, capacity that only some devices have."""
     for _, device in _devices(request):
         if rng.random() < 0.7:
-            item: Json = {"value": rng.choice((*_AMOUNTS, "40Gi", "100Gi"))}
+            item: JsonObject = {"value": rng.choice((*_AMOUNTS, "40Gi", "100Gi"))}
             if rng.random() < 0.6:
                 item["requestPolicy"] = copy.deepcopy(rng.choice(_POLICIES))
             device.setdefault("capacity", {})[rng.choice(("memory", "memory", "lanes", "slots"))] = item
@@ -144,18 +144,18 @@ def _capacity(rng: random.Random, request: Json) -> None:
             spec["capacity"] = {"requests": {name: rng.choice((*_AMOUNTS, "1Gi", "3Gi")) for name in names}}
 
 
-def _holders(rng: random.Random, request: Json) -> None:
+def _holders(rng: random.Random, request: JsonObject) -> None:
     """Devices held twice, whole and in shares, more than there is, or by way of admin access."""
     for number, (spec, device) in enumerate(_devices(request)):
         for copy_number in range(rng.choice((0, 0, 0, 1, 2))):
-            result: Json = {"request": "r", "driver": spec["driver"], "pool": spec["pool"]["name"]}
+            result: JsonObject = {"request": "r", "driver": spec["driver"], "pool": spec["pool"]["name"]}
             result["device"] = device["name"]
-            roll = rng.random()
-            if roll < 0.2:
+            index = rng.random()
+            if index < 0.2:
                 result["adminAccess"] = True
-            if roll < 0.7:
+            if index < 0.7:
                 result["shareID"] = f"00000000-0000-4000-9{copy_number:03x}-{number:012x}"
-            if 0.1 < roll < 0.6:
+            if 0.1 < index < 0.6:
                 name = rng.choice(("memory", "lanes", "gone"))
                 result["consumedCapacity"] = {name: rng.choice((*_AMOUNTS, "5Gi"))}
             name = f"also-{number}-{copy_number}"
@@ -170,7 +170,7 @@ def _holders(rng: random.Random, request: Json) -> None:
             )
 
 
-def _tolerations(rng: random.Random, request: Json) -> None:
+def _tolerations(rng: random.Random, request: JsonObject) -> None:
     """All keys, all effects, operators left out; effects that are not known."""
     for _, device in _devices(request):
         if rng.random() < 0.5:
@@ -181,14 +181,14 @@ def _tolerations(rng: random.Random, request: Json) -> None:
             spec["tolerations"] = copy.deepcopy(rng.sample(_TOLERATIONS, rng.randint(1, 2)))
 
 
-def _counts(rng: random.Random, request: Json) -> None:
+def _counts(rng: random.Random, request: JsonObject) -> None:
     """Claims at and above their limit, numbers that overflow when added."""
     for spec in _specs(request):
         if rng.random() < 0.4 and spec.get("allocationMode") != "All":
             spec["count"] = rng.choice((0, 1, 8, 16, 31, 32, 33, 2**31, 2**63 - 1))
 
 
-def _split_pool(rng: random.Random, request: Json) -> None:
+def _split_pool(rng: random.Random, request: JsonObject) -> None:
     """A pool whose slices belong to different nodes, counters of one of them or of all."""
     nodes = [item["metadata"]["name"] for item in _kind(request, "Node")]
     for item in _kind(request, "ResourceSlice"):
@@ -205,7 +205,7 @@ def _split_pool(rng: random.Random, request: Json) -> None:
                 spec["nodeSelector"] = {"nodeSelectorTerms": [copy.deepcopy(rng.choice(_SELECTORS))]}
 
 
-def _device_nodes(rng: random.Random, request: Json) -> None:
+def _device_nodes(rng: random.Random, request: JsonObject) -> None:
     """Node selection device by device, of all forms."""
     for item in _kind(request, "ResourceSlice"):
         spec = item["spec"]
@@ -216,17 +216,17 @@ def _device_nodes(rng: random.Random, request: Json) -> None:
             for device in spec.get("devices", ()):
                 for field in ("nodeName", "allNodes", "nodeSelector"):
                     device.pop(field, None)
-                roll = rng.random()
-                if roll < 0.3:
+                index = rng.random()
+                if index < 0.3:
                     device["nodeName"] = rng.choice(("n1", "n2"))
-                elif roll < 0.5:
+                elif index < 0.5:
                     device["allNodes"] = True
-                elif roll < 0.95:
+                elif index < 0.95:
                     terms = [copy.deepcopy(rng.choice(_SELECTORS)) for _ in range(rng.choice((1, 1, 1, 2)))]
                     device["nodeSelector"] = {"nodeSelectorTerms": terms}
 
 
-def _counters(rng: random.Random, request: Json) -> None:
+def _counters(rng: random.Random, request: JsonObject) -> None:
     """Fractions, nothing at all, one set named twice, devices that both count and are shared."""
     sets = {
         (item["spec"]["driver"], item["spec"]["pool"]["name"])
@@ -246,7 +246,7 @@ def _counters(rng: random.Random, request: Json) -> None:
             device["allowMultipleAllocations"] = rng.random() < 0.4
 
 
-def _constraints(rng: random.Random, request: Json) -> None:
+def _constraints(rng: random.Random, request: JsonObject) -> None:
     """Requests that do not exist, parents and their subrequests, no domain, two kinds in one."""
     for claim in _own_claims(request):
         devices = claim["spec"]["devices"]
@@ -257,7 +257,7 @@ def _constraints(rng: random.Random, request: Json) -> None:
             for sub in item.get("firstAvailable", ())
         ]
         attribute = rng.choice(("gpu.example.com/model", "gpu.example.com/numa", "model", "gpu.example.com/"))
-        constraint: Json = {rng.choice(("matchAttribute", "distinctAttribute")): attribute}
+        constraint: JsonObject = {rng.choice(("matchAttribute", "distinctAttribute")): attribute}
         if rng.random() < 0.6:
             constraint["requests"] = rng.sample([*names, "nobody"], rng.randint(1, len(names)))
         if rng.random() < 0.1:
@@ -265,7 +265,7 @@ def _constraints(rng: random.Random, request: Json) -> None:
         devices["constraints"] = [*devices.get("constraints", ()), constraint]
 
 
-def _admin(rng: random.Random, request: Json) -> None:
+def _admin(rng: random.Random, request: JsonObject) -> None:
     """Admin access beside requests without it, in All mode too."""
     for claim in _own_claims(request):
         for item in claim["spec"]["devices"]["requests"]:
@@ -276,7 +276,7 @@ def _admin(rng: random.Random, request: Json) -> None:
                     item["exactly"]["allocationMode"] = "All"
 
 
-def _allocated(rng: random.Random, request: Json) -> None:
+def _allocated(rng: random.Random, request: JsonObject) -> None:
     """A claim that has its devices already, here or elsewhere."""
     claim, devices = rng.choice(_own_claims(request)), _devices(request)
     if not devices:
@@ -288,13 +288,13 @@ def _allocated(rng: random.Random, request: Json) -> None:
         "pool": spec["pool"]["name"],
         "device": device["name"],
     }
-    allocation: Json = {"devices": {"results": [result]}}
+    allocation: JsonObject = {"devices": {"results": [result]}}
     if rng.random() < 0.7:
         allocation["nodeSelector"] = {"nodeSelectorTerms": [copy.deepcopy(rng.choice(_SELECTORS))]}
     claim["status"] = {"allocation": allocation}
 
 
-def _binding(rng: random.Random, request: Json) -> None:
+def _binding(rng: random.Random, request: JsonObject) -> None:
     """Binding conditions on some devices, an empty list, devices that bind to their node."""
     for _, device in _devices(request):
         if rng.random() < 0.4:
@@ -303,7 +303,7 @@ def _binding(rng: random.Random, request: Json) -> None:
         device["bindsToNode"] = rng.random() < 0.3
 
 
-_CHANGES: tuple[Callable[[random.Random, Json], None], ...] = (
+_CHANGES: tuple[Callable[[random.Random, JsonObject], None], ...] = (
     _attributes,
     _alike,
     _capacity,

@@ -19,7 +19,7 @@ from oracle import binary
 
 from app.core.cel.compiler.compiler import compile_text, deep
 from app.core.cel.estimate import Estimator
-from app.core.cel.estimate.ranges import MOST
+from app.core.cel.estimate.ranges import MAX
 from app.core.model.device import DeviceShape, read_device
 from app.core.selectors import CelError, CelFeatures, CelRuntimeError, compile_derived, compile_selector
 from app.core.selectors.admission import MAX_COST
@@ -73,7 +73,7 @@ def estimated(theirs: dict[str, Any]) -> int | None:
     """The oracle's estimate; None if it does not compile."""
     if theirs.get("stage") == "compile":
         return None
-    return MOST if theirs.get("unbounded") else int(theirs.get("maxCost", 0))
+    return MAX if theirs.get("unbounded") else int(theirs.get("maxCost", 0))
 
 
 def same(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> bool:
@@ -89,7 +89,7 @@ def same(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> bool:
 def reference(questions: list[dict[str, Any]], program: Path) -> Iterator[dict[str, Any]]:
     """The oracle's answers, in order."""
     with tempfile.TemporaryFile("w+") as lines:
-        lines.writelines(json.dumps(question) + "\n" for question in questions)
+        lines.writelines(json.dumps(evaluation) + "\n" for evaluation in questions)
         lines.seek(0)
         with subprocess.Popen([program, "cel"], stdin=lines, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
@@ -100,17 +100,19 @@ def reference(questions: list[dict[str, Any]], program: Path) -> Iterator[dict[s
 def fuzz(count: int, seed: int, program: Path, *, garbage: float = 0.1) -> Counter[str]:
     """Compares ``count`` expressions, verdicts and estimated costs, and prints the differences."""
     random = Random(seed)  # noqa: S311  # a run must be repeatable
-    tally: Counter[str] = Counter()
-    while tally["expressions"] < count:
+    exclusions: Counter[str] = Counter()
+    while exclusions["expressions"] < count:
         features = random.choice(ENVIRONMENTS)  # one a batch: the oracle keeps one compiler
-        cases = [_case(random, features, garbage) for _ in range(min(BATCH, count - tally["expressions"]))]
-        tally["expressions"] += len(cases)
-        questions = [case.question for case in cases]
+        cases = [
+            _case(random, features, garbage) for _ in range(min(BATCH, count - exclusions["expressions"]))
+        ]
+        exclusions["expressions"] += len(cases)
+        questions = [case.evaluation for case in cases]
         for case, theirs in zip(cases, reference(questions, program), strict=True):
-            tally[theirs["verdict"]] += 1
-            _compare_verdicts(case, theirs, program, tally)
-            _compare_estimates(case, theirs, tally)
-    return tally
+            exclusions[theirs["verdict"]] += 1
+            _compare_verdicts(case, theirs, program, exclusions)
+            _compare_estimates(case, theirs, exclusions)
+    return exclusions
 
 
 # The first is kube-scheduler's, the others are an API server's with and without the alpha gate.
@@ -128,7 +130,7 @@ class _Case:
     text: str
     shape: DeviceShape
     features: CelFeatures
-    question: dict[str, Any]
+    evaluation: dict[str, Any]
 
 
 def _case(random: Random, features: CelFeatures, garbage: float) -> _Case:
@@ -136,7 +138,7 @@ def _case(random: Random, features: CelFeatures, garbage: float) -> _Case:
     if random.random() < garbage:
         text = mutated(random, text)
     device = BARE if random.random() < 0.1 else DEVICE
-    question = {
+    evaluation = {
         "mode": mode,
         "expression": text,
         "device": device,
@@ -147,43 +149,43 @@ def _case(random: Random, features: CelFeatures, garbage: float) -> _Case:
             "EnableListTypeAttributes": features.list_type_attributes,
         },
     }
-    return _Case(mode, text, _SHAPES["bare" if device is BARE else "full"], features, question)
+    return _Case(mode, text, _SHAPES["bare" if device is BARE else "full"], features, evaluation)
 
 
 _SHAPES = {"full": shape_of(DEVICE), "bare": shape_of(BARE)}
 
 
-def _compare_verdicts(case: _Case, theirs: dict[str, Any], program: Path, tally: Counter[str]) -> None:
+def _compare_verdicts(case: _Case, theirs: dict[str, Any], program: Path, exclusions: Counter[str]) -> None:
     verdict, value = answer(case.mode, case.text, case.shape, case.features)
     if verdict == theirs["verdict"] and same(value, theirs.get("attribute")):
         return
-    if _wavers(case.question, program):
-        tally["order-dependent"] += 1
+    if _wavers(case.evaluation, program):
+        exclusions["order-dependent"] += 1
         return
     told = f"{theirs['verdict']} {theirs.get('attribute', '')} {theirs.get('error', '')[:200]!r}"
-    _differ(case, told, f"{verdict} {value or ''}", tally)
+    _differ(case, told, f"{verdict} {value or ''}", exclusions)
 
 
-def _compare_estimates(case: _Case, theirs: dict[str, Any], tally: Counter[str]) -> None:
+def _compare_estimates(case: _Case, theirs: dict[str, Any], exclusions: Counter[str]) -> None:
     if theirs.get("stage") == "panic":
         return
     wanted = estimated(theirs)
     found = estimate(case.mode, case.text, case.features)
     if wanted is not None:
-        tally["estimates"] += 1
-        tally["above the limit"] += wanted > MAX_COST
+        exclusions["estimates"] += 1
+        exclusions["above the limit"] += wanted > MAX_COST
     if found != wanted:
-        _differ(case, f"estimate {wanted}", f"estimate {found}", tally)
+        _differ(case, f"estimate {wanted}", f"estimate {found}", exclusions)
 
 
-def _differ(case: _Case, theirs: str, ours: str, tally: Counter[str]) -> None:
-    tally["differences"] += 1
+def _differ(case: _Case, theirs: str, ours: str, exclusions: Counter[str]) -> None:
+    exclusions["differences"] += 1
     _say(f"{case.mode}, {case.features}: {case.text!r}\n  cel-go: {theirs}\n  ours: {ours}")
 
 
-def _wavers(question: dict[str, Any], program: Path) -> bool:
+def _wavers(evaluation: dict[str, Any], program: Path) -> bool:
     """Whether cel-go itself says now this, now that: it goes through maps in any order."""
-    return len({json.dumps(found, sort_keys=True) for found in reference([question] * 10, program)}) > 1
+    return len({json.dumps(found, sort_keys=True) for found in reference([evaluation] * 10, program)}) > 1
 
 
 def _say(text: str) -> None:
@@ -198,9 +200,9 @@ def main() -> None:
     options.add_argument("--garbage", type=float, default=0.1, help="how many expressions are mutilated")
     options.add_argument("--uv", type=Path)
     given = options.parse_args()
-    tally = fuzz(given.n, given.seed, binary(uv=given.uv), garbage=given.garbage)
-    _say(", ".join(f"{number} {name}" for name, number in sorted(tally.items())))
-    sys.exit(1 if tally["differences"] else 0)
+    exclusions = fuzz(given.n, given.seed, binary(uv=given.uv), garbage=given.garbage)
+    _say(", ".join(f"{number} {name}" for name, number in sorted(exclusions.items())))
+    sys.exit(1 if exclusions["differences"] else 0)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ from app.core.diagnosis.misfit import explain_misfit
 from app.core.model.node import Node
 from app.core.model.pod import Pod
 from app.core.pauses import pause
+from app.core.placement.allocated_claims import AllocatedClaims
 from app.core.placement.chosen_policy import policy_for
+from app.core.placement.device_choice import pick, prospect_of
 from app.core.placement.extended_resources import ExtendedResources, Needs
-from app.core.placement.node_answer import NodeAnswer, Verdict
 from app.core.placement.node_checks import check_node
-from app.core.placement.picking import pick, prospect_of
-from app.core.placement.pinned import PinnedClaims
+from app.core.placement.node_result import NodeResult, Verdict
 from app.core.placement.pod_claims import ClaimRefusal, HeldClaim, claims_of
 from app.core.placement.rules import Rules
 from app.core.scoring import policy_named, score
@@ -30,7 +30,7 @@ from app.core.state.pools import Pool, PoolError
 from app.core.state.state import State
 
 
-class Question:
+class PodEvaluation:
     """A Pod made ready to be asked about: its claims found, and planned once for all nodes.
 
     ``missing`` are the claims without an allocation, ``unclaimed`` is why the Pod's claims are not in
@@ -50,7 +50,7 @@ class Question:
         self.unclaimed: Reason | None = None
         self._needs = needs or Needs()
         self._resources = ExtendedResources(state, pod) if needs is None and pod.extended else None
-        self._kinds: dict[int, Question] = {}
+        self._kinds: dict[int, PodEvaluation] = {}
         self.varies = bool(self._resources)
         try:
             self.claims = claims_of(state, pod, generate=rules.generate_claims) + self._needs.claims()
@@ -61,9 +61,9 @@ class Question:
         if policy != rules.policy:
             self.rules = rules = replace(rules, policy=policy)
         self._policy = policy_named(policy)
-        self._pinned = PinnedClaims(self.claims, rules)
+        self._pinned = AllocatedClaims(self.claims, rules)
 
-    def on(self, name: str) -> "Question":
+    def on(self, name: str) -> "PodEvaluation":
         """The question as it is put to a node: this one, unless it ``varies``."""
         node = self.state.nodes.get(name)
         if not self._resources or node is None:
@@ -71,11 +71,11 @@ class Question:
         needs = self._resources.on(node)
         asked = self._kinds.get(id(needs))
         if asked is None:
-            asked = self._kinds[id(needs)] = Question(self.state, self.pod, self.rules, needs)
+            asked = self._kinds[id(needs)] = PodEvaluation(self.state, self.pod, self.rules, needs)
         return asked
 
     @property
-    def pinned(self) -> bool:
+    def allocated(self) -> bool:
         """Whether the Pod has claims that are allocated already."""
         return bool(self._pinned)
 
@@ -96,11 +96,11 @@ class Question:
         """The Pod's own plan: its reasons name the Pod's own claims."""
         return plan_claims(self.missing, self.state.classes, self.rules.features, self.rules.selectors)
 
-    def answers(self, nodes: Iterable[str]) -> Iterator[NodeAnswer]:
+    def answers(self, nodes: Iterable[str]) -> Iterator[NodeResult]:
         """An answer for each node, in order."""
         return map(self.answer, nodes)
 
-    def answer(self, name: str) -> NodeAnswer:
+    def answer(self, name: str) -> NodeResult:
         """The answer for one node."""
         pause()
         asked = self.on(name)
@@ -113,21 +113,21 @@ class Question:
             return self._fits(name, (), Fits(()))
         return self._allocate(self.state.nodes[name], self._plan)
 
-    def early(self, name: str) -> NodeAnswer | None:
-        """The answer if no search is needed for a misfit. O(taints + resources + pinned devices)."""
+    def early(self, name: str) -> NodeResult | None:
+        """The answer if no search is needed for a misfit. O(taints + resources + allocated devices)."""
         node = self.state.nodes.get(name)
         if node is None:
             reason = Reason("NodeUnknown", "node is not known yet")
-            return NodeAnswer(name, "misfit", (reason,), curable=False)
+            return NodeResult(name, "misfit", (reason,), curable=False)
         if self.rules.node_checks:
             found = check_node(self.pod, node, self.state.usage, self._needs.backed)
             if found is not None:
-                return NodeAnswer(name, "misfit", (found,), curable=found.code == "InsufficientResources")
+                return NodeResult(name, "misfit", (found,), curable=found.code == "InsufficientResources")
         if self.refusal is not None:
-            return NodeAnswer(name, self.refusal[0], self.refusal[1], curable=False)
+            return NodeResult(name, self.refusal[0], self.refusal[1], curable=False)
         return self._pinned.refusal(node) if self._pinned else None
 
-    def explained(self, answer: NodeAnswer) -> NodeAnswer:
+    def explained(self, answer: NodeResult) -> NodeResult:
         """A misfit with its reasons counted device by device; other answers as they are.
 
         The search itself gives none, since few nodes of a large cluster are asked about.
@@ -158,11 +158,11 @@ class Question:
         found = (asked.releasable() for asked in self._kinds.values())
         return next((held for held in found if held is not None), None)
 
-    def _allocate(self, node: Node, plan: Plan) -> NodeAnswer:
+    def _allocate(self, node: Node, plan: Plan) -> NodeResult:
         try:
             pools = self.state.inventory.pools(node.name, self.rules.features)
         except PoolError as error:
-            return NodeAnswer(node.name, "invalid", (Reason("PoolInvalid", str(error)),), curable=False)
+            return NodeResult(node.name, "invalid", (Reason("PoolInvalid", str(error)),), curable=False)
         outcome = allocate_planned(
             node,
             pools,
@@ -186,20 +186,20 @@ class Question:
                 )
                 return self._fits(node.name, pools, picked)
             case Misfit():
-                return NodeAnswer(node.name, "misfit", outcome.reasons, searched=True, counted_later=True)
+                return NodeResult(node.name, "misfit", outcome.reasons, searched=True, counted_later=True)
             case Invalid():
-                return NodeAnswer(node.name, "invalid", outcome.reasons, curable=False, searched=True)
+                return NodeResult(node.name, "invalid", outcome.reasons, curable=False, searched=True)
 
-    def _fits(self, name: str, pools: tuple[Pool, ...], fits: Fits) -> NodeAnswer:
+    def _fits(self, name: str, pools: tuple[Pool, ...], fits: Fits) -> NodeResult:
         new = iter(fits.allocations)
         allocations = tuple(held.claim.allocation or next(new) for held in self.claims)
         if not fits.allocations:
-            return NodeAnswer(name, "fits", claims=self.claims, allocations=allocations, score=0)
+            return NodeResult(name, "fits", claims=self.claims, allocations=allocations, score=0)
         assert isinstance(self._plan, Plan)  # noqa: S101 # something has been allocated by it
         groups = self.state.matched_attributes
         prospect = prospect_of(self._plan, pools, self.state.taken, fits, groups)
         found = score(self._policy, prospect, fits.ranks)
-        return NodeAnswer(
+        return NodeResult(
             name,
             "fits",
             claims=self.claims,

@@ -8,14 +8,14 @@ from app.core.state.taken import ClaimKey, Holding, Taken
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class DoubleAllocation:
     """Another claim that holds a device which may be held once."""
 
     device: DeviceId
     claim: ClaimKey
 
 
-def rivals(taken: Taken, claim: ClaimKey, allocation: Allocation) -> tuple[Rival, ...]:
+def double_allocations(taken: Taken, claim: ClaimKey, allocation: Allocation) -> tuple[DoubleAllocation, ...]:
     """The claims that hold a device of this claim's allocation besides it.
 
     Admin access disturbs nobody, a hold for a Pod that waits is written nowhere, and shares of a device are
@@ -23,12 +23,12 @@ def rivals(taken: Taken, claim: ClaimKey, allocation: Allocation) -> tuple[Rival
     is not looked for.
     Cost: O(devices of the claim times their holders).
     """
-    found: list[Rival] = []
+    found: list[DoubleAllocation] = []
     for item in allocation.devices:
         pool = taken.get(item.device.pool_id)
         holders = pool.holdings.get(item.device.device, ()) if pool is not None else ()
         found += [
-            Rival(item.device, held.claim)
+            DoubleAllocation(item.device, held.claim)
             for held in holders
             if held.claim != claim and _excludes(item, held)
         ]

@@ -15,7 +15,7 @@ from app.core.scoring import Mix, Prospect
 from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 
-MOST_ORDERS = 16
+MAX_ORDERS = 16
 """Further searches on one node."""
 _MORE_STEPS = 256
 """A further search may take as many steps as the first one, and these."""
@@ -44,14 +44,14 @@ def pick(  # noqa: PLR0917 # all that a search depends on comes as arguments
 
     ``groups``: attributes by which claims of others keep devices together.
     Only allocations with the same alternatives as the first one are looked at: these are the user's choice.
-    Cost: up to ``MOST_ORDERS`` searches, each of at most the first one's steps and 256.
+    Cost: up to ``MAX_ORDERS`` searches, each of at most the first one's steps and 256.
     """
     if not mix.picks or not found.allocations:
         return found
     choice = [found]
     first = prospect_of(plan, pools, taken, found, groups)
     bounded = replace(limits, max_steps=min(limits.max_steps, found.steps + _MORE_STEPS))
-    for order in islice(mix.orders(first), MOST_ORDERS):
+    for order in islice(mix.orders(first), MAX_ORDERS):
         other = allocate_planned(
             node, pools, plan, taken, limits=bounded, new_share_id=new_share_id, order=order
         )

@@ -12,7 +12,7 @@ from app.core.state.taken import ClaimKey
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Nomination:
     """What is held for a Pod on the node it was nominated to. ``pod`` is namespace and name."""
 
     pod: tuple[str, str]

@@ -29,7 +29,7 @@ class DeviceView:
     note: str
 
 
-class Census:
+class DeviceViews:
     """The devices of one moment. Old generations of a pool are left out."""
 
     def __init__(self, state: State) -> None:

@@ -12,13 +12,13 @@ Verdict = Literal["fits", "misfit", "invalid"]
 
 
 @dataclass(frozen=True, slots=True)
-class NodeAnswer:
+class NodeResult:
     """What is to be said of one node.
 
     If it fits, ``claims`` are the Pod's claims on this node, ``allocations`` what each of them gets, in
     order, and ``score_parts`` what the score is made of. ``curable`` says whether evicting Pods from the
     node could change a misfit. ``searched``: devices were looked for. With ``counted_later``, the reasons
-    are still to be had from ``Question.explained``.
+    are still to be had from ``PodEvaluation.explained``.
     """
 
     node: str

@@ -16,7 +16,7 @@ from app.core.model.resource_claim import EXTENDED_ANNOTATION, FINALIZER, Consum
 from app.core.state.state import State
 
 
-class Leftover(Enum):
+class StaleClaim(Enum):
     """``FINALIZER``: of a claim without devices. ``RESERVATION``: for a Pod that is not bound.
 
     ``EXTENDED``: a claim for extended resources that its Pod does not use. ``ABANDONED``: a reservation for a
@@ -29,7 +29,7 @@ class Leftover(Enum):
     ABANDONED = "abandoned"
 
 
-def leftover(state: State, claim: ResourceClaim) -> Leftover | None:
+def stale_claim(state: State, claim: ResourceClaim) -> StaleClaim | None:
     """What is left over of a claim, if it is not being worked on in this process.
 
     Left alone is what kube-controller-manager looks after: claims that are being deleted, reservations of
@@ -40,10 +40,10 @@ def leftover(state: State, claim: ResourceClaim) -> Leftover | None:
     if claim.meta.annotations.get(EXTENDED_ANNOTATION) == "true":
         return _of_extended(state, claim)
     if claim.allocation is None and not claim.reserved_for:
-        return Leftover.FINALIZER if FINALIZER in claim.meta.finalizers else None
+        return StaleClaim.FINALIZER if FINALIZER in claim.meta.finalizers else None
     if unbound_consumers(state, claim):
-        return Leftover.RESERVATION
-    return Leftover.ABANDONED if gone_consumers(state, claim) else None
+        return StaleClaim.RESERVATION
+    return StaleClaim.ABANDONED if gone_consumers(state, claim) else None
 
 
 def unbound_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...]:
@@ -67,14 +67,14 @@ def gone_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...]:
     return tuple(found)
 
 
-def _of_extended(state: State, claim: ResourceClaim) -> Leftover | None:
+def _of_extended(state: State, claim: ResourceClaim) -> StaleClaim | None:
     owner = claim.meta.controller
     pod = state.pods.get((claim.meta.namespace, owner.name)) if owner is not None else None
     if owner is None or (pod is not None and pod.meta.uid != owner.uid):
         return None
     # A bound Pod without any claim is not kept in the state: it does not use this one.
     unused = pod is None or _waits(pod) or pod.extended_claim != claim.meta.name
-    return Leftover.EXTENDED if unused else None
+    return StaleClaim.EXTENDED if unused else None
 
 
 def _waits(pod: Pod) -> bool:

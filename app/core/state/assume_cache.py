@@ -12,14 +12,14 @@ _NONE: Collection[PoolId] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Assumption:
+class Assumed:
     """What a claim will hold, and for which Pods, once the API server has it."""
 
     allocation: Allocation
     consumers: tuple[Consumer, ...] = ()
 
 
-class ClaimLedger:
+class AssumeCache:
     """Its maps are to be read; what changes them are its methods, which return the pools that this concerns.
 
     ``extended``: the claim made for a Pod's extended resources, by the Pod's uid.
@@ -28,14 +28,14 @@ class ClaimLedger:
     def __init__(self) -> None:
         self.claims: dict[ClaimKey, ResourceClaim] = {}
         self.extended: dict[str, ClaimKey] = {}
-        self.assumed: dict[ClaimKey, Assumption] = {}
+        self.assumed: dict[ClaimKey, Assumed] = {}
         self.taken: dict[PoolId, PoolTaken] = {}
         # Versions that writes of ours have made: older events are from before them.
         self._floor: dict[ClaimKey, int] = {}
 
-    def fork(self) -> "ClaimLedger":
+    def fork(self) -> "AssumeCache":
         """A copy that can be changed without this one noticing. O(claims)."""
-        other = ClaimLedger()
+        other = AssumeCache()
         other.claims = dict(self.claims)
         other.extended = dict(self.extended)
         other.assumed = dict(self.assumed)
@@ -46,14 +46,14 @@ class ClaimLedger:
     def claim(self, key: ClaimKey) -> ResourceClaim | None:
         """A claim, with what is assumed of it."""
         claim = self.claims.get(key)
-        assumption = self.assumed.get(key)
-        if claim is None or assumption is None:
+        assumed = self.assumed.get(key)
+        if claim is None or assumed is None:
             return claim
         known = {consumer.uid for consumer in claim.reserved_for}
-        more = tuple(consumer for consumer in assumption.consumers if consumer.uid not in known)
+        more = tuple(consumer for consumer in assumed.consumers if consumer.uid not in known)
         return replace(
             claim,
-            allocation=claim.allocation or assumption.allocation,
+            allocation=claim.allocation or assumed.allocation,
             reserved_for=claim.reserved_for + more,
         )
 
@@ -98,18 +98,18 @@ class ClaimLedger:
         before = self._held(key)
         old = self.assumed.get(key)
         kept = old.consumers if old is not None else ()
-        self.assumed[key] = Assumption(allocation, kept + tuple(c for c in consumers if c not in kept))
+        self.assumed[key] = Assumed(allocation, kept + tuple(c for c in consumers if c not in kept))
         return self._exchange(key, before)
 
     def forget(self, key: ClaimKey, consumer_uid: str | None = None) -> Collection[PoolId]:
-        """Takes an assumption back; with a consumer named, only if no other one is left."""
-        assumption = self.assumed.get(key)
-        if assumption is None:
+        """Takes an assumed back; with a consumer named, only if no other one is left."""
+        assumed = self.assumed.get(key)
+        if assumed is None:
             return _NONE
         before = self._held(key)
-        rest = tuple(c for c in assumption.consumers if consumer_uid is not None and c.uid != consumer_uid)
+        rest = tuple(c for c in assumed.consumers if consumer_uid is not None and c.uid != consumer_uid)
         if rest:
-            self.assumed[key] = replace(assumption, consumers=rest)
+            self.assumed[key] = replace(assumed, consumers=rest)
         else:
             del self.assumed[key]
         return self._exchange(key, before)
@@ -141,8 +141,8 @@ class ClaimLedger:
         claim = self.claims.get(key)
         if claim is not None and claim.allocation is not None:
             return claim.allocation
-        assumption = self.assumed.get(key)
-        return assumption.allocation if assumption is not None else None
+        assumed = self.assumed.get(key)
+        return assumed.allocation if assumed is not None else None
 
     def _exchange(self, key: ClaimKey, before: Allocation | None) -> set[PoolId]:
         after = self._held(key)

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import itertools
 from itertools import count
-from typing import Any
 
 import pytest
 from fuzz import inventory, recorded
 
 from app.core.allocator import Fits, Invalid, Limits, allocate_planned, plan_claims
+from app.core.json_object import JsonObject
 from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.placement.chosen_policy import ANNOTATION
 from app.core.placement.decision import Refused, decide
-from app.core.placement.picking import MOST_ORDERS
-from app.core.placement.question import Question
+from app.core.placement.device_choice import MAX_ORDERS
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.scoring.policies import ORDERS
 from app.core.selectors import SelectorCache
 from app.core.state.pools import PoolError, gather_pools
 from app.core.state.state import State
-from app.core.verdicts.cache import Memo
-from app.core.verdicts.evaluate import briefs
+from app.core.verdicts.cache import VerdictCache
+from app.core.verdicts.evaluate import verdicts
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
-Json = dict[str, Any]
 MIXES = [*ORDERS, "first-fit", "least-fragmentation=2,topology=1,spread=1"]
 
 
-def put(state: State, *raws: Json) -> None:
+def put(state: State, *raws: JsonObject) -> None:
     for raw in raws:
         item = parse(raw)
         assert isinstance(item, InventoryObject)
@@ -58,16 +57,16 @@ def test_no_policy_changes_a_verdict_of_the_recorded_cases(policy: str) -> None:
         put(state, *request["objects"])
         assert isinstance(pods[0], Pod)
         features = Features().switched(request.get("features") or {})
-        question = Question(state, pods[0], rules(policy, fixed=True, features=features))
+        evaluation = PodEvaluation(state, pods[0], rules(policy, fixed=True, features=features))
         for name, verdict in expected.items():
-            answer = question.answer(name)
+            answer = evaluation.answer(name)
             fitting += verdict == "fits"
             assert answer.verdict == verdict, f"{case['name']}: {name}"
     assert fitting > 80
 
 
 def test_further_searches_are_bounded_by_the_first() -> None:
-    assert MOST_ORDERS <= 16
+    assert MAX_ORDERS <= 16
     for case in itertools.islice(recorded.corpus(), 100):
         request = case["request"]
         found = inventory.read(request)
@@ -102,7 +101,7 @@ def test_further_searches_are_bounded_by_the_first() -> None:
             assert other.steps <= first.steps + 256 + 1
 
 
-def numa(name: str, value: int) -> Json:
+def numa(name: str, value: int) -> JsonObject:
     found = device(name)
     found["attributes"]["resource.kubernetes.io/numaNode"] = {"int": value}
     return found
@@ -139,33 +138,37 @@ def test_bind_decides_by_the_policy_that_is_wished_for(
 ) -> None:
     del by
     state, wanting = broken_cluster(**wishes)
-    grants = decide(state, wanting, "a", rules(), None)
-    assert not isinstance(grants, Refused)
-    assert [item.device.device for item in grants[0].allocation.devices] == [device_name]
+    claim_allocations = decide(state, wanting, "a", rules(), None)
+    assert not isinstance(claim_allocations, Refused)
+    assert [item.device.device for item in claim_allocations[0].allocation.devices] == [device_name]
 
 
 def test_a_request_for_a_policy_comes_before_all_wishes() -> None:
     state, wanting = broken_cluster(annotation="spread", on_class="spread")
-    answer = Question(state, wanting, rules("least-fragmentation", fixed=True)).answer("a")
+    answer = PodEvaluation(state, wanting, rules("least-fragmentation", fixed=True)).answer("a")
     assert [item.device.device for item in answer.allocations[0].devices] == ["d3"]
 
 
 def test_answers_kept_for_one_policy_are_not_given_for_another() -> None:
     state, _ = broken_cluster()
     put(state, node("b"), slice_of("b", *(numa(f"d{number}", number // 2) for number in range(4))))
-    memo = Memo(state)
+    verdict_cache = VerdictCache(state)
     scores = {}
     for policy in ("binpack", "spread", "least-fragmentation"):
         raw = pod(f"p-{policy}", "wanted")
         raw["metadata"]["annotations"] = {ANNOTATION: policy}
         wanting = parse(raw)
         assert isinstance(wanting, Pod)
-        found = dict(item for item in briefs(Question(state, wanting, rules()), ["a", "b"], memo) if item)
+        found = dict(
+            item
+            for item in verdicts(PodEvaluation(state, wanting, rules()), ["a", "b"], verdict_cache)
+            if item
+        )
         scores[policy] = (found["a"].score, found["b"].score)
     assert len(set(scores.values())) == 3
 
 
-def later(attribute: str) -> Json:
+def later(attribute: str) -> JsonObject:
     """A template for two devices that agree in an attribute; nothing has been made from it yet."""
     spec = claim("c", 2)["spec"]
     spec["devices"]["constraints"] = [{"matchAttribute": attribute}]
@@ -184,12 +187,12 @@ def test_a_template_that_wants_groups_whole_is_heard_of() -> None:
     put(state, device_class(), node("a"), slice_of("a", *devices), held, claim("wanted"))
     wanting = parse(pod("p", "wanted"))
     assert isinstance(wanting, Pod)
-    memo, fixed = Memo(state), rules("least-fragmentation", fixed=True)
+    verdict_cache, fixed = VerdictCache(state), rules("least-fragmentation", fixed=True)
 
     def taken_and_score() -> tuple[str, int]:
-        question = Question(state, wanting, fixed)
-        answer = question.answer("a")
-        (found,) = [item for item in briefs(question, ["a"], memo) if item]
+        evaluation = PodEvaluation(state, wanting, fixed)
+        answer = evaluation.answer("a")
+        (found,) = [item for item in verdicts(evaluation, ["a"], verdict_cache) if item]
         return answer.allocations[0].devices[0].device.device, found[1].score
 
     before = taken_and_score()
@@ -198,7 +201,7 @@ def test_a_template_that_wants_groups_whole_is_heard_of() -> None:
     state.delete("ResourceClaimTemplate", ("default", "t"))
     assert (before[0], after[0], taken_and_score()) == ("d0", "d3", before)
     assert after[1] > before[1]
-    assert memo.searches == 2
+    assert verdict_cache.searches == 2
 
 
 def test_nodes_that_differ_in_what_a_template_matches_by_are_searched_apart() -> None:
@@ -211,9 +214,9 @@ def test_nodes_that_differ_in_what_a_template_matches_by_are_searched_apart() ->
     assert isinstance(wanting, Pod)
 
     def searched(policy: str) -> int:
-        memo = Memo(state)
-        list(briefs(Question(state, wanting, rules(policy, fixed=True)), ["a", "b"], memo))
-        return memo.searches
+        verdict_cache = VerdictCache(state)
+        list(verdicts(PodEvaluation(state, wanting, rules(policy, fixed=True)), ["a", "b"], verdict_cache))
+        return verdict_cache.searches
 
     assert searched("least-fragmentation") == 1
     put(state, later("gpu.example.com/link"))
@@ -225,9 +228,9 @@ def test_nodes_that_differ_in_what_the_policy_reads_alone_are_searched_apart() -
     held = claim("other") | {"status": {"allocation": allocation("b", "d2")}}
     devices = [numa(f"d{number}", number % 2) for number in range(4)]
     put(state, node("b"), slice_of("b", *devices), held)
-    memo = Memo(state)
-    list(briefs(Question(state, wanting, rules()), ["a", "b"], memo))
-    assert memo.searches == 2
-    plain = Memo(state)
-    list(briefs(Question(state, wanting, rules("binpack", fixed=True)), ["a", "b"], plain))
+    verdict_cache = VerdictCache(state)
+    list(verdicts(PodEvaluation(state, wanting, rules()), ["a", "b"], verdict_cache))
+    assert verdict_cache.searches == 2
+    plain = VerdictCache(state)
+    list(verdicts(PodEvaluation(state, wanting, rules("binpack", fixed=True)), ["a", "b"], plain))
     assert plain.searches == 1

@@ -8,12 +8,12 @@ from app.core.model.allocation import Allocation
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
-from app.core.placement.node_answer import NodeAnswer
+from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.rules import Rules
 
 
-class PinnedClaims:
+class AllocatedClaims:
     """The allocated claims of one Pod. ``unusable`` are those that were in the way on some node."""
 
     def __init__(self, claims: Sequence[HeldClaim], rules: Rules) -> None:
@@ -24,7 +24,7 @@ class PinnedClaims:
     def __bool__(self) -> bool:
         return bool(self._claims)
 
-    def refusal(self, node: Node) -> NodeAnswer | None:
+    def refusal(self, node: Node) -> NodeResult | None:
         """The answer if one of the claims cannot be used from the node. O(devices they hold)."""
         for held, allocation in self._claims:
             try:
@@ -33,10 +33,10 @@ class PinnedClaims:
                 claim = "/".join(held.key)
                 text = f"claim {claim}: the node selector of its allocation cannot be evaluated: {error}"
                 broken = Reason("AllocationInvalid", text, claim)
-                return NodeAnswer(node.name, "invalid", (broken,), curable=False)
+                return NodeResult(node.name, "invalid", (broken,), curable=False)
             if reason is not None:
                 self.unusable.add(held.key)
-                return NodeAnswer(node.name, "misfit", (reason,), curable=False)
+                return NodeResult(node.name, "misfit", (reason,), curable=False)
         return None
 
     def _against(self, held: HeldClaim, allocation: Allocation, node: Node) -> Reason | None:
