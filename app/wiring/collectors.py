@@ -74,9 +74,9 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
             "overtaken (by a change, another node or another term)."
         )
         yield Sample("reservations_ended", text, ends, ("end",), counter=True)
-        if service.waker is not None:
+        if service.requeuer is not None:
             text = "Refused Pods requeued because devices appeared that they could use."
-            yield Sample("pods_woken", text, {(): service.waker.woken}, counter=True)
+            yield Sample("pods_woken", text, {(): service.requeuer.woken}, counter=True)
 
     return samples
 
@@ -129,7 +129,7 @@ def election(candidate: Election) -> Callable[[], Iterable[Sample]]:
     """Whether this replica leads, and how that has gone."""
 
     def samples() -> Iterable[Sample]:
-        tenure = candidate.tenure
+        tenure = candidate.fence
         yield Sample(
             "leader",
             "1 if this replica is the leader: it answers webhooks and writes.",
