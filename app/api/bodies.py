@@ -1,29 +1,27 @@
 """Request bodies: read within limits of size and time, decoded from JSON or YAML."""
 
 import asyncio
-import gc
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from app.api.errors import HttpError
+from app.core.pauses import InterruptedWorkError, paced
+from app.event_loop.time_slice import Stop, TimeSlice
+from app.manifests.json_pieces import JSONPieceError, documents_in_pieces
 from app.manifests.reader import MAX_DEPTH, ManifestError, load_documents
 
 T = TypeVar("T")
 
 MAX_YAML_VALUES = 1_000_000
-"""Scalars and collections in one YAML body: about 10 s of reading, in a thread."""
+"""Scalars and collections in one YAML body: about 10 s of reading, in slices."""
 _BYTES_A_VALUE = 8
 """JSON may hold one value for so many bytes of its limit: each takes about 64 bytes when decoded."""
 
-_LARGE_BYTES = 256 * 1024
-"""Bodies of which the event loop does not wait for all that has to be done: a few milliseconds."""
-
-# One thread: several would take the interpreter from the event loop in turns, 5 ms each.
-_READER = ThreadPoolExecutor(1, "reader")
+_AT_ONCE_BYTES = 256 * 1024
+"""JSON that is decoded in one go: the names of 10,000 nodes take a millisecond, nothing takes over five."""
 
 _JSON_TYPES = frozenset({"application/json", "text/json"})
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
@@ -33,7 +31,7 @@ async def read_body(request: Request, limit_bytes: int, timeout_seconds: float) 
     """The whole body.
 
     Raises:
-        Refusal: 413 too large, 408 too slow, 400 cut off.
+        HttpError: 413 too large, 408 too slow, 400 cut off.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > limit_bytes:
@@ -58,46 +56,78 @@ def _too_large(limit_bytes: int) -> HttpError:
     return HttpError(413, "TooLarge", f"the body is larger than {limit_bytes} bytes")
 
 
-def decode_json(body: bytes, request: Request, limit_bytes: int) -> dict[str, Any]:
+async def decode_json(
+    body: bytes, request: Request, limit_bytes: int, time_slice: TimeSlice, stop: Stop
+) -> dict[str, Any]:
     """A JSON object. ``limit_bytes``: of the body, for the number of values.
 
     The content type has to say JSON: a form of a web page elsewhere, sent by a browser on this
     machine, cannot.
 
+    Args:
+        stop: when a large body is no longer worth reading.
     Raises:
-        Refusal: 415 or 400.
+        HttpError: 415, 413, 400, or 503 if it was stopped.
     """
     if not _is_json(_media_type(request)):
         raise HttpError(415, "UnsupportedMediaType", "send Content-Type: application/json")
-    return _object(_loads(body, limit_bytes))
+    return await _json(body, limit_bytes, time_slice, stop)
 
 
-async def decode_any(body: bytes, request: Request, limit_bytes: int) -> dict[str, Any]:
-    """A JSON or YAML object, by content type. YAML is read in a thread: it takes its time.
-
-    Raises:
-        Refusal: 415 or 400.
-    """
+async def decode_any(
+    body: bytes, request: Request, limit_bytes: int, time_slice: TimeSlice, stop: Stop
+) -> dict[str, Any]:
+    """As ``decode_json``, or a YAML object, by content type."""
     media_type = _media_type(request)
     if _is_json(media_type):
-        if len(body) <= _LARGE_BYTES:
-            return _object(_loads(body, limit_bytes))
-        return _object(await in_reader(lambda: _loads(body, limit_bytes)))
-    if media_type not in _YAML_TYPES and not media_type.endswith("+yaml"):
-        text = "send Content-Type: application/json or application/yaml"
-        raise HttpError(415, "UnsupportedMediaType", text)
-    try:
-        documents = await in_reader(lambda: load_documents(body, "body", MAX_YAML_VALUES))
-    except ManifestError as error:
-        raise HttpError(400, "InvalidYAML", str(error)) from None
+        return await _json(body, limit_bytes, time_slice, stop)
+    require_yaml(request)
+    documents = await read_in_slices(
+        lambda: [shallow(item) for item in load_documents(body, "body", MAX_YAML_VALUES)], time_slice, stop
+    )
     if len(documents) != 1:
         raise HttpError(400, "InvalidYAML", f"the body must be one YAML document, not {len(documents)}")
-    return _object(shallow(documents[0]))
+    return _object(documents[0])
 
 
-async def in_reader(read: Callable[[], T]) -> T:
-    """Runs what takes its time over a text in a thread, one text after another."""
-    return await asyncio.get_running_loop().run_in_executor(_READER, read)
+def require_yaml(request: Request) -> None:
+    """Raises: HttpError, 415, unless the body says that it is YAML, which JSON is as well."""
+    media_type = _media_type(request)
+    if not (media_type in _YAML_TYPES or media_type.endswith("+yaml") or _is_json(media_type)):
+        text = "send Content-Type: application/json or application/yaml"
+        raise HttpError(415, "UnsupportedMediaType", text)
+
+
+async def read_in_slices(read: Callable[[], T], time_slice: TimeSlice, stop: Stop) -> T:
+    """What comes of a body. Raises: HttpError, 400, or 503 if it was stopped."""
+    try:
+        return await time_slice.run(read, stop)
+    except ManifestError as error:
+        raise HttpError(400, "InvalidYAML", str(error)) from None
+    except JSONPieceError as error:
+        raise _no_json(str(error)) from None
+    except InterruptedWorkError:
+        text = "the body could not be read in the time that there is for it"
+        raise HttpError(503, "TimeUp", text, retry_after_seconds=5) from None
+
+
+async def _json(body: bytes, limit_bytes: int, time_slice: TimeSlice, stop: Stop) -> dict[str, Any]:
+    if body.count(b",") > limit_bytes // _BYTES_A_VALUE:
+        text = f"the body holds more than {limit_bytes // _BYTES_A_VALUE} values"
+        raise HttpError(413, "TooLarge", text)
+    if len(body) > _AT_ONCE_BYTES:
+        found = await read_in_slices(lambda: list(documents_in_pieces(body, MAX_DEPTH)), time_slice, stop)
+        return _object(found[0] if len(found) == 1 else found)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _no_json(str(error)) from None
+    # Most bodies have too few brackets to be deep.
+    return _object(value if body.count(b"{") + body.count(b"[") <= MAX_DEPTH else shallow(value))
+
+
+def _no_json(message: str) -> HttpError:
+    return HttpError(400, "InvalidJSON", f"the body is no JSON: {message}")
 
 
 def _media_type(request: Request) -> str:
@@ -108,38 +138,14 @@ def _is_json(media_type: str) -> bool:
     return media_type in _JSON_TYPES or media_type.endswith("+json")
 
 
-def _loads(body: bytes, limit_bytes: int) -> Any:
-    if body.count(b",") > limit_bytes // _BYTES_A_VALUE:
-        text = f"the body holds more than {limit_bytes // _BYTES_A_VALUE} values"
-        raise HttpError(413, "TooLarge", text)
-    try:
-        value = orjson.loads(body) if len(body) <= _LARGE_BYTES else _loads_large(body)
-    except orjson.JSONDecodeError as error:
-        raise HttpError(400, "InvalidJSON", f"the body is no JSON: {error}") from None
-    # Most bodies have too few brackets to be deep.
-    return value if body.count(b"{") + body.count(b"[") <= MAX_DEPTH else shallow(value)
-
-
-def _loads_large(body: bytes) -> Any:
-    """Without the garbage collector, which would go through what has been made so far again and again:
-    two thirds of the time at 16 MiB."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        return orjson.loads(body)
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def shallow(value: Any) -> Any:
-    """The value. Raises: Refusal, 400, if it is nested deeper than MAX_DEPTH, which is less than what an
+    """The value. Raises: HttpError, 400, if it is nested deeper than MAX_DEPTH, which is less than what an
     answer that repeats a part of it could be encoded with (254)."""
     level, depth = [value], 0
     while level:
         level = [
             inner
-            for outer in level
+            for outer in paced(level)
             if type(outer) is dict or type(outer) is list
             for inner in (outer.values() if type(outer) is dict else outer)
             if type(inner) is dict or type(inner) is list

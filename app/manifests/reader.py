@@ -5,10 +5,10 @@ true, ``1e3`` is a number. Stricter than kubectl where leniency hides mistakes: 
 error, and so is a tag that has no meaning in JSON. Aliases may not blow a document up.
 """
 
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import orjson
 import yaml
 
 from app.core.model.parse import flatten
+from app.core.pauses import paced, pause
+from app.manifests.json_pieces import JSONPieceError, documents_in_pieces
 
 MAX_DEPTH = 200
 """Levels of nesting in one document; a Kubernetes object has about twenty."""
@@ -35,8 +37,6 @@ _WORDS: dict[str, Any] = (
     | {sign + word: float(sign + "inf") for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF")}
 )
 _MERGE = "<<"
-_TEXT = re.compile(r"\S")
-_DECODER = json.JSONDecoder()
 
 
 class ManifestError(ValueError):
@@ -69,7 +69,7 @@ def load_documents(text: str | bytes, source: str, max_values: int | None = None
     if data.lstrip()[:1] not in ("{", "["):
         return list(_Reader(data, source, max_values).documents())
     try:
-        return _json_documents(data, source)
+        return _json_documents(data, source, max_values)
     except ManifestError as error:
         # It may still be YAML in flow style; if it is not, it was meant to be what the name says.
         try:
@@ -127,34 +127,36 @@ def _decoded(text: str | bytes, source: str) -> str:
         raise ManifestError(source, "is no UTF-8 text", text.count(b"\n", 0, error.start) + 1) from None
 
 
-def _json_documents(text: str, source: str) -> list[Any]:
+def _json_documents(text: str, source: str, max_values: int | None) -> list[Any]:
     """One JSON text, or several one after another as kubectl accepts them."""
+    if max_values is not None and sum(map(text.count, ",{[")) > max_values:
+        raise ManifestError(source, "holds too many values")
+    data = text.encode()
     try:
-        return [orjson.loads(text)]
-    except orjson.JSONDecodeError as error:
-        if not error.msg.startswith("unexpected content after document"):
-            raise _json_error(source, text, error.pos, error.msg) from None
-    documents: list[Any] = []
-    start = 0
-    while match := _TEXT.search(text, start):
-        start = match.start()
-        try:
-            # Where it ends is Python's to say; what it holds orjson's, which is strict.
-            _, end = _DECODER.raw_decode(text, start)
-            documents.append(orjson.loads(text[start:end]))
-        except orjson.JSONDecodeError as error:
-            raise _json_error(source, text, start + error.pos, error.msg) from None
-        except json.JSONDecodeError as error:
-            raise _json_error(source, text, error.pos, error.msg) from None
-        except (ValueError, RecursionError):
-            raise _json_error(source, text, start, "a number or the nesting has no end") from None
-        start = end
-    return documents
+        if max_values is None:
+            with suppress(orjson.JSONDecodeError):
+                return [orjson.loads(data)]
+        return list(documents_in_pieces(data, MAX_DEPTH))
+    except JSONPieceError as error:
+        before = data[: error.pos].decode(errors="replace")
+        line = before.count("\n") + 1
+        column = len(before) - before.rfind("\n")
+        raise ManifestError(source, f"is no JSON: {error}", line, column) from None
 
 
-def _json_error(source: str, text: str, position: int, message: str) -> ManifestError:
-    line = text.count("\n", 0, position) + 1
-    return ManifestError(source, f"is no JSON: {message}", line, position - text.rfind("\n", 0, position))
+class _Pausing:
+    """A text that is read bit by bit, with a pause at each: libyaml may take all of it for one comment."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._at = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next ``size`` bytes, fewer at the end."""
+        pause()
+        start = self._at
+        self._at = start + size if size >= 0 else len(self._text)
+        return self._text[start : self._at]
 
 
 class _Collection:
@@ -175,7 +177,7 @@ class _Reader:
     """Builds JSON values from libyaml's events.
 
     Not PyYAML's constructor, which recurses in C (deep nesting crashes the process), knows types that
-    JSON does not, and lets aliases multiply. Works event by event: in a thread, others get their turn.
+    JSON does not, and lets aliases multiply. Works event by event, with pauses.
     """
 
     def __init__(self, text: str, source: str, max_values: int | None = None) -> None:
@@ -193,7 +195,8 @@ class _Reader:
             # Not needed for any Kubernetes object, and libyaml's time grows with their square.
             raise ManifestError(self._source, "TAG directives are not understood")
         try:
-            for event in yaml.parse(self._text, Loader=yaml.CSafeLoader):
+            for event in paced(yaml.parse(_Pausing(self._text.encode()), Loader=yaml.CSafeLoader)):
+                self._count(event)
                 if isinstance(event, yaml.DocumentEndEvent):
                     yield self._root
                     self._root, self._anchors, self._aliased = None, {}, 0
@@ -205,11 +208,13 @@ class _Reader:
         except yaml.YAMLError as error:
             raise self._error(f"is no YAML: {_one_line(error)}") from None
 
-    def _take(self, event: yaml.Event) -> None:
+    def _count(self, event: yaml.Event) -> None:
         if self._values_left is not None:
             self._values_left -= 1
             if self._values_left < 0:
                 raise self._error("holds too many values", event.start_mark)
+
+    def _take(self, event: yaml.Event) -> None:
         match event:
             case yaml.ScalarEvent():
                 self._add(self._scalar(event), 1, event)

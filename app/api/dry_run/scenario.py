@@ -35,7 +35,8 @@ def documented(model: type[BaseModel]) -> dict[str, Any]:
 async def read_request(request: Request, service: Service, model: type[Body]) -> Body:
     settings = service.settings
     body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
-    raw = await decode_any(body, request, settings.api_body_bytes)
+    stop = service.deadline(settings.dry_run_timeout_seconds).expired
+    raw = await decode_any(body, request, settings.api_body_bytes, service.time_slice(), stop)
     try:
         return model.model_validate(raw)
     except ValidationError as error:

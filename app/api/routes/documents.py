@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.api.bodies import MAX_YAML_VALUES, in_reader, read_body, shallow
+from app.api.bodies import MAX_YAML_VALUES, read_body, read_in_slices, require_yaml, shallow
 from app.api.errors import HttpError
 from app.api.models.records import Documents
 from app.api.responses import json_response, one_by_one
@@ -16,7 +16,7 @@ from app.api.service import ServiceOf
 from app.core.model import workload
 from app.core.model.errors import ObjectError
 from app.core.model.parse import KINDS, parse, ref_of
-from app.manifests.reader import ManifestError, load_manifests
+from app.manifests.reader import load_manifests
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
@@ -34,21 +34,18 @@ _MAX_OBJECTS = 5000
 async def documents(request: Request, service: ServiceOf) -> Response:
     settings = service.settings
     body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
-    found = await in_reader(lambda: _read(body))
-    items = (_item(raw, f"manifests[{index}]") for index, raw in enumerate(found))
-    encoded = await service.time_slice().run(lambda: one_by_one(items))
-    return json_response({"items": encoded})
-
-
-def _read(body: bytes) -> list[Any]:
-    """Raises: Refusal, 400 or 422."""
-    try:
-        found = load_manifests(body, "manifests", MAX_YAML_VALUES)
-    except ManifestError as error:
-        raise HttpError(400, "InvalidYAML", str(error)) from None
+    require_yaml(request)
+    time_slice, stop = service.time_slice(), service.deadline(settings.dry_run_timeout_seconds).expired
+    found = await read_in_slices(
+        lambda: [shallow(item) for item in load_manifests(body, "manifests", MAX_YAML_VALUES)],
+        time_slice,
+        stop,
+    )
     if len(found) > _MAX_OBJECTS:
         raise HttpError(422, "TooManyObjects", f"{len(found)} objects are more than {_MAX_OBJECTS}")
-    return [shallow(raw) for raw in found]
+    items = (_item(raw, f"manifests[{index}]") for index, raw in enumerate(found))
+    encoded = await time_slice.run(lambda: one_by_one(items))
+    return json_response({"items": encoded})
 
 
 def _item(raw: Any, where: str) -> dict[str, Any]:

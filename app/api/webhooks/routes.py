@@ -41,6 +41,7 @@ from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
 from app.core.verdicts.filter_result import FilterResult
+from app.event_loop.time_slice import TimeSlice
 from app.observability.logs import bind_context
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ async def prioritize(request: Request, service: ServiceOf) -> Response:
 )
 async def bind(request: Request, service: ServiceOf) -> Response:
     body = await _body(request, service)
-    args = read_bind_args(decode_json(body, request, service.settings.webhook_body_bytes))
+    args = read_bind_args(await _decoded(body, request, service))
     service.require_synced()
     service.candidates.settled(args.uid)
     known = service.state.pods.get((args.namespace, args.name))
@@ -170,15 +171,20 @@ async def _body(request: Request, service: Service) -> bytes:
     return await read_body(request, settings.webhook_body_bytes, settings.body_timeout_seconds)
 
 
+async def _decoded(body: bytes, request: Request, service: Service) -> dict[str, Any]:
+    settings = service.settings
+    stop = service.deadline(settings.filter_timeout_seconds).expired
+    return await decode_json(body, request, settings.webhook_body_bytes, TimeSlice(service.clock), stop)
+
+
 async def _filter_args(request: Request, service: Service) -> FilterArgs:
-    limit = service.settings.webhook_body_bytes
     with service.first():
         body = await _body(request, service)
     known = service.name_lists.split(body)
     if known is not None:
-        args = read_filter_args(decode_json(known[0], request, limit), known[1])
+        args = read_filter_args(await _decoded(known[0], request, service), known[1])
     else:
-        args = read_filter_args(decode_json(body, request, limit))
+        args = read_filter_args(await _decoded(body, request, service))
         # Of a few candidates prioritize brings their names alone, and no filter the list of the one before.
         if args.nodes is None and not service.candidates.number:
             service.name_lists.received(body, args.names)

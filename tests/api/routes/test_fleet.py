@@ -58,6 +58,9 @@ async def everything(service: Asked, **params: Any) -> list[dict[str, Any]]:
             return items
 
 
+YAML = {"Content-Type": "application/yaml"}
+
+
 def test_the_fleet_is_every_node_once_with_its_devices(inventory: Inventory) -> None:
     async def evaluation(service: Asked) -> None:
         items = await everything(service)
@@ -229,7 +232,7 @@ spec: {devices: {requests: []}}
 """
 
     async def evaluation(service: Asked) -> None:
-        answer = await service.client.post("/api/v1/documents", content=text)
+        answer = await service.client.post("/api/v1/documents", content=text, headers=YAML)
         items = answer.json()["items"]
         assert [item["role"] for item in items] == ["workload", "object", "ignored", "object"]
         placed = await service.post("/api/v1/placements", {"workloads": [items[0]["object"]]})
@@ -254,7 +257,7 @@ def test_documents_names_the_place_of_an_error(
     inventory: Inventory, text: str, status: int, says: str
 ) -> None:
     async def evaluation(service: Asked) -> None:
-        answer = await service.client.post("/api/v1/documents", content=text)
+        answer = await service.client.post("/api/v1/documents", content=text, headers=YAML)
         assert answer.status_code == status
         error = answer.json()["error"]
         assert says in error["message"] + error["path"]
@@ -269,5 +272,17 @@ def test_policies_are_named_and_described(inventory: Inventory) -> None:
         assert answer["default"] in names
         assert {"binpack", "spread"} <= set(names)
         assert all(item["summary"] for item in answer["items"])
+
+    run(inventory(*OBJECTS), evaluation)
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "", "multipart/form-data"]
+)
+def test_documents_takes_manifests_and_no_form_of_another_page(inventory: Inventory, kind: str) -> None:
+    async def evaluation(service: Asked) -> None:
+        headers = {"Content-Type": kind} if kind else {}
+        answer = await service.client.post("/api/v1/documents", content=b"a: 1", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (415, "UnsupportedMediaType")
 
     run(inventory(*OBJECTS), evaluation)

@@ -1,0 +1,217 @@
+"""JSON of any size, decoded piece by piece.
+
+orjson decodes a text in one call: 16 MiB of ``{}`` take seconds, in which nobody else gets the interpreter.
+So a large text is cut at the commas of its outer arrays and objects into pieces of some 64 KiB, with a
+pause between two of them. What is between the commas is orjson's to judge, strict as it is.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import orjson
+
+from app.core.pauses import pause
+
+PIECE_BYTES = 64 * 1024
+"""Decoded in one go: a millisecond, or three of ``{}``."""
+_PAUSE_TOKENS = 256
+
+_STRUCTURE = re.compile(rb'["\[\]{},]')
+_KEY = re.compile(rb'\s*("(?:[^"\\]|\\.){0,4096}")\s*:\s*')
+_SPACES = b" \t\n\r"
+_SPACE = re.compile(rb"[ \t\n\r]*")
+_CLOSING = {ord("["): ord("]"), ord("{"): ord("}")}
+_COMMA, _QUOTE = ord(","), ord('"')
+
+
+class JSONPieceError(ValueError):
+    """The text is not valid JSON; ``pos`` is a place at or before what is wrong."""
+
+    def __init__(self, message: str, pos: int) -> None:
+        super().__init__(message)
+        self.pos = pos
+
+
+class _Span(NamedTuple):
+    start: int
+    end: int
+
+
+def loads_in_pieces(text: bytes) -> Any:
+    """What ``orjson.loads`` gives for the text.
+
+    Raises:
+        JSONPieceError: the text is not valid JSON.
+    Cost: O(length): twice orjson's time, for a text of ``{}`` alone five times.
+    """
+    return _value(text, _Span(0, len(text)))
+
+
+def documents_in_pieces(text: bytes, max_depth: int) -> Iterator[Any]:
+    """The values of a text that may hold several, one after the other.
+
+    Raises:
+        JSONPieceError: a value is not valid JSON, or nested deeper than ``max_depth``.
+    """
+    end = len(text)
+    start, _ = _stripped(text, _Span(0, end))
+    while True:
+        if end - start <= PIECE_BYTES:
+            try:
+                yield orjson.loads(text[start:])
+            except orjson.JSONDecodeError as error:
+                if not error.msg.startswith("unexpected content after document"):
+                    raise JSONPieceError(error.msg, start + error.pos) from None
+            else:
+                return
+        after = _end_of_value(text, _Span(start, end), max_depth)
+        yield _value(text, _Span(start, after))
+        start, _ = _stripped(text, _Span(after, end))
+        if start == end:
+            return
+
+
+def _end_of_value(text: bytes, span: _Span, max_depth: int) -> int:
+    """Behind the array or object that begins the span; what is neither ends with the text."""
+    if span.start == span.end or text[span.start] not in _CLOSING:
+        return span.end
+    depth = 0
+    for token, at in _tokens(text, span):
+        if token in _CLOSING:
+            depth += 1
+            if depth > max_depth:
+                raise JSONPieceError(f"nested deeper than {max_depth} levels", at - 1)
+        elif token in _CLOSING.values():
+            depth -= 1
+            if not depth:
+                return at
+    raise JSONPieceError("unexpected end of data", span.end)
+
+
+def _value(text: bytes, span: _Span) -> Any:
+    start, end = _stripped(text, span)
+    if end - start <= PIECE_BYTES or text[start] not in _CLOSING:
+        pause()
+        return _decoded(text[start:end], start)
+    members = _members(text, _Span(start, end))
+    if text[start] == ord("["):
+        return _array(text, members)
+    return _object(text, members)
+
+
+def _array(text: bytes, members: Iterator[_Span]) -> list[Any]:
+    found: list[Any] = []
+    for piece, is_one in _pieces(members):
+        if is_one:
+            found.append(_value(text, piece))
+        else:
+            pause()
+            found += _decoded(b"[" + text[piece.start : piece.end] + b"]", piece.start - 1)
+    return found
+
+
+def _object(text: bytes, members: Iterator[_Span]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for piece, is_one in _pieces(members):
+        if not is_one:
+            pause()
+            found |= _decoded(b"{" + text[piece.start : piece.end] + b"}", piece.start - 1)
+            continue
+        key = _KEY.match(text, piece.start, piece.end)
+        if key is None:
+            raise JSONPieceError("a key must be text of a reasonable length", piece.start)
+        name = _decoded(key[1], key.start(1))
+        found[name] = _value(text, _Span(key.end(), piece.end))
+    return found
+
+
+def _pieces(members: Iterator[_Span]) -> Iterator[tuple[_Span, bool]]:
+    """Members of one array or object that follow each other, as one piece; a large member for itself."""
+    together: _Span | None = None
+    for member in members:
+        if together is not None and member.end - together.start > PIECE_BYTES:
+            yield together, False
+            together = None
+        if member.end - member.start > PIECE_BYTES:
+            yield member, True
+        else:
+            together = member if together is None else _Span(together.start, member.end)
+    if together is not None:
+        yield together, False
+
+
+def _members(text: bytes, span: _Span) -> Iterator[_Span]:
+    """What stands between the commas of the array or object, which is not empty but for space."""
+    start, closing = span.start + 1, list[int]()
+    for token, at in _tokens(text, span):
+        if token in _CLOSING:
+            closing.append(_CLOSING[token])
+        elif token == _COMMA:
+            if len(closing) == 1:
+                yield _member(text, _Span(start, at - 1))
+                start = at
+        elif token != closing.pop():
+            raise JSONPieceError("a bracket is closed by one of another kind", at - 1)
+        elif not closing:
+            if at != span.end:
+                raise JSONPieceError("unexpected content after document", at)
+            yield _member(text, _Span(start, at - 1))
+            return
+    raise JSONPieceError("unexpected end of data", span.end)
+
+
+def _tokens(text: bytes, span: _Span) -> Iterator[tuple[int, int]]:
+    """Brackets and commas outside of strings, each with the place behind it."""
+    at, tokens = span.start, 0
+    while at < span.end:
+        tokens += 1
+        if tokens % _PAUSE_TOKENS == 0:
+            pause()
+        match = _STRUCTURE.search(text, at, min(at + PIECE_BYTES, span.end))
+        if match is None:
+            at += PIECE_BYTES
+            pause()
+            continue
+        at, token = match.end(), text[match.start()]
+        if token == _QUOTE:
+            at = _end_of_string(text, at, span.end)
+        else:
+            yield token, at
+
+
+def _member(text: bytes, span: _Span) -> _Span:
+    if _stripped(text, span) == (span.end, span.end):
+        raise JSONPieceError("a value is missing", span.start)
+    return span
+
+
+def _end_of_string(text: bytes, at: int, end: int) -> int:
+    """Behind the closing quote of the string whose text begins at ``at``."""
+    while True:
+        quote = text.find(b'"', at, end)
+        if quote < 0:
+            raise JSONPieceError("unexpected end of data", end)
+        before = text[at:quote]
+        at = quote + 1
+        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
+            return at
+        pause()
+
+
+def _stripped(text: bytes, span: _Span) -> _Span:
+    match = _SPACE.match(text, span.start, span.end)
+    start, end = match.end() if match is not None else span.start, span.end
+    while start < end and text[end - 1] in _SPACES:
+        before = max(start, end - PIECE_BYTES)
+        end = before + len(text[before:end].rstrip(_SPACES))
+        pause()
+    return _Span(start, end)
+
+
+def _decoded(piece: bytes, at: int) -> Any:
+    """``at``: where the piece begins in the text."""
+    try:
+        return orjson.loads(piece)
+    except orjson.JSONDecodeError as error:
+        raise JSONPieceError(error.msg, at + error.pos) from None
