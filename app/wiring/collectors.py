@@ -76,7 +76,7 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
         yield Sample("reservations_ended", text, ends, ("end",), counter=True)
         if service.requeuer is not None:
             text = "Refused Pods requeued because devices appeared that they could use."
-            yield Sample("pods_woken", text, {(): service.requeuer.woken}, counter=True)
+            yield Sample("pods_woken", text, {(): service.requeuer.requeued}, counter=True)
 
     return samples
 
