@@ -31,8 +31,10 @@ FILES = (
     "charts/dra-extender/files/alerts.yaml",
     "charts/dra-extender/files/dashboard.json",
     "examples/**/*.yaml",
+    "app/web/index.html",
+    "app/web/js/*.js",
 )
-LEFT_OUT = {"CHANGELOG.md", "docs/api.md", "docs/cli.md", "docs/configuration.md", "docs/page.md"}
+LEFT_OUT = {"docs/api.md", "docs/cli.md", "docs/configuration.md"}
 MANIFEST = {"author": "dra-extender", "version": "1.0.0", "description": "words", "license": "Apache-2.0"}
 
 
@@ -142,15 +144,15 @@ def _html(text: str) -> str:
 
 
 def _script(text: str) -> str:
-    """Comments and texts of a JavaScript module, line by line."""
-    pattern = r"""//(.*)|^\s*/?\*+/?(.*)|"((?:[^"\\]|\\.)* (?:[^"\\]|\\.)*)"|`([^`]* [^`]*)`"""
-    lines = enumerate(text.splitlines(), 1)
-    marked = (
+    """Comments, and texts of more than a word, of a JavaScript module, line by line."""
+    pattern = r"""//(.*)|^\s*/?\*+/?(.*)|"((?:[^"\\]|\\.)*)"|`([^`]*)`"""
+    marked = [
         (number, " ".join(filter(None, found.groups())))
-        for number, line in lines
+        for number, line in enumerate(text.splitlines(), 1)
         for found in re.finditer(pattern, line)
-    )
-    return _on_lines(text, marked, r"\$\{[^}]*\}|@\w+|\*/")
+        if " " in "".join(filter(None, found.groups()))
+    ]
+    return _on_lines(text, marked, r"\{\{.*|\$\{[^}]*\}|@\w+ (?:\{[^}]*\} )?(?:\[?\w+\]?)?|\*/")
 
 
 def _python(text: str) -> str:
@@ -171,8 +173,9 @@ def _on_lines(
 ) -> str:
     lines = [""] * (text.count("\n") + 1)
     for number, piece in pieces:
-        bare = re.sub(drop, "X", piece) if drop else piece
-        lines[number - 1] = f"{lines[number - 1]} {bare.strip()}".strip()
+        bare = re.sub(drop, "…", piece) if drop else piece
+        before = f"{lines[number - 1]}. " if lines[number - 1] else ""
+        lines[number - 1] = before + bare.strip()
     return "\n".join(lines) + "\n"
 
 

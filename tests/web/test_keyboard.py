@@ -84,7 +84,7 @@ def test_views_help_and_table_by_single_keys_which_can_be_turned_off(visit: Call
     page.keyboard.press("[")
     expect(page.get_by_label("Density")).to_have_value("compact")
     page.keyboard.press("?")
-    page.get_by_label("Single keys do this").uncheck()
+    page.get_by_label("Enable single-key shortcuts").uncheck()
     page.keyboard.press("Escape")
     page.keyboard.press("3")
     expect(page.get_by_role("link", name="Map")).to_have_attribute("aria-current", "page")

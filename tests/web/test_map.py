@@ -85,7 +85,7 @@ def test_news_is_read_for_the_changed_nodes_alone(visit: Callable[..., Visit]) -
     )
     page = seen.open(f"#/map?device={DRIVER}/n7/d0")
     panel = page.get_by_role("region", name="Device")
-    expect(panel).to_contain_text("Nobody.")
+    expect(panel).to_contain_text("No claim.")
     read = int(page.locator("body").get_attribute("data-read") or 0)
     held = claim("mine") | {
         "status": {"allocation": allocation("n7", "d0") | {"allocationTimestamp": "2026-01-01T00:00:00Z"}}
@@ -95,7 +95,7 @@ def test_news_is_read_for_the_changed_nodes_alone(visit: Callable[..., Visit]) -
     expect(panel.locator("time")).to_have_attribute("datetime", "2026-01-01T00:00:00Z")
     assert int(page.locator("body").get_attribute("data-read") or 0) - read == 1
     seen.served.do(lambda: seen.served.service.state.delete("ResourceSlice", ("", "n7-slice")))
-    expect(panel).to_contain_text("There is no such device")
+    expect(panel).to_contain_text("This device does not exist")
 
 
 def test_an_inventory_without_devices_says_so(visit: Callable[..., Visit]) -> None:

@@ -105,7 +105,7 @@ def test_pods_that_run_are_listed_on_demand_and_unknown_ones_are_named(visit: Ca
     seen = visit()
     page = seen.open("#/pods")
     expect(page.get_by_text("No Pod is pending.")).to_be_visible()
-    page.get_by_label("Also Pods that run").check()
+    page.get_by_label("Include running Pods").check()
     page.get_by_role("button", name="zoo-keeper").click()
     expect(page.locator(".headline")).to_have_text("the Pod is on node worker-6")
     seen.open("#/pods/default/nobody")

@@ -100,9 +100,9 @@ def kubeconfig(url: str) -> dict[str, Any]:
 
 
 def give(page: Page, token: str) -> None:
-    dialog = page.get_by_role("dialog", name="The service asks who you are")
+    dialog = page.get_by_role("dialog", name="Authentication required")
     dialog.get_by_label("Bearer token").fill(token)
-    dialog.get_by_role("button", name="Use it").click()
+    dialog.get_by_role("button", name="Use token").click()
 
 
 def test_a_token_is_asked_for_reviewed_and_kept_for_the_tab_alone(
@@ -121,7 +121,7 @@ def test_a_token_is_asked_for_reviewed_and_kept_for_the_tab_alone(
     # The guess, then hers: whatever the page asks within seconds costs no further review.
     assert len({orjson.loads(call.body)["spec"]["token"] for call in asked}) == 2
     other = visit(served=guarded).open(live=False)
-    expect(other.get_by_role("dialog", name="The service asks who you are")).to_be_visible()
+    expect(other.get_by_role("dialog", name="Authentication required")).to_be_visible()
 
 
 def test_who_may_not_read_is_told_so(visit: Callable[..., Visit], guarded: Served) -> None:
@@ -137,7 +137,7 @@ def test_who_gives_no_token_is_asked_again_only_on_request(
 ) -> None:
     page = visit(served=guarded).open(live=False)
     page.get_by_role("button", name="Not now").click()
-    expect(page.locator("#banner")).to_contain_text("asks for a token")
+    expect(page.locator("#banner")).to_contain_text("requires a token")
     page.wait_for_timeout(2_500)  # the stream has tried again meanwhile, without a word
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.locator("#link").click()

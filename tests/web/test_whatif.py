@@ -15,7 +15,7 @@ FOUR_GPUS = (EXAMPLES / "workloads" / "four-gpus.yaml").read_text()
 
 
 def place(page: Page, text: str) -> None:
-    page.get_by_label("these were created").fill(text)
+    page.get_by_label("Manifests to create").fill(text)
     page.get_by_role("button", name="Place", exact=True).click()
 
 
@@ -115,7 +115,7 @@ def test_policies_side_by_side(visit: Callable[..., Visit]) -> None:
     place(page, JOB)
     headline(page, "2 of 2 Pods placed")
     page.get_by_role("button", name="Compare policies").click()
-    dialog = page.get_by_role("dialog", name="Policies side by side")
+    dialog = page.get_by_role("dialog", name="Comparison of policies")
     expect(dialog).to_contain_text("Nodes used")
     names = dialog.get_by_role("columnheader").all_inner_texts()
     row = dialog.get_by_role("row").filter(has_text="Pods placed")
@@ -172,8 +172,8 @@ def test_more_nodes_are_added_and_taken_out_again(visit: Callable[..., Visit]) -
     page = visit().open("#/whatif")
     place(page, FOUR_GPUS)
     headline(page, "0 of 1 Pod placed")
-    page.get_by_label("More nodes like").fill("worker-5")
-    page.get_by_label("How many", exact=True).fill("2")
+    page.get_by_label("Add nodes like").fill("worker-5")
+    page.get_by_label("Number", exact=True).fill("2")
     page.get_by_role("button", name="Add", exact=True).click()
     headline(page, "1 of 1 Pod placed")
     # A node that there is not on the map leads nowhere.
@@ -189,8 +189,8 @@ def test_more_nodes_are_added_and_taken_out_again(visit: Callable[..., Visit]) -
 
 def test_one_more_node_from_its_panel(visit: Callable[..., Visit]) -> None:
     page = visit().open("#/map?node=worker-5")
-    page.get_by_role("button", name="Add one like it in what-if").click()
-    page.get_by_role("button", name="Add one like it in what-if").click()
+    page.get_by_role("button", name="Add a node like it in what-if").click()
+    page.get_by_role("button", name="Add a node like it in what-if").click()
     expect(page.get_by_role("complementary")).to_contain_text("In the what-if there are 2 more like it.")
     expect(page.locator(".plan-bar")).to_contain_text("2 nodes added")
 
@@ -199,7 +199,7 @@ def test_a_node_that_there_is_not_is_said_to_be_missing(visit: Callable[..., Vis
     page = visit().open("#/whatif")
     place(page, FOUR_GPUS)
     headline(page, "0 of 1 Pod placed")
-    page.get_by_label("More nodes like").fill("worker-500")
+    page.get_by_label("Add nodes like").fill("worker-500")
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("alert")).to_have_text("there is no Node worker-500 (addNodes[0])")
 
@@ -232,7 +232,7 @@ def test_policies_with_weights(visit: Callable[..., Visit]) -> None:
     headline(page, "1 of 2 Pods placed")
     assert requests[-1]["policy"] == "binpack=1,spread=2.5"
     page.get_by_role("button", name="Compare policies").click()
-    dialog = page.get_by_role("dialog", name="Policies side by side")
+    dialog = page.get_by_role("dialog", name="Comparison of policies")
     expect(dialog.get_by_role("columnheader", name="binpack=1,spread=2.5")).to_be_visible()
     page.keyboard.press("Escape")
     # Who gets the link sees the same, weights and all.
@@ -248,7 +248,7 @@ def test_whom_preemption_would_evict(visit: Callable[..., Visit]) -> None:
     page = visit().open("#/whatif")
     place(page, FOUR_GPUS.replace("restartPolicy: Never", "priority: 1000"))
     headline(page, "0 of 1 Pod placed")
-    page.get_by_label("Say whom preemption would evict").check()
+    page.get_by_label("Show which Pods preemption would evict").check()
     expect(page.locator(".placed")).to_contain_text(
         "would evict ml-team/llm-training-0 (priority 0) from worker-5"
     )

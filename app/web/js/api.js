@@ -1,4 +1,4 @@
-/** The service's API: JSON over fetch, errors as one class, a bearer token where one is asked for. */
+/** The service's API: JSON over fetch, errors as one class, a bearer token where the service requires one. */
 
 const TOKEN = "dra-extender.token";
 
@@ -12,7 +12,7 @@ export class ApiError extends Error {
 }
 
 /** @type {() => Promise<string>} */
-let askForToken = () => Promise.reject(new ApiError(401, "The service asks for a token."));
+let askForToken = () => Promise.reject(new ApiError(401, "The service requires a token."));
 /** @type {Promise<string> | null} */
 let asking = null;
 let declined = false;
@@ -22,13 +22,13 @@ export function onUnauthorized(ask) {
   askForToken = ask;
 }
 
-/** Who did not want to give a token is asked again only after this: not by each attempt of the stream. */
+/** After a declined token dialog, the next one opens only after this: not with each attempt of the stream. */
 export function askAgain() {
   declined = false;
 }
 
 /**
- * A request with the token, asked for again as long as it is refused.
+ * A request with the token; the dialog opens again as long as the token is refused.
  * @param {string} path
  * @param {RequestInit} [init]
  * @returns {Promise<Response>} with a good status
@@ -43,7 +43,7 @@ export async function send(path, init = {}) {
     if (answer.status !== 401) throw await failure(answer);
     // Another request may have got a new token meanwhile.
     if (sessionStorage.getItem(TOKEN) !== token) continue;
-    if (declined) throw new ApiError(401, "The service asks for a token.");
+    if (declined) throw new ApiError(401, "The service requires a token.");
     sessionStorage.setItem(TOKEN, await newToken());
   }
 }
@@ -80,7 +80,7 @@ export async function post(path, body, signal) {
  * All items of a list, page by page.
  * @param {string} path
  * @param {Record<string, any>} [query]
- * @param {(items: any[]) => void} [each] told of each page as it comes
+ * @param {(items: any[]) => void} [each] called with each page as it arrives
  * @returns {Promise<any[]>}
  */
 export async function list(path, query = {}, each) {

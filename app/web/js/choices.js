@@ -19,7 +19,7 @@ export class Choices {
     this.policy = h("select", { id: "policy", onchange: () => choose({ policy: this.picked() }) });
     this.weights = h("fieldset", { class: "weights", hidden: true });
     this.weighed = () => choose({ policy: this.combination() });
-    this.replicas = h("input", { id: "replicas", type: "number", min: "0", max: "1000", placeholder: "as written", onchange: () => choose({ replicas: this.replicas.value }) });
+    this.replicas = h("input", { id: "replicas", type: "number", min: "0", max: "1000", placeholder: "as in the manifest", onchange: () => choose({ replicas: this.replicas.value }) });
     this.together = h("input", { type: "checkbox", onchange: () => choose({ together: this.together.checked }) });
     this.preemption = h("input", { type: "checkbox", onchange: () => choose({ preemption: this.preemption.checked }) });
     this.element = h("div", { class: "choices" },
@@ -27,8 +27,8 @@ export class Choices {
         h("label", { class: "field", for: "policy" }, "Policy", this.policy),
         h("label", { class: "field", for: "replicas" }, "Replicas", this.replicas)),
       this.weights,
-      h("label", { class: "check" }, this.together, "All or nothing: a place for all Pods together"),
-      h("label", { class: "check" }, this.preemption, "Say whom preemption would evict"));
+      h("label", { class: "check" }, this.together, "All or nothing: place all Pods together"),
+      h("label", { class: "check" }, this.preemption, "Show which Pods preemption would evict"));
   }
 
   /** @param {{ default: string, items: any[] }} policies */

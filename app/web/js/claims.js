@@ -1,4 +1,4 @@
-/** ResourceClaims: what each holds, and for whom. */
+/** ResourceClaims: what each holds, and for which Pods. */
 import { list } from "./api.js";
 import { fill, h, plural, time } from "./dom.js";
 import { failure, nothing, table } from "./parts.js";

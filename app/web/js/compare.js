@@ -12,7 +12,7 @@ export class CompareDialog {
     this.scenario = scenario;
     this.body = h("div", { class: "fill" });
     this.element = h("dialog", { class: "wide", "aria-labelledby": "compare-title" },
-      h("header", { class: "panel-head" }, h("h2", { id: "compare-title" }, "Policies side by side"),
+      h("header", { class: "panel-head" }, h("h2", { id: "compare-title" }, "Comparison of policies"),
         h("button", { type: "button", class: "icon", "aria-label": "Close", onclick: () => this.element.close() }, "✕")),
       this.body);
   }
@@ -20,9 +20,9 @@ export class CompareDialog {
   /** @param {any[]} named the policies there are */
   async open(named) {
     const chosen = this.scenario.choices.policy;
-    const policies = !chosen || named.some(({ name }) => name === chosen) ? named : [{ name: chosen, summary: "As chosen." }, ...named];
+    const policies = !chosen || named.some(({ name }) => name === chosen) ? named : [{ name: chosen, summary: "As selected." }, ...named];
     this.element.showModal();
-    fill(this.body, h("p", { class: "faint" }, "Placing under each policy…"));
+    fill(this.body, h("p", { class: "faint" }, "Placing with each policy…"));
     try {
       // One after another: dry runs leave room for the webhooks.
       const answers = [];
@@ -49,10 +49,10 @@ export class CompareDialog {
         ["What it does", ...policies.map((policy) => h("span", { class: "muted" }, policy.summary))],
         ["Pods placed", ...answers.map(placed)],
         ["Nodes used", ...answers.map((answer) => String(new Set(answer.pods.map((/** @type {any} */ pod) => pod.node).filter(Boolean)).size))],
-        ["Devices given", ...answers.map((answer) => String(new Set(answer.pods.flatMap((/** @type {any} */ pod) => (pod.node === null ? [] : devicesOf(pod)))).size))],
+        ["Devices allocated", ...answers.map((answer) => String(new Set(answer.pods.flatMap((/** @type {any} */ pod) => (pod.node === null ? [] : devicesOf(pod)))).size))],
         ...rows,
       ], { compared: true }),
-      h("p", { class: "faint small" }, `${plural(answers[0].pods.length, "Pod")}; where policies differ, nodes are marked.`),
+      h("p", { class: "faint small" }, `${plural(answers[0].pods.length, "Pod")}. Nodes are marked where policies differ.`),
     ];
   }
 

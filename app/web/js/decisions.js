@@ -1,4 +1,4 @@
-/** What was decided lately: each filter, bind and preemption, newest first. */
+/** Recent decisions: each filter, bind and preemption, newest first. */
 import { get } from "./api.js";
 import { fill, h, plural, time } from "./dom.js";
 import { failure, nothing, table } from "./parts.js";
@@ -50,10 +50,10 @@ export class DecisionsView {
     this.count.textContent = this.items.length ? plural(found.length, "decision") : "";
     if (!found.length) {
       fill(this.body, this.items.length ? nothing("No decision matches.", "")
-        : nothing("Nothing has been decided yet.", "Filters and binds of kube-scheduler, and preemptions, are listed here, the last thousand, as long as this process runs."));
+        : nothing("There are no decisions yet.", "This list shows the last thousand filters, binds and preemptions of this process."));
       return;
     }
-    fill(this.body, table("Decisions", ["When", "Pod", "What", "Outcome", "Says"], found.map((item) => [
+    fill(this.body, table("Decisions", ["Time", "Pod", "Call", "Outcome", "Reason"], found.map((item) => [
       [time(item.at), item.times > 1 && h("span", { class: "muted", title: `first ${item.first}` }, ` ${item.times} times`)],
       [h("button", { type: "button", class: "link", "data-key": `${item.namespace}/${item.name} ${item.verb} ${item.first}`, onclick: () => this.actions.openPod(item.namespace, item.name) }, item.name), " ", h("span", { class: "muted" }, item.namespace)],
       item.verb,

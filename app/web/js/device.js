@@ -49,7 +49,7 @@ export class DevicePanel {
     this.shown = "";
     const [name] = key.split("/").slice(-1);
     fill(this.top, panelHead("Device", name, this.actions.close));
-    fill(this.rest, failure("There is no such device (any more)."));
+    fill(this.rest, failure("This device does not exist (any more)."));
     fill(this.state);
     this.buttons.hidden = true;
   }
@@ -67,15 +67,15 @@ export class DevicePanel {
   body(device, detail) {
     const plan = this.actions.plannedFor(device.key);
     return [
-      plan && h("p", { class: "planned" }, `In the what-if it goes to ${plan}.`),
+      plan && h("p", { class: "planned" }, `The what-if allocates it to ${plan}.`),
       facts([
         ["Node", device.row.name === "*" ? detail.nodes.join(", ") || "none" : device.row.name],
         ["Driver", detail.driver],
         ["Pool", detail.pool],
-        detail.multiple ? ["Sharing", "several claims may hold shares of it"] : null,
+        detail.multiple ? ["Sharing", "several claims can hold shares of it"] : null,
       ]),
       h("h3", null, "Held by"),
-      detail.holders.length ? detail.holders.map((/** @type {any} */ holder) => this.holder(holder)) : h("p", { class: "faint" }, "Nobody."),
+      detail.holders.length ? detail.holders.map((/** @type {any} */ holder) => this.holder(holder)) : h("p", { class: "faint" }, "No claim."),
       ...section("Taints", detail.taints.map((/** @type {any} */ taint) =>
         definition(`${taint.key}${taint.value ? `=${taint.value}` : ""}`, [taint.effect, taint.since && [", since ", time(taint.since)]].flat()))),
       ...section("Capacity", detail.capacity.map((/** @type {any} */ item) =>
@@ -84,7 +84,7 @@ export class DevicePanel {
         definition(name, h("button", {
           type: "button", class: "link", title: "Search for devices like this", onclick: () => this.actions.search(`attr:${name}=${first(value)}`),
         }, Array.isArray(value) ? value.join(", ") : String(value))))),
-      ...section("Takes of counters", detail.counters.flatMap((/** @type {any} */ item) =>
+      ...section("Draws from counters", detail.counters.flatMap((/** @type {any} */ item) =>
         Object.entries(item.consumes).map(([name, value]) => definition(`${item.set} / ${name}`, String(value))))),
       ...section("Counters of the pool", detail.counterSets.flatMap((/** @type {any} */ item) =>
         item.counters.map((/** @type {any} */ counter) => definition(`${item.set} / ${counter.name}`, `${counter.used} of ${counter.value} in use`)))),
@@ -98,10 +98,10 @@ export class DevicePanel {
       h("p", { class: "line" }, h("button", { type: "button", class: "link strong", onclick: () => this.actions.search(`claim:${name}`) }, name),
         holder.assumed && h("span", { class: "tag" }, "assumed"),
         holder.adminAccess && h("span", { class: "tag" }, "admin access"),
-        holder.shareID && h("span", { class: "tag", title: holder.shareID }, "a share")),
+        holder.shareID && h("span", { class: "tag", title: holder.shareID }, "share")),
       facts([
         ["Allocated", time(holder.since)],
-        ["Claim made", time(holder.created)],
+        ["Claim created", time(holder.created)],
         ["Reserved for", holder.reservedFor.length
           ? holder.reservedFor.flatMap((/** @type {any} */ pod, /** @type {number} */ at) => [at ? ", " : "", h("button", {
             type: "button", class: "link", onclick: () => this.actions.openPod(holder.namespace, pod.name),

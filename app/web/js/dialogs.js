@@ -3,23 +3,23 @@ import { h } from "./dom.js";
 
 /** What keys do: shown in the help, and tested. @type {[string, string][]} */
 export const KEYS = [
-  ["1 … 5", "Map, what if, Pods, claims, decisions"],
+  ["1 … 5", "Map, what-if, Pods, claims, decisions"],
   ["/", "Search"],
   ["← → ↑ ↓", "Move between devices of the map"],
-  ["PgUp PgDn", "A screen up or down"],
-  ["Home End", "First and last device"],
+  ["PgUp PgDn", "Move a screen up or down"],
+  ["Home End", "Move to the first or last device"],
   ["Enter", "Open the device"],
   ["n", "On the map: open the node"],
   ["t, d", "On the map: taint the device, drain the node (what-if)"],
   ["u", "Undo the last change of the what-if"],
-  ["[ ]", "Denser, less dense"],
-  ["v", "Map or table"],
+  ["[ ]", "Increase or decrease the density"],
+  ["v", "Switch between map and table"],
   ["Esc", "Close the panel, leave the search"],
-  ["?", "This help"],
+  ["?", "Open this help"],
 ];
 const OFF = "dra-extender.keys-off";
 
-/** Whether keys without Ctrl or Alt do something (WCAG 2.1.4 asks for a switch). */
+/** Whether keys without Ctrl or Alt do something (WCAG 2.1.4 requires a switch). */
 export function keysOn() {
   return localStorage.getItem(OFF) === null;
 }
@@ -32,7 +32,7 @@ export class HelpDialog {
         h("button", { type: "button", class: "icon", "aria-label": "Close", onclick: () => this.element.close() }, "✕")),
       h("div", { class: "columns" },
         h("div", null, h("dl", { class: "keys" }, KEYS.map(([keys, does]) => h("div", null, h("dt", null, h("kbd", null, keys)), h("dd", null, does)))),
-          h("label", { class: "check" }, toggle, "Single keys do this")),
+          h("label", { class: "check" }, toggle, "Enable single-key shortcuts")),
         h("div", null,
           h("h3", null, "Search"),
           h("dl", { class: "keys terms" }, [
@@ -50,15 +50,15 @@ export class HelpDialog {
   }
 }
 
-/** Asks for a bearer token; it stays in this tab. @returns {() => Promise<string>} */
+/** Opens a dialog for a bearer token, which stays in this tab. @returns {() => Promise<string>} */
 export function tokenQuestion() {
   const input = h("input", { id: "token", type: "password", autocomplete: "off", required: true });
   let asked = 0;
   const hint = h("p", { class: "error", role: "alert" });
   const form = h("form", { method: "dialog" }, h("label", { class: "field", for: "token" }, "Bearer token", input), hint,
-    h("div", { class: "buttons" }, h("button", { class: "primary", value: "use" }, "Use it"), h("button", { value: "", formnovalidate: true }, "Not now")));
-  const dialog = h("dialog", { "aria-labelledby": "token-title" }, h("h2", { id: "token-title" }, "The service asks who you are"),
-    h("p", { class: "muted" }, "Give the token of a user or ServiceAccount that may read here, as from ", h("code", null, "kubectl create token"), ". It is kept for this tab alone."), form);
+    h("div", { class: "buttons" }, h("button", { class: "primary", value: "use" }, "Use token"), h("button", { value: "", formnovalidate: true }, "Not now")));
+  const dialog = h("dialog", { "aria-labelledby": "token-title" }, h("h2", { id: "token-title" }, "Authentication required"),
+    h("p", { class: "muted" }, "Enter the token of a user or ServiceAccount with read permission, such as from ", h("code", null, "kubectl create token"), ". It is kept for this tab only."), form);
   document.body.append(dialog);
   return () => new Promise((resolve, reject) => {
     hint.textContent = asked++ ? "That token was refused." : "";
@@ -69,7 +69,7 @@ export function tokenQuestion() {
       if (dialog.returnValue === "use" && input.value.trim()) resolve(input.value.trim());
       else {
         asked = 0;
-        reject(new Error("The service asks for a token."));
+        reject(new Error("The service requires a token."));
       }
     }, { once: true });
   });

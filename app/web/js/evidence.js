@@ -13,8 +13,8 @@ export function evidence(reason, openClaim) {
     ...selectors.map((/** @type {any} */ item) => [`Rejected by ${item.where}`, selector(item)]),
     ...taints.map((/** @type {any} */ item) => ["Taint", `${item.key}${item.value ? `=${item.value}` : ""}:${item.effect}, on ${plural(item.devices, "device")}`]),
     ...counters.map((/** @type {any} */ item) => [`Counter ${item.counterSet} / ${item.counter}`, `${item.needed} needed, ${item.left} left in pool ${item.pool}`]),
-    ...capacities.map((/** @type {any} */ item) => [`Capacity ${item.name}`, `${item.wanted} asked for, ${item.best === null ? "no device has it" : `the most there is: ${item.best}`}`]),
-    ...constraints.map((/** @type {any} */ item) => [`${item.kind} ${item.attribute}`, `${plural(item.wanted, "device")} wanted; usable devices have ${values(item.values)}`]),
+    ...capacities.map((/** @type {any} */ item) => [`Capacity ${item.name}`, `${item.wanted} requested, ${item.best === null ? "no device has it" : `largest available: ${item.best}`}`]),
+    ...constraints.map((/** @type {any} */ item) => [`${item.kind} ${item.attribute}`, `${plural(item.wanted, "device")} requested; usable devices have ${values(item.values)}`]),
   ];
   return rows.length ? facts(rows) : null;
 }
@@ -31,8 +31,8 @@ function selector({ text, devices, terms }) {
 
 /** What devices have instead. @param {any} term */
 function has(term) {
-  if (term.best !== null) return `; the best there is: ${term.best}`;
-  return term.seen?.length ? `; there is ${term.seen.join(", ")}` : null;
+  if (term.best !== null) return `; best available: ${term.best}`;
+  return term.seen?.length ? `; found: ${term.seen.join(", ")}` : null;
 }
 
 /** @param {{ value: string | null, devices: number }[]} [found] */

@@ -18,7 +18,7 @@ export class Fleet extends EventTarget {
     this.rows = new Map();
     /** @type {Map<string, Device>} */
     this.devices = new Map();
-    /** @type {string[]} in order of first sight, for colours that stay */
+    /** @type {string[]} in order of first appearance, so that their colors stay */
     this.drivers = [];
     this.revision = "";
     this.loaded = false;

@@ -9,11 +9,11 @@ export function showLink(link, fleet, announce) {
   pill.dataset.kind = link.kind;
   const since = link.since ? new Date(link.since).toLocaleTimeString("en-GB") : "";
   text.textContent = { connecting: "connecting", live: "live", polling: `as of ${since}`, stale: fleet.loaded ? `stale since ${since}` : "no answer" }[link.kind];
-  pill.title = link.error ? `${link.error}; press to try now` : `Revision ${fleet.revision}`;
+  pill.title = link.error ? `${link.error}; click to retry now` : `Revision ${fleet.revision}`;
   banner.hidden = link.kind !== "stale";
   if (link.kind === "stale") {
-    const said = fleet.loaded ? `What is shown is from ${since}: ${link.error} Trying again.` : `Nothing to show yet: ${link.error} Trying again.`;
-    // Said anew only if it is something else: it is read out.
+    const said = fleet.loaded ? `This data is from ${since}: ${link.error} Retrying.` : `No data yet: ${link.error} Retrying.`;
+    // Set only if it changed, because screen readers announce it.
     if (banner.textContent !== said) banner.textContent = said;
   }
   if (link.kind === "live" && (last === "stale" || last === "polling")) announce("Live again");

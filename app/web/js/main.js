@@ -59,7 +59,7 @@ const lists = new Pace(async () => {
   await Promise.all([pods.refresh(), claims.refresh(), decisions.refresh(newest)]);
 }, 1000);
 
-/** Shows what the URL says. */
+/** Shows the view of the URL. */
 async function show() {
   const { view, rest, query } = route.place;
   for (const part of new Set(Object.values(views))) part.element.hidden = part !== views[/** @type {keyof typeof views} */ (view)];
@@ -83,7 +83,7 @@ byId("help").addEventListener("click", () => help.open());
 theme.addEventListener("change", () => { palette.refresh(); mapView.recolour(); });
 route.addEventListener("change", show);
 new Keys({ route, mapView, help, scenario, whatif }).listen();
-// Without them the default counts: who asks for a comparison hears of the error.
+// Without them the default counts; a comparison shows the error.
 get("/api/v1/policies").then((answer) => whatif.offer(answer), () => {});
 // For tests, and for the curious at the console.
 Object.assign(globalThis, { draExtender: { fleet, map: mapView.map, scenario } });

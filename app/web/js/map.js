@@ -42,7 +42,7 @@ export class FleetMap {
       onfocus: () => this.focused(), onblur: () => this.draw(),
     }, this.spacer, this.option);
     this.element = h("div", { class: "map" }, this.scroller, this.empty, this.tip,
-      h("p", { id: "map-hint", class: "unseen" }, "Arrow keys move between devices, Enter opens one. The table shows the same."));
+      h("p", { id: "map-hint", class: "unseen" }, "Arrow keys move between devices, and Enter opens one. The table has the same data."));
     this.spacer.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => this.point(event));
     this.spacer.addEventListener("pointerleave", () => this.point(null));
     this.spacer.addEventListener("click", (/** @type {PointerEvent} */ event) => this.click(event));
@@ -199,7 +199,7 @@ export class FleetMap {
     return [box.left + x + half, box.top + y + half];
   }
 
-  /** Tells a screen reader where the keyboard is. */
+  /** Reports to a screen reader where the keyboard is. */
   say() {
     const device = this.current();
     this.scroller.setAttribute("aria-activedescendant", device ? "map-cursor" : "");

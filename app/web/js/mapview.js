@@ -58,7 +58,7 @@ export class MapView {
     } });
     this.note = h("p", { id: "search-note", class: "note", role: "status" });
     this.densities = h("select", { "aria-label": "Density", onchange: () => { this.route.set({ density: this.densities.value }); this.settle(); } }, DENSE.map((name) => h("option", { value: name }, name)));
-    this.colours = h("select", { "aria-label": "Colour by", onchange: () => { this.route.set({ colour: this.colours.value }); this.settle(); } }, h("option", { value: "state" }, "by state"), h("option", { value: "driver" }, "by driver"));
+    this.colours = h("select", { "aria-label": "Color by", onchange: () => { this.route.set({ colour: this.colours.value }); this.settle(); } }, h("option", { value: "state" }, "by state"), h("option", { value: "driver" }, "by driver"));
     this.flipper = h("button", { type: "button", "aria-pressed": "false", title: "Map or table (v)", onclick: () => this.flip() }, "Table");
     this.plan = h("div", { class: "plan-bar", hidden: true });
     this.side = h("aside", { class: "panel", "aria-label": "Details", hidden: true });
@@ -82,7 +82,7 @@ export class MapView {
     this.showPanel();
   }
 
-  /** Takes density, colour and form over from the URL. */
+  /** Reads density, color and form from the URL. */
   settle() {
     const { density = "", colour = "state", as = "map" } = this.route.place.query;
     const narrow = innerWidth < 640;
@@ -160,7 +160,7 @@ export class MapView {
     if (!this.map.element.hidden) this.map.scroller.focus();
   }
 
-  /** @param {boolean} [again] after news, with what is shown still wanted */
+  /** @param {boolean} [again] after an update, if the panel is still open */
   showPanel(again = false) {
     const { device = "", node = "" } = this.route.place.query;
     const known = this.fleet.devices.get(device), row = this.fleet.rows.get(node);

@@ -15,8 +15,8 @@ export class MoreNodes {
     this.like = h("input", { id: "like", list: "like-nodes", placeholder: "a node", autocomplete: "off", required: true, oninput: () => this.offer(), onfocus: () => this.offer() });
     this.count = h("input", { id: "count", type: "number", min: "1", max: "10000", value: "1", required: true });
     this.element = h("form", { class: "more", onsubmit: (/** @type {Event} */ event) => this.take(event) },
-      h("label", { class: "field", for: "like" }, "More nodes like", this.like),
-      h("label", { class: "field", for: "count" }, "How many", this.count),
+      h("label", { class: "field", for: "like" }, "Add nodes like", this.like),
+      h("label", { class: "field", for: "count" }, "Number", this.count),
       h("button", { type: "submit" }, "Add"), this.offered);
   }
 

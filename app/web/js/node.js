@@ -13,7 +13,7 @@ export class NodePanel {
     this.count = 0;
     this.top = h("div");
     this.drain = h("button", { type: "button", onclick: () => this.row && actions.drain(this.row) });
-    this.more = h("button", { type: "button", onclick: () => this.row && actions.more(this.row) }, "Add one like it in what-if");
+    this.more = h("button", { type: "button", onclick: () => this.row && actions.more(this.row) }, "Add a node like it in what-if");
     this.buttons = h("div", { class: "buttons" }, this.drain, this.more,
       h("button", { type: "button", onclick: () => this.row && actions.search(`node:${this.row.name}`) }, "Only this node"));
     this.rest = h("div");
@@ -31,12 +31,12 @@ export class NodePanel {
     this.count = more;
     this.drain.textContent = this.verb(row);
     this.buttons.hidden = shared;
-    if (!again) fill(this.top, panelHead(shared ? "No single node's" : "Node", shared ? "Shared devices" : row.name, this.actions.close));
+    if (!again) fill(this.top, panelHead(shared ? "More than one node" : "Node", shared ? "Shared devices" : row.name, this.actions.close));
     const counts = STATES.map((state) => [state, row.devices.filter((device) => device.state === state).length]).filter(([, count]) => count);
     const claims = [...new Set(row.devices.flatMap((device) => device.claims))];
     fill(this.rest,
-      row.unschedulable && h("p", { class: "muted" }, "Unschedulable: no new Pods come here."),
-      more > 0 && h("p", { class: "planned" }, `In the what-if there ${more === 1 ? "is" : "are"} ${more} more like it.`),
+      row.unschedulable && h("p", { class: "muted" }, "Unschedulable: it accepts no new Pods."),
+      more > 0 && h("p", { class: "planned" }, `The what-if has ${more} more like it.`),
       facts([
         ["Devices", row.devices.length ? h("span", { class: "counts" }, counts.map(([state, count]) => h("span", { class: "count" }, badge(String(state)), count))) : "none"],
         ["Claims", claims.length ? h("span", { class: "names" }, claims.map((claim) => h("button", { type: "button", class: "link", onclick: () => this.actions.search(`claim:${claim}`) }, claim))) : "none"],

@@ -1,4 +1,4 @@
-/** Work that news asks for, done when it is worth it: not while nobody looks, and never more than a fifth of the time. */
+/** Work after updates, done when it is worth it: not while the page is hidden, and never more than a fifth of the time. */
 
 export class Pace {
   /**
@@ -15,7 +15,7 @@ export class Pace {
     document.addEventListener("visibilitychange", () => { if (this.wanted) this.ask(); });
   }
 
-  /** Asks for the work: now, or as soon as it is due. */
+  /** Requests the work: now, or as soon as it is due. */
   ask() {
     this.wanted = true;
     if (this.running || this.timer || document.hidden) return;

@@ -1,4 +1,4 @@
-/** How a device looks: a colour and a shape for each state, a bar for its driver. Drawn once, then copied. */
+/** How a device looks: a color and a shape for each state, a bar for its driver. Drawn once, then copied. */
 import { STATES } from "./fleet.js";
 
 /** @typedef {{ colourBy: string, cell: number, ratio: number }} Look */
@@ -6,10 +6,10 @@ import { STATES } from "./fleet.js";
 
 /** What each state means, for the legend. @type {Record<string, string>} */
 export const MEANINGS = {
-  free: "Nobody holds it",
-  taken: "Held by a claim",
-  shared: "Shares of it are held",
-  assumed: "Given, not confirmed by the API server yet",
+  free: "No claim holds it",
+  taken: "A claim holds it",
+  shared: "Claims hold shares of it",
+  assumed: "Allocated, not yet confirmed by the API server",
   tainted: "Free, but tainted: only for claims that tolerate it",
   unusable: "Its pool is incomplete or invalid",
 };
@@ -25,7 +25,7 @@ export class Palette {
     this.refresh();
   }
 
-  /** Reads the colours of the style sheet: after a change between light and dark. */
+  /** Reads the colors of the style sheet: after a change between light and dark. */
   refresh() {
     const style = getComputedStyle(document.documentElement);
     const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
@@ -96,7 +96,7 @@ export class Palette {
   }
 }
 
-/** The part that needs no colour to be told apart. @param {OffscreenCanvasRenderingContext2D} context @param {string} state @param {string} colour @param {number} cell @param {number} height */
+/** The part that is recognizable without color. @param {OffscreenCanvasRenderingContext2D} context @param {string} state @param {string} colour @param {number} cell @param {number} height */
 function pattern(context, state, colour, cell, height) {
   context.fillStyle = context.strokeStyle = colour;
   const middle = height / 2;

@@ -25,7 +25,7 @@ export function facts(rows) {
 
 /**
  * A table whose head names its columns. On a narrow window each row stands by itself, with the heads beside its
- * cells, unless rows are there to be compared. Roles are named: what is laid out as a grid has none of its own.
+ * cells, unless rows are there to be compared. Roles are named: an element in grid layout has no role by itself.
  * @param {string} caption @param {string[]} heads @param {any[][]} rows @param {{ compared?: boolean }} [how]
  */
 export function table(caption, heads, rows, { compared = false } = {}) {

@@ -1,4 +1,4 @@
-/** What a dry run says of one Pod: where it goes and why there, or why nowhere. */
+/** The result of a dry run for one Pod: where it goes and why, or why nowhere. */
 import { h } from "./dom.js";
 import { nearMisses, reasonList } from "./reasons.js";
 import { devicesOf } from "./scenario.js";
@@ -42,7 +42,7 @@ function scored(pod) {
       h("span", { class: "strong" }, part.policy), part.weight === 1 ? "" : ` × ${part.weight}`, `: ${Number(part.score.toFixed(2))}, ${part.why}`))));
 }
 
-/** Whom preemption would evict. @param {any} preemption of a Pod's answer, or null if that was not asked */
+/** Which Pods preemption would evict. @param {any} preemption of a Pod's answer, or null without the option */
 function evictions(preemption) {
   if (!preemption) return null;
   const { node, victims, text } = preemption;

@@ -22,7 +22,7 @@ export class PodsView {
       h("div", { class: "side" },
         h("div", { class: "tools" },
           h("input", { type: "search", "aria-label": "Filter Pods", placeholder: "Filter by name, namespace or claim", oninput: (/** @type {any} */ event) => { this.filter = event.target.value.toLowerCase(); this.render(); } }),
-          h("label", { class: "check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { this.all = event.target.checked; this.refresh(); } }), "Also Pods that run")),
+          h("label", { class: "check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { this.all = event.target.checked; this.refresh(); } }), "Include running Pods")),
         this.listing),
       this.detail);
   }
@@ -30,7 +30,7 @@ export class PodsView {
   /** Reads the list, and the Pod in view again if the inventory has moved on. */
   async refresh() {
     try {
-      // Those that run are for people who look at them; the number of the others is in the bar.
+      // Running Pods are shown in the list only; the number of the others is in the bar.
       const pods = await list("/api/v1/pods", this.all && !this.element.hidden ? {} : { pending: true });
       this.actions.onCount(pods.filter((pod) => !pod.node).length);
       this.pods = pods;
@@ -48,10 +48,10 @@ export class PodsView {
     if (this.pods) this.render();
     else fill(this.listing, h("p", { class: "faint pad" }, "Reading Pods…"));
     if (this.wanted) {
-      fill(this.detail, h("p", { class: "faint pad" }, "Asking every node…"));
+      fill(this.detail, h("p", { class: "faint pad" }, "Evaluating all nodes…"));
       await this.explain(this.wanted, true);
     } else {
-      fill(this.detail, nothing("Why is it pending?", "Choose a Pod to see what each node says of it."));
+      fill(this.detail, nothing("Why is it pending?", "Select a Pod to see the reason for each node."));
     }
   }
 
@@ -60,14 +60,14 @@ export class PodsView {
       `${pod.namespace}/${pod.name} ${pod.claims.join(" ")}`.toLowerCase().includes(this.filter));
     pods.sort((one, other) => Number(Boolean(one.node)) - Number(Boolean(other.node)) || compare(`${one.namespace}/${one.name}`, `${other.namespace}/${other.name}`));
     if (!pods.length) {
-      fill(this.listing, nothing(this.filter ? "No Pod matches." : this.all ? "No Pod waits for a node or holds claims." : "No Pod is pending.", ""));
+      fill(this.listing, nothing(this.filter ? "No Pod matches." : this.all ? "No Pod is pending or holds claims." : "No Pod is pending.", ""));
       return;
     }
     fill(this.listing, h("ul", { class: "plain" }, pods.slice(0, 500).map((pod) => {
       const name = `${pod.namespace}/${pod.name}`;
       return h("li", null, h("button", { type: "button", class: "item", "data-key": name, "aria-current": name === this.wanted ? "true" : null, onclick: () => this.actions.open(pod.namespace, pod.name) },
-        h("span", { class: "line" }, h("span", { class: "strong ellipsis" }, pod.name), h("span", { class: "muted" }, pod.namespace), pod.node ? h("span", { class: "tag good" }, "runs") : h("span", { class: "tag warn" }, "pending")),
-        h("span", { class: "muted ellipsis" }, pod.node ? `on ${pod.node}` : pod.said || `waits; claims: ${pod.claims.join(", ") || "none"}`)));
+        h("span", { class: "line" }, h("span", { class: "strong ellipsis" }, pod.name), h("span", { class: "muted" }, pod.namespace), pod.node ? h("span", { class: "tag good" }, "running") : h("span", { class: "tag warn" }, "pending")),
+        h("span", { class: "muted ellipsis" }, pod.node ? `on ${pod.node}` : pod.said || `pending; claims: ${pod.claims.join(", ") || "none"}`)));
     })), pods.length > 500 && h("p", { class: "faint pad" }, `${pods.length - 500} more: narrow the filter.`));
   }
 
@@ -104,13 +104,13 @@ export class PodsView {
     return [
       this.title(answer.namespace, answer.name),
       h("p", { class: `headline ${answer.node || fits.length ? "good" : "bad"}` }, answer.summary),
-      known && h("p", { class: "muted" }, `Claims: ${known.claims.join(", ") || "none"}`, known.created && [" · made ", time(known.created)], known.saidAt && [" · refused last ", time(known.saidAt)]),
+      known && h("p", { class: "muted" }, `Claims: ${known.claims.join(", ") || "none"}`, known.created && [" · created ", time(known.created)], known.saidAt && [" · last refused ", time(known.saidAt)]),
       nearMisses(answer, this.actions),
       fits.length ? h("div", null, h("h3", null, `Would fit on ${plural(fits.length, "node")}`),
         h("p", { class: "names" }, fits.slice(0, 50).map((/** @type {any} */ node) => h("button", { type: "button", class: "link", onclick: () => this.actions.openNode(node.name) }, node.name)), fits.length > 50 ? ` and ${fits.length - 50} more` : null)) : null,
-      answer.nodes.length > fits.length ? [h("h3", null, fits.length ? "What the other nodes say" : "What the nodes say"), reasonList(answer.nodes, this.actions)] : null,
+      answer.nodes.length > fits.length ? [h("h3", null, fits.length ? "Reasons by other nodes" : "Reasons by node"), reasonList(answer.nodes, this.actions)] : null,
       answer.nodesOmitted ? h("p", { class: "faint" }, `${answer.nodesOmitted} more nodes are not listed.`) : null,
-      h("p", { class: "faint small after" }, `The same by command: dra-extender explain ${answer.name} -n ${answer.namespace} · by API: GET /api/v1/pods/${answer.namespace}/${answer.name}/explain`),
+      h("p", { class: "faint small after" }, `CLI equivalent: dra-extender explain ${answer.name} -n ${answer.namespace} · API: GET /api/v1/pods/${answer.namespace}/${answer.name}/explain`),
     ].flat();
   }
 }

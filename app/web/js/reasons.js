@@ -34,7 +34,7 @@ export function reasonList(nodes, actions) {
   return h("ol", { class: "reasons" }, groups.map((group) => h("li", null,
     h("details", { ontoggle: (/** @type {Event} */ event) => expand(event, group.nodes, actions) },
       h("summary", null, h("span", { class: "count" }, plural(group.nodes.length, "node")),
-        group.verdict === "invalid" && h("span", { class: "tag bad" }, "wrong input"), h("span", { class: "said" }, group.text)),
+        group.verdict === "invalid" && h("span", { class: "tag bad" }, "invalid input"), h("span", { class: "said" }, group.text)),
       h("div", { class: "inside" })))));
 }
 
@@ -49,12 +49,12 @@ function expand(event, nodes, actions) {
     some[0].reasons.map((/** @type {any} */ reason) => evidence(reason, actions.openClaim)),
     h("p", { class: "names" }, some.slice(0, SHOWN).map((node) => h("button", { type: "button", class: "link", onclick: () => actions.openNode(node.name) }, node.name)),
       some.length > SHOWN ? ` and ${some.length - SHOWN} more` : null))),
-  groups.length > TEXTS && h("p", { class: "faint" }, `and ${groups.length - TEXTS} other texts`));
+  groups.length > TEXTS && h("p", { class: "faint" }, `and ${groups.length - TEXTS} other reasons`));
 }
 
-/** All that a node says, with counts. @param {any} node */
+/** All reasons of a node, with counts. @param {any} node */
 function said(node) {
-  return node.reasons.map((/** @type {any} */ reason) => reason.message).join("; ") || "its devices cannot meet all claims together";
+  return node.reasons.map((/** @type {any} */ reason) => reason.message).join("; ") || "its devices cannot satisfy all claims together";
 }
 
 /** Nodes by what they say in full. @param {any[]} nodes @returns {[string, any[]][]} */

@@ -121,7 +121,7 @@ export class Scenario extends EventTarget {
     this.error = this.note = "";
   }
 
-  /** All that somebody else needs to see the same. */
+  /** Everything that the URL needs to show the same to another person. */
   shared() {
     return this.empty ? null : { ...this.step, ...this.choices };
   }
@@ -138,7 +138,7 @@ export class Scenario extends EventTarget {
     return true;
   }
 
-  /** What is to be judged by. @param {string} policy @returns {Record<string, any>} */
+  /** The policy of a dry run, as fields of the request. @param {string} policy @returns {Record<string, any>} */
   cluster(policy) {
     return { ...asked(this.step), ...(policy ? { policy } : {}) };
   }

@@ -61,9 +61,9 @@ export class Search {
   }
 
   /**
-   * Sets the query; attributes and CEL expressions are asked of the service.
+   * Sets the query; the service evaluates attributes and CEL expressions.
    * @param {string} query
-   * @returns {Promise<boolean>} whether this query is still the one that is wanted
+   * @returns {Promise<boolean>} whether this query is still the current one
    */
   async set(query) {
     this.query = query;
@@ -76,7 +76,7 @@ export class Search {
         const question = term.field === "cel" ? { selector: term.values[0] } : { attribute: term.values[0] };
         const answer = await get("/api/v1/matches", question);
         found.set(term, new Set(answer.items));
-        if (answer.failures.length) note = `Some devices cannot be judged: ${answer.failures[0].message}`;
+        if (answer.failures.length) note = `Some devices cannot be evaluated: ${answer.failures[0].message}`;
       } catch (caught) {
         error = String(caught.message);
         found.set(term, new Set());

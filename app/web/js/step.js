@@ -16,7 +16,7 @@ export function isEmpty(step) {
   return Object.values(step).every((list) => !list.length);
 }
 
-/** The step as a dry run is asked for it. @param {Step} step @returns {Record<string, any>} */
+/** The step as the body of a dry run. @param {Step} step @returns {Record<string, any>} */
 export function asked({ items, drained, tainted, added, removed }) {
   return {
     objects: items.filter((item) => item.role === "object").map((item) => item.object),
@@ -32,7 +32,7 @@ export function inWords({ drained, tainted, added, removed }) {
   const more = added.reduce((sum, { count }) => sum + count, 0);
   return [
     more && `${plural(more, "node")} added`, drained.length && `${plural(drained.length, "node")} drained`,
-    tainted.length && `${plural(tainted.length, "device")} tainted`, removed.length && `${plural(removed.length, "claim")} gone`,
+    tainted.length && `${plural(tainted.length, "device")} tainted`, removed.length && `${plural(removed.length, "claim")} released`,
   ].filter((text) => typeof text === "string");
 }
 

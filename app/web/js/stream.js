@@ -1,6 +1,6 @@
 /**
  * News of the inventory: server-sent events over fetch (which can send a token, EventSource cannot). While they
- * do not come through, /api/v1/changes is asked now and then, so that a proxy that holds streams back costs
+ * do not come through, /api/v1/changes is polled, so that a proxy that holds streams back costs
  * seconds, not the page.
  */
 import { get, send } from "./api.js";
@@ -33,7 +33,7 @@ export class Stream {
     for (;;) {
       let error = "The stream ended.";
       try {
-        // The service ends each stream after a while, to ask who is there: then the next one is opened at once.
+        // The service ends each stream after a while, to authenticate again: the next one is opened at once.
         while (await this.listen()) this.failures = 0;
       } catch (caught) {
         error = sentence(caught);
@@ -53,7 +53,7 @@ export class Stream {
     let timer = 0, live = false;
     const watch = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => stop.abort(new Error("Nothing was heard for 40 s.")), SILENCE);
+      timer = setTimeout(() => stop.abort(new Error("No data for 40 s.")), SILENCE);
     };
     watch();
     try {
@@ -112,7 +112,7 @@ export class Stream {
   }
 }
 
-/** What went wrong, as a sentence. A fetch that fails says nothing that a person would understand. @param {any} error */
+/** What went wrong, as a sentence. The error of a failed fetch is not understandable for people. @param {any} error */
 function sentence(error) {
   const text = error instanceof TypeError ? "The service does not answer" : String(error?.message ?? error);
   return /[.!?]$/.test(text) ? text : `${text}.`;

@@ -1,9 +1,9 @@
-/** Light or dark: as the system has it, until a person says otherwise. */
+/** Light or dark: the system's choice, or that of the user. */
 
 const KEY = "dra-extender.theme";
 const NEXT = /** @type {Record<string, string>} */ ({ "": "light", light: "dark", dark: "" });
 
-/** What a person has said, or the system has. @param {string} [choice] */
+/** The choice of the user, or that of the system. @param {string} [choice] */
 export function wantedTheme(choice = localStorage.getItem(KEY) ?? "") {
   return choice || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 }
@@ -25,7 +25,7 @@ export class Theme extends EventTarget {
 
   apply() {
     document.documentElement.dataset.theme = wantedTheme(this.choice);
-    this.button.title = `Colours: ${this.choice || "as the system"}`;
+    this.button.title = `Theme: ${this.choice || "system"}`;
     this.dispatchEvent(new Event("change"));
   }
 }

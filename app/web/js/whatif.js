@@ -24,7 +24,7 @@ export class WhatIfPanel {
     this.read = h("div");
     this.choices = new Choices(scenario, () => this.place());
     this.nodes = new MoreNodes(() => [...actions.nodes().keys()].filter((name) => name !== "*"), (like, count) => this.moreNodes(like, count));
-    this.more = h("button", { type: "button", title: "How many of the first workload's Pods fit beside what is there", onclick: () => this.count() }, "How many more?");
+    this.more = h("button", { type: "button", title: "How many more Pods of the first workload fit", onclick: () => this.count() }, "How many more?");
     this.steps = h("div");
     this.result = h("div", { class: "result" });
     this.undo = h("button", { type: "button", title: "Undo the last change (u)", onclick: () => this.back() }, "Undo");
@@ -33,9 +33,9 @@ export class WhatIfPanel {
     this.compare = h("button", { type: "button", onclick: () => actions.compare() }, "Compare policies");
     this.element = h("section", { class: "panel-body whatif", "aria-label": "What if" },
       h("header", { class: "panel-head" }, h("div", null, h("p", { class: "kind" }, "Nothing is written"), h("h2", { tabindex: "-1" }, "What if …"))),
-      h("label", { class: "field", for: "manifests" }, "these were created"),
+      h("label", { class: "field", for: "manifests" }, "Manifests to create"),
       this.text,
-      h("p", { id: "manifests-hint", class: "faint small" }, "YAML or JSON; files can be dropped anywhere on the page."),
+      h("p", { id: "manifests-hint", class: "faint small" }, "YAML or JSON. You can drop files anywhere on the page."),
       h("div", { class: "buttons" },
         h("button", { type: "button", class: "primary", onclick: () => this.add(this.text.value) }, "Place"),
         h("button", { type: "button", onclick: () => this.file.click() }, "Open files"), this.file),
@@ -114,7 +114,7 @@ export class WhatIfPanel {
     this.more.disabled = !scenario.workloads.length || scenario.busy;
     const change = (/** @type {string} */ text, /** @type {string} */ role, /** @type {() => void} */ remove) => h("li", null,
       h("span", { class: "tag" }, role), h("span", { class: "ellipsis grow", title: text }, text),
-      h("button", { type: "button", class: "icon", "aria-label": `Take ${text} out`, onclick: async () => { remove(); await this.place(); } }, "✕"));
+      h("button", { type: "button", class: "icon", "aria-label": `Remove ${text}`, onclick: async () => { remove(); await this.place(); } }, "✕"));
     /** @type {Record<string, string>} */
     const roles = { workload: "place", object: "assume", ignored: "ignored" };
     const changes = Object.values(scenario.step).reduce((sum, list) => sum + list.length, 0);
@@ -126,13 +126,13 @@ export class WhatIfPanel {
       added.map(({ like, count }) => change(`${plural(count, "Node")} like ${like}`, "add", () => scenario.more(like, 0))),
       drained.map((name) => change(`Node ${name}`, "drain", () => scenario.drain(name))),
       tainted.map((key) => change(`Device ${key}`, "taint", () => scenario.taint(key))),
-      removed.map((key) => change(`ResourceClaim ${key}`, "gone", () => scenario.free([key]))))) : null);
+      removed.map((key) => change(`ResourceClaim ${key}`, "release", () => scenario.free([key]))))) : null);
     fill(this.result, ...this.outcome());
   }
 
   outcome() {
     const { scenario } = this;
-    if (scenario.busy) return [h("p", { class: "faint" }, "Asking every node…")];
+    if (scenario.busy) return [h("p", { class: "faint" }, "Evaluating all nodes…")];
     if (scenario.error) return [failure(scenario.error)];
     const { answer, room } = scenario;
     if (scenario.note) return [h("p", { class: "muted" }, scenario.note)];
@@ -144,7 +144,7 @@ export class WhatIfPanel {
       h("p", { class: `headline ${answer.unplaced || !answer.complete ? "bad" : "good"}` }, `${answer.placed} of ${plural(total, "Pod")} placed`),
       answer.gang && h("p", { class: "muted" }, answer.gang.text),
       room && h("p", { class: "card" }, h("span", { class: "strong" }, roomText(room)), room.summary && h("span", { class: "muted" }, ` ${room.summary}`)),
-      !answer.complete && h("p", { class: "error" }, "Time was up before the last Pod."),
+      !answer.complete && h("p", { class: "error" }, "The time limit was reached before the last Pod."),
       h("ol", { class: "placed" }, answer.pods.slice(0, SHOWN).map((/** @type {any} */ pod) => this.card(pod))),
       answer.pods.length > SHOWN && h("p", { class: "faint" }, `${answer.pods.length - SHOWN} more Pods.`),
     ].filter(Boolean);
@@ -163,7 +163,7 @@ export class WhatIfPanel {
 /** @param {import("./step.js").Step} step */
 function counted(step) {
   const place = step.items.filter((item) => item.role === "workload").length, beside = step.items.length - place;
-  return [place && `${place} to place`, beside && `${beside} beside`, ...inWords(step)].filter(Boolean).join(", ");
+  return [place && `${plural(place, "workload")} to place`, beside && `${plural(beside, "other object")}`, ...inWords(step)].filter(Boolean).join(", ");
 }
 
 /** @param {any} room */

@@ -1,4 +1,4 @@
-"""What `helm test` runs: an extender is ready, and answers a dry run or asks who wants one."""
+"""The program of `helm test`: an extender must be ready, and either answer a dry run or require authentication."""
 
 import json
 import ssl
