@@ -1,4 +1,4 @@
-"""The program of `helm test`: an extender must be ready, and either answer a dry run or require authentication."""
+"""The program of `helm test`: an extender is ready, and answers a dry run or requires authentication."""
 
 import json
 import ssl
