@@ -115,7 +115,7 @@ def test_pods_that_run_are_listed_on_demand_and_unknown_ones_are_named(visit: Ca
 def test_decisions_of_the_webhooks_appear_as_they_are_made(visit: Callable[..., Visit]) -> None:
     seen = visit()
     page = seen.open("#/decisions")
-    expect(page.get_by_text("Nothing has been decided yet.")).to_be_visible()
+    expect(page.get_by_text("There are no decisions yet.")).to_be_visible()
     body: dict[str, Any] = {"Pod": pod("p", "nowhere"), "NodeNames": ["worker-1"], "Nodes": None}
     page.request.post(f"{seen.served.url}/scheduler/filter", data=body)
     row = page.get_by_role("row").filter(has_text="nowhere")

@@ -127,7 +127,7 @@ def test_a_token_is_asked_for_reviewed_and_kept_for_the_tab_alone(
 def test_who_may_not_read_is_told_so(visit: Callable[..., Visit], guarded: Served) -> None:
     page = visit(served=guarded).open(live=False)
     give(page, "of-joe")
-    expect(page.locator("#banner")).to_contain_text("Nothing to show yet: joe may not get")
+    expect(page.locator("#banner")).to_contain_text("No data yet: joe may not get")
     expect(page.locator("#banner")).to_contain_text("in group dra-extender; docs/security.md has the role")
     expect(page.get_by_role("dialog")).to_be_hidden()
 

@@ -181,7 +181,7 @@ def test_more_nodes_are_added_and_taken_out_again(visit: Callable[..., Visit]) -
     expect(card).to_contain_text("on worker-5-more-1 (added) with gpu-0, gpu-1, gpu-2, gpu-3")
     expect(card.get_by_role("button")).to_have_count(0)
     expect(page.locator(".changes")).to_contain_text("2 Nodes like worker-5")
-    page.get_by_role("button", name="Take 2 Nodes like worker-5 out").click()
+    page.get_by_role("button", name="Remove 2 Nodes like worker-5").click()
     headline(page, "0 of 1 Pod placed")
     page.get_by_role("button", name="Undo").click()
     headline(page, "1 of 1 Pod placed")
@@ -191,7 +191,7 @@ def test_one_more_node_from_its_panel(visit: Callable[..., Visit]) -> None:
     page = visit().open("#/map?node=worker-5")
     page.get_by_role("button", name="Add a node like it in what-if").click()
     page.get_by_role("button", name="Add a node like it in what-if").click()
-    expect(page.get_by_role("complementary")).to_contain_text("In the what-if there are 2 more like it.")
+    expect(page.get_by_role("complementary")).to_contain_text("The what-if has 2 more like it.")
     expect(page.locator(".plan-bar")).to_contain_text("2 nodes added")
 
 
