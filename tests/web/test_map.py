@@ -52,7 +52,9 @@ def test_a_selector_that_is_wrong_or_fails_is_told(visit: Callable[..., Visit]) 
     page.get_by_label("Search devices").fill("cel:device.nothing")
     expect(page.locator("#search-note")).to_contain_text("undefined field")
     page.get_by_label("Search devices").fill('cel:device.attributes["gpu.example.com"].model == "X100"')
-    expect(page.locator("#search-note")).to_contain_text("4 devices on 1 node. Some devices cannot be evaluated")
+    expect(page.locator("#search-note")).to_contain_text(
+        "4 devices on 1 node. Some devices cannot be evaluated"
+    )
 
 
 def test_chips_filter_and_the_url_shows_the_same_to_others(visit: Callable[..., Visit]) -> None:
