@@ -158,7 +158,7 @@ def _tracing(settings: Settings) -> "Tracing | None":
     if not settings.otlp_endpoint:
         return None
     try:
-        from app.observability.tracing import Tracing  # noqa: PLC0415 # an extra, and nobody else waits for it
+        from app.observability.tracing import Tracing  # noqa: PLC0415 - an extra, and nobody else waits for it
     except ModuleNotFoundError as error:
         text = "otlp_endpoint needs the extra `tracing`: pip install 'dra-extender[tracing]'"
         raise SettingsError(f"{text} ({error})") from None

@@ -1,7 +1,5 @@
 """``make bench``: side by side in one run; prints tables, writes bench/results/*.json and plots of them."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -5,8 +5,6 @@ that has changed since: what a filter does while Pods of one template come and g
 anew for every Pod, so it has one figure.
 """
 
-from __future__ import annotations
-
 import gc
 import time
 from collections.abc import Iterator
@@ -43,7 +41,7 @@ class Ours:
         self._names = sorted(self._state.nodes)
         self._rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}")
         wanted = parse(pod("p", "wanted"))
-        assert isinstance(wanted, Pod)  # noqa: S101 # it is written so above
+        assert isinstance(wanted, Pod)  # noqa: S101 - it is written so above
         self._pod = wanted
         self._memo = VerdictCache(self._state)
         self._generation = 1

@@ -1,7 +1,5 @@
 """A real cluster of any size for measurements: many objects at once, Pods with a claim each."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -14,7 +12,7 @@ from harness.controlplane import ADMIN, ControlPlane
 from app.cluster.auth.credentials import load_access
 from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
-from app.cluster.client.errors import Conflict, Invalid, NotFound
+from app.cluster.client.errors import ConflictError, InvalidError, NotFoundError
 from app.core.json_object import JsonObject
 from bench.scenes import Scene
 
@@ -109,7 +107,7 @@ class Cluster:
             await self._all(listed, lambda claim: self._drop(f"{claims}/{claim['metadata']['name']}"))
 
     async def _drop(self, path: str) -> None:
-        with suppress(NotFound, Conflict, Invalid):
+        with suppress(NotFoundError, ConflictError, InvalidError):
             await self._client.patch(path, {"metadata": {"finalizers": None}})
             await self._client.delete(path)
 

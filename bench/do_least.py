@@ -4,8 +4,6 @@ It answers at once, looks at no device, and knows nothing of the cluster but wha
 writes what has to be written: the claim's finalizer, its allocation and reservation, and the binding.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import ssl

@@ -1,7 +1,5 @@
 """A dry run of many replicas over HTTP, and what webhooks wait meanwhile."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Iterator

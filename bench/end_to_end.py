@@ -6,8 +6,6 @@ binding to the last; another figure tells the time since the scheduler was ready
 first binding is. After it the Pods and claims are taken out again.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import sys

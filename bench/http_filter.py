@@ -1,7 +1,5 @@
 """Filter over HTTP, state moving between calls, against Kubernetes' own allocator alone."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os
@@ -66,7 +64,7 @@ async def service(objects: list[dict[str, Any]]) -> AsyncIterator[Serving]:
 
 
 async def _port(process: asyncio.subprocess.Process) -> int:
-    assert process.stderr is not None  # noqa: S101 # asked for above
+    assert process.stderr is not None  # noqa: S101 - asked for above
     lines = []
     async for line in process.stderr:
         lines.append(line.decode())
@@ -77,7 +75,7 @@ async def _port(process: asyncio.subprocess.Process) -> int:
 
 
 async def _drain(process: asyncio.subprocess.Process) -> None:
-    assert process.stderr is not None  # noqa: S101 # as above
+    assert process.stderr is not None  # noqa: S101 - as above
     async for _ in process.stderr:
         pass
 

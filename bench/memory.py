@@ -1,7 +1,5 @@
 """How much memory a service takes, and how long it takes to be ready, by the number of devices."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The results as a drawing: how many times faster than the in-tree allocator, on a log scale."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

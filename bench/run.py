@@ -1,7 +1,5 @@
 """What every part of the benchmark has: sizes, the in-tree allocator, a table on the screen."""
 
-from __future__ import annotations
-
 import json
 import platform
 import sys

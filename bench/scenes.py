@@ -1,7 +1,5 @@
 """Inventories and claims to measure on, the same for every allocator."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -5,8 +5,6 @@ a cluster. Nodes get new drivers' versions, Pods end and free their devices, and
 state that a claim ever has is looked at: no device may be in two allocations.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import random

@@ -3,8 +3,6 @@
 Run it with ``make load``; loadtest/README.md says how to do so by hand.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from itertools import count

@@ -4,8 +4,6 @@ The exit code is locust's: 0 if nothing failed and the thresholds of locustfile.
 locust's page is served on loopback instead, for loads by hand.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os
@@ -59,7 +57,7 @@ async def run(given: argparse.Namespace) -> int:
 @asynccontextmanager
 async def _started(*arguments: object, log: Path | None = None) -> AsyncIterator[None]:
     """A Python program, ended with the block. What it logs is kept out of the way, unless it fails."""
-    with log.open("wb") if log else open(os.devnull, "wb") as output:  # noqa: PTH123, ASYNC230 # /dev/null
+    with log.open("wb") if log else open(os.devnull, "wb") as output:  # noqa: PTH123, ASYNC230 - /dev/null
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *map(str, arguments),
@@ -73,7 +71,7 @@ async def _started(*arguments: object, log: Path | None = None) -> AsyncIterator
             if process.returncode is None:
                 process.terminate()
             elif log is not None:
-                print(log.read_text()[-4000:], file=sys.stderr)  # noqa: ASYNC240 # everything has ended
+                print(log.read_text()[-4000:], file=sys.stderr)  # noqa: ASYNC240 - everything has ended
             await process.wait()
 
 

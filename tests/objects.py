@@ -1,7 +1,5 @@
 """Kubernetes objects as plain JSON, for tests: the fewest fields that say what is meant."""
 
-from __future__ import annotations
-
 from app.core.json_object import JsonObject
 
 DRIVER = "gpu.example.com"

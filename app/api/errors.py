@@ -115,17 +115,17 @@ def install(app: FastAPI) -> None:
     """Makes the application answer every refusal in the one form."""
 
     async def refused(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, HttpError)  # noqa: S101 # registered for this class alone
+        assert isinstance(error, HttpError)  # noqa: S101 - registered for this class alone
         return error.response()
 
     async def mistaken(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 # as above
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
         first = error.errors()[0]
         path = path_text(tuple(str(part) for part in first["loc"]))
         return HttpError(422, "InvalidParameter", str(first["msg"]), path).response()
 
     async def http(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 # as above
+        assert isinstance(error, HTTPException)  # noqa: S101 - as above
         code = _NAMES.get(error.status_code, "Refused")
         return json_response(
             error_body(code, str(error.detail)), error.status_code, dict(error.headers or {})

@@ -16,7 +16,7 @@ from app.api.history import History
 from app.api.node_list_cache import NodeListCache
 from app.cluster.binding.binder import Binder
 from app.cluster.binding.reservations import Reservations
-from app.cluster.client.errors import NotLeader
+from app.cluster.client.errors import NotLeaderError
 from app.cluster.client.reviews import Reviewer
 from app.cluster.controllers.deallocator import Deallocator
 from app.cluster.controllers.preemptor import Preemptor
@@ -208,7 +208,7 @@ class Service:
             return
         try:
             await election.lead(self.settings.leader_elect_wait_seconds)
-        except NotLeader as error:
+        except NotLeaderError as error:
             raise not_ready(str(error)) from None
         with election.answering():
             yield

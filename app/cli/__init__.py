@@ -10,6 +10,6 @@ import sys
 
 def main() -> None:
     """Entry point of both programs."""
-    from app.cli.application import run  # noqa: PLC0415 # importing app.cli must cost nothing
+    from app.cli.application import run  # noqa: PLC0415 - importing app.cli must cost nothing
 
     sys.exit(run(sys.argv[1:]))

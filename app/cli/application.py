@@ -43,7 +43,7 @@ _COMMANDS = (
 class _Group(click.Group):
     """Commands in the order of use, not of the alphabet."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # the signature is click's
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
         return list(self.commands)
 
 

@@ -20,7 +20,7 @@ from app.core.json_object import JsonObject
 
 T = TypeVar("T")
 
-TOKEN_VARIABLE = "DRA_EXTENDER_TOKEN"  # noqa: S105 # a name
+TOKEN_VARIABLE = "DRA_EXTENDER_TOKEN"  # noqa: S105 - a name
 CA_VARIABLE = "DRA_EXTENDER_CA"
 _TIMEOUT_SECONDS = 300.0  # a large dry run; a dead server refuses the connection long before
 _CONNECT_SECONDS = 5.0
@@ -174,7 +174,7 @@ async def _asker(source: Source) -> AsyncGenerator[Asker, None]:
         async with httpx.AsyncClient(base_url=url, timeout=timeout, **_credentials()) as client:
             yield Asker(client, url)
         return
-    from app.cli.embedded import embedded_app  # noqa: PLC0415 # FastAPI is not needed to ask a server
+    from app.cli.embedded import embedded_app  # noqa: PLC0415 - FastAPI is not needed to ask a server
 
     async with embedded_app(source) as application:
         transport = httpx.ASGITransport(app=application)

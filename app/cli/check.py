@@ -49,11 +49,11 @@ def check(
     there could ever be devices for a claim. Prints `file:line: message`, with -o wide
     `file:line:column: message`. Exit code 0: clean, 1: findings, 2: usage.
     """
-    from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 # --help must be quick
-    from app.cli.inventory_names import names_of  # noqa: PLC0415 # as above
-    from app.cli.located import read_located  # noqa: PLC0415 # as above
-    from app.cli.workloads import in_namespace  # noqa: PLC0415 # as above
-    from app.core.selectors import SelectorCache, cel_features  # noqa: PLC0415 # as above
+    from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 - --help must be quick
+    from app.cli.inventory_names import names_of  # noqa: PLC0415 - as above
+    from app.cli.located import read_located  # noqa: PLC0415 - as above
+    from app.cli.workloads import in_namespace  # noqa: PLC0415 - as above
+    from app.core.selectors import SelectorCache, cel_features  # noqa: PLC0415 - as above
 
     features = _features(feature)
     inventory = inventory_objects(source) if source.given else None
@@ -77,7 +77,7 @@ def check(
 
 def _features(texts: tuple[str, ...]) -> "Features":
     """The features of a cluster with these switches. Raises: InputError."""
-    from app.core.model.features import Features  # noqa: PLC0415 # as in check
+    from app.core.model.features import Features  # noqa: PLC0415 - as in check
 
     switches = options.switches(texts)
     for name in switches:
@@ -88,7 +88,7 @@ def _features(texts: tuple[str, ...]) -> "Features":
 
 
 def _print(findings: "list[Finding]", output: str) -> None:
-    from app.cli.printing import print_data  # noqa: PLC0415 # as in check
+    from app.cli.printing import print_data  # noqa: PLC0415 - as in check
 
     if output in (options.TABLE, options.WIDE):
         for finding in findings:
@@ -108,9 +108,9 @@ def _impossible(
     selectors: "SelectorCache",
     features: "Features",
 ) -> "Iterator[Finding]":
-    from app.cli.located import Finding  # noqa: PLC0415 # as in check
-    from app.cli.possible import impossible  # noqa: PLC0415 # as in check
-    from app.core.model.errors import path_text  # noqa: PLC0415 # as in check
+    from app.cli.located import Finding  # noqa: PLC0415 - as in check
+    from app.cli.possible import impossible  # noqa: PLC0415 - as in check
+    from app.core.model.errors import path_text  # noqa: PLC0415 - as in check
 
     for index, path, message in impossible(own, inventory, selectors, features):
         line, column = objects[index].place(path)
@@ -118,12 +118,12 @@ def _impossible(
 
 
 def _findings(item: "Located", raw: object, names: "Names", features: "CelFeatures") -> Iterator["Finding"]:
-    from app.cli import rules  # noqa: PLC0415 # as in check
-    from app.cli.api_rules import claim_rules, class_rules, taint_rules  # noqa: PLC0415 # as in check
-    from app.cli.located import Finding, path_of  # noqa: PLC0415 # as in check
-    from app.cli.policy_rule import policy_names  # noqa: PLC0415 # as in check
-    from app.core.model.errors import path_text  # noqa: PLC0415 # as in check
-    from app.core.model.parse import KINDS  # noqa: PLC0415 # as in check
+    from app.cli import rules  # noqa: PLC0415 - as in check
+    from app.cli.api_rules import claim_rules, class_rules, taint_rules  # noqa: PLC0415 - as in check
+    from app.cli.located import Finding, path_of  # noqa: PLC0415 - as in check
+    from app.cli.policy_rule import policy_names  # noqa: PLC0415 - as in check
+    from app.core.model.errors import path_text  # noqa: PLC0415 - as in check
+    from app.core.model.parse import KINDS  # noqa: PLC0415 - as in check
 
     if isinstance(raw, dict) and isinstance(raw.get("kind"), str) and raw["kind"] not in KINDS:
         return  # a ConfigMap may well stand in the same file

@@ -19,8 +19,8 @@ _COLOURS = {"assumed": "yellow", "pending": "yellow", "gone": "dim"}
 @click.option("-n", "--namespace", default="", metavar="NAME", help="Only this namespace.  [default: all]")
 def claims(*, source: Source, output: str, watch: bool, namespace: str) -> int:
     """List claims, their devices and their Pods."""
-    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
-    from app.cli.waiting import listed  # noqa: PLC0415 # as above
+    from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
+    from app.cli.waiting import listed  # noqa: PLC0415 - as above
 
     def evaluation() -> list[dict[str, Any]]:
         return ask(source, lambda asker: asker.items("/api/v1/claims"))
@@ -37,8 +37,8 @@ def _name(item: dict[str, Any]) -> tuple[str, str]:
 
 
 def _print(items: list[dict[str, Any]], output: str) -> None:
-    from app.cli.placements import devices_of  # noqa: PLC0415 # as above
-    from app.cli.printing import print_data  # noqa: PLC0415 # as above
+    from app.cli.placements import devices_of  # noqa: PLC0415 - as above
+    from app.cli.printing import print_data  # noqa: PLC0415 - as above
 
     if output not in (options.TABLE, options.WIDE):
         print_data(items, output, [f"resourceclaim/{item['name']}" for item in items])

@@ -11,7 +11,7 @@ from app.cli.workloads import read_objects
 from app.cluster.auth.credentials import load_access
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import NODE, POD, Resource, discover
-from app.cluster.client.errors import ClusterError, CredentialsError, Forbidden
+from app.cluster.client.errors import ClusterError, CredentialsError, ForbiddenError
 from app.core.json_object import JsonObject
 
 PAGE_SIZE = 500
@@ -37,7 +37,7 @@ async def cluster_objects(
     try:
         access = load_access(Path(source.kubeconfig) if source.kubeconfig else None, source.context)
         return await _list_all(access.client(), progress)
-    except Forbidden as error:
+    except ForbiddenError as error:
         hint = "listing needs the rights in charts/dra-extender/files/clusterrole.yaml"
         raise UnreachableError(f"the cluster refuses: {error.message or error}", hint) from None
     except CredentialsError as error:

@@ -23,10 +23,10 @@ def completion(ctx: click.Context, shell: str) -> int:
     dra-extender completion fish > ~/.config/fish/completions/dra-extender.fish. `kubectl dra` is completed by
     kubectl's own script, with kubectl_complete-dra in the PATH.
     """
-    from click.shell_completion import get_completion_class  # noqa: PLC0415 # --help must be quick
+    from click.shell_completion import get_completion_class  # noqa: PLC0415 - --help must be quick
 
     made = get_completion_class(shell)
-    assert made is not None  # noqa: S101 # click has all of SHELLS
+    assert made is not None  # noqa: S101 - click has all of SHELLS
     root = ctx.find_root().command
     write(made(root, {}, "dra-extender", "_DRA_EXTENDER_COMPLETE").source())
     return Exit.OK
@@ -37,9 +37,9 @@ def complete_for_kubectl() -> None:
 
     Prints the candidates, one a line, and a directive in the last line (kubectl's plugin completion).
     """
-    from click.shell_completion import ShellComplete  # noqa: PLC0415 # as above
+    from click.shell_completion import ShellComplete  # noqa: PLC0415 - as above
 
-    from app.cli.application import application  # noqa: PLC0415 # it imports this module
+    from app.cli.application import application  # noqa: PLC0415 - it imports this module
 
     *words, unfinished = sys.argv[1:] or [""]
     found = ShellComplete(application, {}, "kubectl dra", "").get_completions(words, unfinished)

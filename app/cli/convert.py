@@ -18,8 +18,8 @@ def convert(*, paths: tuple[str, ...], in_place: bool) -> int:
     Comments, quotes and order are kept. Repairs what `check` calls repairable: requests in their
     v1beta1 place, Jobs without a restartPolicy.
     """
-    from app.cli.rewrite import rewrite  # noqa: PLC0415 # --help must be quick
-    from app.manifests.reader import ManifestError, read_texts  # noqa: PLC0415 # as above
+    from app.cli.rewrite import rewrite  # noqa: PLC0415 - --help must be quick
+    from app.manifests.reader import ManifestError, read_texts  # noqa: PLC0415 - as above
 
     results: list[tuple[str, bytes, str]] = []
     try:

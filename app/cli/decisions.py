@@ -32,8 +32,8 @@ def decisions(*, server: str, output: str, limit: int, namespace: str, pod: str)
     A service keeps the last thousand filters, binds and preemptions in memory; a Pod that hears the
     same again has one line that counts.
     """
-    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
-    from app.cli.printing import print_data  # noqa: PLC0415 # as above
+    from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
+    from app.cli.printing import print_data  # noqa: PLC0415 - as above
 
     found = ask(
         Source(server=server),

@@ -41,15 +41,15 @@ def demo(*, keep: bool, port: int) -> int:
     Serves the example inventory on a loopback port and sends it the Job of the Kubernetes task page
     as kube-scheduler would: filter, prioritize and bind over HTTP. Then a Pod that fits nowhere.
     """
-    import asyncio  # noqa: PLC0415 # --help must be quick
+    import asyncio  # noqa: PLC0415 - --help must be quick
 
     asyncio.run(_demo(port, keep=keep))
     return Exit.OK
 
 
 async def _demo(port: int, *, keep: bool) -> None:
-    from app.cli.demo_cluster import running_cluster  # noqa: PLC0415 # --help must be quick
-    from app.cli.demo_scheduler import ExtenderError  # noqa: PLC0415 # as above
+    from app.cli.demo_cluster import running_cluster  # noqa: PLC0415 - --help must be quick
+    from app.cli.demo_scheduler import ExtenderError  # noqa: PLC0415 - as above
 
     async with running_cluster(port) as cluster:
         out(f"{cluster.described}, served at {cluster.url}")
@@ -99,7 +99,7 @@ async def _misfit(cluster: "DemoCluster") -> None:
 
 
 def _row(cluster: "DemoCluster", one: "Scheduled") -> list[str]:
-    from app.cli.placements import devices_of  # noqa: PLC0415 # as above
+    from app.cli.placements import devices_of  # noqa: PLC0415 - as above
 
     devices = "; ".join(
         f"{name}: {devices_of(allocation)}{' (shared)' if shared else ''}"

@@ -42,8 +42,8 @@ def devices(
     attribute: tuple[str, ...],
 ) -> int:
     """List devices, and the claims that hold them."""
-    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
-    from app.cli.waiting import listed  # noqa: PLC0415 # as above
+    from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
+    from app.cli.waiting import listed  # noqa: PLC0415 - as above
 
     matching: set[str] | None = None
 
@@ -79,7 +79,7 @@ def _name(item: dict[str, Any]) -> str:
 
 
 def _print(items: list[dict[str, Any]], output: str) -> None:
-    from app.cli.printing import print_data  # noqa: PLC0415 # as above
+    from app.cli.printing import print_data  # noqa: PLC0415 - as above
 
     if output not in (options.TABLE, options.WIDE):
         print_data(items, output, [_name(item) for item in items])

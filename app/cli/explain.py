@@ -19,9 +19,9 @@ def explain(*, pod: str, source: Source, namespace: str, output: str) -> int:
     For a Pod that is not in the inventory yet, see plan. Exit code 0: it fits or has a node, 1: it
     fits nowhere.
     """
-    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
-    from app.cli.placements import pod_report  # noqa: PLC0415 # as above
-    from app.cli.printing import print_data  # noqa: PLC0415 # as above
+    from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
+    from app.cli.placements import pod_report  # noqa: PLC0415 - as above
+    from app.cli.printing import print_data  # noqa: PLC0415 - as above
 
     path = f"/api/v1/pods/{namespace}/{pod}/explain"
     answer = ask(source, lambda asker: asker.get(path))

@@ -82,7 +82,7 @@ def plan(
     request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}
     request["nodeChecks"] = node_checks
     if paths:
-        from app.cli.workloads import read_request  # noqa: PLC0415 # --help must be quick
+        from app.cli.workloads import read_request  # noqa: PLC0415 - --help must be quick
 
         request |= read_request(paths, namespace)
     if how_many:
@@ -94,11 +94,11 @@ def plan(
 def _place(
     source: Source, request: dict[str, Any], output: str, *, explain: bool, timeout: float | None
 ) -> int:
-    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
-    from app.cli.placements import as_table, as_wide  # noqa: PLC0415 # as above
-    from app.cli.printing import print_data  # noqa: PLC0415 # as above
-    from app.cli.progress import placements_with_progress  # noqa: PLC0415 # as above
-    from app.cli.waiting import until  # noqa: PLC0415 # as above
+    from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
+    from app.cli.placements import as_table, as_wide  # noqa: PLC0415 - as above
+    from app.cli.printing import print_data  # noqa: PLC0415 - as above
+    from app.cli.progress import placements_with_progress  # noqa: PLC0415 - as above
+    from app.cli.waiting import until  # noqa: PLC0415 - as above
 
     def evaluation() -> dict[str, Any]:
         return ask(source, lambda asker: placements_with_progress(asker, request))
@@ -136,9 +136,9 @@ def _short(answer: dict[str, Any]) -> str:
 
 
 def _how_many(source: Source, request: dict[str, Any], output: str) -> int:
-    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
-    from app.cli.placements import capacity_table  # noqa: PLC0415 # as above
-    from app.cli.printing import print_data  # noqa: PLC0415 # as above
+    from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
+    from app.cli.placements import capacity_table  # noqa: PLC0415 - as above
+    from app.cli.printing import print_data  # noqa: PLC0415 - as above
 
     workloads = request.pop("workloads")
     if len(workloads) != 1:

@@ -21,8 +21,8 @@ def pods(*, source: Source, output: str, watch: bool, namespace: str, everything
 
     What kube-scheduler was told last is known to a service alone (--server).
     """
-    from app.cli.asking import ask  # noqa: PLC0415 # --help must be quick
-    from app.cli.waiting import listed  # noqa: PLC0415 # as above
+    from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
+    from app.cli.waiting import listed  # noqa: PLC0415 - as above
 
     def evaluation() -> list[dict[str, Any]]:
         return ask(source, lambda asker: asker.items("/api/v1/pods", namespace=namespace))
@@ -39,7 +39,7 @@ def _name(item: dict[str, Any]) -> tuple[str, str]:
 
 
 def _print(items: list[dict[str, Any]], output: str) -> None:
-    from app.cli.printing import print_data  # noqa: PLC0415 # --help must be quick
+    from app.cli.printing import print_data  # noqa: PLC0415 - --help must be quick
 
     if output not in (options.TABLE, options.WIDE):
         print_data(items, output, [f"pod/{item['name']}" for item in items])

@@ -10,7 +10,7 @@ from app.cli.talk import out
 def print_data(answer: Any, output: str, names: Iterable[str]) -> None:
     """Prints the answer in the form asked for, which is not a table."""
     if output == options.JSON:
-        import orjson  # noqa: PLC0415 # one of two
+        import orjson  # noqa: PLC0415 - one of two
 
         out(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
     elif output == options.YAML:
@@ -22,7 +22,7 @@ def print_data(answer: Any, output: str, names: Iterable[str]) -> None:
 
 def yaml_text(answer: Any) -> str:
     """YAML in the order of the keys given."""
-    import yaml  # noqa: PLC0415 # one of two
+    import yaml  # noqa: PLC0415 - one of two
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return str(yaml.dump(answer, Dumper=dumper, sort_keys=False, width=110, allow_unicode=True))

@@ -91,10 +91,10 @@ def serve(
     Serves a cluster (in-cluster by default), or manifests with --snapshot: binds then change the copy
     in memory only. Every setting can also be given as DRA_NAME in the environment or in --config.
     """
-    from app.cluster.client.errors import CredentialsError  # noqa: PLC0415 # --help must be quick
-    from app.main import serve as run  # noqa: PLC0415 # as above
-    from app.manifests.reader import ManifestError  # noqa: PLC0415 # as above
-    from app.settings.settings import SettingsError, load_settings  # noqa: PLC0415 # as above
+    from app.cluster.client.errors import CredentialsError  # noqa: PLC0415 - --help must be quick
+    from app.main import serve as run  # noqa: PLC0415 - as above
+    from app.manifests.reader import ManifestError  # noqa: PLC0415 - as above
+    from app.settings.settings import SettingsError, load_settings  # noqa: PLC0415 - as above
 
     flags |= {
         "kubeconfig": source.kubeconfig or None,

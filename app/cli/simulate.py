@@ -61,8 +61,8 @@ def simulate(*, patience: float, policies: str, plot_file: str | None, output: s
 
     SHAPE is a trace to make from the seed, with an inventory to go with it. See docs/policies.md.
     """
-    from app.core.scoring import UnknownPolicyError, policy_named  # noqa: PLC0415 # --help must be quick
-    from app.core.simulation.plot import plot  # noqa: PLC0415 # as above
+    from app.core.scoring import UnknownPolicyError, policy_named  # noqa: PLC0415 - --help must be quick
+    from app.core.simulation.plot import plot  # noqa: PLC0415 - as above
 
     names = [name.replace("+", ",").strip() for name in policies.split(",")]
     for name in names:
@@ -89,8 +89,8 @@ def _set_up(source: _Source) -> "tuple[Trace, State]":
 
 
 def _read(source: _Source, trace_file: str) -> "tuple[Trace, State]":
-    from app.core.simulation.fleet import whole_gpus  # noqa: PLC0415 # --help must be quick
-    from app.core.simulation.trace import TraceError, read_trace  # noqa: PLC0415 # as above
+    from app.core.simulation.fleet import whole_gpus  # noqa: PLC0415 - --help must be quick
+    from app.core.simulation.trace import TraceError, read_trace  # noqa: PLC0415 - as above
 
     try:
         trace = read_trace(json.loads(Path(trace_file).read_text(encoding="utf-8")), trace_file)
@@ -100,14 +100,14 @@ def _read(source: _Source, trace_file: str) -> "tuple[Trace, State]":
 
 
 def _made(source: _Source, shape: str) -> "tuple[Trace, State]":
-    import random  # noqa: PLC0415 # --help must be quick
+    import random  # noqa: PLC0415 - --help must be quick
 
-    from app.core.simulation.shapes import SHAPES  # noqa: PLC0415 # as above
-    from app.core.simulation.trace import trace_to_json  # noqa: PLC0415 # as above
+    from app.core.simulation.shapes import SHAPES  # noqa: PLC0415 - as above
+    from app.core.simulation.trace import trace_to_json  # noqa: PLC0415 - as above
 
     made = SHAPES[shape]
     state = _state(_manifests(source.snapshot) if source.snapshot else made.fleet(source.nodes))
-    chance = random.Random(source.seed)  # noqa: S311 # no secret
+    chance = random.Random(source.seed)  # noqa: S311 - no secret
     trace = made.trace(len(state.nodes), source.pods, chance.random, source.load)
     if source.write_trace:
         _write(source.write_trace, json.dumps(trace_to_json(trace, made.specs()), indent=1))
@@ -115,7 +115,7 @@ def _made(source: _Source, shape: str) -> "tuple[Trace, State]":
 
 
 def _manifests(paths: tuple[str, ...]) -> Iterator[Any]:
-    from app.manifests.reader import ManifestError, read_paths  # noqa: PLC0415 # --help must be quick
+    from app.manifests.reader import ManifestError, read_paths  # noqa: PLC0415 - --help must be quick
 
     try:
         yield from read_paths(paths)
@@ -124,10 +124,10 @@ def _manifests(paths: tuple[str, ...]) -> Iterator[Any]:
 
 
 def _state(manifests: Iterator[Any]) -> "State":
-    from app.core.model.errors import ObjectError  # noqa: PLC0415 # --help must be quick
-    from app.core.model.parse import parse  # noqa: PLC0415 # as above
-    from app.core.model.workload import Workload  # noqa: PLC0415 # as above
-    from app.core.state.state import State  # noqa: PLC0415 # as above
+    from app.core.model.errors import ObjectError  # noqa: PLC0415 - --help must be quick
+    from app.core.model.parse import parse  # noqa: PLC0415 - as above
+    from app.core.model.workload import Workload  # noqa: PLC0415 - as above
+    from app.core.state.state import State  # noqa: PLC0415 - as above
 
     state = State()
     for raw in manifests:
@@ -143,11 +143,11 @@ def _state(manifests: Iterator[Any]) -> "State":
 
 
 def _run(state: "State", trace: "Trace", policy: str, patience: float) -> "Result":
-    from itertools import count  # noqa: PLC0415 # --help must be quick
+    from itertools import count  # noqa: PLC0415 - --help must be quick
 
-    from app.core.placement.rules import Rules  # noqa: PLC0415 # as above
-    from app.core.selectors import SelectorCache  # noqa: PLC0415 # as above
-    from app.core.simulation.run import Simulation  # noqa: PLC0415 # as above
+    from app.core.placement.rules import Rules  # noqa: PLC0415 - as above
+    from app.core.selectors import SelectorCache  # noqa: PLC0415 - as above
+    from app.core.simulation.run import Simulation  # noqa: PLC0415 - as above
 
     numbers = count()
     rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}", policy=policy, policy_fixed=True)

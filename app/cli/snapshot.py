@@ -36,8 +36,8 @@ def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, se
     Nodes, devices, classes, taint rules, claims, templates and the Pods with claims: ready for
     --snapshot of the other commands.
     """
-    from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 # --help must be quick
-    from app.cli.printing import yaml_text  # noqa: PLC0415 # as above
+    from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 - --help must be quick
+    from app.cli.printing import yaml_text  # noqa: PLC0415 - as above
 
     objects = inventory_objects(source, say)
     if trace_file:
@@ -58,8 +58,8 @@ def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, se
 
 def _record(source: Source, target: str, seconds: float | None) -> None:
     """Looks every few seconds, and at the end; what comes and goes between two looks is not seen."""
-    from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 # --help must be quick
-    from app.core.simulation.recorder import Recorder  # noqa: PLC0415 # as above
+    from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 - --help must be quick
+    from app.core.simulation.recorder import Recorder  # noqa: PLC0415 - as above
 
     recorder, end = Recorder(), time.monotonic() + (float("inf") if seconds is None else seconds)
     try:

@@ -41,8 +41,8 @@ class Source:
             return given
         if self.snapshot or self.server:
             return _DEFAULT_NAMESPACE
-        from app.cluster.auth.credentials import load_access  # noqa: PLC0415 # --help must be quick
-        from app.cluster.client.errors import CredentialsError  # noqa: PLC0415 # as above
+        from app.cluster.auth.credentials import load_access  # noqa: PLC0415 - --help must be quick
+        from app.cluster.client.errors import CredentialsError  # noqa: PLC0415 - as above
 
         try:
             return load_access(Path(self.kubeconfig) if self.kubeconfig else None, self.context).namespace

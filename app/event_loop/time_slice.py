@@ -99,7 +99,7 @@ class TimeSlice:
         if self.is_due():
             await asyncio.sleep(0)
             latest = self._clock() + YIELD_SECONDS
-            while self._urgent() and self._clock() < latest:  # noqa: ASYNC110 # each pass reads from sockets
+            while self._urgent() and self._clock() < latest:  # noqa: ASYNC110 - each pass reads from sockets
                 await asyncio.sleep(0)
             self._ends = self._clock() + self._seconds
 

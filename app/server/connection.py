@@ -48,7 +48,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._stuck_since: float | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(CoalescingTransport(transport, self.loop))
         tls = transport.get_extra_info("ssl_object")
         self._peer = peer_of(tls.getpeercert()) if tls is not None else None
@@ -109,7 +109,7 @@ class Connection(HttpToolsProtocol):
         if self._coming_since is None:
             self._settle()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 # the signature is uvicorn's
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the signature is uvicorn's
         self._refuse(400, "InvalidHTTP", "this is no HTTP request")
 
     def _unsupported_upgrade_warning(self) -> None:

@@ -71,7 +71,7 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         yield  # run_to_the_end does
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 # uvicorn's
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's
         """Listens. In uvicorn's place, which has no bound for TLS handshakes."""
         tls: dict[str, Any] = {}
         if self._tls is not None:
@@ -93,7 +93,7 @@ class Server(uvicorn.Server):
             host, port = listening.getsockname()[:2]
             log.info("listening", extra={"host": host, "port": port, "tls": bool(tls)})
 
-    def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 # the signature is uvicorn's
+    def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 - the signature is uvicorn's
         service: Service | None = getattr(self._app.state, "service", None)
         if service is None or service.draining or not self._settings.drain_seconds:
             if service is not None:
@@ -125,7 +125,7 @@ class Server(uvicorn.Server):
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
             for connection in list(self.server_state.connections):
-                assert isinstance(connection, Connection)  # noqa: S101 # made above, no other
+                assert isinstance(connection, Connection)  # noqa: S101 - made above, no other
                 connection.check(loop.time())
 
 
@@ -165,7 +165,7 @@ def _files_left() -> int:
     """Connections that the process may have open, after raising its limit as far as it may."""
     if sys.platform == "win32":
         return 1_000_000
-    import resource  # noqa: PLC0415 # not there on Windows
+    import resource  # noqa: PLC0415 - not there on Windows
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65_536 if most == resource.RLIM_INFINITY else min(most, 65_536)
@@ -176,6 +176,6 @@ def _files_left() -> int:
 def _new_loop() -> asyncio.AbstractEventLoop:
     if sys.platform == "win32":
         return asyncio.new_event_loop()
-    import uvloop  # noqa: PLC0415 # not there on Windows
+    import uvloop  # noqa: PLC0415 - not there on Windows
 
     return uvloop.new_event_loop()

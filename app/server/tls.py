@@ -79,7 +79,7 @@ class Tls:
         except (OSError, ValueError) as error:
             text = _text(error, self._files)
             if text != self._complained:
-                log.error("new TLS files are not taken up: %s", text)  # noqa: TRY400 # the text says it all
+                log.error("new TLS files are not taken up: %s", text)  # noqa: TRY400 - the text says it all
             self._complained = text
             return False
         self._digest, self._complained = digest, ""

@@ -85,7 +85,7 @@ class Leadership:
 
     async def _begin_term(self) -> None:
         """Raises: ClusterError."""
-        assert self._claims is not None  # noqa: S101 # the election runs when the informers have synced
+        assert self._claims is not None  # noqa: S101 - the election runs when the informers have synced
         self._begun()
         await catch_up(self._client, self._claims, self._clock, page_size=self._settings.list_page_size)
         if self._endpoint is not None:

@@ -1,7 +1,5 @@
 """A service on an inventory in memory, asked over HTTP without a socket."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable

@@ -1,7 +1,5 @@
 """The ring of decisions."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

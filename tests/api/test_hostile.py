@@ -1,7 +1,5 @@
 """Bodies made to hurt: each is refused, or answered within its bounds while webhooks go on."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import itertools
@@ -231,7 +229,7 @@ def test_more_dry_runs_than_wanted_are_told_to_come_back(served: Path) -> None:
         ask = service.client.post
         async with places.place():
             waiting = asyncio.create_task(ask("/api/v1/placements", json={"pods": [pod("p")]}))
-            while places.count < 2:  # noqa: ASYNC110 # the service counts, and tells nobody
+            while places.count < 2:  # noqa: ASYNC110 - the service counts, and tells nobody
                 await asyncio.sleep(0)
             answer = await ask("/api/v1/placements", json={"pods": [pod("p")]})
             assert (answer.status_code, answer.json()["error"]["code"]) == (429, "TooManyRequests")

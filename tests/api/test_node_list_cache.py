@@ -1,7 +1,5 @@
 """Lists of names told by their bytes say the same as when they are read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

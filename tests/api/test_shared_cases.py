@@ -4,8 +4,6 @@ The larger sets lie beside the repository where it is developed; the corpus of t
 which is recorded from the same allocator, serves a clone that stands alone.
 """
 
-from __future__ import annotations
-
 import gzip
 from collections.abc import Iterator
 from pathlib import Path

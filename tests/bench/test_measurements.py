@@ -1,7 +1,5 @@
 """The benchmark measures what it says: the same answers as in-tree, and less work where it says so."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from pathlib import Path

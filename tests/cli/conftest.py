@@ -1,7 +1,5 @@
 """The command line as a person has it: arguments in, exit code and two streams out."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess

@@ -1,7 +1,5 @@
 """Flags that take several values, and what a terminal gets that a pipe does not."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

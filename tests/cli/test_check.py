@@ -1,7 +1,5 @@
 """``check``: every finding at its line, and none where nothing is wrong."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +23,7 @@ def lines_of(output: str) -> list[tuple[int, str]]:
     return found
 
 
-def test_the_task_page_has_its_two_defects(cli: Cli) -> None:
+def test_the_task_page_has_its_two_defects(cli: "Cli") -> None:
     ran = cli("check", "-f", PAGE)
 
     text = Path(PAGE).read_text(encoding="utf-8").splitlines()
@@ -43,7 +41,7 @@ def test_the_task_page_has_its_two_defects(cli: Cli) -> None:
     ]
 
 
-def test_the_task_page_lacks_a_class_unless_the_inventory_has_it(cli: Cli, tmp_path: Path) -> None:
+def test_the_task_page_lacks_a_class_unless_the_inventory_has_it(cli: "Cli", tmp_path: Path) -> None:
     # A classless copy of the inventory: then the class the page forgot is a third defect.
     (tmp_path / "nodes.yaml").write_text(Path("examples/inventory/nodes.yaml").read_text())
 
@@ -57,14 +55,14 @@ def test_the_task_page_lacks_a_class_unless_the_inventory_has_it(cli: Cli, tmp_p
 @pytest.mark.parametrize(
     "file", ["examples/job-with-cats.yaml", "examples/inventory", "examples/workloads/gpu-pair.yaml"]
 )
-def test_nothing_is_wrong_with_the_other_examples(cli: Cli, file: str) -> None:
+def test_nothing_is_wrong_with_the_other_examples(cli: "Cli", file: str) -> None:
     ran = cli("check", "-f", file, "--snapshot", INVENTORY)
 
     assert (ran.code, ran.out) == (0, "")
     assert "nothing wrong" in ran.err
 
 
-def test_the_example_with_mistakes_has_as_many_as_it_says(cli: Cli) -> None:
+def test_the_example_with_mistakes_has_as_many_as_it_says(cli: "Cli") -> None:
     ran = cli("check", "-f", "examples/workloads/with-mistakes.yaml", "--snapshot", INVENTORY)
 
     assert ran.code == 1
@@ -214,7 +212,9 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("text", "line", "message"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_found_at_its_line(cli: Cli, tmp_path: Path, text: str, line: int, message: str) -> None:
+def test_a_mistake_is_found_at_its_line(
+    cli: "Cli", tmp_path: Path, text: str, line: int, message: str
+) -> None:
     file = tmp_path / "mistake.yaml"
     file.write_text(text)
 
@@ -226,7 +226,7 @@ def test_a_mistake_is_found_at_its_line(cli: Cli, tmp_path: Path, text: str, lin
 
 @pytest.mark.parametrize(("devices", "refused"), DEVICES.values(), ids=DEVICES)
 def test_a_claim_is_refused_where_an_api_server_refuses_it(
-    cli: Cli, tmp_path: Path, devices: dict[str, object], refused: str | None
+    cli: "Cli", tmp_path: Path, devices: dict[str, object], refused: str | None
 ) -> None:
     file = tmp_path / "claim.json"
     file.write_text(json.dumps(claim(devices)))
@@ -240,7 +240,7 @@ def test_a_claim_is_refused_where_an_api_server_refuses_it(
 
 @pytest.mark.parametrize(("raw", "refused"), WIDE.values(), ids=WIDE)
 def test_classes_and_taint_rules_are_refused_where_an_api_server_refuses_them(
-    cli: Cli, tmp_path: Path, raw: dict[str, object], refused: str | None
+    cli: "Cli", tmp_path: Path, raw: dict[str, object], refused: str | None
 ) -> None:
     file = tmp_path / "object.json"
     file.write_text(json.dumps(raw))
@@ -252,7 +252,7 @@ def test_classes_and_taint_rules_are_refused_where_an_api_server_refuses_them(
         assert same_place(message.partition(": ")[0], f"spec.{refused}"), ran.out
 
 
-def test_the_flat_request_of_v1beta1_is_in_its_place(cli: Cli, tmp_path: Path) -> None:
+def test_the_flat_request_of_v1beta1_is_in_its_place(cli: "Cli", tmp_path: Path) -> None:
     file = tmp_path / "claim.yaml"
     file.write_text(
         CLAIM.replace("/v1", "/v1beta1").replace("      exactly:\n", "").replace("        d", "      d")
@@ -261,7 +261,7 @@ def test_the_flat_request_of_v1beta1_is_in_its_place(cli: Cli, tmp_path: Path) -
     assert cli("check", "-f", file, "--snapshot", INVENTORY).code == 0
 
 
-def test_other_kinds_are_let_be(cli: Cli, tmp_path: Path) -> None:
+def test_other_kinds_are_let_be(cli: "Cli", tmp_path: Path) -> None:
     file = tmp_path / "map.yaml"
     file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: b}\n")
 
@@ -278,14 +278,14 @@ def test_other_kinds_are_let_be(cli: Cli, tmp_path: Path) -> None:
     ],
     ids=["no file", "no such file", "folder without manifests", "two inventories"],
 )
-def test_bad_usage_ends_with_2(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+def test_bad_usage_ends_with_2(cli: "Cli", arguments: tuple[str, ...], message: str) -> None:
     ran = cli("check", *arguments)
 
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
 
 
-def test_columns_are_those_of_the_file(cli: Cli, tmp_path: Path) -> None:
+def test_columns_are_those_of_the_file(cli: "Cli", tmp_path: Path) -> None:
     """In block texts, in plain and in quoted ones: where an editor has to jump to."""
     file = tmp_path / "claim.yaml"
     head = CLAIM + "        selectors:\n"
@@ -301,7 +301,7 @@ def test_columns_are_those_of_the_file(cli: Cli, tmp_path: Path) -> None:
         assert row[int(column) - 1 :].startswith("= 1"), ran.out
 
 
-def test_findings_as_data(cli: Cli) -> None:
+def test_findings_as_data(cli: "Cli") -> None:
     found = json.loads(cli("check", "-f", PAGE, "-o", "json").out)
 
     assert [(item["file"], item["line"], item["column"]) for item in found] == [
@@ -320,7 +320,7 @@ def test_findings_as_data(cli: Cli) -> None:
     ],
 )
 def test_a_claim_that_no_node_could_ever_meet(
-    cli: Cli, tmp_path: Path, wish: str, finding: str | None
+    cli: "Cli", tmp_path: Path, wish: str, finding: str | None
 ) -> None:
     file = tmp_path / "claim.yaml"
     file.write_text(CLAIM.replace("resource-driver", "gpu") + f"        {wish}\n")
@@ -335,7 +335,7 @@ def test_a_claim_that_no_node_could_ever_meet(
     assert finding in ran.out
 
 
-def test_a_feature_that_the_cluster_has_switched_on(cli: Cli, tmp_path: Path) -> None:
+def test_a_feature_that_the_cluster_has_switched_on(cli: "Cli", tmp_path: Path) -> None:
     file = tmp_path / "claim.yaml"
     text = 'device.attributes["gpu.example.com"].model.includes("a")'
     file.write_text(CLAIM + f"        selectors:\n        - cel: {{expression: '{text}'}}\n")
@@ -345,7 +345,7 @@ def test_a_feature_that_the_cluster_has_switched_on(cli: Cli, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("switch", ["PartitionableDevices=false", "Nothing=true"])
-def test_a_feature_that_check_does_not_go_by_is_bad_usage(cli: Cli, switch: str) -> None:
+def test_a_feature_that_check_does_not_go_by_is_bad_usage(cli: "Cli", switch: str) -> None:
     ran = cli("check", "-f", PAGE, "--feature", switch)
 
     assert (ran.code, ran.out) == (2, "")
@@ -408,7 +408,7 @@ MATCHED = (
     ids=["a device that is shared", "lists that have an element in common"],
 )
 def test_devices_are_looked_for_with_the_features_of_the_cluster(
-    cli: Cli, tmp_path: Path, claim: str, met_with: str, not_with: str
+    cli: "Cli", tmp_path: Path, claim: str, met_with: str, not_with: str
 ) -> None:
     file, inventory = tmp_path / "claim.yaml", tmp_path / "inventory.yaml"
     file.write_text(claim)

@@ -1,7 +1,5 @@
 """Commands that ask a cluster: against a fake API server on a socket, found by a kubeconfig."""
 
-from __future__ import annotations
-
 import json
 import socket
 import threading
@@ -72,7 +70,7 @@ def objects_in(text: str) -> dict[tuple[str, str], Any]:
     return {(item["kind"], item["metadata"]["name"]): item for item in flatten(yaml.safe_load_all(text))}
 
 
-def test_a_snapshot_holds_what_the_cluster_has(cli: Cli, cluster: Cluster) -> None:
+def test_a_snapshot_holds_what_the_cluster_has(cli: "Cli", cluster: Cluster) -> None:
     ran = cli("snapshot", "--kubeconfig", cluster.kubeconfig)
 
     assert ran.code == 0, ran.err
@@ -85,7 +83,7 @@ def test_a_snapshot_holds_what_the_cluster_has(cli: Cli, cluster: Cluster) -> No
     assert ("8 nodes" in ran.err, "8 resourceslices" in ran.err) == (True, True)
 
 
-def test_a_trace_is_recorded_beside_the_snapshot(cli: Cli, cluster: Cluster, tmp_path: Path) -> None:
+def test_a_trace_is_recorded_beside_the_snapshot(cli: "Cli", cluster: Cluster, tmp_path: Path) -> None:
     inventory, file = tmp_path / "inventory.yaml", tmp_path / "trace.json"
     where = ("--kubeconfig", cluster.kubeconfig, "-o", inventory)
     ran = cli("snapshot", *where, "--trace", str(file), "--for", "1s")
@@ -101,7 +99,7 @@ def test_a_trace_is_recorded_beside_the_snapshot(cli: Cli, cluster: Cluster, tmp
 
 
 def test_a_plan_from_a_snapshot_is_the_plan_of_the_cluster(
-    cli: Cli, cluster: Cluster, tmp_path: Path
+    cli: "Cli", cluster: Cluster, tmp_path: Path
 ) -> None:
     file = tmp_path / "cluster.yaml"
 
@@ -114,7 +112,7 @@ def test_a_plan_from_a_snapshot_is_the_plan_of_the_cluster(
     assert (offline.code, offline.out) == (asked.code, asked.out) == (0, asked.out)
 
 
-def test_a_dry_run_writes_nothing(cli: Cli, cluster: Cluster) -> None:
+def test_a_dry_run_writes_nothing(cli: "Cli", cluster: Cluster) -> None:
     cli("plan", "-f", PAGE, "--kubeconfig", cluster.kubeconfig)
     cli("devices", "--kubeconfig", cluster.kubeconfig)
 
@@ -122,7 +120,7 @@ def test_a_dry_run_writes_nothing(cli: Cli, cluster: Cluster) -> None:
     assert not any(call.is_watch for call in cluster.fake.calls)
 
 
-def test_pods_without_claims_are_left_out_unless_asked_for(cli: Cli, cluster: Cluster) -> None:
+def test_pods_without_claims_are_left_out_unless_asked_for(cli: "Cli", cluster: Cluster) -> None:
     cluster.fake.put(
         "v1",
         "pods",
@@ -142,7 +140,7 @@ def test_pods_without_claims_are_left_out_unless_asked_for(cli: Cli, cluster: Cl
 
 
 def test_names_without_a_namespace_are_in_that_of_the_context_as_with_kubectl(
-    cli: Cli, cluster: Cluster
+    cli: "Cli", cluster: Cluster
 ) -> None:
     file = Path(cluster.kubeconfig)
     config = yaml.safe_load(file.read_text())
@@ -160,7 +158,7 @@ def test_names_without_a_namespace_are_in_that_of_the_context_as_with_kubectl(
     assert cli("explain", "llm-training-0", "--snapshot", "examples/inventory").code == 2
 
 
-def test_check_looks_classes_up_in_the_cluster(cli: Cli, cluster: Cluster) -> None:
+def test_check_looks_classes_up_in_the_cluster(cli: "Cli", cluster: Cluster) -> None:
     ran = cli("check", "-f", "examples/workloads/gpu-pair.yaml", "--kubeconfig", cluster.kubeconfig)
     cluster.fake.remove("resource.k8s.io/v1", "deviceclasses", "gpu.example.com")
     without = cli("check", "-f", "examples/workloads/gpu-pair.yaml", "--kubeconfig", cluster.kubeconfig)
@@ -185,7 +183,7 @@ REFUSALS: dict[str, tuple[Callable[[], Fault], str]] = {
     "command", [["snapshot"], ["plan", "-f", PAGE], ["devices"]], ids=lambda words: words[0]
 )
 def test_a_cluster_that_refuses_ends_with_3(
-    cli: Cli, cluster: Cluster, command: list[str], fault: Callable[[], Fault], message: str
+    cli: "Cli", cluster: Cluster, command: list[str], fault: Callable[[], Fault], message: str
 ) -> None:
     cluster.fake.faults.append(fault())
 

@@ -1,7 +1,5 @@
 """Completion in three shells, and by kubectl."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """``convert``: the same objects in v1 form, and everything a person wrote still there."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +25,7 @@ def comments_in(text: str) -> list[str]:
     return [comment.strip() for comment in re.findall(r"#.*", text)]
 
 
-def test_the_task_page_becomes_what_an_api_server_takes(cli: Cli, tmp_path: Path) -> None:
+def test_the_task_page_becomes_what_an_api_server_takes(cli: "Cli", tmp_path: Path) -> None:
     ran = cli("convert", "-f", PAGE)
     file = tmp_path / "page.yaml"
     file.write_text(ran.out)
@@ -79,7 +77,7 @@ spec:
 """
 
 
-def test_comments_quotes_order_and_indentation_stay(cli: Cli, tmp_path: Path) -> None:
+def test_comments_quotes_order_and_indentation_stay(cli: "Cli", tmp_path: Path) -> None:
     file = tmp_path / "old.yaml"
     file.write_text(OLD)
 
@@ -110,7 +108,7 @@ def test_comments_quotes_order_and_indentation_stay(cli: Cli, tmp_path: Path) ->
         ),
     ],
 )
-def test_the_meaning_stays(cli: Cli, tmp_path: Path, text: str) -> None:
+def test_the_meaning_stays(cli: "Cli", tmp_path: Path, text: str) -> None:
     file = tmp_path / "some.yaml"
     file.write_text(text)
 
@@ -123,13 +121,13 @@ def test_the_meaning_stays(cli: Cli, tmp_path: Path, text: str) -> None:
     )
 
 
-def test_what_is_canonical_comes_back_to_the_byte(cli: Cli) -> None:
+def test_what_is_canonical_comes_back_to_the_byte(cli: "Cli") -> None:
     text = Path("examples/workloads/gpu-pair.yaml").read_text(encoding="utf-8")
 
     assert cli("convert", "-f", "examples/workloads/gpu-pair.yaml").out == text
 
 
-def test_converting_twice_changes_nothing_more(cli: Cli, tmp_path: Path) -> None:
+def test_converting_twice_changes_nothing_more(cli: "Cli", tmp_path: Path) -> None:
     file = tmp_path / "old.yaml"
     file.write_text(OLD)
 
@@ -142,7 +140,7 @@ def test_converting_twice_changes_nothing_more(cli: Cli, tmp_path: Path) -> None
     assert file.read_text() == text
 
 
-def test_several_files_become_documents_of_one_stream(cli: Cli) -> None:
+def test_several_files_become_documents_of_one_stream(cli: "Cli") -> None:
     ran = cli("convert", "-f", "examples/workloads/gpu-pair.yaml", "examples/workloads/four-gpus.yaml")
 
     assert list(objects_in(ran.out)) == [
@@ -161,7 +159,7 @@ def test_several_files_become_documents_of_one_stream(cli: Cli) -> None:
     ],
     ids=["no YAML", "unknown version"],
 )
-def test_bad_input_ends_with_2(cli: Cli, tmp_path: Path, text: str, message: str) -> None:
+def test_bad_input_ends_with_2(cli: "Cli", tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "old.yaml"
     file.write_text(text)
 

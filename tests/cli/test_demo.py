@@ -1,7 +1,5 @@
 """``demo``: the page's Job through the real webhooks, and the one Pod that fits nowhere."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json
@@ -24,15 +22,15 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def shown(cli: Cli) -> Ran:
+def shown(cli: "Cli") -> "Ran":
     return cli("demo")
 
 
-def rows_of(ran: Ran, start: str) -> list[list[str]]:
+def rows_of(ran: "Ran", start: str) -> list[list[str]]:
     return [re.split(r"  +", line.strip()) for line in ran.out.splitlines() if line.startswith(start)]
 
 
-def test_every_pod_of_the_job_is_bound(shown: Ran) -> None:
+def test_every_pod_of_the_job_is_bound(shown: "Ran") -> None:
     rows = rows_of(shown, "job-with-cats-")
 
     assert shown.code == 0, shown.err
@@ -40,7 +38,7 @@ def test_every_pod_of_the_job_is_bound(shown: Ran) -> None:
     assert {row[1] for row in rows} == {"worker-1"}
 
 
-def test_two_pods_at_a_time_have_a_cat_each_and_share_the_blue_device(shown: Ran) -> None:
+def test_two_pods_at_a_time_have_a_cat_each_and_share_the_blue_device(shown: "Ran") -> None:
     devices = [row[2] for row in rows_of(shown, "job-with-cats-")]
 
     cats, blues = zip(*(text.split("; ") for text in devices), strict=True)
@@ -48,7 +46,7 @@ def test_two_pods_at_a_time_have_a_cat_each_and_share_the_blue_device(shown: Ran
     assert set(blues) == {"cat-1: worker-1/blue-0 (shared)"}
 
 
-def test_the_pod_that_fits_nowhere_is_told_why_by_every_node_asked(shown: Ran) -> None:
+def test_the_pod_that_fits_nowhere_is_told_why_by_every_node_asked(shown: "Ran") -> None:
     rows = rows_of(shown, "worker-")
 
     # worker-8 is cordoned: kube-scheduler does not ask about it.
@@ -57,7 +55,7 @@ def test_the_pod_that_fits_nowhere_is_told_why_by_every_node_asked(shown: Ran) -
     assert "taint" in dict(rows)["worker-4"]
 
 
-def test_what_it_says_to_try_next_works(cli: Cli, shown: Ran) -> None:
+def test_what_it_says_to_try_next_works(cli: "Cli", shown: "Ran") -> None:
     hints = [line.split()[1:] for line in shown.out.partition("Next:")[2].splitlines() if line]
 
     tried = [cli(*hint) for hint in hints if "--keep" not in hint]
@@ -66,7 +64,7 @@ def test_what_it_says_to_try_next_works(cli: Cli, shown: Ran) -> None:
     assert all(ran.out for ran in tried)
 
 
-def test_a_port_that_is_taken_is_said_so(cli: Cli, served: str) -> None:
+def test_a_port_that_is_taken_is_said_so(cli: "Cli", served: str) -> None:
     ran = cli("demo", "--port", served.rpartition(":")[2])
 
     assert ran.code == 2

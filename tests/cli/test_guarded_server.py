@@ -1,7 +1,5 @@
 """Asking a service that asks back who calls."""
 
-from __future__ import annotations
-
 import json
 import socket
 import ssl
@@ -54,7 +52,7 @@ def guarded(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def test_token_and_ca_come_from_the_environment(
-    cli: Cli, guarded: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+    cli: "Cli", guarded: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, ca = guarded
     monkeypatch.setenv("DRA_EXTENDER_CA", str(ca))
@@ -76,7 +74,7 @@ def test_token_and_ca_come_from_the_environment(
     ids=["no token", "another token", "a CA that is not known"],
 )
 def test_what_is_missing_is_said(
-    cli: Cli,
+    cli: "Cli",
     guarded: tuple[str, Path],
     monkeypatch: pytest.MonkeyPatch,
     token: str,
@@ -92,14 +90,14 @@ def test_what_is_missing_is_said(
     assert said in ran.err
 
 
-def test_a_ca_that_is_no_file_is_refused(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ca_that_is_no_file_is_refused(cli: "Cli", monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRA_EXTENDER_CA", "/nowhere/ca.crt")
     ran = cli("devices", "--server", "https://127.0.0.1:1")
     assert ran.code == 2
     assert "DRA_EXTENDER_CA=/nowhere/ca.crt: No such file" in ran.err
 
 
-def test_a_service_that_speaks_no_tls_is_asked_without(cli: Cli) -> None:
+def test_a_service_that_speaks_no_tls_is_asked_without(cli: "Cli") -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -110,7 +108,7 @@ def test_a_service_that_speaks_no_tls_is_asked_without(cli: Cli) -> None:
     assert ran.err.endswith("; try http://\n")
 
 
-def test_a_service_that_hangs_up_may_speak_tls(cli: Cli) -> None:
+def test_a_service_that_hangs_up_may_speak_tls(cli: "Cli") -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def hang_up() -> None:
@@ -127,7 +125,7 @@ def test_a_service_that_hangs_up_may_speak_tls(cli: Cli) -> None:
 
 
 def test_a_certificate_of_another_name_is_told(
-    cli: Cli, guarded: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+    cli: "Cli", guarded: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, file = guarded
     monkeypatch.setenv("DRA_EXTENDER_CA", str(file))

@@ -1,7 +1,5 @@
 """``devices``, ``claims``, ``pods`` and ``explain``: the inventory as people ask about it."""
 
-from __future__ import annotations
-
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -20,7 +18,7 @@ def rows_of(output: str) -> list[list[str]]:
     return [line.split() for line in output.splitlines()[1:]]
 
 
-def test_every_device_has_a_line_with_who_holds_it(cli: Cli) -> None:
+def test_every_device_has_a_line_with_who_holds_it(cli: "Cli") -> None:
     ran = cli("devices", *INVENTORY)
 
     rows = {(row[2], row[3]): row[4:] for row in rows_of(ran.out)}
@@ -42,17 +40,17 @@ FILTERS = {
 
 
 @pytest.mark.parametrize(("flags", "devices"), FILTERS.values(), ids=FILTERS.keys())
-def test_devices_are_chosen_by(cli: Cli, flags: tuple[str, ...], devices: list[str]) -> None:
+def test_devices_are_chosen_by(cli: "Cli", flags: tuple[str, ...], devices: list[str]) -> None:
     ran = cli("devices", *INVENTORY, *flags)
 
     assert sorted(row[3] for row in rows_of(ran.out)) == devices
 
 
-def test_the_wide_table_says_why_a_device_is_tainted(cli: Cli) -> None:
+def test_the_wide_table_says_why_a_device_is_tainted(cli: "Cli") -> None:
     assert "gpu.example.com/ecc-errors" in cli("devices", *INVENTORY, "-o", "wide").out
 
 
-def test_claims_have_their_devices_and_pods(cli: Cli) -> None:
+def test_claims_have_their_devices_and_pods(cli: "Cli") -> None:
     ran = cli("claims", *INVENTORY)
 
     assert rows_of(ran.out) == [
@@ -61,21 +59,21 @@ def test_claims_have_their_devices_and_pods(cli: Cli) -> None:
     ]
 
 
-def test_claims_of_one_namespace(cli: Cli) -> None:
+def test_claims_of_one_namespace(cli: "Cli") -> None:
     ran = cli("claims", *INVENTORY, "-n", "ml-team", "-o", "name")
 
     assert ran.out.split() == ["resourceclaim/llm-training"]
 
 
 @pytest.mark.parametrize("command", [("devices",), ("claims",), ("pods", "--all")], ids=" ".join)
-def test_a_service_has_the_same_lists(cli: Cli, served: str, command: tuple[str, ...]) -> None:
+def test_a_service_has_the_same_lists(cli: "Cli", served: str, command: tuple[str, ...]) -> None:
     here, there = cli(*command, *INVENTORY, "-o", "json"), cli(*command, "--server", served, "-o", "json")
 
     # The dry runs and filters of other tests leave nothing behind.
     assert json.loads(here.out) == json.loads(there.out)
 
 
-def test_a_service_without_its_scheme_is_asked_all_the_same(cli: Cli, served: str) -> None:
+def test_a_service_without_its_scheme_is_asked_all_the_same(cli: "Cli", served: str) -> None:
     assert cli("claims", "--server", served.removeprefix("http://")).code == 0
 
 
@@ -84,7 +82,7 @@ def test_a_service_without_its_scheme_is_asked_all_the_same(cli: Cli, served: st
     [("http://127.0.0.1:1", 3, "cannot be reached"), ("ftp://127.0.0.1", 2, "no URL")],
     ids=["nobody there", "another scheme"],
 )
-def test_a_service_that_cannot_be_asked(cli: Cli, url: str, code: int, message: str) -> None:
+def test_a_service_that_cannot_be_asked(cli: "Cli", url: str, code: int, message: str) -> None:
     ran = cli("devices", "--server", url)
 
     assert (ran.code, ran.out) == (code, "")
@@ -101,12 +99,12 @@ class Stranger(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the signature is the library's
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature is the library's
         pass
 
 
 @pytest.mark.parametrize("command", ["devices", "claims"])
-def test_another_web_server_is_not_taken_for_one(cli: Cli, command: str) -> None:
+def test_another_web_server_is_not_taken_for_one(cli: "Cli", command: str) -> None:
     with HTTPServer(("127.0.0.1", 0), Stranger) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         ran = cli(command, "--server", f"127.0.0.1:{server.server_port}")
@@ -130,7 +128,7 @@ spec:
     [("petting-zoo", 0, "worker-6   fits"), ("nowhere", 1, "it does not exist")],
     ids=["fits", "fits nowhere"],
 )
-def test_a_pending_pod_is_explained(program: Cli, claim: str, code: int, said: str) -> None:
+def test_a_pending_pod_is_explained(program: "Cli", claim: str, code: int, said: str) -> None:
     ran = program("explain", "pending", *INVENTORY, "--snapshot", "-", stdin=PENDING % claim)
 
     assert ran.code == code
@@ -138,7 +136,7 @@ def test_a_pending_pod_is_explained(program: Cli, claim: str, code: int, said: s
     assert said in ran.out
 
 
-def test_pods_that_are_pending_are_listed_and_with_all_those_that_hold_claims(program: Cli) -> None:
+def test_pods_that_are_pending_are_listed_and_with_all_those_that_hold_claims(program: "Cli") -> None:
     pending = program("pods", *INVENTORY, "--snapshot", "-", stdin=PENDING % "petting-zoo")
     everyone = program("pods", "--all", "-o", "name", *INVENTORY, "--snapshot", "-", stdin=PENDING % "x")
 
@@ -147,13 +145,13 @@ def test_pods_that_are_pending_are_listed_and_with_all_those_that_hold_claims(pr
     assert everyone.out.split() == ["pod/pending", "pod/zoo-keeper", "pod/llm-training-0"]
 
 
-def test_pods_of_one_namespace(cli: Cli) -> None:
+def test_pods_of_one_namespace(cli: "Cli") -> None:
     ran = cli("pods", "--all", *INVENTORY, "-n", "ml-team", "-o", "name")
 
     assert ran.out.split() == ["pod/llm-training-0"]
 
 
-def test_a_pod_with_a_node_is_said_to_have_one(cli: Cli) -> None:
+def test_a_pod_with_a_node_is_said_to_have_one(cli: "Cli") -> None:
     ran = cli("explain", "zoo-keeper", *INVENTORY)
     assert ran.err.startswith("inventory revision ")
 
@@ -161,7 +159,7 @@ def test_a_pod_with_a_node_is_said_to_have_one(cli: Cli) -> None:
     assert "default/zoo-keeper is on worker-6" in ran.out
 
 
-def test_a_pod_that_is_not_there_ends_with_2(cli: Cli) -> None:
+def test_a_pod_that_is_not_there_ends_with_2(cli: "Cli") -> None:
     ran = cli("explain", "nobody", *INVENTORY)
 
     assert (ran.code, ran.out) == (2, "")
@@ -178,7 +176,7 @@ def test_a_pod_that_is_not_there_ends_with_2(cli: Cli) -> None:
     ids=["no such file", "no nodes", "no kubeconfig"],
 )
 def test_serve_that_cannot_start_says_so_in_one_line(
-    program: Cli, flags: tuple[str, ...], code: int, said: str
+    program: "Cli", flags: tuple[str, ...], code: int, said: str
 ) -> None:
     ran = program("serve", *flags, "--port", "0")
 
@@ -188,14 +186,14 @@ def test_serve_that_cannot_start_says_so_in_one_line(
     assert ran.err.count("\n") == 1
 
 
-def test_serve_refuses_settings_in_one_line(cli: Cli) -> None:
-    ran = cli("serve", *INVENTORY, "--host", "0.0.0.0")  # noqa: S104 # what is refused
+def test_serve_refuses_settings_in_one_line(cli: "Cli") -> None:
+    ran = cli("serve", *INVENTORY, "--host", "0.0.0.0")  # noqa: S104 - what is refused
 
     assert ran.code == 2
     assert "--allow-insecure-listen" in ran.err
 
 
-def test_a_selector_that_is_wrong_is_bad_input_and_one_that_fails_is_told(cli: Cli) -> None:
+def test_a_selector_that_is_wrong_is_bad_input_and_one_that_fails_is_told(cli: "Cli") -> None:
     ran = cli("devices", *INVENTORY, "--selector", "device.nothing")
     assert (ran.code, ran.out) == (2, "")
     assert "undefined field" in ran.err
@@ -204,7 +202,7 @@ def test_a_selector_that_is_wrong_is_bad_input_and_one_that_fails_is_told(cli: C
     assert "cannot be judged" in ran.err
 
 
-def test_decisions_of_a_service_are_listed_newest_first(cli: Cli, served: str) -> None:
+def test_decisions_of_a_service_are_listed_newest_first(cli: "Cli", served: str) -> None:
     for name in ("first", "second"):
         spec = {"resourceClaims": [{"name": "c", "resourceClaimName": "missing"}]}
         pod = {"metadata": {"name": name, "namespace": "decided", "uid": name}, "spec": spec}

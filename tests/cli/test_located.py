@@ -1,7 +1,5 @@
 """Where a field stands: the line that a person would look at."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

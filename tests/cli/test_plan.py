@@ -1,7 +1,5 @@
 """``plan``: what fits is shown with its devices, what does not with its reasons, and exit codes say which."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +15,11 @@ INVENTORY = ("--snapshot", "examples/inventory")
 WORKLOADS = Path("examples/workloads")
 
 
-def answer_of(ran: Ran) -> Any:
+def answer_of(ran: "Ran") -> Any:
     return json.loads(ran.out)
 
 
-def test_the_task_page_fits_as_it_is(cli: Cli) -> None:
+def test_the_task_page_fits_as_it_is(cli: "Cli") -> None:
     ran = cli("plan", "-f", PAGE, *INVENTORY, "-o", "json")
 
     answer = answer_of(ran)
@@ -34,7 +32,7 @@ def test_the_task_page_fits_as_it_is(cli: Cli) -> None:
     assert [claim["shared"] for claim in blue] == [True, True]
 
 
-def test_the_table_has_a_line_for_each_pod(cli: Cli) -> None:
+def test_the_table_has_a_line_for_each_pod(cli: "Cli") -> None:
     ran = cli("plan", "-f", PAGE, *INVENTORY)
 
     head, *rows = ran.out.splitlines()
@@ -47,13 +45,13 @@ def test_the_table_has_a_line_for_each_pod(cli: Cli) -> None:
     assert "2 of 2 Pods placed" in ran.err
 
 
-def test_the_wide_table_names_claims_and_drivers(cli: Cli) -> None:
+def test_the_wide_table_names_claims_and_drivers(cli: "Cli") -> None:
     ran = cli("plan", "-f", PAGE, *INVENTORY, "-o", "wide")
 
     assert "cat-1 = big-blue-claim (shared): resource-driver.example.com/worker-1/blue-0" in ran.out
 
 
-def test_yaml_and_json_say_the_same(cli: Cli) -> None:
+def test_yaml_and_json_say_the_same(cli: "Cli") -> None:
     asked = ("plan", "-f", PAGE, *INVENTORY)
 
     as_json, as_yaml = (cli(*asked, "-o", form) for form in ("json", "yaml"))
@@ -61,14 +59,14 @@ def test_yaml_and_json_say_the_same(cli: Cli) -> None:
     assert yaml.safe_load(as_yaml.out) == answer_of(as_json)
 
 
-def test_names_alone(cli: Cli) -> None:
+def test_names_alone(cli: "Cli") -> None:
     ran = cli("plan", "-f", PAGE, *INVENTORY, "-o", "name")
 
     assert ran.out.split() == ["pod/job-with-cats-0", "pod/job-with-cats-1"]
 
 
 @pytest.mark.parametrize("name", ["large-white-cat", "four-gpus"])
-def test_what_does_not_fit_is_told_node_by_node(cli: Cli, name: str) -> None:
+def test_what_does_not_fit_is_told_node_by_node(cli: "Cli", name: str) -> None:
     ran = cli("plan", "-f", WORKLOADS / f"{name}.yaml", *INVENTORY)
 
     assert ran.code == 1
@@ -80,7 +78,7 @@ def test_what_does_not_fit_is_told_node_by_node(cli: Cli, name: str) -> None:
     assert "0 of 1 Pods placed" in ran.err
 
 
-def test_replicas_that_hear_the_same_share_one_report(cli: Cli) -> None:
+def test_replicas_that_hear_the_same_share_one_report(cli: "Cli") -> None:
     ran = cli("plan", "-f", WORKLOADS / "four-gpus.yaml", *INVENTORY, "--replicas", "3")
 
     titles = [line for line in ran.out.splitlines() if "not placed" in line]
@@ -94,7 +92,7 @@ def many_nodes(folder: Path, number: int) -> Path:
     return folder
 
 
-def test_the_table_tells_of_twenty_nodes_and_the_wide_one_of_all(cli: Cli, tmp_path: Path) -> None:
+def test_the_table_tells_of_twenty_nodes_and_the_wide_one_of_all(cli: "Cli", tmp_path: Path) -> None:
     inventory = ("--snapshot", many_nodes(tmp_path, 30), "examples/inventory/classes.yaml")
     asked = ("plan", "-f", WORKLOADS / "four-gpus.yaml", *inventory)
 
@@ -104,14 +102,14 @@ def test_the_table_tells_of_twenty_nodes_and_the_wide_one_of_all(cli: Cli, tmp_p
     assert "and 10 more nodes: -o wide" in few.out
 
 
-def test_the_only_large_white_cat_is_named_as_tainted(cli: Cli) -> None:
+def test_the_only_large_white_cat_is_named_as_tainted(cli: "Cli") -> None:
     ran = cli("plan", "-f", WORKLOADS / "large-white-cat.yaml", *INVENTORY, "-o", "json")
 
     nodes = {node["name"]: node for node in answer_of(ran)["pods"][0]["nodes"]}
     assert "DeviceTainted" in [reason["code"] for reason in nodes["worker-4"]["reasons"]]
 
 
-def test_the_first_pod_pins_the_shared_claim_where_the_second_has_no_room(cli: Cli) -> None:
+def test_the_first_pod_pins_the_shared_claim_where_the_second_has_no_room(cli: "Cli") -> None:
     ran = cli("plan", "-f", PAGE, *INVENTORY, "--policy", "spread", "-o", "json")
 
     assert ran.code == 1
@@ -128,20 +126,20 @@ FLAGS = {
 
 
 @pytest.mark.parametrize(("flags", "nodes"), FLAGS.values(), ids=FLAGS.keys())
-def test_flags_change_the_question(cli: Cli, flags: tuple[str, ...], nodes: list[str | None]) -> None:
+def test_flags_change_the_question(cli: "Cli", flags: tuple[str, ...], nodes: list[str | None]) -> None:
     ran = cli("plan", "-f", PAGE, *INVENTORY, *flags, "-o", "json")
 
     assert [pod["node"] for pod in answer_of(ran)["pods"]] == nodes
 
 
-def test_all_files_are_placed_together(cli: Cli) -> None:
+def test_all_files_are_placed_together(cli: "Cli") -> None:
     ran = cli("plan", "-f", PAGE, WORKLOADS / "gpu-pair.yaml", WORKLOADS / "four-gpus.yaml", *INVENTORY)
 
     assert ran.code == 1
     assert "3 of 4 Pods placed" in ran.err
 
 
-def test_other_kinds_are_skipped_with_a_note(cli: Cli, tmp_path: Path) -> None:
+def test_other_kinds_are_skipped_with_a_note(cli: "Cli", tmp_path: Path) -> None:
     file = tmp_path / "more.yaml"
     file.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n---\n" + Path(PAGE).read_text())
 
@@ -151,14 +149,14 @@ def test_other_kinds_are_skipped_with_a_note(cli: Cli, tmp_path: Path) -> None:
     assert "skipped, no matter for devices: 1 ConfigMap" in ran.err
 
 
-def test_the_namespace_flag_is_for_what_names_none(cli: Cli) -> None:
+def test_the_namespace_flag_is_for_what_names_none(cli: "Cli") -> None:
     ran = cli("plan", "-f", PAGE, *INVENTORY, "-n", "cats", "-o", "json")
 
     assert {pod["namespace"] for pod in answer_of(ran)["pods"]} == {"cats"}
     assert ran.code == 0
 
 
-def test_stdin_is_a_file_too(program: Cli) -> None:
+def test_stdin_is_a_file_too(program: "Cli") -> None:
     ran = program("plan", "-f", "-", *INVENTORY, stdin=Path(PAGE).read_text())
 
     assert ran.code == 0
@@ -180,7 +178,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD.keys())
-def test_bad_input_ends_with_2_and_one_clear_line(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+def test_bad_input_ends_with_2_and_one_clear_line(
+    cli: "Cli", arguments: tuple[str, ...], message: str
+) -> None:
     ran = cli("plan", *arguments, *INVENTORY)
 
     assert (ran.code, ran.out) == (2, "")
@@ -197,7 +197,7 @@ def test_bad_input_ends_with_2_and_one_clear_line(cli: Cli, arguments: tuple[str
     ],
     ids=["no spec", "wrong type", "no YAML"],
 )
-def test_a_bad_object_is_named_with_its_line(cli: Cli, tmp_path: Path, text: str, place: str) -> None:
+def test_a_bad_object_is_named_with_its_line(cli: "Cli", tmp_path: Path, text: str, place: str) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(text)
 
@@ -216,14 +216,14 @@ def test_a_bad_object_is_named_with_its_line(cli: Cli, tmp_path: Path, text: str
     ],
     ids=["no service", "no kubeconfig", "nothing at all"],
 )
-def test_who_cannot_be_asked_ends_with_3(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+def test_who_cannot_be_asked_ends_with_3(cli: "Cli", arguments: tuple[str, ...], message: str) -> None:
     ran = cli("plan", "-f", PAGE, *arguments)
 
     assert (ran.code, ran.out) == (3, "")
     assert message in ran.err
 
 
-def test_a_service_gives_the_same_table(cli: Cli, served: str) -> None:
+def test_a_service_gives_the_same_table(cli: "Cli", served: str) -> None:
     here = cli("plan", "-f", PAGE, *INVENTORY)
     there = cli("plan", "-f", PAGE, "--server", served)
 

@@ -1,7 +1,5 @@
 """``check`` tells of annotations that name no policy."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The README's commands work as written. Only the port is changed, since 8888 may be somebody's."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """What is asked often answers at once: --help and --version load nothing that they do not need."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path
@@ -36,18 +34,18 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["dra-extender", "kubectl-dra"])
-def test_both_programs_are_installed(program: Cli, name: str) -> None:
+def test_both_programs_are_installed(program: "Cli", name: str) -> None:
     ran = program("--version", name=name)
 
     assert ran.code == 0
     assert ran.out.startswith("dra-extender ")
 
 
-def test_kubectl_dra_calls_itself_so(program: Cli) -> None:
+def test_kubectl_dra_calls_itself_so(program: "Cli") -> None:
     assert "Usage: kubectl dra check" in program("check", "-h", name="kubectl-dra").out
 
 
-def test_help_names_every_command(program: Cli) -> None:
+def test_help_names_every_command(program: "Cli") -> None:
     ran = program("--help")
 
     listed = [line.split()[0] for line in ran.out.partition("Commands:")[2].splitlines() if line.strip()]

@@ -1,7 +1,5 @@
 """``-w``: all of it once, then what is new or has changed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``plan`` with the flags that change the cluster, and its other questions."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Claims, classes and taint rules, and where an API server finds fault with them. tests/e2e asks one."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.core.json_object import JsonObject

@@ -5,12 +5,10 @@ sockets for virtual time (a transport of its own since httpx.ASGITransport gives
 complete, and a watch never is), and `asgi`, for a real server on a socket.
 """
 
-from __future__ import annotations
-
 import asyncio
-import dataclasses
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,7 +16,7 @@ import httpx
 import orjson
 
 from app.core.json_object import JsonObject
-from tests.cluster.fake_store import Place, Refusal, Store
+from tests.cluster.fake_store import Place, StatusError, Store
 from tests.cluster.patching import json_patch, merge_patch
 
 CORE = {"pods": "Pod", "nodes": "Node", "namespaces": "Namespace", "events": "Event"}
@@ -39,7 +37,7 @@ API: Mapping[str, Mapping[str, str]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request as the server sees it."""
 
@@ -54,18 +52,18 @@ class Call:
         return self.query.get("watch") in {"true", "1"}
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Answer:
     status: int
     chunks: AsyncIterator[bytes]
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class CutError(Exception):
     """The connection breaks here; before the answer began unless raised by Answer.chunks."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Fault:
     """What happens to the next `times` requests that match.
 
@@ -127,10 +125,10 @@ class FakeApiServer:
         try:
             self.store.find(place)
             self.store.update(place, lambda _: body)
-        except Refusal as refusal:
+        except StatusError as refusal:
             if refusal.status != 404:
                 raise
-            place = dataclasses.replace(place, name=self.store.create(place, body)["metadata"]["name"])
+            place = replace(place, name=self.store.create(place, body)["metadata"]["name"])
         if status is not None:
             self.store.update(place, lambda old: {**old, "status": status}, "status")
         return self.store.find(place)
@@ -158,22 +156,22 @@ class FakeApiServer:
             if fault.cut == "before":
                 raise CutError
             if fault.status and fault.cut != "after":
-                refusal = Refusal(fault.status, fault.reason, "as the test asked", fault.causes)
+                refusal = StatusError(fault.status, fault.reason, "as the test asked", fault.causes)
                 return _refused(refusal, fault.retry_after)
         try:
             self._check_token(call)
             answer = self._route(call)
-        except Refusal as refusal:
+        except StatusError as refusal:
             return _refused(refusal)
         if fault is not None and fault.cut == "after":
             if fault.status:
-                return _refused(Refusal(fault.status, fault.reason, "as the test asked"))
+                return _refused(StatusError(fault.status, fault.reason, "as the test asked"))
             raise CutError
         return answer
 
     def _check_token(self, call: Call) -> None:
         if self.token is not None and call.headers.get("authorization") != f"Bearer {self.token}":
-            raise Refusal(401, "Unauthorized", "Unauthorized")
+            raise StatusError(401, "Unauthorized", "Unauthorized")
 
     def _route(self, call: Call) -> Answer:
         parts = call.path.strip("/").split("/")
@@ -183,7 +181,7 @@ class FakeApiServer:
         api_version, rest = (parts[1], parts[2:]) if core else ("/".join(parts[1:3]), parts[3:])
         served = self.api.get(api_version)
         if served is None:
-            raise Refusal(404, "NotFound", "the server could not find the requested resource")
+            raise StatusError(404, "NotFound", "the server could not find the requested resource")
         if not rest:
             return _json(200, {"kind": "APIResourceList", "resources": _resources(served)})
         namespace = ""
@@ -191,7 +189,7 @@ class FakeApiServer:
             namespace, rest = rest[1], rest[2:]
         plural, name, subresource = (*rest, "", "")[:3]
         if plural not in served:
-            raise Refusal(404, "NotFound", "the server could not find the requested resource")
+            raise StatusError(404, "NotFound", "the server could not find the requested resource")
         place = Place(_group(api_version), plural, namespace, name)
         envelope = {"apiVersion": api_version, "kind": served[plural]}
         if call.method == "GET" and not name:
@@ -214,7 +212,7 @@ class FakeApiServer:
             return self.store.update(place, lambda old: change(old, body), subresource, manager), 200
         if call.method == "DELETE":
             return self.store.delete(place, body.get("preconditions")), 200
-        raise Refusal(405, "MethodNotAllowed", "the server does not allow this method")
+        raise StatusError(405, "MethodNotAllowed", "the server does not allow this method")
 
     def _post(self, place: Place, subresource: str, body: Any, manager: str) -> JsonObject:
         if subresource == "binding":
@@ -224,13 +222,13 @@ class FakeApiServer:
             if options.get("dryRun"):
                 return self.store.find(place)
             return self.store.delete(place, options.get("preconditions"))
-        named = dataclasses.replace(place, name=body.get("metadata", {}).get("name", ""))
+        named = replace(place, name=body.get("metadata", {}).get("name", ""))
         return self.store.create(named, body, manager)
 
     def _group_versions(self, group: str) -> Answer:
         versions = [name.split("/")[1] for name in self.api if name.startswith(f"{group}/")]
         if not versions:
-            raise Refusal(404, "NotFound", "the server could not find the requested resource")
+            raise StatusError(404, "NotFound", "the server could not find the requested resource")
         listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
         return _json(200, {"kind": "APIGroup", "name": group, "versions": listed})
 
@@ -241,7 +239,7 @@ class FakeApiServer:
         if call.query.get("continue"):
             version, start = map(int, call.query["continue"].split("-"))
             if version < self.store.oldest:
-                raise Refusal(410, "Expired", "The provided continue parameter is too old")
+                raise StatusError(410, "Expired", "The provided continue parameter is too old")
         objects = self._state_at(place, version)
         page = objects[start : start + limit] if limit else objects
         more = start + len(page) < len(objects)
@@ -265,12 +263,14 @@ class FakeApiServer:
     def _watch(self, call: Call, place: Place, envelope: Mapping[str, str]) -> Answer:
         initial = call.query.get("sendInitialEvents") == "true"
         if initial and not self.watch_list:
-            raise Refusal(422, "Invalid", "sendInitialEvents: Forbidden: the WatchList feature gate is off")
+            raise StatusError(
+                422, "Invalid", "sendInitialEvents: Forbidden: the WatchList feature gate is off"
+            )
         stream = _Stream(self, call, place, dict(envelope), initial=initial)
         self._streams[stream] = None
         return Answer(200, stream.lines(), {"content-type": "application/json"})
 
-    def _closed(self, stream: _Stream) -> None:
+    def _closed(self, stream: "_Stream") -> None:
         self._streams.pop(stream, None)
 
     def _wake(self) -> None:
@@ -312,7 +312,7 @@ class _Stream:
         store, loop = self._server.store, asyncio.get_running_loop()
         since = int(self._asked or 0) if not self._initial else 0
         if since and since < store.oldest:
-            yield _line("ERROR", _status(Refusal(410, "Expired", f"too old resource version: {since}")))
+            yield _line("ERROR", _status(StatusError(410, "Expired", f"too old resource version: {since}")))
             return
         if not since:
             since = store.version
@@ -452,7 +452,7 @@ def _resources(served: Mapping[str, str]) -> list[JsonObject]:
     return whole + [{"name": f"{plural}/status", "kind": kind} for plural, kind in served.items()]
 
 
-def _status(refusal: Refusal) -> JsonObject:
+def _status(refusal: StatusError) -> JsonObject:
     return {
         "kind": "Status",
         "apiVersion": "v1",
@@ -464,7 +464,7 @@ def _status(refusal: Refusal) -> JsonObject:
     }
 
 
-def _refused(refusal: Refusal, retry_after: int | None = None) -> Answer:
+def _refused(refusal: StatusError, retry_after: int | None = None) -> Answer:
     answer = _json(refusal.status, _status(refusal))
     if retry_after is not None:
         answer.headers = {**answer.headers, "retry-after": str(retry_after)}

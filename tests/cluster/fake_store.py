@@ -5,11 +5,9 @@ reason of the real server; the sources are k8s.io/apiserver (registry/generic) a
 (registry/core/pod/storage, apis/resource/validation).
 """
 
-from __future__ import annotations
-
-import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -27,7 +25,7 @@ def copied(obj: Any) -> Any:
     return orjson.loads(orjson.dumps(obj))
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a failure
+class StatusError(Exception):
     """The answer to a request that is not carried out."""
 
     def __init__(self, status: int, reason: str, message: str, causes: Iterable[str] = ()) -> None:
@@ -38,7 +36,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a failure
         self.causes = tuple(causes)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where an object is: its collection (group and plural) and its name."""
 
@@ -52,7 +50,7 @@ class Place:
         return self.group, self.plural
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """One entry of the history; `object` is never modified later."""
 
@@ -79,11 +77,11 @@ class Store:
         self.listeners: list[Callable[[], None]] = []
 
     def find(self, place: Place) -> JsonObject:
-        """Raises Refusal 404."""
+        """Raises StatusError 404."""
         try:
             return self._objects[place]
         except KeyError:
-            raise Refusal(404, "NotFound", f'{place.plural} "{place.name}" not found') from None
+            raise StatusError(404, "NotFound", f'{place.plural} "{place.name}" not found') from None
 
     def select(self, collection: tuple[str, str], namespace: str = "") -> list[JsonObject]:
         """By namespace and name, as etcd orders them."""
@@ -103,11 +101,11 @@ class Store:
         metadata = obj.setdefault("metadata", {})
         self._uids += 1
         if not place.name and metadata.get("generateName"):
-            place = dataclasses.replace(place, name=f"{metadata['generateName']}{self._uids:05d}")
+            place = replace(place, name=f"{metadata['generateName']}{self._uids:05d}")
         if not place.name:
-            raise Refusal(422, "Invalid", "name or generateName is required")
+            raise StatusError(422, "Invalid", "name or generateName is required")
         if place in self._objects:
-            raise Refusal(409, "AlreadyExists", f'{place.plural} "{place.name}" already exists')
+            raise StatusError(409, "AlreadyExists", f'{place.plural} "{place.name}" already exists')
         metadata.update(name=place.name, uid=f"uid-{self._uids}", creationTimestamp=self._timestamp())
         metadata.pop("deletionTimestamp", None)
         if place.namespace:
@@ -171,12 +169,14 @@ class Store:
         _check_preconditions(place, old, binding.get("metadata") or {})
         node = (binding.get("target") or {}).get("name")
         if not node:
-            raise Refusal(422, "Invalid", "target.name: Required value")
+            raise StatusError(422, "Invalid", "target.name: Required value")
         if old["metadata"].get("deletionTimestamp"):
-            raise Refusal(409, "Conflict", f"pod {place.name} is being deleted, cannot be assigned to a host")
+            raise StatusError(
+                409, "Conflict", f"pod {place.name} is being deleted, cannot be assigned to a host"
+            )
         if old.get("spec", {}).get("nodeName"):
             taken = old["spec"]["nodeName"]
-            raise Refusal(409, "Conflict", f'pod {place.name} is already assigned to node "{taken}"')
+            raise StatusError(409, "Conflict", f'pod {place.name} is already assigned to node "{taken}"')
         new = copied(old)
         new.setdefault("spec", {})["nodeName"] = node
         return self._write("MODIFIED", place, new)
@@ -210,19 +210,19 @@ def _check_preconditions(place: Place, old: JsonObject, wanted: JsonObject) -> N
     for field in ("uid", "resourceVersion"):
         if wanted.get(field) and wanted[field] != old["metadata"][field]:
             message = f'Operation cannot be fulfilled on {place.plural} "{place.name}": {field} differs'
-            raise Refusal(409, "Conflict", message)
+            raise StatusError(409, "Conflict", message)
 
 
 def _validate_claim_status(old: JsonObject, new: JsonObject) -> None:
     before, after = old.get("status") or {}, new.get("status") or {}
     reserved = after.get("reservedFor") or []
     if len(reserved) > _MAX_RESERVED_FOR:
-        raise Refusal(422, "Invalid", "status.reservedFor: Too many")
+        raise StatusError(422, "Invalid", "status.reservedFor: Too many")
     if reserved and not after.get("allocation"):
-        raise Refusal(422, "Invalid", "status.reservedFor: Forbidden: `allocated` is not set")
+        raise StatusError(422, "Invalid", "status.reservedFor: Forbidden: `allocated` is not set")
     if before.get("allocation") and after.get("allocation") not in (None, before["allocation"]):
-        raise Refusal(422, "Invalid", "status.allocation: Invalid value: field is immutable")
+        raise StatusError(422, "Invalid", "status.allocation: Invalid value: field is immutable")
     if old["metadata"].get("deletionTimestamp"):
         known = [entry["uid"] for entry in before.get("reservedFor") or []]
         if any(entry["uid"] not in known for entry in reserved):
-            raise Refusal(422, "Invalid", "status.reservedFor: Forbidden: the claim is being deleted")
+            raise StatusError(422, "Invalid", "status.reservedFor: Forbidden: the claim is being deleted")

@@ -4,8 +4,6 @@ Whoever writes a value owns it, and whoever had it before does not any more. Cla
 under a name have no such entries. tests/e2e/test_claim_facts.py shows the real server's.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.core.json_object import JsonObject

@@ -1,10 +1,8 @@
 """Merge patch (RFC 7386) and JSON patch (RFC 6902: add, remove, replace, test) for the fake API server."""
 
-from __future__ import annotations
-
 from typing import Any
 
-from tests.cluster.fake_store import Refusal
+from tests.cluster.fake_store import StatusError
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -20,7 +18,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def json_patch(target: Any, operations: list[dict[str, Any]]) -> Any:
-    """Changes and returns the target. Raises Refusal 422 where a path or a test fails."""
+    """Changes and returns the target. Raises StatusError 422 where a path or a test fails."""
     for operation in operations:
         _apply(target, operation["op"], operation["path"], operation.get("value"))
     return target
@@ -42,20 +40,20 @@ def _apply(target: Any, op: str, path: str, value: Any) -> None:
             target[key] = value
         return
     if not exists:
-        raise Refusal(422, "Invalid", f"jsonpatch {op} operation does not apply: {path} is missing")
+        raise StatusError(422, "Invalid", f"jsonpatch {op} operation does not apply: {path} is missing")
     if op == "replace":
         target[key] = value
     elif op == "remove":
         del target[key]
     elif op == "test":
         if target[key] != value:
-            raise Refusal(422, "Invalid", f"jsonpatch test operation does not apply: {path}")
+            raise StatusError(422, "Invalid", f"jsonpatch test operation does not apply: {path}")
     else:
-        raise Refusal(400, "BadRequest", f"the fake does not know the operation {op}")
+        raise StatusError(400, "BadRequest", f"the fake does not know the operation {op}")
 
 
 def _child(target: Any, part: str, path: str) -> Any:
     try:
         return target[int(part)] if isinstance(target, list) else target[part]
     except (KeyError, IndexError, TypeError):
-        raise Refusal(422, "Invalid", f"jsonpatch: {path} is missing") from None
+        raise StatusError(422, "Invalid", f"jsonpatch: {path} is missing") from None

@@ -1,13 +1,11 @@
 """The fake's own rules, as seen on kube-apiserver 1.37.2: what other tests rest on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.cluster.fake_store import Place, Refusal, Store
+from tests.cluster.fake_store import Place, StatusError, Store
 
 CLAIM = Place("resource.k8s.io", "resourceclaims", "d", "c")
 ALLOCATION = {"devices": {"results": [{"request": "r", "driver": "d", "pool": "p", "device": "x"}]}}
@@ -60,7 +58,7 @@ REFUSED = {
 def test_claim_status_that_the_api_server_refuses(name: str, store: Store) -> None:
     before, after = REFUSED[name]
     store.update(CLAIM, with_status(**before), "status")
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(StatusError) as caught:
         store.update(CLAIM, with_status(**after), "status")
     assert caught.value.status == 422
     assert store.find(CLAIM)["status"] == before
@@ -79,12 +77,12 @@ def test_deleted_claim_stays_until_its_finalizer_goes_and_takes_no_new_users(sto
     store.delete(CLAIM)
     store.delete(CLAIM)
     store.update(CLAIM, with_status(allocation=ALLOCATION, reservedFor=users(1)), "status")
-    with pytest.raises(Refusal):
+    with pytest.raises(StatusError):
         store.update(CLAIM, with_status(allocation=ALLOCATION, reservedFor=users(2)), "status")
     assert [change.type for change in store.history] == ["ADDED", *["MODIFIED"] * 4]
     store.update(CLAIM, lambda old: {**old, "metadata": {**old["metadata"], "finalizers": []}})
     assert store.history[-1].type == "DELETED"
-    with pytest.raises(Refusal):
+    with pytest.raises(StatusError):
         store.find(CLAIM)
 
 
@@ -92,7 +90,7 @@ def test_deleted_claim_stays_until_its_finalizer_goes_and_takes_no_new_users(sto
 def test_write_on_another_object_or_version_conflicts(field: str, store: Store) -> None:
     stale = {"metadata": {field: "1"}}
     for write in (lambda: store.update(CLAIM, lambda _: stale), lambda: store.delete(CLAIM, {field: "1"})):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(StatusError) as caught:
             write()
         assert (caught.value.status, caught.value.reason) == (409, "Conflict")
 
@@ -108,11 +106,11 @@ def test_pod_that_is_going_or_bound_is_not_bound() -> None:
     store = Store()
     pod = Place("", "pods", "d", "p")
     store.create(pod, {"metadata": {"finalizers": ["a/b"]}, "spec": {}})
-    with pytest.raises(Refusal, match="uid differs"):
+    with pytest.raises(StatusError, match="uid differs"):
         store.bind(pod, {"metadata": {"uid": "other"}, "target": {"name": "n"}})
     store.bind(pod, {"target": {"name": "n"}})
-    with pytest.raises(Refusal, match="already assigned"):
+    with pytest.raises(StatusError, match="already assigned"):
         store.bind(pod, {"target": {"name": "n"}})
     store.delete(pod)
-    with pytest.raises(Refusal, match="being deleted"):
+    with pytest.raises(StatusError, match="being deleted"):
         store.bind(pod, {"target": {"name": "n"}})

@@ -5,8 +5,6 @@ code that does no real I/O. With a seed, tasks that are ready together run in an
 every await is a point where another task may come first, and a seed replays a run.
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import random

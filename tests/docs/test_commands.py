@@ -1,7 +1,5 @@
 """What the pages tell people to type works as written, without a cluster."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

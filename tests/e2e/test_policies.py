@@ -51,7 +51,7 @@ class Stage:
 def stage(
     scene: Scene,
     kubelet: Kubelet,
-    holds: HoldWatcher,  # noqa: ARG001 # fails the test at its end if a device was held twice
+    holds: HoldWatcher,  # noqa: ARG001 - fails the test at its end if a device was held twice
     scheduler: str,
 ) -> Stage:
     return Stage(scene, kubelet, scheduler)

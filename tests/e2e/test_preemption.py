@@ -31,8 +31,8 @@ def preempting(control_plane: ControlPlane) -> Iterator[Extender]:
 def stage(
     scene: Scene,
     kubelet: Kubelet,
-    holds: HoldWatcher,  # noqa: ARG001 # fails the test at its end if a device was held twice
-    preempting: Extender,  # noqa: ARG001 # its scheduler runs
+    holds: HoldWatcher,  # noqa: ARG001 - fails the test at its end if a device was held twice
+    preempting: Extender,  # noqa: ARG001 - its scheduler runs
 ) -> Stage:
     return Stage(scene, kubelet, SCHEDULER)
 

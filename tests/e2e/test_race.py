@@ -101,7 +101,7 @@ def test_no_device_twice_and_none_lost_while_leaders_die(
     race: int,
     control_plane: ControlPlane,
     scene: Scene,
-    kubelet: Kubelet,  # noqa: ARG001 # looks for Pods without their devices
+    kubelet: Kubelet,  # noqa: ARG001 - looks for Pods without their devices
     holds: HoldWatcher,
     replicas: Replicas,
     users: Api,

@@ -39,7 +39,11 @@ def scheduler(control_plane: ControlPlane, module_webhook: Webhook) -> Iterator[
 
 
 @pytest.fixture
-def webhook(module_webhook: Webhook, scheduler: Process, control_plane: ControlPlane) -> Webhook:  # noqa: ARG001
+def webhook(
+    module_webhook: Webhook,
+    scheduler: Process,  # noqa: ARG001 - the scheduler must run
+    control_plane: ControlPlane,
+) -> Webhook:
     """It lets every node pass, scores them alike, and binds as the extender has to."""
 
     def bind(body: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """promtool, and what an extender with everything switched on says of itself."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import shutil
@@ -65,7 +63,7 @@ async def _scrape() -> str:
                 transport=httpx.ASGITransport(application), base_url="http://127.0.0.1"
             ) as client,
         ):
-            while not (await client.get("/readyz")).is_success:  # noqa: ASYNC110 # as a probe asks
+            while not (await client.get("/readyz")).is_success:  # noqa: ASYNC110 - as a probe asks
                 await asyncio.sleep(0.01)
             evaluation = {"Pod": pod("p", "c"), "Nodes": None, "NodeNames": ["n1"]}
             for verb in ("filter", "prioritize"):

@@ -1,7 +1,5 @@
 """Every metric is described in docs/operations.md; alerts and dashboard use only what is there."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -36,7 +36,7 @@ def write_kubeconfig(path: Path) -> None:
 async def ask_everything(certificates: Certificates, settings: Settings) -> None:
     server = Server(create_app(settings), settings)
     task = asyncio.create_task(server.run_to_the_end())
-    while not server.started:  # noqa: ASYNC110 # uvicorn's flag
+    while not server.started:  # noqa: ASYNC110 - uvicorn's flag
         await asyncio.sleep(0.01)
     running = Listening(server)
     bearer = {"Authorization": f"Bearer {SECRETS[1]}"}

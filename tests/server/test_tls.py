@@ -141,7 +141,7 @@ def test_damaged_files_stop_a_start_and_change_nothing_later(
 
 
 def test_a_key_with_a_password_asks_nobody(certificates: Certificates) -> None:
-    from cryptography.hazmat.primitives import serialization as forms  # noqa: PLC0415 # trustme brings it
+    from cryptography.hazmat.primitives import serialization as forms  # noqa: PLC0415 - trustme brings it
 
     key = forms.load_pem_private_key(certificates.key.read_bytes(), None)
     locked = forms.BestAvailableEncryption(b"secret")

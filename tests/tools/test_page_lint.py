@@ -1,7 +1,5 @@
 """What the linter of the page's modules refuses: its settings say more than its defaults."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

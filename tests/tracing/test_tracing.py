@@ -1,7 +1,5 @@
 """Spans of requests and of what they ask the API server, and their way to a collector."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import signal
@@ -24,7 +22,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import NODE
-from app.cluster.client.errors import ConnectionFailed, NotFound
+from app.cluster.client.errors import ConnectionFailedError, NotFoundError
 from app.cluster.client.transport import AiohttpTransport
 from app.main import create_app
 from app.observability.tracing import Tracing
@@ -142,7 +140,7 @@ def test_calls_of_the_api_server_are_below_the_request_they_are_made_for() -> No
         async with api_client(memory) as (server, client):
             with memory.provider.get_tracer("test").start_as_current_span("bind"):
                 await client.get(NODE.path(name="a"))
-                with pytest.raises(NotFound):
+                with pytest.raises(NotFoundError):
                     await client.get(NODE.path(name="b"))
             return server
 
@@ -167,7 +165,7 @@ def test_a_call_without_an_answer_is_an_error() -> None:
         transport = AiohttpTransport(observer=memory.tracing.of_requests())
         async with closing(ApiClient(address, transport)) as client:
             begun = memory.provider.get_tracer("test").start_as_current_span("bind")
-            with begun, pytest.raises(ConnectionFailed):
+            with begun, pytest.raises(ConnectionFailedError):
                 await client.get(NODE.path())
 
     asyncio.run(scenario())
@@ -255,7 +253,7 @@ def test_without_an_endpoint_nothing_of_it_is_even_loaded() -> None:
 
 
 def test_without_the_extra_the_start_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    from app.cli.application import run  # noqa: PLC0415
+    from app.cli.application import run  # noqa: PLC0415 - after the environment is set
 
     monkeypatch.setitem(sys.modules, "app.observability.tracing", None)
     assert run(["serve", f"--snapshot={INVENTORY}", "--otlp-endpoint=http://127.0.0.1:4318"]) == 2

@@ -1,7 +1,5 @@
 """The page in a real Chromium, served by the application itself."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import shutil

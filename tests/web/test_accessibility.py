@@ -1,7 +1,5 @@
 """Accessibility by axe, view by view."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """The connection: a stream that drops, a service that is gone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from playwright.sync_api import expect

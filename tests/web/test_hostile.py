@@ -1,7 +1,5 @@
 """Names are other people's text: never HTML, never a script."""
 
-from __future__ import annotations
-
 import base64
 import json
 import zlib

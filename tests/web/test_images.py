@@ -1,7 +1,5 @@
 """The pictures of docs/page.md, made on request: DOCS_IMAGES=1."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Any

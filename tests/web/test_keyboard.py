@@ -1,7 +1,5 @@
 """Everything by keyboard, and what a screen reader hears."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect

@@ -1,7 +1,5 @@
 """The map: what it shows, searching it, and keeping up to date."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from playwright.sync_api import expect

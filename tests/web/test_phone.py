@@ -1,7 +1,5 @@
 """On a phone: nothing of what was asked for is squeezed into columns or left out of view."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

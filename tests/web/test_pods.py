@@ -1,7 +1,5 @@
 """Why is this Pod pending?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

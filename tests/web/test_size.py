@@ -1,7 +1,5 @@
 """Five thousand nodes with eight devices each: what is drawn and read is what is in view or has changed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect

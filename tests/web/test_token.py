@@ -3,8 +3,6 @@
 All is real but the API server, which is a fake one on a socket of its own.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -1,7 +1,5 @@
 """What if: manifests placed on the map, changes to the cluster, undone again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

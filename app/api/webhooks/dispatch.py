@@ -42,7 +42,7 @@ class Application(FastAPI):
     """FastAPI, but for some paths that are POSTed to."""
 
     def __init__(self, **fastapis: object) -> None:
-        super().__init__(**fastapis)  # type: ignore[arg-type] # as FastAPI has them
+        super().__init__(**fastapis)  # type: ignore[arg-type]  # as FastAPI has them
         self._paths: frozenset[str] = frozenset()
         self._shortcut: ASGIApp = super().__call__
 

@@ -82,11 +82,11 @@ def _columns(names: Sequence[str], found: list[NodeVerdict | None], wrong: dict[
 
 def _add_node(state: State, args: FilterArgs, name: str) -> str | None:
     """Takes a node from the request that no watch event has told of yet; the error if it is wrong."""
-    assert args.nodes is not None  # noqa: S101 # the caller has looked
+    assert args.nodes is not None  # noqa: S101 - the caller has looked
     try:
         node = parse(args.nodes[name] | {"apiVersion": "v1", "kind": "Node"})
     except ObjectError as error:
         return str(error)
-    assert isinstance(node, Node)  # noqa: S101 # by its kind
+    assert isinstance(node, Node)  # noqa: S101 - by its kind
     state.upsert(node)
     return None

@@ -201,7 +201,7 @@ def _pod(service: Service, args: FilterArgs) -> Pod | None:
     if plain and not service.learns_pods:
         return None
     pod = _as_watched(service.state, args.pod) or parse(args.pod | {"apiVersion": "v1", "kind": "Pod"})
-    assert isinstance(pod, Pod)  # noqa: S101 # by its kind
+    assert isinstance(pod, Pod)  # noqa: S101 - by its kind
     if service.learns_pods:
         _learn(service.state, pod)
     return None if plain else pod

@@ -1,7 +1,5 @@
 """The ways to prove who we are: each gives the Authorization header of now and renews what can be renewed."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import ssl

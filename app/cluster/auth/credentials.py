@@ -1,15 +1,13 @@
 """Who we are to the API server and how to reach it: kubeconfig or the Pod's service account."""
 
-from __future__ import annotations
-
 import base64
 import binascii
-import dataclasses
 import ipaddress
 import os
 import ssl
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,7 +32,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _DEFAULT_KUBECONFIG = Path("~/.kube/config")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Access:
     """Everything needed to talk to one API server.
 
@@ -43,10 +41,10 @@ class Access:
 
     base_url: str
     ssl_context: ssl.SSLContext | None
-    auth: Auth = dataclasses.field(repr=False)
+    auth: Auth = field(repr=False)
     namespace: str = "default"
     server_name: str | None = None
-    proxy_url: str | None = dataclasses.field(default=None, repr=False)
+    proxy_url: str | None = field(default=None, repr=False)
     source: str = ""
 
     def client(

@@ -1,12 +1,10 @@
 """Credentials from a plugin program (kubeconfig `exec`, client.authentication.k8s.io)."""
 
-from __future__ import annotations
-
 import asyncio
-import dataclasses
 import datetime as dt
 import os
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,13 @@ _TIMEOUT_SECONDS = 60.0
 _MAX_STDERR_CHARS = 500
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ExecCredential:
     """What a plugin answered; `expires_at` is Unix time in seconds, None for "until refused"."""
 
-    token: str = dataclasses.field(default="", repr=False)
-    certificate: str = dataclasses.field(default="", repr=False)
-    key: str = dataclasses.field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    certificate: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
     expires_at: float | None = None
 
 
@@ -88,7 +86,7 @@ def _environment(plugin: Section) -> dict[str, str]:
     for index, entry in enumerate(plugin.items("env")):
         if not isinstance(entry, dict):
             raise plugin.error(f"env[{index}]", "must be a mapping with name and value")
-        pair = Section(plugin.file, f"{plugin.field}.env[{index}]", entry)
+        pair = Section(plugin.file, f"{plugin.at}.env[{index}]", entry)
         variables[pair.text("name")] = pair.text("value")
     return variables
 

@@ -4,10 +4,8 @@ The rules are kubectl's: a list of files is merged, the first file to name a thi
 relative to the file that holds them.
 """
 
-from __future__ import annotations
-
-import dataclasses
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +14,17 @@ import yaml
 from app.cluster.client.errors import CredentialsError
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Section:
     """A mapping inside a kubeconfig that knows where it stands. Values may be secrets: not in its repr."""
 
     file: Path
-    field: str
-    values: Mapping[str, Any] = dataclasses.field(repr=False)
+    at: str
+    values: Mapping[str, Any] = field(repr=False)
 
     def error(self, key: str, problem: str) -> CredentialsError:
-        field = ".".join(part for part in (self.field, key) if part)
-        return CredentialsError(f"{self.file}: {field}" if field else str(self.file), problem)
+        at = self._at(key)
+        return CredentialsError(f"{self.file}: {at}" if at else str(self.file), problem)
 
     def text(self, key: str) -> str:
         """A string, "" if absent. Raises: CredentialsError."""
@@ -60,13 +58,16 @@ class Section:
             raise self.error(key, f"must be a list, is {_type_name(value)}")
         return value
 
-    def section(self, key: str) -> Section | None:
+    def section(self, key: str) -> "Section | None":
         value = self.values.get(key)
         if value is None:
             return None
         if not isinstance(value, dict):
             raise self.error(key, f"must be a mapping, is {_type_name(value)}")
-        return Section(self.file, ".".join(part for part in (self.field, key) if part), value)
+        return Section(self.file, self._at(key), value)
+
+    def _at(self, key: str) -> str:
+        return f"{self.at}.{key}".strip(".")
 
     def path(self, key: str) -> Path | None:
         """A file name, made absolute."""
@@ -74,7 +75,7 @@ class Section:
         return self.file.parent / Path(text).expanduser() if text else None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Selected:
     """What one context of the merged files points at; `user` is None for anonymous access."""
 

@@ -30,10 +30,10 @@ from app.cluster.binding.reservations import Reservations
 from app.cluster.client.discovery import Resource
 from app.cluster.client.errors import (
     ClusterError,
-    ConnectionFailed,
-    NotLeader,
+    ConnectionFailedError,
+    NotLeaderError,
     ServerError,
-    TooManyRequests,
+    TooManyRequestsError,
     may_be_under_way,
 )
 from app.cluster.client.retrying import Requests, RetryingClient
@@ -81,7 +81,7 @@ class ClusterBinder:
         write_seconds: after which the API server carries out no write that got no answer: the client asks
             it so (``ApiClient.guarded``).
         manager: see ``ClaimWriter``.
-        enter: called right before each decision: ties it to the term of the lease. Raises NotLeader.
+        enter: called right before each decision: ties it to the term of the lease. Raises NotLeaderError.
         reservations: what filters have promised; none are taken over by default.
     """
 
@@ -150,7 +150,7 @@ class ClusterBinder:
             if self._reservations is not None:
                 pod = self._reservations.newest(pod)
             self._enter()
-        except NotLeader as error:
+        except NotLeaderError as error:
             return self._ended("not_leader", str(error))
         except (ClusterError, ObjectError, PodLostError) as error:
             return self._ended("api_error", str(error))
@@ -223,7 +223,7 @@ class ClusterBinder:
         except UnknownError as error:
             # The Pod may run on the node: its devices stay its own.
             return self._ended("unknown", str(error))
-        except NotLeader as error:
+        except NotLeaderError as error:
             # Nothing is undone, that would be writing: what is left is for the leader now.
             return self._ended("not_leader", str(error))
         except (ClusterError, ClaimLostError, ObjectError) as error:
@@ -236,7 +236,7 @@ class ClusterBinder:
     ) -> None:
         """Writes the claims side by side; comes back when none is being written any more.
 
-        Raises: what kept a claim from being written; ``NotLeader`` before all else, since nothing may be
+        Raises: what kept a claim from being written; ``NotLeaderError`` before all else, since nothing may be
         undone then.
         """
         if len(claim_allocations) == 1:
@@ -245,7 +245,7 @@ class ClusterBinder:
         writes = (self._reserve(pod, claim_allocation, consumer) for claim_allocation in claim_allocations)
         ended = await asyncio.gather(*writes, return_exceptions=True)
         failed = [error for error in ended if error is not None]
-        for error in sorted(failed, key=lambda error: not isinstance(error, NotLeader)):
+        for error in sorted(failed, key=lambda error: not isinstance(error, NotLeaderError)):
             raise error
 
     def _give_way(self, claim_allocation: ClaimAllocation, consumer: Consumer) -> None:
@@ -330,11 +330,11 @@ class ClusterBinder:
             while (error := await self._undo_one(claim_allocation, consumer)) is not None:
                 # What the claim holds is not known: it is read again before anything is built on it.
                 self._doubtful.add(claim_allocation.held.key)
-                if isinstance(error, ConnectionFailed) and error.sent and error.is_write:
+                if isinstance(error, ConnectionFailedError) and error.sent and error.is_write:
                     over = loop.time() + self._write_seconds
                 # Without an answer it goes on: the devices are not free as long as nobody knows.
-                passing = isinstance(error, ConnectionFailed | ServerError | TooManyRequests)
-                if isinstance(error, NotLeader) or (loop.time() >= over and not passing):
+                passing = isinstance(error, ConnectionFailedError | ServerError | TooManyRequestsError)
+                if isinstance(error, NotLeaderError) or (loop.time() >= over and not passing):
                     claim = "/".join(claim_allocation.held.key)
                     self._report(f"ResourceClaim {claim} may stay reserved for Pod {consumer.name}: {error}")
                     break

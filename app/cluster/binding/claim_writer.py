@@ -10,7 +10,7 @@ from typing import Any
 
 from app.cluster.binding.field_manager import DEFAULT_MANAGER
 from app.cluster.client.discovery import Resource
-from app.cluster.client.errors import Conflict, Invalid, NotFound
+from app.cluster.client.errors import ConflictError, InvalidError, NotFoundError
 from app.cluster.client.retrying import Requests
 from app.core.model.allocation import Allocation
 from app.core.model.parse import parse, reread_claim
@@ -93,7 +93,7 @@ class ClaimWriter:
             try:
                 claim = await self.refetch(claim)
                 await self._undo_once(claim, allocation, consumer)
-            except (NotFound, ClaimLostError):
+            except (NotFoundError, ClaimLostError):
                 return
             except OvertakenError:
                 self.conflicts += 1
@@ -137,7 +137,7 @@ class ClaimWriter:
         path = self._resource.path(*claim.meta.key)
         try:
             newest = read_claim(await self._client.get(path))
-        except NotFound:
+        except NotFoundError:
             raise ClaimLostError(f"ResourceClaim {_name(claim)} was deleted in the meantime") from None
         if newest.meta.uid != claim.meta.uid:
             raise ClaimLostError(f"ResourceClaim {_name(claim)} was deleted and made anew in the meantime")
@@ -150,9 +150,9 @@ class ClaimWriter:
         path = self._resource.path(*claim.meta.key, subresource)
         try:
             raw = await self._client.patch(path, guard + patch, kind="json", params=self._params)
-        except Conflict:
+        except ConflictError:
             raise OvertakenError from None
-        except Invalid:
+        except InvalidError:
             # The patch is tried on the newest object before its version is looked at: an entry that
             # is not there any more is "invalid", though it only means that somebody has written.
             if (await self.refetch(claim)).meta.resource_version != version:

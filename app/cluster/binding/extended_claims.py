@@ -10,7 +10,7 @@ from typing import Any
 from app.cluster.binding.claim_writer import ClaimLostError, read_claim
 from app.cluster.binding.field_manager import DEFAULT_MANAGER
 from app.cluster.client.discovery import POD, Resource
-from app.cluster.client.errors import Conflict, ConnectionFailed, NotFound, ServerError
+from app.cluster.client.errors import ConflictError, ConnectionFailedError, NotFoundError, ServerError
 from app.cluster.client.retrying import Requests
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import FINALIZER, ClaimSpec, ResourceClaim
@@ -49,8 +49,8 @@ class ExtendedClaims:
             body = _body(held.claim, self._resource)
             claim = read_claim(await self._client.post(path, body, params=self._params))
             self.created += 1
-        except (Conflict, ConnectionFailed, ServerError) as error:
-            if isinstance(error, ConnectionFailed) and not error.sent:
+        except (ConflictError, ConnectionFailedError, ServerError) as error:
+            if isinstance(error, ConnectionFailedError) and not error.sent:
                 raise
             claim = await self._existing(held, error)
         self._state.put_created(claim)
@@ -60,7 +60,7 @@ class ExtendedClaims:
         meta = held.claim.meta
         try:
             claim = read_claim(await self._client.get(self._resource.path(*meta.key)))
-        except NotFound:
+        except NotFoundError:
             raise doubt from None
         owner = claim.meta.controller
         ours = owner is not None and meta.controller is not None and owner.uid == meta.controller.uid
@@ -111,9 +111,9 @@ class ExtendedClaims:
                 if FINALIZER in newest.meta.finalizers:
                     await self._client.patch(path, _without_finalizer(newest), kind="json")
                 await self._client.delete(path, {"preconditions": {"uid": claim.meta.uid}})
-            except NotFound:
+            except NotFoundError:
                 break
-            except Conflict:
+            except ConflictError:
                 continue
             self.removed += 1
             break

@@ -19,11 +19,11 @@ class UnreadyBinder:
     def __init__(self) -> None:
         self.results: Counter[str] = Counter()
 
-    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:  # noqa: ARG002 # see Binder
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:  # noqa: ARG002 - see Binder
         """See ``Binder``. Binds nothing."""
         return f"Pod {namespace}/{name} cannot be bound yet: the cluster has not been read"
 
-    def under_way(self, uid: str) -> str | None:  # noqa: ARG002 # see Binder
+    def under_way(self, uid: str) -> str | None:  # noqa: ARG002 - see Binder
         """See ``Binder``."""
         return None
 
@@ -69,6 +69,6 @@ class MemoryBinder:
         self.results["bound"] += 1
         return None
 
-    def under_way(self, uid: str) -> str | None:  # noqa: ARG002 # see Binder
+    def under_way(self, uid: str) -> str | None:  # noqa: ARG002 - see Binder
         """See ``Binder``. A bind is over before anybody can ask."""
         return None

@@ -5,7 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from app.cluster.client.discovery import POD
-from app.cluster.client.errors import ClusterError, Conflict, NotFound, ServerError, may_be_under_way
+from app.cluster.client.errors import (
+    ClusterError,
+    ConflictError,
+    NotFoundError,
+    ServerError,
+    may_be_under_way,
+)
 from app.cluster.client.retrying import Requests
 from app.core.json_object import JsonObject
 from app.core.model.parse import parse
@@ -27,7 +33,7 @@ async def read_pod(client: Requests, namespace: str, name: str, uid: str) -> Jso
     """The Pod; None if it is gone, or another one has its name. Cost: one request. Raises: ClusterError."""
     try:
         pod = await client.get(POD.path(namespace, name))
-    except NotFound:
+    except NotFoundError:
         return None
     return pod if (pod.get("metadata") or {}).get("uid") == uid else None
 
@@ -103,7 +109,7 @@ class PodWriter:
             path = POD.path(pod.meta.namespace, pod.meta.name, "binding")
             await self._client.post(path, binding, guard=last_look)
         except ClusterError as error:
-            unsure = isinstance(error, Conflict | ServerError) or may_be_under_way(error)
+            unsure = isinstance(error, ConflictError | ServerError) or may_be_under_way(error)
             if unsure and await self._is_bound(pod, node, error):
                 return
             raise
@@ -123,7 +129,7 @@ class PodWriter:
             late, unknown, raw = loop.time() >= over, "", dict[str, Any]()
             try:
                 raw = await self._client.get(POD.path(pod.meta.namespace, pod.meta.name))
-            except NotFound:
+            except NotFoundError:
                 return False
             except ClusterError as error:
                 unknown = str(error)

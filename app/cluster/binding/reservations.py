@@ -14,8 +14,6 @@ A reservation promises and does not bind: a bind that finds it overtaken (anothe
 decides anew.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping

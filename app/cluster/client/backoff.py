@@ -1,7 +1,5 @@
 """When to try again: a clock that tests can replace, and a jittered exponential backoff."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from collections.abc import Callable
@@ -27,7 +25,7 @@ class LoopClock:
 
 
 # Spreads the calls of many clients; nothing secret hangs on it.
-spread = random.Random().uniform  # noqa: S311
+spread = random.Random().uniform  # noqa: S311 - jitter, not a secret
 
 
 class Backoff:

@@ -1,9 +1,7 @@
 """One request to the API server as data, and the words that it is made of."""
 
-from __future__ import annotations
-
-import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlencode
@@ -25,7 +23,7 @@ METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 _NONE: Params = {}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Timeouts:
     """Seconds. `total` bounds a whole request but not a watch; `read` bounds silence within an answer."""
 
@@ -35,7 +33,7 @@ class Timeouts:
     total: float = 30.0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request, before credentials. ``guard`` raises to stop it, right before it leaves."""
 

@@ -4,19 +4,17 @@ Objects stay dicts because a typed model drops the fields that it does not know,
 would then erase them.
 """
 
-from __future__ import annotations
-
 import asyncio
-import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TypeVar
 
 import httpx
 import orjson
 
 from app.cluster.client.call import MEDIA_TYPES, METADATA, Call, Params, PatchKind, Timeouts
-from app.cluster.client.errors import ConnectionFailed, error_of_response
+from app.cluster.client.errors import ConnectionFailedError, error_of_response
 from app.cluster.client.identity import Anonymous, Auth
 from app.cluster.client.responses import event_of, lines_of, object_of, read_whole, text_of
 from app.cluster.client.transport import AiohttpTransport, Answer, Outgoing
@@ -38,9 +36,9 @@ class ApiClient:
         auth: credentials.
         timeouts: see Timeouts.
 
-    Raises (from every method): ApiError or a subclass for an answer outside 2xx, ConnectionFailed without an
-    answer, CredentialsError if no token can be had. After one 401 the credentials are renewed and the request
-    repeated, once. Nothing else is repeated: whether that is right, the caller knows.
+    Raises (from every method): ApiError or a subclass for a response outside 2xx, ConnectionFailedError if no
+    response arrives, CredentialsError if there is no token. After a 401 the client renews the credentials and
+    repeats the request once. It repeats nothing else: only the caller knows whether that is safe.
     """
 
     def __init__(
@@ -63,7 +61,7 @@ class ApiClient:
     def __repr__(self) -> str:
         return f"ApiClient({self._base_url!r})"
 
-    def guarded(self, guard: Callable[[], None], write_seconds: float | None = None) -> ApiClient:
+    def guarded(self, guard: Callable[[], None], write_seconds: float | None = None) -> "ApiClient":
         """A client on the same connections that calls `guard` right before every write leaves.
 
         The guard raises to stop the write: a leader that has lost its lease must not write any more, and may
@@ -77,9 +75,7 @@ class ApiClient:
         client._headers = self._headers
         client._guard = guard
         if write_seconds is not None:
-            client._timeouts = dataclasses.replace(
-                self._timeouts, total=min(self._timeouts.total, write_seconds)
-            )
+            client._timeouts = replace(self._timeouts, total=min(self._timeouts.total, write_seconds))
             client._write_params = {"timeout": f"{write_seconds:g}s"}
         return client
 
@@ -152,8 +148,8 @@ class ApiClient:
             read_timeout_seconds: how long the stream may be silent.
             on_open: called when the server has taken the watch on.
 
-        Raises: ConnectionFailed also for a stream cut inside an event, and (`silent`) for one that is silent
-        for too long.
+        Raises: ConnectionFailedError also for a stream that ends inside an event, and (`silent`) for one
+        that is silent for too long.
         """
         name = f"WATCH {path}"
         query = {"watch": "true", **(params or {})}
@@ -167,9 +163,9 @@ class ApiClient:
                     yield event_of(name, line)
         except httpx.ReadTimeout as error:
             problem = f"silent for {read_timeout_seconds:g} s"
-            raise ConnectionFailed(name, problem, sent=True, silent=True) from error
+            raise ConnectionFailedError(name, problem, sent=True, silent=True) from error
         except httpx.TransportError as error:
-            raise ConnectionFailed(name, text_of(error), sent=True) from error
+            raise ConnectionFailedError(name, text_of(error), sent=True) from error
         finally:
             await response.aclose()
 
@@ -218,9 +214,9 @@ class ApiClient:
                 answer = await self._answer(call)
         except TimeoutError as error:
             problem = f"no answer within {self._timeouts.total:g} s"
-            raise ConnectionFailed(call.name, problem, sent=True) from error
+            raise ConnectionFailedError(call.name, problem, sent=True) from error
         except httpx.TransportError as error:
-            raise ConnectionFailed(call.name, text_of(error), sent=True) from error
+            raise ConnectionFailedError(call.name, text_of(error), sent=True) from error
         if not 200 <= answer.status < 300:
             raise error_of_response(call.name, answer.status, answer.headers, answer.body)
         return object_of(call.name, answer.body)
@@ -300,7 +296,7 @@ class ApiClient:
             return await send(request)
         except httpx.TransportError as error:
             sent = not isinstance(error, httpx.ConnectError)
-            raise ConnectionFailed(call.name, text_of(error), sent=sent) from error
+            raise ConnectionFailedError(call.name, text_of(error), sent=sent) from error
 
 
 def _both(first: Callable[[], None] | None, second: Callable[[], None] | None) -> Callable[[], None] | None:

@@ -1,13 +1,11 @@
 """Which resources the API server serves, and under which version."""
 
-from __future__ import annotations
-
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from app.cluster.client.client import ApiClient
-from app.cluster.client.errors import NotFound, NotServed
+from app.cluster.client.errors import NotFoundError, NotServedError
 from app.core.json_object import JsonObject
 
 GROUP = "resource.k8s.io"
@@ -19,7 +17,7 @@ _RULE_VERSIONS = ("v1", "v1beta2", "v1beta1", "v1alpha3")
 _SEGMENT = re.compile(r"[^/%?#\\\x00-\x20\x7f-\U0010ffff]*")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One kind as it is served: its API version and where it is found."""
 
@@ -63,7 +61,7 @@ _REQUIRED = {
 _RULE = ("devicetaintrules", "DeviceTaintRule")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Served:
     """What one cluster serves of resource.k8s.io.
 
@@ -92,7 +90,7 @@ async def discover(client: ApiClient) -> Served:
 
     Cost: at most five small requests.
 
-    Raises: NotServed if no version has all of slices, claims, templates and classes; else as ApiClient.
+    Raises: NotServedError if no version has all of slices, claims, templates and classes; else as ApiClient.
     """
     offered = await _offered_versions(client)
     lists: dict[str, Mapping[str, str]] = {}
@@ -108,13 +106,13 @@ async def discover(client: ApiClient) -> Served:
         f"{', '.join(_REQUIRED)}: Dynamic Resource Allocation needs Kubernetes 1.34, or an earlier one "
         "with the beta API switched on (kube-apiserver --runtime-config)"
     )
-    raise NotServed(msg)
+    raise NotServedError(msg)
 
 
 async def _offered_versions(client: ApiClient) -> frozenset[str]:
     try:
         group = await client.get(f"/apis/{GROUP}")
-    except NotFound:
+    except NotFoundError:
         return frozenset()
     return frozenset(
         str(entry.get("version")) for entry in group.get("versions") or () if isinstance(entry, dict)
@@ -125,7 +123,7 @@ async def _served_in(client: ApiClient, version: str) -> Mapping[str, str]:
     """Plural names and kinds, subresources left out."""
     try:
         answer: JsonObject = await client.get(f"/apis/{GROUP}/{version}")
-    except NotFound:  # switched off between the two requests
+    except NotFoundError:  # switched off between the two requests
         return {}
     return {
         str(entry["name"]): str(entry.get("kind"))

@@ -2,25 +2,21 @@
 
 ClusterError
 |-- CredentialsError     kubeconfig, token, certificate or plugin: names the file and the field
-|-- NotServed            the cluster does not serve the API that is needed
-|-- ConnectionFailed     no answer, or an answer cut off
-|-- NotLeader            another replica writes, or may: this one has not sent anything
+|-- NotServedError            the cluster does not serve the API that is needed
+|-- ConnectionFailedError     no answer, or an answer cut off
+|-- NotLeaderError            another replica writes, or may: this one has not sent anything
 `-- ApiError             the API server refused
-    |-- Unauthorized     401
-    |-- Forbidden        403
-    |-- NotFound         404
-    |-- Conflict         409: another writer was faster, or the name is taken
-    |-- Gone             410: the resourceVersion or the list's continue token is too old
-    |-- Invalid          422
-    |-- TooManyRequests  429: nothing was done, retry_after says when to come back
+    |-- UnauthorizedError     401
+    |-- ForbiddenError        403
+    |-- NotFoundError         404
+    |-- ConflictError         409: another writer was faster, or the name is taken
+    |-- GoneError             410: the resourceVersion or the list's continue token is too old
+    |-- InvalidError          422
+    |-- TooManyRequestsError  429: nothing was done, retry_after says when to come back
     `-- ServerError      5xx: a write may or may not have been done
 
 Only statuses that callers treat differently have a class. No message holds a token, a key or a request body.
 """
-
-# ruff: noqa: N818 - named as the API server names its refusals
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
@@ -44,15 +40,15 @@ class CredentialsError(ClusterError):
         self.problem = problem
 
 
-class NotServed(ClusterError):
+class NotServedError(ClusterError):
     """The API server answers, but does not serve what is needed."""
 
 
-class NotLeader(ClusterError):
+class NotLeaderError(ClusterError):
     """The write was not sent: another replica holds the lease, or may by now."""
 
 
-class ConnectionFailed(ClusterError):
+class ConnectionFailedError(ClusterError):
     """No answer came, or it broke off.
 
     `sent` is False only if the request certainly never left: then a write was certainly not done. `silent` is
@@ -106,31 +102,31 @@ class ApiError(ClusterError):
         )
 
 
-class Unauthorized(ApiError):
+class UnauthorizedError(ApiError):
     """401."""
 
 
-class Forbidden(ApiError):
+class ForbiddenError(ApiError):
     """403."""
 
 
-class NotFound(ApiError):
+class NotFoundError(ApiError):
     """404."""
 
 
-class Conflict(ApiError):
-    """409; `reason` tells AlreadyExists from Conflict."""
+class ConflictError(ApiError):
+    """409; `reason` distinguishes AlreadyExists from Conflict."""
 
 
-class Gone(ApiError):
+class GoneError(ApiError):
     """410."""
 
 
-class Invalid(ApiError):
+class InvalidError(ApiError):
     """422."""
 
 
-class TooManyRequests(ApiError):
+class TooManyRequestsError(ApiError):
     """429."""
 
 
@@ -140,19 +136,19 @@ class ServerError(ApiError):
 
 def may_be_under_way(error: ClusterError) -> bool:
     """Whether a write that ended so may still be carried out: no answer came, or only one of a timeout."""
-    if isinstance(error, ConnectionFailed):
+    if isinstance(error, ConnectionFailedError):
         return error.sent and error.is_write
     return isinstance(error, ApiError) and error.status == 504 and not error.request.startswith("GET ")
 
 
 _BY_STATUS: Mapping[int, type[ApiError]] = {
-    401: Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    410: Gone,
-    422: Invalid,
-    429: TooManyRequests,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: GoneError,
+    422: InvalidError,
+    429: TooManyRequestsError,
 }
 
 

@@ -1,7 +1,5 @@
 """Who a client is to the API server."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 

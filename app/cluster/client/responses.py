@@ -1,13 +1,11 @@
 """What the API server answers with, read: whole objects, and the lines of a watch."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator
 
 import httpx
 import orjson
 
-from app.cluster.client.errors import ConnectionFailed
+from app.cluster.client.errors import ConnectionFailedError
 from app.cluster.client.transport import Answer
 from app.core.json_object import JsonObject
 
@@ -36,21 +34,21 @@ async def lines_of(response: httpx.Response) -> AsyncGenerator[bytes, None]:
 
 
 def event_of(name: str, line: bytes) -> JsonObject:
-    """A watch event. Raises: ConnectionFailed, since whatever sent this is no API server."""
+    """A watch event. Raises: ConnectionFailedError, since whatever sent this is no API server."""
     event = object_of(name, line)
     if not isinstance(event.get("type"), str) or not isinstance(event.get("object"), dict):
-        raise ConnectionFailed(name, "a line of the stream is no watch event", sent=True)
+        raise ConnectionFailedError(name, "a line of the stream is no watch event", sent=True)
     return event
 
 
 def object_of(name: str, body: bytes) -> JsonObject:
-    """A JSON object; ``name`` is the request's. Raises: ConnectionFailed."""
+    """A JSON object; ``name`` is the request's. Raises: ConnectionFailedError."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise ConnectionFailed(name, "the answer is no JSON", sent=True) from error
+        raise ConnectionFailedError(name, "the answer is no JSON", sent=True) from error
     if not isinstance(value, dict):
-        raise ConnectionFailed(name, "the answer is no JSON object", sent=True)
+        raise ConnectionFailedError(name, "the answer is no JSON object", sent=True)
     return value
 
 

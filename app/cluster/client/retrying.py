@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from app.cluster.client.call import Params, PatchKind
-from app.cluster.client.errors import TooManyRequests
+from app.cluster.client.errors import TooManyRequestsError
 from app.core.json_object import JsonObject
 
 _UNTOLD_SECONDS = 1.0  # where the server does not say when
@@ -47,7 +47,7 @@ class RetryingClient:
     """A client that waits, up to ``seconds`` in all for one request, when it is told to come back.
 
     ``retries`` counts the requests that were sent again.
-    Raises what the client raises: TooManyRequests if the server wants more patience than that.
+    Raises what the client raises: TooManyRequestsError if the server wants more patience than that.
     """
 
     def __init__(self, client: Requests, seconds: float = 10.0) -> None:
@@ -88,7 +88,7 @@ class RetryingClient:
         while True:
             try:
                 return await request()
-            except TooManyRequests as error:
+            except TooManyRequestsError as error:
                 wait = _UNTOLD_SECONDS if error.retry_after is None else error.retry_after
                 left -= wait
                 if left < 0:

@@ -19,7 +19,7 @@ MAX_KEPT = 1024
 MAX_UNDER_WAY = 16
 """Reviews at a time: guessing tokens must not become a load on the API server."""
 
-_TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 # a path
+_TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 _ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 

@@ -3,11 +3,9 @@
 Why not httpx's own transport, nor the httpx-aiohttp package: docs/decisions/002-http-transport.md.
 """
 
-from __future__ import annotations
-
-import dataclasses
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import aiohttp
@@ -20,7 +18,7 @@ _KEEPALIVE_SECONDS = 60.0
 _CHUNK_BYTES = 64 * 1024
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A request as it leaves. ``timeout`` is in httpx's form; ``guard`` may still stop a write that has to
     wait for a connection."""
@@ -41,7 +39,7 @@ class Outgoing:
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer, read to its end."""
 

@@ -16,7 +16,7 @@ from app.cluster.binding.extended_claims import ExtendedClaims
 from app.cluster.binding.pods import node_of, read_pod
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
-from app.cluster.client.errors import ClusterError, Conflict, Invalid, NotFound
+from app.cluster.client.errors import ClusterError, ConflictError, InvalidError, NotFoundError
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
 from app.core.model.resource_claim import EXTENDED_ANNOTATION, ResourceClaim
@@ -60,8 +60,8 @@ class Deallocator:
         try:
             async with self._alone_with(claim.meta.key):
                 await self._take(claim)
-        except (Conflict, Invalid, NotFound, ClaimLostError):
-            # Invalid: what is to be removed is not there any more.
+        except (ConflictError, InvalidError, NotFoundError, ClaimLostError):
+            # Invalid: the entry to remove does not exist any more.
             self.results["overtaken"] += 1
             return False
         except (ClusterError, ObjectError) as error:

@@ -10,8 +10,6 @@ are held for the preemptor (``State.hold``): the next one finds other victims, a
 takes what becomes free.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections import Counter, OrderedDict
@@ -20,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import POD
-from app.cluster.client.errors import ClusterError, NotFound, NotLeader, TooManyRequests
+from app.cluster.client.errors import ClusterError, NotFoundError, NotLeaderError, TooManyRequestsError
 from app.cluster.events.preemption_events import PreemptionEvents
 from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError
@@ -88,7 +86,7 @@ class Preemptor:
 
     Args:
         client: writes only while this replica may; with rights to create pods/eviction and patch pods/status.
-        enter: ties what is decided next to the current term. Raises NotLeader.
+        enter: ties what is decided next to the current term. Raises NotLeaderError.
         may_write: whether this replica leads; while it does not, nothing is taken in.
         attempted: told of every attempt when it is over.
     """
@@ -163,7 +161,7 @@ class Preemptor:
                 if revision == self._state.revision or self._still_true(known, plans, nodes):
                     outcome, why = await self._carry_out(plans)
                     return Attempt(pod, outcome, plans, why)
-        except NotLeader:
+        except NotLeaderError:
             return Attempt(pod, "not_leader")
         return Attempt(pod, "overtaken")
 
@@ -210,11 +208,11 @@ class Preemptor:
             for plan in plans:
                 if plan.victims:
                     await self._carry_out_one(plan, gone)
-        except TooManyRequests as error:
+        except TooManyRequestsError as error:
             self._break_off(plans, gone)
             self._report(f"not preempted for Pod {'/'.join(plans[0].pod.meta.key)}: {error}")
             return "budget", str(error)
-        except NotLeader:
+        except NotLeaderError:
             self._let_go(plans)
             raise
         except ClusterError as error:
@@ -235,7 +233,7 @@ class Preemptor:
         await self._events.nominated(plan.pod, plan.node, len(plan.victims))
 
     async def _evict(self, victim: Pod, *, dry_run: bool) -> None:
-        """Raises: TooManyRequests if a PodDisruptionBudget does not allow it, other ClusterErrors."""
+        """Raises: TooManyRequestsError if a PodDisruptionBudget does not allow it, other ClusterErrors."""
         meta = victim.meta
         body = {
             "apiVersion": "policy/v1",
@@ -243,7 +241,7 @@ class Preemptor:
             "metadata": {"name": meta.name, "namespace": meta.namespace},
             "deleteOptions": {"preconditions": {"uid": meta.uid}} | ({"dryRun": ["All"]} if dry_run else {}),
         }
-        with contextlib.suppress(NotFound):  # gone by itself: what was wanted
+        with contextlib.suppress(NotFoundError):  # gone by itself: what was wanted
             await self._client.post(POD.path(meta.namespace, meta.name, "eviction"), body)
 
     async def _nominate(self, plan: Preemption) -> None:
@@ -252,7 +250,7 @@ class Preemptor:
         body = {"metadata": {"uid": meta.uid}, "status": {"nominatedNodeName": plan.node}}
         try:
             await self._client.patch(POD.path(meta.namespace, meta.name, "status"), body)
-        except NotLeader:
+        except NotLeaderError:
             raise
         except ClusterError as error:
             self._report(f"Pod {'/'.join(meta.key)} could not be nominated to {plan.node}: {error}")

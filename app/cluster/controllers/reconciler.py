@@ -22,7 +22,7 @@ from app.cluster.binding.field_manager import DEFAULT_MANAGER, Ownership
 from app.cluster.binding.pods import node_of, read_pod
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
-from app.cluster.client.errors import ClusterError, NotFound, NotLeader
+from app.cluster.client.errors import ClusterError, NotFoundError, NotLeaderError
 from app.core.model.errors import ObjectError
 from app.core.model.resource_claim import ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
@@ -53,7 +53,7 @@ class ReconcilerSettings:
     mends_per_second: float = 10.0
 
 
-class _Doubt(Exception):  # noqa: N818 # not an error: the claim is left alone
+class _SkippedError(Exception):
     """Why a claim is not touched: not_ours, overtaken, in_use or not_leader."""
 
 
@@ -67,7 +67,8 @@ class Reconciler:
         client: reads Pods and claims.
         writer: writes claims, under the name ``manager``.
         alone_with: keeps the binder out of a claim while it is mended.
-        enter: called before a claim is judged: ties the write to the term of the lease. Raises NotLeader.
+        enter: called before a claim is judged; ties the write to the term of the lease.
+            Raises NotLeaderError.
         may_write: whether this process is the leader.
         clock: seconds that only go forward, whatever happens to the time of day.
     """
@@ -160,13 +161,13 @@ class Reconciler:
         try:
             async with self._alone_with(claim.meta.key):
                 await self._mend(claim, what)
-        except _Doubt as doubt:
+        except _SkippedError as doubt:
             self.results[str(doubt)] += 1
             if str(doubt) == "not_ours":
                 self._settled.add((claim.meta.key, claim.meta.uid + claim.meta.resource_version))
-        except (OvertakenError, ClaimLostError, NotFound):
+        except (OvertakenError, ClaimLostError, NotFoundError):
             self.results["overtaken"] += 1
-        except NotLeader:
+        except NotLeaderError:
             self.results["not_leader"] += 1
         except (ClusterError, ObjectError) as error:
             self.results["api_error"] += 1
@@ -180,7 +181,7 @@ class Reconciler:
         raw = await self._client.get(self._resource.path(*seen.meta.key))
         claim = read_claim(raw)
         if (claim.meta.uid, claim.meta.resource_version) != (seen.meta.uid, seen.meta.resource_version):
-            raise _Doubt("overtaken")
+            raise _SkippedError("overtaken")
         owned = Ownership(raw, self._manager)
         match what:
             case StaleClaim.FINALIZER:
@@ -211,18 +212,18 @@ class Reconciler:
             return
         status = (pod.get("status") or {}).get("extendedResourceClaimStatus") or {}
         if node_of(pod) and status.get("resourceClaimName") == claim.meta.name:
-            raise _Doubt("in_use")
+            raise _SkippedError("in_use")
         self._last_look(claim, ours=owned.spec)
         await self._extended.remove(claim)
 
     def _last_look(self, claim: ResourceClaim, *, ours: bool) -> None:
         """Right before the write, with no await between."""
         if not ours:
-            raise _Doubt("not_ours")
+            raise _SkippedError("not_ours")
         if claim.meta.key in self._state.assumed:
-            raise _Doubt("in_use")
+            raise _SkippedError("in_use")
         if not self._may_write():
-            raise _Doubt("not_leader")
+            raise _SkippedError("not_leader")
 
     async def _never_bound(self, claim: ResourceClaim) -> set[str]:
         """The uids of consumers that the API server knows as Pods without a node."""
@@ -232,7 +233,7 @@ class Reconciler:
             if pod is not None and not node_of(pod):
                 found.add(consumer.uid)
         if not found:
-            raise _Doubt("in_use")
+            raise _SkippedError("in_use")
         return found
 
     async def _gone(self, claim: ResourceClaim) -> set[str]:
@@ -243,5 +244,5 @@ class Reconciler:
             if pod is None:
                 found.add(consumer.uid)
         if not found:
-            raise _Doubt("in_use")
+            raise _SkippedError("in_use")
         return found

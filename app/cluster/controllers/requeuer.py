@@ -22,11 +22,11 @@ from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import POD
 from app.cluster.client.errors import (
     ClusterError,
-    Conflict,
-    ConnectionFailed,
-    NotFound,
+    ConflictError,
+    ConnectionFailedError,
+    NotFoundError,
     ServerError,
-    TooManyRequests,
+    TooManyRequestsError,
 )
 from app.cluster.controllers.requeue_trial import WakingTrial
 from app.cluster.controllers.unschedulable_pods import RefusedPod, RefusedPods
@@ -165,7 +165,7 @@ class Requeuer:
                 continue
             try:
                 await self._wake(refused, node)
-            except (NotFound, Conflict):
+            except (NotFoundError, ConflictError):
                 # Gone unheard, or never known here: others were tried as if it had taken its device.
                 self._look_in(self._settings.gather_seconds)
                 return
@@ -195,7 +195,7 @@ class Requeuer:
     async def _wake(self, refused: RefusedPod, node: str) -> None:
         """Kept for another try if the API server has no time; else kube-scheduler will ask again, or not.
 
-        Raises: NotFound, Conflict if there is no such Pod.
+        Raises: NotFoundError, ConflictError if there is no such Pod.
         """
         pod = refused.pod
         annotation = {ANNOTATION: f"{self._state.revision}"}
@@ -204,12 +204,12 @@ class Requeuer:
         self._refused.forget(pod.meta.key, pod.meta.uid)
         try:
             await self._client.patch(POD.path(*pod.meta.key), patch)
-        except (NotFound, Conflict):
+        except (NotFoundError, ConflictError):
             raise
         except ClusterError as error:
             name = "/".join(pod.meta.key)
             self._report(f"Pod {name}, which would fit on {node} now, could not be woken: {error}")
-            if isinstance(error, ConnectionFailed | ServerError | TooManyRequests):
+            if isinstance(error, ConnectionFailedError | ServerError | TooManyRequestsError):
                 self._refused.take_back(refused)
                 self._look_in(self._settings.retry_seconds)
             return

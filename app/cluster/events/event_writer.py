@@ -1,7 +1,5 @@
 """Events (events.k8s.io/v1): what is said of an object, in the name of this program."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable
 from typing import Literal

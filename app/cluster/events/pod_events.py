@@ -6,15 +6,13 @@ changes, and repeats are counted in its series (events.k8s.io/v1), written once 
 a reason holds is no reason: which nodes are asked about changes with every Pod that starts somewhere.
 """
 
-from __future__ import annotations
-
 import asyncio
-import dataclasses
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from app.cluster.client.errors import ClusterError, Conflict, NotFound
+from app.cluster.client.errors import ClusterError, ConflictError, NotFoundError
 from app.cluster.events.event_writer import EventWriter, reference
 from app.core.model.pod import Pod
 
@@ -24,7 +22,7 @@ _NUMBERS = re.compile(r"^\d+(?:/\d+ nodes fit: \d+)? ")
 """Before each cause of a summary, and before the first one."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class EventSettings:
     """How much may be written."""
 
@@ -38,7 +36,7 @@ class EventSettings:
     """Pods whose last Event is remembered, and Pods in the queue; the oldest go first."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class _Told:
     """The Event of a Pod: `name` is empty until it is written, `count` are the refusals since it was made.
 
@@ -126,10 +124,10 @@ class PodEvents:
                 await self._writer.repeat(meta.namespace, told.name, told.count)
             else:
                 told.name = await self._writer.create(reference("Pod", meta), REASON, told.note)
-        except NotFound:
+        except NotFoundError:
             # The Event has expired, or the namespace is gone: the next refusal makes a new one.
             told.name = ""
-        except Conflict:
+        except ConflictError:
             pass  # the series of the next refusal says more
         except ClusterError as error:
             self._complain(f"no Event for Pod {'/'.join(meta.key)}: {error}")

@@ -1,7 +1,5 @@
 """What is said of a preemption: an Event on each victim, as kube-scheduler's, and one on the preemptor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from app.cluster.client.errors import ClusterError

@@ -1,7 +1,5 @@
 """All the informers of one process, and the one place where their events are handed on."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +8,7 @@ from contextlib import aclosing
 from app.cluster.client.backoff import Backoff, Clock, LoopClock
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource, Served, discover
-from app.cluster.client.errors import ApiError, ClusterError, CredentialsError, NotServed
+from app.cluster.client.errors import ApiError, ClusterError, CredentialsError, NotServedError
 from app.cluster.informers.informer import Event, Informer, InformerSettings, Problem
 
 Handler = Callable[[str, Event], None]
@@ -91,14 +89,14 @@ async def discover_patiently(
 ) -> Served:
     """As discover, but waits for an API server that is down or overloaded; each failure is reported.
 
-    Raises: NotServed, CredentialsError: waiting would not help.
+    Raises: NotServedError, CredentialsError: waiting would not help.
     """
     clock = clock or LoopClock()
     backoff = Backoff(clock, uniform=uniform) if uniform else Backoff(clock)
     while True:
         try:
             return await discover(client)
-        except (NotServed, CredentialsError):
+        except (NotServedError, CredentialsError):
             raise
         except ClusterError as error:
             report(error)

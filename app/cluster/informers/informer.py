@@ -4,8 +4,6 @@ Events and relists are by the rules of client-go's reflector (tools/cache/reflec
 a watch that is silent for longer than bookmarks are apart is taken for dead.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
@@ -14,7 +12,7 @@ from typing import Any
 from app.cluster.client.backoff import Backoff, Clock, LoopClock
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
-from app.cluster.client.errors import ApiError, ClusterError, ConnectionFailed, Gone
+from app.cluster.client.errors import ApiError, ClusterError, ConnectionFailedError, GoneError
 from app.cluster.informers.settings import InformerSettings
 from app.cluster.informers.stats import Problem, Stats, explained, failure_name
 from app.cluster.informers.store import (
@@ -27,7 +25,7 @@ from app.cluster.informers.store import (
     usable_key,
     version_of,
 )
-from app.cluster.informers.watch_stream import Expired, WatchStream, ends_first_objects
+from app.cluster.informers.watch_stream import ExpiredError, WatchStream, ends_first_objects
 from app.core.json_object import JsonObject
 
 # The events are known.py's; who consumes an informer finds them here.
@@ -123,7 +121,7 @@ class Informer:
                 async with aclosing(self._one_round()) as events:
                     async for event in events:
                         yield event
-            except Expired as expired:
+            except ExpiredError as expired:
                 self._forget_version(expired.reason)
                 await self._wait_after(expired.error)
             except ClusterError as error:
@@ -132,7 +130,7 @@ class Informer:
                 # The server ended the watch, as it does every few minutes. Watches that it ends at once
                 # would otherwise be asked for without a pause.
                 if self._clock.now() - opened < _SHORT_WATCH_SECONDS:
-                    ended = ConnectionFailed(f"WATCH {self._path}", "ended at once", sent=True)
+                    ended = ConnectionFailedError(f"WATCH {self._path}", "ended at once", sent=True)
                     await self._wait_after(ended)
 
     async def _one_round(self) -> AsyncGenerator[Event, None]:
@@ -157,14 +155,14 @@ class Informer:
                     if told is not None:
                         yield told
         except ApiError as error:
-            if isinstance(error, Gone) or error.reason == "Expired":
-                raise Expired("expired", error) from error
+            if isinstance(error, GoneError) or error.reason == "Expired":
+                raise ExpiredError("expired", error) from error
             if error.has_cause("ResourceVersionTooLarge"):
-                raise Expired("version_too_large", error) from error
+                raise ExpiredError("version_too_large", error) from error
             if error.status not in {401, 403, 429}:
                 self._refusals += 1
             if self._refusals >= self._settings.resume_tries:
-                raise Expired("refused", error) from error
+                raise ExpiredError("refused", error) from error
             raise
 
     async def _watch_from_list(self) -> AsyncGenerator[Event, None]:
@@ -206,12 +204,12 @@ class Informer:
             raise
         except TimeoutError:
             pass
-        except ConnectionFailed:
+        except ConnectionFailedError:
             self._pages_once = True
             raise
         self._pages_once = True
         problem = "the stream of first objects ended or fell silent before its end mark"
-        raise ConnectionFailed(f"WATCH {self._path}", problem, sent=True)
+        raise ConnectionFailedError(f"WATCH {self._path}", problem, sent=True)
 
     def _apply(self, event: JsonObject) -> Event | None:
         """Takes one event in; None if there is nothing to tell."""

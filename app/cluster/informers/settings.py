@@ -1,9 +1,9 @@
 """How an informer lists and watches."""
 
-import dataclasses
+from dataclasses import dataclass
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class InformerSettings:
     """How to list and watch one resource."""
 

@@ -1,15 +1,13 @@
 """What an informer tells of itself: counters for metrics, problems for the log."""
 
-from __future__ import annotations
-
-import dataclasses
 from collections import Counter
+from dataclasses import dataclass
 
 from app.cluster.client.discovery import Resource
-from app.cluster.client.errors import ApiError, ClusterError, Forbidden
+from app.cluster.client.errors import ApiError, ClusterError, ForbiddenError
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something that the informer copes with but somebody should know of.
 
@@ -42,7 +40,7 @@ def failure_name(error: ClusterError) -> str:
 
 def explained(resource: Resource, error: ClusterError) -> str:
     """What to do about a failed request, where that is known; else what it says itself."""
-    if isinstance(error, Forbidden):
+    if isinstance(error, ForbiddenError):
         group, plural = resource.group, resource.plural
         return (
             f"not allowed to read {plural}: the ClusterRole needs a rule with "

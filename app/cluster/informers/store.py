@@ -1,14 +1,12 @@
 """What an informer tells, and what it has told: a new list is compared with that."""
 
-from __future__ import annotations
-
-import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 from app.core.json_object import JsonObject
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ObjectKey:
     """Which object: `uid` tells one from a later one of the same name."""
 
@@ -17,7 +15,7 @@ class ObjectKey:
     uid: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Replaced:
     """All objects there are, after a list: take them in one step, so that nobody sees half of them.
 
@@ -30,14 +28,14 @@ class Replaced:
     gone: tuple[ObjectKey, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Upserted:
     """One object was added or changed."""
 
     object: JsonObject
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Deleted:
     """One object was deleted; this is its last state."""
 

@@ -1,13 +1,11 @@
 """One watch as the server streams it: silence, errors within the stream, and what they mean."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from app.cluster.client.backoff import Clock
 from app.cluster.client.client import ApiClient
-from app.cluster.client.errors import ClusterError, ConnectionFailed, error_of_status
+from app.cluster.client.errors import ClusterError, ConnectionFailedError, error_of_status
 from app.cluster.informers.settings import InformerSettings
 from app.cluster.informers.stats import Stats
 from app.cluster.informers.store import version_of
@@ -16,7 +14,7 @@ from app.core.json_object import JsonObject
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
-class Expired(Exception):  # noqa: N818 - not an error: a turn in the flow
+class ExpiredError(Exception):
     """The version at hand cannot be resumed from; `reason` is for the counter of relists."""
 
     def __init__(self, reason: str, error: ClusterError) -> None:
@@ -59,7 +57,7 @@ class WatchStream:
     async def open(self, query: dict[str, str]) -> AsyncGenerator[JsonObject, None]:
         """Raw events; an ERROR event raises its error. A watch that falls silent ends as if by the server.
 
-        Raises: ClusterError; Expired.
+        Raises: ClusterError; ExpiredError.
         """
         opened = False
 
@@ -83,7 +81,7 @@ class WatchStream:
                         code = status if isinstance(status, int) else 500
                         raise error_of_status(f"WATCH {self._path}", code, event["object"])
                     yield event
-        except ConnectionFailed as error:
+        except ConnectionFailedError as error:
             if not (error.silent and opened):
                 raise
         else:
@@ -98,15 +96,15 @@ class WatchStream:
         That is so after a restore of etcd from a backup. The server does not refuse such a watch: it is
         silent, and leaves out all that happens up to that version.
 
-        Raises: Expired.
+        Raises: ExpiredError.
         """
         page = await self._client.list_page(self._path, limit=1)
         newest = version_of(page)
         # The order of versions is documented since Kubernetes 1.35 (KEP-5504), and was so before.
         if newest.isdecimal() and version.isdecimal() and int(newest) < int(version):
             problem = f"resourceVersion {version} is from the future: the server is at {newest}"
-            gone = ConnectionFailed(f"WATCH {self._path}", problem, sent=True)
-            raise Expired("version_too_large", gone)
+            gone = ConnectionFailedError(f"WATCH {self._path}", problem, sent=True)
+            raise ExpiredError("version_too_large", gone)
 
 
 def ends_first_objects(event: JsonObject) -> bool:

@@ -9,17 +9,15 @@ Three things are added to those rules:
   follower that is asked says so in the Lease, and a leader that nobody asks any more hands the lease to it.
 """
 
-from __future__ import annotations
-
 import asyncio
-import dataclasses
 import datetime as dt
 import math
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager, suppress
+from dataclasses import dataclass, replace
 
 from app.cluster.client.backoff import Clock, spread
-from app.cluster.client.errors import ClusterError, Conflict, NotLeader
+from app.cluster.client.errors import ClusterError, ConflictError, NotLeaderError
 from app.cluster.leadership.fence import Fence
 from app.cluster.leadership.lease import Leases, Record, Seen, timestamp
 
@@ -27,7 +25,7 @@ _TRIES = 3
 _JITTER = 1.2  # client-go's: candidates that started together do not stay in step
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ElectionSettings:
     """client-go's three times, with its defaults, and when a leader counts as not asked any more."""
 
@@ -110,7 +108,7 @@ class Election:
     async def lead(self, wait_seconds: float) -> None:
         """Returns when webhooks may be answered: at once, or when a follower that is asked has got the lease.
 
-        Raises: NotLeader.
+        Raises: NotLeaderError.
         """
         if not self.fence.open and not self._resigning:
             self._wanted_until = self._clock.now() + self._settings.lease_seconds
@@ -119,7 +117,7 @@ class Election:
                 async with asyncio.timeout(wait_seconds):
                     await self._led.wait()
         if self._resigning or not self.fence.open:
-            raise NotLeader(self.not_ready_reason() or "this replica is shutting down")
+            raise NotLeaderError(self.not_ready_reason() or "this replica is shutting down")
 
     @contextmanager
     def answering(self) -> Generator[None, None, None]:
@@ -162,7 +160,7 @@ class Election:
         try:
             async with asyncio.timeout(self._settings.renew_deadline_seconds / 2):
                 await (self._renew() if self._holding else self._stand())
-        except Conflict:
+        except ConflictError:
             return  # somebody else was faster; the next look tells
         except (ClusterError, TimeoutError) as error:
             self.renew_failures += self._holding
@@ -182,7 +180,7 @@ class Election:
             try:
                 # A wish that is not granted is taken out: who still is asked will say so again.
                 self._observe(await self._leases.put(seen, self._renewed(seen.record)))
-            except Conflict:
+            except ConflictError:
                 self._seen = await self._leases.get()
                 continue
             self.fence.prolong(started + self._settings.renew_deadline_seconds)
@@ -213,14 +211,14 @@ class Election:
         old = seen.record if seen is not None else Record()
         renewed = self._renewed(old)
         again = old.holder == self.identity
-        return dataclasses.replace(
+        return replace(
             renewed,
             acquired=old.acquired if again else renewed.renewed,
             transitions=old.transitions if again or seen is None else old.transitions + 1,
         )
 
     def _renewed(self, record: Record) -> Record:
-        return dataclasses.replace(
+        return replace(
             record,
             holder=self.identity,
             duration_seconds=math.ceil(self._settings.lease_seconds),
@@ -260,7 +258,7 @@ class Election:
     async def _hand_over(self, seen: Seen) -> None:
         self._end()
         self._report(f"lease {self._leases.name} is handed to {seen.wanted_by}, which is asked for webhooks")
-        given = dataclasses.replace(
+        given = replace(
             self._renewed(seen.record), holder=seen.wanted_by, transitions=seen.record.transitions + 1
         )
         self._observe(await self._leases.put(seen, given))
@@ -275,10 +273,10 @@ class Election:
                     seen = self._seen
                     if seen is None or seen.record.holder != self.identity:
                         return
-                    free = dataclasses.replace(self._renewed(seen.record), holder="", duration_seconds=1)
+                    free = replace(self._renewed(seen.record), holder="", duration_seconds=1)
                     try:
                         await self._leases.put(seen, free)
-                    except Conflict:
+                    except ConflictError:
                         self._seen = await self._leases.get()
                     else:
                         return

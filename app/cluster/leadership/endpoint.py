@@ -10,7 +10,7 @@ import ipaddress
 
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
-from app.cluster.client.errors import NotFound
+from app.cluster.client.errors import NotFoundError
 from app.core.json_object import JsonObject
 
 SLICE = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", namespaced=True)
@@ -38,7 +38,7 @@ class LeaderEndpoint:
         path = SLICE.path(self._namespace, self._service)
         try:
             old = await self._client.get(path)
-        except NotFound:
+        except NotFoundError:
             await self._client.post(SLICE.path(self._namespace), body)
             return
         body["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]

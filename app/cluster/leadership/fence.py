@@ -7,15 +7,13 @@ they have *seen* that renewal, which is later. What is decided in one term is no
 another leader may have decided otherwise in between.
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import time
 from contextvars import ContextVar
 
 from app.cluster.client.backoff import Clock
-from app.cluster.client.errors import NotLeader
+from app.cluster.client.errors import NotLeaderError
 
 _decided_in: ContextVar[int] = ContextVar("decided_in", default=0)
 
@@ -61,17 +59,17 @@ class Fence:
         self._open = False
 
     def begin(self) -> None:
-        """Ties what the current task writes from here on to this term. Raises: NotLeader."""
+        """Ties what the current task writes from here on to this term. Raises: NotLeaderError."""
         if not self.open:
-            raise NotLeader("this replica is not the leader")
+            raise NotLeaderError("this replica is not the leader")
         _decided_in.set(self.term)
 
     def check(self) -> None:
-        """Raises: NotLeader if a write must not leave now."""
+        """Raises: NotLeaderError if a write must not leave now."""
         if not self.open:
-            raise NotLeader("this replica is not the leader any more: nothing is written")
+            raise NotLeaderError("this replica is not the leader any more: nothing is written")
         if _decided_in.get() not in {0, self.term}:
-            raise NotLeader("this was decided in an earlier term of this replica: nothing is written")
+            raise NotLeaderError("this was decided in an earlier term of this replica: nothing is written")
 
 
 class BootClock:

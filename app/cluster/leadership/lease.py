@@ -4,18 +4,16 @@ Read and written by the rules of client-go (tools/leaderelection/resourcelock/le
 and other tools read it right; fields and annotations that are not known here stay.
 """
 
-from __future__ import annotations
-
 import copy
-import dataclasses
 import datetime as dt
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
-from app.cluster.client.errors import NotFound
+from app.cluster.client.errors import NotFoundError
 from app.core.json_object import JsonObject
 
 LEASE = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
@@ -24,7 +22,7 @@ WANTED_BY = "dra-extender/wanted-by"
 """Annotation: the identity of a follower whose kube-scheduler asks it, while the holder's does not."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """What a Lease says. Times are RFC 3339 text of the holder's clock: only their change matters here."""
 
@@ -35,7 +33,7 @@ class Record:
     transitions: int = 0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """A Lease as it was read: `wanted_by` is no part of the record, since it does not prolong the lease."""
 
@@ -59,7 +57,7 @@ class Leases:
         """The Lease; None if there is none."""
         try:
             return _read(await self._client.get(LEASE.path(self._namespace, self.name)))
-        except NotFound:
+        except NotFoundError:
             return None
 
     async def put(self, before: Seen | None, record: Record, *, wanted_by: str = "") -> Seen:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.resource_slice import DeviceId, ResourceSlice
-from app.core.placement.pod_claims import ClaimRefusal, HeldClaim, claims_of
+from app.core.placement.pod_claims import HeldClaim, UnschedulableError, claims_of
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 
@@ -39,7 +39,7 @@ def claims_held(hypothesis: Hypothesis) -> tuple[HeldClaim, ...]:
     """The Pod's claims; none if they are not in order."""
     try:
         return claims_of(hypothesis.state, hypothesis.pod, generate=hypothesis.rules.generate_claims)
-    except ClaimRefusal:
+    except UnschedulableError:
         return ()
 
 

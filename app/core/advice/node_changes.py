@@ -104,7 +104,7 @@ def _edit_node(name: str, edit: Callable[[Node], Node]) -> Callable[[Hypothesis]
 
 
 def _edit_pod(hypothesis: Hypothesis, **fields: object) -> None:
-    hypothesis.pod = replace(hypothesis.pod, **fields)  # type: ignore[arg-type] # each caller names a field of Pod
+    hypothesis.pod = replace(hypothesis.pod, **fields)  # type: ignore[arg-type]  # each caller names a field of Pod
 
 
 NODE_CHANGES: dict[str, Callable[[Hypothesis, str, Reason], Iterator[Change]]] = {

@@ -35,7 +35,7 @@ def plan_claims(
         return Invalid((error.reason,))
 
 
-def allocate(  # noqa: PLR0917 # all that a search depends on comes as arguments
+def allocate(  # noqa: PLR0917 - all that a search depends on comes as arguments
     node: Node,
     pools: Sequence[Pool],
     claims: Sequence[ResourceClaim],

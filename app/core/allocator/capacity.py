@@ -31,7 +31,7 @@ class Charge:
         """Whether the device has room for it beside what is ``taken`` (nano units by name)."""
         for name, amount, value in self.amounts:
             for other in taken:
-                amount += other.get(name, 0)  # noqa: PLW2901 # a running sum
+                amount += other.get(name, 0)  # noqa: PLW2901 - a running sum
             if amount > value:
                 return False
         return True

@@ -28,7 +28,7 @@ def prospect_of(
     return Prospect(pools, taken, fits.allocations, [claim.claim.spec for claim in plan.claims], groups)
 
 
-def pick(  # noqa: PLR0917 # all that a search depends on comes as arguments
+def pick(  # noqa: PLR0917 - all that a search depends on comes as arguments
     mix: Mix,
     node: Node,
     pools: Sequence[Pool],

@@ -22,7 +22,7 @@ from app.core.model.resource_claim import (
     RequestSpec,
     ResourceClaim,
 )
-from app.core.placement.pod_claims import ClaimRefusal, HeldClaim, RequestMapping
+from app.core.placement.pod_claims import HeldClaim, RequestMapping, UnschedulableError
 from app.core.state.state import State
 
 POD_CLAIM = "extended-resources"
@@ -47,9 +47,9 @@ class Needs:
     stale: HeldClaim | None = None
 
     def claims(self) -> tuple[HeldClaim, ...]:
-        """The claim, if one is needed. Raises: ClaimRefusal."""
+        """The claim, if one is needed. Raises: UnschedulableError."""
         if self.refusal is not None:
-            raise ClaimRefusal(self.refusal)
+            raise UnschedulableError(self.refusal)
         return (self.claim,) if self.claim is not None else ()
 
 

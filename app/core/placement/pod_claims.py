@@ -37,7 +37,7 @@ class HeldClaim:
         return self.claim.meta.key
 
 
-class ClaimRefusal(Exception):  # noqa: N818 # not an error: an answer that holds for every node
+class UnschedulableError(Exception):
     """A Pod that fits nowhere for now, whatever the node: its claims are not in order.
 
     The rules are those of PreFilter in the in-tree plugin.
@@ -52,7 +52,7 @@ def claims_of(state: State, pod: Pod, *, generate: bool) -> tuple[HeldClaim, ...
     """The Pod's claims in the order of spec.resourceClaims; those that need none are left out.
 
     Raises:
-        ClaimRefusal: a claim is missing, deleted, someone else's, or used by too many Pods.
+        UnschedulableError: a claim is missing, deleted, someone else's, or used by too many Pods.
     """
     held: list[HeldClaim] = []
     for entry in pod.claims:
@@ -82,7 +82,7 @@ def _find(state: State, pod: Pod, entry: PodClaim, *, generate: bool) -> HeldCla
         raise _refusal("WaitingForClaim", "waiting for ResourceClaim", namespace, name, "it is not there yet")
     if generate:
         return HeldClaim(entry.name, _generated(state, pod, entry), generated=True)
-    raise ClaimRefusal(
+    raise UnschedulableError(
         Reason(
             "WaitingForClaim",
             f"waiting for the ResourceClaim of {entry.name!r} to be made from template {entry.template_name}",
@@ -95,7 +95,7 @@ def _generated(state: State, pod: Pod, entry: PodClaim) -> ResourceClaim:
     template = state.templates.get((namespace, entry.template_name or ""))
     if template is None:
         name = f"{namespace}/{entry.template_name}"
-        raise ClaimRefusal(Reason("TemplateNotFound", f"ResourceClaimTemplate {name} does not exist"))
+        raise UnschedulableError(Reason("TemplateNotFound", f"ResourceClaimTemplate {name} does not exist"))
     meta = Meta(
         name=f"{pod.meta.name or pod.meta.generate_name}-{entry.name}",
         namespace=namespace,
@@ -126,9 +126,9 @@ def _from_template(pod: Pod, held: HeldClaim) -> bool:
     return any(entry.name == held.pod_claim and entry.template_name is not None for entry in pod.claims)
 
 
-def _refusal(code: str, subject: str, namespace: str, name: str, text: str) -> ClaimRefusal:
+def _refusal(code: str, subject: str, namespace: str, name: str, text: str) -> UnschedulableError:
     claim = f"{namespace}/{name}"
-    return ClaimRefusal(
+    return UnschedulableError(
         Reason(
             code,
             f"{subject} {claim}: {text}" if text.startswith("it ") else f"{subject} {claim} {text}",

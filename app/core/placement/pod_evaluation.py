@@ -23,7 +23,7 @@ from app.core.placement.device_choice import pick, prospect_of
 from app.core.placement.extended_resources import ExtendedResources, Needs
 from app.core.placement.node_checks import check_node
 from app.core.placement.node_result import NodeResult, Verdict
-from app.core.placement.pod_claims import ClaimRefusal, HeldClaim, claims_of
+from app.core.placement.pod_claims import HeldClaim, UnschedulableError, claims_of
 from app.core.placement.rules import Rules
 from app.core.scoring import policy_named, score
 from app.core.state.pools import Pool, PoolError
@@ -54,7 +54,7 @@ class PodEvaluation:
         self.varies = bool(self._resources)
         try:
             self.claims = claims_of(state, pod, generate=rules.generate_claims) + self._needs.claims()
-        except ClaimRefusal as refusal:
+        except UnschedulableError as refusal:
             self.unclaimed = refusal.reason
         self.missing = tuple(held.claim for held in self.claims if held.claim.allocation is None)
         policy = policy_for(state, pod, self.missing, rules)
@@ -195,7 +195,7 @@ class PodEvaluation:
         allocations = tuple(held.claim.allocation or next(new) for held in self.claims)
         if not fits.allocations:
             return NodeResult(name, "fits", claims=self.claims, allocations=allocations, score=0)
-        assert isinstance(self._plan, Plan)  # noqa: S101 # something has been allocated by it
+        assert isinstance(self._plan, Plan)  # noqa: S101 - something has been allocated by it
         groups = self.state.matched_attributes
         prospect = prospect_of(self._plan, pools, self.state.taken, fits, groups)
         found = score(self._policy, prospect, fits.ranks)

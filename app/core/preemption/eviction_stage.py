@@ -81,5 +81,5 @@ class EvictionStage:
 
     def _stored(self, key: ClaimKey) -> ResourceClaim:
         claim = self.state.stored_claim(key)
-        assert claim is not None  # noqa: S101 # entered from the state, which only the stage changes
+        assert claim is not None  # noqa: S101 - entered from the state, which only the stage changes
         return claim

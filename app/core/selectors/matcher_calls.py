@@ -141,7 +141,7 @@ class Calls:
 
     # Calls
 
-    def _call(self, node: Call) -> Term:  # noqa: PLR0911  # one case for a kind of call
+    def _call(self, node: Call) -> Term:  # noqa: PLR0911 - one case for a kind of call
         name = node.function
         if name in ("_&&_", "_||_"):
             return self._logic(node)

@@ -54,7 +54,7 @@ class Binding:
     scope: Scope | None = None
 
 
-def path_of(node: Node, scope: Scope) -> Path | None:  # noqa: PLR0911  # many things are no path
+def path_of(node: Node, scope: Scope) -> Path | None:  # noqa: PLR0911 - many things are no path
     """The device path that the node is, if it is one."""
     if isinstance(node, Ident):
         if node.constant is not None:

@@ -90,7 +90,7 @@ class _Domains(celtypes.MapType):
 class _Opaque:
     """A quantity or a version: equal to its own kind only; any other comparison is an error."""
 
-    __hash__ = None  # type: ignore[assignment] # as Go's structs with slices
+    __hash__ = None  # type: ignore[assignment]  # as Go's structs with slices
 
     def __init__(self, value: Quantity | Semver) -> None:
         self.value = value

@@ -56,7 +56,7 @@ class Selector:
         return f"Selector({self.text!r}, engine={self.engine!r}, error={self.error!r})"
 
 
-def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine: str = "fast") -> Selector:  # noqa: B008  # frozen
+def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine: str = "fast") -> Selector:  # noqa: B008 - frozen
     """Compiles a selector. A broken one is returned with its ``error``.
 
     Cost: under a millisecond for a usual selector.
@@ -158,12 +158,12 @@ class DerivedAttribute:
             CelRuntimeError: the evaluation failed, or gives something that no attribute can hold.
         """
         if self._compiled is None:
-            assert self.error is not None  # noqa: S101  # one of the two is there
+            assert self.error is not None  # noqa: S101 - one of the two is there
             raise CelCompileError(self.error.message, self.error.column, self.error.line)
         return _as_attribute(evaluate(self.text, self._compiled, shape))
 
 
-def compile_derived(text: str, features: CelFeatures = CelFeatures()) -> DerivedAttribute:  # noqa: B008  # frozen
+def compile_derived(text: str, features: CelFeatures = CelFeatures()) -> DerivedAttribute:  # noqa: B008 - frozen
     """Compiles the expression of a derived attribute; a broken one is returned with its ``error``."""
     try:
         return DerivedAttribute(text, compile_text(text, features, derived=True), None)

@@ -27,7 +27,7 @@ _MAX_SHAPES = 4096
 """Shapes whose number is at hand; they are kept from being freed."""
 
 
-class Alone(Exception):  # noqa: N818 # not an error: a node that is like no other
+class UniqueNodeError(Exception):
     """The answer for the node may name it, its pools or its devices."""
 
 
@@ -55,12 +55,12 @@ class NodeSignature:
         """
         try:
             return tuple([self._pool(node, pool, taken) for pool in pools if pool.devices or not pool.usable])
-        except Alone:
+        except UniqueNodeError:
             return None
 
     def _pool(self, node: Node, pool: Pool, taken: Taken) -> Hashable:
         if not pool.usable:
-            raise Alone  # reasons name the pool
+            raise UniqueNodeError  # reasons name the pool
         held = taken.get(pool.id, NOTHING_TAKEN)
         slices = tuple([self._slice(node, item) for item in pool.slices])
         if held is NOTHING_TAKEN and not pool.counter_sets:
@@ -89,7 +89,7 @@ class NodeSignature:
     def _device(self, device: Device, item: ResourceSlice) -> int:
         selector = device.node_selector if item.per_device_node_selection else item.node_selector
         if selector is not None and len(selector.terms) > 1:
-            raise Alone  # an allocation of it is an error, which names it
+            raise UniqueNodeError  # an allocation of it is an error, which names it
         shape = self._shape(device.shape)
         if not device.consumes_counters and not device.taints and not device.binding_conditions:
             return shape
@@ -162,7 +162,7 @@ def _reached(node: Node, device: Device, item: ResourceSlice) -> bool:
     try:
         return node_matches(node, device.node_name, selector, all_nodes=device.all_nodes)
     except SelectorError:
-        raise Alone from None
+        raise UniqueNodeError from None
 
 
 def attributes_read_by_plan(plan: Plan) -> AttributesRead:

@@ -1,7 +1,5 @@
 """Progress of a dry run: told while it runs, gone when it is over."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.cli import progress

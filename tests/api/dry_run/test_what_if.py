@@ -1,7 +1,5 @@
 """Dry runs on the cluster as it would be, all or nothing, and how many more."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

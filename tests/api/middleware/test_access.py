@@ -1,7 +1,5 @@
 """Who is let in, and who is told to stay out."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
@@ -14,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.middleware.access import access_of
 from app.api.middleware.client_certificate import PEER, TRUST, ClientCertificate, peer_of
-from app.cluster.client.errors import ConnectionFailed
+from app.cluster.client.errors import ConnectionFailedError
 from app.cluster.client.reviews import Access, BusyError, Decision
 from app.main import create_app
 from app.settings.settings import Settings
@@ -39,7 +37,7 @@ class Reviews:
     async def decide(self, token: str, access: Access) -> Decision:
         self.asked.append(access)
         if token == "down":
-            raise ConnectionFailed("POST", "refused", sent=False)
+            raise ConnectionFailedError("POST", "refused", sent=False)
         if token == "busy":
             raise BusyError
         return Decision(token, str(access) == self.may[token]) if token in self.may else Decision(None)
@@ -155,7 +153,7 @@ class From:
         self.trusted = True
 
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 # what is refused
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is refused
 SCHEDULER = ClientCertificate(("kube-scheduler",), 4e9)
 EXPIRED = ClientCertificate(("kube-scheduler",), 1e9)
 KUBELET = ClientCertificate(("system:node:n1",), 4e9)

@@ -1,7 +1,5 @@
 """What the page reads: nodes with their devices, what has changed, one device, matches, Pods, decisions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Dry runs over HTTP."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Callable

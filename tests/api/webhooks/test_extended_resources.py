@@ -1,7 +1,5 @@
 """Extended resources that a DeviceClass stands for, over HTTP: webhooks, dry runs, explain."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

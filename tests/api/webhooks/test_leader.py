@@ -1,7 +1,5 @@
 """Among replicas: who answers what."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What the decisions of a service say of preemptions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

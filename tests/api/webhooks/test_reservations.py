@@ -1,7 +1,5 @@
 """What filter names by default is kept for the Pod, as kube-scheduler sees it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

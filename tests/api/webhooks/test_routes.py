@@ -1,7 +1,5 @@
 """The webhooks, as kube-scheduler calls them."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from pathlib import Path

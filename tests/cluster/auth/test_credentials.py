@@ -1,7 +1,5 @@
 """Kubeconfig and service account: what is taken, what is refused and how that is said, without secrets."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import json

@@ -1,7 +1,5 @@
 """Binds against the fake API server: what is written, and what is left when something goes wrong."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 from itertools import count

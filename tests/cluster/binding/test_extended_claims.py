@@ -1,7 +1,5 @@
 """Binds of Pods with extended resources: the claim that is made, and taken back."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

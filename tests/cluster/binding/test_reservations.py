@@ -1,7 +1,5 @@
 """Devices that are kept for a Pod from its filter to its bind."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +33,7 @@ class Kept:
 
     def put(self, *objects: JsonObject) -> None:
         for raw in objects:
-            self.state.upsert(parse(raw))  # type: ignore[arg-type] # no workloads
+            self.state.upsert(parse(raw))  # type: ignore[arg-type]  # no workloads
 
     async def reserve(self, name: str, on: str = "n1", **status: Any) -> Refused | None:
         found = self.pod(name)

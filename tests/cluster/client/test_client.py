@@ -1,7 +1,5 @@
 """The client's contract: what is sent, what each answer becomes, what is repeated and what is not."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 
@@ -63,12 +61,12 @@ async def test_claim_goes_through_its_life_by_patches() -> None:
     allocated = await client.patch(f"{PATH}/status", guarded)
     assert allocated["status"] == STATUS
     assert allocated["metadata"]["uid"] == claim["metadata"]["uid"]
-    with pytest.raises(errors.Conflict, match="resourceVersion"):
+    with pytest.raises(errors.ConflictError, match="resourceVersion"):
         await client.patch(f"{PATH}/status", guarded)
     deleted = await client.delete(PATH)
     assert deleted["metadata"]["deletionTimestamp"]
     await client.patch(PATH, {"metadata": {"finalizers": None}})
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(errors.NotFoundError):
         await client.get(PATH)
 
 
@@ -106,19 +104,19 @@ async def test_json_patch_whose_test_fails_changes_nothing() -> None:
         {"op": "add", "path": "/metadata/labels", "value": {"a": "b"}},
         {"op": "test", "path": "/metadata/uid", "value": "another"},
     ]
-    with pytest.raises(errors.Invalid):
+    with pytest.raises(errors.InvalidError):
         await client.patch(PATH, patch, kind="json")
     assert await client.get(PATH) == claim
 
 
 ANSWERS: list[tuple[int, type[errors.ApiError]]] = [
     (400, errors.ApiError),
-    (403, errors.Forbidden),
-    (404, errors.NotFound),
-    (409, errors.Conflict),
-    (410, errors.Gone),
-    (422, errors.Invalid),
-    (429, errors.TooManyRequests),
+    (403, errors.ForbiddenError),
+    (404, errors.NotFoundError),
+    (409, errors.ConflictError),
+    (410, errors.GoneError),
+    (422, errors.InvalidError),
+    (429, errors.TooManyRequestsError),
     (500, errors.ServerError),
     (503, errors.ServerError),
 ]
@@ -163,12 +161,12 @@ async def test_request_that_never_left_is_told_from_one_that_may_have_been_done(
     server = FakeApiServer()
     client, _ = await with_claim(server)
     server.faults.append(Fault(lambda call: call.method == "PATCH", cut="after"))
-    with pytest.raises(errors.ConnectionFailed) as lost:
+    with pytest.raises(errors.ConnectionFailedError) as lost:
         await client.patch(PATH, {"metadata": {"labels": {"a": "b"}}})
     assert lost.value.sent
     assert (await client.get(PATH))["metadata"]["labels"] == {"a": "b"}
     server.down = True
-    with pytest.raises(errors.ConnectionFailed) as refused:
+    with pytest.raises(errors.ConnectionFailedError) as refused:
         await client.patch(PATH, {})
     assert not refused.value.sent
 
@@ -180,7 +178,7 @@ async def test_slow_answers_end_at_the_read_timeout_and_slow_requests_at_the_tot
     loop = asyncio.get_running_loop()
     for timeouts, expected in ((Timeouts(read=3, total=9), 3), (Timeouts(read=50, total=9), 9)):
         start = loop.time()
-        with pytest.raises(errors.ConnectionFailed):
+        with pytest.raises(errors.ConnectionFailedError):
             await client_of(server, timeouts=timeouts).get(PATH)
         assert loop.time() - start == pytest.approx(expected, abs=0.01)
 
@@ -201,7 +199,7 @@ async def test_refused_token_that_cannot_be_renewed_is_not_tried_again_and_not_t
     server = FakeApiServer()
     server.token = "other"
     client = client_of(server, auth=Tokens("secret-token"))
-    with pytest.raises(errors.Unauthorized) as caught:
+    with pytest.raises(errors.UnauthorizedError) as caught:
         await client.get("/api/v1/pods")
     assert len(server.calls) == 1
     assert "secret-token" not in f"{caught.value} {caught.value!r} {client!r}"
@@ -211,7 +209,7 @@ async def test_refused_token_that_cannot_be_renewed_is_not_tried_again_and_not_t
 async def test_second_refusal_is_final() -> None:
     server = FakeApiServer()
     server.token = "other"
-    with pytest.raises(errors.Unauthorized):
+    with pytest.raises(errors.UnauthorizedError):
         await client_of(server, auth=Tokens("a", "b", "c")).get("/api/v1/pods")
     assert len(server.calls) == 2
 
@@ -293,7 +291,7 @@ async def test_stream_that_ends_inside_an_event_is_no_clean_end() -> None:
     client = ApiClient("http://fake", httpx.MockTransport(lambda _request: httpx.Response(200, content=text)))
     stream = client.watch("/api/v1/pods")
     assert (await anext(stream))["object"] == {"n": 1}
-    with pytest.raises(errors.ConnectionFailed, match="cut inside an event"):
+    with pytest.raises(errors.ConnectionFailedError, match="cut inside an event"):
         await anext(stream)
 
 
@@ -350,7 +348,7 @@ async def test_binding_is_done_once() -> None:
     binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n1"}}
     await client.post(POD.path("d", "p", "binding"), binding)
     assert (await client.get(POD.path("d", "p")))["spec"]["nodeName"] == "n1"
-    with pytest.raises(errors.Conflict, match="already assigned"):
+    with pytest.raises(errors.ConflictError, match="already assigned"):
         await client.post(POD.path("d", "p", "binding"), binding)
 
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 
@@ -7,7 +5,7 @@ import pytest
 
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import discover
-from app.cluster.client.errors import ClusterError, Forbidden, NotServed
+from app.cluster.client.errors import ClusterError, ForbiddenError, NotServedError
 from app.cluster.informers.group import discover_patiently
 from tests.cluster.fake_apiserver import DRA, FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time, run
@@ -68,7 +66,7 @@ WITHOUT: dict[str, dict[str, Mapping[str, str]]] = {
 @pytest.mark.parametrize("name", WITHOUT)
 def test_cluster_without_dra_is_told_what_it_lacks(name: str) -> None:
     with pytest.raises(
-        NotServed, match=r"serves (no version|v1|v1alpha3) of resource\.k8s\.io.*runtime-config"
+        NotServedError, match=r"serves (no version|v1|v1alpha3) of resource\.k8s\.io.*runtime-config"
     ):
         run(discover(client_of(serving(WITHOUT[name]))))
 
@@ -84,10 +82,10 @@ async def test_patient_discovery_waits_for_the_server() -> None:
     server.faults.append(Fault(lambda _call: True, status=403, reason="Forbidden"))
     server.down = False
     assert (await task).resource_claim.version == "v1"
-    assert isinstance(told[-1], Forbidden)
+    assert isinstance(told[-1], ForbiddenError)
 
 
 @in_virtual_time
 async def test_patient_discovery_does_not_wait_for_an_api_that_is_off() -> None:
-    with pytest.raises(NotServed):
+    with pytest.raises(NotServedError):
         await discover_patiently(client_of(serving({})))

@@ -1,7 +1,5 @@
 """The default transport over real sockets: TLS, client certificates, token rotation, broken streams."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import contextlib
@@ -20,7 +18,7 @@ import yaml
 from app.cluster.auth.credentials import Access, from_kubeconfig, load_access
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import NODE
-from app.cluster.client.errors import ConnectionFailed, NotFound, NotLeader, Unauthorized
+from app.cluster.client.errors import ConnectionFailedError, NotFoundError, NotLeaderError, UnauthorizedError
 from app.cluster.client.transport import AiohttpTransport
 from app.cluster.informers.informer import Informer, InformerSettings, Replaced, Upserted
 from tests.cluster.fake_apiserver import FakeApiServer, asgi
@@ -116,7 +114,7 @@ def test_client_certificate_is_shown(tmp_path: Path, authority: trustme.CA) -> N
                 assert (await client.get(NODE.path()))["kind"] == "NodeList"
             nobody = access(tmp_path, port, authority, {})
             async with closing(nobody.client()) as client:
-                with pytest.raises(ConnectionFailed):
+                with pytest.raises(ConnectionFailedError):
                     await client.get(NODE.path())
             assert len(server.calls) == 1
 
@@ -133,7 +131,7 @@ def test_server_of_another_authority_or_name_is_not_talked_to(tmp_path: Path, au
             )
             for refused in (stranger, wrong_name):
                 async with closing(refused.client()) as client:
-                    with pytest.raises(ConnectionFailed, match="certificate verify failed") as caught:
+                    with pytest.raises(ConnectionFailedError, match="certificate verify failed") as caught:
                         await client.get(NODE.path())
                     assert not caught.value.sent
             assert server.calls == []
@@ -176,7 +174,7 @@ def test_renewed_certificate_files_are_shown_on_new_connections(
         found = access(tmp_path, port, authority, user)
         async with service, closing(found.client()) as client:
             await client.get(NODE.path())
-            with pytest.raises(Unauthorized):
+            with pytest.raises(UnauthorizedError):
                 await client.get(NODE.path())
             write_pair()
             await client.get(NODE.path())
@@ -256,7 +254,7 @@ def test_silent_answer_ends_at_the_read_timeout() -> None:
         server = FakeApiServer()
         server.frozen = True
         async with listening(server) as port, closing(plain(port)) as client:
-            with pytest.raises(ConnectionFailed) as caught:
+            with pytest.raises(ConnectionFailedError) as caught:
                 async for _ in client.watch(NODE.path(), read_timeout_seconds=0.2):
                     pass
             assert caught.value.sent
@@ -269,7 +267,7 @@ def test_closed_port_is_known_not_to_have_got_the_request() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         async with closing(plain(port)) as client:
-            with pytest.raises(ConnectionFailed) as caught:
+            with pytest.raises(ConnectionFailedError) as caught:
                 await client.patch(NODE.path(name="n"), {})
             assert not caught.value.sent
 
@@ -292,7 +290,7 @@ def test_connections_are_used_again_after_answers_and_refusals() -> None:
         port = service.sockets[0].getsockname()[1]
         async with service, closing(plain(port)) as client:
             for _ in range(5):
-                with pytest.raises(NotFound):
+                with pytest.raises(NotFoundError):
                     await client.get(NODE.path(name="n"))
         assert accepted == 1
 
@@ -309,13 +307,13 @@ def test_the_guard_is_asked_again_when_there_is_a_connection_and_the_write_does_
             nonlocal asked
             asked += 1
             if asked % 2 == 0:
-                raise NotLeader("lost while the connection was made")
+                raise NotLeaderError("lost while the connection was made")
 
         async with listening(server) as port:
             client = ApiClient(f"http://127.0.0.1:{port}", AiohttpTransport())
             async with closing(client):
                 for _ in range(2):
-                    with pytest.raises(NotLeader, match="lost while"):
+                    with pytest.raises(NotLeaderError, match="lost while"):
                         await client.guarded(late).post(path, {"metadata": {"name": "n"}})
                 made = await client.guarded(lambda: None).post(path, {"metadata": {"name": "m"}})
                 assert made["metadata"]["name"] == "m"

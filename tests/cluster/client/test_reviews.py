@@ -1,7 +1,5 @@
 """What is asked of the API server about a token, and for how long its answer counts."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,14 +1,12 @@
 """The life of a claim around a bind, where others act on it, its Pod or the API server meanwhile."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from app.cluster.client.errors import TooManyRequests
+from app.cluster.client.errors import TooManyRequestsError
 from app.cluster.client.retrying import RetryingClient
 from app.core.model.resource_claim import FINALIZER, MAX_RESERVED_FOR
 from tests.cluster.binding.test_binder import DRA, Cluster, claim, cluster, names, on, pod, reserved
@@ -214,11 +212,11 @@ async def test_patience_ends_before_kube_scheduler_s_does() -> None:
     busy = Fault(on("GET", "pods/p"), times=float("inf"), status=429)
     made.server.faults.append(busy)
     started = asyncio.get_running_loop().time()
-    with pytest.raises(TooManyRequests):
+    with pytest.raises(TooManyRequestsError):
         await RetryingClient(made.client, seconds=5).get("/api/v1/namespaces/default/pods/p")
     assert asyncio.get_running_loop().time() - started == pytest.approx(5, abs=0.1)
     busy.retry_after = 60
-    with pytest.raises(TooManyRequests):
+    with pytest.raises(TooManyRequestsError):
         await RetryingClient(made.client, seconds=5).get("/api/v1/namespaces/default/pods/p")
     assert asyncio.get_running_loop().time() - started == pytest.approx(5, abs=0.1)
     await made.stop()

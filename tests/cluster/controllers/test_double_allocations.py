@@ -1,7 +1,5 @@
 """Another allocator beside this one: noticed, given way to, never overwritten."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 from typing import Any

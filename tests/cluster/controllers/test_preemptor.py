@@ -1,7 +1,5 @@
 """Who is evicted, what is held meanwhile, and what is left when something goes wrong."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 from dataclasses import replace
@@ -11,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from app.cluster.client.client import ApiClient
-from app.cluster.client.errors import NotLeader
+from app.cluster.client.errors import NotLeaderError
 from app.cluster.controllers.preemptor import Attempt, Preemptor, PreemptorSettings
 from app.cluster.events.event_writer import EventWriter
 from app.cluster.events.preemption_events import PreemptionEvents
@@ -59,7 +57,7 @@ class Scene:
 
     def _enter(self) -> None:
         if not self.leads:
-            raise NotLeader("this replica is not the leader")
+            raise NotLeaderError("this replica is not the leader")
 
     def put(self, *raws: dict[str, Any]) -> None:
         for raw in raws:

@@ -1,7 +1,5 @@
 """What a process that was killed in the middle of a bind leaves, and who puts it right."""
 
-from __future__ import annotations
-
 import asyncio
 import copy
 import datetime as dt

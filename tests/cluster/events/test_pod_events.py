@@ -1,7 +1,5 @@
 """Events on refused Pods: one for each reason, repeats counted, never more than is allowed."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,5 @@
 """The informer against a server that fails in every way; time is virtual throughout."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable

@@ -1,7 +1,5 @@
 """The election against the fake API server, in virtual time."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable
@@ -12,7 +10,7 @@ import pytest
 from app.cluster.client.backoff import LoopClock
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
-from app.cluster.client.errors import NotLeader
+from app.cluster.client.errors import NotLeaderError
 from app.cluster.informers.informer import Informer
 from app.cluster.leadership.catch_up import catch_up
 from app.cluster.leadership.election import Election
@@ -56,7 +54,7 @@ class Candidate:
     def leads(self) -> bool:
         return self.election.fence.open
 
-    def start(self) -> Candidate:
+    def start(self) -> "Candidate":
         self.task = asyncio.create_task(self.election.run())
         return self
 
@@ -141,7 +139,7 @@ async def test_a_leader_resigns_when_its_last_webhook_is_answered() -> None:
         resigning = asyncio.create_task(first.election.resign(20))
         await asyncio.sleep(12)
         assert first.leads, "renewed, so that the bind under way can be finished"
-        with pytest.raises(NotLeader):
+        with pytest.raises(NotLeaderError):
             await first.election.lead(0)
     await resigning
     await until_leads(second, 0.1)
@@ -204,7 +202,7 @@ async def test_writes_leave_only_while_leading_and_in_the_term_they_were_decided
         await wait.wait()
         try:
             await writes.post(path, {"metadata": {"generateName": "p-"}})
-        except NotLeader as error:
+        except NotLeaderError as error:
             return str(error)
         return "written"
 
@@ -245,9 +243,9 @@ async def test_a_follower_that_is_asked_gets_the_lease_of_a_leader_that_is_not()
 @in_virtual_time
 async def test_a_leader_that_is_asked_keeps_the_lease() -> None:
     first, second = await pair(FakeApiServer())
-    with first.election.answering(), pytest.raises(NotLeader, match="the leader is a"):
+    with first.election.answering(), pytest.raises(NotLeaderError, match="the leader is a"):
         await second.election.lead(3)
-    with pytest.raises(NotLeader):
+    with pytest.raises(NotLeaderError):
         await second.election.lead(1)
     assert first.leads
     assert WANTED_BY not in lease(first.server)["metadata"].get("annotations", {})
@@ -267,7 +265,7 @@ async def test_nothing_is_written_before_the_new_leader_has_caught_up() -> None:
     assert lease(server)["spec"]["holderIdentity"] == "a"
     assert not first.leads
     assert "not yet caught up" in first.election.not_ready_reason()
-    with pytest.raises(NotLeader):
+    with pytest.raises(NotLeaderError):
         first.election.fence.begin()
     caught_up.set()
     await until_leads(first, 0.1)

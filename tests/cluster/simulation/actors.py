@@ -1,9 +1,7 @@
 """Who else acts on the cluster: users, kube-scheduler, kube-controller-manager."""
 
-from __future__ import annotations
-
 import asyncio
-import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.core.model.resource_claim import FINALIZER
@@ -20,7 +18,7 @@ GRACE = "simulation/grace"
 """A finalizer that stands for a Pod's time to end."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Wish:
     """A Pod that somebody wants: with which claims, from when to when (None: for good)."""
 
@@ -31,7 +29,7 @@ class Wish:
     graceful: bool
 
 
-async def user(world: World, wish: Wish) -> None:
+async def user(world: "World", wish: Wish) -> None:
     """Makes the Pod, after its claims, and takes it away again."""
     await asyncio.sleep(wish.at)
     for name in wish.claims:
@@ -51,7 +49,7 @@ async def user(world: World, wish: Wish) -> None:
         world.server.store.update(Place(*PODS, "default", wish.name), _without(GRACE))
 
 
-async def schedule(world: World, name: str) -> None:
+async def schedule(world: "World", name: str) -> None:
     """kube-scheduler for one Pod: filter, then bind, and again after a failure."""
     while True:
         raw = find(world.server.store, PODS, name)
@@ -66,7 +64,7 @@ async def schedule(world: World, name: str) -> None:
         await asyncio.sleep(world.random.uniform(0.05, 0.6) + world.backoff())
 
 
-async def foreigner(world: World, number: int) -> None:
+async def foreigner(world: "World", number: int) -> None:
     """Another allocator, the in-tree plugin left on, say: gives its own claim a device that looks free.
 
     Its Pod is bound, and goes after a while or never. Between its look and its write some time passes.
@@ -90,7 +88,7 @@ async def foreigner(world: World, number: int) -> None:
         store.delete(place)
 
 
-async def controller(world: World) -> None:
+async def controller(world: "World") -> None:
     """The resourceclaim-controller: syncClaim of pkg/controller/resourceclaim/controller.go.
 
     Claims whose names begin with `own-` are their Pod's own, and go with it.
@@ -105,7 +103,7 @@ async def controller(world: World) -> None:
             _sync(world, claim)
 
 
-def _sync(world: World, claim: dict[str, Any]) -> None:
+def _sync(world: "World", claim: dict[str, Any]) -> None:
     store, name = world.server.store, claim["metadata"]["name"]
     place = Place(*CLAIMS, "default", name)
     pods = {pod["metadata"]["uid"]: pod for pod in store.select(PODS)}

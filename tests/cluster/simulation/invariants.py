@@ -1,7 +1,5 @@
 """What must hold at every write, and what must hold when everything has come to rest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from app.core.json_object import JsonObject

@@ -5,8 +5,6 @@ simulation. An owner can be stopped (SIGSTOP: its callbacks wait) or dead (kill 
 cancelled task would not be like: that one still runs its `finally`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 import random

@@ -1,7 +1,5 @@
 """Between a replica and the API server: requests that are late, lost, or done without an answer."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -25,7 +23,7 @@ TRANSIT_SECONDS = 0.1
 class SimulatedTransport(AiohttpTransport):
     """The client's end. What the server does with a request goes on when the client is gone."""
 
-    def __init__(self, world: World, name: str, *, guarded: bool) -> None:
+    def __init__(self, world: "World", name: str, *, guarded: bool) -> None:
         super().__init__()
         self._world = world
         self._name = name
@@ -90,7 +88,7 @@ class SimulatedTransport(AiohttpTransport):
 class _LateStream(httpx.AsyncByteStream):
     """A watch whose events come some time after what they tell of."""
 
-    def __init__(self, world: World, name: str, answer: Stream) -> None:
+    def __init__(self, world: "World", name: str, answer: Stream) -> None:
         self._world = world
         self._name = name
         self._chunks = answer.chunks

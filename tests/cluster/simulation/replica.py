@@ -1,7 +1,5 @@
 """One extender process: its informers, election, binder and deallocator, put together as app.main does."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 import functools
@@ -43,7 +41,7 @@ RULES = Rules(SelectorCache(), lambda: "share")
 class Replica:
     """Everything it does is owned by its name: it can be stopped and killed."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: "World", name: str) -> None:
         self.world = world
         self.name = name
         self.dead = world.loop.create_future()
@@ -144,9 +142,9 @@ class Replica:
 
 
 @functools.cache
-def inventory(nodes: int, devices: int) -> State:
+def inventory(nodes: int, devices: int) -> "State":
     """A state of so many nodes with so many devices each, to be forked."""
-    from app.core.state.state import State  # noqa: PLC0415 # for its type only elsewhere
+    from app.core.state.state import State  # noqa: PLC0415 - for its type only elsewhere
 
     state = State()
     state.upsert(_read(device_class()))

@@ -6,8 +6,6 @@ A failure names its seed; `SEED=... pytest tests/cluster/simulation` replays it 
 RUNS says how many are run: 10,000 under CI, fewer elsewhere.
 """
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context

@@ -1,15 +1,13 @@
 """One run: a cluster, two replicas of the extender, and everything that can go wrong, from one seed."""
 
-from __future__ import annotations
-
 import asyncio
-import dataclasses
 import random
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from app.cluster.client.errors import NotLeader
+from app.cluster.client.errors import NotLeaderError
 from app.core.state.state import State
 from tests.cluster.fake_apiserver import FakeApiServer
 from tests.cluster.simulation.actors import Wish, controller, foreigner, user
@@ -27,7 +25,7 @@ REQUEST_SECONDS = 4.0
 """kube-scheduler's httpTimeout."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Chaos:
     """Probabilities, for each request or event."""
 
@@ -41,7 +39,7 @@ class Chaos:
 CALM = Chaos()
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What a run has shown. `broken` is empty if all is well; `story` is for people."""
 
@@ -195,9 +193,9 @@ class World:
 
     def _chaos(self) -> Chaos:
         levels = (0.0, 0.0, 0.05, 0.2)
-        drawn = Chaos(*(self.random.choice(levels) for _ in dataclasses.fields(Chaos)))
+        drawn = Chaos(*(self.random.choice(levels) for _ in fields(Chaos)))
         # What is known late is what a broken rule is about.
-        return dataclasses.replace(drawn, late_event=0.5) if self.sabotage else drawn
+        return replace(drawn, late_event=0.5) if self.sabotage else drawn
 
     def _strangers(self) -> int:
         """Devices that another allocator takes."""
@@ -301,5 +299,5 @@ def _told(world: World) -> list[str]:
 async def _refusable(evaluation: Callable[[Replica], Coroutine[Any, Any, Any]], replica: Replica) -> Any:
     try:
         return await evaluation(replica)
-    except NotLeader:
+    except NotLeaderError:
         return None

@@ -1,7 +1,5 @@
-# ruff: noqa: E501  # tables
+# ruff: noqa: E501 - tables
 """docs/cel.md names every function and macro of the environment, and the environment is Kubernetes'."""
-
-from __future__ import annotations
 
 import json
 import os

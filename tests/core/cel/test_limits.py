@@ -1,7 +1,5 @@
 """Expressions made to hurt: each is answered, or refused, with bounded work."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.core.model.device import Attribute, DeviceShape, intern_shape

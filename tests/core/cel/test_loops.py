@@ -1,7 +1,5 @@
-# ruff: noqa: E501  # tables of expressions
+# ruff: noqa: E501 - tables of expressions
 """Comprehensions as Python loops: the values, failures and costs of the interpreter, to the unit."""
-
-from __future__ import annotations
 
 from random import Random
 from typing import Any
@@ -109,7 +107,7 @@ def test_written_loops_are_worth_and_cost_the_same(shape: str) -> None:
 
 
 def test_random_expressions_are_worth_and_cost_the_same() -> None:
-    random = Random(11)  # noqa: S311  # a run must be repeatable
+    random = Random(11)  # noqa: S311 - a run must be repeatable
     wrong = []
     for _ in range(600):
         mode, text = Grammar(random).expression()

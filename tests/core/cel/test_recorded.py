@@ -4,8 +4,6 @@
 The answers were made with tests/oracle, which ``make fuzz-cel`` compares new expressions with.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import os

@@ -1,7 +1,5 @@
 """Changes made to raw objects by what a near miss says of them, as a person would make them."""
 
-from __future__ import annotations
-
 import copy
 import re
 from dataclasses import dataclass, field
@@ -26,7 +24,7 @@ class Situation:
     features: dict[str, bool] = field(default_factory=dict)
     generate: bool = True
 
-    def changed(self, change: JsonObject) -> Situation:
+    def changed(self, change: JsonObject) -> "Situation":
         other = copy.deepcopy(self)
         method = re.sub(r"(?=[A-Z])", "_", change["code"]).lower()
         getattr(other, method)(change)

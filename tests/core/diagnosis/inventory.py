@@ -1,7 +1,5 @@
 """Kubernetes objects in as few words as a table of situations needs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from app.core.json_object import JsonObject

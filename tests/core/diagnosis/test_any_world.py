@@ -1,7 +1,5 @@
 """Near misses are true in any small world, not only in those that somebody has thought of."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from hypothesis import given, settings

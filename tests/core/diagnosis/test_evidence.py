@@ -1,7 +1,5 @@
 """What stands behind a reason, in numbers and names, and the sentence made of it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -4,8 +4,6 @@ Each near miss is made in the objects themselves, and the Pod placed again: it h
 what a near miss changes is needed: without any one of its changes the Pod does not fit.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """All or none: what greedy misses is found, and "impossible" is true, by brute force."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product

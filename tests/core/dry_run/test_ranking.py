@@ -1,7 +1,5 @@
 """Pods placed with what nodes said before: the same as if each Pod asked every node anew."""
 
-from __future__ import annotations
-
 from itertools import count
 from typing import Any
 

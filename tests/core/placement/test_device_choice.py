@@ -1,7 +1,5 @@
 """The policy chooses devices and nodes, never the verdict."""
 
-from __future__ import annotations
-
 import itertools
 from itertools import count
 

@@ -1,7 +1,5 @@
 """Extended resources that DeviceClasses stand for: which claim a Pod needs, node by node."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Each policy in scenes where it must prefer one node, or one device, to another; reversed it must not."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count

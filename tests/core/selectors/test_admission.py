@@ -1,7 +1,5 @@
 """What an API server refuses though kube-scheduler would answer it, and what is said then."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which attributes an expression can see: too many are no harm, too few would mix up devices."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.core.selectors import compile_selector

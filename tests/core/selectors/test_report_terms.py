@@ -1,7 +1,5 @@
 """What a selector is made of, for those who explain it."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.core.selectors.report_terms import terms_of

@@ -1,7 +1,5 @@
 """A trace recorded from what a cluster shows is one that can be simulated."""
 
-from __future__ import annotations
-
 from app.core.json_object import JsonObject
 from app.core.simulation.recorder import Recorder
 from app.core.simulation.trace import read_trace

@@ -1,7 +1,5 @@
 """The simulator, and what it says of least-fragmentation beside first fit."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from functools import cache
@@ -27,7 +25,7 @@ NODES, PODS, LOAD, SEEDS = 16, 400, 0.5, (0, 1)
 
 
 def draws(seed: int) -> Draw:
-    return Random(seed).random  # noqa: S311 # a trace is no secret
+    return Random(seed).random  # noqa: S311 - a trace is no secret
 
 
 @cache
@@ -189,7 +187,7 @@ def test_the_drawing_has_a_line_for_each_policy_and_measure() -> None:
 
 def test_the_legend_of_many_policies_stays_within_the_drawing() -> None:
     result = run(one_node(), jobs(("one", 0, 9)), "first-fit")
-    root = ET.fromstring(plot("t", [result] * 8))  # noqa: S314 # made here
+    root = ET.fromstring(plot("t", [result] * 8))  # noqa: S314 - made here
     _, _, width, height = map(float, root.attrib["viewBox"].split())
     texts = [item for item in root if item.tag.endswith("text")]
     assert all(float(item.attrib["y"]) <= height for item in texts)

@@ -1,7 +1,5 @@
 """Answers that are kept must be the answers that would be found."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,11 +1,9 @@
 """Nodes with equal keys must get equal answers, whatever the features and the claims."""
 
-from __future__ import annotations
-
 import copy
-import dataclasses
 import itertools
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
@@ -42,7 +40,7 @@ Change = Callable[[JsonObject], None]
 _SELECTORS = SelectorCache()
 
 
-@dataclasses.dataclass
+@dataclass
 class Scene:
     """A case's nodes with copies of them, and the plan of its Pod."""
 
@@ -295,5 +293,5 @@ def test_every_field_of_a_device_has_been_thought_of() -> None:
     """A new field of a device has to be added to the key, unless the search does not look at it."""
     seen = {"shape", "consumes_counters", "node_name", "node_selector", "all_nodes", "taints"}
     in_results_only = {"name", "binds_to_node", "binding_failure_conditions", "node_allocatable"}
-    fields = {field.name for field in dataclasses.fields(Device)}
-    assert fields == seen | in_results_only | {"binding_conditions"}
+    declared = {field.name for field in fields(Device)}
+    assert declared == seen | in_results_only | {"binding_conditions"}

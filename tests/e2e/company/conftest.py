@@ -51,10 +51,10 @@ def schedulers(control_plane: ControlPlane, extender: Extender) -> Iterator[None
 @pytest.fixture(params=[IN_TREE, EXTENDER])
 def company(
     request: pytest.FixtureRequest,
-    schedulers: None,  # noqa: ARG001 # they run
+    schedulers: None,  # noqa: ARG001 - they run
     scene: Scene,
     kubelet: Kubelet,
-    holds: HoldWatcher,  # noqa: ARG001 # fails the test at its end if a device was held twice
+    holds: HoldWatcher,  # noqa: ARG001 - fails the test at its end if a device was held twice
 ) -> Company:
     """What the case is made of, for one of the two schedulers."""
     return Company(scene, kubelet, request.param)

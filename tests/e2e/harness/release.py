@@ -135,7 +135,7 @@ class Release:
         text = re.sub(rf"(?<![\w/])({paths})/", lambda found: f"{mounts[found[1]]}/", text)
         for port, free in self.ports.items():
             text = re.sub(rf"\b{port}\b", str(free), text)
-        return text.replace("0.0.0.0", HOST)  # noqa: S104 # to be listened on here alone
+        return text.replace("0.0.0.0", HOST)  # noqa: S104 - to be listened on here alone
 
     def _kubeconfig(self, account: str) -> Path:
         """A kubeconfig with a token of the service account, as a kubelet would project it."""

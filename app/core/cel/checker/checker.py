@@ -34,7 +34,7 @@ def check(root: Node, environment: Environment) -> Type:
     checker.check(root)
     checker.settle()
     checker.resolve_types()
-    assert root.type is not None  # noqa: S101  # every check sets it
+    assert root.type is not None  # noqa: S101 - every check sets it
     return root.type
 
 

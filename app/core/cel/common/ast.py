@@ -107,7 +107,7 @@ class Fold(Node):
     result: Node
 
 
-def copied(node: Node) -> Node:  # noqa: PLR0911  # one case for a kind of node
+def copied(node: Node) -> Node:  # noqa: PLR0911 - one case for a kind of node
     """The tree once more, as the parser made it. O(nodes)."""
     match node:
         case Literal():
@@ -139,7 +139,7 @@ def copied(node: Node) -> Node:  # noqa: PLR0911  # one case for a kind of node
             raise AssertionError(node)
 
 
-def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911  # one case for a kind of node
+def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one case for a kind of node
     """The direct subexpressions, in the order in which the checker visits them."""
     match node:
         case Select():

@@ -150,7 +150,7 @@ def assignable_all(bindings: Bindings, wanted: tuple[Type, ...], given: tuple[Ty
     return True
 
 
-def _unify(bound: Bindings, left: Type, right: Type) -> bool:  # noqa: PLR0911  # cel-go's cases
+def _unify(bound: Bindings, left: Type, right: Type) -> bool:  # noqa: PLR0911 - cel-go's cases
     if right.kind == PARAM:
         valid, had_binding = _bind(bound, left, right)
         if valid:

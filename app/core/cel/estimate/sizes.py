@@ -62,7 +62,7 @@ class Operand(NamedTuple):
 
 def type_of(node: Node) -> Type:
     """The type of a checked node, a wrapper as what it holds."""
-    assert node.type is not None  # noqa: S101  # only checked trees are estimated
+    assert node.type is not None  # noqa: S101 - only checked trees are estimated
     return types.plain(node.type)
 
 

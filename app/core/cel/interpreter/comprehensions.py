@@ -100,5 +100,5 @@ def _elements(over: Any, *, two: bool, pos: int) -> Any:
     if is_list(over):
         return enumerate(each(over)) if two else ((item, None) for item in each(over))
     if isinstance(over, CelMap):
-        return over.pairs() if two else ((key, None) for key in over.keys())  # noqa: SIM118  # no dict
+        return over.pairs() if two else ((key, None) for key in over.keys())  # noqa: SIM118 - no dict
     raise located(EvalError("the range of a comprehension must be a list or a map"), pos)

@@ -51,7 +51,7 @@ class Interpreter:
 
     # Expressions
 
-    def plan(self, node: Node) -> Step:  # noqa: PLR0911  # one case for a kind of node
+    def plan(self, node: Node) -> Step:  # noqa: PLR0911 - one case for a kind of node
         """How to evaluate a node in the scopes as they are."""
         pause()
         match node:
@@ -229,13 +229,13 @@ def _device(frame: Frame) -> Any:
 
 
 _SPECIAL: dict[str, Callable[[Interpreter, Call], Step]] = {
-    "_&&_": Interpreter._logical,  # noqa: SLF001  # the table is a part of the class
-    "_||_": Interpreter._logical,  # noqa: SLF001
-    "_?_:_": Interpreter._conditional,  # noqa: SLF001
-    "_[_]": Interpreter._index,  # noqa: SLF001
-    "_[?_]": Interpreter._index,  # noqa: SLF001
-    "_?._": Interpreter._index,  # noqa: SLF001
-    "or": Interpreter._or,  # noqa: SLF001
-    "orValue": Interpreter._or,  # noqa: SLF001
-    "@not_strictly_false": Interpreter._not_strictly_false,  # noqa: SLF001
+    "_&&_": Interpreter._logical,  # noqa: SLF001 - the table is a part of the class
+    "_||_": Interpreter._logical,  # noqa: SLF001 - the table of the class above
+    "_?_:_": Interpreter._conditional,  # noqa: SLF001 - the table of the class above
+    "_[_]": Interpreter._index,  # noqa: SLF001 - the table of the class above
+    "_[?_]": Interpreter._index,  # noqa: SLF001 - the table of the class above
+    "_?._": Interpreter._index,  # noqa: SLF001 - the table of the class above
+    "or": Interpreter._or,  # noqa: SLF001 - the table of the class above
+    "orValue": Interpreter._or,  # noqa: SLF001 - the table of the class above
+    "@not_strictly_false": Interpreter._not_strictly_false,  # noqa: SLF001 - the table of the class above
 }

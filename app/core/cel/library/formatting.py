@@ -124,7 +124,7 @@ _STRINGS: dict[type, Callable[[Any], str]] = {
 }
 
 
-def _nested(value: Any) -> str:  # noqa: PLR0911  # one case for a kind of value
+def _nested(value: Any) -> str:  # noqa: PLR0911 - one case for a kind of value
     """An element of a list or map."""
     kind = value.__class__
     if kind is str:
@@ -190,7 +190,7 @@ def _double(value: Any, clause: str) -> float:
 
 
 def _go_fixed(number: float, precision: int) -> str:
-    if number != number:  # noqa: PLR0124  # NaN
+    if number != number:  # noqa: PLR0124 - NaN
         return "NaN"
     if number in (float("inf"), float("-inf")):
         return "+Inf" if number > 0 else "-Inf"
@@ -198,7 +198,7 @@ def _go_fixed(number: float, precision: int) -> str:
 
 
 def _special(number: float) -> str | None:
-    if number != number:  # noqa: PLR0124  # NaN
+    if number != number:  # noqa: PLR0124 - NaN
         return "NaN"
     if number in (float("inf"), float("-inf")):
         return "∞" if number > 0 else "-∞"

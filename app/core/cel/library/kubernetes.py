@@ -98,13 +98,13 @@ implements("semver_compare_to")(Semver.compare)
 
 
 @implements("string_bool_to_semver")
-def semver_normalized(text: str, normalize: bool) -> Semver:  # noqa: FBT001  # CEL's signature
+def semver_normalized(text: str, normalize: bool) -> Semver:  # noqa: FBT001 - CEL's signature
     """semver(text, normalize)."""
     return parse_semver(normalized(text) if normalize else text)
 
 
 @implements("is_semver_string_bool")
-def is_semver_normalized(text: str, normalize: bool) -> bool:  # noqa: FBT001  # CEL's signature
+def is_semver_normalized(text: str, normalize: bool) -> bool:  # noqa: FBT001 - CEL's signature
     """isSemver(text, normalize)."""
     return _can(lambda given: semver_normalized(given, normalize))(text)
 

@@ -34,7 +34,7 @@ def size(value: Any) -> int:
     raise no_overload()
 
 
-def is_zero(value: Any) -> bool:  # noqa: PLR0911  # one case for a kind of value
+def is_zero(value: Any) -> bool:  # noqa: PLR0911 - one case for a kind of value
     """Whether optional.ofNonZeroValue() takes the value for empty."""
     kind = value.__class__
     if value is None or value is False:

@@ -175,7 +175,7 @@ def can_be_made(node: ListLit | MapLit) -> bool:
     return not node.optional if isinstance(node, ListLit) else not any(e.optional for e in node.entries)
 
 
-def reads_first(node: Node, name: str) -> bool:  # noqa: PLR0911  # one case for a kind of node
+def reads_first(node: Node, name: str) -> bool:  # noqa: PLR0911 - one case for a kind of node
     """Whether evaluating the node reads the name in any case."""
     match node:
         case Ident():

@@ -36,7 +36,7 @@ class Expressions(Values):
             return self.list_of(node) if isinstance(node, ListLit) else self.map_of(node)
         return self.delegated(node)
 
-    def _call(self, node: Call) -> Value:  # noqa: PLR0911  # one case for a kind of call
+    def _call(self, node: Call) -> Value:  # noqa: PLR0911 - one case for a kind of call
         if (self.keeps_calls and not self.reads(node)) or self._is_deep(_MAX_BLOCKS):
             return self.delegated(node)
         if node.function in LOGIC:

@@ -78,7 +78,7 @@ class _Writer(Expressions):
             "  return loop",
         ]
         space: dict[str, Any] = {"__builtins__": {}}
-        exec(compile("\n".join(lines), "<loop>", "exec"), space)  # noqa: S102  # our own text: see fast_terms
+        exec(compile("\n".join(lines), "<loop>", "exec"), space)  # noqa: S102 - our own text: see fast_terms
         made: Run = space["make"](**names)
         return made
 

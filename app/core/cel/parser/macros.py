@@ -83,7 +83,7 @@ def _fold(
     )
 
 
-def _quantifier(macro: str, two: bool) -> Callable[[int, Node, _Args], Node]:  # noqa: FBT001  # a table's flag
+def _quantifier(macro: str, two: bool) -> Callable[[int, Node, _Args], Node]:  # noqa: FBT001 - a table's flag
     def build(pos: int, target: Node, args: _Args) -> Node:
         names = _variables(args) if two else (_iteration_variable(args[0]), "")
         predicate = args[-1]

@@ -40,7 +40,7 @@ def in_time(nanos: int, offset: int) -> Timestamp:
     raise EvalError("timestamp overflow")
 
 
-def add(left: Any, right: Any) -> Any:  # noqa: PLR0911  # one case for a kind of value
+def add(left: Any, right: Any) -> Any:  # noqa: PLR0911 - one case for a kind of value
     """``+``."""
     kind = left.__class__
     if kind is right.__class__:
@@ -142,7 +142,7 @@ def _quotient(left: int, right: int, message: str) -> int:
 def _divide_floats(left: float, right: float) -> float:
     if right != 0.0:
         return left / right
-    if left == 0.0 or left != left:  # noqa: PLR0124  # NaN
+    if left == 0.0 or left != left:  # noqa: PLR0124 - NaN
         return float("nan")
     negative = (left < 0) != (str(right)[0] == "-")
     return float("-inf") if negative else float("inf")

@@ -29,7 +29,7 @@ def equal(left: Any, right: Any) -> bool:
     return equal_values(left, right)
 
 
-def equal_values(left: Any, right: Any) -> bool:  # noqa: C901, PLR0911  # one case for a kind of value
+def equal_values(left: Any, right: Any) -> bool:  # noqa: C901, PLR0911 - one case for a kind of value
     """The equality of the left value's type."""
     kind = left.__class__
     if kind is str or kind is bool or kind is bytes:
@@ -84,7 +84,7 @@ def not_equal(left: Any, right: Any) -> bool:
 def _equal_numbers(left: Any, right: Any) -> bool:
     if left.__class__ is right.__class__:
         return bool(left == right)
-    if left != left or right != right:  # noqa: PLR0124  # NaN
+    if left != left or right != right:  # noqa: PLR0124 - NaN
         return False
     return compare(left, right) == 0
 

@@ -72,7 +72,7 @@ class Elements:
             whole = value if kind is int else value.value
             return whole in self._whole or float(whole) in self._doubles
         if kind is float:
-            return value == value and (value in self._doubles or value in self._rounded)  # noqa: PLR0124  # NaN
+            return value == value and (value in self._doubles or value in self._rounded)  # noqa: PLR0124 - NaN
         if kind is tuple and _is_plain(value):
             if value in self._plain:
                 return True

@@ -150,7 +150,7 @@ _KINDS: dict[str, _Kind] = {
     types.DURATION.name: _timed(types.DURATION, _duration),
     types.TIMESTAMP.name: _timed(types.TIMESTAMP, _timestamp),
     types.EMPTY.name: _Kind(types.EMPTY, {}, lambda: Message(types.EMPTY.name, {})),
-    "google.protobuf.BoolValue": _wrapper(types.BOOL, False, _bool),  # noqa: FBT003  # a value among values
+    "google.protobuf.BoolValue": _wrapper(types.BOOL, False, _bool),  # noqa: FBT003 - a value among values
     "google.protobuf.BytesValue": _wrapper(types.BYTES, b"", _bytes),
     "google.protobuf.DoubleValue": _wrapper(types.DOUBLE, 0.0, _double),
     "google.protobuf.FloatValue": _wrapper(types.DOUBLE, 0.0, _float),

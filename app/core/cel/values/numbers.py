@@ -132,7 +132,7 @@ def format_shortest(value: float) -> str:
 
 
 def _special(value: Any) -> str | None:
-    if value != value:  # noqa: PLR0124  # NaN
+    if value != value:  # noqa: PLR0124 - NaN
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "+Inf" if value > 0 else "-Inf"

@@ -7,11 +7,11 @@ from app.core.cel.values.kinds import NUMBERS, no_overload
 from app.core.cel.values.values import INT_MIN, Duration, Timestamp, UInt
 
 
-def compare(left: Any, right: Any) -> int:  # noqa: PLR0911  # one case for a kind of value
+def compare(left: Any, right: Any) -> int:  # noqa: PLR0911 - one case for a kind of value
     """-1, 0 or 1 for values that have an order."""
     kind, other = left.__class__, right.__class__
     if kind is other:
-        if kind is float and (left != left or right != right):  # noqa: PLR0124  # NaN
+        if kind is float and (left != left or right != right):  # noqa: PLR0124 - NaN
             raise EvalError("NaN values cannot be ordered")
         if kind is str or kind is int or kind is float or kind is bool or kind is bytes:
             return -1 if left < right else int(left > right)
@@ -32,7 +32,7 @@ def compare(left: Any, right: Any) -> int:  # noqa: PLR0911  # one case for a ki
 
 
 def _compare_float(number: float, whole: Any) -> int:
-    if number != number:  # noqa: PLR0124  # NaN
+    if number != number:  # noqa: PLR0124 - NaN
         raise EvalError("NaN values cannot be ordered")
     if whole.__class__ is UInt:
         if number < 0:

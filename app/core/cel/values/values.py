@@ -260,7 +260,7 @@ def map_key(key: Any) -> Any:
         return key
     if kind is float:
         # NaN is not equal to itself: every one is a key of its own, and none is ever found.
-        return Key("nan", object()) if key != key else Key("double", key)  # noqa: PLR0124  # the test for NaN
+        return Key("nan", object()) if key != key else Key("double", key)  # noqa: PLR0124 - the test for NaN
     if kind is bool:
         return Key("bool", key)
     if kind is UInt:

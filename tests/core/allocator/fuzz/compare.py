@@ -156,7 +156,7 @@ def only_chosen(request: JsonObject, allocations: list[JsonObject]) -> JsonObjec
                 for device, wanted in zip(spec["devices"], chosen, strict=True)
                 if wanted or taints or not any(chosen)
             ]
-            item = item | {"spec": spec | {"devices": devices}}  # noqa: PLW2901 # a changed copy
+            item = item | {"spec": spec | {"devices": devices}}  # noqa: PLW2901 - a changed copy
         objects.append(item)
     return request | {"objects": objects}
 

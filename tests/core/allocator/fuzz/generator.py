@@ -185,7 +185,7 @@ def odd_case(seed: int) -> JsonObject:
 
 def case(seed: int) -> JsonObject:
     """The case of that number: always the same."""
-    rng = random.Random(seed)  # noqa: S311 # reproducible, not secret
+    rng = random.Random(seed)  # noqa: S311 - reproducible, not secret
     supply = Supply(rng)
     demand = Demand(rng, supply)
     objects = [*supply.nodes, *supply.slices, *demand.classes, *demand.claims]

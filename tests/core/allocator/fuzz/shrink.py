@@ -33,7 +33,7 @@ def shrink(case: JsonObject, still_shows: Callable[[JsonObject], bool]) -> JsonO
 def _shows(still_shows: Callable[[JsonObject], bool], case: JsonObject) -> bool:
     try:
         return still_shows(case)
-    except Exception:  # noqa: BLE001 # any complaint about a mutilated case is a no
+    except Exception:  # noqa: BLE001 - any complaint about a mutilated case is a no
         return False
 
 

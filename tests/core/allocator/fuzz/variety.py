@@ -71,7 +71,7 @@ _SELECTORS: tuple[JsonObject, ...] = (
 
 def varied(seed: int, request: JsonObject) -> JsonObject:
     """The case with a few odd things; always the same for a seed."""
-    rng = random.Random(f"variety {seed}")  # noqa: S311 # reproducible, not secret
+    rng = random.Random(f"variety {seed}")  # noqa: S311 - reproducible, not secret
     request = copy.deepcopy(request)
     for change in rng.sample(_CHANGES, rng.randint(1, 3)):
         change(rng, request)

@@ -38,7 +38,7 @@ def answer(
     mode: str,
     text: str,
     shape: DeviceShape,
-    features: CelFeatures = CelFeatures(),  # noqa: B008  # frozen
+    features: CelFeatures = CelFeatures(),  # noqa: B008 - frozen
 ) -> tuple[str, Any]:
     """This project's verdict, and the value of a derived attribute."""
     if mode == "derived":
@@ -99,7 +99,7 @@ def reference(questions: list[dict[str, Any]], program: Path) -> Iterator[dict[s
 
 def fuzz(count: int, seed: int, program: Path, *, garbage: float = 0.1) -> Counter[str]:
     """Compares ``count`` expressions, verdicts and estimated costs, and prints the differences."""
-    random = Random(seed)  # noqa: S311  # a run must be repeatable
+    random = Random(seed)  # noqa: S311 - a run must be repeatable
     exclusions: Counter[str] = Counter()
     while exclusions["expressions"] < count:
         features = random.choice(ENVIRONMENTS)  # one a batch: the oracle keeps one compiler
@@ -189,7 +189,7 @@ def _wavers(evaluation: dict[str, Any], program: Path) -> bool:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201  # a program
+    print(text, flush=True)  # noqa: T201 - a program
 
 
 def main() -> None:

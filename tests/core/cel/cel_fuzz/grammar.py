@@ -1,4 +1,4 @@
-# ruff: noqa: E501, PLR0911  # a grammar reads better with a production a line
+# ruff: noqa: E501, PLR0911 - a grammar reads better with a production a line
 """Random CEL expressions over the whole environment: mostly well-typed, some ill-typed or failing.
 
 Every overload of the signature table is a production of its result type, so that no function is left

@@ -1,4 +1,4 @@
-# ruff: noqa: E501  # a grammar reads better with a production a line
+# ruff: noqa: E501 - a grammar reads better with a production a line
 """Random literals and selections."""
 
 from random import Random

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, S104  # tables
+# ruff: noqa: E501, S104 - tables
 """Devices and literals that random expressions are made of."""
 
 from typing import Any
