@@ -10,7 +10,7 @@ ENV UV_PYTHON_DOWNLOADS=never \
 
 WORKDIR /app
 
-# Dependencies first: their layer stays as long as the lock does.
+# Dependencies come first, so that their layer is reused until the lock file changes.
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-dev --extra tracing --no-install-project
 
@@ -30,20 +30,20 @@ LABEL org.opencontainers.image.title="dra-extender" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
-# A virtual environment holds paths, so it keeps its place.
+# A virtual environment contains absolute paths, so its location stays the same.
 COPY --from=build /app/.venv /app/.venv
 
-# Nothing is written outside /tmp, so that the root file system may be read-only.
+# Nothing is written outside /tmp, so the root file system can be read-only.
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
-# By number, so that Kubernetes can tell it is not root.
+# A number, so that Kubernetes can verify that it is not root.
 USER 65532:65532
 WORKDIR /tmp
 EXPOSE 8888
 
-# For container engines; Kubernetes has its own probes. Whatever certificate is served with, it is this container's.
+# For container engines; Kubernetes has its own probes. The certificate is not verified, because it is this container's.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import os, ssl, urllib.request as web\nplace = f\"127.0.0.1:{os.environ.get('DRA_PORT', 8888)}/livez\"\ntry: web.urlopen(f'http://{place}', timeout=2)\nexcept Exception: web.urlopen(f'https://{place}', timeout=2, context=ssl._create_unverified_context())"]
 

@@ -1,12 +1,12 @@
-# Every target sets up what it needs; nothing is installed outside this folder
-# (but the control plane, which all clones share: see control-plane).
-# On a fresh machine: Python 3.11+, make and git.
+# Every target sets up what it needs. Nothing is installed outside this folder, except the control plane and Helm,
+# which all clones share.
+# Requirements of a fresh machine: Python 3.11 or newer, make and git.
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV_HOME := .cache/uv-$(UV_VERSION)
 UV := $(UV_HOME)/bin/uv
 RUN := .venv/bin
-# The interpreter itself, not a shim or a virtual environment: uv would take .venv for another one's.
+# The interpreter itself, not a shim or a virtual environment, because uv would not recognize .venv as its own.
 ifndef UV_PYTHON
 UV_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys._base_executable or sys.executable)' 2>/dev/null || echo $(PYTHON))
 endif
@@ -16,7 +16,7 @@ export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo test lint check format generate control-plane helm docs sbom e2e fuzz fuzz-cel bench load
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(UV):
@@ -39,16 +39,16 @@ $(UV):
 	@$(UV) sync --frozen --inexact --quiet --group load
 	@touch $@ .venv/.runtime
 
-install: .venv/.runtime ## .venv with the locked dependencies and dra-extender
-dev: .venv/.dev ## as install, with the tools for tests and checks
+install: .venv/.runtime ## set up .venv with the locked dependencies and dra-extender
+dev: .venv/.dev ## as install, plus the tools for tests and checks
 
-demo: install ## no cluster: the example inventory, a Job through filter, prioritize and bind
+demo: install ## run a Job through filter, prioritize and bind on the example inventory, without a cluster
 	@$(RUN)/dra-extender demo
 
-test: dev ## the whole suite; what needs Go, Chromium or Helm says so if it is not there
+test: dev ## run the whole suite; skips tests that need missing Go, Chromium or Helm
 	@$(RUN)/python -m pytest
 
-lint: dev ## format, lint (of the page and of the English too), types, import contracts
+lint: dev ## check format, lint (of the page and the English too), types, import contracts
 	@$(RUN)/ruff format --check .
 	@$(RUN)/ruff check .
 	@$(RUN)/hadolint Dockerfile
@@ -57,44 +57,44 @@ lint: dev ## format, lint (of the page and of the English too), types, import co
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
 
-check: lint ## all of lint, then the whole suite, as `make test` runs it
+check: lint ## run lint, then the whole suite
 	@$(RUN)/python -m pytest
 
-control-plane: | $(UV) ## etcd, Kubernetes' programs and kubectl for e2e, built once for all clones (8-15 min)
+control-plane: | $(UV) ## build etcd, Kubernetes' programs and kubectl for e2e, once for all clones (8-15 min)
 	@$(PYTHON) tools/control_plane.py --uv $(UV)
 
-helm: | $(UV) ## Helm for the tests of the chart, built once for all clones (1-3 min)
+helm: | $(UV) ## build Helm for the tests of the chart, once for all clones (1-3 min)
 	@$(PYTHON) tools/helm.py --uv $(UV)
 
-docs: dev ## the site of docs/ into dist/site, strictly
+docs: dev ## build the documentation site in dist/site; broken links are errors
 	@$(UV) sync --frozen --inexact --quiet --group docs
 	@NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --site-dir dist/site # --quiet would silence what --strict counts
 
-sbom: dev ## what the locked runtime dependencies are, as CycloneDX, into dist/sbom.json
+sbom: dev ## write the locked runtime dependencies to dist/sbom.json, as CycloneDX
 	@$(UV) sync --frozen --inexact --quiet --group sbom
 	@mkdir -p dist
 	@$(UV) export --frozen --quiet --no-dev --extra tracing --no-emit-project --format requirements-txt 	 | $(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json -
 
-e2e: dev control-plane ## end to end on the real control plane
+e2e: dev control-plane ## run the end-to-end tests on the real control plane
 	@$(RUN)/python -m pytest tests/e2e
 
 N ?= 1000
 SEED ?= 1
-fuzz: dev | $(UV) ## generated cases against the in-tree allocator: make fuzz N=1000 SEED=1
+fuzz: dev | $(UV) ## compare generated cases with the in-tree allocator: make fuzz N=1000 SEED=1
 	@PYTHONPATH=tests/core/allocator:tools $(RUN)/python -m fuzz --n $(N) --seed $(SEED) --uv $(UV)
 
-generate: dev ## the pages and tables of docs/ that come from the program
-	@for page in api_page command_line configuration decisions; do PYTHONPATH=tools $(RUN)/python tools/$$page.py || exit 1; done
+generate: dev ## write the pages and tables of docs/ that come from the program
+	@for page in api_page chart_page command_line configuration decisions; do PYTHONPATH=tools $(RUN)/python tools/$$page.py || exit 1; done
 
-format: dev ## rewrites the sources in the project's format
+format: dev ## rewrite the sources in the project's format
 	@$(RUN)/ruff format .
 	@$(RUN)/ruff check --fix .
 
-fuzz-cel: dev | $(UV) ## random CEL expressions against cel-go: make fuzz-cel N=50000 SEED=1
+fuzz-cel: dev | $(UV) ## compare random CEL expressions with cel-go: make fuzz-cel N=50000 SEED=1
 	@PYTHONPATH=tests/core/cel:tools $(RUN)/python -m cel_fuzz --n $(N) --seed $(SEED) --uv $(UV)
 
-bench: dev | $(UV) ## side by side with the in-tree allocator: BENCH="--part http --rounds 20"
+bench: dev | $(UV) ## compare speed with the in-tree allocator: BENCH="--part http --rounds 20"
 	@PYTHONPATH=.:tools:tests/e2e $(RUN)/python -m bench --uv $(UV) $(BENCH)
 
-load: .venv/.load ## locust scenarios, headless, with thresholds: LOAD="--nodes 5000 --seconds 60"
+load: .venv/.load ## run locust scenarios, headless, with thresholds: LOAD="--nodes 5000 --seconds 60"
 	@PYTHONPATH=. $(RUN)/python -m loadtest.run $(LOAD)

@@ -23,9 +23,14 @@ WORDS = ROOT / "tools" / "prose" / "words.txt"
 # Harper's rules that are right about technical texts; others expect title case, spelled-out units and more.
 RULES = ("LongSentences", "RepeatedWords", "ThereIsAgreement", "PronounVerbAgreement", "AllowTo", "ThenThan")
 FILES = (
+    ".ci/run",
+    "Dockerfile",
+    "Makefile",
+    "mkdocs.yml",
     "*.md",
     "docs/**/*.md",
     "loadtest/*.md",
+    "charts/dra-extender/*.md",
     "charts/dra-extender/values.yaml",
     "charts/dra-extender/templates/NOTES.txt",
     "charts/dra-extender/files/alerts.yaml",
@@ -107,7 +112,7 @@ def _word_pack(folder: Path) -> tuple[Path, list[str]]:
 def prose(path: Path) -> str:
     """The English of a file as Markdown, on the lines where it stands."""
     text = path.read_text(encoding="utf-8")
-    return READERS.get(path.suffix, _plain)(text)
+    return READERS.get(path.suffix or path.name, _plain)(text)
 
 
 def _plain(text: str) -> str:
@@ -180,12 +185,16 @@ def _on_lines(
 
 
 READERS: dict[str, Callable[[str], str]] = {
+    "Dockerfile": _comments,
+    "Makefile": _comments,
+    "run": _comments,
     ".html": _html,
     ".js": _script,
     ".json": _titles,
     ".py": _python,
     ".txt": _template,
     ".yaml": _comments,
+    ".yml": _comments,
 }
 
 

@@ -1,12 +1,13 @@
 """Pages that the program generates are committed as they are generated."""
 
 import api_page
+import chart_page
 import command_line
 import configuration
 import decisions
 import pytest
 
-GENERATORS = (api_page, command_line, configuration, decisions)
+GENERATORS = (api_page, chart_page, command_line, configuration, decisions)
 
 
 @pytest.mark.parametrize("generator", GENERATORS, ids=lambda generator: generator.__name__)
