@@ -5,10 +5,12 @@ The rules are those of pkg/apis/resource/validation in k8s.io/kubernetes; CEL ha
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from app.cli.shapes import Path, claim_devices, items, request_specs, requests
 from app.core.json_object import JsonObject
+from app.core.model.parse import ref_of
 from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.versions import FLAT_REQUEST_FIELDS
 
@@ -22,6 +24,8 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _OPERATORS = ("Exists", "Equal")
+ADMIN_LABEL = "resource.kubernetes.io/admin-access"
+"""Of a namespace: ``"true"`` lets its claims ask for access to devices that are in use."""
 _EFFECTS = ("NoSchedule", "NoExecute", "None")
 
 
@@ -34,12 +38,48 @@ def claim_rules(raw: JsonObject) -> Problems:
     for path, request in requests(raw):
         yield from _named(path, request, names, "")
         yield from _request(path, request, names)
+    yield from _together(at, raw)
     for path, constraint in items(devices, "constraints", at):
         yield from _about(path, constraint, names)
         yield from _constraint(path, constraint)
     for path, config in items(devices, "config", at):
         yield from _about(path, config, names)
         yield from _config(path, config)
+
+
+def _together(at: Path, raw: JsonObject) -> Problems:
+    """The devices of all requests: the API server takes more than a claim holds, no allocator does."""
+    least = [_least(path, request) for path, request in requests(raw)]
+    if sum(least) > MAX_DEVICES and max(least) <= MAX_DEVICES:
+        text = f"the requests are for {sum(least)} devices together, and a claim holds at most {MAX_DEVICES}"
+        yield (*at, "requests"), f"{text}: ask for them in two claims"
+
+
+def _least(path: Path, request: JsonObject) -> int:
+    """The fewest devices that a request can be met with."""
+    counts = []
+    for _, spec in request_specs(path, request):
+        count = spec.get("count")
+        counts.append(count if isinstance(count, int) and spec.get("allocationMode") != "All" else 1)
+    return min(counts, default=0)
+
+
+def admin_rules(raw: JsonObject, labels: Mapping[str, Mapping[str, Any]]) -> Problems:
+    """Of a claim or a template in a namespace whose labels are known: adminAccess needs one of them."""
+    namespace = ref_of(raw).namespace
+    known = labels.get(namespace)
+    if known is None or known.get(ADMIN_LABEL) == "true":
+        return
+    value = known.get(ADMIN_LABEL)
+    has = (
+        f'has the label {ADMIN_LABEL}: "{value}", not "true"'
+        if value is not None
+        else f'lacks the label {ADMIN_LABEL}: "true"'
+    )
+    for path, request in requests(raw):
+        for at, spec in request_specs(path, request):
+            if spec.get("adminAccess") is True:
+                yield (*at, "adminAccess"), f"the API server refuses it: namespace {namespace} {has}"
 
 
 def class_rules(raw: JsonObject) -> Problems:

@@ -1,6 +1,7 @@
 """``check``: is anything wrong with manifests, and where."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,12 +13,20 @@ from app.cli.talk import out, say
 
 if TYPE_CHECKING:
     from app.cli.inventory_names import Names
-    from app.cli.located import Finding, Located
+    from app.cli.located import Finding, Located, Path
     from app.core.model.features import Features
     from app.core.selectors import CelFeatures, SelectorCache
 
 _SWITCHED = ("ListTypeAttributes", "ConsumableCapacity")
 """Those that CEL depends on; others are refused, not ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """By which API server is checked: its minor version, and what it takes for CEL."""
+
+    minor: str
+    cel: "CelFeatures"
 
 
 @click.command()
@@ -32,6 +41,8 @@ _SWITCHED = ("ListTypeAttributes", "ConsumableCapacity")
     help="As the cluster's feature gate DRA... is set: ListTypeAttributes (else false) or ConsumableCapacity "
     "(else true); repeatable.",
 )
+@options.generated
+@options.kubernetes_version
 @click.option("-q", "--quiet", is_flag=True, help="Only the exit code.")
 def check(
     *,
@@ -40,6 +51,8 @@ def check(
     namespace: str,
     output: str,
     feature: tuple[str, ...],
+    generated: tuple[str, ...],
+    kubernetes_version: str,
     quiet: bool,
 ) -> int:
     """Find mistakes in manifests.
@@ -52,18 +65,20 @@ def check(
     from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 - --help must be quick
     from app.cli.inventory_names import names_of  # noqa: PLC0415 - as above
     from app.cli.located import read_located  # noqa: PLC0415 - as above
-    from app.cli.workloads import in_namespace  # noqa: PLC0415 - as above
+    from app.cli.workloads import generated_names, in_namespace  # noqa: PLC0415 - as above
     from app.core.selectors import SelectorCache, cel_features  # noqa: PLC0415 - as above
 
     features = _features(feature)
+    rules = _Rules(_minor(kubernetes_version), cel_features(features))
     inventory = inventory_objects(source) if source.given else None
     objects, findings = read_located(paths)
     own = [in_namespace(item.raw, namespace) for item in objects]
     if not objects and not findings:
         raise InputError(f"nothing to check in {', '.join(paths)}")
-    names = names_of([*own, *(inventory or ())], complete=inventory is not None)
+    made = generated_names(generated, namespace)
+    names = names_of([*own, *(inventory or ())], complete=inventory is not None, generated=made)
     for item, raw in zip(objects, own, strict=True):
-        findings += _findings(item, raw, names, cel_features(features))
+        findings += _findings(item, raw, names, rules)
     if inventory is not None:
         findings += _impossible(objects, own, inventory, SelectorCache(), features)
     findings = sorted(
@@ -71,6 +86,8 @@ def check(
     )
     if not quiet:
         _print(findings, output)
+        if unseen := _unseen(own, rules.minor):
+            say(f"not looked at, the kind is not known and holds no Pod template: {', '.join(unseen)}")
         say(_verdict(len(findings), len(objects), complete=names.complete))
     return Exit.NO if findings else Exit.OK
 
@@ -85,6 +102,19 @@ def _features(texts: tuple[str, ...]) -> "Features":
             text = f"check does not go by the feature {name!r}"
             raise InputError(text, f"only by {' and '.join(_SWITCHED)}")
     return Features().switched(switches)
+
+
+def _minor(text: str) -> str:
+    """The minor version to check for. Raises: InputError."""
+    from app.cli.api_table import NEWEST, api_table, minor_of  # noqa: PLC0415 - as in check
+
+    minor = minor_of(text) if text else NEWEST
+    if minor is None:
+        first, *_, last = api_table().versions
+        raise InputError(
+            f"--kubernetes-version {text!r} is not one of {first} to {last}", "write it like 1.34"
+        )
+    return minor
 
 
 def _print(findings: "list[Finding]", output: str) -> None:
@@ -117,39 +147,66 @@ def _impossible(
         yield Finding(objects[index].source, line, f"{path_text(path)}: {message}", column)
 
 
-def _findings(item: "Located", raw: object, names: "Names", features: "CelFeatures") -> Iterator["Finding"]:
-    from app.cli import rules  # noqa: PLC0415 - as in check
-    from app.cli.api_rules import claim_rules, class_rules, taint_rules  # noqa: PLC0415 - as in check
-    from app.cli.located import Finding, path_of  # noqa: PLC0415 - as in check
-    from app.cli.policy_rule import policy_names  # noqa: PLC0415 - as in check
-    from app.core.model.errors import path_text  # noqa: PLC0415 - as in check
-    from app.core.model.parse import KINDS  # noqa: PLC0415 - as in check
+def _unseen(own: list[Any], minor: str) -> list[str]:
+    """Objects whose kind may make Pods or not, and of which nothing else is said."""
+    from app.cli.kinds import is_kubernetes, kind_problems  # noqa: PLC0415 - as in check
+    from app.core.model.generated import generated_by  # noqa: PLC0415 - as in check
+    from app.core.model.parse import is_read, ref_of  # noqa: PLC0415 - as in check
 
-    if isinstance(raw, dict) and isinstance(raw.get("kind"), str) and raw["kind"] not in KINDS:
-        return  # a ConfigMap may well stand in the same file
-    for text, message in rules.unreadable(raw):
-        line, column = item.place(path_of(text))
-        yield Finding(item.source, line, message, column)
-    if not isinstance(raw, dict):
-        return
-    checks = [
-        rules.defects(raw),
-        rules.misspelt(raw),
-        claim_rules(raw),
-        class_rules(raw),
-        taint_rules(raw),
-        rules.pod_rules(raw),
-        policy_names(raw),
+    return [
+        str(ref_of(raw))
+        for raw in own
+        if not is_read(raw)
+        and not is_kubernetes(raw)
+        and not any((*generated_by(raw), *kind_problems(raw, minor)))
     ]
-    if names.complete:
-        checks.append(rules.references(raw, names))
+
+
+def _findings(item: "Located", raw: object, names: "Names", checked: "_Rules") -> Iterator["Finding"]:
+    from app.cli import rules  # noqa: PLC0415 - as in check
+    from app.cli.kinds import kind_problems  # noqa: PLC0415 - as in check
+    from app.cli.located import Finding, path_of  # noqa: PLC0415 - as in check
+    from app.core.model.errors import path_text  # noqa: PLC0415 - as in check
+    from app.core.model.parse import is_read  # noqa: PLC0415 - as in check
+
+    text = rules.no_object(raw)
+    if text or not isinstance(raw, dict):
+        line, column = item.place(("metadata", "name"))
+        yield Finding(item.source, line, text, column)
+        return
+    checks = [kind_problems(raw, checked.minor)]
+    if is_read(raw):
+        for where, message in rules.unreadable(raw):
+            line, column = item.place(path_of(where))
+            yield Finding(item.source, line, message, column)
+        checks += _checks(raw, names, checked.minor)
     for problems in checks:
         for path, message in problems:
             line, column = item.place(path)
             yield Finding(item.source, line, f"{path_text(path)}: {message}", column)
-    for path, row, offset, message in rules.cel_errors(raw, features):
-        line, column = item.text_place(path, row, offset)
-        yield Finding(item.source, line, f"{path_text(path)}: {message}", column)
+    for places in (rules.cel_errors(raw, checked.cel), rules.cel_slips(raw)):
+        for path, row, offset, message in places:
+            line, column = item.text_place(path, row, offset)
+            yield Finding(item.source, line, f"{path_text(path)}: {message}", column)
+
+
+def _checks(raw: dict[str, Any], names: "Names", minor: str) -> list[Iterator[tuple["Path", str]]]:
+    from app.cli import rules  # noqa: PLC0415 - as in check
+    from app.cli.api_rules import admin_rules, claim_rules, class_rules, taint_rules  # noqa: PLC0415 - as in check
+    from app.cli.policy_rule import policy_names  # noqa: PLC0415 - as in check
+    from app.cli.schema import unknown_fields  # noqa: PLC0415 - as in check
+
+    checks = [
+        rules.defects(raw),
+        unknown_fields(raw, minor),
+        claim_rules(raw),
+        admin_rules(raw, names.labels),
+        class_rules(raw),
+        taint_rules(raw),
+        rules.pod_rules(raw, names),
+        policy_names(raw),
+    ]
+    return [*checks, rules.references(raw, names)] if names.complete else checks
 
 
 def _verdict(findings: int, objects: int, *, complete: bool) -> str:

@@ -1,5 +1,6 @@
 """``convert``: the canonical resource.k8s.io/v1 form of older or sloppy manifests, comments kept."""
 
+import re
 from pathlib import Path
 
 import click
@@ -8,6 +9,9 @@ from app.cli import options
 from app.cli.problems import Exit, InputError
 from app.cli.talk import say, write
 
+_BEGINS = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*---")
+"""Of a text whose first document begins with its own line for that."""
+
 
 @click.command()
 @options.files
@@ -15,8 +19,8 @@ from app.cli.talk import say, write
 def convert(*, paths: tuple[str, ...], in_place: bool) -> int:
     """Rewrite manifests in resource.k8s.io/v1.
 
-    Comments, quotes and order are kept. Repairs what `check` calls repairable: requests in their
-    v1beta1 place, Jobs without a restartPolicy.
+    Only the lines that have to change do. Repairs what `check` calls repairable: requests in their
+    v1beta1 place, Jobs without a restartPolicy, `source` of a Pod's claims.
     """
     from app.cli.rewrite import rewrite  # noqa: PLC0415 - --help must be quick
     from app.manifests.reader import ManifestError, read_texts  # noqa: PLC0415 - as above
@@ -38,7 +42,7 @@ def convert(*, paths: tuple[str, ...], in_place: bool) -> int:
                 Path(name).write_text(changed, encoding="utf-8")
         return Exit.OK
     for number, (_, _, changed) in enumerate(results):
-        if number and not changed.startswith("---"):
+        if number and not _BEGINS.match(changed):
             write("---\n")
         write(changed)
     return Exit.OK

@@ -9,6 +9,7 @@ import yaml
 
 from app.cli.problems import InputError
 from app.cli.scalars import Scalar
+from app.cli.unrendered import unrendered
 from app.core.model.parse import flatten
 from app.manifests.reader import ManifestError, load_documents, read_texts
 
@@ -100,10 +101,20 @@ def read_located(paths: Sequence[str]) -> tuple[list[Located], list[Finding]]:
             try:
                 found += locate(text, source)
             except ManifestError as error:
-                broken.append(Finding(source, error.line or 1, error.message))
+                broken.append(_unreadable(source, text, error))
     except ManifestError as error:
         raise InputError(str(error)) from None
     return found, broken
+
+
+def _unreadable(source: str, text: bytes, error: ManifestError) -> Finding:
+    """What cannot be read; of a template, not what a YAML parser makes of it."""
+    content = text.decode(errors="replace")
+    template = unrendered(content)
+    if template is None:
+        return Finding(source, error.line or 1, error.message)
+    position, message = template
+    return Finding(source, content.count("\n", 0, position) + 1, message)
 
 
 def locate(text: bytes, source: str) -> Iterator[Located]:
@@ -113,11 +124,12 @@ def locate(text: bytes, source: str) -> Iterator[Located]:
     for index, document in enumerate(documents):
         # JSON texts one after another are one document to YAML, or none: they keep line 1.
         known = places[index] if len(places) == len(documents) else Places()
-        for prefix, raw in _opened(document):
+        for prefix, raw in opened(document):
             yield Located(source, raw, known, prefix)
 
 
-def _opened(document: Any) -> Iterator[tuple[Path, Any]]:
+def opened(document: Any) -> Iterator[tuple[Path, Any]]:
+    """The objects in a document with their paths: several in a list."""
     objects = list(flatten([document]))
     if len(objects) == 1 and objects[0] is document:
         yield (), document

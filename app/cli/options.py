@@ -84,6 +84,19 @@ feature = click.option(
     help="Switch a feature of the allocator on or off; repeatable.",
 )
 
+generated = click.option(
+    "--generated",
+    multiple=True,
+    metavar="[NAMESPACE/]NAME",
+    help="A ResourceClaimTemplate that a controller creates, so that no file holds it; repeatable.",
+)
+kubernetes_version = click.option(
+    "--kubernetes-version",
+    default="",
+    metavar="X.Y",
+    help="The minor version of the API server, like 1.34.  [default: 1.37]",
+)
+
 
 def _asking(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Makes one argument, ``source``, of the flags that say where to ask."""

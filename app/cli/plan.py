@@ -20,6 +20,7 @@ from app.cli.waiting import Duration
 @options.feature
 @click.option("--replicas", type=click.IntRange(0), help="Instead of the workload's own number.")
 @click.option("--node", "nodes", multiple=True, metavar="NAME", help="Only this node; repeatable.")
+@options.generated
 @what_if.changes
 @click.option(
     "--node-checks/--no-node-checks",
@@ -50,6 +51,7 @@ def plan(
     feature: tuple[str, ...],
     replicas: int | None,
     nodes: tuple[str, ...],
+    generated: tuple[str, ...],
     changed: dict[str, Any],
     node_checks: bool,
     explain: bool,
@@ -63,7 +65,8 @@ def plan(
 
     Asks a cluster, a running service (--server) or manifests (--snapshot). The files may hold the
     workload's own claims, templates and classes. Flags such as --drain change the cluster for the
-    question. Exit code 0: all placed, 1: not all, 2: bad input, 3: could not ask.
+    question. Exit code 0: all placed, 1: not all, or a file holds a kind that is not known, 2: bad input,
+    3: could not ask.
     """
     if how_many and (all_or_nothing or preemption or wait or replicas is not None):
         text = "--how-many goes with none of --all-or-nothing, --preemption, --wait, --replicas"
@@ -81,14 +84,23 @@ def plan(
     }
     request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}
     request["nodeChecks"] = node_checks
+    unseen = False
     if paths:
-        from app.cli.workloads import read_request  # noqa: PLC0415 - --help must be quick
+        from app.cli.workloads import generated_names, read_wanted  # noqa: PLC0415 - --help must be quick
 
-        request |= read_request(paths, namespace)
+        wanted = read_wanted(paths, namespace)
+        request |= {"workloads": wanted.workloads, "objects": wanted.objects}
+        made = generated_names(generated, namespace)
+        request["generated"] = [
+            {"kind": item.kind, "namespace": item.namespace, "name": item.name} for item in made
+        ]
+        unseen = bool(wanted.unseen)
     if how_many:
-        return _how_many(source, request, output)
-    request["explain"] = "full"
-    return _place(source, request, output, explain=explain, timeout=timeout if wait else None)
+        code = _how_many(source, request, output)
+    else:
+        request["explain"] = "full"
+        code = _place(source, request, output, explain=explain, timeout=timeout if wait else None)
+    return code or (Exit.NO if unseen else Exit.OK)
 
 
 def _place(
@@ -114,6 +126,8 @@ def _place(
         as_wide(answer, explain=explain)
     else:
         print_data(answer, output, [f"pod/{pod['name']}" for pod in answer["pods"]])
+    for note in answer.get("notes") or ():
+        say(note)
     placed, unplaced = answer["placed"], answer["unplaced"]
     if answer.get("complete") is False:
         say("time was up before the last Pod: ask for fewer Pods or fewer nodes")
@@ -149,6 +163,8 @@ def _how_many(source: Source, request: dict[str, Any], output: str) -> int:
         capacity_table(answer)
     else:
         print_data(answer, output, [f"node/{item['name']}" for item in answer["nodes"]])
+    for note in answer.get("notes") or ():
+        say(note)
     more = " or more" if answer["capped"] else ""
     say(f"{answer['fits']}{more} fit (inventory revision {answer['revision']})")
     return Exit.OK if answer["fits"] else Exit.NO

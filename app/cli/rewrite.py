@@ -1,141 +1,208 @@
-"""Rewriting YAML into resource.k8s.io/v1 without losing its comments, quotes and order.
+"""Manifests in resource.k8s.io/v1 form: only the lines that have to change do.
 
-The rules of core/model/versions.py, done to ruamel's round-trip tree in place.
+The rules are those of core/model/versions.py, made as edits of the text.
 """
 
-import io
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+import yaml
 
-from app.cli.shapes import pod_spec, requests
+from app.cli.located import opened
+from app.cli.shapes import Path, items, pod_specs, requests
+from app.cli.text_edits import EditError, TextEdits
+from app.core.json_object import JsonObject
 from app.core.model.errors import FieldError
 from app.core.model.parse import ref_of
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP, to_v1
+from app.core.model.workload_kinds import group_of
 from app.manifests.reader import ManifestError, load_documents
 
-_OFFSET = re.compile(r"^( *)[^\s#][^\n]*:[ \t]*(?:#[^\n]*)?\n(?: *(?:#[^\n]*)?\n)*( *)- ", re.MULTILINE)
+_RUN_TO_END = ("Never", "OnFailure")
+_BOM = "\ufeff"
 
 
 def rewrite(text: bytes, source: str) -> tuple[str, list[str]]:
     """The text in v1 form, and a note on each change. A text that needs none comes back as it is.
 
     Raises:
-        ManifestError: no YAML and no JSON.
+        ManifestError: no YAML and no JSON, or a form of YAML that cannot be changed so.
     """
-    load_documents(text, source)  # the errors of every other command, in their words
-    content = text.decode("utf-8-sig")
-    yaml = _round_trip(content)
+    documents = load_documents(text, source)  # its errors are those of every other command
+    whole = text.decode("utf-8")
+    content = whole.removeprefix(_BOM)
+    edits, notes = TextEdits(content), list[str]()
+    if not any(_is_affected(raw) for document in documents for _, raw in opened(document)):
+        return whole, []
     try:
-        documents = list(yaml.load_all(content))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = mark.line + 1 if mark is not None else None
-        raise ManifestError(source, f"cannot be rewritten: {error.problem}", line) from None
-    except YAMLError as error:
+        nodes = _nodes(content, len(documents))
+        for document, node in zip(documents, nodes, strict=True):
+            for prefix, raw in opened(document):
+                if isinstance(raw, dict):
+                    notes += _Object(raw, node, prefix, edits, source).changes()
+        result = edits.result()
+        _must_mean_the_same(documents, load_documents(result, source))
+    except yaml.YAMLError as error:
         raise ManifestError(source, f"cannot be rewritten: {' '.join(str(error).split())}") from None
-    notes = [
-        f"{ref_of(item)}: {note}"
-        for document in documents
-        for item in _objects(document)
-        for note in _canonical(item, source)
-    ]
-    if not notes:
-        return content, []
-    stream = io.StringIO()
-    yaml.dump_all(documents, stream)
-    return stream.getvalue(), notes
+    except EditError as error:
+        raise ManifestError(source, f"cannot be rewritten: {error}") from None
+    return whole[: len(whole) - len(content)] + result, notes
 
 
-def _round_trip(content: str) -> YAML:
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.brace_single_entry_mapping_in_flow_sequence = True
-    yaml.width = 4096  # lines are the author's matter
-    offsets = [len(inner) - len(outer) for outer, inner in _OFFSET.findall(content)]
-    offset = 2 if offsets and min(offsets) >= 2 else 0
-    yaml.indent(mapping=2, sequence=2 + offset, offset=offset)
-    yaml.explicit_start = content.startswith("---")
-    return yaml
+def _nodes(content: str, documents: int) -> list[yaml.Node]:
+    """The trees of a text's documents. Raises: YAMLError, EditError."""
+    nodes = list(yaml.compose_all(content, Loader=yaml.CSafeLoader))
+    if len(nodes) != documents:
+        raise EditError("it is several JSON texts one after another")
+    return nodes
 
 
-def _objects(document: Any) -> Iterator[CommentedMap]:
-    if not isinstance(document, CommentedMap):
-        return
-    items = document.get("items")
-    if str(document.get("kind")).endswith("List") and isinstance(items, list):
-        yield from (item for item in items if isinstance(item, CommentedMap))
-    else:
-        yield document
+def _is_affected(raw: Any) -> bool:
+    return isinstance(raw, dict) and (
+        str(raw.get("apiVersion")).startswith(f"{GROUP}/") or next(pod_specs(raw), None) is not None
+    )
 
 
-def _canonical(item: CommentedMap, source: str) -> Iterator[str]:
-    """Changes one object; a note for each change."""
-    version = str(item.get("apiVersion"))
-    if version.startswith(f"{GROUP}/"):
-        try:
-            to_v1(item)
-        except FieldError as error:
-            line = item.lc.line + 1 if item.lc.line is not None else None
-            raise ManifestError(source, f"{ref_of(item)}: {error.reason}", line) from None
-        if version != f"{GROUP}/v1":
-            item["apiVersion"] = f"{GROUP}/v1"
-            yield f"{version} is now {GROUP}/v1"
-        yield from _nest_requests(item)
-        yield from _flatten_devices(item)
-    if item.get("kind") in ("Job", "CronJob"):
-        yield from _restart_policy(item)
+class _Object:
+    """One object, its place in a document, and the edits that it needs."""
 
+    def __init__(self, raw: JsonObject, root: yaml.Node, prefix: Path, edits: TextEdits, source: str) -> None:
+        self._raw = raw
+        self._root = root
+        self._prefix = prefix
+        self._edits = edits
+        self._source = source
 
-def _nest_requests(item: CommentedMap) -> Iterator[str]:
-    for _, request in requests(item):
-        flat = [name for name in request if name in FLAT_REQUEST_FIELDS]
-        if not isinstance(request, CommentedMap) or request.get("exactly") is not None:
-            continue
-        if all(request[name] is None for name in flat):
-            continue
-        exactly = CommentedMap()
-        position = list(request).index(flat[0])
-        for name in flat:
-            _move(request, exactly, name)
-        request.insert(position, "exactly", exactly)
-        yield f"request {request.get('name')}: {', '.join(flat)} under exactly"
+    def changes(self) -> Iterator[str]:
+        """Makes the edits; a note on each. Raises: ManifestError, EditError."""
+        for note in self._notes():
+            yield f"{ref_of(self._raw)}: {note}"
 
+    def _notes(self) -> Iterator[str]:
+        version = str(self._raw.get("apiVersion"))
+        if version.startswith(f"{GROUP}/"):
+            try:
+                to_v1(self._raw)
+            except FieldError as error:
+                line = self._node(()).start_mark.line + 1
+                raise ManifestError(self._source, f"{ref_of(self._raw)}: {error.reason}", line) from None
+            if version != f"{GROUP}/v1":
+                self._edits.replace_scalar(self._scalar(("apiVersion",)), f"{GROUP}/v1")
+                yield f"{version} is now {GROUP}/v1"
+            yield from self._nest_requests()
+            yield from self._lift_devices()
+        for path, spec in pod_specs(self._raw):
+            if _runs_to_its_end(self._raw, spec):
+                self._set_restart_policy(path, spec)
+                yield "restartPolicy: Never"
+            for at, claim in items(spec, "resourceClaims", path):
+                if _has_source(claim):
+                    self._edits.lift(self._mapping(at), "source")
+                    yield f"claim {claim.get('name')}: what source holds stands beside the name"
 
-def _flatten_devices(item: CommentedMap) -> Iterator[str]:
-    spec = item.get("spec")
-    if item.get("kind") != "ResourceSlice" or not isinstance(spec, CommentedMap):
-        return
-    if spec.get("nodeName") == "":
-        del spec["nodeName"]
-        yield "the empty nodeName is gone"
-    devices = spec.get("devices")
-    for device in devices if isinstance(devices, list) else ():
-        basic = device.get("basic") if isinstance(device, CommentedMap) else None
-        if isinstance(basic, CommentedMap):
-            for name in list(basic):
-                _move(basic, device, name)
-            del device["basic"]
-            yield f"device {device.get('name')}: the fields of basic are its own"
+    def _nest_requests(self) -> Iterator[str]:
+        for path, request in requests(self._raw):
+            flat = [name for name in request if name in FLAT_REQUEST_FIELDS]
+            if request.get("exactly") is not None or all(request[name] is None for name in flat):
+                continue
+            self._edits.nest(self._mapping(path), flat, "exactly")
+            yield f"request {request.get('name')}: {', '.join(flat)} under exactly"
 
+    def _lift_devices(self) -> Iterator[str]:
+        spec = self._raw.get("spec")
+        if self._raw.get("kind") != "ResourceSlice" or not isinstance(spec, dict):
+            return
+        if spec.get("nodeName") == "":
+            self._edits.remove(self._mapping(("spec",)), "nodeName")
+            yield "the empty nodeName is gone"
+        for path, device in items(spec, "devices", ("spec",)):
+            if isinstance(device.get("basic"), dict):
+                self._edits.lift(self._mapping(path), "basic")
+                yield f"device {device.get('name')}: the fields of basic are its own"
 
-def _restart_policy(item: CommentedMap) -> Iterator[str]:
-    _, spec = pod_spec(item)
-    if isinstance(spec, CommentedMap) and spec.get("restartPolicy") not in ("Never", "OnFailure"):
+    def _set_restart_policy(self, path: Path, spec: JsonObject) -> None:
         if "restartPolicy" in spec:
-            spec["restartPolicy"] = "Never"
+            self._edits.replace_scalar(self._scalar((*path, "restartPolicy")), "Never")
         else:
-            spec.insert(0, "restartPolicy", "Never")
-        yield "restartPolicy: Never"
+            self._edits.insert_first(self._mapping(path), "restartPolicy", "Never")
+
+    def _scalar(self, path: Path) -> yaml.ScalarNode:
+        node = self._node(path)
+        if not isinstance(node, yaml.ScalarNode):
+            raise EditError(f"{path[-1]} is no text")
+        return node
+
+    def _mapping(self, path: Path) -> yaml.MappingNode:
+        node = self._node(path)
+        if not isinstance(node, yaml.MappingNode):
+            raise EditError(f"{path[-1]} is no object")
+        return node
+
+    def _node(self, path: Path) -> yaml.Node:
+        """Raises: EditError; it comes from elsewhere, by an alias or a merge."""
+        node, begin = self._root, -1
+        for part in (*self._prefix, *path):
+            if isinstance(node, yaml.MappingNode):
+                found = next((value for key, value in node.value if key.value == part), None)
+            else:
+                found = node.value[part] if isinstance(part, int) else None
+            if found is None or found.start_mark.index < begin:
+                raise EditError(f"{part} comes from another place by an alias")
+            node, begin = found, found.start_mark.index
+        return node
 
 
-def _move(source: CommentedMap, target: CommentedMap, name: str) -> None:
-    """Moves a key with the comments that ruamel keeps for it."""
-    comments = source.ca.items.pop(name, None)
-    target[name] = source.pop(name)
-    if comments is not None:
-        target.ca.items[name] = comments
+def _runs_to_its_end(raw: JsonObject, spec: JsonObject) -> bool:
+    """Whether these are the Pods of a Job, with a restartPolicy that a Job may not have."""
+    of_job = group_of(raw) == "batch" and raw.get("kind") in ("Job", "CronJob")
+    return of_job and spec.get("restartPolicy") not in _RUN_TO_END
+
+
+def _has_source(claim: JsonObject) -> bool:
+    named = claim.get("resourceClaimName") or claim.get("resourceClaimTemplateName")
+    return isinstance(claim.get("source"), dict) and not named
+
+
+def _must_mean_the_same(before: list[Any], after: list[Any]) -> None:
+    """Raises: EditError. YAML has forms that an edit of its lines reads otherwise than it should."""
+    if [_meaning(item) for item in before] != [_meaning(item) for item in after]:
+        raise EditError("it is in a form in which no single line can be changed")
+
+
+def _meaning(document: Any) -> list[Any]:
+    return [_without_nulls(_canonical(raw)) for _, raw in opened(document)]
+
+
+def _canonical(raw: Any) -> Any:
+    if not isinstance(raw, dict):
+        return raw
+    result = to_v1(raw)
+    for path, spec in pod_specs(raw):
+        new = {**spec, "restartPolicy": "Never"} if _runs_to_its_end(raw, spec) else dict(spec)
+        claims = spec.get("resourceClaims")
+        if isinstance(claims, list):
+            new["resourceClaims"] = [_without_source(claim) for claim in claims]
+        result = _with(result, path, new)
+    return result
+
+
+def _without_source(claim: Any) -> Any:
+    if not isinstance(claim, dict) or not _has_source(claim):
+        return claim
+    return {name: value for name, value in claim.items() if name != "source"} | claim["source"]
+
+
+def _with(value: Any, path: Path, new: Any) -> Any:
+    """The value with another one at a path."""
+    if not path:
+        return new
+    first, *rest = path
+    if isinstance(value, list):
+        return [_with(item, tuple(rest), new) if at == first else item for at, item in enumerate(value)]
+    return value | {first: _with(value[first], tuple(rest), new)}
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

@@ -1,30 +1,39 @@
 """The rules of ``check``: each looks at one raw object and yields paths and what is wrong there."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from typing import Any
 
+from app.cli.cel_lookups import required_lookups, slips
 from app.cli.inventory_names import Names
-from app.cli.schema import unknown_fields
 from app.cli.shapes import (
     Path,
     claim_devices,
+    containers,
     derived_attributes,
     expressions,
-    pod_spec,
+    items,
+    pod_specs,
     request_specs,
     requests,
+    selectors,
 )
+from app.cli.unrendered import unrendered
+from app.core.cel.compiler.compiler import place
 from app.core.model.errors import ObjectError
+from app.core.model.extended_resources import is_extended
 from app.core.model.parse import parse, ref_of
+from app.core.model.pod_templates import value_at
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
+from app.core.model.workload_kinds import group_of
 from app.core.selectors import CelCompileError, CelFeatures
 from app.core.selectors.admission import MAX_COST, admit
 
 Problems = Iterator[tuple[Path, str]]
 
-_LOOKUP = re.compile(
-    r"""device\.(attributes|capacity)\s*\[\s*(["'])([^"']+)\2\s*\]\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)"""
+_REFERENCES = (
+    ("resourceClaimName", "ResourceClaim"),
+    ("resourceClaimTemplateName", "ResourceClaimTemplate"),
 )
 
 
@@ -51,79 +60,121 @@ def defects(raw: dict[str, Any]) -> Problems:
             if isinstance(device, dict) and device.get("basic") is not None:
                 message = f"{version} has no `basic` in a device (repair: dra-extender convert)"
                 yield ("spec", "devices", index, "basic"), message
-    if raw.get("kind") in ("Job", "CronJob"):
-        path, spec = pod_spec(raw)
-        if spec is not None and spec.get("restartPolicy") not in ("Never", "OnFailure"):
+    for path, spec in pod_specs(raw) if group_of(raw) == "batch" else ():
+        if raw.get("kind") in ("Job", "CronJob") and spec.get("restartPolicy") not in ("Never", "OnFailure"):
             at = (*path, "restartPolicy") if "restartPolicy" in spec else path
             text = "the Pods of a Job need restartPolicy: Never or OnFailure (repair: dra-extender convert)"
             yield at, text
 
 
-def misspelt(raw: dict[str, Any]) -> Problems:
-    """Fields that no version of resource.k8s.io has."""
-    if str(raw.get("apiVersion")).startswith(f"{GROUP}/"):
-        yield from unknown_fields(raw)
+def pod_rules(raw: dict[str, Any], names: Names) -> Problems:
+    """Containers and virtual machines may only use claims that their Pod names, and requests of those."""
+    namespace = ref_of(raw).namespace or "default"
+    for path, spec in pod_specs(raw):
+        entries = [entry for _, entry in items(spec, "resourceClaims", path)]
+        for at, name, field, request in _used(path, spec):
+            # Not by a set: what is no text may not be hashable.
+            entry = next((entry for entry in entries if entry.get("name") == name), None)
+            if entry is None:
+                yield at, f"the Pod has no {name!r} in spec.resourceClaims"
+            elif isinstance(request, str) and request:
+                yield from _request_of(entry, (*at, field), request, namespace, names)
 
 
-def pod_rules(raw: dict[str, Any]) -> Problems:
-    """Containers may only use claims that their Pod names."""
-    path, spec = pod_spec(raw)
-    if spec is None:
-        return
-    entries = spec.get("resourceClaims")
-    # A list: what is no text may not be hashable.
-    known = [
-        entry.get("name")
-        for entry in (entries if isinstance(entries, list) else ())
-        if isinstance(entry, dict)
-    ]
-    for group in ("initContainers", "containers"):
-        containers = spec.get(group)
-        for index, container in enumerate(containers if isinstance(containers, list) else ()):
-            resources = container.get("resources") if isinstance(container, dict) else None
-            used = resources.get("claims") if isinstance(resources, dict) else None
-            for number, claim in enumerate(used if isinstance(used, list) else ()):
-                name = claim.get("name") if isinstance(claim, dict) else None
-                if name not in known:
-                    at = (*path, group, index, "resources", "claims", number)
-                    yield at, f"the Pod has no {name!r} in spec.resourceClaims"
+def _used(path: Path, spec: dict[str, Any]) -> Iterator[tuple[Path, Any, str, Any]]:
+    """Where a claim is used, its name, and the request with the field that names it."""
+    for at, container in containers(path, spec):
+        resources = container.get("resources")
+        if isinstance(resources, dict):
+            for where, claim in items(resources, "claims", (*at, "resources")):
+                yield where, claim.get("name"), "request", claim.get("request")
+    domain = spec.get("domain")
+    devices = domain.get("devices") if isinstance(domain, dict) else None
+    for group in ("gpus", "hostDevices"):
+        for where, device in items(
+            devices if isinstance(devices, dict) else {}, group, (*path, "domain", "devices")
+        ):
+            if device.get("claimName") is not None:
+                yield where, device["claimName"], "requestName", device.get("requestName")
+
+
+def _request_of(entry: dict[str, Any], at: Path, request: str, namespace: str, names: Names) -> Problems:
+    for field, kind in _REFERENCES:
+        known = names.requests.get((kind, namespace, str(entry.get(field))))
+        if known is not None and request not in known:
+            meant = get_close_matches(request, known, n=1)
+            hint = f", is {meant[0]} meant?" if meant else f", only {', '.join(sorted(known))}"
+            yield at, f"{kind} {entry[field]} has no request {request!r}{hint}"
 
 
 def references(raw: dict[str, Any], names: Names) -> Problems:
-    """Classes, claims, templates and attributes that nothing in files and inventory provides."""
-    namespace = ref_of(raw).namespace
+    """Classes, claims, templates, resources and attributes that nothing in files and inventory provides."""
+    namespace = ref_of(raw).namespace or "default"
     for path, request in requests(raw):
         for at, spec in request_specs(path, request):
             name = spec.get("deviceClassName")
             if isinstance(name, str) and name and not names.has("DeviceClass", "", name):
                 yield (*at, "deviceClassName"), f"there is no DeviceClass {name}"
-    path, pod = pod_spec(raw)
-    entries = (pod or {}).get("resourceClaims")
-    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        for field, kind in (
-            ("resourceClaimName", "ResourceClaim"),
-            ("resourceClaimTemplateName", "ResourceClaimTemplate"),
-        ):
-            name = entry.get(field) if isinstance(entry, dict) else None
-            if isinstance(name, str) and not names.has(kind, namespace, name):
-                yield (*path, "resourceClaims", index, field), f"there is no {kind} {namespace}/{name}"
+    for path, pod in pod_specs(raw):
+        for at, entry in items(pod, "resourceClaims", path):
+            yield from _claim_of(at, entry, namespace, names)
+        yield from _resources(path, pod, names)
     yield from _attributes(raw, names)
+
+
+def _claim_of(at: Path, entry: dict[str, Any], namespace: str, names: Names) -> Problems:
+    for field, kind in _REFERENCES:
+        name = entry.get(field)
+        if isinstance(name, str) and not names.has(kind, namespace, name):
+            other = names.elsewhere(kind, name)
+            hint = f"; namespace {other} has one of this name" if other else ""
+            yield (*at, field), f"there is no {kind} {namespace}/{name}{hint}"
+
+
+def _resources(path: Path, spec: dict[str, Any], names: Names) -> Problems:
+    """Extended resources that no class stands for and no node has."""
+    for at, container in containers(path, spec):
+        resources = container.get("resources")
+        for side in ("requests", "limits"):
+            asked = resources.get(side) if isinstance(resources, dict) else None
+            for name in asked if isinstance(asked, dict) else ():
+                if is_extended(str(name)) and str(name) not in names.resources:
+                    yield (*at, "resources", side, name), f"no DeviceClass and no node offers {name}"
 
 
 def _attributes(raw: dict[str, Any], names: Names) -> Problems:
     at, devices = claim_devices(raw)
-    constraints = devices.get("constraints")
-    for index, constraint in enumerate(constraints if isinstance(constraints, list) else ()):
+    for where, constraint in items(devices, "constraints", at):
         for field in ("matchAttribute", "distinctAttribute"):
-            name = constraint.get(field) if isinstance(constraint, dict) else None
+            name = constraint.get(field)
             if isinstance(name, str) and "/" in name and name not in names.attributes:
-                yield (*at, "constraints", index, field), f"no device has the attribute {name}"
+                yield (*where, field), f"no device has the attribute {name}"
+    if raw.get("kind") == "DeviceClass":
+        yield from _missing(expressions(raw), names)
+    for path, request in requests(raw):
+        ways = [list(_missing(selectors(way, spec), names)) for way, spec in request_specs(path, request)]
+        # Alternatives are there because not every cluster has all that they ask for.
+        if all(ways):
+            yield from (problem for way in ways for problem in way)
+
+
+def _missing(texts: Iterable[tuple[Path, str]], names: Names) -> Problems:
+    for path, text in texts:
+        if any(slips(text)):
+            continue  # a finding of its own, and the cause
+        for lookup in required_lookups(text):
+            have = names.attributes if lookup.kind == "attributes" else names.capacities
+            if f"{lookup.domain}/{lookup.name}" not in have:
+                what = "attribute" if lookup.kind == "attributes" else "capacity"
+                yield path, f"no device has the {what} {lookup.domain}/{lookup.name}"
+
+
+def cel_slips(raw: dict[str, Any]) -> Iterator["Place"]:
+    """Accessors that ResourceSlices have in YAML, and CEL does not."""
     for path, text in expressions(raw):
-        for kind, _, domain, name in _LOOKUP.findall(text):
-            have = names.attributes if kind == "attributes" else names.capacities
-            if f"{domain}/{name}" not in have:
-                what = "attribute" if kind == "attributes" else "capacity"
-                yield path, f"no device has the {what} {domain}/{name}"
+        for position, message in slips(text):
+            line, column = place(text, position)
+            yield path, line or 1, column or 0, message
 
 
 Place = tuple[Path, int, int, str]
@@ -137,7 +188,7 @@ def cel_errors(raw: dict[str, Any], features: CelFeatures) -> Iterator[Place]:
     """
     for path, text in expressions(raw):
         error = admit(text, features).error
-        if error is not None:
+        if error is not None and not any(slips(text)):  # a finding of its own, and the cause
             yield _placed(path, error)
     total = 0
     for path, text in derived_attributes(raw):
@@ -156,6 +207,17 @@ def cel_errors(raw: dict[str, Any], features: CelFeatures) -> Iterator[Place]:
 def _placed(path: Path, error: CelCompileError) -> Place:
     column = f" (column {error.column + 1})" if error.column is not None else ""
     return path, error.line or 1, error.column or 0, f"CEL: {error.message}{column}"
+
+
+def no_object(raw: Any) -> str:
+    """What YAML is that is no Kubernetes object, or not yet one; empty for what looks like one."""
+    if not isinstance(raw, dict):
+        return "is not a Kubernetes object: it is not a mapping"
+    lacks = [name for name in ("apiVersion", "kind") if raw.get(name) is None]
+    if "kind" in lacks and not ("metadata" in raw or "spec" in raw):
+        return f"is not a Kubernetes object: it has no {' and no '.join(lacks)}"
+    template = unrendered(str(value_at(raw, ("metadata", "name"))))
+    return "" if template is None else template[1]
 
 
 def unreadable(raw: Any) -> Iterator[tuple[str, str]]:

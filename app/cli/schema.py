@@ -1,126 +1,148 @@
-"""Which fields resource.k8s.io knows, to find the misspelt ones (k8s.io/api/resource, v1 to v1beta1).
+"""Fields that the API server does not have, each with what was probably meant.
 
 The API server drops fields it does not know, or refuses them if asked to be strict: either way the
-claim is not the one that was meant.
+object is not the one that was meant.
 """
 
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
+from app.cli.api_table import ApiTable, Field, api_table
+from app.core.model.pod_templates import value_at
+from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
+from app.core.model.workload import located_templates
+from app.core.model.workload_kinds import BUILT_IN, group_of
+
 Path = tuple[str | int, ...]
-Shape = dict[str, Any] | None
-"""Field name to the shape of its value; None: anything. A list has the shape of its items; ``*`` any key."""
+Problems = Iterator[tuple[Path, str]]
 
-_TAINT: Shape = dict.fromkeys(("key", "value", "effect", "timeAdded"))
-_TOLERATIONS: Shape = dict.fromkeys(("key", "operator", "value", "effect", "tolerationSeconds"))
-_SELECTORS: Shape = {"cel": {"expression": None}}
-_OPAQUE: dict[str, Any] = {"opaque": {"driver": None, "parameters": None}}
-_SPECIFICATION: dict[str, Any] = {
-    "deviceClassName": None,
-    "selectors": _SELECTORS,
-    "allocationMode": None,
-    "count": None,
-    "tolerations": _TOLERATIONS,
-    "capacity": {"requests": {"*": None}},
-    "derivedAttributes": {"name": None, "expression": None},
-}
-_EXACTLY = _SPECIFICATION | {"adminAccess": None}
-_CLAIM_SPEC: Shape = {
-    "controller": None,
-    "devices": {
-        "requests": {
-            "name": None,
-            "exactly": _EXACTLY,
-            "firstAvailable": {"name": None} | _SPECIFICATION,
-        }
-        # Also directly, as in v1beta1: that they are elsewhere is a finding of its own.
-        | _EXACTLY,
-        "constraints": dict.fromkeys(("requests", "matchAttribute", "distinctAttribute")),
-        "config": {"requests": None, **_OPAQUE},
-    },
-}
-_COUNTERS: Shape = {"*": {"value": None}}
-_BASIC: dict[str, Any] = {
-    "attributes": {
-        "*": dict.fromkeys(("int", "bool", "string", "version", "ints", "bools", "strings", "versions"))
-    },
-    "capacity": {
-        "*": {
-            "value": None,
-            "requestPolicy": {
-                "default": None,
-                "validValues": None,
-                "validRange": dict.fromkeys(("min", "max", "step")),
-            },
-        }
-    },
-    "consumesCounters": {"counterSet": None, "counters": _COUNTERS, "compatibilityGroups": None},
-    "taints": _TAINT,
-    "nodeAllocatableResourceMappings": None,
-    "nodeAllocatableResources": None,
-} | dict.fromkeys(
-    (
-        "nodeName",
-        "nodeSelector",
-        "allNodes",
-        "bindsToNode",
-        "bindingConditions",
-        "bindingFailureConditions",
-        "allowMultipleAllocations",
-    )
-)
-_SLICE_SPEC: Shape = {
-    "driver": None,
-    "pool": dict.fromkeys(("name", "generation", "resourceSliceCount")),
-    "devices": {"name": None, "basic": _BASIC} | _BASIC,
-    "sharedCounters": {"name": None, "counters": _COUNTERS},
-} | dict.fromkeys(
-    (
-        "nodeName",
-        "nodeSelector",
-        "allNodes",
-        "perDeviceNodeSelection",
-        "partitionTypeAttribute",
-        "skipNodeOperations",
-    )
-)
-_SPECS: dict[str, Shape] = {
-    "ResourceClaim": _CLAIM_SPEC,
-    "ResourceClaimTemplate": {"metadata": None, "spec": _CLAIM_SPEC},
-    "DeviceClass": {
-        "selectors": _SELECTORS,
-        "config": _OPAQUE,
-        "suitableNodes": None,
-        "extendedResourceName": None,
-    },
-    "ResourceSlice": _SLICE_SPEC,
-    "DeviceTaintRule": {
-        "deviceSelector": dict.fromkeys(("deviceClassName", "driver", "pool", "device", "selectors")),
-        "taint": _TAINT,
-    },
-}
+_POD, _TEMPLATE, _META = "core.v1.PodSpec", "core.v1.PodTemplateSpec", "meta.v1.ObjectMeta"
+_CLAIM_OF_POD = "core.v1.PodResourceClaim"
+_TOLERATED = {"DeviceRequest": frozenset(FLAT_REQUEST_FIELDS), "Device": frozenset({"basic"})}
+"""Fields of v1beta1 that are read in every version: that they belong elsewhere is a finding of its own."""
+_ALIKE = 0.85
+"""Of two names, for one to be a slip for the other, whatever else it might be."""
+_DRA_ONLY = ("resourceclaim", "claims")
+"""How the names of fields begin that matter of a Pod spec in a kind that is not known."""
 
 
-def unknown_fields(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Fields of a resource.k8s.io object that no version has, each with what it may have meant to be."""
-    spec = _SPECS.get(str(raw.get("kind")))
-    if spec is not None:
-        shape = dict.fromkeys(("apiVersion", "kind", "metadata", "status")) | {"spec": spec}
-        yield from _unknown(raw, shape, ())
+def unknown_fields(raw: dict[str, Any], minor: str) -> Problems:
+    """Fields that the API server of a minor version does not have.
 
-
-def _unknown(value: Any, shape: Shape, path: Path) -> Iterator[tuple[Path, str]]:
-    if shape is None:
-        return
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _unknown(item, shape, (*path, index))
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            if name in shape or "*" in shape:
-                yield from _unknown(inner, shape.get(name, shape.get("*")), (*path, name))
+    Of resource.k8s.io objects, of Pods and of Pod templates; in a kind that is not known, whose Pod
+    specs may have fields of their own, only fields that are nearly those of DRA.
+    """
+    walk = _Walk(api_table(), minor)
+    kind, version = str(raw.get("kind")), str(raw.get("apiVersion"))
+    if version.startswith(f"{GROUP}/"):
+        yield from walk.unknown(raw, f"resource.{version.partition('/')[2]}.{kind}", (), ())
+    elif kind == "Pod" and version == "v1":
+        yield from walk.unknown(raw.get("metadata"), _META, ("metadata",), ())
+        yield from walk.unknown(raw.get("spec"), _POD, ("spec",), ())
+    else:
+        built_in = (group_of(raw), kind) in BUILT_IN
+        for found in located_templates(raw):
+            path = found.path
+            if built_in or (found.rule is not None and found.rule.view is None):
+                whole = path[-1] == "spec" and len(path) > 1
+                path, shape = (path[:-1], _TEMPLATE) if whole else (path, _POD)
+                yield from walk.unknown(value_at(raw, path), shape, path, ())
             else:
-                close = get_close_matches(str(name), shape, n=1)
-                hint = f", is {close[0]} meant?" if close else ""
-                yield (*path, name), f"there is no field {name}{hint}"
+                yield from walk.nearly_dra(value_at(raw, path), path)
+
+
+class _Walk:
+    """Goes down an object along the types of the table."""
+
+    def __init__(self, table: ApiTable, minor: str) -> None:
+        self._table = table
+        self._minor = minor
+
+    def unknown(self, value: Any, shape: str, path: Path, above: tuple[tuple[Path, str], ...]) -> Problems:
+        """``above``: paths and types of the objects around, innermost last."""
+        fields = self._table.types.get(shape)
+        if fields is None:
+            return
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from self.unknown(item, shape, (*path, index), above)
+        elif isinstance(value, dict):
+            here = (*above, (path, shape))
+            for name, inner in value.items():
+                field = fields.get(name)
+                if field is not None and field.span.has(self._minor):
+                    yield from self._inside(inner, field, (*path, name), here)
+                elif name not in _TOLERATED.get(shape.rpartition(".")[2], ()):
+                    yield from self._unknown(str(name), field, value, here)
+                elif name == "basic":
+                    yield from self.unknown(inner, "resource.v1beta1.BasicDevice", (*path, name), here)
+                else:
+                    flat = self._table.types["resource.v1beta1.DeviceRequest"][name]
+                    yield from self._inside(inner, flat, (*path, name), here)
+
+    def _inside(self, value: Any, field: Field, path: Path, above: tuple[tuple[Path, str], ...]) -> Problems:
+        if field.keyed and isinstance(value, dict):
+            for key, item in value.items():
+                yield from self.unknown(item, field.type, (*path, key), above)
+        else:
+            yield from self.unknown(value, field.type, path, above)
+
+    def _unknown(
+        self, name: str, field: Field | None, value: dict[str, Any], above: tuple[tuple[Path, str], ...]
+    ) -> Problems:
+        path, shape = above[-1]
+        if field is not None:
+            if (shape, name) != (_CLAIM_OF_POD, "source"):  # said where the Pod is read
+                yield (*path, name), f"there is no field {name} {field.span.without(self._minor)}"
+            return
+        yield (*path, name), f"there is no field {name}{self._hint(name, value, above)}"
+
+    def _hint(self, name: str, value: dict[str, Any], above: tuple[tuple[Path, str], ...]) -> str:
+        """What was probably meant: another spelling, another place, or a name that is near."""
+        shape = above[-1][1]
+        here = self._names(shape)
+        same = get_close_matches(name.lower(), [known.lower() for known in here], n=1, cutoff=_ALIKE)
+        if same:
+            return f", is {next(known for known in here if known.lower() == same[0])} meant?"
+        inner = [known for known in here if name in self._names(self._table.types[shape][known].type)]
+        written = [known for known in inner if known in value] or inner
+        if written:
+            return f": it belongs under {written[0]}"
+        outer = next((path for path, around in reversed(above[:-1]) if name in self._names(around)), None)
+        if outer is not None:
+            return f" here: it belongs {_place(outer)}"
+        close = get_close_matches(name, here, n=1)
+        return f", is {close[0]} meant?" if close else ""
+
+    def _names(self, shape: str) -> list[str]:
+        fields = self._table.types.get(shape, {})
+        return [name for name, field in fields.items() if field.span.has(self._minor)]
+
+    def nearly_dra(self, spec: Any, path: Path) -> Problems:
+        """Of a Pod spec that may have more fields than Kubernetes' own."""
+        if not isinstance(spec, dict):
+            return
+        yield from self._nearly(spec, _POD, path, ())
+        yield from self.unknown(spec.get("resourceClaims"), _CLAIM_OF_POD, (*path, "resourceClaims"), ())
+        for group in ("initContainers", "containers"):
+            listed = spec.get(group)
+            for index, container in enumerate(listed if isinstance(listed, list) else ()):
+                if isinstance(container, dict):
+                    at_container = (*path, group, index)
+                    yield from self._nearly(container, "core.v1.Container", at_container, ((path, _POD),))
+                    shape, resources = "core.v1.ResourceRequirements", (*at_container, "resources")
+                    yield from self.unknown(container.get("resources"), shape, resources, ())
+
+    def _nearly(
+        self, value: dict[str, Any], shape: str, path: Path, above: tuple[tuple[Path, str], ...]
+    ) -> Problems:
+        known = self._names(shape)
+        for name in value:
+            if name not in known and str(name).lower().startswith(_DRA_ONLY):
+                yield from self._unknown(str(name), None, value, (*above, (path, shape)))
+
+
+def _place(path: Path) -> str:
+    names = [part for part in path if isinstance(part, str)]
+    return f"under {names[-1]}" if names else "at the top"

@@ -4,30 +4,30 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.json_object import JsonObject
+from app.core.model.pod_templates import value_at
+from app.core.model.workload import is_workload, located_templates
 
 Path = tuple[str | int, ...]
-
-_TEMPLATE: Path = ("spec", "template", "spec")
-_POD_SPECS: dict[str, Path] = {
-    "Pod": ("spec",),
-    "CronJob": ("spec", "jobTemplate", *_TEMPLATE),
-    "Job": _TEMPLATE,
-    "Deployment": _TEMPLATE,
-    "ReplicaSet": _TEMPLATE,
-    "StatefulSet": _TEMPLATE,
-    "DaemonSet": _TEMPLATE,
-}
-
 
 _CLAIM_SPECS: dict[str, Path] = {"ResourceClaim": ("spec",), "ResourceClaimTemplate": ("spec", "spec")}
 
 
-def pod_spec(raw: JsonObject) -> tuple[Path, JsonObject | None]:
-    """The PodSpec of a Pod or workload, and its path; None where there is none."""
-    path = _POD_SPECS.get(str(raw.get("kind")))
-    if path is None:
-        return (), None
-    return path, _descend(raw, path)
+def pod_specs(raw: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
+    """The Pod specs of a Pod or a workload of any kind, with their paths. O(values of the object)."""
+    if raw.get("kind") == "Pod" and not is_workload(raw):
+        paths: Iterator[Path] = iter([("spec",)])
+    else:
+        paths = (found.path for found in located_templates(raw))
+    for path in paths:
+        spec = value_at(raw, path)
+        if isinstance(spec, dict):
+            yield path, spec
+
+
+def containers(path: Path, spec: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
+    """The containers of a Pod spec, those that run first too."""
+    for group in ("initContainers", "containers"):
+        yield from items(spec, group, path)
 
 
 def claim_devices(raw: JsonObject) -> tuple[Path, JsonObject]:
@@ -57,28 +57,29 @@ def request_specs(path: Path, request: JsonObject) -> Iterator[tuple[Path, JsonO
 def expressions(raw: JsonObject) -> Iterator[tuple[Path, str]]:
     """Every CEL expression of a class, claim or template."""
     if raw.get("kind") == "DeviceClass":
-        yield from _selectors(("spec",), _descend(raw, ("spec",)))
+        yield from selectors(("spec",), _descend(raw, ("spec",)))
     for path, request in requests(raw):
-        for at, spec in request_specs(path, request):
-            yield from _selectors(at, spec)
+        for where, spec in request_specs(path, request):
+            yield from selectors(where, spec)
 
 
 def derived_attributes(raw: JsonObject) -> Iterator[tuple[Path, str]]:
     """The CEL expressions of a claim's or template's derived attributes."""
     for path, request in requests(raw):
-        for at, spec in request_specs(path, request):
-            for where, attribute in items(spec, "derivedAttributes", at):
+        for owner, spec in request_specs(path, request):
+            for where, attribute in items(spec, "derivedAttributes", owner):
                 text = attribute.get("expression")
                 if isinstance(text, str) and text:
                     yield (*where, "expression"), text
 
 
-def _selectors(path: Path, owner: JsonObject | None) -> Iterator[tuple[Path, str]]:
-    for at, selector in items(owner, "selectors", path):
+def selectors(path: Path, owner: JsonObject | None) -> Iterator[tuple[Path, str]]:
+    """The CEL expressions among the selectors of a class or of what a request asks for."""
+    for where, selector in items(owner, "selectors", path):
         cel = selector.get("cel")
         text = cel.get("expression") if isinstance(cel, dict) else None
         if isinstance(text, str):
-            yield (*at, "cel", "expression"), text
+            yield (*where, "cel", "expression"), text
 
 
 def items(owner: JsonObject | None, name: str, path: Path) -> Iterator[tuple[Path, JsonObject]]:

@@ -1,17 +1,22 @@
 """From files to a dry run: which objects are to be placed, and which belong to the inventory."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from app.cli.api_rules import admin_rules
+from app.cli.inventory_names import names_of
+from app.cli.kinds import is_kubernetes
 from app.cli.located import Located, path_of, read_located
 from app.cli.problems import InputError
 from app.cli.talk import say
-from app.core.json_object import JsonObject
-from app.core.model import workload
-from app.core.model.errors import ObjectError
-from app.core.model.parse import KINDS, NAMESPACED, is_of, parse
+from app.core.model.errors import ObjectError, path_text
+from app.core.model.generated import Generated, generated_by
+from app.core.model.parse import is_namespaced, is_read, is_to_be_placed, parse, ref_of
 from app.manifests.reader import ManifestError, read_paths
+
+TEMPLATE = "ResourceClaimTemplate"
 
 
 def read_objects(paths: Sequence[str]) -> list[Any]:
@@ -22,71 +27,95 @@ def read_objects(paths: Sequence[str]) -> list[Any]:
         raise InputError(str(error)) from None
 
 
-def read_request(paths: Sequence[str], namespace: str) -> JsonObject:
-    """The ``workloads`` and ``objects`` of a dry run.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What files ask of a dry run. ``unseen`` are kinds of which nobody knows whether they make Pods."""
 
-    Kinds that do not matter for placing Pods are named on stderr and left out.
+    workloads: list[Any]
+    objects: list[Any]
+    unseen: dict[str, int]
+
+
+def read_wanted(paths: Sequence[str], namespace: str) -> Wanted:
+    """The workloads to place and the objects beside them. Kinds that are left out are named on stderr.
 
     Raises:
-        InputError: a file cannot be read, or there is nothing to place.
+        InputError: a file cannot be read, an API server would refuse an object of it, or there is
+            nothing to place.
     """
     located, broken = read_located(paths)
     if broken:
         raise InputError(str(broken[0]))
-    by_identity = {id(item.raw): item for item in located}
-    objects = []
-    for raw in known(item.raw for item in located):
-        _must_parse(by_identity[id(raw)])
-        objects.append(in_namespace(raw, namespace))
-    wanted = [item for item in objects if _to_be_placed(item)]
-    if not wanted:
-        kinds = ", ".join(sorted(workload.KINDS))
-        raise InputError(f"nothing to place in {', '.join(paths)}", f"give a Pod or one of {kinds}")
-    return {"workloads": wanted, "objects": [item for item in objects if not _to_be_placed(item)]}
+    own = [in_namespace(item.raw, namespace) for item in located]
+    labels = names_of(own, complete=False).labels
+    wanted = Wanted([], [], {})
+    passive: Counter[str] = Counter()
+    for item, raw in zip(located, own, strict=True):
+        if is_read(raw):
+            _must_be_right(item, raw, labels)
+            (wanted.workloads if is_to_be_placed(raw) else wanted.objects).append(raw)
+        elif next(generated_by(raw), None) is not None:
+            wanted.objects.append(raw)
+        elif is_kubernetes(raw):
+            passive[raw["kind"]] += 1
+        else:
+            name = f"{raw['kind']} ({raw.get('apiVersion')})"
+            wanted.unseen[name] = wanted.unseen.get(name, 0) + 1
+    if passive:
+        say(f"makes no Pods: {_counted(passive)}")
+    if wanted.unseen:
+        say(f"not looked at, the kind is not known and holds no Pod template: {_counted(wanted.unseen)}")
+    if not wanted.workloads:
+        hint = "give a Pod, or an object that holds a Pod template"
+        raise InputError(f"nothing to place in {', '.join(paths)}", hint)
+    return wanted
 
 
-def _must_parse(item: Located) -> None:
-    """The service would refuse it as well, but does not know the file."""
+def generated_names(texts: Iterable[str], namespace: str) -> list[Generated]:
+    """The values of ``--generated``: [KIND/][NAMESPACE/]NAME. Raises: InputError."""
+    found = []
+    for text in texts:
+        *front, name = text.split("/")
+        kind = front.pop(0) if front and front[0] in ("ResourceClaim", TEMPLATE) else TEMPLATE
+        if len(front) > 1 or not name or not all(front):
+            raise InputError(f"--generated {text!r} is not [NAMESPACE/]NAME of a ResourceClaimTemplate")
+        found.append(Generated(kind, front[0] if front else namespace, name, ""))
+    return found
+
+
+def _counted(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+
+
+def _must_be_right(item: Located, raw: Any, labels: Mapping[str, Mapping[str, Any]]) -> None:
+    """The service would refuse it as well, or the API server, but neither knows the file."""
     try:
-        parse(item.raw)
+        parse(raw)
     except ObjectError as error:
         raise InputError(f"{item.source}:{item.line(path_of(error.path))}: {error}") from None
+    for path, message in admin_rules(raw, labels):
+        raise InputError(f"{item.source}:{item.line(path)}: {ref_of(raw)}: {path_text(path)}: {message}")
 
 
 def known(objects: Iterable[Any]) -> list[Any]:
-    """The objects of kinds that matter here; the others are counted on stderr."""
+    """The objects of kinds that are read here; the others are counted on stderr."""
     kept: list[Any] = []
     skipped: Counter[str] = Counter()
     for item in objects:
-        kind = item.get("kind") if isinstance(item, dict) else None
-        if isinstance(kind, str) and kind not in KINDS:
-            skipped[kind] += 1
-        else:
+        if is_read(item):
             kept.append(item)
+        else:
+            skipped[item["kind"]] += 1
     if skipped:
-        counts = ", ".join(f"{number} {kind}" for kind, number in sorted(skipped.items()))
-        say(f"skipped, no matter for devices: {counts}")
+        say(f"not looked at: {_counted(skipped)}")
     return kept
 
 
 def in_namespace(item: Any, namespace: str) -> Any:
     """The object with a namespace, if its kind has one and it names none itself."""
-    if not is_of(item, NAMESPACED):
+    if not is_namespaced(item) and next(generated_by(item), None) is None:
         return item
     meta = item.get("metadata")
     if not isinstance(meta, dict) or meta.get("namespace"):
         return item
     return item | {"metadata": meta | {"namespace": namespace}}
-
-
-def _to_be_placed(item: Any) -> bool:
-    if not isinstance(item, dict):
-        return False
-    if is_of(item, workload.KINDS):
-        return True
-    if item.get("kind") != "Pod":
-        return False
-    spec, status = item.get("spec"), item.get("status")
-    bound = isinstance(spec, dict) and bool(spec.get("nodeName"))
-    done = isinstance(status, dict) and status.get("phase") in ("Succeeded", "Failed")
-    return not bound and not done

@@ -146,7 +146,7 @@ def test_other_kinds_are_skipped_with_a_note(cli: "Cli", tmp_path: Path) -> None
     ran = cli("plan", "-f", file, *INVENTORY)
 
     assert ran.code == 0
-    assert "skipped, no matter for devices: 1 ConfigMap" in ran.err
+    assert "makes no Pods: 1 ConfigMap" in ran.err
 
 
 def test_the_namespace_flag_is_for_what_names_none(cli: "Cli") -> None:

@@ -30,6 +30,7 @@ PAGES = (
     "configuration",
     "policies",
     "preemption",
+    "workloads",
 )
 ELSEWHERE = {
     "docker": "there is no container engine; tests/image does the steps of the Dockerfile",

@@ -10,7 +10,10 @@ from app.api.models.questions import ObjectName, Scenario
 from app.core.dry_run.what_if import Evicted, WhatIfError, add_nodes, drain, taint_device
 from app.core.model.device_taint_rule import DeviceTaintSelector
 from app.core.model.errors import ObjectError
-from app.core.model.parse import NAMESPACED, InventoryObject, Object, flatten, parse
+from app.core.model.generated import Generated, generated_by
+from app.core.model.meta import Meta
+from app.core.model.parse import NAMESPACED, InventoryObject, Object, flatten, is_read, parse
+from app.core.model.resource_claim import ClaimSpec, ResourceClaim, ResourceClaimTemplate
 from app.core.model.taints import Taint
 from app.core.model.workload import Workload
 from app.core.pauses import pause
@@ -34,6 +37,7 @@ class Ground:
 
     state: State
     evicted: tuple[Evicted, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def lay_over(live: State, scenario: Scenario) -> Ground:
@@ -44,9 +48,14 @@ def lay_over(live: State, scenario: Scenario) -> Ground:
     Cost: O(objects of both).
     """
     state = live.fork() if scenario.inventory == "live" else State()
+    made = [Generated(item.kind, item.namespace or "default", item.name, "") for item in scenario.generated]
     for index, raw in enumerate(flatten(scenario.objects)):
         pause()
-        put(state, read_inventory_object(raw, f"objects[{index}]"))
+        generated = () if is_read(raw) else tuple(generated_by(raw))
+        made += generated
+        if not generated:
+            put(state, read_inventory_object(raw, f"objects[{index}]"))
+    notes = tuple(filter(None, (_generate(state, item) for item in made)))
     for index, name in enumerate(scenario.remove):
         pause()
         _remove(state, name, f"remove[{index}]")
@@ -57,7 +66,19 @@ def lay_over(live: State, scenario: Scenario) -> Ground:
             change()
         except WhatIfError as error:
             raise HttpError(422, "NotFound", str(error), path) from None
-    return Ground(state, tuple(evicted))
+    return Ground(state, tuple(evicted), notes)
+
+
+def _generate(state: State, item: Generated) -> str:
+    """Puts an empty claim or template in the place of one that a controller is still to make; a note."""
+    if item.key in state.keys(item.kind):
+        return ""
+    meta = Meta(item.name, item.namespace)
+    empty = ClaimSpec()
+    is_claim = item.kind == "ResourceClaim"
+    state.upsert(ResourceClaim(meta, empty) if is_claim else ResourceClaimTemplate(meta, empty, Meta("")))
+    maker = f"the controller of {item.owner}" if item.owner else "a controller"
+    return f"{item.kind} {item.namespace}/{item.name} is made by {maker}: taken for one without requests"
 
 
 def _changes(

@@ -15,11 +15,13 @@ from app.api.errors import HttpError, invalid_fields
 from app.api.models.questions import PlacementRequest, Scenario
 from app.api.service import Service
 from app.core.model.features import UnknownFeatureError
+from app.core.model.parse import Object
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
 from app.core.pauses import InterruptedWorkError, paced
 from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
+from app.core.state.state import kind_of
 from app.event_loop.time_slice import Deadline, TimeSlice
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -95,9 +97,15 @@ def _rules(service: Service, wanted: Scenario) -> Rules:
     )
 
 
-async def pods_in(wanted: PlacementRequest, nodes: int, most: int, trial: Trial) -> list[Pod]:
-    """The Pods in order, at most so many. Raises: Refusal, 422, or 503 if time was up."""
-    found = paced(islice(_pods(wanted, nodes), most + 1), 8)
+async def pods_in(
+    wanted: PlacementRequest, nodes: int, most: int, trial: Trial
+) -> tuple[list[Pod], list[str]]:
+    """The Pods in order, at most so many, and what is assumed about kinds that are not known.
+
+    Raises: HttpError, 422, or 503 if time was up.
+    """
+    notes: list[str] = []
+    found = paced(islice(_pods(wanted, nodes, notes), most + 1), 8)
     try:
         pods = await trial.time_slice.run(lambda: list(found), trial.deadline.expired)
     except InterruptedWorkError:
@@ -106,24 +114,30 @@ async def pods_in(wanted: PlacementRequest, nodes: int, most: int, trial: Trial)
     if len(pods) > most:
         # Not how many: a workload may ask for billions.
         raise HttpError(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")
-    return pods
+    return pods, notes
 
 
-def _pods(wanted: PlacementRequest, nodes: int) -> Iterator[Pod]:
-    """The Pods one by one. Raises: Refusal, 422."""
+def _pods(wanted: PlacementRequest, nodes: int, notes: list[str]) -> Iterator[Pod]:
+    """The Pods one by one. Raises: HttpError, 422."""
     for index, raw in enumerate(wanted.pods):
         yield pod_of(raw, f"pods[{index}]")
     for index, raw in enumerate(wanted.workloads):
-        yield from _expanded(raw, f"workloads[{index}]", wanted.replicas, nodes)
+        item = read_object(raw, f"workloads[{index}]")
+        if isinstance(item, Workload):
+            notes += item.guesses
+        yield from _expanded(item, f"workloads[{index}]", wanted.replicas, nodes)
 
 
-def _expanded(raw: Any, where: str, replicas: int | None, nodes: int) -> Iterable[Pod]:
-    item = read_object(raw, where)
+def _expanded(item: Object, where: str, replicas: int | None, nodes: int) -> Iterable[Pod]:
     if isinstance(item, Workload):
-        number = item.replicas if replicas is None else replicas
-        return item.pods(nodes if item.replicas is None or number is None else number)
+        if replicas is not None and len(item.sets) > 1:
+            text = (
+                f"{item.kind} {item.meta.name} has {len(item.sets)} Pod templates, each with its own number"
+            )
+            raise HttpError(422, "InvalidField", text, "replicas")
+        return item.pods(nodes, replicas)
     if not isinstance(item, Pod):
-        raise HttpError(422, "InvalidObject", f"a {raw.get('kind')} makes no Pods", where)
+        raise HttpError(422, "InvalidObject", f"a {kind_of(item)} makes no Pods", where)
     if replicas is None:
         return [item]
     return (numbered(item, index) for index in range(replicas))

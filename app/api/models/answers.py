@@ -138,6 +138,7 @@ class PlacementAnswer(Body):
     complete: bool = Field(description="False: time was up before the last Pod; the rest is not in pods.")
     gang: GangModel | None = Field(None, description="With allOrNothing.")
     pods: list[PodAnswer]
+    notes: list[str] = Field(description="What is assumed where a kind or a template is not known.")
 
 
 class NodeCount(Body):
@@ -154,6 +155,7 @@ class CapacityAnswer(Body):
     nodes: list[NodeCount]
     summary: str
     near_misses: list[NearMissModel] = Field(description="What would make room for one more.")
+    notes: list[str] = Field(description="What is assumed where a kind or a template is not known.")
 
 
 class Explanation(Body):

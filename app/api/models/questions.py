@@ -44,6 +44,14 @@ class MoreNodes(Asked):
     count: int = Field(ge=1, le=10_000)
 
 
+class GeneratedName(Asked):
+    """Names a claim or template that a controller makes; a namespace that is left out is ``default``."""
+
+    kind: Literal["ResourceClaim", "ResourceClaimTemplate"] = "ResourceClaimTemplate"
+    name: str
+    namespace: str = ""
+
+
 class Scenario(Asked):
     """What to judge by: the live inventory or the objects given, changed as wanted, and how."""
 
@@ -52,7 +60,14 @@ class Scenario(Asked):
         default_factory=list,
         description="Node, ResourceSlice, DeviceClass, DeviceTaintRule, ResourceClaim, "
         "ResourceClaimTemplate, Pod in any served version, laid over the inventory: "
-        "same kind and name replaces.",
+        "same kind and name replaces. Also custom resources whose controller makes claims or templates, such "
+        "as NVIDIA's ComputeDomain.",
+    )
+    generated: list[GeneratedName] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="Claims and templates that a controller makes. One that the inventory does not have is "
+        "taken for one without requests, and named in `notes`.",
     )
     remove: list[ObjectName] = Field(
         default_factory=list, max_length=10_000, description="Taken out of the inventory."
@@ -87,10 +102,12 @@ class PlacementRequest(Scenario):
     pods: list[Any] = Field(default_factory=list)
     workloads: list[Any] = Field(
         default_factory=list,
-        description="Pod, Job, CronJob, Deployment, ReplicaSet, StatefulSet or DaemonSet.",
+        description="Pods, and objects of any kind that hold Pod templates: docs/workloads.md lists the "
+        "kinds that are known.",
     )
     replicas: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="Instead of the workloads' own numbers; a DaemonSet has one Pod a node."
+        None,
+        description="Instead of the number of a workload with one Pod template; a DaemonSet has one a node.",
     )
     all_or_nothing: bool = Field(
         default=False, description="Place all Pods or none, looking beyond one after the other."
@@ -109,7 +126,11 @@ class CapacityRequest(Scenario):
     """How many more Pods of this kind fit?"""
 
     pod: Any = Field(None, description="A Pod; it or a workload must be given.")
-    workload: Any = Field(None, description="A workload, for its Pod template.")
+    workload: Any = Field(
+        None,
+        description="A workload of any kind, for its Pod template: its only one, or the only one with "
+        "devices.",
+    )
     limit: int = Field(1000, ge=1, description="Stop counting here.")
 
 

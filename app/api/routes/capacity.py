@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -32,26 +33,40 @@ async def capacity(request: Request, service: ServiceOf) -> Response:
     wanted = await read_request(request, service, CapacityRequest)
     async with dry_run(service, wanted) as trial:
         state, rules = trial.ground.state, trial.rules
-        pod = _one_pod(wanted)
+        pod, notes = _one_pod(wanted)
         nodes = names_of(state, wanted.nodes)
         limit = min(wanted.limit, service.settings.dry_run_pods)
         more = (numbered(pod, index) for index in range(limit))
         steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules, shown=0)))
         placed, late = await trial.time_slice.collect(steps, trial.deadline.expired)
-        return json_response(_capacity_answer(service, placed, limit, late=late))
+        answer = _capacity_answer(service, placed, limit, late=late)
+        return json_response(answer | {"notes": [*trial.ground.notes, *notes]})
 
 
-def _one_pod(wanted: CapacityRequest) -> Pod:
+def _one_pod(wanted: CapacityRequest) -> tuple[Pod, tuple[str, ...]]:
+    """The Pod to count, and what is assumed about it. Raises: Refusal, 422."""
     if (wanted.pod is None) == (wanted.workload is None):
         raise HttpError(422, "InvalidField", "give exactly one of pod and workload", "pod")
     if wanted.pod is not None:
-        return pod_of(wanted.pod, "pod")
+        return pod_of(wanted.pod, "pod"), ()
     item = read_object(wanted.workload, "workload")
     if isinstance(item, Workload):
-        return next(iter(item.pods(1)))
+        return _one_of(item), item.guesses
     if isinstance(item, Pod):
-        return item
+        return item, ()
     raise HttpError(422, "InvalidObject", "makes no Pods", "workload")
+
+
+def _one_of(workload: Workload) -> Pod:
+    """A Pod of its only set, or of the only one that asks for devices."""
+    sets = workload.sets
+    if len(sets) > 1:
+        sets = tuple(item for item in sets if item.template.claims or item.template.extended)
+    if len(sets) != 1:
+        names = ", ".join(item.name for item in workload.sets)
+        text = f"has several Pod templates ({names}): give a Pod of the one to count"
+        raise HttpError(422, "InvalidObject", text, "workload")
+    return next(replace(workload, sets=(replace(sets[0], name=""),)).pods(1, 1))
 
 
 def _until_full(placements_: Iterable[PodPlacement]) -> Iterator[PodPlacement]:

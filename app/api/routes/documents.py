@@ -13,9 +13,9 @@ from app.api.errors import HttpError
 from app.api.models.records import Documents
 from app.api.responses import json_response, one_by_one
 from app.api.service import ServiceOf
-from app.core.model import workload
 from app.core.model.errors import ObjectError
-from app.core.model.parse import KINDS, parse, ref_of
+from app.core.model.generated import generated_by
+from app.core.model.parse import is_read, is_to_be_placed, parse, ref_of
 from app.manifests.reader import load_manifests
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
@@ -49,17 +49,15 @@ async def documents(request: Request, service: ServiceOf) -> Response:
 
 
 def _item(raw: Any, where: str) -> dict[str, Any]:
-    kind = raw.get("kind") if isinstance(raw, dict) else None
     ref = ref_of(raw)
-    role = "ignored"
-    if not isinstance(kind, str) or kind in KINDS:
+    role = "object" if next(generated_by(raw), None) is not None else "ignored"
+    if is_read(raw):
         try:
             parse(raw)
         except ObjectError as error:
             path = f"{where}.{error.path}" if error.path else where
             raise HttpError(422, "InvalidObject", f"{error.ref}: {error.reason}", path) from None
-        running = kind == "Pod" and bool((raw.get("spec") or {}).get("nodeName"))
-        role = "workload" if (kind == "Pod" and not running) or kind in workload.KINDS else "object"
+        role = "workload" if is_to_be_placed(raw) else "object"
     return {
         "kind": ref.kind,
         "namespace": ref.namespace,

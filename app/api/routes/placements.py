@@ -38,7 +38,7 @@ async def placements(request: Request, service: ServiceOf) -> Response:
         nodes = names_of(state, wanted.nodes)
         evicted = {item.pod.meta.key: item.node for item in driven_out}
         most = service.settings.dry_run_pods - len(driven_out)
-        asked = await pods_in(wanted, len(nodes), most, trial)
+        asked, notes = await pods_in(wanted, len(nodes), most, trial)
         pods = [*(item.pod for item in driven_out), *asked]
         if not pods and not wanted.drain:
             raise HttpError(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
@@ -64,6 +64,7 @@ async def placements(request: Request, service: ServiceOf) -> Response:
         )
         if gang is not None:
             answer["gang"] = _gang(gang)
+        answer["notes"] = [*trial.ground.notes, *notes]
         return json_response(answer)
 
 

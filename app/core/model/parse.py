@@ -14,6 +14,7 @@ from app.core.model.resource_claim import ResourceClaim, ResourceClaimTemplate, 
 from app.core.model.resource_slice import ResourceSlice, read_resource_slice
 from app.core.model.versions import GROUP, to_v1
 from app.core.model.workload import Workload
+from app.core.model.workload_kinds import BUILT_IN
 
 InventoryObject = (
     Node
@@ -40,14 +41,15 @@ _READERS: dict[str, Callable[[Any], InventoryObject]] = {
 _GROUPS = {
     "Node": "",
     "Pod": "",
-    "Job": "batch",
-    "CronJob": "batch",
     "PodDisruptionBudget": "policy",
-} | dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), "apps")
+} | {kind: group for group, kind in BUILT_IN}
 NAMESPACED = (
     frozenset({"Pod", "ResourceClaim", "ResourceClaimTemplate", "PodDisruptionBudget"}) | workload.KINDS
 )
 KINDS = frozenset(_READERS) | workload.KINDS
+"""Kinds of Kubernetes itself that are read here. Others are, if they hold a Pod template: see ``is_read``."""
+_OF_OTHERS = KINDS - {kind for kind in _READERS if kind not in _GROUPS}
+"""Those of which other API groups have kinds of the same name, such as Volcano's Job."""
 
 
 def is_of(raw: Any, kinds: Collection[str]) -> bool:
@@ -56,18 +58,56 @@ def is_of(raw: Any, kinds: Collection[str]) -> bool:
     return isinstance(kind, str) and kind in kinds
 
 
+def is_read(raw: Any) -> bool:
+    """Whether ``parse`` reads objects of this kind, or says what is wrong with the kind.
+
+    Cost: O(values of the object) for kinds that Kubernetes does not have.
+    """
+    kind = raw.get("kind") if isinstance(raw, dict) else None
+    if not isinstance(kind, str):
+        return True
+    return (kind in KINDS and not _foreign(raw)) or workload.is_workload(raw)
+
+
+def is_namespaced(raw: Any) -> bool:
+    """Whether an object that is read has a namespace. Cost: as ``is_read``."""
+    if not is_of(raw, KINDS) or _foreign(raw):
+        return workload.is_workload(raw)
+    return is_of(raw, NAMESPACED)
+
+
+def is_to_be_placed(raw: Any) -> bool:
+    """Whether an object is a workload, or a Pod that has no node yet and has not run to its end."""
+    if not is_of(raw, KINDS) or _foreign(raw) or raw["kind"] in workload.KINDS:
+        return workload.is_workload(raw)
+    if raw["kind"] != "Pod":
+        return False
+    spec, status = raw.get("spec"), raw.get("status")
+    bound = isinstance(spec, dict) and bool(spec.get("nodeName"))
+    return not bound and not (isinstance(status, dict) and status.get("phase") in ("Succeeded", "Failed"))
+
+
+def _foreign(raw: dict[str, Any]) -> bool:
+    """Whether the kind is that of another API group, not of Kubernetes, that has the same name."""
+    if raw["kind"] not in _OF_OTHERS:
+        return False
+    group = str(raw.get("apiVersion")).rpartition("/")[0]
+    return "." in group and group != GROUP
+
+
 def ref_of(raw: Any) -> ObjectRef:
     """Names an object for a message, however broken it is."""
     source = raw if isinstance(raw, dict) else {}
     meta = source.get("metadata")
     meta = meta if isinstance(meta, dict) else {}
     kind = str(source.get("kind") or "object")
-    namespace = str(meta.get("namespace") or "default") if kind in NAMESPACED else ""
+    namespace = "" if kind in KINDS - NAMESPACED else str(meta.get("namespace") or "")
+    namespace = namespace or ("default" if kind in NAMESPACED else "")
     return ObjectRef(kind, namespace, str(meta.get("name") or meta.get("generateName") or "(no name)"))
 
 
 def parse(raw: Any) -> Object:
-    """Reads one object of ``KINDS``, of any served version.
+    """Reads one object of ``KINDS`` in any served version, or of any other kind that holds a Pod template.
 
     Raises:
         ObjectError: names the object, the field and what is wrong with it.
@@ -75,7 +115,7 @@ def parse(raw: Any) -> Object:
     try:
         source = _checked(raw)
         kind = source["kind"]
-        reader = _READERS.get(kind)
+        reader = None if _foreign(source) else _READERS.get(kind)
         return reader(to_v1(source)) if reader is not None else workload.read_workload(kind, source)
     except FieldError as error:
         raise ObjectError(ref_of(raw), path_text(error.path), error.reason) from None
@@ -108,7 +148,9 @@ def _checked(raw: Any) -> dict[str, Any]:
         if not isinstance(raw.get(name), str):
             raise FieldError("is missing" if raw.get(name) is None else "must be a string", name)
     kind = raw["kind"]
-    if kind not in KINDS:
+    if kind not in KINDS or _foreign(raw):
+        if workload.is_workload(raw):
+            return raw
         raise FieldError(f"{kind} is not a kind known here ({', '.join(sorted(KINDS))})", "kind")
     group = raw["apiVersion"].rpartition("/")[0]
     expected = _GROUPS.get(kind, GROUP)

@@ -121,6 +121,9 @@ def _pod_claim(raw: Any) -> PodClaim:
         template_name=fields.optional(source, "resourceClaimTemplateName", fields.text),
     )
     if (claim.claim_name is None) == (claim.template_name is None):
+        if source.get("source") is not None and claim.claim_name is None:
+            text = "is gone since Kubernetes 1.31: what it holds stands beside the name now"
+            raise FieldError(f"{text} (repair: dra-extender convert)", "source")
         raise FieldError("must set exactly one of resourceClaimName and resourceClaimTemplateName")
     return claim
 

@@ -1,101 +1,229 @@
-"""Workloads: what makes Pods from a Pod template."""
+"""Workloads: what makes Pods from Pod templates, of whatever kind."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.json_object import JsonObject
 from app.core.model import fields
-from app.core.model.errors import FieldError
+from app.core.model.errors import FieldError, path_text
 from app.core.model.meta import Meta, read_meta
 from app.core.model.pod import Pod, pod_from_spec
+from app.core.model.pod_templates import MAX_TEMPLATES, Path, matches, pod_spec_paths, value_at
+from app.core.model.workload_kinds import BUILT_IN, GROUPS_WITHOUT_TEMPLATES, PodSetRule, group_of, rules_of
 
-_TEMPLATE_PATHS = {
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-    "Deployment": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-}
-KINDS = frozenset(_TEMPLATE_PATHS)
+KINDS = frozenset(kind for _, kind in BUILT_IN)
+"""Kinds of Kubernetes itself that make Pods from a template."""
+_WRAPPERS = ("spec", "template")
+"""How the names of fields end that hold a Pod spec, and say nothing of the Pods."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodSet:
+    """Equal Pods of a workload. ``replicas`` is None where there is one Pod a node.
+
+    ``name`` is empty where the workload has one template only. ``path`` leads to the Pod spec.
+    ``guessed``: the kind is not known, so the template is taken for one Pod.
+    """
+
+    name: str
+    replicas: int | None
+    template: Pod
+    path: Path
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A workload. ``replicas`` is None for a DaemonSet: one Pod a node."""
+    """A workload and its sets of Pods, at least one."""
 
     kind: str
     meta: Meta
-    replicas: int | None
-    template: Pod
+    sets: tuple[PodSet, ...]
 
-    def pods(self, count: int) -> Iterator[Pod]:
-        """``count`` Pods, named after the workload (or its generateName) and numbered from 0."""
+    @property
+    def replicas(self) -> int | None:
+        """The number of its Pods; None if it depends on the number of nodes."""
+        counts = [item.replicas for item in self.sets]
+        return None if None in counts else sum(count for count in counts if count is not None)
+
+    def pods(self, nodes: int, replicas: int | None = None) -> Iterator[Pod]:
+        """Its Pods, named after it, its set if it has several, and numbered from 0 in each.
+
+        Args:
+            nodes: the number of Pods of a set that has one a node.
+            replicas: instead of the numbers of the other sets.
+        """
+        for item in self.sets:
+            count = nodes if item.replicas is None else item.replicas if replicas is None else replicas
+            for index in range(count):
+                yield self._pod(item, index)
+
+    def _pod(self, item: PodSet, index: int) -> Pod:
         stem = self.meta.name or self.meta.generate_name.removesuffix("-")
-        for index in range(count):
-            meta = self.template.meta
-            name = f"{stem}-{index}"
-            yield _renamed(
-                self.template,
-                Meta(name, self.meta.namespace, labels=meta.labels, annotations=meta.annotations),
-            )
+        name = "-".join(filter(None, (stem, item.name, str(index))))
+        made = item.template.meta
+        meta = Meta(name, self.meta.namespace, labels=made.labels, annotations=made.annotations)
+        return replace(item.template, meta=meta)
+
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """What is assumed about it, for a person to judge; empty for kinds that are known."""
+        paths = [path_text(item.path) for item in self.sets if item.guessed]
+        if not paths:
+            return ()
+        name = "/".join(filter(None, (self.meta.namespace, self.meta.name or self.meta.generate_name)))
+        return tuple(
+            f"{self.kind} {name}: the kind is not known, so {path} is taken for a template of one Pod"
+            for path in paths
+        )
+
+
+def is_workload(raw: Any) -> bool:
+    """Whether an object makes Pods from a template, as far as its kind or its shape says.
+
+    A Pod itself is not one. Cost: O(values of the object) for kinds that are not known.
+    """
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("kind"), str):
+        return False
+    if (group_of(raw), raw["kind"]) in BUILT_IN:
+        return True
+    return next(_located(raw), None) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A Pod spec in a workload: its path, the rule that leads to it (or its shape), and the rule's owner."""
+
+    path: Path
+    rule: PodSetRule | None = None
+    owner: Path = ()
+
+
+def located_templates(raw: Any) -> tuple[Located, ...]:
+    """The Pod specs of a workload of any kind. Cost: O(values of the object)."""
+    return tuple(_located(raw))
+
+
+def _located(raw: Any) -> Iterator[Located]:
+    """By the rules of its kind, then by shape; an object embedded in another goes by its own kind."""
+    if isinstance(raw, Mapping) and group_of(raw) in GROUPS_WITHOUT_TEMPLATES:
+        return
+    covered: set[Path] = set()
+    for found in _by_rules(raw, ()):
+        covered.add(found.path)
+        yield found
+    for path in pod_spec_paths(raw):
+        if any(path[: len(known)] == known for known in covered):
+            continue
+        owner = next((path[:end] for end in range(1, len(path)) if rules_of(value_at(raw, path[:end]))), None)
+        found_here = [Located(path)] if owner is None else list(_by_rules(raw, owner)) or [Located(path)]
+        covered |= {found.path for found in found_here}
+        yield from found_here
+
+
+def _by_rules(raw: Any, owner: Path) -> Iterator[Located]:
+    source = value_at(raw, owner)
+    for rule in rules_of(source):
+        for path in matches(source, rule.spec):
+            yield Located((*owner, *path), rule, owner)
 
 
 def read_workload(kind: str, raw: Any) -> Workload:
-    """Reads a workload of one of ``KINDS``."""
+    """Reads a workload. Raises: FieldError; it makes no Pods, or a template cannot be read."""
     source = fields.mapping(raw)
     meta = read_meta(raw, namespaced=True, name_required=False)
     if not meta.name and not meta.generate_name:
         raise FieldError("is missing", "metadata", "name")
-    path = _TEMPLATE_PATHS[kind]
-    template = _descend(source, path)
-    try:
-        pod_meta = read_meta(template, namespaced=False, name_required=False)
-        pod = pod_from_spec(pod_meta, fields.required(template, "spec", fields.mapping), {})
-    except FieldError as error:
-        raise error.under(*path) from None
-    return Workload(kind, meta, _replicas(kind, source), pod)
-
-
-def _replicas(kind: str, source: JsonObject) -> int | None:
-    if kind == "DaemonSet":
-        return None
-    path = ("spec", "jobTemplate", "spec") if kind == "CronJob" else ("spec",)
-    spec = _descend(source, path)
-    try:
-        if kind not in ("Job", "CronJob"):
-            return _count(spec, "replicas", 1)
-        # What runs at one time: the smaller of parallelism and completions.
-        return min(_count(spec, "parallelism", 1), _count(spec, "completions", 2**31))
-    except FieldError as error:
-        raise error.under(*path) from None
-
-
-def _count(spec: JsonObject, name: str, otherwise: int) -> int:
-    value = fields.default(spec, name, fields.integer, otherwise)
-    if value < 0:
-        raise FieldError("must not be negative", name)
-    return value
-
-
-def _descend(source: JsonObject, path: tuple[str, ...]) -> JsonObject:
-    for depth, name in enumerate(path):
-        try:
-            source = fields.required(source, name, fields.mapping)
-        except FieldError as error:
-            raise error.under(*path[:depth]) from None
-    return source
-
-
-def _renamed(pod: Pod, meta: Meta) -> Pod:
-    return Pod(
-        meta=meta,
-        claims=pod.claims,
-        scheduler_name=pod.scheduler_name,
-        priority=pod.priority,
-        requests=pod.requests,
-        node_selector=pod.node_selector,
-        required_affinity=pod.required_affinity,
-        tolerations=pod.tolerations,
+    found: list[Located] = []
+    for item in _located(source):
+        found.append(item)
+        if len(found) > MAX_TEMPLATES:
+            raise FieldError(f"holds more than {MAX_TEMPLATES} Pod templates")
+    if not found:
+        raise _without_template(kind, source)
+    names = _names(source, found)
+    return Workload(
+        kind, meta, tuple(_pod_set(source, item, name) for item, name in zip(found, names, strict=True))
     )
+
+
+def _without_template(kind: str, source: JsonObject) -> FieldError:
+    """Names the first field that is missing on the way to the template, or that is no object."""
+    rules = rules_of(source)
+    if not rules:
+        return FieldError(f"a {kind} holds no Pod template")
+    path: Path = ()
+    value: Any = source
+    for part in rules[0].spec.split("."):
+        if not isinstance(value, Mapping):
+            return FieldError("must be an object", *path)
+        path, value = (*path, part), value.get(part)
+        if value is None or part == "*":
+            break
+    return FieldError("is missing", *path)
+
+
+def _pod_set(source: JsonObject, found: Located, name: str) -> PodSet:
+    spec = value_at(source, found.path)
+    wrapped = found.path[-1] == "spec"
+    holder = value_at(source, found.path[:-1]) if wrapped and len(found.path) > 1 else {}
+    if found.rule is not None and found.rule.view is not None and isinstance(spec, dict):
+        spec = found.rule.view(spec)
+    try:
+        meta = read_meta(holder, namespaced=False, name_required=False)
+        template = pod_from_spec(meta, fields.required({"spec": spec}, "spec", fields.mapping), {})
+    except FieldError as error:
+        inner = error if wrapped else FieldError(error.reason, *error.path[1:])
+        raise inner.under(*(found.path[:-1] if wrapped else found.path)) from None
+    return PodSet(name, _count(source, found), template, found.path, guessed=found.rule is None)
+
+
+def _count(source: JsonObject, found: Located) -> int | None:
+    if found.rule is None:
+        return 1
+    if found.rule.per_node:
+        return None
+    product = 1
+    for pattern, number in found.rule.factors:
+        path = found.path[: len(found.owner) + pattern.count(".") + 1]
+        try:
+            product *= number(fields.mapping(value_at(source, path)))
+        except FieldError as error:
+            raise error.under(*path) from None
+    return product
+
+
+def _names(source: JsonObject, found: list[Located]) -> list[str]:
+    """A name for each set: short, fit for the name of a Pod, and different from those before."""
+    names: list[str] = []
+    for item in found:
+        name = _name(source, item, alone=len(found) == 1).lower().replace("_", "-").replace(".", "-")
+        names.append(f"{name}-{len(names)}" if name in names else name)
+    return names
+
+
+def _name(source: JsonObject, found: Located, *, alone: bool) -> str:
+    if found.rule is None:
+        return "" if alone else _guessed_name(source, found.path)
+    if found.rule.name or "*" not in found.rule.spec:
+        return found.rule.name
+    own = found.path[len(found.owner) :]
+    ends = [end for end, part in enumerate(found.rule.spec.split("."), 1) if part == "*"]
+    return "-".join(_called(source, (*found.owner, *own[:end])) for end in ends)
+
+
+def _guessed_name(source: JsonObject, path: Path) -> str:
+    ends = range(len(path), 0, -1)
+    end = next((end for end in ends if not str(path[end - 1]).lower().endswith(_WRAPPERS)), len(path))
+    return _called(source, path[:end])
+
+
+def _called(source: JsonObject, path: Path) -> str:
+    """What an entry of a map or a list is called: its key, its name, or its position."""
+    last = path[-1]
+    if isinstance(last, str):
+        return last
+    item = value_at(source, path)
+    names = [item.get(field) for field in ("name", "groupName")] if isinstance(item, Mapping) else []
+    return next((name for name in names if isinstance(name, str) and name), str(last))

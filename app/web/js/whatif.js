@@ -116,7 +116,7 @@ export class WhatIfPanel {
       h("span", { class: "tag" }, role), h("span", { class: "ellipsis grow", title: text }, text),
       h("button", { type: "button", class: "icon", "aria-label": `Remove ${text}`, onclick: async () => { remove(); await this.place(); } }, "✕"));
     /** @type {Record<string, string>} */
-    const roles = { workload: "place", object: "assume", ignored: "ignored" };
+    const roles = { workload: "place", object: "assume", ignored: "not looked at" };
     const changes = Object.values(scenario.step).reduce((sum, list) => sum + list.length, 0);
     this.choices.render();
     const open = this.steps.querySelector("details")?.open ?? changes < 4;
@@ -143,6 +143,7 @@ export class WhatIfPanel {
     return [
       h("p", { class: `headline ${answer.unplaced || !answer.complete ? "bad" : "good"}` }, `${answer.placed} of ${plural(total, "Pod")} placed`),
       answer.gang && h("p", { class: "muted" }, answer.gang.text),
+      ...answer.notes.map((/** @type {string} */ note) => h("p", { class: "muted" }, note)),
       room && h("p", { class: "card" }, h("span", { class: "strong" }, roomText(room)), room.summary && h("span", { class: "muted" }, ` ${room.summary}`)),
       !answer.complete && h("p", { class: "error" }, "The time limit was reached before the last Pod."),
       h("ol", { class: "placed" }, answer.pods.slice(0, SHOWN).map((/** @type {any} */ pod) => this.card(pod))),

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from app.core.model.errors import ObjectError
-from app.core.model.parse import parse
+from app.core.model.parse import is_read, parse
+from app.core.model.pod import Pod
 from app.core.model.workload import Workload
 
 TEMPLATE = {
@@ -78,7 +79,7 @@ def test_negative_numbers_are_refused(kind: str, name: str, path: str) -> None:
 
 @pytest.mark.parametrize("kind", ["Job", "CronJob", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"])
 def test_pods_are_made_from_the_template(kind: str) -> None:
-    pods = list(workload(kind).pods(2))
+    pods = list(workload(kind).pods(2, 2))
     assert [pod.meta.key for pod in pods] == [("team", "w-0"), ("team", "w-1")]
     for pod in pods:
         assert pod.meta.labels == {"app": "cats"}
@@ -92,9 +93,336 @@ def test_pods_are_made_from_the_template(kind: str) -> None:
 
 
 def test_a_workload_named_by_the_api_server_gives_pods_a_name() -> None:
-    pods = list(workload("Job", {"generateName": "train-"}).pods(1))
+    pods = list(workload("Job", {"generateName": "train-"}).pods(4))
     assert [pod.meta.key for pod in pods] == [("default", "train-0")]
 
 
 def test_no_pods() -> None:
-    assert list(workload("Job").pods(0)) == []
+    assert list(workload("Job").pods(4, 0)) == []
+    assert list(workload("DaemonSet").pods(0)) == []
+
+
+def test_a_pod_from_a_template_is_the_pod_that_its_spec_says() -> None:
+    """Whatever a Pod may have: a field that is lost on the way makes another verdict."""
+    spec = {
+        "nodeName": "n",
+        "schedulerName": "s",
+        "priority": 7,
+        "preemptionPolicy": "Never",
+        "nodeSelector": {"zone": "a"},
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "Exists"}]}]
+                }
+            }
+        },
+        "tolerations": [{"operator": "Exists"}],
+        "schedulingGates": [{"name": "wait"}],
+        "schedulingGroup": {"podGroupName": "g"},
+        "overhead": {"cpu": "1"},
+        "containers": [
+            {"name": "c", "resources": {"limits": {"example.com/gpu": 2}, "claims": [{"name": "cat"}]}}
+        ],
+        "resourceClaims": [{"name": "cat", "resourceClaimName": "shared"}],
+    }
+    alone = parse({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "w-0"}, "spec": spec})
+    job = parse(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": "w"},
+            "spec": {"template": {"spec": spec}},
+        }
+    )
+    assert isinstance(job, Workload)
+
+    assert list(job.pods(1)) == [alone]
+    assert isinstance(alone, Pod)
+    empty = Pod(alone.meta)
+    unset = {name for name in Pod.__dataclass_fields__ if getattr(alone, name) == getattr(empty, name)}
+    # All that a spec can give is given above; these come from a Pod's metadata and status.
+    assert unset == {"meta", "phase", "claim_statuses", "extended_claim", "started"}
+
+
+def pod(*claims: str, **more: Any) -> dict[str, Any]:
+    """A Pod spec that asks for claims from the templates of these names."""
+    named = [{"name": name, "resourceClaimTemplateName": name} for name in claims]
+    return {"containers": [{"name": "c", "image": "i"}], "resourceClaims": named} | more
+
+
+def template(*claims: str, **more: Any) -> dict[str, Any]:
+    return {"spec": pod(*claims, **more)}
+
+
+def read(api_version: str, kind: str, spec: Any, **more: Any) -> Workload:
+    raw = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "w"}, "spec": spec} | more
+    result = parse(raw)
+    assert isinstance(result, Workload)
+    return result
+
+
+def groups(item: Workload) -> dict[str, int | None]:
+    return {entry.name: entry.replicas for entry in item.sets}
+
+
+def kubeflow(name: str) -> dict[str, Any]:
+    return {
+        name: {"Master": {"template": template("g")}, "Worker": {"replicas": 3, "template": template("g")}}
+    }
+
+
+def job(**spec: Any) -> dict[str, Any]:
+    return {"template": {"spec": {"template": template("g")} | spec}}
+
+
+LEADERS = {"size": 4, "leaderTemplate": template("g"), "workerTemplate": template("g")}
+RAY = {
+    "headGroupSpec": {"template": template()},
+    "workerGroupSpecs": [
+        {"groupName": "GPU_Small", "replicas": 2, "numOfHosts": 2, "template": template("g")},
+        {"groupName": "spot", "minReplicas": 1, "maxReplicas": 9, "template": template("g")},
+        {"replicas": 9, "maxReplicas": 3, "template": template("g")},
+    ],
+}
+RAY_SETS = {"head": 1, "gpu-small": 4, "spot": 1, "2": 3}
+MACHINE = {"domain": {"devices": {}}, "resourceClaims": [{"name": "g", "resourceClaimTemplateName": "g"}]}
+KNOWN: dict[str, tuple[str, str, Any, dict[str, int | None]]] = {
+    "replication controller": (
+        "v1",
+        "ReplicationController",
+        {"replicas": 2, "template": template("g")},
+        {"": 2},
+    ),
+    "job set": (
+        "jobset.x-k8s.io/v1alpha2",
+        "JobSet",
+        {
+            "replicatedJobs": [
+                {"name": "driver", **job()},
+                {"name": "workers", "replicas": 2, **job(parallelism=4, completions=4)},
+            ]
+        },
+        {"driver": 1, "workers": 8},
+    ),
+    "leader and workers of one template": (
+        "leaderworkerset.x-k8s.io/v1",
+        "LeaderWorkerSet",
+        {"replicas": 3, "leaderWorkerTemplate": {"size": 4, "workerTemplate": template("g")}},
+        {"worker": 12},
+    ),
+    "leader and workers of two": (
+        "leaderworkerset.x-k8s.io/v1",
+        "LeaderWorkerSet",
+        {"replicas": 3, "leaderWorkerTemplate": LEADERS},
+        {"leader": 3, "worker": 9},
+    ),
+    **{
+        kind: (f"kubeflow.org/{version}", kind, kubeflow(field), {"master": 1, "worker": 3})
+        for kind, version, field in (
+            ("MPIJob", "v2beta1", "mpiReplicaSpecs"),
+            ("PyTorchJob", "v1", "pytorchReplicaSpecs"),
+            ("TFJob", "v1", "tfReplicaSpecs"),
+            ("XGBoostJob", "v1", "xgbReplicaSpecs"),
+            ("PaddleJob", "v1", "paddleReplicaSpecs"),
+            ("JAXJob", "v1", "jaxReplicaSpecs"),
+        )
+    },
+    "ray cluster": ("ray.io/v1", "RayCluster", RAY, RAY_SETS),
+    "ray job": ("ray.io/v1", "RayJob", {"rayClusterSpec": RAY}, RAY_SETS),
+    "ray job with a submitter": (
+        "ray.io/v1",
+        "RayJob",
+        {"rayClusterSpec": RAY, "submitterPodTemplate": template()},
+        {**RAY_SETS, "submitter": 1},
+    ),
+    "ray service": ("ray.io/v1", "RayService", {"rayClusterConfig": RAY}, RAY_SETS),
+    "kueue workload": (
+        "kueue.x-k8s.io/v1beta1",
+        "Workload",
+        {"podSets": [{"name": "main", "count": 5, "template": template("g")}]},
+        {"main": 5},
+    ),
+    "rollout": ("argoproj.io/v1alpha1", "Rollout", {"replicas": 2, "template": template("g")}, {"": 2}),
+    "virtual machine": (
+        "kubevirt.io/v1",
+        "VirtualMachine",
+        {"runStrategy": "Always", "template": {"spec": MACHINE}},
+        {"": 1},
+    ),
+    "virtual machine instance": ("kubevirt.io/v1", "VirtualMachineInstance", MACHINE, {"": 1}),
+    "virtual machines": (
+        "kubevirt.io/v1",
+        "VirtualMachineInstanceReplicaSet",
+        {"replicas": 2, "template": {"spec": MACHINE}},
+        {"": 2},
+    ),
+    "pool of virtual machines": (
+        "pool.kubevirt.io/v1beta1",
+        "VirtualMachinePool",
+        {"replicas": 2, "virtualMachineTemplate": {"spec": {"template": {"spec": MACHINE}}}},
+        {"": 2},
+    ),
+    "runners that scale": (
+        "actions.github.com/v1alpha1",
+        "AutoscalingRunnerSet",
+        {"maxRunners": 9, "template": template("g")},
+        {"": 1},
+    ),
+    "runners of which some always run": (
+        "actions.github.com/v1alpha1",
+        "AutoscalingRunnerSet",
+        {"minRunners": 2, "template": template("g")},
+        {"": 2},
+    ),
+    "ephemeral runners": (
+        "actions.github.com/v1alpha1",
+        "EphemeralRunnerSet",
+        {"replicas": 2, "ephemeralRunnerSpec": template("g")},
+        {"": 2},
+    ),
+    "job of another group": (
+        "batch.volcano.sh/v1alpha1",
+        "Job",
+        {
+            "tasks": [
+                {"name": "ps", "template": template()},
+                {"name": "w", "replicas": 4, "template": template("g")},
+            ]
+        },
+        {"ps": 1, "w": 4},
+    ),
+    "daemon set of another group": (
+        "apps.kruise.io/v1alpha1",
+        "DaemonSet",
+        {"template": template("g")},
+        {"": None},
+    ),
+    "spark": (
+        "sparkoperator.k8s.io/v1beta2",
+        "SparkApplication",
+        {"driver": {"template": template()}, "executor": {"instances": 3, "template": template("g")}},
+        {"driver": 1, "executor": 3},
+    ),
+}
+
+
+@pytest.mark.parametrize(("version", "kind", "spec", "sets"), KNOWN.values(), ids=KNOWN)
+def test_kinds_that_are_known_know_their_replicas(
+    version: str, kind: str, spec: Any, sets: dict[str, int | None]
+) -> None:
+    found = read(version, kind, spec)
+
+    assert groups(found) == sets
+    assert found.guesses == ()
+    assert all(claim.template_name == "g" for item in found.sets for claim in item.template.claims)
+
+
+def test_a_pod_template_of_the_core_group_stands_beside_no_spec() -> None:
+    raw = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "w"}, "template": template("g")}
+    found = parse(raw)
+
+    assert isinstance(found, Workload)
+    assert [(item.template.claims[0].name, item.guessed) for item in found.sets] == [("g", False)]
+
+
+SHAPES: dict[str, tuple[Any, dict[str, int | None]]] = {
+    "a template": ({"replicas": 5, "template": template("g")}, {"": 1}),
+    "a Pod spec without a template": ({"predictor": pod("g", model="llama")}, {"": 1}),
+    "claims without containers": (
+        {"extraPodSpec": {"resourceClaims": [{"name": "g", "resourceClaimName": "g"}]}},
+        {"": 1},
+    ),
+    "several, by key": (
+        {"services": {"Frontend": {"podTemplate": template()}, "Decode": {"podTemplate": template("g")}}},
+        {"frontend": 1, "decode": 1},
+    ),
+    "several, by name": (
+        {"roles": [{"name": "a", "template": template()}, {"name": "b", "template": template("g")}]},
+        {"a": 1, "b": 1},
+    ),
+    "several of one name": (
+        {"roles": [{"name": "a", "template": template()}, {"name": "a", "template": template("g")}]},
+        {"a": 1, "a-1": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "sets"), SHAPES.values(), ids=SHAPES)
+def test_templates_of_unknown_kinds_are_found_by_their_shape(spec: Any, sets: dict[str, int | None]) -> None:
+    found = read("ml.example.com/v1", "Training", spec)
+
+    assert groups(found) == sets
+    assert len(found.guesses) == len(sets)
+    assert "the kind is not known" in found.guesses[0]
+
+
+def test_a_known_workload_in_another_object_keeps_its_numbers() -> None:
+    inner = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "j"},
+        "spec": {"parallelism": 3, "completions": 3, "template": template("g")},
+    }
+    found = read("workload.example.dev/v1", "AppWrapper", {"components": [{"template": inner}]})
+
+    assert [(item.replicas, item.guessed) for item in found.sets] == [(3, False)]
+
+
+NO_TEMPLATE = {
+    "names of containers": {"containers": ["a", "b"]},
+    "a schema": {"properties": {"containers": {"type": "array"}}},
+    "claims of a group of Pods": {"resourceClaims": []},
+    "nothing": {},
+    "a text": "spec",
+}
+POD_GROUP = {"resourceClaims": [{"name": "g", "resourceClaimTemplateName": "g"}]}
+
+
+@pytest.mark.parametrize("spec", NO_TEMPLATE.values(), ids=NO_TEMPLATE)
+def test_what_has_no_template_makes_no_pods(spec: Any) -> None:
+    raw = {"apiVersion": "ml.example.com/v1", "kind": "Training", "metadata": {"name": "w"}, "spec": spec}
+
+    assert not is_read(raw)
+    with pytest.raises(ObjectError, match="Training is not a kind known here"):
+        parse(raw)
+
+
+def test_a_pod_group_holds_claims_and_no_template() -> None:
+    meta = {"name": "w"}
+    raw = {
+        "apiVersion": "scheduling.k8s.io/v1alpha2",
+        "kind": "PodGroup",
+        "metadata": meta,
+        "spec": POD_GROUP,
+    }
+
+    assert not is_read(raw)
+
+
+def test_faults_of_a_template_are_named_where_they_are() -> None:
+    spec = {"roles": [{"template": template(priority="high")}]}
+    with pytest.raises(ObjectError, match="must be a whole number") as caught:
+        read("ml.example.com/v1", "Training", spec)
+    assert caught.value.path == "spec.roles[0].template.spec.priority"
+
+    with pytest.raises(ObjectError, match="must be a whole number") as caught:
+        read("kueue.x-k8s.io/v1beta1", "Workload", {"podSets": [{"count": "2", "template": template()}]})
+    assert caught.value.path == "spec.podSets[0].count"
+
+    with pytest.raises(ObjectError, match="more than 100 Pod templates"):
+        read("ml.example.com/v1", "Training", {"roles": [template()] * 101})
+
+
+def test_a_machine_takes_of_its_node_what_its_domain_asks_for() -> None:
+    machine = MACHINE | {
+        "domain": {"resources": {"requests": {"memory": "1Gi", "cpu": "2"}}},
+        "nodeSelector": {"a": "b"},
+    }
+    [item] = read("kubevirt.io/v1", "VirtualMachineInstance", machine).sets
+
+    assert {name: str(amount) for name, amount in item.template.requests.items()} == {
+        "memory": "1073741824",
+        "cpu": "2",
+    }
+    assert item.template.node_selector == {"a": "b"}

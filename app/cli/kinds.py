@@ -1,0 +1,93 @@
+"""Kinds that the API server does not have: gone, misspelt, or of another group."""
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from app.cli.api_table import ApiTable, api_table
+from app.core.model.parse import KINDS
+from app.core.model.versions import GROUP
+from app.core.model.workload_kinds import CUSTOM
+
+Path = tuple[str | int, ...]
+Problems = Iterator[tuple[Path, str]]
+
+_SUCCESSORS = {
+    "ResourceClass": "DeviceClass has taken its place",
+    "ResourceClassParameters": "selectors and config of a DeviceClass have taken their place",
+    "ResourceClaimParameters": "selectors and config of a request have taken their place",
+    "PodSchedulingContext": "no scheduler needs it any more",
+}
+_PARAMETERS = ("ClaimParameters", "ClassParameters")
+_LIKENESS = 0.8
+"""Of two names, to take one for the other: 0.9 for Deploymnet, 0.78 for StatefulSet and DaemonSet."""
+
+
+def is_kubernetes(raw: Any) -> bool:
+    """Whether the kind is one that Kubernetes itself has, or had, in any version."""
+    kind, (group, _) = str(raw.get("kind")), _version(raw)
+    return any((known, name) == (group, kind) for known, _, name in api_table().kinds)
+
+
+def kind_problems(raw: dict[str, Any], minor: str) -> Problems:
+    """What is wrong with the kind and the apiVersion, for the API server of a minor version."""
+    kind, (group, version) = raw.get("kind"), _version(raw)
+    if not isinstance(kind, str) or not version or (group, kind) in CUSTOM:
+        return
+    table = api_table()
+    if group in table.groups():
+        yield from _of_kubernetes(table, (group, version, kind), minor)
+    elif kind.endswith(_PARAMETERS):
+        text = "parameter objects went with classic DRA (Kubernetes 1.32): selectors and config of a request"
+        yield ("kind",), f"{text} have taken their place"
+    elif kind in KINDS and get_close_matches(group, (GROUP,), n=1, cutoff=_LIKENESS):
+        return  # said where the object is read
+    elif close := _close(kind, (name for known, name in CUSTOM if known == group)):
+        yield ("kind",), f"{group} has no kind {kind}, is {close} meant?"
+
+
+def _of_kubernetes(table: ApiTable, key: tuple[str, str, str], minor: str) -> Problems:
+    group, version, kind = key
+    span = table.kinds.get(key)
+    if span is not None and span.has(minor):
+        return
+    spelt = f"{group}/{version}" if group else version
+    current = [known for known in table.served(minor) if known[0] == group and known[2] == kind]
+    if current:
+        if span is not None or group != GROUP:  # versions of DRA that never were: said where they are read
+            gone = f" {span.without(minor)}" if span is not None else f" by Kubernetes {minor}"
+            names = " and ".join(f"{group}/{known}" if group else known for _, known, _ in current)
+            yield ("apiVersion",), f"{spelt} is not served{gone}: {kind} is in {names}"
+    elif span is not None or any(known[0] == group and known[2] == kind for known in table.kinds):
+        successor = _SUCCESSORS.get(kind)
+        after = f": {successor}" if successor else ""
+        yield ("kind",), f"{group or 'the core group'} has no kind {kind} (gone with {version}){after}"
+    elif kind not in KINDS:
+        yield ("kind",), f"{group or 'the core group'} has no kind {kind}{_meant(table, key, minor)}"
+
+
+def _meant(table: ApiTable, key: tuple[str, str, str], minor: str) -> str:
+    """Another kind of the group, or of another group, that has nearly the same name."""
+    group, _, kind = key
+    served = list(table.served(minor))
+    close = _close(kind, (name for known, _, name in served if known == group))
+    if close:
+        return f", is {close} meant?"
+    close = _close(kind, (name for _, _, name in served))
+    found = next(((known, version) for known, version, name in served if name == close), None)
+    if found is None:
+        return ""
+    return f", is {close} ({'/'.join(filter(None, found))}) meant?"
+
+
+def _close(kind: str, names: Iterable[str]) -> str:
+    by_lower = {name.lower(): name for name in names}
+    close = get_close_matches(kind.lower(), by_lower, n=1, cutoff=_LIKENESS)
+    return by_lower[close[0]] if close else ""
+
+
+def _version(raw: dict[str, Any]) -> tuple[str, str]:
+    """Group and version of the apiVersion; both empty where it is no text."""
+    text = raw.get("apiVersion")
+    group, _, version = text.rpartition("/") if isinstance(text, str) else ("", "", "")
+    return group, version

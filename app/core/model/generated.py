@@ -1,0 +1,61 @@
+"""Claims and templates that a controller makes for a custom resource, and that are in no file therefore.
+
+NVIDIA's ComputeDomain is such a resource: its controller makes the ResourceClaimTemplate that
+``spec.channel.resourceClaimTemplate.name`` gives a name to, and Pods refer to that.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.model.workload_kinds import group_of
+
+_KINDS = {"resourceClaimTemplate": "ResourceClaimTemplate", "resourceClaim": "ResourceClaim"}
+_KUBERNETES = "k8s.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A claim or template that comes to be, and the object it is made for."""
+
+    kind: str
+    namespace: str
+    name: str
+    owner: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return (self.namespace, self.name)
+
+
+def generated_by(raw: Any, namespace: str = "default") -> Iterator[Generated]:
+    """What the controller of a custom resource makes: a field named after the kind holds its name.
+
+    Args:
+        namespace: of an object that has none itself.
+    Cost: O(values of the object).
+    """
+    if not isinstance(raw, Mapping) or not _is_custom(raw):
+        return
+    meta = raw.get("metadata")
+    meta = meta if isinstance(meta, Mapping) else {}
+    own = str(meta.get("namespace") or namespace)
+    owner = f"{raw.get('kind')} {own}/{meta.get('name')}"
+    stack = [raw.get("spec")]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, list):
+            stack += value
+        elif isinstance(value, Mapping):
+            stack += value.values()
+            for field, kind in _KINDS.items():
+                made = value.get(field)
+                name = made.get("name") if isinstance(made, Mapping) else None
+                if isinstance(name, str) and name:
+                    yield Generated(kind, own, name, owner)
+
+
+def _is_custom(raw: Mapping[str, Any]) -> bool:
+    group = group_of(raw)
+    return "." in group and not (group == _KUBERNETES or group.endswith(f".{_KUBERNETES}"))

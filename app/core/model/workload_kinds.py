@@ -1,0 +1,200 @@
+"""Kinds that make Pods from templates: where the templates stand, and how many Pods come of each.
+
+The rules are those of the kinds' API documentation and controllers; docs/workloads.md lists them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.json_object import JsonObject
+from app.core.model import fields
+from app.core.model.errors import FieldError
+
+Count = Callable[[JsonObject], int]
+
+
+@dataclass(frozen=True, slots=True)
+class PodSetRule:
+    """Where Pod specs stand, and how many Pods are made of each.
+
+    ``spec`` is a pattern of ``pod_templates.matches``. ``factors`` are patterns that begin like it,
+    each with the number to read from the object there; the product is the number of Pods. ``name``
+    tells the sets of one workload apart; by default it is what ``*`` in ``spec`` stands for.
+    ``per_node``: one Pod a node. ``view`` gives a Pod spec where the API has something like it.
+    """
+
+    spec: str
+    factors: tuple[tuple[str, Count], ...] = ()
+    name: str = ""
+    per_node: bool = False
+    view: Callable[[JsonObject], JsonObject] | None = None
+
+
+def _number(name: str, otherwise: int = 1) -> Count:
+    def read(source: JsonObject) -> int:
+        value = fields.default(source, name, fields.integer, otherwise)
+        if value < 0:
+            raise FieldError("must not be negative", name)
+        return value
+
+    return read
+
+
+_replicas = _number("replicas")
+
+
+def _at_one_time(job: JsonObject) -> int:
+    """Of a JobSpec, the Pods that run at one time: the smaller of parallelism and completions."""
+    return min(_number("parallelism")(job), _number("completions", 2**31)(job))
+
+
+def _beside_the_leader(group: JsonObject) -> int:
+    """Of a LeaderWorkerSet: the leader is one of the group, and made from the workers' template if it
+    has none of its own."""
+    return max(0, _number("size")(group) - (group.get("leaderTemplate") is not None))
+
+
+def _ray_workers(group: JsonObject) -> int:
+    """Of a group of Ray workers: KubeRay keeps replicas between minReplicas and maxReplicas, and makes
+    numOfHosts Pods of each."""
+    least, most = _number("minReplicas", 0)(group), _number("maxReplicas", 2**31 - 1)(group)
+    wanted = min(max(_number("replicas", 0)(group), least), most)
+    return wanted * _number("numOfHosts")(group)
+
+
+def _idle_runners(spec: JsonObject) -> int:
+    """Of a runner set that scales with the jobs that wait: those that always run, or one for a job."""
+    return max(1, _number("minRunners", 0)(spec))
+
+
+def _machine(spec: JsonObject) -> JsonObject:
+    """Of a KubeVirt machine: what its virt-launcher Pod has of a Pod spec.
+
+    KubeVirt adds its own overhead, which depends on the machine's memory, and is not counted.
+    """
+    domain = spec.get("domain")
+    resources = domain.get("resources") if isinstance(domain, Mapping) else None
+    return {**spec, "resources": resources}
+
+
+def _one(*rules: PodSetRule) -> tuple[PodSetRule, ...]:
+    return rules
+
+
+def _template(owner: str = "spec", count: Count | None = _replicas, template: str = "template") -> PodSetRule:
+    return PodSetRule(f"{owner}.{template}.spec", ((owner, count),) if count else ())
+
+
+def _job(spec: str) -> PodSetRule:
+    return PodSetRule(f"{spec}.template.spec", ((spec, _at_one_time),))
+
+
+def _replicated_jobs(owner: str) -> PodSetRule:
+    job = f"{owner}.replicatedJobs.*"
+    factors = ((job, _replicas), (f"{job}.template.spec", _at_one_time))
+    return PodSetRule(f"{job}.template.spec.template.spec", factors)
+
+
+def _ray(cluster: str) -> tuple[PodSetRule, ...]:
+    workers = f"{cluster}.workerGroupSpecs.*"
+    return (
+        PodSetRule(f"{cluster}.headGroupSpec.template.spec", name="head"),
+        PodSetRule(f"{workers}.template.spec", ((workers, _ray_workers),)),
+    )
+
+
+def _machines(owner: str, count: Count | None) -> PodSetRule:
+    factors = (("spec", count),) if count else ()
+    return PodSetRule(owner, factors, view=_machine)
+
+
+_PER_NODE = PodSetRule("spec.template.spec", per_node=True)
+_GROUP = "spec.leaderWorkerTemplate"
+_TRAINING = {
+    "MPIJob": "mpiReplicaSpecs",
+    "PyTorchJob": "pytorchReplicaSpecs",
+    "TFJob": "tfReplicaSpecs",
+    "XGBoostJob": "xgbReplicaSpecs",
+    "PaddleJob": "paddleReplicaSpecs",
+    "JAXJob": "jaxReplicaSpecs",
+}
+
+BUILT_IN: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
+    ("batch", "Job"): _one(_job("spec")),
+    ("batch", "CronJob"): _one(_job("spec.jobTemplate.spec")),
+    ("apps", "Deployment"): _one(_template()),
+    ("apps", "ReplicaSet"): _one(_template()),
+    ("apps", "StatefulSet"): _one(_template()),
+    ("apps", "DaemonSet"): _one(_PER_NODE),
+    ("", "ReplicationController"): _one(_template()),
+    ("", "PodTemplate"): _one(PodSetRule("template.spec")),
+}
+"""Kinds that Kubernetes itself has, by API group and kind: a template is required."""
+
+CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
+    ("jobset.x-k8s.io", "JobSet"): _one(_replicated_jobs("spec")),
+    ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"): _one(
+        PodSetRule(f"{_GROUP}.leaderTemplate.spec", (("spec", _replicas),), "leader"),
+        PodSetRule(
+            f"{_GROUP}.workerTemplate.spec", (("spec", _replicas), (_GROUP, _beside_the_leader)), "worker"
+        ),
+    ),
+    **{
+        ("kubeflow.org", kind): _one(
+            PodSetRule(f"spec.{name}.*.template.spec", ((f"spec.{name}.*", _replicas),))
+        )
+        for kind, name in _TRAINING.items()
+    },
+    ("ray.io", "RayCluster"): _ray("spec"),
+    ("ray.io", "RayJob"): (
+        *_ray("spec.rayClusterSpec"),
+        PodSetRule("spec.submitterPodTemplate.spec", name="submitter"),
+    ),
+    ("ray.io", "RayService"): _ray("spec.rayClusterConfig"),
+    ("kueue.x-k8s.io", "Workload"): _one(
+        PodSetRule("spec.podSets.*.template.spec", (("spec.podSets.*", _number("count")),))
+    ),
+    ("argoproj.io", "Rollout"): _one(_template()),
+    ("kubevirt.io", "VirtualMachine"): _one(_machines("spec.template.spec", None)),
+    ("kubevirt.io", "VirtualMachineInstance"): _one(_machines("spec", None)),
+    ("kubevirt.io", "VirtualMachineInstanceReplicaSet"): _one(_machines("spec.template.spec", _replicas)),
+    ("pool.kubevirt.io", "VirtualMachinePool"): _one(
+        _machines("spec.virtualMachineTemplate.spec.template.spec", _replicas)
+    ),
+    ("actions.github.com", "AutoscalingRunnerSet"): _one(_template(count=_idle_runners)),
+    ("actions.github.com", "EphemeralRunnerSet"): _one(_template(template="ephemeralRunnerSpec")),
+    ("actions.github.com", "EphemeralRunner"): _one(PodSetRule("spec.spec")),
+    ("batch.volcano.sh", "Job"): _one(
+        PodSetRule("spec.tasks.*.template.spec", (("spec.tasks.*", _replicas),))
+    ),
+    ("apps.kruise.io", "CloneSet"): _one(_template()),
+    ("apps.kruise.io", "StatefulSet"): _one(_template()),
+    ("apps.kruise.io", "DaemonSet"): _one(_PER_NODE),
+    ("sparkoperator.k8s.io", "SparkApplication"): _one(
+        PodSetRule("spec.driver.template.spec", name="driver"),
+        PodSetRule("spec.executor.template.spec", (("spec.executor", _number("instances")),), "executor"),
+    ),
+    ("serving.knative.dev", "Service"): _one(_template(count=None)),
+    ("serving.knative.dev", "Configuration"): _one(_template(count=None)),
+    ("serving.knative.dev", "Revision"): _one(PodSetRule("spec")),
+}
+"""Custom resources whose numbers of Pods are known, by API group and kind."""
+
+GROUPS_WITHOUT_TEMPLATES = frozenset({"scheduling.k8s.io"})
+"""API groups whose kinds name claims for Pods that others make."""
+
+
+def rules_of(raw: Any) -> tuple[PodSetRule, ...]:
+    """The rules for an object's kind, none if it is not one of the tables."""
+    kind = raw.get("kind") if isinstance(raw, Mapping) else None
+    if not isinstance(kind, str):
+        return ()
+    key = (group_of(raw), kind)
+    return BUILT_IN.get(key) or CUSTOM.get(key) or ()
+
+
+def group_of(raw: Mapping[str, Any]) -> str:
+    """The API group of an object; empty for the core group, and where there is no apiVersion."""
+    version = raw.get("apiVersion")
+    return version.rpartition("/")[0] if isinstance(version, str) else ""

@@ -1,0 +1,267 @@
+"""Manifests in the style of each driver and platform, and what plan and check make of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ran
+
+HERE = Path(__file__).parent
+TEMPLATES = HERE / "corpus" / "templates.yaml"
+CLUSTER = HERE / "clusters" / "accelerators.yaml"
+Cli = Callable[..., Ran]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """``pods``: how many Pods of each name without number; ``placed`` of all; ``says`` is on stderr."""
+
+    pods: dict[str, int]
+    placed: int
+    code: int
+    says: str = ""
+    flags: tuple[str, ...] = ()
+
+
+PLANS = {
+    "built-in": Planned({"render": 2, "encode": 1}, 3, 0),
+    "training": Planned(
+        {
+            "allreduce-launcher": 1,
+            "allreduce-worker": 2,
+            "finetune-worker": 1,
+            "sweep-trial": 2,
+            "queued-main": 1,
+        },
+        7,
+        0,
+    ),
+    "serving": Planned({"llm-leader": 2, "llm-worker": 2, "canary": 1, "embed": 1}, 6, 0),
+    "ray": Planned({"tune-head": 1, "tune-gpu": 2}, 3, 0),
+    "machines": Planned({"desk": 1, "lab": 1}, 2, 0),
+    "runners": Planned({"ci": 2}, 2, 0),
+    "unknown": Planned(
+        {"graph-frontend": 1, "graph-decode": 1},
+        2,
+        1,
+        "not looked at, the kind is not known and holds no Pod template: 1 Endpoint",
+    ),
+    "domain": Planned({"nccl": 2}, 2, 0, "made by the controller of ComputeDomain default/fabric"),
+    "operator": Planned({"tenant": 1}, 0, 1),
+    "operator, with its template named": Planned({"tenant": 1}, 1, 0, "leased", ("--generated", "leased")),
+    "alternatives": Planned({"either": 1}, 1, 0),
+    "nobody-offers": Planned({"sample": 1}, 0, 1),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), PLANS.items(), ids=PLANS)
+def test_every_pod_is_planned_as_often_as_its_kind_says(cli: Cli, name: str, expected: Planned) -> None:
+    file = HERE / "corpus" / f"{name.partition(',')[0]}.yaml"
+
+    ran = cli("plan", "-f", file, TEMPLATES, "--snapshot", CLUSTER, "-o", "json", *expected.flags)
+
+    answer = json.loads(ran.out)
+    names = Counter(
+        pod["name"].rpartition("-")[0] if pod["name"][-1].isdigit() else pod["name"] for pod in answer["pods"]
+    )
+    assert names == expected.pods
+    assert (answer["placed"], ran.code) == (expected.placed, expected.code)
+    assert expected.says in ran.err
+
+
+GUESS = (
+    "Graph default/graph: the kind is not known, so spec.services.Decode.extraPodSpec is taken for a "
+    "template of one Pod"
+)
+
+
+def test_a_guess_is_named(cli: Cli) -> None:
+    ran = cli("plan", "-f", HERE / "corpus" / "unknown.yaml", TEMPLATES, "--snapshot", CLUSTER)
+
+    assert GUESS in ran.err.splitlines()
+
+
+REFUSED = (
+    "the API server refuses it: namespace watch has the label resource.kubernetes.io/admin-access: "
+    '"True", not "true"'
+)
+
+
+def test_what_the_api_server_refuses_is_not_planned(cli: Cli) -> None:
+    ran = cli("plan", "-f", HERE / "corpus" / "admin.yaml", "--snapshot", CLUSTER)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith(f"{REFUSED}\n")
+
+
+REQUEST = "spec.spec.devices.requests"
+FINDINGS: dict[str, list[tuple[int, str]]] = {
+    "templates": [],
+    "built-in": [],
+    "training": [],
+    "serving": [],
+    "ray": [],
+    "machines": [
+        (20, "spec.domain.devices.hostDevices[0]: the Pod has no 'nic' in spec.resourceClaims"),
+        (
+            20,
+            "spec.domain.devices.hostDevices[1].requestName: ResourceClaimTemplate one-red has no request "
+            "'gpus', is gpu meant?",
+        ),
+    ],
+    "runners": [],
+    "unknown": [],
+    "domain": [],
+    "operator": [
+        (
+            7,
+            "spec.resourceClaims[0].resourceClaimTemplateName: there is no ResourceClaimTemplate "
+            "default/leased",
+        )
+    ],
+    "operator, with its template named": [],
+    "alternatives": [],
+    "yaml-in-cel": [
+        (
+            12,
+            f"{REQUEST}[0].exactly.selectors[0].cel.expression: CEL has the value of rdma "
+            "itself: leave out .bool",
+        ),
+        (
+            13,
+            f"{REQUEST}[0].exactly.selectors[1].cel.expression: the domain and the name stand apart in CEL: "
+            'device.attributes["dra.net"].rdma',
+        ),
+        (
+            14,
+            f"{REQUEST}[0].exactly.selectors[2].cel.expression: an attribute is "
+            'device.attributes["DOMAIN"].rdma in CEL, without its type',
+        ),
+        (
+            19,
+            f"{REQUEST}[1].exactly.selectors[0].cel.expression: CEL has the value of memory "
+            "itself: leave out .value",
+        ),
+    ],
+    "many-devices": [
+        (
+            6,
+            "spec.devices.requests: the requests are for 33 devices together, and a claim holds at most 32: "
+            "ask for them in two claims",
+        )
+    ],
+    "admin": [(12, f"{REQUEST}[0].exactly.adminAccess: {REFUSED}")],
+    "nobody-offers": [
+        (
+            10,
+            "spec.template.spec.containers[0].resources.limits[habana.ai/gaudi]: no DeviceClass and no node "
+            "offers habana.ai/gaudi",
+        )
+    ],
+    "pod-fields": [
+        (3, "metadata.lables: there is no field lables, is labels meant?"),
+        (6, "spec.resourceclaims: there is no field resourceclaims, is resourceClaims meant?"),
+        (
+            15,
+            "spec.template.spec.containers[0].resources.claims[0].requests: there is no field requests, is "
+            "request meant?",
+        ),
+        (
+            28,
+            "spec.replicatedJobs[0].template.spec.template.spec.containers[0].resources.claims[0].request: "
+            "ResourceClaimTemplate one-red has no request 'gpuu', is gpu meant?",
+        ),
+        (
+            42,
+            "spec.template.spec.containers[0].resources.claims[0]: the Pod has no 'g' in spec.resourceClaims",
+        ),
+        (
+            43,
+            "spec.template.spec.containers[0].resourceClaims: there is no field "
+            "resourceClaims here: it belongs under spec",
+        ),
+        (
+            50,
+            "spec.resourceClaims[0].source: is gone since Kubernetes 1.31: what it holds "
+            "stands beside the name "
+            "now (repair: dra-extender convert)",
+        ),
+        (59, "spec.predictor.resourceclaims: there is no field resourceclaims, is resourceClaims meant?"),
+    ],
+    "kinds": [
+        (
+            2,
+            "kind: resource.k8s.io has no kind ResourceClass (gone with v1alpha2): "
+            "DeviceClass has taken its place",
+        ),
+        (7, "kind: resource.k8s.io has no kind ResourceClaimTemplates, is ResourceClaimTemplate meant?"),
+        (12, "kind: resource.k8s.io has no kind Deviceclass, is DeviceClass meant?"),
+        (15, "apiVersion: a ResourceClaim is in group 'resource.k8s.io', not 'apps'"),
+        (
+            21,
+            "kind: parameter objects went with classic DRA (Kubernetes 1.32): selectors and "
+            "config of a request "
+            "have taken their place",
+        ),
+        (24, "apiVersion: apps/v1beta2 is not served by Kubernetes 1.37: StatefulSet is in apps/v1"),
+        (30, "kind: the core group has no kind StatefullSet, is StatefulSet (apps/v1) meant?"),
+        (35, "kind: kubeflow.org has no kind PytorchJob, is PyTorchJob meant?"),
+        (39, "is not a Kubernetes object: it has no apiVersion and no kind"),
+    ],
+    "chart": [(1, "is a Helm or Go template: render it first, as with `helm template`")],
+    "variables": [(5, "has variables to be filled in, like ${COUNT}: do that first, as with `envsubst`")],
+    "quoted-template": [(3, "is a Helm or Go template: render it first, as with `helm template`")],
+    "indentation": [
+        (6, "spec.selectors[0]: cel is missing"),
+        (7, "spec.selectors[0].expression: there is no field expression: it belongs under cel"),
+    ],
+    "old-fields": [
+        (5, "spec.controller: there is no field controller"),
+        (11, "spec.suitableNodes: there is no field suitableNodes"),
+    ],
+    "old-fields, 1.36": [
+        (5, "spec.controller: there is no field controller"),
+        (11, "spec.suitableNodes: there is no field suitableNodes"),
+        (19, "spec.skipNodeOperations: there is no field skipNodeOperations before Kubernetes 1.37"),
+    ],
+}
+FLAGS = {
+    "operator, with its template named": ("--generated", "leased"),
+    "old-fields, 1.36": ("--kubernetes-version", "v1.36.3"),
+}
+BESIDE = (
+    "operator",
+    "machines",
+    "pod-fields",
+    "built-in",
+    "training",
+    "serving",
+    "ray",
+    "runners",
+    "unknown",
+    "domain",
+)
+
+
+@pytest.mark.parametrize(("name", "expected"), FINDINGS.items(), ids=FINDINGS)
+def test_every_finding_is_named_at_its_line(cli: Cli, name: str, expected: list[tuple[int, str]]) -> None:
+    file = HERE / "corpus" / f"{name.partition(',')[0]}.yaml"
+    files = [file, TEMPLATES] if file.stem in BESIDE else [file]
+
+    ran = cli("check", "-f", *files, "--snapshot", CLUSTER, *FLAGS.get(name, ()))
+
+    found = [line.removeprefix(f"{file}:") for line in ran.out.splitlines()]
+    assert found == [f"{line}: {message}" for line, message in expected]
+    assert ran.code == (1 if expected else 0)
+
+
+def test_every_file_of_the_corpus_has_its_findings() -> None:
+    assert {file.stem for file in (HERE / "corpus").iterdir()} == {
+        name.partition(",")[0] for name in FINDINGS
+    }
