@@ -114,7 +114,10 @@ def test_a_pod_from_a_template_is_the_pod_that_its_spec_says() -> None:
             "nodeAffinity": {
                 "requiredDuringSchedulingIgnoredDuringExecution": {
                     "nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "Exists"}]}]
-                }
+                },
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {"weight": 5, "preference": {"matchExpressions": [{"key": "zone", "operator": "Exists"}]}}
+                ],
             }
         },
         "tolerations": [{"operator": "Exists"}],
