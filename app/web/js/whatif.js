@@ -116,7 +116,7 @@ export class WhatIfPanel {
       h("span", { class: "tag" }, role), h("span", { class: "ellipsis grow", title: text }, text),
       h("button", { type: "button", class: "icon", "aria-label": `Remove ${text}`, onclick: async () => { remove(); await this.place(); } }, "✕"));
     /** @type {Record<string, string>} */
-    const roles = { workload: "place", object: "assume", ignored: "not looked at" };
+    const roles = { workload: "place", object: "assume", ignored: "not read" };
     const changes = Object.values(scenario.step).reduce((sum, list) => sum + list.length, 0);
     this.choices.render();
     const open = this.steps.querySelector("details")?.open ?? changes < 4;
