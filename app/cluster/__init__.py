@@ -1,0 +1,5 @@
+"""The API server's side: reads the cluster into the state, and writes what core has decided.
+
+It decides nothing about devices and knows nothing of the HTTP service. Every write carries the
+resourceVersion that its decision was based on, and passes the fence. See docs/cluster.md.
+"""

@@ -1,5 +1,4 @@
-"""The pure half of the program: no await, clock, network, randomness or logging.
+"""Every decision of the program, pure: no await, clock, network, randomness or logging.
 
-State comes in as arguments, results go out as values. import-linter holds the layers:
-model < cel < state < allocator < scoring, explain < placement.
+State comes in as arguments, results are returned as values. What may take long calls ``pauses.pause``.
 """
