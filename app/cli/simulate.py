@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli import options
+from app.cli.import_csv import import_csv
 from app.cli.problems import Exit, InputError
 from app.cli.talk import out, say, table
 
@@ -36,7 +37,18 @@ class _Source:
     write_trace: str | None
 
 
-@click.command()
+class _Simulate(click.Command):
+    """``simulate``, or ``simulate import-csv``, which has arguments of its own."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args[:1] == [import_csv.name]:
+            return import_csv.make_context(f"{info_name} {import_csv.name}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(cls=_Simulate)
 @click.argument("shape", required=False, type=click.Choice(SHAPE_NAMES))
 @click.option("--trace", "trace_file", metavar="FILE", help="A trace from a file, instead of a shape.")
 @click.option("--snapshot", multiple=True, metavar="PATH...", help="The inventory; else one is made.")
@@ -60,6 +72,7 @@ def simulate(*, patience: float, policies: str, plot_file: str | None, output: s
     """Scoring policies side by side on a trace of Pods that come and go.
 
     SHAPE is a trace to make from the seed, with an inventory to go with it. See docs/policies.md.
+    simulate import-csv NODES PODS takes published lists.
     """
     from app.core.scoring import UnknownPolicyError, policy_named  # noqa: PLC0415 - --help must be quick
     from app.core.simulation.plot import plot  # noqa: PLC0415 - as above
