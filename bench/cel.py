@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from app.core.cel.compiler.compiler import compile_text
 from app.core.model.device import DeviceShape, read_device
 from app.core.selectors import CelFeatures, compile_selector
+from app.core.selectors.environment import compile_expression
 from app.core.selectors.reference import compile_reference
 from bench.run import Part, Row, Run
 from bench.scenes import DRIVER
@@ -61,7 +61,7 @@ def measure(run: Run) -> Iterator[Row]:
         if selector.error is not None or selector.matches(shape) != (theirs["verdict"] == "fits"):
             raise RuntimeError(f"{text}: cel-go says {theirs['verdict']}, here {selector.error}")
         ours = _nanoseconds(selector.matches, shape, _CALLS)
-        python = compile_reference(text, compile_text(text, CelFeatures()).tree, selector.matches, [0])
+        python = compile_reference(text, compile_expression(text, CelFeatures()).tree, selector.matches, [0])
         slow = _nanoseconds(python, shape, _CALLS // 100) if python is not None else None
         yield {
             "selector": text,

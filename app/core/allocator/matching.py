@@ -12,10 +12,10 @@ from typing import Protocol
 from app.core.allocator.constraints import find_attribute
 from app.core.allocator.evidence import SelectorCount
 from app.core.allocator.outcome import Reason
-from app.core.cel.checker.environment import CelFeatures
 from app.core.cel.common.errors import CelError, CelRuntimeError
 from app.core.model.device import Attribute, DeviceShape
 from app.core.selectors.attributes_read import AttributesRead
+from app.core.selectors.environment import CelFeatures
 
 
 class Selector(Protocol):

@@ -5,10 +5,10 @@ one Python function of what selectors usually are, ``app.core.cel`` evaluates al
 server checks besides is in ``admission``.
 """
 
-from app.core.cel.checker.environment import CelFeatures
 from app.core.cel.common.errors import CelCompileError, CelError, CelRuntimeError
 from app.core.selectors.cache import SelectorCache
 from app.core.selectors.cel_features import cel_features
+from app.core.selectors.environment import CelFeatures
 from app.core.selectors.selector import DerivedAttribute, Selector, compile_derived, compile_selector
 
 __all__ = [

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 
-from app.core.cel.checker.environment import CelFeatures
 from app.core.cel.common.ast import Node
 from app.core.cel.common.errors import CelCompileError
-from app.core.cel.compiler.compiler import compile_text, deep, place
+from app.core.cel.compiler.compiler import deep, place
 from app.core.cel.estimate import Estimator
 from app.core.cel.estimate.blame import BEYOND, Blame, blamed
+from app.core.selectors.device_sizes import DEVICE_SIZES
+from app.core.selectors.environment import CelFeatures, compile_expression
 
 MAX_BYTES = 10 * 1024
 """CELSelectorExpressionMaxLength in k8s.io/api/resource/v1."""
@@ -47,7 +48,7 @@ def admit(text: str, features: CelFeatures, *, derived: bool = False) -> Admissi
         )
     written = replace(features, new_expressions=True)
     try:
-        tree = compile_text(text, written, derived=derived).tree
+        tree = compile_expression(text, written, derived=derived).tree
     except CelCompileError as error:
         return Admission(0, _refused(text, written, error, derived=derived))
     return _estimated(text, tree)
@@ -58,7 +59,9 @@ def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived
     off = [gate for gate, name in _GATES.items() if not getattr(written, name)]
     for wanted in (gates for count in range(1, len(off) + 1) for gates in combinations(off, count)):
         try:
-            compile_text(text, replace(written, **{_GATES[gate]: True for gate in wanted}), derived=derived)
+            compile_expression(
+                text, replace(written, **{_GATES[gate]: True for gate in wanted}), derived=derived
+            )
         except CelCompileError:
             continue
         gates = f"gate{'s' if len(wanted) > 1 else ''} {' and '.join(wanted)}"
@@ -68,7 +71,7 @@ def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived
 
 
 def _estimated(text: str, tree: Node) -> Admission:
-    estimator = Estimator()
+    estimator = Estimator(DEVICE_SIZES)
     cost = deep(lambda: estimator.cost(tree)).high
     if cost <= MAX_COST:
         return Admission(cost, None)

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from app.core.cel.checker.environment import CelFeatures
+from app.core.selectors.environment import CelFeatures
 from app.core.selectors.selector import (
     OUTCOMES,
     DerivedAttribute,

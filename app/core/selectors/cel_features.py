@@ -1,7 +1,7 @@
 """What feature gates of a cluster mean for the environment of its expressions."""
 
-from app.core.cel.checker.environment import CelFeatures
 from app.core.model.features import Features
+from app.core.selectors.environment import CelFeatures
 
 
 def cel_features(features: Features) -> CelFeatures:

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal as OneOf
 
-from app.core.cel.checker.environment import CelFeatures
 from app.core.cel.common.ast import Call, Literal, Node
 from app.core.cel.common.errors import CelCompileError, EvalError
-from app.core.cel.compiler.compiler import compile_text
 from app.core.cel.parser.lexer import Token, tokenize
 from app.core.cel.values.semver import Semver, parse_semver
 from app.core.model.device import DeviceShape
 from app.core.model.quantity import parse_quantity
 from app.core.selectors.device_view import view_of
+from app.core.selectors.environment import CelFeatures, compile_expression
 from app.core.selectors.matcher_terms import path_of
 
 _OPERATORS = {"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=", "_==_": "==", "_!=_": "!="}
@@ -157,7 +156,7 @@ def _cut(text: str) -> str:
 
 def _comparison(text: str) -> Comparison | None:
     try:
-        tree = compile_text(text, CelFeatures()).tree
+        tree = compile_expression(text, CelFeatures()).tree
     except CelCompileError:
         return None
     if not isinstance(tree, Call):

@@ -1,18 +1,16 @@
-"""Compiled selectors and derived attributes."""
+"""Program selectors and derived attributes."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-from app.core.cel.checker.environment import CelFeatures
-from app.core.cel.common.errors import CelCompileError, CelRuntimeError, EvalAbortError, EvalError
-from app.core.cel.compiler.compiler import Compiled, compile_text, deep, place
-from app.core.cel.library import runtime_cost
+from app.core.cel import LIMIT, CelCompileError, CelRuntimeError, Program
 from app.core.cel.values.kinds import is_list, items, type_name
 from app.core.cel.values.semver import Semver
 from app.core.cel.values.values import Optional, TypeValue
 from app.core.model.device import Attribute, AttributeKind, DeviceShape
 from app.core.selectors.attributes_read import AttributesRead, attributes_read
 from app.core.selectors.device_view import view_of
+from app.core.selectors.environment import CelFeatures, compile_expression
 from app.core.selectors.matcher import compile_matcher
 from app.core.selectors.reference import compile_reference
 
@@ -67,22 +65,22 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     try:
-        compiled = compile_text(text, features)
+        program = compile_expression(text, features)
     except CelCompileError as error:
         return Selector(text, engine, _refuse(error), error)
     evaluations = [0]
-    slow = _interpreted(text, compiled)
+    slow = _interpreted(program)
     matcher = (
-        compile_reference(text, compiled.tree, slow, evaluations)
+        compile_reference(text, program.tree, slow, evaluations)
         if engine == "reference"
-        else compile_matcher(compiled.tree, slow, evaluations)
+        else compile_matcher(program.tree, slow, evaluations)
     )
     outcome: Outcome = "interpreted"
     if matcher is not None:
         outcome = "reference" if engine == "reference" else "compiled"
     return Selector(
         text, engine, matcher or _counted(slow, evaluations), evaluations=evaluations,
-        attributes_read=attributes_read(compiled.tree), outcome=outcome,
+        attributes_read=attributes_read(program.tree), outcome=outcome,
     )  # fmt: skip
 
 
@@ -102,9 +100,9 @@ def _refuse(error: CelCompileError) -> Callable[[DeviceShape], bool]:
     return matches
 
 
-def _interpreted(text: str, compiled: Compiled) -> Callable[[DeviceShape], bool]:
+def _interpreted(program: Program) -> Callable[[DeviceShape], bool]:
     def matches(shape: DeviceShape) -> bool:
-        value = evaluate(text, compiled, shape)
+        value = evaluate(program, shape)
         while value.__class__ is Optional and value.present:
             value = value.value
         if value is True or value is False:
@@ -114,7 +112,7 @@ def _interpreted(text: str, compiled: Compiled) -> Callable[[DeviceShape], bool]
     return matches
 
 
-def evaluate(text: str, compiled: Compiled, shape: DeviceShape, limit: int = runtime_cost.LIMIT) -> Any:
+def evaluate(program: Program, shape: DeviceShape, limit: int = LIMIT) -> Any:
     """The value of an expression on a device.
 
     Raises:
@@ -124,30 +122,24 @@ def evaluate(text: str, compiled: Compiled, shape: DeviceShape, limit: int = run
     if view.error is not None:
         raise CelRuntimeError(view.error)
     try:
-        return deep(lambda: compiled.interpreter.evaluate(view.device, limit))[0]
-    except (EvalError, EvalAbortError) as error:
-        _raise(text, error)
-
-
-def _raise(text: str, error: EvalError | EvalAbortError) -> NoReturn:
-    line, column = place(text, error.pos)
-    message = str(error)
-    if message.startswith("no such key"):
-        message += _ADVICE
-    raise CelRuntimeError(message, column, line) from None
+        return program.evaluate({"device": view.device}, limit)[0]
+    except CelRuntimeError as error:
+        if error.message.startswith("no such key"):
+            raise CelRuntimeError(error.message + _ADVICE, error.column, error.line) from None
+        raise
 
 
 class DerivedAttribute:
     """An attribute that is computed from a device's others (alpha in Kubernetes 1.37)."""
 
-    __slots__ = ("_compiled", "attributes_read", "error", "text")
+    __slots__ = ("_program", "attributes_read", "error", "text")
 
-    def __init__(self, text: str, compiled: Compiled | None, error: CelCompileError | None) -> None:
+    def __init__(self, text: str, program: Program | None, error: CelCompileError | None) -> None:
         self.text = text
         self.attributes_read: AttributesRead = (
-            attributes_read(compiled.tree) if compiled is not None else frozenset()
+            attributes_read(program.tree) if program is not None else frozenset()
         )
-        self._compiled = compiled
+        self._program = program
         self.error = error
 
     def evaluate(self, shape: DeviceShape) -> Attribute:
@@ -157,16 +149,16 @@ class DerivedAttribute:
             CelCompileError: the expression is broken.
             CelRuntimeError: the evaluation failed, or gives something that no attribute can hold.
         """
-        if self._compiled is None:
+        if self._program is None:
             assert self.error is not None  # noqa: S101 - one of the two is there
             raise CelCompileError(self.error.message, self.error.column, self.error.line)
-        return _as_attribute(evaluate(self.text, self._compiled, shape))
+        return _as_attribute(evaluate(self._program, shape))
 
 
 def compile_derived(text: str, features: CelFeatures = CelFeatures()) -> DerivedAttribute:  # noqa: B008 - frozen
     """Compiles the expression of a derived attribute; a broken one is returned with its ``error``."""
     try:
-        return DerivedAttribute(text, compile_text(text, features, derived=True), None)
+        return DerivedAttribute(text, compile_expression(text, features, derived=True), None)
     except CelCompileError as error:
         return DerivedAttribute(text, None, error)
 

@@ -11,8 +11,8 @@ import gobuild
 import oracle
 import pytest
 
-from app.core.cel.checker.environment import environment
 from app.core.selectors import CelFeatures
+from app.core.selectors.environment import environment
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "cel.md").read_text()
 GROUPS = {

@@ -10,10 +10,10 @@ from cel_fuzz.grammar import Grammar
 from cel_fuzz.words import DEVICE
 
 from app.core.cel.common.errors import EvalAbortError, EvalError
-from app.core.cel.compiler.compiler import compile_text
 from app.core.cel.interpreter.interpreter import Interpreter
 from app.core.selectors import CelCompileError, CelFeatures
 from app.core.selectors.device_view import view_of
+from app.core.selectors.environment import compile_expression
 
 BODIES = (
     "x > 2", "x + 1 > y", "1 / x > 0", "1 / (x - 2) > 0 || x == 2", "x > 1 ? true : y > 1", "dyn(x)", "dyn(true)",
@@ -73,7 +73,7 @@ SCOPE = "cel.bind(l, [0, 1, 2, 3], cel.bind(m, {{0: 1, 1: 2}}, cel.bind(s, 'a', 
 def outcome(interpreter: Interpreter, *, limit: int = 1_000_000) -> tuple[Any, ...]:
     device = view_of(shape_of(DEVICE)).device
     try:
-        value, cost = interpreter.evaluate(device, limit)
+        value, cost = interpreter.evaluate({"device": device}, limit)
     except EvalError:
         return ("failed",)
     except EvalAbortError:
@@ -88,18 +88,18 @@ def test_written_loops_are_worth_and_cost_the_same(shape: str) -> None:
     for body in BODIES:
         text = SCOPE.format(shape.format(body))
         try:
-            compiled = compile_text(text, CelFeatures())
+            program = compile_expression(text, CelFeatures())
         except CelCompileError:
             continue
         compared += 1
-        expected = outcome(Interpreter(compiled.tree))
-        found = outcome(compiled.interpreter)
+        expected = outcome(Interpreter(program.tree, ("device",)))
+        found = outcome(program.interpreter)
         if found != expected:
             wrong.append((body, expected, found))
         if expected[0] not in ("failed", "ended"):
             # The limit is met at the same unit.
             cost = expected[1]
-            exact = tuple(outcome(compiled.interpreter, limit=limit) for limit in (cost, cost - 1))
+            exact = tuple(outcome(program.interpreter, limit=limit) for limit in (cost, cost - 1))
             if exact != (expected, ("ended",)):
                 wrong.append((body, expected, exact))
     assert wrong == []
@@ -114,11 +114,11 @@ def test_random_expressions_are_worth_and_cost_the_same() -> None:
         if mode != "selector":
             continue
         try:
-            compiled = compile_text(text, CelFeatures())
+            program = compile_expression(text, CelFeatures())
         except CelCompileError:
             continue
-        expected = outcome(Interpreter(compiled.tree))
-        found = outcome(compiled.interpreter)
+        expected = outcome(Interpreter(program.tree, ("device",)))
+        found = outcome(program.interpreter)
         if found != expected:
             wrong.append((text, expected, found))
     assert wrong == []

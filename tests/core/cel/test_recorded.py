@@ -16,11 +16,11 @@ import pytest
 from cel_fuzz.__main__ import answer, fuzz, same, shape_of
 from cel_fuzz.words import BARE, DEVICE
 
-from app.core.cel.compiler.compiler import compile_text
 from app.core.model.parse import parse
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import ResourceSlice
 from app.core.selectors import CelCompileError, CelFeatures, CelRuntimeError, SelectorCache, compile_selector
+from app.core.selectors.environment import compile_expression
 from app.core.selectors.reference import compile_reference
 
 CASES = Path(__file__).parent / "cases"
@@ -146,7 +146,7 @@ def test_the_reference_engine_agrees_wherever_it_takes_an_expression() -> None:
     taken, wrong = 0, []
     for text, bare, expected in cases:
         try:
-            tree = compile_text(text, CelFeatures()).tree
+            tree = compile_expression(text, CelFeatures()).tree
         except CelCompileError:
             continue
         if compile_reference(text, tree, lambda _shape: False, [0]) is None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from cel_fuzz.__main__ import shape_of
 
-from app.core.cel.compiler.compiler import compile_text, deep
+from app.core.cel.compiler.compiler import deep
 from app.core.cel.estimate import Estimator
 from app.core.selectors import CelCompileError, CelFeatures, compile_selector
 from app.core.selectors.admission import MAX_BYTES, MAX_COST, admit
+from app.core.selectors.device_sizes import DEVICE_SIZES
+from app.core.selectors.environment import compile_expression
 
 CASES = Path(__file__).parents[1] / "cel" / "cases"
 D = 'device.attributes["d"]'
@@ -19,10 +21,10 @@ UNBOUNDED = 2**64 - 1
 
 def estimate_of(text: str, *, derived: bool = False) -> int | None:
     try:
-        tree = compile_text(text, CelFeatures(), derived=derived).tree
+        tree = compile_expression(text, CelFeatures(), derived=derived).tree
     except CelCompileError:
         return None
-    return deep(lambda: Estimator().cost(tree)).high
+    return deep(lambda: Estimator(DEVICE_SIZES).cost(tree)).high
 
 
 ESTIMATES: dict[str, tuple[str, int]] = {

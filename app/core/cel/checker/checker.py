@@ -100,9 +100,7 @@ class _Checker(Inference):
         name = node.name.removeprefix(".")
         found = self._environment.identifier(name)
         if found is None:
-            raise CelCompileError(
-                f"undeclared reference to {node.name!r}: an expression sees only `device`", node.pos
-            )
+            raise CelCompileError(self._environment.undeclared(node.name), node.pos)
         term, constant = found
         node.constant = constant
         if node.name.startswith("."):

@@ -1,12 +1,7 @@
-"""The names that an expression can use: variables, types, fields, messages, functions.
+"""The names that an expression can use: variables, types, fields of messages, functions."""
 
-Two environments exist in Kubernetes: for expressions that are stored already (the scheduler's; it
-knows everything, whatever the feature gates say), and for those that are being written (the API
-server's, as far as the gates and the oldest supported version allow).
-"""
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from app.core.cel.common import types
 from app.core.cel.common.declarations import Overload, functions
@@ -25,33 +20,30 @@ _TYPE_NAMES: dict[str, Type] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class CelFeatures:
-    """What of the environment depends on feature gates and on who asks. Hashable: caches key by it.
-
-    kube-scheduler evaluates with the environment of stored expressions, where every gate counts as
-    on; so does this by default. ``new_expressions`` is what the API server checks objects with when
-    they are written: only there do the two gates matter (DRAListTypeAttributes and
-    DRAConsumableCapacity; 1.37 has the second one on).
-    """
-
-    list_type_attributes: bool = False
-    consumable_capacity: bool = True
-    new_expressions: bool = False
+def any_result(_result: Type) -> str | None:
+    """Accepts an expression of any type."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Environment:
-    """Look-ups for the checker. ``attribute`` is the type of an attribute's value."""
+    """What an expression is checked against.
 
-    attribute: Type
-    device_fields: dict[str, Type]
-    functions: dict[str, tuple[Overload, ...]] = field(repr=False)
+    ``variables`` are the types of the names that are given to an evaluation, ``messages`` the fields of
+    the types that exist in this environment alone, by the full name of the type. ``refusal`` is given the
+    type that an expression evaluates to, and returns why such a type is refused, or None.
+    """
+
+    variables: Mapping[str, Type]
+    messages: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=functions, repr=False)
+    refusal: Callable[[Type], str | None] = any_result
 
     def identifier(self, name: str) -> tuple[Type, object] | None:
         """The type of a variable or constant, and the constant's value."""
-        if name == "device":
-            return types.DEVICE, None
+        variable = self.variables.get(name)
+        if variable is not None:
+            return variable, None
         if name == "google.protobuf.NullValue.NULL_VALUE":
             return types.INT, 0
         named = _TYPE_NAMES.get(name)
@@ -61,42 +53,25 @@ class Environment:
 
     def field(self, message: str, name: str) -> Type | None:
         """The type of a message's field."""
-        return self.device_fields.get(name) if message == types.DEVICE.name else None
+        return self.messages.get(message, {}).get(name)
+
+    def undeclared(self, name: str) -> str:
+        """The error for a name that does not exist."""
+        known = ", ".join(f"`{variable}`" for variable in sorted(self.variables))
+        return f"undeclared reference to {name!r}: an expression sees only {known}"
 
     def unknown_field(self, message: str, name: str) -> str:
-        """What to say of a field that is not there."""
-        if message != types.DEVICE.name:
+        """The error for a field that a message does not have."""
+        fields = self.messages.get(message)
+        if fields is None:
             return f"undefined field '{name}' of {message}"
-        return f"undefined field '{name}': device has {', '.join(sorted(self.device_fields))}"
+        holder = next((name for name, term in self.variables.items() if term.name == message), message)
+        return f"undefined field '{name}': {holder} has {', '.join(sorted(fields))}"
 
-    def message(self, name: str) -> tuple[str, Type, dict[str, Type]] | None:
+    def message(self, name: str) -> tuple[str, Type, Mapping[str, Type]] | None:
         """A message that can be written as ``name{...}``: full name, its type, its fields."""
-        if name == types.DEVICE.name:
-            return name, types.DEVICE, self.device_fields
+        fields = self.messages.get(name)
+        if fields is not None:
+            return name, Type(types.STRUCT, name), fields
         result = message_type(name)
         return None if result is None else (name, result, field_types(name))
-
-
-def _lists_first(group: tuple[Overload, ...]) -> tuple[Overload, ...]:
-    """The order of the oldest version that an API server serves: 1.37 declares these a second time."""
-    return tuple(sorted(group, key=lambda overload: overload.args[0].kind != types.LIST))
-
-
-@lru_cache(maxsize=8)
-def environment(features: CelFeatures) -> Environment:
-    """The environment for these features."""
-    lists = features.list_type_attributes or not features.new_expressions
-    attribute = types.DYNAMIC if lists else types.ANYTHING
-    fields = {
-        "driver": types.STRING,
-        "attributes": types.map_of(types.STRING, types.map_of(types.STRING, attribute)),
-        "capacity": types.map_of(types.STRING, types.map_of(types.STRING, types.QUANTITY)),
-    }
-    if features.consumable_capacity or not features.new_expressions:
-        fields["allowMultipleAllocations"] = types.BOOL
-    known = functions()
-    if features.new_expressions:
-        known = known | {name: _lists_first(known[name]) for name in ("indexOf", "lastIndexOf")}
-    if not lists:
-        known = {name: group for name, group in known.items() if name != "includes"}
-    return Environment(attribute, fields, known)

@@ -38,7 +38,6 @@ NULL_TYPE, FAILED, TYPE_TYPE = Type(NULL, "null_type"), Type(ERROR, "*error*"), 
 QUANTITY, SEMVER = Type(STRUCT, "kubernetes.Quantity"), Type(STRUCT, "kubernetes.Semver")
 URL, FORMAT = Type(STRUCT, "kubernetes.URL"), Type(STRUCT, "kubernetes.NamedFormat")
 IP, CIDR = Type(OPAQUE, "net.IP"), Type(OPAQUE, "net.CIDR")
-DEVICE = Type(STRUCT, "kubernetes.DRADevice")
 EMPTY = Type(STRUCT, "google.protobuf.Empty")
 MESSAGES = (QUANTITY, SEMVER, URL, FORMAT)
 

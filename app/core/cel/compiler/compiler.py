@@ -1,67 +1,74 @@
 """From text to something that can be evaluated: parse, check, validate, plan."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.core.cel.checker.checker import check
-from app.core.cel.checker.environment import CelFeatures, environment
+from app.core.cel.checker.environment import Environment
 from app.core.cel.checker.validate import validate
 from app.core.cel.common import types
 from app.core.cel.common.ast import Node
-from app.core.cel.common.errors import CelCompileError
+from app.core.cel.common.errors import CelCompileError, CelRuntimeError, EvalAbortError, EvalError
 from app.core.cel.common.types import Type
 from app.core.cel.interpreter.interpreter import Interpreter
+from app.core.cel.library.runtime_cost import LIMIT
 from app.core.cel.loops.loops import compile_loop
 from app.core.cel.parser.parser import parse
 
 _T = TypeVar("_T")
 # An expression may nest 250 levels, and a level takes a few Python frames.
 _DEEP_STACK = 20_000
-_ATTRIBUTE_TYPES = (types.BOOL, types.INT, types.STRING, types.ANYTHING, types.DYNAMIC, types.SEMVER)
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
-    """A checked expression: its tree, and the engine that evaluates all of CEL."""
+class Program:
+    """A checked expression. ``result`` is the type that it evaluates to.
 
+    ``tree`` is for those who read an expression rather than evaluate it.
+    """
+
+    text: str
     tree: Node
+    result: Type
     interpreter: Interpreter
 
+    def evaluate(self, variables: Mapping[str, Any], limit: int = LIMIT) -> tuple[Any, int]:
+        """The value with these variables, and the cost in cel-go's units.
 
-def compile_text(text: str, features: CelFeatures, *, derived: bool = False) -> Compiled:
-    """Compiles a selector, or the expression of a derived attribute.
+        Pauses every thousand units of cost (``app.core.pauses``).
+
+        Raises:
+            CelRuntimeError: the evaluation failed or passed the limit, with the line and column.
+        """
+        try:
+            return deep(lambda: self.interpreter.evaluate(variables, limit))
+        except (EvalError, EvalAbortError) as error:
+            line, column = place(self.text, error.pos)
+            raise CelRuntimeError(str(error), column, line) from None
+
+
+def compile(text: str, environment: Environment) -> Program:  # noqa: A001 - the name that cel-go has for it
+    """Parses, checks and plans an expression.
 
     Raises:
         CelCompileError: what is wrong, with its line and column.
     """
     try:
-        return deep(lambda: _compile(text, features, derived=derived))
+        return deep(lambda: _compile(text, environment))
     except CelCompileError as error:
         raise placed(error, text) from None
 
 
-def _compile(text: str, features: CelFeatures, *, derived: bool) -> Compiled:
-    names = environment(features)
+def _compile(text: str, environment: Environment) -> Program:
     tree = parse(text)
-    term = types.plain(check(tree, names))
+    result = types.plain(check(tree, environment))
     validate(tree)
-    if derived:
-        _check_derived(term, features)
-    elif term not in (types.BOOL, names.attribute):
-        raise CelCompileError(f"must evaluate to bool or the unknown type, not {term}")
-    return Compiled(tree, Interpreter(tree, compile_loop))
-
-
-def _check_derived(term: Type, features: CelFeatures) -> None:
-    lists = features.list_type_attributes or not features.new_expressions
-    if term in _ATTRIBUTE_TYPES or (lists and term.kind == types.LIST and term.params[0] in _ATTRIBUTE_TYPES):
-        return
-    shown = "a primitive scalar (string, integer, boolean, semver)"
-    if lists:
-        shown += " or a list of these scalars"
-    raise CelCompileError(f"must evaluate to {shown}, not {term}")
+    refusal = environment.refusal(result)
+    if refusal is not None:
+        raise CelCompileError(refusal)
+    return Program(text, tree, result, Interpreter(tree, tuple(environment.variables), compile_loop))
 
 
 def placed(error: CelCompileError, text: str) -> CelCompileError:

@@ -1,11 +1,10 @@
-"""What an expression may cost at most, before it has run: the API server's bound on what it stores.
+"""The estimated cost of an expression, before it runs: the API server's bound on what it stores.
 
 The estimate is that of cel-go v0.29 (checker/cost.go, ext/lists.go, ext/sets.go) with Kubernetes' own
-functions (apiserver pkg/cel/library/cost.go) and the sizes that a device can have
-(dynamic-resource-allocation cel/compile.go), its overflows included. kube-scheduler does not ask for it:
-``app.core.selectors.admission`` uses it for what has not been through an API server.
+functions (apiserver pkg/cel/library/cost.go), its overflows included. kube-scheduler does not ask for it.
 """
 
 from app.core.cel.estimate.estimator import Estimator
+from app.core.cel.estimate.paths import Declared
 
-__all__ = ["Estimator"]
+__all__ = ["Declared", "Estimator"]

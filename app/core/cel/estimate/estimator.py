@@ -1,12 +1,13 @@
 """The walk over a checked expression that adds up what it may cost."""
 
+from collections.abc import Mapping
 from functools import reduce
 
 from app.core.cel.common import types
 from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
 from app.core.cel.estimate import functions, standard
 from app.core.cel.estimate.functions import Estimate
-from app.core.cel.estimate.paths import ITEMS, VALUES, path_of
+from app.core.cel.estimate.paths import ITEMS, VALUES, Declared
 from app.core.cel.estimate.ranges import MAX, NOTHING, ONE, Range, exactly
 from app.core.cel.estimate.sizes import Entries, Operand, Sizes, type_of
 from app.core.cel.library.runtime_cost import LIST, MAP, MESSAGE
@@ -17,14 +18,14 @@ _SELECTED = frozenset({types.MAP, types.STRUCT, types.PARAM})
 
 
 class Estimator:
-    """Estimates a tree once.
+    """Estimates a tree once. ``variables`` declares the sizes of the variables by name.
 
     ``costs`` are the estimates by ``id`` of a node, ``turns`` those of how often a loop goes round,
     and ``unbounded`` the parts of a call or loop whose size nothing bounds: for who explains.
     """
 
-    def __init__(self) -> None:
-        self._sizes = Sizes()
+    def __init__(self, variables: Mapping[str, Declared]) -> None:
+        self._sizes = Sizes(variables)
         self.costs: dict[int, Range] = {}
         self.turns: dict[int, Range] = {}
         self.unbounded: dict[int, list[Node]] = {}
@@ -56,7 +57,7 @@ class Estimator:
 
     def _ident(self, node: Node, name: str) -> Range:
         variable = self._sizes.variable(name)
-        self._sizes.set_path(node, path_of(name) if variable is None else variable.path)
+        self._sizes.set_path(node, self._sizes.root(name) if variable is None else variable.path)
         return ONE
 
     def _select(self, node: Select) -> Range:

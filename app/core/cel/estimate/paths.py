@@ -1,4 +1,4 @@
-"""How an expression gets at a value from ``device``, and the size that the API bounds such a value to.
+"""How an expression gets at a value from a variable, and the declared bound on the size of such a value.
 
 A path is a name and then fields, ``@keys``, ``@values`` and ``@items``. In cel-go it is a slice that
 shares its array with the path that it was made from, so that a second path made from the same one
@@ -6,6 +6,7 @@ overwrites the end of the first. This shows: over ``device.attributes[d]`` with 
 key is taken to be as long as a value. Estimates have to be equal, so that paths share cells here, too.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.core.cel.estimate.ranges import Range
@@ -13,14 +14,41 @@ from app.core.cel.estimate.ranges import Range
 KEYS, VALUES, ITEMS, INDICES = "@keys", "@values", "@items", "@indices"
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The most characters, entries or elements that a variable or a part of it has.
+
+    ``fields`` are the parts of a message by name, ``keys`` and ``values`` those of a map or list.
+    """
+
+    most: int = 0
+    fields: tuple[tuple[str, "Declared"], ...] = ()
+    keys: "Declared | None" = None
+    values: "Declared | None" = None
+    # Every field name leads to ``values``: a map whose keys are not declared one by one.
+    any_field: bool = False
+
+    def at(self, part: str) -> "Declared | None":
+        """The part that a field name, or one of the ``@`` parts, leads to."""
+        if part in (ITEMS, VALUES):
+            return self.values
+        if part == KEYS:
+            return self.keys
+        return self.values if self.any_field else dict(self.fields).get(part)
+
+
 class Path:
-    """The first ``length`` of the cells. Cells may be shared; see above."""
+    """The first ``length`` of the cells, below the sizes of ``variables``. Cells may be shared; see above.
 
-    __slots__ = ("_cells", "_length")
+    A path that starts at a field counts as a variable of that name, as in cel-go.
+    """
 
-    def __init__(self, cells: list[str], length: int) -> None:
+    __slots__ = ("_cells", "_length", "variables")
+
+    def __init__(self, cells: list[str], length: int, variables: Mapping[str, Declared]) -> None:
         self._cells = cells
         self._length = length
+        self.variables = variables
 
     def then(self, part: str) -> "Path":
         """One part longer: in the same cells, if one is free behind these, else in twice as many."""
@@ -28,11 +56,11 @@ class Path:
         if length == len(cells):
             cells = [*cells, *[""] * max(1, length)]
         cells[length] = part
-        return Path(cells, length + 1)
+        return Path(cells, length + 1, self.variables)
 
     def apart(self, part: str) -> "Path":
         """One part longer, in cells of its own."""
-        return Path([*self.parts(), part], self._length + 1)
+        return Path([*self.parts(), part], self._length + 1, self.variables)
 
     def parts(self) -> list[str]:
         """What the cells hold now."""
@@ -42,59 +70,10 @@ class Path:
         return self._length > 0
 
 
-def path_of(name: str) -> Path:
-    """The path of a variable."""
-    return Path([name], 1)
-
-
-NOWHERE = Path([], 0)
-"""What nothing declared leads to."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Declared:
-    """A declared type: how many characters, entries or elements its values have at most."""
-
-    most: int = 0
-    fields: tuple[tuple[str, "_Declared"], ...] = ()
-    keys: "_Declared | None" = None
-    values: "_Declared | None" = None
-    # Every field leads to a value: so it is with the attributes of a domain, whatever their names.
-    any_field: bool = False
-
-    def at(self, part: str) -> "_Declared | None":
-        if part in (ITEMS, VALUES):
-            return self.values
-        if part == KEYS:
-            return self.keys
-        return self.values if self.any_field else dict(self.fields).get(part)
-
-
-# k8s.io/api/resource/v1: DeviceAttributeMaxValueLength, DeviceMaxIDLength, DeviceMaxDomainLength,
-# DriverNameMaxLength, ResourceSliceMaxAttributesAndCapacitiesPerDevice.
-_ATTRIBUTE, _ID, _DOMAIN, _DRIVER = _Declared(64), _Declared(32), _Declared(63), _Declared(63)
-_PER_DEVICE = 32
-
-
-def _by_domain(value: _Declared, *, any_field: bool) -> _Declared:
-    inner = _Declared(_PER_DEVICE, keys=_ID, values=value, any_field=any_field)
-    return _Declared(_PER_DEVICE, keys=_DOMAIN, values=inner)
-
-
-_DEVICE = _Declared(
-    fields=(
-        ("driver", _DRIVER),
-        ("attributes", _by_domain(_ATTRIBUTE, any_field=True)),
-        ("capacity", _by_domain(_Declared(), any_field=False)),
-        ("allowMultipleAllocations", _Declared(1)),
-    )
-)
-
-
 def declared_size(path: Path) -> Range | None:
     """How large what the path leads to is at most; None if it is not declared. O(1)."""
     name, *rest = path.parts() or ("",)
-    at: _Declared | None = _DEVICE if name == "device" else None
+    at = path.variables.get(name)
     for part in rest:
         if at is None:
             return None

@@ -1,11 +1,12 @@
 """What is known of the sizes of values while an expression is estimated, and of the variables in scope."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.core.cel.common import types
 from app.core.cel.common.ast import Ident, ListLit, Literal, MapLit, Node
 from app.core.cel.common.types import Type
-from app.core.cel.estimate.paths import INDICES, ITEMS, KEYS, NOWHERE, VALUES, Path, declared_size
+from app.core.cel.estimate.paths import INDICES, ITEMS, KEYS, VALUES, Declared, Path, declared_size
 from app.core.cel.estimate.ranges import ONE, UNKNOWN, Range, exactly
 
 _SCALARS = frozenset(
@@ -69,13 +70,18 @@ def type_of(node: Node) -> Type:
 class Sizes:
     """Sizes and paths by node, variables by name. O(1) a question."""
 
-    def __init__(self) -> None:
+    def __init__(self, variables: Mapping[str, Declared]) -> None:
+        self._nowhere = Path([], 0, variables)
         self._sizes: dict[int, Range] = {}
         self._entries: dict[int, Entries] = {}
         self._paths: dict[int, Path] = {}
         self._variables: dict[str, list[_Variable]] = {}
 
     # Nodes
+
+    def root(self, name: str) -> Path:
+        """The path of a variable that the environment declares."""
+        return self._nowhere.apart(name)
 
     def set_path(self, node: Node, path: Path) -> None:
         """Remembers how the node's value is got at."""
@@ -87,7 +93,7 @@ class Sizes:
             found = self.variable(node.name)
             if found is not None:
                 return found.path
-        return self._paths.get(id(node), NOWHERE)
+        return self._paths.get(id(node), self._nowhere)
 
     def set_size(self, node: Node, size: Range | None) -> None:
         """Remembers the size, if there is one."""

@@ -4,7 +4,7 @@ Constant lists and maps, conversions of constants and constant patterns are eval
 that what is wrong with them is an error of the expression, whichever branch they are in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
@@ -28,25 +28,30 @@ LoopCompiler = Callable[["Interpreter", Fold], Run | None]
 
 
 class Interpreter:
-    """A planned expression; ``slots`` is how many variables a frame needs, ``scopes`` where names are.
+    """A planned expression over ``variables``.
+
+    ``slots`` is how many local variables a frame needs, ``scopes`` where their names are.
 
     ``compile_loop`` turns a comprehension into a Python loop with the same values and costs, or declines.
     """
 
-    def __init__(self, root: Node, compile_loop: LoopCompiler | None = None) -> None:
+    def __init__(
+        self, root: Node, variables: Sequence[str], compile_loop: LoopCompiler | None = None
+    ) -> None:
+        self._variables = tuple(variables)
         self._compile_loop = compile_loop
         self.scopes: list[dict[str, int]] = []
         self.slots = 0
         self._root = self.plan(root).run
 
-    def evaluate(self, device: Any, limit: int = runtime_cost.LIMIT) -> tuple[Any, int]:
-        """The value and the cost.
+    def evaluate(self, variables: Mapping[str, Any], limit: int = runtime_cost.LIMIT) -> tuple[Any, int]:
+        """The value and the cost, with these values of the variables.
 
         Raises:
             EvalError: the evaluation failed.
             EvalAbortError: it was ended.
         """
-        frame = Frame(device, self.slots, limit)
+        frame = Frame(tuple([variables[name] for name in self._variables]), self.slots, limit)
         return self._root(frame), frame.cost
 
     # Expressions
@@ -83,7 +88,8 @@ class Interpreter:
             return constant(node.constant)
         slot = None if node.name.startswith(".") else self._slot(node.name)
         if slot is None:
-            return self._attribute(Attribute(_device, node.pos))
+            place = self._variables.index(node.name.removeprefix("."))
+            return self._attribute(Attribute(_input(place), node.pos))
         return self._attribute(Attribute(variable(slot), node.pos))
 
     def _slot(self, name: str) -> int | None:
@@ -171,7 +177,7 @@ class Interpreter:
         for branch in node.args[1:]:
             step = self.plan(branch)
             branches.append(step.attribute or Attribute(step.run, branch.pos))
-        attribute = Attribute(_device, node.pos, branches=(condition, branches[0], branches[1]))
+        attribute = Attribute(condition, node.pos, branches=(condition, branches[0], branches[1]))
         return self._attribute(attribute)
 
     def _or(self, node: Call) -> Step:
@@ -224,8 +230,8 @@ class Interpreter:
         return Step(comprehension(Parts(over, init, condition, step, result, slots, two, pos)))
 
 
-def _device(frame: Frame) -> Any:
-    return anew(frame.device)
+def _input(place: int) -> Run:
+    return lambda frame: anew(frame.inputs[place])
 
 
 _SPECIAL: dict[str, Callable[[Interpreter, Call], Step]] = {

@@ -20,12 +20,15 @@ PAUSE_COST = 1_000
 
 
 class Frame:
-    """The state of one evaluation. ``stop`` is the cost of the next pause: see ``reach``."""
+    """The state of one evaluation.
 
-    __slots__ = ("_limit", "cost", "device", "slots", "stop")
+    ``inputs`` are the values of the variables, ``stop`` is the cost of the next pause: see ``reach``.
+    """
 
-    def __init__(self, device: Any, slots: int, limit: int) -> None:
-        self.device = device
+    __slots__ = ("_limit", "cost", "inputs", "slots", "stop")
+
+    def __init__(self, inputs: tuple[Any, ...], slots: int, limit: int) -> None:
+        self.inputs = inputs
         self.slots: list[Any] = [None] * slots
         self.cost = 0
         self.stop = min(limit, PAUSE_COST)

@@ -17,12 +17,14 @@ from typing import Any
 
 from oracle import binary
 
-from app.core.cel.compiler.compiler import compile_text, deep
+from app.core.cel.compiler.compiler import deep
 from app.core.cel.estimate import Estimator
 from app.core.cel.estimate.ranges import MAX
 from app.core.model.device import DeviceShape, read_device
 from app.core.selectors import CelError, CelFeatures, CelRuntimeError, compile_derived, compile_selector
 from app.core.selectors.admission import MAX_COST
+from app.core.selectors.device_sizes import DEVICE_SIZES
+from app.core.selectors.environment import compile_expression
 from cel_fuzz.grammar import Grammar, mutated
 from cel_fuzz.words import BARE, DEVICE
 
@@ -63,10 +65,10 @@ def answer(
 def estimate(mode: str, text: str, features: CelFeatures) -> int | None:
     """This project's estimate of the cost; None if it does not compile."""
     try:
-        tree = compile_text(text, features, derived=mode == "derived").tree
+        tree = compile_expression(text, features, derived=mode == "derived").tree
     except CelError:
         return None
-    return deep(lambda: Estimator().cost(tree)).high
+    return deep(lambda: Estimator(DEVICE_SIZES).cost(tree)).high
 
 
 def estimated(theirs: dict[str, Any]) -> int | None:
