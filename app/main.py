@@ -260,7 +260,7 @@ async def _from_cluster(
         metrics.add_source(keeping.samples)
         informers = InformerGroup(
             client,
-            (NODE, POD, *((BUDGET,) if service.preemptor else ()), *served.resources()),
+            (NODE, POD, *((BUDGET,) if settings.preemption != "off" else ()), *served.resources()),
             feed.handle,
             settings=InformerSettings(
                 page_size=settings.list_page_size, read_timeout_seconds=settings.watch_silence_seconds

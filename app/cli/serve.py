@@ -27,8 +27,9 @@ from app.cli.source import Source
 )
 @click.option(
     "--preemption",
-    type=click.Choice(["off", "evict"]),
-    help="evict: Pods of lower priority make room for one that fits nowhere else.  [default: off]",
+    type=click.Choice(["off", "evict", "answer"]),
+    help="evict: Pods of lower priority make room for one that fits nowhere else; answer: kube-scheduler "
+    "(1.38) is told which.  [default: off]",
 )
 @click.option("--cel-engine", type=click.Choice(["fast", "reference"]), help="[default: fast]")
 @click.option("--log-format", type=click.Choice(["json", "text"]), help="[default: json]")

@@ -10,9 +10,10 @@ from app.settings.serving import Seconds
 class PreemptionSettings(BaseModel):
     """A part of ``app.settings.Settings``."""
 
-    preemption: Literal["off", "evict"] = "off"
+    preemption: Literal["off", "evict", "answer"] = "off"
     """evict: Pods of lower priority that hold devices are evicted for one that fits nowhere without them.
-    Needs rights to create pods/eviction and to list and watch poddisruptionbudgets."""
+    Needs rights to create pods/eviction and to list and watch poddisruptionbudgets. answer: kube-scheduler is
+    told whom to evict, as it asks from 1.38 on; needs to list and watch poddisruptionbudgets."""
 
     preemption_hold_seconds: Seconds = 60.0
     """How long devices freed by evictions are held for the Pod that they were freed for."""

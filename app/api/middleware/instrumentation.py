@@ -28,10 +28,11 @@ _WEBHOOK_HEADERS = tuple(
 """The others say what a browser may do with a document, and the caller is kube-scheduler: each header is
 looked at four times on its way out."""
 _Header = tuple[bytes, bytes]
-_WEBHOOKS = frozenset({"filter", "prioritize", "bind"})
+_WEBHOOKS = frozenset({"filter", "prioritize", "preempt", "bind"})
 _VERBS = {
     "/scheduler/filter": "filter",
     "/scheduler/prioritize": "prioritize",
+    "/scheduler/preempt": "preempt",
     "/scheduler/bind": "bind",
     "/api/v1/placements": "placements",
     "/api/v1/capacity": "capacity",

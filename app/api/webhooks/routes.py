@@ -1,4 +1,4 @@
-"""The webhooks of kube-scheduler: filter, prioritize, bind.
+"""The webhooks of kube-scheduler: filter, prioritize, preempt, bind.
 
 What kube-scheduler does with an answer decides its form. Anything but 200 fails the whole attempt
 without a word to the user, so a Pod or a pool that is wrong is told node by node. A misfit that no
@@ -26,19 +26,25 @@ from app.api.webhooks.wire import (
     BINDING_RESULT,
     EXTENDER_ARGS,
     FILTER_RESULT,
+    PREEMPTION_ARGS,
+    PREEMPTION_RESULT,
     PRIORITY_LIST,
     FilterArgs,
     bind_answer,
     documented,
     filter_answer,
+    preemption_answer,
     priorities,
     read_bind_args,
     read_filter_args,
+    read_preemption_args,
 )
+from app.core.json_object import JsonObject
 from app.core.model.errors import ObjectError
 from app.core.model.extended_resources import asks_for
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.preemption.candidates import INCURABLE, helpful_candidates, hosts_of_victims
 from app.core.state.state import State
 from app.core.verdicts.filter_result import FilterResult
 from app.event_loop.time_slice import TimeSlice
@@ -57,7 +63,7 @@ router = APIRouter(prefix=PREFIX, tags=["webhooks"], dependencies=[Depends(leadi
 async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     args = await _filter_args(request, service)
     try:
-        pod = _pod(service, args)
+        pod = _pod(service, args.pod)
     except ObjectError as error:
         # kube-scheduler would say no more than a status code, and this Pod is wrong on every node.
         return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, str(error))))
@@ -75,6 +81,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     result = judging.result
     decision = filter_decision(service, pod, result, service.clock() - started)
     failed, unresolvable = result.refused(curable=True), result.refused(curable=False)
+    hopeless = _hopeless(service, pod, result)
     _count(service, result)
     chosen = await choose(service, args, pod, result)
     if chosen.names:
@@ -83,6 +90,9 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
         service.refused(judging.evaluation, decision.summary)
         if service.preemptor is not None:
             service.preemptor.refused(pod, list(failed))
+        # Where evicting on the node cannot help, kube-scheduler need not try it.
+        unresolvable |= hopeless
+        failed = {name: text for name, text in failed.items() if name not in hopeless}
     bind_context(fitting=result.fitting, nodes=len(args.names))
     log.debug("filter: %d of %d nodes fit", result.fitting, len(args.names))
     service.history.add(decision)
@@ -108,7 +118,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
 async def prioritize(request: Request, service: ServiceOf) -> Response:
     args = await _filter_args(request, service)
     try:
-        pod = _pod(service, args)
+        pod = _pod(service, args.pod)
     except ObjectError:
         pod = None  # filter has said what is wrong; an error here would not be heard
     if pod is None:
@@ -119,6 +129,38 @@ async def prioritize(request: Request, service: ServiceOf) -> Response:
         return json_response(priorities(args.names, result.points()))
     scores = dict(zip(result.names, result.points(), strict=True))
     return json_response(priorities(args.names, [scores.get(name, 0) for name in args.names]))
+
+
+@router.post(
+    "/preempt",
+    summary="Which evictions give a Pod its devices too (ExtenderPreemptionArgs -> ExtenderPreemptionResult)",
+    openapi_extra=documented(PREEMPTION_ARGS, PREEMPTION_RESULT),
+)
+async def preempt(request: Request, service: ServiceOf) -> Response:
+    body = await _body(request, service)
+    args = read_preemption_args(await _decoded(body, request, service))
+    service.require_synced()
+    try:
+        pod = _pod(service, args.pod)
+    except ObjectError:
+        return json_response(preemption_answer({}))  # nobody is to go for a Pod that cannot be placed
+    if pod is None:
+        with_victims = {name: item for name, item in args.candidates.items() if item.victims}
+        return json_response(preemption_answer(with_victims))
+    _about(pod)
+    state = service.state.as_seen_by(pod)
+    candidates = helpful_candidates(
+        state.fork() if state is service.state else state,
+        pod,
+        args.candidates,
+        service.rules,
+        add_victims=service.settings.preemption == "answer",
+    )
+    deadline = service.deadline(service.settings.filter_timeout_seconds)
+    # What has not been looked at in time is left out: nobody goes for a node that may not help.
+    helpful, _ = await TimeSlice(service.clock).collect(candidates, deadline.expired)
+    log.debug("preempt: %d of %d candidates help", len(helpful), len(args.candidates))
+    return json_response(preemption_answer(dict(helpful)))
 
 
 @router.post(
@@ -155,6 +197,7 @@ async def bind(request: Request, service: ServiceOf) -> Response:
 ENDPOINTS = {
     f"{PREFIX}/filter": filter_nodes,
     f"{PREFIX}/prioritize": prioritize,
+    f"{PREFIX}/preempt": preempt,
     f"{PREFIX}/bind": bind,
 }
 """For calls past the router: see app.api.shortcut."""
@@ -192,15 +235,15 @@ async def _filter_args(request: Request, service: Service) -> FilterArgs:
     return args
 
 
-def _pod(service: Service, args: FilterArgs) -> Pod | None:
+def _pod(service: Service, raw: JsonObject) -> Pod | None:
     """The Pod if it asks for devices; None for a plain one, which is not even read.
 
     Raises: ObjectError.
     """
-    plain = not _asks_for_devices(args.pod, service.state)
+    plain = not _asks_for_devices(raw, service.state)
     if plain and not service.learns_pods:
         return None
-    pod = _as_watched(service.state, args.pod) or parse(args.pod | {"apiVersion": "v1", "kind": "Pod"})
+    pod = _as_watched(service.state, raw) or parse(raw | {"apiVersion": "v1", "kind": "Pod"})
     assert isinstance(pod, Pod)  # noqa: S101 - by its kind
     if service.learns_pods:
         _learn(service.state, pod)
@@ -233,6 +276,15 @@ def _learn(state: State, pod: Pod) -> None:
     known = state.pods.get(pod.meta.key)
     if known is None or known.meta.uid != pod.meta.uid:
         state.upsert(pod)
+
+
+def _hopeless(service: Service, pod: Pod, result: FilterResult) -> dict[str, str]:
+    """If no node fits: those that have no such devices, or where nobody may be evicted who holds some."""
+    if result.fitting:
+        return {}
+    hosts = hosts_of_victims(service.state, pod)
+    alone = {name: text for name, text in result.refused(curable=True).items() if name not in hosts}
+    return result.refused_for(INCURABLE) | alone
 
 
 def _count(service: Service, result: FilterResult) -> None:

@@ -12,6 +12,7 @@ import orjson
 
 from app.api.errors import HttpError
 from app.core.json_object import JsonObject
+from app.core.preemption.candidates import Candidate
 
 _TEXT = {"type": "string"}
 _OBJECT = {"type": "object"}
@@ -54,6 +55,11 @@ BINDING_ARGS = _struct(
 BINDING_RESULT = _struct(["Error"], Error=_TEXT)
 
 
+_VICTIMS = {"anyOf": [{"type": "object", "additionalProperties": _OBJECT}, {"type": "null"}]}
+PREEMPTION_ARGS = _struct(["Pod"], Pod=_OBJECT, NodeNameToVictims=_VICTIMS, NodeNameToMetaVictims=_VICTIMS)
+PREEMPTION_RESULT = _struct(["NodeNameToMetaVictims"], NodeNameToMetaVictims=_OBJECT)
+
+
 @dataclass(frozen=True, slots=True)
 class FilterArgs:
     """ExtenderArgs. ``nodes`` holds whole nodes by name if kube-scheduler sends them
@@ -74,6 +80,14 @@ class BindArgs:
     name: str
     uid: str
     node: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreemptionArgs:
+    """ExtenderPreemptionArgs: the victims of each candidate, whole or by their uids."""
+
+    pod: JsonObject
+    candidates: dict[str, Candidate]
 
 
 def read_filter_args(body: Mapping[str, Any], known: Sequence[str] | None = None) -> FilterArgs:
@@ -109,6 +123,35 @@ def read_bind_args(body: Mapping[str, Any]) -> BindArgs:
             raise _malformed("must be a string that is not empty", name)
         texts[name] = value
     return BindArgs(texts["PodNamespace"], texts["PodName"], texts["PodUID"], texts["Node"])
+
+
+def read_preemption_args(body: Mapping[str, Any]) -> PreemptionArgs:
+    """Raises: Refusal, 400."""
+    fields = _folded(body)
+    pod = fields.get("pod")
+    if not isinstance(pod, dict):
+        raise _malformed("must be a Pod", "Pod")
+    name = "NodeNameToMetaVictims"
+    nodes = fields.get(name.lower())
+    if nodes is None:
+        name = "NodeNameToVictims"
+        nodes = fields.get(name.lower()) or {}
+    if not isinstance(nodes, dict):
+        raise _malformed("must be an object", name)
+    return PreemptionArgs(pod, {node: _candidate(raw, f"{name}[{node}]") for node, raw in nodes.items()})
+
+
+def preemption_answer(candidates: Mapping[str, Candidate]) -> JsonObject:
+    """ExtenderPreemptionResult: uids, whatever was sent."""
+    return {
+        "NodeNameToMetaVictims": {
+            node: {
+                "Pods": [{"UID": uid} for uid in candidate.victims],
+                "NumPDBViolations": candidate.violations,
+            }
+            for node, candidate in candidates.items()
+        }
+    }
 
 
 def filter_answer(
@@ -195,6 +238,27 @@ def _nodes(value: Any) -> dict[str, JsonObject]:
             raise _malformed("must be a Node with a name", f"Nodes.items[{index}]")
         found[name] = item
     return found
+
+
+def _candidate(value: Any, path: str) -> Candidate:
+    fields = _folded(value) if isinstance(value, dict) else None
+    if fields is None or not isinstance(fields.get("pods") or [], list):
+        raise _malformed("must hold a list of Pods", path)
+    violations = fields.get("numpdbviolations") or 0
+    if not isinstance(violations, int):
+        raise _malformed("must be a whole number", f"{path}.NumPDBViolations")
+    pods = enumerate(fields.get("pods") or ())
+    return Candidate(tuple(_uid(item, f"{path}.Pods[{index}]") for index, item in pods), violations)
+
+
+def _uid(value: Any, path: str) -> str:
+    """Of a MetaPod, or of a whole Pod."""
+    fields = _folded(value) if isinstance(value, dict) else {}
+    metadata = fields.get("metadata")
+    uid = metadata.get("uid") if isinstance(metadata, dict) else fields.get("uid")
+    if not isinstance(uid, str) or not uid:
+        raise _malformed("must be a Pod with a uid", path)
+    return uid
 
 
 def _malformed(message: str, path: str) -> HttpError:

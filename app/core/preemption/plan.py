@@ -87,7 +87,7 @@ def plan_preemption(
     """
     stage = EvictionStage(state)
     leaving = tuple(leaving)
-    stage.remove((*leaving, *_terminating(state)))
+    stage.remove((*leaving, *terminating(state)))
     budgets = charged(state.budgets.values(), _still_running(state, leaving))
     checked = replace(rules, node_checks=True)
     found: list[Preemption] = []
@@ -125,7 +125,8 @@ def partners(state: State, pod: Pod) -> tuple[Pod, ...]:
     return (pod, *sorted(others, key=lambda other: other.meta.key))
 
 
-def _terminating(state: State) -> list[Pod]:
+def terminating(state: State) -> list[Pod]:
+    """Pods that are as good as gone: being deleted, or done. O(Pods)."""
     return [pod for pod in state.pods.values() if pod.meta.deleted is not None or pod.finished]
 
 

@@ -6,7 +6,7 @@ out once for each of them, and the nodes are gone through by what Python does in
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, compress, filterfalse
 
@@ -78,6 +78,15 @@ class FilterResult(ABC):
             verdict: verdict.message
             for verdict in self.counts
             if verdict.verdict != "fits" and verdict.curable == curable
+        }
+        return self.texts_by_node(texts) if texts else {}
+
+    def refused_for(self, reasons: Container[str]) -> dict[str, str]:
+        """The nodes whose refusal has such a first reason, and is curable else. O(nodes), less if none is."""
+        texts = {
+            verdict: verdict.message
+            for verdict in self.counts
+            if verdict.verdict != "fits" and verdict.curable and verdict.reason in reasons
         }
         return self.texts_by_node(texts) if texts else {}
 

@@ -37,7 +37,7 @@ def test_filter_prioritize_and_bind_know_the_devices_behind_the_resource(invento
         assert (await service.post("/scheduler/bind", body))["Error"] == ""
         answer = await service.post("/scheduler/filter", {"Pod": gpu_pod("q"), **ARGS})
         assert not answer["NodeNames"]
-        assert "in use" in answer["FailedNodes"]["n1"]
+        assert "in use" in answer["FailedAndUnresolvableNodes"]["n1"]
         shown = await service.get("/api/v1/pods/default/q/explain")
         reasons = {found["name"]: found["reasons"][0]["code"] for found in shown["nodes"]}
         assert reasons["n1"] == "DevicesInUse"

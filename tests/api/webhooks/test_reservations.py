@@ -45,7 +45,7 @@ def test_one_node_is_named_for_each_pod_and_none_twice(inventory: Inventory) -> 
         assert sorted(named) == NAMES
         last = await service.post("/scheduler/filter", args(pod("p4", "c4")))
         assert last["NodeNames"] == []
-        assert set(last["FailedNodes"]) == set(NAMES)
+        assert set(last["FailedAndUnresolvableNodes"]) == set(NAMES)
         # Whoever was named a node is bound to it, however late.
         for number, name in reversed(list(enumerate(named))):
             assert (await service.post("/scheduler/bind", bind(f"p{number}", name)))["Error"] == ""

@@ -1,0 +1,80 @@
+"""Which of kube-scheduler's preemption candidates help a Pod whose devices it does not see.
+
+DefaultPreemption tries evictions with kube-scheduler's own filters. Its candidates make room for CPU, ports
+and the like; whether the Pod's claims fit on the node then is found out here, with the allocator.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from app.core.model.pod import Pod
+from app.core.placement.pod_evaluation import PodEvaluation
+from app.core.placement.rules import Rules
+from app.core.preemption.eviction_stage import EvictionStage
+from app.core.preemption.plan import Hopeless, plan_preemption, terminating
+from app.core.preemption.victims import may_be_evicted
+from app.core.state.state import State
+
+INCURABLE = frozenset(
+    {"NoDevices", "SelectorRejected", "SelectorFailed", "FeatureDisabled", "OtherNode", "NodeUnsuited"}
+)
+"""Codes of misfits that are none of other Pods' doing: the node has no such devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What evicting on one node is about: the uids of the victims, and how many of these break a budget."""
+
+    victims: tuple[str, ...]
+    violations: int = 0
+
+
+def helpful_candidates(
+    state: State, pod: Pod, candidates: Mapping[str, Candidate], rules: Rules, *, add_victims: bool
+) -> Iterator[tuple[str, Candidate]]:
+    """The candidates on whose nodes the Pod's claims fit once the victims are gone.
+
+    Args:
+        state: it is changed: pass a fork.
+        candidates: by node.
+        add_victims: where the given victims do not suffice, others of the node that hold devices are added, a
+            set from which none can be spared. Without, such a node is left out.
+
+    Cost: a search for each candidate; with ``add_victims`` that of ``plan_preemption`` for those that fail.
+    """
+    stage = EvictionStage(state)
+    stage.remove(terminating(state))
+    evaluation = PodEvaluation(state, pod, replace(rules, node_checks=False))
+    if evaluation.refusal is not None:
+        return
+    for node, candidate in candidates.items():
+        victims = [stage.pods[uid] for uid in candidate.victims if uid in stage.pods]
+        stage.remove(victims)
+        fits = evaluation.answer(node).verdict == "fits"
+        stage.restore(victims)
+        if fits and candidate.victims:
+            yield node, candidate
+        elif not fits and add_victims:
+            more = _with_more(state, pod, node, candidate, rules)
+            if more is not None:
+                yield node, more
+
+
+def hosts_of_victims(state: State, pod: Pod) -> frozenset[str]:
+    """The nodes where a Pod with claims runs that may be evicted for this one. O(Pods with claims)."""
+    if pod.never_preempts:
+        return frozenset()
+    return frozenset(other.node_name for other in state.pods.values() if may_be_evicted(other, pod))
+
+
+def _with_more(state: State, pod: Pod, node: str, candidate: Candidate, rules: Rules) -> Candidate | None:
+    leaving = [other for other in state.pods.values() if other.meta.uid in candidate.victims]
+    plans = plan_preemption(state.fork(), (pod,), (node,), rules, leaving=leaving, spare_budgets=False)
+    if isinstance(plans, Hopeless):
+        return None
+    (plan,) = plans
+    # kube-scheduler looks for victims among the Pods of the node alone.
+    if not plan.victims or any(victim.node_name != node for victim in plan.victims):
+        return None
+    victims = (*candidate.victims, *(victim.meta.uid for victim in plan.victims))
+    return Candidate(victims, candidate.violations + plan.violations)
