@@ -41,6 +41,11 @@ _HEADLINES = {
     "TooFewDevices": "too few devices match {request}",
     "NoDevices": "no devices for {request}",
 }
+_POOLS = {
+    "PoolInvalid": "a resource pool is invalid",
+    "PoolIncomplete": "a resource pool is being updated: slices are missing",
+}
+"""Without the pool's name, which is another on each node."""
 _NEAR = frozenset(_CAUSES) | {"TooFewDevices"}
 
 
@@ -51,6 +56,9 @@ def headline(reason: Reason) -> str:
     """
     if reason.code == "InsufficientResources":
         return f"insufficient {named(sorted(reason.counts))}"
+    if reason.code in _POOLS:
+        asks = "" if reason.request is None else f"request {reason.request} asks for all devices, but "
+        return asks + _POOLS[reason.code]
     template = _HEADLINES.get(reason.code)
     if template is None or (reason.code in ("SelectorFailed", "FeatureDisabled") and not reason.counts):
         return reason.message  # an error, which says more

@@ -16,9 +16,16 @@ CORDONED = Reason("NodeUnschedulable", "node is unschedulable")
         (Reason("ConstraintNotMet", "m", "ns/c"), "no devices satisfy the constraints of a claim"),
         (CORDONED, "node is unschedulable"),
         (Reason("TooFewDevices", "each could be met alone"), "each could be met alone"),
+        (Reason("PoolInvalid", "pool d/n1 is invalid: a device twice"), "a resource pool is invalid"),
+        (
+            Reason(
+                "PoolInvalid", "asks for all devices, but pool d/n1 is invalid: a device twice", "ns/c", "gpu"
+            ),
+            "request gpu asks for all devices, but a resource pool is invalid",
+        ),
     ],
 )
-def test_headlines_have_no_counts(reason: Reason, text: str) -> None:
+def test_headlines_have_no_counts_and_no_names_of_pools(reason: Reason, text: str) -> None:
     assert headline(reason) == text
 
 

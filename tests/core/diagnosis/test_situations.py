@@ -386,7 +386,7 @@ CASES: dict[str, Case] = {
         ("FreeSeat",),
     ),
     "a pool that is being updated": Case(
-        ONLY + "pool gpu.example.com/n1 is being updated: slices are missing; no devices for request r",
+        ONLY + "a resource pool is being updated: slices are missing; no devices for request r",
         (*ONE, pool("n1", dev("a"), of=2), claim("c")),
         pod("c"),
         ("CompletePool",),
