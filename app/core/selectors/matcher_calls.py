@@ -5,7 +5,6 @@ from typing import Any
 from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, Node, Select, children
 from app.core.cel.common.declarations import overloads
 from app.core.cel.common.errors import EvalError
-from app.core.cel.common.generated_source import Source
 from app.core.cel.interpreter.calls import constant_set
 from app.core.cel.interpreter.constants import literal_values
 from app.core.cel.library.dispatch import implementation
@@ -13,6 +12,7 @@ from app.core.cel.values.quantities import parse_quantity
 from app.core.cel.values.semver import parse_semver
 from app.core.pauses import pause
 from app.core.selectors import matcher_operators, matcher_runtime
+from app.core.selectors.generated_source import Source
 from app.core.selectors.matcher_terms import Binding, DeclinedError, Path, Scope, Term, path_of
 
 _KINDS: dict[type, str] = {str: "str", int: "int", bool: "bool"}

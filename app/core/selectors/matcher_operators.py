@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from app.core.cel.common.generated_source import Source
 from app.core.cel.interpreter.calls import is_member
 from app.core.cel.library.kubernetes import signed
 from app.core.cel.library.strings import regex
@@ -12,6 +11,7 @@ from app.core.cel.values.equality import not_equal
 from app.core.cel.values.quantities import Quantity
 from app.core.cel.values.semver import Semver
 from app.core.selectors import matcher_runtime
+from app.core.selectors.generated_source import Source
 from app.core.selectors.matcher_terms import DeclinedError, Term
 
 ORDER = {

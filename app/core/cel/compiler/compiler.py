@@ -14,7 +14,6 @@ from app.core.cel.common.errors import CelCompileError, CelRuntimeError, EvalAbo
 from app.core.cel.common.types import Type
 from app.core.cel.interpreter.interpreter import Interpreter
 from app.core.cel.library.runtime_cost import LIMIT
-from app.core.cel.loops.loops import compile_loop
 from app.core.cel.parser.parser import parse
 
 _T = TypeVar("_T")
@@ -68,7 +67,7 @@ def _compile(text: str, environment: Environment) -> Program:
     refusal = environment.refusal(result)
     if refusal is not None:
         raise CelCompileError(refusal)
-    return Program(text, tree, result, Interpreter(tree, tuple(environment.variables), compile_loop))
+    return Program(text, tree, result, Interpreter(tree, tuple(environment.variables)))
 
 
 def placed(error: CelCompileError, text: str) -> CelCompileError:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.core.cel.common.ast import Call, Node
+from app.core.cel.common.ast import Call
 from app.core.cel.common.errors import CelCompileError, EvalAbortError, EvalError
 from app.core.cel.interpreter.steps import Frame, Step, constant
 from app.core.cel.library.strings import find_some, first_of, is_found, regex
@@ -20,14 +20,6 @@ from app.core.cel.values.values import (
 
 _PATTERNED = frozenset({"matches", "find", "findAll"})
 _PRIMITIVES = (bool, float, int, str, UInt)
-
-
-def prepared(node: Call, plan: Callable[[Node], Step]) -> Callable[..., Any] | None:
-    """As ``pattern_call``, where the second operand is known to be constant."""
-    if node.function not in _PATTERNED:
-        return None
-    pattern = plan(node.operands()[1])
-    return pattern_call(node, (pattern, pattern))
 
 
 def pattern_call(node: Call, steps: tuple[Step, ...]) -> Callable[..., Any] | None:

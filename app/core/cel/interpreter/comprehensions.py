@@ -1,4 +1,4 @@
-"""Comprehensions as steps: the form that has no loop to be written (see ``loops``), and cel.bind()."""
+"""Comprehensions as steps: the macros over lists and maps, and cel.bind()."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -24,22 +24,16 @@ from app.core.pauses import pause
 
 _QUALIFIER_TYPES = (str, int, UInt, bool, float)
 
-LoopCompiler = Callable[["Interpreter", Fold], Run | None]
-
 
 class Interpreter:
     """A planned expression over ``variables``.
 
     ``slots`` is how many local variables a frame needs, ``scopes`` where their names are.
 
-    ``compile_loop`` turns a comprehension into a Python loop with the same values and costs, or declines.
     """
 
-    def __init__(
-        self, root: Node, variables: Sequence[str], compile_loop: LoopCompiler | None = None
-    ) -> None:
+    def __init__(self, root: Node, variables: Sequence[str]) -> None:
         self._variables = tuple(variables)
-        self._compile_loop = compile_loop
         self.scopes: list[dict[str, int]] = []
         self.slots = 0
         self._root = self.plan(root).run
@@ -211,9 +205,6 @@ class Interpreter:
     # Comprehensions
 
     def _fold(self, node: Fold) -> Step:
-        loop = self._compile_loop(self, node) if self._compile_loop is not None else None
-        if loop is not None:
-            return Step(loop)
         over = self.plan(node.range).run
         init = self.plan(node.init).run
         slots = self.slots, self.slots + 1, self.slots + 2

@@ -49,23 +49,6 @@ def implementation(function: str, chosen: tuple[str, ...]) -> Implementation:
     return _any_of(function)
 
 
-def unguarded(function: str, chosen: tuple[str, ...], kinds: tuple[str, ...]) -> Implementation | None:
-    """As ``implementation``, for arguments that are known to be of these types; None if more is to be asked.
-
-    A type that is not known is "any".
-    """
-    if len(chosen) != 1 or function in SINGLETONS or chosen[0] not in OVERLOADS:
-        return None
-    wanted = overloads()[chosen[0]].args
-    if len(wanted) != len(kinds):
-        return None
-    known = all(
-        term.kind in (types.PARAM, types.DYN, types.ANY) or term.name == kind
-        for term, kind in zip(wanted, kinds, strict=True)
-    )
-    return OVERLOADS[chosen[0]] if known else None
-
-
 @lru_cache(maxsize=512)
 def _single(overload_id: str) -> Implementation:
     overload = overloads()[overload_id]

@@ -228,20 +228,6 @@ _BY_FUNCTION: dict[str, Cost] = {
 }  # fmt: skip
 _COMPARISONS = ("less", "greater", "less_equals", "greater_equals")
 
-
-_SEARCH = f"ceil((1.0 + {{0}}) * {STRING_FACTOR}) * ceil({{1}} * {REGEX_FACTOR})"
-OF_TEXTS: dict[Cost, str] = {
-    _scan: f"ceil({{0}} * {STRING_FACTOR})",
-    _scan_twice: f"ceil({{0}} * 2 * {STRING_FACTOR})",
-    _reads_first: f"ceil({{0}} * {STRING_FACTOR})",
-    _reads_second: f"ceil({{1}} * {STRING_FACTOR})",
-    _reads_shorter: f"ceil(min({{0}}, {{1}}) * {STRING_FACTOR})",
-    _makes_sum: f"ceil(({{0}} + {{1}}) * {STRING_FACTOR})",
-    _contains: f"ceil({{0}} * {STRING_FACTOR}) * ceil({{1}} * {STRING_FACTOR})",
-    _matches: _SEARCH,
-    _find: _SEARCH,
-}
-"""Costs of texts, as Python writes them: {0} and {1} are the lengths of the first two arguments."""
 # What is left, by overload.
 _STANDARD: dict[str, Cost] = {
     **dict.fromkeys(("starts_with_string", "ends_with_string"), _reads_second),
