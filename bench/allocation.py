@@ -2,7 +2,7 @@
 
 ``cold`` is the first Pod of its kind: every node is searched. ``moving`` is a later one, with a node
 that has changed since: what a filter does while Pods of one template come and go. In-tree starts
-anew for every Pod, so it has one figure.
+from scratch for every Pod, so it has one figure.
 """
 
 import gc
@@ -31,7 +31,7 @@ _IN_TREE_MS = 5_000.0
 
 
 class Ours:
-    """The state of a scene, and Pods asked about."""
+    """The state of a scene, and the Pods to evaluate."""
 
     def __init__(self, scene: Scene, nodes: int) -> None:
         numbers = count()

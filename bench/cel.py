@@ -59,7 +59,7 @@ def measure(run: Run) -> Iterator[Row]:
     for text, theirs in zip(USUAL, _cel_go(run.program), strict=True):
         selector = compile_selector(text)
         if selector.error is not None or selector.matches(shape) != (theirs["verdict"] == "fits"):
-            raise RuntimeError(f"{text}: cel-go says {theirs['verdict']}, here {selector.error}")
+            raise RuntimeError(f"{text}: {theirs['verdict']} in cel-go, {selector.error} here")
         ours = _nanoseconds(selector.matches, shape, _CALLS)
         python = compile_reference(text, compile_expression(text, CelFeatures()).tree, selector.matches, [0])
         slow = _nanoseconds(python, shape, _CALLS // 100) if python is not None else None
@@ -86,7 +86,7 @@ def _nanoseconds(matches: Callable[[DeviceShape], bool], shape: DeviceShape, cal
 
 
 def _compile_microseconds(text: str) -> float:
-    """The median of single compilations: one pause of the machine is no part of it."""
+    """The median of single compilations: so that one pause of the machine does not count."""
     took = []
     for _ in range(50):
         start = time.perf_counter()

@@ -47,7 +47,7 @@ class Cluster:
         await self._all(bodies, lambda body: self._client.post(_BULK[body["kind"]], body))
 
     async def put_pods(self, scene: Scene, namespace: str, scheduler: str, number: int) -> None:
-        """Pods for the scheduler, each with a claim of its own from one template; waits for the claims."""
+        """Pods for the scheduler, each with its own claim from one template; waits for the claims."""
         await self._client.post(
             _BULK["Namespace"], {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         )

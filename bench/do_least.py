@@ -1,6 +1,6 @@
 """An extender that does the least that one can: the ceiling of what any extender reaches.
 
-It answers at once, looks at no device, and knows nothing of the cluster but what filter brings. Its bind
+It answers at once, reads no devices, and knows nothing of the cluster but what filter brings. Its bind
 writes what has to be written: the claim's finalizer, its allocation and reservation, and the binding.
 """
 

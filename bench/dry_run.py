@@ -17,7 +17,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 async def measure(scene: Scene, nodes: int, replicas: int = _REPLICAS) -> Row:
-    """Seconds of the dry run, and the slowest of the plain filters asked for while it ran."""
+    """Seconds of the dry run, and the slowest of the plain filters sent while it ran."""
     template = {
         "apiVersion": "resource.k8s.io/v1",
         "kind": "ResourceClaimTemplate",
@@ -66,7 +66,7 @@ def _rows(run: Run) -> Iterator[Row]:
 
 PART = Part(
     "dry-run",
-    f"{_REPLICAS} replicas over HTTP, with plain filters asked for meanwhile",
+    f"{_REPLICAS} replicas over HTTP, with plain filters sent meanwhile",
     ("scene", "nodes", "replicas", "placed", "seconds", "answer_mb", "webhook_worst_ms"),
     _rows,
 )

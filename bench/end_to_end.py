@@ -42,7 +42,7 @@ _SCENE = next(scene for scene in SCENES if scene.name == "one")
 class Contender:
     """Who schedules.
 
-    ``extender`` is "" (in-tree), "do-least" or "ours"; ``percentage`` of the nodes to look at, 0 for
+    ``extender`` is "" (in-tree), "do-least" or "ours"; ``percentage`` of the nodes to filter, 0 for
     kube-scheduler's default; ``one``: a single candidate; ``pods`` to bind in a run, by nodes.
     """
 

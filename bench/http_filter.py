@@ -37,7 +37,7 @@ class Serving:
 
 @asynccontextmanager
 async def service(objects: list[dict[str, Any]]) -> AsyncIterator[Serving]:
-    """A service of its own process, on a free loopback port; ended with the block."""
+    """A service in a separate process, on a free loopback port; it ends with the block."""
     with tempfile.TemporaryDirectory() as folder:
         inventory = Path(folder) / "inventory.json"
         inventory.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))

@@ -44,7 +44,7 @@ class Run:
 class Part:
     """A table. ``name`` is also that of its file in the results; the columns are those on the screen.
 
-    ``lacks`` says what is not there that the part needs; empty if nothing is.
+    ``lacks`` names what the part needs and is missing; empty if nothing is.
     """
 
     name: str

@@ -51,7 +51,7 @@ def _request(name: str, count: int = 1, expression: str = _USUAL, **more: Any) -
 
 
 class Scene:
-    """A name, what a node's devices are like, which are taken, and what a Pod asks for."""
+    """A name, what a node's devices are like, which are taken, and what a Pod requests."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Scene:
         self._counters = counters
 
     def objects(self, nodes: int) -> list[JsonObject]:
-        """The inventory of so many nodes, and the claim ``wanted``."""
+        """The inventory of this number of nodes, and the claim ``wanted``."""
         found: list[JsonObject] = [
             {
                 "apiVersion": "resource.k8s.io/v1",

@@ -1,8 +1,8 @@
 """The cluster that the load is put on: an API server in memory, kept moving, and a check of every write.
 
-The tests' own fake at the HTTP boundary, as a process of its own: the service lists, watches and writes as in
+The tests' own fake at the HTTP boundary, as a separate process: the service lists, watches and writes as in
 a cluster. Nodes get new drivers' versions, Pods end and free their devices, and new ones come for them. Every
-state that a claim ever has is looked at: no device may be in two allocations.
+state that a claim ever has is checked: no device may be in two allocations.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _LIFE_SECONDS = 10.0
 
 
 class Cluster:
-    """Objects, the churn among them, and who holds what."""
+    """Objects, the churn among them, and which claims hold which devices."""
 
     def __init__(self, scene: Scene, nodes: int, pods: int, churn: float) -> None:
         self.server = FakeApiServer()
@@ -134,7 +134,7 @@ def _name(index: int) -> str:
 
 
 def _application(cluster: Cluster) -> Any:
-    """The API server, and what the check has seen at /told."""
+    """The API server, and the results of the check at ``/told``."""
     api = asgi(cluster.server)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -1,6 +1,6 @@
 """Scenarios: schedulers that filter, prioritize and bind, and people who ask while they do.
 
-Run it with ``make load``; loadtest/README.md says how to do so by hand.
+Run it with ``make load``; loadtest/README.md describes its options.
 """
 
 import os
@@ -36,7 +36,7 @@ def read_pods(environment: Environment, **_: Any) -> None:
     """The Pods that wait for a node, as kube-scheduler's own watch would tell of them."""
     listed = requests.get(f"{CLUSTER}/api/v1/pods", timeout=60).json()["items"]
     waiting[:] = [item for item in listed if not item["spec"].get("nodeName")]
-    # The first Pod of its kind makes every node be looked at; the load is about those after it.
+    # The first Pod of its kind makes the service evaluate every node; the load measures those after it.
     body = b'{"Pod":%b,"NodeNames":%b}' % (orjson.dumps(waiting.pop()), NAMES)
     first = requests.post(f"{environment.host}/scheduler/filter", data=body, headers=_JSON, timeout=60)
     print(f"the first filter took {first.elapsed.total_seconds():.2f} s", flush=True)
@@ -88,7 +88,7 @@ class Scheduler(FastHttpUser):
 
 
 class Asker(FastHttpUser):
-    """Somebody who asks: would it fit, how many more, who holds what, why is it waiting."""
+    """A user: would it fit, how many more, which claims hold what, why is it pending."""
 
     fixed_count = ASKERS
     wait_time = between(0.5, 2.0)
@@ -99,13 +99,13 @@ class Asker(FastHttpUser):
         body = {"pods": [pod("asked", "wanted")], "nodes": NODES[:50]}
         with self.rest("POST", "/api/v1/placements", json=body, name="placements, 50 nodes") as answer:
             if answer.js and len(answer.js["pods"]) != 1:
-                answer.failure("one Pod was asked about")
+                answer.failure("the request has one Pod")
 
     @tag("plan")
     @task(1)
     def everywhere(self) -> None:
         body = {"pods": [pod("asked", "wanted")], "replicas": 3, "explain": "summary"}
-        # Megabytes, not parsed: for as long as that takes, no scheduler's answer is looked at here, and the
+        # Megabytes, not parsed: for as long as that takes, no scheduler's response is handled here, and the
         # wait would count as theirs.
         path, name = "/api/v1/placements", "placements, all nodes"
         with self.client.post(path, json=body, name=name, catch_response=True) as answer:
@@ -118,7 +118,7 @@ class Asker(FastHttpUser):
         body = {"pod": pod("asked", "wanted"), "nodes": NODES[:20], "limit": 20}
         with self.rest("POST", "/api/v1/capacity", json=body, name="capacity") as answer:
             if answer.js and answer.js["fits"] > 20:
-                answer.failure("more fit than were asked about")
+                answer.failure("more fit than requested")
 
     @tag("read")
     @task(2)
@@ -170,6 +170,6 @@ def evaluate_nodes(environment: Environment, **_: Any) -> None:
     if p99 > P99_MS:
         problems.append(f"the 99th percentile of filter is {p99:g} ms, above {P99_MS:g}")
     print(f"in the cluster: {', '.join(f'{key} {number}' for key, number in sorted(told.items()))}")
-    print(f"99th percentile of filter: {p99:g} ms, at most {P99_MS:g} is wanted")
+    print(f"99th percentile of filter: {p99:g} ms, limit {P99_MS:g} ms")
     print("failed: " + "; ".join(problems) if problems else "passed")
     environment.process_exit_code = 1 if problems else 0

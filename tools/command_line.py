@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 
 
 def page() -> str:
-    """The whole page, its reference made anew."""
+    """The whole page with its reference."""
     return page_with(PAGE, reference())
 
 

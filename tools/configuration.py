@@ -50,7 +50,7 @@ VALUES = {
 
 
 def page() -> str:
-    """The whole page, its tables made anew. Raises: ValueError for a setting that is not described."""
+    """The whole page with its tables. Raises: ValueError for a setting that is not described."""
     return page_with(PAGE, tables())
 
 

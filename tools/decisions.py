@@ -19,7 +19,7 @@ _LINK = re.compile(r"\[(\d{3})\]\(([a-z0-9-]+\.md)\)")
 
 @dataclass(frozen=True, slots=True)
 class DecisionPage:
-    """One page: what its head says, and its sections in order."""
+    """One page: the fields of its head, and its sections in order."""
 
     path: Path
     number: str

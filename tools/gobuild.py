@@ -23,12 +23,12 @@ HEARTBEAT_SECONDS = 15
 
 
 class BuildError(Exception):
-    """The build cannot go on; the text says what to do."""
+    """The build cannot continue; the text describes what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One binary: `package` of the recipe's module, at `version` (only to tell whether it is built)."""
+    """One binary: `package` of the recipe's module, at `version` (only to check whether it is built)."""
 
     name: str
     package: str
@@ -42,7 +42,7 @@ class Program:
 
 def cache_home() -> Path:
     """The folder that all clones of this user share: `$XDG_CACHE_HOME/dra-extender`."""
-    # The specification of XDG_CACHE_HOME says that a relative path is to be ignored.
+    # The specification of XDG_CACHE_HOME requires ignoring a relative path.
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "dra-extender"
 
@@ -182,7 +182,7 @@ def _go_version(go: Path) -> tuple[int, ...]:
 
 
 def _version_tuple(text: str) -> tuple[int, ...]:
-    # "1.27rc1" counts as 1.27; an answer that is no version at all ("devel ...") as the oldest.
+    # "1.27rc1" counts as 1.27; an answer that is not a version at all ("devel ...") as the oldest.
     found = re.match(r"\d+(\.\d+)*", text)
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 

@@ -1,4 +1,4 @@
-"""Lints the English of the project with Harper: some of its own rules, and the word list of tools/prose.
+"""Lints the English of the project with Harper: some of Harper's rules, and the word list of tools/prose.
 
 python tools/prose.py             all files; exit code 1 if something is found
 python tools/prose.py FILE...     these files
@@ -28,6 +28,7 @@ FILES = (
     "Makefile",
     "mkdocs.yml",
     "*.md",
+    "app/**/*.md",
     "docs/**/*.md",
     "loadtest/*.md",
     "charts/dra-extender/*.md",
@@ -36,6 +37,9 @@ FILES = (
     "charts/dra-extender/files/alerts.yaml",
     "charts/dra-extender/files/dashboard.json",
     "examples/**/*.yaml",
+    "bench/*.py",
+    "loadtest/*.py",
+    "tools/*.py",
     "app/web/index.html",
     "app/web/js/*.js",
 )
