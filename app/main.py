@@ -96,6 +96,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
             serving = _from_files if settings.snapshot else _from_cluster
             app.state.service = await serving(settings, metrics, stack, tracing)
             await stack.enter_async_context(background(watch_lag(metrics), "event loop lag"))
+            await stack.enter_async_context(background(app.state.service.backlog.run(), "backlog"))
             yield
 
     app = Application(

@@ -14,7 +14,7 @@ def interrupted_after(pauses: int) -> Iterator[None]:
     """Ends the work inside at the pause after so many."""
     left = pauses
 
-    def hook() -> None:
+    def hook(_cost: int) -> None:
         nonlocal left
         left -= 1
         if left < 0:
@@ -57,7 +57,7 @@ class Meter:
         if event in ("call", "c_call"):
             self._calls += 1
 
-    def _paused(self) -> None:
+    def _paused(self, _cost: int) -> None:
         frame = sys._getframe(2)
         self._note(f"{frame.f_code.co_filename}:{frame.f_lineno}")
         self.pauses += 1

@@ -33,6 +33,8 @@ from app.core.state.pools import PoolError
 from app.core.state.state import Key, State
 from app.core.verdicts.cache import VerdictCache
 from app.core.verdicts.candidates import Candidates
+from app.event_loop.backlog import Backlog
+from app.event_loop.shares import Shares
 from app.event_loop.time_slice import Clock, Deadline, TimeSlice
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
@@ -40,6 +42,9 @@ from app.settings.settings import Settings
 log = logging.getLogger(__name__)
 _URGENT_SECONDS = 0.05
 """The body of a filter is there in a few milliseconds, or its sender is slow."""
+
+_TENANT_SHARE, _TENANT_SECONDS = 0.1, 0.5
+"""CPU seconds a second, and saved up, for dear selectors of one namespace while filters wait for them."""
 
 LEADER_CHECK = "leader"
 Check = Callable[[], str]
@@ -140,6 +145,8 @@ class Service:
     name_lists: NodeListCache = field(default_factory=NodeListCache)
     dry_runs: DryRuns = field(init=False)
     streams: Streams = field(init=False)
+    backlog: Backlog = field(init=False)
+    shares: Shares = field(init=False)
     _urgent: int = 0
     _urgent_until: float = 0.0
     _chores: set[asyncio.Task[object]] = field(default_factory=set)
@@ -149,6 +156,8 @@ class Service:
         self.candidates = Candidates(self.settings.candidates)
         self.dry_runs = DryRuns(self.settings.dry_runs, self.metrics.turned_away.inc)
         self.streams = Streams(self.settings.streams)
+        self.backlog = Backlog(self.clock, self.settings.selector_cpu_seconds)
+        self.shares = Shares(self.clock, _TENANT_SHARE, _TENANT_SECONDS)
         self.checks["shutdown"] = lambda: "shutting down" if self.draining else ""
 
     def missing(self) -> str:
@@ -222,6 +231,10 @@ class Service:
             yield
         finally:
             self._urgent -= 1
+
+    def webhook_slice(self) -> TimeSlice:
+        """For work that a webhook waits for."""
+        return TimeSlice(self.clock)
 
     def time_slice(self) -> TimeSlice:
         """For work that the webhooks go before."""

@@ -22,25 +22,29 @@ class InterruptedWorkError(Exception):
     """Raised out of ``pause()``: the work is to end without a result. Nobody but its starter catches it."""
 
 
-def _go_on() -> None:
+def _go_on(_cost: int) -> None:
     """Outside of ``on_pause``."""
 
 
-_hook: ContextVar[Callable[[], None]] = ContextVar("pause", default=_go_on)
+Hook = Callable[[int], None]
+_hook: ContextVar[Hook] = ContextVar("pause", default=_go_on)
 
 
-def pause() -> None:
+def pause(cost: int = 0) -> None:
     """Lets others work if it is time to. Costs 0.1 us where it is not.
 
+    Args:
+        cost: units of CEL's cost model that have been spent since the last pause, if they are many: for
+            whoever has to tell work that is dear from work that is much.
     Raises:
         InterruptedWorkError: the time or the budget of the work is used up.
     """
-    _hook.get()()
+    _hook.get()(cost)
 
 
 @contextmanager
-def on_pause(hook: Callable[[], None]) -> Iterator[None]:
-    """Calls ``hook`` at every pause of the work inside."""
+def on_pause(hook: Hook) -> Iterator[None]:
+    """Calls ``hook`` with the cost at every pause of the work inside."""
     token = _hook.set(hook)
     try:
         yield

@@ -46,7 +46,7 @@ def at_once(clock: Clock, work: Callable[[], T], seconds: float = AT_ONCE_SECOND
     """
     deadline = Deadline(clock, seconds)
 
-    def at_pause() -> None:
+    def at_pause(_cost: int) -> None:
         if deadline.expired():
             raise InterruptedWorkError("this takes too long to be done in one go")
 
@@ -65,30 +65,35 @@ def _unwatched(_seconds: float) -> None:
 class TimeSlice:
     """Takes turns with everybody else on the loop. One for each piece of work.
 
-    ``cpu_seconds`` is what ``run`` and ``collect`` have taken so far.
+    ``cpu_seconds`` is what ``run`` and ``collect`` have taken so far, ``cel_cost`` how many units of CEL.
 
     Args:
         urgent: whether requests are coming in that go first. Each is read in several pieces, and would
             wait for a slice of everybody at each of them.
         held: is given the CPU seconds of each slice, for whoever watches that none is long.
         cpu_clock: CPU seconds of this thread.
+        share: of the loop's time, for work that nobody waits for.
     """
 
     def __init__(
         self,
         clock: Clock,
         seconds: float = TURN_SECONDS,
+        *,
         urgent: Callable[[], bool] = _never,
         held: Callable[[float], None] = _unwatched,
         cpu_clock: Clock = time.thread_time,
+        share: float = 1.0,
     ) -> None:
         self._clock = clock
         self._seconds = seconds
         self._urgent = urgent
         self._held = held
         self._cpu_clock = cpu_clock
+        self._rest = 1 / share - 1
         self._ends = clock() + seconds
         self.cpu_seconds = 0.0
+        self.cel_cost = 0
 
     def is_due(self) -> bool:
         """Whether the slice is over."""
@@ -97,7 +102,7 @@ class TimeSlice:
     async def yield_if_due(self) -> None:
         """Lets the others work if the slice is over. Called often; costs a look at the clock."""
         if self.is_due():
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._rest * self._seconds)
             latest = self._clock() + YIELD_SECONDS
             while self._urgent() and self._clock() < latest:  # noqa: ASYNC110 - each pass reads from sockets
                 await asyncio.sleep(0)
@@ -116,7 +121,8 @@ class TimeSlice:
         """
         outside = getcurrent()
 
-        def at_pause() -> None:
+        def at_pause(cost: int) -> None:
+            self.cel_cost += cost
             if self.is_due():
                 outside.switch()
 

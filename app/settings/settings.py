@@ -84,6 +84,10 @@ class Settings(
     """Work on one filter or prioritize, after which what is known is answered: below
     kube-scheduler's own limit (httpTimeout, 5 s by default)."""
 
+    selector_cpu_seconds: Seconds = 30.0
+    """CPU time for the selectors of one Pod's claims, spent beside the webhooks where they are too dear for a
+    filter to wait for. Beyond it the Pod is told that they are."""
+
     dry_run_timeout_seconds: Seconds = 60.0
     """Work on one dry run."""
 

@@ -10,9 +10,9 @@ def test_outside_of_anybodys_care_a_pause_does_nothing() -> None:
 
 def test_a_pause_calls_the_innermost_hook() -> None:
     calls: list[str] = []
-    with on_pause(lambda: calls.append("outer")):
+    with on_pause(lambda _cost: calls.append("outer")):
         pause()
-        with on_pause(lambda: calls.append("inner")):
+        with on_pause(lambda _cost: calls.append("inner")):
             pause()
         pause()
     pause()
@@ -26,7 +26,7 @@ def test_paced_items_are_all_there_with_a_pause_at_every_so_many(
     number: int, every: int, pauses: int
 ) -> None:
     calls: list[None] = []
-    with on_pause(lambda: calls.append(None)):
+    with on_pause(lambda _cost: calls.append(None)):
         assert list(paced(range(number), every)) == list(range(number))
     assert len(calls) == pauses
 

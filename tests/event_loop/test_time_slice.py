@@ -68,7 +68,7 @@ def test_long_work_stands_back_for_what_is_urgent_but_not_for_ever(
 
     async def work() -> int:
         async with Others() as others:
-            await TimeSlice(milliseconds(), 0.001, is_urgent).yield_if_due()
+            await TimeSlice(milliseconds(), 0.001, urgent=is_urgent).yield_if_due()
             return others.turns
 
     assert least <= asyncio.run(work()) <= most

@@ -11,25 +11,30 @@ from app.core.model.errors import ObjectError
 from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.model.resource_claim import ClaimSpec
+from app.core.pauses import InterruptedWorkError
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
 from app.core.verdicts.cache import VerdictCache
-from app.core.verdicts.evaluate import indexed, known, verdicts
+from app.core.verdicts.evaluate import Known, indexed, known, verdicts
 from app.core.verdicts.filter_result import FilterResult, IndexedResult, ListedResult
+from app.core.verdicts.index import VerdictIndex
 from app.core.verdicts.node_verdict import NodeVerdict
-from app.event_loop.time_slice import TimeSlice
+
+MAX_CEL_COST = 500_000
+"""Units that the selectors of one filter may take, where a usual one takes twenty: 0.1 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
     """What came of it, to be read before anything else is done: nodes may change then.
 
-    ``late``: time was up before all nodes were judged; those are left out.
+    ``late`` says why not all nodes were judged; those are left out.
     """
 
     evaluation: PodEvaluation
     result: FilterResult
-    late: bool
+    late: str = ""
 
 
 async def evaluate_nodes(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judging:
@@ -39,7 +44,6 @@ async def evaluate_nodes(service: Service, args: FilterArgs, pod: Pod, verb: str
     take turns on the event loop. A Pod that may pass over devices held for others, or that they are held
     for, is judged on a copy of the state, with a search for each class.
     """
-    deadline = service.deadline(service.settings.filter_timeout_seconds)
     state, verdict_cache = service.state.as_seen_by(pod), service.verdict_cache
     if state is not service.state:
         verdict_cache = VerdictCache(state)
@@ -50,22 +54,106 @@ async def evaluate_nodes(service: Service, args: FilterArgs, pod: Pod, verb: str
     wrong = {name: error for name in unknown if (error := _add_node(state, args, name)) is not None}
     evaluation = PodEvaluation(state, pod, service.rules)
     names = [name for name in args.names if name not in wrong] if wrong else args.names
-    every_node = None if args.distinct is None else indexed(evaluation, args.distinct, verdict_cache)
-    if every_node is not None:
-        return Judging(evaluation, IndexedResult(names, every_node), late=False)
-    kept = known(evaluation, names, verdict_cache)
-    if not kept.unseen and not wrong:
-        every = cast("list[NodeVerdict]", kept.found)  # None is for what is unseen
-        return Judging(
-            evaluation, ListedResult(names, every, cast("Counter[NodeVerdict]", kept.counts)), late=False
-        )
-    steps = verdicts(evaluation, [names[index] for index in kept.unseen], verdict_cache)
-    answers, late = await TimeSlice(service.clock).collect(steps, deadline.expired)
-    for index, (_, verdict) in zip(kept.unseen, answers, strict=False):  # fewer if it is late
-        kept.found[index] = verdict
+    work = _Work(evaluation, names, args.distinct, verdict_cache)
+    late = await _carried_out(service, work)
     if late:
         service.metrics.late.labels(verb).inc()
-    return Judging(evaluation, _columns(names, kept.found, wrong), late)
+    return Judging(evaluation, work.result(wrong), late)
+
+
+class _Work:
+    """The nodes of one request, judged by ``run``; what is found is kept if that is interrupted."""
+
+    def __init__(
+        self,
+        evaluation: PodEvaluation,
+        names: Sequence[str],
+        distinct: frozenset[str] | None,
+        verdict_cache: VerdictCache,
+    ) -> None:
+        self.evaluation = evaluation
+        self._names = names
+        self._distinct = distinct
+        self._verdict_cache = verdict_cache
+        self._every_node: VerdictIndex | None = None
+        self._kept: Known | None = None
+
+    def run(self) -> None:
+        if self._distinct is not None:
+            self._every_node = indexed(self.evaluation, self._distinct, self._verdict_cache)
+        if self._every_node is not None:
+            return
+        kept = self._kept = known(self.evaluation, self._names, self._verdict_cache)
+        unseen = [self._names[index] for index in kept.unseen]
+        found = verdicts(self.evaluation, unseen, self._verdict_cache)
+        for index, (_, verdict) in zip(kept.unseen, found, strict=True):
+            kept.found[index] = verdict
+
+    @property
+    def kind(self) -> tuple[ClaimSpec, ...]:
+        """What the selectors are in."""
+        return tuple(claim.spec for claim in self.evaluation.missing)
+
+    def again(self, evaluation: PodEvaluation, verdict_cache: VerdictCache) -> "_Work":
+        """The same nodes, on the newest state."""
+        return _Work(evaluation, self._names, None, verdict_cache)
+
+    def refuse_all(self, verdict: NodeVerdict) -> None:
+        """Gives every node the same verdict."""
+        self._kept = Known([verdict] * len(self._names), Counter([verdict]), ())
+
+    def result(self, wrong: dict[str, str]) -> FilterResult:
+        """What has been found of each node; ``wrong`` are those that could not even be read."""
+        if self._every_node is not None:
+            return IndexedResult(self._names, self._every_node)
+        if self._kept is None:
+            return _columns([], [], wrong)
+        if not self._kept.unseen and not wrong:
+            every = cast("list[NodeVerdict]", self._kept.found)  # None is for what is unseen
+            return ListedResult(self._names, every, cast("Counter[NodeVerdict]", self._kept.counts))
+        return _columns(self._names, self._kept.found, wrong)
+
+
+async def _carried_out(service: Service, work: _Work) -> str:
+    """Why not all nodes could be judged; empty if they are.
+
+    What dear selectors take is limited: kube-scheduler, which waits for the answer, serves all tenants. The
+    rest is the backlog's, and what it finds out is there for the next attempt.
+    """
+    settings, backlog, shares = service.settings, service.backlog, service.shares
+    tenant = work.evaluation.pod.meta.namespace
+    if backlog.given_up and backlog.is_hopeless(work.kind):
+        work.refuse_all(_too_dear(backlog.cpu_seconds))
+        return ""
+    deadline = service.deadline(settings.filter_timeout_seconds)
+    time_slice = service.webhook_slice()
+
+    def stop() -> bool:
+        return deadline.expired() or time_slice.cel_cost > _allowance(service, tenant)
+
+    try:
+        await time_slice.run(work.run, stop)
+    except InterruptedWorkError:
+        if time_slice.cel_cost <= _allowance(service, tenant):
+            return f"not judged within {settings.filter_timeout_seconds:g} s"
+        again = PodEvaluation(service.state, work.evaluation.pod, work.evaluation.rules)
+        backlog.add(tenant, work.kind, work.again(again, service.verdict_cache).run)
+        return "its selectors take long to evaluate; they are being evaluated for the next attempt"
+    finally:
+        if time_slice.cel_cost > 0:
+            shares.spend(tenant, time_slice.cpu_seconds)
+    return ""
+
+
+def _allowance(service: Service, tenant: str) -> int:
+    """Units that dear selectors of the tenant may take of a filter."""
+    waits = service.backlog.has(tenant) or service.shares.left(tenant) <= 0
+    return 0 if waits else MAX_CEL_COST
+
+
+def _too_dear(seconds: float) -> NodeVerdict:
+    text = f"the selectors of the Pod's claims took more than {seconds:g} s of CPU time and were given up"
+    return NodeVerdict("invalid", message=text, curable=False, reason="SelectorsTooDear")
 
 
 def _columns(names: Sequence[str], found: list[NodeVerdict | None], wrong: dict[str, str]) -> FilterResult:

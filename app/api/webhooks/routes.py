@@ -47,7 +47,6 @@ from app.core.model.pod import Pod
 from app.core.preemption.candidates import INCURABLE, helpful_candidates, hosts_of_victims
 from app.core.state.state import State
 from app.core.verdicts.filter_result import FilterResult
-from app.event_loop.time_slice import TimeSlice
 from app.observability.logs import bind_context
 
 log = logging.getLogger(__name__)
@@ -98,12 +97,11 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     service.history.add(decision)
     trouble = ""
     if judging.late:
-        text = f"not judged within {service.settings.filter_timeout_seconds:g} s"
         left = set(args.names).difference(result.names)
-        failed |= {name: text for name in args.names if name in left}
+        failed |= {name: judging.late for name in args.names if name in left}
         if not chosen.names:
             # Nothing is known to be impossible: an error makes kube-scheduler come back soon.
-            trouble = f"{len(left)} of {len(args.names)} nodes {text}, none of the others fits"
+            trouble = f"{len(left)} of {len(args.names)} nodes {judging.late}, none of the others fits"
     # Nodes that fit and are not chosen are not named at all: as failed ones they would be preemption's
     # business, should another extender refuse the chosen.
     names = _passed_on(service, args, chosen.names)
@@ -217,7 +215,7 @@ async def _body(request: Request, service: Service) -> bytes:
 async def _decoded(body: bytes, request: Request, service: Service) -> dict[str, Any]:
     settings = service.settings
     stop = service.deadline(settings.filter_timeout_seconds).expired
-    return await decode_json(body, request, settings.webhook_body_bytes, TimeSlice(service.clock), stop)
+    return await decode_json(body, request, settings.webhook_body_bytes, service.webhook_slice(), stop)
 
 
 async def _filter_args(request: Request, service: Service) -> FilterArgs:

@@ -20,7 +20,7 @@ from app.core.selectors.matcher_terms import DeclinedError, Term
 Matcher = Callable[[DeviceShape], bool]
 _FAILURES = (KeyError, EvalError, EvalAbortError)
 # What it is compiled to does not pause: a few milliseconds of the dearest, microseconds of the usual ones.
-_MAX_COST = 10_000
+_MAX_COST = 2_000
 # Python allows 20 nested blocks; deeper logic is written as calls.
 _MAX_BLOCKS = 6
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from app.core.cel import LIMIT, CelCompileError, CelRuntimeError, Program
 from app.core.cel.values.kinds import is_list, items, type_name
@@ -11,7 +12,7 @@ from app.core.model.device import Attribute, AttributeKind, DeviceShape
 from app.core.selectors.attributes_read import AttributesRead, attributes_read
 from app.core.selectors.device_view import view_of
 from app.core.selectors.environment import CelFeatures, compile_expression
-from app.core.selectors.matcher import compile_matcher
+from app.core.selectors.matcher import Matcher, compile_matcher
 from app.core.selectors.reference import compile_reference
 
 ENGINES = ("fast", "reference")
@@ -69,7 +70,11 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
     except CelCompileError as error:
         return Selector(text, engine, _refuse(error), error)
     evaluations = [0]
-    slow = _interpreted(program)
+    run = _interpreted(program)
+
+    def slow(shape: DeviceShape) -> bool:
+        return run(shape)[0]
+
     matcher = (
         compile_reference(text, program.tree, slow, evaluations)
         if engine == "reference"
@@ -79,17 +84,9 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
     if matcher is not None:
         outcome = "reference" if engine == "reference" else "compiled"
     return Selector(
-        text, engine, matcher or _counted(slow, evaluations), evaluations=evaluations,
+        text, engine, matcher or _kept(run, evaluations), evaluations=evaluations,
         attributes_read=attributes_read(program.tree), outcome=outcome,
     )  # fmt: skip
-
-
-def _counted(run: Callable[[DeviceShape], bool], evaluations: list[int]) -> Callable[[DeviceShape], bool]:
-    def matches(shape: DeviceShape) -> bool:
-        evaluations[0] += 1
-        return run(shape)
-
-    return matches
 
 
 def _refuse(error: CelCompileError) -> Callable[[DeviceShape], bool]:
@@ -100,13 +97,48 @@ def _refuse(error: CelCompileError) -> Callable[[DeviceShape], bool]:
     return matches
 
 
-def _interpreted(program: Program) -> Callable[[DeviceShape], bool]:
+DEAR_COST = 1_000
+"""Units of one evaluation, from which its verdict is kept: 0.1 ms and more."""
+_MAX_KEPT = 65_536
+
+
+def _kept(run: Callable[[DeviceShape], tuple[bool, int]], evaluations: list[int]) -> Matcher:
+    """Keeps dear verdicts for as long as there are devices of the shape: a retry goes on instead of over."""
+    verdicts: WeakKeyDictionary[DeviceShape, bool | CelRuntimeError] = WeakKeyDictionary()
+
+    def keep(shape: DeviceShape, verdict: bool | CelRuntimeError) -> None:  # noqa: FBT001 - data
+        if len(verdicts) >= _MAX_KEPT:
+            verdicts.clear()
+        verdicts[shape] = verdict
+
     def matches(shape: DeviceShape) -> bool:
-        value = evaluate(program, shape)
+        found = verdicts.get(shape) if verdicts else None
+        if found is None:
+            evaluations[0] += 1
+            try:
+                found, cost = run(shape)
+            except CelRuntimeError as error:
+                keep(shape, CelRuntimeError(error.message, error.column, error.line))
+                raise
+            if cost >= DEAR_COST:
+                keep(shape, found)
+        if isinstance(found, CelRuntimeError):
+            # A new object: see ``_refuse``.
+            raise CelRuntimeError(found.message, found.column, found.line)
+        return found
+
+    return matches
+
+
+def _interpreted(program: Program) -> Callable[[DeviceShape], tuple[bool, int]]:
+    """Gives the verdict and what it cost."""
+
+    def matches(shape: DeviceShape) -> tuple[bool, int]:
+        value, cost = _evaluated(program, shape)
         while value.__class__ is Optional and value.present:
             value = value.value
         if value is True or value is False:
-            return bool(value)
+            return bool(value), cost
         raise CelRuntimeError(f"CEL result of type {type_name(value)} could not be converted to bool")
 
     return matches
@@ -118,11 +150,15 @@ def evaluate(program: Program, shape: DeviceShape, limit: int = LIMIT) -> Any:
     Raises:
         CelRuntimeError: the evaluation failed.
     """
+    return _evaluated(program, shape, limit)[0]
+
+
+def _evaluated(program: Program, shape: DeviceShape, limit: int = LIMIT) -> tuple[Any, int]:
     view = view_of(shape)
     if view.error is not None:
         raise CelRuntimeError(view.error)
     try:
-        return program.evaluate({"device": view.device}, limit)[0]
+        return program.evaluate({"device": view.device}, limit)
     except CelRuntimeError as error:
         if error.message.startswith("no such key"):
             raise CelRuntimeError(error.message + _ADVICE, error.column, error.line) from None

@@ -184,8 +184,8 @@ def test_other_pods_are_answered_while_a_search_goes_on() -> None:
     limits = Limits(max_steps=MAX_STEPS)
     served: list[Outcome] = []
 
-    def serve() -> None:
-        with on_pause(lambda: None):
+    def serve(_cost: int) -> None:
+        with on_pause(lambda _cost: None):
             served.append(allocate_planned(*simple, {}, new_share_id=lambda: "id"))
 
     with on_pause(serve):

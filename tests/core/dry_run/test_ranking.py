@@ -155,7 +155,7 @@ def test_what_thousands_of_nodes_say_to_a_replica_is_told_with_pauses() -> None:
         state.upsert(item)
     pauses = [0]
 
-    def hook() -> None:
+    def hook(_cost: int) -> None:
         pauses[0] += 1
 
     placements = place(state, replicas(2, "one"), nodes, make_rules())

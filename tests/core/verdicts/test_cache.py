@@ -161,7 +161,7 @@ def changed_at_pause(number: int, change: Callable[[], None]) -> Iterator[list[i
     """Makes the change at the pause of that number; gives how many there were."""
     pauses = [0]
 
-    def hook() -> None:
+    def hook(_cost: int) -> None:
         pauses[0] += 1
         if pauses[0] == number:
             change()

@@ -89,9 +89,27 @@ def deep(run: Callable[[], _T]) -> _T:
     try:
         return run()
     except RecursionError:
-        usual = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(usual, _DEEP_STACK))
-        try:
+        with _deeper:
             return run()
-        finally:
-            sys.setrecursionlimit(usual)
+
+
+class _DeepStack:
+    """Raises Python's limit of recursion for all that are inside: one may pause while another leaves."""
+
+    def __init__(self) -> None:
+        self._inside = 0
+        self._usual = 0
+
+    def __enter__(self) -> None:
+        if not self._inside:
+            self._usual = sys.getrecursionlimit()
+            sys.setrecursionlimit(max(self._usual, _DEEP_STACK))
+        self._inside += 1
+
+    def __exit__(self, *_details: object) -> None:
+        self._inside -= 1
+        if not self._inside:
+            sys.setrecursionlimit(self._usual)
+
+
+_deeper = _DeepStack()

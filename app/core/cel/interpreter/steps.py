@@ -53,7 +53,7 @@ class Frame:
         self.cost = cost
         if cost > self._limit:
             raise CostLimitError("operation cancelled: actual cost limit exceeded")
-        pause()
+        pause(PAUSE_COST)
         self.stop = min(cost + PAUSE_COST, self._limit)
         return self.stop
 

@@ -14,6 +14,7 @@ _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _TOO_LARGE = 10**6
 _NO_VERB = "%!(NOVERB)"
 _ALL_DECIMALS = 1100
+_LIST_COST = 10
 MAX_TEXT = 10_000_000
 """Code points that replace() or format() may make: reading a text of this length costs the whole budget."""
 
@@ -144,7 +145,7 @@ def _nested(value: Any) -> str:  # noqa: PLR0911 - one case for a kind of value
 
 
 def _list_text(value: Any) -> str:
-    pause()
+    pause(_LIST_COST)
     return f"[{_joined([_nested(item) for item in paced(items(value))])}]"
 
 

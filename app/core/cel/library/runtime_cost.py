@@ -60,10 +60,10 @@ def _traversal(value: Any) -> int:
         elements = items(value)
         if _UNITS.issuperset(map(type, elements)):
             return len(elements)
-        pause()
+        pause(LIST)
         return sum(_traversal(item) for item in paced(elements))
     if isinstance(value, CelMap):
-        pause()
+        pause(MAP)
         return sum(_traversal(key) + _traversal(item) for key, item in paced(value.pairs()))
     return 1
 

@@ -16,6 +16,8 @@ from app.core.pauses import pause
 
 MAX_CODE_POINTS = 100_000
 MAX_DEPTH = 250
+_NODE_COST = 50
+"""What compiling a node is worth in units of evaluation: some 10 us."""
 
 _RELATIONS = frozenset({"<", "<=", ">=", ">", "==", "!=", "in"})
 _PRECEDENCE = {"*": 2, "/": 2, "%": 2, "+": 1, "-": 1}
@@ -152,7 +154,7 @@ class _Parser(Cursor):
     # Members
 
     def _member(self) -> Tree:
-        pause()
+        pause(_NODE_COST)
         tree = self._primary()
         while True:
             kind = self.peek()
