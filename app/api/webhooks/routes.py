@@ -156,7 +156,7 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
     )
     deadline = service.deadline(service.settings.filter_timeout_seconds)
     # What has not been looked at in time is left out: nobody goes for a node that may not help.
-    helpful, _ = await TimeSlice(service.clock).collect(candidates, deadline.expired)
+    helpful, _ = await service.webhook_slice().collect(candidates, deadline.expired)
     log.debug("preempt: %d of %d candidates help", len(helpful), len(args.candidates))
     return json_response(preemption_answer(dict(helpful)))
 
