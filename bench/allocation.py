@@ -22,7 +22,7 @@ from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from app.core.verdicts.cache import VerdictCache
 from app.core.verdicts.evaluate import verdicts
-from app.main import COLLECTIONS
+from app.wiring.garbage_collection import COLLECTIONS
 from bench.run import Part, Row, Run
 from bench.scenes import SCENES, Scene, pod
 

@@ -1,4 +1,4 @@
-"""What every endpoint needs, put together by app.main."""
+"""What every endpoint needs, put together by app.wiring."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.applications import Starlette
 
 from app.api.errors import HttpError, not_ready
 from app.api.history import History
@@ -49,6 +50,23 @@ _TENANT_SHARE, _TENANT_SECONDS = 0.1, 0.5
 LEADER_CHECK = "leader"
 Check = Callable[[], str]
 """Says what is missing; empty if nothing is."""
+STARTING = "waiting for the API server"
+"""What is missing until there is a service."""
+
+
+class Shutdown:
+    """Whether the process is ending: there from the first moment, unlike the service."""
+
+    def __init__(self) -> None:
+        self.begun = False
+
+    def begin(self) -> None:
+        """No new work is to be sent here. What comes in until the end is answered."""
+        self.begun = True
+
+    def check(self) -> str:
+        """See ``Check``."""
+        return "shutting down" if self.begun else ""
 
 
 class DryRuns:
@@ -111,13 +129,14 @@ class Streams:
 
 @dataclass(slots=True, eq=False)
 class Service:
-    """The parts of one application.
+    """The parts of one application, all of them given when it is made.
 
     ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known from the
-    filters that ask about them. ``broken`` are the objects that could not be read. ``requeuer``,
-    ``deallocator`` and ``reviewer`` are there only with a cluster, ``election`` only among replicas.
-    ``events`` tells Pods why they are refused, with a cluster too, and ``preemptor``, if it is wanted, evicts
-    others for them. ``epoch`` tells this process from the one before it, whose cursors mean nothing here.
+    filters that ask about them. ``broken`` are the objects that could not be read. ``checks`` by name say
+    why this service is not ready. ``requeuer``, ``deallocator`` and ``reviewer`` are there only with a
+    cluster, ``election`` only among replicas. ``events`` tells Pods why they are refused, with a cluster too,
+    and ``preemptor``, if it is wanted, evicts others for them. ``epoch`` tells this process from the one
+    before it, whose cursors mean nothing here.
     """
 
     settings: Settings
@@ -128,6 +147,8 @@ class Service:
     metrics: Metrics
     clock: Clock
     broken: Mapping[tuple[str, Key], ObjectError]
+    shutdown: Shutdown
+    checks: Mapping[str, Check]
     learns_pods: bool = False
     requeuer: Requeuer | None = None
     deallocator: Deallocator | None = None
@@ -135,8 +156,6 @@ class Service:
     events: PodEvents | None = None
     preemptor: Preemptor | None = None
     reviewer: Reviewer | None = None
-    checks: dict[str, Check] = field(default_factory=dict)
-    draining: bool = False
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     history: History = field(default_factory=History)
     device_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -158,11 +177,6 @@ class Service:
         self.streams = Streams(self.settings.streams)
         self.backlog = Backlog(self.clock, self.settings.selector_cpu_seconds)
         self.shares = Shares(self.clock, _TENANT_SHARE, _TENANT_SECONDS)
-        self.checks["shutdown"] = lambda: "shutting down" if self.draining else ""
-
-    def missing(self) -> str:
-        """What keeps the service from being ready."""
-        return "; ".join(text for check in self.checks.values() if (text := check()))
 
     def require_synced(self) -> None:
         """Raises: Refusal, 503, until the cluster has been read once. A shutdown does not count: what
@@ -262,9 +276,17 @@ class Service:
         return Deadline(self.clock, seconds)
 
 
+def made_service(app: Starlette) -> Service | None:
+    """The application's service, once it is known how the cluster serves its objects."""
+    return getattr(app.state, "service", None)
+
+
 async def service_of(request: Request) -> Service:
+    """Raises: HttpError, 503, until there is a service."""
     # A coroutine, because FastAPI calls plain functions in a thread.
-    service: Service = request.app.state.service
+    service = made_service(request.app)
+    if service is None:
+        raise not_ready(STARTING)
     return service
 
 

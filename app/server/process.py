@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from app.api.service import Service
+from app.api.service import Shutdown, made_service
 from app.server.connection import Bounds, Connection
 from app.server.connection_limit import ConnectionLimiter
 from app.server.tls import Tls, TlsFiles
@@ -94,19 +94,17 @@ class Server(uvicorn.Server):
             log.info("listening", extra={"host": host, "port": port, "tls": bool(tls)})
 
     def handle_exit(self, sig: int, frame: object) -> None:  # noqa: ARG002 - the signature is uvicorn's
-        service: Service | None = getattr(self._app.state, "service", None)
-        if service is None or service.draining or not self._settings.drain_seconds:
-            if service is not None:
-                service.draining = True
+        shutdown: Shutdown = self._app.state.shutdown
+        now = shutdown.begun or made_service(self._app) is None or not self._settings.drain_seconds
+        shutdown.begin()
+        if now:
             self._end(sig)
-            return
-        service.draining = True
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._settings.drain_seconds, self._end, sig)
+        else:
+            asyncio.get_running_loop().call_later(self._settings.drain_seconds, self._end, sig)
 
     def _end(self, sig: int) -> None:
         super().handle_exit(signal.Signals(sig), None)
-        service: Service | None = getattr(self._app.state, "service", None)
+        service = made_service(self._app)
         if service is not None:
             # Now, not when the last stream of the page has ended: another replica is to go on.
             asyncio.get_running_loop().call_soon_threadsafe(service.stop_leading)

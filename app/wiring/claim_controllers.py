@@ -1,16 +1,14 @@
 """The life of claims put together: who binds, who frees, who notices other allocators, who mends."""
 
 import asyncio
-import datetime as dt
-import logging
-import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from app.cluster.binding.binder import ClusterBinder
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
+from app.cluster.client.fence import Fence
 from app.cluster.controllers.deallocator import Deallocator
 from app.cluster.controllers.double_allocations import ForeignAllocations
 from app.cluster.controllers.reconciler import Reconciler, ReconcilerSettings
@@ -20,20 +18,17 @@ from app.core.placement.rules import Rules
 from app.core.state.state import State
 from app.observability.metrics import Sample
 from app.settings.settings import Settings
-
-log = logging.getLogger(__name__)
+from app.wiring.rules import now_text
 
 Labelled = dict[tuple[str, ...], float]
 
 
-class ClaimKeeping:
+class ClaimControllers:
     """Everything that writes claims of one kind as they are served.
 
     Args:
-        client: writes only while this replica may.
-        enter: ties what is decided next to the current term. Raises NotLeader.
-        may_write: whether this replica leads.
-        write_seconds: see ``ClusterBinder``.
+        client: writes only while the fence is open.
+        writer: for Events, with the same client.
     """
 
     def __init__(
@@ -44,10 +39,9 @@ class ClaimKeeping:
         rules: Rules,
         settings: Settings,
         *,
+        fence: Fence,
+        writer: EventWriter,
         reservations: Reservations,
-        write_seconds: float,
-        enter: Callable[[], None],
-        may_write: Callable[[], bool],
     ) -> None:
         manager = settings.field_manager
         self.binder = ClusterBinder(
@@ -56,19 +50,13 @@ class ClaimKeeping:
             state,
             rules,
             now=now_text,
-            report=log.warning,
-            write_seconds=write_seconds,
+            fence=fence,
             manager=manager,
-            enter=enter,
             reservations=reservations,
         )
-        self.deallocator = Deallocator(client, claims, state, log.warning, alone_with=self.binder.freeing)
-        self._events = ClaimEvents(
-            EventWriter(client, socket.gethostname(), lambda: dt.datetime.now(dt.UTC)),
-            may_write=may_write,
-            report=log.warning,
-        )
-        self.foreign = ForeignAllocations(state, log.warning, self._events.warn)
+        self.deallocator = Deallocator(client, claims, state, alone_with=self.binder.freeing)
+        self._events = ClaimEvents(writer, fence=fence)
+        self.foreign = ForeignAllocations(state, self._events.warn)
         self._reconciler = Reconciler(
             client,
             claims,
@@ -77,10 +65,8 @@ class ClaimKeeping:
             writer=self.binder.writer,
             extended=self.binder.extended,
             alone_with=self.binder.freeing,
-            enter=enter,
-            may_write=may_write,
+            fence=fence,
             clock=time.monotonic,
-            report=log.warning,
             manager=manager,
             settings=ReconcilerSettings(
                 settings.reconcile_grace_seconds, settings.reconcile_interval_seconds
@@ -116,8 +102,3 @@ class ClaimKeeping:
         yield Sample("claims_reconciled", text, results, ("result",), counter=True)
         text = "Claims that look stale, including those of other clients and those within the grace period."
         yield Sample("claims_left_over", text, {(): self._reconciler.suspects})
-
-
-def now_text() -> str:
-    """The time as the API has it: RFC 3339, whole seconds."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
 """Metrics that are looked up when they are asked for: the inventory, and the counters of the parts."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from app.api.service import Service
 from app.cluster.controllers.preemptor import Preemptor
@@ -11,6 +11,17 @@ from app.core.state.device_views import STATES
 from app.observability.metrics import Sample
 
 Labelled = dict[tuple[str, ...], float]
+
+
+def of_cluster(service: Service, group: InformerGroup) -> Iterator[Callable[[], Iterable[Sample]]]:
+    """All of a service that has a cluster."""
+    yield inventory(service)
+    yield decisions(service)
+    yield informers(group)
+    if service.preemptor is not None:
+        yield preemption(service.preemptor)
+    if service.election is not None:
+        yield election(service.election)
 
 
 def inventory(service: Service) -> Callable[[], Iterable[Sample]]:
@@ -129,11 +140,10 @@ def election(candidate: Election) -> Callable[[], Iterable[Sample]]:
     """Whether this replica leads, and how that has gone."""
 
     def samples() -> Iterable[Sample]:
-        tenure = candidate.fence
         yield Sample(
             "leader",
             "1 if this replica is the leader: it answers webhooks and writes.",
-            {(): float(tenure.open)},
+            {(): float(candidate.fence.open)},
         )
         text = "Times that this replica acquired the Lease."
         yield Sample("leader_transitions", text, {(): candidate.transitions}, counter=True)

@@ -5,6 +5,7 @@ import functools
 import itertools
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +208,8 @@ def test_a_dry_run_that_takes_long_ends_in_time_and_lets_webhooks_through(served
 
     async def evaluation(service: Asked) -> None:
         # A millisecond each time somebody looks: how fast the machine is does not matter.
-        service.app.state.service.clock = functools.partial(next, itertools.count(0.0, 0.001))
+        clock = functools.partial(next, itertools.count(0.0, 0.001))
+        service.app.state.service = replace(service.app.state.service, clock=clock)
         ask = service.client.post
         long = asyncio.create_task(ask("/api/v1/placements", json=hard_case(), timeout=60))
         answered = 0

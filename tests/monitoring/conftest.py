@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-import app.main
+import app.wiring.from_cluster
 from app.cluster.client.client import ApiClient
 from app.main import create_app
 from app.settings.settings import Settings
@@ -56,7 +56,7 @@ async def _scrape() -> str:
         server.put(item["apiVersion"], plural, item)
     application = create_app(Settings(leader_elect=True, leader_elect_namespace="dra", preemption="evict"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app.main, "load_access", lambda *_, **__: Access(server))
+        patch.setattr(app.wiring.from_cluster, "load_access", lambda *_, **__: Access(server))
         async with (
             application.router.lifespan_context(application),
             httpx.AsyncClient(

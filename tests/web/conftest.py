@@ -81,7 +81,7 @@ class Served:
         self.do(lambda: [self.service.state.upsert(parse(item)) for item in objects])
 
     def stop(self) -> None:
-        self.service.draining = True
+        self.app.state.shutdown.begin()
         self._server.should_exit = True
         self._thread.join(15)
         assert not self._thread.is_alive()

@@ -12,11 +12,11 @@ def drop(seen: Visit) -> None:
     """Ends the streams that are open."""
 
     def end() -> None:
-        seen.served.service.draining = True
+        seen.served.app.state.shutdown.begin()
 
     seen.served.do(end)
     seen.page.wait_for_timeout(700)
-    seen.served.do(lambda: setattr(seen.served.service, "draining", False))
+    seen.served.do(lambda: setattr(seen.served.app.state.shutdown, "begun", False))
 
 
 def test_without_the_stream_the_page_asks_what_has_changed(visit: Callable[..., Visit]) -> None:

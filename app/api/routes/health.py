@@ -1,13 +1,13 @@
 """Probes and metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
 
-from app.api.service import Service, ServiceOf
+from app.api.service import STARTING, Check, Shutdown, made_service
 
 router = APIRouter(tags=["operation"])
 
@@ -39,26 +39,36 @@ async def livez() -> PlainTextResponse:
     summary="The cluster has been read, no other replica leads, and this is no shutdown",
 )
 async def readyz(
-    service: ServiceOf, exclude: Annotated[Sequence[str], Exclude] = (), verbose: str | None = Verbose
+    request: Request, exclude: Annotated[Sequence[str], Exclude] = (), verbose: str | None = Verbose
 ) -> PlainTextResponse:
-    return _ready(service, exclude, verbose=verbose is not None)
+    return _ready(request, exclude, verbose=verbose is not None)
 
 
 @router.get("/healthz", response_class=PlainTextResponse, responses=_NOT_READY, summary="As /readyz")
 async def healthz(
-    service: ServiceOf, exclude: Annotated[Sequence[str], Exclude] = (), verbose: str | None = Verbose
+    request: Request, exclude: Annotated[Sequence[str], Exclude] = (), verbose: str | None = Verbose
 ) -> PlainTextResponse:
-    return _ready(service, exclude, verbose=verbose is not None)
+    return _ready(request, exclude, verbose=verbose is not None)
 
 
 @router.get("/metrics", response_class=PlainTextResponse, summary="For Prometheus")
-async def metrics(service: ServiceOf) -> Response:
-    await service.count_devices()
-    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request) -> Response:
+    service = made_service(request.app)
+    if service is not None:
+        await service.count_devices()
+    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _ready(service: Service, exclude: Sequence[str], *, verbose: bool) -> PlainTextResponse:
-    results = {name: check() for name, check in service.checks.items()}
+def _checks(request: Request) -> Mapping[str, Check]:
+    service = made_service(request.app)
+    if service is not None:
+        return service.checks
+    shutdown: Shutdown = request.app.state.shutdown
+    return {"shutdown": shutdown.check, "informers": lambda: STARTING}
+
+
+def _ready(request: Request, exclude: Sequence[str], *, verbose: bool) -> PlainTextResponse:
+    results = {name: check() for name, check in _checks(request).items()}
     failed = any(text for name, text in results.items() if name not in exclude)
     if not verbose and not failed:
         return PlainTextResponse("ok")

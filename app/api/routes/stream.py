@@ -54,7 +54,7 @@ class _Counted(StreamingResponse):
 async def _events(request: Request, service: Service, cursor: str) -> AsyncIterator[bytes]:
     told, silent, passed = None, 0.0, 0.0
     # A right that is taken away ends with the stream: nobody asks for it while one is open.
-    while passed < service.settings.stream_seconds and not service.draining:
+    while passed < service.settings.stream_seconds and not service.shutdown.begun:
         if await request.is_disconnected():
             return
         seen = (service.state.revision, service.history.last)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.errors import HttpError
-from app.api.service import Service
+from app.api.service import Service, service_of
 
 Endpoint = Callable[[Request, Service], Awaitable[Response]]
 
@@ -29,10 +29,11 @@ class Shortcut:
         self.endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        service: Service = scope["app"].state.service
+        request = Request(scope, receive)
         try:
+            service = await service_of(request)
             async with service.lead():
-                answer = await self.endpoints[scope["path"]](Request(scope, receive), service)
+                answer = await self.endpoints[scope["path"]](request, service)
         except HttpError as refusal:
             answer = refusal.response()
         await answer(scope, receive, send)

@@ -8,6 +8,7 @@ from app.api.webhooks.wire import BindArgs
 from app.cluster.controllers.preemptor import Attempt
 from app.core.diagnosis import grouped
 from app.core.model.pod import Pod
+from app.core.placement.rules import Rules
 from app.core.verdicts.filter_result import FilterResult
 
 
@@ -15,7 +16,7 @@ def filter_decision(service: Service, pod: Pod, result: FilterResult, seconds: f
     """What came of a filter. O(distinct answers)."""
     fitting = result.fitting
     return Decision(
-        at=_now(service),
+        at=_now(service.rules),
         verb="filter",
         namespace=pod.meta.namespace,
         name=pod.meta.name,
@@ -30,7 +31,7 @@ def filter_decision(service: Service, pod: Pod, result: FilterResult, seconds: f
 def bind_decision(service: Service, args: BindArgs, error: str | None, seconds: float) -> Decision:
     """What came of a bind."""
     return Decision(
-        at=_now(service),
+        at=_now(service.rules),
         verb="bind",
         namespace=args.namespace,
         name=args.name,
@@ -50,7 +51,7 @@ _PREEMPTIONS: Mapping[str, Outcome] = {
 """By what came of an attempt. What was only put off, or is another replica's, is no decision."""
 
 
-def preempt_decisions(service: Service, attempt: Attempt) -> Iterator[Decision]:
+def preempt_decisions(rules: Rules, attempt: Attempt) -> Iterator[Decision]:
     """What came of a preemption: an entry for each Pod that others were, or were to be, evicted for."""
     outcome = _PREEMPTIONS.get(attempt.outcome)
     if outcome is None:
@@ -59,16 +60,16 @@ def preempt_decisions(service: Service, attempt: Attempt) -> Iterator[Decision]:
         names = [f"{'/'.join(victim.meta.key)} (priority {victim.priority})" for victim in plan.victims]
         chosen = f"{'evicted' if outcome == 'evicted' else 'to be evicted'} for it: {', '.join(names)}"
         summary = "; ".join(text for text in (chosen, attempt.why) if text)
-        yield _preemption(service, plan.pod, outcome, plan.node, summary)
+        yield _preemption(rules, plan.pod, outcome, plan.node, summary)
     if not attempt.plans:
-        yield _preemption(service, attempt.pod, outcome, None, attempt.why)
+        yield _preemption(rules, attempt.pod, outcome, None, attempt.why)
 
 
-def _preemption(service: Service, pod: Pod, outcome: Outcome, node: str | None, summary: str) -> Decision:
+def _preemption(rules: Rules, pod: Pod, outcome: Outcome, node: str | None, summary: str) -> Decision:
     namespace, name = pod.meta.key
-    return Decision(_now(service), "preempt", namespace, name, outcome, node=node, summary=summary)
+    return Decision(_now(rules), "preempt", namespace, name, outcome, node=node, summary=summary)
 
 
-def _now(service: Service) -> str:
-    now = service.rules.now
+def _now(rules: Rules) -> str:
+    now = rules.now
     return now().isoformat(timespec="milliseconds").replace("+00:00", "Z") if now is not None else ""

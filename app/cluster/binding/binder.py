@@ -13,6 +13,7 @@ What can go wrong, and what is left then:
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -36,6 +37,7 @@ from app.cluster.client.errors import (
     TooManyRequestsError,
     may_be_under_way,
 )
+from app.cluster.client.fence import Fence
 from app.cluster.client.retrying import Requests, RetryingClient
 from app.core.model.errors import ObjectError
 from app.core.model.pod import Pod
@@ -46,6 +48,8 @@ from app.core.placement.rules import Rules
 from app.core.state.double_allocations import double_allocations
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
+
+log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
 _RETRY_SECONDS = 0.5
@@ -76,12 +80,10 @@ class ClusterBinder:
         client: with rights to patch claims and their status, and to create pods/binding.
         claims: how ResourceClaims are served.
         now: the time, RFC 3339.
-        report: told of undoing that failed; what it leaves is named in the text.
         wait_seconds: for binding conditions in one bind; below kube-scheduler's httpTimeout.
-        write_seconds: after which the API server carries out no write that got no answer: the client asks
-            it so (``ApiClient.guarded``).
+        fence: what is decided is written in the same term. A write that got no answer is not carried out
+            later than its ``write_seconds``: the client asks the API server so (``ApiClient.guarded``).
         manager: see ``ClaimWriter``.
-        enter: called right before each decision: ties it to the term of the lease. Raises NotLeaderError.
         reservations: what filters have promised; none are taken over by default.
     """
 
@@ -93,27 +95,23 @@ class ClusterBinder:
         rules: Rules,
         *,
         now: Callable[[], str],
-        report: Callable[[str], None],
+        fence: Fence,
         wait_seconds: float = 20.0,
-        write_seconds: float = 5.0,
-        enter: Callable[[], None] = lambda: None,
         manager: str = DEFAULT_MANAGER,
         reservations: Reservations | None = None,
     ) -> None:
         self._client = client = RetryingClient(client)
         self._state = state
         self._wait_seconds = wait_seconds
-        self._write_seconds = write_seconds
         self._rules = rules
         self._now = now
-        self._report = report
-        self._enter = enter
+        self._fence = fence
         self._reservations = reservations
         self._under_way: dict[str, str] = {}
         self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
         self._doubtful: set[ClaimKey] = set()
         self._pod_locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
-        self._pods = PodWriter(client, state, write_seconds)
+        self._pods = PodWriter(client, state, fence.write_seconds)
         self._slots = BindLimiter(_AT_A_TIME)
         self.writer = ClaimWriter(client, claims, state, manager)
         self.extended = ExtendedClaims(client, claims, state, manager)
@@ -149,7 +147,7 @@ class ClusterBinder:
             pod = await self._pods.find(namespace, name, uid)
             if self._reservations is not None:
                 pod = self._reservations.newest(pod)
-            self._enter()
+            self._fence.begin()
         except NotLeaderError as error:
             return self._ended("not_leader", str(error))
         except (ClusterError, ObjectError, PodLostError) as error:
@@ -325,18 +323,20 @@ class ClusterBinder:
         a late write may still take them.
         """
         loop = asyncio.get_running_loop()
-        over = loop.time() + self._write_seconds
+        over = loop.time() + self._fence.write_seconds
         for claim_allocation in reversed(claim_allocations):
             while (error := await self._undo_one(claim_allocation, consumer)) is not None:
                 # What the claim holds is not known: it is read again before anything is built on it.
                 self._doubtful.add(claim_allocation.held.key)
                 if isinstance(error, ConnectionFailedError) and error.sent and error.is_write:
-                    over = loop.time() + self._write_seconds
+                    over = loop.time() + self._fence.write_seconds
                 # Without an answer it goes on: the devices are not free as long as nobody knows.
                 passing = isinstance(error, ConnectionFailedError | ServerError | TooManyRequestsError)
                 if isinstance(error, NotLeaderError) or (loop.time() >= over and not passing):
                     claim = "/".join(claim_allocation.held.key)
-                    self._report(f"ResourceClaim {claim} may stay reserved for Pod {consumer.name}: {error}")
+                    log.warning(
+                        "ResourceClaim %s may stay reserved for Pod %s: %s", claim, consumer.name, error
+                    )
                     break
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -372,7 +372,7 @@ class ClusterBinder:
             except ClusterError as error:
                 if may_be_under_way(error):
                     self._doubtful.add(key)
-                    await asyncio.sleep(self._write_seconds)
+                    await asyncio.sleep(self._fence.write_seconds)
                 raise
 
     def _timestamp(self) -> str | None:

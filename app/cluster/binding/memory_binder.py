@@ -1,4 +1,4 @@
-"""Binders without a cluster to write to."""
+"""A binder without a cluster to write to."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,21 +11,6 @@ from app.core.state.state import State
 
 _SECONDS = 5.0
 """As long as kube-scheduler waits for an answer by default."""
-
-
-class UnreadyBinder:
-    """Until it is known how the cluster serves claims."""
-
-    def __init__(self) -> None:
-        self.results: Counter[str] = Counter()
-
-    async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:  # noqa: ARG002 - see Binder
-        """See ``Binder``. Binds nothing."""
-        return f"Pod {namespace}/{name} cannot be bound yet: the cluster has not been read"
-
-    def under_way(self, uid: str) -> str | None:  # noqa: ARG002 - see Binder
-        """See ``Binder``."""
-        return None
 
 
 class MemoryBinder:

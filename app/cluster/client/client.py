@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import httpx
 import orjson
 
 from app.cluster.client.call import MEDIA_TYPES, METADATA, Call, Params, PatchKind, Timeouts
 from app.cluster.client.errors import ConnectionFailedError, error_of_response
+from app.cluster.client.fence import Fence
 from app.cluster.client.identity import Anonymous, Auth
 from app.cluster.client.responses import event_of, lines_of, object_of, read_whole, text_of
 from app.cluster.client.transport import AiohttpTransport, Answer, Outgoing
@@ -35,6 +36,7 @@ class ApiClient:
         transport: any httpx transport; tests give one in memory.
         auth: credentials.
         timeouts: see Timeouts.
+        fence: see ``guarded``; without one, writes are not held back.
 
     Raises (from every method): ApiError or a subclass for a response outside 2xx, ConnectionFailedError if no
     response arrives, CredentialsError if there is no token. After a 401 the client renews the credentials and
@@ -49,35 +51,37 @@ class ApiClient:
         auth: Auth | None = None,
         timeouts: Timeouts | None = None,
         user_agent: str = "dra-extender",
+        fence: Fence | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._transport = transport
         self._auth: Auth = auth or Anonymous()
         self._timeouts = timeouts or Timeouts()
+        self._user_agent = user_agent
         self._headers = (("User-Agent", user_agent),)
-        self._guard: Callable[[], None] | None = None
-        self._write_params: Params = {}
+        self._guard = None if fence is None else fence.check
+        self._write_params: Params = {} if fence is None else {"timeout": f"{fence.request_seconds:g}s"}
 
     def __repr__(self) -> str:
         return f"ApiClient({self._base_url!r})"
 
-    def guarded(self, guard: Callable[[], None], write_seconds: float | None = None) -> "ApiClient":
-        """A client on the same connections that calls `guard` right before every write leaves.
+    def guarded(self, fence: Fence) -> Self:
+        """A client on the same connections that asks a fence right before every write leaves.
 
-        The guard raises to stop the write: a leader that has lost its lease must not write any more, and may
-        have lost it while the request waited for credentials or for a connection.
-
-        Args:
-            write_seconds: how long a write that has left may take, here and (query parameter `timeout`) in
-                the API server, which gives it up then.
+        A leader that has lost its lease must not write any more, and may have lost it while the request
+        waited for credentials or for a connection. A write that has left takes no longer than
+        ``fence.request_seconds``, here and (query parameter `timeout`) in the API server, which gives it up
+        then.
         """
-        client = ApiClient(self._base_url, self._transport, auth=self._auth, timeouts=self._timeouts)
-        client._headers = self._headers
-        client._guard = guard
-        if write_seconds is not None:
-            client._timeouts = replace(self._timeouts, total=min(self._timeouts.total, write_seconds))
-            client._write_params = {"timeout": f"{write_seconds:g}s"}
-        return client
+        total = min(self._timeouts.total, fence.request_seconds)
+        return type(self)(
+            self._base_url,
+            self._transport,
+            auth=self._auth,
+            timeouts=replace(self._timeouts, total=total),
+            user_agent=self._user_agent,
+            fence=fence,
+        )
 
     async def get(self, path: str, params: Params | None = None) -> JsonObject:
         return await self._request(Call("GET", path, params))
@@ -87,7 +91,7 @@ class ApiClient:
     ) -> JsonObject:
         """One page of a list, as the API server's List object; metadata.continue leads to the next.
 
-        Raises Gone if the token is too old.
+        Raises GoneError if the token is too old.
         """
         page = {"limit": str(limit), **(params or {})}
         if continue_token:
@@ -177,7 +181,7 @@ class ApiClient:
         *,
         guard: Callable[[], None] | None = None,
     ) -> JsonObject:
-        """Creates an object. ``guard`` is called like that of ``guarded``, after it."""
+        """Creates an object. ``guard`` raises to stop the write; it is called after the fence is asked."""
         return await self._request(Call("POST", path, params, orjson.dumps(body), guard=guard))
 
     async def put(self, path: str, body: JsonObject, params: Params | None = None) -> JsonObject:
@@ -193,7 +197,7 @@ class ApiClient:
     ) -> JsonObject:
         """Patches an object.
 
-        A merge patch that carries metadata.resourceVersion raises Conflict if that is not the newest.
+        A merge patch that carries metadata.resourceVersion raises ConflictError if that is not the newest.
         """
         return await self._request(Call("PATCH", path, params, orjson.dumps(body), MEDIA_TYPES[kind]))
 

@@ -6,6 +6,7 @@ has reserved in the meantime keeps them. A claim that was made for the Pod's ext
 to nobody else, and is deleted.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -23,6 +24,8 @@ from app.core.model.resource_claim import EXTENDED_ANNOTATION, ResourceClaim
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
+log = logging.getLogger(__name__)
+
 
 class Deallocator:
     """Deallocates claims, each at most once at a time.
@@ -39,21 +42,19 @@ class Deallocator:
         client: ApiClient,
         resource: Resource,
         state: State,
-        report: Callable[[str], None],
         *,
         alone_with: Callable[[ClaimKey], AbstractAsyncContextManager[None]] = lambda _key: nullcontext(),
     ) -> None:
         self._client = client
         self._resource = resource
         self._state = state
-        self._report = report
         self._extended = ExtendedClaims(client, resource, state)
         self._alone_with = alone_with
         self._busy: set[str] = set()
         self.results: Counter[str] = Counter()
 
     async def deallocate(self, claim: ResourceClaim) -> bool:
-        """Frees the claim's devices. False: it was not done, for a reason that is counted or reported."""
+        """Frees the claim's devices. False: it was not done, for a reason that is counted or logged."""
         if claim.meta.uid in self._busy:
             return False
         self._busy.add(claim.meta.uid)
@@ -61,12 +62,12 @@ class Deallocator:
             async with self._alone_with(claim.meta.key):
                 await self._take(claim)
         except (ConflictError, InvalidError, NotFoundError, ClaimLostError):
-            # Invalid: the entry to remove does not exist any more.
+            # InvalidError: the entry to remove does not exist any more.
             self.results["overtaken"] += 1
             return False
         except (ClusterError, ObjectError) as error:
             self.results["api_error"] += 1
-            self._report(f"ResourceClaim {'/'.join(claim.meta.key)} could not be deallocated: {error}")
+            log.warning("ResourceClaim %s could not be deallocated: %s", "/".join(claim.meta.key), error)
             return False
         finally:
             self._busy.discard(claim.meta.uid)

@@ -4,6 +4,7 @@ A resourceVersion guards one claim and not one device, so nothing but looking sh
 ended gives way (see the binder); what is bound already stays, and somebody has to be told.
 """
 
+import logging
 from collections.abc import Callable
 
 from app.core.model.resource_claim import ResourceClaim
@@ -12,25 +13,24 @@ from app.core.state.double_allocations import double_allocations
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
+log = logging.getLogger(__name__)
+
 _Clash = tuple[DeviceId, frozenset[ClaimKey]]
 
 
 class ForeignAllocations:
-    """Tells, once each, of devices that two claims hold. ``seen`` counts them.
+    """Logs, once each, devices that two claims hold. ``seen`` counts them.
 
     Args:
-        report: told of each device.
-        warn: told the same for each of the two claims.
+        warn: called for each of the two claims, with the text that is logged.
     """
 
     def __init__(
         self,
         state: State,
-        report: Callable[[str], None],
         warn: Callable[[ResourceClaim, str], None] = lambda _claim, _text: None,
     ) -> None:
         self._state = state
-        self._report = report
         self._warn = warn
         self._told: set[_Clash] = set()
         self.seen = 0
@@ -51,7 +51,7 @@ class ForeignAllocations:
             self.seen += 1
             names = " and ".join(sorted("/".join(claim_key) for claim_key in claims))
             text = f"device {device} was given to ResourceClaims {names}: another allocator is at work"
-            self._report(text)
+            log.warning("%s", text)
             for held in filter(None, map(self._state.stored_claim, sorted(claims))):
                 self._warn(held, text)
         self._told -= {clash for clash in self._told if key in clash[1]}

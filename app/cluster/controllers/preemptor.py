@@ -12,6 +12,7 @@ takes what becomes free.
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from dataclasses import dataclass, replace
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import POD
 from app.cluster.client.errors import ClusterError, NotFoundError, NotLeaderError, TooManyRequestsError
+from app.cluster.client.fence import Fence
 from app.cluster.events.preemption_events import PreemptionEvents
 from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError
@@ -27,6 +29,8 @@ from app.core.preemption.plan import Hopeless, Preemption, evictable, partners, 
 from app.core.state.nominations import Nomination
 from app.core.state.state import Key, State
 from app.event_loop.time_slice import TimeSlice, at_once
+
+log = logging.getLogger(__name__)
 
 Plans = tuple[Preemption, ...]
 _TRIES = 3
@@ -86,8 +90,7 @@ class Preemptor:
 
     Args:
         client: writes only while this replica may; with rights to create pods/eviction and patch pods/status.
-        enter: ties what is decided next to the current term. Raises NotLeaderError.
-        may_write: whether this replica leads; while it does not, nothing is taken in.
+        fence: while it is closed, nothing is taken in.
         attempted: told of every attempt when it is over.
     """
 
@@ -98,9 +101,7 @@ class Preemptor:
         rules: Rules,
         events: PreemptionEvents,
         *,
-        enter: Callable[[], None],
-        may_write: Callable[[], bool],
-        report: Callable[[str], None],
+        fence: Fence,
         attempted: Callable[[Attempt], None],
         settings: PreemptorSettings | None = None,
     ) -> None:
@@ -108,9 +109,7 @@ class Preemptor:
         self._state = state
         self._rules = rules
         self._events = events
-        self._enter = enter
-        self._may_write = may_write
-        self._report = report
+        self._fence = fence
         self._attempted = attempted
         self._settings = settings or PreemptorSettings()
         self._queue: OrderedDict[str, tuple[Pod, tuple[str, ...]]] = OrderedDict()
@@ -128,7 +127,7 @@ class Preemptor:
         Cost: O(Pods with claims).
         """
         uid = pod.meta.uid
-        if not uid or not nodes or uid in self._queue or not self._may_write():
+        if not uid or not nodes or uid in self._queue or not self._fence.open:
             return
         if len(self._queue) < self._settings.most_waiting and evictable(self._state, pod):
             self._queue[uid] = (pod, tuple(nodes))
@@ -147,7 +146,7 @@ class Preemptor:
 
     async def _attempt(self, pod: Pod, nodes: Sequence[str]) -> Attempt:
         try:
-            self._enter()
+            self._fence.begin()
             for _ in range(_TRIES):
                 known = self._waiting(pod)
                 if known is None:
@@ -210,14 +209,14 @@ class Preemptor:
                     await self._carry_out_one(plan, gone)
         except TooManyRequestsError as error:
             self._break_off(plans, gone)
-            self._report(f"not preempted for Pod {'/'.join(plans[0].pod.meta.key)}: {error}")
+            log.warning("not preempted for Pod %s: %s", "/".join(plans[0].pod.meta.key), error)
             return "budget", str(error)
         except NotLeaderError:
             self._let_go(plans)
             raise
         except ClusterError as error:
             self._break_off(plans, gone)
-            self._report(f"preemption for Pod {'/'.join(plans[0].pod.meta.key)} failed: {error}")
+            log.warning("preemption for Pod %s failed: %s", "/".join(plans[0].pod.meta.key), error)
             return "api_error", str(error)
         return "evicted", ""
 
@@ -253,7 +252,7 @@ class Preemptor:
         except NotLeaderError:
             raise
         except ClusterError as error:
-            self._report(f"Pod {'/'.join(meta.key)} could not be nominated to {plan.node}: {error}")
+            log.warning("Pod %s could not be nominated to %s: %s", "/".join(meta.key), plan.node, error)
 
     def _hold(self, plan: Preemption) -> None:
         meta = plan.pod.meta

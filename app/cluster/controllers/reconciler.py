@@ -10,6 +10,7 @@ of the claim that was judged. Whatever is doubtful stays for the next round.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -23,6 +24,7 @@ from app.cluster.binding.pods import node_of, read_pod
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
 from app.cluster.client.errors import ClusterError, NotFoundError, NotLeaderError
+from app.cluster.client.fence import Fence
 from app.core.model.errors import ObjectError
 from app.core.model.resource_claim import ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
@@ -30,6 +32,8 @@ from app.core.placement.rules import Rules
 from app.core.state.stale_claims import StaleClaim, gone_consumers, stale_claim, unbound_consumers
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
+
+log = logging.getLogger(__name__)
 
 _TURN = 1000  # claims looked at before others are served
 _CAUSES = {
@@ -67,9 +71,7 @@ class Reconciler:
         client: reads Pods and claims.
         writer: writes claims, under the name ``manager``.
         alone_with: keeps the binder out of a claim while it is mended.
-        enter: called before a claim is judged; ties the write to the term of the lease.
-            Raises NotLeaderError.
-        may_write: whether this process is the leader.
+        fence: ties each write to the term in which the claim was judged.
         clock: seconds that only go forward, whatever happens to the time of day.
     """
 
@@ -83,10 +85,8 @@ class Reconciler:
         writer: ClaimWriter,
         extended: ExtendedClaims,
         alone_with: Callable[[ClaimKey], AbstractAsyncContextManager[None]],
-        may_write: Callable[[], bool],
+        fence: Fence,
         clock: Callable[[], float],
-        enter: Callable[[], None] = lambda: None,
-        report: Callable[[str], None],
         manager: str = DEFAULT_MANAGER,
         settings: ReconcilerSettings | None = None,
     ) -> None:
@@ -97,10 +97,8 @@ class Reconciler:
         self._writer = writer
         self._extended = extended
         self._alone_with = alone_with
-        self._may_write = may_write
+        self._fence = fence
         self._clock = clock
-        self._enter = enter
-        self._report = report
         self._manager = manager
         self._settings = settings or ReconcilerSettings()
         self._since: dict[tuple[ClaimKey, str], float] = {}
@@ -116,7 +114,7 @@ class Reconciler:
         """Until cancelled."""
         while True:
             await asyncio.sleep(self._settings.interval_seconds)
-            if self._may_write():
+            if self._fence.open:
                 await self.round()
             else:
                 # Who leads later waits the whole grace time again: the leader before may still be at work.
@@ -125,7 +123,7 @@ class Reconciler:
     async def round(self) -> None:
         """Looks at every claim, and mends those that have been left over for long enough. O(claims)."""
         for claim, what in islice(await self._due(), self._settings.most):
-            if not self._may_write():
+            if not self._fence.open:
                 return
             await self._mend_and_tell(claim, what)
             await asyncio.sleep(1 / self._settings.mends_per_second)
@@ -171,13 +169,13 @@ class Reconciler:
             self.results["not_leader"] += 1
         except (ClusterError, ObjectError) as error:
             self.results["api_error"] += 1
-            self._report(f"ResourceClaim {name} {_CAUSES[what]}, and cannot be mended: {error}")
+            log.warning("ResourceClaim %s %s, and cannot be mended: %s", name, _CAUSES[what], error)
         else:
             self.results[what.value] += 1
-            self._report(f"ResourceClaim {name} mended: it {_CAUSES[what]}")
+            log.warning("ResourceClaim %s mended: it %s", name, _CAUSES[what])
 
     async def _mend(self, seen: ResourceClaim, what: StaleClaim) -> None:
-        self._enter()
+        self._fence.begin()
         raw = await self._client.get(self._resource.path(*seen.meta.key))
         claim = read_claim(raw)
         if (claim.meta.uid, claim.meta.resource_version) != (seen.meta.uid, seen.meta.resource_version):
@@ -222,7 +220,7 @@ class Reconciler:
             raise _SkippedError("not_ours")
         if claim.meta.key in self._state.assumed:
             raise _SkippedError("in_use")
-        if not self._may_write():
+        if not self._fence.open:
             raise _SkippedError("not_leader")
 
     async def _never_bound(self, claim: ResourceClaim) -> set[str]:

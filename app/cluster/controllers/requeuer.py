@@ -14,8 +14,8 @@ after the other on a copy of the state, those of higher priority and the older o
 """
 
 import asyncio
+import logging
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.cluster.client.client import ApiClient
@@ -34,6 +34,8 @@ from app.cluster.informers.store import Event, Replaced, Upserted
 from app.core.model.pod import Pod
 from app.core.placement.rules import Rules
 from app.core.state.state import Key, State
+
+log = logging.getLogger(__name__)
 
 ANNOTATION = "dra-extender/devices-appeared"
 """Set to the state's revision: the value says nothing, its change wakes the Pod."""
@@ -69,7 +71,6 @@ class Requeuer:
     Args:
         client: with the right to patch Pods.
         rules: those of the webhooks.
-        report: told of Pods that could not be woken.
     """
 
     def __init__(
@@ -78,13 +79,11 @@ class Requeuer:
         state: State,
         rules: Rules,
         *,
-        report: Callable[[str], None],
         settings: WakerSettings | None = None,
     ) -> None:
         self._client = client
         self._state = state
         self._rules = rules
-        self._report = report
         self._settings = settings or WakerSettings()
         self._refused = RefusedPods(self._settings.most_pods)
         self._due = math.inf
@@ -208,7 +207,7 @@ class Requeuer:
             raise
         except ClusterError as error:
             name = "/".join(pod.meta.key)
-            self._report(f"Pod {name}, which would fit on {node} now, could not be woken: {error}")
+            log.warning("Pod %s, which would fit on %s now, could not be woken: %s", name, node, error)
             if isinstance(error, ConnectionFailedError | ServerError | TooManyRequestsError):
                 self._refused.take_back(refused)
                 self._look_in(self._settings.retry_seconds)

@@ -1,12 +1,15 @@
 """Events on claims whose devices somebody else holds too."""
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable
 
 from app.cluster.client.errors import ClusterError
+from app.cluster.client.fence import Fence
 from app.cluster.events.event_writer import EventWriter, reference
 from app.core.model.resource_claim import ResourceClaim
+
+log = logging.getLogger(__name__)
 
 REASON = "DeviceHeldTwice"
 _MAX = 1000  # waiting; the oldest are dropped: the log has them all
@@ -18,20 +21,18 @@ class ClaimEvents:
     """Takes warnings as they come, and writes them in a task of its own, a few a second. ``written`` counts.
 
     Args:
-        may_write: while it says no, nothing is kept either: another replica says it.
+        fence: while it is closed, nothing is kept either: another replica writes it.
     """
 
     def __init__(
         self,
         writer: EventWriter,
         *,
-        may_write: Callable[[], bool],
-        report: Callable[[str], None],
+        fence: Fence,
         writes_per_second: float = 5.0,
     ) -> None:
         self._writer = writer
-        self._may_write = may_write
-        self._report = report
+        self._fence = fence
         self._pause = 1 / writes_per_second
         self._waiting: deque[tuple[ResourceClaim, str]] = deque(maxlen=_MAX)
         self._some = asyncio.Event()
@@ -39,7 +40,7 @@ class ClaimEvents:
 
     def warn(self, claim: ResourceClaim, note: str) -> None:
         """Notes a warning. O(1)."""
-        if self._may_write():
+        if self._fence.open:
             self._waiting.append((claim, note[:_MAX_NOTE_CHARS]))
             self._some.set()
 
@@ -56,6 +57,6 @@ class ClaimEvents:
         try:
             await self._writer.create(reference("ResourceClaim", claim.meta, _API_VERSION), REASON, note)
         except ClusterError as error:
-            self._report(f"no Event for ResourceClaim {'/'.join(claim.meta.key)}: {error}")
+            log.warning("no Event for ResourceClaim %s: %s", "/".join(claim.meta.key), error)
         else:
             self.written += 1

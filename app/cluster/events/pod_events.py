@@ -7,14 +7,17 @@ a reason holds is no reason: which nodes are asked about changes with every Pod 
 """
 
 import asyncio
+import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.cluster.client.errors import ClusterError, ConflictError, NotFoundError
+from app.cluster.client.fence import Fence
 from app.cluster.events.event_writer import EventWriter, reference
 from app.core.model.pod import Pod
+
+log = logging.getLogger(__name__)
 
 REASON = "DevicesUnavailable"
 _MAX_NOTE_BYTES = 1024  # of the API; a longer one is refused
@@ -54,22 +57,21 @@ class _Told:
 class PodEvents:
     """Takes refusals as they come, and writes Events in a task of its own. `written` and `dropped` count.
 
+    Events that cannot be written are logged, each text once in a row.
+
     Args:
-        may_write: asked before each write; while it says no, nothing is kept either.
-        report: told of Events that could not be written, each text once in a row.
+        fence: while it is closed, nothing is written or kept.
     """
 
     def __init__(
         self,
         writer: EventWriter,
         *,
-        may_write: Callable[[], bool],
-        report: Callable[[str], None],
+        fence: Fence,
         settings: EventSettings | None = None,
     ) -> None:
         self._writer = writer
-        self._may_write = may_write
-        self._report = report
+        self._fence = fence
         self._settings = settings or EventSettings()
         self._told: OrderedDict[str, _Told] = OrderedDict()
         self._queue: OrderedDict[str, None] = OrderedDict()
@@ -81,7 +83,7 @@ class PodEvents:
     def refused(self, pod: Pod, summary: str) -> None:
         """Notes that no node fits the Pod, and why. O(1)."""
         uid, note, causes = pod.meta.uid, note_of(pod, summary), causes_of(summary)
-        if not uid or not self._may_write():
+        if not uid or not self._fence.open:
             return
         told = self._told.get(uid)
         if told is None or told.causes != causes:
@@ -111,7 +113,7 @@ class PodEvents:
             while self._queue:
                 uid, _ = self._queue.popitem(last=False)
                 told = self._told.get(uid)
-                if told is not None and self._may_write():
+                if told is not None and self._fence.open:
                     await self._write(told)
                     await asyncio.sleep(1 / self._settings.writes_per_second)
             self._some.clear()
@@ -139,7 +141,7 @@ class PodEvents:
         self.dropped += 1
         if text != self._complaint:
             self._complaint = text
-            self._report(text)
+            log.warning("%s", text)
 
     def _clock(self) -> float:
         return asyncio.get_running_loop().time()

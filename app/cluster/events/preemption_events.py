@@ -1,18 +1,19 @@
 """What is said of a preemption: an Event on each victim, as kube-scheduler's, and one on the preemptor."""
 
-from collections.abc import Callable
+import logging
 
 from app.cluster.client.errors import ClusterError
 from app.cluster.events.event_writer import EventWriter, reference
 from app.core.model.pod import Pod
 
+log = logging.getLogger(__name__)
+
 
 class PreemptionEvents:
-    """Writes Events of type Normal; one that cannot be written is reported, and holds nobody up."""
+    """Writes Events of type Normal; one that cannot be written is logged, and holds nobody up."""
 
-    def __init__(self, writer: EventWriter, report: Callable[[str], None]) -> None:
+    def __init__(self, writer: EventWriter) -> None:
         self._writer = writer
-        self._report = report
 
     async def evicted(self, victim: Pod, preemptor: Pod, node: str) -> None:
         """The victim is told by whom, as in-tree by uid: names of other namespaces are not for everybody."""
@@ -33,4 +34,4 @@ class PreemptionEvents:
                 reference("Pod", pod.meta), reason, note, kind="Normal", action="Preempting", related=other
             )
         except ClusterError as error:
-            self._report(f"no Event for Pod {'/'.join(pod.meta.key)}: {error}")
+            log.warning("no Event for Pod %s: %s", "/".join(pod.meta.key), error)

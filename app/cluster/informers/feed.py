@@ -8,6 +8,7 @@ A broken object never stops the rest. What it does to its own:
 * of any other kind, what was known of it stays.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,13 +21,15 @@ from app.core.model.resource_claim import ClaimSpec, ResourceClaim
 from app.core.model.workload import Workload
 from app.core.state.state import Key, State
 
+log = logging.getLogger(__name__)
+
 
 class Feed:
-    """Reads objects and puts them into a state. ``broken`` holds those that could not be read.
+    """Reads objects and puts them into a state. ``broken`` holds those that could not be read; each
+    is logged every time it comes.
 
     Args:
         state: what is written to; nobody else applies events to it.
-        report: told of every object that cannot be read, each time it comes.
         changed: told every event that was taken in, and the kind of its object.
         claim_changed: told the key of every claim that has changed or gone.
         pod_gone: told the key and uid of every Pod that has gone.
@@ -35,15 +38,13 @@ class Feed:
     def __init__(
         self,
         state: State,
-        report: Callable[[ObjectError], None],
         changed: Callable[[str, Event], None] = lambda _kind, _event: None,
         claim_changed: Callable[[Key], None] = lambda _key: None,
         pod_gone: Callable[[Key, str], None] = lambda _key, _uid: None,
     ) -> None:
         self._state = state
-        self._report = report
         self._changed = changed
-        self.claim_changed = claim_changed
+        self._claim_changed = claim_changed
         self._pod_gone = pod_gone
         self.broken: dict[tuple[str, Key], ObjectError] = {}
 
@@ -61,7 +62,7 @@ class Feed:
             # Not before a list is taken in as a whole: half of it may seem to give a device twice.
             changed = event.changed if isinstance(event, Replaced) else (event.object,)
             for item in changed:
-                self.claim_changed(_key(item))
+                self._claim_changed(_key(item))
         self._changed(kind, event)
 
     def _replace(self, kind: str, event: Replaced) -> None:
@@ -79,7 +80,7 @@ class Feed:
             item = self._read(kind, key, raw)
         except ObjectError as error:
             self.broken[kind, key] = error
-            self._report(error)
+            log.warning("object left out: %s", error)
             self._make_do(kind, key, raw)
             return
         self.broken.pop((kind, key), None)
@@ -135,7 +136,7 @@ def _held_alone(raw: Mapping[str, Any]) -> ResourceClaim | None:
     try:
         return ResourceClaim(read_meta(raw, namespaced=True), ClaimSpec(), read_allocation(held))
     except FieldError:
-        return None  # reported by the caller already, with the first thing that is wrong
+        return None  # logged by the caller already, with the first thing that is wrong
 
 
 def _key(raw: Mapping[str, Any]) -> Key:

@@ -1,6 +1,7 @@
 """All the informers of one process, and the one place where their events are handed on."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -9,7 +10,9 @@ from app.cluster.client.backoff import Backoff, Clock, LoopClock
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource, Served, discover
 from app.cluster.client.errors import ApiError, ClusterError, CredentialsError, NotServedError
-from app.cluster.informers.informer import Event, Informer, InformerSettings, Problem
+from app.cluster.informers.informer import Event, Informer, InformerSettings
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[str, Event], None]
 
@@ -21,10 +24,10 @@ class InformerGroup:
         client: the API server.
         resources: what to watch; their kinds must differ.
         handle: called with (kind, event) from the event loop, one call at a time: the single writer of the
-            state. Objects carry apiVersion and kind. An exception is a defect: it is counted and reported,
+            state. Objects carry apiVersion and kind. An exception is a defect: it is counted and logged,
             and the informer goes on, since one object that cannot be digested must not blind the scheduler to
             all others.
-        settings, clock, uniform, report: as for Informer.
+        settings, clock, uniform: as for Informer.
     """
 
     def __init__(
@@ -36,15 +39,11 @@ class InformerGroup:
         settings: InformerSettings | None = None,
         clock: Clock | None = None,
         uniform: Callable[[float, float], float] | None = None,
-        report: Callable[[Problem], None] = lambda _problem: None,
     ) -> None:
         self._handle = handle
-        self._report = report
         self.handler_failures: Counter[str] = Counter()
         self.informers: Mapping[str, Informer] = {
-            resource.kind: Informer(
-                client, resource, settings=settings, clock=clock, uniform=uniform, report=report
-            )
+            resource.kind: Informer(client, resource, settings=settings, clock=clock, uniform=uniform)
             for resource in resources
         }
         if len(self.informers) != len(resources):
@@ -74,10 +73,9 @@ class InformerGroup:
             async for event in events:
                 try:
                     self._handle(kind, event)
-                except Exception as error:  # noqa: BLE001 - told to the reporter; see the class
+                except Exception:
                     self.handler_failures[kind] += 1
-                    text = f"the handler of {kind} failed on {type(event).__name__}: {error!r}"
-                    self._report(Problem(informer.resource, text, error))
+                    log.exception("the handler of %s failed on %s", kind, type(event).__name__)
 
 
 async def discover_patiently(
@@ -85,9 +83,8 @@ async def discover_patiently(
     *,
     clock: Clock | None = None,
     uniform: Callable[[float, float], float] | None = None,
-    report: Callable[[ClusterError], None] = lambda _error: None,
 ) -> Served:
-    """As discover, but waits for an API server that is down or overloaded; each failure is reported.
+    """As discover, but waits for an API server that is down or overloaded; each failure is logged.
 
     Raises: NotServedError, CredentialsError: waiting would not help.
     """
@@ -99,6 +96,6 @@ async def discover_patiently(
         except (NotServedError, CredentialsError):
             raise
         except ClusterError as error:
-            report(error)
+            log.warning("%s", error)
             at_least = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
             await clock.sleep(backoff.next_delay(at_least))

@@ -5,6 +5,7 @@ a watch that is silent for longer than bookmarks are apart is taken for dead.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
@@ -14,7 +15,7 @@ from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
 from app.cluster.client.errors import ApiError, ClusterError, ConnectionFailedError, GoneError
 from app.cluster.informers.settings import InformerSettings
-from app.cluster.informers.stats import Problem, Stats, explained, failure_name
+from app.cluster.informers.stats import Stats, explained, failure_name
 from app.cluster.informers.store import (
     Deleted,
     Event,
@@ -28,14 +29,15 @@ from app.cluster.informers.store import (
 from app.cluster.informers.watch_stream import ExpiredError, WatchStream, ends_first_objects
 from app.core.json_object import JsonObject
 
-# The events are known.py's; who consumes an informer finds them here.
+log = logging.getLogger(__name__)
+
+# The events are the store's; who consumes an informer finds them here.
 __all__ = [
     "Deleted",
     "Event",
     "Informer",
     "InformerSettings",
     "ObjectKey",
-    "Problem",
     "Replaced",
     "Stats",
     "Upserted",
@@ -45,7 +47,7 @@ _SHORT_WATCH_SECONDS = 1.0
 
 
 class Informer:
-    """Lists and watches one resource, and never gives up.
+    """Lists and watches one resource, and never gives up. Each failed request or bad object is logged once.
 
     Args:
         client: the API server.
@@ -53,7 +55,6 @@ class Informer:
         settings: see InformerSettings.
         clock: time for backoff and ages.
         uniform: random numbers for backoff and watch lengths.
-        report: called with every problem, at most once for each failed request or bad object.
     """
 
     def __init__(
@@ -64,7 +65,6 @@ class Informer:
         settings: InformerSettings | None = None,
         clock: Clock | None = None,
         uniform: Callable[[float, float], float] | None = None,
-        report: Callable[[Problem], None] = lambda _problem: None,
     ) -> None:
         self.resource = resource
         self.stats = Stats()
@@ -72,7 +72,6 @@ class Informer:
         self._settings = settings or InformerSettings()
         self._clock = clock or LoopClock()
         self._backoff = Backoff(self._clock, uniform=uniform) if uniform else Backoff(self._clock)
-        self._report = report
         self._path = resource.path()
         self._watch_list = self._settings.watch_list
         # The version to resume from; "" asks for a list.
@@ -113,7 +112,7 @@ class Informer:
     async def events(self) -> AsyncGenerator[Event, None]:
         """Replaced once, then single events, with another Replaced after every relist. Never ends.
 
-        Raises nothing but cancellation: failures are counted, reported, and tried again after a backoff.
+        Raises nothing but cancellation: failures are counted, logged, and tried again after a backoff.
         """
         while True:
             opened = self._clock.now()
@@ -196,11 +195,7 @@ class Informer:
         except ApiError as error:
             if error.status in {400, 404, 405, 406, 415, 422}:
                 self._watch_list = False
-                self._report(
-                    Problem(
-                        self.resource, f"lists are read in pages, the server does not stream them: {error}"
-                    )
-                )
+                self._log(f"lists are read in pages, the server does not stream them: {error}")
             raise
         except TimeoutError:
             pass
@@ -241,7 +236,7 @@ class Informer:
     def _checked(self, obj: Any) -> ObjectKey | None:
         """The key of an object that can be used; drops managedFields, half of many objects' bytes.
 
-        A bad object is counted and reported, never raised.
+        A bad object is counted and logged, never raised.
         """
         key = usable_key(obj)
         if key is not None:
@@ -251,8 +246,11 @@ class Informer:
         metadata = obj.get("metadata") if isinstance(obj, dict) else None
         name = metadata.get("name") if isinstance(metadata, dict) else None
         text = f"an object ({name!r}) without name or resourceVersion is left out"
-        self._report(Problem(self.resource, text))
+        self._log(text)
         return None
+
+    def _log(self, text: str) -> None:
+        log.warning("%s", text, extra={"resource": self.resource.plural})
 
     def _listed(self, version: str) -> None:
         """After the consumer has taken a list in."""
@@ -270,6 +268,6 @@ class Informer:
 
     async def _wait_after(self, error: ClusterError) -> None:
         self.stats.failures[failure_name(error)] += 1
-        self._report(Problem(self.resource, explained(self.resource, error), error))
+        self._log(explained(self.resource, error))
         at_least = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
         await self._clock.sleep(self._backoff.next_delay(at_least))

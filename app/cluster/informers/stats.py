@@ -1,22 +1,9 @@
-"""What an informer tells of itself: counters for metrics, problems for the log."""
+"""What an informer counts for metrics, and how its failures read in the log."""
 
 from collections import Counter
-from dataclasses import dataclass
 
 from app.cluster.client.discovery import Resource
 from app.cluster.client.errors import ApiError, ClusterError, ForbiddenError
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that the informer copes with but somebody should know of.
-
-    `text` is for a log line; `error` is set if a request or the handler failed.
-    """
-
-    resource: Resource
-    text: str
-    error: Exception | None = None
 
 
 class Stats:

@@ -11,6 +11,7 @@ Three things are added to those rules:
 
 import asyncio
 import datetime as dt
+import logging
 import math
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager, suppress
@@ -18,8 +19,10 @@ from dataclasses import dataclass, replace
 
 from app.cluster.client.backoff import Clock, spread
 from app.cluster.client.errors import ClusterError, ConflictError, NotLeaderError
-from app.cluster.leadership.fence import Fence
+from app.cluster.client.fence import Fence
 from app.cluster.leadership.lease import Leases, Record, Seen, timestamp
+
+log = logging.getLogger(__name__)
 
 _TRIES = 3
 _JITTER = 1.2  # client-go's: candidates that started together do not stay in step
@@ -48,35 +51,34 @@ class Election:
 
     Args:
         leases: the Lease; with a client that is not guarded.
+        fence: closed until this candidate leads, and after.
         identity: unlike that of every other candidate, and of this one before a restart.
         clock: goes on while the process is stopped; see BootClock.
         now: for the times in the Lease, which are for people.
         catch_up: awaited at the beginning of each term, before anything may be written: returns when this
             replica knows all that the leader before has written. ClusterErrors make it be tried again.
-        report: told what happens to the leadership, and of requests that failed.
     """
 
     def __init__(
         self,
         leases: Leases,
+        fence: Fence,
         identity: str,
         *,
         clock: Clock,
         now: Callable[[], dt.datetime],
         catch_up: Callable[[], Awaitable[None]],
-        report: Callable[[str], None],
         settings: ElectionSettings | None = None,
         uniform: Callable[[float, float], float] = spread,
     ) -> None:
         self.identity = identity
-        self.fence = Fence(clock)
+        self.fence = fence
         self.transitions = 0
         self.renew_failures = 0
         self._leases = leases
         self._clock = clock
         self._now = now
         self._catch_up = catch_up
-        self._report = report
         self._settings = settings or ElectionSettings()
         self._uniform = uniform
         self._seen: Seen | None = None
@@ -164,7 +166,7 @@ class Election:
             return  # somebody else was faster; the next look tells
         except (ClusterError, TimeoutError) as error:
             self.renew_failures += self._holding
-            self._report(f"lease {self._leases.name}: {str(error) or 'no answer'}")
+            log.warning("lease %s: %s", self._leases.name, str(error) or "no answer")
         if self._holding and not self.fence.held:
             self._lost("it could not be renewed in time")
 
@@ -230,7 +232,7 @@ class Election:
         record = seen.record if seen is not None else Record()
         if record != self._record:
             if record.holder != self._record.holder:
-                self._report(f"lease {self._leases.name}: the leader is {record.holder or 'nobody'}")
+                log.warning("lease %s: the leader is %s", self._leases.name, record.holder or "nobody")
             self._record, self._observed_at = record, self._clock.now()
 
     def _begin(self, started: float) -> None:
@@ -245,7 +247,7 @@ class Election:
             try:
                 await self._catch_up()
             except ClusterError as error:
-                self._report(f"lease {self._leases.name} is held, but nothing is decided yet: {error}")
+                log.warning("lease %s is held, but nothing is decided yet: %s", self._leases.name, error)
                 await asyncio.sleep(self._settings.retry_seconds)
             else:
                 break
@@ -257,7 +259,9 @@ class Election:
 
     async def _hand_over(self, seen: Seen) -> None:
         self._end()
-        self._report(f"lease {self._leases.name} is handed to {seen.wanted_by}, which is asked for webhooks")
+        log.warning(
+            "lease %s is handed to %s, which is asked for webhooks", self._leases.name, seen.wanted_by
+        )
         given = replace(
             self._renewed(seen.record), holder=seen.wanted_by, transitions=seen.record.transitions + 1
         )
@@ -282,7 +286,7 @@ class Election:
                         return
 
     def _lost(self, reason: str) -> None:
-        self._report(f"lease {self._leases.name} is lost: {reason}")
+        log.warning("lease %s is lost: %s", self._leases.name, reason)
         self._end()
 
     def _end(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def run_with_tokens(path: Path, reviews: Reviews, evaluation: Callable[[Asked], 
     async def asked() -> None:
         app = create_app(settings)
         async with app.router.lifespan_context(app):
-            app.state.service.reviewer = reviews
+            app.state.service = replace(app.state.service, reviewer=reviews)
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 await evaluation(Asked(app, client))

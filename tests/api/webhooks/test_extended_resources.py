@@ -1,6 +1,7 @@
 """Extended resources that a DeviceClass stands for, over HTTP: webhooks, dry runs, explain."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_filter_prioritize_and_bind_know_the_devices_behind_the_resource(invento
 def test_a_pod_whose_resources_no_class_stands_for_is_a_plain_one(inventory: Inventory) -> None:
     async def evaluation(service: Asked) -> None:
         raw = gpu_pod("p", "other.example.com/gpu") | {"metadata": "not even read"}
-        service.app.state.service.learns_pods = False
+        service.app.state.service = replace(service.app.state.service, learns_pods=False)
         answer = await service.post("/scheduler/filter", {"Pod": raw, **ARGS})
         assert answer["NodeNames"] == ["n1", "bare"]
 

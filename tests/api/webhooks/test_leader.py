@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from app.api.service import LEADER_CHECK
 from app.cluster.client.backoff import LoopClock
 from app.cluster.client.client import ApiClient
+from app.cluster.client.fence import Fence
 from app.cluster.leadership.election import Election
 from app.cluster.leadership.lease import Leases
 from app.settings.settings import Settings
@@ -34,15 +36,15 @@ def stand(service: Asked, server: FakeApiServer) -> Election:
     client = ApiClient("http://fake", InMemoryTransport(server))
     election = Election(
         Leases(client, "kube-system", "dra-extender"),
+        Fence(LoopClock()),
         "me",
         clock=LoopClock(),
         now=lambda: dt.datetime.now(dt.UTC),
         catch_up=nothing,
-        report=lambda _: None,
     )
     made = service.app.state.service
-    made.election = election
-    made.checks[LEADER_CHECK] = election.not_ready_reason
+    checks = {**made.checks, LEADER_CHECK: election.not_ready_reason}
+    service.app.state.service = replace(made, election=election, checks=checks)
     return election
 
 

@@ -52,7 +52,7 @@ def test_who_was_evicted_for_whom_and_why_nobody_was(
 ) -> None:
     async def decided(asked: Asked) -> list[JsonObject]:
         service = asked.app.state.service
-        for decision in preempt_decisions(service, attempt):
+        for decision in preempt_decisions(service.rules, attempt):
             service.history.add(decision)
         answer = await asked.get("/api/v1/decisions")
         found: list[JsonObject] = answer["items"]

@@ -11,6 +11,7 @@ from app.cluster.binding.binder import ClusterBinder
 from app.cluster.binding.memory_binder import MemoryBinder
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import NODE, POD, discover
+from app.cluster.client.fence import Fence
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup
 from app.core.model import parse as reading
@@ -50,19 +51,18 @@ class Cluster:
         self.server = server
         self._transport = transport or InMemoryTransport(server)
         self.state = State()
-        self.problems: list[str] = []
         self.wall = WallClock()
 
     async def start(self) -> None:
         self.client = client = ApiClient("http://fake", self._transport)
         self.served = served = await discover(client)
-        self.feed = feed = Feed(self.state, lambda error: self.problems.append(str(error)))
+        self.feed = feed = Feed(self.state)
         self.group = InformerGroup(client, (NODE, POD, *served.resources()), feed.handle)
         self.task = asyncio.create_task(self.group.run())
         numbers = count()
         rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}", now=self.wall.now)
         self.binder = ClusterBinder(
-            client, served.resource_claim, self.state, rules, now=self.wall.text, report=self.problems.append
+            client, served.resource_claim, self.state, rules, now=self.wall.text, fence=Fence.always_open()
         )
         await self.group.wait_synced()
 
@@ -366,14 +366,14 @@ async def test_a_released_claim_frees_its_devices_in_the_index() -> None:
 
 
 @in_virtual_time
-async def test_a_broken_slice_closes_its_pool_and_is_reported() -> None:
+async def test_a_broken_slice_closes_its_pool_and_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     made = await cluster(claim("c"), pods=(pod("p", "c"),))
     raw = slice_of("n1", device("d0"))
     raw["spec"]["devices"][0]["attributes"] = "none"
     made.server.put(DRA, "resourceslices", raw)
     await asyncio.sleep(1)
-    assert made.problems == [
-        "ResourceSlice n1-slice: spec.devices[0].attributes: must be an object, not a string"
+    assert caplog.messages == [
+        "object left out: ResourceSlice n1-slice: spec.devices[0].attributes: must be an object, not a string"
     ]
     assert await made.bind("p") is not None
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
@@ -516,7 +516,9 @@ async def test_a_clock_that_is_set_forward_frees_a_claim_too_early_and_loses_not
 
 
 @in_virtual_time
-async def test_a_finalizer_that_somebody_else_took_off_during_the_undo_is_no_trouble() -> None:
+async def test_a_finalizer_that_somebody_else_took_off_during_the_undo_is_no_trouble(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     made = await cluster(claim("c"), pods=(pod("p", "c"),))
     made.server.faults.append(Fault(on("POST", "binding"), status=500))
 
@@ -531,7 +533,7 @@ async def test_a_finalizer_that_somebody_else_took_off_during_the_undo_is_no_tro
 
     made.server.faults.append(Fault(take_off))
     assert await made.bind("p") is not None
-    assert made.problems == []
+    assert caplog.messages == []
     assert names(made.claim("c")) == []
     assert await made.bind("p") is None
     await made.stop()

@@ -10,6 +10,7 @@ from app.cluster.client import errors
 from app.cluster.client.call import PatchKind, Timeouts
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import POD, Resource
+from app.cluster.client.fence import Fence
 from tests.cluster.fake_apiserver import Call, FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time, run
 
@@ -214,23 +215,14 @@ async def test_second_refusal_is_final() -> None:
     assert len(server.calls) == 2
 
 
-class FencedError(Exception):
-    pass
-
-
 @in_virtual_time
 async def test_guard_stops_every_write_and_no_read() -> None:
     server = FakeApiServer()
     client, _ = await with_claim(server)
-    allowed = True
-
-    def guard() -> None:
-        if not allowed:
-            raise FencedError
-
-    guarded = client.guarded(guard)
+    fence = Fence.always_open()
+    guarded = client.guarded(fence)
     await guarded.patch(PATH, {"metadata": {"labels": {"a": "b"}}})
-    allowed = False
+    fence.end()
     before = len(server.calls)
     writes = [
         guarded.post(CLAIM.path("default"), {}),
@@ -239,7 +231,7 @@ async def test_guard_stops_every_write_and_no_read() -> None:
         guarded.delete(PATH),
     ]
     for write in writes:
-        with pytest.raises(FencedError):
+        with pytest.raises(errors.NotLeaderError):
             await write
     assert len(server.calls) == before
     await guarded.get(PATH)
@@ -250,16 +242,15 @@ async def test_guard_stops_every_write_and_no_read() -> None:
 async def test_guard_is_asked_again_when_a_write_is_repeated_with_a_new_token() -> None:
     server = FakeApiServer()
     server.token = "new"
-    asked = 0
 
-    def guard() -> None:
-        nonlocal asked
-        asked += 1
-        if asked == 2:
-            raise FencedError
+    class ClosesAfterOne(Fence):
+        def check(self) -> None:
+            super().check()
+            self.end()
 
-    with pytest.raises(FencedError):
-        await client_of(server, auth=Tokens("old", "new")).guarded(guard).patch(PATH, {})
+    fence = ClosesAfterOne.always_open()
+    with pytest.raises(errors.NotLeaderError):
+        await client_of(server, auth=Tokens("old", "new")).guarded(fence).patch(PATH, {})
     assert len(server.calls) == 1
 
 

@@ -16,9 +16,11 @@ import uvicorn
 import yaml
 
 from app.cluster.auth.credentials import Access, from_kubeconfig, load_access
+from app.cluster.client.backoff import LoopClock
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import NODE
 from app.cluster.client.errors import ConnectionFailedError, NotFoundError, NotLeaderError, UnauthorizedError
+from app.cluster.client.fence import Fence
 from app.cluster.client.transport import AiohttpTransport
 from app.cluster.informers.informer import Informer, InformerSettings, Replaced, Upserted
 from tests.cluster.fake_apiserver import FakeApiServer, asgi
@@ -233,7 +235,7 @@ def test_informer_follows_a_real_stream_through_cuts_and_silence() -> None:
                 thaw = asyncio.get_running_loop().call_later(0.3, setattr, server, "frozen", False)
                 assert await name_of(events) == "e"
                 thaw.cancel()
-            assert informer.stats.failures["ConnectionFailed"] >= 1
+            assert informer.stats.failures["ConnectionFailedError"] >= 1
             assert informer.stats.relists.total() == 0
             # The server learns of the closed connection a moment later.
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -301,23 +303,25 @@ def test_the_guard_is_asked_again_when_there_is_a_connection_and_the_write_does_
     async def scenario() -> None:
         server = FakeApiServer()
         path = NODE.path()
-        asked = 0
 
-        def late() -> None:
-            nonlocal asked
-            asked += 1
-            if asked % 2 == 0:
-                raise NotLeaderError("lost while the connection was made")
+        class LostMeanwhile(Fence):
+            asked = 0
 
+            def check(self) -> None:
+                self.asked += 1
+                if self.asked % 2 == 0:
+                    raise NotLeaderError("lost while the connection was made")
+
+        late = LostMeanwhile(LoopClock())
         async with listening(server) as port:
             client = ApiClient(f"http://127.0.0.1:{port}", AiohttpTransport())
             async with closing(client):
                 for _ in range(2):
                     with pytest.raises(NotLeaderError, match="lost while"):
                         await client.guarded(late).post(path, {"metadata": {"name": "n"}})
-                made = await client.guarded(lambda: None).post(path, {"metadata": {"name": "m"}})
+                made = await client.guarded(Fence.always_open()).post(path, {"metadata": {"name": "m"}})
                 assert made["metadata"]["name"] == "m"
-            assert asked == 4
+            assert late.asked == 4
             assert [node["metadata"]["name"] for node in server.store.select(("", "nodes"))] == ["m"]
 
     asyncio.run(scenario())

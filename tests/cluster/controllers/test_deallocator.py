@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import discover
 from app.cluster.controllers.deallocator import Deallocator
@@ -15,22 +17,21 @@ DRA = "resource.k8s.io/v1"
 RESERVED = {"resource": "pods", "name": "p", "uid": "u"}
 
 
-async def start(server: FakeApiServer) -> tuple[Deallocator, State, ResourceClaim, list[str]]:
+async def start(server: FakeApiServer) -> tuple[Deallocator, State, ResourceClaim]:
     client = ApiClient("http://fake", InMemoryTransport(server))
     status = {"allocation": allocation("n1", "d0"), "reservedFor": [RESERVED]}
     item = parse(server.put(DRA, "resourceclaims", claim("c") | {"status": status}))
     assert isinstance(item, ResourceClaim)
     state = State()
     state.upsert(item)
-    problems: list[str] = []
     served = await discover(client)
-    return Deallocator(client, served.resource_claim, state, problems.append), state, item, problems
+    return Deallocator(client, served.resource_claim, state), state, item
 
 
 @in_virtual_time
 async def test_devices_and_reservation_go_and_the_index_knows_at_once() -> None:
     server = FakeApiServer()
-    deallocator, state, item, _ = await start(server)
+    deallocator, state, item = await start(server)
     assert await deallocator.deallocate(item)
     (stored,) = server.store.select(("resource.k8s.io", "resourceclaims"))
     assert stored["status"] == {}
@@ -40,7 +41,7 @@ async def test_devices_and_reservation_go_and_the_index_knows_at_once() -> None:
 @in_virtual_time
 async def test_a_claim_reserved_in_the_meantime_keeps_its_devices() -> None:
     server = FakeApiServer()
-    deallocator, state, item, _ = await start(server)
+    deallocator, state, item = await start(server)
     (stored,) = server.store.select(("resource.k8s.io", "resourceclaims"))
     more = [*stored["status"]["reservedFor"], RESERVED | {"uid": "v"}]
     server.put(DRA, "resourceclaims", stored | {"status": stored["status"] | {"reservedFor": more}})
@@ -50,19 +51,19 @@ async def test_a_claim_reserved_in_the_meantime_keeps_its_devices() -> None:
 
 
 @in_virtual_time
-async def test_a_refusal_is_reported_and_two_calls_at_a_time_are_one() -> None:
+async def test_a_refusal_is_logged_and_two_calls_at_a_time_are_one(caplog: pytest.LogCaptureFixture) -> None:
     server = FakeApiServer()
-    deallocator, _, item, problems = await start(server)
+    deallocator, _, item = await start(server)
     server.faults.append(Fault(lambda call: call.method == "PATCH", status=500, delay=1))
     assert await asyncio.gather(deallocator.deallocate(item), deallocator.deallocate(item)) == [False, False]
-    assert len(problems) == 1
-    assert "default/c could not be deallocated" in problems[0]
+    assert len(caplog.messages) == 1
+    assert "default/c could not be deallocated" in caplog.messages[0]
     assert await deallocator.deallocate(item)
 
 
 def deallocator_of(made: Cluster) -> Deallocator:
     resource, binder = made.served.resource_claim, made.binder
-    return Deallocator(made.client, resource, made.state, made.problems.append, alone_with=binder.freeing)
+    return Deallocator(made.client, resource, made.state, alone_with=binder.freeing)
 
 
 async def left_reserved() -> Cluster:

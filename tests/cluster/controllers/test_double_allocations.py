@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.cluster.binding.bind_limiter import BindLimiter
+from app.cluster.client.fence import Fence
 from app.cluster.controllers.double_allocations import ForeignAllocations
 from app.cluster.events.claim_events import ClaimEvents
 from app.cluster.events.event_writer import EventWriter
@@ -153,17 +154,18 @@ async def test_a_claim_that_other_pods_run_with_is_not_withdrawn() -> None:
 
 
 @in_virtual_time
-async def test_a_device_given_twice_is_told_once_and_stays_taken_when_one_lets_go() -> None:
+async def test_a_device_given_twice_is_told_once_and_stays_taken_when_one_lets_go(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     made = await cluster(
         claim("c"), claim("foreign"), claim("e"), devices=1, pods=(pod("p", "c"), pod("q", "e"))
     )
     events = ClaimEvents(
         EventWriter(made.client, "replica", lambda: dt.datetime.now(dt.UTC)),
-        may_write=lambda: True,
-        report=made.problems.append,
+        fence=Fence.always_open(),
     )
-    watch = ForeignAllocations(made.state, made.problems.append, events.warn)
-    made.feed.claim_changed = watch.changed
+    watch = ForeignAllocations(made.state, events.warn)
+    made.feed._claim_changed = watch.changed
     writing = asyncio.create_task(events.run())
     assert await made.bind("p") is None
     give(made, "foreign", "d0")
@@ -173,9 +175,9 @@ async def test_a_device_given_twice_is_told_once_and_stays_taken_when_one_lets_g
     assert (watch.seen, watch.now) == (1, 1)
     written = made.server.store.select(("events.k8s.io", "events"))
     assert [item["regarding"]["name"] for item in written] == ["c", "foreign"]
-    assert {(item["reason"], item["note"]) for item in written} == {("DeviceHeldTwice", made.problems[0])}
+    assert {(item["reason"], item["note"]) for item in written} == {("DeviceHeldTwice", caplog.messages[0])}
     writing.cancel()
-    assert made.problems == [
+    assert caplog.messages == [
         "device gpu.example.com/n1/d0 was given to ResourceClaims default/c and default/foreign: "
         "another allocator is at work"
     ]
@@ -193,8 +195,8 @@ async def test_a_device_given_twice_is_told_once_and_stays_taken_when_one_lets_g
 async def test_a_missed_release_is_no_clash_when_the_list_brings_both() -> None:
     """After a relist: the new holder comes first in the list, the old one's release after it."""
     made = await cluster(claim("a"), claim("b"), devices=1, pods=(pod("p", "b"),))
-    watch = ForeignAllocations(made.state, made.problems.append)
-    made.feed.claim_changed = watch.changed
+    watch = ForeignAllocations(made.state)
+    made.feed._claim_changed = watch.changed
     assert await made.bind("p") is None
     await asyncio.sleep(1)
     made.server.down = True

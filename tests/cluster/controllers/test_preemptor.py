@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from app.cluster.client.client import ApiClient
-from app.cluster.client.errors import NotLeaderError
+from app.cluster.client.fence import Fence
 from app.cluster.controllers.preemptor import Attempt, Preemptor, PreemptorSettings
 from app.cluster.events.event_writer import EventWriter
 from app.cluster.events.preemption_events import PreemptionEvents
@@ -33,31 +33,22 @@ class Scene:
     def __init__(self, devices: int, **settings: Any) -> None:
         self.server = FakeApiServer()
         self.state = State()
-        self.problems: list[str] = []
         self.attempts: list[Attempt] = []
-        self.leads = True
+        self.fence = Fence.always_open()
         client = ApiClient("http://fake", InMemoryTransport(self.server))
-        events = PreemptionEvents(
-            EventWriter(client, "replica-1", lambda: dt.datetime.now(dt.UTC)), self.problems.append
-        )
+        events = PreemptionEvents(EventWriter(client, "replica-1", lambda: dt.datetime.now(dt.UTC)))
         self.preemptor = Preemptor(
             client,
             self.state,
             RULES,
             events,
-            enter=self._enter,
-            may_write=lambda: True,
-            report=self.problems.append,
+            fence=self.fence,
             attempted=self.attempts.append,
             settings=PreemptorSettings(**settings),
         )
         self.put(node("n"), device_class(), slice_of("n", *(device(f"d{i}") for i in range(devices))))
         for number in range(devices):
             self.running(f"low-{number}", f"d{number}")
-
-    def _enter(self) -> None:
-        if not self.leads:
-            raise NotLeaderError("this replica is not the leader")
 
     def put(self, *raws: dict[str, Any]) -> None:
         for raw in raws:
@@ -114,11 +105,11 @@ async def half_evicted() -> tuple[Scene, Pod, asyncio.Task[None]]:
 
 
 @in_virtual_time
-async def test_one_is_evicted_and_its_device_held() -> None:
+async def test_one_is_evicted_and_its_device_held(caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene(2)
     high, rival = scene.waiting("high"), scene.waiting("rival", priority=5)
     await scene.refuse(high)
-    assert not scene.problems
+    assert not caplog.messages
     assert len(scene.left()) == 3
     assert scene.preemptor.outcomes == {"evicted": 1}
     assert scene.preemptor.victims == 1
@@ -175,7 +166,9 @@ async def test_two_pods_do_not_count_on_the_same_disruption() -> None:
 
 
 @in_virtual_time
-async def test_a_budget_that_says_no_beforehand_stops_it_and_nothing_is_held() -> None:
+async def test_a_budget_that_says_no_beforehand_stops_it_and_nothing_is_held(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     scene = Scene(2)
     high = scene.waiting("high", count=2)
     scene.server.faults.append(Fault(evicting("low-1", dry_run=True), times=9, status=429))
@@ -184,7 +177,7 @@ async def test_a_budget_that_says_no_beforehand_stops_it_and_nothing_is_held() -
     assert [bool(attempt.why) for attempt in scene.attempts] == [True]
     assert scene.left() == {"low-0", "low-1", "high"}
     assert not scene.state.nominations
-    assert len(scene.problems) == 1
+    assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize(("status", "outcome"), [(429, "budget"), (403, "api_error")])
@@ -285,8 +278,12 @@ async def test_devices_are_not_held_for_ever() -> None:
 @in_virtual_time
 async def test_who_does_not_lead_evicts_nobody() -> None:
     scene = Scene(1)
-    scene.leads = False
-    await scene.refuse(scene.waiting("high"))
+    high = scene.waiting("high")
+    task = asyncio.create_task(scene.preemptor.run())
+    scene.preemptor.refused(high, ["n"])
+    scene.fence.end()
+    await asyncio.sleep(5)
+    task.cancel()
     assert scene.preemptor.outcomes == {"not_leader": 1}
     assert scene.left() == {"low-0", "high"}
 

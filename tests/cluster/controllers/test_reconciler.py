@@ -3,12 +3,13 @@
 import asyncio
 import copy
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from app.cluster.client.backoff import LoopClock
+from app.cluster.client.fence import Fence
 from app.cluster.controllers.reconciler import Reconciler, ReconcilerSettings
 from app.core.model.resource_claim import FINALIZER
 from app.core.placement.rules import Rules
@@ -81,7 +82,7 @@ class LateTransport(InMemoryTransport):
         await super().handle_async_request(request)
 
 
-def reconciler(made: Cluster, *, may_write: Callable[[], bool] = lambda: True) -> Reconciler:
+def reconciler(made: Cluster, *, fence: Fence | None = None) -> Reconciler:
     loop = asyncio.get_running_loop()
     resource = made.served.resource_claim
     start = dt.datetime(2026, 11, 23, 10, tzinfo=dt.UTC)
@@ -94,9 +95,8 @@ def reconciler(made: Cluster, *, may_write: Callable[[], bool] = lambda: True) -
         writer=made.binder.writer,
         extended=made.binder.extended,
         alone_with=made.binder.freeing,
-        may_write=may_write,
+        fence=fence or Fence.always_open(),
         clock=loop.time,
-        report=made.problems.append,
         settings=ReconcilerSettings(grace_seconds=GRACE),
     )
 
@@ -216,7 +216,7 @@ async def test_nothing_is_touched_before_the_grace_time_is_over_or_by_a_follower
     before = copy.deepcopy(made.claim("c"))
     await reconciled(made, seconds=GRACE - 20)
     assert made.claim("c") == before
-    worker = await reconciled(made, may_write=lambda: False)
+    worker = await reconciled(made, fence=Fence(LoopClock()))
     assert made.claim("c") == before
     assert worker.results == {}
     await made.stop()
@@ -226,12 +226,10 @@ async def test_nothing_is_touched_before_the_grace_time_is_over_or_by_a_follower
 async def test_a_new_leader_waits_the_whole_grace_time_itself() -> None:
     made = await scene(pod("p", "c"), claims=(claim("c"),))
     assert await killed(made, 2, carried_out=True)
-    elected_at = asyncio.get_running_loop().time() + 100
-
-    def leads() -> bool:
-        return asyncio.get_running_loop().time() > elected_at
-
-    await reconciled(made, seconds=100 + GRACE - 20, may_write=leads)
+    fence = Fence(LoopClock())
+    fence.start_term(float("inf"))
+    asyncio.get_running_loop().call_later(100, fence.admit)
+    await reconciled(made, seconds=100 + GRACE - 20, fence=fence)
     assert names(made.claim("c")) == ["d0"]
     await made.stop()
 

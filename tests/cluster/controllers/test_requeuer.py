@@ -29,16 +29,14 @@ class Waking:
     def __init__(self, server: FakeApiServer) -> None:
         self.server = server
         self.state = State()
-        self.problems: list[str] = []
 
     async def start(self) -> None:
         client = ApiClient("http://fake", InMemoryTransport(self.server))
         numbers = count()
         rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}")
-        self.requeuer = Requeuer(client, self.state, rules, report=self.problems.append)
+        self.requeuer = Requeuer(client, self.state, rules)
         feed = Feed(
             self.state,
-            lambda error: self.problems.append(str(error)),
             self.requeuer.changed,
             pod_gone=self.requeuer.gone,
         )
@@ -177,14 +175,16 @@ async def test_pods_that_are_gone_or_passed_are_not_woken() -> None:
 
 
 @in_virtual_time
-async def test_a_refused_patch_is_reported_and_the_next_pod_is_woken() -> None:
+async def test_a_refused_patch_is_reported_and_the_next_pod_is_woken(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     made = await waiting(2)
     made.server.faults.append(Fault(lambda call: call.method == "PATCH", status=403))
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0"), device("d1")))
     await asyncio.sleep(5)
     assert len(made.requeued()) == 1
-    assert len(made.problems) == 1
-    assert "could not be woken" in made.problems[0]
+    assert len(caplog.messages) == 1
+    assert "could not be woken" in caplog.messages[0]
     await made.stop()
 
 
@@ -226,7 +226,9 @@ async def test_a_pod_that_is_refused_before_it_is_heard_of_is_woken() -> None:
 
 
 @in_virtual_time
-async def test_a_pod_that_is_gone_unheard_leaves_its_device_to_the_next() -> None:
+async def test_a_pod_that_is_gone_unheard_leaves_its_device_to_the_next(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     made = await waiting(1)
     item = parse(pod("never-heard-of", "c0") | {"spec": {"priority": 9}})
     assert isinstance(item, Pod)
@@ -234,7 +236,7 @@ async def test_a_pod_that_is_gone_unheard_leaves_its_device_to_the_next() -> Non
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
     await asyncio.sleep(5)
     assert made.requeued() == {"p0"}
-    assert not made.problems
+    assert not caplog.messages
     await made.stop()
 
 
@@ -348,13 +350,15 @@ async def test_who_passes_while_its_wake_waits_is_not_woken() -> None:
 
 
 @in_virtual_time
-async def test_a_wake_that_the_server_was_too_busy_for_is_tried_again() -> None:
+async def test_a_wake_that_the_server_was_too_busy_for_is_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     made = await waiting(1)
     made.server.faults.append(Fault(lambda call: call.method == "PATCH", status=503, times=1))
     made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
     await asyncio.sleep(60)
     assert made.requeued() == {"p0"}
-    assert len(made.problems) == 1
+    assert len(caplog.messages) == 1
     await made.stop()
 
 

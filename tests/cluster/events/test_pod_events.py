@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.cluster.client.client import ApiClient
+from app.cluster.client.fence import Fence
 from app.cluster.events.event_writer import EventWriter
 from app.cluster.events.pod_events import EventSettings, PodEvents, note_of
 from app.core.model.parse import parse
@@ -37,15 +38,14 @@ def _now() -> dt.datetime:
 class Telling:
     """Events for a fake API server."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, caplog: pytest.LogCaptureFixture, **settings: Any) -> None:
         self.server = FakeApiServer()
-        self.problems: list[str] = []
-        self.leads = True
+        self.caplog = caplog
+        self.fence = Fence.always_open()
         client = ApiClient("http://fake", InMemoryTransport(self.server))
         self.events = PodEvents(
             EventWriter(client, "replica-1", _now),
-            may_write=lambda: self.leads,
-            report=self.problems.append,
+            fence=self.fence,
             settings=EventSettings(**settings),
         )
 
@@ -53,11 +53,11 @@ class Telling:
         return self.server.store.select(("events.k8s.io", "events"))
 
 
-def telling(**settings: Any) -> Callable[[Callable[[Telling], Awaitable[None]]], Callable[[], None]]:
-    def decorate(test: Callable[[Telling], Awaitable[None]]) -> Callable[[], None]:
+def telling(**settings: Any) -> Callable[[Callable[[Telling], Awaitable[None]]], Callable[..., None]]:
+    def decorate(test: Callable[[Telling], Awaitable[None]]) -> Callable[..., None]:
         @in_virtual_time
-        async def run() -> None:
-            made = Telling(**settings)
+        async def run(caplog: pytest.LogCaptureFixture) -> None:
+            made = Telling(caplog, **settings)
             task = asyncio.create_task(made.events.run())
             await test(made)
             task.cancel()
@@ -147,11 +147,12 @@ async def test_a_pod_that_fits_meanwhile_is_told_nothing(made: Telling) -> None:
 
 @telling()
 async def test_only_the_leader_writes(made: Telling) -> None:
-    made.leads = False
+    made.fence.end()
     made.events.refused(waiting(), USED)
     await asyncio.sleep(5)
     assert made.written() == []
-    made.leads = True
+    made.fence.start_term(float("inf"))
+    made.fence.admit()
     made.events.refused(waiting(), USED)
     await asyncio.sleep(5)
     assert len(made.written()) == 1
@@ -181,8 +182,8 @@ async def test_a_failure_is_reported_once_and_the_next_event_is_written(made: Te
     made.server.faults.append(Fault(lambda call: call.method == "POST", times=1, status=403))
     made.events.refused(waiting("a"), USED)
     await asyncio.sleep(5)
-    assert len(made.problems) == 1
-    assert "no Event for Pod default/a" in made.problems[0]
+    assert len(made.caplog.messages) == 1
+    assert "no Event for Pod default/a" in made.caplog.messages[0]
     made.events.refused(waiting("b"), USED)
     await asyncio.sleep(5)
     assert [event["regarding"]["name"] for event in made.written()] == ["b"]

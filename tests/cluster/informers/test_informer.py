@@ -18,7 +18,6 @@ from app.cluster.informers.informer import (
     Informer,
     InformerSettings,
     ObjectKey,
-    Problem,
     Replaced,
     Upserted,
 )
@@ -34,14 +33,11 @@ class Follower:
     """Consumes an informer, as the state does, and remembers everything."""
 
     def __init__(self, server: FakeApiServer, resource: Resource, settings: InformerSettings) -> None:
-        self.problems: list[Problem] = []
         self.events: list[Event] = []
         self.objects: dict[str, Any] = {}
         client = ApiClient("http://fake", InMemoryTransport(server))
         # Full jitter at its upper end, so that the number of calls is the least there can be.
-        self.informer = Informer(
-            client, resource, settings=settings, uniform=lambda _low, high: high, report=self.problems.append
-        )
+        self.informer = Informer(client, resource, settings=settings, uniform=lambda _low, high: high)
 
     async def run(self) -> None:
         async for event in self.informer.events():
@@ -332,7 +328,7 @@ async def test_resume_that_is_refused_again_and_again_becomes_a_list() -> None:
 
 
 @in_virtual_time
-async def test_silent_watch_is_renewed_after_the_read_timeout() -> None:
+async def test_silent_watch_is_renewed_after_the_read_timeout(caplog: pytest.LogCaptureFixture) -> None:
     server = FakeApiServer()
     put(server, "a")
     async with following(server) as follower:
@@ -347,7 +343,7 @@ async def test_silent_watch_is_renewed_after_the_read_timeout() -> None:
         assert follower.names == ["a", "b"]
         assert len(watches(server)) == 2
         assert follower.informer.stats.renewals == 1
-        assert follower.problems == [], "silence is no failure: some resources get no bookmarks"
+        assert caplog.messages == [], "silence is no failure: some resources get no bookmarks"
 
 
 @in_virtual_time
@@ -403,7 +399,9 @@ def _always(server: FakeApiServer, **fault: Any) -> None:
 
 
 @pytest.mark.parametrize("fail", [row[1] for row in REFUSALS], ids=[row[0] for row in REFUSALS])
-def test_failing_server_is_asked_a_handful_of_times_a_minute(fail: Callable[[FakeApiServer], None]) -> None:
+def test_failing_server_is_asked_a_handful_of_times_a_minute(
+    fail: Callable[[FakeApiServer], None], caplog: pytest.LogCaptureFixture
+) -> None:
     async def scenario() -> None:
         server = FakeApiServer()
         async with following(server) as follower:
@@ -414,7 +412,7 @@ def test_failing_server_is_asked_a_handful_of_times_a_minute(fail: Callable[[Fak
             await asyncio.sleep(60)
             # 0.8 + 1.6 + ... + 25.6 s is 50 s: six waits, and at most two calls (list, watch) for each.
             assert len(server.calls) - before <= 14
-            assert len(follower.problems) >= 6
+            assert len(caplog.messages) >= 6
             assert follower.informer.synced, "stale, and known to be, but not empty"
 
     run(scenario())
@@ -454,13 +452,15 @@ async def test_too_many_requests_waits_as_long_as_the_server_asks() -> None:
 @pytest.mark.parametrize(
     ("resource", "group"), [(SLICE, "resource.k8s.io"), (POD, "")], ids=["named group", "core group"]
 )
-def test_forbidden_names_the_missing_rule(resource: Resource, group: str) -> None:
+def test_forbidden_names_the_missing_rule(
+    resource: Resource, group: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def scenario() -> None:
         server = FakeApiServer()
         _always(server, status=403, reason="Forbidden")
-        async with following(server, resource) as follower:
+        async with following(server, resource):
             await asyncio.sleep(PAUSE)
-            text = follower.problems[0].text
+            text = caplog.messages[0]
             assert f'apiGroups: ["{group}"], resources: ["{resource.plural}"]' in text
             assert 'verbs: ["get", "list", "watch"]' in text
 
@@ -468,7 +468,9 @@ def test_forbidden_names_the_missing_rule(resource: Resource, group: str) -> Non
 
 
 @in_virtual_time
-async def test_object_without_a_name_is_left_out_and_reported(settings: InformerSettings) -> None:
+async def test_object_without_a_name_is_left_out_and_reported(
+    settings: InformerSettings, caplog: pytest.LogCaptureFixture
+) -> None:
     server = FakeApiServer()
     put(server, "good")
     put(server, "bad")
@@ -480,7 +482,7 @@ async def test_object_without_a_name_is_left_out_and_reported(settings: Informer
         await asyncio.sleep(PAUSE)
         assert follower.names == ["good", "later"]
         assert follower.informer.stats.bad_objects == 1
-        assert "without name" in follower.problems[0].text
+        assert "without name" in caplog.messages[0]
 
 
 @in_virtual_time

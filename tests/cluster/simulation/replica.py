@@ -11,6 +11,7 @@ from app.cluster.client.backoff import LoopClock
 from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import POD, Resource
+from app.cluster.client.fence import Fence
 from app.cluster.controllers.deallocator import Deallocator
 from app.cluster.controllers.reconciler import Reconciler, ReconcilerSettings
 from app.cluster.informers.feed import Feed
@@ -24,7 +25,7 @@ from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from tests.cluster.simulation.loop import OWNER
-from tests.cluster.simulation.network import BASE_URL, TRANSIT_SECONDS, SimulatedTransport
+from tests.cluster.simulation.network import BASE_URL, SimulatedTransport
 from tests.objects import device, device_class, node, slice_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 CLAIM = Resource("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim", namespaced=True)
 SETTINGS = ElectionSettings(lease_seconds=3, renew_deadline_seconds=2, retry_seconds=0.7, idle_seconds=0.5)
-WRITE_SECONDS = 0.8
+WRITE_SECONDS = 1.0
+"""0.8 s in the API server, and the way there and back."""
 START = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 RULES = Rules(SelectorCache(), lambda: "share")
 
@@ -45,7 +47,6 @@ class Replica:
         self.world = world
         self.name = name
         self.dead = world.loop.create_future()
-        self.told: list[str] = []
         self._context = world.context.copy()
         self._context.run(OWNER.set, name)
         sabotage = world.sabotage
@@ -53,45 +54,38 @@ class Replica:
         client = ApiClient(BASE_URL, transport, timeouts=Timeouts(total=3.0))
         self.state: State = world.state()
         self.informers = InformerGroup(
-            client, (POD, CLAIM), Feed(self.state, lambda _: None).handle, uniform=world.random.uniform
+            client, (POD, CLAIM), Feed(self.state).handle, uniform=world.random.uniform
         )
         self._caught_up = functools.partial(
             catch_up, client, self.informers.informers["ResourceClaim"], LoopClock()
         )
+        fence = (_Termless if sabotage == "no terms" else Fence)(LoopClock(), WRITE_SECONDS)
         self.election = Election(
             Leases(client, "kube-system", "dra-extender"),
+            fence,
             name,
             clock=LoopClock(),
             now=lambda: START + dt.timedelta(seconds=world.loop.time()),
             catch_up=_nothing if sabotage == "no barrier" else self._caught_up,
-            report=self.told.append,
             settings=SETTINGS,
             uniform=world.random.uniform,
         )
-        fence = self.election.fence
-        enter = fence.begin
         if sabotage == "no fence":
-            writes, enter = client, _allowed
-        elif sabotage == "no terms":
-            writes, enter = client.guarded(fence.check, WRITE_SECONDS), _allowed
+            writes, decides = client, Fence.always_open(WRITE_SECONDS)
         else:
-            writes = client.guarded(fence.check, WRITE_SECONDS)
+            writes, decides = client.guarded(fence), fence
         self.binder = ClusterBinder(
             writes,
             CLAIM,
             self.state,
             RULES,
             now=lambda: "2026-11-24T00:00:00Z",
-            report=self.told.append,
-            write_seconds=WRITE_SECONDS + 2 * TRANSIT_SECONDS,
-            enter=enter,
+            fence=decides,
         )
         self.binder._slots = BindLimiter(world.slots)
         if sabotage == "no last look":
             self.binder._give_way_of_all = _blind  # type: ignore[method-assign]
-        self._deallocator = Deallocator(
-            writes, CLAIM, self.state, self.told.append, alone_with=self.binder.freeing
-        )
+        self._deallocator = Deallocator(writes, CLAIM, self.state, alone_with=self.binder.freeing)
         self._reconciler = Reconciler(
             writes,
             CLAIM,
@@ -100,10 +94,8 @@ class Replica:
             writer=self.binder.writer,
             extended=self.binder.extended,
             alone_with=self.binder.freeing,
-            may_write=lambda: fence.open,
+            fence=decides,
             clock=world.loop.time,
-            enter=enter,
-            report=self.told.append,
             settings=ReconcilerSettings(world.grace_seconds, 0.4, mends_per_second=100),
         )
 
@@ -167,5 +159,8 @@ def _blind(*_: object) -> None:
     """What a bind does that does not look for rivals once its claims are written."""
 
 
-def _allowed() -> None:
-    """What a process does that does not ask whether it leads."""
+class _Termless(Fence):
+    """Of a process that does not ask in which term it has decided."""
+
+    def begin(self) -> None:
+        pass

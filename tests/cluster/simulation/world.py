@@ -1,6 +1,7 @@
 """One run: a cluster, two replicas of the extender, and everything that can go wrong, from one seed."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
@@ -12,7 +13,7 @@ from app.core.state.state import State
 from tests.cluster.fake_apiserver import FakeApiServer
 from tests.cluster.simulation.actors import Wish, controller, foreigner, user
 from tests.cluster.simulation.invariants import FOREIGN, Watchdog, unrest
-from tests.cluster.simulation.loop import SimulationLoop
+from tests.cluster.simulation.loop import OWNER, SimulationLoop
 from tests.cluster.simulation.network import TRANSIT_SECONDS
 from tests.cluster.simulation.replica import Replica, inventory
 
@@ -51,6 +52,17 @@ class Outcome:
     steps: int
     story: list[str]
     clashes: int = 0
+
+
+class Logged(logging.Handler):
+    """What the replicas log, each line with whose it is."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{OWNER.get()}: {record.getMessage()}")
 
 
 class LateState(State):
@@ -256,8 +268,9 @@ class World:
 
 def run(seed: int, sabotage: str = "") -> Outcome:
     """One run. With `sabotage` a rule of the product is broken: it must show in `broken`."""
-    loop = SimulationLoop(seed)
+    loop, logged = SimulationLoop(seed), Logged()
     asyncio.set_event_loop(None)
+    logging.getLogger("app.cluster").addHandler(logged)
     try:
         world = World(seed, loop, sabotage)
         broken = loop.run_until_complete(world.run())
@@ -268,12 +281,13 @@ def run(seed: int, sabotage: str = "") -> Outcome:
         bound = {name for name in bound if not name.startswith(FOREIGN)}
         leases = [change for change in store.history if change.place.plural == "leases"]
         leaders = {change.object["spec"]["holderIdentity"] for change in leases} - {""}
-        story = world.story + _told(world) if broken else []
+        story = world.story + _told(world) + logged.lines if broken else []
         steps = loop.steps
         loop.run_until_complete(world.end())
         clashes = world.watchdog.clashes
         return Outcome(seed, broken, len(bound), world.crashes, len(leaders), steps, story, clashes)
     finally:
+        logging.getLogger("app.cluster").removeHandler(logged)
         loop.close()
 
 
@@ -291,8 +305,6 @@ def _told(world: World) -> list[str]:
         name = f"{change.place.plural}/{change.place.name}"
         seen = (change.version, change.type, name, held, users, where, metadata.get("finalizers"))
         lines.append(" ".join(str(value) for value in seen if value))
-    for replica in world.replicas:
-        lines += [f"{replica.name}: {text}" for text in replica.told]
     return lines
 
 

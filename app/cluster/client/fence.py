@@ -11,6 +11,7 @@ import asyncio
 import functools
 import time
 from contextvars import ContextVar
+from typing import Self
 
 from app.cluster.client.backoff import Clock
 from app.cluster.client.errors import NotLeaderError
@@ -18,18 +19,38 @@ from app.cluster.client.errors import NotLeaderError
 _decided_in: ContextVar[int] = ContextVar("decided_in", default=0)
 
 
+_SHARE_OF_WRITES = 0.8
+"""Of the time that a write may take; the rest is for bytes under way."""
+
+
 class Fence:
     """The terms of one process. `term` numbers them from 1; `until` is when the last stops being sure.
 
     Args:
         clock: one that goes on while the process, or the machine, is stopped.
+        write_seconds: a write that has left is carried out within this time or not at all. Not longer than
+            the lease goes on after `until`.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, write_seconds: float = 5.0) -> None:
         self._clock = clock
+        self.write_seconds = write_seconds
         self.term = 0
         self.until = float("-inf")
         self._open = False
+
+    @classmethod
+    def always_open(cls, write_seconds: float = 5.0) -> Self:
+        """Of a process that has no replicas: one term, which does not end."""
+        fence = cls(BootClock(), write_seconds)
+        fence.start_term(float("inf"))
+        fence.admit()
+        return fence
+
+    @property
+    def request_seconds(self) -> float:
+        """How long the API server may take for a write, so that `write_seconds` holds."""
+        return self.write_seconds * _SHARE_OF_WRITES
 
     @property
     def held(self) -> bool:

@@ -1,0 +1,31 @@
+"""The rules of placement by the settings."""
+
+import datetime as dt
+import uuid
+
+from app.core.allocator import Limits
+from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
+from app.settings.settings import Settings
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Rules with a selector cache that nobody else shares."""
+    return Rules(
+        selectors=SelectorCache(settings.cel_cache_entries, engine=settings.cel_engine),
+        new_share_id=lambda: str(uuid.uuid4()),
+        features=settings.switched_features,
+        policy=settings.policy,
+        limits=Limits(max_steps=settings.search_steps, max_probes=settings.search_probes),
+        now=now,
+    )
+
+
+def now() -> dt.datetime:
+    """The time of day."""
+    return dt.datetime.now(dt.UTC)
+
+
+def now_text() -> str:
+    """The same as the API has it: RFC 3339, whole seconds."""
+    return now().isoformat(timespec="seconds").replace("+00:00", "Z")
