@@ -11,7 +11,7 @@ from itertools import islice
 
 from app.core.allocator import Fits, Limits, Plan, allocate_planned
 from app.core.model.node import Node
-from app.core.scoring import Mix, Prospect
+from app.core.scoring import DeviceDemand, Mix, Prospect
 from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 
@@ -22,10 +22,17 @@ _MORE_STEPS = 256
 
 
 def prospect_of(
-    plan: Plan, pools: Sequence[Pool], taken: Taken, fits: Fits, groups: frozenset[str] = frozenset()
+    plan: Plan,
+    pools: Sequence[Pool],
+    taken: Taken,
+    fits: Fits,
+    groups: frozenset[str] = frozenset(),
+    *,
+    demand: DeviceDemand | None = None,
 ) -> Prospect:
     """What a policy looks at."""
-    return Prospect(pools, taken, fits.allocations, [claim.claim.spec for claim in plan.claims], groups)
+    specs = [claim.claim.spec for claim in plan.claims]
+    return Prospect(pools, taken, fits.allocations, specs, groups, demand=demand)
 
 
 def pick(  # noqa: PLR0917 - all that a search depends on comes as arguments
@@ -39,17 +46,18 @@ def pick(  # noqa: PLR0917 - all that a search depends on comes as arguments
     limits: Limits,
     new_share_id: Callable[[], str],
     groups: frozenset[str] = frozenset(),
+    demand: DeviceDemand | None = None,
 ) -> Fits:
     """What the Pod gets, by the policy.
 
-    ``groups``: attributes by which claims of others keep devices together.
+    ``groups``: attributes by which claims of others keep devices together; ``demand``: what they ask for.
     Only allocations with the same alternatives as the first one are looked at: these are the user's choice.
     Cost: up to ``MAX_ORDERS`` searches, each of at most the first one's steps and 256.
     """
     if not mix.picks or not found.allocations:
         return found
     choice = [found]
-    first = prospect_of(plan, pools, taken, found, groups)
+    first = prospect_of(plan, pools, taken, found, groups, demand=demand)
     bounded = replace(limits, max_steps=min(limits.max_steps, found.steps + _MORE_STEPS))
     for order in islice(mix.orders(first), MAX_ORDERS):
         other = allocate_planned(
@@ -57,5 +65,5 @@ def pick(  # noqa: PLR0917 - all that a search depends on comes as arguments
         )
         if isinstance(other, Fits) and other.ranks == found.ranks:
             choice.append(replace(other, steps=found.steps))
-    others = [prospect_of(plan, pools, taken, item, groups) for item in choice[1:]]
+    others = [prospect_of(plan, pools, taken, item, groups, demand=demand) for item in choice[1:]]
     return choice[mix.best([first, *others])]

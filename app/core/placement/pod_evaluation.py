@@ -21,6 +21,7 @@ from app.core.placement.allocated_claims import AllocatedClaims
 from app.core.placement.chosen_policy import policy_for
 from app.core.placement.device_choice import pick, prospect_of
 from app.core.placement.extended_resources import ExtendedResources, Needs
+from app.core.placement.mix_of_claims import device_demand
 from app.core.placement.node_checks import check_node
 from app.core.placement.node_result import NodeResult, Verdict
 from app.core.placement.pod_claims import HeldClaim, UnschedulableError, claims_of
@@ -61,6 +62,7 @@ class PodEvaluation:
         if policy != rules.policy:
             self.rules = rules = replace(rules, policy=policy)
         self._policy = policy_named(policy)
+        self._demand = device_demand(self._policy, state, rules)
         self._pinned = AllocatedClaims(self.claims, rules)
 
     def on(self, name: str) -> "PodEvaluation":
@@ -183,6 +185,7 @@ class PodEvaluation:
                     limits=self.rules.limits,
                     new_share_id=self.rules.new_share_id,
                     groups=self.state.matched_attributes,
+                    demand=self._demand,
                 )
                 return self._fits(node.name, pools, picked)
             case Misfit():
@@ -197,7 +200,7 @@ class PodEvaluation:
             return NodeResult(name, "fits", claims=self.claims, allocations=allocations, score=0)
         assert isinstance(self._plan, Plan)  # noqa: S101 - something has been allocated by it
         groups = self.state.matched_attributes
-        prospect = prospect_of(self._plan, pools, self.state.taken, fits, groups)
+        prospect = prospect_of(self._plan, pools, self.state.taken, fits, groups, demand=self._demand)
         found = score(self._policy, prospect, fits.ranks)
         return NodeResult(
             name,

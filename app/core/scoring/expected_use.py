@@ -63,7 +63,7 @@ class DemandGroup:
         self.devices = devices
         self.selector = selector
         self._own = sum(item.weight for item in demands)
-        self.weight = self._own / total
+        self.weight = self._own / total if total else 0.0
         self._demands = sorted(demands, key=lambda item: (item.share, item.cpu, item.memory))
         self._worth: dict[tuple[int, int, tuple[int, ...]], float] = {}
         self._sequences = self._draw() if devices == 1 else []

@@ -75,6 +75,10 @@ class Room:
         positions = [number for number, placed in enumerate(self.devices) if placed.device.name in names]
         return self._lost(positions, names)
 
+    def lost_as(self, position: int, given: AllocatedDevice) -> dict[int, float]:
+        """As ``lost``, for a device that is taken as another one is ``given``."""
+        return self._lost([position], {self.devices[position].device.name: given})
+
     def lost_with(self, position: int) -> dict[int, float]:
         """As ``lost``, for a device that is taken whole."""
         return self._lost([position], {self.devices[position].device.name: None})

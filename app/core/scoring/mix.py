@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import isfinite
 
 from app.core.allocator import Order
-from app.core.scoring.policies import GROUPS, ORDERS, POLICIES, SEES
+from app.core.scoring.policies import DEMANDS, GROUPS, ORDERS, POLICIES, SEES
 from app.core.scoring.prospect import Prospect
 
 
@@ -40,6 +40,11 @@ class Mix:
     def groups(self) -> bool:
         """Whether it looks at attributes by which claims of others keep devices together."""
         return any(name in GROUPS for name, _ in self.weights)
+
+    @property
+    def demands(self) -> bool:
+        """Whether it looks at what other claims ask for."""
+        return any(name in DEMANDS for name, _ in self.weights)
 
     def orders(self, prospect: Prospect) -> Iterator[Order]:
         """Orders in which devices are tried, beside the published one."""

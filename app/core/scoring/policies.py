@@ -3,16 +3,18 @@
 The first line of each is what the page and ``/api/v1/policies`` say of it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from math import log2
 
 from app.core.allocator import Order
 from app.core.model.device import DeviceShape
-from app.core.scoring.fragmentation import Fragments
+from app.core.scoring.device_demand import FreeDevice
+from app.core.scoring.fragmentation import Fragments, Room
 from app.core.scoring.places import LEVELS, READS, place_of
 from app.core.scoring.prospect import Given, Prospect
+from app.core.state.taken import NOTHING_TAKEN
 
 GI = 1 << 30
 _NANOS = 10**9
@@ -71,6 +73,19 @@ def least_fragmentation(prospect: Prospect) -> Merit:
     return Merit(max(0.0, value), why, loss)
 
 
+def expected_use(prospect: Prospect) -> Merit:
+    """Keeps free what the claims that come can use: judged by templates, claims, and claims of late."""
+    rooms = [Room(pool, prospect.taken.get(pool.id, NOTHING_TAKEN)) for pool in prospect.pools]
+    lost = _lost(prospect, rooms)
+    taken = sum(lost.values())
+    if prospect.demand is None or not taken:
+        return Merit(1.0, "no claims to keep devices for", 0.0)
+    before, after = (prospect.demand.worth(_free(rooms, part)) for part in ({}, lost))
+    loss = max(0.0, before - after)
+    value = 1.0 - log2(1.0 + loss / taken) / _LOSS_DOUBLINGS
+    return Merit(max(0.0, value), f"claims that come could use {before:.3g} devices, then {after:.3g}", loss)
+
+
 def topology(prospect: Prospect) -> Merit:
     """Prefers devices near each other, on one PCIe root or NUMA node: the NIC beside the GPU."""
     values, apart = [], 0
@@ -103,6 +118,7 @@ POLICIES: dict[str, Policy] = {
     "binpack": binpack,
     "spread": spread,
     "least-fragmentation": least_fragmentation,
+    "expected-use": expected_use,
     "topology": topology,
     "cheapest": cheapest,
     "first-fit": first_fit,
@@ -132,18 +148,63 @@ def _cheapest_orders(prospect: Prospect) -> Iterable[Order]:
     }
 
 
+def _expected_use_orders(prospect: Prospect) -> Iterable[Order]:
+    """First by what is lost if the device is given for the Pod's first one; then as least-fragmentation."""
+    if prospect.demand is None or not prospect.new:
+        return
+    rooms = [Room(pool, prospect.taken.get(pool.id, NOTHING_TAKEN)) for pool in prospect.pools]
+    before = prospect.demand.worth(_free(rooms, {}))
+    given = prospect.new[0][1]
+    yield {
+        placed.id: (
+            before - prospect.demand.worth(
+                _free(rooms, {(number, at): part for at, part in room.lost_as(position, given).items()})
+            ),
+            room.free[position],
+        )
+        for number, room in enumerate(rooms)
+        for position, placed in enumerate(room.devices)
+        if room.free[position]
+    }  # fmt: skip
+    if len(prospect.new) > 1:
+        yield from Fragments(prospect).order(len(prospect.new))
+
+
 ORDERS: dict[str, Orders] = {
+    "expected-use": _expected_use_orders,
     "least-fragmentation": _fragment_orders,
     "topology": _topology_orders,
     "cheapest": _cheapest_orders,
 }
 """In which orders devices are tried on one node, beside the published one: see ``picking``."""
 
-SEES: dict[str, frozenset[str]] = {"least-fragmentation": READS, "topology": READS}
+SEES: dict[str, frozenset[str]] = {"expected-use": READS, "least-fragmentation": READS, "topology": READS}
 """Attributes that a policy looks at."""
 
-GROUPS = frozenset({"least-fragmentation"})
+GROUPS = frozenset({"least-fragmentation", "expected-use"})
 """Policies that also look at those by which claims keep devices together."""
+
+
+DEMANDS = frozenset({"expected-use"})
+"""Policies that look at what other claims ask for."""
+
+
+def _lost(prospect: Prospect, rooms: Sequence[Room]) -> dict[tuple[int, int], float]:
+    """What the Pod takes of each device, by room and position."""
+    found: dict[tuple[int, int], float] = {}
+    for number, (room, pool) in enumerate(zip(rooms, prospect.pools, strict=True)):
+        new = [item for _, item in prospect.new if item.device.pool_id == pool.id]
+        if new:
+            found |= {(number, at): part for at, part in room.lost(new).items()}
+    return found
+
+
+def _free(rooms: Sequence[Room], lost: Mapping[tuple[int, int], float]) -> list[FreeDevice]:
+    return [
+        FreeDevice(placed.device.shape, weight, max(0.0, free - lost.get((number, at), 0.0)))
+        for number, room in enumerate(rooms)
+        for at, (placed, weight, free) in enumerate(zip(room.devices, room.weights, room.free, strict=True))
+    ]
 
 
 def _nearness(one: Given, other: Given) -> float | None:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from app.core.model.allocation import AllocatedDevice, Allocation
 from app.core.model.resource_claim import ClaimSpec, RequestSpec
+from app.core.scoring.device_demand import DeviceDemand
 from app.core.state.pools import PlacedDevice, Pool
 from app.core.state.taken import NOTHING_TAKEN, Taken
 
@@ -32,8 +33,8 @@ class Prospect:
     """A node with a Pod on it that is not there yet.
 
     All that is read here has to be in ``NodeSignature.key``: devices, what is taken of them, and of their
-    attributes those that ``Mix.reads`` names and, if ``Mix.groups``, those of ``groups``. Devices with admin
-    access take nothing, and do not count.
+    attributes those that ``Mix.reads`` names, if ``Mix.groups`` those of ``groups``, and those that
+    ``demand`` reads. Devices with admin access take nothing, and do not count.
 
     Args:
         pools: those of the node.
@@ -41,6 +42,7 @@ class Prospect:
         allocations: what the Pod gets; claims that were allocated before are not among them.
         specs: of the claims of ``allocations``, in order.
         groups: attributes by which claims of others keep devices together.
+        demand: what other claims ask for, where a policy looks at it.
     """
 
     def __init__(
@@ -50,11 +52,14 @@ class Prospect:
         allocations: Sequence[Allocation],
         specs: Sequence[ClaimSpec] = (),
         groups: frozenset[str] = frozenset(),
+        *,
+        demand: DeviceDemand | None = None,
     ) -> None:
         self._pools = pools
         self._specs = specs
         self._groups = groups
         self.taken = taken
+        self.demand = demand
         self.new = [
             (number, device)
             for number, allocation in enumerate(allocations)

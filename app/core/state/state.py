@@ -20,6 +20,7 @@ from app.core.state.assume_cache import AssumeCache, Assumed
 from app.core.state.extended_resources import classes_by_resource
 from app.core.state.inventory import Inventory
 from app.core.state.nominations import Nomination
+from app.core.state.request_mix import RequestLog, RequestMix
 from app.core.state.taken import ClaimKey, Taken, release, take
 from app.core.state.usage import Usage
 
@@ -52,6 +53,7 @@ class State:
         self._nominations: dict[Key, Nomination] = {}
         self._resource_classes: Mapping[str, DeviceClass] | None = None
         self._matched: frozenset[str] | None = None
+        self._requests = RequestLog()
         self._ledger = AssumeCache()
 
     def fork(self) -> "State":
@@ -67,6 +69,7 @@ class State:
         other._nominations = dict(self._nominations)
         other._resource_classes = self._resource_classes
         other._matched = self._matched
+        other._requests = self._requests.fork()
         other._ledger = self._ledger.fork()
         return other
 
@@ -110,6 +113,11 @@ class State:
             self._matched = frozenset().union(*(item.spec.matched for item in self.templates.values()))
         return self._matched
 
+    @property
+    def request_mix(self) -> RequestMix:
+        """What Pods to come will ask for, as far as templates and claims show it."""
+        return self._requests.mix(item.spec for item in self.templates.values())
+
     def extended_claim(self, pod_uid: str) -> ResourceClaim | None:
         """The claim that was made for a Pod's extended resources, with what is assumed of it."""
         key = self._ledger.extended.get(pod_uid)
@@ -135,7 +143,10 @@ class State:
             case ResourceClaimTemplate():
                 self.templates[item.meta.key] = item
                 self._matched = None
+                self._requests.look_again()
             case ResourceClaim():
+                if item.meta.key not in self._ledger.claims:
+                    self._requests.come(item.spec)
                 self._touched(self._ledger.put(item))
             case Pod():
                 self._put_pod(item)
@@ -158,7 +169,10 @@ class State:
             case "ResourceClaimTemplate":
                 self.templates.pop(key, None)
                 self._matched = None
+                self._requests.look_again()
             case "ResourceClaim":
+                if (known := self._ledger.claims.get(key)) is not None:
+                    self._requests.go(known.spec)
                 self._touched(self._ledger.drop(key))
             case "Pod":
                 self.pods.pop(key, None)

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from app.core.allocator import Invalid, Plan, plan_claims
 from app.core.model.features import Features
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
+from app.core.placement.mix_of_claims import device_demand
 from app.core.placement.rules import Rules
-from app.core.scoring import policy_named
+from app.core.scoring import DeviceDemand, policy_named
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.state import State
 from app.core.verdicts.equivalence import EquivalenceClasses
@@ -77,15 +78,19 @@ class VerdictCache:
         """
         specs = tuple(claim.spec for claim in claims)
         classes = tuple(id(self._state.classes.get(name)) for name in _class_names(specs))
-        groups = self._state.matched_attributes if policy_named(rules.policy).groups else frozenset()
-        key = (specs, classes, rules.features, rules.policy, groups)
+        policy = policy_named(rules.policy)
+        groups = self._state.matched_attributes if policy.groups else frozenset()
+        demand = device_demand(policy, self._state, rules)
+        key = (specs, classes, rules.features, rules.policy, groups, demand)
         entry = self._entries.get(key)
         if entry is None:
             plan = plan_claims(claims, self._state.classes, rules.features, rules.selectors)
             if isinstance(plan, Invalid):
                 return plan
             # The plan holds on to its classes, so that their ids in the key stay their own.
-            classes_of_nodes = self._classes_for(rules.features, attributes_read(plan, rules.policy, groups))
+            classes_of_nodes = self._classes_for(
+                rules.features, attributes_read(plan, rules.policy, groups, demand)
+            )
             entry = Entry(plan, self._state.inventory.changes.position, classes_of_nodes)
             self._entries[key] = entry
             if len(self._entries) > self._size:
@@ -133,10 +138,15 @@ class VerdictCache:
                 entry.stale.add(node)
 
 
-def attributes_read(plan: Plan, policy: str, groups: frozenset[str] = frozenset()) -> AttributesRead:
+def attributes_read(
+    plan: Plan, policy: str, groups: frozenset[str] = frozenset(), demand: DeviceDemand | None = None
+) -> AttributesRead:
     """What the search looks at, and what the policy does."""
     attributes_read = attributes_read_by_plan(plan)
-    return None if attributes_read is None else attributes_read | policy_named(policy).reads | groups
+    if attributes_read is None:
+        return None
+    wanted = demand.attributes_read if demand is not None else frozenset()
+    return attributes_read | policy_named(policy).reads | groups | wanted
 
 
 def _class_names(specs: Sequence[ClaimSpec]) -> list[str]:

@@ -85,13 +85,32 @@ def matching(count: int, attribute: str) -> JsonObject:
     return made
 
 
-def template(attribute: str) -> JsonObject:
-    """One of which nothing has been made yet."""
+def shared(name: str) -> JsonObject:
+    """A device that several claims may use."""
+    return of_size(name, "10Gi") | {"allowMultipleAllocations": True}
+
+
+def part(name: str, memory: str, on: str = "") -> JsonObject:
+    """A claim for so much of a device; ``on`` is the one of node a that it has."""
+    made = claim(name)
+    made["spec"]["devices"]["requests"][0]["exactly"]["capacity"] = {"requests": {"memory": memory}}
+    if on:
+        held_part = allocation("a", on)
+        held_part["devices"]["results"][0] |= {"shareID": "s", "consumedCapacity": {"memory": memory}}
+        made["status"] = {"allocation": held_part}
+    return made
+
+
+def template(attribute: str, *, count: int = 1, expression: str = "", memory: str = "") -> JsonObject:
+    """One of which nothing has been made yet; with an attribute for two that agree in it."""
+    wanted = matching(2, attribute) if attribute else claim("later", count, expression=expression)
+    if memory:
+        wanted = part("later", memory)
     return {
         "apiVersion": "resource.k8s.io/v1",
         "kind": "ResourceClaimTemplate",
         "metadata": {"name": "later", "namespace": "default"},
-        "spec": {"spec": matching(2, attribute)["spec"]},
+        "spec": {"spec": wanted["spec"]},
     }
 
 
@@ -131,6 +150,19 @@ NODES = {
             ),
             held("a", "d0", "d2"),
             held("b", "d0", "d1"),
+            claim("wanted"),
+        ],
+        ("a",),
+        "b",
+    ),
+    "expected-use: the node where a pair that is waited for would not fit either": Scene(
+        "expected-use",
+        [
+            node("a"),
+            node("b"),
+            slice_of("a", *(device(f"d{number}") for number in range(3))),
+            slice_of("b", *(device(f"d{number}") for number in range(2))),
+            template("", count=2),
             claim("wanted"),
         ],
         ("a",),
@@ -221,6 +253,27 @@ DEVICES = {
             claim("wanted", expression=ONE_G),
         ],
         ("g1-1g-1",),
+    ),
+    "expected-use: the device that no template asks for": Scene(
+        "expected-use",
+        [
+            node("a"),
+            slice_of("a", device("d0", kind="gpu"), device("d1", kind="nic")),
+            template("", expression=GPU),
+            claim("wanted"),
+        ],
+        ("d1",),
+    ),
+    "expected-use: the device in parts, where others want a whole one": Scene(
+        "expected-use",
+        [
+            node("a"),
+            slice_of("a", shared("d0"), shared("d1")),
+            part("held", "6Gi", "d1"),
+            template("", memory="10Gi"),
+            part("wanted", "4Gi"),
+        ],
+        ("d1",),
     ),
     "topology: the GPU beside the only NIC": Scene(
         "topology",

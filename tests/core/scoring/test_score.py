@@ -82,7 +82,10 @@ def test_the_scale_is_the_extender_protocols() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("best", "'best', only binpack, cheapest, first-fit, least-fragmentation, spread, topology"),
+        (
+            "best",
+            "'best', only binpack, cheapest, expected-use, first-fit, least-fragmentation, spread, topology",
+        ),
         ("", "there is no policy ''"),
         ("spread=x", "the weight of policy spread is 'x', not a number above 0"),
         ("spread=0", "the weight of policy spread is '0'"),

@@ -28,9 +28,10 @@ from app.core.model.node import Node
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.placement.device_choice import pick, prospect_of
-from app.core.scoring import policy_named, score
+from app.core.scoring import DeviceDemand, policy_named, score
 from app.core.selectors import SelectorCache
 from app.core.state.pools import Pool, PoolError, gather_pools
+from app.core.state.request_mix import RequestMix
 from app.core.state.taken import Taken
 from app.core.verdicts.cache import attributes_read
 from app.core.verdicts.node_signature import NodeSignature, attributes_read_by_plan
@@ -47,6 +48,11 @@ class Scene:
     inventory: inventory.Inventory
     features: Features
     plan: Plan
+
+    def demand(self) -> DeviceDemand:
+        """What all claims of the case ask for, as if it came again."""
+        kinds = tuple((item.spec, 1.0) for item in itertools.islice(self.inventory.claims.values(), 16))
+        return DeviceDemand(RequestMix(kinds), self.inventory.classes, self.features, _SELECTORS)
 
     def pools(self, target: Node) -> tuple[Pool, ...]:
         return gather_pools(target, self.inventory.slices, self.inventory.pool_slices(), self.features)
@@ -161,7 +167,14 @@ GROUPS = frozenset({"shared.example.org/group", f"{DRIVER}/index"})
 """What templates of others match by."""
 
 
-def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken, policy: str) -> Any:
+def answer(
+    found: Scene,
+    target: Node,
+    pools: tuple[Pool, ...],
+    taken: Taken,
+    policy: str,
+    demand: DeviceDemand | None,
+) -> Any:
     """All of an answer that has no name in it."""
     numbers = itertools.count()
     outcome = allocate_planned(
@@ -180,8 +193,9 @@ def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken, po
                 limits=Limits(),
                 new_share_id=lambda: str(next(numbers)),
                 groups=GROUPS,
+                demand=demand,
             )
-            prospect = prospect_of(found.plan, pools, taken, outcome, GROUPS)
+            prospect = prospect_of(found.plan, pools, taken, outcome, GROUPS, demand=demand)
             points = score(policy_named(policy), prospect, outcome.ranks).points
             chosen = [places[one.device] for item in outcome.allocations for one in item.devices]
             return "fits", outcome.steps, chosen, points, outcome.ranks
@@ -192,7 +206,9 @@ def answer(found: Scene, target: Node, pools: tuple[Pool, ...], taken: Taken, po
             return "invalid", outcome.steps, [reason.code for reason in outcome.reasons]
 
 
-@pytest.mark.parametrize("policy", ["binpack", "least-fragmentation=2,topology=1,cheapest=1"])
+@pytest.mark.parametrize(
+    "policy", ["binpack", "least-fragmentation=2,topology=1,cheapest=1", "expected-use=1,binpack=0.1"]
+)
 def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: str) -> None:
     shared = different = 0
     for case in itertools.chain(
@@ -201,7 +217,8 @@ def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: s
         found = scene(with_twins(case["request"]))
         if found is None:
             continue
-        signature = NodeSignature(found.features, attributes_read(found.plan, policy, GROUPS))
+        demand = found.demand() if policy_named(policy).demands else None
+        signature = NodeSignature(found.features, attributes_read(found.plan, policy, GROUPS, demand))
         taken = found.inventory.taken()
         answers: dict[Hashable, Any] = {}
         for target in found.inventory.nodes:
@@ -212,7 +229,7 @@ def test_nodes_with_equal_keys_get_equal_answers_in_all_recorded_cases(policy: s
             key = signature.key(target, pools, taken)
             if key is None:
                 continue
-            said = answer(found, target, pools, taken, policy)
+            said = answer(found, target, pools, taken, policy, demand)
             if key in answers:
                 shared += 1
                 assert answers[key] == said, f"{case['name']}: {target.name}"

@@ -1,0 +1,102 @@
+"""What the Pods that come ask for, as far as it shows: by templates, claims, and claims that are gone.
+
+No training and no clock: a claim counts while it is there, and when it is gone it counts on until as many
+others have gone. The mix stays the same object until a tenth of it differs, as kept verdicts depend on it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from app.core.model.resource_claim import ClaimSpec
+
+MAX_KINDS = 16
+"""The most frequent kinds of claim; the others are too rare to keep devices for."""
+_TOLERANCE = 0.1
+_LEAST_CHANGES = 16
+
+
+@dataclass(frozen=True, eq=False)
+class RequestMix:
+    """Kinds of claim and how often each comes, beside the others; the same object stays the same mix."""
+
+    kinds: tuple[tuple[ClaimSpec, float], ...] = ()
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """The DeviceClasses that are asked for, each once."""
+        names: dict[str, None] = {}
+        for spec, _ in self.kinds:
+            for request in spec.requests:
+                options = request.first_available or ((request.exactly,) if request.exactly else ())
+                names.update(dict.fromkeys(option.device_class for option in options))
+        return tuple(names)
+
+    @property
+    def total(self) -> float:
+        """The weights of all kinds."""
+        return sum(weight for _, weight in self.kinds)
+
+
+class RequestLog:
+    """Counts claims as they come and go. O(1) a claim; ``mix`` is O(kinds) when enough has changed."""
+
+    def __init__(self) -> None:
+        self._there: Counter[ClaimSpec] = Counter()
+        self._gone: Counter[ClaimSpec] = Counter()
+        self._here = self._past = 0
+        self._changes = 0
+        self._mix = RequestMix()
+
+    def fork(self) -> "RequestLog":
+        """A copy that can be changed without this one noticing."""
+        other = RequestLog()
+        other._there = self._there.copy()
+        other._gone = self._gone.copy()
+        other._here, other._past = self._here, self._past
+        other._changes = self._changes
+        other._mix = self._mix
+        return other
+
+    def come(self, spec: ClaimSpec) -> None:
+        """A claim is there."""
+        self._there[spec] += 1
+        self._here += 1
+        self._changes += 1
+
+    def go(self, spec: ClaimSpec) -> None:
+        """A claim is gone."""
+        self._there[spec] -= 1
+        if self._there[spec] <= 0:
+            del self._there[spec]
+        self._here -= 1
+        self._gone[spec] += 1
+        self._past += 1
+        if self._past > self._here + _LEAST_CHANGES:
+            self._gone = Counter({kind: count // 2 for kind, count in self._gone.items() if count > 1})
+            self._past = self._gone.total()
+
+    def mix(self, templates: Iterable[ClaimSpec]) -> RequestMix:
+        """The mix, each template counted as one claim more."""
+        if not self._mix.kinds or self._changes >= max(_LEAST_CHANGES, self._here // 8):
+            self._changes = 0
+            counts = self._there + self._gone + Counter(templates)
+            found = RequestMix(tuple((kind, float(count)) for kind, count in counts.most_common(MAX_KINDS)))
+            if _difference(self._mix, found) > _TOLERANCE:
+                self._mix = found
+        return self._mix
+
+    def look_again(self) -> None:
+        """Something else that the mix is made of has changed."""
+        self._changes += _LEAST_CHANGES
+
+
+def _difference(one: RequestMix, other: RequestMix) -> float:
+    """From 0 (alike) to 1: the share of claims that would have to ask for something else."""
+    if not one.kinds or not other.kinds:
+        return float(bool(one.kinds) != bool(other.kinds))
+    shares = {kind: weight / one.total for kind, weight in one.kinds}
+    for kind, weight in other.kinds:
+        shares[kind] = shares.get(kind, 0.0) - weight / other.total
+    return sum(abs(share) for share in shares.values()) / 2

@@ -1,0 +1,96 @@
+"""What claims that come will ask for, as templates and claims show it."""
+
+from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec
+from app.core.state.request_mix import MAX_KINDS, RequestLog
+
+
+def kind(number: int) -> ClaimSpec:
+    return ClaimSpec(requests=(DeviceRequest("r", RequestSpec("r", f"class-{number}", count=number)),))
+
+
+def shares(log: RequestLog, *templates: ClaimSpec) -> dict[int, float]:
+    mix = log.mix(templates)
+    return {
+        request.exactly.count: weight / mix.total
+        for spec, weight in mix.kinds
+        for request in spec.requests
+        if request.exactly
+    }
+
+
+def test_nothing_is_known_at_first() -> None:
+    assert RequestLog().mix(()).kinds == ()
+
+
+def test_templates_count_before_anything_is_made_of_them() -> None:
+    assert shares(RequestLog(), kind(1), kind(1), kind(2)) == {1: 2 / 3, 2: 1 / 3}
+
+
+def test_claims_count_and_count_on_when_they_are_gone() -> None:
+    log = RequestLog()
+    for _ in range(30):
+        log.come(kind(1))
+    for _ in range(10):
+        log.go(kind(1))
+    for _ in range(10):
+        log.come(kind(2))
+    assert shares(log) == {1: 0.75, 2: 0.25}
+
+
+def test_what_is_long_gone_is_forgotten() -> None:
+    log = RequestLog()
+    for _ in range(100):
+        log.come(kind(1))
+        log.go(kind(1))
+    for _ in range(400):
+        log.come(kind(2))
+        log.go(kind(2))
+    assert shares(log).keys() == {2}
+
+
+def test_the_mix_stays_the_same_object_until_a_tenth_of_it_differs() -> None:
+    log = RequestLog()
+    for _ in range(200):
+        log.come(kind(1))
+    first = log.mix(())
+    for _ in range(20):
+        log.come(kind(2))
+    assert log.mix(()) is first
+    for _ in range(60):
+        log.come(kind(2))
+    assert log.mix(()) is not first
+
+
+def test_a_new_template_is_looked_at_when_it_matters() -> None:
+    log = RequestLog()
+    log.come(kind(1))
+    first = log.mix(())
+    log.look_again()
+    assert log.mix([kind(2)]) is not first
+
+
+def test_only_the_most_frequent_kinds_are_in_the_mix() -> None:
+    log = RequestLog()
+    for number in range(1, 40):
+        for _ in range(number):
+            log.come(kind(number))
+    found = shares(log)
+    assert len(found) == MAX_KINDS
+    assert min(found) == 40 - MAX_KINDS
+
+
+def test_a_fork_counts_by_itself() -> None:
+    log = RequestLog()
+    log.come(kind(1))
+    other = log.fork()
+    for _ in range(50):
+        other.come(kind(2))
+    assert shares(log) == {1: 1.0}
+    assert shares(other)[2] > 0.9
+
+
+def test_classes_are_named_once() -> None:
+    log = RequestLog()
+    log.come(kind(1))
+    log.come(kind(2))
+    assert sorted(log.mix([kind(1)]).class_names) == ["class-1", "class-2"]
