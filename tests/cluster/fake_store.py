@@ -133,7 +133,13 @@ class Store:
         new = change(copied(old))
         _check_preconditions(place, old, new.get("metadata") or {})
         if subresource == "status":
-            new = {**copied(old), "status": copied(new.get("status") or {})}
+            metadata = copied(old["metadata"])
+            if place.plural == "pods":
+                # As the API server's podStatusStrategy: owners and spec are kept, annotations are not.
+                for field in ("annotations", "labels"):
+                    if field in new["metadata"]:
+                        metadata[field] = copied(new["metadata"][field])
+            new = {**copied(old), "metadata": metadata, "status": copied(new.get("status") or {})}
             if place.plural == "resourceclaims":
                 _validate_claim_status(old, new)
         else:

@@ -7,13 +7,13 @@ URL: every account of a cluster may GET /api/* (ClusterRole system:discovery).
 
 import time
 from collections.abc import Callable, Collection
-from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from app.api.errors import HttpError
 from app.api.middleware.client_certificate import peer_in, trust
+from app.api.query import namespace_in
 from app.cluster.client.errors import ClusterError
 from app.cluster.client.reviews import Access, BusyError, Reviewer
 from app.settings.serving import ServingSettings, is_loopback
@@ -31,7 +31,7 @@ def is_guarded(path: str) -> bool:
     return path not in _OPEN and not path.startswith("/web/")
 
 
-def access_of(method: str, path: str, query: str = "") -> Access:
+def access_of(method: str, path: str, namespace: str = "") -> Access:
     """What a request that is no webhook wants, in the words of an RBAC rule."""
     verb = _VERBS.get(method, method.lower())
     if not path.startswith(_API):
@@ -40,14 +40,8 @@ def access_of(method: str, path: str, query: str = "") -> Access:
     resource, *rest = path.removeprefix(_API).split("/")
     if resource == "pods" and len(rest) == 3:
         return Access(verb, GROUP, resource, rest[2], namespace=rest[0], name=rest[1])
-    namespace = _namespace(query) if resource in _NAMESPACED and not rest else ""
-    return Access(verb, GROUP, resource, namespace=namespace, name="/".join(rest))
-
-
-def _namespace(query: str) -> str:
-    """The one namespace that a list is narrowed to, so that a Role in it is enough."""
-    given = parse_qs(query).get("namespace", [])
-    return given[0] if len(given) == 1 else ""
+    narrowed = namespace if resource in _NAMESPACED and not rest else ""
+    return Access(verb, GROUP, resource, namespace=narrowed, name="/".join(rest))
 
 
 class Rules:
@@ -112,7 +106,7 @@ class Rules:
         reviewer = self._reviewer(scope)
         if reviewer is None:
             raise _nobody_can_say()
-        access = access_of(scope["method"], scope["path"], scope["query_string"].decode("latin-1"))
+        access = access_of(scope["method"], scope["path"], namespace_in(scope))
         try:
             decision = await reviewer.decide(token, access)
         except BusyError:

@@ -7,6 +7,7 @@ at 127.0.0.1 (DNS rebinding) makes his page that page; so a loopback service ans
 """
 
 import ipaddress
+import re
 from collections.abc import Collection
 
 from starlette.datastructures import Headers
@@ -44,11 +45,13 @@ def require_own_page(headers: Headers, scheme: str) -> None:
         raise HttpError(403, "ForeignOrigin", "pages of other sites may not ask")
 
 
+_HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+?)\.?)(?::[0-9]{1,5})?", re.ASCII)
+
+
 def _name(host: str) -> str:
-    """Without the port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].rstrip(".").lower()
+    """Without the port; empty for what is not a host (RFC 3986, section 3.2.2), with or without a port."""
+    match = _HOST.fullmatch(host.lower())
+    return (match["address"] or match["name"]) if match is not None else ""
 
 
 def _is_loopback_name(host: str) -> bool:

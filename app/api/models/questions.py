@@ -41,7 +41,7 @@ class MoreNodes(Asked):
     """More nodes like one there is, with devices of their own."""
 
     like: str
-    count: int = Field(ge=1, le=10_000)
+    count: int = Field(ge=1, le=10_000, strict=True)
 
 
 class GeneratedName(Asked):
@@ -105,7 +105,7 @@ class PlacementRequest(Scenario):
         description="Pods, and objects of any kind that hold Pod templates: docs/workloads.md lists the "
         "kinds that are known.",
     )
-    replicas: Annotated[int, Field(ge=0)] | None = Field(
+    replicas: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         None,
         description="Instead of the number of a workload with one Pod template; a DaemonSet has one a node.",
     )
@@ -131,7 +131,7 @@ class CapacityRequest(Scenario):
         description="A workload of any kind, for its Pod template: its only one, or the only one with "
         "devices.",
     )
-    limit: int = Field(1000, ge=1, description="Stop counting here.")
+    limit: int = Field(1000, ge=1, strict=True, description="Stop counting here.")
 
 
 class DryRun(Body):

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.api.errors import HttpError
 from app.api.models.records import DecisionPage
+from app.api.query import Namespace
 from app.api.responses import json_response
 from app.api.routes.inventory import Limit
 from app.api.service import ServiceOf
@@ -23,7 +24,8 @@ async def decisions(
     service: ServiceOf,
     limit: Limit = 100,
     cursor: Annotated[str, Query(description="`next` of the page before.")] = "",
-    namespace: Annotated[str, Query(description="Only Pods of this namespace.")] = "",
+    *,
+    namespace: Namespace,
     name: Annotated[str, Query(description="Only Pods of this name.")] = "",
 ) -> Response:
     """Kept in memory, a thousand of them: another replica and another life of this one have their own."""

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.api.models.inventory import ClaimPage, DevicePage, NodePage
+from app.api.query import Namespace
 from app.api.responses import json_response, one_by_one
 from app.api.service import Service, ServiceOf
 from app.core.model.resource_claim import ResourceClaim
@@ -73,7 +74,7 @@ async def devices(
 
 @router.get("/claims", response_model=ClaimPage, summary="ResourceClaims, and what they hold")
 async def claims(
-    service: ServiceOf, limit: Limit = 500, cursor: Cursor = "", namespace: Filter = ""
+    service: ServiceOf, namespace: Namespace, limit: Limit = 500, cursor: Cursor = ""
 ) -> Response:
     service.require_synced()
     state = service.state

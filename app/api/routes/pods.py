@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.api.models.inventory import PodPage
+from app.api.query import Namespace
 from app.api.responses import json_response
-from app.api.routes.inventory import Cursor, Filter, Limit
+from app.api.routes.inventory import Cursor, Limit
 from app.api.service import Service, ServiceOf
 from app.core.model.pod import Pod, PodClaim
 
@@ -21,7 +22,7 @@ async def pods(
     *,
     limit: Limit = 500,
     cursor: Cursor = "",
-    namespace: Filter = "",
+    namespace: Namespace,
     pending: Annotated[bool, Query(description="Only those without a node.")] = False,
 ) -> Response:
     """Why one is pending is at /api/v1/pods/{namespace}/{name}/explain."""

@@ -177,7 +177,7 @@ class Reservations:
     def _is_whole(self, claim_allocation: ClaimAllocation, pod: Pod) -> bool:
         claim = self._state.stored_claim(claim_allocation.held.key)
         if claim_allocation.held.generated:
-            return claim is None and self._state.extended_claim(pod.meta.uid) is None
+            return claim is None and self._state.extended_claim(pod) is None
         if (
             claim is None
             or claim.meta.uid != claim_allocation.held.claim.meta.uid

@@ -202,7 +202,7 @@ class Requeuer:
         # Before the write: what is refused after it is another matter.
         self._refused.forget(pod.meta.key, pod.meta.uid)
         try:
-            await self._client.patch(POD.path(*pod.meta.key), patch)
+            await self._client.patch(POD.path(*pod.meta.key, "status"), patch)
         except (NotFoundError, ConflictError):
             raise
         except ClusterError as error:

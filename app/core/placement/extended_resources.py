@@ -65,7 +65,7 @@ class ExtendedResources:
         classes = state.resource_classes
         mapped = any(request.resource in classes for request in pod.extended)
         self._wanted = sorted({request.resource for request in pod.extended}) if mapped else []
-        self._left = state.extended_claim(pod.meta.uid) if mapped and pod.meta.uid else None
+        self._left = state.extended_claim(pod) if mapped and pod.meta.uid else None
         self._known: dict[tuple[str, ...], Needs] = {}
 
     def __bool__(self) -> bool:

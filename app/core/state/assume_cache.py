@@ -27,7 +27,7 @@ class AssumeCache:
 
     def __init__(self) -> None:
         self.claims: dict[ClaimKey, ResourceClaim] = {}
-        self.extended: dict[str, ClaimKey] = {}
+        self.extended: dict[tuple[str, str], ClaimKey] = {}
         self.assumed: dict[ClaimKey, Assumed] = {}
         self.taken: dict[PoolId, PoolTaken] = {}
         # Versions that writes of ours have made: older events are from before them.
@@ -157,9 +157,13 @@ class AssumeCache:
         return {item.device.pool_id for held in (before, after) if held for item in held.devices}
 
 
-def _owner_of_extended(claim: ResourceClaim) -> str | None:
-    """The uid of the Pod whose extended resources a claim was made for (findExtendedResourceClaim)."""
+def _owner_of_extended(claim: ResourceClaim) -> tuple[str, str] | None:
+    """Namespace and uid of the Pod whose extended resources a claim was made for (findExtendedResourceClaim).
+
+    A Pod uses claims of its own namespace alone. A claim elsewhere that names its uid is another tenant's,
+    who would get the Pod's devices.
+    """
     if claim.meta.annotations.get(EXTENDED_ANNOTATION) != "true":
         return None
     owner = claim.meta.controller
-    return owner.uid if owner is not None and owner.kind == "Pod" else None
+    return (claim.meta.namespace, owner.uid) if owner is not None and owner.kind == "Pod" else None

@@ -118,9 +118,9 @@ class State:
         """What Pods to come will ask for, as far as templates and claims show it."""
         return self._requests.mix(item.spec for item in self.templates.values())
 
-    def extended_claim(self, pod_uid: str) -> ResourceClaim | None:
+    def extended_claim(self, pod: Pod) -> ResourceClaim | None:
         """The claim that was made for a Pod's extended resources, with what is assumed of it."""
-        key = self._ledger.extended.get(pod_uid)
+        key = self._ledger.extended.get((pod.meta.namespace, pod.meta.uid))
         return None if key is None else self.claim(key)
 
     def claims(self) -> Iterable[ResourceClaim]:

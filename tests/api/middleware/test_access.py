@@ -13,12 +13,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.middleware.access import access_of
 from app.api.middleware.client_certificate import PEER, TRUST, ClientCertificate, peer_of
+from app.api.query import namespace_in
 from app.cluster.client.errors import ConnectionFailedError
 from app.cluster.client.reviews import Access, BusyError, Decision
 from app.main import create_app
 from app.settings.settings import Settings
 from tests.api.conftest import Asked, run
-from tests.objects import node
+from tests.objects import claim, device_class, node, pod
 
 Inventory = Callable[..., Path]
 
@@ -50,7 +51,9 @@ ACCESS = {
     "HEAD /api/v1/nodes": Access("get", "dra-extender", "nodes"),
     "POST /api/v1/placements": Access("create", "dra-extender", "placements"),
     "GET /api/v1/claims?namespace=a": Access("get", "dra-extender", "claims", namespace="a"),
-    "GET /api/v1/claims?namespace=a&namespace=b": Access("get", "dra-extender", "claims"),
+    "GET /api/v1/claims?name%73pace=%61": Access("get", "dra-extender", "claims", namespace="a"),
+    "GET /api/v1/claims?namespace=": Access("get", "dra-extender", "claims"),
+    "GET /api/v1/claims?Namespace=a": Access("get", "dra-extender", "claims"),
     "GET /api/v1/nodes?namespace=a": Access("get", "dra-extender", "nodes"),
     "GET /api/v1/pods/a/b/explain": Access("get", "dra-extender", "pods", "explain", "a", "b"),
     "GET /api/v1/devices/d/p/x": Access("get", "dra-extender", "devices", name="d/p/x"),
@@ -63,7 +66,7 @@ ACCESS = {
 def test_a_request_is_put_in_the_words_of_a_rule(asked: str, wanted: Access) -> None:
     method, _, target = asked.partition(" ")
     path, _, query = target.partition("?")
-    assert access_of(method, path, query) == wanted
+    assert access_of(method, path, namespace_in({"query_string": query.encode()})) == wanted
 
 
 TOKENS = {
@@ -222,6 +225,14 @@ HOSTS = {
     "localhost.attacker.example": 421,
     "10.0.0.1": 421,
     "": 421,
+    "[::1]evil.com": 421,
+    "[::1]:80@evil.com": 421,
+    "localhost:80@evil.com": 421,
+    "localhost:evil.com": 421,
+    "localhost/evil.com": 421,
+    "localhost:": 421,
+    "[::1": 421,
+    "127.0.0.1:123456": 421,
 }
 
 
@@ -368,3 +379,46 @@ def test_settings_that_leave_a_door_open_are_refused(given: dict[str, Any], text
 )
 def test_settings_that_ask_callers_are_taken(given: dict[str, Any]) -> None:
     Settings(**given)
+
+
+QUERIES = [
+    "namespace=team-a",
+    "namespace=team-a&namespace=",
+    "namespace=&namespace=team-a",
+    "namespace=team-a&namespace=team-b",
+    "namespace=team-a&name%73pace=",
+    "namespace=team-a;namespace=",
+    "namespace=team-a&Namespace=team-b",
+    "NAMESPACE=team-a",
+    "namespace",
+    "namespace=team-a&namespace",
+    "namespace=%74eam-a",
+    "namespace=team-a%26namespace=",
+    "&namespace=team-a&&namespace=",
+    "namespace[]=team-a",
+    "+namespace=team-a",
+]
+
+
+@pytest.mark.parametrize("path", ["claims", "pods", "decisions"])
+@pytest.mark.parametrize("query", QUERIES)
+def test_what_was_checked_is_what_is_answered(inventory: Inventory, path: str, query: str) -> None:
+    """A user with a Role in team-a gets items of team-a or none, however the namespace is written."""
+    objects = [device_class(), node("n1")]
+    for namespace in ("team-a", "team-b"):
+        asking = pod(f"pod-{namespace}", f"claim-{namespace}")
+        asking["metadata"]["namespace"] = namespace
+        objects += [claim(f"claim-{namespace}", namespace=namespace), asking]
+
+    class OfTeamA(Reviews):
+        async def decide(self, token: str, access: Access) -> Decision:
+            self.asked.append(access)
+            return Decision(token, access.namespace == "team-a")
+
+    async def evaluation(service: Asked) -> None:
+        answer = await service.client.get(f"/api/v1/{path}?{query}", headers={"Authorization": "Bearer x"})
+        assert answer.status_code in (200, 400, 403)
+        if answer.status_code == 200:
+            assert {item["namespace"] for item in answer.json()["items"]} <= {"team-a"}
+
+    run_with_tokens(inventory(*objects), OfTeamA(), evaluation)

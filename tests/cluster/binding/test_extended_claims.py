@@ -186,8 +186,7 @@ async def test_a_stale_claim_is_deleted_to_make_room() -> None:
     made = await backed(gpu_pod())
     await kill_a_bind_that_cannot_take_back(made)
     await asyncio.sleep(1)
-    uid = made.pod("p")["metadata"]["uid"]
-    left = made.state.extended_claim(uid)
+    left = made.state.extended_claim(made.state.pods["default", "p"])
     assert left is not None
     assert left.allocation is not None
     deallocator = Deallocator(made.client, made.served.resource_claim, made.state)

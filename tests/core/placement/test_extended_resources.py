@@ -308,3 +308,15 @@ def test_the_last_word_before_a_bind_names_the_claim_to_be_made() -> None:
         (claim_allocation.fresh, claim_allocation.held.generated) for claim_allocation in claim_allocations
     ] == [(True, True)]
     assert isinstance(decide(state, pod_of(container(gpu=1)), "n2", rules(), None), Refused)
+
+
+def test_a_claim_of_another_namespace_that_names_the_pod_is_not_the_pod_s() -> None:
+    """Whoever may create claims in one namespace could have the Pod bound, and keep its devices."""
+    foreign = left_claim(request("container-0-request-1"))
+    foreign["metadata"]["namespace"] = "team-a"
+    state = state_with(node("n1"), slice_of("n1", device("d0")), backed_class(), foreign)
+    asking = pod_of(container(gpu=1))
+    assert state.extended_claim(asking) is None
+    fits = PodEvaluation(state, asking, rules()).answer("n1")
+    assert fits.verdict == "fits", fits.reasons
+    assert [held.generated for held in fits.claims] == [True]
