@@ -13,6 +13,7 @@ import yaml
 from app.cli.application import run
 from app.core.json_object import JsonObject
 from app.settings.settings import Settings
+from tests.chart.value_sets import VALUE_SETS
 
 pytestmark = pytest.mark.helm
 
@@ -22,95 +23,6 @@ CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
 
 Render = Callable[..., list[JsonObject]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-VALUE_SETS: dict[str, dict[str, Any]] = {
-    "defaults": {},
-    "extender-alone": {"scheduler": {"enabled": False}},
-    "three-replicas": {"replicas": 3},
-    "stopped": {"replicas": 0},
-    "own-account": {"serviceAccount": {"create": False, "name": "mine"}, "rbac": {"create": False}},
-    "account-with-annotations": {"serviceAccount": {"name": "named", "annotations": {"example.com/r": "r"}}},
-    "renamed": {"fullnameOverride": "devices", "nameOverride": "dra"},
-    "longest-name": {"fullnameOverride": "n" * 52},
-    "pinned-images": {
-        "image": {"repository": "registry.example/dra-extender", "digest": "sha256:" + "a" * 64},
-        "scheduler": {"image": {"tag": "v1.36.0"}},
-        "imagePullSecrets": [{"name": "registry"}],
-    },
-    "everything-extra": {
-        "extraArgs": ["--config=/etc/dra/config.yaml"],
-        "extraEnv": [{"name": "DRA_LOG_FORMAT", "value": "json"}],
-        "extraVolumes": [{"name": "extra", "configMap": {"name": "dra", "optional": True}}],
-        "extraVolumeMounts": [{"name": "extra", "mountPath": "/etc/dra"}],
-        "podAnnotations": {"example.com/a": "b"},
-        "podLabels": {"example.com/team": "cats"},
-        "nodeSelector": {"node-role.kubernetes.io/control-plane": ""},
-        "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}],
-        "affinity": {"nodeAffinity": {}},
-        "topologySpreadConstraints": [
-            {
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": {"app.kubernetes.io/instance": "release"}},
-            }
-        ],
-        "service": {"type": "NodePort", "port": 80, "annotations": {"example.com/a": "b"}},
-        "scheduler": {
-            "schedulerName": "cats",
-            "weight": 9,
-            "httpTimeout": "1m30s",
-            "qps": 12.5,
-            "extraArgs": ["--profiling=false"],
-        },
-    },
-    "monitored": {
-        "networkPolicy": {
-            "ingressFrom": [
-                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
-            ]
-        }
-    },
-    "tls-and-tokens": {"tls": {"secretName": "served"}, "auth": {"mode": "token"}},
-    "mutual-tls": {
-        "tls": {"secretName": "served", "mutual": True, "schedulerSecretName": "shown", "clientNames": ["a"]},
-        "auth": {"mode": "mtls"},
-    },
-    "mutual-tls-by-cert-manager": {
-        "tls": {"certManager": {"enabled": True, "issuerRef": {"name": "ca"}}, "mutual": True}
-    },
-    "mutual-tls-alone": {
-        "scheduler": {"enabled": False},
-        "tls": {"secretName": "served", "mutual": True, "clientCASecretName": "authority"},
-        "auth": {"mode": "token"},
-    },
-    "own-certificates": {"tls": {"selfSigned": {"enabled": True}, "mutual": True}, "replicas": 2},
-    "own-certificates-alone": {"tls": {"selfSigned": {"enabled": True}}, "scheduler": {"enabled": False}},
-    "watched": {
-        "tls": {"secretName": "served"},
-        "auth": {"mode": "token"},
-        "monitoring": {
-            "serviceMonitor": {
-                "enabled": True,
-                "labels": {"release": "prometheus"},
-                "authorization": {"credentials": {"name": "metrics", "key": "token"}},
-            },
-            "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
-            "dashboard": {"enabled": True},
-        },
-    },
-    "evicting": {"preemption": "evict", "replicas": 2},
-    "traced": {
-        "tracing": {"endpoint": "http://collector.tracing:4318", "ratio": 0.1},
-        "extraEnv": [
-            {
-                "name": "OTEL_EXPORTER_OTLP_HEADERS",
-                "valueFrom": {"secretKeyRef": {"name": "collector", "key": "headers"}},
-            }
-        ],
-    },
-    "open-network": {"networkPolicy": {"enabled": False}, "podDisruptionBudget": {"enabled": False}},
-}
 
 
 @pytest.fixture(params=VALUE_SETS.values(), ids=VALUE_SETS.keys())

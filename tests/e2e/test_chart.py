@@ -19,7 +19,7 @@ from harness.kubelet import Kubelet
 from harness.release import FULL_NAME, Release
 from harness.scene import Scene
 
-from tests.chart.test_chart import VALUE_SETS
+from tests.chart.value_sets import VALUE_SETS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.helm]
 

@@ -14,6 +14,7 @@ STYLES = {
     "an exemption has its reason after a dash": r"# (ruff: )?noqa(?!: [A-Z]+\d+(, [A-Z]+\d+)* - \S)",
     "annotations are evaluated": r"^from __future__ import annotations$",
     "dataclasses are imported by name": r"^import dataclasses$",
+    "test modules import no test module": r"^\s*(from|import) (\S+\.)?test_\w+( |$)",
 }
 
 

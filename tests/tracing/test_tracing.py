@@ -27,7 +27,7 @@ from app.cluster.client.transport import AiohttpTransport
 from app.main import create_app
 from app.observability.tracing import Tracing
 from app.settings.settings import Settings
-from tests.cluster.client.test_loopback import closing, listening
+from tests.cluster.client.loopback import closing, listening
 from tests.cluster.fake_apiserver import FakeApiServer
 
 INVENTORY = Path(__file__).parents[2] / "examples" / "inventory"

@@ -7,8 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.objects import pod
 from tests.web.conftest import Visit
-from tests.web.test_pods import FOUR
-from tests.web.test_whatif import JOB, headline, place
+from tests.web.waiting_pods import FOUR
+from tests.web.what_ifs import JOB, headline, place
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}

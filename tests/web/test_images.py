@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 
 from tests.objects import pod
 from tests.web.conftest import ROOT, Visit
-from tests.web.test_pods import FOUR
-from tests.web.test_whatif import FOUR_GPUS, JOB, headline, place
+from tests.web.waiting_pods import FOUR
+from tests.web.what_ifs import FOUR_GPUS, JOB, headline, place
 
 IMAGES = ROOT / "docs" / "images"
 DESKTOP: Any = {"width": 1180, "height": 680}

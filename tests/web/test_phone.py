@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.objects import pod
 from tests.web.conftest import Visit
-from tests.web.test_pods import FOUR
-from tests.web.test_whatif import FOUR_GPUS, JOB, headline, place
+from tests.web.waiting_pods import FOUR
+from tests.web.what_ifs import FOUR_GPUS, JOB, headline, place
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 

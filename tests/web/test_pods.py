@@ -8,17 +8,7 @@ from playwright.sync_api import expect
 from app.api.history import Decision
 from tests.objects import pod
 from tests.web.conftest import Visit
-
-FOUR = {
-    "apiVersion": "resource.k8s.io/v1",
-    "kind": "ResourceClaim",
-    "metadata": {"name": "four-gpus", "namespace": "default", "uid": "four"},
-    "spec": {
-        "devices": {
-            "requests": [{"name": "gpus", "exactly": {"deviceClassName": "gpu.example.com", "count": 4}}]
-        }
-    },
-}
+from tests.web.waiting_pods import FOUR
 
 
 def test_in_two_clicks_a_person_sees_why_a_pod_is_pending(visit: Callable[..., Visit]) -> None:

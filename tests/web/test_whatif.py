@@ -6,19 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Page, Request, expect
 
-from tests.web.conftest import EXAMPLES, Visit, placed_on_map
-
-JOB = (EXAMPLES / "job-with-cats.yaml").read_text()
-FOUR_GPUS = (EXAMPLES / "workloads" / "four-gpus.yaml").read_text()
-
-
-def place(page: Page, text: str) -> None:
-    page.get_by_label("Manifests to create").fill(text)
-    page.get_by_role("button", name="Place", exact=True).click()
-
-
-def headline(page: Page, text: str) -> None:
-    expect(page.locator(".whatif .headline")).to_have_text(text)
+from tests.web.conftest import Visit, placed_on_map
+from tests.web.what_ifs import FOUR_GPUS, JOB, headline, place
 
 
 def planned(page: Page) -> set[str]:

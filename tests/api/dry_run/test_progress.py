@@ -5,7 +5,7 @@ import pytest
 from app.cli import progress
 from app.cli.asking import Asker
 from tests.api.conftest import Asked, run
-from tests.api.routes.test_placements import OBJECTS, Inventory
+from tests.api.placement_objects import OBJECTS, Inventory
 from tests.objects import pod
 
 

@@ -17,20 +17,11 @@ from app.core.model.resource_slice import PoolId
 from app.core.state.device_views import DeviceViews
 from app.core.state.nominations import Nomination
 from tests.api.conftest import Asked, run, serving
+from tests.api.placement_objects import OBJECTS, Inventory
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of, template
 
-Inventory = Callable[..., Path]
 REPOSITORY = Path(__file__).resolve().parents[3]
 EXAMPLES = REPOSITORY / "examples"
-
-OBJECTS = (
-    node("n1", zone="a"),
-    node("n2", zone="b"),
-    device_class(),
-    slice_of("n1", device("d0"), device("d1")),
-    slice_of("n2", device("d0")),
-    template("t"),
-)
 
 
 def body(*pods: dict[str, Any], **more: Any) -> dict[str, Any]:

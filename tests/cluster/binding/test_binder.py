@@ -2,122 +2,24 @@
 
 import asyncio
 import datetime as dt
-from itertools import count
 from typing import Any
 
 import pytest
 
-from app.cluster.binding.binder import ClusterBinder
 from app.cluster.binding.memory_binder import MemoryBinder
-from app.cluster.client.client import ApiClient
-from app.cluster.client.discovery import NODE, POD, discover
-from app.cluster.client.fence import Fence
-from app.cluster.informers.feed import Feed
-from app.cluster.informers.group import InformerGroup
 from app.core.model import parse as reading
 from app.core.model.parse import parse
 from app.core.model.resource_claim import FINALIZER, ClaimSpec, ResourceClaim, read_claim
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
-from tests.cluster.fake_apiserver import Call, FakeApiServer, Fault, InMemoryTransport
+from tests.cluster.binding.cluster import DRA, Cluster, cluster, conditional, names, on, reserved, tell
+from tests.cluster.fake_apiserver import Call, Fault
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import DRIVER, allocation, claim, device, device_class, node, pod, slice_of
+from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
-DRA = "resource.k8s.io/v1"
-GROUPS = {"pods": "", "resourceclaims": "resource.k8s.io"}
 NOW = "2026-11-23T10:00:00Z"
 PODS_OF_FOUR = tuple(pod(f"p{i}", f"c{i}") for i in range(4))
-
-
-class WallClock:
-    """The time of day: goes with the loop's clock, until somebody sets it."""
-
-    def __init__(self) -> None:
-        self.off = dt.timedelta()
-
-    def now(self) -> dt.datetime:
-        passed = dt.timedelta(seconds=asyncio.get_running_loop().time())
-        return dt.datetime(2026, 11, 23, 10, tzinfo=dt.UTC) + passed + self.off
-
-    def text(self) -> str:
-        return self.now().isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-class Cluster:
-    """A fake API server, and a binder with informers on it."""
-
-    def __init__(self, server: FakeApiServer, transport: InMemoryTransport | None = None) -> None:
-        self.server = server
-        self._transport = transport or InMemoryTransport(server)
-        self.state = State()
-        self.wall = WallClock()
-
-    async def start(self) -> None:
-        self.client = client = ApiClient("http://fake", self._transport)
-        self.served = served = await discover(client)
-        self.feed = feed = Feed(self.state)
-        self.group = InformerGroup(client, (NODE, POD, *served.resources()), feed.handle)
-        self.task = asyncio.create_task(self.group.run())
-        numbers = count()
-        rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}", now=self.wall.now)
-        self.binder = ClusterBinder(
-            client, served.resource_claim, self.state, rules, now=self.wall.text, fence=Fence.always_open()
-        )
-        await self.group.wait_synced()
-
-    async def stop(self) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-    async def bind(self, name: str, node_name: str = "n1") -> str | None:
-        return await self.binder.bind("default", name, self.pod(name)["metadata"]["uid"], node_name)
-
-    def claim(self, name: str) -> dict[str, Any]:
-        return self._find("resourceclaims", name)
-
-    def pod(self, name: str) -> dict[str, Any]:
-        return self._find("pods", name)
-
-    def _find(self, plural: str, name: str) -> dict[str, Any]:
-        matches = [
-            item
-            for item in self.server.store.select((GROUPS[plural], plural))
-            if item["metadata"]["name"] == name
-        ]
-        return matches[0]
-
-    def writes(self) -> list[str]:
-        return [
-            f"{call.method} {call.path.rsplit('/', 2)[-1]}"
-            for call in self.server.calls
-            if call.method != "GET"
-        ]
-
-
-async def cluster(
-    *claims: dict[str, Any], devices: int = 2, pods: tuple[dict[str, Any], ...] = ()
-) -> Cluster:
-    server = FakeApiServer()
-    server.put("v1", "nodes", node("n1"))
-    server.put(DRA, "deviceclasses", device_class())
-    server.put(DRA, "resourceslices", slice_of("n1", *(device(f"d{i}") for i in range(devices))))
-    for item in claims:
-        server.put(DRA, "resourceclaims", item)
-    for item in pods:
-        server.put("v1", "pods", item)
-    made = Cluster(server)
-    await made.start()
-    return made
-
-
-def names(claim_object: dict[str, Any]) -> list[str]:
-    held = (claim_object.get("status") or {}).get("allocation") or {"devices": {"results": []}}
-    return [result["device"] for result in held["devices"]["results"]]
-
-
-def reserved(claim_object: dict[str, Any]) -> list[str]:
-    return [entry["name"] for entry in (claim_object.get("status") or {}).get("reservedFor") or []]
 
 
 @in_virtual_time
@@ -225,14 +127,6 @@ async def test_pods_that_share_a_claim_are_all_reserved() -> None:
     assert names(made.claim("c")) == ["d0"]
     assert made.binder.writer.conflicts == 0
     await made.stop()
-
-
-def on(method: str, end: str) -> Any:
-    return lambda call: _is(call, method, end)
-
-
-def _is(call: Call, method: str, end: str) -> bool:
-    return call.method == method and call.path.endswith(end)
 
 
 FAILURES = [
@@ -422,19 +316,6 @@ def test_in_memory_a_bind_is_seen_by_the_next() -> None:
     assert second is not None
     assert state.pods["default", "p"].node_name == "n1"
     assert binder.results == {"bound": 1, "misfit": 1}
-
-
-def conditional() -> dict[str, Any]:
-    """A slice whose one device is bound to only after its driver has attached it."""
-    raw = device("d0") | {"bindingConditions": ["attached"], "bindingFailureConditions": ["broken"]}
-    return slice_of("n1", raw)
-
-
-def tell(made: Cluster, name: str, status: str) -> None:
-    """The driver's part: a condition on the claim's device."""
-    raw = made.claim("c")
-    said = {"driver": DRIVER, "pool": "n1", "device": "d0", "conditions": [{"type": name, "status": status}]}
-    made.server.put(DRA, "resourceclaims", raw | {"status": raw["status"] | {"devices": [said]}})
 
 
 async def waiting() -> Cluster:

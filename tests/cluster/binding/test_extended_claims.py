@@ -7,18 +7,11 @@ import pytest
 
 from app.cluster.controllers.deallocator import Deallocator
 from app.core.model.resource_claim import FINALIZER
-from tests.cluster.binding.test_binder import DRA, Cluster, claim, cluster, names, on, pod, reserved
+from tests.cluster.binding.cluster import DRA, Cluster, cluster, names, on, reserved
+from tests.cluster.binding.gpu_pods import GPU, gpu_pod
 from tests.cluster.fake_apiserver import Call, Fault
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import device_class
-
-GPU = "example.com/gpu"
-
-
-def gpu_pod(name: str = "p", count: int = 1, *claims: str) -> dict[str, Any]:
-    raw = pod(name, *claims)
-    raw["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1", GPU: str(count)}}
-    return raw
+from tests.objects import claim, device_class
 
 
 async def backed(*pods: dict[str, Any], devices: int = 2, claims: tuple[dict[str, Any], ...] = ()) -> Cluster:

@@ -5,14 +5,12 @@ import base64
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, nullcontext
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-import uvicorn
 import yaml
 
 from app.cluster.auth.credentials import Access, from_kubeconfig, load_access
@@ -23,31 +21,8 @@ from app.cluster.client.errors import ConnectionFailedError, NotFoundError, NotL
 from app.cluster.client.fence import Fence
 from app.cluster.client.transport import AiohttpTransport
 from app.cluster.informers.informer import Informer, InformerSettings, Replaced, Upserted
-from tests.cluster.fake_apiserver import FakeApiServer, asgi
-
-# Longer than anything here takes, so that a defect fails rather than hangs.
-PATIENCE_SECONDS = 20.0
-
-
-@asynccontextmanager
-async def listening(server: FakeApiServer, **tls: Any) -> AsyncIterator[int]:
-    """Serves the fake on a free loopback port."""
-    config = uvicorn.Config(
-        asgi(server), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, **tls
-    )
-    service = uvicorn.Server(config)
-    # The signals stay the test runner's.
-    service.capture_signals = nullcontext  # type: ignore[assignment]
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        task = asyncio.create_task(service.serve([listener]))
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while not service.started:  # noqa: ASYNC110 - uvicorn has no event for it
-                    await asyncio.sleep(0.01)
-                yield listener.getsockname()[1]
-        finally:
-            service.should_exit = True
-            await task
+from tests.cluster.client.loopback import PATIENCE_SECONDS, closing, listening
+from tests.cluster.fake_apiserver import FakeApiServer
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +72,6 @@ def certificate(authority: trustme.CA) -> dict[str, str]:
         "client-certificate-data": b64(leaf.cert_chain_pems[0].bytes()),
         "client-key-data": b64(leaf.private_key_pem.bytes()),
     }
-
-
-@asynccontextmanager
-async def closing(client: ApiClient) -> AsyncIterator[ApiClient]:
-    try:
-        yield client
-    finally:
-        await client.aclose()
 
 
 def test_client_certificate_is_shown(tmp_path: Path, authority: trustme.CA) -> None:

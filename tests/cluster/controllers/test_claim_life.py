@@ -9,10 +9,10 @@ import pytest
 from app.cluster.client.errors import TooManyRequestsError
 from app.cluster.client.retrying import RetryingClient
 from app.core.model.resource_claim import FINALIZER, MAX_RESERVED_FOR
-from tests.cluster.binding.test_binder import DRA, Cluster, claim, cluster, names, on, pod, reserved
+from tests.cluster.binding.cluster import DRA, Cluster, cluster, names, on, reserved
 from tests.cluster.fake_apiserver import Call, Fault
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import allocation, device, slice_of, template
+from tests.objects import allocation, claim, device, pod, slice_of, template
 
 Act = Callable[[Cluster], None]
 

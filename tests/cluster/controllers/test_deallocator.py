@@ -8,10 +8,10 @@ from app.cluster.controllers.deallocator import Deallocator
 from app.core.model.parse import parse
 from app.core.model.resource_claim import ResourceClaim
 from app.core.state.state import State
-from tests.cluster.binding.test_binder import Cluster, cluster, names, pod, reserved
+from tests.cluster.binding.cluster import Cluster, cluster, names, reserved
 from tests.cluster.fake_apiserver import FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import allocation, claim
+from tests.objects import allocation, claim, pod
 
 DRA = "resource.k8s.io/v1"
 RESERVED = {"resource": "pods", "name": "p", "uid": "u"}

@@ -15,21 +15,10 @@ from app.core.model.allocation import read_allocation
 from app.core.model.resource_claim import FINALIZER
 from app.core.state.double_allocations import double_allocations
 from app.core.state.taken import PoolTaken, take
-from tests.cluster.binding.test_binder import (
-    DRA,
-    Cluster,
-    allocation,
-    claim,
-    cluster,
-    conditional,
-    names,
-    on,
-    pod,
-    reserved,
-    tell,
-)
+from tests.cluster.binding.cluster import DRA, Cluster, cluster, conditional, names, on, reserved, tell
 from tests.cluster.fake_apiserver import Call, Fault
 from tests.cluster.virtual_time import in_virtual_time
+from tests.objects import allocation, claim, pod
 
 
 def give(made: Cluster, name: str, device: str) -> None:

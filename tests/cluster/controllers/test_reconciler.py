@@ -15,23 +15,11 @@ from app.core.model.resource_claim import FINALIZER
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.stale_claims import StaleClaim
-from tests.cluster.binding.test_binder import (
-    DRA,
-    Cluster,
-    allocation,
-    claim,
-    cluster,
-    conditional,
-    device_class,
-    names,
-    on,
-    pod,
-    reserved,
-    tell,
-)
-from tests.cluster.binding.test_extended_claims import GPU, gpu_pod
+from tests.cluster.binding.cluster import DRA, Cluster, cluster, conditional, names, on, reserved, tell
+from tests.cluster.binding.gpu_pods import GPU, gpu_pod
 from tests.cluster.fake_apiserver import Call, FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
+from tests.objects import allocation, claim, device_class, pod
 
 GRACE = 120.0
 

@@ -9,7 +9,7 @@ from app.api.dry_run.json_answers import near_misses_json
 from app.core.json_object import JsonObject
 from tests.core.diagnosis.applying import Situation
 from tests.core.diagnosis.inventory import claim, cls, dev, node, pod, pool, req, template
-from tests.core.diagnosis.test_situations import BIG, NUMA, RED, placed
+from tests.core.diagnosis.situations import BIG, NUMA, RED, placed
 
 
 @dataclass(frozen=True)

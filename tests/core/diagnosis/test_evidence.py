@@ -16,7 +16,7 @@ from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.selectors import CelFeatures, Selector, SelectorCache, cel_features
 from tests.core.diagnosis.applying import Situation
 from tests.core.diagnosis.inventory import claim, dev, pod, pool, req, shareable
-from tests.core.diagnosis.test_situations import BIG, NUMA, ONE, RED, SLOTS_USED_UP, placed
+from tests.core.diagnosis.situations import BIG, NUMA, ONE, RED, SLOTS_USED_UP, placed
 from tests.objects import DRIVER
 
 

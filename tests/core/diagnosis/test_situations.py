@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.api.dry_run.json_answers import near_misses_json
-from app.core.dry_run.place import PodPlacement, place, with_near_misses
+from app.core.dry_run.place import PodPlacement
 from app.core.json_object import JsonObject
 from tests.core.diagnosis.applying import Situation
 from tests.core.diagnosis.inventory import (
@@ -31,26 +31,11 @@ from tests.core.diagnosis.inventory import (
     shared_by,
     template,
 )
+from tests.core.diagnosis.situations import BIG, NUMA, ONE, RED, SLOTS_USED_UP, placed
 from tests.objects import DRIVER
 
-BIG = f'device.capacity["{DRIVER}"].memory.compareTo(quantity("80Gi")) >= 0'
-RED = f'device.attributes["{DRIVER}"].colour == "red"'
 NEW = f'device.attributes["{DRIVER}"].generation > 4'
-NUMA = f"{DRIVER}/numa"
 ONLY = "0/1 nodes fit: 1 "
-ONE = (node("n1"), cls())
-"""One node and the class gpu."""
-SLOTS_USED_UP = (
-    counters("n1", slots="4"),
-    pool(
-        "n1",
-        drawing(dev("a", colour="blue"), slots="3"),
-        drawing(dev("b", colour="red"), slots="2"),
-        of=2,
-    ),
-    claim("other", holds="n1/a"),
-)
-"""Of four slots a blue device in use draws three, and a red one needs two."""
 
 
 @dataclass
@@ -492,13 +477,6 @@ CASES: dict[str, Case] = {
         ("FewerDevices", "AddDevices"),
     ),
 }
-
-
-def placed(situation: Situation) -> PodPlacement:
-    state, wanted, rules = situation.parsed()
-    steps = with_near_misses(state, rules, place(state, [wanted], sorted(state.nodes), rules))
-    (found,) = [item for item in steps if item is not None]
-    return found
 
 
 def first_line(found: PodPlacement) -> str:

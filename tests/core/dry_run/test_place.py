@@ -1,32 +1,16 @@
-from itertools import count
 from typing import Any
 
 import pytest
 
 from app.core.dry_run.place import PodPlacement, place
-from app.core.model.parse import InventoryObject, parse
+from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.placement.decision import Refused, decide
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
-from app.core.selectors import SelectorCache
 from app.core.state.state import State
+from tests.core.dry_run.states import rules, state_with
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of, template
-
-
-def rules(**changes: Any) -> Rules:
-    numbers = count()
-    settings: dict[str, Any] = {"generate_claims": True} | changes
-    return Rules(SelectorCache(), lambda: f"share-{next(numbers)}", **settings)
-
-
-def state_with(*items: dict[str, Any]) -> State:
-    state = State()
-    for raw in items:
-        item = parse(raw)
-        assert isinstance(item, InventoryObject)
-        state.upsert(item)
-    return state
 
 
 def cluster(*devices_per_node: int) -> State:

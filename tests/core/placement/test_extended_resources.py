@@ -15,7 +15,7 @@ from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
 from app.core.verdicts.cache import VerdictCache
 from app.core.verdicts.evaluate import verdicts
-from tests.core.dry_run.test_place import rules, state_with
+from tests.core.dry_run.states import rules, state_with
 from tests.objects import allocation, claim_spec, device, device_class, node, slice_of
 
 GPU = "example.com/gpu"

@@ -7,7 +7,7 @@ import pytest
 from app.core.model.pod import Pod
 from app.core.preemption.candidates import Candidate, helpful_candidates, hosts_of_victims
 from app.core.state.state import State
-from tests.core.preemption.test_plan import RULES, Cluster
+from tests.core.preemption.cluster import RULES, Cluster
 from tests.objects import device_class
 
 
