@@ -90,7 +90,7 @@ def import_csv(
 
 
 def _policies(text: str) -> list[str]:
-    from app.core.simulation.task_policies import TASK_POLICIES, task_policy  # noqa: PLC0415 # --help must be quick
+    from app.core.simulation.task_policies import TASK_POLICIES, task_policy  # noqa: PLC0415 - --help must be quick
 
     found = []
     for part in text.split(","):
@@ -127,9 +127,9 @@ def _numbers(flag: str, text: str) -> list[int]:
         raise InputError(f"{flag}: {text!r} is not a list of whole numbers", "as in 100,130") from None
 
 
-def _read(nodes_file: str, tasks_file: str, ratio: float, departures: bool) -> _Lists:  # noqa: FBT001 # a flag
-    from app.core.simulation.arrivals import recorded  # noqa: PLC0415 # --help must be quick
-    from app.core.simulation.task_list import TaskListError, read_nodes, read_tasks  # noqa: PLC0415 # as above
+def _read(nodes_file: str, tasks_file: str, ratio: float, departures: bool) -> _Lists:  # noqa: FBT001 - a flag
+    from app.core.simulation.arrivals import recorded  # noqa: PLC0415 - --help must be quick
+    from app.core.simulation.task_list import TaskListError, read_nodes, read_tasks  # noqa: PLC0415 - as above
 
     try:
         nodes = read_nodes(_lines(nodes_file), nodes_file)
@@ -156,13 +156,13 @@ def _run_all(runs: "Sequence[tuple[_Lists, str, int]]", processes: int) -> "list
 
 
 def _run(lists: _Lists, name: str, seed: int) -> "PackingResult":
-    import random  # noqa: PLC0415 # --help must be quick
+    import random  # noqa: PLC0415 - --help must be quick
 
-    from app.core.simulation.arrivals import arrivals, recorded, shuffled  # noqa: PLC0415 # as above
-    from app.core.simulation.packing import Packing  # noqa: PLC0415 # as above
-    from app.core.simulation.task_policies import TASK_POLICIES  # noqa: PLC0415 # as above
+    from app.core.simulation.arrivals import arrivals, recorded, shuffled  # noqa: PLC0415 - as above
+    from app.core.simulation.packing import Packing  # noqa: PLC0415 - as above
+    from app.core.simulation.task_policies import TASK_POLICIES  # noqa: PLC0415 - as above
 
-    draw = random.Random(seed).random  # noqa: S311 # no secret
+    draw = random.Random(seed).random  # noqa: S311 - no secret
     if lists.departures:
         events = recorded(lists.tasks, lists.where)
     else:

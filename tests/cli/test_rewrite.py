@@ -1,8 +1,6 @@
 """``convert`` changes the lines that have to change, and no other: whatever stands "
 "between and behind them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

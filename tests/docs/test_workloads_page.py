@@ -1,7 +1,5 @@
 """The page of workloads names every kind that is known, and tests that there are."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

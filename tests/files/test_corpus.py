@@ -1,7 +1,5 @@
 """Manifests in the style of each driver and platform, and what plan and check make of them."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The table of fields is what Kubernetes' OpenAPI documents hold."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from typing import Any

@@ -1,7 +1,5 @@
 """Workloads of any kind over HTTP: what the command line takes, the service takes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

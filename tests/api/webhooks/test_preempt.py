@@ -1,7 +1,5 @@
 """The preempt verb, as kube-scheduler calls it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Claims and templates that the controllers of custom resources make."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

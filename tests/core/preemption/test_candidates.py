@@ -1,7 +1,5 @@
 """Which of kube-scheduler's candidates help a Pod that wants devices."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.core.model.pod import Pod
