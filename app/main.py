@@ -29,6 +29,7 @@ from app.api.routes import (
     placements,
     pods,
     policies,
+    sizing,
     stream,
 )
 from app.api.service import Shutdown, made_service
@@ -93,6 +94,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
         routes,
         placements,
         capacity,
+        sizing,
         documents,
         policies,
         pods,

@@ -62,6 +62,16 @@ def capacity_table(answer: JsonObject) -> None:
         out("\n".join([f"The next one: {answer['summary']}", *_near(answer)]))
 
 
+def sizing_table(answer: JsonObject, *, wide: bool) -> None:
+    """How many nodes of each shape to add; ``wide``: and where each Pod goes then."""
+    rows = [[item["like"], f"{item['price']:g}", str(item["count"])] for item in answer["shapes"]]
+    out(table(("LIKE", "PRICE", "NODES NEEDED"), rows))
+    if wide:
+        pods = [[pod["namespace"], pod["name"], pod["node"] or "-"] for pod in answer["pods"]]
+        out("")
+        out(table(("NAMESPACE", "NAME", "NODE"), pods))
+
+
 def _near(item: JsonObject) -> list[str]:
     found = item.get("nearMisses") or ()
     return ["It would fit", *(f"  {miss['text']}" for miss in found)] if found else []

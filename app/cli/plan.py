@@ -31,6 +31,11 @@ from app.cli.waiting import Duration
 @click.option(
     "--how-many", is_flag=True, help="How many more of these Pods fit, where, and what is short then."
 )
+@click.option(
+    "--nodes-needed",
+    is_flag=True,
+    help="The fewest nodes --like these, or the cheapest, to add so that everything fits.",
+)
 @click.option("--all-or-nothing", is_flag=True, help="All Pods or none; looks beyond one after the other.")
 @click.option(
     "--preemption",
@@ -56,6 +61,7 @@ def plan(
     node_checks: bool,
     explain: bool,
     how_many: bool,
+    nodes_needed: Any,
     all_or_nothing: bool,
     preemption: bool,
     wait: bool,
@@ -70,6 +76,9 @@ def plan(
     """
     if how_many and (all_or_nothing or preemption or wait or replicas is not None):
         text = "--how-many goes with none of --all-or-nothing, --preemption, --wait, --replicas"
+        raise InputError(text, "leave it out")
+    if nodes_needed and (how_many or all_or_nothing or preemption or wait):
+        text = "--nodes-needed goes with none of --how-many, --all-or-nothing, --preemption, --wait"
         raise InputError(text, "leave it out")
     if not paths and (how_many or not changed.get("drain")):
         raise InputError("nothing to place", "name a file with -f, or a node with --drain")
@@ -95,7 +104,9 @@ def plan(
             {"kind": item.kind, "namespace": item.namespace, "name": item.name} for item in made
         ]
         unseen = bool(wanted.unseen)
-    if how_many:
+    if nodes_needed:
+        code = _nodes_needed(source, request | {"shapes": nodes_needed}, output)
+    elif how_many:
         code = _how_many(source, request, output)
     else:
         request["explain"] = "full"
@@ -135,6 +146,22 @@ def _place(
         say(f"all or nothing: {answer['gang']['text']}")
     say(f"{placed} of {placed + unplaced} Pods placed (inventory revision {answer['revision']})")
     return Exit.OK if _all_placed(answer) else Exit.NO
+
+
+def _nodes_needed(source: Source, request: dict[str, Any], output: str) -> int:
+    from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
+    from app.cli.placements import sizing_table  # noqa: PLC0415 - as above
+    from app.cli.printing import print_data  # noqa: PLC0415 - as above
+
+    answer = ask(source, lambda asker: asker.post("/api/v1/sizing", request))
+    if output in (options.TABLE, options.WIDE):
+        sizing_table(answer, wide=output == options.WIDE)
+    else:
+        print_data(answer, output, [f"node/{item['like']}" for item in answer["shapes"] if item["count"]])
+    for note in answer.get("notes") or ():
+        say(note)
+    say(f"{answer['text']} (inventory revision {answer['revision']})")
+    return Exit.OK if answer["outcome"] == "fits" else Exit.NO
 
 
 def _all_placed(answer: dict[str, Any]) -> bool:

@@ -28,7 +28,12 @@ _OPTIONS = (
     click.option(
         "--add-nodes", type=click.IntRange(1), metavar="N", help="As if there were N more nodes ..."
     ),
-    click.option("--like", default="", metavar="NODE", help="... like this one, with devices of their own."),
+    click.option(
+        "--like",
+        multiple=True,
+        metavar="NODE",
+        help="... like this one, with devices of their own; with --nodes-needed NODE=PRICE, repeatable.",
+    ),
     click.option(
         "--remove-claim",
         multiple=True,
@@ -53,19 +58,22 @@ def changes(command: Command) -> Command:
         drain: tuple[str, ...],
         taint: tuple[str, ...],
         add_nodes: int | None,
-        like: str,
+        like: tuple[str, ...],
         remove_claim: tuple[str, ...],
         remove: tuple[str, ...],
         namespace: str,
         **flags: Any,
     ) -> int:
-        if (add_nodes is None) == bool(like):
+        if flags.get("nodes_needed"):
+            flags["nodes_needed"] = _shapes(like, add_nodes)
+            like = ()
+        if (add_nodes is None) == bool(like) or len(like) > 1:
             raise InputError("--add-nodes and --like belong together", "write --add-nodes 10 --like worker-1")
         gone = [*remove, *(f"ResourceClaim/{name}" for name in remove_claim)]
         changed: JsonObject = {
             "drain": list(drain),
             "taints": [_taint(text) for text in taint],
-            "addNodes": [{"like": like, "count": add_nodes}] if add_nodes is not None else [],
+            "addNodes": [{"like": like[0], "count": add_nodes}] if add_nodes is not None else [],
             "remove": [_removal(text, namespace) for text in gone],
         }
         given = {name: value for name, value in changed.items() if value}
@@ -75,6 +83,20 @@ def changes(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
+
+
+def _shapes(like: Sequence[str], add_nodes: int | None) -> list[JsonObject]:
+    """Nodes that may be added, and what each costs."""
+    if not like or add_nodes is not None:
+        raise InputError("--nodes-needed goes with --like, not with --add-nodes", "write --like worker-1=2.5")
+    found: list[JsonObject] = []
+    for text in like:
+        name, equals, price = text.rpartition("=")
+        try:
+            found.append({"like": name, "price": float(price)} if equals else {"like": text})
+        except ValueError:
+            raise InputError(f"--like {text!r}: {price!r} is not a price", "as in worker-1=2.5") from None
+    return found
 
 
 def _taint(text: str) -> JsonObject:

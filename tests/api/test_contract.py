@@ -145,6 +145,10 @@ def real_bodies() -> dict[str, Any]:
             "explain": "full",
         },
         "/api/v1/capacity": {"pod": {**visitor, "apiVersion": "v1", "kind": "Pod"}, "limit": 3},
+        "/api/v1/sizing": {
+            "pods": [{**visitor, "apiVersion": "v1", "kind": "Pod"}],
+            "shapes": [{"like": "worker-5", "price": 2, "limit": 3}],
+        },
     }
 
 

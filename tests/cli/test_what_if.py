@@ -84,3 +84,31 @@ def test_flags_that_make_no_sense(cli: Cli, flags: tuple[str, ...], says: str) -
     ran = cli("plan", *flags, *SNAPSHOT)
     assert ran.code == 2
     assert says in ran.err
+
+
+def test_how_many_nodes_to_add(cli: Cli) -> None:
+    wanted = ("plan", *FOUR, "--replicas", "3", *SNAPSHOT, "--nodes-needed")
+    ran = cli(*wanted, "--like", "worker-5", "-o", "wide")
+    assert ran.code == 0
+    assert ran.out.splitlines()[0].split() == ["LIKE", "PRICE", "NODES", "NEEDED"]
+    assert ran.out.count("worker-5-more-1\n") == 3, "they share a claim"
+    assert "1 like worker-5: nothing cheaper is enough (inventory revision" in ran.err
+    priced = json.loads(cli(*wanted, "--like", "worker-5=2.5", "--like", "worker-7", "-o", "json").out)
+    assert (priced["price"], priced["minimal"], priced["nodesNeeded"]) == (2.5, True, 1)
+    assert cli(*wanted, "--like", "worker-7").code == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ((), "--nodes-needed goes with --like"),
+        (("--like", "worker-5", "--add-nodes", "2"), "--nodes-needed goes with --like, not with --add-nodes"),
+        (("--like", "worker-5=cheap"), "'cheap' is not a price"),
+        (("--like", "worker-5", "--how-many"), "--nodes-needed goes with none of --how-many"),
+        (("--like", "worker-5=-1"), "greater than"),
+    ],
+)
+def test_flags_that_do_not_go_with_nodes_needed(cli: Cli, flags: tuple[str, ...], message: str) -> None:
+    ran = cli("plan", *FOUR, *SNAPSHOT, "--nodes-needed", *flags)
+    assert ran.code == 2
+    assert message in ran.err

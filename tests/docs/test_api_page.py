@@ -17,7 +17,11 @@ SECTIONS = {
     for heading, text in re.findall(r"^##+ (.+)\n((?:(?!^##).*\n)*)", PAGE, re.MULTILINE)
 }
 # Bodies are shown where they are asked for; the others are types of their own.
-BODIES = {"PlacementRequest": "POST /api/v1/placements", "CapacityRequest": "POST /api/v1/capacity"}
+BODIES = {
+    "PlacementRequest": "POST /api/v1/placements",
+    "CapacityRequest": "POST /api/v1/capacity",
+    "SizingRequest": "POST /api/v1/sizing",
+}
 APART = ("Body", "Asked", "Scenario", "Error")
 """What is part of others; the document calls the last ErrorDetail."""
 MODELS = {

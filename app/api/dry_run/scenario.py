@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from app.api.bodies import decode_any, read_body
 from app.api.dry_run.overlay import Ground, lay_over, read_object
 from app.api.errors import HttpError, invalid_fields
-from app.api.models.questions import PlacementRequest, Scenario
+from app.api.models.questions import PlacementRequest, Scenario, SizingRequest
 from app.api.service import Service
 from app.core.model.features import UnknownFeatureError
 from app.core.model.parse import Object
@@ -98,7 +98,7 @@ def _rules(service: Service, wanted: Scenario) -> Rules:
 
 
 async def pods_in(
-    wanted: PlacementRequest, nodes: int, most: int, trial: Trial
+    wanted: PlacementRequest | SizingRequest, nodes: int, most: int, trial: Trial
 ) -> tuple[list[Pod], list[str]]:
     """The Pods in order, at most so many, and what is assumed about kinds that are not known.
 
@@ -117,7 +117,7 @@ async def pods_in(
     return pods, notes
 
 
-def _pods(wanted: PlacementRequest, nodes: int, notes: list[str]) -> Iterator[Pod]:
+def _pods(wanted: PlacementRequest | SizingRequest, nodes: int, notes: list[str]) -> Iterator[Pod]:
     """The Pods one by one. Raises: HttpError, 422."""
     for index, raw in enumerate(wanted.pods):
         yield pod_of(raw, f"pods[{index}]")

@@ -36,6 +36,7 @@ _VERBS = {
     "/scheduler/bind": "bind",
     "/api/v1/placements": "placements",
     "/api/v1/capacity": "capacity",
+    "/api/v1/sizing": "sizing",
     "/api/v1/stream": "stream",
 }
 

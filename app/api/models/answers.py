@@ -158,6 +158,40 @@ class CapacityAnswer(Body):
     notes: list[str] = Field(description="What is assumed where a kind or a template is not known.")
 
 
+class SizedShape(Body):
+    """So many nodes are to be added like this one."""
+
+    like: str
+    price: float
+    count: int
+
+
+class SizedPod(Body):
+    """The node that a Pod gets; null where not all Pods fit."""
+
+    namespace: str
+    name: str
+    node: str | None
+    summary: str
+
+
+class SizingAnswer(Body):
+    """What to add. ``minimal``: it is proven that nothing cheaper is enough."""
+
+    revision: str
+    outcome: Literal["fits", "impossible", "unknown"] = Field(
+        description="impossible: no number of these nodes is enough; unknown: none was found within limits."
+    )
+    minimal: bool
+    text: str
+    nodes_needed: int | None
+    price: float | None
+    shapes: list[SizedShape]
+    sets_tried: int
+    pods: list[SizedPod]
+    notes: list[str] = Field(description="What is assumed where a kind or a template is not known.")
+
+
 class Explanation(Body):
     """Why a Pod is pending; for one that has a node, which."""
 

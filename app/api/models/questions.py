@@ -122,6 +122,31 @@ class PlacementRequest(Scenario):
     )
 
 
+class NodeShape(Asked):
+    """Nodes that can be added, like one of the inventory or of ``objects``."""
+
+    like: str
+    price: float = Field(1.0, ge=0.001, le=1e9, description="Of one node, in any unit.")
+    limit: int = Field(1000, ge=1, le=10_000, description="How many there can be.")
+    exists: bool = Field(
+        default=True, description="false: the node itself is not there, it only shows what new ones are like."
+    )
+
+
+class SizingRequest(Scenario):
+    """Which nodes to add so that these Pods fit?"""
+
+    pods: list[Any] = Field(default_factory=list)
+    workloads: list[Any] = Field(
+        default_factory=list, description="Pods and workloads, as in `POST /api/v1/placements`."
+    )
+    replicas: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Instead of the number of a workload with one Pod template."
+    )
+    pending: bool = Field(default=False, description="Also the Pods with claims that have no node yet.")
+    shapes: list[NodeShape] = Field(min_length=1, max_length=5)
+
+
 class CapacityRequest(Scenario):
     """How many more Pods of this kind fit?"""
 

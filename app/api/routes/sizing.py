@@ -1,0 +1,85 @@
+"""Which nodes to add so that Pods fit: the fewest or the cheapest. Nothing is written."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.api.dry_run.overlay import names_of
+from app.api.dry_run.scenario import Trial, documented, dry_run, pods_in, read_request
+from app.api.errors import HttpError
+from app.api.models.answers import SizingAnswer
+from app.api.models.questions import SizingRequest
+from app.api.responses import json_response
+from app.api.service import Service, ServiceOf
+from app.core.dry_run.sizing import NodeShape, Sizing, size
+from app.core.dry_run.what_if import WhatIfError
+from app.core.model.pod import Pod
+
+router = APIRouter(prefix="/api/v1", tags=["dry runs"])
+
+
+@router.post(
+    "/sizing",
+    response_model=SizingAnswer,
+    openapi_extra=documented(SizingRequest),
+    summary="The fewest or cheapest nodes to add so that these Pods fit",
+)
+async def sizing(request: Request, service: ServiceOf) -> Response:
+    wanted = await read_request(request, service, SizingRequest)
+    async with dry_run(service, wanted) as trial:
+        absent = {shape.like for shape in wanted.shapes if not shape.exists}
+        nodes = [name for name in names_of(trial.ground.state, wanted.nodes) if name not in absent]
+        pods, notes = await _pods(service, wanted, len(nodes), trial)
+        shapes = [NodeShape(shape.like, shape.price, shape.limit) for shape in wanted.shapes]
+        try:
+            found = await trial.time_slice.run(
+                lambda: size(trial.ground.state, pods, nodes, trial.rules, shapes), trial.deadline.expired
+            )
+        except WhatIfError as error:
+            raise HttpError(422, "InvalidField", str(error), "shapes") from None
+        answer = _sizing_answer(service, found, shapes)
+        return json_response(answer | {"notes": [*trial.ground.notes, *notes]})
+
+
+async def _pods(
+    service: Service, wanted: SizingRequest, nodes: int, trial: Trial
+) -> tuple[list[Pod], list[str]]:
+    """The Pods that a drain has driven out, those given, and with ``pending`` those that wait for a node."""
+    most = service.settings.dry_run_pods
+    given, notes = await pods_in(wanted, nodes, most, trial)
+    pods = [*(item.pod for item in trial.ground.evicted), *given]
+    if wanted.pending:
+        names = {pod.meta.key for pod in pods}
+        waiting = (pod for pod in trial.ground.state.pods.values() if not pod.node_name and not pod.finished)
+        pods += [pod for pod in waiting if pod.meta.key not in names and (pod.claims or pod.extended)]
+    if not pods:
+        raise HttpError(422, "InvalidField", "give at least one Pod in pods, workloads or by pending", "pods")
+    if len(pods) > most:
+        raise HttpError(422, "TooManyPods", f"more than {most} Pods in one dry run", "pods")
+    return pods, notes
+
+
+def _sizing_answer(service: Service, found: Sizing, shapes: list[NodeShape]) -> dict[str, Any]:
+    return {
+        "revision": str(service.state.revision),
+        "outcome": found.outcome,
+        "minimal": found.minimal,
+        "text": found.text,
+        "nodesNeeded": sum(found.counts.values()) if found.outcome == "fits" else None,
+        "price": found.price if found.outcome == "fits" else None,
+        "shapes": [
+            {"like": shape.like, "price": shape.price, "count": found.counts.get(shape.like, 0)}
+            for shape in shapes
+        ],
+        "setsTried": found.sets_tried,
+        "pods": [
+            {
+                "namespace": item.pod.meta.namespace,
+                "name": item.pod.meta.name,
+                "node": item.chosen.node if item.chosen is not None else None,
+                "summary": item.summary,
+            }
+            for item in found.placements
+        ],
+    }
