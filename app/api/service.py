@@ -186,7 +186,8 @@ class Service:
                 raise not_ready(text)
 
     def stop_leading(self) -> None:
-        """Gives the lease back as soon as the webhooks under way are answered."""
+        """Gives the lease back as soon as the webhooks under way are answered, which is soon."""
+        self.binder.stop_waiting()
         if self.election is not None:
             self._start(self.election.resign(self.settings.shutdown_seconds))
 

@@ -65,6 +65,12 @@ from app.cli.source import Source
     help="The name that writes to claims are kept under; one for each installation.  [default: dra-extender]",
 )
 @click.option(
+    "--binding-timeout-seconds", type=float, help="How long devices may take to get ready.  [default: 600]"
+)
+@click.option(
+    "--bind-seconds", type=float, help="How long a bind may wait; below httpTimeout.  [default: 620]"
+)
+@click.option(
     "--reconcile-grace-seconds",
     type=float,
     help="How long a claim must look left over before it is mended.  [default: 120]",

@@ -16,6 +16,14 @@ class ClaimSettings(BaseModel):
     """How long devices are kept for the bind of a Pod whose node filter has named, should nothing be heard of
     it. While ``status.nominatedNodeName`` says that volumes or permits take long, they are kept on."""
 
+    binding_timeout_seconds: Seconds = 600.0
+    """How long a Pod waits for its devices to be made ready (binding conditions), from their allocation on,
+    before their claims are freed. As bindingTimeout of the in-tree plugin."""
+
+    bind_seconds: Seconds = 620.0
+    """How long one bind waits, for devices or for an earlier bind of the Pod, before it answers that it does:
+    below kube-scheduler's httpTimeout, after which the Pod loses the node's CPU."""
+
     reconcile_grace_seconds: Seconds = 120.0
     """How long a claim must look left over before it is mended: longer than any bind, so more than
     kube-scheduler's httpTimeout."""

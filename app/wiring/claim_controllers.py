@@ -53,6 +53,7 @@ class ClaimControllers:
             fence=fence,
             manager=manager,
             reservations=reservations,
+            wait_seconds=settings.bind_seconds,
         )
         self.deallocator = Deallocator(client, claims, state, alone_with=self.binder.freeing)
         self._events = ClaimEvents(writer, fence=fence)

@@ -140,6 +140,7 @@ def _build(
         settings=InformerSettings(
             page_size=settings.list_page_size, read_timeout_seconds=settings.watch_silence_seconds
         ),
+        mark=lambda: state.writes,
     )
     claim_informer = informers.informers[served.resource_claim.kind]
     election = election_of(settings, client, fence, claim_informer, reservations.clear)

@@ -18,6 +18,7 @@ def rules_of(settings: Settings) -> Rules:
         policy=settings.policy,
         limits=Limits(max_steps=settings.search_steps, max_probes=settings.search_probes),
         now=now,
+        binding_timeout_seconds=settings.binding_timeout_seconds,
     )
 
 

@@ -108,6 +108,7 @@ class FakeApiServer:
         self.bookmark_seconds = bookmark_seconds
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
+        self.before_each: Callable[[Call], None] = lambda _: None
         self.down = False
         self.frozen = False
         self.watch_limit_seconds = float("inf")
@@ -149,6 +150,7 @@ class FakeApiServer:
     async def respond(self, call: Call) -> Answer:
         """Raises: CutError where a fault breaks the connection."""
         self.calls.append(call)
+        self.before_each(call)
         fault = next((fault for fault in self.faults if fault.times > 0 and fault.matches(call)), None)
         if fault is not None:
             fault.times -= 1
@@ -308,11 +310,20 @@ class _Stream:
             server.open_watches -= 1
             server._closed(self)
 
+    def _refusal(self, since: int) -> StatusError | None:
+        """Why there is no going on from a version; 0 asks for all there is."""
+        if 0 < since < self._server.store.oldest:
+            return StatusError(410, "Expired", f"too old resource version: {since}")
+        if since > self._server.store.version:
+            causes = ("ResourceVersionTooLarge",)
+            return StatusError(504, "Timeout", f"Too large resource version: {since}", causes)
+        return None
+
     async def _events(self) -> AsyncIterator[bytes]:
         store, loop = self._server.store, asyncio.get_running_loop()
         since = int(self._asked or 0) if not self._initial else 0
-        if since and since < store.oldest:
-            yield _line("ERROR", _status(StatusError(410, "Expired", f"too old resource version: {since}")))
+        if (refusal := self._refusal(since)) is not None:
+            yield _line("ERROR", _status(refusal))
             return
         if not since:
             since = store.version

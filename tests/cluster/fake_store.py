@@ -60,6 +60,9 @@ class Change:
     object: JsonObject
 
 
+Backup = tuple[dict[Place, JsonObject], int, int]
+
+
 class Store:
     """Objects and the history of all changes.
 
@@ -91,6 +94,15 @@ class Store:
             if place.collection == collection and namespace in {"", place.namespace}
         ]
         return [obj for _, _, obj in sorted(found, key=lambda entry: entry[:2])]
+
+    def backup(self) -> Backup:
+        return dict(self._objects), self.version, len(self.history)
+
+    def restore(self, backup: Backup) -> None:
+        """Everything is as it was, versions too: later ones come again, for something else."""
+        objects, self.version, changes = backup
+        self._objects = dict(objects)
+        del self.history[changes:]
 
     def compact(self) -> None:
         """Forgets how the present came about: older versions can be neither watched nor paged from."""

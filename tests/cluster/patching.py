@@ -39,8 +39,14 @@ def _apply(target: Any, op: str, path: str, value: Any) -> None:
         else:
             target[key] = value
         return
+    if not exists and (op, value) == ("test", None):
+        return
     if not exists:
         raise StatusError(422, "Invalid", f"jsonpatch {op} operation does not apply: {path} is missing")
+    _change(target, key, op, path, value)
+
+
+def _change(target: Any, key: Any, op: str, path: str, value: Any) -> None:
     if op == "replace":
         target[key] = value
     elif op == "remove":

@@ -15,7 +15,7 @@ What can go wrong, and what is left then:
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -53,6 +53,7 @@ log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
 _RETRY_SECONDS = 0.5
+_DECIDE_SECONDS = 20.0
 _AT_A_TIME = 32
 """Binds that write: see app.cluster.slots."""
 
@@ -72,6 +73,9 @@ class Binder(Protocol):
     def under_way(self, uid: str) -> str | None:
         """The node that a Pod is being bound to now, if it is."""
 
+    def stop_waiting(self) -> None:
+        """The process ends: binds that wait for devices are to answer now."""
+
 
 class ClusterBinder:
     """Binds in a cluster. ``withdrawn`` counts binds given up since another allocator took a device.
@@ -80,7 +84,7 @@ class ClusterBinder:
         client: with rights to patch claims and their status, and to create pods/binding.
         claims: how ResourceClaims are served.
         now: the time, RFC 3339.
-        wait_seconds: for binding conditions in one bind; below kube-scheduler's httpTimeout.
+        wait_seconds: for an earlier bind and binding conditions, in one bind; below httpTimeout.
         fence: what is decided is written in the same term. A write that got no answer is not carried out
             later than its ``write_seconds``: the client asks the API server so (``ApiClient.guarded``).
         manager: see ``ClaimWriter``.
@@ -108,8 +112,10 @@ class ClusterBinder:
         self._fence = fence
         self._reservations = reservations
         self._under_way: dict[str, str] = {}
+        self._ending = False
         self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
         self._doubtful: set[ClaimKey] = set()
+        self._reserving: dict[ClaimKey, dict[str, Consumer]] = {}
         self._pod_locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
         self._pods = PodWriter(client, state, fence.write_seconds)
         self._slots = BindLimiter(_AT_A_TIME)
@@ -131,18 +137,28 @@ class ClusterBinder:
             lock = self._pod_locks[pod] = asyncio.Lock()
         # kube-scheduler asks again when it has waited for long enough, and the first attempt may still be
         # under way: its undoing must not take away what the second builds on.
-        async with lock:
+        deadline = asyncio.get_running_loop().time() + self._wait_seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                await lock.acquire()
+        except TimeoutError:
+            return self._ended("waiting", "waiting for an earlier bind of the Pod")
+        try:
             self._under_way[uid] = node
-            try:
-                return await self._bind(namespace, name, uid, node)
-            finally:
-                del self._under_way[uid]
+            return await self._bind(namespace, name, uid, node, deadline)
+        finally:
+            del self._under_way[uid]
+            lock.release()
 
     def under_way(self, uid: str) -> str | None:
         """See ``Binder``."""
         return self._under_way.get(uid)
 
-    async def _bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
+    def stop_waiting(self) -> None:
+        """See ``Binder``."""
+        self._ending = True
+
+    async def _bind(self, namespace: str, name: str, uid: str, node: str, deadline: float) -> str | None:
         try:
             pod = await self._pods.find(namespace, name, uid)
             if self._reservations is not None:
@@ -166,7 +182,7 @@ class ClusterBinder:
                 ended = await self._seen_to_run(pod, node)
                 if ended is not None:
                     return self._ended(*ended)
-            return await self._carry_out(pod, node, claim_allocations, consumer)
+            return await self._carry_out(pod, node, claim_allocations, consumer, deadline)
         finally:
             # By now either the claims have it, or it has been undone.
             forget(self._state, claim_allocations, consumer)
@@ -182,7 +198,7 @@ class ClusterBinder:
         return await decide_unchanged(
             self._state,
             lambda: decide(self._state, pod, node, self._rules, self._timestamp()),
-            self._wait_seconds,
+            _DECIDE_SECONDS,
         )
 
     def _stamped(self, claim_allocation: ClaimAllocation) -> ClaimAllocation:
@@ -209,11 +225,16 @@ class ClusterBinder:
         return ("bound", None) if where else None
 
     async def _carry_out(
-        self, pod: Pod, node: str, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer
+        self,
+        pod: Pod,
+        node: str,
+        claim_allocations: tuple[ClaimAllocation, ...],
+        consumer: Consumer,
+        deadline: float,
     ) -> str | None:
         try:
             await self._reserve_all(pod, claim_allocations, consumer)
-            if not await self._ready(claim_allocations):
+            if not await self._ready(pod, claim_allocations, deadline):
                 # Claims and reservation stay: the next attempt finds them and waits on.
                 return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
             async with self._slots.end:
@@ -267,6 +288,21 @@ class ClusterBinder:
             self._give_way(claim_allocation, consumer)
 
     async def _reserve(self, pod: Pod, claim_allocation: ClaimAllocation, consumer: Consumer) -> None:
+        waiting = self._reserving.setdefault(claim_allocation.held.key, {})
+        waiting[consumer.uid] = consumer
+        try:
+            await self._reserve_with_others(claim_allocation, consumer, waiting)
+        finally:
+            del waiting[consumer.uid]
+            if not waiting:
+                self._reserving.pop(claim_allocation.held.key, None)
+        if claim_allocation.held.mappings:
+            await self.extended.announce(pod, claim_allocation.held)
+
+    async def _reserve_with_others(
+        self, claim_allocation: ClaimAllocation, consumer: Consumer, waiting: Mapping[str, Consumer]
+    ) -> None:
+        """Writes the claim for all Pods that wait to be written into it: for most of them it is done then."""
         async with self.alone_with(claim_allocation.held.key), self._slots.begin:
             if claim_allocation.held.generated:
                 await self.extended.create(claim_allocation.held)
@@ -281,28 +317,34 @@ class ClusterBinder:
                 claim = await self.writer.refetch(claim)
                 self._doubtful.discard(claim_allocation.held.key)
             self._give_way(claim_allocation, consumer)
-            await self.writer.reserve(claim, claim_allocation.allocation, consumer)
-        if claim_allocation.held.mappings:
-            await self.extended.announce(pod, claim_allocation.held)
+            others = [other for other in waiting.values() if other is not consumer]
+            await self.writer.reserve(claim, claim_allocation.allocation, (consumer, *others))
 
-    async def _ready(self, claim_allocations: tuple[ClaimAllocation, ...]) -> bool:
+    async def _ready(self, pod: Pod, claim_allocations: tuple[ClaimAllocation, ...], deadline: float) -> bool:
         """Waits for binding conditions, for as long as kube-scheduler waits for an answer.
 
         Raises:
-            ClaimLostError: a device failed, or took too long: the claims are to be freed.
+            ClaimLostError: a device failed or took too long, or the Pod has gone: the claims are to be freed.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._wait_seconds
+        known = self._is_known(pod)
         while True:
             pending = False
+            if known and not self._is_known(pod):
+                raise ClaimLostError(f"Pod {'/'.join(pod.meta.key)} was deleted in the meantime")
             for claim_allocation in claim_allocations:
                 claim = self._state.stored_claim(claim_allocation.held.key)
                 if claim is None:
                     raise ClaimLostError(f"ResourceClaim {'/'.join(claim_allocation.held.key)} was deleted")
                 pending = pending or self._pending(claim)
-            if not pending or loop.time() >= deadline:
+            if not pending or self._ending or loop.time() >= deadline:
                 return not pending
             await asyncio.sleep(_POLL_SECONDS)
+
+    def _is_known(self, pod: Pod) -> bool:
+        """Whether the watch has told of the Pod, and that it is to run."""
+        known = self._state.pods.get(pod.meta.key)
+        return known is not None and known.meta.uid == pod.meta.uid and known.meta.deleted is None
 
     def _pending(self, claim: ResourceClaim) -> bool:
         rules = self._rules

@@ -1,11 +1,13 @@
 """What a bind writes into one ResourceClaim, and how it is taken back.
 
 Every write is a JSON patch that carries the resourceVersion it was decided on, so the API server
-refuses it (409) if anybody has written since; fields that are not named stay as they are. The
-finalizer goes on before the allocation: a claim that holds devices cannot vanish.
+refuses it (409) if anybody has written since; fields that are not named stay as they are. Where somebody has,
+the next one carries the fields that it was decided on instead: who writes other fields, a driver its status
+or a user annotations, is not in the way then. The finalizer goes on before the allocation: a claim that holds
+devices cannot vanish.
 """
 
-from collections.abc import Container
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from app.cluster.binding.field_manager import DEFAULT_MANAGER
@@ -14,10 +16,11 @@ from app.cluster.client.errors import ConflictError, InvalidError, NotFoundError
 from app.cluster.client.retrying import Requests
 from app.core.model.allocation import Allocation
 from app.core.model.parse import parse, reread_claim
-from app.core.model.resource_claim import FINALIZER, Consumer, ResourceClaim
+from app.core.model.resource_claim import FINALIZER, MAX_RESERVED_FOR, Consumer, ResourceClaim
 from app.core.state.state import State
 
 Patch = list[dict[str, Any]]
+Guard = Callable[[ResourceClaim], Patch]
 
 _TRIES = 4  # as many as client-go's retry.DefaultRetry makes, less the waiting
 
@@ -45,39 +48,47 @@ class ClaimWriter:
         self._params = {"fieldManager": manager}
         self.conflicts = 0
 
-    async def reserve(self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer) -> None:
-        """Makes the claim hold ``allocation`` and be reserved for ``consumer``.
+    async def reserve(
+        self, claim: ResourceClaim, allocation: Allocation, consumers: Sequence[Consumer]
+    ) -> None:
+        """Makes the claim hold ``allocation`` and be reserved for ``consumers``.
 
-        A claim that has an allocation already is only reserved; one reserved already is not touched.
+        A claim that has an allocation already is only reserved; one reserved already is not touched. Of many
+        consumers the first come first: a claim has room for so many and no more.
 
         Raises:
             ClaimLostError: it was deleted, or allocated by somebody else, in the meantime.
             ClusterError: the API server does not answer or refuses.
         Cost: one request for a claim that is allocated, else two; two more for each conflict.
         """
+        guard = _by_version
         for _ in range(_TRIES):
             try:
-                await self._reserve_once(claim, allocation, consumer)
+                await self._reserve_once(claim, allocation, consumers, guard)
             except OvertakenError:
                 self.conflicts += 1
-                claim = await self.refetch(claim)
+                claim, guard = await self.refetch(claim), _by_fields
                 continue
             return
         raise ClaimLostError(f"ResourceClaim {_name(claim)} is being written to by others all the time")
 
-    async def _reserve_once(self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer) -> None:
+    async def _reserve_once(
+        self, claim: ResourceClaim, allocation: Allocation, consumers: Sequence[Consumer], guard: Guard
+    ) -> None:
         _check(claim, allocation)
         if claim.allocation is None and FINALIZER not in claim.meta.finalizers:
-            claim = await self._write(
-                claim, _append(claim.meta.finalizers, "/metadata/finalizers", FINALIZER)
-            )
-        patch: Patch = []
+            patch = _append(claim.meta.finalizers, "/metadata/finalizers", [FINALIZER])
+            claim = await self._write(claim, patch, guard=guard)
+        patch = []
         if claim.allocation is None:
             patch.append({"op": "add", "path": "/status/allocation", "value": allocation.to_json()})
-        if all(known.uid != consumer.uid for known in claim.reserved_for):
-            patch += _append(claim.reserved_for, "/status/reservedFor", _consumer(consumer))
+        known = {user.uid for user in claim.reserved_for}
+        room = max(1, MAX_RESERVED_FOR - len(known))
+        more = [_consumer(user) for user in consumers if user.uid not in known][:room]
+        if more:
+            patch += _append(claim.reserved_for, "/status/reservedFor", more)
         if patch:
-            await self._write(claim, patch, "status")
+            await self._write(claim, patch, "status", guard=guard)
 
     async def undo(self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer) -> None:
         """Takes back what ``reserve`` wrote; what others have written since stays.
@@ -89,20 +100,24 @@ class ClaimWriter:
             ClusterError: the API server does not answer or refuses; what is left is for the
                 controllers: a Pod's reservation ends with the Pod.
         """
+        guard = _by_version
         for _ in range(_TRIES):
             try:
                 claim = await self.refetch(claim)
-                await self._undo_once(claim, allocation, consumer)
+                await self._undo_once(claim, allocation, consumer, guard)
             except (NotFoundError, ClaimLostError):
                 return
             except OvertakenError:
                 self.conflicts += 1
+                guard = _by_fields
                 continue
             return
 
-    async def _undo_once(self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer) -> None:
+    async def _undo_once(
+        self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer, guard: Guard
+    ) -> None:
         ours = claim.allocation is not None and _same_devices(claim.allocation, allocation)
-        await self.release(claim, {consumer.uid}, free=ours)
+        await self._release(claim, {consumer.uid}, guard, free=ours)
 
     async def release(self, claim: ResourceClaim, uids: Container[str], *, free: bool) -> None:
         """Takes reservations from exactly this version of the claim, and what nobody needs then.
@@ -115,6 +130,9 @@ class ClaimWriter:
             ClaimLostError: it is gone.
             ClusterError: the API server does not answer or refuses.
         """
+        await self._release(claim, uids, _by_version, free=free)
+
+    async def _release(self, claim: ResourceClaim, uids: Container[str], guard: Guard, *, free: bool) -> None:
         patch: Patch = []
         for index, known in reversed(list(enumerate(claim.reserved_for))):
             if known.uid in uids:
@@ -123,10 +141,10 @@ class ClaimWriter:
         if claim.allocation is not None and free and alone:
             patch.append({"op": "remove", "path": "/status/allocation"})
         if patch:
-            claim = await self._write(claim, patch, "status")
+            claim = await self._write(claim, patch, "status", guard=guard)
         if claim.allocation is None and FINALIZER in claim.meta.finalizers:
             index = claim.meta.finalizers.index(FINALIZER)
-            await self._write(claim, [{"op": "remove", "path": f"/metadata/finalizers/{index}"}])
+            await self._write(claim, [{"op": "remove", "path": f"/metadata/finalizers/{index}"}], guard=guard)
 
     async def refetch(self, claim: ResourceClaim) -> ResourceClaim:
         """The claim as the API server has it now.
@@ -144,12 +162,13 @@ class ClaimWriter:
         self._state.put_written(newest)
         return newest
 
-    async def _write(self, claim: ResourceClaim, patch: Patch, subresource: str = "") -> ResourceClaim:
+    async def _write(
+        self, claim: ResourceClaim, patch: Patch, subresource: str = "", *, guard: Guard
+    ) -> ResourceClaim:
         version = claim.meta.resource_version
-        guard: Patch = [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}]
         path = self._resource.path(*claim.meta.key, subresource)
         try:
-            raw = await self._client.patch(path, guard + patch, kind="json", params=self._params)
+            raw = await self._client.patch(path, guard(claim) + patch, kind="json", params=self._params)
         except ConflictError:
             raise OvertakenError from None
         except InvalidError:
@@ -191,15 +210,42 @@ def _same_devices(one: Allocation, other: Allocation) -> bool:
     ]
 
 
-def _append(existing: tuple[Any, ...], path: str, value: Any) -> Patch:
+def _by_version(claim: ResourceClaim) -> Patch:
+    """Nobody has written to the claim."""
+    return [{"op": "replace", "path": "/metadata/resourceVersion", "value": claim.meta.resource_version}]
+
+
+def _by_fields(claim: ResourceClaim) -> Patch:
+    """Nobody has written what a decision depends on; null is for a field that is not there.
+
+    Without a resourceVersion in it, the API server applies such a patch to the newest object, and again when
+    it is overtaken itself.
+    """
+    reserved = [_consumer(user) for user in claim.reserved_for] or None
+    expected: dict[str, Any] = {
+        "/metadata/uid": claim.meta.uid,
+        "/metadata/deletionTimestamp": None,
+        "/metadata/finalizers": list(claim.meta.finalizers) or None,
+        "/status/reservedFor": reserved,
+    }
+    if claim.allocation is None:
+        expected["/status/allocation"] = None
+    for index, item in enumerate(claim.allocation.devices if claim.allocation is not None else ()):
+        result = f"/status/allocation/devices/results/{index}"
+        expected |= {f"{result}/pool": item.device.pool, f"{result}/device": item.device.device}
+    return [{"op": "test", "path": path, "value": value} for path, value in expected.items()]
+
+
+def _append(existing: tuple[Any, ...], path: str, values: Sequence[Any]) -> Patch:
     """Appends to a list that may not be there yet."""
     if existing:
-        return [{"op": "add", "path": f"{path}/-", "value": value}]
-    return [{"op": "add", "path": path, "value": [value]}]
+        return [{"op": "add", "path": f"{path}/-", "value": value} for value in values]
+    return [{"op": "add", "path": path, "value": list(values)}]
 
 
 def _consumer(consumer: Consumer) -> dict[str, str]:
-    return {"resource": consumer.resource, "name": consumer.name, "uid": consumer.uid}
+    group = {"apiGroup": consumer.api_group} if consumer.api_group else {}
+    return {**group, "resource": consumer.resource, "name": consumer.name, "uid": consumer.uid}
 
 
 def read_claim(raw: dict[str, Any]) -> ResourceClaim:

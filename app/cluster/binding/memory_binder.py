@@ -57,3 +57,6 @@ class MemoryBinder:
     def under_way(self, uid: str) -> str | None:  # noqa: ARG002 - see Binder
         """See ``Binder``. A bind is over before anybody can ask."""
         return None
+
+    def stop_waiting(self) -> None:
+        """See ``Binder``. Nothing is waited for."""

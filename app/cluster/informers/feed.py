@@ -69,8 +69,13 @@ class Feed:
         listed = {_key(item) for item in event.objects}
         for key in self._state.keys(kind) - listed:
             self._drop(kind, key)
+        # What is known by writes of ours may be lost, and what was told before be so again.
+        anew = self._state.relisted(event.mark) if kind == "ResourceClaim" else ()
         for item in event.changed:
             self._put(kind, item)
+        for item in event.objects if anew else ():
+            if _key(item) in anew:
+                self._put(kind, item)
 
     def _put(self, kind: str, raw: Mapping[str, Any]) -> None:
         key = _key(raw)

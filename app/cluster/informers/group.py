@@ -27,7 +27,7 @@ class InformerGroup:
             state. Objects carry apiVersion and kind. An exception is a defect: it is counted and logged,
             and the informer goes on, since one object that cannot be digested must not blind the scheduler to
             all others.
-        settings, clock, uniform: as for Informer.
+        settings, clock, uniform, mark: as for Informer.
     """
 
     def __init__(
@@ -39,11 +39,19 @@ class InformerGroup:
         settings: InformerSettings | None = None,
         clock: Clock | None = None,
         uniform: Callable[[float, float], float] | None = None,
+        mark: Callable[[], int] = lambda: 0,
     ) -> None:
         self._handle = handle
         self.handler_failures: Counter[str] = Counter()
         self.informers: Mapping[str, Informer] = {
-            resource.kind: Informer(client, resource, settings=settings, clock=clock, uniform=uniform)
+            resource.kind: Informer(
+                client,
+                resource,
+                settings=settings,
+                clock=clock,
+                uniform=uniform,
+                mark=mark,
+            )
             for resource in resources
         }
         if len(self.informers) != len(resources):

@@ -55,6 +55,7 @@ class Informer:
         settings: see InformerSettings.
         clock: time for backoff and ages.
         uniform: random numbers for backoff and watch lengths.
+        mark: called before each list, for whoever must know what it is newer than.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Informer:
         settings: InformerSettings | None = None,
         clock: Clock | None = None,
         uniform: Callable[[float, float], float] | None = None,
+        mark: Callable[[], int] = lambda: 0,
     ) -> None:
         self.resource = resource
         self.stats = Stats()
@@ -72,6 +74,7 @@ class Informer:
         self._settings = settings or InformerSettings()
         self._clock = clock or LoopClock()
         self._backoff = Backoff(self._clock, uniform=uniform) if uniform else Backoff(self._clock)
+        self._mark = mark
         self._path = resource.path()
         self._watch_list = self._settings.watch_list
         # The version to resume from; "" asks for a list.
@@ -136,10 +139,11 @@ class Informer:
         """One watch from open to end; before it a list, if there is no version to resume from."""
         if not self._version and (self._pages_once or not self._watch_list):
             self._pages_once = False
+            mark = self._mark()
             objects, version = await self._client.list_all(self._path, limit=self._settings.page_size)
             self._stream.heard()
             self.stats.events["listed"] += len(objects)
-            yield self._replace(objects)
+            yield self._replace(objects, mark)
             self._listed(version)
         async with aclosing(self._watch() if self._version else self._watch_from_list()) as events:
             async for event in events:
@@ -167,9 +171,10 @@ class Informer:
     async def _watch_from_list(self) -> AsyncGenerator[Event, None]:
         """A watch that starts with all objects there are and a bookmark that says so, then goes on."""
         query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        mark = self._mark()
         async with aclosing(self._stream.open(query)) as raw:
             objects, version = await self._first_objects(raw)
-            yield self._replace(objects)
+            yield self._replace(objects, mark)
             self._listed(version)
             async for event in raw:
                 told = self._apply(event)
@@ -229,9 +234,9 @@ class Informer:
         else:
             first[key.namespace, key.name] = obj
 
-    def _replace(self, objects: Iterable[Any]) -> Replaced:
+    def _replace(self, objects: Iterable[Any], mark: int) -> Replaced:
         checked = ((self._checked(obj), obj) for obj in objects)
-        return self._known.replace([(key, obj) for key, obj in checked if key is not None])
+        return self._known.replace([(key, obj) for key, obj in checked if key is not None], mark)
 
     def _checked(self, obj: Any) -> ObjectKey | None:
         """The key of an object that can be used; drops managedFields, half of many objects' bytes.

@@ -20,12 +20,13 @@ class Replaced:
     """All objects there are, after a list: take them in one step, so that nobody sees half of them.
 
     `changed` are those of `objects` that are new or not as they were last told; `gone` are those told before
-    that no longer exist, deleted while nobody watched.
+    that no longer exist, deleted while nobody watched. `mark` is what the informer was given before the list.
     """
 
     objects: tuple[JsonObject, ...]
     changed: tuple[JsonObject, ...]
     gone: tuple[ObjectKey, ...]
+    mark: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Store:
         self._told.pop((key.namespace, key.name), None)
         return Deleted(obj)
 
-    def replace(self, objects: list[tuple[ObjectKey, JsonObject]]) -> Replaced:
+    def replace(self, objects: list[tuple[ObjectKey, JsonObject]], mark: int = 0) -> Replaced:
         """Compares a full list with what was told. An object remade under its name is changed and gone."""
         before, self._told = self._told, {}
         changed: list[JsonObject] = []
@@ -73,7 +74,7 @@ class Store:
             for place, (uid, _) in before.items()
             if place not in self._told or self._told[place][0] != uid
         )
-        return Replaced(tuple(obj for _, obj in objects), tuple(changed), gone)
+        return Replaced(tuple(obj for _, obj in objects), tuple(changed), gone, mark)
 
 
 def version_of(obj: JsonObject) -> str:

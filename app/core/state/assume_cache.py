@@ -30,8 +30,9 @@ class AssumeCache:
         self.extended: dict[tuple[str, str], ClaimKey] = {}
         self.assumed: dict[ClaimKey, Assumed] = {}
         self.taken: dict[PoolId, PoolTaken] = {}
-        # Versions that writes of ours have made: older events are from before them.
-        self._floor: dict[ClaimKey, int] = {}
+        # Versions that writes of ours have made, and the number of the write: older events are from before.
+        self._floor: dict[ClaimKey, tuple[int, int]] = {}
+        self.writes = 0
 
     def fork(self) -> "AssumeCache":
         """A copy that can be changed without this one noticing. O(claims)."""
@@ -41,6 +42,7 @@ class AssumeCache:
         other.assumed = dict(self.assumed)
         other.taken = dict(self.taken)
         other._floor = dict(self._floor)
+        other.writes = self.writes
         return other
 
     def claim(self, key: ClaimKey) -> ResourceClaim | None:
@@ -67,7 +69,7 @@ class AssumeCache:
     def put(self, claim: ResourceClaim) -> Collection[PoolId]:
         """Takes in what the API server says of a claim, unless that is from before a write of ours."""
         key = claim.meta.key
-        if claim.meta.version < self._floor.get(key, 0):
+        if claim.meta.version < self._floor.get(key, (0, 0))[0]:
             return _NONE
         old, touched = self.claims.get(key), set[PoolId]()
         if old is not None and old.meta.uid != claim.meta.uid:
@@ -125,13 +127,24 @@ class AssumeCache:
 
     def wrote(self, claim: ResourceClaim) -> None:
         """From now on, events with an older version are not heard."""
-        self._floor[claim.meta.key] = claim.meta.version
+        self.writes += 1
+        self._floor[claim.meta.key] = (claim.meta.version, self.writes)
+
+    def relisted(self, writes: int) -> set[ClaimKey]:
+        """Forgets what is expected of versions by our first ``writes`` writes: a list was begun after them.
+
+        It has them, or they are lost: etcd was restored from a backup. Returns the claims concerned.
+        """
+        listed = {key for key, (_, number) in self._floor.items() if number <= writes}
+        for key in listed:
+            del self._floor[key]
+        return listed
 
     def is_echo(self, key: ClaimKey, uid: str, version: str) -> bool:
         """Whether an event tells what a write of ours has told before. With the last such event, the next one
         is heard again whatever its version."""
-        known, floor = self.claims.get(key), self._floor.get(key)
-        if known is None or floor is None or known.meta.uid != uid or not version.isdecimal():
+        known, (floor, _) = self.claims.get(key), self._floor.get(key, (-1, 0))
+        if known is None or floor < 0 or known.meta.uid != uid or not version.isdecimal():
             return False
         if int(version) == floor:
             del self._floor[key]

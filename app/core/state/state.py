@@ -228,6 +228,18 @@ class State:
         """
         return self._ledger.is_echo(key, uid, version)
 
+    @property
+    def writes(self) -> int:
+        """How many answers to writes of ours have been taken in: see ``relisted``."""
+        return self._ledger.writes
+
+    def relisted(self, writes: int) -> set[ClaimKey]:
+        """Claims of which a list is right whatever their versions: it was begun after so many writes of ours.
+
+        What else is known of them, by these writes, does not count any more.
+        """
+        return self._ledger.relisted(writes)
+
     def put_created(self, claim: ResourceClaim) -> None:
         """Takes in the API server's answer to a claim of ours that was created.
 

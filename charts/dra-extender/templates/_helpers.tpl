@@ -163,6 +163,8 @@ args:
 - {{ printf "--policy=%s" .Values.policy | quote }}
 - --preemption={{ .Values.preemption }}
 - {{ printf "--field-manager=%s" .Values.claims.fieldManager | quote }}
+- --binding-timeout-seconds={{ .Values.claims.bindingTimeoutSeconds }}
+- --bind-seconds={{ .Values.claims.bindSeconds }}
 - --reconcile-grace-seconds={{ .Values.claims.reconcileGraceSeconds }}
 - --reconcile-interval-seconds={{ .Values.claims.reconcileIntervalSeconds }}
 {{- if .Values.tracing.endpoint }}

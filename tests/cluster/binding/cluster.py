@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 from app.cluster.binding.binder import ClusterBinder
+from app.cluster.binding.reservations import Reservations
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import NODE, POD, discover
 from app.cluster.client.fence import Fence
@@ -40,8 +41,14 @@ class WallClock:
 class Cluster:
     """A fake API server, and a binder with informers on it."""
 
-    def __init__(self, server: FakeApiServer, transport: InMemoryTransport | None = None) -> None:
+    def __init__(
+        self,
+        server: FakeApiServer,
+        transport: InMemoryTransport | None = None,
+        wait_seconds: float = 20,
+    ) -> None:
         self.server = server
+        self._wait_seconds = wait_seconds
         self._transport = transport or InMemoryTransport(server)
         self.state = State()
         self.wall = WallClock()
@@ -50,12 +57,22 @@ class Cluster:
         self.client = client = ApiClient("http://fake", self._transport)
         self.served = served = await discover(client)
         self.feed = feed = Feed(self.state)
-        self.group = InformerGroup(client, (NODE, POD, *served.resources()), feed.handle)
+        self.group = InformerGroup(
+            client, (NODE, POD, *served.resources()), feed.handle, mark=lambda: self.state.writes
+        )
         self.task = asyncio.create_task(self.group.run())
         numbers = count()
         rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}", now=self.wall.now)
+        self.reservations = Reservations(self.state, rules)
         self.binder = ClusterBinder(
-            client, served.resource_claim, self.state, rules, now=self.wall.text, fence=Fence.always_open()
+            client,
+            served.resource_claim,
+            self.state,
+            rules,
+            now=self.wall.text,
+            fence=Fence.always_open(),
+            wait_seconds=self._wait_seconds,
+            reservations=self.reservations,
         )
         await self.group.wait_synced()
 
@@ -80,6 +97,9 @@ class Cluster:
         ]
         return matches[0]
 
+    def taken(self) -> set[str]:
+        return {name for pool in self.state.taken.values() for name in pool.whole}
+
     def writes(self) -> list[str]:
         return [
             f"{call.method} {call.path.rsplit('/', 2)[-1]}"
@@ -89,7 +109,10 @@ class Cluster:
 
 
 async def cluster(
-    *claims: dict[str, Any], devices: int = 2, pods: tuple[dict[str, Any], ...] = ()
+    *claims: dict[str, Any],
+    devices: int = 2,
+    pods: tuple[dict[str, Any], ...] = (),
+    wait_seconds: float = 20,
 ) -> Cluster:
     server = FakeApiServer()
     server.put("v1", "nodes", node("n1"))
@@ -99,7 +122,7 @@ async def cluster(
         server.put(DRA, "resourceclaims", item)
     for item in pods:
         server.put("v1", "pods", item)
-    made = Cluster(server)
+    made = Cluster(server, wait_seconds=wait_seconds)
     await made.start()
     return made
 

@@ -60,6 +60,8 @@ async def schedule(world: "World", name: str) -> None:
         if nodes:
             node = world.random.choice(nodes)
             await world.pause()
+            if (seconds := world.volumes()) > 0:
+                await asyncio.sleep(seconds)
             await world.ask(lambda replica, raw=raw, node=node: replica.bind(raw, node))
         await asyncio.sleep(world.random.uniform(0.05, 0.6) + world.backoff())
 

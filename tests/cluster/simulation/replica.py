@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.cluster.binding.bind_limiter import BindLimiter
 from app.cluster.binding.binder import ClusterBinder
+from app.cluster.binding.reservations import Reservations
 from app.cluster.client.backoff import LoopClock
 from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
@@ -36,6 +37,7 @@ CLAIM = Resource("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim", nam
 SETTINGS = ElectionSettings(lease_seconds=3, renew_deadline_seconds=2, retry_seconds=0.7, idle_seconds=0.5)
 WRITE_SECONDS = 1.0
 """0.8 s in the API server, and the way there and back."""
+RESERVATION_SECONDS = 3.0
 START = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 RULES = Rules(SelectorCache(), lambda: "share")
 
@@ -53,8 +55,14 @@ class Replica:
         transport = SimulatedTransport(world, name, guarded=sabotage != "no fence")
         client = ApiClient(BASE_URL, transport, timeouts=Timeouts(total=3.0))
         self.state: State = world.state()
+        self.reservations = Reservations(self.state, RULES, RESERVATION_SECONDS)
+        feed = Feed(self.state, self.reservations.changed)
         self.informers = InformerGroup(
-            client, (POD, CLAIM), Feed(self.state).handle, uniform=world.random.uniform
+            client,
+            (POD, CLAIM),
+            feed.handle,
+            uniform=world.random.uniform,
+            mark=lambda: self.state.writes,
         )
         self._caught_up = functools.partial(
             catch_up, client, self.informers.informers["ResourceClaim"], LoopClock()
@@ -66,7 +74,7 @@ class Replica:
             name,
             clock=LoopClock(),
             now=lambda: START + dt.timedelta(seconds=world.loop.time()),
-            catch_up=_nothing if sabotage == "no barrier" else self._caught_up,
+            catch_up=_nothing if sabotage == "no barrier" else self._begin_term,
             settings=SETTINGS,
             uniform=world.random.uniform,
         )
@@ -81,6 +89,7 @@ class Replica:
             RULES,
             now=lambda: "2026-11-24T00:00:00Z",
             fence=decides,
+            reservations=self.reservations,
         )
         self.binder._slots = BindLimiter(world.slots)
         if sabotage == "no last look":
@@ -112,18 +121,39 @@ class Replica:
         with self.election.answering():
             pod = parse({"apiVersion": "v1", "kind": "Pod"} | raw)
             assert isinstance(pod, Pod)
+            under_way = self.binder.under_way(pod.meta.uid)
+            if under_way is not None:
+                return [name for name in nodes if name == under_way]
+            self.reservations.release(pod.meta.uid, "filtered")
             evaluation = PodEvaluation(self.state, pod, RULES)
             fitting = [name for name in nodes if evaluation.answer(name).verdict == "fits"]
             held = None if fitting else evaluation.releasable()
             if held is not None:
                 self.spawn(self._deallocator.deallocate(held.claim))
-            return fitting
+            # The seeds that show a broken rule are those of runs without reservations.
+            return fitting if self.world.sabotage else await self._reserved(pod, raw, fitting)
+
+    async def _reserved(self, pod: Pod, raw: dict[str, Any], fitting: list[str]) -> list[str]:
+        for name in fitting:
+            if await self.reservations.reserve(pod, raw, name) is None:
+                return [name]
+        return []
 
     async def bind(self, raw: dict[str, Any], node_name: str) -> str | None:
         await self.election.lead(0.5)
         with self.election.answering():
             metadata = raw["metadata"]
-            return await self.binder.bind(metadata["namespace"], metadata["name"], metadata["uid"], node_name)
+            promised = self.reservations.of(metadata["uid"])
+            error = await self.binder.bind(
+                metadata["namespace"], metadata["name"], metadata["uid"], node_name
+            )
+            if promised is not None and promised.node == node_name and "in use" in (error or ""):
+                self.world.broken_promise(f"{self.name} promised {metadata['name']} {node_name}: {error}")
+            return error
+
+    async def _begin_term(self) -> None:
+        self.reservations.clear()
+        await self._caught_up()
 
     async def _run(self) -> None:
         self.spawn(self.informers.run())

@@ -15,7 +15,7 @@ from tests.cluster.simulation.actors import Wish, controller, foreigner, user
 from tests.cluster.simulation.invariants import FOREIGN, Watchdog, unrest
 from tests.cluster.simulation.loop import OWNER, SimulationLoop
 from tests.cluster.simulation.network import TRANSIT_SECONDS
-from tests.cluster.simulation.replica import Replica, inventory
+from tests.cluster.simulation.replica import RESERVATION_SECONDS, Replica, inventory
 
 CHAOS_SECONDS = 6.0
 REST_SECONDS = 60.0
@@ -97,6 +97,7 @@ class World:
         self.grace_seconds = self.foreign.choice((0.3, 0.5, 1.0, 3.0))
         self.fickle = 0.0 if sabotage else self.foreign.choice((0.0, 0.2, 0.5))
         self.slow = 0.0 if sabotage else self.foreign.choice((0.0, 0.1, 0.4))
+        self.late_volumes = 0.0 if sabotage else self.foreign.choice((0.0, 0.2, 0.6))
         self.replicas: list[Replica] = []
         self.crashes = 0
         self.story: list[str] = []
@@ -132,6 +133,7 @@ class World:
         await asyncio.sleep(1.5)  # what was sent has arrived, or never will
         while not self.watchdog.broken:
             left = list(unrest(self.server.store, self.node_count, self.per_node))
+            left += [f"{item.name} still keeps devices" for item in self.replicas if item.reservations]
             if not left:
                 break
             if self.loop.time() > deadline:
@@ -172,6 +174,18 @@ class World:
             if self.chaos is not CALM and self.foreign.random() < self.slow
             else 0.0
         )
+
+    def volumes(self) -> float:
+        """How long kube-scheduler waits for volumes and permits, between a filter and its bind."""
+        if not self.late_volumes or self.chaos is CALM:
+            return 0.0
+        late = self.foreign.random() < self.late_volumes
+        return self.foreign.uniform(0.1, 2 * RESERVATION_SECONDS) if late else 0.0
+
+    def broken_promise(self, text: str) -> None:
+        """A bind found devices in use that its filter had reserved: with no other allocator, nobody may."""
+        if not self.strangers:
+            self.watchdog.broken.append(text)
 
     def is_busy(self) -> bool:
         """Whether the API server has no time for a write now."""
