@@ -28,7 +28,8 @@ $(UV):
 	 else $(PYTHON) -m pip --python $(UV_HOME)/bin/python install --quiet --disable-pip-version-check uv==$(UV_VERSION); fi
 
 .venv/.runtime: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --frozen --inexact --quiet
+	@$(UV) sync --frozen --inexact --quiet --compile-bytecode
+	@$(RUN)/python -m compileall -q app # the project's own files, which stay where they are
 	@touch $@
 
 .venv/.dev: pyproject.toml uv.lock | $(UV)

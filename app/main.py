@@ -38,10 +38,8 @@ from app.api.webhooks.dispatch import Application, Shortcut
 from app.cluster.client.reviews import Reviewer
 from app.observability.logs import set_up_logs
 from app.observability.metrics import Metrics
-from app.server import run
 from app.settings.settings import Settings, SettingsError
 from app.wiring.background import background, watch_lag
-from app.wiring.from_cluster import follow_cluster
 from app.wiring.from_files import serve_files
 
 if TYPE_CHECKING:
@@ -64,6 +62,8 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
             if settings.snapshot:
                 app.state.service = await serve_files(settings, metrics, shutdown, stack)
             else:
+                from app.wiring.from_cluster import follow_cluster  # noqa: PLC0415 - what only a cluster needs
+
                 await follow_cluster(app, settings, stack, tracing)
             await stack.enter_async_context(background(watch_lag(metrics), "event loop lag"))
             yield
@@ -117,6 +117,8 @@ def serve(settings: Settings) -> None:
 
     Raises: ManifestError, SettingsError and CredentialsError before anything is served.
     """
+    from app.server import run  # noqa: PLC0415 - uvicorn, which only a server needs
+
     handler = set_up_logs(settings.log_format, settings.verbosity)
     try:
         run(create_app(settings, _tracing(settings)), settings)

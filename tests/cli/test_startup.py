@@ -10,6 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Cli
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 HEAVY = (
     "aiohttp",
     "asyncio",
@@ -31,6 +32,51 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
     loaded = done.stdout.splitlines()[-1]
     assert [name for name in (*HEAVY, "app.core.model", "app.api") if f"'{name}'" in loaded] == []
+
+
+def modules_of(*arguments: str) -> set[str]:
+    """What a command has imported when it ends."""
+    code = f"""import atexit, sys
+atexit.register(lambda: print("", *sys.modules, sep="\\n", file=sys.stderr))
+sys.argv = ["dra-extender", *{arguments}]
+from app.cli import main
+main()"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return set(done.stderr.split())
+
+
+NEVER = {"aiohttp", "celpy", "kubernetes", "lark", "pygments", "rich", "uvicorn"}
+"""What only a cluster, a listening server or --cel-engine reference needs, or a program for people."""
+STARTS = {
+    "a service that is asked": (("devices", "--server", "http://127.0.0.1:1"), {"fastapi", "pydantic"}, 380),
+    "a snapshot": (("devices", "--snapshot", str(EXAMPLES / "inventory")), set[str](), 940),
+    "a snapshot and a workload": (
+        ("plan", "-f", str(EXAMPLES / "job-with-cats.yaml"), "--snapshot", str(EXAMPLES / "inventory")),
+        set[str](),
+        940,
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "besides", "most"), STARTS.values(), ids=STARTS)
+def test_a_command_imports_what_it_needs(arguments: tuple[str, ...], besides: set[str], most: int) -> None:
+    """The number stands for the time, which differs from machine to machine: about 1 ms a module."""
+    loaded = modules_of(*arguments)
+    assert loaded & (NEVER | besides) == set()
+    assert 100 < len(loaded) <= most
+
+
+def test_the_reference_engine_is_imported_by_the_first_selector_that_asks_for_it() -> None:
+    code = """import sys
+from app.core.selectors import SelectorCache
+from app.core.selectors.selector import compile_selector
+compile_selector("true")
+before = "celpy" in sys.modules
+compile_selector("true", engine="reference")
+print(before, "celpy" in sys.modules)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
 
 
 @pytest.mark.parametrize("name", ["dra-extender", "kubectl-dra"])

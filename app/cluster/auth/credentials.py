@@ -9,9 +9,8 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from app.cluster.auth.auth import (
     CertificateFiles,
@@ -26,7 +25,9 @@ from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
 from app.cluster.client.errors import CredentialsError
 from app.cluster.client.identity import Auth
-from app.cluster.client.transport import AiohttpTransport
+
+if TYPE_CHECKING:
+    from aiohttp import TraceConfig
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _DEFAULT_KUBECONFIG = Path("~/.kube/config")
@@ -47,10 +48,10 @@ class Access:
     proxy_url: str | None = field(default=None, repr=False)
     source: str = ""
 
-    def client(
-        self, timeouts: Timeouts | None = None, *, observer: aiohttp.TraceConfig | None = None
-    ) -> ApiClient:
+    def client(self, timeouts: Timeouts | None = None, *, observer: "TraceConfig | None" = None) -> ApiClient:
         """``observer``: told of each request, see AiohttpTransport."""
+        from app.cluster.client.transport import AiohttpTransport  # noqa: PLC0415 - aiohttp, for clusters only
+
         transport = AiohttpTransport(
             self.ssl_context, server_name=self.server_name, proxy_url=self.proxy_url, observer=observer
         )

@@ -17,8 +17,8 @@ from app.cluster.client.call import MEDIA_TYPES, METADATA, Call, Params, PatchKi
 from app.cluster.client.errors import ConnectionFailedError, error_of_response
 from app.cluster.client.fence import Fence
 from app.cluster.client.identity import Anonymous, Auth
+from app.cluster.client.outgoing import Answer, DirectTransport, Outgoing
 from app.cluster.client.responses import event_of, lines_of, object_of, read_whole, text_of
-from app.cluster.client.transport import AiohttpTransport, Answer, Outgoing
 from app.core.json_object import JsonObject
 
 T = TypeVar("T")
@@ -258,7 +258,7 @@ class ApiClient:
         return renewed
 
     async def _exchange(self, request: Outgoing) -> Answer:
-        if isinstance(self._transport, AiohttpTransport):
+        if isinstance(self._transport, DirectTransport):
             return await self._transport.exchange(request)
         return await read_whole(await self._transport.handle_async_request(request.as_httpx()))
 
@@ -292,7 +292,7 @@ class ApiClient:
             timeout,
             guard,
         )
-        if isinstance(self._transport, AiohttpTransport):
+        if isinstance(self._transport, DirectTransport):
             await self._transport.present(self._auth.identity)
         if guard is not None:
             guard()

@@ -6,7 +6,7 @@ import httpx
 import orjson
 
 from app.cluster.client.errors import ConnectionFailedError
-from app.cluster.client.transport import Answer
+from app.cluster.client.outgoing import Answer
 from app.core.json_object import JsonObject
 
 

@@ -4,13 +4,14 @@ Why not httpx's own transport, nor the httpx-aiohttp package: docs/decisions/002
 """
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractStreamWriter
+
+from app.cluster.client.outgoing import Answer, DirectTransport, Outgoing
 
 # Informers hold a dozen connections for good; binds, dry runs and leases share the rest.
 _MAX_CONNECTIONS = 100
@@ -18,37 +19,7 @@ _KEEPALIVE_SECONDS = 60.0
 _CHUNK_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A request as it leaves. ``timeout`` is in httpx's form; ``guard`` may still stop a write that has to
-    wait for a connection."""
-
-    method: str
-    url: str
-    headers: Sequence[tuple[str, str]]
-    content: bytes
-    timeout: Mapping[str, float]
-    guard: Callable[[], None] | None = None
-
-    def as_httpx(self) -> httpx.Request:
-        extensions: dict[str, object] = {"timeout": self.timeout}
-        if self.guard is not None:
-            extensions["guard"] = self.guard
-        return httpx.Request(
-            self.method, self.url, headers=self.headers, content=self.content, extensions=extensions
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer, read to its end."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class AiohttpTransport(httpx.AsyncBaseTransport):
+class AiohttpTransport(DirectTransport):
     """Sends httpx requests through aiohttp; ``exchange`` does without httpx's types.
 
     Args:

@@ -13,7 +13,6 @@ from app.core.selectors.attributes_read import AttributesRead, attributes_read
 from app.core.selectors.device_view import view_of
 from app.core.selectors.environment import CelFeatures, compile_expression
 from app.core.selectors.matcher import Matcher, compile_matcher
-from app.core.selectors.reference import compile_reference
 
 ENGINES = ("fast", "reference")
 Outcome = Literal["compiled", "interpreted", "reference", "invalid"]
@@ -75,11 +74,13 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
     def slow(shape: DeviceShape) -> bool:
         return run(shape)[0]
 
-    matcher = (
-        compile_reference(text, program.tree, slow, evaluations)
-        if engine == "reference"
-        else compile_matcher(program.tree, slow, evaluations)
-    )
+    if engine == "reference":
+        # cel-python, which takes as long to import as all of core, and which nobody else asks for.
+        from app.core.selectors.reference import compile_reference  # noqa: PLC0415 - see above
+
+        matcher = compile_reference(text, program.tree, slow, evaluations)
+    else:
+        matcher = compile_matcher(program.tree, slow, evaluations)
     outcome: Outcome = "interpreted"
     if matcher is not None:
         outcome = "reference" if engine == "reference" else "compiled"

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from app.cluster.client.transport import AiohttpTransport, Answer, Outgoing
+from app.cluster.client.outgoing import Answer, DirectTransport, Outgoing
 from tests.cluster.fake_apiserver import Answer as Stream
 from tests.cluster.fake_apiserver import Call, CutError
 from tests.cluster.simulation.loop import OWNER
@@ -20,7 +20,7 @@ TRANSIT_SECONDS = 0.1
 """The longest that bytes are under way: what the margin between write time and lease is for."""
 
 
-class SimulatedTransport(AiohttpTransport):
+class SimulatedTransport(DirectTransport):
     """The client's end. What the server does with a request goes on when the client is gone."""
 
     def __init__(self, world: "World", name: str, *, guarded: bool) -> None:
