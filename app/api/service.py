@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from starlette.applications import Starlette
 
 from app.api.errors import HttpError, not_ready
+from app.api.expensive import Expensive, Places, caller_of, until_client_leaves
 from app.api.history import History
 from app.api.node_list_cache import NodeListCache
 from app.cluster.binding.binder import Binder
@@ -67,44 +68,6 @@ class Shutdown:
     def check(self) -> str:
         """See ``Check``."""
         return "shutting down" if self.begun else ""
-
-
-class DryRuns:
-    """Keeps dry runs from crowding out the webhooks: a few at a time, as many waiting, no more."""
-
-    def __init__(self, at_a_time: int, turned_away: Callable[[], None]) -> None:
-        self._slots = asyncio.Semaphore(at_a_time)
-        self._most = 2 * at_a_time
-        self._turned_away = turned_away
-        self.count = 0
-        self.progress: dict[str, tuple[int, int]] = {}
-
-    @asynccontextmanager
-    async def watched(self, name: str, pods: int) -> AsyncIterator[Callable[[], None]]:
-        """Gives what is to be called for each Pod of a run. Without a name, nobody can ask."""
-
-        def count() -> None:
-            if name:
-                self.progress[name] = (self.progress.get(name, (0, pods))[0] + 1, pods)
-
-        try:
-            yield count
-        finally:
-            self.progress.pop(name, None)
-
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Raises: Refusal, 429."""
-        if self.count >= self._most:
-            self._turned_away()
-            text = "too many dry runs are under way; webhooks come first"
-            raise HttpError(429, "TooManyRequests", text, retry_after_seconds=1)
-        self.count += 1
-        try:
-            async with self._slots:
-                yield
-        finally:
-            self.count -= 1
 
 
 class Streams:
@@ -162,7 +125,7 @@ class Service:
     verdict_cache: VerdictCache = field(init=False)
     candidates: Candidates = field(init=False)
     name_lists: NodeListCache = field(default_factory=NodeListCache)
-    dry_runs: DryRuns = field(init=False)
+    places: Places = field(init=False)
     streams: Streams = field(init=False)
     backlog: Backlog = field(init=False)
     shares: Shares = field(init=False)
@@ -173,7 +136,7 @@ class Service:
     def __post_init__(self) -> None:
         self.verdict_cache = VerdictCache(self.state)
         self.candidates = Candidates(self.settings.candidates)
-        self.dry_runs = DryRuns(self.settings.dry_runs, self.metrics.turned_away.inc)
+        self.places = Places(self.settings.dry_runs, self.metrics.turned_away.inc)
         self.streams = Streams(self.settings.streams)
         self.backlog = Backlog(self.clock, self.settings.selector_cpu_seconds)
         self.shares = Shares(self.clock, _TENANT_SHARE, _TENANT_SECONDS)
@@ -272,6 +235,18 @@ class Service:
                 with suppress(PoolError):  # kept, and told of by whoever asks about the node
                     inventory.pools(name, self.rules.features)
             await time_slice.yield_if_due()
+
+    @asynccontextmanager
+    async def expensive(self, request: Request) -> AsyncIterator[Expensive]:
+        """A place for work that takes long, and its time from then on. The body has to be read before.
+
+        Raises: HttpError, 429 if there is no place, 503 before the first sync.
+        """
+        self.require_synced()
+        async with self.places.place(caller_of(request.scope)), until_client_leaves(request) as left:
+            seconds = self.settings.dry_run_timeout_seconds
+            deadline = self.deadline(seconds)
+            yield Expensive(self.time_slice(), lambda: left() or deadline.expired(), seconds)
 
     def deadline(self, seconds: float) -> Deadline:
         return Deadline(self.clock, seconds)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from app.api.bodies import decode_any, read_body
 from app.api.dry_run.overlay import Ground, lay_over, read_object
 from app.api.errors import HttpError, invalid_fields
+from app.api.expensive import Expensive
 from app.api.models.questions import PlacementRequest, Scenario, SizingRequest
 from app.api.service import Service
 from app.core.model.features import UnknownFeatureError
@@ -22,9 +23,11 @@ from app.core.pauses import InterruptedWorkError, paced
 from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
 from app.core.state.state import kind_of
-from app.event_loop.time_slice import Deadline, TimeSlice
 
 Body = TypeVar("Body", bound=BaseModel)
+
+
+_MAX_FIELDS = 100
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
@@ -34,15 +37,31 @@ def documented(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-async def read_request(request: Request, service: Service, model: type[Body]) -> Body:
+@asynccontextmanager
+async def read_request(
+    request: Request, service: Service, model: type[Body]
+) -> AsyncIterator[tuple[Body, Expensive]]:
+    """The request, and the place in which it is answered.
+
+    Raises: HttpError, 400, 413, 415, 422, 429 if there is no place, 503 before the first sync.
+    """
     settings = service.settings
     body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
-    stop = service.deadline(settings.dry_run_timeout_seconds).expired
-    raw = await decode_any(body, request, settings.api_body_bytes, service.time_slice(), stop)
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        raise invalid_fields(error) from None
+    async with service.expensive(request) as work:
+        raw = await decode_any(body, request, settings.api_body_bytes, work.time_slice, work.stop)
+        unknown = next((name for name in raw if name not in _names(model)), None)
+        if unknown is not None and len(raw) > _MAX_FIELDS:
+            # Or each would be looked at, and reported.
+            raise HttpError(422, "InvalidField", "Extra inputs are not permitted", unknown)
+        try:
+            wanted = model.model_validate(raw)
+        except ValidationError as error:
+            raise invalid_fields(error) from None
+        yield wanted, work
+
+
+def _names(model: type[BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,30 +70,17 @@ class Trial:
 
     ground: Ground
     rules: Rules
-    time_slice: TimeSlice
-    deadline: Deadline
+    work: Expensive
 
 
-@asynccontextmanager
-async def dry_run(service: Service, wanted: Scenario) -> AsyncIterator[Trial]:
-    """Holds a place among the dry runs for as long as the context lasts; its time runs from here.
-
-    Raises: Refusal, 422, 429 if there is no place, 503 before the first sync or if time was up.
-    """
-    service.require_synced()
-    async with service.dry_runs.place():
-        deadline = service.deadline(service.settings.dry_run_timeout_seconds)
-        time_slice = service.time_slice()
-        rules = _rules(service, wanted)
-        yield Trial(await _ground(service, wanted, time_slice, deadline), rules, time_slice, deadline)
-
-
-async def _ground(service: Service, wanted: Scenario, time_slice: TimeSlice, deadline: Deadline) -> Ground:
+async def dry_run(service: Service, wanted: Scenario, work: Expensive) -> Trial:
+    """Sets a dry run up. Raises: HttpError, 422, or 503 if time was up."""
+    rules = _rules(service, wanted)
     try:
-        return await time_slice.run(lambda: lay_over(service.state, wanted), deadline.expired)
+        ground = await work.time_slice.run(lambda: lay_over(service.state, wanted), work.stop)
     except InterruptedWorkError:
-        text = f"the objects could not be read within {deadline.seconds:g} s"
-        raise HttpError(503, "TimeUp", text, "objects", retry_after_seconds=5) from None
+        raise work.time_up("the objects could not be read", "objects") from None
+    return Trial(ground, rules, work)
 
 
 def _rules(service: Service, wanted: Scenario) -> Rules:
@@ -107,10 +113,9 @@ async def pods_in(
     notes: list[str] = []
     found = paced(islice(_pods(wanted, nodes, notes), most + 1), 8)
     try:
-        pods = await trial.time_slice.run(lambda: list(found), trial.deadline.expired)
+        pods = await trial.work.time_slice.run(lambda: list(found), trial.work.stop)
     except InterruptedWorkError:
-        text = f"the Pods could not be read within {trial.deadline.seconds:g} s"
-        raise HttpError(503, "TimeUp", text, "pods", retry_after_seconds=5) from None
+        raise trial.work.time_up("the Pods could not be read", "pods") from None
     if len(pods) > most:
         # Not how many: a workload may ask for billions.
         raise HttpError(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")

@@ -4,6 +4,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import HttpError
+from app.api.expensive import CALLER
 from app.api.middleware.access import Rules, is_guarded
 from app.api.middleware.browser import require_host, require_own_page
 from app.observability.logs import bind_context
@@ -39,6 +40,7 @@ class Authorization:
             return
         if caller:
             bind_context(caller=caller)
+            scope[CALLER] = caller
         if not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return

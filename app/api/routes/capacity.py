@@ -30,15 +30,15 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
     summary="How many more Pods of this kind fit, and on which nodes",
 )
 async def capacity(request: Request, service: ServiceOf) -> Response:
-    wanted = await read_request(request, service, CapacityRequest)
-    async with dry_run(service, wanted) as trial:
+    async with read_request(request, service, CapacityRequest) as (wanted, work):
+        trial = await dry_run(service, wanted, work)
         state, rules = trial.ground.state, trial.rules
         pod, notes = _one_pod(wanted)
         nodes = names_of(state, wanted.nodes)
         limit = min(wanted.limit, service.settings.dry_run_pods)
         more = (numbered(pod, index) for index in range(limit))
         steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules, shown=0)))
-        placed, late = await trial.time_slice.collect(steps, trial.deadline.expired)
+        placed, late = await work.time_slice.collect(steps, work.stop)
         answer = _capacity_answer(service, placed, limit, late=late)
         return json_response(answer | {"notes": [*trial.ground.notes, *notes]})
 

@@ -35,17 +35,16 @@ async def documents(request: Request, service: ServiceOf) -> Response:
     settings = service.settings
     body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
     require_yaml(request)
-    time_slice, stop = service.time_slice(), service.deadline(settings.dry_run_timeout_seconds).expired
-    found = await read_in_slices(
-        lambda: [shallow(item) for item in load_manifests(body, "manifests", MAX_YAML_VALUES)],
-        time_slice,
-        stop,
-    )
-    if len(found) > _MAX_OBJECTS:
-        raise HttpError(422, "TooManyObjects", f"{len(found)} objects are more than {_MAX_OBJECTS}")
-    items = (_item(raw, f"manifests[{index}]") for index, raw in enumerate(found))
-    encoded = await time_slice.run(lambda: one_by_one(items))
-    return json_response({"items": encoded})
+    async with service.expensive(request) as work:
+        found = await read_in_slices(
+            lambda: [shallow(item) for item in load_manifests(body, "manifests", MAX_YAML_VALUES)],
+            work.time_slice,
+            work.stop,
+        )
+        if len(found) > _MAX_OBJECTS:
+            raise HttpError(422, "TooManyObjects", f"{len(found)} objects are more than {_MAX_OBJECTS}")
+        items = (_item(raw, f"manifests[{index}]") for index, raw in enumerate(found))
+        return json_response({"items": await work.run(lambda: one_by_one(items))})
 
 
 def _item(raw: Any, where: str) -> dict[str, Any]:

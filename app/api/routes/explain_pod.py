@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, encoded_nodes, near_misses_json
@@ -28,30 +28,28 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
     response_model=Explanation,
     summary="Why a Pod is pending: each node with its reasons",
 )
-async def explain(namespace: str, name: str, service: ServiceOf) -> Response:
+async def explain(request: Request, namespace: str, name: str, service: ServiceOf) -> Response:
     """Devices, and what kube-scheduler looks at besides: nodeSelector, affinity, taints, requests."""
     service.require_synced()
     pod = service.state.pods.get((namespace, name))
     if pod is None:
         text = f"there is no Pod {namespace}/{name} that is pending or holds claims"
         raise HttpError(404, "NotFound", text)
-    deadline = service.deadline(service.settings.dry_run_timeout_seconds)
     # What is held for it, or for less important ones, is not in its way: filter answers it so.
     seen = service.state.as_seen_by(pod)
     state = seen.fork() if seen is service.state else seen
     evaluation = PodEvaluation(state, pod, replace(service.rules, node_checks=True))
-    time_slice = service.time_slice()
     answers: list[NodeResult] = []
-    if not pod.node_name:
-        found = map(evaluation.explained, evaluation.answers(sorted(state.nodes)))
-        answers, _ = await time_slice.collect(found, deadline.expired)
     near: tuple[NearMiss, ...] = ()
-    if answers and not any(answer.verdict == "fits" for answer in answers):
-        with suppress(InterruptedWorkError):
-            near = await time_slice.run(
-                lambda: near_misses(Hypothesis(state, pod, evaluation.rules), answers), deadline.expired
-            )
-    shown = await time_slice.run(lambda: encoded_nodes(answers[:MAX_NODE_VERDICTS], full=True))
+    async with service.expensive(request) as work:
+        if not pod.node_name:
+            found = map(evaluation.explained, evaluation.answers(sorted(state.nodes)))
+            answers, _ = await work.time_slice.collect(found, work.stop)
+        if answers and not any(answer.verdict == "fits" for answer in answers):
+            with suppress(InterruptedWorkError):
+                hypothesis = Hypothesis(state, pod, evaluation.rules)
+                near = await work.time_slice.run(lambda: near_misses(hypothesis, answers), work.stop)
+        shown = await work.time_slice.run(lambda: encoded_nodes(answers[:MAX_NODE_VERDICTS], full=True))
     return json_response(
         {
             "revision": str(state.revision),

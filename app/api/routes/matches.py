@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.errors import HttpError
@@ -22,6 +22,7 @@ _MAX_FAILURES = 10
 
 @router.get("/matches", response_model=Matches, summary="The devices that a selector or an attribute matches")
 async def matches(
+    request: Request,
     service: ServiceOf,
     selector: Annotated[str, Query(description="A CEL expression as in a claim's selector.")] = "",
     attribute: Annotated[
@@ -30,14 +31,14 @@ async def matches(
     ] = None,
 ) -> Response:
     """Cost: O(devices), and one evaluation for each different set of attributes and capacities."""
-    service.require_synced()
     wanted = [_pair(text) for text in attribute or ()]
     if not selector and not wanted:
         raise HttpError(422, "InvalidParameter", "give a selector or an attribute", "query.selector")
-    compiled = _compiled(service, selector) if selector else None
-    state = service.state.fork()
     failures: Counter[str] = Counter()
-    found = await service.time_slice().run(lambda: _found(state, compiled, wanted, failures))
+    async with service.expensive(request) as work:
+        compiled = await work.run(lambda: _compiled(service, selector)) if selector else None
+        state = service.state.fork()
+        found = await work.run(lambda: _found(state, compiled, wanted, failures))
     return json_response(
         {
             "revision": str(state.revision),

@@ -31,9 +31,9 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"], responses=DEFINED)
     summary="Would these Pods fit, where, on which devices, and why not",
 )
 async def placements(request: Request, service: ServiceOf) -> Response:
-    wanted = await read_request(request, service, PlacementRequest)
-    async with dry_run(service, wanted) as trial:
-        state, rules, time_slice = trial.ground.state, trial.rules, trial.time_slice
+    async with read_request(request, service, PlacementRequest) as (wanted, work):
+        trial = await dry_run(service, wanted, work)
+        state, rules, time_slice = trial.ground.state, trial.rules, work.time_slice
         driven_out = trial.ground.evicted
         nodes = names_of(state, wanted.nodes)
         evicted = {item.pod.meta.key: item.node for item in driven_out}
@@ -46,19 +46,16 @@ async def placements(request: Request, service: ServiceOf) -> Response:
         placed: Sequence[PodPlacement]
         if wanted.all_or_nothing:
             gang = await time_slice.run(
-                lambda: place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS),
-                trial.deadline.expired,
+                lambda: place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS), work.stop
             )
             placed, late = gang.placements, len(gang.placements) < len(pods)
         else:
             steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
-            async with service.dry_runs.watched(wanted.progress, len(pods)) as count:
-                placed, late = await time_slice.collect(steps, trial.deadline.expired, count)
+            async with service.places.watched(wanted.progress, len(pods)) as count:
+                placed, late = await time_slice.collect(steps, work.stop, count)
         asides: dict[Key, Any] = {}
         if wanted.preemption and not late:
-            asides = await time_slice.run(
-                lambda: preemptions(state, placed, nodes, rules), trial.deadline.expired
-            )
+            asides = await work.run(lambda: preemptions(state, placed, nodes, rules))
         answer = await time_slice.run(
             lambda: _answer(service, wanted, placed, evicted, asides=asides, late=late)
         )
@@ -70,7 +67,7 @@ async def placements(request: Request, service: ServiceOf) -> Response:
 
 @router.get("/dry-runs", response_model=DryRunList, summary="How far dry runs are that are under way")
 async def dry_runs(service: ServiceOf) -> Response:
-    running = service.dry_runs.progress.items()
+    running = service.places.progress.items()
     return json_response(
         {"items": [{"name": name, "done": done, "pods": pods} for name, (done, pods) in running]}
     )

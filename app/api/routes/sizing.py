@@ -26,16 +26,14 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
     summary="The fewest or cheapest nodes to add so that these Pods fit",
 )
 async def sizing(request: Request, service: ServiceOf) -> Response:
-    wanted = await read_request(request, service, SizingRequest)
-    async with dry_run(service, wanted) as trial:
+    async with read_request(request, service, SizingRequest) as (wanted, work):
+        trial = await dry_run(service, wanted, work)
         absent = {shape.like for shape in wanted.shapes if not shape.exists}
         nodes = [name for name in names_of(trial.ground.state, wanted.nodes) if name not in absent]
         pods, notes = await _pods(service, wanted, len(nodes), trial)
         shapes = [NodeShape(shape.like, shape.price, shape.limit) for shape in wanted.shapes]
         try:
-            found = await trial.time_slice.run(
-                lambda: size(trial.ground.state, pods, nodes, trial.rules, shapes), trial.deadline.expired
-            )
+            found = await work.run(lambda: size(trial.ground.state, pods, nodes, trial.rules, shapes))
         except WhatIfError as error:
             raise HttpError(422, "InvalidField", str(error), "shapes") from None
         answer = _sizing_answer(service, found, shapes)

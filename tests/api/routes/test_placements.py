@@ -221,11 +221,11 @@ def test_a_body_too_large_is_refused_unread(inventory: Inventory) -> None:
 def test_dry_runs_too_many_at_a_time_are_told_to_come_back(inventory: Inventory) -> None:
     async def evaluation(service: Asked) -> None:
         wanted = {"workloads": [deployment(1)]}
-        dry_runs = service.app.state.service.dry_runs
-        async with dry_runs.place():
+        places = service.app.state.service.places
+        async with places.place():
             waiting = asyncio.create_task(service.post("/api/v1/placements", wanted))
             await asyncio.sleep(0.1)
-            assert dry_runs.count == 2
+            assert places.count == 2
             refused = await service.client.post("/api/v1/placements", json=wanted)
             assert refused.status_code == 429
             assert refused.headers["Retry-After"] == "1"

@@ -1,0 +1,113 @@
+"""Requests that cost much: each takes a place, ends in time, and ends when nobody waits for the answer."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from fastapi import Request
+from starlette.types import Scope
+
+from app.api.errors import HttpError
+from app.core.pauses import InterruptedWorkError
+from app.event_loop.time_slice import Stop, TimeSlice
+from app.settings.serving import is_loopback
+
+T = TypeVar("T")
+CALLER = "dra-extender.caller"
+"""Where a request's scope has the name of its caller, if that is known."""
+
+
+def caller_of(scope: Scope) -> str:
+    """Who asks, or from where; empty for this machine, whose callers are one person's."""
+    client = scope.get("client")
+    host = client[0] if client and not is_loopback(client[0]) else ""
+    return str(scope.get(CALLER) or host)
+
+
+class Places:
+    """A few requests at a time, as many waiting, no more; and of one caller not more than half of that.
+
+    ``count`` are those that are there, ``progress`` is by the name that a dry run was given.
+    """
+
+    def __init__(self, at_a_time: int, turned_away: Callable[[], None]) -> None:
+        self._slots = asyncio.Semaphore(at_a_time)
+        self._most = 2 * at_a_time
+        self._turned_away = turned_away
+        self._of_caller: Counter[str] = Counter()
+        self.count = 0
+        self.progress: dict[str, tuple[int, int]] = {}
+
+    @asynccontextmanager
+    async def watched(self, name: str, pods: int) -> AsyncIterator[Callable[[], None]]:
+        """Gives what is to be called for each Pod of a run. Without a name, nobody can ask."""
+
+        def count() -> None:
+            if name:
+                self.progress[name] = (self.progress.get(name, (0, pods))[0] + 1, pods)
+
+        try:
+            yield count
+        finally:
+            self.progress.pop(name, None)
+
+    @asynccontextmanager
+    async def place(self, caller: str = "") -> AsyncIterator[None]:
+        """Raises: HttpError, 429."""
+        if self.count >= self._most or self._of_caller[caller] >= self._most_of(caller):
+            self._turned_away()
+            text = "too many expensive requests are under way; webhooks come first"
+            raise HttpError(429, "TooManyRequests", text, retry_after_seconds=1)
+        self.count += 1
+        self._of_caller[caller] += 1
+        try:
+            async with self._slots:
+                yield
+        finally:
+            self.count -= 1
+            self._of_caller[caller] -= 1
+            self._of_caller += Counter()  # leaves out those that have none
+
+    def _most_of(self, caller: str) -> int:
+        return max(1, self._most // 2) if caller else self._most
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expensive:
+    """How the work for one request shares the loop, and when it is to end."""
+
+    time_slice: TimeSlice
+    stop: Stop
+    seconds: float
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What plain code returns. Raises: HttpError, 503, if time was up."""
+        try:
+            return await self.time_slice.run(work, self.stop)
+        except InterruptedWorkError:
+            raise self.time_up("the answer could not be found") from None
+
+    def time_up(self, what: str, where: str = "") -> HttpError:
+        """``what`` was not done in time."""
+        return HttpError(503, "TimeUp", f"{what} within {self.seconds:g} s", where, retry_after_seconds=5)
+
+
+@asynccontextmanager
+async def until_client_leaves(request: Request) -> AsyncIterator[Stop]:
+    """Gives what says whether the client has left. To be entered when the body has been read."""
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        left = True
+
+    task = asyncio.create_task(watch())
+    try:
+        yield lambda: left
+    finally:
+        task.cancel()
