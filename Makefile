@@ -14,7 +14,7 @@ export UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format generate control-plane helm docs sbom e2e fuzz fuzz-cel bench load
+.PHONY: help install dev demo test lint check format generate control-plane helm docs sbom e2e fuzz fuzz-cel bench load openb
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,7 +85,7 @@ fuzz: dev | $(UV) ## compare generated cases with the in-tree allocator: make fu
 	@PYTHONPATH=tests/core/allocator:tools $(RUN)/python -m fuzz --n $(N) --seed $(SEED) --uv $(UV)
 
 generate: dev ## write the pages and tables of docs/ that come from the program
-	@for page in api_page chart_page command_line configuration decisions; do PYTHONPATH=tools $(RUN)/python tools/$$page.py || exit 1; done
+	@for page in api_page chart_page command_line configuration decisions openb_table; do PYTHONPATH=tools $(RUN)/python tools/$$page.py || exit 1; done
 
 format: dev ## rewrite the sources in the project's format
 	@$(RUN)/ruff format .
@@ -96,6 +96,9 @@ fuzz-cel: dev | $(UV) ## compare random CEL expressions with cel-go: make fuzz-c
 
 bench: dev | $(UV) ## compare speed with the in-tree allocator: BENCH="--part http --rounds 20"
 	@PYTHONPATH=.:tools:tests/e2e $(RUN)/python -m bench --uv $(UV) $(BENCH)
+
+openb: dev ## place Alibaba's openb lists by all policies, for docs/policies.md: TRACE=FOLDER (an hour; goes on where it stopped)
+	@PYTHONPATH=tools $(RUN)/python tools/openb_table.py $(TRACE)
 
 load: .venv/.load ## run locust scenarios, headless, with thresholds: LOAD="--nodes 5000 --seconds 60"
 	@PYTHONPATH=. $(RUN)/python -m loadtest.run $(LOAD)

@@ -33,8 +33,8 @@ def page() -> str:
 
 def table(results: Json) -> str:
     """Published, reproduced and the extender's own allocation, list by list."""
-    head = "".join(f" {percent} % published | reproduced |" for percent in PERCENTS)
-    lines = ["", f"| list | policy |{head}", "| --- | --- |" + " --- |" * (2 * len(PERCENTS))]
+    head = "".join(f" {percent} % published | here |" for percent in PERCENTS)
+    lines = ["", f"| list | policy | seeds |{head}", "| --- | --- | --- |" + " --- |" * (2 * len(PERCENTS))]
     for name, runs in results["lists"].items():
         lines += [
             _line(name, policy, results["published"][name], runs) for policy in POLICIES if policy in runs
@@ -51,7 +51,7 @@ def _line(name: str, policy: str, published: Json, runs: Json) -> str:
         cells.append(f"{fmean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}")
     if policy == OURS:
         cells = [f"**{cell}**" if cell else "" for cell in cells]
-    return f"| {name} | `{policy}` | {' | '.join(cells)} |"
+    return f"| {name} | `{policy}` | {len(runs[policy])} | {' | '.join(cells)} |"
 
 
 def run_missing(folder: Path) -> None:

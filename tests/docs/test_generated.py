@@ -5,9 +5,10 @@ import chart_page
 import command_line
 import configuration
 import decisions
+import openb_table
 import pytest
 
-GENERATORS = (api_page, chart_page, command_line, configuration, decisions)
+GENERATORS = (api_page, chart_page, command_line, configuration, decisions, openb_table)
 
 
 @pytest.mark.parametrize("generator", GENERATORS, ids=lambda generator: generator.__name__)
