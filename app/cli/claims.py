@@ -50,7 +50,7 @@ def _print(items: list[dict[str, Any]], output: str) -> None:
             item["name"],
             _state(item),
             devices_of(item["allocation"], full=full) if item["allocation"] else "-",
-            ", ".join(_consumer(consumer) for consumer in item["reservedFor"]) or "-",
+            _reserved(item),
         ]
         for item in items
     ]
@@ -64,6 +64,11 @@ def _state(item: dict[str, Any]) -> str:
     if item["assumed"]:
         return "assumed"
     return "allocated" if item["allocation"] else "pending"
+
+
+def _reserved(item: dict[str, Any]) -> str:
+    names = ", ".join(_consumer(consumer) for consumer in item["reservedFor"]) or "-"
+    return f"{names} ({item['note']})" if item.get("note") else names
 
 
 def _consumer(consumer: dict[str, Any]) -> str:

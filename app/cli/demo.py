@@ -102,7 +102,7 @@ def _row(cluster: "DemoCluster", one: "Scheduled") -> list[str]:
     from app.cli.placements import devices_of  # noqa: PLC0415 - as above
 
     devices = "; ".join(
-        f"{name}: {devices_of(allocation)}{' (shared)' if shared else ''}"
+        f"{name}: {devices_of(allocation)}"
         for name, allocation, shared in (cluster.held(one.pod) if one.node is not None else ())
     )
     fits = f"{len(one.fitting)} of {one.asked} nodes"

@@ -3,9 +3,11 @@
 import click
 
 from app.cli import options
-from app.cli.problems import Exit
+from app.cli.problems import Exit, InputError
 from app.cli.source import Source
 from app.cli.talk import out, say
+
+_KINDS = ("pod", "pods", "po")
 
 
 @click.command()
@@ -16,20 +18,33 @@ from app.cli.talk import out, say
 def explain(*, pod: str, source: Source, namespace: str, output: str) -> int:
     """Why is a Pod pending: what every node says.
 
+    POD is a name, pod/NAME or NAMESPACE/NAME.
+
     For a Pod that is not in the inventory yet, see plan. Exit code 0: it fits or has a node, 1: it
     fits nowhere.
     """
     from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
-    from app.cli.placements import pod_report  # noqa: PLC0415 - as above
+    from app.cli.placements import MAX_NODES, pod_report  # noqa: PLC0415 - as above
     from app.cli.printing import print_data  # noqa: PLC0415 - as above
 
-    path = f"/api/v1/pods/{namespace}/{pod}/explain"
+    space, name = _named(pod, namespace)
+    path = f"/api/v1/pods/{space}/{name}/explain"
     answer = ask(source, lambda asker: asker.get(path))
     if output in (options.TABLE, options.WIDE):
         title = " has no node" if answer["node"] is None else f" is on {answer['node']}"
-        out(pod_report(answer, title))
+        out(pod_report(answer, title, MAX_NODES if output == options.TABLE else None))
     else:
         print_data(answer, output, [f"pod/{answer['name']}"])
     say(f"inventory revision {answer['revision']}")
     fits = answer["node"] is not None or any(node["verdict"] == "fits" for node in answer["nodes"])
     return Exit.OK if fits else Exit.NO
+
+
+def _named(text: str, namespace: str) -> tuple[str, str]:
+    """Namespace and name of ``NAME``, ``pod/NAME`` or ``NAMESPACE/NAME``. Raises: InputError."""
+    front, slash, name = text.rpartition("/")
+    if name and front.lower() in _KINDS:
+        return namespace, name
+    if not name or "/" in front or (slash and not front) or front.lower() in _KINDS:
+        raise InputError(f"{text!r} is not a Pod", "write NAME, pod/NAME or NAMESPACE/NAME")
+    return front or namespace, name

@@ -1,20 +1,29 @@
 """Tables of a dry run's answer (POST /api/v1/placements), for people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from app.cli.talk import out, table
+from app.core.allocator.evidence import named
 from app.core.json_object import JsonObject
 
 MAX_NODES = 20
-"""Nodes in the report of one Pod, unless all are asked for."""
+"""Rows in the report of one Pod, unless all nodes are asked for: nodes that say the same share one."""
+MAX_NAMES = 3
+"""Nodes named in one row."""
 _COLOURS = {"fits": "green", "misfit": "", "invalid": "red"}
 
 
 def as_table(answer: JsonObject, *, explain: bool = False) -> None:
     """A line a Pod: node and devices; below, what the nodes say of the Pods that are not placed."""
-    head = ("POD", "NODE", "DEVICES")
-    _print(answer, head, lambda pod: [_name(pod), _node(pod), _devices(pod)], MAX_NODES, explain=explain)
+    head, full = ("POD", "NODE", "DEVICES"), _pools_of_several_drivers(answer)
+    _print(
+        answer,
+        head,
+        lambda pod: [_name(pod), _node(pod), _devices(pod, full=full)],
+        MAX_NODES,
+        explain=explain,
+    )
 
 
 def as_wide(answer: JsonObject, *, explain: bool = False) -> None:
@@ -96,16 +105,35 @@ def pod_report(pod: JsonObject, title: str, most: int | None = None) -> str:
     nodes = pod.get("nodes") or ()
     if not nodes:
         return head
-    shown = nodes[:most]
-    rows = [[node["name"], node["verdict"], says(node)] for node in shown]
-    colours = [_COLOURS.get(node["verdict"], "") for node in shown]
+    groups = _alike(nodes) if most is not None else [[node] for node in sorted(nodes, key=_order)]
+    shown = groups[:most]
+    rows = [[_nodes(group), group[0]["verdict"], says(group[0])] for group in shown]
+    colours = [_COLOURS.get(group[0]["verdict"], "") for group in shown]
     lines = [f"  {line}" for line in table(("NODE", "VERDICT", "REASON"), rows, colours).splitlines()]
-    rest = len(nodes) - len(shown)
+    rest = sum(map(len, groups[len(shown) :]))
     if rest:
         lines.append(f"  and {rest} more nodes: -o wide shows them")
     if pod.get("nodesOmitted"):
         lines.append(f"  and {pod['nodesOmitted']} more nodes: ask about some with --node")
     return "\n".join([head, *lines])
+
+
+def _order(node: JsonObject) -> tuple[bool, int]:
+    """Nodes that fit first, then those that are nearest to it; the rest stays as it is."""
+    return node["verdict"] != "fits", node.get("distance", 0)
+
+
+def _alike(nodes: Iterable[JsonObject]) -> list[list[JsonObject]]:
+    """Nodes with the same verdict for the same reasons, in the order of summaries: the largest group first
+    among those that are equally near to fitting."""
+    groups: dict[tuple[str, str], list[JsonObject]] = {}
+    for node in nodes:
+        groups.setdefault((node["verdict"], says(node)), []).append(node)
+    return sorted(groups.values(), key=lambda group: (*_order(group[0]), -len(group)))
+
+
+def _nodes(group: Sequence[JsonObject]) -> str:
+    return named((node["name"] for node in group), MAX_NAMES)
 
 
 def says(node: JsonObject) -> str:
@@ -117,12 +145,34 @@ def says(node: JsonObject) -> str:
 
 
 def devices_of(allocation: JsonObject | None, *, full: bool = False) -> str:
-    """The devices of an AllocationResult as pool/device, or driver/pool/device."""
-    results = ((allocation or {}).get("devices") or {}).get("results") or ()
-    names = [f"{result['pool']}/{result['device']}" for result in results]
-    if full:
-        names = [f"{result['driver']}/{name}" for result, name in zip(results, names, strict=True)]
-    return ", ".join(names) or "no devices"
+    """The devices of an AllocationResult as pool/device, or driver/pool/device.
+
+    With the alternative that was taken, and the share of a device that several may use.
+    """
+    return ", ".join(_device(result, full=full) for result in _results(allocation)) or "no devices"
+
+
+def _device(result: JsonObject, *, full: bool) -> str:
+    name = f"{result['pool']}/{result['device']}"
+    more = [f"as {result['request']}"] if "/" in str(result.get("request")) else []
+    more += [f"share {result['shareID']}"] if result.get("shareID") else []
+    shown = f"{result['driver']}/{name}" if full else name
+    return f"{shown} ({', '.join(more)})" if more else shown
+
+
+def _results(allocation: JsonObject | None) -> Sequence[JsonObject]:
+    return ((allocation or {}).get("devices") or {}).get("results") or ()
+
+
+def _pools_of_several_drivers(answer: JsonObject) -> bool:
+    """Whether a pool's name is not enough to tell the devices of the answer apart."""
+    found = {
+        (result["pool"], result["driver"])
+        for pod in answer["pods"]
+        for claim in pod["claims"]
+        for result in _results(claim["allocation"])
+    }
+    return len({pool for pool, _ in found}) < len(found)
 
 
 def _name(pod: JsonObject) -> str:
@@ -148,12 +198,11 @@ def _parts(pod: JsonObject) -> str:
     return f"Score {pod.get('score')} on {pod['node']}: {'; '.join(texts)}" if texts else ""
 
 
-def _devices(pod: JsonObject) -> str:
+def _devices(pod: JsonObject, *, full: bool) -> str:
     if pod["node"] is None:
         return "-"
     return "; ".join(
-        f"{claim['podClaim']}: {devices_of(claim['allocation'])}{' (shared)' if claim['shared'] else ''}"
-        for claim in pod["claims"]
+        f"{claim['podClaim']}: {devices_of(claim['allocation'], full=full)}" for claim in pod["claims"]
     )
 
 
@@ -161,7 +210,6 @@ def _claims(pod: JsonObject) -> str:
     if pod["node"] is None:
         return "-"
     return "; ".join(
-        f"{claim['podClaim']} = {claim['claim']}{' (shared)' if claim['shared'] else ''}: "
-        f"{devices_of(claim['allocation'], full=True)}"
+        f"{claim['podClaim']} = {claim['claim']}: {devices_of(claim['allocation'], full=True)}"
         for claim in pod["claims"]
     )

@@ -43,7 +43,7 @@ def test_two_pods_at_a_time_have_a_cat_each_and_share_the_blue_device(shown: "Ra
 
     cats, blues = zip(*(text.split("; ") for text in devices), strict=True)
     assert all(first != second for first, second in itertools.pairwise(cats))
-    assert set(blues) == {"cat-1: worker-1/blue-0 (shared)"}
+    assert set(blues) == {"cat-1: worker-1/blue-0"}
 
 
 def test_the_pod_that_fits_nowhere_is_told_why_by_every_node_asked(shown: "Ran") -> None:

@@ -1,6 +1,7 @@
 """``devices``, ``claims``, ``pods`` and ``explain``: the inventory as people ask about it."""
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
@@ -125,7 +126,7 @@ spec:
 
 @pytest.mark.parametrize(
     ("claim", "code", "said"),
-    [("petting-zoo", 0, "worker-6   fits"), ("nowhere", 1, "it does not exist")],
+    [("petting-zoo", 0, r"worker-6 +fits"), ("nowhere", 1, "it does not exist")],
     ids=["fits", "fits nowhere"],
 )
 def test_a_pending_pod_is_explained(program: "Cli", claim: str, code: int, said: str) -> None:
@@ -133,7 +134,22 @@ def test_a_pending_pod_is_explained(program: "Cli", claim: str, code: int, said:
 
     assert ran.code == code
     assert "default/pending has no node" in ran.out
-    assert said in ran.out
+    assert re.search(said, ran.out)
+
+
+@pytest.mark.parametrize("name", ["pod/pending", "pods/pending", "default/pending"])
+def test_a_pod_is_named_as_kubectl_does_or_with_its_namespace(program: "Cli", name: str) -> None:
+    ran = program("explain", name, *INVENTORY, "--snapshot", "-", stdin=PENDING % "petting-zoo")
+
+    assert ran.out.startswith("default/pending has no node")
+
+
+@pytest.mark.parametrize("name", ["a/b/c", "pod/", "/pending"])
+def test_what_names_no_pod_is_refused(cli: "Cli", name: str) -> None:
+    ran = cli("explain", name, *INVENTORY)
+
+    assert ran.code == 2
+    assert f"'{name}' is not a Pod" in ran.err
 
 
 def test_pods_that_are_pending_are_listed_and_with_all_those_that_hold_claims(program: "Cli") -> None:

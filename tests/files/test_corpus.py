@@ -229,6 +229,7 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
         (19, "spec.skipNodeOperations: there is no field skipNodeOperations before Kubernetes 1.37"),
     ],
 }
+OF_ANOTHER_CLUSTER = {"gpu-or-cpu", "halves"}
 FLAGS = {
     "operator, with its template named": ("--generated", "leased"),
     "old-fields, 1.36": ("--kubernetes-version", "v1.36.3"),
@@ -260,6 +261,32 @@ def test_every_finding_is_named_at_its_line(cli: Cli, name: str, expected: list[
 
 
 def test_every_file_of_the_corpus_has_its_findings() -> None:
-    assert {file.stem for file in (HERE / "corpus").iterdir()} == {
-        name.partition(",")[0] for name in FINDINGS
-    }
+    named = {name.partition(",")[0] for name in FINDINGS} | OF_ANOTHER_CLUSTER
+    assert {file.stem for file in (HERE / "corpus").iterdir()} == named
+
+
+def test_devices_of_two_drivers_with_pools_of_one_name_are_told_apart(cli: Cli) -> None:
+    ran = cli(
+        "plan",
+        "-f",
+        HERE / "corpus" / "gpu-or-cpu.yaml",
+        "--snapshot",
+        HERE / "clusters" / "one-pool-name.yaml",
+    )
+
+    rows = [line.split(maxsplit=2)[2] for line in ran.out.splitlines() if line.startswith("default/")]
+    assert rows == [
+        "any: gpu.example.com/worker/dev-0 (as any/gpu)",
+        "any: cpu.example.com/worker/dev-0 (as any/cpu)",
+    ]
+
+
+def test_pods_that_fit_together_are_pointed_to_all_or_nothing(cli: Cli) -> None:
+    asked = ("-f", HERE / "corpus" / "halves.yaml", "--snapshot", HERE / "clusters" / "halves.yaml")
+
+    alone = cli("plan", *asked)
+    together = cli("plan", *asked, "--all-or-nothing")
+
+    assert (alone.code, together.code) == (1, 0)
+    assert "all 2 Pods fit together, though not one after the other: --all-or-nothing" in alone.err
+    assert "fit together, though" not in together.err

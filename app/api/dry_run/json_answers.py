@@ -12,7 +12,7 @@ from app.api.responses import one_by_one
 from app.core.advice.near_misses import NearMiss
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
-from app.core.diagnosis import node_message
+from app.core.diagnosis import distance, node_message
 from app.core.dry_run.place import PodPlacement
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
@@ -91,6 +91,7 @@ def node_verdict(answer: NodeResult, *, full: bool) -> dict[str, Any]:
         "verdict": answer.verdict,
         "score": answer.score,
         "headline": "" if answer.verdict == "fits" else node_message(answer.reasons),
+        "distance": 0 if answer.verdict == "fits" else distance(answer.reasons),
         "scoreParts": [asdict(item) for item in answer.score_parts] if full else [],
         "reasons": [_reason(item, full=full) for item in answer.reasons],
         "allocations": [allocation.to_json() for allocation in answer.allocations],

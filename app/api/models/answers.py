@@ -13,7 +13,9 @@ class EvidenceModel(Body):
     """What stands behind a reason; lists that would be empty are left out."""
 
     holders: list[dict[str, Any]] = Field(
-        default_factory=list, description="`claim` and how many `devices` it holds."
+        default_factory=list,
+        description="`claim`, how many `devices` it holds, and its `state`: being deleted, or reserved "
+        "for Pods that are gone.",
     )
     selectors: list[dict[str, Any]] = Field(
         default_factory=list,
@@ -28,11 +30,14 @@ class EvidenceModel(Body):
         default_factory=list, description="`pool`, `counterSet`, `counter`, `needed`, `left`."
     )
     capacities: list[dict[str, Any]] = Field(
-        default_factory=list, description="`name`, `wanted`, `best`: the most there is, or null."
+        default_factory=list,
+        description="`name`, `wanted`, `best`: the most there is, or null; `published`: the name under which "
+        "devices have it.",
     )
     constraints: list[dict[str, Any]] = Field(
         default_factory=list,
-        description="`kind`, `attribute`, `wanted` devices, and the `values` that usable devices have.",
+        description="`kind`, `attribute`, `wanted` devices, and the `values` that usable devices have, for "
+        "several `requests` also by request; `disjoint` if these have none in common.",
     )
     example: str = Field("", description="driver/pool/device that would do, or would if it were free.")
 
@@ -68,6 +73,7 @@ class NodeVerdict(Body):
         description="What the score is made of: with `explain: full`, of a node that fits."
     )
     headline: str
+    distance: int = Field(0, description="0 to 2: how far the node is from fitting. 0 is nearest.")
     reasons: list[ReasonModel]
     allocations: list[AllocationResult]
 

@@ -35,13 +35,17 @@ class DeviceItem(Body):
 
 
 class ClaimItem(Body):
-    """``assumed``: given, but not confirmed by the API server yet."""
+    """``assumed``: allocated, but not confirmed by the API server yet.
+
+    ``note``: that it is being deleted, or reserved for Pods that are gone.
+    """
 
     namespace: str
     name: str
     allocation: AllocationResult | None
     reserved_for: list[dict[str, str]]
     assumed: bool
+    note: str = ""
 
 
 class PodItem(Body):

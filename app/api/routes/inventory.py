@@ -15,6 +15,7 @@ from app.api.responses import json_response, one_by_one
 from app.api.service import Service, ServiceOf
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import PoolId
+from app.core.placement.holders import state_of
 from app.core.state.device_views import DeviceView, DeviceViews
 from app.core.state.state import State
 
@@ -143,4 +144,5 @@ def _claim(state: State, claim: ResourceClaim) -> dict[str, Any]:
             for consumer in claim.reserved_for
         ],
         "assumed": claim.meta.key in state.assumed,
+        "note": state_of(state, claim),
     }

@@ -16,7 +16,7 @@ from app.api.models.answers import PlacementAnswer
 from app.api.models.questions import DryRunList, PlacementRequest
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
-from app.core.dry_run.gang import GangAnswer, place_gang
+from app.core.dry_run.gang import MAX_HINTED, GangAnswer, all_together, place_gang
 from app.core.dry_run.place import PodPlacement, place, with_near_misses
 from app.core.pauses import paced
 from app.core.state.state import Key
@@ -44,6 +44,7 @@ async def placements(request: Request, service: ServiceOf) -> Response:
             raise HttpError(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
         gang: GangAnswer | None = None
         placed: Sequence[PodPlacement]
+        before = state.fork() if 1 < len(pods) <= MAX_HINTED and not wanted.all_or_nothing else None
         if wanted.all_or_nothing:
             gang = await time_slice.run(
                 lambda: place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS), work.stop
@@ -53,6 +54,8 @@ async def placements(request: Request, service: ServiceOf) -> Response:
             steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
             async with service.places.watched(wanted.progress, len(pods)) as count:
                 placed, late = await time_slice.collect(steps, work.stop, count)
+        if before is not None and not late and _some(placed):
+            notes += await time_slice.run(lambda: all_together(before, pods, nodes, rules), work.stop)
         asides: dict[Key, Any] = {}
         if wanted.preemption and not late:
             asides = await work.run(lambda: preemptions(state, placed, nodes, rules))
@@ -71,6 +74,11 @@ async def dry_runs(service: ServiceOf) -> Response:
     return json_response(
         {"items": [{"name": name, "done": done, "pods": pods} for name, (done, pods) in running]}
     )
+
+
+def _some(placed: Sequence[PodPlacement]) -> bool:
+    """Whether there is room for some of the Pods and not for others."""
+    return 0 < sum(item.chosen is not None for item in placed) < len(placed)
 
 
 def _gang(answer: GangAnswer) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class _Hunt:
 
     def run(self, answers: Sequence[NodeResult]) -> tuple[NearMiss, ...]:
         level: list[_Tried] = [(answer, ()) for answer in _representatives(answers)]
+        asked: set[tuple[str, frozenset[tuple[str, str]]]] = set()
         found: list[NearMiss] = []
         for _ in range(_MAX_CHANGES):
             following: list[_Tried] = []
@@ -73,6 +74,10 @@ class _Hunt:
                     ):
                         continue
                     changes = (*before, change)
+                    together = (answer.node, frozenset((item.code, item.text) for item in changes))
+                    if together in asked:
+                        continue  # the same changes in another order
+                    asked.add(together)
                     new = self._ask(changes, answer.node)
                     if new is None:
                         return _ranked(found)
@@ -152,8 +157,9 @@ def _is_many(change: Change) -> bool:
     return isinstance(claims, list) and len(claims) > 1
 
 
-def _codes(answer: NodeResult) -> set[tuple[str, str | None]]:
-    return {(reason.code, reason.request) for reason in answer.reasons}
+def _codes(answer: NodeResult) -> set[tuple[str, str | None, str | None]]:
+    """Requests of several claims may have one name."""
+    return {(reason.code, reason.claim, reason.request) for reason in answer.reasons}
 
 
 def _ranked(found: Iterable[NearMiss]) -> tuple[NearMiss, ...]:
@@ -162,8 +168,8 @@ def _ranked(found: Iterable[NearMiss]) -> tuple[NearMiss, ...]:
     Of the same change by degrees, the least: who could do with eight devices on one node does not ask for
     seven on another.
     """
-    unique: dict[tuple[tuple[object, ...], ...], NearMiss] = {}
+    unique: dict[frozenset[tuple[object, ...]], NearMiss] = {}
     for item in sorted(found, key=lambda item: item.weight):
-        unique.setdefault(tuple(_kind(change) for change in item.changes), item)
+        unique.setdefault(frozenset(_kind(change) for change in item.changes), item)
     ordered = sorted(unique.values(), key=lambda item: (len(item.changes), item.weight, item.text))
     return tuple(ordered[:_MAX_SHOWN])

@@ -73,8 +73,8 @@ def _less(_scene: Hypothesis, _node: str, reason: Reason) -> Iterator[Change]:
         if item.best is None or item.name == "pods":
             continue
         left = parse_quantity(item.best)
-        if left.nanos < 0:
-            continue
+        if left.nanos <= 0:
+            continue  # a Pod that requests none of it is another Pod
         yield Change(
             "LowerRequest",
             f"if the Pod requested {item.best} {item.name} instead of {item.wanted}",

@@ -1,5 +1,6 @@
 """From the reasons of one node to changes that are worth a question: whether they help, the answer tells."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -21,6 +22,7 @@ from app.core.model.resource_slice import DeviceId
 MAX_HOLDERS = 8
 _MAX_CLASSES = 6
 _OTHER_CLASS = 42
+_DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,12 @@ def _classes(misfit: NodeMisfit) -> Iterator[Change]:
     wrong = spec.device_class
     # A class that there is was not misspelt: another one gives other devices, which is no light change.
     close = [] if wrong in classes else get_close_matches(wrong, classes, _MAX_CLASSES, 0.6)
-    others = [name for name in sorted(classes) if name not in close and name != wrong]
+    drivers = _drivers(classes[wrong]) if wrong in classes else frozenset[str]()
+    others = [
+        name
+        for name in sorted(classes)
+        if name not in close and name != wrong and not _of_other_drivers(drivers, classes[name])
+    ]
     for number, name in enumerate([*close, *others][:_MAX_CLASSES]):
         if name != wrong:
             weight = (5 if name in close else _OTHER_CLASS if wrong in classes else 25) + number
@@ -128,6 +135,18 @@ def _classes(misfit: NodeMisfit) -> Iterator[Change]:
         yield Change(
             "CreateClass", text, {"class": wrong}, 10, lambda hypothesis: hypothesis.state.upsert(made)
         )
+
+
+def _drivers(item: DeviceClass) -> frozenset[str]:
+    """The drivers that a class names in its selectors; none if it goes by something else."""
+    texts = (selector for selector in item.selectors if selector is not None)
+    return frozenset(name for text in texts for name in _DRIVER.findall(text))
+
+
+def _of_other_drivers(drivers: frozenset[str], other: DeviceClass) -> bool:
+    """Whether a class is for devices of other drivers: another vendor's device is not what was meant."""
+    theirs = _drivers(other)
+    return bool(drivers and theirs) and not drivers & theirs
 
 
 def _names(misfit: NodeMisfit) -> Iterator[Change]:

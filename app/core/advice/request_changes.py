@@ -123,7 +123,11 @@ def _tolerating(more: tuple[Toleration, ...]) -> Edit:
 def _capacities(reason: Reason, asked: Asked) -> Iterator[Change]:
     lower: dict[str, Quantity] = {}
     for item in reason.evidence.capacities:
-        if item.best is None:
+        if item.published:
+            text = f"with capacity {item.published} instead of {item.name}"
+            data = {"capacity": item.name, "published": item.published}
+            yield asked.change("RenameCapacity", text, data, 3, _renamed(item.name, item.published))
+        elif item.best is None:
             text = f"without {item.name}, which no device has,"
             yield asked.change("DropCapacity", text, {"capacity": item.name}, 9, _lacking(item.name))
         elif parse_quantity(item.best).nanos > 0:
@@ -136,6 +140,13 @@ def _capacities(reason: Reason, asked: Asked) -> Iterator[Change]:
 
 def _lacking(name: str) -> Edit:
     return lambda spec: replace(spec, capacity=tuple(pair for pair in spec.capacity or () if pair[0] != name))
+
+
+def _renamed(name: str, published: str) -> Edit:
+    return lambda spec: replace(
+        spec,
+        capacity=tuple((published if own == name else own, amount) for own, amount in spec.capacity or ()),
+    )
 
 
 def _lowered(amounts: Mapping[str, Quantity]) -> Edit:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
 from app.core.model.device import CounterConsumption, Device
+from app.core.model.quantity import Quantity
 from app.core.state.pools import Pool
 
 Key = tuple[str, str]  # counter set, counter
@@ -62,10 +63,10 @@ class Ledger:
             self._join(device)
         return True
 
-    def shortages(self, device: Device) -> tuple[tuple[str, str, int, int], ...]:
-        """Counter set, counter, what the device needs and what is left, where that is too little."""
+    def shortages(self, device: Device) -> tuple[tuple[str, str, Quantity, int], ...]:
+        """Counter set, counter, what the device needs and what is left in nanos, where that is too little."""
         return tuple(
-            (consumption.counter_set, name, amount.nanos, self._left[consumption.counter_set, name])
+            (consumption.counter_set, name, amount, self._left[consumption.counter_set, name])
             for consumption in device.consumes_counters
             for name, amount in consumption.counters.items()
             if self._left[consumption.counter_set, name] < amount.nanos

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A claim (namespace/name) and how many of the matching devices it holds."""
+    """A claim (namespace/name) and how many of the matching devices it holds.
+
+    ``state`` is what is out of the ordinary about it: being deleted, or reserved for Pods that are gone.
+    """
 
     claim: str
     devices: int
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,10 @@ class TaintCount:
 
 @dataclass(frozen=True, slots=True)
 class CounterShortage:
-    """What a device needs of a counter, and what is left of it: where least is missing."""
+    """What a device needs of a counter, and what is left of it: where least is missing.
+
+    Both have the form in which the driver publishes the counter.
+    """
 
     pool: str
     counter_set: str
@@ -64,11 +71,15 @@ class CounterShortage:
 
 @dataclass(frozen=True, slots=True)
 class CapacityShortage:
-    """An amount that was asked for, and the most that there is. None: no device has such a capacity."""
+    """An amount that was asked for, and the most that there is. None: no device has such a capacity.
+
+    ``published`` is the name under which devices have it then, if they differ by the domain alone.
+    """
 
     name: str
     wanted: str
     best: str | None
+    published: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +91,27 @@ class ValueCount:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestValues:
+    """The values that the devices have which one request could use."""
+
+    request: str
+    values: tuple[ValueCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ConstraintValues:
-    """A constraint of a claim, ``wanted`` devices under it, and the values that devices have to offer."""
+    """A constraint of a claim, ``wanted`` devices under it, and the values that devices have to offer.
+
+    ``requests`` are the values by request, where the constraint is about several. ``disjoint``: the
+    devices of these requests have no value in common.
+    """
 
     kind: str
     attribute: str
     wanted: int
     values: tuple[ValueCount, ...] = ()
+    requests: tuple[RequestValues, ...] = ()
+    disjoint: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind} {self.attribute}"

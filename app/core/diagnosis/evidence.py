@@ -9,6 +9,7 @@ from app.core.allocator.evidence import (
     CounterShortage,
     Evidence,
     Holder,
+    RequestValues,
     SelectorCount,
     TaintCount,
     TermCount,
@@ -62,15 +63,38 @@ def constraint_values(node_devices: NodeDevices, claim: ClaimPlan) -> tuple[Cons
         name = constraint.match_attribute or constraint.distinct_attribute or ""
         kind = "matchAttribute" if constraint.match_attribute is not None else "distinctAttribute"
         wanted = sum(node_devices.wanted[alternative.index] for alternative in alternatives)
-        usable = {
-            position
-            for alternative in alternatives
-            for position in paced(range(len(node_devices.devices)))
-            if node_devices.status(alternative, position) is True
-        }
-        values = _values(node_devices, alternatives, name, sorted(usable))
-        found.append(ConstraintValues(kind, name, wanted, values))
+        usable = [_usable(node_devices, alternative) for alternative in alternatives]
+        values = _values(node_devices, alternatives, name, sorted({at for places in usable for at in places}))
+        each = tuple(
+            RequestValues(alternative.name, _values(node_devices, [alternative], name, places))
+            for alternative, places in zip(alternatives, usable, strict=True)
+        )
+        seen = [
+            _elements(node_devices, alternative, name, places)
+            for alternative, places in zip(alternatives, usable, strict=True)
+        ]
+        apart = constraint.match_attribute is not None and len(seen) > 1 and not frozenset.intersection(*seen)
+        found.append(
+            ConstraintValues(kind, name, wanted, values, each if len(each) > 1 else (), disjoint=apart)
+        )
     return tuple(found)
+
+
+def _usable(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
+    positions = paced(range(len(node_devices.devices)))
+    return [position for position in positions if node_devices.status(alternative, position) is True]
+
+
+def _elements(
+    node_devices: NodeDevices, alternative: Alternative, name: str, positions: Iterable[int]
+) -> frozenset[object]:
+    """The values that devices could be matched by: of a list, each of its elements."""
+    found: set[object] = set()
+    for position in paced(positions):
+        attribute = alternative.attributes.get(node_devices.devices[position].device.shape, name)
+        if isinstance(attribute, Attribute):
+            found.update(attribute.value if isinstance(attribute.value, tuple) else (attribute.value,))
+    return frozenset(found)
 
 
 def _holders(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[Holder, ...]:
@@ -152,16 +176,15 @@ def _identity(taint: Taint) -> tuple[str, str, str]:
 
 def _counters(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[CounterShortage, ...]:
     """For each counter that is short, the device that misses least."""
-    least: dict[tuple[str, str, str], tuple[int, int]] = {}
+    least: dict[tuple[str, str, str], tuple[Quantity, Quantity]] = {}
     for position in positions:
-        view = node_devices.views[position]
-        for counter_set, name, needed, left in view.ledger.shortages(node_devices.devices[position].device):
+        view, device = node_devices.views[position], node_devices.devices[position].device
+        for counter_set, name, needed, left in view.ledger.shortages(device):
             key = (str(view.pool.id), counter_set, name)
-            if key not in least or needed - left < least[key][0] - least[key][1]:
-                least[key] = (needed, left)
+            if key not in least or needed.nanos - left < least[key][0].nanos - least[key][1].nanos:
+                least[key] = (needed, Quantity(left, needed.format))
     return tuple(
-        CounterShortage(*key, Quantity(needed).text, Quantity(left).text)
-        for key, (needed, left) in sorted(least.items())
+        CounterShortage(*key, needed.text, left.text) for key, (needed, left) in sorted(least.items())
     )
 
 
@@ -171,17 +194,27 @@ def _capacities(
     found = []
     for name, wanted in alternative.spec.capacity or ():
         best: Quantity | None = None
+        published = ""
         for position in positions:
             device = node_devices.devices[position].device
             capacity = device.shape.capacity.get(name)
             if capacity is None:
+                published = published or _published(name, device.shape)
                 continue
             held = node_devices.views[position].taken.capacity.get(device.name, {}).get(name, 0)
             left = Quantity(capacity.value.nanos - held, capacity.value.format)
             best = left if best is None or left > best else best
         if positions and (best is None or best < wanted):
-            found.append(CapacityShortage(name, wanted.text, best.text if best is not None else None))
+            text = best.text if best is not None else None
+            found.append(CapacityShortage(name, wanted.text, text, published if best is None else ""))
     return tuple(found)
+
+
+def _published(name: str, shape: DeviceShape) -> str:
+    """The name of a capacity with or without the driver's domain, as the device has it; or nothing."""
+    domain, slash, plain = name.rpartition("/")
+    other = plain if slash and domain == shape.driver else "" if slash else f"{shape.driver}/{name}"
+    return other if other in shape.capacity else ""
 
 
 def _constraints(

@@ -41,12 +41,14 @@ _HEADLINES = {
     "TooFewDevices": "too few devices match {request}",
     "NoDevices": "no devices for {request}",
 }
-_POOLS = {
-    "PoolInvalid": "a resource pool is invalid",
+_WITHOUT_NAMES = {
     "PoolIncomplete": "a resource pool is being updated: slices are missing",
+    "PoolInvalid": "a resource pool is invalid",
+    "BindingFailed": "devices of claim {claim} could not be made ready",
+    "BindingTimedOut": "devices of claim {claim} were not ready in time",
 }
-"""Without the pool's name, which is another on each node."""
-_NEAR = frozenset(_CAUSES) | {"TooFewDevices"}
+"""For reasons whose message names what differs from node to node: a pool, a device, a driver's words."""
+_NEAR = frozenset(_CAUSES) | {"TooFewDevices", "BindingFailed", "BindingTimedOut"}
 
 
 def headline(reason: Reason) -> str:
@@ -56,9 +58,9 @@ def headline(reason: Reason) -> str:
     """
     if reason.code == "InsufficientResources":
         return f"insufficient {named(sorted(reason.counts))}"
-    if reason.code in _POOLS:
-        asks = "" if reason.request is None else f"request {reason.request} asks for all devices, but "
-        return asks + _POOLS[reason.code]
+    if reason.code in _WITHOUT_NAMES:
+        text = _WITHOUT_NAMES[reason.code].format(claim=reason.claim)
+        return f"request {reason.request} asks for all devices, but {text}" if reason.request else text
     template = _HEADLINES.get(reason.code)
     if template is None or (reason.code in ("SelectorFailed", "FeatureDisabled") and not reason.counts):
         return reason.message  # an error, which says more

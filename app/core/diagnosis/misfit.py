@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.core.allocator.evidence import Evidence
-from app.core.allocator.node_devices import NodeDevices, set_up
+from app.core.allocator.node_devices import USABLE, NodeDevices, set_up
 from app.core.allocator.outcome import InputError, Limits, Reason
 from app.core.allocator.plan import ClaimPlan, Plan, RequestPlan
 from app.core.allocator.search import Search
@@ -15,6 +15,7 @@ from app.core.diagnosis.evidence import constraint_values, evidence
 from app.core.diagnosis.exclusions import DEVICES, exclusions
 from app.core.diagnosis.wording import listed, listed_constraints
 from app.core.model.node import Node
+from app.core.pauses import paced
 from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 
@@ -24,7 +25,7 @@ _WHAT_IF = Limits(max_steps=10_000, max_probes=200_000)
 def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) -> tuple[Reason, ...]:
     """The reasons of a Misfit: the same arguments that ``allocate_planned`` got.
 
-    First the pools that could not be used. Then, for each request that could not even be met alone,
+    Last the pools that could not be used. Before them, for each request that could not even be met alone,
     how many devices each cause struck out: ``counts`` holds ``devices`` (looked at), ``wanted``,
     ``available`` and the causes by their code, for SelectorRejected also by selector; ``evidence``
     names holders, terms of selectors, taints, and what is short by how much. If every
@@ -43,7 +44,7 @@ def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) 
         for request in claim.requests
         for reason in _alone(node_devices, claim, request)
     ]
-    return (*reasons, *(alone or _together(node_devices, pools, taken)))
+    return (*(alone or _together(node_devices, pools, taken)), *reasons)
 
 
 def _pool_reasons(pools: Sequence[Pool]) -> list[Reason]:
@@ -75,11 +76,37 @@ def _together(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken) ->
     for leave_out in [[number] for number in constrained] + [constrained] * (len(constrained) > 1):
         if _would_fit(node_devices, pools, taken, _without_constraints(node_devices.plan, leave_out)):
             return [_unsatisfied(node_devices, node_devices.plan.claims[number]) for number in leave_out]
+    counters = Reason("CountersExhausted", "together, the devices need more counters than are left")
+    if groups := _groups_apart(node_devices):
+        features = replace(node_devices.plan.features, compatibility_groups=False)
+        if _would_fit(node_devices, pools, taken, replace(node_devices.plan, features=features)):
+            return [Reason("CountersExhausted", groups)]
     if _would_fit(node_devices, pools, taken, node_devices.plan, counters=False):
-        return [Reason("CountersExhausted", "together, the devices need more counters than are left")]
+        return [counters]
+    relaxed = _without_constraints(node_devices.plan, constrained)
+    if constrained and _would_fit(node_devices, pools, taken, relaxed, counters=False):
+        return [*(_unsatisfied(node_devices, node_devices.plan.claims[at]) for at in constrained), counters]
     total = len(node_devices.devices)
     message = "each request could be met alone, but not all of them together"
     return [Reason("TooFewDevices", message, counts={DEVICES: total})]
+
+
+def _groups_apart(node_devices: NodeDevices) -> str:
+    """The compatibility groups that cannot share a counter set, of the devices that requests could use."""
+    if not node_devices.plan.features.compatibility_groups:
+        return ""
+    groups: dict[str, set[str]] = {}
+    for position, entry in enumerate(paced(node_devices.devices)):
+        alternatives = node_devices.plan.alternatives
+        if any(node_devices.status(alternative, position) is USABLE for alternative in alternatives):
+            for item in entry.device.consumes_counters:
+                names = "/".join(sorted(item.compatibility_groups)) or "none"
+                groups.setdefault(item.counter_set, set()).add(names)
+    apart = {counter_set: sorted(names) for counter_set, names in groups.items() if len(names) > 1}
+    return "; ".join(
+        f"devices of the compatibility groups {' and '.join(names)} cannot share counter set {counter_set}"
+        for counter_set, names in sorted(apart.items())
+    )
 
 
 def _unsatisfied(node_devices: NodeDevices, claim: ClaimPlan) -> Reason:

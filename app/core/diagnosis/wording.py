@@ -9,10 +9,12 @@ from app.core.allocator.evidence import (
     Evidence,
     SelectorCount,
     TermCount,
+    ValueCount,
     named,
 )
 from app.core.diagnosis.exclusions import AVAILABLE, Exclusions
 
+_MAX_VALUES = 8
 _WORDS = {
     "OtherNode": "for other nodes only",
     "NodeUnsuited": "in need of a feature that the node has not declared",
@@ -68,6 +70,8 @@ def _counter(item: CounterShortage) -> str:
 
 
 def _capacity(item: CapacityShortage) -> str:
+    if item.published:
+        return f"{item.name}: the devices publish it as {item.published}"
     if item.best is None:
         return f"{item.name}: no device has it"
     return f"{item.name}: {item.wanted} wanted, {item.best} at most"
@@ -88,8 +92,22 @@ def term_text(term: TermCount) -> str:
 
 def _constraint(item: ConstraintValues) -> str:
     wish = "with one value" if item.kind == "matchAttribute" else "with values of their own"
-    values = named(f"{value.devices} with {value.value or 'none'}" for value in item.values)
-    return f"{item} wants {_devices(item.wanted)} {wish}, there {_are(item)} {values or 'no device'}"
+    if item.requests:
+        if item.disjoint:
+            sets = ", ".join(f"request {of.request} has {{{_values(of.values)}}}" for of in item.requests)
+            return f"{item} wants {_devices(item.wanted)} {wish}: {sets}: none in common"
+        each = "; ".join(f"request {of.request} has {_valued(of.values)}" for of in item.requests)
+        return f"{item} wants {_devices(item.wanted)} {wish}: {each}"
+    values = _valued(item.values)
+    return f"{item} wants {_devices(item.wanted)} {wish}, there {_are(item)} {values}"
+
+
+def _valued(values: Iterable[ValueCount]) -> str:
+    return named(f"{value.devices} with {value.value or 'none'}" for value in values) or "no device"
+
+
+def _values(values: Iterable[ValueCount]) -> str:
+    return named((value.value or "none" for value in values), _MAX_VALUES)
 
 
 def _are(item: ConstraintValues) -> str:

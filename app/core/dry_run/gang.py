@@ -27,6 +27,9 @@ from app.core.state.state import State
 MAX_TRIED = 20_000
 """Attempts to put one more Pod on a node, in all."""
 
+MAX_HINTED = 16
+"""Pods of a dry run for which it is tried, unasked, whether they fit together."""
+_HINT_TRIED = 500
 Outcome = Literal["fits", "impossible", "unknown"]
 Assignment = dict[str, list[Member]]
 
@@ -66,6 +69,18 @@ def place_gang(
     except InterruptedWorkError:
         text = "time was up before all Pods were asked about; they may fit"
         return GangAnswer("unknown", text, _refused(greedy))
+
+
+def all_together(state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules) -> list[str]:
+    """A note if Pods that do not all fit one after the other do fit together.
+
+    ``state`` is that from before the Pods were placed. Cost: that of ``place``, and a few hundred attempts.
+    """
+    answer = place_gang(state, pods, nodes, rules, _HINT_TRIED, shown=0)
+    if answer.outcome != "fits":
+        return []
+    text = f"all {len(pods)} Pods fit together, though not one after the other"
+    return [f"{text}: --all-or-nothing (allOrNothing over HTTP) has the placement"]
 
 
 def _refused(greedy: Sequence[PodPlacement]) -> tuple[PodPlacement, ...]:

@@ -91,14 +91,28 @@ class Consumer:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What a driver says of a device, with its reason and message for people."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+
+    def __str__(self) -> str:
+        words = ": ".join(filter(None, (self.reason, self.message)))
+        return f"condition {self.type} is {self.status or 'Unknown'}" + (f" ({words})" if words else "")
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceStatus:
-    """What a driver reports of an allocated device: condition type to status."""
+    """What a driver reports of an allocated device."""
 
     driver: str
     pool: str
     device: str
     share_id: str | None
-    conditions: tuple[tuple[str, str], ...]
+    conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +258,11 @@ def _device_status(raw: Any) -> DeviceStatus:
     )
 
 
-def _condition(raw: Any) -> tuple[str, str]:
+def _condition(raw: Any) -> Condition:
     source = fields.mapping(raw)
-    return (
-        fields.default(source, "type", fields.text, ""),
-        fields.default(source, "status", fields.text, ""),
+    return Condition(
+        type=fields.default(source, "type", fields.text, ""),
+        status=fields.default(source, "status", fields.text, ""),
+        reason=fields.default(source, "reason", fields.text, ""),
+        message=fields.default(source, "message", fields.text, ""),
     )

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from app.core.allocator import Reason
+from app.core.allocator.evidence import named
 from app.core.allocator.node_devices import NODE_OPERATIONS
 from app.core.model.allocation import Allocation
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
-from app.core.placement.binding_conditions import Readiness, readiness, timed_out
+from app.core.placement.binding_conditions import Readiness, readiness, timed_out, unready_devices
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.rules import Rules
@@ -55,9 +56,15 @@ class AllocatedClaims:
         claim, rules = "/".join(held.key), self._rules
         state = readiness(held.claim)
         if state is Readiness.FAILED:
-            return Reason("BindingFailed", f"devices of claim {claim} could not be made ready", claim)
+            text = f"devices of claim {claim} could not be made ready: {_listed(held)}"
+            return Reason("BindingFailed", text, claim)
         if state is Readiness.READY or rules.now is None:
             return None
         if not timed_out(held.claim, rules.now(), rules.binding_timeout_seconds):
             return None
-        return Reason("BindingTimedOut", f"devices of claim {claim} were not ready in time", claim)
+        text = f"devices of claim {claim} were not ready in time: {_listed(held)}"
+        return Reason("BindingTimedOut", text, claim)
+
+
+def _listed(held: HeldClaim) -> str:
+    return named(unready_devices(held.claim))

@@ -6,6 +6,7 @@ claim, so that other devices can be tried. The rules are those of isClaimReadyFo
 isClaimTimeout in the in-tree plugin.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
@@ -29,12 +30,31 @@ def readiness(claim: ResourceClaim) -> Readiness:
         status = _status_of(claim, device)
         if status is None:
             return Readiness.PENDING
-        conditions = dict(status.conditions)
+        conditions = {item.type: item.status for item in status.conditions}
         if any(conditions.get(name) == "True" for name in device.binding_failure_conditions or ()):
             return Readiness.FAILED
         if any(conditions.get(name) != "True" for name in device.binding_conditions):
             return Readiness.PENDING
     return Readiness.READY
+
+
+def unready_devices(claim: ResourceClaim) -> Iterator[str]:
+    """The devices that are not ready, each with the conditions that say so. O(devices times conditions)."""
+    for device in claim.allocation.devices if claim.allocation is not None else ():
+        status = _status_of(claim, device)
+        reported = status.conditions if status is not None else ()
+        failed = [
+            item
+            for item in reported
+            if item.type in (device.binding_failure_conditions or ()) and item.status == "True"
+        ]
+        ready = {item.type for item in reported if item.status == "True"}
+        missing = [name for name in device.binding_conditions or () if name not in ready]
+        if failed:
+            yield f"{device.device}: {', '.join(map(str, failed))}"
+        elif missing:
+            said = ", ".join(map(str, reported)) or "its driver has not reported any condition"
+            yield f"{device.device}: condition {', '.join(missing)} is not True; {said}"
 
 
 def timed_out(claim: ResourceClaim, now: datetime, timeout_seconds: float) -> bool:

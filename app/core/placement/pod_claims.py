@@ -1,11 +1,13 @@
 """The claims of a Pod."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.core.allocator import Reason
 from app.core.model.meta import Meta, OwnerReference
 from app.core.model.pod import Pod, PodClaim
 from app.core.model.resource_claim import MAX_RESERVED_FOR, ResourceClaim
+from app.core.pauses import paced
 from app.core.state.state import State
 
 
@@ -68,9 +70,10 @@ def _find(state: State, pod: Pod, entry: PodClaim, *, generate: bool) -> HeldCla
     if entry.claim_name is not None:
         claim = state.claim((namespace, entry.claim_name))
         if claim is None:
-            raise _refusal(
-                "ClaimNotFound", "waiting for ResourceClaim", namespace, entry.claim_name, "it does not exist"
+            text = "it does not exist" + _elsewhere(
+                (item.meta.key for item in state.claims()), entry.claim_name
             )
+            raise _refusal("ClaimNotFound", "waiting for ResourceClaim", namespace, entry.claim_name, text)
         return HeldClaim(entry.name, claim)
     if entry.name in pod.claim_statuses:
         name = pod.claim_statuses[entry.name]
@@ -95,7 +98,10 @@ def _generated(state: State, pod: Pod, entry: PodClaim) -> ResourceClaim:
     template = state.templates.get((namespace, entry.template_name or ""))
     if template is None:
         name = f"{namespace}/{entry.template_name}"
-        raise UnschedulableError(Reason("TemplateNotFound", f"ResourceClaimTemplate {name} does not exist"))
+        text = f"ResourceClaimTemplate {name} does not exist"
+        raise UnschedulableError(
+            Reason("TemplateNotFound", text + _elsewhere(state.templates, entry.template_name))
+        )
     meta = Meta(
         name=f"{pod.meta.name or pod.meta.generate_name}-{entry.name}",
         namespace=namespace,
@@ -104,6 +110,12 @@ def _generated(state: State, pod: Pod, entry: PodClaim) -> ResourceClaim:
         owners=(OwnerReference("Pod", pod.meta.name, pod.meta.uid, controller=True),),
     )
     return ResourceClaim(meta, template.spec)
+
+
+def _elsewhere(keys: Iterable[tuple[str, str]], name: str | None) -> str:
+    """Names a namespace that has an object of this name: a Pod can only use those of its own. O(keys)."""
+    other = min((space for space, known in paced(keys) if known == name), default="")
+    return f"; namespace {other} has one of this name" if other else ""
 
 
 def _check(pod: Pod, held: HeldClaim) -> None:

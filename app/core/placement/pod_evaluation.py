@@ -16,11 +16,12 @@ from app.core.allocator import (
 from app.core.diagnosis.misfit import explain_misfit
 from app.core.model.node import Node
 from app.core.model.pod import Pod
-from app.core.pauses import pause
+from app.core.pauses import paced, pause
 from app.core.placement.allocated_claims import AllocatedClaims
 from app.core.placement.chosen_policy import policy_for
 from app.core.placement.device_choice import pick, prospect_of
 from app.core.placement.extended_resources import ExtendedResources, Needs
+from app.core.placement.holders import with_holders
 from app.core.placement.mix_of_claims import device_demand
 from app.core.placement.node_checks import check_node
 from app.core.placement.node_result import NodeResult, Verdict
@@ -124,10 +125,27 @@ class PodEvaluation:
         if self.rules.node_checks:
             found = check_node(self.pod, node, self.state.usage, self._needs.backed)
             if found is not None:
-                return NodeResult(name, "misfit", (found,), curable=found.code == "InsufficientResources")
+                return self._refused(name, found)
         if self.refusal is not None:
             return NodeResult(name, self.refusal[0], self.refusal[1], curable=False)
         return self._pinned.refusal(node) if self._pinned else None
+
+    def _refused(self, name: str, found: Reason) -> NodeResult:
+        """The answer for a node that is not checked for devices. Evicting Pods makes room on it."""
+        if found.code != "InsufficientResources":
+            return NodeResult(name, "misfit", (found,), curable=False)
+        missing = sorted(self._unoffered & found.counts.keys())
+        if missing:
+            text = f"no DeviceClass and no node offers {missing[0]}"
+            return NodeResult(name, "misfit", (Reason("ResourceNotOffered", text),), curable=False)
+        return NodeResult(name, "misfit", (found,), curable=True)
+
+    @cached_property
+    def _unoffered(self) -> frozenset[str]:
+        """The Pod's extended resources that no class and no node has. O(nodes), once."""
+        wanted = {request.resource for request in self.pod.extended} - self.state.resource_classes.keys()
+        nodes = self.state.nodes.values() if wanted else ()
+        return frozenset(wanted).difference(*(paced(node.allocatable.keys() for node in nodes)))
 
     def explained(self, answer: NodeResult) -> NodeResult:
         """A misfit with its reasons counted device by device; other answers as they are.
@@ -143,7 +161,8 @@ class PodEvaluation:
             return answer
         pools = self.state.inventory.pools(answer.node, self.rules.features)
         reasons = explain_misfit(node, pools, self._plan, self.state.taken)
-        return replace(answer, reasons=reasons, counted_later=False)
+        known = tuple(with_holders(self.state, reason) for reason in reasons)
+        return replace(answer, reasons=known, counted_later=False)
 
     def releasable(self) -> HeldClaim | None:
         """A claim to deallocate, so that the Pod may find devices elsewhere.

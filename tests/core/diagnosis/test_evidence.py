@@ -64,8 +64,8 @@ def test_a_sentence_says_all_of_it() -> None:
 def test_holders_are_named_those_of_most_first() -> None:
     holders = evidence(*EIGHT, claim("c", req(where=BIG, count=2)))["holders"]
     assert holders == [
-        {"claim": "default/train", "devices": 2},
-        {"claim": "default/serve", "devices": 1},
+        {"claim": "default/train", "devices": 2, "state": ""},
+        {"claim": "default/serve", "devices": 1, "state": ""},
     ]
 
 
@@ -137,8 +137,8 @@ def test_capacity_is_short_by_so_much() -> None:
     wish = claim("c", req(capacity={"requests": {"memory": "80Gi", "cores": "1"}}))
     found = evidence(pool("n1", shareable(dev("a", memory="40Gi")), shareable(dev("b", memory="20Gi"))), wish)
     assert found["capacities"] == [
-        {"name": "cores", "wanted": "1", "best": None},
-        {"name": "memory", "wanted": "80Gi", "best": "40Gi"},
+        {"name": "cores", "wanted": "1", "best": None, "published": ""},
+        {"name": "memory", "wanted": "80Gi", "best": "40Gi", "published": ""},
     ]
 
 
@@ -151,6 +151,8 @@ def test_the_values_that_a_constraint_has_to_do_with() -> None:
             "attribute": NUMA,
             "wanted": 3,
             "values": [{"value": "1", "devices": 2}, {"value": "0", "devices": 1}],
+            "requests": [],
+            "disjoint": False,
         }
     ]
     assert found.message.endswith(

@@ -11,7 +11,7 @@ from app.core.model.node import Node
 from app.core.model.parse import flatten, parse, ref_of, reread_claim
 from app.core.model.pod import Pod, PodClaim
 from app.core.model.quantity import parse_quantity
-from app.core.model.resource_claim import Consumer, ResourceClaim, ResourceClaimTemplate
+from app.core.model.resource_claim import Condition, Consumer, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import DeviceId, PoolId, ResourceSlice
 
 
@@ -119,7 +119,7 @@ def test_a_claim_with_status() -> None:
     assert claim.allocation.devices[0].device.pool_id == PoolId("d", "p")
     assert claim.allocation.node_selector is None
     assert claim.reserved_for == (Consumer("", "pods", "p", "2"),)
-    assert claim.device_status[0].conditions == (("Ready", "True"),)
+    assert claim.device_status[0].conditions == (Condition("Ready", "True"),)
 
 
 def test_defaults_of_the_api_server() -> None:

@@ -1,0 +1,49 @@
+"""The claims that hold devices somebody waits for: whether they are about to go, or are kept for nobody."""
+
+from dataclasses import replace
+
+from app.core.allocator import Reason
+from app.core.allocator.evidence import Holder
+from app.core.model.resource_claim import Consumer, ResourceClaim
+from app.core.state.state import State
+
+
+def with_holders(state: State, reason: Reason) -> Reason:
+    """The reason with the state of the claims that hold the devices, where that is out of the ordinary.
+
+    Cost: O(holders, and Pods that they are reserved for).
+    """
+    holders = tuple(_known(state, holder) for holder in reason.evidence.holders)
+    told = [f"claim {holder.claim} is {holder.state}" for holder in holders if holder.state]
+    if not told:
+        return reason
+    message = "; ".join([reason.message, *told])
+    return replace(reason, message=message, evidence=replace(reason.evidence, holders=holders))
+
+
+def _known(state: State, holder: Holder) -> Holder:
+    namespace, _, name = holder.claim.partition("/")
+    claim = state.claim((namespace, name))
+    return holder if claim is None else replace(holder, state=state_of(state, claim))
+
+
+def state_of(state: State, claim: ResourceClaim) -> str:
+    """Like ``being deleted since 2026-01-31T00:00:00Z, reserved for Pod a, which is not there``.
+
+    Empty for a claim that Pods use.
+    """
+    parts = [f"being deleted since {claim.meta.deleted}"] if claim.meta.deleted is not None else []
+    # An inventory from a file may hold no Pods at all: that says nothing of them.
+    told = bool(parts or state.pods)
+    gone = [item.name for item in claim.reserved_for if told and _is_gone(state, claim, item)]
+    if gone and len(gone) == len(claim.reserved_for):
+        pods, are = ("Pod", "is") if len(gone) == 1 else ("Pods", "are")
+        parts.append(f"reserved for {pods} {', '.join(gone[:3])}, which {are} not there")
+    return ", ".join(parts)
+
+
+def _is_gone(state: State, claim: ResourceClaim, consumer: Consumer) -> bool:
+    if consumer.resource != "pods" or consumer.api_group:
+        return False
+    pod = state.pods.get((claim.meta.namespace, consumer.name))
+    return pod is None or bool(consumer.uid and pod.meta.uid and pod.meta.uid != consumer.uid)
