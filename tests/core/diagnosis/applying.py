@@ -99,6 +99,10 @@ class Situation:
     def _drop_capacity(self, change: JsonObject) -> None:
         del self._request(change)["capacity"]["requests"][change["capacity"]]
 
+    def _rename_capacity(self, change: JsonObject) -> None:
+        requests = self._request(change)["capacity"]["requests"]
+        requests[change["published"]] = requests.pop(change["capacity"])
+
     def _relax_selector(self, change: JsonObject) -> None:
         self._request(change)["selectors"][change["selector"]] = {"cel": {"expression": change["expression"]}}
 

@@ -231,6 +231,16 @@ CASES: dict[str, Case] = {
         pod("c"),
         ("DropCapacity",),
     ),
+    "a capacity by another form of its name": Case(
+        f"0/1 nodes fit: 1 matching devices have too little capacity for request r ({DRIVER}/memory 10Gi)",
+        (
+            *ONE,
+            pool("n1", shareable(dev("a", memory="40Gi"))),
+            claim("c", req(capacity={"requests": {f"{DRIVER}/memory": "10Gi"}})),
+        ),
+        pod("c"),
+        ("RenameCapacity",),
+    ),
     "counters are used up": Case(
         "0/1 nodes fit: 1 matching devices need counters that are used up for request r (chip/slots)",
         (
