@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -53,9 +54,8 @@ class _Lists:
               help="Separated by commas.")  # fmt: skip
 @click.option("--at", default="100,110,130", show_default=True, metavar="PERCENT",
               help="Report the allocation when so many percent of the GPUs have been asked for.")  # fmt: skip
-@click.option(
-    "--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="To run side by side."
-)
+@click.option("--processes", default=0, show_default=True, type=click.IntRange(0, 64),
+              help="To run side by side; 0: one for each CPU.")  # fmt: skip
 @click.option("-o", "--output", type=click.Choice([options.TABLE, options.JSON, _CSV]), default=options.TABLE,
               show_default=True, help="Form of the answer.")  # fmt: skip
 def import_csv(
@@ -149,9 +149,10 @@ def _lines(path: str) -> Iterator[str]:
 
 
 def _run_all(runs: "Sequence[tuple[_Lists, str, int]]", processes: int) -> "list[PackingResult]":
-    if processes == 1:
+    wanted = min(processes or os.cpu_count() or 1, len(runs))
+    if wanted == 1:
         return [_run(*run) for run in runs]
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(wanted) as pool:
         return list(pool.map(_run, *zip(*runs, strict=True)))
 
 

@@ -11,7 +11,7 @@ by itself, so that what only one group can use is kept for it as far as that gro
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 WHOLE = 1000
@@ -109,7 +109,7 @@ class DemandGroup:
         """Pods of one device: those drawn, one after another, each where it leaves the least."""
         least_cpu = self._least_cpu
         sum_ = 0.0
-        for draws in self._rounds(min(len(shares), _MAX_DEVICES)).draws:
+        for draws in self._rounds(min(len(shares), _MAX_DEVICES)).up_to(shares[-1]):
             left_cpu, left_memory, left = cpu, memory, list(shares)
             largest = left[-1]
             for need_cpu, need_memory, share, value in draws:
@@ -179,16 +179,28 @@ class ExpectedUse:
         )
 
 
+_Draws = list[list[tuple[int, int, int, float]]]
+"""By sequence: cpu, memory, share, and what serving it then is worth."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Rounds:
-    """Draws for so many free devices: cpu, memory, share, and what serving it then is worth.
+    """Draws for so many free devices. ``cpu`` and ``memory`` are the most that one sequence asks for."""
 
-    ``cpu`` and ``memory`` are the most that one sequence asks for.
-    """
-
-    draws: list[list[tuple[int, int, int, float]]]
+    draws: _Draws
     cpu: int
     memory: int
+    small: dict[int, _Draws] = field(default_factory=dict)
+
+    def up_to(self, share: int) -> _Draws:
+        """Those that a device with so much left may serve; kept, as remainders are much alike."""
+        if share >= WHOLE:
+            return self.draws
+        found = self.small.get(share)
+        if found is None:
+            found = [[draw for draw in draws if draw[2] <= share] for draws in self.draws]
+            self.small[share] = found
+        return found
 
 
 def _rounds(sequences: Sequence[Sequence[tuple[int, int, int]]], free: int) -> _Rounds:
