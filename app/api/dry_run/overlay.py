@@ -7,12 +7,13 @@ from typing import Any
 
 from app.api.errors import HttpError, invalid_object
 from app.api.models.questions import ObjectName, Scenario
-from app.core.dry_run.what_if import Evicted, WhatIfError, add_nodes, drain, taint_device
+from app.core.dry_run.what_if import Evicted, WhatIfError, add_nodes, check_selects, drain, taint_devices
 from app.core.model.device_taint_rule import DeviceTaintSelector
 from app.core.model.errors import ObjectError
 from app.core.model.generated import Generated, generated_by
+from app.core.model.limits import beyond_limits
 from app.core.model.meta import Meta
-from app.core.model.parse import NAMESPACED, InventoryObject, Object, flatten, is_read, parse
+from app.core.model.parse import NAMESPACED, InventoryObject, Object, flatten, is_read, parse, ref_of
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim, ResourceClaimTemplate
 from app.core.model.taints import Taint
 from app.core.model.workload import Workload
@@ -87,10 +88,13 @@ def _changes(
     """Nodes are added before others are drained: the new ones are there for those who have to move."""
     for index, more in enumerate(scenario.add_nodes):
         yield f"addNodes[{index}]", partial(add_nodes, state, more.like, more.count)
+    taints: list[tuple[DeviceTaintSelector, Taint]] = []
     for index, item in enumerate(scenario.taints):
         selector = DeviceTaintSelector(item.driver, item.pool, item.device)
-        taint = Taint(item.key, item.value, item.effect)
-        yield f"taints[{index}]", partial(taint_device, state, selector, taint)
+        yield f"taints[{index}]", partial(check_selects, state, selector)
+        taints.append((selector, Taint(item.key, item.value, item.effect)))
+    if taints:
+        yield "taints", partial(taint_devices, state, taints)
     for index, name in enumerate(dict.fromkeys(scenario.drain)):
         yield f"drain[{index}]", partial(_drain, state, name, evicted)
 
@@ -119,7 +123,11 @@ def read_inventory_object(raw: Any, where: str) -> InventoryObject:
 
 
 def read_object(raw: Any, where: str) -> Object:
-    """Raises: Refusal, 422."""
+    """Raises: HttpError, 422."""
+    beyond = beyond_limits(raw)
+    if beyond is not None:
+        path, reason = beyond
+        raise HttpError(422, "InvalidObject", f"{ref_of(raw)}: {path} {reason}", f"{where}.{path}")
     try:
         return parse(raw)
     except ObjectError as error:

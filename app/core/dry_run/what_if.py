@@ -1,5 +1,6 @@
 """The cluster as it would be: a node drained, a device tainted, more nodes, something gone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from app.core.model.device_taint_rule import DeviceTaintRule, DeviceTaintSelector
@@ -8,7 +9,7 @@ from app.core.model.node import Node
 from app.core.model.pod import Pod
 from app.core.model.resource_slice import ResourceSlice
 from app.core.model.taints import Taint
-from app.core.pauses import pause
+from app.core.pauses import paced, pause
 from app.core.state.state import State
 
 MAX_ADDED = 10_000
@@ -64,18 +65,23 @@ def _let_go(state: State, pod: Pod) -> None:
             state.upsert(replace(claim, reserved_for=rest, allocation=claim.allocation if rest else None))
 
 
-def taint_device(state: State, selector: DeviceTaintSelector, taint: Taint) -> None:
-    """Taints devices, as a DeviceTaintRule would. A device with NoExecute keeps its claims: they matter here
+def check_selects(state: State, selector: DeviceTaintSelector) -> None:
+    """Raises: WhatIfError, if no device is selected. O(slices), with the devices of those selected."""
+    if not any(_selects(selector, slice_) for slice_ in paced(state.inventory.slices.values())):
+        raise WhatIfError(f"there is no device {_name(selector)}")
+
+
+def taint_devices(state: State, taints: Iterable[tuple[DeviceTaintSelector, Taint]]) -> None:
+    """Taints devices, as DeviceTaintRules would. A device with NoExecute keeps its claims: they matter here
     only for who comes next.
 
-    Raises:
-        WhatIfError: no device is selected.
-    Cost: O(devices).
+    Cost: O(devices and taints), and of those that match each other.
     """
-    if not any(_selects(selector, slice_) for slice_ in state.inventory.slices.values()):
-        raise WhatIfError(f"there is no device {_name(selector)}")
-    number = len(state.inventory.rules)
-    state.upsert(DeviceTaintRule(Meta(f"what-if-{number}"), taint, selector))
+    first = len(state.inventory.rules)
+    state.taint(
+        DeviceTaintRule(Meta(f"what-if-{number}"), taint, selector)
+        for number, (selector, taint) in enumerate(taints, first)
+    )
 
 
 def _selects(selector: DeviceTaintSelector, slice_: ResourceSlice) -> bool:

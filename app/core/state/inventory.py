@@ -12,6 +12,7 @@ from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_slice import PoolId, ResourceSlice
+from app.core.pauses import paced
 from app.core.state.changes import Changes
 from app.core.state.channel import channel_of
 from app.core.state.pools import Pool, PoolError, concerns_every_node, gather_pools
@@ -19,6 +20,10 @@ from app.core.state.taint_rules import apply_taint_rules
 
 Key = TypeVar("Key")
 _PoolsOrError = tuple[Pool, ...] | PoolError
+
+
+MAX_VIEWERS = 64
+"""Nodes of one pool that are told apart from all nodes."""
 
 
 class Inventory:
@@ -111,9 +116,9 @@ class Inventory:
             self._shared.pop(name, None)
         self._counting.pop(name, None)
 
-    def put_rule(self, rule: DeviceTaintRule) -> None:
-        """Adds a DeviceTaintRule or replaces it."""
-        self.rules[rule.meta.name] = rule
+    def put_rules(self, rules: Iterable[DeviceTaintRule]) -> None:
+        """Adds DeviceTaintRules or replaces them. O(slices times rules), once for all."""
+        self.rules.update((rule.meta.name, rule) for rule in rules)
         self._taint_again()
 
     def drop_rule(self, name: str) -> None:
@@ -175,10 +180,16 @@ class Inventory:
         self.changes.note(self._viewers(pool))
 
     def _viewers(self, pool: PoolId) -> set[str] | None:
-        """The nodes that see a pool; None: all of them may."""
+        """The nodes that see a pool; None: all of them may.
+
+        Of a pool of many nodes that is not found out: each of its slices changes it for all of them, and
+        8,000 slices that arrive one by one would be 32 million nodes. O(MAX_VIEWERS).
+        """
         viewers: set[str] = set()
         for name in self._by_pool.get(pool, ()):
             slice_ = self.slices[name]
+            if len(viewers) > MAX_VIEWERS:
+                return None
             if not slice_.node_name or any(concerns_every_node(slice_, known) for known in self._pools):
                 return None
             viewers.add(slice_.node_name)
@@ -190,7 +201,12 @@ class Inventory:
 
     def _forget(self, nodes: Iterable[str] | None) -> None:
         self.changes.note(nodes)
-        for node in self.nodes if nodes is None else nodes:
+        if nodes is None:
+            self.touched += len(self.nodes)
+            for kept in self._pools.values():
+                kept.clear()
+            return
+        for node in nodes:
             self.touched += 1
             for kept in self._pools.values():
                 kept.pop(node, None)
@@ -198,7 +214,7 @@ class Inventory:
     def _taint_again(self) -> None:
         # Rules are few and change seldom; a slice that comes out equal keeps its pools.
         rules = list(self.rules.values())
-        for name, slice_ in self.slices.items():
+        for name, slice_ in paced(self.slices.items(), 4):
             tainted = apply_taint_rules(slice_, rules)
             if tainted.devices != self._tainted[name].devices:
                 self._tainted[name] = tainted
@@ -206,7 +222,9 @@ class Inventory:
 
 
 def _remove(index: dict[Key, tuple[str, ...]], key: Key, name: str) -> None:
-    rest = tuple(other for other in index[key] if other != name)
+    names = index[key]
+    at = names.index(name)
+    rest = names[:at] + names[at + 1 :]
     if rest:
         index[key] = rest
     else:

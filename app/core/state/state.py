@@ -127,6 +127,11 @@ class State:
         """All claims, with what is assumed of them."""
         return self._ledger.all()
 
+    def taint(self, rules: Iterable[DeviceTaintRule]) -> None:
+        """Takes in DeviceTaintRules at once."""
+        self.revision += 1
+        self.inventory.put_rules(rules)
+
     def upsert(self, item: InventoryObject) -> None:
         """Takes in an object that is new or has changed."""
         self.revision += 1
@@ -136,7 +141,7 @@ class State:
             case ResourceSlice():
                 self.inventory.put_slice(item)
             case DeviceTaintRule():
-                self.inventory.put_rule(item)
+                self.inventory.put_rules((item,))
             case DeviceClass():
                 self.classes[item.meta.name] = item
                 self._resource_classes = None

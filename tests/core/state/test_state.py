@@ -241,3 +241,15 @@ def test_a_claim_from_a_file_may_have_any_version(version: str) -> None:
     raw = claim("c") | {"status": {"allocation": allocation("n1", "d0")}}
     raw["metadata"]["resourceVersion"] = version
     assert names_taken(state_with(raw, raw)) == {"d0"}
+
+
+def test_a_pool_of_many_nodes_is_changed_for_all_of_them_at_once() -> None:
+    """Slice by slice, each would be all nodes that have come before it."""
+    state = State()
+    for number in range(1_000):
+        raw = slice_of(f"n{number}", device("d"), count=1_000)
+        raw["spec"]["pool"]["name"] = "fabric"
+        item = parse(raw)
+        assert isinstance(item, InventoryObject)
+        state.upsert(item)
+    assert state.inventory.touched <= 64 * 65
