@@ -1,8 +1,10 @@
 """Settings of what is written to claims, and of putting right what a crash has left."""
 
-from pydantic import BaseModel, Field
+from typing import Any
 
-from app.settings.serving import Seconds
+from pydantic import BaseModel, Field, field_validator
+
+from app.settings.serving import Names, Seconds
 
 
 class ClaimSettings(BaseModel):
@@ -15,6 +17,11 @@ class ClaimSettings(BaseModel):
     reservation_seconds: Seconds = 60.0
     """How long devices are kept for the bind of a Pod whose node filter has named, should nothing be heard of
     it. While ``status.nominatedNodeName`` says that volumes or permits take long, they are kept on."""
+
+    gang_labels: Names = ()
+    """Labels or annotations whose value groups Pods that run together or not at all, besides PodGroups:
+    scheduling.x-k8s.io/pod-group (coscheduling), kueue.x-k8s.io/pod-group-name, scheduling.k8s.io/group-name
+    (Volcano), leaderworkerset.sigs.k8s.io/group-key, jobset.sigs.k8s.io/jobset-uid."""
 
     binding_timeout_seconds: Seconds = 600.0
     """How long a Pod waits for its devices to be made ready (binding conditions), from their allocation on,
@@ -30,3 +37,10 @@ class ClaimSettings(BaseModel):
 
     reconcile_interval_seconds: Seconds = 15.0
     """Between looks at all claims."""
+
+    @field_validator("gang_labels", mode="before")
+    @classmethod
+    def _labels(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return tuple(value) if isinstance(value, list) else value

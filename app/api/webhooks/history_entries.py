@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from app.api.history import Decision, Outcome
 from app.api.service import Service
+from app.api.webhooks.gang import GangChoice
 from app.api.webhooks.wire import BindArgs
 from app.cluster.controllers.preemptor import Attempt
 from app.core.diagnosis import grouped
@@ -25,6 +26,21 @@ def filter_decision(service: Service, pod: Pod, result: FilterResult, seconds: f
         nodes=len(result.names),
         summary=grouped(fitting, result.refusals()),
         seconds=round(seconds, 6),
+    )
+
+
+def gang_decision(service: Service, pod: Pod, gang: GangChoice, nodes: int) -> Decision:
+    """What came of a filter for a Pod that is planned for with its group."""
+    return Decision(
+        at=_now(service.rules),
+        verb="filter",
+        namespace=pod.meta.namespace,
+        name=pod.meta.name,
+        outcome="passed" if gang.node else "refused",
+        node=gang.node or None,
+        fitting=int(bool(gang.node)),
+        nodes=nodes,
+        summary=gang.refusal or "planned with its group",
     )
 
 

@@ -20,7 +20,8 @@ from app.api.responses import json_response
 from app.api.service import Service, ServiceOf, leading
 from app.api.webhooks.choice import choose
 from app.api.webhooks.evaluation import evaluate_nodes
-from app.api.webhooks.history_entries import bind_decision, filter_decision
+from app.api.webhooks.gang import choose_for_gang, let_go
+from app.api.webhooks.history_entries import bind_decision, filter_decision, gang_decision
 from app.api.webhooks.wire import (
     BINDING_ARGS,
     BINDING_RESULT,
@@ -44,6 +45,7 @@ from app.core.model.errors import ObjectError
 from app.core.model.extended_resources import asks_for
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.preemption.candidates import INCURABLE, helpful_candidates, hosts_of_victims
 from app.core.state.state import State
 from app.core.verdicts.filter_result import FilterResult
@@ -73,6 +75,9 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     bound_to = service.binder.under_way(pod.meta.uid)
     if bound_to is not None:
         return json_response(_being_bound(args, bound_to))
+    answered = await _answered_for_gang(service, args, pod)
+    if answered is not None:
+        return answered
     service.reservations.release(pod.meta.uid, "filtered")
     started = service.clock()
     judging = await evaluate_nodes(service, args, pod, "filter")
@@ -86,6 +91,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     if chosen.names:
         service.passed(pod)
     elif not judging.late:
+        let_go(service, pod)
         service.refused(judging.evaluation, decision.summary)
         if service.preemptor is not None:
             service.preemptor.refused(pod, list(failed))
@@ -291,6 +297,19 @@ def _count(service: Service, result: FilterResult) -> None:
         service.metrics.filter_nodes.labels(verdict).inc(count)
     for reason, count in result.reasons.items():
         service.metrics.refusals.labels(reason).inc(count)
+
+
+async def _answered_for_gang(service: Service, args: FilterArgs, pod: Pod) -> Response | None:
+    """The answer for a Pod that has a place with its group, or none because the group has none."""
+    gang = await choose_for_gang(service, args, pod)
+    if not gang.node and not gang.refusal:
+        return None
+    service.history.add(gang_decision(service, pod, gang, len(args.names)))
+    if gang.node:
+        service.passed(pod)
+        return json_response(filter_answer(args, [gang.node], {}, {}))
+    service.refused(PodEvaluation(service.state, pod, service.rules), gang.refusal)
+    return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, gang.refusal)))
 
 
 def _being_bound(args: FilterArgs, node: str) -> dict[str, Any]:

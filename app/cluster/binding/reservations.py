@@ -42,7 +42,10 @@ class Reservation:
     node: str
     claim_allocations: tuple[ClaimAllocation, ...]
     pools: tuple[Pool, ...] | None
-    condition: _Condition
+    condition: _Condition | None
+    """None: not known yet, since the Pod was planned for before it was filtered itself."""
+    group: str = ""
+    """The Pods that it was planned together with."""
     nominated: bool = False
     """``status.nominatedNodeName`` has shown the node."""
 
@@ -102,6 +105,27 @@ class Reservations:
             self.put(Reservation(pod, node, decided, self._pools(node), _condition(raw)))
         return None
 
+    def forget_in(self, scratch: State, uid: str) -> None:
+        """Makes what is reserved for the Pod free in a copy of the state."""
+        found = self._held.get(uid)
+        if found is not None:
+            forget(scratch, found.claim_allocations, found.consumer)
+
+    def plan(self, pod: Pod, node: str, claim_allocations: tuple[ClaimAllocation, ...], group: str) -> None:
+        """Assumes what was decided for a Pod of a group, at once, before its filter."""
+        self.put(Reservation(pod, node, claim_allocations, self._pools(node), None, group))
+
+    def confirm(self, pod: Pod, raw: Mapping[str, Any], group: str) -> str | None:
+        """The node that was planned for the Pod with its group, if that holds still; its time begins anew."""
+        found = self._held.get(pod.meta.uid)
+        if found is None or found.group != group or not self._stands(found, pod):
+            return None
+        self._held[pod.meta.uid] = replace(found, pod=pod, condition=_condition(raw))
+        if not found.nominated:
+            self._timers.pop(pod.meta.uid).cancel()
+            self._time(pod.meta.uid)
+        return found.node
+
     def put(self, made: Reservation) -> None:
         """Assumes what is decided already, in place of what was reserved for the Pod."""
         uid = made.pod.meta.uid
@@ -159,7 +183,7 @@ class Reservations:
             return
         nominated = status.get("nominatedNodeName") == found.node
         condition = _condition(raw)
-        given_up = condition[0] == "False" and condition != found.condition
+        given_up = condition[0] == "False" and found.condition not in {None, condition}
         if metadata.get("deletionTimestamp") or (found.nominated and not nominated) or given_up:
             self.release(uid, "given_up")
         elif nominated and not found.nominated:

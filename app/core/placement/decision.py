@@ -6,6 +6,7 @@ from app.core.diagnosis import node_message
 from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import Consumer
+from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
@@ -46,6 +47,11 @@ def decide(
     answer = evaluation.answer(node)
     if answer.verdict != "fits":
         return Refused(node_message(evaluation.explained(answer).reasons), answer.verdict == "invalid")
+    return claim_allocations_of(answer, timestamp)
+
+
+def claim_allocations_of(answer: NodeResult, timestamp: str | None) -> tuple[ClaimAllocation, ...]:
+    """What each claim of a Pod gets on a node that it fits on; see ``decide``."""
     claim_allocations: dict[ClaimKey, ClaimAllocation] = {}
     for held, allocation in zip(answer.claims, answer.allocations, strict=True):
         fresh = held.claim.allocation is None

@@ -1,0 +1,131 @@
+"""Pods of one group, as kube-scheduler filters them: all of them have a place, or nothing is kept."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Asked, run
+from tests.objects import claim, device, device_class, node, pod, slice_of
+
+Inventory = Callable[..., Path]
+Json = dict[str, Any]
+
+LABEL = "scheduling.x-k8s.io/pod-group"
+
+
+def member(name: str, group: str, *claims: str, labelled: bool = False) -> Json:
+    raw = pod(name, *claims)
+    if labelled:
+        raw["metadata"]["labels"] = {LABEL: group}
+    else:
+        raw["spec"]["schedulingGroup"] = {"podGroupName": group}
+    return raw
+
+
+def inventory_of(nodes: dict[str, int], *gangs: list[Json]) -> list[Json]:
+    objects: list[Json] = [device_class()]
+    for name, devices in nodes.items():
+        objects += [node(name), slice_of(name, *(device(f"d{number}") for number in range(devices)))]
+    for gang in gangs:
+        for raw in gang:
+            names = [entry["resourceClaimName"] for entry in raw["spec"]["resourceClaims"]]
+            objects += [raw, *(claim(item) for item in names if claim(item) not in objects)]
+    return objects
+
+
+def gang_of(name: str, size: int, *, labelled: bool = False) -> list[Json]:
+    return [
+        member(f"{name}-{number}", name, f"{name}-c{number}", labelled=labelled) for number in range(size)
+    ]
+
+
+def args(raw: Json, nodes: list[str]) -> Json:
+    return {"Pod": raw, "Nodes": None, "NodeNames": nodes}
+
+
+async def filtered(service: Asked, gang: list[Json], nodes: list[str]) -> list[list[str]]:
+    """As a PodGroup cycle goes: until one has no node."""
+    named = []
+    for raw in gang:
+        named.append((await service.post("/scheduler/filter", args(raw, nodes)))["NodeNames"])
+        if not named[-1]:
+            break
+    return named
+
+
+def kept(service: Asked) -> int:
+    return len(service.app.state.service.reservations)
+
+
+def test_a_group_that_fits_is_reserved_whole_by_the_filter_of_its_first_pod(inventory: Inventory) -> None:
+    gang = gang_of("g", 3)
+
+    async def question(service: Asked) -> None:
+        first = await service.post("/scheduler/filter", args(gang[0], ["a", "b", "c"]))
+        assert len(first["NodeNames"]) == 1
+        assert kept(service) == 3
+        other = await service.post("/scheduler/filter", args(pod("single", "x"), ["a", "b", "c"]))
+        assert other["NodeNames"] == []
+        named = await filtered(service, gang, ["a", "b", "c"])
+        assert sorted(names[0] for names in named) == ["a", "b", "c"]
+        assert named[0] == first["NodeNames"]
+        for raw, (name,) in zip(gang, named, strict=True):
+            meta = raw["metadata"]
+            bind = {"PodName": meta["name"], "PodNamespace": "default", "PodUID": meta["uid"], "Node": name}
+            assert (await service.post("/scheduler/bind", bind))["Error"] == ""
+
+    objects = inventory_of({"a": 1, "b": 1, "c": 1}, gang)
+    run(inventory(*objects, claim("x")), question, candidates=1)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_of_a_group_that_does_not_fit_nothing_is_kept(inventory: Inventory, labelled: bool) -> None:
+    gang = gang_of("g", 4, labelled=labelled)
+
+    async def question(service: Asked) -> None:
+        for _ in range(3):
+            named = await filtered(service, gang, ["a", "b", "c"])
+            assert named[-1] == []
+            assert len(named) == (1 if labelled else 4)
+            assert kept(service) == 0
+        single = await service.post("/scheduler/filter", args(pod("single", "x"), ["a", "b", "c"]))
+        assert single["NodeNames"]
+
+    objects = inventory_of({"a": 1, "b": 1, "c": 1}, gang)
+    run(inventory(*objects, claim("x")), question, candidates=1, gang_labels=LABEL)
+
+
+def test_a_shared_claim_goes_where_all_of_its_pods_fit(inventory: Inventory) -> None:
+    """One after the other, the first would take the shared claim to the node that is best for it alone."""
+    gang = [member(f"g-{number}", "g", "shared", f"own-{number}") for number in range(3)]
+
+    async def question(service: Asked) -> None:
+        named = await filtered(service, gang, ["small", "large"])
+        assert named == [["large"]] * 3
+
+    run(inventory(*inventory_of({"small": 2, "large": 4}, gang)), question, candidates=1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_twenty_gangs_of_eight_on_devices_for_fifteen(inventory: Inventory, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a seed that replays
+    gangs = [gang_of(f"g{number}", 8, labelled=True) for number in range(20)]
+    nodes = {f"n{number}": 4 for number in range(30)}
+    pods = [raw for gang in gangs for raw in gang]
+    chance.shuffle(pods)
+
+    async def question(service: Asked) -> None:
+        placed = []
+        for raw in pods:
+            named = (await service.post("/scheduler/filter", args(raw, list(nodes))))["NodeNames"]
+            placed += [(raw["metadata"]["labels"][LABEL], name) for name in named]
+        groups = [group for group, _ in placed]
+        assert sorted(groups.count(group) for group in set(groups)) == [8] * 15
+        where = [name for _, name in placed]
+        assert all(where.count(name) == 4 for name in nodes)
+
+    objects = inventory_of(nodes, *gangs)
+    run(inventory(*objects), question, candidates=1, gang_labels=LABEL)
