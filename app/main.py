@@ -34,7 +34,6 @@ from app.api.routes import (
 )
 from app.api.service import Shutdown, made_service
 from app.api.webhooks import routes
-from app.api.webhooks.dispatch import Application, Shortcut
 from app.cluster.client.reviews import Reviewer
 from app.observability.logs import set_up_logs
 from app.observability.metrics import Metrics
@@ -68,7 +67,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
             await stack.enter_async_context(background(watch_lag(metrics), "event loop lag"))
             yield
 
-    app = Application(
+    app = FastAPI(
         title="dra-extender",
         summary="A kube-scheduler extender that does Dynamic Resource Allocation",
         version=version("dra-extender"),
@@ -88,8 +87,8 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
         )
 
     app.add_middleware(guarded)
-    app.cut_short(Shortcut(routes.ENDPOINTS), guarded)
     errors.install(app)
+    app.router.routes.extend(routes.ROUTES)
     for part in (
         routes,
         placements,

@@ -267,9 +267,3 @@ async def service_of(request: Request) -> Service:
 
 
 ServiceOf = Annotated[Service, Depends(service_of)]
-
-
-async def leading(service: ServiceOf) -> AsyncIterator[None]:
-    """A dependency of the webhooks: see ``Service.lead``."""
-    async with service.lead():
-        yield

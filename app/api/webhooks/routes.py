@@ -7,17 +7,19 @@ not look.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import Route
 
 from app.api.bodies import decode_json, read_body
 from app.api.responses import json_response
-from app.api.service import Service, ServiceOf, leading
+from app.api.service import Service, ServiceOf, service_of
 from app.api.webhooks.choice import choose
 from app.api.webhooks.evaluation import evaluate_nodes
 from app.api.webhooks.gang import choose_for_gang, let_go
@@ -53,7 +55,9 @@ from app.observability.logs import bind_context
 
 log = logging.getLogger(__name__)
 PREFIX = "/scheduler"
-router = APIRouter(prefix=PREFIX, tags=["webhooks"], dependencies=[Depends(leading)])
+router = APIRouter(prefix=PREFIX, tags=["webhooks"])
+
+Endpoint = Callable[[Request, Service], Awaitable[Response]]
 
 
 @router.post(
@@ -198,13 +202,23 @@ async def bind(request: Request, service: ServiceOf) -> Response:
     return json_response(bind_answer(error))
 
 
-ENDPOINTS = {
-    f"{PREFIX}/filter": filter_nodes,
-    f"{PREFIX}/prioritize": prioritize,
-    f"{PREFIX}/preempt": preempt,
-    f"{PREFIX}/bind": bind,
-}
-"""For calls past the router: see app.api.shortcut."""
+def _plain(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Response:
+        service = await service_of(request)
+        async with service.lead():
+            return await endpoint(request, service)
+
+    return respond
+
+
+ROUTES = [
+    Route(route.path, _plain(route.endpoint), methods=["POST"])
+    for route in router.routes
+    if isinstance(route, APIRoute)
+]
+"""What answers kube-scheduler, for an application to have before all other routes: FastAPI takes a
+millisecond of every call for dependencies and stacks of contexts. Its own routes are for the reference, and
+for every method but POST."""
 
 
 def _about(pod: Pod) -> None:
