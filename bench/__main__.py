@@ -7,7 +7,7 @@ from pathlib import Path
 from gobuild import BuildError
 from oracle import binary
 
-from bench import allocation, cel, dry_run, end_to_end, http_filter, memory, plot
+from bench import allocation, cel, dry_run, end_to_end, files_entered, http_filter, memory, plot
 from bench.run import Run
 
 RESULTS = Path(__file__).parent / "results"
@@ -16,6 +16,7 @@ PARTS = (
     allocation.PART,
     http_filter.PART,
     dry_run.PART,
+    files_entered.PART,
     memory.PART,
     end_to_end.PART,
 )

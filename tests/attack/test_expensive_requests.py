@@ -11,8 +11,8 @@ import pytest
 from app.api.errors import HttpError
 from app.api.expensive import Places
 from tests.api.conftest import Asked, run
+from tests.attack.dear_selectors import MAX_CALLS, NODES, SELECTORS, probe
 from tests.attack.loop_meter import LoopMeter
-from tests.attack.test_dear_selectors import MAX_CALLS, NODES, SELECTORS, probe
 from tests.objects import claim, device, device_class, node, pod, slice_of
 
 BODIES = {

@@ -8,7 +8,7 @@ import gobuild
 import oracle
 import pytest
 
-from bench import allocation, http_filter
+from bench import allocation, files_entered, http_filter
 from bench.scenes import SCENES
 
 FITTING = {
@@ -58,3 +58,10 @@ def test_filters_over_http_are_answered_by_a_process_of_its_own() -> None:
     row = asyncio.run(http_filter.measure(SCENES[0], 5, 4))
     assert row["filter_ms"] > 0
     assert row["answer_bytes"] > len("node-00000") * 5
+
+
+def test_files_are_counted_in_greenlets_too() -> None:
+    rows = {row["request"]: row for row in asyncio.run(files_entered.measure(SCENES[0], 6))}
+    first, warm = rows["first filter"], rows["warm filter"]
+    assert first["files"] > rows["after a bind"]["files"] > warm["files"] > 10
+    assert all(row["moves"] >= row["files"] for row in rows.values())

@@ -15,7 +15,7 @@ from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
 from tests.core.diagnosis.inventory import cls, dev, node, pod, pool, req, template
-from tests.core.dry_run.test_place import rules, state_with
+from tests.core.dry_run.states import rules, state_with
 from tests.pausing import interrupted_after
 
 
