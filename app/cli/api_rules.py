@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from app.cli.api_table import Span
 from app.cli.shapes import Path, claim_devices, items, request_specs, requests
 from app.core.json_object import JsonObject
 from app.core.model.parse import ref_of
@@ -23,6 +24,8 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_APART = Span("1.35")
+"""The versions in which a slice may not hold both counters and devices."""
 _OPERATORS = ("Exists", "Equal")
 ADMIN_LABEL = "resource.kubernetes.io/admin-access"
 """Of a namespace: ``"true"`` lets its claims ask for access to devices that are in use."""
@@ -96,6 +99,16 @@ def class_rules(raw: JsonObject) -> Problems:
     if isinstance(name, str) and not _extended(name):
         text = f"must be a domain of yours and a name, like example.com/gpu, not {name!r}"
         yield (*path, "extendedResourceName"), text
+
+
+def slice_rules(raw: JsonObject, minor: str) -> Problems:
+    """Of a ResourceSlice, for the API server of a minor version. O(1)."""
+    spec = raw.get("spec")
+    if raw.get("kind") != "ResourceSlice" or not isinstance(spec, dict):
+        return
+    if spec.get("sharedCounters") is not None and spec.get("devices") is not None and _APART.has(minor):
+        text = "a slice holds either sharedCounters or devices since Kubernetes 1.35: publish two slices"
+        yield ("spec", "sharedCounters"), text
 
 
 def taint_rules(raw: JsonObject) -> Problems:

@@ -192,7 +192,7 @@ def _findings(item: "Located", raw: object, names: "Names", checked: "_Rules") -
 
 def _checks(raw: dict[str, Any], names: "Names", minor: str) -> list[Iterator[tuple["Path", str]]]:
     from app.cli import rules  # noqa: PLC0415 - as in check
-    from app.cli.api_rules import admin_rules, claim_rules, class_rules, taint_rules  # noqa: PLC0415 - as in check
+    from app.cli.api_rules import admin_rules, claim_rules, class_rules, slice_rules, taint_rules  # noqa: PLC0415 - as in check
     from app.cli.policy_rule import policy_names  # noqa: PLC0415 - as in check
     from app.cli.schema import unknown_fields  # noqa: PLC0415 - as in check
 
@@ -202,6 +202,7 @@ def _checks(raw: dict[str, Any], names: "Names", minor: str) -> list[Iterator[tu
         claim_rules(raw),
         admin_rules(raw, names.labels),
         class_rules(raw),
+        slice_rules(raw, minor),
         taint_rules(raw),
         rules.pod_rules(raw, names),
         policy_names(raw),

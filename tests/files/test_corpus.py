@@ -212,6 +212,14 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
         (35, "kind: kubeflow.org has no kind PytorchJob, is PyTorchJob meant?"),
         (39, "is not a Kubernetes object: it has no apiVersion and no kind"),
     ],
+    "counters-beside-devices": [
+        (
+            8,
+            "spec.sharedCounters: a slice holds either sharedCounters or devices since Kubernetes 1.35: "
+            "publish two slices",
+        )
+    ],
+    "counters-beside-devices, 1.34": [],
     "chart": [(1, "is a Helm or Go template: render it first, as with `helm template`")],
     "variables": [(5, "has variables to be filled in, like ${COUNT}: do that first, as with `envsubst`")],
     "quoted-template": [(3, "is a Helm or Go template: render it first, as with `helm template`")],
@@ -233,6 +241,7 @@ OF_ANOTHER_CLUSTER = {"gpu-or-cpu", "halves"}
 FLAGS = {
     "operator, with its template named": ("--generated", "leased"),
     "old-fields, 1.36": ("--kubernetes-version", "v1.36.3"),
+    "counters-beside-devices, 1.34": ("--kubernetes-version", "1.34"),
 }
 BESIDE = (
     "operator",

@@ -12,6 +12,7 @@ from app.core.advice import request_changes as requests
 from app.core.advice.change import Change
 from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.node_changes import NODE_CHANGES
+from app.core.advice.split_claim import split_claim
 from app.core.allocator import Reason
 from app.core.model.device_class import DeviceClass
 from app.core.model.features import NAMES
@@ -243,6 +244,11 @@ def _together(misfit: NodeMisfit) -> Iterator[Change]:
                     yield from asked.fewer(item.exactly, item.exactly.count - 1)
 
 
+def _split(misfit: NodeMisfit) -> Iterator[Change]:
+    if misfit.reason.claim is not None:
+        yield from split_claim(misfit.hypothesis, misfit.reason.claim)
+
+
 def _features(misfit: NodeMisfit) -> Iterator[Change]:
     features = misfit.hypothesis.rules.features
     for name, field in NAMES.items():
@@ -297,7 +303,7 @@ _PROPOSERS: dict[str, tuple[Proposer, ...]] = {
     "SelectorFailed": (_about_request,),
     "SelectorBroken": (_about_request,),
     "FeatureDisabled": (_features, _about_request),
-    "TooManyDevices": (_about_request,),
+    "TooManyDevices": (_split, _about_request),
     "ClassNotFound": (_classes,),
     "PoolIncomplete": (_complete,),
     "ClaimNotFound": (_names,),

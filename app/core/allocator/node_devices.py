@@ -240,10 +240,11 @@ def _members(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
 def _check_sizes(node_devices: NodeDevices) -> None:
     limit = MAX_DEVICES
     for claim in node_devices.plan.claims:
-        total = 0
+        total, blamed = 0, None
         for request in claim.requests:
-            least = min(node_devices.wanted[alternative.index] for alternative in request.alternatives)
-            if least > limit - total:
-                message = f"{least} devices more than the {total} before exceed the {limit} of a claim"
-                raise InputError(Reason("TooManyDevices", message, claim.name, request.request.name))
-            total += least
+            total += min(node_devices.wanted[alternative.index] for alternative in request.alternatives)
+            blamed = request if blamed is None and total > limit else blamed
+        if blamed is not None:
+            asked = "the claim is" if len(claim.requests) == 1 else "the requests together are"
+            message = f"{asked} for {total} devices, and a claim holds at most {limit}"
+            raise InputError(Reason("TooManyDevices", message, claim.name, blamed.request.name))

@@ -72,6 +72,17 @@ class Situation:
             return found["exactly"]
         return next(item for item in found["firstAvailable"] if item["name"] == sub)
 
+    def _split_claim(self, change: JsonObject) -> None:
+        name = change["claim"].partition("/")[2]
+        first = next(item for item in self.objects if item["metadata"]["name"] == name)
+        second = copy.deepcopy(first)
+        second["metadata"] |= {"name": f"{name}-2", "uid": f"uid-{name}-2"}
+        for raw, names in zip((first, second), change["requests"], strict=True):
+            devices = raw["spec"]["devices"]
+            devices["requests"] = [item for item in devices["requests"] if item["name"] in names]
+        self.objects.append(second)
+        self.pod["spec"]["resourceClaims"].append({"name": f"{name}-2", "resourceClaimName": f"{name}-2"})
+
     def _free_devices(self, change: JsonObject) -> None:
         gone = {name.partition("/")[2] for name in change["claims"]}
         self.objects = [

@@ -231,6 +231,16 @@ CASES: dict[str, Case] = {
         pod("c"),
         ("DropCapacity",),
     ),
+    "more devices than a claim holds": Case(
+        "0/1 nodes fit: 1 the requests together are for 36 devices, and a claim holds at most 32",
+        (
+            *ONE,
+            pool("n1", *(dev(f"d{at}") for at in range(40))),
+            claim("c", req("r", count=20), req("s", count=16)),
+        ),
+        pod("c"),
+        ("SplitClaim", "FewerDevices"),
+    ),
     "a capacity by another form of its name": Case(
         f"0/1 nodes fit: 1 matching devices have too little capacity for request r ({DRIVER}/memory 10Gi)",
         (
@@ -303,7 +313,7 @@ CASES: dict[str, Case] = {
         ("FewerDevices", "FreeDevices"),
     ),
     "a claim of more than a claim can hold": Case(
-        "0/1 nodes fit: 1 33 devices more than the 0 before exceed the 32 of a claim",
+        "0/1 nodes fit: 1 the claim is for 33 devices, and a claim holds at most 32",
         (*ONE, pool("n1", *(dev(f"d{i}") for i in range(33))), claim("c", req(count=33))),
         pod("c"),
         ("FewerDevices",),
