@@ -38,7 +38,7 @@ from app.cluster.client.reviews import Reviewer
 from app.observability.logs import set_up_logs
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings, SettingsError
-from app.wiring.background import background, watch_lag
+from app.wiring.background import background, watch_lag, watchdog
 from app.wiring.from_files import serve_files
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
                 from app.wiring.from_cluster import follow_cluster  # noqa: PLC0415 - what only a cluster needs
 
                 await follow_cluster(app, settings, stack, tracing)
+            await stack.enter_async_context(watchdog(metrics))
             await stack.enter_async_context(background(watch_lag(metrics), "event loop lag"))
             yield
 

@@ -110,6 +110,12 @@ class Metrics:
             buckets=doubling(0.001, 12),
             registry=self.registry,
         )
+        self.loop_held = Histogram(
+            f"{PREFIX}_event_loop_held_seconds",
+            "CPU time of turns of the event loop that took 0.1 s or more. The log says what held it.",
+            buckets=doubling(0.0125, 10),
+            registry=self.registry,
+        )
         Gauge(
             f"{PREFIX}_build_info",
             "Always 1; the labels are the version of this program and of Python.",

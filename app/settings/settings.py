@@ -78,7 +78,7 @@ class Settings(
     """reference: cel-python where it can, slower by orders of magnitude, to compare with."""
 
     cel_cache_entries: int = Field(4096, ge=10)
-    """Compiled selectors kept; about 20 kB each."""
+    """Compiled selectors kept, at most; 64 MiB of them in any case."""
 
     filter_timeout_seconds: Seconds = 4.5
     """Work on one filter or prioritize, after which what is known is answered: below

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from app.event_loop.watchdog import Held, Watchdog
 from app.observability.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,22 @@ async def background(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerat
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def watchdog(metrics: Metrics) -> Watchdog:
+    """Reports what holds the event loop, in the log and as a metric."""
+
+    def report(held: Held) -> None:
+        metrics.loop_held.observe(held.cpu_seconds)
+        log.warning(
+            "the event loop was held for %.2f s (%.2f s of CPU time) at %s",
+            held.seconds,
+            held.cpu_seconds,
+            held.stack[-1] if held.stack else "an unknown place",
+            extra={"stack": list(held.stack)},
+        )
+
+    return Watchdog(report)
 
 
 async def watch_lag(metrics: Metrics) -> None:

@@ -13,18 +13,24 @@ from app.core.selectors.selector import (
     compile_selector,
 )
 
-DEFAULT_SIZE = 4096  # in-tree keeps 10; one compiled selector takes some 20 kB
+DEFAULT_SIZE = 4096  # in-tree keeps 10
+MAX_BYTES = 64 << 20
+"""Of all compiled selectors together: 4,096 usual ones are half of that."""
+_BYTES, _BYTES_A_CHARACTER = 4_000, 75
+"""What a compiled selector takes, measured up to 10 kB of text: 750 kB."""
 
 
 class SelectorCache:
-    """The least recently used selector goes first. Broken selectors are kept, too.
+    """The least recently used selector goes first. Broken selectors are kept, too. ``bytes`` is an estimate.
 
     ``hits`` and ``misses`` count look-ups, ``outcomes`` what compilations came to; ``evaluations()``
     counts by engine.
     """
 
-    def __init__(self, size: int = DEFAULT_SIZE, *, engine: str = "fast") -> None:
+    def __init__(self, size: int = DEFAULT_SIZE, *, engine: str = "fast", max_bytes: int = MAX_BYTES) -> None:
         self._size = size
+        self._max_bytes = max_bytes
+        self.bytes = 0
         self._engine = engine
         self._selectors: OrderedDict[tuple[str, CelFeatures, str], Selector] = OrderedDict()
         self._derived: OrderedDict[tuple[str, CelFeatures], DerivedAttribute] = OrderedDict()
@@ -44,9 +50,15 @@ class SelectorCache:
         self.misses += 1
         found = compile_selector(text, features, engine=self._engine)
         self.outcomes[found.outcome] += 1
+        # Compiling pauses: another one may have compiled the same meanwhile.
+        if key not in self._selectors:
+            self.bytes += _size_of(text)
         self._selectors[key] = found
-        if len(self._selectors) > self._size:
+        while len(self._selectors) > 1 and (
+            len(self._selectors) > self._size or self.bytes > self._max_bytes
+        ):
             _, oldest = self._selectors.popitem(last=False)
+            self.bytes -= _size_of(oldest.text)
             self._evicted[oldest.engine] += oldest.evaluations[0]
         return found
 
@@ -74,3 +86,7 @@ class SelectorCache:
         for selector in self._selectors.values():
             counts[selector.engine] += selector.evaluations[0]
         return counts
+
+
+def _size_of(text: str) -> int:
+    return _BYTES + _BYTES_A_CHARACTER * len(text)
