@@ -16,6 +16,9 @@ from app.core.scoring.expected_use import WHOLE, Demand, DemandGroup
 from app.core.scoring.places import value_of
 from app.core.state.request_mix import RequestMix
 
+_MAX_KEPT = 10_000
+"""Sets of free devices whose worth is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class FreeDevice:
@@ -83,6 +86,7 @@ class DeviceDemand:
         # Held, so that what they were made from can be told by identity.
         self.classes = [classes.get(name) for name in mix.class_names]
         self.attributes_read: frozenset[str] = frozenset()
+        self._kept: dict[tuple[tuple[int, float, float], ...], tuple[float, Sequence[FreeDevice]]] = {}
         groups: dict[object, list[tuple[Alternative, float]]] = {}
         matches: dict[object, str | None] = {}
         for spec, weight in mix.kinds:
@@ -105,8 +109,19 @@ class DeviceDemand:
         ]
 
     def worth(self, devices: Sequence[FreeDevice]) -> float:
-        """What is free of a node's devices is worth so many devices in use. O(kinds x devices)."""
-        return sum(group.weight * group.worth(devices) for group in self._groups)
+        """What is free of a node's devices is worth so many devices in use.
+
+        Cost: O(devices log devices) for devices like some that were valued before, else O(kinds x devices).
+        """
+        key = tuple(sorted([(id(item.shape), item.weight, item.free) for item in devices]))
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= _MAX_KEPT:
+                self._kept.clear()
+            sum_ = sum(group.weight * group.worth(devices) for group in self._groups)
+            # The devices are held as well, so that the ids of their shapes stay their own.
+            found = self._kept[key] = sum_, devices
+        return found[0]
 
 
 def _firsts(plan: ClaimPlan) -> list[Alternative]:

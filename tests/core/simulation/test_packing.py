@@ -151,7 +151,7 @@ NODES = st.lists(
         name=st.just("n"),
         cpu=st.sampled_from([4000, 9000]),
         memory=st.just(30),
-        gpus=st.integers(1, 3),
+        gpus=st.integers(0, 3),
         model=st.sampled_from("AB"),
     ),
     min_size=1,
@@ -169,6 +169,7 @@ def test_nodes_in_one_state_are_judged_once_and_placed_as_if_looked_at_one_by_on
     nodes: list[ListedNode], tasks: list[Task], name: str
 ) -> None:
     made = [TASK_POLICIES[name]([*tasks, task()], draws(1)) for _ in range(2)]
+    nodes = [*nodes, ListedNode("last", 9000, 30, 2, "A")]
     plain = PlainRun(nodes, made[0])
     expected = Counter[str]()
     for asked in tasks:
