@@ -1,4 +1,4 @@
-"""How many files of the program a request goes through: what somebody reads who follows it."""
+"""How many files of the program a request goes through: as many as following it means to read."""
 
 import asyncio
 import sys
