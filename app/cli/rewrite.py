@@ -11,6 +11,7 @@ import yaml
 from app.cli.located import opened
 from app.cli.shapes import Path, items, pod_specs, requests
 from app.cli.text_edits import EditError, TextEdits
+from app.cli.unrendered import unrendered
 from app.core.json_object import JsonObject
 from app.core.model.errors import FieldError
 from app.core.model.parse import ref_of
@@ -28,7 +29,7 @@ def rewrite(text: bytes, source: str) -> tuple[str, list[str]]:
     Raises:
         ManifestError: no YAML and no JSON, or a form of YAML that cannot be changed so.
     """
-    documents = load_documents(text, source)  # its errors are those of every other command
+    documents = _documents(text, source)
     whole = text.decode("utf-8")
     content = whole.removeprefix(_BOM)
     edits, notes = TextEdits(content), list[str]()
@@ -47,6 +48,19 @@ def rewrite(text: bytes, source: str) -> tuple[str, list[str]]:
     except EditError as error:
         raise ManifestError(source, f"cannot be rewritten: {error}") from None
     return whole[: len(whole) - len(content)] + result, notes
+
+
+def _documents(text: bytes, source: str) -> list[Any]:
+    """Raises: ManifestError; of a template, what to do about it."""
+    try:
+        return load_documents(text, source)
+    except ManifestError as error:
+        content = text.decode(errors="replace")
+        template = unrendered(content)
+        if template is None:
+            raise
+        position, message = template
+        raise ManifestError(source, message, content.count("\n", 0, position) + 1) from error
 
 
 def _nodes(content: str, documents: int) -> list[yaml.Node]:

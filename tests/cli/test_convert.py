@@ -156,8 +156,9 @@ def test_several_files_become_documents_of_one_stream(cli: "Cli") -> None:
     [
         ("kind: ]", "old.yaml:1:"),
         ("apiVersion: resource.k8s.io/v7\nkind: ResourceClaim\nmetadata: {name: c}\n", "v7 is not a version"),
+        ("kind: {{ .Values.kind }}\nmetadata: {}\n", "old.yaml:1: is a Helm or Go template"),
     ],
-    ids=["no YAML", "unknown version"],
+    ids=["no YAML", "unknown version", "a template"],
 )
 def test_bad_input_ends_with_2(cli: "Cli", tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "old.yaml"

@@ -6,8 +6,10 @@ NVIDIA's ComputeDomain is such a resource: its controller makes the ResourceClai
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from app.core.model.pod_templates import MAX_SEARCHED
 from app.core.model.workload_kinds import group_of
 
 _KINDS = {"resourceClaimTemplate": "ResourceClaimTemplate", "resourceClaim": "ResourceClaim"}
@@ -34,7 +36,7 @@ def generated_by(raw: Any, namespace: str = "default") -> Iterator[Generated]:
 
     Args:
         namespace: of an object that has none itself.
-    Cost: O(values of the object).
+    Cost: O(values of the object), at most ``MAX_SEARCHED``.
     """
     if not isinstance(raw, Mapping) or not _is_custom(raw):
         return
@@ -43,12 +45,14 @@ def generated_by(raw: Any, namespace: str = "default") -> Iterator[Generated]:
     own = str(meta.get("namespace") or namespace)
     owner = f"{raw.get('kind')} {own}/{meta.get('name')}"
     stack = [raw.get("spec")]
-    while stack:
+    searched = 0
+    while stack and searched < MAX_SEARCHED:
+        searched += 1
         value = stack.pop()
         if isinstance(value, list):
-            stack += value
+            stack += value[:MAX_SEARCHED]
         elif isinstance(value, Mapping):
-            stack += value.values()
+            stack += islice(value.values(), MAX_SEARCHED)
             for field, kind in _KINDS.items():
                 made = value.get(field)
                 name = made.get("name") if isinstance(made, Mapping) else None

@@ -1,12 +1,15 @@
 """Pod specs in objects of any kind, found by their shape."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 Path = tuple[str | int, ...]
 
 MAX_TEMPLATES = 100
 """Pod templates in one object: the largest kinds hold a few dozen."""
+MAX_SEARCHED = 20_000
+"""Values of one object that are searched: about 10 ms. The largest real objects have a few thousand."""
 _NOT_SEARCHED = frozenset({"apiVersion", "kind", "metadata", "status"})
 _REFERENCES = ("resourceClaimName", "resourceClaimTemplateName", "source")
 
@@ -16,7 +19,7 @@ def pod_spec_paths(raw: Any) -> Iterator[Path]:
 
     A Pod spec is an object with a list of ``containers``, or with ``resourceClaims`` that name claims
     or templates: the API group does not matter. Nothing is searched inside a Pod spec, in metadata and
-    in the status. Cost: O(values of the object).
+    in the status. Cost: O(values of the object), at most ``MAX_SEARCHED``.
     """
     if not isinstance(raw, Mapping):
         return
@@ -24,15 +27,19 @@ def pod_spec_paths(raw: Any) -> Iterator[Path]:
     stack: list[tuple[Path, Any]] = [
         ((name,), value) for name, value in reversed(list(raw.items())) if name not in _NOT_SEARCHED
     ]
-    while stack:
+    searched = 0
+    while stack and searched < MAX_SEARCHED:
+        searched += 1
         path, value = stack.pop()
         if isinstance(value, Mapping):
             if is_pod_spec(value):
                 yield path
             else:
-                stack += [((*path, name), inner) for name, inner in reversed(list(value.items()))]
+                entries = list(islice(value.items(), MAX_SEARCHED))
+                stack += [((*path, name), inner) for name, inner in reversed(entries)]
         elif isinstance(value, list):
-            stack += [((*path, index), value[index]) for index in reversed(range(len(value)))]
+            first = range(min(len(value), MAX_SEARCHED))
+            stack += [((*path, index), value[index]) for index in reversed(first)]
 
 
 def is_pod_spec(value: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from app.core.model.errors import ObjectError
 from app.core.model.parse import is_read, parse
 from app.core.model.pod import Pod
+from app.core.model.pod_templates import MAX_SEARCHED, pod_spec_paths
 from app.core.model.workload import Workload
 
 TEMPLATE = {
@@ -401,6 +402,30 @@ def test_a_pod_group_holds_claims_and_no_template() -> None:
     }
 
     assert not is_read(raw)
+
+
+class Counted(dict[str, Any]):
+    """An object that counts how often it is looked into."""
+
+    looks = 0
+
+    def items(self) -> Any:
+        Counted.looks += 1
+        return super().items()
+
+
+def test_the_search_for_templates_ends_in_a_large_object() -> None:
+    many = [Counted(a=Counted(b=1)) for _ in range(MAX_SEARCHED)]
+    raw = {
+        "apiVersion": "ml.example.com/v1",
+        "kind": "Training",
+        "metadata": {"name": "w"},
+        "spec": {"many": many},
+    }
+
+    Counted.looks = 0
+    assert list(pod_spec_paths(raw)) == []
+    assert 0 < Counted.looks <= MAX_SEARCHED
 
 
 def test_faults_of_a_template_are_named_where_they_are() -> None:
