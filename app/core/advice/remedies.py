@@ -303,6 +303,7 @@ _PROPOSERS: dict[str, tuple[Proposer, ...]] = {
     "SelectorFailed": (_about_request,),
     "SelectorBroken": (_about_request,),
     "FeatureDisabled": (_features, _about_request),
+    "Unsupported": (_about_request,),
     "TooManyDevices": (_split, _about_request),
     "ClassNotFound": (_classes,),
     "PoolIncomplete": (_complete,),

@@ -118,6 +118,10 @@ class NodeDevices:
                 return "FeatureDisabled"
             if NODE_OPERATIONS not in self.node.declared_features:
                 return "NodeUnsuited"
+        if device.node_allocatable:
+            # What it takes of the node's CPU or memory would have to be counted beside the Pods' requests
+            # (DRANodeAllocatableResources, alpha), by kube-scheduler too.
+            return "Unsupported"
         if device.consumes_counters and not features.partitionable_devices:
             return "FeatureDisabled"
         if features.device_taints and device.taints and not alternative.tolerates(device.taints):

@@ -20,6 +20,7 @@ CURABLE = (
     "ConstraintNotMet",
     "NodeUnsuited",
     "FeatureDisabled",
+    "Unsupported",
     "OtherNode",
     "SelectorFailed",
 )

@@ -23,6 +23,7 @@ _CAUSES = {
     "ConstraintNotMet": "without what a constraint compares",
     "NodeUnsuited": "in need of a feature that the node has not declared",
     "FeatureDisabled": "in need of a feature that is disabled",
+    "Unsupported": "that take CPU or memory of the node, which is not supported",
     "OtherNode": "for other nodes only",
     "SelectorFailed": "making a selector fail",
 }
@@ -35,6 +36,7 @@ _HEADLINES = {
     "ConstraintNotMet": "no devices satisfy the constraints of {request}",
     "NodeUnsuited": "matching devices need a feature that the node has not declared for {request}",
     "FeatureDisabled": "matching devices need a feature that is disabled for {request}",
+    "Unsupported": "matching devices take CPU or memory of the node, which is not supported, for {request}",
     "OtherNode": "matching devices are for other nodes for {request}",
     "SelectorFailed": "devices make a selector fail for {request}",
     "SelectorRejected": "no device matches {request}",

@@ -19,6 +19,7 @@ _WORDS = {
     "OtherNode": "for other nodes only",
     "NodeUnsuited": "in need of a feature that the node has not declared",
     "FeatureDisabled": "in need of a feature that is disabled",
+    "Unsupported": "that take CPU or memory of the node, which is not supported",
     "SelectorFailed": "that make a selector fail",
 }
 

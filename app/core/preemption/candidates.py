@@ -16,7 +16,15 @@ from app.core.preemption.victims import may_be_evicted
 from app.core.state.state import State
 
 INCURABLE = frozenset(
-    {"NoDevices", "SelectorRejected", "SelectorFailed", "FeatureDisabled", "OtherNode", "NodeUnsuited"}
+    {
+        "NoDevices",
+        "SelectorRejected",
+        "SelectorFailed",
+        "FeatureDisabled",
+        "Unsupported",
+        "OtherNode",
+        "NodeUnsuited",
+    }
 )
 """Codes of misfits that are none of other Pods' doing: the node has no such devices."""
 

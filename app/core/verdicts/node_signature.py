@@ -91,11 +91,12 @@ class NodeSignature:
         if selector is not None and len(selector.terms) > 1:
             raise UniqueNodeError  # an allocation of it is an error, which names it
         shape = self._shape(device.shape)
-        if not device.consumes_counters and not device.taints and not device.binding_conditions:
+        unsupported = bool(device.node_allocatable)
+        if not (device.consumes_counters or device.taints or device.binding_conditions or unsupported):
             return shape
         taints = tuple((taint.key, taint.value, taint.effect) for taint in device.taints)
         counters = consumption_key(device) if device.consumes_counters else None
-        return self._number((shape, counters, taints, bool(device.binding_conditions)))
+        return self._number((shape, counters, taints, bool(device.binding_conditions), unsupported))
 
     def _shape(self, shape: DeviceShape) -> int:
         found = self._shapes.get(shape)
