@@ -112,7 +112,7 @@ class Metrics:
         )
         self.loop_held = Histogram(
             f"{PREFIX}_event_loop_held_seconds",
-            "CPU time of turns of the event loop that took 0.1 s or more. The log says what held it.",
+            "CPU time of turns of the event loop that took 0.1 s or more. The log names what held it.",
             buckets=doubling(0.0125, 10),
             registry=self.registry,
         )
