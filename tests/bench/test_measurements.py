@@ -8,7 +8,7 @@ import gobuild
 import oracle
 import pytest
 
-from bench import allocation, files_entered, http_filter
+from bench import allocation, files_entered, http_filter, shortcuts
 from bench.scenes import SCENES
 
 FITTING = {
@@ -65,3 +65,13 @@ def test_files_are_counted_in_greenlets_too() -> None:
     first, warm = rows["first filter"], rows["warm filter"]
     assert first["files"] > rows["after a bind"]["files"] > warm["files"] > 10
     assert all(row["moves"] >= row["files"] for row in rows.values())
+
+
+@pytest.mark.parametrize("name", shortcuts.SHORTCUTS)
+def test_an_answer_is_the_same_without_a_shortcut(name: str) -> None:
+    row = asyncio.run(shortcuts.measure(SCENES[0], 40, shortcuts.SHORTCUTS[name], calls=4))
+    assert {key for key in row if key.endswith("-off")} == {
+        "filter-0-off",
+        "prioritize-0-off",
+        "filter-1-off",
+    }
