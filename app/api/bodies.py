@@ -16,22 +16,23 @@ from app.manifests.reader import MAX_DEPTH, ManifestError, load_documents
 T = TypeVar("T")
 
 MAX_YAML_VALUES = 1_000_000
-"""Scalars and collections in one YAML body: about 10 s of reading, in slices."""
+"""Maximum number of scalars and collections in one YAML body: they take about 10 s to read, in slices."""
 _BYTES_A_VALUE = 8
-"""JSON may hold one value for so many bytes of its limit: each takes about 64 bytes when decoded."""
+"""A JSON body may contain one value for each of this many bytes of its limit: a decoded value takes about
+64 bytes.
+"""
 
 _AT_ONCE_BYTES = 256 * 1024
-"""JSON that is decoded in one go: the names of 10,000 nodes take a millisecond, nothing takes over five."""
+"""Maximum bytes of JSON decoded in one step: the names of 10,000 nodes take 1 ms, the worst case 5 ms."""
 
 _JSON_TYPES = frozenset({"application/json", "text/json"})
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 
 
 async def read_body(request: Request, limit_bytes: int, timeout_seconds: float) -> bytes:
-    """The whole body.
+    """Reads the whole body.
 
-    Raises:
-        HttpError: 413 too large, 408 too slow, 400 cut off.
+    Raises: HttpError: 413 too large, 408 too slow, 400 cut off.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > limit_bytes:
@@ -46,9 +47,9 @@ async def read_body(request: Request, limit_bytes: int, timeout_seconds: float) 
                     raise _too_large(limit_bytes)
                 chunks.append(chunk)
     except TimeoutError:
-        raise HttpError(408, "TooSlow", f"the body took longer than {timeout_seconds:g} s") from None
+        raise HttpError(408, "TooSlow", f"reading the body took longer than {timeout_seconds:g} s") from None
     except ClientDisconnect:
-        raise HttpError(400, "CutOff", "the body ended early") from None
+        raise HttpError(400, "CutOff", "the body is incomplete") from None
     return b"".join(chunks)
 
 
@@ -59,13 +60,14 @@ def _too_large(limit_bytes: int) -> HttpError:
 async def decode_json(
     body: bytes, request: Request, limit_bytes: int, time_slice: TimeSlice, stop: Stop
 ) -> dict[str, Any]:
-    """A JSON object. ``limit_bytes``: of the body, for the number of values.
+    """Decodes a JSON object.
 
-    The content type has to say JSON: a form of a web page elsewhere, sent by a browser on this
-    machine, cannot.
+    ``limit_bytes``: maximum size of the body, which also limits the number of values.
+
+    The content type must be JSON: a browser cannot send that from a form on another site.
 
     Args:
-        stop: when a large body is no longer worth reading.
+        stop: whether to stop decoding a large body.
     Raises:
         HttpError: 415, 413, 400, or 503 if it was stopped.
     """
@@ -91,7 +93,7 @@ async def decode_any(
 
 
 def require_yaml(request: Request) -> None:
-    """Raises: HttpError, 415, unless the body says that it is YAML, which JSON is as well."""
+    """Raises: HttpError, 415, unless the content type is YAML or JSON."""
     media_type = _media_type(request)
     if not (media_type in _YAML_TYPES or media_type.endswith("+yaml") or _is_json(media_type)):
         text = "send Content-Type: application/json or application/yaml"
@@ -99,7 +101,7 @@ def require_yaml(request: Request) -> None:
 
 
 async def read_in_slices(read: Callable[[], T], time_slice: TimeSlice, stop: Stop) -> T:
-    """What comes of a body. Raises: HttpError, 400, or 503 if it was stopped."""
+    """Runs the decoder on a body. Raises: HttpError, 400, or 503 if it was stopped."""
     try:
         return await time_slice.run(read, stop)
     except ManifestError as error:
@@ -107,13 +109,13 @@ async def read_in_slices(read: Callable[[], T], time_slice: TimeSlice, stop: Sto
     except JSONPieceError as error:
         raise _no_json(str(error)) from None
     except InterruptedWorkError:
-        text = "the body could not be read in the time that there is for it"
+        text = "decoding the body timed out"
         raise HttpError(503, "TimeUp", text, retry_after_seconds=5) from None
 
 
 async def _json(body: bytes, limit_bytes: int, time_slice: TimeSlice, stop: Stop) -> dict[str, Any]:
     if body.count(b",") > limit_bytes // _BYTES_A_VALUE:
-        text = f"the body holds more than {limit_bytes // _BYTES_A_VALUE} values"
+        text = f"the body contains more than {limit_bytes // _BYTES_A_VALUE} values"
         raise HttpError(413, "TooLarge", text)
     if len(body) > _AT_ONCE_BYTES:
         found = await read_in_slices(lambda: list(documents_in_pieces(body, MAX_DEPTH)), time_slice, stop)
@@ -122,12 +124,12 @@ async def _json(body: bytes, limit_bytes: int, time_slice: TimeSlice, stop: Stop
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _no_json(str(error)) from None
-    # Most bodies have too few brackets to be deep.
+    # Fast path: most bodies have too few brackets to exceed the depth.
     return _object(value if body.count(b"{") + body.count(b"[") <= MAX_DEPTH else shallow(value))
 
 
 def _no_json(message: str) -> HttpError:
-    return HttpError(400, "InvalidJSON", f"the body is no JSON: {message}")
+    return HttpError(400, "InvalidJSON", f"the body is not valid JSON: {message}")
 
 
 def _media_type(request: Request) -> str:
@@ -139,8 +141,11 @@ def _is_json(media_type: str) -> bool:
 
 
 def shallow(value: Any) -> Any:
-    """The value. Raises: HttpError, 400, if it is nested deeper than MAX_DEPTH, which is less than what an
-    answer that repeats a part of it could be encoded with (254)."""
+    """Returns the value.
+
+    Raises: HttpError, 400, if it is nested deeper than MAX_DEPTH, which is below the limit for encoding a
+    response that repeats a part of it (254).
+    """
     level, depth = [value], 0
     while level:
         level = [

@@ -1,4 +1,4 @@
-"""Refusals: each is ``{"error": {"code", "message", "path"}}``, its status says whose fault it is."""
+"""Error responses: each is ``{"error": {"code", "message", "path"}}``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,32 +32,34 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorAnswer(BaseModel):
-    """Every answer but the one asked for."""
+    """The body of every error response."""
 
     error: ErrorDetail
 
 
 _DOCUMENTED: dict[int | str, str] = {
-    "4XX": "Refused: the request is wrong. Nothing was done",
-    401: "Who asks is not known",
-    403: "Who asks may not, or a page of another site asks",
-    421: "The Host header is none of this service",
-    422: "An object, a field or a parameter is not as it should be; path names it",
-    429: "Too much at a time; Retry-After says when to come back",
-    503: "Not ready, or time was up; Retry-After says when to come back",
+    "4XX": "Invalid request. Nothing was done",
+    401: "Not authenticated",
+    403: "Not authorized, or a request from a page of another site",
+    421: "Host header not served here",
+    422: "Invalid object, field or parameter; path names it",
+    429: "Too many requests; retry after the seconds in Retry-After",
+    503: "Not ready, or the time limit was reached; retry after the seconds in Retry-After",
 }
 _SCHEMA = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": _SCHEMA} for status, text in _DOCUMENTED.items()
 }
-"""Of every path, for the OpenAPI document. By reference, so that the errors of an endpoint that answers
-text are JSON there too."""
+"""Error responses of every path for the OpenAPI document.
+
+References, so that endpoints that return text also document JSON errors.
+"""
 DEFINED: dict[int | str, dict[str, Any]] = {"4XX": {"description": _DOCUMENTED["4XX"], "model": ErrorAnswer}}
-"""On one JSON endpoint at least: what the references refer to."""
+"""The target of the references, for at least one JSON endpoint."""
 
 
-class HttpError(Exception):  # an answer, not a failure
-    """An answer other than what was asked for. ``path`` names the field of the body that is wrong."""
+class HttpError(Exception):
+    """An error response. ``path`` names the field of the body that is invalid."""
 
     def __init__(
         self,
@@ -89,7 +91,9 @@ def error_body(code: str, message: str, path: str = "") -> dict[str, Any]:
 
 
 def not_ready(missing: str) -> HttpError:
-    """Before the first sync. kube-scheduler counts a 503 as an error of the attempt and tries again soon."""
+    """The error before the first sync. kube-scheduler treats a 503 as an error of the attempt and retries
+    soon.
+    """
     return HttpError(503, "NotReady", f"not ready: {missing}", retry_after_seconds=1)
 
 
@@ -100,19 +104,19 @@ def invalid_object(error: ObjectError, where: str) -> HttpError:
 
 
 def invalid_fields(error: ValidationError) -> HttpError:
-    """The first field of a body that is not as it should be."""
+    """The error about the first invalid field of a body."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     return HttpError(422, "InvalidField", message, path_text(tuple(first["loc"])))
 
 
 def defect() -> HttpError:
-    """What is answered when this program has failed; its log has the rest."""
+    """The response to a defect in this program; the log has the details."""
     return HttpError(500, "Internal", "a defect in this program; its log has the details")
 
 
 def install(app: FastAPI) -> None:
-    """Makes the application answer every refusal in the one form."""
+    """Makes the application return all errors in one form."""
 
     async def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HttpError)  # noqa: S101 - registered for this class alone

@@ -1,4 +1,4 @@
-"""The last decisions: a ring in memory, for the page and for questions like "what did it say at ten?"."""
+"""Recent decisions, in a ring in memory, for the page, the API and the command line."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ Outcome = Literal["passed", "refused", "bound", "failed", "evicted", "useless"]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A filter, a bind or a preemption. ``summary`` says why not, or who was evicted.
+    """A filter, a bind or a preemption. ``summary`` is the reason of a refusal, or names the evicted Pods.
 
     ``number`` and ``times`` are set by ``History``.
     """
@@ -32,10 +32,10 @@ class Decision:
 
 
 class History:
-    """At most ``size`` decisions, numbered from 1 on; the oldest go first.
+    """At most ``size`` decisions, numbered from 1; the oldest are dropped first.
 
-    A Pod that hears the same again and again has one entry, which counts: a crowd of pending Pods
-    does not wash out everything else. Adding costs O(1), memory O(size).
+    Repeated equal decisions about a Pod share one entry with a count, so that many pending Pods do not
+    displace all other entries. Adding costs O(1), memory O(size).
     """
 
     def __init__(self, size: int = 1000) -> None:
@@ -45,7 +45,7 @@ class History:
         self.last = 0
 
     def add(self, decision: Decision) -> None:
-        """Enters a decision, as the newest one."""
+        """Adds a decision, as the newest one."""
         self.last += 1
         told = _told(decision)
         first, times = decision.at, 1
@@ -67,12 +67,14 @@ class History:
                 yield entry
 
     def latest(self, namespace: str, name: str) -> Decision | None:
-        """The last that kube-scheduler was answered about a Pod. O(1)."""
+        """The last response to kube-scheduler about a Pod. Cost: O(1)."""
         return self._entries.get(self._latest.get((namespace, name, False), 0))
 
 
 def _told(decision: Decision) -> tuple[str, str, bool]:
-    """What is compared: filters and binds of a Pod, and preemptions for it, which follow refusals."""
+    """The key for equal decisions: filters and binds of a Pod, and preemptions for it, which follow
+    refusals.
+    """
     return decision.namespace, decision.name, decision.verb == "preempt"
 
 

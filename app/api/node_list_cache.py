@@ -1,7 +1,6 @@
-"""Lists of node names, told by their bytes.
-
-kube-scheduler asks prioritize about the very list that filter has answered, and a list of thousands of
-names takes longer to read than to recognise. The last few that were sent or received are kept.
+"""Lists of node names, recognized by their bytes. kube-scheduler sends prioritize the list that filter
+has returned, and parsing a list of thousands of names takes longer than comparing it. The cache contains
+the last few lists that were sent or received.
 """
 
 from collections import deque
@@ -10,24 +9,24 @@ from collections.abc import Sequence
 import orjson
 
 _KEPT = 8
-"""One for each scheduler and Pod under way is enough."""
+"""One for each scheduler and Pod in flight is enough."""
 _LEAST_BYTES = 1024
-"""Shorter lists are read as quickly."""
+"""Shorter lists parse just as fast."""
 _FIELD = b',"NodeNames":'
 
 
 class NodeListCache:
-    """``recognised`` counts the bodies whose names did not have to be read."""
+    """``recognised`` counts the bodies whose names were not parsed."""
 
     def __init__(self) -> None:
         self._kept: deque[tuple[bytes, Sequence[str]]] = deque(maxlen=_KEPT)
         self.recognised = 0
 
     def split(self, body: bytes) -> tuple[bytes, Sequence[str]] | None:
-        """A body that ends with a list that is kept: the body without it, and the list.
+        """Splits a body that ends with a cached list: the body without it, and the list.
 
-        The rest is JSON only if the list was a field of the outermost object, so whatever the body is, the
-        two together are wrong exactly if it is. O(bytes of the list), a comparison in C.
+        The rest is valid JSON only if the list was a field of the outermost object, so the result is
+        invalid exactly if the body is. O(bytes of the list), a comparison in C.
         """
         for tail, names in self._kept:
             if body.endswith(tail):
@@ -36,7 +35,7 @@ class NodeListCache:
         return None
 
     def received(self, body: bytes, names: Sequence[str]) -> None:
-        """Keeps the list that a body ends with, if it is written as Go writes it."""
+        """Caches the list at the end of a body, if it is in Go's encoding."""
         start = body.rfind(_FIELD)
         if (
             start >= 0
@@ -46,7 +45,7 @@ class NodeListCache:
             self._keep(body[start:], names)
 
     def sent(self, names: Sequence[str]) -> orjson.Fragment:
-        """The list for an answer, encoded and kept. One that has come as it is goes out as it came."""
+        """Encodes and caches a list for a response. An unchanged list is sent as received."""
         for tail, known in self._kept:
             if known is names:
                 return orjson.Fragment(tail[len(_FIELD) : -1])

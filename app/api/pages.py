@@ -10,7 +10,7 @@ _WEB = Path(__file__).resolve().parents[1] / "web"
 
 
 def add_pages(app: FastAPI) -> None:
-    """Serves the page, the page of the API and what they load."""
+    """Serves the page, the API reference and the files that they load."""
     app.mount("/web", StaticFiles(directory=_WEB), name="web")
 
     @app.get("/", include_in_schema=False)

@@ -43,14 +43,14 @@ from app.settings.settings import Settings
 
 log = logging.getLogger(__name__)
 _URGENT_SECONDS = 0.05
-"""The body of a filter is there in a few milliseconds, or its sender is slow."""
+"""The body of a filter arrives within a few milliseconds, or the client is slow."""
 
 _TENANT_SHARE, _TENANT_SECONDS = 0.1, 0.5
 """CPU seconds a second, and saved up, for dear selectors of one namespace while filters wait for them."""
 
 LEADER_CHECK = "leader"
 Check = Callable[[], str]
-"""Says what is missing; empty if nothing is."""
+"""Returns what is missing; empty if ready."""
 STARTING = "waiting for the API server"
 """What is missing until there is a service."""
 
@@ -71,7 +71,7 @@ class Shutdown:
 
 
 class Streams:
-    """Counts answers that go on until the client leaves."""
+    """Counts streaming responses."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -79,9 +79,9 @@ class Streams:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Raises: Refusal, 429."""
+        """Raises: HttpError, 429."""
         if self.count >= self._most:
-            text = "too many streams are open; ask /api/v1/changes instead"
+            text = "too many open streams; use /api/v1/changes instead"
             raise HttpError(429, "TooManyRequests", text, retry_after_seconds=5)
         self.count += 1
         try:
@@ -94,12 +94,12 @@ class Streams:
 class Service:
     """The parts of one application, all of them given when it is made.
 
-    ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known from the
-    filters that ask about them. ``broken`` are the objects that could not be read. ``checks`` by name say
-    why this service is not ready. ``requeuer``, ``deallocator`` and ``reviewer`` are there only with a
-    cluster, ``election`` only among replicas. ``events`` tells Pods why they are refused, with a cluster too,
-    and ``preemptor``, if it is wanted, evicts others for them. ``epoch`` tells this process from the one
-    before it, whose cursors mean nothing here.
+    ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known only from
+    filter requests. ``broken`` are malformed objects. ``checks`` by name say why this service is not
+    ready. ``requeuer``, ``deallocator`` and ``reviewer`` exist only with a cluster, ``election`` only
+    among replicas. ``events`` records on Pods why they do not fit, also with a cluster only.
+    ``preemptor``, if enabled, evicts others for them. ``epoch`` distinguishes this process from earlier
+    ones, whose cursors are not valid here.
     """
 
     settings: Settings
@@ -142,8 +142,11 @@ class Service:
         self.shares = Shares(self.clock, _TENANT_SHARE, _TENANT_SECONDS)
 
     def require_synced(self) -> None:
-        """Raises: Refusal, 503, until the cluster has been read once. A shutdown does not count: what
-        comes in until the end is answered; nor does who leads: a follower has its own index."""
+        """Raises: HttpError, 503, until the cluster has been read once.
+
+        Neither a shutdown nor leadership matters: requests until the end get a response, and a follower
+        has its own index.
+        """
         for name, check in self.checks.items():
             if name not in {"shutdown", LEADER_CHECK} and (text := check()):
                 raise not_ready(text)
@@ -155,10 +158,10 @@ class Service:
             self._start(self.election.resign(self.settings.shutdown_seconds))
 
     def refused(self, evaluation: PodEvaluation, summary: str) -> None:
-        """Follows up a filter that has found no node: the PostFilter of the in-tree plugin.
+        """Follows up a filter that has found no node, like PostFilter of the in-tree plugin.
 
-        A claim that keeps the Pod where it cannot go is freed; the Pod is told why it is refused, and
-        woken when devices appear.
+        It deallocates a claim whose node the Pod cannot use, records an event on the Pod, and requeues
+        the Pod when devices appear.
         """
         if self.events is not None:
             self.events.refused(evaluation.pod, summary)
@@ -185,10 +188,7 @@ class Service:
 
     @asynccontextmanager
     async def lead(self) -> AsyncIterator[None]:
-        """To answer a webhook in: among replicas only the leader does.
-
-        Raises: Refusal, 503.
-        """
+        """Context of a webhook: among replicas only the leader handles it. Raises: HttpError, 503."""
         election = self.election
         if election is None:
             yield
@@ -202,7 +202,9 @@ class Service:
 
     @contextmanager
     def first(self) -> Iterator[None]:
-        """While a request comes in that work in a ``time_slice`` stands back for; not for a slow one."""
+        """Context in which a request arrives that has priority over work in a ``time_slice``, unless it
+        is slow.
+        """
         self._urgent += 1
         self._urgent_until = self.clock() + _URGENT_SECONDS
         try:
@@ -215,7 +217,7 @@ class Service:
         return TimeSlice(self.clock)
 
     def time_slice(self) -> TimeSlice:
-        """For work that the webhooks go before."""
+        """A time slice for work of lower priority than the webhooks."""
         return TimeSlice(self.clock, urgent=lambda: self._urgent > 0 and self.clock() < self._urgent_until)
 
     async def count_devices(self) -> None:
@@ -225,14 +227,14 @@ class Service:
         self.device_counts = await self.time_slice().run(lambda: Counter(states))
 
     async def gather_pools(self) -> None:
-        """Puts the pools of all nodes together: two thirds of what the first filter would take.
+        """Builds the pools of all nodes: two thirds of the time of a first filter.
 
         O(devices), in slices.
         """
         time_slice, inventory = self.time_slice(), self.state.inventory
         for name in list(inventory.nodes):
-            if name in inventory.nodes:  # it may have gone since
-                with suppress(PoolError):  # kept, and told of by whoever asks about the node
+            if name in inventory.nodes:  # it may have been deleted since
+                with suppress(PoolError):  # kept; evaluating the node reports it
                     inventory.pools(name, self.rules.features)
             await time_slice.yield_if_due()
 

@@ -1,8 +1,8 @@
 """The command line: ``dra-extender``, and ``kubectl dra`` by its second name.
 
-Every command is a module of its own that imports what it needs when it runs, so that ``--help`` and
-``--version`` answer at once. That is also why the flags are click's: Typer is built on pydantic and
-takes three times as long to show a help text. Data goes to stdout, talk to stderr.
+Each command is one module, which imports the rest of the program when it runs, so that ``--help`` and
+``--version`` are fast. For the same reason the flags are click's: Typer is built on pydantic and needs
+three times as long to show a help text. Data goes to stdout, messages go to stderr.
 """
 
 import gc

@@ -1,6 +1,7 @@
-"""What an API server refuses of claims, classes and taint rules, beyond types.
+"""The API server's validation of claims, classes and taint rules, beyond types.
 
-The rules are those of pkg/apis/resource/validation in k8s.io/kubernetes; CEL has rules of its own.
+The rules are those of pkg/apis/resource/validation in k8s.io/kubernetes; CEL has its own rules in
+``app.cli.rules``.
 """
 
 import json
@@ -33,7 +34,7 @@ _EFFECTS = ("NoSchedule", "NoExecute", "None")
 
 
 def claim_rules(raw: JsonObject) -> Problems:
-    """Of a claim or a template. O(requests and what they hold)."""
+    """Checks a claim or a template. Cost: O(size of the spec)."""
     at, devices = claim_devices(raw)
     for name in ("requests", "constraints", "config"):
         yield from _sized(at, devices, name)
@@ -86,7 +87,7 @@ def admin_rules(raw: JsonObject, labels: Mapping[str, Mapping[str, Any]]) -> Pro
 
 
 def class_rules(raw: JsonObject) -> Problems:
-    """Of a DeviceClass. O(selectors and configurations)."""
+    """Checks a DeviceClass. Cost: O(selectors and configurations)."""
     spec = raw.get("spec")
     if raw.get("kind") != "DeviceClass" or not isinstance(spec, dict):
         return
@@ -97,7 +98,7 @@ def class_rules(raw: JsonObject) -> Problems:
         yield from _config(at, config)
     name = spec.get("extendedResourceName")
     if isinstance(name, str) and not _extended(name):
-        text = f"must be a domain of yours and a name, like example.com/gpu, not {name!r}"
+        text = f"must be your domain and a name, like example.com/gpu, not {name!r}"
         yield (*path, "extendedResourceName"), text
 
 
@@ -112,7 +113,7 @@ def slice_rules(raw: JsonObject, minor: str) -> Problems:
 
 
 def taint_rules(raw: JsonObject) -> Problems:
-    """Of a DeviceTaintRule. O(1)."""
+    """Checks a DeviceTaintRule. Cost: O(1)."""
     spec = raw.get("spec")
     taint = spec.get("taint") if isinstance(spec, dict) else None
     if raw.get("kind") != "DeviceTaintRule" or not isinstance(taint, dict):
@@ -168,7 +169,7 @@ def _amount(path: Path, spec: JsonObject) -> Problems:
         if count > MAX_DEVICES:
             yield (*path, "count"), f"a claim holds at most {MAX_DEVICES} devices, not {count}"
         elif count < 0 or (count == 0 and mode in (None, "", "ExactCount")):
-            yield (*path, "count"), "must be greater than zero"
+            yield (*path, "count"), "must be greater than 0"
         if mode == "All" and count != 0:
             yield (*path, "count"), "allocationMode All takes no count"
     if mode not in (None, "", "ExactCount", "All"):
@@ -214,24 +215,24 @@ def _config(path: Path, config: JsonObject) -> Problems:
 
 
 def _named(path: Path, item: JsonObject, names: set[str], under: str) -> Problems:
-    """Notes the name, which none before may have."""
+    """Adds the name, which must be unique."""
     name = item.get("name")
     if not isinstance(name, str) or not name:
-        return  # a type or a field that is missing: said elsewhere
+        return  # a type or a field that is missing: reported elsewhere
     if not _fits(name, _LABEL, _MAX_LABEL):
         text = f"must be lower-case letters, digits and '-', at most {_MAX_LABEL}, not {name!r}"
         yield (*path, "name"), text
     if f"{under}{name}" in names:
-        yield (*path, "name"), f"there is another request {name!r}"
+        yield (*path, "name"), f"duplicate request name {name!r}"
     names.add(f"{under}{name}")
 
 
 def _about(path: Path, item: JsonObject, names: set[str]) -> Problems:
-    """The requests that a constraint or a configuration is about."""
+    """Checks the request names of a constraint or a configuration."""
     named, seen = item.get("requests"), set[str]()
     for number, name in enumerate(named if isinstance(named, list) else ()):
         if not isinstance(name, str):
-            continue  # a wrong type: said elsewhere
+            continue  # a wrong type: reported elsewhere
         if name not in names:
             yield (*path, "requests", number), f"there is no request {name!r}"
         elif name in seen:
@@ -251,13 +252,13 @@ def _qualified(name: str) -> bool:
 
 
 def _label_key(key: str) -> bool:
-    """As labels and taints have them: the domain may be left out."""
+    """A key of a label or taint: the domain is optional."""
     domain, slash, name = key.rpartition("/")
     return (not slash or _fits(domain, _SUBDOMAIN, _MAX_SUBDOMAIN)) and _fits(name, _LABEL_NAME, _MAX_LABEL)
 
 
 def _extended(name: str) -> bool:
-    """IsExtendedResourceName: not of Kubernetes' own, nor what a quota calls one."""
+    """As IsExtendedResourceName: not a native resource, and not the name of a quota."""
     of_others = "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
     return of_others and _label_key(f"requests.{name}")
 

@@ -41,7 +41,7 @@ _COMMANDS = (
 
 
 class _Group(click.Group):
-    """Commands in the order of use, not of the alphabet."""
+    """Lists commands in the order of use, not alphabetically."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
         return list(self.commands)
@@ -54,11 +54,11 @@ class _Group(click.Group):
 )
 @click.version_option(package_name="dra-extender", message="dra-extender %(version)s")
 def application() -> None:
-    """Dynamic Resource Allocation: an extender for kube-scheduler, and answers about devices."""
+    """Dynamic Resource Allocation: a kube-scheduler extender, and tools to inspect devices."""
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs one command line; the exit code."""
+    """Runs one command line. Returns the exit code."""
     name = "kubectl dra" if Path(sys.argv[0]).name.startswith("kubectl-") else "dra-extender"
     try:
         code = application.main(spread(arguments), prog_name=name, standalone_mode=False)
@@ -78,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
 def spread(arguments: Sequence[str]) -> list[str]:
     """Lets ``-f a b`` mean ``-f a -f b``, so that a shell may expand a pattern there.
 
-    For explain only after the Pod, which would be taken for a value.
+    In ``explain`` this applies after the Pod only, because the Pod would become a value of the flag.
     """
     if arguments[:1] == ["explain"] and "".join(arguments[1:2]).startswith("-"):
         return list(arguments)

@@ -1,6 +1,6 @@
-"""Where answers come from: a running service, or one run in this process for the length of a command.
+"""Calls a running service, or one in this process that lives as long as the command.
 
-Both are asked over the same HTTP interface, so that an answer does not depend on where it was made.
+Both use the same HTTP interface, so that they return the same results.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 TOKEN_VARIABLE = "DRA_EXTENDER_TOKEN"  # noqa: S105 - a name
 CA_VARIABLE = "DRA_EXTENDER_CA"
-_TIMEOUT_SECONDS = 300.0  # a large dry run; a dead server refuses the connection long before
+_TIMEOUT_SECONDS = 300.0  # enough for a large dry run; connecting has a shorter limit
 _CONNECT_SECONDS = 5.0
 _FIELD = re.compile(r"(?P<field>(?:query\.)?\w+)(?:\[\d+\])?\.?(?P<rest>.*)")
 _FLAGS = {
@@ -35,26 +35,26 @@ _FLAGS = {
     "query.selector": "--selector",
     "query.attribute": "--attribute",
 }
-"""Of fields that only a flag can have set."""
+"""Flags by the request field that they set."""
 
 
 class Asker:
-    """Questions to one service."""
+    """A client of one service."""
 
     def __init__(self, client: httpx.AsyncClient, name: str) -> None:
         self._client = client
         self._name = name
 
     async def post(self, path: str, body: JsonObject) -> JsonObject:
-        """The answer to a POST. Raises: CliError."""
+        """Sends a POST. Raises: CliError."""
         return await self._ask("POST", path, json=body)
 
     async def get(self, path: str, **params: str | list[str]) -> JsonObject:
-        """The answer to a GET. Raises: CliError."""
+        """Sends a GET. Raises: CliError."""
         return await self._ask("GET", path, params=params)
 
     async def items(self, path: str, **params: str) -> list[JsonObject]:
-        """Every item of a list, page by page. Raises: CliError."""
+        """Reads all items of a list, page by page. Raises: CliError."""
         found: list[JsonObject] = []
         while True:
             page = await self.get(path, **params)
@@ -67,26 +67,28 @@ class Asker:
         try:
             response = await self._client.request(method, path, **request)
         except httpx.InvalidURL as error:
-            raise InputError(f"{self._name} is no URL: {error}") from None
+            raise InputError(f"{self._name} is not a valid URL: {error}") from None
         except httpx.UnsupportedProtocol:
-            raise InputError(f"{self._name} is no URL", "give one such as http://127.0.0.1:8888") from None
+            raise InputError(
+                f"{self._name} is not a valid URL", "use a URL such as http://127.0.0.1:8888"
+            ) from None
         except httpx.ConnectError as error:
             if "certificate" in str(error):
-                text = f"{self._name} is not trusted: {error}"
-                hint = f"name the file of its CA in {CA_VARIABLE}"
+                text = f"{self._name} has an untrusted certificate: {error}"
+                hint = f"set {CA_VARIABLE} to the file with its CA"
                 if "mismatch" in text:
-                    hint = "ask it by a name that its certificate is for"
+                    hint = "use a host name that its certificate contains"
                 raise UnreachableError(text, hint) from None
             if "SSL" in str(error):
-                raise UnreachableError(f"{self._name} speaks no TLS: {error}", "try http://") from None
+                raise UnreachableError(f"{self._name} does not use TLS: {error}", "try http://") from None
             hint = "is `dra-extender serve` running there?"
-            raise UnreachableError(f"{self._name} cannot be reached", hint) from None
+            raise UnreachableError(f"cannot connect to {self._name}", hint) from None
         except httpx.RemoteProtocolError as error:
-            hint = "" if self._name.startswith("https:") else "if it serves with TLS, write https://"
-            raise UnreachableError(f"no answer from {self._name}: {str(error).rstrip('.')}", hint) from None
+            hint = "" if self._name.startswith("https:") else "if it uses TLS, write https://"
+            raise UnreachableError(f"no response from {self._name}: {str(error).rstrip('.')}", hint) from None
         except httpx.HTTPError as error:
             text = str(error) or type(error).__name__
-            raise UnreachableError(f"no answer from {self._name}: {text}") from None
+            raise UnreachableError(f"no response from {self._name}: {text}") from None
         return self._answer(path, response)
 
     def _answer(self, path: str, response: httpx.Response) -> JsonObject:
@@ -101,20 +103,20 @@ class Asker:
     def _refusal(self, path: str, response: httpx.Response, answer: JsonObject) -> CliError:
         error = answer.get("error")
         error = error if isinstance(error, dict) else {}
-        message = str(error.get("message") or f"{self._name}{path} answered {response.status_code}")
+        message = str(error.get("message") or f"{self._name}{path} returned status {response.status_code}")
         if error.get("path"):
             message = f"{_blamed(str(error['path']))}: {message}"
         if response.status_code in (400, 404, 409, 413, 422) and error:
             return InputError(message)
         if response.status_code == 401 and error:
-            return UnreachableError(message, f"put a token into {TOKEN_VARIABLE}")
+            return UnreachableError(message, f"set {TOKEN_VARIABLE} to a bearer token")
         if response.is_success or response.status_code == 404:
-            return UnreachableError(f"{self._name} does not look like a dra-extender", "check the URL")
+            return UnreachableError(f"{self._name} is not a dra-extender", "check the URL")
         return UnreachableError(message)
 
 
 def _blamed(path: str) -> str:
-    """What a person has to look at: the flag that made a field of the request, or the field."""
+    """The flag that set a field of the request, or the field."""
     found = _FIELD.match(path)
     if found is None or found["field"] not in _FLAGS:
         return path
@@ -122,7 +124,7 @@ def _blamed(path: str) -> str:
 
 
 def ask(source: Source, evaluation: Callable[[Asker], Awaitable[T]]) -> T:
-    """Puts a question to the source. Raises: CliError."""
+    """Calls the source. Raises: CliError."""
 
     async def asked() -> T:
         async with _ticking(), _asker(source) as asker:
@@ -132,7 +134,9 @@ def ask(source: Source, evaluation: Callable[[Asker], Awaitable[T]]) -> T:
 
 
 def _credentials() -> dict[str, Any]:
-    """For a service that asks who calls. From the environment: other users see a command's flags.
+    """Credentials for a service that requires authentication.
+
+    They come from the environment, since other users can see the flags of a process.
 
     Raises: InputError.
     """
@@ -149,14 +153,14 @@ def _credentials() -> dict[str, Any]:
 
 @asynccontextmanager
 async def _ticking() -> AsyncGenerator[None, None]:
-    """Shows a person that a long question is still being worked on, and for how long."""
+    """Shows on a terminal that a long request is still running, and for how long."""
 
     async def tick() -> None:
         seconds = 0
         while True:
             await asyncio.sleep(1)
             seconds += 1
-            progress(f"asking, {seconds} s")
+            progress(f"waiting for the response, {seconds} s")
 
     task = asyncio.create_task(tick())
     try:
@@ -174,7 +178,7 @@ async def _asker(source: Source) -> AsyncGenerator[Asker, None]:
         async with httpx.AsyncClient(base_url=url, timeout=timeout, **_credentials()) as client:
             yield Asker(client, url)
         return
-    from app.cli.embedded import embedded_app  # noqa: PLC0415 - FastAPI is not needed to ask a server
+    from app.cli.embedded import embedded_app  # noqa: PLC0415 - FastAPI is not needed to call a server
 
     async with embedded_app(source) as application:
         transport = httpx.ASGITransport(app=application)

@@ -87,7 +87,7 @@ def check(
     if not quiet:
         _print(findings, output)
         if unseen := _unseen(own, rules.minor):
-            say(f"not looked at, the kind is not known and holds no Pod template: {', '.join(unseen)}")
+            say(f"ignored, unknown kind without a Pod template: {', '.join(unseen)}")
         say(_verdict(len(findings), len(objects), complete=names.complete))
     return Exit.NO if findings else Exit.OK
 

@@ -1,4 +1,4 @@
-"""``claims``: what they hold, and for whom."""
+"""``claims``: the devices of claims, and the Pods that use them."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _COLOURS = {"assumed": "yellow", "pending": "yellow", "gone": "dim"}
 @options.anywhere
 @options.output
 @options.watch
-@click.option("-n", "--namespace", default="", metavar="NAME", help="Only this namespace.  [default: all]")
+@click.option("-n", "--namespace", default="", metavar="NAME", help="Only in this namespace.  [default: all]")
 def claims(*, source: Source, output: str, watch: bool, namespace: str) -> int:
     """List claims, their devices and their Pods."""
     from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
@@ -25,10 +25,10 @@ def claims(*, source: Source, output: str, watch: bool, namespace: str) -> int:
     def evaluation() -> list[dict[str, Any]]:
         return ask(source, lambda asker: asker.items("/api/v1/claims"))
 
-    def wanted(item: dict[str, Any]) -> bool:
+    def selected(item: dict[str, Any]) -> bool:
         return not namespace or item["namespace"] == namespace
 
-    listed("claims", evaluation, _name, wanted, show=_print, output=output, watch=watch)
+    listed("claim", evaluation, _name, selected, show=_print, output=output, watch=watch)
     return Exit.OK
 
 

@@ -1,4 +1,4 @@
-"""Reading a cluster once: everything that placing Pods depends on, as plain objects."""
+"""Reads the objects of a cluster that scheduling depends on, once."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ PAGE_SIZE = 500
 
 
 def inventory_objects(source: Source, progress: Callable[[str], None] = lambda _: None) -> list[Any]:
-    """The raw objects of a snapshot or of the cluster. Raises: InputError, UnreachableError."""
+    """Returns the raw objects of a snapshot or of the cluster. Raises: InputError, UnreachableError."""
     if source.snapshot:
         return read_objects(source.snapshot)
     return asyncio.run(cluster_objects(source, progress))
@@ -27,21 +27,23 @@ def inventory_objects(source: Source, progress: Callable[[str], None] = lambda _
 async def cluster_objects(
     source: Source, progress: Callable[[str], None] = lambda _: None
 ) -> list[JsonObject]:
-    """Every object of the cluster that matters, page by page; ``progress`` hears of each kind.
+    """Reads the relevant objects of the cluster page by page, and calls ``progress`` after each kind.
 
-    Pods that have run to their end are left out: they hold nothing.
+    Leaves out Pods that have completed, since they hold no devices.
 
     Raises:
-        UnreachableError: no credentials, no answer, or no permission.
+        UnreachableError: no credentials, no response, or no permission.
     """
     try:
         access = load_access(Path(source.kubeconfig) if source.kubeconfig else None, source.context)
         return await _list_all(access.client(), progress)
     except ForbiddenError as error:
-        hint = "listing needs the rights in charts/dra-extender/files/clusterrole.yaml"
-        raise UnreachableError(f"the cluster refuses: {error.message or error}", hint) from None
+        hint = "you need the permissions in charts/dra-extender/files/clusterrole.yaml"
+        raise UnreachableError(
+            f"the API server refused the request: {error.message or error}", hint
+        ) from None
     except CredentialsError as error:
-        raise UnreachableError(str(error), "or answer from manifests with --snapshot") from None
+        raise UnreachableError(str(error), "or read manifests with --snapshot") from None
     except ClusterError as error:
         raise UnreachableError(str(error)) from None
 

@@ -1,4 +1,4 @@
-"""``completion``: what a shell needs to complete commands and flags."""
+"""``completion``: shell completion of commands and flags."""
 
 import sys
 
@@ -9,7 +9,7 @@ from app.cli.talk import write
 
 SHELLS = ("bash", "zsh", "fish")
 _COBRA_NO_FILES = ":4"
-"""What kubectl asks a plugin's completer to end with (cobra's ShellCompDirective): no files besides."""
+"""The last line of a kubectl plugin's completer (cobra's ShellCompDirective): complete no files."""
 _COBRA_FILES = ":0"
 
 
@@ -17,11 +17,11 @@ _COBRA_FILES = ":0"
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> int:
-    """Print the completion script of a shell.
+    """Print a shell completion script.
 
     For bash: source <(dra-extender completion bash). For zsh the same, after compinit. For fish:
-    dra-extender completion fish > ~/.config/fish/completions/dra-extender.fish. `kubectl dra` is completed by
-    kubectl's own script, with kubectl_complete-dra in the PATH.
+    dra-extender completion fish > ~/.config/fish/completions/dra-extender.fish. kubectl's own script
+    completes `kubectl dra` if kubectl_complete-dra is in the PATH.
     """
     from click.shell_completion import get_completion_class  # noqa: PLC0415 - --help must be quick
 

@@ -1,4 +1,4 @@
-"""``decisions``: what filter and bind have answered lately, and who was evicted."""
+"""``decisions``: recent responses to filter and bind, and evicted Pods."""
 
 from itertools import islice
 from typing import Any
@@ -8,7 +8,7 @@ import click
 from app.cli import options
 from app.cli.problems import Exit
 from app.cli.source import Source
-from app.cli.talk import out, say, table
+from app.cli.talk import counted, out, say, table
 
 _COLOURS = {
     "passed": "green",
@@ -21,16 +21,24 @@ _COLOURS = {
 
 
 @click.command()
-@click.option("--server", required=True, metavar="URL", help="The service: each keeps its own decisions.")
+@click.option(
+    "--server", required=True, metavar="URL", help="URL of the service. Each replica keeps its own decisions."
+)
 @options.output
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Newest first.")
-@click.option("-n", "--namespace", default="", metavar="NAME", help="Only Pods of this namespace.")
-@click.option("--pod", default="", metavar="NAME", help="Only Pods of this name.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Maximum number, newest first.",
+)
+@click.option("-n", "--namespace", default="", metavar="NAME", help="Only Pods in this namespace.")
+@click.option("--pod", default="", metavar="NAME", help="Only Pods with this name.")
 def decisions(*, server: str, output: str, limit: int, namespace: str, pod: str) -> int:
-    """List what kube-scheduler was answered lately.
+    """List recent responses to kube-scheduler.
 
-    A service keeps the last thousand filters, binds and preemptions in memory; a Pod that hears the
-    same again has one line that counts.
+    A service keeps the last thousand filters, binds and preemptions in memory. Repeated responses about a
+    Pod share one line with a count.
     """
     from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
     from app.cli.printing import print_data  # noqa: PLC0415 - as above
@@ -44,9 +52,9 @@ def decisions(*, server: str, output: str, limit: int, namespace: str, pod: str)
         print_data(items, output, [f"pod/{item['name']}" for item in items])
         return Exit.OK
     rows = [_row(item) for item in items]
-    head = ("AT", "NAMESPACE", "POD", "VERB", "OUTCOME", "TIMES", "SAYS")
+    head = ("TIME", "NAMESPACE", "POD", "VERB", "OUTCOME", "COUNT", "REASON")
     out(table(head, rows, [_COLOURS.get(item["outcome"], "") for item in items]))
-    say(f"{len(items)} decisions")
+    say(counted(len(items), "decision"))
     return Exit.OK
 
 

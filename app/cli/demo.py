@@ -1,4 +1,4 @@
-"""``demo``: the whole way of a Job's Pods through the extender, without a cluster."""
+"""``demo``: schedules the Pods of a Job with the extender, without a cluster."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.problems import CliError, Exit
-from app.cli.talk import out, say, table
+from app.cli.talk import counted, out, say, table
 
 if TYPE_CHECKING:
     from app.cli.demo_cluster import DemoCluster
@@ -20,26 +20,26 @@ _HINTS = (
     "  {program} plan -f {folder}/workloads/four-gpus.yaml --snapshot {folder}/inventory",
     "  {program} devices --snapshot {folder}/inventory",
     "  {program} check -f {folder}/workloads/with-mistakes.yaml --snapshot {folder}/inventory",
-    "  {program} demo --keep      leaves the page open",
+    "  {program} demo --keep      keeps the page open",
 )
 
 
 class DemoError(CliError):
-    """The demo did not show what it is there to show."""
+    """The demo did not have the expected result."""
 
     code = Exit.NO
 
 
 @click.command()
-@click.option("--keep", is_flag=True, help="Leave the page open until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Keep the page open until Ctrl-C.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Of the service.  [default: a free one]"
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port of the service.  [default: a free port]"
 )
 def demo(*, keep: bool, port: int) -> int:
-    """Show the extender at work, without a cluster.
+    """Show how the extender works, without a cluster.
 
     Serves the example inventory on a loopback port and sends it the Job of the Kubernetes task page
-    as kube-scheduler would: filter, prioritize and bind over HTTP. Then a Pod that fits nowhere.
+    as kube-scheduler would: filter, prioritize and bind over HTTP. Then sends a Pod that fits nowhere.
     """
     import asyncio  # noqa: PLC0415 - --help must be quick
 
@@ -54,9 +54,9 @@ async def _demo(port: int, *, keep: bool) -> None:
     async with running_cluster(port) as cluster:
         out(f"{cluster.described}, served at {cluster.url}")
         out("")
-        out("The Job of the Kubernetes task page: ten Pods, two at a time, each one sent through filter,")
-        out("prioritize and bind over HTTP as kube-scheduler sends it. Every Pod gets a large black cat")
-        out("of its own, and all share one claim on the big blue devices of a node.")
+        out("The Job of the Kubernetes task page: ten Pods, two at a time. Each Pod goes through filter,")
+        out("prioritize and bind over HTTP as kube-scheduler sends it. Each Pod gets its own large black")
+        out("cat, and all share one claim on the big blue devices of a node.")
         out("")
         try:
             await _job(cluster)
@@ -67,7 +67,7 @@ async def _demo(port: int, *, keep: bool) -> None:
         out("")
         out("\n".join(_HINTS).format(program=_program(), folder=_short(str(cluster.folder))))
         if keep:
-            say(f"\nThe page is open at {cluster.url}/, Ctrl-C ends it.")
+            say(f"\nThe page is at {cluster.url}/. Press Ctrl-C to stop.")
             await cluster.stopped()
 
 
@@ -81,18 +81,18 @@ async def _job(cluster: "DemoCluster") -> None:
     colours = ["red" if row[1] == "-" else "green" for row in rows]
     out(table(("POD", "NODE", "DEVICES", "FITS", "SCORE"), rows, colours))
     out("")
-    out("FITS is what filter said. Where one node fits, kube-scheduler asks for no score.")
+    out("FITS is the result of filter. If only one node fits, kube-scheduler does not request scores.")
     if refused:
-        raise DemoError(f"{len(refused)} Pods of the Job were not placed: {refused[0].refusals}")
+        raise DemoError(f"{counted(len(refused), 'Pod')} of the Job not placed: {refused[0].refusals}")
 
 
 async def _misfit(cluster: "DemoCluster") -> None:
     one = await cluster.run_misfit()
     name = one.pod["metadata"]["name"]
     if one.node is not None:
-        raise DemoError(f"Pod {name} was placed on {one.node}, and was not to fit anywhere")
-    out(f"And a Pod that does not fit, {name}: it asks for a large white cat. Why not, node by node,")
-    out("as kube-scheduler gets to hear it:")
+        raise DemoError(f"Pod {name} was placed on {one.node}, but must not fit anywhere")
+    out(f"And a Pod that does not fit, {name}: it requests a large white cat. The reasons by node,")
+    out("as kube-scheduler receives them:")
     out("")
     rows = [[node, reason] for node, reason in sorted(one.refusals.items())]
     out(table(("NODE", "REASON"), rows))
@@ -105,13 +105,13 @@ def _row(cluster: "DemoCluster", one: "Scheduled") -> list[str]:
         f"{name}: {devices_of(allocation)}"
         for name, allocation, shared in (cluster.held(one.pod) if one.node is not None else ())
     )
-    fits = f"{len(one.fitting)} of {one.asked} nodes"
+    fits = f"{len(one.fitting)} of {counted(one.asked, 'node')}"
     score = str(one.score) if one.score is not None else "-"
     return [one.pod["metadata"]["name"], one.node or "-", devices or "-", fits, score]
 
 
 def _program() -> str:
-    """How to call the program from here: it need not be in the PATH, as after `make demo`."""
+    """The program's name or path: it is not in the PATH after `make demo`."""
     return "dra-extender" if shutil.which("dra-extender") else _short(sys.argv[0])
 
 

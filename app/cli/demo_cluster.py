@@ -13,6 +13,7 @@ import app
 from app.cli.demo_controllers import Controllers
 from app.cli.demo_scheduler import Scheduled, Scheduler
 from app.cli.problems import CliError, Exit, InputError
+from app.cli.talk import counted
 from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.workload import Workload
@@ -27,16 +28,15 @@ _START_SECONDS = 30.0
 
 
 class ServiceError(CliError):
-    """The service in this process did not come up."""
+    """The service in this process did not start."""
 
     code = Exit.UNREACHABLE
 
 
 def examples() -> Path:
-    """The folder of examples: inside the installed package, or beside the sources.
+    """The folder of examples: in the installed package, or next to the sources.
 
-    Raises:
-        InputError: neither is there.
+    Raises: InputError: neither exists.
     """
     package = Path(app.__file__).parent
     for folder in (package / "examples", package.parent / "examples"):
@@ -46,7 +46,7 @@ def examples() -> Path:
 
 
 class DemoCluster:
-    """A cluster in memory that the extender serves."""
+    """An in-memory cluster that the extender serves."""
 
     def __init__(
         self, url: str, state: State, client: httpx.AsyncClient, serving: asyncio.Task[None]
@@ -60,22 +60,23 @@ class DemoCluster:
 
     @property
     def described(self) -> str:
-        """The size of the inventory, in words."""
+        """Describes the size of the inventory."""
         slices = self._state.inventory.slices.values()
         count = sum(len(item.devices) for item in slices)
         drivers = {item.driver for item in slices}
-        return f"An inventory of {len(self._state.nodes)} nodes and {count} devices of {len(drivers)} drivers"
+        nodes, devices = counted(len(self._state.nodes), "node"), counted(count, "device")
+        return f"An inventory of {nodes} and {devices} of {counted(len(drivers), 'driver')}"
 
     async def run_job(self) -> AsyncGenerator[Scheduled, None]:
-        """Runs the task page's Job; the last Pods are left running.
+        """Runs the task page's Job, and leaves the last Pods running.
 
-        At most ``parallelism`` Pods at a time; the oldest ends when the next is to start.
+        At most ``parallelism`` Pods at a time; the oldest ends when the next one starts.
         """
         templates, objects = self._apply(PAGE)
         raw = next(item for item in objects if item["kind"] == "Job")
         job = parse(raw)
         if not isinstance(job, Workload) or not job.replicas:
-            raise TypeError(f"{PAGE} holds no Job")
+            raise TypeError(f"{PAGE} contains no Job")
         running: list[JsonObject] = []
         for index in range(int(raw["spec"]["completions"])):
             if len(running) == job.replicas:
@@ -91,11 +92,11 @@ class DemoCluster:
         return await self._schedule(self._controllers.pod(raw, templates))
 
     async def stopped(self) -> None:
-        """Returns when somebody ends the program."""
+        """Returns when the user stops the program."""
         await asyncio.wait([self._serving])
 
     def _apply(self, name: str) -> tuple[dict[str, JsonObject], list[JsonObject]]:
-        """Puts a file's claims and classes into the cluster; its templates by name, and its objects."""
+        """Adds a file's claims and classes to the cluster. Returns its templates by name, and its objects."""
         objects = read_paths([self.folder / name])
         for item in objects:
             if item["kind"] in ("DeviceClass", "ResourceClaim", "ResourceClaimTemplate"):
@@ -104,7 +105,7 @@ class DemoCluster:
         return {item["metadata"]["name"]: item for item in templates}, objects
 
     async def _schedule(self, raw: JsonObject) -> Scheduled:
-        """kube-scheduler's own filters come first: a cordoned node is not even asked about."""
+        """kube-scheduler's own filters run first: it does not send cordoned nodes to the extender."""
         pod = self._state.pods["default", raw["metadata"]["name"]]
         nodes = [
             name
@@ -114,7 +115,7 @@ class DemoCluster:
         return await self._scheduler.schedule(raw, nodes)
 
     def held(self, raw: JsonObject) -> list[tuple[str, JsonObject | None, bool]]:
-        """For each claim of a Pod: its name there, what it holds, and whether the claim is shared."""
+        """For each claim of a Pod: its name in the Pod, its allocation, and whether the claim is shared."""
         generated = {
             status["name"]: status["resourceClaimName"] for status in raw["status"]["resourceClaimStatuses"]
         }
@@ -130,7 +131,7 @@ class DemoCluster:
 
 @asynccontextmanager
 async def running_cluster(port: int) -> AsyncGenerator[DemoCluster, None]:
-    """Starts the service on a loopback port (0: any free one) and stops it at the end.
+    """Starts the service on a loopback port (0: a free port) and stops it at the end.
 
     Raises: InputError, ServiceError.
     """
@@ -140,8 +141,8 @@ async def running_cluster(port: int) -> AsyncGenerator[DemoCluster, None]:
         listening.bind(("127.0.0.1", port))
     except OSError as error:
         listening.close()
-        raise InputError(f"port {port}: {error.strerror}", "choose another with --port") from None
-    # The demo shows the score of every node that fits; its Pods come one after the other.
+        raise InputError(f"port {port}: {error.strerror}", "choose another port with --port") from None
+    # The demo shows the score of each node that fits, and sends Pods one by one.
     application = create_app(Settings(snapshot=(str(examples() / INVENTORY),), candidates=0))
     server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -150,7 +151,7 @@ async def running_cluster(port: int) -> AsyncGenerator[DemoCluster, None]:
         async with asyncio.timeout(_START_SECONDS):
             while not server.started:
                 if serving.done():
-                    raise ServiceError("the service in this process ended before it was ready")
+                    raise ServiceError("the service in this process stopped before it was ready")
                 await asyncio.sleep(0.01)
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
             yield DemoCluster(url, application.state.service.state, client, serving)

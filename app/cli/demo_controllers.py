@@ -1,4 +1,4 @@
-"""The demo's stand-ins for kube-controller-manager and the kubelet: Pods come, get claims, and end."""
+"""The demo's kube-controller-manager and kubelet: they create Pods and claims, and end Pods."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,9 +12,9 @@ from app.core.state.state import State
 
 
 class Controllers:
-    """Writes to the state what the API server's watch events would bring.
+    """Updates the state as watch events would.
 
-    Names and UIDs are made from each other, so that every run of the demo shows the same.
+    UIDs are derived from names, so that each run of the demo shows the same.
     """
 
     def __init__(self, state: State) -> None:
@@ -22,7 +22,7 @@ class Controllers:
         self._version = 1000
 
     def create(self, raw: JsonObject) -> None:
-        """Any object of the inventory, as `kubectl apply` would bring it."""
+        """Adds any object of the inventory, as `kubectl apply` does."""
         meta = {"namespace": "default", **raw["metadata"]}
         meta["uid"] = str(uuid5(NAMESPACE_DNS, f"{raw['kind']}/{meta['namespace']}/{meta['name']}"))
         self._put(parse(self._versioned(raw | {"metadata": meta})))
@@ -30,7 +30,7 @@ class Controllers:
     def pod_of(
         self, raw_job: JsonObject, job: Workload, index: int, templates: dict[str, JsonObject]
     ) -> JsonObject:
-        """Makes one Pod of a Job, as the Job controller does."""
+        """Creates one Pod of a Job, as the Job controller does."""
         template = raw_job["spec"]["template"]
         meta = {**(template.get("metadata") or {}), "name": f"{job.meta.name}-{index}"}
         return self.pod(
@@ -38,7 +38,7 @@ class Controllers:
         )
 
     def pod(self, raw: JsonObject, templates: dict[str, JsonObject]) -> JsonObject:
-        """Makes a Pod, and its claims from their templates as the resourceclaim controller does."""
+        """Creates a Pod, and its claims from their templates, as the resourceclaim controller does."""
         name = raw["metadata"]["name"]
         uid = str(uuid5(NAMESPACE_DNS, f"Pod/default/{name}"))
         pod = self._versioned(raw | {"metadata": {"namespace": "default", **raw["metadata"], "uid": uid}})
@@ -55,7 +55,7 @@ class Controllers:
         return pod
 
     def finish(self, raw: JsonObject) -> None:
-        """The Pod has run to its end: generated claims go, shared ones are released."""
+        """Completes a Pod: deletes its generated claims and releases shared ones."""
         namespace, name = raw["metadata"]["namespace"], raw["metadata"]["name"]
         generated = {status["resourceClaimName"] for status in raw["status"]["resourceClaimStatuses"]}
         for claim_name in generated:
@@ -68,7 +68,7 @@ class Controllers:
 
     def _release(self, claim: ResourceClaim, uid: str) -> None:
         rest = tuple(consumer for consumer in claim.reserved_for if consumer.uid != uid)
-        # Nobody's any more: the resourceclaim controller takes the allocation back.
+        # No Pod uses it any more: the resourceclaim controller deallocates it.
         self._put(replace(claim, reserved_for=rest, allocation=claim.allocation if rest else None))
 
     def _claim(self, template: JsonObject, pod: JsonObject, entry: str) -> JsonObject:
@@ -93,5 +93,5 @@ class Controllers:
 
     def _put(self, item: Any) -> None:
         if not isinstance(item, InventoryObject):
-            raise TypeError(f"{item} is not kept in the inventory")
+            raise TypeError(f"{item} is not part of the inventory")
         self._state.upsert(item)

@@ -1,4 +1,4 @@
-"""The demo's kube-scheduler: what the real one sends to an extender, in the order it does."""
+"""The demo's kube-scheduler: sends the requests of the real one in its order."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,12 +9,12 @@ from app.core.json_object import JsonObject
 
 
 class ExtenderError(Exception):
-    """The extender answered with an error, or not as the protocol has it."""
+    """The extender returned an error, or violated the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """What became of one Pod; ``node`` is None where no node fits. ``refusals`` by node."""
+    """The result for one Pod. ``node`` is None if no node fits. ``refusals`` are by node."""
 
     pod: JsonObject
     node: str | None
@@ -40,7 +40,7 @@ class Scheduler:
             return Scheduled(pod, None, (), len(nodes), refusals=refusals)
         node, score = fitting[0], None
         if len(fitting) > 1:
-            # kube-scheduler does not ask for scores where there is nothing to choose from.
+            # kube-scheduler does not request scores if there is only one node.
             scores = await self._post("prioritize", arguments | {"NodeNames": list(fitting)})
             best = max(scores, key=lambda entry: int(entry["Score"]))
             node, score = str(best["Host"]), int(best["Score"])
@@ -54,7 +54,7 @@ class Scheduler:
     async def _post(self, verb: str, body: JsonObject) -> Any:
         response = await self._client.post(f"/scheduler/{verb}", json=body)
         if response.status_code != 200:
-            raise ExtenderError(f"{verb} answered {response.status_code}: {response.text[:300]}")
+            raise ExtenderError(f"{verb} returned status {response.status_code}: {response.text[:300]}")
         answer = response.json()
         if isinstance(answer, dict) and answer.get("Error"):
             raise ExtenderError(f"{verb}: {answer['Error']}")

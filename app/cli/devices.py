@@ -1,4 +1,4 @@
-"""``devices``: what there is, where, and who holds it."""
+"""``devices``: all devices, their nodes, and the claims that hold them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +7,7 @@ import click
 from app.cli import options
 from app.cli.problems import Exit
 from app.cli.source import Source
-from app.cli.talk import out, say, table
+from app.cli.talk import counted, out, say, table
 
 if TYPE_CHECKING:
     from app.cli.asking import Asker
@@ -26,9 +26,9 @@ _COLOURS = {"free": "green", "tainted": "yellow", "unusable": "red", "assumed": 
     type=click.Choice(["free", "taken", "shared", "assumed", "tainted", "unusable"]),
     help="Only devices in this state.",
 )
-@click.option("--selector", default="", metavar="CEL", help="Only what this selector of a claim matches.")
+@click.option("--selector", default="", metavar="CEL", help="Only devices that match this CEL selector.")
 @click.option(
-    "--attribute", multiple=True, metavar="NAME=VALUE", help="Only with this attribute or capacity."
+    "--attribute", multiple=True, metavar="NAME=VALUE", help="Only devices with this attribute or capacity."
 )
 def devices(
     *,
@@ -54,7 +54,7 @@ def devices(
         query = {"selector": selector} if selector else {}
         answer = await asker.get("/api/v1/matches", **query, attribute=list(attribute))
         for failure in answer["failures"]:
-            say(f"{failure['shapes']} kinds of devices cannot be judged: {failure['message']}")
+            say(f"{counted(failure['shapes'], 'kind')} of devices cannot be evaluated: {failure['message']}")
         return items, set(answer["items"])
 
     def evaluation() -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def devices(
         items, matching = ask(source, read)
         return items
 
-    def wanted(item: dict[str, Any]) -> bool:
+    def selected(item: dict[str, Any]) -> bool:
         return (
             (matching is None or _name(item) in matching)
             and (not node or node in item["nodes"] or item["nodes"] == ["*"])
@@ -70,7 +70,7 @@ def devices(
             and (not state or item["state"] == state)
         )
 
-    listed("devices", evaluation, _name, wanted, show=_print, output=output, watch=watch)
+    listed("device", evaluation, _name, selected, show=_print, output=output, watch=watch)
     return Exit.OK
 
 

@@ -1,4 +1,4 @@
-"""The service in this process, for the length of one command: on manifests, or on a cluster read once."""
+"""Runs the service in this process for one command: with manifests, or with a cluster read once."""
 
 import tempfile
 from collections.abc import AsyncGenerator
@@ -18,7 +18,7 @@ from app.settings.settings import Settings
 
 @asynccontextmanager
 async def embedded_app(source: Source) -> AsyncGenerator[FastAPI, None]:
-    """An application that knows the source's inventory. It writes nothing and listens nowhere.
+    """An application with the source's inventory. It writes nothing and opens no port.
 
     Raises: InputError, UnreachableError.
     """
@@ -28,7 +28,7 @@ async def embedded_app(source: Source) -> AsyncGenerator[FastAPI, None]:
             file = Path(folder) / "cluster.json"
             objects = await cluster_objects(source)
             if not any(item.get("kind") == "Node" for item in objects):
-                raise InputError("the cluster has no nodes", "there is nothing to place Pods on")
+                raise InputError("the cluster has no nodes", "Pods need at least one")
             file.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
             paths = (str(file),)
         try:

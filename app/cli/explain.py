@@ -1,4 +1,4 @@
-"""``explain``: why is this Pod pending."""
+"""``explain``: why a Pod is pending."""
 
 import click
 
@@ -16,12 +16,12 @@ _KINDS = ("pod", "pods", "po")
 @options.namespace
 @options.output
 def explain(*, pod: str, source: Source, namespace: str, output: str) -> int:
-    """Why is a Pod pending: what every node says.
+    """Show why a Pod is pending: the reasons of each node.
 
     POD is a name, pod/NAME or NAMESPACE/NAME.
 
-    For a Pod that is not in the inventory yet, see plan. Exit code 0: it fits or has a node, 1: it
-    fits nowhere.
+    For a Pod that is not in the inventory yet, use plan. Exit code 0: it fits or has a node, 1: it fits
+    nowhere.
     """
     from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
     from app.cli.placements import MAX_NODES, pod_report  # noqa: PLC0415 - as above

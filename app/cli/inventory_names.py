@@ -1,4 +1,4 @@
-"""What an inventory has by name, for references to be checked against."""
+"""The names in an inventory, to check references."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Names:
 
     ``requests`` are the names of the requests of claims and templates, ``labels`` those of namespaces,
     ``resources`` the extended resources that classes and nodes offer. ``generated`` are claims and
-    templates that controllers make. ``complete`` says that there is nothing else.
+    templates that controllers create. ``complete``: there are no others.
     """
 
     objects: frozenset[Key]
@@ -32,17 +32,17 @@ class Names:
     generated: frozenset[Key] = frozenset()
 
     def has(self, kind: str, namespace: str, name: str) -> bool:
-        """Whether there is such an object, or will be."""
+        """Whether the object exists, or a controller creates it."""
         key = (kind, namespace, name)
         return key in self.objects or key in self.generated
 
     def elsewhere(self, kind: str, name: str) -> str:
-        """A namespace that has an object of this kind and name, to mistake it for; or nothing."""
+        """A namespace that has an object of this kind and name; None if no other has one."""
         return min((space for known, space, own in self.objects if (known, own) == (kind, name)), default="")
 
 
 def names_of(objects: Iterable[Any], *, complete: bool, generated: Iterable[Generated] = ()) -> Names:
-    """Gathers the names in raw objects; malformed ones count by name only."""
+    """Collects the names in raw objects. Malformed objects count by name only."""
     keys: set[Key] = set()
     found: dict[str, set[str]] = {"attributes": set(), "capacity": set()}
     requests: dict[Key, frozenset[str]] = {}

@@ -43,7 +43,7 @@ def kind_problems(raw: dict[str, Any], minor: str) -> Problems:
     elif kind in KINDS and get_close_matches(group, (GROUP,), n=1, cutoff=_LIKENESS):
         return  # said where the object is read
     elif close := _close(kind, (name for known, name in CUSTOM if known == group)):
-        yield ("kind",), f"{group} has no kind {kind}, is {close} meant?"
+        yield ("kind",), f"{group} has no kind {kind}, did you mean {close}?"
 
 
 def _of_kubernetes(table: ApiTable, key: tuple[str, str, str], minor: str) -> Problems:
@@ -72,7 +72,7 @@ def _meant(table: ApiTable, key: tuple[str, str, str], minor: str) -> str:
     served = list(table.served(minor))
     close = _close(kind, (name for known, _, name in served if known == group))
     if close:
-        return f", is {close} meant?"
+        return f", did you mean {close}?"
     close = _close(kind, (name for _, _, name in served))
     found = next(((known, version) for known, version, name in served if name == close), None)
     if found is None:

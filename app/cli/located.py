@@ -1,4 +1,4 @@
-"""Objects of files with their places: which line of which file a field stands in."""
+"""Objects of files with the file and line of each field."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -28,9 +28,9 @@ class Places:
     rows: Sequence[str] = ()
 
     def place(self, path: Path) -> tuple[int, int]:
-        """Line and column of a field, or of the innermost field around it that is there.
+        """Line and column of a field, or of the innermost parent that exists.
 
-        The path may be the one in v1 form: what older versions keep elsewhere is found there.
+        The path may be the one in v1: the method also finds the place of older versions.
         """
         here: Path = ()
         for part in path:
@@ -50,7 +50,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """An object and where it stands. ``prefix`` is the path to it within a list."""
+    """An object and its place. ``prefix`` is the path to it within a list."""
 
     source: str
     raw: Any
@@ -72,7 +72,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong, and where."""
+    """A mistake and its place."""
 
     source: str
     line: int
@@ -84,15 +84,15 @@ class Finding:
 
     @property
     def wide(self) -> str:
-        """With the column, as compilers write it and editors read it."""
+        """With the column, in the form that compilers print and editors read."""
         return f"{self.source}:{self.line}:{self.column}: {self.message}"
 
 
 def read_located(paths: Sequence[str]) -> tuple[list[Located], list[Finding]]:
-    """The objects of all files, and what cannot be read as YAML or JSON.
+    """The objects of all files, and findings about text that is not YAML or JSON.
 
     Raises:
-        InputError: a file is not there, or a folder has no manifests.
+        InputError: a file does not exist, or a folder has no manifests.
     """
     found: list[Located] = []
     broken: list[Finding] = []
@@ -122,7 +122,7 @@ def locate(text: bytes, source: str) -> Iterator[Located]:
     documents = load_documents(text, source)
     places = list(_places(text))
     for index, document in enumerate(documents):
-        # JSON texts one after another are one document to YAML, or none: they keep line 1.
+        # YAML reads consecutive JSON texts as one document or none: they keep line 1.
         known = places[index] if len(places) == len(documents) else Places()
         for prefix, raw in opened(document):
             yield Located(source, raw, known, prefix)
@@ -143,7 +143,7 @@ def path_of(text: str) -> Path:
 
 
 def _places(text: bytes) -> Iterator[Places]:
-    """The places in each document of a YAML text; nothing more once it cannot be parsed."""
+    """The places in each document of a YAML text; it ends at the first error."""
     rows = text.decode(errors="replace").splitlines()
     walk = _Walk(Places(rows=rows))
     try:
@@ -155,7 +155,7 @@ def _places(text: bytes) -> Iterator[Places]:
             else:
                 walk.take(event)
     except yaml.YAMLError:
-        return  # load_documents has taken it as JSON
+        return  # load_documents has read it as JSON
 
 
 def _mark(event: yaml.Event) -> tuple[int, int]:
@@ -168,7 +168,7 @@ class _Walk:
 
     def __init__(self, places: Places) -> None:
         self.places = places
-        # For each open collection: its path, and the next index or the key that waits for its value.
+        # For each open collection: its path, and the next index or the key without its value.
         self._open: list[tuple[Path, int | str | None, bool]] = []
 
     def take(self, event: yaml.Event) -> None:

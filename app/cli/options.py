@@ -13,7 +13,7 @@ Command = Callable[..., int]
 """A command returns its exit code."""
 
 POLL_SECONDS = 2.0
-"""Between two questions of --watch and --wait."""
+"""Interval of --watch and --wait."""
 TABLE, WIDE, JSON, YAML, NAME = "table", "wide", "json", "yaml", "name"
 
 files = click.option(
@@ -37,28 +37,29 @@ snapshot = click.option(
     "--snapshot",
     multiple=True,
     metavar="PATH...",
-    help="Answer from manifests instead of a cluster: files, folders or -.",
+    help="Read manifests instead of a cluster: files, folders or -.",
 )
 server = click.option(
     "--server",
     default="",
     metavar="URL",
-    help="Ask a running dra-extender, like http://127.0.0.1:8888; with the token in DRA_EXTENDER_TOKEN and "
-    "the CA file in DRA_EXTENDER_CA, if given.",
+    help="URL of a running dra-extender, such as http://127.0.0.1:8888. DRA_EXTENDER_TOKEN contains "
+    "the bearer "
+    "token, DRA_EXTENDER_CA the path of the CA file.",
 )
 kubeconfig = click.option(
     "--kubeconfig",
     default="",
     metavar="FILE",
-    help="The cluster; else $KUBECONFIG, the Pod's own account or ~/.kube/config.",
+    help="Kubeconfig of the cluster.  [default: $KUBECONFIG, the Pod's service account or ~/.kube/config]",
 )
-context = click.option("--context", default="", metavar="NAME", help="The context of the kubeconfig.")
+context = click.option("--context", default="", metavar="NAME", help="Context in the kubeconfig.")
 _namespace = click.option(
     "-n",
     "--namespace",
     default="",
     metavar="NAME",
-    help="For what names no namespace itself.  [default: the context's, else default]",
+    help="Namespace for objects that don't set one.  [default: the context's, else default]",
 )
 output = click.option(
     "-o",
@@ -66,11 +67,9 @@ output = click.option(
     type=click.Choice([TABLE, WIDE, JSON, YAML, NAME]),
     default=TABLE,
     show_default=True,
-    help="Form of the answer.",
+    help="Output format.",
 )
-watch = click.option(
-    "-w", "--watch", is_flag=True, help="Go on: print what is new, has changed or is gone, until interrupted."
-)
+watch = click.option("-w", "--watch", is_flag=True, help="Watch for changes until interrupted.")
 policy = click.option(
     "--policy",
     default="",
@@ -81,7 +80,7 @@ feature = click.option(
     "--feature",
     multiple=True,
     metavar="NAME=true|false",
-    help="Switch a feature of the allocator on or off; repeatable.",
+    help="Enable or disable a feature gate of the allocator. Repeatable.",
 )
 
 generated = click.option(
@@ -99,7 +98,7 @@ kubernetes_version = click.option(
 
 
 def _asking(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Makes one argument, ``source``, of the flags that say where to ask."""
+    """Combines the flags that select the source into one argument, ``source``."""
 
     def decorate(command: Command) -> Command:
         @wraps(command)
@@ -122,7 +121,10 @@ def _asking(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
 
 
 def _owning(name_of: Callable[[Source, str], str]) -> Callable[[Command], Command]:
-    """Makes one argument, ``namespace``, of the flag and of where is asked; below what makes ``source``."""
+    """Combines the flag and the source into one argument, ``namespace``.
+
+    Apply it below the decorator of ``source``.
+    """
 
     def decorate(command: Command) -> Command:
         @wraps(command)

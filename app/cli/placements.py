@@ -1,21 +1,21 @@
-"""Tables of a dry run's answer (POST /api/v1/placements), for people."""
+"""Prints the result of a dry run (POST /api/v1/placements) as tables."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
-from app.cli.talk import out, table
+from app.cli.talk import counted, out, table
 from app.core.allocator.evidence import named
 from app.core.json_object import JsonObject
 
 MAX_NODES = 20
-"""Rows in the report of one Pod, unless all nodes are asked for: nodes that say the same share one."""
+"""Rows in the report of one Pod, unless all nodes are requested; nodes with equal reasons share one."""
 MAX_NAMES = 3
 """Nodes named in one row."""
 _COLOURS = {"fits": "green", "misfit": "", "invalid": "red"}
 
 
 def as_table(answer: JsonObject, *, explain: bool = False) -> None:
-    """A line a Pod: node and devices; below, what the nodes say of the Pods that are not placed."""
+    """One line for each Pod with node and devices; below, the reasons of nodes for Pods without a node."""
     head, full = ("POD", "NODE", "DEVICES"), _pools_of_several_drivers(answer)
     _print(
         answer,
@@ -48,14 +48,14 @@ def _print(
     colours = ["green" if pod["node"] is not None else "red" for pod in pods]
     out(table(head, [row(pod) for pod in pods], colours))
     told = [pod for pod in pods if pod["node"] is None or explain]
-    # Of a gang that is not placed, each Pod has heard what there is after those before it.
+    # In a gang that is not placed, each Pod is evaluated after the Pods before it.
     stuck = (answer.get("gang") or {}).get("outcome", "fits") != "fits"
     if stuck:
-        out(f"\nAll or nothing: {answer['gang']['text']}\nOne after the other, nodes say:")
-    # Replicas mostly hear the same; one report for all that follow each other and do.
+        out(f"\nAll or nothing: {answer['gang']['text']}\nOne by one, the reasons are:")
+    # Replicas mostly have the same reasons: consecutive equal reports are shown once.
     for _, group in groupby(told, key=lambda pod: (pod["node"], pod.get("summary"), pod.get("nodes"))):
         first, *more = group
-        others = f" and {len(more)} more Pod{'s' if len(more) > 1 else ''}" if more else ""
+        others = f" and {counted(len(more), 'more Pod')}" if more else ""
         verb = "are" if more else "is"
         placed = f" goes to {first['node']}" if first["node"] is not None else f" {verb} not placed"
         out("")
@@ -63,12 +63,12 @@ def _print(
 
 
 def capacity_table(answer: JsonObject) -> None:
-    """How many more fit on which node, and what keeps the next one out."""
+    """The number of Pods that fit on each node, and the reasons against the next one."""
     rows = [[item["name"], str(item["count"])] for item in answer["nodes"]]
-    out(table(("NODE", "MORE"), rows))
+    out(table(("NODE", "FITS"), rows))
     if answer["summary"]:
         out("")
-        out("\n".join([f"The next one: {answer['summary']}", *_near(answer)]))
+        out("\n".join([f"The next Pod: {answer['summary']}", *_near(answer)]))
 
 
 def sizing_table(answer: JsonObject, *, wide: bool) -> None:
@@ -99,8 +99,8 @@ def _evicting(pod: JsonObject) -> list[str]:
 
 
 def pod_report(pod: JsonObject, title: str, most: int | None = None) -> str:
-    """What nodes (all, or at most so many) say of one Pod, under a line that sums it up."""
-    head = f"{_name(pod)}{title}: {pod.get('summary') or 'no node was asked'}"
+    """The reasons of nodes (all, or at most ``limit``) for one Pod, below a summary."""
+    head = f"{_name(pod)}{title}: {pod.get('summary') or 'no node was evaluated'}"
     head = "\n".join([head, *_near(pod), *_evicting(pod)])
     nodes = pod.get("nodes") or ()
     if not nodes:
@@ -112,9 +112,9 @@ def pod_report(pod: JsonObject, title: str, most: int | None = None) -> str:
     lines = [f"  {line}" for line in table(("NODE", "VERDICT", "REASON"), rows, colours).splitlines()]
     rest = sum(map(len, groups[len(shown) :]))
     if rest:
-        lines.append(f"  and {rest} more nodes: -o wide shows them")
+        lines.append(f"  and {counted(rest, 'more node')}: use -o wide to show them")
     if pod.get("nodesOmitted"):
-        lines.append(f"  and {pod['nodesOmitted']} more nodes: ask about some with --node")
+        lines.append(f"  and {counted(pod['nodesOmitted'], 'more node')}: select some with --node")
     return "\n".join([head, *lines])
 
 
@@ -137,7 +137,7 @@ def _nodes(group: Sequence[JsonObject]) -> str:
 
 
 def says(node: JsonObject) -> str:
-    """What a node says: its reasons, or the score it would have."""
+    """The reasons of a node, or its score."""
     reasons = "; ".join(str(reason["message"]) for reason in node.get("reasons") or ())
     if node["verdict"] == "fits":
         return reasons or f"score {node.get('score')}"
@@ -145,7 +145,7 @@ def says(node: JsonObject) -> str:
 
 
 def devices_of(allocation: JsonObject | None, *, full: bool = False) -> str:
-    """The devices of an AllocationResult as pool/device, or driver/pool/device.
+    """The devices of an AllocationResult as pool/device or driver/pool/device.
 
     With the alternative that was taken, and the share of a device that several may use.
     """
@@ -188,7 +188,7 @@ def _score(pod: JsonObject) -> str:
 
 
 def _parts(pod: JsonObject) -> str:
-    """What the score of the chosen node is made of."""
+    """The parts of the score of the selected node."""
     parts = next(
         (node.get("scoreParts") for node in pod.get("nodes") or () if node["name"] == pod["node"]), None
     )

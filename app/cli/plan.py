@@ -1,4 +1,4 @@
-"""``plan``: would it fit, where, on which devices, and if not, why not."""
+"""``plan``: whether Pods fit, where, on which devices, and if not, why not."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import click
 from app.cli import options, what_if
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
-from app.cli.talk import say
+from app.cli.talk import counted, say
 from app.cli.waiting import Duration
 
 
@@ -18,33 +18,43 @@ from app.cli.waiting import Duration
 @options.output
 @options.policy
 @options.feature
-@click.option("--replicas", type=click.IntRange(0), help="Instead of the workload's own number.")
-@click.option("--node", "nodes", multiple=True, metavar="NAME", help="Only this node; repeatable.")
+@click.option("--replicas", type=click.IntRange(0), help="Override the workload's replica count.")
+@click.option("--node", "nodes", multiple=True, metavar="NAME", help="Evaluate only this node. Repeatable.")
 @options.generated
 @what_if.changes
 @click.option(
     "--node-checks/--no-node-checks",
     default=True,
-    help="Also judge nodeSelector, affinity, taints and requested resources.  [default: yes]",
+    help="Also check nodeSelector, affinity, taints and resource requests.  [default: yes]",
 )
-@click.option("--explain", is_flag=True, help="Show what every node says, for placed Pods too.")
+@click.option("--explain", is_flag=True, help="Show the reasons of each node, for placed Pods too.")
 @click.option(
-    "--how-many", is_flag=True, help="How many more of these Pods fit, where, and what is short then."
+    "--how-many",
+    is_flag=True,
+    help="Show how many more of these Pods fit, where, and what limits the number.",
 )
 @click.option(
     "--nodes-needed",
     is_flag=True,
     help="The fewest nodes --like these, or the cheapest, to add so that everything fits.",
 )
-@click.option("--all-or-nothing", is_flag=True, help="All Pods or none; looks beyond one after the other.")
+@click.option(
+    "--all-or-nothing",
+    is_flag=True,
+    help="Place all Pods or none, searching beyond greedy one-by-one placement.",
+)
 @click.option(
     "--preemption",
     is_flag=True,
-    help="Whom preemption would evict for Pods that fit nowhere (by spec.priority).",
+    help="Show which Pods preemption would evict (by spec.priority) for Pods that fit nowhere.",
 )
-@click.option("--wait", is_flag=True, help="Ask again until everything fits.")
+@click.option("--wait", is_flag=True, help="Keep retrying until everything fits.")
 @click.option(
-    "--timeout", type=Duration(), default="5m", show_default=True, help="How long to --wait: 90s, 5m, 1h."
+    "--timeout",
+    type=Duration(),
+    default="5m",
+    show_default=True,
+    help="Time limit of --wait, such as 90s, 5m or 1h.",
 )
 def plan(
     *,
@@ -67,15 +77,15 @@ def plan(
     wait: bool,
     timeout: float,
 ) -> int:
-    """Dry run: would it fit, where, and why not.
+    """Show whether Pods fit, where, and if not, why (dry run).
 
-    Asks a cluster, a running service (--server) or manifests (--snapshot). The files may hold the
-    workload's own claims, templates and classes. Flags such as --drain change the cluster for the
-    question. Exit code 0: all placed, 1: not all, or a file holds a kind that is not known, 2: bad input,
-    3: could not ask.
+    Uses a cluster, a running service (--server) or manifests (--snapshot). The files may contain the
+    workload's claims, templates and classes. Flags such as --drain simulate a change of the cluster. Exit
+    code 0: all placed, 1: not all placed, or a file holds a kind that is not known, 2: bad input, 3:
+    could not query.
     """
     if how_many and (all_or_nothing or preemption or wait or replicas is not None):
-        text = "--how-many goes with none of --all-or-nothing, --preemption, --wait, --replicas"
+        text = "--how-many excludes --all-or-nothing, --preemption, --wait and --replicas"
         raise InputError(text, "leave it out")
     if nodes_needed and (how_many or all_or_nothing or preemption or wait):
         text = "--nodes-needed goes with none of --how-many, --all-or-nothing, --preemption, --wait"
@@ -141,10 +151,10 @@ def _place(
         say(note)
     placed, unplaced = answer["placed"], answer["unplaced"]
     if answer.get("complete") is False:
-        say("time was up before the last Pod: ask for fewer Pods or fewer nodes")
+        say("the dry run timed out before the last Pod: use fewer Pods or fewer nodes")
     if answer.get("gang"):
         say(f"all or nothing: {answer['gang']['text']}")
-    say(f"{placed} of {placed + unplaced} Pods placed (inventory revision {answer['revision']})")
+    say(f"{placed} of {counted(placed + unplaced, 'Pod')} placed (inventory revision {answer['revision']})")
     return Exit.OK if _all_placed(answer) else Exit.NO
 
 
@@ -169,10 +179,12 @@ def _all_placed(answer: dict[str, Any]) -> bool:
 
 
 def _short(answer: dict[str, Any]) -> str:
-    """What the first Pod without a node hears."""
+    """The summary of the first Pod without a node."""
     first = next((pod for pod in answer["pods"] if pod["node"] is None), None)
     return (
-        f"{first['namespace']}/{first['name']}: {first['summary']}" if first is not None else "not all asked"
+        f"{first['namespace']}/{first['name']}: {first['summary']}"
+        if first is not None
+        else "Pods were omitted"
     )
 
 
@@ -183,7 +195,7 @@ def _how_many(source: Source, request: dict[str, Any], output: str) -> int:
 
     workloads = request.pop("workloads")
     if len(workloads) != 1:
-        raise InputError(f"--how-many is asked of one workload, not of {len(workloads)}", "give one file")
+        raise InputError(f"--how-many needs one workload, not {len(workloads)}", "name one file")
     request["workload"] = workloads[0]
     answer = ask(source, lambda asker: asker.post("/api/v1/capacity", request))
     if output in (options.TABLE, options.WIDE):

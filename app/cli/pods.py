@@ -1,4 +1,4 @@
-"""``pods``: those that wait for a node, and those that hold claims."""
+"""``pods``: pending Pods, and Pods with claims."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from app.cli.talk import out, table
 @options.anywhere
 @options.output
 @options.watch
-@click.option("-n", "--namespace", default="", metavar="NAME", help="Only this namespace.  [default: all]")
-@click.option("-a", "--all", "everything", is_flag=True, help="Also Pods that run and hold claims.")
+@click.option("-n", "--namespace", default="", metavar="NAME", help="Only in this namespace.  [default: all]")
+@click.option("-a", "--all", "everything", is_flag=True, help="Include running Pods with claims.")
 def pods(*, source: Source, output: str, watch: bool, namespace: str, everything: bool) -> int:
-    """List Pods that are pending; explain says why.
+    """List pending Pods. Use explain for the reasons.
 
-    What kube-scheduler was told last is known to a service alone (--server).
+    Only a service (--server) knows the last response to kube-scheduler.
     """
     from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
     from app.cli.waiting import listed  # noqa: PLC0415 - as above
@@ -27,10 +27,10 @@ def pods(*, source: Source, output: str, watch: bool, namespace: str, everything
     def evaluation() -> list[dict[str, Any]]:
         return ask(source, lambda asker: asker.items("/api/v1/pods", namespace=namespace))
 
-    def wanted(item: dict[str, Any]) -> bool:
+    def selected(item: dict[str, Any]) -> bool:
         return everything or item["node"] is None
 
-    listed("Pods", evaluation, _name, wanted, show=_print, output=output, watch=watch)
+    listed("Pod", evaluation, _name, selected, show=_print, output=output, watch=watch)
     return Exit.OK
 
 
@@ -56,4 +56,4 @@ def _print(items: list[dict[str, Any]], output: str) -> None:
         for item in items
     ]
     colours = ["dim" if item.get("gone") else "" if item["node"] else "yellow" for item in items]
-    out(table(("NAMESPACE", "NAME", "NODE", "MADE", "CLAIMS", "SAID"), rows, colours))
+    out(table(("NAMESPACE", "NAME", "NODE", "CREATED", "CLAIMS", "REASON"), rows, colours))

@@ -1,4 +1,4 @@
-"""The rule of ``check`` for the annotation that names a scoring policy."""
+"""Checks the annotation that names a scoring policy."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from app.core.scoring import UnknownPolicyError, policy_named
 
 
 def policy_names(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    """A policy that there is none of: the scheduler passes the annotation over."""
+    """Finds an unknown policy: the scheduler ignores such an annotation."""
     paths: list[Path] = (
         [("metadata", "annotations", ANNOTATION)]
         if raw.get("kind") == "DeviceClass"

@@ -1,6 +1,7 @@
-"""Claims that no inventory like this could ever meet: more devices than there are, or none that match.
+"""Finds claims that this inventory can never satisfy: too few devices, or none that match.
 
-Asked of the allocator, with everything free and every taint tolerated: what does not fit then never will.
+The allocator tries them with all devices free and all taints tolerated: a claim that does not fit then
+never fits.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,7 +54,7 @@ def impossible(
         if isinstance(item, ResourceClaim | Template):
             reasons = _refusals(state, item.spec, rules)
             if reasons:
-                text = "no node of the inventory has devices for this, even if all were free"
+                text = "no node of the inventory has enough matching devices, even if all were free"
                 yield index, _request_path(raw, reasons), f"{text}: {summary(0, reasons)}"
 
 
@@ -61,11 +62,11 @@ def _parsed(raw: Any) -> Any:
     try:
         return parse(raw)
     except ObjectError:
-        return None  # a finding of its own
+        return None  # reported separately
 
 
 def _refusals(state: State, spec: ClaimSpec, rules: Rules) -> list[tuple[Reason, ...]]:
-    """What each node says; nothing if one fits, or if it is not for want of devices."""
+    """The reasons of each node; empty if one fits, or if devices are not the reason."""
     trial = state.fork()
     meta = Meta("check", "check")
     trial.upsert(ResourceClaim(meta, _tolerant(spec)))
@@ -93,7 +94,7 @@ def _tolerant(spec: ClaimSpec) -> ClaimSpec:
 
 
 def _request_path(raw: Any, reasons: Sequence[Sequence[Reason]]) -> Path:
-    """Where the request stands that is refused; that of the first one if it is all of them together."""
+    """The place of the request that does not fit, or of the first request if only all together do not fit."""
     named = next((reason.request for found in reasons for reason in found if reason.request), None)
     places = list(requests(raw))
     for path, request in places:

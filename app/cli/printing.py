@@ -1,4 +1,4 @@
-"""Answers as data: JSON, YAML, names."""
+"""Prints results as data: JSON, YAML, names."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ from app.cli.talk import out
 
 
 def print_data(answer: Any, output: str, names: Iterable[str]) -> None:
-    """Prints the answer in the form asked for, which is not a table."""
+    """Prints the result in one of the formats that are not tables."""
     if output == options.JSON:
         import orjson  # noqa: PLC0415 - one of two
 
@@ -21,7 +21,7 @@ def print_data(answer: Any, output: str, names: Iterable[str]) -> None:
 
 
 def yaml_text(answer: Any) -> str:
-    """YAML in the order of the keys given."""
+    """YAML with keys in their given order."""
     import yaml  # noqa: PLC0415 - one of two
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

@@ -1,10 +1,10 @@
-"""What goes wrong on a command line, and the exit code that says so."""
+"""The errors of the command line, and their exit codes."""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of every command; ``NO`` is an answer: not all placed, findings."""
+    """Exit codes of all commands. ``NO`` is a result: not all placed, or findings."""
 
     OK = 0
     NO = 1
@@ -13,7 +13,7 @@ class Exit(IntEnum):
 
 
 class CliError(Exception):
-    """Ends a command with one line on stderr. ``hint`` says what to do about it."""
+    """Ends a command with one line on stderr. ``hint`` is what to do about it."""
 
     code = Exit.USAGE
 
@@ -26,6 +26,6 @@ class InputError(CliError):
 
 
 class UnreachableError(CliError):
-    """The question could not be asked: no cluster, no service, no permission."""
+    """The query is not possible: no cluster, service unreachable, or not permitted."""
 
     code = Exit.UNREACHABLE

@@ -1,4 +1,4 @@
-"""How far a long question is, on stderr while it is being answered."""
+"""Shows the progress of a long dry run on stderr."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ _EVERY_SECONDS = 0.5
 async def placements_with_progress(
     asker: Asker, request: JsonObject, say: Callable[[str], None] | None = None
 ) -> JsonObject:
-    """The answer to a dry run; if it takes more than a second, how many Pods are placed is said meanwhile.
+    """Sends a dry run. If it takes more than a second, shows how many Pods are placed.
 
     Raises: CliError.
     """
@@ -34,15 +34,15 @@ async def _watch(asker: Asker, name: str, say: Callable[[str], None]) -> None:
         try:
             answer = await asker.get("/api/v1/dry-runs")
         except CliError:
-            return  # an older service, or one that is gone: the question itself tells
+            return  # an older service, or a lost connection: the request itself reports it
         for item in answer.get("items") or ():
             if item.get("name") == name:
-                say(f"{item.get('done')} of {item.get('pods')} Pods looked at")
+                say(f"{item.get('done')} of {item.get('pods')} Pods evaluated")
         await asyncio.sleep(_EVERY_SECONDS)
 
 
 def _line(text: str) -> None:
-    """A line that is written over by the next one, where that can be."""
+    """Shows a line that the next one replaces, if stderr is a terminal."""
     end = "\r" if sys.stderr.isatty() else "\n"
     sys.stderr.write(f"{text}{end}")
     sys.stderr.flush()

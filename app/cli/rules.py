@@ -103,7 +103,7 @@ def _request_of(entry: dict[str, Any], at: Path, request: str, namespace: str, n
         known = names.requests.get((kind, namespace, str(entry.get(field))))
         if known is not None and request not in known:
             meant = get_close_matches(request, known, n=1)
-            hint = f", is {meant[0]} meant?" if meant else f", only {', '.join(sorted(known))}"
+            hint = f", did you mean {meant[0]}?" if meant else f", only {', '.join(sorted(known))}"
             yield at, f"{kind} {entry[field]} has no request {request!r}{hint}"
 
 

@@ -1,4 +1,4 @@
-"""Where the characters of a YAML scalar's value stand in the file: escapes, folded lines and blocks."""
+"""Finds the characters of a YAML scalar's value in the file: escapes, folded lines and blocks."""
 
 import re
 from collections.abc import Sequence
@@ -29,22 +29,22 @@ class Scalar:
         Cost: O(length of the scalar).
         """
         before = self.value.split("\n")[: line - 1]
-        wanted = sum(len(row) + 1 for row in before) + column
+        target = sum(len(row) + 1 for row in before) + column
         if self.style in BLOCKS:
             start, at = self.line, 0  # the source begins with the mark, its text on the next line
         else:
             start, at = self.line - 1, self.column - 1 + (self.style in ("'", '"'))
         source = "\n".join(rows[start:])
-        offset = self._offset(source, at, wanted)
+        offset = self._offset(source, at, target)
         text = source[:offset]
         return start + text.count("\n") + 1, offset - text.rfind("\n")
 
-    def _offset(self, source: str, at: int, wanted: int) -> int:
-        """Walks value and source side by side. A run of blanks may be of another length in each."""
+    def _offset(self, source: str, at: int, target: int) -> int:
+        """Walks value and source side by side. A run of blanks may have a different length in each."""
         done = 0
         if self.style in BLOCKS:
             at = self._past(source, at)
-        while done < wanted and at < len(source):
+        while done < target and at < len(source):
             if self.value[done : done + 1] in _BLANK:
                 end = done
                 while self.value[end : end + 1] and self.value[end] in _BLANK:
@@ -53,12 +53,12 @@ class Scalar:
                 continue
             at += self._width(source, at)
             done += 1
-            if done < wanted and self.style == '"':
+            if done < target and self.style == '"':
                 at = self._joined(source, at)
         return at
 
     def _width(self, source: str, at: int) -> int:
-        """The length in the source of one character that is no blank."""
+        """The length in the source of one character that is not a blank."""
         if self.style == '"' and source[at] == "\\":
             found = _ESCAPE.match(source, at)
             return found.end() - at if found is not None else 1

@@ -94,9 +94,9 @@ class _Walk:
         path, shape = above[-1]
         if field is not None:
             if (shape, name) != (_CLAIM_OF_POD, "source"):  # said where the Pod is read
-                yield (*path, name), f"there is no field {name} {field.span.without(self._minor)}"
+                yield (*path, name), f"unknown field {name} {field.span.without(self._minor)}"
             return
-        yield (*path, name), f"there is no field {name}{self._hint(name, value, above)}"
+        yield (*path, name), f"unknown field {name}{self._hint(name, value, above)}"
 
     def _hint(self, name: str, value: dict[str, Any], above: tuple[tuple[Path, str], ...]) -> str:
         """What was probably meant: another spelling, another place, or a name that is near."""
@@ -104,7 +104,7 @@ class _Walk:
         here = self._names(shape)
         same = get_close_matches(name.lower(), [known.lower() for known in here], n=1, cutoff=_ALIKE)
         if same:
-            return f", is {next(known for known in here if known.lower() == same[0])} meant?"
+            return f", did you mean {next(known for known in here if known.lower() == same[0])}?"
         inner = [known for known in here if name in self._names(self._table.types[shape][known].type)]
         written = [known for known in inner if known in value] or inner
         if written:
@@ -113,7 +113,7 @@ class _Walk:
         if outer is not None:
             return f" here: it belongs {_place(outer)}"
         close = get_close_matches(name, here, n=1)
-        return f", is {close[0]} meant?" if close else ""
+        return f", did you mean {close[0]}?" if close else ""
 
     def _names(self, shape: str) -> list[str]:
         fields = self._table.types.get(shape, {})

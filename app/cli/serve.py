@@ -13,56 +13,67 @@ from app.cli.source import Source
 @click.command()
 @options.inventory
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="0 is any free one.  [default: 8888]")
 @click.option(
-    "--config", type=click.Path(path_type=Path), help="Settings, as a file of kind ExtenderConfiguration."
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on. 0 picks a free port.  [default: 8888]"
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="File with settings, of kind ExtenderConfiguration."
 )
 @options.policy
 @options.feature
 @click.option(
     "--candidates",
     type=click.IntRange(min=0),
-    help="Pass on so many of the nodes that fit, the best first; 0: all. Of one alone the devices are kept "
+    help="Return at most N of the fitting nodes, the best first; 0: all. With 1, the devices are reserved "
     "until the bind.  [default: 1]",
 )
 @click.option(
     "--preemption",
     type=click.Choice(["off", "evict", "answer"]),
-    help="evict: Pods of lower priority make room for one that fits nowhere else; answer: kube-scheduler "
-    "(1.38) is told which.  [default: off]",
+    help="evict: evict Pods of lower priority for a Pod that fits nowhere. answer: return the victims to "
+    "kube-scheduler (1.38).  [default: off]",
 )
 @click.option("--cel-engine", type=click.Choice(["fast", "reference"]), help="[default: fast]")
 @click.option("--log-format", type=click.Choice(["json", "text"]), help="[default: json]")
-@click.option("-v", "--verbosity", type=click.IntRange(0, 10), help="1: each decision, 2: each event.")
 @click.option(
-    "--leader-elect", is_flag=True, help="Let only the holder of a Lease write, of several replicas."
+    "-v",
+    "--verbosity",
+    type=click.IntRange(0, 10),
+    help="Verbosity of the log. 1: each decision, 2: each event.",
 )
+@click.option("--leader-elect", is_flag=True, help="Enable leader election between replicas.")
 @click.option("--leader-elect-name", help="Name of the Lease.  [default: dra-extender]")
 @click.option("--leader-elect-namespace", help="Namespace of the Lease.  [default: the Pod's own]")
-@click.option("--leader-elect-identity", help="What the Lease calls this replica.  [default: the host name]")
 @click.option(
-    "--tls-cert-file", type=click.Path(path_type=Path), help="Certificate; taken up again when it changes."
+    "--leader-elect-identity", help="Identity of this replica in the Lease.  [default: the host name]"
 )
-@click.option("--tls-key-file", type=click.Path(path_type=Path), help="Its key.")
+@click.option(
+    "--tls-cert-file", type=click.Path(path_type=Path), help="TLS certificate file (reloaded on change)."
+)
+@click.option("--tls-key-file", type=click.Path(path_type=Path), help="TLS private key file.")
 @click.option(
     "--client-ca-file",
     type=click.Path(path_type=Path),
-    help="CAs of client certificates: the webhooks then ask for one.",
+    help="File with CAs of client certificates. The webhooks then require a client certificate.",
 )
 @click.option(
     "--auth",
     type=click.Choice(["off", "token", "mtls"]),
-    help="Who may ask /api/v1: anyone, by bearer token, by client certificate.  [default: off]",
+    help="Authentication for /api/v1: none, by bearer token, or by client certificate.  [default: off]",
 )
 @click.option(
     "--webhooks-from",
     type=click.Choice(["auto", "certificate", "loopback", "anyone"]),
-    help="Who may call the webhooks.  [default: auto, certificate or else loopback]",
+    help="Clients that may call the webhooks.  [default: auto: certificate if configured, else loopback]",
 )
-@click.option("--allow-insecure-listen", is_flag=True, help="Listen on an address that others can reach.")
+@click.option(
+    "--allow-insecure-listen",
+    is_flag=True,
+    help="Allow listening without TLS or authentication on an address that is not loopback.",
+)
 @click.option(
     "--field-manager",
-    help="The name that writes to claims are kept under; one for each installation.  [default: dra-extender]",
+    help="Field manager for writes to claims; must be unique per installation.  [default: dra-extender]",
 )
 @click.option(
     "--binding-timeout-seconds", type=float, help="How long devices may take to get ready.  [default: 600]"
@@ -73,15 +84,17 @@ from app.cli.source import Source
 @click.option(
     "--reconcile-grace-seconds",
     type=float,
-    help="How long a claim must look left over before it is mended.  [default: 120]",
+    help="How long a claim must be stale before it is repaired.  [default: 120]",
 )
-@click.option("--reconcile-interval-seconds", type=float, help="Between looks at all claims.  [default: 15]")
+@click.option(
+    "--reconcile-interval-seconds", type=float, help="Interval between full reconciliations.  [default: 15]"
+)
 @click.option(
     "--otlp-endpoint",
     metavar="URL",
-    help="Send spans to this OpenTelemetry collector, like http://127.0.0.1:4318.  [default: no tracing]",
+    help="OpenTelemetry collector for spans, such as http://127.0.0.1:4318.  [default: no tracing]",
 )
-@click.option("--trace-ratio", type=float, help="Part of the requests that are traced.  [default: 1]")
+@click.option("--trace-ratio", type=float, help="Fraction of requests to trace.  [default: 1]")
 def serve(
     *,
     source: Source,
@@ -93,10 +106,11 @@ def serve(
 ) -> int:
     """Run the extender service.
 
-    For kube-scheduler's webhooks, for dry runs over HTTP, and for the page.
+    Serves kube-scheduler's webhooks, the HTTP API and the page.
 
-    Serves a cluster (in-cluster by default), or manifests with --snapshot: binds then change the copy
-    in memory only. Every setting can also be given as DRA_NAME in the environment or in --config.
+    Uses a cluster (in-cluster by default), or manifests with --snapshot: a bind then changes only the
+    copy in memory. Each setting can also be set as DRA_NAME in the environment, or in the file of
+    --config.
     """
     from app.cluster.client.errors import CredentialsError  # noqa: PLC0415 - --help must be quick
     from app.main import serve as run  # noqa: PLC0415 - as above

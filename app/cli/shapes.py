@@ -1,4 +1,4 @@
-"""Finding one's way in raw objects that may be broken: requests, selectors, Pod templates."""
+"""Reads requests, selectors and Pod templates from raw objects that may be malformed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ _CLAIM_SPECS: dict[str, Path] = {"ResourceClaim": ("spec",), "ResourceClaimTempl
 
 
 def pod_specs(raw: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
-    """The Pod specs of a Pod or a workload of any kind, with their paths. O(values of the object)."""
+    """The Pod specs in a Pod or a workload of any kind, with their paths. Cost: O(values of the object)."""
     if raw.get("kind") == "Pod" and not is_workload(raw):
         paths: Iterator[Path] = iter([("spec",)])
     else:
@@ -25,13 +25,13 @@ def pod_specs(raw: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
 
 
 def containers(path: Path, spec: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
-    """The containers of a Pod spec, those that run first too."""
+    """The containers and init containers of a Pod spec."""
     for group in ("initContainers", "containers"):
         yield from items(spec, group, path)
 
 
 def claim_devices(raw: JsonObject) -> tuple[Path, JsonObject]:
-    """``spec.devices`` of a claim or template, and its path; empty where there is none."""
+    """``spec.devices`` of a claim or template, and its path; empty if there is none."""
     path = _CLAIM_SPECS.get(str(raw.get("kind")))
     if path is None:
         return (), {}
@@ -45,7 +45,9 @@ def requests(raw: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
 
 
 def request_specs(path: Path, request: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
-    """What a request asks for: under ``exactly``, directly (v1beta1), or each of ``firstAvailable``."""
+    """The specifications in a request: under ``exactly``, directly (v1beta1), or each of
+    ``firstAvailable``.
+    """
     if request.get("firstAvailable") is not None:
         yield from items(request, "firstAvailable", path)
     elif isinstance(request.get("exactly"), dict):
@@ -74,7 +76,7 @@ def derived_attributes(raw: JsonObject) -> Iterator[tuple[Path, str]]:
 
 
 def selectors(path: Path, owner: JsonObject | None) -> Iterator[tuple[Path, str]]:
-    """The CEL expressions among the selectors of a class or of what a request asks for."""
+    """The CEL expressions in the selectors of a class or a request."""
     for where, selector in items(owner, "selectors", path):
         cel = selector.get("cel")
         text = cel.get("expression") if isinstance(cel, dict) else None
@@ -83,7 +85,7 @@ def selectors(path: Path, owner: JsonObject | None) -> Iterator[tuple[Path, str]
 
 
 def items(owner: JsonObject | None, name: str, path: Path) -> Iterator[tuple[Path, JsonObject]]:
-    """The objects in a list that the owner has under a name, with their paths."""
+    """The objects in a list field of the owner, with their paths."""
     values = owner.get(name) if owner is not None else None
     for index, value in enumerate(values if isinstance(values, list) else ()):
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""``snapshot``: what a cluster has, as manifests to answer from."""
+"""``snapshot``: saves a cluster's inventory as manifests."""
 
 import json
 import time
@@ -10,28 +10,30 @@ import click
 from app.cli import options
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
-from app.cli.talk import say, write
+from app.cli.talk import counted, say, write
 from app.cli.waiting import Duration
 
 
 @click.command()
 @options.cluster
 @click.option(
-    "-o", "--output", "target", default="-", metavar="FILE", help="Where to write.  [default: - (stdout)]"
+    "-o", "--output", "target", default="-", metavar="FILE", help="Output file.  [default: - (stdout)]"
 )
 @click.option(
-    "--all-pods", is_flag=True, help="Also Pods without claims: what they take of their nodes counts."
+    "--all-pods", is_flag=True, help="Include Pods without claims, since they use resources of nodes."
 )
 @click.option(
     "--trace",
     "trace_file",
     default="",
     metavar="FILE",
-    help="Also watch Pods with claims come and go, and write that for simulate --trace; until interrupted.",
+    help="Also record Pods with claims as a trace for simulate --trace, until interrupted.",
 )
-@click.option("--for", "seconds", type=Duration(), help="How long to watch, with --trace: 90s, 5m, 1h.")
+@click.option(
+    "--for", "seconds", type=Duration(), help="How long to record with --trace, such as 90s, 5m or 1h."
+)
 def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, seconds: float | None) -> int:
-    """Write a cluster's inventory as one YAML List.
+    """Save a cluster's inventory as one YAML List.
 
     Nodes, devices, classes, taint rules, claims, templates and the Pods with claims: ready for
     --snapshot of the other commands.
@@ -52,12 +54,12 @@ def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, se
         Path(target).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{target}: {error.strerror}") from None
-    say(f"{len(objects)} objects in {target}")
+    say(f"{counted(len(objects), 'object')} in {target}")
     return Exit.OK
 
 
 def _record(source: Source, target: str, seconds: float | None) -> None:
-    """Looks every few seconds, and at the end; what comes and goes between two looks is not seen."""
+    """Polls every few seconds and at the end, and misses Pods that exist only between two polls."""
     from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 - --help must be quick
     from app.core.simulation.recorder import Recorder  # noqa: PLC0415 - as above
 
@@ -68,13 +70,13 @@ def _record(source: Source, target: str, seconds: float | None) -> None:
             time.sleep(min(left, options.POLL_SECONDS))
             recorder.see(time.monotonic(), inventory_objects(source))
     except KeyboardInterrupt:
-        say("interrupted: what was seen is kept")
+        say("interrupted: the trace up to now is saved")
     trace = recorder.trace("recorded")
     try:
         Path(target).write_text(json.dumps(trace, indent=1), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{target}: {error.strerror}") from None
-    say(f"{len(trace['jobs'])} Pods in {target}")
+    say(f"{counted(len(trace['jobs']), 'Pod')} in {target}")
 
 
 def _has_claims(pod: dict[str, Any]) -> bool:

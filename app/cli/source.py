@@ -1,4 +1,4 @@
-"""Where to ask: what the flags say."""
+"""The source of data: a cluster, a service or manifests, as the flags select it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ _DEFAULT_NAMESPACE = "default"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the flags say of where to ask."""
+    """The source that the flags select."""
 
     snapshot: tuple[str, ...] = ()
     server: str = ""
@@ -28,11 +28,11 @@ class Source:
             if value
         ]
         if len(given) > 1:
-            raise InputError(f"{' and '.join(given)} exclude each other", "give one of them")
+            raise InputError(f"{' and '.join(given)} are mutually exclusive", "use one of them")
 
     @property
     def given(self) -> bool:
-        """Whether any flag says where to ask; if not, the cluster of the kubeconfig is meant."""
+        """Whether a flag selects the source. If not, it is the cluster of the kubeconfig."""
         return bool(self.snapshot or self.server or self.kubeconfig or self.context)
 
     def namespace(self, given: str) -> str:
@@ -47,8 +47,8 @@ class Source:
         try:
             return load_access(Path(self.kubeconfig) if self.kubeconfig else None, self.context).namespace
         except CredentialsError:
-            return _DEFAULT_NAMESPACE  # asking the cluster says what is wrong
+            return _DEFAULT_NAMESPACE  # calling the cluster reports the problem
 
     def namespace_of_inventory(self, given: str) -> str:
-        """As ``namespace``, for a command that asks a cluster only where the flags say so."""
+        """As ``namespace``, for a command that uses a cluster only if a flag selects it."""
         return self.namespace(given) if self.given else given or _DEFAULT_NAMESPACE

@@ -1,4 +1,4 @@
-"""Writing to the terminal: data to stdout, talk to stderr, colour only where a person looks."""
+"""Writes to the terminal: data to stdout, messages to stderr, colors only on a terminal."""
 
 import os
 import sys
@@ -9,46 +9,51 @@ _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 
 
 class ReaderGoneError(Exception):
-    """Whoever read stdout (head, less) has seen enough."""
+    """The reader of stdout (head, less) has closed the pipe."""
 
 
 def out(text: str) -> None:
-    """A piece of the answer. Raises: ReaderGoneError."""
+    """Writes a line of the result. Raises: ReaderGoneError."""
     write(f"{text}\n")
 
 
 def write(text: str) -> None:
-    """As ``out``, for text that ends its own lines. At once: a pipe may be read as it comes."""
+    """As ``out``, for text that contains its line breaks. Flushes, since a pipe may have a waiting reader."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Nothing may be flushed to it at exit.
+        # Nothing may be flushed to stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise ReaderGoneError from None
 
 
 def say(text: str) -> None:
-    """What a person wants to know and a pipe does not."""
+    """Writes a message for people, not for a pipe."""
     sys.stderr.write(f"{text}\n")
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 Pod``, ``2 Pods``: a number with its noun, which forms its plural with an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def progress(text: str) -> None:
-    """A line on stderr that the next one takes the place of; nothing where nobody looks."""
+    """Shows a line on stderr that the next one replaces; nothing if stderr is not a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{text}")
         sys.stderr.flush()
 
 
 def coloured(stream: TextIO) -> bool:
-    """Whether colours are wanted on this stream (https://no-color.org)."""
+    """Whether this stream has colors (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return stream.isatty()
 
 
 def paint(text: str, colour: str) -> str:
-    """The text in a colour, if stdout shows colours."""
+    """The text in a color, if stdout has colors."""
     if not colour or not coloured(sys.stdout):
         return text
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"

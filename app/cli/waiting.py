@@ -1,4 +1,4 @@
-"""Asking again and again, until the answer is the one that is waited for."""
+"""Repeats a request until its result is the expected one."""
 
 import re
 import time
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from app.cli.options import POLL_SECONDS, TABLE, WIDE
-from app.cli.talk import progress, say
+from app.cli.talk import counted, progress, say
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _DURATION = re.compile(r"(\d+)([smh]?)\Z")
@@ -25,7 +25,7 @@ class Duration(click.ParamType[float]):
             return float(value)
         found = _DURATION.match(str(value))
         if found is None:
-            self.fail(f"{value!r} is no duration such as 90s, 5m or 1h", param, ctx)
+            self.fail(f"{value!r} is not a duration such as 90s, 5m or 1h", param, ctx)
         return float(int(found[1]) * _SECONDS[found[2] or "s"])
 
 
@@ -36,21 +36,24 @@ def until(
     timeout_seconds: float,
     poll_seconds: float,
 ) -> dict[str, Any]:
-    """The first answer that satisfies, or the last one before time is up; stderr tells what is waited for."""
+    """The first result that satisfies, or the last one before the timeout.
+
+    Shows on stderr what is missing.
+    """
     end = time.monotonic() + timeout_seconds
-    told = ""
+    shown = ""
     while True:
         answer = evaluation()
         left = end - time.monotonic()
         if satisfied(answer) or left <= 0:
             progress("")
             if not satisfied(answer):
-                say(f"not within {timeout_seconds:g} s")
+                say(f"timed out after {timeout_seconds:g} s")
             return answer
         text = describe(answer)
-        if text != told:
+        if text != shown:
             say(text)
-            told = text
+            shown = text
         progress(f"waiting, {left:.0f} s left (inventory revision {answer['revision']})")
         time.sleep(min(poll_seconds, max(left, 0)))
 
@@ -59,33 +62,33 @@ def listed(
     noun: str,
     evaluation: Callable[[], list[dict[str, Any]]],
     identity: Callable[[dict[str, Any]], object],
-    wanted: Callable[[dict[str, Any]], bool],
+    selected: Callable[[dict[str, Any]], bool],
     *,
     show: Callable[[list[dict[str, Any]], str], None],
     output: str,
     watch: bool,
 ) -> None:
-    """Shows what is wanted, with its number below a table; with ``watch``, goes on until interrupted."""
-    for items in watched(evaluation, identity, wanted, POLL_SECONDS, None if watch else 1):
+    """Shows the selected items, with their number below a table. ``watch``: continues until interrupted."""
+    for items in watched(evaluation, identity, selected, POLL_SECONDS, None if watch else 1):
         show(items, output)
         if not watch and output in (TABLE, WIDE):
-            say(f"{len(items)} {noun}")
+            say(counted(len(items), noun))
 
 
 def watched(
     evaluation: Callable[[], list[dict[str, Any]]],
     identity: Callable[[dict[str, Any]], object],
-    wanted: Callable[[dict[str, Any]], bool],
+    selected: Callable[[dict[str, Any]], bool],
     poll_seconds: float,
     rounds: int | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
-    """All items that are wanted first, then again and again those that are new or not as they were.
+    """Yields all selected items first, then in each round those that are new or have changed.
 
-    An item that is wanted no more is shown once as it is now; one that is gone as it was, with
+    An item that is no longer selected is shown once more as it is now; one that is gone as it was, with
     ``"gone": true``.
 
     Args:
-        rounds: how often to ask; None: until interrupted.
+        rounds: how many requests to send; None: until interrupted.
     """
     known: dict[object, dict[str, Any]] = {}
     shown: set[object] = set()
@@ -94,7 +97,7 @@ def watched(
         if asked:
             time.sleep(poll_seconds)
         items = {identity(item): item for item in evaluation()}
-        now = {name for name, item in items.items() if wanted(item)}
+        now = {name for name, item in items.items() if selected(item)}
         changed = [items[name] for name in items if name in now | shown and known.get(name) != items[name]]
         gone = [known[name] | {"gone": True} for name in known if name in shown and name not in items]
         known, shown = items, now

@@ -1,4 +1,6 @@
-"""Flags that change the cluster for a question: drained nodes, tainted devices, more nodes, things gone."""
+"""Flags that simulate a change of the cluster: drained nodes, tainted devices, more nodes, removed
+objects.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,16 +19,19 @@ _OPTIONS = (
         "--drain",
         multiple=True,
         metavar="NODE",
-        help="As if this node were drained: its Pods with claims are placed again first; repeatable.",
+        help="Simulate a drain of this node: its Pods with claims are placed again first. Repeatable.",
     ),
     click.option(
         "--taint",
         multiple=True,
         metavar="DRIVER[/POOL[/DEVICE]]=KEY[=VALUE]:EFFECT",
-        help="As if these devices were tainted; repeatable.",
+        help="Simulate a taint on these devices. Repeatable.",
     ),
     click.option(
-        "--add-nodes", type=click.IntRange(1), metavar="N", help="As if there were N more nodes ..."
+        "--add-nodes",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Simulate N extra nodes like the one of --like.",
     ),
     click.option(
         "--like",
@@ -38,19 +43,19 @@ _OPTIONS = (
         "--remove-claim",
         multiple=True,
         metavar="[NAMESPACE/]NAME",
-        help="As if this claim were gone, and what it holds free; repeatable.",
+        help="Simulate that this claim is deleted and its devices are free. Repeatable.",
     ),
     click.option(
         "--remove",
         multiple=True,
         metavar="KIND/[NAMESPACE/]NAME",
-        help="As if this object of the inventory were gone; repeatable.",
+        help="Simulate that this object of the inventory is deleted. Repeatable.",
     ),
 )
 
 
 def changes(command: Command) -> Command:
-    """Makes one argument, ``changed``, of the flags: fields of a request to /api/v1."""
+    """Combines the flags into one argument, ``changed``: fields of a request to /api/v1."""
 
     @wraps(command)
     def with_changes(
@@ -68,7 +73,9 @@ def changes(command: Command) -> Command:
             flags["nodes_needed"] = _shapes(like, add_nodes)
             like = ()
         if (add_nodes is None) == bool(like) or len(like) > 1:
-            raise InputError("--add-nodes and --like belong together", "write --add-nodes 10 --like worker-1")
+            raise InputError(
+                "--add-nodes and --like require each other", "write --add-nodes 10 --like worker-1"
+            )
         gone = [*remove, *(f"ResourceClaim/{name}" for name in remove_claim)]
         changed: JsonObject = {
             "drain": list(drain),
@@ -100,7 +107,7 @@ def _shapes(like: Sequence[str], add_nodes: int | None) -> list[JsonObject]:
 
 
 def _taint(text: str) -> JsonObject:
-    """As ``kubectl taint`` has it, after the devices. Of many slashes, the last is before the device."""
+    """The syntax of ``kubectl taint``, after the devices. The last slash is the one before the device."""
     found = _TAINT.match(text)
     if found is None:
         hint = "write it like gpu.example.com/worker-1/gpu-0=repair:NoSchedule"

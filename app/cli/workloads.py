@@ -62,9 +62,9 @@ def read_wanted(paths: Sequence[str], namespace: str) -> Wanted:
             name = f"{raw['kind']} ({raw.get('apiVersion')})"
             wanted.unseen[name] = wanted.unseen.get(name, 0) + 1
     if passive:
-        say(f"makes no Pods: {_counted(passive)}")
+        say(f"creates no Pods: {_counted(passive)}")
     if wanted.unseen:
-        say(f"not looked at, the kind is not known and holds no Pod template: {_counted(wanted.unseen)}")
+        say(f"ignored, unknown kind without a Pod template: {_counted(wanted.unseen)}")
     if not wanted.workloads:
         hint = "give a Pod, or an object that holds a Pod template"
         raise InputError(f"nothing to place in {', '.join(paths)}", hint)

@@ -1,1 +1,1 @@
-"""Sharing one event loop: work in slices, budgets, and who watches that nobody holds it."""
+"""Sharing one event loop: work in slices, budgets, and a monitor of delays."""

@@ -1,4 +1,4 @@
-"""Long work on the event loop, in slices: everybody else gets the loop every two milliseconds."""
+"""Long work on the event loop, in slices: other tasks run every two milliseconds."""
 
 import asyncio
 import time
@@ -13,21 +13,22 @@ from app.core.pauses import InterruptedWorkError, on_pause
 T = TypeVar("T")
 
 TURN_SECONDS = 0.002
-"""What one piece of work may hold the loop for; a plain filter waits at most this long for each
-other request that is being worked on."""
+"""How long a task may hold the loop; a plain filter waits at most this long for each other request in
+progress.
+"""
 
 YIELD_SECONDS = 0.01
-"""How long such work stands back for requests that go first, before it takes a turn all the same."""
+"""How long such work yields to requests with priority before it runs anyway."""
 
 AT_ONCE_SECONDS = 0.02
-"""What nobody may hold the loop for, whatever it is for."""
+"""How long no task may hold the loop."""
 
 Clock = Callable[[], float]
 Stop = Callable[[], bool]
 
 
 class Deadline:
-    """When to stop. ``expired`` may be asked in the middle of a search."""
+    """A time limit. ``expired`` may be called during a search."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
@@ -39,16 +40,15 @@ class Deadline:
 
 
 def at_once(clock: Clock, work: Callable[[], T], seconds: float = AT_ONCE_SECONDS) -> T:
-    """What a plain function returns, without giving the loop to others: nothing changes meanwhile.
+    """Runs a plain function without yielding the loop, so that nothing changes meanwhile.
 
-    Raises:
-        InterruptedWorkError: it takes longer than may be.
+    Raises: InterruptedWorkError: it takes too long.
     """
     deadline = Deadline(clock, seconds)
 
     def at_pause(_cost: int) -> None:
         if deadline.expired():
-            raise InterruptedWorkError("this takes too long to be done in one go")
+            raise InterruptedWorkError("this takes too long for one step")
 
     with on_pause(at_pause):
         return work()
@@ -59,18 +59,18 @@ def _never() -> bool:
 
 
 def _unwatched(_seconds: float) -> None:
-    """Outside of a service."""
+    """For use outside a service."""
 
 
 class TimeSlice:
-    """Takes turns with everybody else on the loop. One for each piece of work.
+    """Shares the loop with other tasks. Create one for each piece of work.
 
     ``cpu_seconds`` is what ``run`` and ``collect`` have taken so far, ``cel_cost`` how many units of CEL.
 
     Args:
-        urgent: whether requests are coming in that go first. Each is read in several pieces, and would
-            wait for a slice of everybody at each of them.
-        held: is given the CPU seconds of each slice, for whoever watches that none is long.
+        urgent: whether requests with priority are arriving. Each arrives in several pieces, and would
+            wait for one slice of each task at each piece.
+        held: called with the CPU seconds of each slice, to monitor their length.
         cpu_clock: CPU seconds of this thread.
         share: of the loop's time, for work that nobody waits for.
     """
@@ -100,7 +100,7 @@ class TimeSlice:
         return self._clock() >= self._ends
 
     async def yield_if_due(self) -> None:
-        """Lets the others work if the slice is over. Called often; costs a look at the clock."""
+        """Yields to other tasks if the slice is over. Called often; reads the clock."""
         if self.is_due():
             await asyncio.sleep(self._rest * self._seconds)
             latest = self._clock() + YIELD_SECONDS
@@ -109,13 +109,14 @@ class TimeSlice:
             self._ends = self._clock() + self._seconds
 
     async def run(self, work: Callable[[], T], stop: Stop = _never) -> T:
-        """What a plain function returns. At its pauses (see ``app.core.pauses``) others get the loop.
+        """Runs a plain function.
 
-        It runs in a greenlet: a stack of its own, which is left at a pause and gone back to later. So the
-        state of the cluster may be another one after a pause, as after an await.
+        At its pauses (see ``app.core.pauses``) other tasks run. It runs in a greenlet, whose stack is
+        suspended at a pause and resumed later. So the state of the cluster may change at a pause, as at
+        an await.
 
         Args:
-            stop: asked after each slice; True ends the work.
+            stop: called after each slice; True ends the work.
         Raises:
             InterruptedWorkError: ``stop`` has ended it.
         """
@@ -140,7 +141,7 @@ class TimeSlice:
                 await self.yield_if_due()
                 self._timed(_interrupt(worker) if stop() else worker.switch)
         finally:
-            if not worker.dead:  # cancelled: whoever has asked does not wait any more
+            if not worker.dead:  # canceled: the caller does not wait any more
                 worker.throw()
         (result,) = results
         return result
@@ -148,9 +149,9 @@ class TimeSlice:
     async def collect(
         self, items: Iterable[T], stop: Stop = _never, count: Callable[[], None] = lambda: None
     ) -> tuple[list[T], bool]:
-        """The items that plain code yields, and whether ``stop`` came first.
+        """Collects the items of a generator.
 
-        ``count`` is called for each.
+        Also returns whether ``stop`` ended it. ``count`` is called for each.
         """
         found: list[T] = []
 

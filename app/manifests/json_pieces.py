@@ -1,8 +1,7 @@
-"""JSON of any size, decoded piece by piece.
-
-orjson decodes a text in one call: 16 MiB of ``{}`` take seconds, in which nobody else gets the interpreter.
-So a large text is cut at the commas of its outer arrays and objects into pieces of some 64 KiB, with a
-pause between two of them. What is between the commas is orjson's to judge, strict as it is.
+"""Decodes JSON of any size piece by piece. orjson decodes a text in one call: 16 MiB of ``{}`` block the
+interpreter for seconds. So a large text is split at the commas of its outer arrays and objects into
+pieces of about 64 KiB, with a pause between them. orjson parses and validates the text between the
+commas.
 """
 
 import re
@@ -14,7 +13,7 @@ import orjson
 from app.core.pauses import pause
 
 PIECE_BYTES = 64 * 1024
-"""Decoded in one go: a millisecond, or three of ``{}``."""
+"""Maximum bytes decoded in one step: 1 ms, or 3 ms for a text of ``{}``."""
 _PAUSE_TOKENS = 256
 
 _STRUCTURE = re.compile(rb'["\[\]{},]')
@@ -26,7 +25,7 @@ _COMMA, _QUOTE = ord(","), ord('"')
 
 
 class JSONPieceError(ValueError):
-    """The text is not valid JSON; ``pos`` is a place at or before what is wrong."""
+    """The text is not valid JSON; ``pos`` is at or before the error."""
 
     def __init__(self, message: str, pos: int) -> None:
         super().__init__(message)
@@ -39,7 +38,7 @@ class _Span(NamedTuple):
 
 
 def loads_in_pieces(text: bytes) -> Any:
-    """What ``orjson.loads`` gives for the text.
+    """Returns the same as ``orjson.loads``.
 
     Raises:
         JSONPieceError: the text is not valid JSON.
@@ -49,7 +48,7 @@ def loads_in_pieces(text: bytes) -> Any:
 
 
 def documents_in_pieces(text: bytes, max_depth: int) -> Iterator[Any]:
-    """The values of a text that may hold several, one after the other.
+    """The values of a text that may contain several, one after the other.
 
     Raises:
         JSONPieceError: a value is not valid JSON, or nested deeper than ``max_depth``.
@@ -73,7 +72,7 @@ def documents_in_pieces(text: bytes, max_depth: int) -> Iterator[Any]:
 
 
 def _end_of_value(text: bytes, span: _Span, max_depth: int) -> int:
-    """Behind the array or object that begins the span; what is neither ends with the text."""
+    """The position after the array or object that begins the span; other values end with the text."""
     if span.start == span.end or text[span.start] not in _CLOSING:
         return span.end
     depth = 0
@@ -127,7 +126,7 @@ def _object(text: bytes, members: Iterator[_Span]) -> dict[str, Any]:
 
 
 def _pieces(members: Iterator[_Span]) -> Iterator[tuple[_Span, bool]]:
-    """Members of one array or object that follow each other, as one piece; a large member for itself."""
+    """Consecutive members of one array or object, as one piece; a large member is a separate piece."""
     together: _Span | None = None
     for member in members:
         if together is not None and member.end - together.start > PIECE_BYTES:
@@ -142,7 +141,7 @@ def _pieces(members: Iterator[_Span]) -> Iterator[tuple[_Span, bool]]:
 
 
 def _members(text: bytes, span: _Span) -> Iterator[_Span]:
-    """What stands between the commas of the array or object, which is not empty but for space."""
+    """The texts between the commas of a non-empty array or object."""
     start, closing = span.start + 1, list[int]()
     for token, at in _tokens(text, span):
         if token in _CLOSING:
@@ -162,7 +161,7 @@ def _members(text: bytes, span: _Span) -> Iterator[_Span]:
 
 
 def _tokens(text: bytes, span: _Span) -> Iterator[tuple[int, int]]:
-    """Brackets and commas outside of strings, each with the place behind it."""
+    """Brackets and commas outside of strings, each with the position after it."""
     at, tokens = span.start, 0
     while at < span.end:
         tokens += 1
@@ -187,7 +186,7 @@ def _member(text: bytes, span: _Span) -> _Span:
 
 
 def _end_of_string(text: bytes, at: int, end: int) -> int:
-    """Behind the closing quote of the string whose text begins at ``at``."""
+    """The position after the closing quote of the string that begins at ``at``."""
     while True:
         quote = text.find(b'"', at, end)
         if quote < 0:

@@ -1,8 +1,8 @@
 """Kubernetes manifests as text: YAML or JSON, several documents, lists; from files, folders or stdin.
 
 Scalars are read as kubectl reads them (go.yaml.in/yaml/v2): a date stays text, ``yes`` and ``on`` are
-true, ``1e3`` is a number. Stricter than kubectl where leniency hides mistakes: a key twice is an
-error, and so is a tag that has no meaning in JSON. Aliases may not blow a document up.
+true, ``1e3`` is a number. It is stricter than kubectl where leniency hides mistakes: a duplicate key is
+an error, and so is a tag without a meaning in JSON. Aliases may not expand a document without limit.
 """
 
 import re
@@ -40,7 +40,7 @@ _MERGE = "<<"
 
 
 class ManifestError(ValueError):
-    """Text that cannot be read; ``str()`` gives ``source:line:column: message``, lines from 1."""
+    """Text that cannot be parsed; ``str()`` gives ``source:line:column: message``, lines from 1."""
 
     def __init__(self, source: str, message: str, line: int | None = None, column: int | None = None) -> None:
         place = ":".join(str(part) for part in (source, line, column) if part is not None)
@@ -55,23 +55,23 @@ def load_manifests(text: str | bytes, source: str, max_values: int | None = None
     """The raw objects in a text: documents in order, lists opened, empty documents left out.
 
     Args:
-        max_values: of YAML, before it is refused: for texts of strangers, whose reading takes time.
+        max_values: limit for YAML from untrusted clients, since parsing takes time.
     Raises:
-        ManifestError: no YAML and no JSON, or refused; ``source`` names the text in the message.
+        ManifestError: neither YAML nor JSON, or over a limit; ``source`` names the text in the message.
     Cost: O(length); about 3 MB of YAML a second, 200 MB of JSON.
     """
     return list(flatten(load_documents(text, source, max_values)))
 
 
 def load_documents(text: str | bytes, source: str, max_values: int | None = None) -> list[Any]:
-    """The documents of a text as they are, lists not opened. Raises: as ``load_manifests``."""
+    """The documents of a text, without opening lists. Raises: as ``load_manifests``."""
     data = _decoded(text, source)
     if data.lstrip()[:1] not in ("{", "["):
         return list(_Reader(data, source, max_values).documents())
     try:
         return _json_documents(data, source, max_values)
     except ManifestError as error:
-        # It may still be YAML in flow style; if it is not, it was meant to be what the name says.
+        # It may still be YAML in flow style; if not, it is reported as what its name implies.
         try:
             return list(_Reader(data, source, max_values).documents())
         except ManifestError as yaml_error:
@@ -124,13 +124,13 @@ def _decoded(text: str | bytes, source: str) -> str:
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ManifestError(source, "is no UTF-8 text", text.count(b"\n", 0, error.start) + 1) from None
+        raise ManifestError(source, "not valid UTF-8", text.count(b"\n", 0, error.start) + 1) from None
 
 
 def _json_documents(text: str, source: str, max_values: int | None) -> list[Any]:
     """One JSON text, or several one after another as kubectl accepts them."""
     if max_values is not None and sum(map(text.count, ",{[")) > max_values:
-        raise ManifestError(source, "holds too many values")
+        raise ManifestError(source, "contains too many values")
     data = text.encode()
     try:
         if max_values is None:
@@ -141,11 +141,11 @@ def _json_documents(text: str, source: str, max_values: int | None) -> list[Any]
         before = data[: error.pos].decode(errors="replace")
         line = before.count("\n") + 1
         column = len(before) - before.rfind("\n")
-        raise ManifestError(source, f"is no JSON: {error}", line, column) from None
+        raise ManifestError(source, f"not valid JSON: {error}", line, column) from None
 
 
 class _Pausing:
-    """A text that is read bit by bit, with a pause at each: libyaml may take all of it for one comment."""
+    """A text that is read in pieces, with a pause after each: libyaml may need all of it for one comment."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text
@@ -160,7 +160,7 @@ class _Pausing:
 
 
 class _Collection:
-    """A list or mapping under construction; ``key`` is the mapping key that waits for its value."""
+    """A list or mapping under construction; ``key`` is the mapping key without its value."""
 
     __slots__ = ("anchor", "key", "mark", "merged", "size", "value")
 
@@ -193,7 +193,7 @@ class _Reader:
         """Raises: ManifestError."""
         if "%TAG" in self._text and re.search(r"^%TAG", self._text, re.MULTILINE):
             # Not needed for any Kubernetes object, and libyaml's time grows with their square.
-            raise ManifestError(self._source, "TAG directives are not understood")
+            raise ManifestError(self._source, "TAG directives are not supported")
         try:
             for event in paced(yaml.parse(_Pausing(self._text.encode()), Loader=yaml.CSafeLoader)):
                 self._count(event)
@@ -204,15 +204,15 @@ class _Reader:
                     self._take(event)
         except yaml.MarkedYAMLError as error:
             text = ", ".join(part for part in (error.context, error.problem) if part)
-            raise self._error(f"is no YAML: {text}", error.problem_mark or error.context_mark) from None
+            raise self._error(f"not valid YAML: {text}", error.problem_mark or error.context_mark) from None
         except yaml.YAMLError as error:
-            raise self._error(f"is no YAML: {_one_line(error)}") from None
+            raise self._error(f"not valid YAML: {_one_line(error)}") from None
 
     def _count(self, event: yaml.Event) -> None:
         if self._values_left is not None:
             self._values_left -= 1
             if self._values_left < 0:
-                raise self._error("holds too many values", event.start_mark)
+                raise self._error("contains too many values", event.start_mark)
 
     def _take(self, event: yaml.Event) -> None:
         match event:
@@ -231,9 +231,9 @@ class _Reader:
 
     def _open(self, value: list[Any] | dict[str, Any], event: yaml.CollectionStartEvent, kind: str) -> None:
         if event.tag not in (None, "!", _TAG + kind):
-            raise self._error(f"the tag {event.tag} means nothing in a manifest", event.start_mark)
+            raise self._error(f"the tag {event.tag} is not supported in a manifest", event.start_mark)
         if len(self._stack) >= MAX_DEPTH:
-            raise self._error(f"is nested deeper than {MAX_DEPTH} levels", event.start_mark)
+            raise self._error(f"nested deeper than {MAX_DEPTH} levels", event.start_mark)
         self._stack.append(_Collection(value, event.anchor, event.start_mark))
 
     def _close(self, event: yaml.Event) -> None:
@@ -242,13 +242,13 @@ class _Reader:
         if isinstance(value, dict):
             value = {**done.merged, **value} if done.merged else value
         if done.anchor:
-            # Known only now: a value that contains itself cannot be written.
+            # Known only now: a value that contains itself has no JSON form.
             self._anchors[done.anchor] = (value, done.size)
         self._add(value, done.size, event)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         if event.anchor not in self._anchors:
-            raise self._error(f"the alias *{event.anchor} refers to nothing before it", event.start_mark)
+            raise self._error(f"the alias *{event.anchor} is not defined", event.start_mark)
         value, size = self._anchors[event.anchor]
         self._aliased += size
         if self._aliased > MAX_ALIASED_VALUES:
@@ -256,7 +256,7 @@ class _Reader:
         self._add(value, size, event)
 
     def _add(self, value: Any, size: int, event: yaml.Event) -> None:
-        """Puts a value into the innermost collection, as its next item, key or value."""
+        """Adds a value to the innermost collection, as its next item, key or value."""
         if not self._stack:
             self._root = value
             return
@@ -281,9 +281,9 @@ class _Reader:
         elif isinstance(value, int | float):
             key = str(value)
         else:
-            raise self._error("a key must be text", event.start_mark)
+            raise self._error("a key must be a string", event.start_mark)
         if key in mapping:
-            raise self._error(f"the key {key!r} is there twice", event.start_mark)
+            raise self._error(f"duplicate key {key!r}", event.start_mark)
         return key
 
     def _merge(self, parent: _Collection, value: Any, event: yaml.Event) -> None:
@@ -303,11 +303,11 @@ class _Reader:
         kinds = {"null": type(None), "bool": bool, "int": int, "float": float}
         kind = kinds.get(event.tag.removeprefix(_TAG))
         if kind is None:
-            raise self._error(f"the tag {event.tag} means nothing in a manifest", event.start_mark)
+            raise self._error(f"the tag {event.tag} is not supported in a manifest", event.start_mark)
         if type(value) is int and kind is float:
             return float(value)
         if type(value) is not kind:
-            raise self._error(f"{text!r} is not what its tag {event.tag} says", event.start_mark)
+            raise self._error(f"{text!r} does not match its tag {event.tag}", event.start_mark)
         return value
 
     def _error(self, message: str, mark: Any = None) -> ManifestError:

@@ -17,7 +17,7 @@ def set_up_logs(
 ) -> logging.Handler:
     """Sends the logs of this program, and warnings of its libraries, to ``stream`` (default stderr).
 
-    Returns: the handler, to be taken off again.
+    Returns: the handler, for its removal.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
@@ -29,22 +29,22 @@ def set_up_logs(
 
 
 def clear_context(**fields: Any) -> None:
-    """Starts what this task and those it starts are about, in place of what was: fields of every line."""
+    """Replaces the log context of this task and its children: fields of every line."""
     _ABOUT.set(fields)
 
 
 def bind_context(**fields: Any) -> None:
-    """Adds to what this task is about: the Pod, its claims, who asks."""
+    """Adds to the log context: the Pod, its claims, the user."""
     _ABOUT.set({**get_context(), **fields})
 
 
 def get_context() -> dict[str, Any]:
-    """What this task is about so far; not to be changed."""
+    """The log context of this task; do not change it."""
     return _ABOUT.get() or {}
 
 
 class JsonFormatter(logging.Formatter):
-    """ts, level, logger, msg, then what the task is about and whatever was given as ``extra``."""
+    """ts, level, logger, msg, then the log context and the ``extra`` fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -60,12 +60,12 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """The same for people: time, level, message, name=value."""
+    """The same fields for people: time, level, message, name=value."""
 
     def format(self, record: logging.LogRecord) -> str:
         parts = [timestamp(record.created), f"{record.levelname:<7}", record.getMessage()]
         parts += [f"{name}={value}" for name, value in _extra(record).items()]
-        # A name in a request must not be able to forge a line of its own.
+        # A name in a request must not forge a line.
         text = " ".join(parts).replace("\r", "\\r").replace("\n", "\\n")
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 

@@ -30,7 +30,7 @@ NODE_BUCKETS = (0, *doubling(1, 14))  # to 8,192
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A metric that is looked up when it is asked for. ``values``: by the values of ``labels``, in order."""
+    """A metric that is computed at each scrape. ``values``: by the values of ``labels``, in order."""
 
     name: str
     help: str
@@ -127,7 +127,7 @@ class Metrics:
         GCCollector(registry=self.registry)
 
     def add_source(self, samples: Callable[[], Iterable[Sample]]) -> None:
-        """Asks for samples whenever metrics are read: must be quick."""
+        """Calls ``samples`` at each scrape: it must be fast."""
         self.registry.register(_Sourced(samples))
 
 

@@ -1,7 +1,6 @@
-"""OpenTelemetry spans: one for each request that is let in, and below it one for each call of the API server.
+"""OpenTelemetry spans: one for each accepted request, and below it one for each call of the API server.
 
-Imported only if there is somewhere to send them (``otlp_endpoint``): without, not a line of this runs.
-Which spans are named how, and what they carry: docs/operations.md.
+Imported only with ``otlp_endpoint``. docs/operations.md lists the names and attributes of spans.
 """
 
 import logging
@@ -30,11 +29,11 @@ log = logging.getLogger(__name__)
 
 NAME = "dra-extender"
 _EXPORT_SECONDS = 5.0
-"""For one batch: the end of the process waits no longer than this for a collector that does not answer."""
+"""Time limit for one batch: the shutdown waits no longer than this for a collector that does not respond."""
 
 
 class Tracing:
-    """What makes spans, and where they go.
+    """Creates spans and exports them.
 
     Args:
         provider: of OpenTelemetry's SDK, with its processors.
@@ -46,9 +45,9 @@ class Tracing:
 
     @classmethod
     def to(cls, settings: Settings) -> "Tracing":
-        """Spans go to the collector of the settings, in batches, from a thread of their own.
+        """Spans go to the collector of the settings, in batches, from a separate thread.
 
-        Headers, certificates and more are taken from OpenTelemetry's variables (OTEL_EXPORTER_OTLP_HEADERS).
+        Headers, certificates and more come from OpenTelemetry's variables (OTEL_EXPORTER_OTLP_HEADERS).
         """
         provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)),
@@ -72,9 +71,9 @@ class Tracing:
         return Traced(app, tracer=self._tracer)
 
     def of_requests(self) -> aiohttp.TraceConfig:
-        """For the client of the API server: a span for each call made on behalf of a request.
+        """For the client of the API server: a span for each call on behalf of a request.
 
-        What the process does on its own, watches and renewals of the lease, is no part of any request.
+        Watches and renewals of the lease do not belong to a request.
         """
         config = aiohttp.TraceConfig()
         config.on_request_start.append(self._call_begins)
@@ -83,7 +82,7 @@ class Tracing:
         return config
 
     def stop(self) -> None:
-        """Sends what is left. Blocks for some seconds if the collector does not answer."""
+        """Sends the remaining spans. Blocks for some seconds if the collector does not respond."""
         self._provider.shutdown()
 
     async def _call_begins(
@@ -120,8 +119,8 @@ class Tracing:
 class Traced:
     """ASGI middleware: a span for each webhook and each request under /api/v1, named by its verb.
 
-    It carries what log lines of the request say: its id, the Pod, the node, the claims. The stream is left
-    out: it ends with the client.
+    It has the attributes of the request's log lines: its ID, the Pod, the node, the claims. The stream is
+    left out: it ends with the client.
     """
 
     def __init__(self, app: ASGIApp, tracer: trace.Tracer) -> None:
@@ -164,7 +163,7 @@ def _end(span: Span, status: int, *, failed_from: int) -> None:
 
 
 def _attributes(said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What a request is about, by OpenTelemetry's names where it has them."""
+    """The log context of a request, with OpenTelemetry's names where they exist."""
     namespace, _, name = str(said.get("pod", "")).partition("/")
     if name:
         yield "k8s.namespace.name", namespace

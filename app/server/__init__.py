@@ -1,4 +1,4 @@
-"""What listens: the process, TLS, and connections that may be slow, many or hostile."""
+"""The HTTP server: the process, TLS, and limits against slow, many or hostile connections."""
 
 from app.server.process import run
 

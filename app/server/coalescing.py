@@ -1,7 +1,6 @@
-"""A connection's bytes on their way out: all that is written in one turn of the event loop leaves as one.
-
-uvicorn writes the head of an answer and its body one after the other, and the event loop sends each at once:
-two system calls here, and the client is woken for a head that says no more than that it has to wait.
+"""Combines all writes to a connection in one turn of the event loop into one. uvicorn writes the head and
+the body of a response separately, and the event loop sends each at once: two system calls, and the client
+wakes up for a head without a body.
 """
 
 import asyncio
@@ -9,13 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 _MAX_BYTES = 64 * 1024
-"""What waits for the end of a turn at most: who writes more has to learn when the client reads too slowly."""
+"""Maximum bytes to delay until the end of the turn: a larger writer needs flow control."""
 
 
 class CoalescingTransport(asyncio.Transport):
-    """A transport that writes at the end of the turn. All else is the transport's that it stands before.
-
-    ``close`` sends what has been written so far first, ``abort`` does not.
+    """A transport that writes at the end of the turn, and delegates everything else to the wrapped
+    transport. ``close`` first sends what has been written, ``abort`` does not.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:

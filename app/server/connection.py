@@ -1,6 +1,6 @@
-"""One connection: uvicorn's, with bounds on what a client may send and on how long it may take.
+"""One connection: uvicorn's, with limits on the size and the duration of requests.
 
-uvicorn bounds neither a request's head nor the time that any part of it takes.
+uvicorn limits neither a request's head nor the time that any part of it takes.
 """
 
 import asyncio
@@ -22,8 +22,11 @@ MAX_HEADERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Of one connection; times in seconds. ``body_seconds``: from the end of the head, after which the
-    connection is cut whether or not anybody has waited for the body."""
+    """Limits of one connection; times in seconds.
+
+    ``body_seconds``: from the end of the head; afterwards the connection is closed, even if no handler
+    waits for the body.
+    """
 
     head_bytes: int = 32 * 1024
     url_bytes: int = 8 * 1024
@@ -33,7 +36,7 @@ class Bounds:
 
 
 class Connection(HttpToolsProtocol):
-    """Speaks HTTP/1.1; answers what it refuses in the form of all errors."""
+    """HTTP/1.1; rejects requests with the common form of errors."""
 
     def __init__(self, *, bounds: Bounds, connections: ConnectionLimiter, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
@@ -42,7 +45,7 @@ class Connection(HttpToolsProtocol):
         self._peer: ClientCertificate | None = None
         self._trusted = False
         self._refused = False
-        # Since when a message has been coming in, None between two; when its head was complete.
+        # When the current message began (None between messages), and when its head was complete.
         self._coming_since: float | None = None
         self._head_done_at: float | None = None
         self._head_bytes = 0
@@ -64,7 +67,7 @@ class Connection(HttpToolsProtocol):
         if self._refused or self.transport.is_closing():
             return
         if self._coming_since is None:
-            # Also for bytes that begin no message, like empty lines without end.
+            # Also for bytes that do not begin a message, such as endless empty lines.
             self._begin()
         if self._head_done_at is None:
             self._head_bytes += len(data)
@@ -81,7 +84,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_done_at = self.loop.time()
-        # Or a whole request that comes in one piece would be taken for a head.
+        # Otherwise a whole request in one piece would count as a head.
         self._head_bytes = 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if len(self.url) > self._bounds.url_bytes:
@@ -105,15 +108,15 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        # A body that nobody has waited for may still be coming.
+        # A body that no handler waits for may still arrive.
         if self._coming_since is None:
             self._settle()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the signature is uvicorn's
-        self._refuse(400, "InvalidHTTP", "this is no HTTP request")
+        self._refuse(400, "InvalidHTTP", "invalid HTTP request")
 
     def _unsupported_upgrade_warning(self) -> None:
-        """No protocol is upgraded to here: the request is answered as if it had not asked."""
+        """Ignores requests to upgrade the protocol."""
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -127,7 +130,7 @@ class Connection(HttpToolsProtocol):
             self._settle()
 
     def shutdown(self) -> None:
-        """At the end of the process: only a whole request that is being answered is waited for."""
+        """At shutdown: waits only for a complete request with a response in progress."""
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         nothing_asked = cycle is None or cycle.response_complete or cycle.more_body
         if self._stuck_since is not None or (self._coming_since is not None and nothing_asked):
@@ -136,11 +139,11 @@ class Connection(HttpToolsProtocol):
             super().shutdown()
 
     def give_up(self) -> None:
-        """Ends it to make room. Without a word: who reads slowly would not read that either."""
+        """Closes it to make room, without a response: a slow client would not read that either."""
         self.transport.abort()
 
     def check(self, now: float) -> None:
-        """Ends it if it has been too slow. Called about once a second; ``now`` by the loop's clock."""
+        """Closes it if it has been too slow. Called about once a second; ``now`` is from the loop's clock."""
         bounds = self._bounds
         if self._stuck_since is not None and now - self._stuck_since > bounds.stuck_seconds:
             self.transport.abort()
@@ -158,7 +161,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
 
     def _settle(self) -> None:
-        """Between two messages: is it worth keeping when others want in?"""
+        """Between two messages: makes it a candidate for closing when others connect."""
         if self._trusted or not self.cycle.response_complete:
             self._connections.busy(self)
         else:
@@ -168,7 +171,7 @@ class Connection(HttpToolsProtocol):
         self._trusted = True
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        """Answers on the connection itself, and ends it: what follows cannot be understood."""
+        """Sends an error on the connection and closes it: the rest of the stream cannot be parsed."""
         if self._refused or self.transport.is_closing():
             return
         self._refused = True

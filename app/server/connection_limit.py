@@ -1,35 +1,36 @@
-"""How many connections there may be, and which of them goes when there are too many.
+"""Limits the number of connections, and selects those to close.
 
-Whoever has waited longest without a whole request goes first: slow and half-open clients, and idle ones.
-A scheduler's request is whole within milliseconds, so its connection is among the newest. One that has
-carried a webhook of an authorised caller is never given up, nor one whose answer is being made.
+The first to close is the one that has waited longest without a complete request: slow, half-open and idle
+clients. A scheduler's request is complete within milliseconds, so its connection is among the newest.
+Connections that have carried a webhook of an authorized client, or that wait for a response, are never
+closed.
 """
 
 from typing import Protocol
 
 
 class Member(Protocol):
-    """A connection, as far as it is counted here."""
+    """A connection in the limiter."""
 
     def give_up(self) -> None:
-        """Is called when it has to make room."""
+        """Called to close the connection and make room."""
 
 
 class ConnectionLimiter:
-    """The connections that are open, at most ``most``. Each step costs O(1)."""
+    """The open connections, at most ``most``. Cost: O(1) for each method."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._waiting: dict[Member, None] = {}
         self._members: set[Member] = set()
         self.given_up = 0
-        """Connections closed for want of room."""
+        """Number of connections closed to make room."""
 
     def __len__(self) -> int:
         return len(self._members)
 
     def join(self, member: Member) -> bool:
-        """Takes a new connection in, for another one if need be. False: there is no room for it."""
+        """Adds a new connection, and closes another if necessary. False: there is no room."""
         if len(self._members) >= self._most and not self._make_room():
             self.given_up += 1
             return False
@@ -38,11 +39,13 @@ class ConnectionLimiter:
         return True
 
     def busy(self, member: Member) -> None:
-        """A whole request has come: it is not to be given up."""
+        """A complete request has arrived: the connection must not be closed."""
         self._waiting.pop(member, None)
 
     def waits(self, member: Member) -> None:
-        """Its answer is out, or is not being read: from now on it waits, behind all others."""
+        """The response is sent, or the client does not read it: the connection goes to the end of the
+        queue.
+        """
         if member in self._members:
             self._waiting.pop(member, None)
             self._waiting[member] = None

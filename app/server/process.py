@@ -1,4 +1,4 @@
-"""The process that listens: the event loop, the HTTP server, and what ends them."""
+"""The server process: the event loop, the HTTP server, and their shutdown."""
 
 import asyncio
 import logging
@@ -23,23 +23,23 @@ log = logging.getLogger(__name__)
 HANDSHAKE_SECONDS = 5.0
 _CHECK_SECONDS = 1.0
 _BODY_GRACE_SECONDS = 5.0
-"""Whoever waits for a body answers that it is late; after this the connection is cut."""
+"""A handler responds that a body is late; after this grace period the connection is closed."""
 _OTHER_FILES = 200
-"""Open files besides connections: the API server's watches, logs, handshakes under way."""
+"""Open files besides connections: watches, logs, handshakes in progress."""
 
 
 def run(app: FastAPI, settings: Settings) -> None:
-    """Serves an application until SIGTERM or SIGINT; requests under way are finished first.
+    """Serves an application until SIGTERM or SIGINT, and finishes requests in flight first.
 
     Raises: what the application's lifespan raises, and SettingsError for TLS files that cannot be used,
-    before anything is served.
+    before the server listens.
     """
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(Server(app, settings).run_to_the_end())
 
 
 class Server(uvicorn.Server):
-    """Not ready from the first signal on; listening ends ``drain_seconds`` later."""
+    """Not ready from the first signal on; stops listening ``drain_seconds`` later."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         """Raises: SettingsError for TLS files that cannot be used."""
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
     async def run_to_the_end(self) -> None:
         """Serves within the application's lifespan, whose errors it raises.
 
-        The signal that ended it is raised again at the very end, when the lifespan is over too.
+        Raises the signal again after the lifespan.
         """
         with super().capture_signals():
             async with self._app.router.lifespan_context(self._app), _beside(self._check_connections()):
@@ -72,7 +72,7 @@ class Server(uvicorn.Server):
         yield  # run_to_the_end does
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's
-        """Listens. In uvicorn's place, which has no bound for TLS handshakes."""
+        """Listens, in place of uvicorn, which does not limit TLS handshakes."""
         tls: dict[str, Any] = {}
         if self._tls is not None:
             tls = {"ssl": self._tls.context, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
@@ -106,7 +106,7 @@ class Server(uvicorn.Server):
         super().handle_exit(signal.Signals(sig), None)
         service = made_service(self._app)
         if service is not None:
-            # Now, not when the last stream of the page has ended: another replica is to go on.
+            # Now, not after the last stream of the page: another replica must take over.
             asyncio.get_running_loop().call_soon_threadsafe(service.stop_leading)
 
     def _connection(self) -> Connection:
@@ -145,8 +145,8 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         ws="none",
-        proxy_headers=False,  # who asks is who is connected
-        lifespan="off",  # the server below runs it: what goes wrong in it is to be raised, not logged
+        proxy_headers=False,  # the client is the direct peer
+        lifespan="off",  # the server below runs it, so that its errors are raised, not logged
         timeout_graceful_shutdown=round(settings.shutdown_seconds),
         timeout_keep_alive=round(settings.idle_timeout_seconds),
         server_header=False,
@@ -160,7 +160,7 @@ def _tls(settings: Settings) -> Tls | None:
 
 
 def _files_left() -> int:
-    """Connections that the process may have open, after raising its limit as far as it may."""
+    """The number of connections that the process may open, after raising its limit to the maximum."""
     if sys.platform == "win32":
         return 1_000_000
     import resource  # noqa: PLC0415 - not there on Windows

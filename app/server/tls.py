@@ -1,9 +1,7 @@
-"""TLS of the server, with certificates that are replaced while it runs.
-
-cert-manager and the kubelet replace files in place, the kubelet all at once by a symlink. A context
-cannot forget a CA, so each change makes a new one; connections that are open keep what they were made
-with. docs/decisions/030-one-port-for-all-callers.md says why one listener asks for client certificates
-and takes callers without one.
+"""TLS of the server, with certificates that are reloaded while it runs. cert-manager and the kubelet
+replace files in place, the kubelet atomically by a symlink. A context cannot drop a CA, so each change
+creates a new one; open connections keep theirs. docs/decisions/030-one-port-for-all-callers.md explains
+why one listener requests client certificates and also accepts clients without one.
 """
 
 import asyncio
@@ -20,19 +18,19 @@ from app.settings.settings import SettingsError
 log = logging.getLogger(__name__)
 
 RELOAD_SECONDS = 5.0
-"""Between two looks at the files."""
+"""Interval between two checks of the files."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files. ``client_ca``: whose client certificates are good; None asks for none."""
+    """PEM files. ``client_ca``: the CAs of client certificates; None requests no certificates."""
 
     certificate: Path
     key: Path
     client_ca: Path | None = None
 
     def digest(self) -> bytes:
-        """Changes when a file has. Raises: OSError."""
+        """Changes when a file changes. Raises: OSError."""
         found = hashlib.sha256()
         for path in (self.certificate, self.key, self.client_ca):
             if path is not None:
@@ -41,7 +39,7 @@ class TlsFiles:
 
 
 class _Renewed(ssl.SSLContext):
-    """Stands where asyncio wants a context, and makes each connection from the newest one."""
+    """Takes the place of a context in asyncio, and creates each connection from the newest one."""
 
     newest: ssl.SSLContext
 
@@ -50,10 +48,10 @@ class _Renewed(ssl.SSLContext):
 
 
 class Tls:
-    """The context to listen with, kept up with its files."""
+    """The context to listen with, reloaded when its files change."""
 
     def __init__(self, files: TlsFiles) -> None:
-        """Raises: SettingsError, if the files are no certificate with its key."""
+        """Raises: SettingsError, if the files are not a certificate with its key."""
         self._files = files
         self.context = _Renewed(ssl.PROTOCOL_TLS_SERVER)
         try:
@@ -64,13 +62,13 @@ class Tls:
         self._complained = ""
 
     async def follow(self, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
-        """Takes new files up for as long as it runs; what is unreadable or half replaced changes nothing."""
+        """Reloads changed files while it runs; unreadable or partly replaced files change nothing."""
         while True:
             await sleep(RELOAD_SECONDS)
             self.reload()
 
     def reload(self) -> bool:
-        """Whether there was something new to take up. An error is logged, once while it stays the same."""
+        """Whether it has reloaded files. Logs an error once while it stays the same."""
         try:
             digest = self._files.digest()
             if digest == self._digest:
@@ -79,11 +77,11 @@ class Tls:
         except (OSError, ValueError) as error:
             text = _text(error, self._files)
             if text != self._complained:
-                log.error("new TLS files are not taken up: %s", text)  # noqa: TRY400 - the text says it all
+                log.error("TLS files not reloaded: %s", text)  # noqa: TRY400 - the text says it all
             self._complained = text
             return False
         self._digest, self._complained = digest, ""
-        log.info("new TLS files are served", extra={"certificate": str(self._files.certificate)})
+        log.info("TLS files reloaded", extra={"certificate": str(self._files.certificate)})
         return True
 
 
@@ -96,13 +94,13 @@ def _context(files: TlsFiles) -> ssl.SSLContext:
     context.load_cert_chain(files.certificate, files.key, password=_no_password)
     if files.client_ca is not None:
         context.load_verify_locations(files.client_ca)
-        # A certificate that is shown has to be good; who must show one, the path decides.
+        # A client certificate must be valid if sent; whether it is required depends on the path.
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
 
 
 def _no_password() -> str:
-    # Without this OpenSSL asks the terminal, and waits.
+    # Without this OpenSSL prompts on the terminal.
     raise ValueError("the key is encrypted")
 
 

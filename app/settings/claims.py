@@ -1,4 +1,4 @@
-"""Settings of what is written to claims, and of putting right what a crash has left."""
+"""Settings of writes to claims, and of the reconciler."""
 
 from typing import Any
 
@@ -8,15 +8,19 @@ from app.settings.serving import Names, Seconds
 
 
 class ClaimSettings(BaseModel):
-    """A part of ``app.settings.Settings``."""
+    """Part of ``app.settings.Settings``."""
 
     field_manager: str = Field("dra-extender", min_length=1, max_length=128, pattern=r"^[!-~]+$")
-    """The name that the API server keeps with every write to a claim: what is under it may be taken back.
-    The same for all replicas, another one for every other installation in the cluster."""
+    """Field manager of writes to claims: the reconciler only repairs fields under this name.
+
+    Must be the same for all replicas, and unique per installation in the cluster.
+    """
 
     reservation_seconds: Seconds = 60.0
-    """How long devices are kept for the bind of a Pod whose node filter has named, should nothing be heard of
-    it. While ``status.nominatedNodeName`` says that volumes or permits take long, they are kept on."""
+    """How long devices stay reserved for the bind of a Pod after filter, if nothing else happens.
+
+    They stay reserved while ``status.nominatedNodeName`` shows that the Pod waits for volumes or permits.
+    """
 
     gang_labels: Names = ()
     """Labels or annotations whose value groups Pods that run together or not at all, besides PodGroups:
@@ -32,11 +36,12 @@ class ClaimSettings(BaseModel):
     below kube-scheduler's httpTimeout, after which the Pod loses the node's CPU."""
 
     reconcile_grace_seconds: Seconds = 120.0
-    """How long a claim must look left over before it is mended: longer than any bind, so more than
-    kube-scheduler's httpTimeout."""
+    """How long a claim must be stale before it is repaired: longer than any bind, so more than
+    kube-scheduler's httpTimeout.
+    """
 
     reconcile_interval_seconds: Seconds = 15.0
-    """Between looks at all claims."""
+    """Interval between full reconciliations of claims."""
 
     @field_validator("gang_labels", mode="before")
     @classmethod

@@ -11,12 +11,12 @@ class PreemptionSettings(BaseModel):
     """A part of ``app.settings.Settings``."""
 
     preemption: Literal["off", "evict", "answer"] = "off"
-    """evict: Pods of lower priority that hold devices are evicted for one that fits nowhere without them.
-    Needs rights to create pods/eviction and to list and watch poddisruptionbudgets. answer: kube-scheduler is
-    told whom to evict, as it asks from 1.38 on; needs to list and watch poddisruptionbudgets."""
+    """evict: evict Pods of lower priority that hold devices for a Pod that fits nowhere. Requires
+    permission to create pods/eviction and to list and watch poddisruptionbudgets. answer: kube-scheduler
+    is told whom to evict, as it asks from 1.38 on; needs to list and watch poddisruptionbudgets."""
 
     preemption_hold_seconds: Seconds = 60.0
-    """How long devices freed by evictions are held for the Pod that they were freed for."""
+    """How long devices freed by evictions are reserved for their Pod."""
 
     preemption_evictions_per_second: float = Field(5.0, gt=0, le=1000)
-    """Most evictions in a second."""
+    """Maximum number of evictions per second."""

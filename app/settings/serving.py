@@ -1,4 +1,4 @@
-"""Settings of the server: where it listens, who may ask, and how much."""
+"""Settings of the server: address, TLS, access and limits."""
 
 import ipaddress
 from functools import lru_cache
@@ -18,78 +18,80 @@ class ServingSettings(BaseModel):
     """A part of ``app.settings.Settings``."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; one that others can reach wants TLS and ``auth``."""
+    """Address to listen on; one that is not loopback requires TLS and ``auth``."""
 
     port: int = Field(8888, ge=0, le=65535)
-    """0: any free port, printed at the start."""
+    """Port to listen on; 0 picks a free port and prints it."""
 
     allow_insecure_listen: bool = False
-    """Listen on an address that is not loopback although callers are not asked who they are."""
+    """Allow listening on an address that is not loopback without TLS or authentication."""
 
     tls_cert_file: Path | None = None
-    """Certificate and its chain, PEM; taken up again when it changes, and so are key and CA."""
+    """TLS certificate and its chain, PEM; reloaded when it changes, as are key and CA."""
 
     tls_key_file: Path | None = None
-    """Its key, PEM."""
+    """TLS private key, PEM."""
 
     client_ca_file: Path | None = None
-    """CAs of client certificates, PEM: who shows one may call the webhooks."""
+    """CAs of client certificates, PEM: clients with such a certificate may call the webhooks."""
 
     auth: Literal["off", "token", "mtls"] = "off"
-    """Who may ask /api/v1 and /metrics. token: whoever the API server knows by a bearer token and lets
-    (SubjectAccessReview); mtls: whoever shows a client certificate."""
+    """Authentication for /api/v1 and /metrics. token: users with a bearer token that the API server
+    authenticates and authorizes (SubjectAccessReview). mtls: clients with a client certificate.
+    """
 
     webhooks_from: Literal["auto", "certificate", "loopback", "anyone"] = "auto"
-    """Who may call the webhooks. auto: with client_ca_file certificate, else loopback; anyone with
-    allow_insecure_listen."""
+    """Clients that may call the webhooks. auto: certificate with client_ca_file, anyone with
+    allow_insecure_listen, else loopback.
+    """
 
     webhook_client_names: Names = ()
-    """Names (CN, DNS, URI) of client certificates that may call the webhooks; none given: each of the CA."""
+    """Names (CN, DNS, URI) of client certificates that may call the webhooks; default: all of the CA."""
 
     api_client_names: Names = ()
     """The same for /api/v1 with auth: mtls."""
 
     token_audiences: Names = ()
-    """Audiences that a token may be for; none given: the API server's."""
+    """Accepted audiences of tokens; default: the API server's."""
 
     allowed_hosts: Names = ()
-    """Host headers answered besides loopback names when listening on loopback."""
+    """Host headers to accept besides loopback names when listening on loopback."""
 
     webhook_body_bytes: Bytes = 64 * 1024 * 1024
-    """Largest body of a webhook; 5,000 whole nodes (nodeCacheCapable: false) are about 40 MB."""
+    """Maximum size of a webhook's body; 5,000 whole nodes (nodeCacheCapable: false) are about 40 MB."""
 
     api_body_bytes: Bytes = 16 * 1024 * 1024
-    """Largest body under /api/v1."""
+    """Maximum size of a body under /api/v1."""
 
     api_bodies_bytes: Bytes = 64 * 1024 * 1024
-    """Bodies under /api/v1 that are being read or worked on, together."""
+    """Maximum size of all bodies under /api/v1 in progress, together."""
 
     body_timeout_seconds: Seconds = 15.0
-    """For a client to send its body."""
+    """Time limit for a client to send its body."""
 
     header_timeout_seconds: Seconds = 10.0
-    """For a client to send the head of a request."""
+    """Time limit for a client to send the head of a request."""
 
     write_timeout_seconds: Seconds = 30.0
-    """For a client to go on reading an answer."""
+    """Time limit for a client that has stopped reading a response."""
 
     idle_timeout_seconds: Seconds = 90.0
-    """Between two requests on one connection; Go's clients close theirs after 90 s."""
+    """Maximum idle time of a connection; Go's clients close theirs after 90 s."""
 
     max_connections: int = Field(1000, ge=16)
-    """Connections open at a time; who waits longest makes room, webhooks never."""
+    """Maximum number of open connections; the longest idle one is closed first, those of webhooks never."""
 
     streams: int = Field(64, ge=1)
-    """Streams (/api/v1/stream) open at a time."""
+    """Maximum number of open streams (/api/v1/stream)."""
 
     stream_seconds: Seconds = 600.0
-    """How long a stream lasts; then the caller opens another, and is asked anew who it is."""
+    """Maximum duration of a stream; then the client opens another, and is authenticated again."""
 
     drain_seconds: float = Field(0.0, ge=0, le=3600)
-    """Between SIGTERM (not ready any more) and the end of listening: for a Service to notice."""
+    """Time between SIGTERM (no longer ready) and the end of listening, for a Service to notice."""
 
     shutdown_seconds: Seconds = 25.0
-    """For requests under way at the end, binds above all, to be finished."""
+    """Time for requests in flight, mainly binds, to finish at shutdown."""
 
     @field_validator(
         "webhook_client_names", "api_client_names", "token_audiences", "allowed_hosts", mode="before"
@@ -103,13 +105,13 @@ class ServingSettings(BaseModel):
     @model_validator(mode="after")
     def _guarded(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
-            raise ValueError("tls_cert_file and tls_key_file are given together or not at all")
+            raise ValueError("tls_cert_file and tls_key_file require each other")
         if self.client_ca_file is not None and self.tls_cert_file is None:
-            raise ValueError("client_ca_file needs tls_cert_file and tls_key_file: only TLS has certificates")
+            raise ValueError("client_ca_file requires tls_cert_file and tls_key_file")
         if self.client_ca_file is None and self.auth == "mtls":
-            raise ValueError("auth mtls needs client_ca_file, whose certificates are to be taken")
+            raise ValueError("auth mtls requires client_ca_file")
         if self.client_ca_file is None and self.webhooks_from == "certificate":
-            raise ValueError("webhooks_from certificate needs client_ca_file, whose certificates to take")
+            raise ValueError("webhooks_from certificate requires client_ca_file")
         if not self.allow_insecure_listen and not is_loopback(self.host):
             self._require_asking()
         return self
@@ -118,27 +120,27 @@ class ServingSettings(BaseModel):
         reach = f"host {self.host} can be reached from other machines"
         override = (
             "Or listen on 127.0.0.1; or set allow_insecure_listen (--allow-insecure-listen, "
-            "DRA_ALLOW_INSECURE_LISTEN=true) if a NetworkPolicy or a firewall keeps strangers out"
+            "DRA_ALLOW_INSECURE_LISTEN=true) if a NetworkPolicy or a firewall protects the port"
         )
         if self.auth == "off":
             raise ValueError(
-                f"{reach}, and callers are not asked who they are: any of them could see the inventory. Set "
+                f"{reach} without authentication: all of them could read the inventory. Set "
                 f"auth to token or mtls (--auth, with --tls-cert-file and --tls-key-file). {override}"
             )
         if self.tls_cert_file is None:
             raise ValueError(
-                f"{reach}, and tokens would cross the network in the clear. Set tls_cert_file and "
+                f"{reach} without TLS: tokens would cross the network in clear text. Set tls_cert_file and "
                 f"tls_key_file (--tls-cert-file, --tls-key-file). {override}"
             )
         if self.webhooks_from == "anyone":
             raise ValueError(
-                f"{reach}, and any of them could have Pods bound. Set webhooks_from to certificate or "
+                f"{reach}: all of them could bind Pods. Set webhooks_from to certificate or "
                 f"loopback. {override}"
             )
 
     @property
     def webhook_callers(self) -> Literal["certificate", "loopback", "anyone"]:
-        """``webhooks_from`` with auto decided."""
+        """``webhooks_from`` with auto resolved."""
         if self.webhooks_from != "auto":
             return self.webhooks_from
         if self.client_ca_file is not None:
@@ -148,7 +150,7 @@ class ServingSettings(BaseModel):
 
 @lru_cache(256)
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches an address."""
+    """Whether only this machine reaches an address."""
     if host == "localhost":
         return True
     try:

@@ -1,6 +1,6 @@
-"""What can be set, and from where: flags > environment (DRA_*) > file (--config) > defaults.
+"""All settings and their sources: flags > environment (DRA_*) > file (--config) > defaults.
 
-The file is in component-config form, keys in camelCase:
+The file has the form of a component config, with keys in camelCase:
 
     apiVersion: dra-extender/v1alpha1
     kind: ExtenderConfiguration
@@ -39,78 +39,84 @@ ENV_PREFIX = "DRA_"
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be used; the message names each one and where it came from."""
+    """Invalid settings; the message names each one and its source."""
 
 
 class Settings(
     ClaimSettings, LeaderElectSettings, PreemptionSettings, ServingSettings, TracingSettings, BaseSettings
 ):
-    """All settings. Made directly, it looks at no environment: ``load_settings`` does."""
+    """All settings. The constructor does not read the environment: ``load_settings`` does."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
 
     kubeconfig: Path | None = None
-    """Default: $KUBECONFIG, the Pod's own credentials, ~/.kube/config."""
+    """Path of the kubeconfig; default: $KUBECONFIG, the Pod's own credentials, ~/.kube/config."""
 
     context: str = ""
-    """Of the kubeconfig; default: its current one."""
+    """Context in the kubeconfig; default: its current one."""
 
     snapshot: Annotated[tuple[str, ...], NoDecode] = ()
     """Files, folders or - to serve from instead of a cluster; comma-separated in the environment."""
 
     policy: str = DEFAULT_POLICY
-    """Scoring policy where a request names none."""
+    """Default scoring policy."""
 
     candidates: int = Field(1, ge=0)
-    """Nodes that filter passes on of those that fit, the best first; 0: all. With 1, its devices are kept for
-    the Pod until its bind; with more, kube-scheduler's own scores count, and nothing is kept."""
+    """Maximum number of fitting nodes that filter returns, the best first; 0: all.
+
+    With 1, the devices are reserved for the Pod until its bind. With more, kube-scheduler's own scores
+    count, and nothing is reserved.
+    """
 
     features: Annotated[dict[str, bool], NoDecode] = Field(default_factory=dict)
-    """Switches by the names of structured.Features, as kube-scheduler's feature gates must be set."""
+    """Allocator feature gates by the names of structured.Features; set them as those of kube-scheduler."""
 
     log_format: Literal["json", "text"] = "json"
-    """json: an object a line, for what collects logs; text: for people."""
+    """json: one object per line, for log collectors; text: for people."""
 
     verbosity: int = Field(0, ge=0, le=10)
     """0: what an operator needs; 1: also each filter and prioritize; 2: also each event."""
 
     cel_engine: Literal["fast", "reference"] = "fast"
-    """reference: cel-python where it can, slower by orders of magnitude, to compare with."""
+    """reference: cel-python where possible, for comparison; slower by orders of magnitude."""
 
     cel_cache_entries: int = Field(4096, ge=10)
     """Compiled selectors kept, at most; 64 MiB of them in any case."""
 
     filter_timeout_seconds: Seconds = 4.5
-    """Work on one filter or prioritize, after which what is known is answered: below
-    kube-scheduler's own limit (httpTimeout, 5 s by default)."""
+    """Time limit of one filter or prioritize, which then returns the result so far: below
+    kube-scheduler's httpTimeout (5 s by default).
+    """
 
     selector_cpu_seconds: Seconds = 30.0
     """CPU time for the selectors of one Pod's claims, spent beside the webhooks where they are too dear for a
     filter to wait for. Beyond it the Pod is told that they are."""
 
     dry_run_timeout_seconds: Seconds = 60.0
-    """Work on one dry run."""
+    """Time limit of one dry run."""
 
     dry_runs: int = Field(4, ge=1)
-    """Dry runs worked on at a time. As many again may wait; more are told to come back (429)."""
+    """Maximum number of concurrent dry runs. As many may wait; others are rejected with 429."""
 
     dry_run_pods: int = Field(10_000, ge=1)
-    """Most Pods in one dry run."""
+    """Maximum number of Pods in one dry run."""
 
     search_steps: int = Field(100_000, ge=1)
-    """Of one Pod on one node; in-tree counts them as NumAllocateOneInvocations."""
+    """Maximum number of search steps for one Pod on one node; in-tree counts them as
+    NumAllocateOneInvocations.
+    """
 
     search_probes: int = Field(2_000_000, ge=1)
-    """Devices looked at in one search."""
+    """Maximum number of devices examined in one search."""
 
     request_timeout_seconds: Seconds = 30.0
-    """For one request to the API server."""
+    """Time limit of one request to the API server."""
 
     watch_silence_seconds: Seconds = 70.0
-    """Silence after which a watch is renewed; bookmarks come about every 60 s."""
+    """A watch without events for this long is renewed; bookmarks arrive about every 60 s."""
 
     list_page_size: int = Field(500, ge=1)
-    """Objects in a page of a list from the API server."""
+    """Page size of lists from the API server."""
 
     @classmethod
     def settings_customise_sources(
@@ -137,7 +143,7 @@ class Settings(
             value = dict(_switch(text.strip()) for text in value.split(",") if text.strip())
         for name in value if isinstance(value, dict) else ():
             if name not in NAMES:
-                raise ValueError(f"there is no feature {name!r}{_similar(name, NAMES)}")
+                raise ValueError(f"unknown feature {name!r}{_similar(name, NAMES)}")
         return value
 
     @field_validator("policy")
@@ -149,11 +155,11 @@ class Settings(
     @model_validator(mode="after")
     def _together(self) -> Self:
         if self.snapshot and (self.kubeconfig is not None or self.context):
-            raise ValueError("snapshot serves from files: kubeconfig and context have no place beside it")
+            raise ValueError("snapshot excludes kubeconfig and context")
         if self.snapshot and self.leader_elect:
-            raise ValueError("snapshot serves from files: there is no Lease to hold (leader_elect)")
+            raise ValueError("snapshot excludes leader_elect: without a cluster there is no Lease")
         if self.snapshot and self.auth == "token":
-            raise ValueError("auth token asks the cluster about tokens: there is none beside a snapshot")
+            raise ValueError("snapshot excludes auth token: without a cluster tokens cannot be reviewed")
         return self
 
     @property
@@ -167,14 +173,14 @@ class _Environment(EnvSettingsSource):
 
 
 def load_settings(flags: Mapping[str, Any], config: Path | None = None) -> Settings:
-    """Puts the settings together.
+    """Combines the settings of all sources.
 
     Args:
-        flags: settings that were given on the command line, by field name; None counts as not given.
+        flags: settings from the command line, by field name; None means not set.
         config: the file of ``--config``.
 
     Raises:
-        SettingsError: names every setting that is wrong, and whether flag, variable or file said so.
+        SettingsError: names every invalid setting, and its flag, variable or file.
     """
     from_file = _read_file(config) if config is not None else {}
     from_env = {name: value for name, value in _Environment(Settings)().items() if value is not None}
@@ -212,14 +218,14 @@ def _read_file(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror or error}") from None
     if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise SettingsError(f"{path}: must hold one document, of kind {KIND}")
+        raise SettingsError(f"{path}: must contain one document, of kind {KIND}")
     source = documents[0]
     if (source.pop("apiVersion", None), source.pop("kind", None)) != (API_VERSION, KIND):
         raise SettingsError(f"{path}: apiVersion must be {API_VERSION} and kind {KIND}")
     names = {to_camel(name): name for name in Settings.model_fields}
     for key in source:
         if key not in names:
-            raise SettingsError(f"{path}: there is no setting {key!r}{_similar(key, names)}")
+            raise SettingsError(f"{path}: unknown setting {key!r}{_similar(key, names)}")
     return {names[key]: value for key, value in source.items() if value is not None}
 
 

@@ -16,7 +16,7 @@ SPREAD = {
     "another flag ends them": ("plan -f a b -o json", "plan -f a -f b -o json"),
     "each flag has its own": ("plan -f a b --snapshot c d", "plan -f a -f b --snapshot c --snapshot d"),
     "long name": ("check --filename a b", "check --filename a --filename b"),
-    "a flag with one value": ("plan -n ns -f a", "plan -n ns -f a"),
+    "a flag with the same value": ("plan -n ns -f a", "plan -n ns -f a"),
     "after --": ("plan -f a -- b", "plan -f a -- b"),
     "a positional argument stays": ("explain --snapshot a pod", "explain --snapshot a pod"),
     "several files after a positional argument": (

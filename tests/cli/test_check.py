@@ -83,7 +83,7 @@ spec:
 """
 
 MISTAKES = {
-    "no YAML": ("kind: ]", 1, "is no YAML"),
+    "no YAML": ("kind: ]", 1, "not valid YAML"),
     "a key twice": ("kind: Pod\nmetadata: {}\nkind: Pod\n", 3, "twice"),
     "no apiVersion": ("kind: ResourceClaim\nmetadata: {name: c}\n", 1, "apiVersion: is missing"),
     "unknown version": (CLAIM.replace("k8s.io/v1", "k8s.io/v9"), 1, "v9 is not a version"),
@@ -274,7 +274,7 @@ def test_other_kinds_are_let_be(cli: "Cli", tmp_path: Path) -> None:
         ((), "Missing option"),
         (("-f", "examples/nowhere.yaml"), "examples/nowhere.yaml: No such file"),
         (("-f", "docs"), "no manifests"),
-        (("-f", PAGE, "--snapshot", INVENTORY, "--kubeconfig", "x"), "exclude each other"),
+        (("-f", PAGE, "--snapshot", INVENTORY, "--kubeconfig", "x"), "are mutually exclusive"),
     ],
     ids=["no file", "no such file", "folder without manifests", "two inventories"],
 )
@@ -315,7 +315,7 @@ def test_findings_as_data(cli: "Cli") -> None:
     ("wish", "finding"),
     [
         ("count: 4", None),  # two are in use, but need not be for ever
-        ("count: 5", "too few devices match request r"),
+        ("count: 5", "node(s) had too few matching devices for request r"),
         ("selectors: [{cel: {expression: 'device.driver == \"nobody\"'}}]", 'driver == "nobody"'),
     ],
 )
@@ -421,4 +421,4 @@ def test_devices_are_looked_for_with_the_features_of_the_cluster(
 
     assert (met.code, met.out) == (0, "")
     assert missed.code == 1
-    assert "no node of the inventory has devices for this" in missed.out
+    assert "no node of the inventory has enough matching devices" in missed.out

@@ -170,7 +170,7 @@ def test_check_looks_classes_up_in_the_cluster(cli: "Cli", cluster: Cluster) -> 
 REFUSALS: dict[str, tuple[Callable[[], Fault], str]] = {
     "no permission": (
         lambda: Fault(lambda call: "nodes" in call.path, status=403, reason="Forbidden"),
-        "rights",
+        "permissions",
     ),
     "no credentials": (lambda: Fault(lambda _: True, times=9, status=401, reason="Unauthorized"), "401"),
     "no such API": (lambda: Fault(lambda call: "apis" in call.path, times=9, status=404), "needs Kubernetes"),

@@ -68,7 +68,7 @@ def test_a_port_that_is_taken_is_said_so(cli: "Cli", served: str) -> None:
     ran = cli("demo", "--port", served.rpartition(":")[2])
 
     assert ran.code == 2
-    assert "choose another with --port" in ran.err
+    assert "choose another port with --port" in ran.err
 
 
 def test_keep_leaves_the_page_open_until_it_is_interrupted() -> None:
@@ -154,7 +154,7 @@ def test_where_none_fits_nothing_is_bound() -> None:
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
-        ({"filter": httpx.Response(503, text="later")}, "filter answered 503: later"),
+        ({"filter": httpx.Response(503, text="later")}, "filter returned status 503: later"),
         ({"filter": {"Error": "broken"}}, "filter: broken"),
         ({"filter": {"NodeNames": ["a"]}, "bind": {"Error": "taken"}}, "bind: taken"),
     ],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from conftest import Cli
 
 TOKEN = "of-somebody"
-NOBODY = {"error": {"code": "Unauthorized", "message": "a bearer token is needed", "path": ""}}
+NOBODY = {"error": {"code": "Unauthorized", "message": "a bearer token is required", "path": ""}}
 
 
 class Service(BaseHTTPRequestHandler):
@@ -67,8 +67,8 @@ def test_token_and_ca_come_from_the_environment(
 @pytest.mark.parametrize(
     ("token", "ca", "code", "said"),
     [
-        ("", True, 3, "put a token into DRA_EXTENDER_TOKEN"),
-        ("guessed", True, 3, "put a token into DRA_EXTENDER_TOKEN"),
+        ("", True, 3, "set DRA_EXTENDER_TOKEN to a bearer token"),
+        ("guessed", True, 3, "set DRA_EXTENDER_TOKEN to a bearer token"),
         (TOKEN, False, 3, "certificate verify failed"),
     ],
     ids=["no token", "another token", "a CA that is not known"],
@@ -121,7 +121,7 @@ def test_a_service_that_hangs_up_may_speak_tls(cli: "Cli") -> None:
         ran = cli("devices", "--server", f"http://127.0.0.1:{server.getsockname()[1]}")
         thread.join()
     assert ran.code == 3
-    assert ran.err.endswith("; if it serves with TLS, write https://\n")
+    assert ran.err.endswith("; if it uses TLS, write https://\n")
 
 
 def test_a_certificate_of_another_name_is_told(
@@ -131,4 +131,4 @@ def test_a_certificate_of_another_name_is_told(
     monkeypatch.setenv("DRA_EXTENDER_CA", str(file))
     ran = cli("devices", "--server", url.replace("127.0.0.1", "localhost"))
     assert ran.code == 3
-    assert "ask it by a name that its certificate is for" in ran.err
+    assert "use a host name that its certificate contains" in ran.err

@@ -76,7 +76,7 @@ def test_what_does_not_fit_is_told_node_by_node(cli: "Cli", name: str) -> None:
     named = sorted(name for row in rows for name in re.findall(r"worker-\d", row.partition("misfit")[0]))
     assert named == [f"worker-{number}" for number in range(1, 9)]
     assert all(re.search(r"  misfit    \w", row) for row in rows)
-    assert "0 of 1 Pods placed" in ran.err
+    assert "0 of 1 Pod placed" in ran.err
 
 
 def test_replicas_that_hear_the_same_share_one_report(cli: "Cli") -> None:
@@ -147,7 +147,7 @@ def test_other_kinds_are_skipped_with_a_note(cli: "Cli", tmp_path: Path) -> None
     ran = cli("plan", "-f", file, *INVENTORY)
 
     assert ran.code == 0
-    assert "makes no Pods: 1 ConfigMap" in ran.err
+    assert "creates no Pods: 1 ConfigMap" in ran.err
 
 
 def test_the_namespace_flag_is_for_what_names_none(cli: "Cli") -> None:
@@ -171,10 +171,10 @@ BAD = {
     "nothing to place": (("-f", "examples/inventory/classes.yaml"), "nothing to place"),
     "unknown policy": (("-f", PAGE, "--policy", "best"), "no policy 'best'"),
     "unknown feature": (("-f", PAGE, "--feature", "Nonsense=true"), "Nonsense"),
-    "removes nothing": (("-f", PAGE, "--remove", "Node/worker-99"), "no Node worker-99"),
+    "removes nothing": (("-f", PAGE, "--remove", "Node/worker-99"), "Node worker-99 not found"),
     "removes no name": (("-f", PAGE, "--remove", "worker-1"), "KIND/NAME"),
     "bad number": (("-f", PAGE, "--replicas", "-1"), "--replicas"),
-    "server and snapshot": (("-f", PAGE, "--server", "http://127.0.0.1:1"), "exclude each other"),
+    "server and snapshot": (("-f", PAGE, "--server", "http://127.0.0.1:1"), "are mutually exclusive"),
 }
 
 
@@ -194,7 +194,7 @@ def test_bad_input_ends_with_2_and_one_clear_line(
     [
         (POD, ":1: Pod default/p: spec: is missing"),
         (POD + "spec:\n  resourceClaims:\n  - {name: 5, resourceClaimName: c}\n", ":6: Pod default/p: spec"),
-        ("a: [", ": is no YAML"),
+        ("a: [", ": not valid YAML"),
     ],
     ids=["no spec", "wrong type", "no YAML"],
 )
@@ -211,7 +211,7 @@ def test_a_bad_object_is_named_with_its_line(cli: "Cli", tmp_path: Path, text: s
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--server", "http://127.0.0.1:1"), "cannot be reached"),
+        (("--server", "http://127.0.0.1:1"), "cannot connect to"),
         (("--kubeconfig", "nowhere.conf"), "nowhere.conf"),
         ((), ".kube/config"),
     ],

@@ -66,12 +66,12 @@ def test_a_refused_pod_is_told_by_an_event_and_by_kubectl(
 
     (note, *more) = until(lambda: scene.events("waiting", "DevicesUnavailable"), "there is an Event")
     assert more == []
-    assert note.startswith("0/1 nodes fit: 1 all matching devices in use for request device")
+    assert note.startswith("0/1 nodes fit: 1 node(s) had all matching devices in use for request device")
     assert f"kubectl dra explain waiting -n {scene.namespace}" in note
 
     told = dra("explain", "waiting", "-n", scene.namespace, code=1).stdout
     assert "0/1 nodes fit: 1 all matching devices in use" in told
-    assert f"if claim {scene.namespace}/first were gone (node {node})" in told
+    assert f"if claim {scene.namespace}/first were released (node {node})" in told
     assert f"1 in use by {scene.namespace}/first" in told
     devices = json.loads(dra("devices", "--node", node, "-o", "json").stdout)
     assert [item["claims"] for item in devices] == [[f"{scene.namespace}/first"]]
@@ -111,7 +111,7 @@ def test_plan_waits_until_it_fits(scene: Scene, scheduler: str, dra: Dra, tmp_pa
         assert not answer.done()
         scene.create(objects.slice_of(node, objects.cats(1)))
         done = answer.result()
-    assert "0/1 nodes fit: 1 no devices for request device" in done.stderr
+    assert "0/1 nodes fit: 1 node(s) had no devices for request device" in done.stderr
     assert [pod["node"] for pod in json.loads(done.stdout)["pods"]] == [node]
     assert scene.api.list("Pod", scene.namespace) == [], "nothing is written"
 

@@ -48,9 +48,9 @@ PLANS = {
         {"graph-frontend": 1, "graph-decode": 1},
         2,
         1,
-        "not looked at, the kind is not known and holds no Pod template: 1 Endpoint",
+        "ignored, unknown kind without a Pod template: 1 Endpoint",
     ),
-    "domain": Planned({"nccl": 2}, 2, 0, "made by the controller of ComputeDomain default/fabric"),
+    "domain": Planned({"nccl": 2}, 2, 0, "is created by the controller of ComputeDomain default/fabric"),
     "operator": Planned({"tenant": 1}, 0, 1),
     "operator, with its template named": Planned({"tenant": 1}, 1, 0, "leased", ("--generated", "leased")),
     "alternatives": Planned({"either": 1}, 1, 0),
@@ -74,7 +74,7 @@ def test_every_pod_is_planned_as_often_as_its_kind_says(cli: Cli, name: str, exp
 
 
 GUESS = (
-    "Graph default/graph: the kind is not known, so spec.services.Decode.extraPodSpec is taken for a "
+    "Graph default/graph: unknown kind, so spec.services.Decode.extraPodSpec is treated as a "
     "template of one Pod"
 )
 
@@ -110,7 +110,7 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
         (
             20,
             "spec.domain.devices.hostDevices[1].requestName: ResourceClaimTemplate one-red has no request "
-            "'gpus', is gpu meant?",
+            "'gpus', did you mean gpu?",
         ),
     ],
     "runners": [],
@@ -163,17 +163,17 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
         )
     ],
     "pod-fields": [
-        (3, "metadata.lables: there is no field lables, is labels meant?"),
-        (6, "spec.resourceclaims: there is no field resourceclaims, is resourceClaims meant?"),
+        (3, "metadata.lables: unknown field lables, did you mean labels?"),
+        (6, "spec.resourceclaims: unknown field resourceclaims, did you mean resourceClaims?"),
         (
             15,
-            "spec.template.spec.containers[0].resources.claims[0].requests: there is no field requests, is "
-            "request meant?",
+            "spec.template.spec.containers[0].resources.claims[0].requests: unknown field requests, did "
+            "you mean request?",
         ),
         (
             28,
             "spec.replicatedJobs[0].template.spec.template.spec.containers[0].resources.claims[0].request: "
-            "ResourceClaimTemplate one-red has no request 'gpuu', is gpu meant?",
+            "ResourceClaimTemplate one-red has no request 'gpuu', did you mean gpu?",
         ),
         (
             42,
@@ -181,16 +181,15 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
         ),
         (
             43,
-            "spec.template.spec.containers[0].resourceClaims: there is no field "
+            "spec.template.spec.containers[0].resourceClaims: unknown field "
             "resourceClaims here: it belongs under spec",
         ),
         (
             50,
-            "spec.resourceClaims[0].source: is gone since Kubernetes 1.31: what it holds "
-            "stands beside the name "
-            "now (repair: dra-extender convert)",
+            "spec.resourceClaims[0].source: was removed in Kubernetes 1.31: its fields are now "
+            "next to the name (repair: dra-extender convert)",
         ),
-        (59, "spec.predictor.resourceclaims: there is no field resourceclaims, is resourceClaims meant?"),
+        (59, "spec.predictor.resourceclaims: unknown field resourceclaims, did you mean resourceClaims?"),
     ],
     "kinds": [
         (
@@ -198,8 +197,8 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
             "kind: resource.k8s.io has no kind ResourceClass (gone with v1alpha2): "
             "DeviceClass has taken its place",
         ),
-        (7, "kind: resource.k8s.io has no kind ResourceClaimTemplates, is ResourceClaimTemplate meant?"),
-        (12, "kind: resource.k8s.io has no kind Deviceclass, is DeviceClass meant?"),
+        (7, "kind: resource.k8s.io has no kind ResourceClaimTemplates, did you mean ResourceClaimTemplate?"),
+        (12, "kind: resource.k8s.io has no kind Deviceclass, did you mean DeviceClass?"),
         (15, "apiVersion: a ResourceClaim is in group 'resource.k8s.io', not 'apps'"),
         (
             21,
@@ -209,7 +208,7 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
         ),
         (24, "apiVersion: apps/v1beta2 is not served by Kubernetes 1.37: StatefulSet is in apps/v1"),
         (30, "kind: the core group has no kind StatefullSet, is StatefulSet (apps/v1) meant?"),
-        (35, "kind: kubeflow.org has no kind PytorchJob, is PyTorchJob meant?"),
+        (35, "kind: kubeflow.org has no kind PytorchJob, did you mean PyTorchJob?"),
         (39, "is not a Kubernetes object: it has no apiVersion and no kind"),
     ],
     "counters-beside-devices": [
@@ -225,16 +224,16 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
     "quoted-template": [(3, "is a Helm or Go template: render it first, as with `helm template`")],
     "indentation": [
         (6, "spec.selectors[0]: cel is missing"),
-        (7, "spec.selectors[0].expression: there is no field expression: it belongs under cel"),
+        (7, "spec.selectors[0].expression: unknown field expression: it belongs under cel"),
     ],
     "old-fields": [
-        (5, "spec.controller: there is no field controller"),
-        (11, "spec.suitableNodes: there is no field suitableNodes"),
+        (5, "spec.controller: unknown field controller"),
+        (11, "spec.suitableNodes: unknown field suitableNodes"),
     ],
     "old-fields, 1.36": [
-        (5, "spec.controller: there is no field controller"),
-        (11, "spec.suitableNodes: there is no field suitableNodes"),
-        (19, "spec.skipNodeOperations: there is no field skipNodeOperations before Kubernetes 1.37"),
+        (5, "spec.controller: unknown field controller"),
+        (11, "spec.suitableNodes: unknown field suitableNodes"),
+        (19, "spec.skipNodeOperations: unknown field skipNodeOperations before Kubernetes 1.37"),
     ],
 }
 OF_ANOTHER_CLUSTER = {"gpu-or-cpu", "halves"}

@@ -87,7 +87,7 @@ def test_no_secret_is_logged(certificates: Certificates, tmp_path: Path) -> None
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     said = " ".join(line["msg"] for line in lines)
     assert "reading the cluster" in said, "what is logged at the start is looked at"
-    assert "new TLS files are not taken up" in said, "and to the end"
+    assert "TLS files not reloaded" in said, "and to the end"
     found = [line for line in lines for secret in SECRETS if secret in json.dumps(line)]
     assert found == []
 

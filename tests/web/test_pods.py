@@ -42,7 +42,9 @@ def test_what_stands_behind_a_reason_is_told_and_leads_on(visit: Callable[..., V
     seen = visit()
     seen.served.put(FOUR, pod("trainer", "four-gpus"))
     page = seen.open("#/pods/default/trainer")
-    struck = page.locator(".reasons details", has_text="no device matches request gpus").first
+    struck = page.locator(
+        ".reasons details", has_text="node(s) had no matching device for request gpus"
+    ).first
     struck.locator("summary").click()
     rejected = struck.locator("dt", has_text="Rejected by class gpu.example.com, selector #0").first
     expect(rejected.locator("xpath=..")).to_contain_text('type == "gpu" fails on')
@@ -97,7 +99,7 @@ def test_pods_that_run_are_listed_on_demand_and_unknown_ones_are_named(visit: Ca
     page.get_by_role("button", name="zoo-keeper").click()
     expect(page.locator(".headline")).to_have_text("the Pod is on node worker-6")
     seen.open("#/pods/default/nobody")
-    expect(page.get_by_role("alert")).to_contain_text("there is no Pod default/nobody")
+    expect(page.get_by_role("alert")).to_contain_text("no Pod default/nobody")
 
 
 def test_decisions_of_the_webhooks_appear_as_they_are_made(visit: Callable[..., Visit]) -> None:

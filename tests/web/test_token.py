@@ -164,7 +164,7 @@ def test_while_the_api_server_is_away_nobody_is_taken_for_a_stranger(
     expect(page.get_by_role("dialog")).to_be_visible()
     guardian.faults.append(Fault(lambda call: call.path == TOKEN_REVIEWS, times=float("inf"), status=500))
     give(page, "of-jane")
-    expect(page.locator("#banner")).to_contain_text("the API server cannot be asked about the token")
+    expect(page.locator("#banner")).to_contain_text("the API server is not available to review the token")
     expect(page.get_by_role("dialog")).to_be_hidden()
     guardian.faults.clear()
     page.locator("#link").click()

@@ -194,7 +194,7 @@ def test_a_node_that_there_is_not_is_said_to_be_missing(visit: Callable[..., Vis
 def test_a_claim_is_freed_as_a_near_miss_says(visit: Callable[..., Visit]) -> None:
     page = visit().open("#/whatif")
     place(page, FOUR_GPUS)
-    miss = page.locator(".near li", has_text="if claim ml-team/llm-training were gone")
+    miss = page.locator(".near li", has_text="if claim ml-team/llm-training were released")
     miss.get_by_role("button", name="Try it").click()
     headline(page, "1 of 1 Pod placed")
     expect(page.locator(".changes")).to_contain_text("ResourceClaim ml-team/llm-training")

@@ -18,17 +18,20 @@ from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
 
 MAX_NODE_VERDICTS = 50_000
-"""In one answer, about 25 MB. Beyond that a Pod's nodes are counted, and only the chosen one is shown."""
+"""Maximum number of verdicts in one response, about 25 MB.
+
+Beyond it, a Pod shows only its selected node and the number of others.
+"""
 
 
 class Budget:
-    """How many node verdicts an answer may still hold."""
+    """The number of node verdicts that a response may still contain."""
 
     def __init__(self, left: int = MAX_NODE_VERDICTS) -> None:
         self._left = left
 
     def spend(self, number: int) -> bool:
-        """Whether there was room; if not, nothing is spent."""
+        """Whether there is room; if not, spends nothing."""
         if number > self._left:
             return False
         self._left -= number
@@ -36,14 +39,14 @@ class Budget:
 
 
 def shown_nodes(item: PodPlacement, budget: Budget) -> Sequence[NodeResult]:
-    """The nodes of a Pod that an answer tells of: all of them or, beyond the budget, the chosen one."""
+    """The nodes of a Pod in a response: all of them or, beyond the budget, the selected one."""
     if item.answers and budget.spend(len(item.answers)):
         return item.answers
     return [item.chosen] if item.chosen is not None else []
 
 
 def encoded_nodes(answers: Iterable[NodeResult], *, full: bool) -> list[orjson.Fragment]:
-    """The verdicts of nodes, encoded one by one: 5,000 at once would hold up the webhooks for 30 ms."""
+    """The verdicts of nodes, encoded one by one: 5,000 at once would block the event loop for 30 ms."""
     return one_by_one(node_verdict(answer, full=full) for answer in answers)
 
 
@@ -73,7 +76,7 @@ def pod_answer(item: PodPlacement, nodes: Sequence[Any]) -> dict[str, Any]:
 
 
 def near_misses_json(items: Iterable[NearMiss]) -> list[dict[str, Any]]:
-    """What would have to change, and on which node the Pod would fit then."""
+    """A change, and the node that the Pod would fit on then."""
     return [
         {
             "text": item.text,
@@ -85,7 +88,7 @@ def near_misses_json(items: Iterable[NearMiss]) -> list[dict[str, Any]]:
 
 
 def node_verdict(answer: NodeResult, *, full: bool) -> dict[str, Any]:
-    """What one node says; ``full`` adds the counts behind each reason."""
+    """The verdict of one node. ``full`` adds the counts of each reason."""
     return {
         "name": answer.node,
         "verdict": answer.verdict,
@@ -112,7 +115,7 @@ def _reason(reason: Reason, *, full: bool) -> dict[str, Any]:
 
 
 def evidence_json(evidence: Evidence) -> dict[str, Any]:
-    """What there is of it, under camelCase names."""
+    """The fields that are not empty, under camelCase names."""
     return {name: found for name, found in _plain(evidence).items() if found}
 
 
@@ -127,7 +130,7 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _camel_names(kind: type) -> tuple[tuple[str, str], ...]:
-    """Each field's name, and as it is written; a few types are asked for."""
+    """Each field's name, and its camelCase form. Cached: there are few types."""
     return tuple((field.name, to_camel(field.name)) for field in fields(kind))
 
 

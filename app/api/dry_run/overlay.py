@@ -1,4 +1,4 @@
-"""The inventory of a dry run: the live one or none, with the objects of the request laid over it."""
+"""The inventory of a dry run: the live one or an empty one, with the objects of the request added."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
-    """What a dry run judges by: a state of its own, and the Pods that drained nodes have lost."""
+    """The state of a dry run, and the Pods that drained nodes have lost."""
 
     state: State
     evicted: tuple[Evicted, ...] = ()
@@ -42,11 +42,9 @@ class Ground:
 
 
 def lay_over(live: State, scenario: Scenario) -> Ground:
-    """The cluster to judge by.
+    """The state to evaluate.
 
-    Raises:
-        Refusal: 422, names the object and the field.
-    Cost: O(objects of both).
+    Raises: HttpError: 422, names the object and the field. Cost: O(objects of both).
     """
     state = live.fork() if scenario.inventory == "live" else State()
     made = [Generated(item.kind, item.namespace or "default", item.name, "") for item in scenario.generated]
@@ -71,7 +69,7 @@ def lay_over(live: State, scenario: Scenario) -> Ground:
 
 
 def _generate(state: State, item: Generated) -> str:
-    """Puts an empty claim or template in the place of one that a controller is still to make; a note."""
+    """Adds an empty claim or template for one that a controller has not created yet. Returns a note."""
     if item.key in state.keys(item.kind):
         return ""
     meta = Meta(item.name, item.namespace)
@@ -79,13 +77,13 @@ def _generate(state: State, item: Generated) -> str:
     is_claim = item.kind == "ResourceClaim"
     state.upsert(ResourceClaim(meta, empty) if is_claim else ResourceClaimTemplate(meta, empty, Meta("")))
     maker = f"the controller of {item.owner}" if item.owner else "a controller"
-    return f"{item.kind} {item.namespace}/{item.name} is made by {maker}: taken for one without requests"
+    return f"{item.kind} {item.namespace}/{item.name} is created by {maker}: treated as one without requests"
 
 
 def _changes(
     state: State, scenario: Scenario, evicted: list[Evicted]
 ) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Nodes are added before others are drained: the new ones are there for those who have to move."""
+    """Adds nodes before it drains others, so that the evicted Pods can use them."""
     for index, more in enumerate(scenario.add_nodes):
         yield f"addNodes[{index}]", partial(add_nodes, state, more.like, more.count)
     taints: list[tuple[DeviceTaintSelector, Taint]] = []
@@ -104,21 +102,21 @@ def _drain(state: State, name: str, evicted: list[Evicted]) -> None:
 
 
 def put(state: State, item: InventoryObject) -> None:
-    """Puts an object in the place of the one of its kind and name, whatever that was."""
-    # A version from elsewhere says nothing here, and need not even be a number.
+    """Replaces the object with the same kind and name."""
+    # The resourceVersion of another cluster has no meaning here, and may not be a number.
     item = replace(item, meta=replace(item.meta, resource_version=""))
     state.delete(kind_of(item), item.meta.key)
     state.upsert(item)
 
 
 def read_inventory_object(raw: Any, where: str) -> InventoryObject:
-    """Raises: Refusal, 422."""
+    """Raises: HttpError, 422."""
     item = read_object(raw, where)
     if isinstance(item, Workload):
-        text = f"a {item.kind} is no part of the inventory; workloads have a field of their own"
+        text = f"a {item.kind} is not part of the inventory; put workloads into their own field"
         raise HttpError(422, "InvalidObject", text, where)
     if isinstance(raw, Mapping) and not item.meta.name:
-        raise HttpError(422, "InvalidObject", "must have a name", f"{where}.metadata.name")
+        raise HttpError(422, "InvalidObject", "name is missing", f"{where}.metadata.name")
     return item
 
 
@@ -135,12 +133,12 @@ def read_object(raw: Any, where: str) -> Object:
 
 
 def names_of(state: State, wanted: Iterable[str] | None) -> list[str]:
-    """The nodes to ask: those wanted in their order, each once, or all by name."""
+    """The nodes to evaluate: the requested ones in their order, each once, or all by name."""
     return sorted(state.nodes) if wanted is None else list(dict.fromkeys(wanted))
 
 
 def _remove(state: State, name: ObjectName, where: str) -> None:
-    # People write them for kubectl as node/worker-1.
+    # kubectl also accepts node/worker-1.
     kind = next((known for known in _KINDS if known.lower() == name.kind.lower()), None)
     if kind is None:
         text = f"{name.kind} is not part of the inventory, only {', '.join(_KINDS)}"
@@ -148,6 +146,6 @@ def _remove(state: State, name: ObjectName, where: str) -> None:
     namespace = (name.namespace or "default") if kind in NAMESPACED else ""
     key = (namespace, name.name)
     if key not in state.keys(kind):
-        text = f"there is no {kind} {'/'.join(part for part in key if part)}"
+        text = f"{kind} {'/'.join(part for part in key if part)} not found"
         raise HttpError(422, "NotFound", text, f"{where}.name")
     state.delete(kind, key)

@@ -1,4 +1,4 @@
-"""Whom preemption would evict, for the Pods of a dry run that fit nowhere."""
+"""Shows which Pods preemption would evict for the Pods of a dry run that fit nowhere."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from app.core.state.state import Key, State
 def preemptions(
     state: State, placed: Sequence[PodPlacement], nodes: Sequence[str], rules: Rules
 ) -> dict[Key, dict[str, Any]]:
-    """By Pod, for the first few that fit nowhere; each is asked about by itself. Nothing is changed.
+    """By Pod, for the first few that fit nowhere, each evaluated separately. Changes nothing.
 
     Cost: that of ``plan_preemption`` for each of them.
     """
@@ -29,6 +29,6 @@ def preemptions(
             {"namespace": pod.meta.namespace, "name": pod.meta.name, "priority": pod.priority}
             for pod in plan.victims
         ]
-        text = "" if victims else "Pods that are going already make room"
+        text = "" if victims else "Pods that are already terminating make room"
         found[item.pod.meta.key] = {"node": plan.node, "victims": victims, "text": text}
     return found

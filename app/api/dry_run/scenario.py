@@ -1,4 +1,4 @@
-"""What every dry run reads from its request: the cluster to judge by, the rules, the Pods."""
+"""Reads a dry run's request: the cluster to evaluate, the rules, the Pods."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ _MAX_FIELDS = 100
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """The body in the OpenAPI document: the endpoints read it themselves, as JSON or YAML."""
+    """The body in the OpenAPI document. The endpoints decode it themselves, from JSON or YAML."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     content = {kind: {"schema": schema} for kind in ("application/json", "application/yaml")}
     return {"requestBody": {"required": True, "content": content}}
@@ -66,7 +66,7 @@ def _names(model: type[BaseModel]) -> set[str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """One dry run: the cluster to judge by, the rules, and how the work shares the loop and ends."""
+    """One dry run: the cluster to evaluate, the rules, its time slice and its deadline."""
 
     ground: Ground
     rules: Rules
@@ -106,9 +106,9 @@ def _rules(service: Service, wanted: Scenario) -> Rules:
 async def pods_in(
     wanted: PlacementRequest | SizingRequest, nodes: int, most: int, trial: Trial
 ) -> tuple[list[Pod], list[str]]:
-    """The Pods in order, at most so many, and what is assumed about kinds that are not known.
+    """The Pods in order, at most ``most``, and the assumptions about unknown kinds.
 
-    Raises: HttpError, 422, or 503 if time was up.
+    Raises: HttpError, 422, or 503 after the time limit.
     """
     notes: list[str] = []
     found = paced(islice(_pods(wanted, nodes, notes), most + 1), 8)
@@ -117,13 +117,13 @@ async def pods_in(
     except InterruptedWorkError:
         raise trial.work.time_up("the Pods could not be read", "pods") from None
     if len(pods) > most:
-        # Not how many: a workload may ask for billions.
+        # Without the number: a workload may have billions.
         raise HttpError(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")
     return pods, notes
 
 
 def _pods(wanted: PlacementRequest | SizingRequest, nodes: int, notes: list[str]) -> Iterator[Pod]:
-    """The Pods one by one. Raises: HttpError, 422."""
+    """Yields the Pods one by one. Raises: HttpError, 422."""
     for index, raw in enumerate(wanted.pods):
         yield pod_of(raw, f"pods[{index}]")
     for index, raw in enumerate(wanted.workloads):
@@ -137,12 +137,13 @@ def _expanded(item: Object, where: str, replicas: int | None, nodes: int) -> Ite
     if isinstance(item, Workload):
         if replicas is not None and len(item.sets) > 1:
             text = (
-                f"{item.kind} {item.meta.name} has {len(item.sets)} Pod templates, each with its own number"
+                f"{item.kind} {item.meta.name} has {len(item.sets)} Pod templates, each with its own "
+                "replica count"
             )
             raise HttpError(422, "InvalidField", text, "replicas")
         return item.pods(nodes, replicas)
     if not isinstance(item, Pod):
-        raise HttpError(422, "InvalidObject", f"a {kind_of(item)} makes no Pods", where)
+        raise HttpError(422, "InvalidObject", f"a {kind_of(item)} creates no Pods", where)
     if replicas is None:
         return [item]
     return (numbered(item, index) for index in range(replicas))
@@ -151,11 +152,11 @@ def _expanded(item: Object, where: str, replicas: int | None, nodes: int) -> Ite
 def pod_of(raw: Any, where: str) -> Pod:
     item = read_object(raw, where)
     if not isinstance(item, Pod):
-        raise HttpError(422, "InvalidObject", f"a {raw.get('kind')} is no Pod", where)
+        raise HttpError(422, "InvalidObject", f"a {raw.get('kind')} is not a Pod", where)
     return item
 
 
 def numbered(pod: Pod, index: int) -> Pod:
-    """A Pod like this one, under a name of its own."""
+    """A copy of this Pod with its own name."""
     meta = replace(pod.meta, name=f"{pod.meta.name or pod.meta.generate_name}-{index}", uid="")
     return replace(pod, meta=meta)

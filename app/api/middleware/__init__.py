@@ -1,4 +1,4 @@
 """ASGI middleware around every request: authentication, authorization, limits, browsers, metrics.
 
-It runs before anything of a body is read, and denies every path that it does not know.
+It runs before a body is read, and denies every unknown path.
 """

@@ -1,8 +1,8 @@
-"""Who may ask what: the rule for each path.
+"""Access rules by path.
 
-A path under /api/v1 is the resource of the same name in the API group ``dra-extender``, which exists in
-RBAC rules alone; so an endpoint that comes later is closed until a rule names it. Not a non-resource
-URL: every account of a cluster may GET /api/* (ClusterRole system:discovery).
+A path under /api/v1 is the resource of the same name in the API group ``dra-extender``, which exists only
+in RBAC rules, so that a new endpoint is closed until a rule names it. It is not a non-resource URL, since
+every account of a cluster may GET /api/* (ClusterRole system:discovery).
 """
 
 import time
@@ -27,15 +27,15 @@ _VERBS = {"GET": "get", "HEAD": "get", "POST": "create"}
 
 
 def is_guarded(path: str) -> bool:
-    """Whether a caller must be let in: everywhere but at the page's files, the probes and the reference."""
+    """Whether a path requires authentication: all but the page's files, the probes and the reference."""
     return path not in _OPEN and not path.startswith("/web/")
 
 
 def access_of(method: str, path: str, namespace: str = "") -> Access:
-    """What a request that is no webhook wants, in the words of an RBAC rule."""
+    """The RBAC attributes of a request that is not a webhook."""
     verb = _VERBS.get(method, method.lower())
     if not path.startswith(_API):
-        # /metrics above all, as Prometheus is allowed to on Kubernetes' own components.
+        # Mainly /metrics, as Prometheus uses it on Kubernetes' own components.
         return Access(verb, path=path)
     resource, *rest = path.removeprefix(_API).split("/")
     if resource == "pods" and len(rest) == 3:
@@ -45,10 +45,10 @@ def access_of(method: str, path: str, namespace: str = "") -> Access:
 
 
 class Rules:
-    """Decides on requests by the settings.
+    """Authorizes requests by the settings.
 
     Args:
-        reviewer: gives the one of the running service; None before it runs.
+        reviewer: returns the reviewer of the running service; None before it runs.
         clock: seconds since 1970, for certificates that expire while their connection is open.
     """
 
@@ -63,10 +63,9 @@ class Rules:
         self._clock = clock
 
     async def require(self, scope: Scope) -> str:
-        """Who asks, as far as that is known.
+        """The user, if known.
 
-        Raises:
-            Refusal: 401 who are you, 403 not you, 429 or 503 nobody can say.
+        Raises: HttpError: 401 not authenticated, 403 not authorized, 429 or 503 cannot be decided.
         """
         if scope["path"].startswith(_WEBHOOKS):
             return self._webhook(scope)
@@ -81,7 +80,10 @@ class Rules:
         if self._settings.webhook_callers == "certificate":
             name = self._certificate(scope, self._settings.webhook_client_names)
         elif self._settings.webhook_callers == "loopback" and not _is_local(scope):
-            text = "the webhooks answer this machine only; others need client_ca_file and a certificate"
+            text = (
+                "the webhooks accept requests from this machine only; for others set "
+                "client_ca_file and send a certificate"
+            )
             raise HttpError(403, "Forbidden", text)
         trust(scope)
         return name
@@ -89,7 +91,7 @@ class Rules:
     def _certificate(self, scope: Scope, names: Collection[str]) -> str:
         peer = peer_in(scope)
         if peer is None:
-            raise HttpError(401, "Unauthorized", "a client certificate is needed")
+            raise HttpError(401, "Unauthorized", "a client certificate is required")
         if peer.expires_at <= self._clock():
             raise HttpError(401, "Unauthorized", "the client certificate has expired")
         if names and not set(peer.names) & set(names):
@@ -101,7 +103,7 @@ class Rules:
         scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
-            text = "a bearer token is needed: Authorization: Bearer ..."
+            text = "a bearer token is required: Authorization: Bearer ..."
             raise HttpError(401, "Unauthorized", text, headers={"WWW-Authenticate": "Bearer"})
         reviewer = self._reviewer(scope)
         if reviewer is None:
@@ -110,12 +112,12 @@ class Rules:
         try:
             decision = await reviewer.decide(token, access)
         except BusyError:
-            text = "too many tokens are being checked"
+            text = "too many token reviews in progress"
             raise HttpError(429, "TooManyRequests", text, retry_after_seconds=1) from None
         except (ClusterError, TimeoutError):
             raise _nobody_can_say() from None
         if decision.user is None:
-            text = "the API server does not know this token"
+            text = "the API server rejected this token"
             raise HttpError(401, "Unauthorized", text, headers={"WWW-Authenticate": "Bearer"})
         if not decision.allowed:
             raise HttpError(
@@ -125,7 +127,7 @@ class Rules:
 
 
 def _nobody_can_say() -> HttpError:
-    text = "the API server cannot be asked about the token"
+    text = "the API server is not available to review the token"
     return HttpError(503, "AuthUnavailable", text, retry_after_seconds=2)
 
 

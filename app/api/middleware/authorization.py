@@ -1,4 +1,4 @@
-"""ASGI middleware before every endpoint: whom a request is from, and what of it is not even read."""
+"""ASGI middleware before every endpoint: authentication, authorization and limits before a body is read."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,16 +14,16 @@ _OF_BROWSERS = frozenset({b"origin", b"sec-fetch-site"})
 
 
 class Authorization:
-    """Lets requests through, or answers them itself.
+    """Passes requests on, or responds with an error.
 
-    Bodies under /api/v1 have a budget together, that of the webhooks is their callers' business: who
-    may bind Pods need not be kept from filling memory.
+    Bodies under /api/v1 share a budget. The webhooks have none, since a client that may bind Pods is
+    trusted.
     """
 
     def __init__(self, app: ASGIApp, settings: ServingSettings, rules: Rules) -> None:
         self._app = app
         self._rules = rules
-        # A service that others reach has names that it cannot know.
+        # A service on a public address cannot know its names.
         self._hosts = frozenset(settings.allowed_hosts) | {settings.host.strip("[]").lower()}
         self._checks_host = is_loopback(settings.host) or bool(settings.allowed_hosts)
         self._most_bytes = settings.api_bodies_bytes
@@ -48,12 +48,12 @@ class Authorization:
 
     async def _admitted(self, scope: Scope) -> str:
         headers = Headers(scope=scope)
-        # Most requests have none of these; to look for each takes longer than to see that.
+        # Fast path: most requests have none of these.
         there = {name for name, _ in scope["headers"]}
         if self._checks_host:
             require_host(headers, self._hosts)
         if b"content-encoding" in there and headers["content-encoding"].lower() != "identity":
-            text = "compressed bodies are not read; send the body as it is, without Content-Encoding"
+            text = "compressed bodies are not supported; send the body without Content-Encoding"
             raise HttpError(415, "UnsupportedEncoding", text)
         if not is_guarded(scope["path"]):
             return ""
@@ -71,7 +71,7 @@ class Authorization:
             held += size
             self._bytes += size
             if self._bytes > self._most_bytes:
-                text = "the bodies of all requests together are too large at the moment"
+                text = "the bodies of all current requests are too large together"
                 raise HttpError(429, "TooManyRequests", text, retry_after_seconds=1)
             return message
 

@@ -1,9 +1,9 @@
-"""Browsers: what they may do with an answer, and which of their requests are not a person's own.
+"""Protection against requests that a browser sends for another site.
 
-No cookie is ever set and no CORS header sent, so another site's page can neither ride on a log-in nor
-read an answer. Left are requests that need no log-in (a service on loopback) or that the browser adds a
-client certificate to: those have to come from this service's own page. A name that an attacker points
-at 127.0.0.1 (DNS rebinding) makes his page that page; so a loopback service answers to loopback names.
+The service sets no cookie and sends no CORS header, so another site's page can neither use a session nor
+read a response. What remains are requests without authentication (a service on loopback) or with the
+browser's client certificate: these must come from this service's own page. With DNS rebinding an
+attacker's name points at 127.0.0.1; so a loopback service accepts loopback names only.
 """
 
 import ipaddress
@@ -23,26 +23,28 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'",
 }
-"""Of every answer but a webhook's, which has the first alone. Documents may run this service's own scripts
-and styles, none written into them."""
+"""Headers of every response except those of webhooks, which have only the first.
+
+Documents may load this service's scripts and styles, but no inline ones.
+"""
 
 
 def require_host(headers: Headers, allowed: Collection[str]) -> None:
-    """Raises: Refusal, 421, unless the request is to a loopback name or one of those allowed."""
+    """Raises: HttpError, 421, unless the request is for a loopback name or an allowed one."""
     hosts = headers.getlist("host")
     host = _name(hosts[0]) if len(hosts) == 1 else ""
     if host not in allowed and not _is_loopback_name(host):
-        text = "the Host header names neither loopback nor one of allowed_hosts"
+        text = "the Host header is neither a loopback name nor in allowed_hosts"
         raise HttpError(421, "UnknownHost", text)
 
 
 def require_own_page(headers: Headers, scheme: str) -> None:
-    """Raises: Refusal, 403, for a request that a browser sends for another site's page."""
+    """Raises: HttpError, 403, for a request that a browser sends for another site's page."""
     origin = headers.get("origin")
     host = headers.get("host", "")
     foreign = origin is not None and origin.lower() != f"{scheme}://{host}".lower()
     if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-        raise HttpError(403, "ForeignOrigin", "pages of other sites may not ask")
+        raise HttpError(403, "ForeignOrigin", "requests from pages of other sites are not allowed")
 
 
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+?)\.?)(?::[0-9]{1,5})?", re.ASCII)

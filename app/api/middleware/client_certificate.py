@@ -1,4 +1,4 @@
-"""Who is at the other end of a TLS connection, by a certificate that has been verified."""
+"""The identity of a TLS client, from its verified certificate."""
 
 import ssl
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from typing import Any
 from starlette.types import Scope
 
 PEER = "dra-extender.peer"
-"""Where the ASGI scope's ``extensions`` hold the Peer; not there without a certificate."""
+"""Key in the ASGI scope's ``extensions``; absent without a certificate."""
 TRUST = "dra-extender.trust"
-"""There too: what to call when a connection has turned out to be an authorised webhook's."""
+"""Key in the same place: a callback for a connection of an authorized webhook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ClientCertificate:
 
 
 def peer_of(certificate: Mapping[str, Any] | None) -> ClientCertificate | None:
-    """Reads what ``SSLObject.getpeercert`` gives."""
+    """Reads the result of ``SSLObject.getpeercert``."""
     if not certificate:
         return None
     subject = [
@@ -35,13 +35,13 @@ def peer_of(certificate: Mapping[str, Any] | None) -> ClientCertificate | None:
 
 
 def peer_in(scope: Scope) -> ClientCertificate | None:
-    """The peer that the server has found, if it is ours."""
+    """The client certificate from the server, if it is ours."""
     peer = (scope.get("extensions") or {}).get(PEER)
     return peer if isinstance(peer, ClientCertificate) else None
 
 
 def trust(scope: Scope) -> None:
-    """Tells the server that this connection is worth keeping."""
+    """Protects this connection from the connection limit."""
     told = (scope.get("extensions") or {}).get(TRUST)
     if told is not None:
         told()

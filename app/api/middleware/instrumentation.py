@@ -1,5 +1,6 @@
-"""ASGI middleware around every request: its id, time and count, the headers of every answer, and the
-answer where this program fails."""
+"""ASGI middleware around every request: its ID, duration and count, common headers, and the response to a
+defect.
+"""
 
 import logging
 import re
@@ -25,8 +26,9 @@ _GUARDED_HEADERS = (*_OPEN_HEADERS, (b"cache-control", b"no-store"))
 _WEBHOOK_HEADERS = tuple(
     header for header in _GUARDED_HEADERS if header[0] in (b"x-content-type-options", b"cache-control")
 )
-"""The others say what a browser may do with a document, and the caller is kube-scheduler: each header is
-looked at four times on its way out."""
+"""The others are for browsers, and the client is kube-scheduler: each header costs time four times on its
+way out.
+"""
 _Header = tuple[bytes, bytes]
 _WEBHOOKS = frozenset({"filter", "prioritize", "preempt", "bind"})
 _VERBS = {
@@ -42,7 +44,7 @@ _VERBS = {
 
 
 class Instrumentation:
-    """Measures requests by verb, a bounded set; nothing raised within leaves it."""
+    """Measures requests by verb, a bounded set. No exception leaves it."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, clock: Clock) -> None:
         self._app = app
@@ -70,9 +72,9 @@ class Instrumentation:
         try:
             await self._app(scope, receive, noted)
         except Exception:
-            log.exception("defect while answering %s", scope["path"])
+            log.exception("defect while handling %s", scope["path"])
             if status:
-                raise  # half an answer is out: the server has to cut the connection
+                raise  # a part of the response is sent: the server must close the connection
             await defect().response()(scope, receive, noted)
         finally:
             self._metrics.in_flight.labels(verb).dec()
@@ -92,7 +94,7 @@ def _request_id(scope: Scope) -> str:
 
 
 def _with(given: Iterable[_Header], ours: Iterable[_Header], request_id: str) -> list[_Header]:
-    """An answer's own headers, those of ours that it does not have, and the request's id."""
+    """A response's headers, the common headers that it does not have, and the request's ID."""
     headers = [(name, value) for name, value in given if name.lower() != _RAW_ID]
     there = {name.lower() for name, _ in headers}
     headers += [header for header in ours if header[0] not in there]

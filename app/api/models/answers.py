@@ -1,4 +1,4 @@
-"""Answers of dry runs: verdicts of nodes, their reasons, where Pods go."""
+"""Responses of dry runs: verdicts of nodes, their reasons, placements of Pods."""
 
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ Verdict = Literal["fits", "misfit", "invalid"]
 
 
 class EvidenceModel(Body):
-    """What stands behind a reason; lists that would be empty are left out."""
+    """The data behind a reason, without empty lists."""
 
     holders: list[dict[str, Any]] = Field(
         default_factory=list,
@@ -20,8 +20,8 @@ class EvidenceModel(Body):
     selectors: list[dict[str, Any]] = Field(
         default_factory=list,
         description="`where`, `text`, how many `devices` it rejects, and its `terms`: `text`, how many "
-        "`devices` fail it, how many it `alone`; of a comparison the `bound`, the `best` value or "
-        "those `seen`.",
+        "`devices` fail it, how many fail only it (`alone`); for a comparison the `bound`, and the "
+        "`best` value or the values `seen`.",
     )
     taints: list[dict[str, Any]] = Field(
         default_factory=list, description="`key`, `value`, `effect`, `devices`."
@@ -52,7 +52,7 @@ class ReasonModel(Body):
 
 
 class ScorePartModel(Body):
-    """What one policy says: ``score`` from 0 to 1, and why."""
+    """The score of one policy, from 0 to 1, and why."""
 
     policy: str
     weight: float
@@ -61,16 +61,16 @@ class ScorePartModel(Body):
 
 
 class NodeVerdict(Body):
-    """What one node says. ``allocations``: one for each claim, in the order of spec.resourceClaims.
+    """The verdict of one node. ``allocations``: one for each claim, in the order of spec.resourceClaims.
 
-    ``headline`` has no counts and names in it: nodes that say the same have the same.
+    ``headline`` contains no counts or names: nodes with the same reasons have the same headline.
     """
 
     name: str
     verdict: Verdict
     score: int | None
     score_parts: list[ScorePartModel] = Field(
-        description="What the score is made of: with `explain: full`, of a node that fits."
+        description="Parts of the score, with `explain: full`, for a node that fits."
     )
     headline: str
     distance: int = Field(0, description="0 to 2: how far the node is from fitting. 0 is nearest.")
@@ -79,17 +79,19 @@ class NodeVerdict(Body):
 
 
 class NearMissModel(Body):
-    """Changes after which the Pod fits on the node, found by asking again with them made."""
+    """Changes after which the Pod fits on the node. Each was verified by a repeated evaluation."""
 
     text: str
     node: str
     changes: list[dict[str, Any]] = Field(
-        description="`code`, `text`, and what the code needs: docs/explain.md lists them."
+        description="`code`, `text`, and fields that depend on the code: docs/explain.md lists them."
     )
 
 
 class ClaimPlacement(Body):
-    """``shared``: the Pod names the claim, others may use it too; else it is made for this Pod."""
+    """``shared``: the Pod names the claim, and others may use it too; otherwise the claim is generated
+    for this Pod.
+    """
 
     pod_claim: str
     claim: str
@@ -106,7 +108,10 @@ class VictimModel(Body):
 
 
 class PreemptionModel(Body):
-    """Whom to evict so that a Pod fits on ``node``; without one no eviction helps, and ``text`` says why."""
+    """The Pods to evict so that a Pod fits on ``node``.
+
+    Without a node no eviction helps, and ``text`` is the reason.
+    """
 
     node: str | None
     victims: list[VictimModel]
@@ -114,7 +119,7 @@ class PreemptionModel(Body):
 
 
 class PodAnswer(Body):
-    """Where one Pod goes. ``nodesOmitted`` counts nodes left out of ``nodes`` in a large answer."""
+    """The placement of one Pod. ``nodesOmitted`` counts nodes left out of ``nodes`` in a large response."""
 
     namespace: str
     name: str
@@ -130,7 +135,10 @@ class PodAnswer(Body):
 
 
 class GangModel(Body):
-    """``unknown``: none was found within limits, but one may exist; ``impossible`` is a proof."""
+    """``unknown``: the search found no placement within its limits, but one may exist.
+
+    ``impossible`` is proven.
+    """
 
     outcome: Literal["fits", "impossible", "unknown"]
     text: str
@@ -141,10 +149,13 @@ class PlacementAnswer(Body):
     revision: str
     placed: int
     unplaced: int
-    complete: bool = Field(description="False: time was up before the last Pod; the rest is not in pods.")
-    gang: GangModel | None = Field(None, description="With allOrNothing.")
+    complete: bool = Field(
+        description="False: the time limit was reached before the last Pod; the "
+        "remaining Pods are not in pods."
+    )
+    gang: GangModel | None = Field(None, description="The result of allOrNothing.")
     pods: list[PodAnswer]
-    notes: list[str] = Field(description="What is assumed where a kind or a template is not known.")
+    notes: list[str] = Field(description="Assumptions about unknown kinds and templates.")
 
 
 class NodeCount(Body):
@@ -153,15 +164,18 @@ class NodeCount(Body):
 
 
 class CapacityAnswer(Body):
-    """``fits`` more Pods, on these nodes; ``capped``: no more were tried. ``summary`` says what is short."""
+    """``fits`` more Pods, on these nodes.
+
+    ``capped``: the limit was reached. ``summary``: why the next Pod does not fit.
+    """
 
     revision: str
     fits: int
     capped: bool
     nodes: list[NodeCount]
     summary: str
-    near_misses: list[NearMissModel] = Field(description="What would make room for one more.")
-    notes: list[str] = Field(description="What is assumed where a kind or a template is not known.")
+    near_misses: list[NearMissModel] = Field(description="Changes that make room for one more Pod.")
+    notes: list[str] = Field(description="Assumptions about unknown kinds and templates.")
 
 
 class SizedShape(Body):
@@ -199,7 +213,7 @@ class SizingAnswer(Body):
 
 
 class Explanation(Body):
-    """Why a Pod is pending; for one that has a node, which."""
+    """Why a Pod is pending, or its node."""
 
     revision: str
     namespace: str

@@ -1,4 +1,4 @@
-"""What all bodies of /api/v1 have in common."""
+"""Common base of all bodies of /api/v1."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,6 +12,6 @@ DeviceState = Literal["free", "taken", "shared", "assumed", "tainted", "unusable
 
 
 class Body(BaseModel):
-    """Names are camelCase; one that is not known is an error."""
+    """Names are camelCase; an unknown name is an error."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)

@@ -1,4 +1,4 @@
-"""One device in full, and which devices a selector matches."""
+"""One device in full, and the devices that a selector matches."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class TaintItem(Body):
 
 
 class CapacityItem(Body):
-    """``consumed``: by the shares of the device that claims hold; null for none."""
+    """``consumed``: the total of the shares that claims hold; null if none."""
 
     name: str
     value: str
@@ -72,11 +72,11 @@ class DeviceDetail(Body):
 
 class Failure(Body):
     message: str
-    shapes: int = Field(description="Different sets of attributes and capacities that it fails on.")
+    shapes: int = Field(description="Number of different sets of attributes and capacities that it fails on.")
 
 
 class Matches(Body):
-    """``items``: driver/pool/device. ``failures``: what evaluations ended with; those do not match."""
+    """``items``: driver/pool/device. ``failures``: errors of evaluations; these devices do not match."""
 
     revision: str
     items: list[str]

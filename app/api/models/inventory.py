@@ -18,12 +18,12 @@ class DeviceCounts(Body):
 
 class NodeItem(Body):
     name: str
-    devices: dict[str, DeviceCounts] = Field(description="By driver; devices of the node alone.")
+    devices: dict[str, DeviceCounts] = Field(description="By driver; only devices local to the node.")
     unschedulable: bool
 
 
 class DeviceItem(Body):
-    """One device. ``nodes`` is ``["*"]`` for a device that all nodes reach."""
+    """One device. ``nodes`` is ``["*"]`` for a device that all nodes can use."""
 
     driver: str
     pool: str
@@ -31,7 +31,7 @@ class DeviceItem(Body):
     nodes: list[str]
     state: DeviceState
     claims: list[str]
-    note: str = Field(description="Why it is tainted or unusable.")
+    note: str = Field(description="Why the device is tainted or unusable.")
 
 
 class ClaimItem(Body):
@@ -49,7 +49,7 @@ class ClaimItem(Body):
 
 
 class PodItem(Body):
-    """A Pod that waits for a node or holds claims. ``said``: the last refusal by the filter."""
+    """A pending Pod or a Pod with claims. ``said``: the last refusal by filter."""
 
     namespace: str
     name: str
@@ -87,7 +87,7 @@ class PodPage(Body):
 
 
 class FleetDevice(Body):
-    """A device of a node. ``nodes``: only for those that are no node's own, at most ten of them."""
+    """A device of a node. ``nodes``: only for devices that are not local to one node, at most ten."""
 
     device: str
     state: DeviceState
@@ -104,7 +104,7 @@ class FleetPool(Body):
 
 
 class FleetItem(Body):
-    """``kind`` shared, name ``*``: the devices that are no node's own."""
+    """``kind`` shared, name ``*``: the devices that are not local to one node."""
 
     name: str
     kind: Literal["node", "shared"]
@@ -119,7 +119,7 @@ class FleetPage(Body):
 
 
 class Changes(Body):
-    """``changed``: nodes to read again; null: all of them. ``decisions``: number of the last decision."""
+    """``changed``: nodes to read again; null: all. ``decisions``: number of the last decision."""
 
     revision: str
     cursor: str

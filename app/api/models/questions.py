@@ -1,4 +1,4 @@
-"""Bodies that ask: what to judge by, what to place."""
+"""Bodies of requests: the inventory to evaluate, and the Pods to place."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,7 +8,7 @@ from app.api.models.body import Body
 
 
 class Asked(Body):
-    """A field that is null is not given, as in every Kubernetes object: Go writes empty lists so."""
+    """A null field counts as absent, as in every Kubernetes object: Go encodes empty lists as null."""
 
     @model_validator(mode="before")
     @classmethod
@@ -19,7 +19,7 @@ class Asked(Body):
 
 
 class ObjectName(Asked):
-    """Names an object; a namespace that is left out is ``default``."""
+    """Names an object; the default namespace is ``default``."""
 
     kind: str
     name: str
@@ -38,14 +38,14 @@ class DeviceTaint(Asked):
 
 
 class MoreNodes(Asked):
-    """More nodes like one there is, with devices of their own."""
+    """More nodes like an existing one, each with its devices."""
 
     like: str
     count: int = Field(ge=1, le=10_000, strict=True)
 
 
 class GeneratedName(Asked):
-    """Names a claim or template that a controller makes; a namespace that is left out is ``default``."""
+    """Names a claim or template that a controller creates; the default namespace is ``default``."""
 
     kind: Literal["ResourceClaim", "ResourceClaimTemplate"] = "ResourceClaimTemplate"
     name: str
@@ -53,72 +53,76 @@ class GeneratedName(Asked):
 
 
 class Scenario(Asked):
-    """What to judge by: the live inventory or the objects given, changed as wanted, and how."""
+    """The inventory to evaluate: the live one or the given objects, with changes, and the rules."""
 
     inventory: Literal["live", "request"] = "live"
     objects: list[Any] = Field(
         default_factory=list,
         description="Node, ResourceSlice, DeviceClass, DeviceTaintRule, ResourceClaim, "
-        "ResourceClaimTemplate, Pod in any served version, laid over the inventory: "
-        "same kind and name replaces. Also custom resources whose controller makes claims or templates, such "
+        "ResourceClaimTemplate, Pod in any served version, to add to the inventory: "
+        "same kind and name replaces. Also custom resources whose controller creates claims or "
+        "templates, such "
         "as NVIDIA's ComputeDomain.",
     )
     generated: list[GeneratedName] = Field(
         default_factory=list,
         max_length=1000,
-        description="Claims and templates that a controller makes. One that the inventory does not have is "
-        "taken for one without requests, and named in `notes`.",
+        description="Claims and templates that a controller creates. One that is not in the inventory is "
+        "treated as one without requests, and named in `notes`.",
     )
     remove: list[ObjectName] = Field(
-        default_factory=list, max_length=10_000, description="Taken out of the inventory."
+        default_factory=list, max_length=10_000, description="Objects to remove from the inventory."
     )
     drain: list[str] = Field(
         default_factory=list,
         max_length=10_000,
-        description="Nodes made unschedulable, their Pods driven out; placements places those with claims "
-        "again, before all others.",
+        description="Nodes to drain: unschedulable, without their Pods. placements places those with claims "
+        "again first.",
     )
-    taints: list[DeviceTaint] = Field(default_factory=list, max_length=1000, description="Laid over devices.")
+    taints: list[DeviceTaint] = Field(
+        default_factory=list, max_length=1000, description="Taints to add to devices."
+    )
     add_nodes: list[MoreNodes] = Field(default_factory=list, max_length=10)
-    nodes: list[str] | None = Field(None, description="Only these.")
+    nodes: list[str] | None = Field(None, description="Evaluate only these nodes.")
     features: dict[str, bool] = Field(
-        default_factory=dict, description="Switches by the names of structured.Features."
+        default_factory=dict, description="Allocator feature gates, by the names of structured.Features."
     )
     policy: str | None = Field(
         None,
-        description="Scoring policy, or several with weights: `least-fragmentation=2,spread=1`. Before what "
-        "Pods and classes wish for.",
+        description="Scoring policy, or several with weights: `least-fragmentation=2,spread=1`. Overrides "
+        "the policies of Pods and classes.",
     )
     node_checks: bool = Field(
         default=True,
-        description="Also judge nodeSelector, required node affinity, taints, unschedulable and resource "
-        "requests; false: devices alone.",
+        description="Also check nodeSelector, required node affinity, taints, unschedulable and resource "
+        "requests; false: devices only.",
     )
 
 
 class PlacementRequest(Scenario):
-    """Would these Pods fit, where, and on which devices? Nothing is written."""
+    """A dry run: whether Pods fit, where, and on which devices."""
 
     pods: list[Any] = Field(default_factory=list)
     workloads: list[Any] = Field(
         default_factory=list,
-        description="Pods, and objects of any kind that hold Pod templates: docs/workloads.md lists the "
-        "kinds that are known.",
+        description="Pods, and objects of any kind with Pod templates: docs/workloads.md lists the "
+        "known kinds.",
     )
     replicas: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         None,
-        description="Instead of the number of a workload with one Pod template; a DaemonSet has one a node.",
+        description="Overrides the replica count of a workload with one Pod template; a DaemonSet "
+        "has one Pod for each node.",
     )
     all_or_nothing: bool = Field(
-        default=False, description="Place all Pods or none, looking beyond one after the other."
+        default=False, description="Place all Pods or none, searching beyond greedy one-by-one placement."
     )
     preemption: bool = Field(
         default=False,
-        description="Say whom preemption would evict, for the first Pods that fit nowhere.",
+        description="Show which Pods preemption would evict, for the first Pods that fit nowhere.",
     )
     explain: Literal["summary", "full"] = "summary"
     progress: str = Field(
-        "", max_length=64, description="A name under which `GET /api/v1/dry-runs` tells how far this one is."
+        "", max_length=64, description="A name under which `GET /api/v1/dry-runs` reports the progress."
     )
 
 
@@ -148,19 +152,19 @@ class SizingRequest(Scenario):
 
 
 class CapacityRequest(Scenario):
-    """How many more Pods of this kind fit?"""
+    """A request for the number of Pods like this one that fit."""
 
-    pod: Any = Field(None, description="A Pod; it or a workload must be given.")
+    pod: Any = Field(None, description="A Pod. Either it or a workload is required.")
     workload: Any = Field(
         None,
-        description="A workload of any kind, for its Pod template: its only one, or the only one with "
+        description="A workload of any kind, for its Pod template: its only template, or the only one with "
         "devices.",
     )
-    limit: int = Field(1000, ge=1, strict=True, description="Stop counting here.")
+    limit: int = Field(1000, ge=1, strict=True, description="Maximum number of Pods to count.")
 
 
 class DryRun(Body):
-    """How far a dry run is that is under way."""
+    """The progress of a running dry run."""
 
     name: str
     done: int
@@ -168,6 +172,6 @@ class DryRun(Body):
 
 
 class DryRunList(Body):
-    """The dry runs under way that have a name."""
+    """The running dry runs with a name."""
 
     items: list[DryRun]

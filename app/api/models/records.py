@@ -1,4 +1,4 @@
-"""What was decided, what manifests hold, which policies there are."""
+"""Decisions, documents and scoring policies."""
 
 from typing import Any, Literal
 
@@ -6,7 +6,7 @@ from app.api.models.body import Body
 
 
 class DecisionItem(Body):
-    """``times``: how often in a row the same was decided; ``first`` when that began."""
+    """``times``: how often the decision repeated in a row; ``first``: when that began."""
 
     number: int
     at: str
@@ -24,7 +24,7 @@ class DecisionItem(Body):
 
 
 class DecisionPage(Body):
-    """Newest first. ``next``: a cursor to what is older."""
+    """Newest first. ``next``: a cursor to older entries."""
 
     items: list[DecisionItem]
     next: str | None
@@ -39,7 +39,7 @@ class DocumentItem(Body):
 
 
 class Documents(Body):
-    """What a dry run takes of some manifests: ``workloads`` and ``objects`` of its request."""
+    """Manifests as ``workloads`` and ``objects`` of a dry run's request."""
 
     items: list[DocumentItem]
 

@@ -1,4 +1,4 @@
-"""How many more Pods of one kind fit, where, and what is short after the last. Nothing is written."""
+"""Counts how many more Pods of one kind fit, where, and why the next does not fit. Writes nothing."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,7 +44,7 @@ async def capacity(request: Request, service: ServiceOf) -> Response:
 
 
 def _one_pod(wanted: CapacityRequest) -> tuple[Pod, tuple[str, ...]]:
-    """The Pod to count, and what is assumed about it. Raises: Refusal, 422."""
+    """The Pod to count, and the assumptions about it. Raises: HttpError, 422."""
     if (wanted.pod is None) == (wanted.workload is None):
         raise HttpError(422, "InvalidField", "give exactly one of pod and workload", "pod")
     if wanted.pod is not None:
@@ -54,23 +54,23 @@ def _one_pod(wanted: CapacityRequest) -> tuple[Pod, tuple[str, ...]]:
         return _one_of(item), item.guesses
     if isinstance(item, Pod):
         return item, ()
-    raise HttpError(422, "InvalidObject", "makes no Pods", "workload")
+    raise HttpError(422, "InvalidObject", "creates no Pods", "workload")
 
 
 def _one_of(workload: Workload) -> Pod:
-    """A Pod of its only set, or of the only one that asks for devices."""
+    """A Pod of the only template, or of the only one that requests devices."""
     sets = workload.sets
     if len(sets) > 1:
         sets = tuple(item for item in sets if item.template.claims or item.template.extended)
     if len(sets) != 1:
         names = ", ".join(item.name for item in workload.sets)
-        text = f"has several Pod templates ({names}): give a Pod of the one to count"
+        text = f"has several Pod templates ({names}): send a Pod of the template to count"
         raise HttpError(422, "InvalidObject", text, "workload")
     return next(replace(workload, sets=(replace(sets[0], name=""),)).pods(1, 1))
 
 
 def _until_full(placements_: Iterable[PodPlacement]) -> Iterator[PodPlacement]:
-    """Up to the first Pod that fits nowhere: the next would not either, being the same."""
+    """Stops at the first Pod that fits nowhere: an equal Pod would not fit either."""
     for item in placements_:
         yield item
         if item.chosen is None:

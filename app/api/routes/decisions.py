@@ -1,4 +1,4 @@
-"""What was decided lately: filters, binds and preemptions, newest first."""
+"""Recent decisions: filters, binds and preemptions, newest first."""
 
 from dataclasses import asdict
 from itertools import islice
@@ -18,19 +18,19 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 
 @router.get(
-    "/decisions", response_model=DecisionPage, summary="The last filters, binds and preemptions, newest first"
+    "/decisions", response_model=DecisionPage, summary="Recent filters, binds and preemptions, newest first"
 )
 async def decisions(
     service: ServiceOf,
     limit: Limit = 100,
-    cursor: Annotated[str, Query(description="`next` of the page before.")] = "",
+    cursor: Annotated[str, Query(description="`next` of the previous page.")] = "",
     *,
     namespace: Namespace,
-    name: Annotated[str, Query(description="Only Pods of this name.")] = "",
+    name: Annotated[str, Query(description="Only Pods with this name.")] = "",
 ) -> Response:
-    """Kept in memory, a thousand of them: another replica and another life of this one have their own."""
+    """Keeps a thousand decisions in memory. Each replica has its own, and loses them at a restart."""
     if cursor and not cursor[:20].isdecimal():
-        raise HttpError(422, "InvalidParameter", "must be `next` of an earlier answer", "query.cursor")
+        raise HttpError(422, "InvalidParameter", "must be `next` of an earlier response", "query.cursor")
     wanted = (
         entry
         for entry in service.history.before(int(cursor[:20]) if cursor else None)

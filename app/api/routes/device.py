@@ -1,4 +1,4 @@
-"""One device in full: what it is, what holds it, and since when."""
+"""One device in full: its properties, and the claims that hold it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ async def detail(driver: str, pool: str, device: str, service: ServiceOf) -> Res
     view = DeviceViews(state).of(wanted)
     found = _published(state, wanted)
     if view is None or found is None:
-        raise HttpError(404, "NotFound", f"there is no device {wanted}")
+        raise HttpError(404, "NotFound", f"device {wanted} not found")
     holdings = state.taken.get(wanted.pool_id, NOTHING_TAKEN).holdings.get(device, ())
     return json_response(
         {
@@ -97,7 +97,7 @@ def _capacity(state: State, wanted: DeviceId, device: Device) -> list[dict[str, 
 
 
 def _counter_sets(state: State, pool: PoolId, device: Device) -> list[dict[str, Any]]:
-    """The sets that the device draws from, with what the pool's held devices have drawn of them."""
+    """The counter sets that the device consumes, with the total that the pool's allocated devices consume."""
     slices = state.inventory.pool_slices(pool)
     taken = state.taken.get(pool, NOTHING_TAKEN)
     wanted = {item.counter_set for item in device.consumes_counters}

@@ -1,6 +1,6 @@
-"""Manifests made ready for a dry run: read, checked, and sorted into Pods to place and objects to assume.
+"""Prepares manifests for a dry run: parses and checks them, and sorts them into workloads and objects.
 
-For callers that have text and no YAML parser, like the page.
+For clients without a YAML parser, such as the page.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ _MAX_OBJECTS = 5000
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
     },
-    summary="Manifests (YAML or JSON, several documents) as the objects that a dry run takes",
+    summary="Parse manifests (YAML or JSON, several documents) into the objects of a dry run",
 )
 async def documents(request: Request, service: ServiceOf) -> Response:
     settings = service.settings
@@ -42,7 +42,7 @@ async def documents(request: Request, service: ServiceOf) -> Response:
             work.stop,
         )
         if len(found) > _MAX_OBJECTS:
-            raise HttpError(422, "TooManyObjects", f"{len(found)} objects are more than {_MAX_OBJECTS}")
+            raise HttpError(422, "TooManyObjects", f"{len(found)} objects exceed the limit of {_MAX_OBJECTS}")
         items = (_item(raw, f"manifests[{index}]") for index, raw in enumerate(found))
         return json_response({"items": await work.run(lambda: one_by_one(items))})
 

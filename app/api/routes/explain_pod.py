@@ -1,4 +1,4 @@
-"""Why is this Pod pending?"""
+"""Explains why a Pod is pending."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,13 +29,13 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
     summary="Why a Pod is pending: each node with its reasons",
 )
 async def explain(request: Request, namespace: str, name: str, service: ServiceOf) -> Response:
-    """Devices, and what kube-scheduler looks at besides: nodeSelector, affinity, taints, requests."""
+    """Checks devices, and nodeSelector, affinity, taints and requests as kube-scheduler does."""
     service.require_synced()
     pod = service.state.pods.get((namespace, name))
     if pod is None:
-        text = f"there is no Pod {namespace}/{name} that is pending or holds claims"
+        text = f"no Pod {namespace}/{name} is pending or holds claims"
         raise HttpError(404, "NotFound", text)
-    # What is held for it, or for less important ones, is not in its way: filter answers it so.
+    # Devices held for it or for Pods of lower priority are free to it, as in filter.
     seen = service.state.as_seen_by(pod)
     state = seen.fork() if seen is service.state else seen
     evaluation = PodEvaluation(state, pod, replace(service.rules, node_checks=True))
@@ -65,14 +65,14 @@ async def explain(request: Request, namespace: str, name: str, service: ServiceO
 
 
 def _first_line(pod: Pod, answers: Sequence[NodeResult]) -> str:
-    """What keeps the Pod from being tried, if anything, and what nodes say."""
+    """Why kube-scheduler does not try the Pod, if it does not, and the reasons of nodes."""
     if pod.node_name:
         return f"the Pod is on node {pod.node_name}"
     refusals = [answer.reasons for answer in answers if answer.verdict != "fits"]
     parts = [summary(len(answers) - len(refusals), refusals)]
     if pod.scheduling_gates:
         gates = ", ".join(pod.scheduling_gates)
-        parts.insert(0, f"kube-scheduler does not try it before its scheduling gates are gone ({gates})")
+        parts.insert(0, f"kube-scheduler waits until its scheduling gates are removed ({gates})")
     if pod.meta.deleted:
         parts.insert(0, "the Pod is being deleted")
     return "; ".join(parts)

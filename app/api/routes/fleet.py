@@ -1,6 +1,6 @@
-"""The inventory node by node, small enough to be drawn as a whole, and what has changed since.
+"""The inventory node by node in a compact form, and the changes since.
 
-A page reads all of it once, and after that only the nodes that it is told of.
+A page reads all nodes once, and then only the changed ones.
 """
 
 from bisect import bisect_right
@@ -22,20 +22,20 @@ from app.core.state.state import State
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 MAX_CHANGED = 500
-"""Names of changed nodes in one answer; if more have changed, it is quicker to read all again."""
+"""Maximum number of changed nodes in one response; beyond it, reading all is faster."""
 _MAX_NODES_OF_DEVICE = 10
 
 
-@router.get(
-    "/fleet", response_model=FleetPage, summary="Nodes with all their devices, as small as it can be told"
-)
+@router.get("/fleet", response_model=FleetPage, summary="All nodes and devices in compact form")
 async def fleet(
     service: ServiceOf,
     limit: Limit = 500,
     cursor: Cursor = "",
     node: Annotated[
         list[str] | None,
-        Query(description=f"Only these nodes; {ALL_NODES} stands for devices that are no node's own."),
+        Query(
+            description=f"Only these nodes; {ALL_NODES} stands for devices that are not local to one node."
+        ),
     ] = None,
 ) -> Response:
     service.require_synced()
@@ -52,23 +52,23 @@ async def fleet(
     return json_response({"revision": str(state.revision), "items": encoded, "next": following})
 
 
-@router.get("/changes", response_model=Changes, summary="Which nodes have changed since an earlier answer")
+@router.get("/changes", response_model=Changes, summary="Nodes that have changed since an earlier response")
 async def changes(
     service: ServiceOf,
-    since: Annotated[str, Query(description="`cursor` of the answer before; empty: from now on.")] = "",
+    since: Annotated[str, Query(description="`cursor` of the previous response; empty: from now on.")] = "",
 ) -> Response:
     service.require_synced()
     return json_response(changes_since(service, since))
 
 
 def changes_since(service: Service, cursor: str) -> dict[str, Any]:
-    """What a page has to read again. ``changed`` is null if that is everything.
+    """The nodes to read again. ``changed`` is null for all.
 
     Cost: O(entries in the log of changes since the cursor).
     """
     log = service.state.inventory.changes
     epoch, _, position = cursor.partition(".")
-    # Another process counts its own changes.
+    # A cursor of another process has no meaning here.
     known = epoch == service.epoch and position.isdecimal() and int(position[:20]) <= log.position
     changed = log.since(int(position)) if known else None
     if changed is not None and len(changed) > MAX_CHANGED:

@@ -19,14 +19,14 @@ _NOT_READY: dict[int | str, dict[str, Any]] = {
     }
 }
 
-Exclude = Query(description="Names of checks that do not count: with `leader`, followers are ready too.")
-Verbose = Query(default=None, description="Any value, or none: say how each check stands.")
+Exclude = Query(description="Names of checks to ignore: with `leader`, followers are ready too.")
+Verbose = Query(default=None, description="Any value, or none: show the result of each check.")
 
 
 @router.get(
     "/livez",
     response_class=PlainTextResponse,
-    summary="The event loop is alive; says nothing of the API server",
+    summary="Whether the event loop runs, regardless of the API server",
 )
 async def livez() -> PlainTextResponse:
     return PlainTextResponse("ok")
@@ -36,7 +36,7 @@ async def livez() -> PlainTextResponse:
     "/readyz",
     response_class=PlainTextResponse,
     responses=_NOT_READY,
-    summary="The cluster has been read, no other replica leads, and this is no shutdown",
+    summary="Whether the cluster has been read, no other replica leads, and the process is not shutting down",
 )
 async def readyz(
     request: Request, exclude: Annotated[Sequence[str], Exclude] = (), verbose: str | None = Verbose
@@ -51,7 +51,7 @@ async def healthz(
     return _ready(request, exclude, verbose=verbose is not None)
 
 
-@router.get("/metrics", response_class=PlainTextResponse, summary="For Prometheus")
+@router.get("/metrics", response_class=PlainTextResponse, summary="Metrics for Prometheus")
 async def metrics(request: Request) -> Response:
     service = made_service(request.app)
     if service is not None:

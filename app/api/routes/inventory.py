@@ -1,4 +1,4 @@
-"""Lists of nodes, devices and claims: who holds what."""
+"""Lists of nodes, devices and claims."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -22,13 +22,13 @@ from app.core.state.state import State
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 T = TypeVar("T")
-Limit = Annotated[int, Query(ge=1, le=5000, description="Items in one page.")]
+Limit = Annotated[int, Query(ge=1, le=5000, description="Maximum number of items in a page.")]
 Cursor = Annotated[str, Query(description="`next` of the page before.")]
-Filter = Annotated[str, Query(description="Only items with this value.")]
+Filter = Annotated[str, Query(description="Only items with this value in the field.")]
 ALL_NODES = "*"
 
 
-@router.get("/nodes", response_model=NodePage, summary="Nodes, with their devices counted by state")
+@router.get("/nodes", response_model=NodePage, summary="Nodes, with the number of their devices by state")
 async def nodes(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "") -> Response:
     service.require_synced()
     state = service.state.fork()
@@ -46,7 +46,9 @@ async def nodes(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "") -> 
     return await _listed(service, state, items, following)
 
 
-@router.get("/devices", response_model=DevicePage, summary="Devices, their state, and who holds them")
+@router.get(
+    "/devices", response_model=DevicePage, summary="Devices, their state, and the claims that hold them"
+)
 async def devices(
     service: ServiceOf,
     *,
@@ -63,7 +65,7 @@ async def devices(
     pools = device_views.pools(driver)
     views = (
         view
-        # Pool by pool from the cursor on, and no further than the page goes.
+        # Reads pool by pool from the cursor, up to the end of the page.
         for pool in pools[bisect_left(pools, after[:2], key=_pool_name) :]
         for view in device_views.in_pool(pool)
         if _device_name(view) > after and status in ("", view.state) and _reaches(view, node)
@@ -73,7 +75,7 @@ async def devices(
     return await _listed(service, state, map(_device, found[:limit]), following)
 
 
-@router.get("/claims", response_model=ClaimPage, summary="ResourceClaims, and what they hold")
+@router.get("/claims", response_model=ClaimPage, summary="ResourceClaims and their devices")
 async def claims(
     service: ServiceOf, namespace: Namespace, limit: Limit = 500, cursor: Cursor = ""
 ) -> Response:
@@ -89,7 +91,7 @@ async def claims(
 
 
 def _device_cursor(cursor: str) -> tuple[str, str, str]:
-    """Driver, pool and device of ``driver/pool/device``; a pool's name may have slashes itself."""
+    """Driver, pool and device of ``driver/pool/device``; a pool's name may contain slashes."""
     driver, _, rest = cursor.partition("/")
     pool, _, device = rest.rpartition("/")
     return driver, pool, device
@@ -106,7 +108,7 @@ def _pool_name(pool: PoolId) -> tuple[str, str]:
 def _page(
     items: Sequence[T], name: Callable[[T], str], cursor: str, limit: int
 ) -> tuple[Sequence[T], str | None]:
-    """The items after the one that the cursor names, which may be gone by now."""
+    """The items after the one that the cursor names, which may no longer exist."""
     start = bisect_right(items, cursor, key=name) if cursor else 0
     page = items[start : start + limit]
     return page, name(page[-1]) if start + limit < len(items) else None

@@ -1,4 +1,4 @@
-"""Which devices a CEL expression or an attribute matches: search, and a place to try selectors."""
+"""Finds the devices that a CEL expression or an attribute matches: for search, and to test selectors."""
 
 from collections import Counter
 from typing import Annotated, Any
@@ -20,11 +20,11 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 _MAX_FAILURES = 10
 
 
-@router.get("/matches", response_model=Matches, summary="The devices that a selector or an attribute matches")
+@router.get("/matches", response_model=Matches, summary="Devices that match a selector or an attribute")
 async def matches(
     request: Request,
     service: ServiceOf,
-    selector: Annotated[str, Query(description="A CEL expression as in a claim's selector.")] = "",
+    selector: Annotated[str, Query(description="A CEL expression, as in a claim's selector.")] = "",
     attribute: Annotated[
         list[str] | None,
         Query(description="name=value; the name with or without its domain. Several: all must match."),
@@ -33,7 +33,7 @@ async def matches(
     """Cost: O(devices), and one evaluation for each different set of attributes and capacities."""
     wanted = [_pair(text) for text in attribute or ()]
     if not selector and not wanted:
-        raise HttpError(422, "InvalidParameter", "give a selector or an attribute", "query.selector")
+        raise HttpError(422, "InvalidParameter", "selector or attribute is required", "query.selector")
     failures: Counter[str] = Counter()
     async with service.expensive(request) as work:
         compiled = await work.run(lambda: _compiled(service, selector)) if selector else None

@@ -1,4 +1,4 @@
-"""Dry runs: would these Pods fit, where, and on which devices. Nothing is written."""
+"""Dry runs: whether Pods fit, where, and on which devices. Writes nothing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"], responses=DEFINED)
     "/placements",
     response_model=PlacementAnswer,
     openapi_extra=documented(PlacementRequest),
-    summary="Would these Pods fit, where, on which devices, and why not",
+    summary="Dry run: whether Pods fit, where, on which devices, and why not",
 )
 async def placements(request: Request, service: ServiceOf) -> Response:
     async with read_request(request, service, PlacementRequest) as (wanted, work):
@@ -41,7 +41,7 @@ async def placements(request: Request, service: ServiceOf) -> Response:
         asked, notes = await pods_in(wanted, len(nodes), most, trial)
         pods = [*(item.pod for item in driven_out), *asked]
         if not pods and not wanted.drain:
-            raise HttpError(422, "InvalidField", "give at least one Pod in pods or workloads", "pods")
+            raise HttpError(422, "InvalidField", "pods or workloads must contain at least one Pod", "pods")
         gang: GangAnswer | None = None
         placed: Sequence[PodPlacement]
         before = state.fork() if 1 < len(pods) <= MAX_HINTED and not wanted.all_or_nothing else None
@@ -68,7 +68,7 @@ async def placements(request: Request, service: ServiceOf) -> Response:
         return json_response(answer)
 
 
-@router.get("/dry-runs", response_model=DryRunList, summary="How far dry runs are that are under way")
+@router.get("/dry-runs", response_model=DryRunList, summary="Progress of running dry runs")
 async def dry_runs(service: ServiceOf) -> Response:
     running = service.places.progress.items()
     return json_response(
@@ -99,7 +99,7 @@ def _answer(
     service.metrics.dry_run_pods.labels("unplaced").inc(len(placed) - fitting)
     budget, pods, full = Budget(), [], wanted.explain == "full"
     for item in paced(placed, 16):
-        # Encoded bit by bit: all at once would hold up the webhooks for as long as 25 MB take.
+        # Encodes bit by bit: 25 MB at once would block the webhooks.
         nodes = encoded_nodes(shown_nodes(item, budget), full=full)
         key = item.pod.meta.key
         said = pod_answer(item, nodes)

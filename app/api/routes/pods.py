@@ -1,4 +1,4 @@
-"""Pods that wait for a node or hold claims."""
+"""Pending Pods, and Pods with claims."""
 
 from bisect import bisect_right
 from typing import Annotated, Any
@@ -16,16 +16,16 @@ from app.core.model.pod import Pod, PodClaim
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 
-@router.get("/pods", response_model=PodPage, summary="Pods that wait for a node or hold claims")
+@router.get("/pods", response_model=PodPage, summary="Pending Pods, and Pods with claims")
 async def pods(
     service: ServiceOf,
     *,
     limit: Limit = 500,
     cursor: Cursor = "",
     namespace: Namespace,
-    pending: Annotated[bool, Query(description="Only those without a node.")] = False,
+    pending: Annotated[bool, Query(description="Only Pods without a node.")] = False,
 ) -> Response:
-    """Why one is pending is at /api/v1/pods/{namespace}/{name}/explain."""
+    """For the reasons of one Pod, see /api/v1/pods/{namespace}/{name}/explain."""
     service.require_synced()
     state = service.state
     names = sorted(
@@ -63,6 +63,6 @@ def _item(service: Service, pod: Pod) -> dict[str, Any]:
 
 
 def _claim(pod: Pod, entry: PodClaim) -> str:
-    """The claim that an entry of the Pod stands for; the template's name until there is one."""
+    """The claim of an entry in the Pod, or the template's name until it exists."""
     made = pod.claim_statuses.get(entry.name)
     return entry.claim_name or made or f"{entry.template_name} (template)"

@@ -1,4 +1,4 @@
-"""The scoring policies there are."""
+"""The scoring policies."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -11,7 +11,7 @@ from app.core.scoring.policies import POLICIES
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
 
-@router.get("/policies", response_model=Policies, summary="Scoring policies, and the one in force")
+@router.get("/policies", response_model=Policies, summary="Scoring policies, and the default one")
 async def policies(service: ServiceOf) -> Response:
     items = [
         {"name": name, "summary": (policy.__doc__ or name).partition("\n")[0]}

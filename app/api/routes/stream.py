@@ -1,4 +1,4 @@
-"""Server-sent events: what has changed, for pages that want to be up to date."""
+"""Server-sent events about changes, for live pages."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,32 +15,31 @@ from app.api.service import Service, ServiceOf, Streams
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 _LOOK_SECONDS = 0.5
-"""Between two looks at the revision: a burst of changes is one event."""
+"""Interval between two checks of the revision: a burst of changes is one event."""
 _KEEP_ALIVE_SECONDS = 15.0
 
 
 @router.get(
     "/stream",
-    summary="The revision and the changed nodes, whenever something has (SSE)",
+    summary="Stream of the revision and the changed nodes (SSE)",
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def stream(
     request: Request,
     service: ServiceOf,
-    since: Annotated[str, Query(description="`cursor` of the last event or answer that was heard.")] = "",
+    since: Annotated[str, Query(description="`cursor` of the last event or response received.")] = "",
     last_event_id: Annotated[str, Header()] = "",
 ) -> StreamingResponse:
-    """Events ``revision`` hold the same as /api/v1/changes, which serves those that cannot stream.
-
-    The stream ends after some minutes: open it again, with the last ``cursor``.
+    """Events named ``revision`` contain the same as /api/v1/changes, which is for clients that cannot
+    stream. The stream ends after some minutes: open it again with the last ``cursor``.
     """
     events = _events(request, service, since or last_event_id)
     return _Counted(service.streams, events)
 
 
 class _Counted(StreamingResponse):
-    """Holds a place while it is being sent; without one it is a refusal instead."""
+    """Occupies a slot while it is open; without a free slot, responds with an error."""
 
     def __init__(self, streams: Streams, events: AsyncIterator[bytes]) -> None:
         super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
@@ -53,7 +52,7 @@ class _Counted(StreamingResponse):
 
 async def _events(request: Request, service: Service, cursor: str) -> AsyncIterator[bytes]:
     told, silent, passed = None, 0.0, 0.0
-    # A right that is taken away ends with the stream: nobody asks for it while one is open.
+    # A revoked permission takes effect when the stream ends: it is not checked while one is open.
     while passed < service.settings.stream_seconds and not service.shutdown.begun:
         if await request.is_disconnected():
             return

@@ -1,5 +1,5 @@
 """The webhooks of kube-scheduler: filter, prioritize, bind.
 
-They answer within kube-scheduler's timeout or say that they could not. Only ``wire`` contains the Go field
-names of k8s.io/kube-scheduler/extender/v1.
+They respond within kube-scheduler's timeout, or report that they could not. Only ``wire`` contains the Go
+field names of k8s.io/kube-scheduler/extender/v1.
 """

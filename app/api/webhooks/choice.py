@@ -1,4 +1,4 @@
-"""The nodes that filter names, and the devices that are kept there."""
+"""The nodes that filter returns, and the devices that are reserved there."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,31 +12,33 @@ from app.core.placement.preferences import load, preferences
 from app.core.verdicts.filter_result import FilterResult
 
 _TRIES = 16
-"""Nodes on which devices are looked for: what was found a moment ago is seldom gone on the first."""
+"""Maximum number of nodes to try: usually the devices are still free on the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``names`` are passed on. ``overtaken`` are nodes that fitted when they were judged, and why they do not
-    any more."""
+    """``names`` are returned.
+
+    ``overtaken`` are nodes that fit when they were evaluated, and why they no longer do.
+    """
 
     names: Sequence[str]
     overtaken: dict[str, str] = field(default_factory=dict)
 
 
 async def choose(service: Service, args: FilterArgs, pod: Pod, result: FilterResult) -> Choice:
-    """Of the nodes that fit, those to be named.
+    """The fitting nodes to return.
 
-    With one candidate its devices are reserved: what is named is kept, whatever others are told meanwhile.
-    Cost: a search on the node; see ``Candidates``.
+    With one candidate its devices are reserved, so that other Pods do not get them meanwhile. Cost: a
+    search on the node; see ``Candidates``.
     """
     if service.candidates.number != 1:
         return Choice(service.candidates.of(pod.meta.uid, result, service.clock()))
     overtaken: dict[str, str] = {}
-    # What was judged is to be read before others have the loop.
+    # Read the result before other tasks run.
     for name in list(islice(_ranked(service, pod, result), _TRIES)):
         if name not in service.state.nodes:
-            return Choice([name], overtaken)  # known from the request alone: bind will decide
+            return Choice([name], overtaken)  # known only from the request: bind decides
         refused = await service.reservations.reserve(pod, args.pod, name)
         if refused is None:
             return Choice([name], overtaken)

@@ -1,4 +1,4 @@
-"""The nodes of a filter or a prioritize, judged within the time there is."""
+"""Evaluates the nodes of a filter or a prioritize within the time limit."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -38,11 +38,11 @@ class Judging:
 
 
 async def evaluate_nodes(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judging:
-    """Says of each node whether the Pod fits.
+    """Evaluates whether the Pod fits on each node.
 
-    Cost: a look-up for each node that is as it was for the last Pod of the kind, none if all are; others
-    take turns on the event loop. A Pod that may pass over devices held for others, or that they are held
-    for, is judged on a copy of the state, with a search for each class.
+    Cost: a lookup for each node that has not changed since the last equivalent Pod, none if no node has;
+    the work is done in time slices. A Pod that may use devices held for others, or that they are held
+    for, is evaluated on a copy of the state, with a search for each class.
     """
     state, verdict_cache = service.state.as_seen_by(pod), service.verdict_cache
     if state is not service.state:
@@ -109,7 +109,7 @@ class _Work:
         if self._kept is None:
             return _columns([], [], wrong)
         if not self._kept.unseen and not wrong:
-            every = cast("list[NodeVerdict]", self._kept.found)  # None is for what is unseen
+            every = cast("list[NodeVerdict]", self._kept.found)  # None means not evaluated
             return ListedResult(self._names, every, cast("Counter[NodeVerdict]", self._kept.counts))
         return _columns(self._names, self._kept.found, wrong)
 
@@ -169,7 +169,10 @@ def _columns(names: Sequence[str], found: list[NodeVerdict | None], wrong: dict[
 
 
 def _add_node(state: State, args: FilterArgs, name: str) -> str | None:
-    """Takes a node from the request that no watch event has told of yet; the error if it is wrong."""
+    """Adds a node from the request that no watch event has reported yet.
+
+    Returns the error if it is invalid.
+    """
     assert args.nodes is not None  # noqa: S101 - the caller has looked
     try:
         node = parse(args.nodes[name] | {"apiVersion": "v1", "kind": "Node"})

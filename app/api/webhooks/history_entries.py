@@ -14,7 +14,7 @@ from app.core.verdicts.filter_result import FilterResult
 
 
 def filter_decision(service: Service, pod: Pod, result: FilterResult, seconds: float) -> Decision:
-    """What came of a filter. O(distinct answers)."""
+    """The entry of a filter. Cost: O(distinct verdicts)."""
     fitting = result.fitting
     return Decision(
         at=_now(service.rules),
@@ -45,7 +45,7 @@ def gang_decision(service: Service, pod: Pod, gang: GangChoice, nodes: int) -> D
 
 
 def bind_decision(service: Service, args: BindArgs, error: str | None, seconds: float) -> Decision:
-    """What came of a bind."""
+    """The entry of a bind."""
     return Decision(
         at=_now(service.rules),
         verb="bind",
@@ -64,11 +64,14 @@ _PREEMPTIONS: Mapping[str, Outcome] = {
     "budget": "failed",
     "api_error": "failed",
 }
-"""By what came of an attempt. What was only put off, or is another replica's, is no decision."""
+"""Decisions by the outcome of an attempt.
+
+A postponed attempt, or one of another replica, is not a decision.
+"""
 
 
 def preempt_decisions(rules: Rules, attempt: Attempt) -> Iterator[Decision]:
-    """What came of a preemption: an entry for each Pod that others were, or were to be, evicted for."""
+    """The entries of a preemption: one for each Pod that others were, or would be, evicted for."""
     outcome = _PREEMPTIONS.get(attempt.outcome)
     if outcome is None:
         return

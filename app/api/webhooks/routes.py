@@ -1,9 +1,8 @@
 """The webhooks of kube-scheduler: filter, prioritize, preempt, bind.
 
-What kube-scheduler does with an answer decides its form. Anything but 200 fails the whole attempt
-without a word to the user, so a Pod or a pool that is wrong is told node by node. A misfit that no
-eviction of Pods from the node can cure goes into FailedAndUnresolvableNodes, where preemption does
-not look.
+The responses are made for how kube-scheduler uses them. A status other than 200 fails the whole attempt
+without a message to the user, so errors in a Pod or a pool are reported node by node. A misfit that
+evicting Pods from the node cannot resolve goes into FailedAndUnresolvableNodes, which preemption skips.
 """
 
 import logging
@@ -62,7 +61,7 @@ Endpoint = Callable[[Request, Service], Awaitable[Response]]
 
 @router.post(
     "/filter",
-    summary="Which nodes have devices for a Pod (ExtenderArgs -> ExtenderFilterResult)",
+    summary="Nodes with devices for a Pod (ExtenderArgs -> ExtenderFilterResult)",
     openapi_extra=documented(EXTENDER_ARGS, FILTER_RESULT),
 )
 async def filter_nodes(request: Request, service: ServiceOf) -> Response:
@@ -70,7 +69,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     try:
         pod = _pod(service, args.pod)
     except ObjectError as error:
-        # kube-scheduler would say no more than a status code, and this Pod is wrong on every node.
+        # kube-scheduler would only show a status code, and this Pod is invalid on every node.
         return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, str(error))))
     if pod is None:
         service.metrics.plain_pods.inc()
@@ -85,7 +84,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     service.reservations.release(pod.meta.uid, "filtered")
     started = service.clock()
     judging = await evaluate_nodes(service, args, pod, "filter")
-    # What was judged is to be read before others have the loop.
+    # Read the result before other tasks run.
     result = judging.result
     decision = filter_decision(service, pod, result, service.clock() - started)
     failed, unresolvable = result.refused(curable=True), result.refused(curable=False)
@@ -110,17 +109,17 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
         left = set(args.names).difference(result.names)
         failed |= {name: judging.late for name in args.names if name in left}
         if not chosen.names:
-            # Nothing is known to be impossible: an error makes kube-scheduler come back soon.
-            trouble = f"{len(left)} of {len(args.names)} nodes {judging.late}, none of the others fits"
-    # Nodes that fit and are not chosen are not named at all: as failed ones they would be preemption's
-    # business, should another extender refuse the chosen.
+            # Nothing is known to be impossible: after an error kube-scheduler retries soon.
+            trouble = f"{len(left)} of {len(args.names)} nodes {judging.late}, no other node fits"
+    # Fitting nodes that are not selected are left out: as failed nodes they would be candidates of
+    # preemption if another extender refuses the selected ones.
     names = _passed_on(service, args, chosen.names)
     return json_response(filter_answer(args, names, failed | chosen.overtaken, unresolvable, trouble))
 
 
 @router.post(
     "/prioritize",
-    summary="How good each node is for a Pod (ExtenderArgs -> HostPriorityList)",
+    summary="Scores of nodes for a Pod (ExtenderArgs -> HostPriorityList)",
     openapi_extra=documented(EXTENDER_ARGS, PRIORITY_LIST),
 )
 async def prioritize(request: Request, service: ServiceOf) -> Response:
@@ -128,7 +127,7 @@ async def prioritize(request: Request, service: ServiceOf) -> Response:
     try:
         pod = _pod(service, args.pod)
     except ObjectError:
-        pod = None  # filter has said what is wrong; an error here would not be heard
+        pod = None  # filter has reported the error; kube-scheduler ignores one here
     if pod is None:
         return json_response(priorities(args.names, repeat(0, len(args.names))))
     _about(pod)
@@ -173,7 +172,7 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
 
 @router.post(
     "/bind",
-    summary="Give a Pod its devices and its node (ExtenderBindingArgs -> ExtenderBindingResult)",
+    summary="Allocate a Pod's devices and bind it to its node (ExtenderBindingArgs -> ExtenderBindingResult)",
     openapi_extra=documented(BINDING_ARGS, BINDING_RESULT),
 )
 async def bind(request: Request, service: ServiceOf) -> Response:
@@ -246,7 +245,8 @@ async def _filter_args(request: Request, service: Service) -> FilterArgs:
         args = read_filter_args(await _decoded(known[0], request, service), known[1])
     else:
         args = read_filter_args(await _decoded(body, request, service))
-        # Of a few candidates prioritize brings their names alone, and no filter the list of the one before.
+        # With a few candidates prioritize sends only their names, and filter never the list of the one
+        # before.
         if args.nodes is None and not service.candidates.number:
             service.name_lists.received(body, args.names)
     service.require_synced()
@@ -254,10 +254,7 @@ async def _filter_args(request: Request, service: Service) -> FilterArgs:
 
 
 def _pod(service: Service, raw: JsonObject) -> Pod | None:
-    """The Pod if it asks for devices; None for a plain one, which is not even read.
-
-    Raises: ObjectError.
-    """
+    """The Pod if it requests devices; None for a plain one, which is not parsed. Raises: ObjectError."""
     plain = not _asks_for_devices(raw, service.state)
     if plain and not service.learns_pods:
         return None
@@ -269,7 +266,7 @@ def _pod(service: Service, raw: JsonObject) -> Pod | None:
 
 
 def _as_watched(state: State, raw: Mapping[str, Any]) -> Pod | None:
-    """The Pod as the watch has told of it, if that is no older than this: spares reading it again."""
+    """The Pod from the watch, if it is not older than this: saves parsing it again."""
     metadata = raw.get("metadata")
     if not isinstance(metadata, dict):
         return None
@@ -283,7 +280,7 @@ def _as_watched(state: State, raw: Mapping[str, Any]) -> Pod | None:
 
 
 def _asks_for_devices(raw: Mapping[str, Any], state: State) -> bool:
-    """Whether the Pod has claims, or requests a resource that a DeviceClass stands for."""
+    """Whether the Pod has claims, or requests an extended resource of a DeviceClass."""
     spec = raw.get("spec")
     if not isinstance(spec, dict) or spec.get("resourceClaims"):
         return True
@@ -327,12 +324,12 @@ async def _answered_for_gang(service: Service, args: FilterArgs, pod: Pod) -> Re
 
 
 def _being_bound(args: FilterArgs, node: str) -> dict[str, Any]:
-    """For a Pod that kube-scheduler has stopped waiting for: its bind goes on, to that node and no other."""
+    """For a Pod that kube-scheduler has stopped waiting for: its bind continues, to that node only."""
     if node in args.names:
         return filter_answer(args, [node], {}, {})
     return filter_answer(args, [], {}, dict.fromkeys(args.names, f"the Pod is being bound to node {node}"))
 
 
 def _passed_on(service: Service, args: FilterArgs, names: Sequence[str]) -> Sequence[str] | orjson.Fragment:
-    """Names are what prioritize will be asked about next."""
+    """prioritize will receive these names next."""
     return names if args.nodes is not None else service.name_lists.sent(names)

@@ -1,7 +1,7 @@
 """The wire types of k8s.io/kube-scheduler/extender/v1. Go's field names live here only.
 
-Go's decoder takes names in any case, so this does too; answers have exactly Go's names. Lists are
-never null in an answer: kube-scheduler takes null for *no node fits*, and says nothing.
+Go's decoder accepts names in any case, so this does too; responses have exactly Go's names. Lists are
+never null in a response: kube-scheduler reads null as *no node fits*, without an error.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ _TEXTS = {"type": "array", "items": _TEXT}
 
 
 def documented(body: JsonObject, answer: JsonObject) -> JsonObject:
-    """Body and answer of a webhook in the OpenAPI document: Go's types are read by hand."""
+    """Request and response of a webhook in the OpenAPI document; Go's types are decoded by hand."""
     return {
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": answer}}}},
@@ -62,9 +62,12 @@ PREEMPTION_RESULT = _struct(["NodeNameToMetaVictims"], NodeNameToMetaVictims=_OB
 
 @dataclass(frozen=True, slots=True)
 class FilterArgs:
-    """ExtenderArgs. ``nodes`` holds whole nodes by name if kube-scheduler sends them
-    (nodeCacheCapable: false), else None. ``names`` are in the order of the request, each once; ``distinct``
-    are the same, where they were looked at one by one."""
+    """ExtenderArgs.
+
+    ``nodes`` contains whole nodes by name if kube-scheduler sends them (nodeCacheCapable: false), else
+    None. ``names`` are in the order of the request, each once; ``distinct`` is the same as a set, if it
+    was built.
+    """
 
     pod: JsonObject
     names: Sequence[str]
@@ -91,10 +94,7 @@ class PreemptionArgs:
 
 
 def read_filter_args(body: Mapping[str, Any], known: Sequence[str] | None = None) -> FilterArgs:
-    """``known``: the names, where they have been read before.
-
-    Raises: Refusal, 400.
-    """
+    """``known``: the names, if they are cached. Raises: HttpError, 400."""
     fields = _folded(body)
     pod = fields.get("pod")
     if not isinstance(pod, dict):
@@ -108,11 +108,11 @@ def read_filter_args(body: Mapping[str, Any], known: Sequence[str] | None = None
     if nodes is not None:
         found = _nodes(nodes)
         return FilterArgs(pod, list(found), found)
-    raise _malformed("NodeNames or Nodes must be given", "NodeNames")
+    raise _malformed("NodeNames or Nodes is required", "NodeNames")
 
 
 def read_bind_args(body: Mapping[str, Any]) -> BindArgs:
-    """Raises: Refusal, 400."""
+    """Raises: HttpError, 400."""
     fields = _folded(body)
     texts = {}
     for name in ("PodName", "PodNamespace", "PodUID", "Node"):
@@ -120,13 +120,13 @@ def read_bind_args(body: Mapping[str, Any]) -> BindArgs:
         if value is None and name == "PodUID":
             value = ""
         if not isinstance(value, str) or (not value and name != "PodUID"):
-            raise _malformed("must be a string that is not empty", name)
+            raise _malformed("must be a non-empty string", name)
         texts[name] = value
     return BindArgs(texts["PodNamespace"], texts["PodName"], texts["PodUID"], texts["Node"])
 
 
 def read_preemption_args(body: Mapping[str, Any]) -> PreemptionArgs:
-    """Raises: Refusal, 400."""
+    """Raises: HttpError, 400."""
     fields = _folded(body)
     pod = fields.get("pod")
     if not isinstance(pod, dict):
@@ -161,9 +161,9 @@ def filter_answer(
     unresolvable: Mapping[str, str],
     error: str = "",
 ) -> JsonObject:
-    """ExtenderFilterResult, in the mode of the question: names, or the whole nodes as they came.
+    """ExtenderFilterResult in the mode of the request: names, or the whole nodes as received.
 
-    ``fitting`` are names, already encoded only where names were asked about.
+    ``fitting`` are names, encoded only in the mode of names.
     """
     whole = None
     if args.nodes is not None and not isinstance(fitting, orjson.Fragment):
@@ -178,7 +178,7 @@ def filter_answer(
 
 
 def priorities(names: Sequence[str], scores: Iterable[int]) -> orjson.Fragment:
-    """HostPriorityList, put together from text: a dictionary a node takes six times as long."""
+    """HostPriorityList, built as text: one dictionary for each node takes six times as long."""
     if not names:
         return orjson.Fragment(b"[]")
     parts = [""] * (2 * len(names))
@@ -191,7 +191,7 @@ _NEXT = ',{"Host":"'
 
 
 class _Separators(dict[int, str]):
-    """What stands between one name and the next, by the score of the first."""
+    """The text between one name and the next, by the score of the first."""
 
     def __missing__(self, score: int) -> str:
         text = self[score] = f'","Score":{score}}}{_NEXT}'
@@ -213,7 +213,7 @@ def _folded(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _names(value: Any) -> tuple[list[str], frozenset[str]]:
     """The names in order, each once, and as a set."""
-    # Thousands of them, twice a Pod: looked at in C.
+    # Thousands of names, twice for each Pod: checked in C.
     if not isinstance(value, list):
         raise _malformed("must be a list of names", "NodeNames")
     try:

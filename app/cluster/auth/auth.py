@@ -1,4 +1,4 @@
-"""The ways to prove who we are: each gives the Authorization header of now and renews what can be renewed."""
+"""Authentication methods: each returns the current Authorization header and renews its credentials."""
 
 import asyncio
 import os
@@ -15,14 +15,14 @@ from app.cluster.client.errors import CredentialsError
 
 Headers = tuple[tuple[str, str], ...]
 
-# The kubelet renews a Pod's token at 80 % of its life (at least 10 min): a minute is soon enough.
+# The kubelet renews a Pod's token at 80 % of its lifetime (at least 10 min): a minute is early enough.
 _TOKEN_FILE_SECONDS = 60.0
-# A token that ends while the request is on its way is refused.
+# A token that expires while the request is in flight is refused.
 _EXPIRY_MARGIN_SECONDS = 10.0
 
 
 class CertificateFiles:
-    """A client certificate in files that something else may replace (kubelet, cert-manager)."""
+    """A client certificate in files that another program may replace (kubelet, cert-manager)."""
 
     def __init__(self, certificate: Path, key: Path, tls: ssl.SSLContext) -> None:
         self._paths = (certificate, key)
@@ -30,7 +30,7 @@ class CertificateFiles:
         self._loaded: tuple[bytes, ...] = ()
 
     def load(self) -> bool:
-        """Reads the files if they have changed; says whether they had. Raises: CredentialsError."""
+        """Reads the files if they have changed. Returns whether they had. Raises: CredentialsError."""
         certificate, key = self._paths
         try:
             content = tuple(path.read_bytes() for path in self._paths)
@@ -45,7 +45,7 @@ class CertificateFiles:
 
 
 class PlainAuth:
-    """A header that stays the same, or none; the client certificate may change."""
+    """A constant header, or none; the client certificate may change."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class PlainAuth:
 
 
 class TokenFileAuth(PlainAuth):
-    """A token in a file that something else rewrites; read again every minute, and after a 401."""
+    """A token in a file that another program rewrites; read again every minute, and after a 401."""
 
     def __init__(
         self,
@@ -83,18 +83,20 @@ class TokenFileAuth(PlainAuth):
         self._read_at = 0.0
 
     def read(self) -> None:
-        """Reads the file. It is small and local: not worth a thread. Raises: CredentialsError."""
+        """Reads the file. It is small and local, so it needs no thread. Raises: CredentialsError."""
         try:
             token = self._path.read_text("ascii").strip()
         except OSError as error:
             problem = f"cannot be read: {error.strerror or type(error).__name__}"
             raise CredentialsError(str(self._path), problem) from error
         except ValueError:
-            raise CredentialsError(str(self._path), "is no token: holds other than ASCII") from None
+            raise CredentialsError(
+                str(self._path), "is not a token: contains characters other than ASCII"
+            ) from None
         if not token:
             raise CredentialsError(str(self._path), "is empty")
         if not token.isprintable():
-            raise CredentialsError(str(self._path), "is no token: holds more than one line")
+            raise CredentialsError(str(self._path), "is not a token: contains more than one line")
         self._header = f"Bearer {token}"
         self._read_at = self._now()
 
@@ -103,8 +105,8 @@ class TokenFileAuth(PlainAuth):
             try:
                 self.read()
             except CredentialsError:
-                # Caught in the middle of being replaced: the token at hand is good for a while yet. If it is
-                # not, the 401 reads the file again, and then the error gets out.
+                # The file is being replaced: the current token remains valid for a while. If not, the 401
+                # reads the file again, and then the error is raised.
                 if self._header is None:
                     raise
         return self._header
@@ -115,7 +117,7 @@ class TokenFileAuth(PlainAuth):
 
 
 class ExecAuth:
-    """A plugin's token or certificate; the plugin runs again when they end, and after a 401."""
+    """A plugin's token or certificate; the plugin runs again when they expire, and after a 401."""
 
     def __init__(
         self,
@@ -163,7 +165,7 @@ class ExecAuth:
         if certificate and (before is None or before.certificate != certificate):
             if self._tls is None:
                 raise self._plugin.error(
-                    "command", "the plugin gave a certificate, but the server is not https"
+                    "command", "the plugin returned a certificate, but the server is not https"
                 )
             try:
                 load_certificate(self._tls, certificate, key)
@@ -175,9 +177,9 @@ class ExecAuth:
 
 
 class LibraryAuth:
-    """The old `auth-provider` ways (oidc, gcp), left to the kubernetes package, which can refresh them.
+    """The old `auth-provider` methods (oidc, gcp), by the kubernetes package, which can refresh them.
 
-    It is imported here and not above: that takes half a second and 50 MiB, which nobody else should pay.
+    It is imported only here, since that takes half a second and 50 MiB.
     """
 
     identity = 0
@@ -210,20 +212,20 @@ class LibraryAuth:
                 self._configuration = configuration
             header = self._configuration.get_api_key_with_prefix("BearerToken")
         except Exception as error:
-            # Whatever a provider raises (HTTP, OAuth, a missing key), this field is at fault. The text
-            # may quote the provider's answer, which may hold a token: only its kind is told.
+            # A provider may raise any error (HTTP, OAuth, a missing key) because of this field. The text
+            # may quote the provider's response with a token, so only the type is shown.
             raise self._user.error("auth-provider", f"no token: {type(error).__name__}") from error
         if not header:
-            raise self._user.error("auth-provider", "gave no token")
+            raise self._user.error("auth-provider", "returned no token")
         return str(header)
 
 
 def load_certificate(tls: ssl.SSLContext, certificate: str, key: str) -> None:
-    """Loads a certificate that is in memory; OpenSSL's Python binding reads files only.
+    """Loads a certificate that is in memory; Python's ssl module reads files only.
 
     Raises: ssl.SSLError, OSError.
     """
-    # Mode 0600, and gone after these lines.
+    # Mode 0600, and deleted after these lines.
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         file.write(f"{certificate}\n{key}\n")
         file.flush()
@@ -231,5 +233,5 @@ def load_certificate(tls: ssl.SSLContext, certificate: str, key: str) -> None:
 
 
 def _no_password() -> str:
-    # Without this OpenSSL asks on the terminal for an encrypted key's password, and a service hangs.
+    # Without this OpenSSL prompts for an encrypted key's password, and a service hangs.
     return ""

@@ -1,4 +1,4 @@
-"""Who we are to the API server and how to reach it: kubeconfig or the Pod's service account."""
+"""Credentials and address of the API server: from kubeconfig or the Pod's service account."""
 
 import base64
 import binascii
@@ -37,7 +37,7 @@ _DEFAULT_KUBECONFIG = Path("~/.kube/config")
 class Access:
     """Everything needed to talk to one API server.
 
-    `namespace` is the context's or the Pod's own; `source` says where all this was found.
+    `namespace` is the context's or the Pod's own; `source` is where the credentials were found.
     """
 
     base_url: str
@@ -49,7 +49,7 @@ class Access:
     source: str = ""
 
     def client(self, timeouts: Timeouts | None = None, *, observer: "TraceConfig | None" = None) -> ApiClient:
-        """``observer``: told of each request, see AiohttpTransport."""
+        """``observer``: called for each request, see AiohttpTransport."""
         from app.cluster.client.transport import AiohttpTransport  # noqa: PLC0415 - aiohttp, for clusters only
 
         transport = AiohttpTransport(
@@ -65,9 +65,9 @@ def load_access(
     environ: Mapping[str, str] = os.environ,
     service_account: Path = SERVICE_ACCOUNT,
 ) -> Access:
-    """Finds the credentials: the file asked for, else KUBECONFIG, else the Pod's own, else ~/.kube/config.
+    """Finds the credentials: the given file, else KUBECONFIG, else the Pod's own, else ~/.kube/config.
 
-    Asking for a context asks for a kubeconfig.
+    A context requires a kubeconfig.
 
     Raises: CredentialsError, naming file and field.
     """
@@ -81,7 +81,7 @@ def load_access(
     default = Path(environ.get("HOME", "~")) / ".kube" / "config"
     if not default.expanduser().exists():
         raise CredentialsError(
-            str(_DEFAULT_KUBECONFIG), "no such file; give --kubeconfig or set KUBECONFIG, or run in a Pod"
+            str(_DEFAULT_KUBECONFIG), "no such file; use --kubeconfig, set KUBECONFIG, or run in a Pod"
         )
     return from_kubeconfig((default,), context)
 
@@ -124,8 +124,8 @@ def from_kubeconfig(files: tuple[Path, ...], context: str = "") -> Access:
 def _proxy(cluster: Section, server: str) -> str | None:
     """The kubeconfig's proxy, else the environment's (HTTPS_PROXY, NO_PROXY), as kubectl does.
 
-    A Pod's service account does not go by the environment: NO_PROXY there often names the cluster's own
-    addresses as networks, which Python's rules do not know.
+    A Pod's service account ignores the environment: NO_PROXY there often contains the cluster's addresses
+    as networks, which Python does not support.
     """
     named = cluster.text("proxy-url")
     if named:
@@ -165,13 +165,13 @@ def _tls(cluster: Section) -> ssl.SSLContext:
 
 def _verifying(*, cafile: Path | None, cadata: str | None = None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=None if cadata else cafile, cadata=cadata)
-    # Python 3.13 asks for an Authority Key Identifier, which the CA of many clusters does not have.
+    # Python 3.13 requires an Authority Key Identifier, which the CA of many clusters does not have.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
     return context
 
 
 def _auth(selected: Selected, files: tuple[Path, ...], tls: ssl.SSLContext | None) -> Auth:
-    """The user's way in, by kubectl's precedence: token file before token; certificate along with either."""
+    """The user's authentication by kubectl's precedence: token file before token; certificate with either."""
     user = selected.user
     if user is None:
         return PlainAuth()
@@ -194,10 +194,10 @@ def _fixed_header(user: Section) -> str | None:
     token, name = user.text("token").strip(), user.text("username")
     if token:
         if not (token.isascii() and token.isprintable()):
-            raise user.error("token", "is no token: holds other than printable ASCII")
+            raise user.error("token", "is not a token: contains characters other than printable ASCII")
         return f"Bearer {token}"
     if name:
-        # Kubernetes itself has dropped this; a proxy in front of it may not have.
+        # Kubernetes no longer supports this; a proxy in front of it may.
         pair = f"{name}:{user.text('password')}"
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
     return None
@@ -211,7 +211,7 @@ def _certificate(user: Section, tls: ssl.SSLContext | None) -> CertificateFiles 
         return None
     if certificate is None or key is None:
         missing = "client-certificate" if certificate is None else "client-key"
-        raise user.error(missing, "not set: certificate and key go together")
+        raise user.error(missing, "not set: certificate and key require each other")
     if isinstance(certificate, Path) and isinstance(key, Path):
         pair = CertificateFiles(certificate, key, tls)
         pair.load()
@@ -225,7 +225,7 @@ def _certificate(user: Section, tls: ssl.SSLContext | None) -> CertificateFiles 
 
 
 def _pem_source(user: Section, name: str) -> Path | str | None:
-    """The file, or the PEM text of the inline data, which goes first."""
+    """The file, or the PEM text of the inline data, which has precedence."""
     if user.text(f"{name}-data"):
         return _decoded(user, f"{name}-data")
     path = user.path(name)
@@ -238,11 +238,11 @@ def _decoded(section: Section, key: str) -> str:
     try:
         return base64.b64decode(section.text(key), validate=True).decode("ascii")
     except (binascii.Error, ValueError):
-        raise section.error(key, "is no base64 of a PEM file") from None
+        raise section.error(key, "is not a PEM file in base64") from None
 
 
 def _impersonation(user: Section) -> tuple[tuple[str, str], ...]:
-    """To leave these out would act with more rights than the kubeconfig grants."""
+    """Ignoring these would use more permissions than the kubeconfig grants."""
     headers = [("Impersonate-User", user.text("as")), ("Impersonate-Uid", user.text("as-uid"))]
     headers += [("Impersonate-Group", group) for group in user.texts("as-groups")]
     extra = user.section("as-user-extra")

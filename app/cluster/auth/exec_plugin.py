@@ -12,14 +12,14 @@ import orjson
 
 from app.cluster.auth.kubeconfig import Section
 
-# Plugins that ask a cloud are slow at times; one that waits for a person who is not there never ends.
+# Plugins that call a cloud are sometimes slow; one that waits for user input never ends.
 _TIMEOUT_SECONDS = 60.0
 _MAX_STDERR_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class ExecCredential:
-    """What a plugin answered; `expires_at` is Unix time in seconds, None for "until refused"."""
+    """A plugin's response; `expires_at` is Unix time in seconds, None for "until refused"."""
 
     token: str = field(default="", repr=False)
     certificate: str = field(default="", repr=False)
@@ -32,8 +32,8 @@ async def run_exec_plugin(
 ) -> ExecCredential:
     """Starts the plugin and reads its ExecCredential.
 
-    Own code rather than the kubernetes package's: that one logs a failing plugin and goes on without
-    credentials, and waits for one that hangs for ever.
+    The kubernetes package is not suitable: it logs a failing plugin, continues without credentials, and
+    waits forever for one that hangs.
 
     Raises: CredentialsError.
     """
@@ -44,7 +44,7 @@ async def run_exec_plugin(
     interactive = plugin.text("interactiveMode")
     terminal = interactive != "Never" and sys.stdin is not None and sys.stdin.isatty()
     if interactive == "Always" and not terminal:
-        raise plugin.error("interactiveMode", "the plugin wants a terminal, and there is none")
+        raise plugin.error("interactiveMode", "the plugin requires a terminal, and there is none")
     environment = dict(os.environ)
     environment.update(_environment(plugin))
     environment["KUBERNETES_EXEC_INFO"] = orjson.dumps(
@@ -69,14 +69,14 @@ async def run_exec_plugin(
         async with asyncio.timeout(timeout_seconds):
             out, err = await process.communicate()
     except TimeoutError as error:
-        raise plugin.error("command", f"{command!r} gave no answer within {timeout_seconds:g} s") from error
+        raise plugin.error("command", f"{command!r} timed out after {timeout_seconds:g} s") from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
         said = err.decode("utf-8", "replace").strip()[-_MAX_STDERR_CHARS:]
-        problem = f"{command!r} ended with exit code {process.returncode}"
+        problem = f"{command!r} failed with exit code {process.returncode}"
         raise plugin.error("command", f"{problem}: {said}" if said else problem)
     return _parse(plugin, api_version, out)
 
@@ -103,21 +103,21 @@ def _exec_info(plugin: Section, cluster: Section, api_version: str, *, interacti
 
 
 def _parse(plugin: Section, api_version: str, answer: bytes) -> ExecCredential:
-    """The answer holds secrets: no message quotes it."""
+    """The output contains secrets: no message quotes it."""
     try:
         parsed = orjson.loads(answer)
     except orjson.JSONDecodeError:
-        raise plugin.error("command", "the plugin's answer is no JSON") from None
+        raise plugin.error("command", "the plugin's output is not valid JSON") from None
     if not isinstance(parsed, dict) or parsed.get("kind") != "ExecCredential":
-        raise plugin.error("command", "the plugin's answer is no ExecCredential")
+        raise plugin.error("command", "the plugin's output is not an ExecCredential")
     if parsed.get("apiVersion") != api_version:
-        problem = f"the plugin answers in {parsed.get('apiVersion')!r}, not in {api_version!r}"
+        problem = f"the plugin's output is in {parsed.get('apiVersion')!r}, not in {api_version!r}"
         raise plugin.error("apiVersion", problem)
     status = Section(Path(plugin.text("command")), "status", parsed.get("status") or {})
     certificate, key = status.text("clientCertificateData"), status.text("clientKeyData")
     token = status.text("token")
     if bool(certificate) != bool(key) or not (token or certificate):
-        raise plugin.error("command", "the plugin gave neither a token nor a certificate with its key")
+        raise plugin.error("command", "the plugin returned neither a token nor a certificate with its key")
     return ExecCredential(token, certificate, key, _expiry(plugin, status.text("expirationTimestamp")))
 
 
@@ -127,7 +127,7 @@ def _expiry(plugin: Section, text: str) -> float | None:
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
-        problem = f"the plugin's expirationTimestamp {text!r} is no RFC 3339 time"
+        problem = f"the plugin's expirationTimestamp {text!r} is not an RFC 3339 time"
         raise plugin.error("command", problem) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)

@@ -1,7 +1,7 @@
-"""Reading kubeconfig files: which cluster, and as whom. Every error names the file and the field.
+"""Reads kubeconfig files: the cluster and the user.
 
-The rules are kubectl's: a list of files is merged, the first file to name a thing wins, relative paths are
-relative to the file that holds them.
+Every error names the file and the field. The rules are kubectl's: files are merged, the first file with
+an entry wins, and paths are relative to the file that contains them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from app.cluster.client.errors import CredentialsError
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A mapping inside a kubeconfig that knows where it stands. Values may be secrets: not in its repr."""
+    """A mapping in a kubeconfig with its position. Values may be secrets: they are not in its repr."""
 
     file: Path
     at: str
@@ -77,7 +77,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What one context of the merged files points at; `user` is None for anonymous access."""
+    """The target of one context of the merged files; `user` is None for anonymous access."""
 
     context: str
     namespace: str
@@ -88,7 +88,7 @@ class Selected:
 def read_kubeconfig(files: Iterable[Path], context: str = "") -> Selected:
     """Reads and merges the files, and follows a context (default: current-context).
 
-    Files that do not exist are passed over, as long as one exists.
+    Ignores files that do not exist, as long as one exists.
 
     Raises: CredentialsError.
     """
@@ -99,18 +99,18 @@ def read_kubeconfig(files: Iterable[Path], context: str = "") -> Selected:
     if not context:
         context = next((name for name in (top.text("current-context") for top in sections) if name), "")
         if not context:
-            raise sections[0].error("current-context", "not set, and no context was asked for")
+            raise sections[0].error("current-context", "not set, and no context was given")
     found = _named(sections, "contexts", "context", context)
     if found is None:
-        raise CredentialsError(", ".join(str(top.file) for top in sections), f"no context {context!r}")
+        raise CredentialsError(", ".join(str(top.file) for top in sections), f"context {context!r} not found")
     cluster_name = found.text("cluster")
     cluster = _named(sections, "clusters", "cluster", cluster_name)
     if cluster is None:
-        raise found.error("cluster", f"there is no cluster {cluster_name!r}")
+        raise found.error("cluster", f"cluster {cluster_name!r} not found")
     user_name = found.text("user")
     user = _named(sections, "users", "user", user_name) if user_name else None
     if user_name and user is None:
-        raise found.error("user", f"there is no user {user_name!r}")
+        raise found.error("user", f"user {user_name!r} not found")
     return Selected(context, found.text("namespace"), cluster, user)
 
 
@@ -122,10 +122,10 @@ def _read(file: Path) -> Section:
     try:
         value = yaml.safe_load(content)
     except yaml.YAMLError as error:
-        # The error's own text quotes the lines around the fault, and those may hold a token.
-        raise CredentialsError(f"{file}{_position(error)}", "is no valid YAML") from None
+        # The error's text quotes the lines around the error, which may contain a token.
+        raise CredentialsError(f"{file}{_position(error)}", "is not valid YAML") from None
     except ValueError:
-        raise CredentialsError(str(file), "is no valid YAML") from None
+        raise CredentialsError(str(file), "is not valid YAML") from None
     if value is None:
         value = {}
     if not isinstance(value, dict):
@@ -139,7 +139,7 @@ def _position(error: yaml.YAMLError) -> str:
 
 
 def _named(sections: list[Section], key: str, inner: str, name: str) -> Section | None:
-    """The inner mapping of the first entry of that name in any file."""
+    """The inner mapping of the first entry with that name in any file."""
     for top in sections:
         for index, entry in enumerate(top.items(key)):
             if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):

@@ -1,4 +1,5 @@
-"""Bind: devices are assumed before the first await, then claims and the Pod are written, or undone.
+"""Bind: assumes devices before the first await, then writes claims and the Pod, or undoes the writes.
 
-After an error nothing is left behind whose outcome is known; while it is unknown, the devices stay assumed.
+After an error with a known outcome nothing remains; while the outcome is unknown, the devices stay
+assumed.
 """

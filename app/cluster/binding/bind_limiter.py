@@ -1,9 +1,7 @@
-"""How many binds write at a time.
-
-kube-scheduler binds as many Pods at once as it has chosen nodes for: hundreds, after a burst. Written all
-side by side they would share the connections write by write, so that none is done before nearly all are,
-each write would spend its time limit behind those of others, and a hundred connections would have to be
-made. A few at a time are as quick, and the first Pod is bound while the last one waits.
+"""Limits how many binds write at a time. kube-scheduler binds all Pods with a node at once: hundreds
+after a burst. If all wrote concurrently, they would share the connections, so that none finishes before
+nearly all do, each write would spend its time limit behind others, and a hundred connections would be
+opened. A few at a time are just as fast, and the first Pod is bound while the last one waits.
 """
 
 import asyncio
@@ -14,10 +12,10 @@ _Queue = deque[asyncio.Future[None]]
 
 
 class BindLimiter:
-    """Lets ``number`` of its users write at a time, in the order in which they came. Each step costs O(1).
+    """Lets ``number`` users write at a time, in order of arrival.
 
-    Use ``async with slots.begin`` around the first writes of a bind, ``slots.end`` around its last: who has
-    begun is served before others begin.
+    Cost: O(1) for each step. Use ``async with limiter.begin`` around the first writes of a bind, and
+    ``limiter.end`` around its last: a bind that has begun takes precedence over one that has not.
     """
 
     def __init__(self, number: int) -> None:
@@ -26,7 +24,7 @@ class BindLimiter:
         self.end = _Turn(self)
 
     async def take(self, queue: _Queue) -> None:
-        """Comes back with a slot, which has to be given back."""
+        """Returns with a slot, which must be released."""
         if self._free:
             self._free -= 1
             return
@@ -36,15 +34,15 @@ class BindLimiter:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self.give()  # it came in the same moment
+                self.give()  # it arrived at the same moment
             raise
 
     def give(self) -> None:
-        """Gives a slot back, to who has waited longest."""
+        """Releases a slot to the longest waiting user."""
         for queue in (self.end.queue, self.begin.queue):
             while queue:
                 turn = queue.popleft()
-                if not turn.done():  # nobody waits for one that was cancelled
+                if not turn.done():  # a canceled waiter needs no slot
                     turn.set_result(None)
                     return
         self._free += 1

@@ -1,15 +1,12 @@
-"""Bind: the one verb that writes.
+"""Bind: the only verb that writes. kube-scheduler has no Reserve for extenders, and binds Pod A while it
+filters Pod B. So a bind decides again on the newest state and assumes the devices before its first await:
+without a lock, no two binds can take the same device. Then it writes the claims, then the Pod. Errors and
+their results:
 
-kube-scheduler has no Reserve for extenders, and binds Pod A while Pod B is filtered. So a bind
-decides again on the newest state and assumes the devices before its first await: no two binds can
-take one device, without a lock. After that come the claims, then the Pod.
-
-What can go wrong, and what is left then:
-
-* a claim cannot be written: what was written for the other claims is undone;
-* the binding is refused: as above;
-* no answer to the binding: the Pod may be bound, so nothing is undone until the API server says it
-  is not. A Pod that comes again finds its claims reserved for it.
+* a claim cannot be written: the writes to the other claims are undone;
+* the binding is refused: the same;
+* no response to the binding: the Pod may be bound, so nothing is undone until the API server reports that
+it is not. A later attempt finds the claims reserved for the Pod.
 """
 
 import asyncio
@@ -55,7 +52,7 @@ _POLL_SECONDS = 0.1
 _RETRY_SECONDS = 0.5
 _DECIDE_SECONDS = 20.0
 _AT_A_TIME = 32
-"""Binds that write: see app.cluster.slots."""
+"""Concurrent binds: see app.cluster.binding.bind_limiter."""
 
 
 class Binder(Protocol):
@@ -68,27 +65,29 @@ class Binder(Protocol):
     results: Counter[str]
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
-        """Binds a Pod, with devices for its claims. None when it is done, else what kept it from it."""
+        """Binds a Pod, with devices for its claims. Returns None on success, else the error."""
 
     def under_way(self, uid: str) -> str | None:
-        """The node that a Pod is being bound to now, if it is."""
+        """The node of a bind in progress for the Pod, if there is one."""
 
     def stop_waiting(self) -> None:
         """The process ends: binds that wait for devices are to answer now."""
 
 
 class ClusterBinder:
-    """Binds in a cluster. ``withdrawn`` counts binds given up since another allocator took a device.
+    """Binds in a cluster.
+
+    ``withdrawn`` counts binds that were aborted because another allocator took a device.
 
     Args:
-        client: with rights to patch claims and their status, and to create pods/binding.
+        client: with permission to patch claims and their status, and to create pods/binding.
         claims: how ResourceClaims are served.
         now: the time, RFC 3339.
         wait_seconds: for an earlier bind and binding conditions, in one bind; below httpTimeout.
-        fence: what is decided is written in the same term. A write that got no answer is not carried out
-            later than its ``write_seconds``: the client asks the API server so (``ApiClient.guarded``).
+        fence: decisions are written in the same term. A write without a response is not executed later
+            than its ``write_seconds``, since the client sends that timeout (``ApiClient.guarded``).
         manager: see ``ClaimWriter``.
-        reservations: what filters have promised; none are taken over by default.
+        reservations: the devices that filters have reserved; none by default.
     """
 
     def __init__(
@@ -126,7 +125,7 @@ class ClusterBinder:
 
     @property
     def retries(self) -> int:
-        """Requests sent again since the API server was too busy for them."""
+        """Number of requests repeated because the API server was too busy."""
         return self._client.retries
 
     async def bind(self, namespace: str, name: str, uid: str, node: str) -> str | None:
@@ -135,8 +134,8 @@ class ClusterBinder:
         lock = self._pod_locks.get(pod)
         if lock is None:
             lock = self._pod_locks[pod] = asyncio.Lock()
-        # kube-scheduler asks again when it has waited for long enough, and the first attempt may still be
-        # under way: its undoing must not take away what the second builds on.
+        # kube-scheduler retries after its timeout while the first attempt may be in progress: undoing the
+        # first must not remove what the second depends on.
         deadline = asyncio.get_running_loop().time() + self._wait_seconds
         try:
             async with asyncio.timeout_at(deadline):
@@ -184,13 +183,13 @@ class ClusterBinder:
                     return self._ended(*ended)
             return await self._carry_out(pod, node, claim_allocations, consumer, deadline)
         finally:
-            # By now either the claims have it, or it has been undone.
+            # By now the claims contain the devices, or the bind has been undone.
             forget(self._state, claim_allocations, consumer)
 
     async def _granted(self, pod: Pod, node: str) -> Decision:
-        """What the filter has reserved, if it holds still; else decided on the state as it is now.
+        """The devices that filter has reserved, if still valid; else a decision on the current state.
 
-        To be assumed before the next await.
+        Assume it before the next await.
         """
         reserved = self._reservations.take(pod, node) if self._reservations is not None else None
         if reserved is not None:
@@ -202,7 +201,7 @@ class ClusterBinder:
         )
 
     def _stamped(self, claim_allocation: ClaimAllocation) -> ClaimAllocation:
-        """With the time of the allocation, which begins when it is written."""
+        """Adds the allocation time, which is when it is written."""
         claim = self._state.stored_claim(claim_allocation.held.key)
         if claim is not None and claim.allocation is not None:
             return replace(claim_allocation, allocation=claim.allocation)
@@ -211,17 +210,17 @@ class ClusterBinder:
         )
 
     async def _seen_to_run(self, pod: Pod, node: str) -> tuple[str, str | None] | None:
-        """How a bind ends that is not to be carried out; None if it is.
+        """The result of a bind that must not be executed; None if it must.
 
-        An earlier one may have bound the Pod, and the watch not have told of it yet: to fail now, of whatever
-        cause, would take the devices back from a Pod that runs.
+        An earlier bind may have bound the Pod without a watch event yet: failing now would take the
+        devices from a running Pod.
         """
         try:
             where = await self._pods.node_of(pod)
         except (ClusterError, PodLostError) as error:
             return "api_error", str(error)
         if where and where != node:
-            return "conflict", f"the Pod is bound to {where} already"
+            return "conflict", f"the Pod is already bound to {where}"
         return ("bound", None) if where else None
 
     async def _carry_out(
@@ -235,15 +234,15 @@ class ClusterBinder:
         try:
             await self._reserve_all(pod, claim_allocations, consumer)
             if not await self._ready(pod, claim_allocations, deadline):
-                # Claims and reservation stay: the next attempt finds them and waits on.
-                return self._ended("waiting", "waiting for devices to be made ready (binding conditions)")
+                # Claims and reservation stay: the next attempt finds them and continues to wait.
+                return self._ended("waiting", "waiting for devices to become ready (binding conditions)")
             async with self._slots.end:
                 await self._pods.bind(pod, node, lambda: self._give_way_of_all(claim_allocations, consumer))
         except UnknownError as error:
-            # The Pod may run on the node: its devices stay its own.
+            # The Pod may run on the node: its devices stay assumed.
             return self._ended("unknown", str(error))
         except NotLeaderError as error:
-            # Nothing is undone, that would be writing: what is left is for the leader now.
+            # Undoing would be a write: the new leader repairs what remains.
             return self._ended("not_leader", str(error))
         except (ClusterError, ClaimLostError, ObjectError) as error:
             await self._undo(claim_allocations, consumer)
@@ -253,10 +252,10 @@ class ClusterBinder:
     async def _reserve_all(
         self, pod: Pod, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer
     ) -> None:
-        """Writes the claims side by side; comes back when none is being written any more.
+        """Writes the claims concurrently, and returns when all writes have ended.
 
-        Raises: what kept a claim from being written; ``NotLeaderError`` before all else, since nothing may be
-        undone then.
+        Raises: the error of a write; ``NotLeaderError`` before all others, since nothing may be undone
+        then.
         """
         if len(claim_allocations) == 1:
             await self._reserve(pod, claim_allocations[0], consumer)
@@ -268,9 +267,9 @@ class ClusterBinder:
             raise error
 
     def _give_way(self, claim_allocation: ClaimAllocation, consumer: Consumer) -> None:
-        """Withdraws from a device that another allocator has given to another claim.
+        """Aborts if another allocator has given a device to another claim.
 
-        Not from a claim that other Pods hold already: withdrawing now would spare nobody anything.
+        Does not abort for a claim that other Pods already use: that would help no one.
 
         Raises: ClaimLostError.
         """
@@ -280,10 +279,12 @@ class ClusterBinder:
         if found and all(user.uid == consumer.uid for user in users):
             self.withdrawn += 1
             other = "/".join(found[0].claim)
-            raise ClaimLostError(f"ResourceClaim {other} was given device {found[0].device} by somebody else")
+            raise ClaimLostError(
+                f"ResourceClaim {other} was allocated device {found[0].device} by another allocator"
+            )
 
     def _give_way_of_all(self, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
-        """The last look before the binding: what was heard while it waited may be a rival."""
+        """The last check before the binding, since events may have shown a double allocation meanwhile."""
         for claim_allocation in claim_allocations:
             self._give_way(claim_allocation, consumer)
 
@@ -306,7 +307,7 @@ class ClusterBinder:
         async with self.alone_with(claim_allocation.held.key), self._slots.begin:
             if claim_allocation.held.generated:
                 await self.extended.create(claim_allocation.held)
-            # The state may have a newer version: one that this process wrote for another Pod.
+            # The state may have a newer version that this process wrote for another Pod.
             claim = self._state.stored_claim(claim_allocation.held.key)
             if claim is None or not (
                 claim_allocation.held.generated or claim.meta.uid == claim_allocation.held.claim.meta.uid
@@ -351,7 +352,7 @@ class ClusterBinder:
         state = readiness(claim) if rules.features.device_binding_and_status else Readiness.READY
         name = "/".join(claim.meta.key)
         if state is Readiness.FAILED:
-            raise ClaimLostError(f"devices of ResourceClaim {name} could not be made ready")
+            raise ClaimLostError(f"devices of ResourceClaim {name} failed to become ready")
         if state is Readiness.READY:
             return False
         if rules.now is not None and timed_out(claim, rules.now(), rules.binding_timeout_seconds):
@@ -359,20 +360,20 @@ class ClusterBinder:
         return True
 
     async def _undo(self, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
-        """Takes back what was written.
+        """Undoes the writes.
 
-        Devices stay assumed until that has succeeded, or until what is under way is carried out no more:
-        a late write may still take them.
+        Devices stay assumed until that has succeeded, or until writes in flight can no longer be
+        executed: a late write may still take the devices.
         """
         loop = asyncio.get_running_loop()
         over = loop.time() + self._fence.write_seconds
         for claim_allocation in reversed(claim_allocations):
             while (error := await self._undo_one(claim_allocation, consumer)) is not None:
-                # What the claim holds is not known: it is read again before anything is built on it.
+                # The claim's content is unknown: it is read again before the next use.
                 self._doubtful.add(claim_allocation.held.key)
                 if isinstance(error, ConnectionFailedError) and error.sent and error.is_write:
                     over = loop.time() + self._fence.write_seconds
-                # Without an answer it goes on: the devices are not free as long as nobody knows.
+                # Without a response it retries: the devices are not free while the outcome is unknown.
                 passing = isinstance(error, ConnectionFailedError | ServerError | TooManyRequestsError)
                 if isinstance(error, NotLeaderError) or (loop.time() >= over and not passing):
                     claim = "/".join(claim_allocation.held.key)
@@ -394,7 +395,7 @@ class ClusterBinder:
         return None
 
     def alone_with(self, key: ClaimKey) -> asyncio.Lock:
-        """One write at a time for a claim that several Pods share: spares conflicts with oneself."""
+        """One write at a time for a claim that several Pods share: avoids conflicts with our own writes."""
         lock = self._locks.get(key)
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
@@ -402,11 +403,11 @@ class ClusterBinder:
 
     @asynccontextmanager
     async def freeing(self, key: ClaimKey) -> AsyncIterator[None]:
-        """As ``alone_with``, for those who take back what a claim holds.
+        """As ``alone_with``, for a controller that deallocates the claim.
 
-        A bind that finds its claim reserved for its Pod writes nothing to it, so no resourceVersion keeps it
-        apart from such a write. One that got no answer is waited for as long as it may be carried out, and
-        the claim is read again before anything is built on it.
+        A bind that finds its claim reserved for its Pod does not write the claim, so no resourceVersion
+        detects such a write. After a write without a response, the lock is held as long as the write may
+        be executed, and the claim is read again before the next use.
         """
         async with self.alone_with(key):
             try:

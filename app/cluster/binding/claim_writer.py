@@ -1,4 +1,4 @@
-"""What a bind writes into one ResourceClaim, and how it is taken back.
+"""Writes one ResourceClaim for a bind, and undoes the writes.
 
 Every write is a JSON patch that carries the resourceVersion it was decided on, so the API server
 refuses it (409) if anybody has written since; fields that are not named stay as they are. Where somebody has,
@@ -22,21 +22,21 @@ from app.core.state.state import State
 Patch = list[dict[str, Any]]
 Guard = Callable[[ResourceClaim], Patch]
 
-_TRIES = 4  # as many as client-go's retry.DefaultRetry makes, less the waiting
+_TRIES = 4  # as client-go's retry.DefaultRetry, without its delays
 
 
 class ClaimLostError(Exception):
-    """The claim is not what the decision was made on any more: decide again."""
+    """The claim has changed since the decision: decide again."""
 
 
 class OvertakenError(Exception):
-    """Somebody has written to the claim since it was read."""
+    """The claim has changed since it was read."""
 
 
 class ClaimWriter:
-    """Writes allocation and reservedFor of claims, and keeps the state abreast of the answers.
+    """Writes allocation and reservedFor of claims, and updates the state from the responses.
 
-    ``manager`` is the name that the API server keeps with what is written.
+    ``manager``: the field manager of the writes.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class ClaimWriter:
     ) -> None:
         """Makes the claim hold ``allocation`` and be reserved for ``consumers``.
 
-        A claim that has an allocation already is only reserved; one reserved already is not touched. Of many
+        An allocated claim is only reserved; a reserved one is not changed. Of many
         consumers the first come first: a claim has room for so many and no more.
 
         Raises:
-            ClaimLostError: it was deleted, or allocated by somebody else, in the meantime.
-            ClusterError: the API server does not answer or refuses.
+            ClaimLostError: it was deleted, or allocated by another client, meanwhile.
+            ClusterError: the API server does not respond or refuses.
         Cost: one request for a claim that is allocated, else two; two more for each conflict.
         """
         guard = _by_version
@@ -70,7 +70,7 @@ class ClaimWriter:
                 claim, guard = await self.refetch(claim), _by_fields
                 continue
             return
-        raise ClaimLostError(f"ResourceClaim {_name(claim)} is being written to by others all the time")
+        raise ClaimLostError(f"ResourceClaim {_name(claim)} is changed too often by other clients")
 
     async def _reserve_once(
         self, claim: ResourceClaim, allocation: Allocation, consumers: Sequence[Consumer], guard: Guard
@@ -91,14 +91,14 @@ class ClaimWriter:
             await self._write(claim, patch, "status", guard=guard)
 
     async def undo(self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer) -> None:
-        """Takes back what ``reserve`` wrote; what others have written since stays.
+        """Undoes ``reserve``; later writes of others stay.
 
-        The reservation goes; the allocation and the finalizer too if it is the one given here and
-        nobody else has reserved the claim.
+        Removes the reservation, and also the allocation and the finalizer if the allocation is the given
+        one and the claim has no other consumers.
 
         Raises:
-            ClusterError: the API server does not answer or refuses; what is left is for the
-                controllers: a Pod's reservation ends with the Pod.
+            ClusterError: the API server does not respond or refuses; the controllers repair the rest: a
+                Pod's reservation ends with the Pod.
         """
         guard = _by_version
         for _ in range(_TRIES):
@@ -120,15 +120,15 @@ class ClaimWriter:
         await self._release(claim, {consumer.uid}, guard, free=ours)
 
     async def release(self, claim: ResourceClaim, uids: Container[str], *, free: bool) -> None:
-        """Takes reservations from exactly this version of the claim, and what nobody needs then.
+        """Removes reservations from exactly this version of the claim, and what is then unused.
 
-        With ``free``, the allocation goes with the last reservation; the finalizer goes from a claim
-        without an allocation.
+        With ``free``, removes the allocation with the last reservation. Removes the finalizer from a
+        claim without an allocation.
 
         Raises:
-            OvertakenError: somebody has written to the claim since.
+            OvertakenError: the claim has changed since.
             ClaimLostError: it is gone.
-            ClusterError: the API server does not answer or refuses.
+            ClusterError: the API server does not respond or refuses.
         """
         await self._release(claim, uids, _by_version, free=free)
 
@@ -147,7 +147,7 @@ class ClaimWriter:
             await self._write(claim, [{"op": "remove", "path": f"/metadata/finalizers/{index}"}], guard=guard)
 
     async def refetch(self, claim: ResourceClaim) -> ResourceClaim:
-        """The claim as the API server has it now.
+        """The current claim from the API server.
 
         Raises:
             ClaimLostError: it is gone, or another one has its name.
@@ -156,9 +156,9 @@ class ClaimWriter:
         try:
             newest = read_claim(await self._client.get(path))
         except NotFoundError:
-            raise ClaimLostError(f"ResourceClaim {_name(claim)} was deleted in the meantime") from None
+            raise ClaimLostError(f"ResourceClaim {_name(claim)} was deleted meanwhile") from None
         if newest.meta.uid != claim.meta.uid:
-            raise ClaimLostError(f"ResourceClaim {_name(claim)} was deleted and made anew in the meantime")
+            raise ClaimLostError(f"ResourceClaim {_name(claim)} was deleted and created again meanwhile")
         self._state.put_written(newest)
         return newest
 
@@ -172,8 +172,8 @@ class ClaimWriter:
         except ConflictError:
             raise OvertakenError from None
         except InvalidError:
-            # The patch is tried on the newest object before its version is looked at: an entry that
-            # is not there any more is "invalid", though it only means that somebody has written.
+            # The API server applies the patch to the newest object before it checks the version: a
+            # removed entry is "invalid", although it only means that the claim has changed.
             if (await self.refetch(claim)).meta.resource_version != version:
                 raise OvertakenError from None
             raise
@@ -185,9 +185,9 @@ class ClaimWriter:
         return written
 
     def _heard(self, raw: dict[str, Any], before: ResourceClaim) -> ResourceClaim | None:
-        """The claim that was written, if the watch was quicker than the answer: it is read once.
+        """The written claim, if the watch was faster than the response, so that it is parsed once.
 
-        Not what could be read of a claim that is broken: that has no requests.
+        Not the readable part of a malformed claim, which has no requests.
         """
         known = self._state.stored_claim(before.meta.key)
         if known is None or not known.spec.requests or known.meta.uid != before.meta.uid:
@@ -201,7 +201,7 @@ def _check(claim: ResourceClaim, allocation: Allocation) -> None:
     if claim.meta.deleted is not None:
         raise ClaimLostError(f"ResourceClaim {_name(claim)} is being deleted")
     if claim.allocation is not None and not _same_devices(claim.allocation, allocation):
-        raise ClaimLostError(f"ResourceClaim {_name(claim)} was allocated by somebody else in the meantime")
+        raise ClaimLostError(f"ResourceClaim {_name(claim)} was allocated by another allocator meanwhile")
 
 
 def _same_devices(one: Allocation, other: Allocation) -> bool:
@@ -237,7 +237,7 @@ def _by_fields(claim: ResourceClaim) -> Patch:
 
 
 def _append(existing: tuple[Any, ...], path: str, values: Sequence[Any]) -> Patch:
-    """Appends to a list that may not be there yet."""
+    """Appends to a list that may not exist yet."""
     if existing:
         return [{"op": "add", "path": f"{path}/-", "value": value} for value in values]
     return [{"op": "add", "path": path, "value": list(values)}]
@@ -249,10 +249,10 @@ def _consumer(consumer: Consumer) -> dict[str, str]:
 
 
 def read_claim(raw: dict[str, Any]) -> ResourceClaim:
-    """A claim as the API server answers with it. Raises: ObjectError."""
+    """Parses a claim from a response of the API server. Raises: ObjectError."""
     claim = parse(raw)
     if not isinstance(claim, ResourceClaim):
-        raise TypeError(f"the API server answered with a {type(claim).__name__} for a ResourceClaim")
+        raise TypeError(f"the API server returned a {type(claim).__name__} for a ResourceClaim")
     return claim
 
 

@@ -1,4 +1,4 @@
-"""A decision on what to bind, taken while others have the loop, and true when it is taken."""
+"""A decision for a bind, computed while other tasks run, and valid when it returns."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,10 +12,10 @@ Decision = tuple[ClaimAllocation, ...] | Refused
 
 
 async def decide_unchanged(state: State, decide: Callable[[], Decision], seconds: float) -> Decision:
-    """What is decided on the state as it is when this returns: nothing has changed since.
+    """Returns a decision on the state at the time of return.
 
-    If others have had the loop while it was decided, it is decided again, at once: what takes long, the
-    selectors, is known by then.
+    If other tasks ran during the computation, it computes again without a pause: by then the slow part,
+    the selectors, is cached.
     """
     clock = asyncio.get_running_loop().time
     revision = state.revision
@@ -23,4 +23,4 @@ async def decide_unchanged(state: State, decide: Callable[[], Decision], seconds
         decision = await TimeSlice(clock).run(decide, Deadline(clock, seconds).expired)
         return decision if revision == state.revision else at_once(clock, decide)
     except InterruptedWorkError:
-        return Refused("its devices could not be decided on in time; another attempt goes on from here")
+        return Refused("allocating its devices timed out; the next attempt continues from here")

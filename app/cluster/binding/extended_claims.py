@@ -1,8 +1,8 @@
-"""The claims that a scheduler has to make itself: those behind a Pod's extended resources.
+"""The claims for a Pod's extended resources, which the scheduler creates itself.
 
-Such a claim is created by the bind, and told to the kubelet in pod.status.extendedResourceClaimStatus
-before the Pod is bound. It belongs to its Pod: the garbage collector takes it away with the Pod, and a bind
-that fails takes it away at once.
+The bind creates such a claim, and writes it to pod.status.extendedResourceClaimStatus for the kubelet
+before it binds the Pod. The Pod owns the claim: the garbage collector deletes it with the Pod, and a
+failed bind deletes it at once.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ _TRIES = 4
 
 
 class ExtendedClaims:
-    """Creates, announces and removes claims for extended resources.
+    """Creates, publishes and removes claims for extended resources.
 
     ``created`` and ``removed`` count claims. ``manager``: see ``ClaimWriter``.
     """
@@ -37,11 +37,11 @@ class ExtendedClaims:
         self.removed = 0
 
     async def create(self, held: HeldClaim) -> ResourceClaim:
-        """Creates the claim, or finds the one that an attempt without an answer has made.
+        """Creates the claim, or finds the one that an attempt without a response has created.
 
         Raises:
             ClaimLostError: another claim has its name.
-            ClusterError: the API server does not answer or refuses.
+            ClusterError: the API server does not respond or refuses.
         """
         meta = held.claim.meta
         try:
@@ -69,7 +69,7 @@ class ExtendedClaims:
         return claim
 
     async def announce(self, pod: Pod, held: HeldClaim) -> None:
-        """Writes into the Pod's status which claim it has, and which container uses which request.
+        """Writes the claim, and the request of each container, into the Pod's status.
 
         Raises: ClusterError.
         """
@@ -88,17 +88,18 @@ class ExtendedClaims:
         await self._client.patch(POD.path(*pod.meta.key, "status"), patch)
 
     async def take_back(self, held: HeldClaim) -> None:
-        """Removes the claim after a bind that failed, as ``remove`` does. Raises: ClusterError."""
+        """Removes the claim after a failed bind, as ``remove`` does. Raises: ClusterError."""
         known = self._state.stored_claim(held.key)
         owner = None if known is None else known.meta.controller
         if known is not None and owner is not None and owner == held.claim.meta.controller:
             await self.remove(known)
 
     async def remove(self, claim: ResourceClaim) -> None:
-        """Deletes the claim; one that is gone, or another one by now, is no error.
+        """Deletes the claim.
 
-        The finalizer goes first, as in the in-tree plugin, since the claim's Pod does not use it: what it
-        holds is free when it is gone.
+        It is not an error if the claim does not exist, or has been replaced. Removes the finalizer first,
+        as the in-tree plugin does, since the Pod does not use the claim: its devices are free after the
+        deletion.
 
         Raises: ClusterError.
         """
@@ -118,7 +119,7 @@ class ExtendedClaims:
             self.removed += 1
             break
         else:
-            raise ClaimLostError(f"ResourceClaim {'/'.join(claim.meta.key)} is being written to all the time")
+            raise ClaimLostError(f"ResourceClaim {'/'.join(claim.meta.key)} changes too often")
         self._state.drop_removed(claim)
 
 
@@ -156,7 +157,7 @@ def _body(claim: ResourceClaim, resource: Resource) -> dict[str, Any]:
 
 
 def _requests(spec: ClaimSpec, *, flat: bool) -> list[dict[str, Any]]:
-    """``flat``: as v1beta1 has it, without ``exactly``."""
+    """``flat``: in the form of v1beta1, without ``exactly``."""
     found: list[dict[str, Any]] = []
     for request in spec.requests:
         if request.exactly is None:

@@ -1,7 +1,7 @@
-"""Whose a write to a claim was: the API server keeps that in metadata.managedFields.
+"""Ownership of fields in a claim, from metadata.managedFields.
 
-Every write names its manager, and whatever somebody else writes later is that one's. So a field is ours
-exactly if it stands as this program has left it, which no annotation could say.
+Each write names its field manager, and a later write by another manager takes the ownership. So a field
+is ours exactly if it is as this program wrote it, which an annotation could not show.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ DEFAULT_MANAGER = "dra-extender"
 
 
 class Ownership:
-    """What ``manager`` owns of one object, as the API server answers with it. O(managed fields)."""
+    """The fields of one object that ``manager`` owns. Cost: O(managed fields)."""
 
     def __init__(self, raw: dict[str, Any], manager: str) -> None:
         entries = (raw.get("metadata") or {}).get("managedFields") or ()

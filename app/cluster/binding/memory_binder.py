@@ -1,4 +1,4 @@
-"""A binder without a cluster to write to."""
+"""A binder without a cluster."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from app.core.placement.rules import Rules
 from app.core.state.state import State
 
 _SECONDS = 5.0
-"""As long as kube-scheduler waits for an answer by default."""
+"""The default timeout of kube-scheduler."""
 
 
 class MemoryBinder:
-    """Binds in the state alone: for inventories from files."""
+    """Binds only in the state: for inventories from files."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class MemoryBinder:
         pod = self._state.pods.get((namespace, name))
         if pod is None or (uid and pod.meta.uid and pod.meta.uid != uid):
             self.results["api_error"] += 1
-            return f"Pod {namespace}/{name} is not known"
+            return f"Pod {namespace}/{name} not found"
         self._reservations.release(pod.meta.uid, "bound")
         claim_allocations = await decide_unchanged(
             self._state, lambda: decide(self._state, pod, node, self._rules, self._now()), _SECONDS
@@ -55,7 +55,7 @@ class MemoryBinder:
         return None
 
     def under_way(self, uid: str) -> str | None:  # noqa: ARG002 - see Binder
-        """See ``Binder``. A bind is over before anybody can ask."""
+        """See ``Binder``. A bind ends before other tasks run."""
         return None
 
     def stop_waiting(self) -> None:

@@ -1,4 +1,4 @@
-"""What a bind reads and writes of the Pod itself."""
+"""Reads and writes the Pod of a bind."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,15 +22,18 @@ _RETRY_SECONDS = 0.5
 
 
 class PodLostError(Exception):
-    """The Pod that was to be bound is not there any more."""
+    """The Pod to bind no longer exists."""
 
 
 class UnknownError(Exception):
-    """Whether the Pod is bound cannot be found out."""
+    """Whether the Pod is bound is unknown."""
 
 
 async def read_pod(client: Requests, namespace: str, name: str, uid: str) -> JsonObject | None:
-    """The Pod; None if it is gone, or another one has its name. Cost: one request. Raises: ClusterError."""
+    """The Pod; None if it is deleted, or another one has its name.
+
+    Cost: one request. Raises: ClusterError.
+    """
     try:
         pod = await client.get(POD.path(namespace, name))
     except NotFoundError:
@@ -39,7 +42,7 @@ async def read_pod(client: Requests, namespace: str, name: str, uid: str) -> Jso
 
 
 def node_of(pod: JsonObject) -> str:
-    """The node that a Pod is bound to; empty if to none."""
+    """The node that a Pod is bound to; empty if none."""
     return str((pod.get("spec") or {}).get("nodeName") or "")
 
 
@@ -47,8 +50,8 @@ class PodWriter:
     """Finds Pods and binds them to nodes.
 
     Args:
-        client: with rights to get Pods, and to create pods/binding.
-        write_seconds: after which the API server carries out no write that got no answer.
+        client: with permission to get Pods, and to create pods/binding.
+        write_seconds: the time after which the API server no longer executes a write without a response.
     """
 
     def __init__(self, client: Requests, state: State, write_seconds: float) -> None:
@@ -61,27 +64,27 @@ class PodWriter:
 
         Raises:
             PodLostError: it is being deleted, or another one has its name.
-            ClusterError, ObjectError: it could not be read.
+            ClusterError, ObjectError: reading it failed.
         """
         pod = self._state.pods.get((namespace, name))
         if pod is None or pod.meta.uid != uid:
-            # Not heard of yet, or not any more: the watch is behind kube-scheduler's.
+            # Not in the state: our watch is behind that of kube-scheduler.
             item = parse(
                 {"apiVersion": "v1", "kind": "Pod"} | await self._client.get(POD.path(namespace, name))
             )
             if not isinstance(item, Pod) or (uid and item.meta.uid != uid):
-                raise PodLostError(f"Pod {namespace}/{name} was deleted and made anew")
+                raise PodLostError(f"Pod {namespace}/{name} was deleted and created again")
             pod = item
         if pod.meta.deleted is not None:
             raise PodLostError(f"Pod {namespace}/{name} is being deleted")
         return pod
 
     async def node_of(self, pod: Pod) -> str:
-        """The node that the Pod is bound to, by what the API server says now; empty if to none.
+        """The node that the Pod is bound to, from the API server now; empty if none.
 
         Raises:
             PodLostError: it is gone, or another one has its name.
-            ClusterError: it could not be read.
+            ClusterError: reading it failed.
         """
         raw = await read_pod(self._client, pod.meta.namespace, pod.meta.name, pod.meta.uid)
         if raw is None:
@@ -89,11 +92,11 @@ class PodWriter:
         return node_of(raw)
 
     async def bind(self, pod: Pod, node: str, last_look: Callable[[], None]) -> None:
-        """Binds the Pod; one that is bound to the node already is no error.
+        """Binds the Pod. It is not an error if it is already bound to the node.
 
         Args:
-            last_look: raises to stop it, right before the binding leaves: it may have waited for a
-                connection, or until an API server that was too busy for it has time.
+            last_look: called right before the binding is sent, and raises to stop it: the request may
+                have waited for a connection, or for a busy API server.
 
         Raises:
             UnknownError: it may be bound.
@@ -115,13 +118,12 @@ class PodWriter:
             raise
 
     async def _is_bound(self, pod: Pod, node: str, doubt: ClusterError) -> bool:
-        """Whether a binding was made that got no answer, or one that says it was made before.
+        """Whether a binding took effect that had no response, or that a conflict reports as already made.
 
-        A binding that got no answer may still be carried out, and must not find its claims taken back:
-        "not bound" counts only when the API server has given it up.
+        A binding without a response may still be executed, and must not find its claims deallocated: "not
+        bound" counts only after the API server's timeout.
 
-        Raises:
-            UnknownError: still no answer.
+        Raises: UnknownError: still no response.
         """
         loop = asyncio.get_running_loop()
         over = loop.time() + (self._write_seconds if may_be_under_way(doubt) else 0.0)
@@ -137,7 +139,7 @@ class PodWriter:
             if metadata.get("uid") == pod.meta.uid and spec.get("nodeName") == node:
                 return True
             if late and unknown:
-                raise UnknownError(f"{doubt}; whether the Pod is bound is not known: {unknown}") from doubt
+                raise UnknownError(f"{doubt}; it is unknown whether the Pod is bound: {unknown}") from doubt
             if late:
                 return False
             await asyncio.sleep(min(_RETRY_SECONDS, max(over - loop.time(), 0.0)))

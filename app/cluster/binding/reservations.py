@@ -1,17 +1,16 @@
-"""Devices assumed for a Pod from the filter that named its node until its bind.
+"""Devices that are assumed for a Pod from the filter that returned its node until its bind.
 
-kube-scheduler goes on from a filter's answer: it gives the Pod the node's CPU, binds its volumes and waits
-for permits before it calls bind. So the devices that the answer was about count as taken from that moment,
-in memory alone: whoever is filtered next gets others. A reservation ends with
+After filter, kube-scheduler reserves the node's CPU for the Pod, binds its volumes and waits for permits
+before it calls bind. So the devices count as taken from the filter on, in memory only: the next Pods get
+others. A reservation ends with
 
-* the Pod's bind, which takes it over, or its next filter, which decides anew;
-* an event that shows that kube-scheduler has given the Pod up: deleted, ``nominatedNodeName`` taken back, a
+* the Pod's bind, which takes it over, or its next filter, which decides again;
+* an event that shows that kube-scheduler has rejected the Pod: deleted, ``nominatedNodeName`` taken back, a
   new PodScheduled condition that says False;
-* its time, unless ``nominatedNodeName`` says that kube-scheduler still is at it: it sets that field while
-  volumes or permits take long.
+* its timeout, unless ``nominatedNodeName`` shows that kube-scheduler still works on the Pod: it sets that
+field while volumes or permits take long.
 
-A reservation promises and does not bind: a bind that finds it overtaken (another node, changed devices)
-decides anew.
+A reservation is not final: a bind that finds it outdated (another node, changed devices) decides again.
 """
 
 import asyncio
@@ -36,7 +35,7 @@ _Condition = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What one Pod gets on one node. ``pod`` is as the filter was sent it."""
+    """The devices of one Pod on one node. ``pod`` is as filter received it."""
 
     pod: Pod
     node: str
@@ -55,11 +54,12 @@ class Reservation:
 
 
 class Reservations:
-    """At most one for each Pod. ``ended`` counts them by their end: bound, filtered, given_up, expired,
-    overtaken.
+    """At most one for each Pod.
+
+    ``ended`` counts them by their end: bound, filtered, given_up, expired, overtaken.
 
     Args:
-        seconds: after which a reservation ends that nothing else has ended.
+        seconds: timeout of a reservation.
         lifted: called when devices have become free that were reserved.
     """
 
@@ -85,15 +85,17 @@ class Reservations:
         return self._held.get(uid)
 
     def newest(self, pod: Pod) -> Pod:
-        """The Pod, or as the filter was sent it if that is newer: each watch may be behind the other."""
+        """The newer of the Pod in the state and the one that filter received: each watch may be behind
+        the other.
+        """
         found = self._held.get(pod.meta.uid)
         return found.pod if found is not None and found.pod.meta.is_newer(pod.meta) else pod
 
     async def reserve(self, pod: Pod, raw: Mapping[str, Any], node: str) -> Refused | None:
-        """Decides what the Pod gets on a node and assumes it in the same moment; else why it gets nothing.
+        """Decides on the Pod's devices on a node and assumes them at once; else returns the reasons.
 
         Args:
-            raw: the Pod as the filter was sent it.
+            raw: the Pod as filter received it.
         Cost: a search on the node.
         """
         decided = await decide_unchanged(
@@ -127,7 +129,7 @@ class Reservations:
         return found.node
 
     def put(self, made: Reservation) -> None:
-        """Assumes what is decided already, in place of what was reserved for the Pod."""
+        """Assumes a decision, in place of an earlier reservation of the Pod."""
         uid = made.pod.meta.uid
         self.release(uid, "filtered")
         assume(self._state, made.claim_allocations, made.consumer)
@@ -135,9 +137,9 @@ class Reservations:
         self._time(uid)
 
     def take(self, pod: Pod, node: str) -> tuple[ClaimAllocation, ...] | None:
-        """Hands what is reserved over to the Pod's bind, which assumes it from then on.
+        """Transfers the reservation to the Pod's bind, which assumes the devices from then on.
 
-        None if nothing is, or if it holds no more; nothing is reserved for the Pod then.
+        Returns None if there is none, or if it is no longer valid, and then drops it.
         """
         found = self._held.get(pod.meta.uid)
         if found is None:
@@ -149,7 +151,7 @@ class Reservations:
         return found.claim_allocations
 
     def release(self, uid: str, why: str) -> None:
-        """Ends a reservation, if there is one: its devices are free."""
+        """Ends a reservation, if there is one, and frees its devices."""
         found = self._held.get(uid)
         if found is not None:
             self._drop(uid, why)
@@ -157,12 +159,12 @@ class Reservations:
             self.lifted()
 
     def clear(self) -> None:
-        """Ends all of them: what was promised in another term is not kept by this one."""
+        """Ends all reservations: those of another term are not valid in this one."""
         for uid in list(self._held):
             self.release(uid, "overtaken")
 
     def changed(self, kind: str, event: Event) -> None:
-        """Notes what an informer has told of Pods."""
+        """Processes an informer's event about a Pod."""
         if kind != "Pod" or not self._held:
             return
         if isinstance(event, Replaced):
@@ -191,7 +193,7 @@ class Reservations:
             self._timers.pop(uid).cancel()
 
     def _stands(self, found: Reservation, pod: Pod) -> bool:
-        """Whether what was decided can be had still. O(claims)."""
+        """Whether the decision is still valid. Cost: O(claims)."""
         if (pod.claims, pod.claim_statuses) != (found.pod.claims, found.pod.claim_statuses):
             return False
         if found.pools is None or self._pools(found.node) is not found.pools:
@@ -210,7 +212,7 @@ class Reservations:
             return False
         if claim.allocation is None:
             return True
-        # Devices that get ready may have failed meanwhile: that is for the bind to look at.
+        # Devices that become ready may have failed meanwhile: the bind checks that.
         late = any(item.binding_conditions for item in claim.allocation.devices)
         return not late and claim.allocation.devices == claim_allocation.allocation.devices
 
@@ -234,7 +236,7 @@ class Reservations:
 
 
 def _condition(raw: Mapping[str, Any]) -> _Condition:
-    """What the Pod says of its last scheduling: status, reason and message of PodScheduled."""
+    """Status, reason and message of the Pod's condition PodScheduled."""
     status = raw.get("status")
     for item in (status.get("conditions") or ()) if isinstance(status, Mapping) else ():
         if isinstance(item, Mapping) and item.get("type") == "PodScheduled":

@@ -1,5 +1,5 @@
 """Requests to the API server: JSON objects in and out as plain dictionaries.
 
-Errors say what a caller can do: whether a request was certainly not sent, may have been carried out, or was
-refused. Tests substitute the httpx transport.
+Errors distinguish requests that were certainly not sent, may have been executed, or were refused. Tests
+substitute the httpx transport.
 """

@@ -1,4 +1,4 @@
-"""When to try again: a clock that tests can replace, and a jittered exponential backoff."""
+"""A clock that tests can replace, and a jittered exponential backoff."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """The running event loop's own clock: never jumps, and stands still with the loop in a simulation."""
+    """The running event loop's clock: it never jumps, and in a simulation it is the virtual time."""
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -24,16 +24,16 @@ class LoopClock:
         await asyncio.sleep(seconds)
 
 
-# Spreads the calls of many clients; nothing secret hangs on it.
+# Spreads the calls of many clients; not for secrets.
 spread = random.Random().uniform  # noqa: S311 - jitter, not a secret
 
 
 class Backoff:
     """Delays that double from `initial_seconds` to `cap_seconds`, each drawn from [0, that] (full jitter).
 
-    The defaults are client-go's (tools/cache/reflector.go): 0.8 s, 30 s, and a new start after two minutes
-    without a failure. Full jitter rather than a fixed part: after a restart of the API server every watch
-    of every client comes back at once, and only a wide spread flattens that.
+    The defaults are client-go's (tools/cache/reflector.go): 0.8 s, 30 s, reset after two minutes without
+    a failure. Full jitter rather than a fixed part: after a restart of the API server every watch of
+    every client comes back at once, and only a wide spread flattens that.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Backoff:
         self._resumed_at: float | None = None
 
     def next_delay(self, at_least_seconds: float = 0.0) -> float:
-        """Seconds to wait after a failure; `at_least_seconds` is what the server asked for (Retry-After)."""
+        """Seconds to wait after a failure; `at_least_seconds` is the server's Retry-After."""
         now = self._clock.now()
         if self._resumed_at is not None and now - self._resumed_at >= self._reset_after:
             self._ceiling = self._initial

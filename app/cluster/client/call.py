@@ -1,4 +1,4 @@
-"""One request to the API server as data, and the words that it is made of."""
+"""One request to the API server as data, and its constants."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ PatchKind = Literal["merge", "json", "strategic"]
 MEDIA_TYPES: Mapping[PatchKind, str] = {
     "merge": "application/merge-patch+json",
     "json": "application/json-patch+json",
-    # Known to the API server for built-in kinds only.
+    # The API server supports it for built-in kinds only.
     "strategic": "application/strategic-merge-patch+json",
 }
 JSON = "application/json"
 METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
-"""To be answered with metadata alone; a server that cannot do so answers in full."""
+"""Requests metadata only; a server without support returns full objects."""
 
 
 _NONE: Params = {}
@@ -25,7 +25,7 @@ _NONE: Params = {}
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `total` bounds a whole request but not a watch; `read` bounds silence within an answer."""
+    """Seconds. `total` bounds a whole request but not a watch; `read` bounds silence within a response."""
 
     connect: float = 5.0
     pool: float = 5.0
@@ -35,7 +35,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, before credentials. ``guard`` raises to stop it, right before it leaves."""
+    """One request, before credentials. ``guard`` is called right before it is sent, and raises to stop it."""
 
     method: str
     path: str
@@ -51,12 +51,12 @@ class Call:
         return f"{self.method} {self.path}"
 
     def target(self, more: Params = _NONE) -> str:
-        """Path and query; ``more`` are parameters besides its own, which go before those."""
+        """Path and query; ``more`` are extra parameters, placed before its own."""
         params = {**more, **(self.params or _NONE)}
         return f"{self.path}?{_query(tuple(params.items()))}" if params else self.path
 
 
 @lru_cache(256)
 def _query(params: tuple[tuple[str, str], ...]) -> str:
-    """Most requests have one of a few."""
+    """Most requests use one of a few."""
     return urlencode(params)

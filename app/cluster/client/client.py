@@ -1,7 +1,6 @@
 """One client for the API server: JSON objects in and out as plain dicts, errors as app.cluster.errors.
 
-Objects stay dicts because a typed model drops the fields that it does not know, and what is written back
-would then erase them.
+Objects stay dicts because a typed model drops unknown fields, and a write would then erase them.
 """
 
 import asyncio
@@ -33,7 +32,7 @@ class ApiClient:
 
     Args:
         base_url: scheme, host and, behind some proxies, a path.
-        transport: any httpx transport; tests give one in memory.
+        transport: any httpx transport; tests use one in memory.
         auth: credentials.
         timeouts: see Timeouts.
         fence: see ``guarded``; without one, writes are not held back.
@@ -66,12 +65,11 @@ class ApiClient:
         return f"ApiClient({self._base_url!r})"
 
     def guarded(self, fence: Fence) -> Self:
-        """A client on the same connections that asks a fence right before every write leaves.
+        """A client on the same connections that checks a fence right before each write is sent.
 
-        A leader that has lost its lease must not write any more, and may have lost it while the request
-        waited for credentials or for a connection. A write that has left takes no longer than
-        ``fence.request_seconds``, here and (query parameter `timeout`) in the API server, which gives it up
-        then.
+        A leader that has lost its lease must not write, and may have lost it while the request waited for
+        credentials or a connection. A write in flight takes no longer than ``fence.request_seconds``,
+        here and (query parameter `timeout`) in the API server, which then aborts it.
         """
         total = min(self._timeouts.total, fence.request_seconds)
         return type(self)(
@@ -101,7 +99,7 @@ class ApiClient:
     async def newest_version(self, path: str, *, limit: int = 500) -> int:
         """The highest resourceVersion of the objects of a list, as they are now; 0 for none.
 
-        Now: at some moment after the call, not at one that a cache remembers. Only metadata is asked for.
+        Now: at some moment after the call, not from a cache. Requests only metadata.
         Cost: one request for each `limit` objects.
         """
         newest, token = 0, ""
@@ -119,7 +117,7 @@ class ApiClient:
     ) -> tuple[list[JsonObject], str]:
         """Every object of a list, read page by page, and the resourceVersion of the whole.
 
-        Items are given the apiVersion and kind that the API server leaves out of lists.
+        Adds the apiVersion and kind to items, which the API server leaves out of lists.
         """
         objects: list[JsonObject] = []
         token = ""
@@ -146,11 +144,11 @@ class ApiClient:
     ) -> AsyncGenerator[JsonObject, None]:
         """The raw events ({"type", "object"}) of one watch, until the server ends it.
 
-        ERROR events are passed on as they are. Close the generator (contextlib.aclosing) to end the watch.
+        Returns ERROR events unchanged. Close the generator (contextlib.aclosing) to end the watch.
 
         Args:
             read_timeout_seconds: how long the stream may be silent.
-            on_open: called when the server has taken the watch on.
+            on_open: called when the server has accepted the watch.
 
         Raises: ConnectionFailedError also for a stream that ends inside an event, and (`silent`) for one
         that is silent for too long.
@@ -181,7 +179,7 @@ class ApiClient:
         *,
         guard: Callable[[], None] | None = None,
     ) -> JsonObject:
-        """Creates an object. ``guard`` raises to stop the write; it is called after the fence is asked."""
+        """Creates an object. ``guard`` raises to stop the write; it is called after the fence."""
         return await self._request(Call("POST", path, params, orjson.dumps(body), guard=guard))
 
     async def put(self, path: str, body: JsonObject, params: Params | None = None) -> JsonObject:
@@ -204,20 +202,20 @@ class ApiClient:
     async def delete(
         self, path: str, body: JsonObject | None = None, params: Params | None = None
     ) -> JsonObject:
-        """Deletes an object; `body` is DeleteOptions (preconditions). Answers the object or a Status."""
+        """Deletes an object; `body` is DeleteOptions (preconditions). Returns the object or a Status."""
         return await self._request(Call("DELETE", path, params, orjson.dumps(body) if body else b""))
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
     async def _request(self, call: Call) -> JsonObject:
-        # A plugin may have to ask a person first: that is not the API server's time.
+        # A plugin may wait for user input, which does not count as the API server's time.
         await self._auth.authorization()
         try:
             async with asyncio.timeout(self._timeouts.total):
                 answer = await self._answer(call)
         except TimeoutError as error:
-            problem = f"no answer within {self._timeouts.total:g} s"
+            problem = f"no response within {self._timeouts.total:g} s"
             raise ConnectionFailedError(call.name, problem, sent=True) from error
         except httpx.TransportError as error:
             raise ConnectionFailedError(call.name, text_of(error), sent=True) from error
@@ -249,11 +247,11 @@ class ApiClient:
     async def _renewed(
         self, call: Call, authorization: str | None, identity: int, answer: Answer
     ) -> str | None:
-        """What to show instead of what was refused."""
+        """The credentials to use instead of the refused ones."""
         await self._auth.renew(authorization)
         renewed = await self._auth.authorization()
         if renewed == authorization and self._auth.identity == identity:
-            # Nothing new to show: asking again would only get the same answer.
+            # No new credentials: a retry would get the same response.
             raise error_of_response(call.name, 401, answer.headers, answer.body)
         return renewed
 
@@ -283,7 +281,7 @@ class ApiClient:
         write = self._guard is not None and call.method != "GET"
         target = call.target(self._write_params) if write else call.target()
         guard = _both(self._guard if write else None, call.guard)
-        # The guard is asked again by the transport, when it has a connection.
+        # The transport calls the guard again when it has a connection.
         request = Outgoing(
             call.method,
             self._base_url + target,
@@ -304,7 +302,7 @@ class ApiClient:
 
 
 def _both(first: Callable[[], None] | None, second: Callable[[], None] | None) -> Callable[[], None] | None:
-    """One guard that asks both."""
+    """One guard that calls both."""
     if first is None or second is None:
         return first or second
 

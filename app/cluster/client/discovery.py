@@ -1,4 +1,4 @@
-"""Which resources the API server serves, and under which version."""
+"""Discovers the resources that the API server serves, and their version."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from app.core.json_object import JsonObject
 
 GROUP = "resource.k8s.io"
 
-# Newest first. v1beta1 is served since Kubernetes 1.32; the v1alpha3 of 1.31 had other claims, and since then
-# holds only what is still alpha (k8s.io/api/resource/*/register.go).
+# Newest first. v1beta1 is served since Kubernetes 1.32; the v1alpha3 of 1.31 had different claims, and
+# later contains only alpha types (k8s.io/api/resource/*/register.go).
 _VERSIONS = ("v1", "v1beta2", "v1beta1")
 _RULE_VERSIONS = ("v1", "v1beta2", "v1beta1", "v1alpha3")
 _SEGMENT = re.compile(r"[^/%?#\\\x00-\x20\x7f-\U0010ffff]*")
@@ -19,7 +19,7 @@ _SEGMENT = re.compile(r"[^/%?#\\\x00-\x20\x7f-\U0010ffff]*")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One kind as it is served: its API version and where it is found."""
+    """One served kind: its API version and path."""
 
     group: str
     version: str
@@ -34,7 +34,7 @@ class Resource:
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """The URL path of the collection, of one object, or of its subresource.
 
-        Raises: ValueError for a name that is no path segment: names come from webhook bodies too.
+        Raises: ValueError for a name that is not a path segment: names also come from webhook bodies.
         """
         parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
         if namespace:
@@ -63,7 +63,7 @@ _RULE = ("devicetaintrules", "DeviceTaintRule")
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What one cluster serves of resource.k8s.io.
+    """The served kinds of resource.k8s.io in one cluster.
 
     `device_taint_rule` is None where the API is off, as it is by default before Kubernetes 1.37.
     """
@@ -86,7 +86,7 @@ class Served:
 
 
 async def discover(client: ApiClient) -> Served:
-    """Asks which versions of resource.k8s.io are served; takes the newest that has everything needed.
+    """Discovers the served versions of resource.k8s.io, and selects the newest one with all required kinds.
 
     Cost: at most five small requests.
 
@@ -104,7 +104,7 @@ async def discover(client: ApiClient) -> Served:
     msg = (
         f"the API server serves {_listing(offered)} of {GROUP}, and none of {', '.join(_VERSIONS)} with "
         f"{', '.join(_REQUIRED)}: Dynamic Resource Allocation needs Kubernetes 1.34, or an earlier one "
-        "with the beta API switched on (kube-apiserver --runtime-config)"
+        "with the beta API enabled (kube-apiserver --runtime-config)"
     )
     raise NotServedError(msg)
 
@@ -120,10 +120,10 @@ async def _offered_versions(client: ApiClient) -> frozenset[str]:
 
 
 async def _served_in(client: ApiClient, version: str) -> Mapping[str, str]:
-    """Plural names and kinds, subresources left out."""
+    """Plural names and kinds, without subresources."""
     try:
         answer: JsonObject = await client.get(f"/apis/{GROUP}/{version}")
-    except NotFoundError:  # switched off between the two requests
+    except NotFoundError:  # disabled between the two requests
         return {}
     return {
         str(entry["name"]): str(entry.get("kind"))

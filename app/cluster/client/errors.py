@@ -1,21 +1,22 @@
-"""What can go wrong between this process and the API server.
+"""Errors in requests to the API server.
 
 ClusterError
 |-- CredentialsError     kubeconfig, token, certificate or plugin: names the file and the field
-|-- NotServedError            the cluster does not serve the API that is needed
-|-- ConnectionFailedError     no answer, or an answer cut off
-|-- NotLeaderError            another replica writes, or may: this one has not sent anything
+|-- NotServedError            the cluster does not serve a required API
+|-- ConnectionFailedError     no response, or an incomplete one
+|-- NotLeaderError            another replica is the leader, or may be: this one has sent nothing
 `-- ApiError             the API server refused
     |-- UnauthorizedError     401
     |-- ForbiddenError        403
     |-- NotFoundError         404
-    |-- ConflictError         409: another writer was faster, or the name is taken
+    |-- ConflictError         409: another client has written first, or the name exists
     |-- GoneError             410: the resourceVersion or the list's continue token is too old
     |-- InvalidError          422
-    |-- TooManyRequestsError  429: nothing was done, retry_after says when to come back
-    `-- ServerError      5xx: a write may or may not have been done
+    |-- TooManyRequestsError  429: nothing was done; retry after retry_after seconds
+    `-- ServerError      5xx: a write may or may not have been executed
 
-Only statuses that callers treat differently have a class. No message holds a token, a key or a request body.
+Only statuses that callers handle differently have a class. No message contains a token, a key or a
+request body.
 """
 
 from collections.abc import Mapping
@@ -23,12 +24,12 @@ from typing import Any
 
 import orjson
 
-# A proxy may answer with a page of HTML: its beginning says enough.
+# A proxy may return a page of HTML: its beginning is enough.
 _MAX_MESSAGE_CHARS = 500
 
 
 class ClusterError(Exception):
-    """Base of everything that app.cluster raises on purpose."""
+    """Base of all errors of app.cluster."""
 
 
 class CredentialsError(ClusterError):
@@ -41,18 +42,18 @@ class CredentialsError(ClusterError):
 
 
 class NotServedError(ClusterError):
-    """The API server answers, but does not serve what is needed."""
+    """The API server responds, but does not serve a required API."""
 
 
 class NotLeaderError(ClusterError):
-    """The write was not sent: another replica holds the lease, or may by now."""
+    """The write was not sent: another replica holds the lease, or may hold it."""
 
 
 class ConnectionFailedError(ClusterError):
-    """No answer came, or it broke off.
+    """No response arrived, or it is incomplete.
 
-    `sent` is False only if the request certainly never left: then a write was certainly not done. `silent` is
-    True if nothing is known to be wrong, but nothing came for as long as the caller would wait.
+    `sent` is False only if the request certainly never left: then a write was certainly not executed.
+    `silent` is True if nothing arrived within the caller's time limit, without another error.
     """
 
     def __init__(self, request: str, problem: str, *, sent: bool, silent: bool = False) -> None:
@@ -63,14 +64,14 @@ class ConnectionFailedError(ClusterError):
 
 
 class ApiError(ClusterError):
-    """The API server's refusal, from its Status object where it sent one.
+    """An error response of the API server, from its Status object if it sent one.
 
     Args:
         request: method and path, for the message.
         status: HTTP status; for an ERROR event of a watch, the code in it.
-        reason: Status.reason, such as "AlreadyExists"; "" where none was sent.
+        reason: Status.reason, such as "AlreadyExists"; "" if none was sent.
         message: Status.message, shortened.
-        details: Status.details (causes, kind, name); empty where none was sent.
+        details: Status.details (causes, kind, name); empty if none was sent.
         retry_after: seconds to wait, or None.
     """
 
@@ -135,7 +136,7 @@ class ServerError(ApiError):
 
 
 def may_be_under_way(error: ClusterError) -> bool:
-    """Whether a write that ended so may still be carried out: no answer came, or only one of a timeout."""
+    """Whether a write with this error may still be executed: no response arrived, or only a timeout."""
     if isinstance(error, ConnectionFailedError):
         return error.sent and error.is_write
     return isinstance(error, ApiError) and error.status == 504 and not error.request.startswith("GET ")
@@ -153,7 +154,7 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
 
 
 def error_of_response(request: str, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """The error of an HTTP answer outside 2xx."""
+    """The error of an HTTP response outside 2xx."""
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -166,9 +167,9 @@ def error_of_response(request: str, status: int, headers: Mapping[str, str], bod
 def error_of_status(
     request: str, status: int, answer: Mapping[str, Any], retry_after: float | None = None
 ) -> ApiError:
-    """The error of a Status object: the body of an HTTP answer, or the object of an ERROR event.
+    """The error of a Status object: the body of an HTTP response, or the object of an ERROR event.
 
-    An answer that is no Status gives an error with the text it has, never another exception.
+    For a response that is not a Status, the error contains its text.
     """
     details = answer.get("details")
     if not isinstance(details, dict):

@@ -1,10 +1,10 @@
-"""Whether this process may write now: asked right before every write leaves.
+"""A fence that is checked right before each write: whether this process may write now.
 
-A lease is held by time, and time passes while a request waits for credentials, for a connection, or while
-the whole process is stopped. So holding it is not a fact but a moment until which it is sure: the start of
-the last renewal that succeeded, and the renew deadline after it. The others count the longer lease from when
-they have *seen* that renewal, which is later. What is decided in one term is not written in a later one:
-another leader may have decided otherwise in between.
+A lease is held for a time, and time passes while a request waits for credentials, for a connection, or
+while the process is suspended. So the fence stores the time until which the lease is certain: the renew
+deadline after the start of the last successful renewal. Other candidates count the longer lease duration
+from when they have *seen* that renewal, which is later. A decision of one term is not written in a later
+one: another leader may have decided differently in between.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ _decided_in: ContextVar[int] = ContextVar("decided_in", default=0)
 
 
 _SHARE_OF_WRITES = 0.8
-"""Of the time that a write may take; the rest is for bytes under way."""
+"""Fraction of the time that a write may take; the rest is for bytes in flight."""
 
 
 class Fence:
-    """The terms of one process. `term` numbers them from 1; `until` is when the last stops being sure.
+    """The terms of one process. `term` numbers them from 1; `until` is when the last one ends.
 
     Args:
-        clock: one that goes on while the process, or the machine, is stopped.
-        write_seconds: a write that has left is carried out within this time or not at all. Not longer than
-            the lease goes on after `until`.
+        clock: one that continues while the process or the machine is suspended.
+        write_seconds: a write in flight is executed within this time or not at all. Not longer than the
+            lease lasts after `until`.
     """
 
     def __init__(self, clock: Clock, write_seconds: float = 5.0) -> None:
@@ -41,7 +41,7 @@ class Fence:
 
     @classmethod
     def always_open(cls, write_seconds: float = 5.0) -> Self:
-        """Of a process that has no replicas: one term, which does not end."""
+        """The fence of a process without replicas: one term, which does not end."""
         fence = cls(BootClock(), write_seconds)
         fence.start_term(float("inf"))
         fence.admit()
@@ -49,21 +49,23 @@ class Fence:
 
     @property
     def request_seconds(self) -> float:
-        """How long the API server may take for a write, so that `write_seconds` holds."""
+        """The timeout of a write on the API server, so that `write_seconds` holds."""
         return self.write_seconds * _SHARE_OF_WRITES
 
     @property
     def held(self) -> bool:
-        """Whether the lease is ours for sure."""
+        """Whether the lease is certainly ours."""
         return self._clock.now() < self.until
 
     @property
     def open(self) -> bool:
-        """Whether decisions may be made and written: held, and the leader before has been caught up with."""
+        """Whether decisions may be made and written: the lease is held, and the writes of the previous
+        leader are known.
+        """
         return self._open and self.held
 
     def start_term(self, until: float) -> None:
-        """A new term, in which nothing may be written yet."""
+        """Begins a new term, in which nothing may be written yet."""
         self.term += 1
         self.until = until
         self._open = False
@@ -80,27 +82,27 @@ class Fence:
         self._open = False
 
     def begin(self) -> None:
-        """Ties what the current task writes from here on to this term. Raises: NotLeaderError."""
+        """Binds all further writes of the current task to this term. Raises: NotLeaderError."""
         if not self.open:
             raise NotLeaderError("this replica is not the leader")
         _decided_in.set(self.term)
 
     def check(self) -> None:
-        """Raises: NotLeaderError if a write must not leave now."""
+        """Raises: NotLeaderError if a write must not be sent now."""
         if not self.open:
-            raise NotLeaderError("this replica is not the leader any more: nothing is written")
+            raise NotLeaderError("this replica is no longer the leader: nothing is written")
         if _decided_in.get() not in {0, self.term}:
             raise NotLeaderError("this was decided in an earlier term of this replica: nothing is written")
 
 
 class BootClock:
-    """Time since the machine started: goes on while it sleeps, and is not the event loop's.
+    """Time since boot: it continues while the machine sleeps, and is not the event loop's.
 
-    The loop's time may be that of the beginning of its round: a process that was stopped in the middle of one
-    would take its lease for fresh.
+    The loop's time may be that of the beginning of its iteration: a process that was suspended in the
+    middle of one would take its lease for fresh.
     """
 
-    # Not on every system; elsewhere the clock may stand still while the machine sleeps.
+    # Not on every system; elsewhere the clock may stop while the machine sleeps.
     _seconds = staticmethod(
         functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
         if hasattr(time, "CLOCK_BOOTTIME")

@@ -1,14 +1,14 @@
-"""Who a client is to the API server."""
+"""The identity of a client to the API server."""
 
 from typing import Protocol
 
 
 class Auth(Protocol):
-    """Who this client is, at this moment."""
+    """The current identity."""
 
     @property
     def identity(self) -> int:
-        """Grows when the TLS client certificate has changed: connections made before carry the old one."""
+        """Increases when the TLS client certificate changes: earlier connections use the old one."""
 
     @property
     def extra_headers(self) -> tuple[tuple[str, str], ...]:

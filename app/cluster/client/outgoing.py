@@ -8,8 +8,10 @@ import httpx
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request as it leaves. ``timeout`` is in httpx's form; ``guard`` may still stop a write that has to
-    wait for a connection."""
+    """A request as it leaves.
+
+    ``timeout`` is in httpx's form; ``guard`` may still stop a write that has to wait for a connection.
+    """
 
     method: str
     url: str

@@ -1,4 +1,4 @@
-"""What the API server answers with, read: whole objects, and the lines of a watch."""
+"""Reads responses of the API server: whole objects, and the lines of a watch."""
 
 from collections.abc import AsyncGenerator
 
@@ -11,7 +11,7 @@ from app.core.json_object import JsonObject
 
 
 async def read_whole(response: httpx.Response) -> Answer:
-    """Raises: httpx.TransportError. The connection is given back in any case."""
+    """Raises: httpx.TransportError. Releases the connection in any case."""
     try:
         return Answer(response.status_code, response.headers, await response.aread())
     finally:
@@ -19,7 +19,7 @@ async def read_whole(response: httpx.Response) -> Answer:
 
 
 async def lines_of(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    """The lines of a stream. Bytes are copied once for each line, however many chunks a line comes in."""
+    """The lines of a stream. Copies bytes once for each line, regardless of the number of chunks."""
     rest: list[bytes] = []
     async for chunk in response.aiter_bytes():
         head, *tail = chunk.split(b"\n")
@@ -30,14 +30,14 @@ async def lines_of(response: httpx.Response) -> AsyncGenerator[bytes, None]:
             if line:
                 yield line
     if any(rest):
-        raise httpx.RemoteProtocolError("the stream was cut inside an event")
+        raise httpx.RemoteProtocolError("the stream ended inside an event")
 
 
 def event_of(name: str, line: bytes) -> JsonObject:
-    """A watch event. Raises: ConnectionFailedError, since whatever sent this is no API server."""
+    """A watch event. Raises: ConnectionFailedError, since the sender is not an API server."""
     event = object_of(name, line)
     if not isinstance(event.get("type"), str) or not isinstance(event.get("object"), dict):
-        raise ConnectionFailedError(name, "a line of the stream is no watch event", sent=True)
+        raise ConnectionFailedError(name, "a line of the stream is not a watch event", sent=True)
     return event
 
 
@@ -46,12 +46,12 @@ def object_of(name: str, body: bytes) -> JsonObject:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise ConnectionFailedError(name, "the answer is no JSON", sent=True) from error
+        raise ConnectionFailedError(name, "the response is not valid JSON", sent=True) from error
     if not isinstance(value, dict):
-        raise ConnectionFailedError(name, "the answer is no JSON object", sent=True)
+        raise ConnectionFailedError(name, "the response is not a JSON object", sent=True)
     return value
 
 
 def text_of(error: Exception) -> str:
-    """What an error says, or what it is called if it says nothing."""
+    """The text of an error, or its class name if it has none."""
     return str(error) or type(error).__name__

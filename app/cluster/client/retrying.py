@@ -1,7 +1,6 @@
-"""Requests that come again when the API server was too busy for them.
-
-429 means that nothing was done and when to come back (priority and fairness); client-go waits, and so do
-binds: to give up would mean to undo, which is more requests to a server that has too many.
+"""Repeats requests when the API server is too busy. 429 means that nothing was done, with a time to retry
+(priority and fairness). client-go waits, and so do binds: giving up would mean undoing, which sends more
+requests to an overloaded server.
 """
 
 import asyncio
@@ -12,11 +11,11 @@ from app.cluster.client.call import Params, PatchKind
 from app.cluster.client.errors import TooManyRequestsError
 from app.core.json_object import JsonObject
 
-_UNTOLD_SECONDS = 1.0  # where the server does not say when
+_UNTOLD_SECONDS = 1.0  # if the server does not set a time
 
 
 class Requests(Protocol):
-    """What writers need of a client: see ``ApiClient``."""
+    """The methods of a client for writes: see ``ApiClient``."""
 
     async def get(self, path: str, params: Params | None = None) -> JsonObject: ...
 
@@ -44,10 +43,10 @@ class Requests(Protocol):
 
 
 class RetryingClient:
-    """A client that waits, up to ``seconds`` in all for one request, when it is told to come back.
+    """A client that waits and retries on 429, up to ``seconds`` in total for one request.
 
-    ``retries`` counts the requests that were sent again.
-    Raises what the client raises: TooManyRequestsError if the server wants more patience than that.
+    ``retries`` counts the repeated requests. Raises the errors of the client: TooManyRequestsError if the
+    server requires a longer wait.
     """
 
     def __init__(self, client: Requests, seconds: float = 10.0) -> None:

@@ -1,8 +1,6 @@
-"""What the API server says of a bearer token: whose it is (TokenReview), and what its owner may do
-(SubjectAccessReview).
-
-Answers are kept for seconds, so that a page costs no review for each of its requests and a right that is
-taken away soon ends. Tokens themselves are never kept, only their SHA-256.
+"""Reviews of bearer tokens by the API server: authentication (TokenReview) and authorization
+(SubjectAccessReview). Results are cached for seconds, so that a page does not need a review for each of
+its requests, and a revoked permission soon ends. Tokens are never stored, only their SHA-256.
 """
 
 import asyncio
@@ -17,7 +15,7 @@ from app.cluster.client.client import ApiClient
 KEPT_SECONDS = 10.0
 MAX_KEPT = 1024
 MAX_UNDER_WAY = 16
-"""Reviews at a time: guessing tokens must not become a load on the API server."""
+"""Maximum number of concurrent reviews: guessing tokens must not put load on the API server."""
 
 _TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 _ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -25,7 +23,7 @@ _ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What somebody wants to do, in the words of an RBAC rule: a resource, or else a path."""
+    """The attributes of an access, as in an RBAC rule: a resource, or else a path."""
 
     verb: str
     group: str = ""
@@ -40,7 +38,7 @@ class Access:
         return f"{self.verb} {what}" + (f" in group {self.group}" if self.group else "")
 
     def to_json(self) -> dict[str, Any]:
-        """The part of a SubjectAccessReview's spec."""
+        """The attributes in a SubjectAccessReview's spec."""
         if self.path:
             return {"nonResourceAttributes": {"path": self.path, "verb": self.verb}}
         fields = ("verb", "group", "resource", "subresource", "namespace", "name")
@@ -49,25 +47,25 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``user`` is None for a token that nobody is known by."""
+    """``user`` is None for an unknown token."""
 
     user: str | None
     allowed: bool = False
 
 
 class BusyError(Exception):
-    """Too many reviews are under way."""
+    """Too many reviews are in progress."""
 
 
 class Reviewer(Protocol):
-    """Decides on tokens."""
+    """Authenticates and authorizes tokens."""
 
     async def decide(self, token: str, access: Access) -> Decision:
-        """Raises: ClusterError if the API server cannot be asked, BusyError."""
+        """Raises: ClusterError if the API server is not available, BusyError."""
 
 
 class TokenReviewer:
-    """Asks the API server. Needs create on tokenreviews and subjectaccessreviews."""
+    """Calls the API server. Requires create on tokenreviews and subjectaccessreviews."""
 
     def __init__(
         self, client: ApiClient, clock: Callable[[], float], audiences: tuple[str, ...] = ()
@@ -112,7 +110,7 @@ class TokenReviewer:
         user = status.get("user")
         if status.get("authenticated") is not True or not isinstance(user, dict) or not user.get("username"):
             return None
-        # An authenticator that knows nothing of audiences leaves them out: its token may be for anything.
+        # An authenticator without support for audiences leaves them out: its token may be for any audience.
         if self._audiences and not set(self._audiences) & set(status.get("audiences") or ()):
             return None
         return user

@@ -1,6 +1,5 @@
-"""The wire: an httpx transport on aiohttp's client.
-
-Why not httpx's own transport, nor the httpx-aiohttp package: docs/decisions/002-http-transport.md.
+"""An httpx transport on aiohttp's client. docs/decisions/002-http-transport.md explains why it is neither
+httpx's own transport nor the httpx-aiohttp package.
 """
 
 import ssl
@@ -13,25 +12,25 @@ from aiohttp.abc import AbstractStreamWriter
 
 from app.cluster.client.outgoing import Answer, DirectTransport, Outgoing
 
-# Informers hold a dozen connections for good; binds, dry runs and leases share the rest.
+# Informers use a dozen connections permanently; binds, dry runs and leases share the rest.
 _MAX_CONNECTIONS = 100
 _KEEPALIVE_SECONDS = 60.0
 _CHUNK_BYTES = 64 * 1024
 
 
 class AiohttpTransport(DirectTransport):
-    """Sends httpx requests through aiohttp; ``exchange`` does without httpx's types.
+    """Sends httpx requests through aiohttp; ``exchange`` avoids httpx's types.
 
     Args:
         ssl_context: CA and client certificate; None for plain HTTP or the system's CAs.
         server_name: the name to verify the server's certificate against, if not the URL's host.
         proxy_url: an HTTP proxy, or None.
-        observer: told of each request as it begins and ends, or None.
+        observer: called when each request begins and ends, or None.
 
     A request's extension `guard` is called right before its body is written, and may raise to stop it.
 
-    Raises (from handle_async_request): httpx.ConnectError where the request certainly was not sent; any other
-    httpx.TransportError where it may have been; what the guard raises.
+    Raises (from handle_async_request): httpx.ConnectError if the request certainly was not sent; any
+    other httpx.TransportError if it may have been; the errors of the guard.
     """
 
     def __init__(
@@ -64,9 +63,10 @@ class AiohttpTransport(DirectTransport):
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
     async def exchange(self, request: Outgoing) -> Answer:
-        """Sends a request and reads the whole answer. Raises as ``handle_async_request``.
+        """Sends a request and reads the whole response.
 
-        Half the work of the same through httpx.Request and httpx.Response: docs/decisions/015-hot-writes.md.
+        Raises as ``handle_async_request``. It costs half as much as httpx.Request and httpx.Response:
+        docs/decisions/015-hot-writes.md.
         """
         response = await self._send(request)
         try:
@@ -74,11 +74,11 @@ class AiohttpTransport(DirectTransport):
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _as_httpx(error) from error
         finally:
-            # One that was read to its end has given its connection back already.
+            # A complete response has already released its connection.
             response.close()
 
     async def _send(self, request: Outgoing) -> aiohttp.ClientResponse:
-        # Made on first use: aiohttp wants a running loop.
+        # Created on first use: aiohttp requires a running loop.
         if self._session is None:
             self._session = self._open()
         timeout = request.timeout
@@ -101,10 +101,10 @@ class AiohttpTransport(DirectTransport):
             raise _as_httpx(error) from error
 
     async def present(self, identity: int) -> None:
-        """Called before a request: a new identity is shown on new connections only.
+        """Called before a request: a new identity is used on new connections only.
 
-        A connection carries the client certificate it was made with. Answers under way (watches) go on; the
-        connections before the last are closed.
+        A connection keeps its client certificate. Responses in progress (watches) continue; all older
+        connections are closed.
         """
         if identity == self._identity:
             return
@@ -129,7 +129,7 @@ class AiohttpTransport(DirectTransport):
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            # Compression saves bytes on a link that is local and costs both ends time.
+            # On a local link, compression costs both ends more time than it saves.
             headers={"Accept-Encoding": "identity"},
             trust_env=False,
             trace_configs=self._observers,
@@ -142,9 +142,9 @@ def _timeout(pool: float | None, connect: float | None, read: float | None) -> a
 
 
 class _GuardedBody(aiohttp.BytesPayload):
-    """Bytes that go out only if the guard lets them, asked when there is a connection to write them to.
+    """A body that is only sent if the guard allows it, which is called when there is a connection.
 
-    Without its body a request is no request: the API server drops what has come of it.
+    Without its body a request is incomplete, and the API server drops it.
     """
 
     def __init__(self, content: bytes, guard: Callable[[], None]) -> None:
@@ -156,7 +156,7 @@ class _GuardedBody(aiohttp.BytesPayload):
         try:
             self._guard()
         except Exception as error:
-            # aiohttp tells of any error here as one of its own.
+            # aiohttp wraps any error here in its own.
             self.stopped_by = error
             raise
         await super().write_with_length(writer, content_length)
@@ -174,7 +174,7 @@ class _Body(httpx.AsyncByteStream):
             raise _as_httpx(error) from error
 
     async def aclose(self) -> None:
-        # A body read to its end has given its connection back already; any other connection is of no use.
+        # A complete body has already released its connection; any other connection cannot be used again.
         self._response.close()
 
 
@@ -186,6 +186,6 @@ def _as_httpx(error: Exception) -> httpx.TransportError:
     if isinstance(error, TimeoutError):
         return httpx.ReadTimeout(text)
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
-        # aiohttp's own text speaks of its parser, and of a status 400 that nobody sent.
-        return httpx.RemoteProtocolError("the server closed the connection before the end of its answer")
+        # aiohttp's text is about its parser, and a status 400 that no server sent.
+        return httpx.RemoteProtocolError("the server closed the connection before the end of its response")
     return httpx.ReadError(text)

@@ -1,4 +1,4 @@
-"""Work beside the webhooks, on the leader only: requeueing, repairs, deallocation, preemption.
+"""Background work on the leader: requeueing, repairs, deallocation, preemption.
 
-A controller never writes a claim that a bind in progress is working on: both take the lock of the claim.
+A controller never writes a claim during a bind that uses it: both take the lock of the claim.
 """

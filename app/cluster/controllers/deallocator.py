@@ -1,9 +1,8 @@
-"""Taking devices away from a claim, so that the Pod that waits with it can find others.
+"""Deallocates a claim, so that its pending Pod can use other devices.
 
-kube-scheduler's PostFilter does this in the in-tree plugin; here it follows a filter that found no
-node. This write frees devices: it carries the resourceVersion that it was decided on, so a claim that anybody
-has reserved in the meantime keeps them. A claim that was made for the Pod's extended resources is of use
-to nobody else, and is deleted.
+The in-tree plugin does this in PostFilter; here it follows a filter that found no node. The write carries
+the resourceVersion of the decision, so a claim that was reserved meanwhile keeps its devices. A claim for
+the Pod's extended resources has no other user, and is deleted.
 """
 
 import logging
@@ -30,11 +29,11 @@ log = logging.getLogger(__name__)
 class Deallocator:
     """Deallocates claims, each at most once at a time.
 
-    ``results`` counts how that ended: freed, overtaken (somebody else has written since, a bind is about to,
-    or a Pod runs with it), api_error.
+    ``results`` counts by outcome: freed, overtaken (the claim has changed, a bind is about to write it,
+    or a running Pod uses it), api_error.
 
     Args:
-        alone_with: keeps binds out of a claim meanwhile: see ``ClusterBinder.freeing``.
+        alone_with: locks a claim against binds meanwhile: see ``ClusterBinder.freeing``.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class Deallocator:
         self.results: Counter[str] = Counter()
 
     async def deallocate(self, claim: ResourceClaim) -> bool:
-        """Frees the claim's devices. False: it was not done, for a reason that is counted or logged."""
+        """Frees the claim's devices. Returns False if not, for a reason that is counted or logged."""
         if claim.meta.uid in self._busy:
             return False
         self._busy.add(claim.meta.uid)
@@ -76,12 +75,12 @@ class Deallocator:
 
     async def _take(self, claim: ResourceClaim) -> None:
         for consumer in claim.reserved_for:
-            # It may have been bound by a bind that kube-scheduler did not wait for, and the watch be late.
+            # A bind that kube-scheduler did not wait for may have bound it, without a watch event yet.
             pod = await read_pod(self._client, claim.meta.namespace, consumer.name, consumer.uid)
             if pod is not None and node_of(pod):
-                raise ClaimLostError(f"Pod {consumer.name} runs with it")
+                raise ClaimLostError(f"Pod {consumer.name} uses it and runs")
         if claim.meta.key in self._state.assumed:
-            raise ClaimLostError(f"ResourceClaim {'/'.join(claim.meta.key)} is being bound to")
+            raise ClaimLostError(f"ResourceClaim {'/'.join(claim.meta.key)} is in use by a bind")
         if claim.meta.annotations.get(EXTENDED_ANNOTATION) == "true":
             await self._extended.remove(claim)
         else:
@@ -102,6 +101,6 @@ def _patch(claim: ResourceClaim) -> list[dict[str, Any]]:
     if claim.reserved_for:
         patch.append({"op": "remove", "path": "/status/reservedFor"})
     if claim.device_status:
-        # What drivers said of the devices means nothing for the next ones.
+        # The drivers' status of these devices is not valid for the next ones.
         patch.append({"op": "remove", "path": "/status/devices"})
     return patch

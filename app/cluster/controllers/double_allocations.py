@@ -1,7 +1,6 @@
-"""Notices that another allocator gives devices away: the in-tree plugin left on, a second extender.
-
-A resourceVersion guards one claim and not one device, so nothing but looking shows it. A bind that has not
-ended gives way (see the binder); what is bound already stays, and somebody has to be told.
+"""Detects that another allocator allocates the same devices: the in-tree plugin is enabled, or there is a
+second extender. A resourceVersion protects one claim, not one device, so only a comparison of claims
+shows it. A bind in progress aborts (see the binder); bound Pods stay, and an operator must act.
 """
 
 import logging
@@ -19,10 +18,10 @@ _Clash = tuple[DeviceId, frozenset[ClaimKey]]
 
 
 class ForeignAllocations:
-    """Logs, once each, devices that two claims hold. ``seen`` counts them.
+    """Logs devices that two claims hold, once each. ``seen`` counts them.
 
     Args:
-        warn: called for each of the two claims, with the text that is logged.
+        warn: called for each of the two claims, with the logged text.
     """
 
     def __init__(
@@ -37,11 +36,11 @@ class ForeignAllocations:
 
     @property
     def now(self) -> int:
-        """How many devices are held by two claims now."""
+        """The number of devices that two claims hold now."""
         return len({device for device, _ in self._told})
 
     def changed(self, key: ClaimKey) -> None:
-        """To be called when a claim has changed. O(devices it holds times their holders)."""
+        """Call this when a claim has changed. Cost: O(devices of the claim * their holders)."""
         claim = self._state.stored_claim(key)
         clashes: set[_Clash] = set()
         if claim is not None and claim.allocation is not None:
@@ -50,7 +49,7 @@ class ForeignAllocations:
         for device, claims in clashes - self._told:
             self.seen += 1
             names = " and ".join(sorted("/".join(claim_key) for claim_key in claims))
-            text = f"device {device} was given to ResourceClaims {names}: another allocator is at work"
+            text = f"device {device} is allocated to ResourceClaims {names}: another allocator is active"
             log.warning("%s", text)
             for held in filter(None, map(self._state.stored_claim, sorted(claims))):
                 self._warn(held, text)

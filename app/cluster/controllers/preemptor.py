@@ -1,13 +1,11 @@
-"""Evicting Pods of lower priority, so that a refused Pod gets its devices.
+"""Evicts Pods of lower priority, so that a Pod that fits nowhere gets its devices. kube-scheduler's own
+preemption cannot do this: it simulates evictions with in-tree filters only, which do not know devices, so
+that on a node which only an extender has refused it needs no victims and stops. So a filter that finds no
+node passes the Pod to this controller. It uses the Eviction API, which respects PodDisruptionBudgets, and
+evicts only Pods whose removal makes the Pod fit.
 
-kube-scheduler's own preemption cannot: it tries evictions with in-tree filters alone, which see no devices,
-so that on a node which only an extender has refused it gives every victim back and stops. So a filter that
-finds no node hands the Pod to this task. It evicts by the Eviction API, by which PodDisruptionBudgets hold,
-and only Pods after whose going the Pod has been found to fit.
-
-One preemption is worked on at a time. From the moment it is decided, and before the first await, the devices
-are held for the preemptor (``State.hold``): the next one finds other victims, and nobody of lower priority
-takes what becomes free.
+One preemption runs at a time. When it is decided, and before the first await, the devices are reserved
+for the preemptor: the next one finds other victims, and no Pod of lower priority takes the freed devices.
 """
 
 import asyncio
@@ -38,27 +36,27 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class PreemptorSettings:
-    """How much may be evicted, and for how long devices are held."""
+    """Limits of evictions, and how long devices are reserved."""
 
     hold_seconds: float = 60.0
-    """After which devices are free for everybody again, should the preemptor not have come for them."""
+    """How long devices stay reserved if the preemptor does not use them."""
 
     evictions_per_second: float = 5.0
-    """The rest waits."""
+    """Maximum rate; further evictions wait."""
 
     retry_seconds: float = 5.0
-    """Between two tries to finish what was broken off after some victims had gone."""
+    """Interval between attempts to finish a preemption that failed after some evictions."""
 
     most_waiting: int = 1_000
-    """Pods in the queue; one more is not taken in, and asks again with its next filter."""
+    """Maximum length of the queue; a rejected Pod returns with its next filter."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """What is being waited for: the victims of one preemption, until ``until`` on the loop's clock.
+    """A preemption in progress: its victims, until ``until`` on the loop's clock.
 
-    ``unfinished``: an eviction failed after others, and ``victims`` are only those that have gone. ``began``
-    is when this was first tried: however often it is tried again, its time counts from there.
+    ``unfinished``: an eviction failed after others, and ``victims`` are only those evicted. ``began`` is
+    the time of the first attempt, from which the time limit counts over all attempts.
     """
 
     hold: Nomination
@@ -70,9 +68,9 @@ class _Pending:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of a preemption for ``pod``, one of ``Preemptor.outcomes``; ``why`` is for people.
+    """The result of a preemption for ``pod``, one of ``Preemptor.outcomes``; ``why`` is for people.
 
-    ``plans``: what was decided, for the Pod and its partners; empty if nothing was.
+    ``plans``: the decisions for the Pod and its partners; empty without a decision.
     """
 
     pod: Pod
@@ -82,16 +80,16 @@ class Attempt:
 
 
 class Preemptor:
-    """Takes refused Pods as they come, and evicts in a task of its own.
+    """Accepts refused Pods, and evicts in a background task.
 
-    ``outcomes`` counts attempts: evicted, useless (no eviction helps), waiting (devices are being freed
-    already), budget (a PodDisruptionBudget said no), overtaken (the cluster kept changing), not_leader,
+    ``outcomes`` counts attempts: evicted, useless (no eviction helps), waiting (devices are already being
+    freed), budget (a PodDisruptionBudget forbids it), overtaken (the cluster kept changing), not_leader,
     api_error. ``victims`` counts Pods that were evicted.
 
     Args:
-        client: writes only while this replica may; with rights to create pods/eviction and patch pods/status.
-        fence: while it is closed, nothing is taken in.
-        attempted: told of every attempt when it is over.
+        client: writes only while this replica may; with permission to create pods/eviction and patch
+            pods/status.
+        fence: while it is closed, no Pods are accepted. attempted: called after each attempt.
     """
 
     def __init__(
@@ -119,10 +117,10 @@ class Preemptor:
         self.victims = 0
 
     def refused(self, pod: Pod, nodes: Sequence[str]) -> None:
-        """Takes in a Pod that fits nowhere.
+        """Accepts a Pod that fits nowhere.
 
         Args:
-            nodes: those where kube-scheduler's own filters would have it and evictions might help.
+            nodes: those that pass kube-scheduler's own filters and where evictions might help.
 
         Cost: O(Pods with claims).
         """
@@ -134,7 +132,7 @@ class Preemptor:
             self._some.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until canceled."""
         while True:
             await self._some.wait()
             while self._queue:
@@ -165,7 +163,7 @@ class Preemptor:
         return Attempt(pod, "overtaken")
 
     def _waiting(self, pod: Pod) -> Pod | None:
-        """The Pod as it is now, if it still waits for a node."""
+        """The current Pod, if it is still pending."""
         known = self._state.pods.get(pod.meta.key)
         if known is None or known.meta.uid != pod.meta.uid or known.node_name or known.meta.deleted:
             return None
@@ -175,7 +173,7 @@ class Preemptor:
         return await TimeSlice(asyncio.get_running_loop().time).run(lambda: self._plan(pod, nodes))
 
     def _plan(self, pod: Pod, nodes: Sequence[str]) -> Plans | Hopeless:
-        """A plan on a fork, on which what was held for the Pod and its partners is free."""
+        """A plan on a fork where the devices reserved for the Pod and its partners are free."""
         scratch = self._state.as_seen_by(pod)
         scratch = scratch.fork() if scratch is self._state else scratch
         pods = partners(scratch, pod)
@@ -185,7 +183,7 @@ class Preemptor:
         return plan_preemption(scratch, pods, nodes, self._rules, leaving=leaving)
 
     def _still_true(self, pod: Pod, plans: Plans, nodes: Sequence[str]) -> bool:
-        """Whether the same comes out on the newest state, without a pause."""
+        """Whether the plan is the same on the newest state, computed without a pause."""
         chosen = {plan.node for plan in plans}
         clock = asyncio.get_running_loop().time
         try:
@@ -195,21 +193,21 @@ class Preemptor:
         return not isinstance(again, Hopeless) and _summary(again) == _summary(plans)
 
     async def _carry_out(self, plans: Plans) -> tuple[str, str]:
-        """The outcome, and why it is that."""
+        """The outcome and its reason."""
         for plan in plans:
             self._hold(plan)
         gone: set[str] = set()
         try:
             for plan in plans:
                 for victim in plan.victims:
-                    # All of them or none: half of the victims would have gone for nothing.
+                    # All or none: evicting half of the victims would be useless.
                     await self._evict(victim, dry_run=True)
             for plan in plans:
                 if plan.victims:
                     await self._carry_out_one(plan, gone)
         except TooManyRequestsError as error:
             self._break_off(plans, gone)
-            log.warning("not preempted for Pod %s: %s", "/".join(plans[0].pod.meta.key), error)
+            log.warning("no preemption for Pod %s: %s", "/".join(plans[0].pod.meta.key), error)
             return "budget", str(error)
         except NotLeaderError:
             self._let_go(plans)
@@ -240,11 +238,11 @@ class Preemptor:
             "metadata": {"name": meta.name, "namespace": meta.namespace},
             "deleteOptions": {"preconditions": {"uid": meta.uid}} | ({"dryRun": ["All"]} if dry_run else {}),
         }
-        with contextlib.suppress(NotFoundError):  # gone by itself: what was wanted
+        with contextlib.suppress(NotFoundError):  # already deleted, which is the goal
             await self._client.post(POD.path(meta.namespace, meta.name, "eviction"), body)
 
     async def _nominate(self, plan: Preemption) -> None:
-        """Tells kube-scheduler, so that it keeps room on the node for the Pod. It does without, too."""
+        """Sets status.nominatedNodeName, so that kube-scheduler reserves the node's resources. Optional."""
         meta = plan.pod.meta
         body = {"metadata": {"uid": meta.uid}, "status": {"nominatedNodeName": plan.node}}
         try:
@@ -252,7 +250,7 @@ class Preemptor:
         except NotLeaderError:
             raise
         except ClusterError as error:
-            log.warning("Pod %s could not be nominated to %s: %s", "/".join(meta.key), plan.node, error)
+            log.warning("cannot nominate Pod %s to node %s: %s", "/".join(meta.key), plan.node, error)
 
     def _hold(self, plan: Preemption) -> None:
         meta = plan.pod.meta
@@ -278,7 +276,9 @@ class Preemptor:
             self._release(pending.hold.pod)
 
     def _break_off(self, plans: Plans, gone: set[str]) -> None:
-        """Holds on to what has been freed and tries the rest later; lets go if nobody has been evicted."""
+        """Keeps the freed devices reserved and retries later; clears the reservation if no Pod was
+        evicted.
+        """
         missed = {victim.meta.uid for plan in plans for victim in plan.victims} - gone
         keys = {plan.pod.meta.key for plan in plans}
         kept = [
@@ -300,7 +300,7 @@ class Preemptor:
         self._try_again(kept[0], plans[0].pod, nodes)
 
     def _try_again(self, pending: _Pending, pod: Pod, nodes: tuple[str, ...]) -> None:
-        """Has the Pod planned for anew, on what is so by then, as long as this is what is waited for."""
+        """Plans the Pod again on the state of that time, if this preemption is still in progress."""
 
         def again() -> None:
             key, hold = pending.hold.pod, pending.hold
@@ -319,7 +319,7 @@ class Preemptor:
         self._state.clear_nomination(key)
 
     def _current(self) -> list[_Pending]:
-        """What is still waited for: the state lifts a hold when the Pod has come for it, or is gone."""
+        """The preemptions in progress: the state clears a reservation when the Pod uses it or is deleted."""
         holds = self._state.nominations
         for key in [key for key, item in self._pending.items() if holds.get(key) is not item.hold]:
             del self._pending[key]

@@ -1,12 +1,10 @@
-"""Puts right what a process that ended in the middle of a bind has left in claims, and what nobody freed.
-
-kube-scheduler tries the Pod again, and then the bind finds its claims as they were left and goes on from
-there. This is for Pods that do not come again: their claims would hold devices for as long as the Pod waits.
-
-Three things are sure before anything is written: the claim has looked like this for longer than any bind
-takes, its Pod really is not bound or not there (the API server says so, not the watch), and what is taken
-back was written by this program and by nobody else since (``field_manager``). The write carries the version
-of the claim that was judged. Whatever is doubtful stays for the next round.
+"""Repairs claims after a process that stopped in the middle of a bind, and claims that no controller
+freed. kube-scheduler retries the Pod, and then the bind continues with the claims as they are. The
+reconciler is for Pods that are not retried: their claims would hold devices as long as the Pod exists.
+Before a write three conditions hold: the claim has been in this state longer than any bind takes, its Pod
+is certainly not bound or does not exist (by the API server, not the watch), and the fields to remove were
+written by this program and by no other since (``field_manager``). The write carries the resourceVersion
+of the examined claim. Doubtful claims wait for the next round.
 """
 
 import asyncio
@@ -35,20 +33,19 @@ from app.core.state.taken import ClaimKey
 
 log = logging.getLogger(__name__)
 
-_TURN = 1000  # claims looked at before others are served
+_TURN = 1000  # claims checked before other tasks run
 _CAUSES = {
-    StaleClaim.FINALIZER: "had its finalizer from a bind that did not end",
-    StaleClaim.RESERVATION: "was reserved by a bind that did not end",
-    StaleClaim.EXTENDED: "was made by a bind that did not end",
-    StaleClaim.ABANDONED: "was reserved for a Pod that is gone, and nobody had freed it",
+    StaleClaim.FINALIZER: "had a finalizer from an interrupted bind",
+    StaleClaim.RESERVATION: "was reserved by an interrupted bind",
+    StaleClaim.EXTENDED: "was created by an interrupted bind",
+    StaleClaim.ABANDONED: "was reserved for a deleted Pod",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcilerSettings:
-    """``grace_seconds``: how long a claim looks left over before it is one; longer than a bind can take.
-
-    ``most`` claims are mended in a round, ``mends_per_second`` one after another.
+    """``grace_seconds``: how long a claim must be stale before it is repaired; longer than a bind can
+    take. Repairs at most ``most`` claims in a round, ``mends_per_second`` at a time.
     """
 
     grace_seconds: float = 120.0
@@ -62,17 +59,17 @@ class _SkippedError(Exception):
 
 
 class Reconciler:
-    """Finishes or undoes what is left over.
+    """Finishes or undoes interrupted binds.
 
-    ``results`` counts claims: mended ones by what was left of them (``StaleClaim``), and others by why they
-    were left alone: not_ours, overtaken, in_use, not_leader, api_error.
+    ``results`` counts claims: repaired ones by their kind (``StaleClaim``), and others by why they were
+    skipped: not_ours, overtaken, in_use, not_leader, api_error.
 
     Args:
         client: reads Pods and claims.
         writer: writes claims, under the name ``manager``.
-        alone_with: keeps the binder out of a claim while it is mended.
-        fence: ties each write to the term in which the claim was judged.
-        clock: seconds that only go forward, whatever happens to the time of day.
+        alone_with: locks a claim against binds during the repair.
+        fence: binds each write to the term of the decision.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -107,7 +104,7 @@ class Reconciler:
 
     @property
     def suspects(self) -> int:
-        """Claims that look left over now, those of others included."""
+        """Claims that are stale now, those of other managers included."""
         return len(self._since)
 
     async def run(self) -> None:
@@ -117,11 +114,11 @@ class Reconciler:
             if self._fence.open:
                 await self.round()
             else:
-                # Who leads later waits the whole grace time again: the leader before may still be at work.
+                # A later leader waits the whole grace time again: the previous leader may still be active.
                 self._since.clear()
 
     async def round(self) -> None:
-        """Looks at every claim, and mends those that have been left over for long enough. O(claims)."""
+        """Checks all claims, and repairs those that have been stale for the grace time. Cost: O(claims)."""
         for claim, what in islice(await self._due(), self._settings.most):
             if not self._fence.open:
                 return
@@ -148,7 +145,7 @@ class Reconciler:
         return due
 
     def _is_getting_ready(self, claim: ResourceClaim) -> bool:
-        """Whether a bind has reported that it waits for binding conditions, and may come again."""
+        """Whether a bind waits for binding conditions, and may be retried."""
         if not self._rules.features.device_binding_and_status or readiness(claim) is not Readiness.PENDING:
             return False
         now = self._rules.now
@@ -169,10 +166,10 @@ class Reconciler:
             self.results["not_leader"] += 1
         except (ClusterError, ObjectError) as error:
             self.results["api_error"] += 1
-            log.warning("ResourceClaim %s %s, and cannot be mended: %s", name, _CAUSES[what], error)
+            log.warning("ResourceClaim %s %s, and the repair failed: %s", name, _CAUSES[what], error)
         else:
             self.results[what.value] += 1
-            log.warning("ResourceClaim %s mended: it %s", name, _CAUSES[what])
+            log.warning("ResourceClaim %s repaired: it %s", name, _CAUSES[what])
 
     async def _mend(self, seen: ResourceClaim, what: StaleClaim) -> None:
         self._fence.begin()
@@ -205,7 +202,7 @@ class Reconciler:
         if owner is not None:
             pod = await read_pod(self._client, claim.meta.namespace, owner.name, owner.uid)
         if pod is None:
-            # To delete it is the garbage collector's by now; its devices are not left to that.
+            # The garbage collector deletes it, but its devices must not wait for that.
             await self._take_back(claim, await self._gone(claim), owned)
             return
         status = (pod.get("status") or {}).get("extendedResourceClaimStatus") or {}
@@ -215,7 +212,7 @@ class Reconciler:
         await self._extended.remove(claim)
 
     def _last_look(self, claim: ResourceClaim, *, ours: bool) -> None:
-        """Right before the write, with no await between."""
+        """Right before the write, without an await in between."""
         if not ours:
             raise _SkippedError("not_ours")
         if claim.meta.key in self._state.assumed:
@@ -224,7 +221,7 @@ class Reconciler:
             raise _SkippedError("not_leader")
 
     async def _never_bound(self, claim: ResourceClaim) -> set[str]:
-        """The uids of consumers that the API server knows as Pods without a node."""
+        """The UIDs of consumers that are Pods without a node on the API server."""
         found = set[str]()
         for consumer in unbound_consumers(self._state, claim):
             pod = await read_pod(self._client, claim.meta.namespace, consumer.name, consumer.uid)
@@ -235,7 +232,7 @@ class Reconciler:
         return found
 
     async def _gone(self, claim: ResourceClaim) -> set[str]:
-        """The uids of consumers that the API server does not know as Pods any more."""
+        """The UIDs of consumers that no longer exist as Pods on the API server."""
         found = set[str]()
         for consumer in gone_consumers(self._state, claim):
             pod = await read_pod(self._client, claim.meta.namespace, consumer.name, consumer.uid)

@@ -1,4 +1,6 @@
-"""Which refused Pods would find devices now: tried out on a copy of the state, one on top of the other."""
+"""Finds refused Pods that would get devices now, by a simulation on a copy of the state, one after
+another.
+"""
 
 import asyncio
 from collections import deque
@@ -17,17 +19,17 @@ from app.core.state.state import State
 from app.event_loop.time_slice import Deadline, TimeSlice
 
 _MAX_SECONDS = 1.0
-"""For one Pod: it sleeps on if no node was found in that time."""
+"""Time limit for one Pod: without a node in that time, it is not requeued."""
 _ALIKE = 16
-"""Pods kept to compare others with."""
+"""Number of Pods to compare others with."""
 
 
 class WakingTrial:
-    """One look at refused Pods. Others are served meanwhile; what changes then is for the next look.
+    """One pass over refused Pods. Other tasks run meanwhile; later changes are for the next pass.
 
     Args:
         state: copied, O(nodes + claims).
-        rules: nodes are judged as kube-scheduler would, on top.
+        rules: also checks nodes as kube-scheduler does.
     """
 
     def __init__(self, state: State, rules: Rules) -> None:
@@ -40,7 +42,7 @@ class WakingTrial:
         self._hopeless: deque[tuple[Any, list[str]]] = deque(maxlen=_ALIKE)
 
     def nodes(self, position: int, *, everywhere: bool) -> list[str]:
-        """Nodes where a Pod can fit that did not before. O(changes), once for each position."""
+        """Nodes where a Pod may fit that did not before. Cost: O(changes), once for each position."""
         if everywhere:
             return self._all
         found = self._changed.get(position)
@@ -51,14 +53,14 @@ class WakingTrial:
         return found
 
     def ask(self, pod: Pod) -> PodEvaluation:
-        """What is to be tried: on top of what has found devices before."""
+        """The state to try: with the devices of the Pods before."""
         return PodEvaluation(self._state, pod, self._rules)
 
     async def first_fit(self, evaluation: PodEvaluation, nodes: list[str]) -> NodeResult | None:
-        """The first node with room, whose devices count as taken from then on.
+        """The first node that fits, whose devices count as taken from then on.
 
-        Cost: a search a node, except for a Pod like one that has found none on the same nodes: devices only
-        get fewer in a trial.
+        Cost: a search for each node, but none for a Pod that is equivalent to one that fit on none of the
+        same nodes: the number of free devices only decreases in a trial.
         """
         kind = _kind(evaluation)
         if any(like == kind and tried is nodes for like, tried in self._hopeless):
@@ -73,7 +75,7 @@ class WakingTrial:
 
 
 def _kind(evaluation: PodEvaluation) -> tuple[Pod, tuple[object, ...]] | None:
-    """What the answers depend on; None where there is more to it, and no two Pods are alike."""
+    """The key of equivalent Pods; None if the Pod has no equivalent."""
     if evaluation.allocated or evaluation.varies:
         return None
     pod = replace(evaluation.pod, meta=Meta(""), claims=(), claim_statuses={}, started=None)

@@ -1,16 +1,13 @@
-"""Wakes Pods that were refused, when devices appear that they could have.
+"""Requeues refused Pods when devices become available for them. kube-scheduler retries a Pod that an
+extender refused on events of Pods, Nodes, ResourceClaims and DeviceClasses, but not on those of
+ResourceSlices and DeviceTaintRules (UnrollWildCardResource in framework/types.go): the Pod would wait for
+up to five minutes. Any change of the Pod itself does requeue it, so this changes an annotation. Other
+events matter too, after a delay: kube-scheduler retries a Pod when it receives a change, and if our watch
+is later, the Pod is refused by the old state. So a Pod that was not filtered again some seconds after a
+relevant change is requeued, whatever has changed.
 
-kube-scheduler retries a Pod that an extender refused on events of Pods, Nodes, ResourceClaims and
-DeviceClasses, but not on those of ResourceSlices and DeviceTaintRules (UnrollWildCardResource in
-framework/types.go): the Pod would wait for up to five minutes. Any change of the Pod itself does
-wake it, so this changes an annotation of it.
-
-The other events matter too, later: kube-scheduler retries a Pod as soon as it hears of a change, and if the
-index hears of it after that, the Pod is refused by what was before. So a Pod that was not asked about again
-some seconds after a change that it could use is woken, whatever has changed.
-
-A new device wakes as many Pods as it has room for, not all that wait: the Pods are tried out one
-after the other on a copy of the state, those of higher priority and the older ones first.
+A new device requeues only as many Pods as it has room for: a trial places the Pods one after another on a
+copy of the state, those of higher priority and older ones first.
 """
 
 import asyncio
@@ -38,38 +35,38 @@ from app.core.state.state import Key, State
 log = logging.getLogger(__name__)
 
 ANNOTATION = "dra-extender/devices-appeared"
-"""Set to the state's revision: the value says nothing, its change wakes the Pod."""
+"""Set to the state's revision: only the change matters, which requeues the Pod."""
 OVERLOOKED = frozenset({"ResourceSlice", "DeviceTaintRule"})
 
 
 @dataclass(frozen=True, slots=True)
 class WakerSettings:
-    """How often to look, and how fast to write."""
+    """Delays and rates."""
 
     gather_seconds: float = 0.3
-    """Between an event that kube-scheduler overlooks and the look: drivers publish several slices at once."""
+    """Delay after an event that kube-scheduler ignores: drivers publish several slices at once."""
 
     late_seconds: float = 3.0
-    """Between any other event and the look: kube-scheduler's own retries come first."""
+    """Delay after any other event: kube-scheduler's own retries come first."""
 
     retry_seconds: float = 5.0
-    """After a wake that the API server was too busy for, or not there."""
+    """Delay after a failed write to the API server."""
 
     rest: float = 2.0
-    """How long to rest after a look, as a multiple of the time that was searched, not waited, in it."""
+    """Pause after a pass, as a multiple of its CPU time."""
 
     wakes_per_second: float = 20.0
-    """Pods woken a second: each costs a write here and an attempt in kube-scheduler."""
+    """Maximum number of Pods requeued per second: each costs a write and a scheduling attempt."""
 
     most_pods: int = 10_000
-    """Refused Pods remembered; the ones refused longest ago go first."""
+    """Maximum number of refused Pods to remember; the ones refused longest ago are dropped first."""
 
 
 class Requeuer:
-    """Remembers refused Pods. ``requeued`` and ``looked_at`` count.
+    """Remembers refused Pods. ``requeued`` and ``looked_at`` are counters.
 
     Args:
-        client: with the right to patch Pods.
+        client: with permission to patch Pods.
         rules: those of the webhooks.
     """
 
@@ -93,34 +90,34 @@ class Requeuer:
         self.looked_at = 0
 
     def refused(self, pod: Pod, position: int, *, everywhere: bool = False) -> None:
-        """Notes that no node fits the Pod. See ``RefusedPod``."""
+        """Adds a Pod that no node fits. See ``RefusedPod``."""
         self._refused.note(RefusedPod(pod, position, everywhere))
         if position != self._state.inventory.changes.position:
-            # Heard of while the Pod was judged: nobody else will come back to it.
+            # The change arrived during the evaluation: nothing else retries the Pod.
             self._look_in(self._settings.gather_seconds)
 
     def passed(self, pod: Pod) -> None:
-        """Notes that the Pod fits somewhere after all."""
+        """Removes a Pod that fits somewhere."""
         self._refused.forget(pod.meta.key, pod.meta.uid)
 
     def gone(self, key: Key, uid: str) -> None:
-        """Notes that the Pod is deleted."""
+        """Removes a deleted Pod."""
         self._refused.forget(key, uid)
 
     def changed(self, kind: str, event: Event) -> None:
-        """Notes what an informer has told."""
+        """Processes an informer's event."""
         if not self._refused or (isinstance(event, Replaced) and not (event.changed or event.gone)):
             return
         settings = self._settings
         new_class = kind == "DeviceClass" and isinstance(event, Upserted | Replaced)
         if new_class:
-            # Classes are no matter of nodes: a new one may open all of them.
+            # Classes do not belong to nodes: a new one may make all of them fit.
             self._refused.open_everywhere()
         at_once = new_class or kind in OVERLOOKED
         self._look_in(settings.gather_seconds if at_once else settings.late_seconds)
 
     def lifted(self) -> None:
-        """Notes that devices are free that were reserved: kube-scheduler hears nothing of that."""
+        """Processes the end of a reservation: kube-scheduler gets no event about it."""
         if self._refused:
             self._look_in(self._settings.gather_seconds)
 
@@ -149,9 +146,9 @@ class Requeuer:
                 return
 
     async def _look(self) -> None:
-        """Tries those for whom something has changed, and wakes whom it helps.
+        """Tries the Pods with a relevant change, and requeues those that fit.
 
-        Whoever is not helped, or woken, is not tried again before something else changes.
+        All others are not tried again before the next change.
         """
         waiting = self._refused.waiting(self._state)
         if not waiting:
@@ -165,7 +162,8 @@ class Requeuer:
             try:
                 await self._wake(refused, node)
             except (NotFoundError, ConflictError):
-                # Gone unheard, or never known here: others were tried as if it had taken its device.
+                # Deleted without an event, or never in the state: the other Pods were tried without its
+                # device.
                 self._look_in(self._settings.gather_seconds)
                 return
             await asyncio.sleep(1 / self._settings.wakes_per_second)
@@ -175,13 +173,13 @@ class Requeuer:
     async def _node_for(
         self, trial: WakingTrial, refused: RefusedPod, pod: Pod, helpless: list[RefusedPod]
     ) -> str | None:
-        """The node where the Pod would find devices now; joins the helpless if all that changed was tried."""
+        """The node where the Pod fits now. If no changed node fits, marks the Pod."""
         nodes = trial.nodes(refused.position, everywhere=refused.everywhere)
         answer = None
         if nodes:
             evaluation = trial.ask(pod)
             if evaluation.refusal is not None and not evaluation.varies:
-                return None  # no node was tried: all that has changed still counts
+                return None  # no node was tried: all changes still count
             self.looked_at += 1
             began = _now()
             answer = await trial.first_fit(evaluation, nodes)
@@ -192,14 +190,14 @@ class Requeuer:
         return answer.node
 
     async def _wake(self, refused: RefusedPod, node: str) -> None:
-        """Kept for another try if the API server has no time; else kube-scheduler will ask again, or not.
+        """Requeues the Pod, and keeps it for another attempt if the API server is too busy.
 
-        Raises: NotFoundError, ConflictError if there is no such Pod.
+        Raises: NotFoundError, ConflictError if the Pod does not exist.
         """
         pod = refused.pod
         annotation = {ANNOTATION: f"{self._state.revision}"}
         patch = {"metadata": {"uid": pod.meta.uid, "annotations": annotation}}
-        # Before the write: what is refused after it is another matter.
+        # Before the write: a later refusal is a new entry.
         self._refused.forget(pod.meta.key, pod.meta.uid)
         try:
             await self._client.patch(POD.path(*pod.meta.key, "status"), patch)
@@ -207,7 +205,7 @@ class Requeuer:
             raise
         except ClusterError as error:
             name = "/".join(pod.meta.key)
-            log.warning("Pod %s, which would fit on %s now, could not be woken: %s", name, node, error)
+            log.warning("cannot requeue Pod %s, which would fit on node %s now: %s", name, node, error)
             if isinstance(error, ConnectionFailedError | ServerError | TooManyRequestsError):
                 self._refused.take_back(refused)
                 self._look_in(self._settings.retry_seconds)

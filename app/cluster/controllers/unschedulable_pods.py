@@ -1,4 +1,4 @@
-"""The Pods that kube-scheduler was told fit nowhere, as long as they may wait for it."""
+"""The Pods that filter has refused, as long as they may be pending."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -13,15 +13,16 @@ class RefusedPod:
 
     pod: Pod
     position: int
-    """Of the log of changed nodes: what came after it is not in the answer."""
+    """Position in the log of changed nodes: later changes are not part of the verdict."""
 
     everywhere: bool
-    """Whether the answer was the same for all nodes, a claim or class was not there, so that all may be open
-    once that has changed."""
+    """Whether the verdict was the same for all nodes, because a claim or class did not exist, so that all
+    nodes may fit after a change.
+    """
 
 
 class RefusedPods:
-    """Refused Pods, the latest last; no more than `most`, the ones refused longest ago go first."""
+    """Refused Pods, the latest last; at most `most`, the ones refused longest ago are dropped first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -31,43 +32,43 @@ class RefusedPods:
         return len(self._refused)
 
     def note(self, refused: RefusedPod) -> None:
-        """In place of an earlier refusal of that name. O(1), as all that tells no other cost."""
+        """Replaces an earlier refusal with that name. Cost: O(1), as of all methods without a stated cost."""
         self._refused[refused.pod.meta.key] = refused
         self._refused.move_to_end(refused.pod.meta.key)
         while len(self._refused) > self._most:
             self._refused.popitem(last=False)
 
     def forget(self, key: Key, uid: str) -> None:
-        """Forgets this Pod, not a later one of its name."""
+        """Removes this Pod, not a later one with its name."""
         refused = self._refused.get(key)
         if refused is not None and refused.pod.meta.uid == uid:
             del self._refused[key]
 
     def take_back(self, refused: RefusedPod) -> None:
-        """Remembers it again, unless the Pod was refused anew since."""
+        """Adds it again, unless the Pod was refused again since."""
         if refused.pod.meta.key not in self._refused:
             self.note(refused)
 
     def stands(self, refused: RefusedPod) -> bool:
-        """Whether it was not forgotten, or refused again, since."""
+        """Whether it was neither removed nor refused again since."""
         return self._refused.get(refused.pod.meta.key) is refused
 
     def looked_at(self, refused: RefusedPod, position: int) -> None:
-        """Notes that nothing up to that position helps, if the refusal stands."""
+        """Records that no change up to that position helps, if the refusal is still current."""
         if self.stands(refused):
             later = replace(refused, position=position, everywhere=False)
             self._refused[refused.pod.meta.key] = later
 
     def open_everywhere(self) -> None:
-        """Notes that all nodes may have opened. O(Pods)."""
+        """Records that all nodes may fit now. Cost: O(Pods)."""
         for key, refused in self._refused.items():
             self._refused[key] = replace(refused, everywhere=True)
 
     def waiting(self, state: State) -> list[tuple[RefusedPod, Pod]]:
-        """Those that still are pending, the most urgent first, each as it is by now; forgets bound ones.
+        """The Pods that are still pending, in current form, highest priority first.
 
-        A Pod that the state does not know counts: kube-scheduler's watch may be ahead of ours, by the length
-        of a backoff after an API server was away.
+        Removes bound ones. A Pod that is not in the state counts as pending: kube-scheduler's watch may
+        be ahead of ours, by a backoff after an outage of the API server.
 
         Cost: O(Pods * log Pods).
         """

@@ -1,4 +1,4 @@
-"""Events (events.k8s.io/v1) on Pods and claims: which are written, with which texts, and how often.
+"""Events (events.k8s.io/v1) on Pods and claims.
 
-The rate is bounded, and a failed write never fails its caller.
+Their rate is limited, and a failed write never fails its caller.
 """

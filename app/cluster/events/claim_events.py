@@ -1,4 +1,4 @@
-"""Events on claims whose devices somebody else holds too."""
+"""Events on claims whose devices another claim holds too."""
 
 import asyncio
 import logging
@@ -12,16 +12,16 @@ from app.core.model.resource_claim import ResourceClaim
 log = logging.getLogger(__name__)
 
 REASON = "DeviceHeldTwice"
-_MAX = 1000  # waiting; the oldest are dropped: the log has them all
+_MAX = 1000  # maximum in the queue; the oldest are dropped: the log contains all
 _MAX_NOTE_CHARS = 1000
 _API_VERSION = "resource.k8s.io/v1"
 
 
 class ClaimEvents:
-    """Takes warnings as they come, and writes them in a task of its own, a few a second. ``written`` counts.
+    """Accepts warnings, and writes them in a background task, a few per second. ``written`` counts.
 
     Args:
-        fence: while it is closed, nothing is kept either: another replica writes it.
+        fence: while it is closed, warnings are dropped: another replica writes them.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class ClaimEvents:
         self.written = 0
 
     def warn(self, claim: ResourceClaim, note: str) -> None:
-        """Notes a warning. O(1)."""
+        """Adds a warning. Cost: O(1)."""
         if self._fence.open:
             self._waiting.append((claim, note[:_MAX_NOTE_CHARS]))
             self._some.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until canceled."""
         while True:
             await self._some.wait()
             self._some.clear()
@@ -57,6 +57,6 @@ class ClaimEvents:
         try:
             await self._writer.create(reference("ResourceClaim", claim.meta, _API_VERSION), REASON, note)
         except ClusterError as error:
-            log.warning("no Event for ResourceClaim %s: %s", "/".join(claim.meta.key), error)
+            log.warning("cannot write an Event for ResourceClaim %s: %s", "/".join(claim.meta.key), error)
         else:
             self.written += 1

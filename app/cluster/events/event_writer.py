@@ -1,4 +1,4 @@
-"""Events (events.k8s.io/v1): what is said of an object, in the name of this program."""
+"""Writes Events (events.k8s.io/v1) on objects."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from app.core.model.meta import Meta
 EVENT = Resource("events.k8s.io", "v1", "events", "Event", namespaced=True)
 CONTROLLER = "dra-extender"
 Reference = dict[str, str]
-_MAX_NAME = 230  # of the object, so that the Event's own stays a valid one
-_MAX_INSTANCE = 128  # of the API; a longer one is refused
+_MAX_NAME = 230  # of the object, so that the Event's name stays valid
+_MAX_INSTANCE = 128  # limit of the API, which refuses a longer one
 
 
 class EventWriter:
     """Creates Events, and counts their repeats.
 
     Args:
-        client: with the rights to create events, and to patch them for repeats.
+        client: with permission to create events, and to patch them for repeats.
         instance: names this process among replicas.
     """
 
@@ -39,9 +39,9 @@ class EventWriter:
         action: str = "Scheduling",
         related: Reference | None = None,
     ) -> str:
-        """An Event in the namespace of what it is about; its name. Raises: ClusterError."""
+        """Creates an Event in the namespace of its object. Returns its name. Raises: ClusterError."""
         moment, namespace = self._now(), regarding["namespace"]
-        # As client-go names them: the object, and the time in hexadecimal nanoseconds.
+        # Named as in client-go: the object, and the time in hexadecimal nanoseconds.
         name = f"{regarding['name'][:_MAX_NAME]}.{int(moment.timestamp() * 1_000_000):x}000"
         body: JsonObject = {
             "apiVersion": EVENT.api_version,
@@ -62,13 +62,13 @@ class EventWriter:
         return name
 
     async def repeat(self, namespace: str, name: str, count: int) -> None:
-        """Makes the Event a series: said so many times until now. Raises: ClusterError."""
+        """Turns the Event into a series with this count up to now. Raises: ClusterError."""
         series = {"count": count, "lastObservedTime": _micro(self._now())}
         await self._client.patch(EVENT.path(namespace, name), {"series": series})
 
 
 def reference(kind: str, meta: Meta, api_version: str = "v1") -> Reference:
-    """An object as an Event names it."""
+    """A reference to an object in an Event."""
     return {
         "apiVersion": api_version,
         "kind": kind,
@@ -79,5 +79,5 @@ def reference(kind: str, meta: Meta, api_version: str = "v1") -> Reference:
 
 
 def _micro(moment: dt.datetime) -> str:
-    """metav1.MicroTime: microseconds are not to be left out, even if they are zero."""
+    """metav1.MicroTime: microseconds are required, even if they are zero."""
     return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

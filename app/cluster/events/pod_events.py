@@ -1,9 +1,8 @@
-"""Events on Pods that no node fits: why, and where to read more.
-
-kube-scheduler's own FailedScheduling has the same reasons among all others, cut to what fits; this one is
-about devices alone. A Pod is refused again and again for one reason, so an Event is made when the reason
-changes, and repeats are counted in its series (events.k8s.io/v1), written once in a while. On how many nodes
-a reason holds is no reason: which nodes are asked about changes with every Pod that starts somewhere.
+"""Events on Pods that no node fits, with the reasons. kube-scheduler's own FailedScheduling contains the
+same reasons among all others, truncated; this one is only about devices. A Pod is often refused
+repeatedly for the same reason, so a new Event is created when the reason changes, and its series
+(events.k8s.io/v1) counts repeats. The number of nodes is not part of the reason, since the filtered nodes
+change with every Pod that starts.
 """
 
 import asyncio
@@ -20,30 +19,34 @@ from app.core.model.pod import Pod
 log = logging.getLogger(__name__)
 
 REASON = "DevicesUnavailable"
-_MAX_NOTE_BYTES = 1024  # of the API; a longer one is refused
+_MAX_NOTE_BYTES = 1024  # limit of the API, which refuses a longer one
 _NUMBERS = re.compile(r"^\d+(?:/\d+ nodes fit: \d+)? ")
-"""Before each cause of a summary, and before the first one."""
+"""The text before each cause of a summary, and before the first one."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventSettings:
-    """How much may be written."""
+    """Limits of writes."""
 
     writes_per_second: float = 5.0
-    """The rest waits: a Pod that is refused meanwhile for another reason keeps its place in the queue."""
+    """Maximum rate; further Events wait.
+
+    A Pod that is refused for another reason keeps its place in the queue.
+    """
 
     series_seconds: float = 120.0
-    """Between two writes of how often one reason was repeated."""
+    """Interval between two updates of a series."""
 
     most_pods: int = 5_000
-    """Pods whose last Event is remembered, and Pods in the queue; the oldest go first."""
+    """Maximum number of remembered Events, and of Pods in the queue; the oldest are dropped first."""
 
 
 @dataclass(slots=True)
 class _Told:
-    """The Event of a Pod: `name` is empty until it is written, `count` are the refusals since it was made.
+    """The Event of a Pod.
 
-    Until then `note` is that of the newest refusal; after, it is the Event's own, which cannot be changed.
+    `name` is empty until it is written; `count` is the number of refusals since its creation. Until then
+    `note` is that of the newest refusal; afterwards it is the Event's, which cannot change.
     """
 
     pod: Pod
@@ -55,9 +58,9 @@ class _Told:
 
 
 class PodEvents:
-    """Takes refusals as they come, and writes Events in a task of its own. `written` and `dropped` count.
+    """Accepts refusals, and writes Events in a background task.
 
-    Events that cannot be written are logged, each text once in a row.
+    `written` and `dropped` are counters. Failed writes are logged, each text once in a row.
 
     Args:
         fence: while it is closed, nothing is written or kept.
@@ -81,7 +84,7 @@ class PodEvents:
         self.dropped = 0
 
     def refused(self, pod: Pod, summary: str) -> None:
-        """Notes that no node fits the Pod, and why. O(1)."""
+        """Adds a Pod that no node fits, with the reasons. Cost: O(1)."""
         uid, note, causes = pod.meta.uid, note_of(pod, summary), causes_of(summary)
         if not uid or not self._fence.open:
             return
@@ -102,12 +105,12 @@ class PodEvents:
         self._some.set()
 
     def passed(self, pod: Pod) -> None:
-        """Notes that the Pod fits somewhere now: what was to be said is not true any more."""
+        """Removes a Pod that fits somewhere now: its pending Event is outdated."""
         self._told.pop(pod.meta.uid, None)
         self._queue.pop(pod.meta.uid, None)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until canceled."""
         while True:
             await self._some.wait()
             while self._queue:
@@ -127,12 +130,12 @@ class PodEvents:
             else:
                 told.name = await self._writer.create(reference("Pod", meta), REASON, told.note)
         except NotFoundError:
-            # The Event has expired, or the namespace is gone: the next refusal makes a new one.
+            # The Event has expired, or the namespace is deleted: the next refusal creates a new one.
             told.name = ""
         except ConflictError:
-            pass  # the series of the next refusal says more
+            pass  # the series of the next refusal contains it
         except ClusterError as error:
-            self._complain(f"no Event for Pod {'/'.join(meta.key)}: {error}")
+            self._complain(f"cannot write an Event for Pod {'/'.join(meta.key)}: {error}")
             return
         self._complaint = ""
         self.written += 1
@@ -148,13 +151,13 @@ class PodEvents:
 
 
 def causes_of(summary: str) -> frozenset[str]:
-    """What a summary says, without on how many nodes and in which order. O(length)."""
+    """The causes in a summary, without numbers of nodes and order. Cost: O(length)."""
     return frozenset(_NUMBERS.sub("", part) for part in summary.split(", "))
 
 
 def note_of(pod: Pod, summary: str) -> str:
-    """The text of an Event: the summary, and the command that tells more; at most 1024 bytes."""
-    more = f". More: kubectl dra explain {pod.meta.name} -n {pod.meta.namespace}"
+    """The text of an Event: the summary, and a command for details; at most 1024 bytes."""
+    more = f". For details, run: kubectl dra explain {pod.meta.name} -n {pod.meta.namespace}"
     room = _MAX_NOTE_BYTES - len(more.encode())
     raw = summary.encode()
     if len(raw) > room:

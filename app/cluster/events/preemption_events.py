@@ -1,4 +1,4 @@
-"""What is said of a preemption: an Event on each victim, as kube-scheduler's, and one on the preemptor."""
+"""Events of a preemption: one on each victim, as kube-scheduler's, and one on the preemptor."""
 
 import logging
 
@@ -10,20 +10,23 @@ log = logging.getLogger(__name__)
 
 
 class PreemptionEvents:
-    """Writes Events of type Normal; one that cannot be written is logged, and holds nobody up."""
+    """Writes Events of type Normal. A failed write is logged, and does not delay the preemption."""
 
     def __init__(self, writer: EventWriter) -> None:
         self._writer = writer
 
     async def evicted(self, victim: Pod, preemptor: Pod, node: str) -> None:
-        """The victim is told by whom, as in-tree by uid: names of other namespaces are not for everybody."""
+        """The victim's Event names the preemptor by UID, as in-tree: names in other namespaces may be
+        confidential.
+        """
         note = f"Preempted by pod {preemptor.meta.uid} on node {node}"
         await self._write(victim, preemptor, "Preempted", note)
 
     async def nominated(self, preemptor: Pod, node: str, victims: int) -> None:
-        """The preemptor is told what was done for it."""
+        """The Event on the preemptor."""
         note = (
-            f"Evicting {victims} Pod(s) of lower priority to free devices on node {node}, held for this Pod"
+            f"Evicting {victims} Pod(s) of lower priority to free devices on node {node}, reserved "
+            "for this Pod"
         )
         await self._write(preemptor, None, "DevicesPreempted", note)
 
@@ -34,4 +37,4 @@ class PreemptionEvents:
                 reference("Pod", pod.meta), reason, note, kind="Normal", action="Preempting", related=other
             )
         except ClusterError as error:
-            log.warning("no Event for Pod %s: %s", "/".join(pod.meta.key), error)
+            log.warning("cannot write an Event for Pod %s: %s", "/".join(pod.meta.key), error)

@@ -1,11 +1,11 @@
-"""From informer events to the state: the one place where objects of the cluster are read.
+"""Applies informer events to the state: the only place that parses objects of the cluster.
 
-A broken object never stops the rest. What it does to its own:
+A malformed object never affects other objects. Its own effect:
 
-* a slice is taken out, so that its pool is incomplete and gives no devices until it is mended;
-* a claim is dangerous to leave out, since the devices it holds would be given away: its allocation
-  is read without the rest, and if even that fails, what was known of it stays;
-* of any other kind, what was known of it stays.
+* a slice is removed, so that its pool is incomplete and has no usable devices until it is fixed;
+* a claim must not be left out, since its devices would be allocated again: only its allocation is parsed,
+and if that fails too, the previous version stays;
+* for any other kind, the previous version stays.
 """
 
 import logging
@@ -25,14 +25,15 @@ log = logging.getLogger(__name__)
 
 
 class Feed:
-    """Reads objects and puts them into a state. ``broken`` holds those that could not be read; each
-    is logged every time it comes.
+    """Parses objects and puts them into a state.
+
+    ``broken`` contains malformed objects; each is logged at each event.
 
     Args:
-        state: what is written to; nobody else applies events to it.
-        changed: told every event that was taken in, and the kind of its object.
-        claim_changed: told the key of every claim that has changed or gone.
-        pod_gone: told the key and uid of every Pod that has gone.
+        state: the target; this is its only writer of events.
+        changed: called with each applied event and the kind of its object.
+        claim_changed: called with the key of each changed or deleted claim.
+        pod_gone: called with the key and UID of each deleted Pod.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Feed:
         self.broken: dict[tuple[str, Key], ObjectError] = {}
 
     def handle(self, kind: str, event: Event) -> None:
-        """Takes in one event. O(objects in it)."""
+        """Applies one event. Cost: O(objects in it)."""
         match event:
             case Upserted(item):
                 self._put(kind, item)
@@ -59,7 +60,7 @@ class Feed:
             case Replaced():
                 self._replace(kind, event)
         if kind == "ResourceClaim":
-            # Not before a list is taken in as a whole: half of it may seem to give a device twice.
+            # Only after a whole list: half of it may seem to allocate a device twice.
             changed = event.changed if isinstance(event, Replaced) else (event.object,)
             for item in changed:
                 self._claim_changed(_key(item))
@@ -85,14 +86,14 @@ class Feed:
             item = self._read(kind, key, raw)
         except ObjectError as error:
             self.broken[kind, key] = error
-            log.warning("object left out: %s", error)
+            log.warning("object ignored: %s", error)
             self._make_do(kind, key, raw)
             return
         self.broken.pop((kind, key), None)
         self._state.upsert(item)
 
     def _is_echo(self, key: Key, raw: Mapping[str, Any]) -> bool:
-        """Every bind writes a claim twice, and hears of both."""
+        """Each bind writes a claim twice, and receives an event for each write."""
         metadata = raw.get("metadata") or {}
         uid, version = metadata.get("uid"), metadata.get("resourceVersion")
         if not isinstance(uid, str) or not isinstance(version, str):
@@ -103,7 +104,7 @@ class Feed:
         """Raises: ObjectError."""
         if kind == "ResourceClaim":
             known = self._state.stored_claim(key)
-            # What could be read of a broken claim has no requests.
+            # The readable part of a malformed claim has no requests.
             if known is not None and known.spec.requests and known.meta.uid == raw["metadata"].get("uid"):
                 return reread_claim(raw, known)
         item = parse(raw)
@@ -120,7 +121,7 @@ class Feed:
                 self._state.upsert(claim)
 
     def _is_another(self, kind: str, item: Mapping[str, Any]) -> bool:
-        """Whether the claim known by this name is a later one, which this process has created itself."""
+        """Whether the claim in the state with this name is a later one, which this process has created."""
         known = self._state.stored_claim(_key(item)) if kind == "ResourceClaim" else None
         return known is not None and known.meta.uid != (item.get("metadata") or {}).get("uid")
 
@@ -133,7 +134,7 @@ class Feed:
 
 
 def _held_alone(raw: Mapping[str, Any]) -> ResourceClaim | None:
-    """A claim of which only the allocation could be read; None if not even that."""
+    """A claim with only its allocation; None if that is malformed too."""
     status = raw.get("status")
     held = status.get("allocation") if isinstance(status, Mapping) else None
     if held is None:
@@ -141,7 +142,7 @@ def _held_alone(raw: Mapping[str, Any]) -> ResourceClaim | None:
     try:
         return ResourceClaim(read_meta(raw, namespaced=True), ClaimSpec(), read_allocation(held))
     except FieldError:
-        return None  # logged by the caller already, with the first thing that is wrong
+        return None  # already logged by the caller, with the first error
 
 
 def _key(raw: Mapping[str, Any]) -> Key:

@@ -1,4 +1,4 @@
-"""All the informers of one process, and the one place where their events are handed on."""
+"""All informers of one process, and the delivery of their events."""
 
 import asyncio
 import logging
@@ -18,15 +18,14 @@ Handler = Callable[[str, Event], None]
 
 
 class InformerGroup:
-    """Runs one informer for each resource and hands every event to one handler.
+    """Runs one informer for each resource and passes all events to one handler.
 
     Args:
         client: the API server.
         resources: what to watch; their kinds must differ.
-        handle: called with (kind, event) from the event loop, one call at a time: the single writer of the
-            state. Objects carry apiVersion and kind. An exception is a defect: it is counted and logged,
-            and the informer goes on, since one object that cannot be digested must not blind the scheduler to
-            all others.
+        handle: called with (kind, event) from the event loop, one call at a time: the single writer of
+            the state. Objects carry apiVersion and kind. An exception is a defect: it is counted and
+            logged, and the informer continues, since one object must not stop the updates of all others.
         settings, clock, uniform, mark: as for Informer.
     """
 
@@ -59,11 +58,11 @@ class InformerGroup:
 
     @property
     def all_synced(self) -> bool:
-        """Whether the handler has been given the first list of every resource."""
+        """Whether the handler has received the first list of each resource."""
         return all(informer.synced for informer in self.informers.values())
 
     def unsynced(self) -> tuple[str, ...]:
-        """The kinds still waited for."""
+        """The kinds without a first list."""
         return tuple(kind for kind, informer in self.informers.items() if not informer.synced)
 
     async def wait_synced(self) -> None:
@@ -71,7 +70,7 @@ class InformerGroup:
             await informer.wait_synced()
 
     async def run(self) -> None:
-        """Runs until cancelled; then every watch is closed before this returns."""
+        """Runs until canceled, and then closes all watches before it returns."""
         async with asyncio.TaskGroup() as tasks:
             for kind, informer in self.informers.items():
                 tasks.create_task(self._deliver(kind, informer), name=f"informer {kind}")
@@ -92,7 +91,7 @@ async def discover_patiently(
     clock: Clock | None = None,
     uniform: Callable[[float, float], float] | None = None,
 ) -> Served:
-    """As discover, but waits for an API server that is down or overloaded; each failure is logged.
+    """As discover, but waits for an API server that is down or overloaded. Logs each failure.
 
     Raises: NotServedError, CredentialsError: waiting would not help.
     """

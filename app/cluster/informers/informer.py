@@ -1,7 +1,7 @@
-"""The objects of one resource, kept up to date: a list, then a watch, for as long as the process lives.
+"""Keeps the objects of one resource up to date: a list, then a watch, as long as the process runs.
 
 Events and relists are by the rules of client-go's reflector (tools/cache/reflector.go), with one difference:
-a watch that is silent for longer than bookmarks are apart is taken for dead.
+a watch that is silent for longer than the interval of bookmarks counts as dead.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from app.core.json_object import JsonObject
 
 log = logging.getLogger(__name__)
 
-# The events are the store's; who consumes an informer finds them here.
+# The events are defined by the store; consumers of an informer import them from here.
 __all__ = [
     "Deleted",
     "Event",
@@ -47,7 +47,7 @@ _SHORT_WATCH_SECONDS = 1.0
 
 
 class Informer:
-    """Lists and watches one resource, and never gives up. Each failed request or bad object is logged once.
+    """Lists and watches one resource, and retries forever. Each failed request or bad object is logged once.
 
     Args:
         client: the API server.
@@ -77,7 +77,7 @@ class Informer:
         self._mark = mark
         self._path = resource.path()
         self._watch_list = self._settings.watch_list
-        # The version to resume from; "" asks for a list.
+        # The version to resume from; "" requests a list.
         self._version = ""
         self._relist_reason = ""
         self._refusals = 0
@@ -96,7 +96,7 @@ class Informer:
 
     @property
     def synced(self) -> bool:
-        """Whether the first list has been told and the consumer has come back for more. Never turns false."""
+        """Whether the consumer has processed the first list. Never becomes false again."""
         return self.stats.synced
 
     async def wait_synced(self) -> None:
@@ -104,7 +104,7 @@ class Informer:
 
     @property
     def version(self) -> int:
-        """The resourceVersion up to which everything has been told; 0 while a list is made."""
+        """The resourceVersion up to which all events have been delivered; 0 during a list."""
         return int(self._version) if self._version.isdecimal() else 0
 
     def last_event_age_seconds(self) -> float | None:
@@ -115,7 +115,7 @@ class Informer:
     async def events(self) -> AsyncGenerator[Event, None]:
         """Replaced once, then single events, with another Replaced after every relist. Never ends.
 
-        Raises nothing but cancellation: failures are counted, logged, and tried again after a backoff.
+        Raises only cancellation: failures are counted, logged, and retried after a backoff.
         """
         while True:
             opened = self._clock.now()
@@ -130,7 +130,7 @@ class Informer:
                 await self._wait_after(error)
             else:
                 # The server ended the watch, as it does every few minutes. Watches that it ends at once
-                # would otherwise be asked for without a pause.
+                # would otherwise be repeated without a pause.
                 if self._clock.now() - opened < _SHORT_WATCH_SECONDS:
                     ended = ConnectionFailedError(f"WATCH {self._path}", "ended at once", sent=True)
                     await self._wait_after(ended)
@@ -150,7 +150,7 @@ class Informer:
                 yield event
 
     async def _watch(self) -> AsyncGenerator[Event, None]:
-        """Resumes at the version at hand."""
+        """Resumes at the current version."""
         try:
             async with aclosing(self._stream.open({"resourceVersion": self._version})) as raw:
                 async for event in raw:
@@ -169,7 +169,7 @@ class Informer:
             raise
 
     async def _watch_from_list(self) -> AsyncGenerator[Event, None]:
-        """A watch that starts with all objects there are and a bookmark that says so, then goes on."""
+        """A watch that starts with all existing objects and a bookmark after them, then continues."""
         query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         mark = self._mark()
         async with aclosing(self._stream.open(query)) as raw:
@@ -184,8 +184,8 @@ class Informer:
     async def _first_objects(self, raw: AsyncGenerator[JsonObject, None]) -> tuple[list[JsonObject], str]:
         """Reads up to the bookmark. If that fails, the next list is read in pages.
 
-        A refusal settles it for good: the server cannot stream lists. A stream that breaks off or falls
-        silent may be the fault of the moment, or of a proxy: then it is pages once.
+        A refusal is final: the server cannot stream lists. A stream that ends early or is silent may be a
+        temporary problem, or that of a proxy: then pages are read once.
         """
         first: dict[tuple[str, str], JsonObject] = {}
         patience = self._settings.initial_read_timeout_seconds
@@ -200,7 +200,7 @@ class Informer:
         except ApiError as error:
             if error.status in {400, 404, 405, 406, 415, 422}:
                 self._watch_list = False
-                self._log(f"lists are read in pages, the server does not stream them: {error}")
+                self._log(f"reading lists in pages, the server does not stream them: {error}")
             raise
         except TimeoutError:
             pass
@@ -208,11 +208,11 @@ class Informer:
             self._pages_once = True
             raise
         self._pages_once = True
-        problem = "the stream of first objects ended or fell silent before its end mark"
+        problem = "the stream of initial objects ended or was silent before its end mark"
         raise ConnectionFailedError(f"WATCH {self._path}", problem, sent=True)
 
     def _apply(self, event: JsonObject) -> Event | None:
-        """Takes one event in; None if there is nothing to tell."""
+        """Applies one event. Returns None if there is nothing to deliver."""
         kind, obj = event["type"], event["object"]
         self._refusals = 0
         if kind == "BOOKMARK":
@@ -239,9 +239,10 @@ class Informer:
         return self._known.replace([(key, obj) for key, obj in checked if key is not None], mark)
 
     def _checked(self, obj: Any) -> ObjectKey | None:
-        """The key of an object that can be used; drops managedFields, half of many objects' bytes.
+        """The key of a usable object.
 
-        A bad object is counted and logged, never raised.
+        Drops managedFields, half of many objects' bytes. A malformed object is counted and logged,
+        without an exception.
         """
         key = usable_key(obj)
         if key is not None:
@@ -250,7 +251,7 @@ class Informer:
         self.stats.bad_objects += 1
         metadata = obj.get("metadata") if isinstance(obj, dict) else None
         name = metadata.get("name") if isinstance(metadata, dict) else None
-        text = f"an object ({name!r}) without name or resourceVersion is left out"
+        text = f"an object ({name!r}) without name or resourceVersion is ignored"
         self._log(text)
         return None
 
@@ -258,7 +259,7 @@ class Informer:
         log.warning("%s", text, extra={"resource": self.resource.plural})
 
     def _listed(self, version: str) -> None:
-        """After the consumer has taken a list in."""
+        """Called after the consumer has processed a list."""
         self._version = version
         self._refusals = 0
         if self._relist_reason:

@@ -1,29 +1,32 @@
-"""How an informer lists and watches."""
+"""Settings of an informer."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class InformerSettings:
-    """How to list and watch one resource."""
+    """Settings to list and watch one resource."""
 
     page_size: int = 500
-    """Objects in a page of a list: client-go's."""
+    """Page size of a list: client-go's."""
 
     watch_list: bool = True
-    """Get the first objects as a stream rather than as pages, where the server can."""
+    """Read the initial objects as a stream instead of pages, if the server supports it."""
 
     watch_seconds: tuple[float, float] = (300.0, 600.0)
-    """The server ends a watch after a time drawn from here: spreads watches over API servers again."""
+    """The range of a watch's duration on the server: spreads watches over API servers."""
 
     read_timeout_seconds: float = 70.0
-    """Silence after which a watch is renewed. The API server sends bookmarks about every 60 s, but none for
-    a resource of which nothing has changed since it started (apiserver, storage/cacher): such a watch is
-    renewed each time, which costs two small requests."""
+    """A watch that is silent for this long is renewed.
+
+    The API server sends bookmarks about every 60 s, but none for a resource without changes since its
+    start (apiserver, storage/cacher): such a watch is renewed each time, with two small requests.
+    """
 
     initial_read_timeout_seconds: float = 15.0
-    """Silence within the stream of first objects after which pages are asked for instead."""
+    """A stream of initial objects that is silent for this long is replaced by pages."""
 
     resume_tries: int = 3
-    """Refusals in a row of a watch that resumes, after which a list is made: the version may be from before a
-    restore of etcd, which the server need not recognise as wrong."""
+    """Number of consecutive refusals of a resumed watch after which a list follows: the version may be
+    from before a restore of etcd, which the server may not recognize as invalid.
+    """

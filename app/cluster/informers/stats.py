@@ -1,4 +1,4 @@
-"""What an informer counts for metrics, and how its failures read in the log."""
+"""Counters of an informer, and the texts of its failures."""
 
 from collections import Counter
 
@@ -21,12 +21,12 @@ class Stats:
 
 
 def failure_name(error: ClusterError) -> str:
-    """The name a failure is counted by: the HTTP status, or what kind it is without one."""
-    return str(error.status) if isinstance(error, ApiError) else type(error).__name__
+    """The HTTP status, or without one the kind of error, such as ConnectionFailed: a label of a metric."""
+    return str(error.status) if isinstance(error, ApiError) else type(error).__name__.removesuffix("Error")
 
 
 def explained(resource: Resource, error: ClusterError) -> str:
-    """What to do about a failed request, where that is known; else what it says itself."""
+    """What to do about a failed request, if known; else its text."""
     if isinstance(error, ForbiddenError):
         group, plural = resource.group, resource.plural
         return (

@@ -1,4 +1,4 @@
-"""What an informer tells, and what it has told: a new list is compared with that."""
+"""The events of an informer, and the delivered objects, which a new list is compared with."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from app.core.json_object import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class ObjectKey:
-    """Which object: `uid` tells one from a later one of the same name."""
+    """The key of an object: `uid` distinguishes it from a later one with the same name."""
 
     namespace: str
     name: str
@@ -17,10 +17,10 @@ class ObjectKey:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """All objects there are, after a list: take them in one step, so that nobody sees half of them.
+    """All existing objects, after a list: apply them in one step, so that no reader sees half of them.
 
-    `changed` are those of `objects` that are new or not as they were last told; `gone` are those told before
-    that no longer exist, deleted while nobody watched. `mark` is what the informer was given before the list.
+    `changed` are those of `objects` that are new or have changed; `gone` are those that no longer exist,
+    deleted between watches. `mark` is what the informer was given before the list.
     """
 
     objects: tuple[JsonObject, ...]
@@ -47,7 +47,7 @@ Event = Replaced | Upserted | Deleted
 
 
 class Store:
-    """The objects that have been told, by name: only uid and resourceVersion are kept of each."""
+    """The delivered objects by name: contains only uid and resourceVersion of each."""
 
     def __init__(self) -> None:
         self._told: dict[tuple[str, str], tuple[str, str]] = {}
@@ -61,7 +61,10 @@ class Store:
         return Deleted(obj)
 
     def replace(self, objects: list[tuple[ObjectKey, JsonObject]], mark: int = 0) -> Replaced:
-        """Compares a full list with what was told. An object remade under its name is changed and gone."""
+        """Compares a full list with the delivered objects.
+
+        An object that was replaced under its name is both changed and gone.
+        """
         before, self._told = self._told, {}
         changed: list[JsonObject] = []
         for key, obj in objects:

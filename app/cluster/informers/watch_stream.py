@@ -1,4 +1,4 @@
-"""One watch as the server streams it: silence, errors within the stream, and what they mean."""
+"""One watch stream: detects silence and errors in the stream."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -15,7 +15,7 @@ _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
 class ExpiredError(Exception):
-    """The version at hand cannot be resumed from; `reason` is for the counter of relists."""
+    """The current version cannot be resumed; `reason` is for the counter of relists."""
 
     def __init__(self, reason: str, error: ClusterError) -> None:
         super().__init__(reason)
@@ -24,11 +24,11 @@ class ExpiredError(Exception):
 
 
 class WatchStream:
-    """Opens watches of one path, one after the other.
+    """Opens watches of one path, one at a time.
 
     Args:
-        stats: events and renewals are counted here, and when the server was last heard.
-        version: the version at hand, which the events move on; "" for none.
+        stats: counts events and renewals, and records the time of the last event.\n        version:
+            returns the current version; "" for none.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class WatchStream:
         self._version = version
 
     def heard(self) -> None:
-        """The server has said something."""
+        """Records that the server has sent data."""
         self._stats.last_event_at = self._clock.now()
 
     async def open(self, query: dict[str, str]) -> AsyncGenerator[JsonObject, None]:
-        """Raw events; an ERROR event raises its error. A watch that falls silent ends as if by the server.
+        """Yields raw events; an ERROR event raises its error. A silent watch ends as if by the server.
 
         Raises: ClusterError; ExpiredError.
         """
@@ -91,16 +91,16 @@ class WatchStream:
             await self._check(version)
 
     async def _check(self, version: str) -> None:
-        """After silence: is the version at hand one that the server will only reach some day?
+        """After silence: checks that the current version is not ahead of the server.
 
-        That is so after a restore of etcd from a backup. The server does not refuse such a watch: it is
-        silent, and leaves out all that happens up to that version.
+        That happens after a restore of etcd from a backup. The server does not refuse such a watch: it is
+        silent, and omits all events up to that version.
 
         Raises: ExpiredError.
         """
         page = await self._client.list_page(self._path, limit=1)
         newest = version_of(page)
-        # The order of versions is documented since Kubernetes 1.35 (KEP-5504), and was so before.
+        # The order of versions is documented since Kubernetes 1.35 (KEP-5504), and applied before.
         if newest.isdecimal() and version.isdecimal() and int(newest) < int(version):
             problem = f"resourceVersion {version} is from the future: the server is at {newest}"
             gone = ConnectionFailedError(f"WATCH {self._path}", problem, sent=True)
@@ -108,7 +108,7 @@ class WatchStream:
 
 
 def ends_first_objects(event: JsonObject) -> bool:
-    """Whether this is the bookmark after the last of the objects there were when the watch began."""
+    """Whether this is the bookmark after the initial objects of the watch."""
     if event["type"] != "BOOKMARK":
         return False
     metadata = event["object"].get("metadata") or {}

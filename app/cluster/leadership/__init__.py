@@ -1,5 +1,5 @@
-"""Which replica writes: a Lease, and a fence that is checked before every write.
+"""Leader election: a Lease, and a fence that is checked before each write.
 
-A write leaves only while no other replica can have started, and no decision outlives its term: see
+A write is sent only while no other replica can have started, and no decision outlives its term: see
 decision 025.
 """

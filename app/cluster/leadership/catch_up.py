@@ -1,10 +1,9 @@
-"""Catching up: what the leader before has written must be known before anything is decided.
+"""Catches up: a new leader must know the writes of the previous one before it decides.
 
-An informer tells what has happened, some time after it has. A new leader that decided on what it has been
-told so far would give away devices that the old one has given in its last moments. So it asks the API server,
-after it has taken the lease, for the newest resourceVersion of any claim, and waits until its informer is
-there. By then the old leader writes no more: its lease, less a margin, has run out, or it has given it back
-when its writes were done.
+An informer receives events after a delay. A new leader that decided at once would allocate devices that
+the old one has just allocated. So after it has acquired the lease, it reads the newest resourceVersion of
+any claim from the API server, and waits until its informer has reached it. By then the old leader no
+longer writes: its lease, less a margin, has expired, or it has released it after its last write.
 """
 
 from app.cluster.client.backoff import Clock
@@ -15,9 +14,8 @@ _POLL_SECONDS = 0.02
 
 
 async def catch_up(client: ApiClient, claims: Informer, clock: Clock, *, page_size: int = 500) -> None:
-    """Returns when the informer has told all that was written before the call.
-
-    Deletions apart: a claim that is taken for one that still holds its devices errs on the safe side.
+    """Returns when the informer has delivered all writes from before the call, except deletions: treating
+    a deleted claim as existing is safe.
 
     Raises: ClusterError. Cost: a list of the claims' metadata.
     """

@@ -1,12 +1,13 @@
-"""Which replica writes: a Lease, held by the rules of client-go (tools/leaderelection).
+"""Leader election with a Lease, by the rules of client-go (tools/leaderelection).
 
-Three things are added to those rules:
+It adds three rules:
 
-* what may be written is a matter of time, term and having caught up: see ``Fence``;
-* a leader that is stopped in good order gives the lease back when its last webhook is answered, and the
-  others, who watch the Lease, take it at once;
-* a kube-scheduler in the same Pod knows no other extender than its own, and elects its own leader. So a
-  follower that is asked says so in the Lease, and a leader that nobody asks any more hands the lease to it.
+* writes depend on time, term and catching up: see ``Fence``;
+* a leader that shuts down releases the lease after its last webhook, and the others, which watch the
+Lease, acquire it at once;
+* a kube-scheduler in the same Pod only calls the extender there, and elects its own leader. So a follower
+that receives webhooks requests the lease in an annotation, and a leader without webhooks hands the lease
+over.
 """
 
 import asyncio
@@ -25,38 +26,40 @@ from app.cluster.leadership.lease import Leases, Record, Seen, timestamp
 log = logging.getLogger(__name__)
 
 _TRIES = 3
-_JITTER = 1.2  # client-go's: candidates that started together do not stay in step
+_JITTER = 1.2  # client-go's: candidates that started together do not stay synchronized
 
 
 @dataclass(frozen=True, slots=True)
 class ElectionSettings:
-    """client-go's three times, with its defaults, and when a leader counts as not asked any more."""
+    """client-go's three durations, with its defaults, and when a leader counts as idle."""
 
     lease_seconds: float = 15.0
-    """A follower takes the lease when it has seen it unchanged for this long."""
+    """A follower acquires the lease when it has seen it unchanged for this long."""
 
     renew_deadline_seconds: float = 10.0
-    """A leader that has not renewed for this long writes nothing more. What it has sent by then has the rest
-    of the lease to be carried out."""
+    """A leader that has not renewed for this long stops writing.
+
+    Writes in flight have the rest of the lease to be executed.
+    """
 
     retry_seconds: float = 2.0
-    """Between renewals, and between looks at another's lease."""
+    """Interval between renewals, and between checks of another's lease."""
 
     idle_seconds: float = 2.0
-    """Without a webhook, after which the lease is handed to a follower that has been asked for one."""
+    """Without a webhook for this long, the leader hands the lease to a follower that receives them."""
 
 
 class Election:
-    """One candidate. ``fence`` says whether it may write; ``transitions``, ``renew_failures`` count.
+    """One candidate. ``fence``: whether it may write; ``transitions`` and ``renew_failures`` are counters.
 
     Args:
         leases: the Lease; with a client that is not guarded.
-        fence: closed until this candidate leads, and after.
-        identity: unlike that of every other candidate, and of this one before a restart.
-        clock: goes on while the process is stopped; see BootClock.
+        fence: closed until this candidate leads, and afterwards.
+        identity: unique among candidates, and different after a restart.
+        clock: continues while the process is suspended; see BootClock.
         now: for the times in the Lease, which are for people.
-        catch_up: awaited at the beginning of each term, before anything may be written: returns when this
-            replica knows all that the leader before has written. ClusterErrors make it be tried again.
+        catch_up: awaited at the beginning of each term, before any write; returns when this replica knows
+            all writes of the previous leader. Repeated after a ClusterError.
     """
 
     def __init__(
@@ -96,19 +99,20 @@ class Election:
 
     @property
     def leader(self) -> str:
-        """The identity of the leader as far as is known; empty if there is none."""
+        """The identity of the leader, if known; empty if there is none."""
         return self._record.holder
 
     def not_ready_reason(self) -> str:
-        """Why this replica does not take webhooks; empty if it does."""
+        """Why this replica does not accept webhooks; empty if it does."""
         if self.fence.open:
             return ""
         if self._holding:
-            return "leading, but not yet caught up with the leader before"
+            return "leader, but not yet caught up with the previous leader"
         return f"standing by: the leader is {self.leader}" if self.leader else "standing by: no leader yet"
 
     async def lead(self, wait_seconds: float) -> None:
-        """Returns when webhooks may be answered: at once, or when a follower that is asked has got the lease.
+        """Returns when webhooks may be handled: at once, or when a follower with webhooks has acquired
+        the lease.
 
         Raises: NotLeaderError.
         """
@@ -123,7 +127,7 @@ class Election:
 
     @contextmanager
     def answering(self) -> Generator[None, None, None]:
-        """For the length of one webhook: keeps the lease from being handed on meanwhile."""
+        """Context of one webhook, during which the lease is not handed over."""
         self._webhooks += 1
         try:
             yield
@@ -134,7 +138,7 @@ class Election:
                 self._wake.set()
 
     async def run(self) -> None:
-        """Until cancelled, or until it has resigned."""
+        """Runs until canceled, or until it has resigned."""
         listening = asyncio.create_task(self._listen(), name="lease watch")
         try:
             while not (self._resigning and not self._webhooks):
@@ -147,9 +151,9 @@ class Election:
             self._over.set()
 
     async def resign(self, patience_seconds: float) -> None:
-        """Takes no more webhooks, waits for those under way, and gives the lease back.
+        """Stops accepting webhooks, waits for those in flight, and releases the lease.
 
-        Who still waits for writes when patience ends keeps the lease from being given back: it runs out.
+        If writes are still pending after the time limit, the lease is not released: it expires.
         """
         self._resigning = True
         self._wake.set()
@@ -158,15 +162,15 @@ class Election:
                 await self._over.wait()
 
     async def _turn(self) -> None:
-        """One try to get, renew or hand on the lease."""
+        """One attempt to acquire, renew or hand over the lease."""
         try:
             async with asyncio.timeout(self._settings.renew_deadline_seconds / 2):
                 await (self._renew() if self._holding else self._stand())
         except ConflictError:
-            return  # somebody else was faster; the next look tells
+            return  # another replica was faster; the next check shows it
         except (ClusterError, TimeoutError) as error:
             self.renew_failures += self._holding
-            log.warning("lease %s: %s", self._leases.name, str(error) or "no answer")
+            log.warning("lease %s: %s", self._leases.name, str(error) or "no response")
         if self._holding and not self.fence.held:
             self._lost("it could not be renewed in time")
 
@@ -180,7 +184,7 @@ class Election:
                 await self._hand_over(seen)
                 return
             try:
-                # A wish that is not granted is taken out: who still is asked will say so again.
+                # Remove a request that is not granted: a follower with webhooks repeats it.
                 self._observe(await self._leases.put(seen, self._renewed(seen.record)))
             except ConflictError:
                 self._seen = await self._leases.get()
@@ -189,7 +193,7 @@ class Election:
             return
 
     def _same_term(self, record: Record) -> bool:
-        """Not so where it has been another's since, and has been handed back."""
+        """Not if another replica has held it since, and handed it back."""
         return record.holder == self.identity and record.transitions == self._record.transitions
 
     async def _stand(self) -> None:
@@ -204,7 +208,7 @@ class Election:
             self._observe(await self._leases.put(seen, seen.record, wanted_by=self.identity))
 
     def _free(self) -> bool:
-        """Ours to take: nobody's, given to us, or not renewed for as long as it holds."""
+        """Whether it can be acquired: without a holder, handed to us, or not renewed for its duration."""
         if self._record.holder in {"", self.identity}:
             return True
         return self._clock.now() > self._observed_at + self._record.duration_seconds
@@ -247,7 +251,7 @@ class Election:
             try:
                 await self._catch_up()
             except ClusterError as error:
-                log.warning("lease %s is held, but nothing is decided yet: %s", self._leases.name, error)
+                log.warning("lease %s is held, but catching up failed: %s", self._leases.name, error)
                 await asyncio.sleep(self._settings.retry_seconds)
             else:
                 break
@@ -259,9 +263,7 @@ class Election:
 
     async def _hand_over(self, seen: Seen) -> None:
         self._end()
-        log.warning(
-            "lease %s is handed to %s, which is asked for webhooks", self._leases.name, seen.wanted_by
-        )
+        log.warning("lease %s is handed to %s, which receives webhooks", self._leases.name, seen.wanted_by)
         given = replace(
             self._renewed(seen.record), holder=seen.wanted_by, transitions=seen.record.transitions + 1
         )
@@ -271,7 +273,7 @@ class Election:
         if not self._holding:
             return
         self._end()
-        with suppress(ClusterError, TimeoutError):  # then it runs out
+        with suppress(ClusterError, TimeoutError):  # then it expires
             async with asyncio.timeout(self._settings.renew_deadline_seconds / 2):
                 for _ in range(_TRIES):
                     seen = self._seen
@@ -286,11 +288,11 @@ class Election:
                         return
 
     def _lost(self, reason: str) -> None:
-        log.warning("lease %s is lost: %s", self._leases.name, reason)
+        log.warning("lost lease %s: %s", self._leases.name, reason)
         self._end()
 
     def _end(self) -> None:
-        """Nothing more is written in this term."""
+        """Ends the term: no more writes."""
         self.fence.end()
         self._holding = False
         self._led.clear()
@@ -299,7 +301,7 @@ class Election:
             self._opening = None
 
     async def _pause(self) -> None:
-        """Until the next turn is due, or something has happened."""
+        """Waits until the next attempt is due, or the Lease changes."""
         settings = self._settings
         if self._holding:
             seconds = settings.retry_seconds
@@ -307,7 +309,7 @@ class Election:
             seconds = settings.retry_seconds * self._uniform(1.0, _JITTER)
             runs_out = self._observed_at + self._record.duration_seconds - self._clock.now()
             if self._record.holder and runs_out > 0:
-                # The moment it runs out, not up to a pause later.
+                # At the moment it expires, not up to a pause later.
                 seconds = min(seconds, runs_out + settings.retry_seconds * 0.01)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -315,7 +317,7 @@ class Election:
         self._wake.clear()
 
     async def _listen(self) -> None:
-        """Wakes the candidate when the Lease says something new; without it the looks in between suffice."""
+        """Wakes the candidate when the Lease changes; without a watch it polls."""
         while True:
             with suppress(ClusterError):
                 async with aclosing(self._leases.watch(self._settings.lease_seconds * 4)) as seen:

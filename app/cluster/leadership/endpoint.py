@@ -1,9 +1,8 @@
-"""The leader's own address behind a Service.
+"""The leader's address behind a Service.
 
-Readiness cannot say who leads: followers that are never ready stop every rollout and every drain. So all
-replicas that could lead are ready, and the Service that kube-scheduler calls has no selector: its one
-endpoint is written by the leader, at the beginning of each term, and reaches the nodes without waiting for a
-probe.
+Readiness cannot select the leader: followers that are never ready block each rollout and drain. So all
+replicas are ready, and the Service that kube-scheduler calls has no selector: the leader writes its
+single endpoint at the beginning of each term, which takes effect without waiting for a probe.
 """
 
 import ipaddress
@@ -18,10 +17,10 @@ _MANAGED_BY = "dra-extender"
 
 
 class LeaderEndpoint:
-    """Writes the EndpointSlice of one Service; it has the Service's name.
+    """Writes the EndpointSlice of one Service, with the Service's name.
 
     Args:
-        client: with rights to get, create and update it.
+        client: with permission to get, create and update it.
         address: of this replica, IPv4 or IPv6.
     """
 
@@ -33,7 +32,7 @@ class LeaderEndpoint:
         self._port = port
 
     async def publish(self) -> None:
-        """Makes this replica the endpoint, and the only one. Raises: ClusterError."""
+        """Makes this replica the only endpoint. Raises: ClusterError."""
         body = self._body()
         path = SLICE.path(self._namespace, self._service)
         try:

@@ -1,7 +1,7 @@
-"""The Lease that says which replica writes, as an object of the API server.
+"""The Lease of leader election, as an object of the API server.
 
-Read and written by the rules of client-go (tools/leaderelection/resourcelock/leaselock.go), so that kubectl
-and other tools read it right; fields and annotations that are not known here stay.
+It follows the rules of client-go (tools/leaderelection/resourcelock/leaselock.go), so that kubectl and
+other tools can read it; unknown fields and annotations stay.
 """
 
 import copy
@@ -19,12 +19,15 @@ from app.core.json_object import JsonObject
 LEASE = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
 
 WANTED_BY = "dra-extender/wanted-by"
-"""Annotation: the identity of a follower whose kube-scheduler asks it, while the holder's does not."""
+"""Annotation: the identity of a follower that receives webhooks while the holder does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a Lease says. Times are RFC 3339 text of the holder's clock: only their change matters here."""
+    """The record in a Lease.
+
+    Times are RFC 3339 text of the holder's clock: only their change matters here.
+    """
 
     holder: str = ""
     duration_seconds: int = 0
@@ -35,7 +38,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A Lease as it was read: `wanted_by` is no part of the record, since it does not prolong the lease."""
+    """A Lease as read. `wanted_by` is not part of the record, since it does not extend the lease."""
 
     record: Record
     wanted_by: str
@@ -63,7 +66,7 @@ class Leases:
     async def put(self, before: Seen | None, record: Record, *, wanted_by: str = "") -> Seen:
         """Creates the Lease, or replaces it as it was `before`.
 
-        Raises: Conflict if somebody else has written or created it since.
+        Raises: ConflictError if another client has written or created it since.
         """
         raw: JsonObject = (
             copy.deepcopy(before.raw) if before is not None else _new(self._namespace, self.name)
@@ -78,7 +81,7 @@ class Leases:
         return _read(await self._client.put(LEASE.path(self._namespace, self.name), raw))
 
     async def watch(self, read_timeout_seconds: float) -> AsyncGenerator[Seen, None]:
-        """The Lease as it is and each time that it changes, until the server ends the watch."""
+        """Yields the Lease now and after each change, until the server ends the watch."""
         params = {"fieldSelector": f"metadata.name={self.name}"}
         path = LEASE.path(self._namespace)
         stream = self._client.watch(path, params, read_timeout_seconds=read_timeout_seconds)

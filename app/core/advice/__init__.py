@@ -1,5 +1,5 @@
 """Near misses: the smallest changes after which a Pod would fit.
 
-Each is confirmed by the allocator with the change made, on a copy of the state. Work is bounded; webhooks
+The allocator confirms each change on a copy of the state. Work is bounded; webhooks
 never compute them.
 """

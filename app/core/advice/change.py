@@ -1,4 +1,4 @@
-"""One thing that could be different, as data, and what it does to a scene."""
+"""One possible change as data, and its effect on a hypothesis."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,9 +8,10 @@ from app.core.advice.hypothesis import Hypothesis
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``text`` completes "it would fit ...". ``data`` says the same in fields, see docs/explain.md.
+    """``text`` completes "it would fit ...".
 
-    ``weight`` orders changes: what a Pod's owner can do, and what costs least, is light.
+    ``data`` contains the same as fields, see docs/explain.md. ``weight`` orders changes: those that the
+    Pod's owner can make, and that cost least, are light.
     """
 
     code: str

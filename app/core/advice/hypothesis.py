@@ -1,4 +1,4 @@
-"""A Pod, the cluster and the rules, to be changed for a question that begins with "what if"."""
+"""A Pod, the cluster and the rules, to evaluate changes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -15,9 +15,10 @@ Key = tuple[str, str]
 
 @dataclass(slots=True, eq=False)
 class Hypothesis:
-    """What a question is asked about. ``state`` is the scene's own: a fork.
+    """The input of an evaluation.
 
-    ``ignored_claims`` are claims (namespace/name) whose going is not worth proposing: a dry run made them.
+    ``state`` is a fork. ``ignored_claims`` are claims (namespace/name) whose release is not proposed: a
+    dry run created them.
     """
 
     state: State
@@ -26,17 +27,17 @@ class Hypothesis:
     ignored_claims: frozenset[str] = frozenset()
 
     def fork(self) -> "Hypothesis":
-        """A copy that can be changed without this one noticing. O(objects)."""
+        """An independent copy. Cost: O(objects)."""
         return Hypothesis(self.state.fork(), self.pod, self.rules, self.ignored_claims)
 
 
 def claim_of(hypothesis: Hypothesis, name: str) -> ResourceClaim | None:
-    """The Pod's claim by namespace/name, one that is still to be made from its template too."""
+    """The Pod's claim by namespace/name, also if it is not created from its template yet."""
     return next((item.claim for item in claims_held(hypothesis) if "/".join(item.key) == name), None)
 
 
 def claims_held(hypothesis: Hypothesis) -> tuple[HeldClaim, ...]:
-    """The Pod's claims; none if they are not in order."""
+    """The Pod's claims; none if they are invalid."""
     try:
         return claims_of(hypothesis.state, hypothesis.pod, generate=hypothesis.rules.generate_claims)
     except UnschedulableError:
@@ -50,7 +51,7 @@ def claim_of_key(hypothesis: Hypothesis, name: str) -> ResourceClaim | None:
 
 
 def apart(hypothesis: Hypothesis, name: str, has: Callable[[ClaimSpec], bool]) -> str:
-    """Tells one claim (namespace/name) from the Pod's others that have the same.
+    """Distinguishes a claim (namespace/name) from the Pod's others that have the same.
 
     Returns: `` of template t`` or the like, or nothing. Cost: O(claims of the Pod).
     """
@@ -63,7 +64,7 @@ def apart(hypothesis: Hypothesis, name: str, has: Callable[[ClaimSpec], bool]) -
 
 
 def _origin(hypothesis: Hypothesis, held: HeldClaim) -> str:
-    """What somebody would edit to have the claim read otherwise."""
+    """The object to edit to change the claim."""
     entry = next((item for item in hypothesis.pod.claims if item.name == held.pod_claim), None)
     if held.generated and entry is not None and entry.template_name:
         return f"template {entry.template_name}"
@@ -71,9 +72,9 @@ def _origin(hypothesis: Hypothesis, held: HeldClaim) -> str:
 
 
 def edit_spec(hypothesis: Hypothesis, name: str, edit: Callable[[ClaimSpec], ClaimSpec]) -> None:
-    """Changes what one of the Pod's claims asks for: in the claim, or in the template it is made from.
+    """Changes the spec of one of the Pod's claims: in the claim, or in its template.
 
-    Nothing is changed where an earlier change has left the Pod without its claims.
+    Has no effect if an earlier change has removed the Pod's claims.
     """
     state, pod = hypothesis.state, hypothesis.pod
     for held in claims_held(hypothesis):
@@ -115,14 +116,14 @@ def request_of(claim: ResourceClaim, request: str) -> RequestSpec | None:
 
 
 def release(hypothesis: Hypothesis, claims: Iterable[str]) -> None:
-    """Makes the claims (namespace/name) disappear, with all that they hold."""
+    """Removes the claims (namespace/name) and frees their devices."""
     for name in claims:
         namespace, _, rest = name.partition("/")
         hypothesis.state.delete("ResourceClaim", (namespace, rest))
 
 
 def deallocate(hypothesis: Hypothesis, name: str) -> None:
-    """Takes a claim's devices away, and its Pods but this one."""
+    """Deallocates a claim, and removes all its Pods but this one."""
     namespace, _, rest = name.partition("/")
     key = (namespace, rest)
     claim = hypothesis.state.stored_claim(key)
@@ -133,7 +134,7 @@ def deallocate(hypothesis: Hypothesis, name: str) -> None:
 
 
 def add_devices(hypothesis: Hypothesis, like: DeviceId, number: int) -> None:
-    """Puts more devices beside one, the same but free and without taints."""
+    """Adds copies of a device, free and without taints."""
     slice_ = slice_with(hypothesis.state, like)
     if slice_ is None:
         return
@@ -155,7 +156,7 @@ def slice_with(state: State, device: DeviceId) -> ResourceSlice | None:
 
 
 def holders_on(hypothesis: Hypothesis, node: str) -> list[str]:
-    """The claims of others that hold devices within a node's reach, those that hold most first."""
+    """Other claims that hold devices a node can use, those with most devices first."""
     counts: dict[str, int] = {}
     own = {"/".join(held.key) for held in claims_held(hypothesis)}
     for pool in hypothesis.state.inventory.pools(node, hypothesis.rules.features):

@@ -1,7 +1,7 @@
-"""The smallest changes after which a Pod would fit, each found by asking again with the change made.
+"""Finds the smallest changes after which a Pod would fit, each verified by an evaluation with the change.
 
-A search by levels: single changes first, then two, then three at once, since behind one reason may
-stand another. It ends with the first level that has an answer.
+A search by levels: single changes first, then two, then three at once, since one reason may hide another.
+It ends at the first level with a result.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,9 +14,9 @@ from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 
 MAX_QUESTIONS = 200
-"""Searches of one node that all near misses of one Pod may cost."""
+"""Maximum number of searches of one node for all near misses of a Pod."""
 MAX_NODES = 12
-"""Kinds of refusals that are looked into; and nodes tried where the misfit is the same everywhere."""
+"""Maximum number of kinds of refusals to examine; and nodes to try if the misfit is the same on all."""
 _MAX_CHANGES = 3
 _MAX_SHOWN = 6
 _MAX_MINIMISED = 24
@@ -24,19 +24,19 @@ _MAX_MINIMISED = 24
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:
-    """Changes after which the Pod fits on the node: none of them can be left out."""
+    """A minimal set of changes after which the Pod fits on the node."""
 
     changes: tuple[Change, ...]
     node: str
 
     @property
     def text(self) -> str:
-        """Like ``if claim ml/train were gone, with a toleration for ecc:NoSchedule (node worker-1)``."""
+        """Like ``if claim ml/train were released, with a toleration for ecc:NoSchedule (node worker-1)``."""
         return f"{' and '.join(change.text for change in self.changes)} (node {self.node})"
 
     @property
     def weight(self) -> int:
-        """What orders near misses: the lightest is named first."""
+        """The sort key of near misses: the lightest first."""
         return sum(change.weight for change in self.changes)
 
 
@@ -44,8 +44,8 @@ def near_misses(hypothesis: Hypothesis, answers: Sequence[NodeResult]) -> tuple[
     """The near misses of a Pod that fits nowhere.
 
     Args:
-        scene: what was asked; it is left as it is.
-        answers: of all nodes, with their reasons (``PodEvaluation.explained``).
+        scene: the evaluated hypothesis; it is not changed. answers: verdicts of all nodes, with their
+            reasons (``PodEvaluation.explained``).
     Cost: at most ``MAX_QUESTIONS`` searches of one node, with a copy of the state each.
     """
     return _Hunt(hypothesis).run(answers)
@@ -92,7 +92,7 @@ class _Hunt:
         return ()
 
     def _ask(self, changes: Iterable[Change], node: str) -> NodeResult | None:
-        """What the node says after the changes; None: too many questions."""
+        """The verdict of the node after the changes; None: too many evaluations."""
         if self._left <= 0:
             return None
         self._left -= 1
@@ -108,7 +108,7 @@ class _Hunt:
         return hypothesis
 
     def _minimal(self, changes: tuple[Change, ...], node: str) -> tuple[Change, ...]:
-        """The same without the claims that need not go: each is left in once, in turn."""
+        """The same without the claims that need not be released: tries to keep each in turn."""
         *others, last = changes
         claims = last.data.get("claims")
         if last.code != "FreeDevices" or not isinstance(claims, list) or len(claims) == 1:
@@ -125,7 +125,7 @@ class _Hunt:
 
 
 def _representatives(answers: Sequence[NodeResult]) -> list[NodeResult]:
-    """One node for each kind of misfit; more where all are refused alike, since a cure may differ."""
+    """One node for each kind of misfit; more if all have the same, since the remedy may differ."""
     kinds: dict[object, NodeResult] = {}
     for answer in answers:
         if answer.verdict != "fits":
@@ -143,9 +143,9 @@ def _representatives(answers: Sequence[NodeResult]) -> list[NodeResult]:
 
 
 def _kind(change: Change) -> tuple[object, ...]:
-    """Equal for changes of which the first that helps makes those after it needless.
+    """Equal for changes of which only the first that helps is needed.
 
-    They come in order: two devices fewer before three.
+    They are ordered: two devices fewer before three.
     """
     if change.code == "FewerDevices":
         return change.code, change.data["claim"], change.data["request"]
@@ -165,8 +165,8 @@ def _codes(answer: NodeResult) -> set[tuple[str, str | None, str | None]]:
 def _ranked(found: Iterable[NearMiss]) -> tuple[NearMiss, ...]:
     """Each change once, on the first node where it helps; the lightest first.
 
-    Of the same change by degrees, the least: who could do with eight devices on one node does not ask for
-    seven on another.
+    Of gradual changes only the least: if eight devices on one node suffice, seven on another are not
+    proposed.
     """
     unique: dict[frozenset[tuple[object, ...]], NearMiss] = {}
     for item in sorted(found, key=lambda item: item.weight):

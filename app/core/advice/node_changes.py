@@ -1,4 +1,4 @@
-"""What could be different about a node, or about what the Pod asks of it."""
+"""Changes of a node, or of the Pod's requirements on it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""From the reasons of one node to changes that are worth a question: whether they help, the answer tells."""
+"""Proposes changes for the reasons of one node. An evaluation then shows whether they help."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ _DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
 
 @dataclass(frozen=True, slots=True)
 class NodeMisfit:
-    """A reason of one node, in its scene."""
+    """A reason of one node, with its hypothesis."""
 
     hypothesis: Hypothesis
     node: str
@@ -39,7 +39,10 @@ Proposer = Callable[[NodeMisfit], Iterator[Change]]
 
 
 def remedies(hypothesis: Hypothesis, node: str, reasons: tuple[Reason, ...]) -> list[Change]:
-    """Changes that may lift one of the reasons, the lightest first, each once. O(reasons times holders)."""
+    """Changes that may remove one of the reasons, the lightest first, each once.
+
+    Cost: O(reasons * holders).
+    """
     found: dict[tuple[str, str], Change] = {}
     for reason in reasons:
         misfit = NodeMisfit(hypothesis, node, reason)
@@ -69,7 +72,7 @@ def _about_request(misfit: NodeMisfit) -> Iterator[Change]:
 
 
 def _free(misfit: NodeMisfit) -> Iterator[Change]:
-    """One claim to go, or all of the node: which of them are needed is found out later."""
+    """Release one claim, or all of the node: later steps find the needed ones."""
     ignored_claims = misfit.hypothesis.ignored_claims
     named = [item.claim for item in misfit.reason.evidence.holders if item.claim not in ignored_claims]
     holders = list(dict.fromkeys([*named, *scenes.holders_on(misfit.hypothesis, misfit.node)]))
@@ -80,9 +83,9 @@ def _free(misfit: NodeMisfit) -> Iterator[Change]:
 
 
 def free(claims: list[str], weight: int) -> Change:
-    """The change that these claims are gone, and what they hold is free."""
+    """Releases these claims and their devices."""
     names = ", ".join(claims)
-    text = f"if claim {names} were gone" if len(claims) == 1 else f"if the claims {names} were gone"
+    text = f"if claim {names} were released" if len(claims) == 1 else f"if the claims {names} were released"
     return Change(
         "FreeDevices", text, {"claims": claims}, weight, lambda hypothesis: scenes.release(hypothesis, claims)
     )
@@ -96,8 +99,8 @@ def _add(misfit: NodeMisfit) -> Iterator[Change]:
     like = DeviceId(*reason.evidence.example.split("/", 2)) if _plain(reason.evidence.example) else None
     if like is None:
         return
-    more = "one device more" if number == 1 else f"{number} devices more"
-    text = f"with {more} like {like.device} of pool {like.pool}"
+    more = "1 more device" if number == 1 else f"{number} more devices"
+    text = f"with {more} like {like.device} in pool {like.pool}"
     data = {"driver": like.driver, "pool": like.pool, "device": like.device, "count": number}
     yield Change(
         "AddDevices", text, data, 50, lambda hypothesis: scenes.add_devices(hypothesis, like, number)
@@ -105,7 +108,7 @@ def _add(misfit: NodeMisfit) -> Iterator[Change]:
 
 
 def _plain(name: str) -> bool:
-    return name.count("/") == 2  # a pool's name may have slashes of its own
+    return name.count("/") == 2  # a pool's name may contain slashes
 
 
 def _classes(misfit: NodeMisfit) -> Iterator[Change]:
@@ -118,7 +121,7 @@ def _classes(misfit: NodeMisfit) -> Iterator[Change]:
     if spec is None:
         return
     wrong = spec.device_class
-    # A class that there is was not misspelt: another one gives other devices, which is no light change.
+    # An existing class is not misspelled: another one has different devices, which is not a light change.
     close = [] if wrong in classes else get_close_matches(wrong, classes, _MAX_CLASSES, 0.6)
     drivers = _drivers(classes[wrong]) if wrong in classes else frozenset[str]()
     others = [
@@ -151,7 +154,7 @@ def _of_other_drivers(drivers: frozenset[str], other: DeviceClass) -> bool:
 
 
 def _names(misfit: NodeMisfit) -> Iterator[Change]:
-    """Claims and templates of other names, those that look like what was meant."""
+    """Claims and templates with similar names."""
     hypothesis = misfit.hypothesis
     namespace = hypothesis.pod.meta.namespace
     for number, entry in enumerate(hypothesis.pod.claims):
@@ -186,14 +189,14 @@ def _generate(misfit: NodeMisfit) -> Iterator[Change]:
         hypothesis.pod = replace(hypothesis.pod, claim_statuses={})
 
     if not misfit.hypothesis.rules.generate_claims or misfit.hypothesis.pod.claim_statuses:
-        text = "once kube-controller-manager has made its claims"
+        text = "once kube-controller-manager has created its claims"
         yield Change("GenerateClaims", text, {}, 1, apply)
 
 
 def _anew(misfit: NodeMisfit) -> Iterator[Change]:
     claim = misfit.reason.claim
     if claim is not None:
-        text = f"if claim {claim} were free to be allocated anew"
+        text = f"if claim {claim} could be allocated again"
         change = Change(
             "Deallocate", text, {"claim": claim}, 20, lambda hypothesis: scenes.deallocate(hypothesis, claim)
         )
@@ -210,7 +213,7 @@ def _seat(misfit: NodeMisfit) -> Iterator[Change]:
         if held is not None:
             hypothesis.state.upsert(replace(held, reserved_for=held.reserved_for[:-1]))
 
-    yield Change("FreeSeat", f"if one Pod less used claim {claim}", {"claim": claim}, 15, apply)
+    yield Change("FreeSeat", f"if one Pod fewer used claim {claim}", {"claim": claim}, 15, apply)
 
 
 def _constraint(misfit: NodeMisfit) -> Iterator[Change]:
@@ -230,7 +233,7 @@ def _constraint(misfit: NodeMisfit) -> Iterator[Change]:
 
 
 def _together(misfit: NodeMisfit) -> Iterator[Change]:
-    """No request is to blame alone: fewer devices for any of them."""
+    """No single request is the cause: fewer devices for any of them."""
     if misfit.reason.request is not None:
         return
     for entry in misfit.hypothesis.pod.claims:
@@ -254,7 +257,11 @@ def _features(misfit: NodeMisfit) -> Iterator[Change]:
     for name, field in NAMES.items():
         if not getattr(features, field):
             yield Change(
-                "EnableFeature", f"with the feature {name} on", {"feature": name}, 40, _switching(name)
+                "EnableFeature",
+                f"with the feature gate {name} enabled",
+                {"feature": name},
+                40,
+                _switching(name),
             )
 
 
@@ -268,7 +275,7 @@ def _switching(name: str) -> Callable[[Hypothesis], None]:
 
 
 def _complete(misfit: NodeMisfit) -> Iterator[Change]:
-    """A pool that is being updated, as if the slices there are were all."""
+    """Treats an incomplete pool as complete."""
     hypothesis = misfit.hypothesis
     for pool in hypothesis.state.inventory.pools(misfit.node, hypothesis.rules.features):
         if not pool.incomplete:

@@ -1,4 +1,4 @@
-"""What a request could ask for instead: fewer devices, less of them, other terms, tolerations."""
+"""Changes of a request: fewer devices, smaller capacities, other terms, tolerations."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +21,8 @@ Edit = Callable[[RequestSpec], RequestSpec]
 class Asked:
     """A request by its claim (namespace/name) and its own name, that of a subrequest with a slash.
 
-    ``of`` tells its claim from others of the Pod that have a request of that name: see ``hypothesis.apart``.
+    ``of`` distinguishes its claim from others of the Pod with a request of that name: see
+    ``hypothesis.apart``.
     """
 
     claim: str
@@ -29,7 +30,7 @@ class Asked:
     of: str = ""
 
     def change(self, code: str, text: str, data: Mapping[str, object], weight: int, edit: Edit) -> Change:
-        """The change that the request reads as edited."""
+        """A change of the request's spec."""
 
         def apply(hypothesis: Hypothesis) -> None:
             edit_request(hypothesis, self.claim, self.request, edit)
@@ -38,9 +39,9 @@ class Asked:
         return Change(code, f"{text} in request {self.request}{self.of}", {**about, **data}, weight, apply)
 
     def fewer(self, spec: RequestSpec, most: int) -> Iterator[Change]:
-        """Fewer devices: as many as there are, or less; instead of all, as many as there are."""
+        """Fewer devices: as many as exist, or less; instead of all, as many as exist."""
         every = spec.allocation_mode == "All"
-        # A claim can hold no more, and may well ask for billions.
+        # A claim can hold no more, but may request billions.
         for number in range(min(most, MAX_DEVICES), 0, -1):
             what = f"{number} device{'s' if number > 1 else ''}"
             text = f"with {what} instead of {'all' if every else spec.count}"
@@ -48,14 +49,14 @@ class Asked:
             yield self.change("FewerDevices", text, {"count": number}, weight, _counted(number))
 
     def use_class(self, name: str, weight: int) -> Change:
-        """Another class."""
+        """Changes the class."""
         text = f"with deviceClassName {name}"
         return self.change(
             "UseClass", text, {"class": name}, weight, lambda spec: replace(spec, device_class=name)
         )
 
     def without_selector(self, number: int) -> Change:
-        """One selector less."""
+        """Removes one selector."""
 
         def edit(spec: RequestSpec) -> RequestSpec:
             return replace(spec, selectors=(*spec.selectors[:number], *spec.selectors[number + 1 :]))
@@ -64,7 +65,7 @@ class Asked:
 
 
 def changes(reason: Reason, asked: Asked, spec: RequestSpec) -> Iterator[Change]:
-    """All that the evidence of a reason suggests for its request."""
+    """All changes that the evidence of a reason suggests for its request."""
     yield from _tolerations(reason.evidence.taints, asked)
     yield from _capacities(reason, asked)
     for item in reason.evidence.selectors:
@@ -77,7 +78,7 @@ def changes(reason: Reason, asked: Asked, spec: RequestSpec) -> Iterator[Change]
 
 
 def drop_constraint(claim: str, number: int, constraint: Constraint, of: str) -> Change:
-    """A claim without one of its constraints. ``of``: as in ``Asked``."""
+    """Removes one constraint of a claim. ``of``: as in ``Asked``."""
     attribute = constraint.match_attribute or constraint.distinct_attribute
     kind = "matchAttribute" if constraint.match_attribute is not None else "distinctAttribute"
 
@@ -99,7 +100,7 @@ def _counted(number: int) -> Edit:
 
 
 def _tolerations(taints: tuple[TaintCount, ...], asked: Asked) -> Iterator[Change]:
-    """Any one of the taints may be enough to tolerate; or all, for a device that has several."""
+    """Tolerates one of the taints; or all, for a device with several."""
     choices = [(taint,) for taint in taints[:_MAX_TAINTS]] + [taints] * (len(taints) > 1)
     for chosen in choices:
         tolerations = tuple(map(_toleration, chosen))
@@ -157,7 +158,7 @@ def _lowered(amounts: Mapping[str, Quantity]) -> Edit:
 
 
 def _selector(item: SelectorCount, asked: Asked, spec: RequestSpec) -> Iterator[Change]:
-    """The selector with one of its terms relaxed or left out, or without it."""
+    """Relaxes or removes one term of the selector, or removes the selector."""
     if item.where.startswith("class ") or item.text not in spec.selectors:
         return
     number = spec.selectors.index(item.text)

@@ -1,4 +1,4 @@
-"""From a tally to evidence: the holders, terms, taints, counters and amounts behind the numbers."""
+"""Finds the evidence for exclusions: the holders, terms, taints, counters and amounts behind the numbers."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ _MAX_VALUES = 8
 
 
 def evidence(found: Exclusions) -> Evidence:
-    """What stands behind a tally. O(devices, and shapes times terms of selectors)."""
+    """The evidence for exclusions. Cost: O(devices + shapes * terms of selectors)."""
     node_devices, alternative, causes = found.node_devices, found.alternative, found.causes
     lacking = causes.get("ConstraintNotMet", ())
     usable = (*causes.get("DevicesInUse", ()), *causes.get(AVAILABLE, ()))
@@ -51,7 +51,7 @@ def evidence(found: Exclusions) -> Evidence:
 
 
 def constraint_values(node_devices: NodeDevices, claim: ClaimPlan) -> tuple[ConstraintValues, ...]:
-    """The constraints of a claim, with the values that usable devices have to offer. O(devices)."""
+    """The constraints of a claim, with the values of usable devices. Cost: O(devices)."""
     found = []
     for number, constraint in enumerate(claim.constraints):
         alternatives = [
@@ -130,7 +130,7 @@ def _counted(found: Exclusions, index: int, shapes: "Counter[DeviceShape]") -> S
 
 
 def _failing(found: Exclusions, terms: Sequence[Term], shape: DeviceShape) -> frozenset[int]:
-    """The terms that do not hold for a device, an error counting as not."""
+    """The terms that do not hold for a device; an error counts as not."""
     failing = set()
     features = cel_features(found.node_devices.plan.features)
     for number, term in enumerate(terms):
@@ -175,7 +175,7 @@ def _identity(taint: Taint) -> tuple[str, str, str]:
 
 
 def _counters(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[CounterShortage, ...]:
-    """For each counter that is short, the device that misses least."""
+    """For each exhausted counter, the device that needs least more."""
     least: dict[tuple[str, str, str], tuple[Quantity, Quantity]] = {}
     for position in positions:
         view, device = node_devices.views[position], node_devices.devices[position].device
@@ -220,7 +220,7 @@ def _published(name: str, shape: DeviceShape) -> str:
 def _constraints(
     node_devices: NodeDevices, alternative: Alternative, lacking: Sequence[int]
 ) -> tuple[ConstraintValues, ...]:
-    """Constraints whose attribute some devices do not have at all."""
+    """Constraints with an attribute that some devices do not have."""
     claim = node_devices.plan.claims[alternative.claim_index]
     found = []
     for number in alternative.constraints:

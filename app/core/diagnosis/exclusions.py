@@ -1,4 +1,4 @@
-"""Device by device: what keeps it from one request, and which cause is to blame in the end."""
+"""Finds for each device why a request cannot use it, and the cause to report."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ CURABLE = (
     "OtherNode",
     "SelectorFailed",
 )
-"""Causes that strike out devices which class and selectors pick: the likeliest to pass away first."""
+"""Causes that exclude devices which class and selectors select, the most transient first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exclusions:
-    """The devices of a board by what keeps them from a variant, were it the only one.
+    """The devices of a node by what excludes them from an alternative, evaluated alone.
 
-    ``causes`` maps a code, or AVAILABLE, to positions on the board; ``rejected`` the index of a
-    selector to the devices that it struck out.
+    ``causes`` maps a code, or AVAILABLE, to positions of devices; ``rejected`` the index of a selector to
+    the devices that it rejects.
     """
 
     node_devices: NodeDevices
@@ -42,23 +42,23 @@ class Exclusions:
 
     @property
     def wanted(self) -> int:
-        """How many devices the variant needs."""
+        """The number of devices that the alternative needs."""
         return self.node_devices.wanted[self.alternative.index]
 
     @property
     def suffices(self) -> bool:
-        """Whether the variant could be met if it were alone."""
+        """Whether the alternative can be satisfied alone."""
         return self.number(AVAILABLE) >= self.wanted and (self.wanted > 0 or not self.alternative.takes_all)
 
     def number(self, cause: str) -> int:
-        """How many devices."""
+        """The number of devices with a cause."""
         return len(self.causes.get(cause, ()))
 
     def code(self) -> str:
-        """The cause to name: one that is enough to be lifted, else the largest of those that are together.
+        """The cause to report: one whose removal is sufficient, else the largest of several.
 
-        TooFewDevices if lifting all of ``CURABLE`` would not do, SelectorRejected or NoDevices if
-        nothing of the kind was there at all.
+        TooFewDevices if removing all of ``CURABLE`` is not sufficient, SelectorRejected or NoDevices if
+        no device has such a cause.
         """
         short = max(self.wanted - self.number(AVAILABLE), 1)
         curable = [code for code in CURABLE if self.number(code)]
@@ -83,11 +83,11 @@ class Exclusions:
 
 
 def exclusions(node_devices: NodeDevices, alternative: Alternative) -> Exclusions:
-    """Counts. O(devices); the counters and constraints of the board are left as they were."""
+    """Finds the exclusions. Cost: O(devices). Leaves the counters and constraints unchanged."""
     positions = (
         node_devices.members[alternative.index] if alternative.takes_all else range(len(node_devices.devices))
     )
-    # Where All mode finds nothing to take, say why nothing is a member.
+    # If All mode finds no devices, report why none is a member.
     found = Exclusions(node_devices, alternative, {}, {})
     for position in paced(positions or range(len(node_devices.devices))):
         cause = _cause(node_devices, alternative, position)
@@ -101,7 +101,7 @@ def exclusions(node_devices: NodeDevices, alternative: Alternative) -> Exclusion
 def _cause(node_devices: NodeDevices, alternative: Alternative, position: int) -> str | int:
     """Why the request cannot use the device; the index of the selector that rejects it.
 
-    The selectors first: a person asks what would match.
+    Selectors come first, since users ask what would match.
     """
     selected = node_devices.selected(alternative, position)
     if isinstance(selected, Reason):
@@ -120,5 +120,5 @@ def _cause(node_devices: NodeDevices, alternative: Alternative, position: int) -
     except InputError as error:
         return error.reason.code
     if cause is None:
-        partial.undo()  # counters belong to the board
+        partial.undo()  # the node owns the counters
     return cause or AVAILABLE

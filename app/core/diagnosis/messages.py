@@ -1,7 +1,8 @@
 """Short texts: one for a node, one for all nodes.
 
-kube-scheduler groups nodes by equal texts in its FailedScheduling event, so what is said of a node
-has no counts and no name of the node or of holders in it; those are in the reasons themselves.
+kube-scheduler groups nodes by equal texts in its FailedScheduling event, and puts the number of nodes
+before each text. So a text reads like kube-scheduler's own (``3 node(s) had no matching device for
+request gpu``), and contains no counts and no names of nodes or holders; those are in the reasons.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from app.core.allocator import Reason
 from app.core.allocator.evidence import named
 
 MAX_NODE_MESSAGE = 200
-"""Characters said of one node; an Event's note holds 1024 for all of them."""
+"""Maximum characters about one node; an Event's note has 1024 for all nodes."""
 _MAX_GROUPS = 8
 _AS_NEAR: Mapping[str, int] = {}
 
@@ -20,52 +21,52 @@ _CAUSES = {
     "CapacityTooSmall": "with too little capacity",
     "CountersExhausted": "short of counters",
     "DeviceTainted": "tainted",
-    "ConstraintNotMet": "without what a constraint compares",
-    "NodeUnsuited": "in need of a feature that the node has not declared",
-    "FeatureDisabled": "in need of a feature that is disabled",
+    "ConstraintNotMet": "without the attribute of a constraint",
+    "NodeUnsuited": "requiring a feature that the node has not declared",
+    "FeatureDisabled": "requiring a disabled feature",
     "Unsupported": "that take CPU or memory of the node, which is not supported",
     "OtherNode": "for other nodes only",
-    "SelectorFailed": "making a selector fail",
+    "SelectorFailed": "with a selector error",
 }
-"""Causes in the words of ``some in use, some tainted``."""
+"""Causes in the form of ``some in use, some tainted``."""
 _HEADLINES = {
-    "DevicesInUse": "all matching devices in use for {request}",
-    "CapacityTooSmall": "matching devices have too little capacity for {request}",
-    "CountersExhausted": "matching devices need counters that are used up for {request}",
-    "DeviceTainted": "matching devices have taints that are not tolerated by {request}",
-    "ConstraintNotMet": "no devices satisfy the constraints of {request}",
-    "NodeUnsuited": "matching devices need a feature that the node has not declared for {request}",
-    "FeatureDisabled": "matching devices need a feature that is disabled for {request}",
+    "DevicesInUse": "node(s) had all matching devices in use for {request}",
+    "CapacityTooSmall": "node(s) had matching devices with too little capacity for {request}",
+    "CountersExhausted": "node(s) had too few counters left for {request}",
+    "DeviceTainted": "node(s) had untolerated device taints for {request}",
+    "ConstraintNotMet": "node(s) had no devices that satisfy the constraints of {request}",
+    "NodeUnsuited": "node(s) did not declare a feature that devices need for {request}",
+    "FeatureDisabled": "node(s) had matching devices that need a disabled feature for {request}",
     "Unsupported": "matching devices take CPU or memory of the node, which is not supported, for {request}",
-    "OtherNode": "matching devices are for other nodes for {request}",
-    "SelectorFailed": "devices make a selector fail for {request}",
-    "SelectorRejected": "no device matches {request}",
-    "TooFewDevices": "too few devices match {request}",
-    "NoDevices": "no devices for {request}",
+    "OtherNode": "node(s) had matching devices for other nodes only for {request}",
+    "SelectorFailed": "node(s) had devices with selector errors for {request}",
+    "SelectorRejected": "node(s) had no matching device for {request}",
+    "TooFewDevices": "node(s) had too few matching devices for {request}",
+    "NoDevices": "node(s) had no devices for {request}",
 }
 _WITHOUT_NAMES = {
-    "PoolIncomplete": "a resource pool is being updated: slices are missing",
-    "PoolInvalid": "a resource pool is invalid",
-    "BindingFailed": "devices of claim {claim} could not be made ready",
-    "BindingTimedOut": "devices of claim {claim} were not ready in time",
+    "PoolIncomplete": "node(s) had an incomplete resource pool",
+    "PoolInvalid": "node(s) had an invalid resource pool",
+    "BindingFailed": "node(s) had devices of claim {claim} that failed to become ready",
+    "BindingTimedOut": "node(s) had devices of claim {claim} that were not ready in time",
 }
-"""For reasons whose message names what differs from node to node: a pool, a device, a driver's words."""
+"""For reasons whose message differs from node to node: by a pool, a device, or a driver's message."""
 _NEAR = frozenset(_CAUSES) | {"TooFewDevices", "BindingFailed", "BindingTimedOut"}
 
 
 def headline(reason: Reason) -> str:
-    """The reason without counts and names of claims, like ``no device matches request gpu``.
-
-    In brackets, what is the same on every node: terms of selectors, taints, names of amounts.
+    """The reason without counts and names of claims, like ``node(s) had no matching device for request
+    gpu``. The details in brackets are the same on each node: terms of selectors, taints, names of
+    amounts.
     """
     if reason.code == "InsufficientResources":
-        return f"insufficient {named(sorted(reason.counts))}"
+        return f"Insufficient {named(sorted(reason.counts))}"
     if reason.code in _WITHOUT_NAMES:
         text = _WITHOUT_NAMES[reason.code].format(claim=reason.claim)
-        return f"request {reason.request} asks for all devices, but {text}" if reason.request else text
+        return f"{text}, and request {reason.request} needs all devices" if reason.request else text
     template = _HEADLINES.get(reason.code)
     if template is None or (reason.code in ("SelectorFailed", "FeatureDisabled") and not reason.counts):
-        return reason.message  # an error, which says more
+        return reason.message  # an error with more details
     if reason.request is not None:
         request = f"request {reason.request}"
         return _mixed(reason, request) or template.format(request=request) + _details(reason)
@@ -75,21 +76,21 @@ def headline(reason: Reason) -> str:
 
 
 def _mixed(reason: Reason, request: str) -> str:
-    """The text if no single cause is to blame. Free devices are there, but some more are needed."""
+    """The text if there is no single cause. Free devices exist, but too few."""
     counts = reason.counts
     short = counts.get("wanted", 0) - counts.get("available", 0)
     if reason.code not in _CAUSES or counts.get(reason.code, 0) == 0:
         return ""
     if counts[reason.code] >= short:
         some = counts.get("available", 0) > 0 and reason.code == "DevicesInUse"
-        return f"too few matching devices free for {request}" if some else ""
+        return f"node(s) had too few free matching devices for {request}" if some else ""
     codes = [code for code in _CAUSES if counts.get(code)]
     causes = ", ".join(f"some {_CAUSES[code]}" for code in codes)
-    return f"too few matching devices for {request}: {causes}{_details(reason, codes)}"
+    return f"node(s) had too few matching devices for {request}: {causes}{_details(reason, codes)}"
 
 
 def _details(reason: Reason, codes: Iterable[str] = ()) -> str:
-    """What the causes named are about. ``codes``: more of them than the reason's own."""
+    """Details of the causes. ``codes``: causes besides the reason's own."""
     behind, about = reason.evidence, {reason.code, *codes}
     texts: list[str] = []
     if about & {"SelectorRejected", "TooFewDevices"}:
@@ -106,7 +107,9 @@ def _details(reason: Reason, codes: Iterable[str] = ()) -> str:
 
 
 def _terms(reason: Reason) -> list[str]:
-    """The terms that none of the devices meets which came furthest; the class if that is to blame."""
+    """The terms that none of the devices that came furthest meets, or the class if its selectors reject
+    all.
+    """
     selectors = reason.evidence.selectors
     if not selectors:
         return []
@@ -117,7 +120,7 @@ def _terms(reason: Reason) -> list[str]:
 
 
 def distance(reasons: Sequence[Reason]) -> int:
-    """0 to 2: how far a node is from fitting: what is nearest is named first."""
+    """How far a node is from fitting, 0 to 2: the nearest is listed first."""
     codes = {reason.code for reason in reasons}
     if "NoDevices" in codes or any(_other_class(reason) for reason in reasons):
         return 2
@@ -125,19 +128,22 @@ def distance(reasons: Sequence[Reason]) -> int:
 
 
 def _other_class(reason: Reason) -> bool:
-    """Whether all that the node has is devices of other classes."""
+    """Whether the node has only devices of other classes."""
     selectors = reason.evidence.selectors
     return reason.code == "SelectorRejected" and bool(selectors) and selectors[-1].where.startswith("class ")
 
 
 def node_message(reasons: Sequence[Reason]) -> str:
-    """What is said of one node: all its reasons, each once, cut to ``MAX_NODE_MESSAGE`` characters."""
-    text = "; ".join(dict.fromkeys(headline(reason) for reason in reasons)) or "cannot allocate all claims"
+    """The text for one node: all its reasons, each once, truncated to ``MAX_NODE_MESSAGE`` characters."""
+    text = "; ".join(dict.fromkeys(headline(reason) for reason in reasons)) or (
+        "node(s) could not allocate all claims"
+    )
     return text if len(text) <= MAX_NODE_MESSAGE else f"{text[: MAX_NODE_MESSAGE - 1]}…"
 
 
 def summary(fitting: int, refusals: Iterable[Sequence[Reason]]) -> str:
-    """What is said of all nodes, like ``0/3 nodes fit: 2 no devices for request gpu, 1 node is tainted``.
+    """The text for all nodes, like ``0/3 nodes fit: 2 node(s) had no devices for request gpu, 1 node(s)
+    were unschedulable``.
 
     Args:
         fitting: how many nodes fit.
@@ -156,7 +162,7 @@ def summary(fitting: int, refusals: Iterable[Sequence[Reason]]) -> str:
 
 
 def grouped(fitting: int, groups: Counter[str], distances: Mapping[str, int] = _AS_NEAR) -> str:
-    """As ``summary``, with what is said of nodes counted already. O(groups)."""
+    """As ``summary``, for texts that are already counted. Cost: O(groups)."""
     total = fitting + groups.total()
     if total == 0:
         return "there are no nodes"
@@ -164,5 +170,5 @@ def grouped(fitting: int, groups: Counter[str], distances: Mapping[str, int] = _
     parts = [f"{number} {text}" for text, number in ranked[:_MAX_GROUPS]]
     rest = sum(number for _, number in ranked[_MAX_GROUPS:])
     if rest:
-        parts.append(f"{rest} for other reasons")
+        parts.append(f"{rest} node(s) had other reasons")
     return f"{fitting}/{total} nodes fit" + (f": {', '.join(parts)}" if parts else "")

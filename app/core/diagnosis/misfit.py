@@ -1,6 +1,6 @@
-"""Why the claims do not fit: counted device by device, after the search has said so.
+"""Explains why claims do not fit, device by device, after the search has failed.
 
-The search itself does not count, since most nodes of a large cluster are never asked about.
+The search itself collects no reasons, since most nodes of a large cluster are never explained.
 """
 
 from collections.abc import Sequence
@@ -27,11 +27,10 @@ def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) 
 
     Last the pools that could not be used. Before them, for each request that could not even be met alone,
     how many devices each cause struck out: ``counts`` holds ``devices`` (looked at), ``wanted``,
-    ``available`` and the causes by their code, for SelectorRejected also by selector; ``evidence``
-    names holders, terms of selectors, taints, and what is short by how much. If every
-    request could be met alone, what keeps them from being met together: a claim's constraints,
-    counters, or too few devices.
-    Cost: O(devices times variants), and at most claims + 2 bounded searches.
+    ``available`` and the causes by their code, for SelectorRejected also by selector; ``evidence`` names
+    holders, terms of selectors, taints, and the missing amounts. If each request can be satisfied alone,
+    the reason is why not together: a claim's constraints, counters, or too few devices.
+    Cost: O(devices * alternatives), and at most claims + 2 bounded searches.
     """
     reasons = [*_pool_reasons(pools)]
     try:
@@ -53,12 +52,12 @@ def _pool_reasons(pools: Sequence[Pool]) -> list[Reason]:
         if pool.invalid_reason is not None:
             reasons.append(Reason("PoolInvalid", f"pool {pool.id} is invalid: {pool.invalid_reason}"))
         elif pool.incomplete:
-            reasons.append(Reason("PoolIncomplete", f"pool {pool.id} is being updated: slices are missing"))
+            reasons.append(Reason("PoolIncomplete", f"pool {pool.id} is incomplete: slices are missing"))
     return reasons
 
 
 def _alone(node_devices: NodeDevices, claim: ClaimPlan, request: RequestPlan) -> list[Reason]:
-    """Why none of the request's variants could be met if it were the only one. Empty: one could."""
+    """Why none of the request's alternatives can be satisfied alone. Empty if one can."""
     reasons = []
     for alternative in request.alternatives:
         found = exclusions(node_devices, alternative)
@@ -71,12 +70,12 @@ def _alone(node_devices: NodeDevices, claim: ClaimPlan, request: RequestPlan) ->
 
 
 def _together(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken) -> list[Reason]:
-    """What keeps requests apart that could each be met alone: found out by leaving things out."""
+    """Why requests that can be satisfied alone cannot be satisfied together, found by relaxing conditions."""
     constrained = [number for number, claim in enumerate(node_devices.plan.claims) if claim.constraints]
     for leave_out in [[number] for number in constrained] + [constrained] * (len(constrained) > 1):
         if _would_fit(node_devices, pools, taken, _without_constraints(node_devices.plan, leave_out)):
             return [_unsatisfied(node_devices, node_devices.plan.claims[number]) for number in leave_out]
-    counters = Reason("CountersExhausted", "together, the devices need more counters than are left")
+    counters = Reason("CountersExhausted", "node(s) had too few counters left for all devices together")
     if groups := _groups_apart(node_devices):
         features = replace(node_devices.plan.features, compatibility_groups=False)
         if _would_fit(node_devices, pools, taken, replace(node_devices.plan, features=features)):
@@ -87,7 +86,7 @@ def _together(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken) ->
     if constrained and _would_fit(node_devices, pools, taken, relaxed, counters=False):
         return [*(_unsatisfied(node_devices, node_devices.plan.claims[at]) for at in constrained), counters]
     total = len(node_devices.devices)
-    message = "each request could be met alone, but not all of them together"
+    message = "node(s) could satisfy each request alone, but not all together"
     return [Reason("TooFewDevices", message, counts={DEVICES: total})]
 
 
@@ -111,7 +110,7 @@ def _groups_apart(node_devices: NodeDevices) -> str:
 
 def _unsatisfied(node_devices: NodeDevices, claim: ClaimPlan) -> Reason:
     behind = Evidence(constraints=constraint_values(node_devices, claim))
-    message = f"no devices satisfy the claim's constraints together: {listed_constraints(behind)}"
+    message = f"no set of devices satisfies the claim's constraints: {listed_constraints(behind)}"
     return Reason("ConstraintNotMet", message, claim.name, evidence=behind)
 
 
@@ -124,7 +123,7 @@ def _would_fit(
     try:
         search.run()
     except InputError:
-        return False  # too much work, or an error behind the constraint: no answer to "what if"
+        return False  # too much work, or an error hidden by the constraint: unknown
     return search.found
 
 

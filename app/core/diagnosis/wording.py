@@ -17,28 +17,30 @@ from app.core.diagnosis.exclusions import AVAILABLE, Exclusions
 _MAX_VALUES = 8
 _WORDS = {
     "OtherNode": "for other nodes only",
-    "NodeUnsuited": "in need of a feature that the node has not declared",
-    "FeatureDisabled": "in need of a feature that is disabled",
+    "NodeUnsuited": "requiring a feature that the node has not declared",
+    "FeatureDisabled": "requiring a disabled feature",
     "Unsupported": "that take CPU or memory of the node, which is not supported",
-    "SelectorFailed": "that make a selector fail",
+    "SelectorFailed": "with a selector error",
 }
 
 
 def listed(found: Exclusions, behind: Evidence) -> str:
-    """Like ``8 devices, 1 wanted: 3 in use by ns/claim, 5 rejected by selector #1 (memory >= 80Gi: ...)``."""
+    """Like ``8 devices, 1 requested: 3 in use by ns/claim, 5 rejected by selector #1 (memory >= 80Gi:
+    ...)``.
+    """
     if not found.node_devices.devices:
-        return f"there are no devices, {found.wanted} wanted"
+        return f"no devices, {found.wanted} requested"
     wanted = "all matching" if found.alternative.takes_all else str(found.wanted)
     parts = [f"{found.number(AVAILABLE)} available"] if found.number(AVAILABLE) else []
     parts += [_cause(code, len(devices), behind) for code, devices in sorted(found.causes.items())
               if code not in (AVAILABLE, "SelectorRejected")]  # fmt: skip
-    # Only of the selector that devices came furthest with is more to be said than its name.
+    # Only the selector that devices came furthest with has details besides its name.
     parts += [_selector(item, terms=number == 0) for number, item in enumerate(reversed(behind.selectors))]
-    return f"{_devices(len(found.node_devices.devices))}, {wanted} wanted: {', '.join(parts)}"
+    return f"{_devices(len(found.node_devices.devices))}, {wanted} requested: {', '.join(parts)}"
 
 
 def listed_constraints(behind: Evidence) -> str:
-    """Like ``matchAttribute numa wants 4 devices with one value, there are 2 with 0, 2 with 1``."""
+    """Like ``matchAttribute numa requires 4 devices with the same value, there are 2 with 0, 2 with 1``."""
     return "; ".join(_constraint(item) for item in behind.constraints)
 
 
@@ -57,7 +59,7 @@ def _cause(code: str, number: int, behind: Evidence) -> str:
         return f"{number} with too little capacity{_bracket(_capacity(item) for item in behind.capacities)}"
     if code == "ConstraintNotMet":
         lacking = named(item.attribute for item in behind.constraints)
-        return f"{number} without {lacking or 'what a constraint compares'}"
+        return f"{number} without {lacking or 'the attribute of a constraint'}"
     return f"{number} {_WORDS.get(code, code)}"
 
 
@@ -74,8 +76,8 @@ def _capacity(item: CapacityShortage) -> str:
     if item.published:
         return f"{item.name}: the devices publish it as {item.published}"
     if item.best is None:
-        return f"{item.name}: no device has it"
-    return f"{item.name}: {item.wanted} wanted, {item.best} at most"
+        return f"{item.name}: not on any device"
+    return f"{item.name}: {item.wanted} requested, {item.best} at most"
 
 
 def _selector(item: SelectorCount, *, terms: bool) -> str:
@@ -88,19 +90,19 @@ def term_text(term: TermCount) -> str:
     """Like ``memory >= 80Gi: the best has 40Gi``."""
     if term.best is not None:
         return f"{term.text}: the best has {term.best}"
-    return f"{term.text}: there is {named(term.seen)}" if term.seen else term.text
+    return f"{term.text}: this node has {named(term.seen)}" if term.seen else term.text
 
 
 def _constraint(item: ConstraintValues) -> str:
-    wish = "with one value" if item.kind == "matchAttribute" else "with values of their own"
+    wish = "with the same value" if item.kind == "matchAttribute" else "with different values"
     if item.requests:
         if item.disjoint:
             sets = ", ".join(f"request {of.request} has {{{_values(of.values)}}}" for of in item.requests)
-            return f"{item} wants {_devices(item.wanted)} {wish}: {sets}: none in common"
+            return f"{item} requires {_devices(item.wanted)} {wish}: {sets}: none in common"
         each = "; ".join(f"request {of.request} has {_valued(of.values)}" for of in item.requests)
-        return f"{item} wants {_devices(item.wanted)} {wish}: {each}"
+        return f"{item} requires {_devices(item.wanted)} {wish}: {each}"
     values = _valued(item.values)
-    return f"{item} wants {_devices(item.wanted)} {wish}, there {_are(item)} {values}"
+    return f"{item} requires {_devices(item.wanted)} {wish}, there {_are(item)} {values}"
 
 
 def _valued(values: Iterable[ValueCount]) -> str:

@@ -1,12 +1,10 @@
-"""All of the Pods or none: a search over assignments of Pods to nodes.
+"""Places all Pods or none, by a search over assignments of Pods to nodes.
 
-Greedily, one after the other, the first Pod may put a shared claim on a node that has no room for the
-second, or take the node that only another could have used. So this goes back. Pods that ask for the
-same and nodes that look the same are not tried in every order, and what a node can take together is
-asked once for all nodes like it.
-
-"impossible" is a proof: every assignment is covered. It is not claimed where the search was cut off,
-or where devices are within reach of several nodes (see ``Joint.exact``): then the answer is "unknown".
+In greedy one-by-one placement the first Pod may allocate a shared claim on a node without room for the
+second, or take the only node for another Pod. So this search backtracks. It does not try equivalent Pods
+and nodes in every order, and evaluates a set of Pods once for all equivalent nodes. "impossible" is
+proven: the search covers all assignments. If the search was cut off, or several nodes can use the same
+devices (see ``Joint.exact``), the result is "unknown".
 """
 
 from collections import Counter
@@ -25,7 +23,7 @@ from app.core.placement.rules import Rules
 from app.core.state.state import State
 
 MAX_TRIED = 20_000
-"""Attempts to put one more Pod on a node, in all."""
+"""Maximum number of attempts to place one more Pod on a node."""
 
 MAX_HINTED = 16
 """Pods of a dry run for which it is tried, unasked, whether they fit together."""
@@ -36,9 +34,10 @@ Assignment = dict[str, list[Member]]
 
 @dataclass(frozen=True, slots=True)
 class GangAnswer:
-    """``placements`` has all Pods with their nodes if they fit; else none has one, and those that were
-    refused when placed one after the other say why (the first ones, if time was up). ``text`` says how the
-    answer was found."""
+    """``placements`` contains all Pods with their nodes if they fit; else none has one, and those that
+    greedy placement refused have reasons (the first ones, after a timeout). ``text`` is how the result
+    was found.
+    """
 
     outcome: Outcome
     text: str
@@ -55,7 +54,7 @@ def place_gang(
     *,
     shown: int | None = None,
 ) -> GangAnswer:
-    """Places all Pods or none. If it is interrupted, the answer is "unknown".
+    """Places all Pods or none. If it is interrupted, the result is "unknown".
 
     Cost: that of ``place`` for the greedy attempt, which has ``shown`` as well, then at most
     ``most_tried`` attempts.
@@ -64,10 +63,10 @@ def place_gang(
     try:
         greedy.extend(place(state.fork(), pods, nodes, rules, shown=shown))
         if all(item.chosen is not None for item in greedy):
-            return GangAnswer("fits", "placed one after the other", tuple(greedy))
+            return GangAnswer("fits", "placed one by one", tuple(greedy))
         return _searched(state, pods, nodes, rules, most_tried=most_tried, refused=_refused(greedy))
     except InterruptedWorkError:
-        text = "time was up before all Pods were asked about; they may fit"
+        text = "the time limit was reached before all Pods were evaluated; they may fit"
         return GangAnswer("unknown", text, _refused(greedy))
 
 
@@ -96,7 +95,7 @@ def _searched(
     most_tried: int,
     refused: tuple[PodPlacement, ...],
 ) -> GangAnswer:
-    """What goes beyond one after the other."""
+    """The search beyond greedy placement."""
     members = _members(state, pods, nodes, rules)
     lonely = next((member for member in members if not member.alone), None)
     if lonely is not None:
@@ -110,12 +109,12 @@ def _searched(
         return GangAnswer("fits", text, placements, search.tried)
     if search.proof:
         return GangAnswer("impossible", search.proof, refused, search.tried)
-    text = f"none found within limits ({search.tried} attempts); there may be one"
+    text = f"none found within the limits ({search.tried} attempts); one may exist"
     return GangAnswer("unknown", text, refused, search.tried)
 
 
 def _members(state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules) -> list[Member]:
-    """The Pods with the nodes that each fits on if it is alone: where it does not, it never will."""
+    """The Pods with the nodes that each fits on alone: on other nodes it never fits."""
     kinds: dict[object, int] = {}
     answers: dict[int, dict[str, NodeResult]] = {}
     members: list[Member] = []
@@ -172,7 +171,7 @@ class _Search:
         self.proof = ""
 
     def run(self) -> dict[int, tuple[NodeResult, Solved]] | None:
-        """For each Pod its node's answer and allocations; None: see ``proof``, or nothing was found."""
+        """For each Pod its node's result and allocations; None: see ``proof``, or nothing was found."""
         short = self._too_many()
         if short:
             self.proof = short if self._exact else ""
@@ -187,7 +186,7 @@ class _Search:
         return self._joint.exact and not self._cut_off
 
     def _too_many(self) -> str:
-        """Whether there are more Pods of a kind than all nodes can take, each filled with them alone."""
+        """Whether there are more Pods of a kind than fit on all nodes, each filled with them only."""
         counts = Counter(member.kind for member in self._members)
         for kind, wanted in counts.items():
             same = [member for member in self._order if member.kind == kind]
@@ -208,7 +207,7 @@ class _Search:
         return ""
 
     def _descend(self) -> dict[int, tuple[NodeResult, Solved]] | None:
-        """A stack of iterators, one for each Pod that has been put somewhere."""
+        """A stack of iterators, one for each placed Pod."""
         stack = [iter(self._choices(0))]
         placed: list[str] = []
         while stack:
@@ -242,10 +241,10 @@ class _Search:
                 del self._assigned[node]
 
     def _choices(self, depth: int) -> list[str]:
-        """The nodes to try for a Pod: in the order of score, one of several empty ones that look alike.
+        """The nodes to try for a Pod, in the order of score, and one of several equivalent empty ones.
 
-        Of Pods of one kind, the later ones go to no node before that of the one before: the other
-        order is the same assignment.
+        Of equivalent Pods, later ones do not go to a node before that of the previous one, since that is
+        the same assignment.
         """
         if depth >= len(self._order):
             return []
@@ -266,7 +265,7 @@ class _Search:
         return choices
 
     def _openness(self, node: str) -> tuple[int, ...]:
-        """Which kinds of Pods the node is open to at all."""
+        """The kinds of Pods that fit on the node alone."""
         return tuple(sorted({member.kind for member in self._members if node in member.alone}))
 
     def _fits(self, node: str, members: Sequence[Member]) -> bool:
@@ -279,9 +278,10 @@ class _Search:
         return self._joint.fits(node, members)
 
     def _split(self, node: str, member: Member) -> bool:
-        """Whether the Pod would use a shared claim away from the node where it gets its devices.
+        """Whether the Pod would use a shared claim that is allocated on another node.
 
-        With devices of a node alone that never works; with others it may, which is found out at the end.
+        With devices local to a node that never works; with others it may, which the end of the search
+        checks.
         """
         shared = member.shared()
         if not shared or not self._joint.exact:
@@ -298,7 +298,7 @@ class _Search:
         for node, on in self._assigned.items():
             solved = self._joint.solve(node, on, given)
             if solved is None:
-                # Devices of several nodes' reach went elsewhere.
+                # Another node took devices that several nodes can use.
                 self._cut_off = self._cut_off or self._joint.exact
                 return None
             given = given.with_more(solved)

@@ -1,6 +1,5 @@
-"""Several Pods on one node at once: their claims are allocated together, with backtracking over devices.
-
-One after the other, the first claim may take the very device that the second one needs.
+"""Places several Pods on one node at once: allocates their claims together, with backtracking over
+devices. One by one, the first claim may take the device that the second one needs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,13 +19,16 @@ from app.core.state.state import State
 from app.core.state.taken import NOTHING_TAKEN, Taken, take
 
 ClaimId = tuple[str, ...]
-"""Who a claim is: a shared one by its name, a Pod's own by Pod and entry."""
+"""The identity of a claim: a shared one by its name, a Pod's own by Pod and entry."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """A Pod of a gang. ``kind`` is equal for Pods that ask for the same; ``alone`` is what each node that
-    it fits on says without the others."""
+    """A Pod of a gang.
+
+    ``kind`` is equal for equivalent Pods; ``alone`` is the result of each node that it fits on without
+    the others.
+    """
 
     index: int
     pod: Pod
@@ -40,13 +42,13 @@ class Member:
             yield self._identity(held), held
 
     def placed_on(self, node: str) -> Pod:
-        """The Pod, as if it ran there."""
-        # A gang may hold Pods of one name.
+        """The Pod as running on the node."""
+        # A gang may contain Pods with the same name.
         meta = replace(self.pod.meta, name=f"{self.pod.meta.name}/{self.index}")
         return replace(self.pod, meta=meta, node_name=node)
 
     def shared(self) -> frozenset[ClaimId]:
-        """Its claims that other Pods may use too, and that have no devices yet."""
+        """Its unallocated claims that other Pods may use too."""
         return frozenset(
             self._identity(held)
             for answer in self.alone.values()
@@ -64,13 +66,13 @@ Solved = dict[ClaimId, Allocation]
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a gang has been given on other nodes, and all that is taken with it."""
+    """A gang's allocations on other nodes, and all that is taken with them."""
 
     solved: Solved
     taken: Taken
 
     def with_more(self, solved: Solved) -> "Given":
-        """With what one more node gives."""
+        """Adds the allocations of one more node."""
         taken = dict(self.taken)
         for identity, allocation in solved.items():
             take(taken, ("", "/".join(identity)), allocation.devices)
@@ -78,13 +80,14 @@ class Given:
 
 
 class Joint:
-    """Answers for sets of Pods on single nodes, kept by what the nodes and the Pods look like.
+    """Results for sets of Pods on single nodes, cached by equivalence.
 
-    ``exact`` ends if an answer might have been another one: a search that was cut off, or devices that
-    several nodes reach, whose choice on one node can harm another. ``tried`` counts the searches.
+    ``exact`` becomes False if a result might be different: after a search that was cut off, or with
+    devices that several nodes can use, whose choice on one node can affect another. ``tried`` counts the
+    searches.
 
     Args:
-        state: a fork; what Pods take of nodes is changed for a moment.
+        state: a fork; the usage of nodes is changed temporarily.
     """
 
     def __init__(self, state: State, rules: Rules) -> None:
@@ -98,11 +101,11 @@ class Joint:
 
     @property
     def nothing_given(self) -> Given:
-        """Before any node is solved."""
+        """The assignment before any node is solved."""
         return Given({}, self._state.taken)
 
     def fits(self, node: str, members: Sequence[Member]) -> bool:
-        """Whether the Pods can be on the node together."""
+        """Whether the Pods fit on the node together."""
         kinds = sorted(member.kind for member in members)
         key = (self.likeness(node), tuple(kinds), self._sharing(members))
         if key not in self._verdicts:
@@ -110,10 +113,10 @@ class Joint:
         return self._verdicts[key]
 
     def solve(self, node: str, members: Sequence[Member], given: Given | None = None) -> Solved | None:
-        """An allocation for each claim that has none; None: there is none for all. A search.
+        """Searches an allocation for each unallocated claim; None if there is none for all.
 
         Args:
-            given: what was solved for other nodes before.
+            given: the allocations on other nodes.
         """
         self.tried += 1
         given = given or self.nothing_given
@@ -147,7 +150,7 @@ class Joint:
         return None
 
     def likeness(self, node: str) -> object:
-        """Equal for nodes that answer alike, whatever Pods of the gang are put there. O(devices), once."""
+        """Equal for nodes with equal results for any Pods of the gang. Cost: O(devices), once."""
         found = self._likeness.get(node)
         if found is None:
             found = self._likeness[node] = self._describe(node)
@@ -184,7 +187,7 @@ class Joint:
         return self._plans[key]
 
     def _room(self, node: str, members: Sequence[Member]) -> bool:
-        """Whether node checks let the Pods in, each beside those before it."""
+        """Whether the Pods pass the node checks, each together with those before it."""
         usage = self._state.usage
         before = self._state.usage = usage.fork()
         try:

@@ -14,15 +14,15 @@ from app.core.placement.rules import Rules
 from app.core.state.state import State
 
 MAX_EXPLAINED = 5
-"""Pods of one dry run whose near misses are looked for: each costs up to 200 searches."""
+"""Maximum number of Pods of a dry run with near misses: each costs up to 200 searches."""
 
 
 @dataclass(frozen=True, slots=True)
 class PodPlacement:
-    """Where one Pod would go; ``chosen`` is None if the Pod fits nowhere.
+    """The placement of one Pod; ``chosen`` is None if the Pod fits nowhere.
 
-    ``summary`` is what is said of all of the nodes, ``nodes`` how many were asked; ``answers`` has an
-    entry for each, or none if that would be too many to show.
+    ``summary`` is the text for all nodes, ``nodes`` their number; ``answers`` has an entry for each, or
+    none if that would be too many to show.
     """
 
     pod: Pod
@@ -37,15 +37,15 @@ class PodPlacement:
 def place(
     state: State, pods: Iterable[Pod], nodes: Sequence[str], rules: Rules, *, shown: int | None = None
 ) -> Iterator[PodPlacement]:
-    """Places Pods on the best of ``nodes``; ties go to the node named first.
+    """Places Pods on the best of ``nodes``; ties go to the first node.
 
-    ``state`` is changed: pass a fork. Yields one placement a Pod.
-    Cost: a search a node for the first Pod of a kind and for Pods with claims allocated before, and a
-    search for each node changed since for a later one.
+    ``state`` is changed: pass a fork. Yields one placement for each Pod. Cost: a search for each node for
+    the first Pod of a kind and for Pods with allocated claims, and for a later Pod a search for each
+    changed node.
 
     Args:
-        shown: node answers to give in all, None for no limit; beyond that, a Pod has them only if its
-            near misses are to be looked for.
+        shown: maximum number of node results, None for no limit; beyond that, a Pod has them only for its
+            near misses.
     """
     rankings = Rankings(nodes)
     told: set[str] = set()
@@ -71,10 +71,10 @@ def place(
 def with_near_misses(
     state: State, rules: Rules, placements: Iterable[PodPlacement]
 ) -> Iterator[PodPlacement]:
-    """Adds near misses to Pods that fit nowhere: to one of those that hear the same, and to a few in all.
+    """Adds near misses to Pods that fit nowhere: to one of those with equal reasons, and to a few in total.
 
     Args:
-        state: the one that ``placements`` are made on, as they are gone through.
+        state: the state that ``placements`` changes during the iteration.
     """
     told: set[str] = set()
     made: set[str] = set()

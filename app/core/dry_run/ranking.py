@@ -1,7 +1,7 @@
-"""What every node says to Pods of one kind, kept up while such Pods are placed one after another.
+"""The ranking of nodes for Pods of one kind, updated while such Pods are placed one by one.
 
-The next replica of a Pod asks the same of the same nodes, of which only those have changed that the
-replica before it went to. So a replica costs the nodes changed, not all nodes.
+For the next replica of a Pod only the node of the previous replica has changed. So the cost of a replica
+depends on the changed nodes, not on all nodes.
 """
 
 from collections import Counter
@@ -21,13 +21,13 @@ from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
 _KINDS = 16
-"""Kinds of Pods remembered at a time: a workload has a few, with 5,000 answers of 1 kB each."""
+"""Maximum number of cached kinds of Pods: a workload has a few, with 5,000 results of 1 kB each."""
 
 _Claim = tuple[str, ClaimSpec, tuple[ClaimKey, Allocation] | None]
 
 
 class Ranking:
-    """The answers of all nodes to one kind of Pod. ``asked`` counts the nodes that were asked."""
+    """The results of all nodes for one kind of Pod. ``asked`` counts the evaluated nodes."""
 
     def __init__(self, evaluation: PodEvaluation, nodes: Sequence[str]) -> None:
         self._state = evaluation.state
@@ -45,7 +45,7 @@ class Ranking:
         self.asked = 0
 
     def serves(self, evaluation: PodEvaluation) -> bool:
-        """Whether the Pod of the question is of this kind, its allocated claims the same ones. O(claims)."""
+        """Whether the evaluated Pod is of this kind, with the same allocated claims. Cost: O(claims)."""
         first = self._first.pod
         return (
             replace(evaluation.pod, meta=first.meta) == first
@@ -54,12 +54,12 @@ class Ranking:
         )
 
     def touch(self, node: str) -> None:
-        """Notes that something else than devices has changed on a node."""
+        """Marks a node where something other than devices has changed."""
         if node in self._nodes:
             self._stale.add(node)
 
     def refresh(self, evaluation: PodEvaluation) -> None:
-        """Asks the nodes that have changed since the last time."""
+        """Evaluates the nodes that have changed since the last call."""
         changes = self._state.inventory.changes
         changed = changes.since(self._position)
         self._position = changes.position
@@ -70,26 +70,26 @@ class Ranking:
             answer = evaluation.answer(name)
             self._put(name, _as_for(self._first, evaluation.explained(answer), evaluation))
             if answer.verdict == "invalid":
-                again.add(name)  # it names the Pod's own claims
+                again.add(name)  # it names the Pod's claims
         self._stale = again
 
     def best(self, evaluation: PodEvaluation) -> NodeResult | None:
-        """The answer with the highest score; ties go to the node named first. O(log nodes)."""
+        """The result with the highest score; ties go to the first node. Cost: O(log nodes)."""
         ranked = self._ranked
         while ranked and self._answers.get(ranked[0][3].node) is not ranked[0][3]:
             heappop(ranked)
         return _as_for(evaluation, ranked[0][3], self._first) if ranked else None
 
     def answers(self, evaluation: PodEvaluation) -> tuple[NodeResult, ...]:
-        """What every node says, in order, with the names of the question's own claims.
+        """The results of all nodes, in order, with the names of the evaluated Pod's claims.
 
-        Cost: O(nodes), some 10 us for each.
+        Cost: O(nodes), about 10 us for each.
         """
         names = paced(self._nodes, 32)
         return tuple([_as_for(evaluation, self._answers[name], self._first) for name in names])
 
     def summary(self) -> str:
-        """What is said of all nodes, as ``explain.summary`` does. O(different texts)."""
+        """The text for all nodes, as ``messages.summary``. Cost: O(distinct texts)."""
         groups: Counter[str] = Counter()
         distances: dict[str, int] = {}
         for (text, far), number in self._groups.items():
@@ -121,14 +121,14 @@ class Ranking:
 
 
 class Rankings:
-    """The standings of one dry run on a state that nobody else changes."""
+    """The rankings of one dry run, which is the only writer of its state."""
 
     def __init__(self, nodes: Sequence[str]) -> None:
         self._nodes = nodes
         self._kept: list[Ranking] = []
 
     def of(self, evaluation: PodEvaluation) -> Ranking:
-        """The standing of the Pod's kind; one that is used once if what nodes say depends on the Pod."""
+        """The ranking of the Pod's kind; a temporary one if results depend on the Pod."""
         plain = not evaluation.varies and evaluation.refusal is None
         if not plain:
             return Ranking(evaluation, self._nodes)
@@ -140,19 +140,19 @@ class Rankings:
         return made
 
     def touch(self, node: str) -> None:
-        """Notes that a Pod has gone to a node."""
+        """Marks the node of a placed Pod."""
         for kept in self._kept:
             kept.touch(node)
 
 
 def settle(state: State, evaluation: PodEvaluation, chosen: NodeResult) -> None:
-    """Makes the state as if the Pod ran on the chosen node."""
+    """Changes the state as if the Pod ran on the selected node."""
     claims = (held.claim for held in chosen.claims)
     state.settle(evaluation.pod, chosen.node, zip(claims, chosen.allocations, strict=True))
 
 
 def _claims(evaluation: PodEvaluation) -> tuple[_Claim, ...]:
-    """What nodes can see of a Pod's claims: what is asked for; which claim it is, where it is allocated."""
+    """The key of a Pod's claims: their specs, or the claim itself if it is allocated."""
     found = []
     for held in evaluation.claims:
         allocation = held.claim.allocation
@@ -165,7 +165,7 @@ def _names(evaluation: PodEvaluation) -> list[str]:
 
 
 def _as_for(evaluation: PodEvaluation, answer: NodeResult, made_for: PodEvaluation) -> NodeResult:
-    """The answer as it would be for another Pod of the kind: with the names of that Pod's claims."""
+    """The result for another Pod of the kind, with the names of that Pod's claims."""
     if evaluation is made_for or answer.verdict == "invalid":
         return answer
     if answer.verdict == "fits":
@@ -177,7 +177,7 @@ def _as_for(evaluation: PodEvaluation, answer: NodeResult, made_for: PodEvaluati
 def _renamed(reason: Reason, names: dict[str, str]) -> Reason:
     if reason.claim is None or reason.claim not in names:
         return reason
-    # A selector is named by its claim: see ``Planner``.
+    # A selector contains the name of its claim: see ``Planner``.
     old, new = f"claim {reason.claim}, ", f"claim {names[reason.claim]}, "
     behind = reason.evidence
     if behind.selectors:

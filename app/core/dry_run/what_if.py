@@ -1,4 +1,4 @@
-"""The cluster as it would be: a node drained, a device tainted, more nodes, something gone."""
+"""Simulates changes of the cluster: a drained node, a tainted device, more nodes, a removed object."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,37 +13,35 @@ from app.core.pauses import paced, pause
 from app.core.state.state import State
 
 MAX_ADDED = 10_000
-"""Nodes that one question may add."""
+"""Maximum number of nodes that one request may add."""
 _HOSTNAME = "kubernetes.io/hostname"
 _CORDONED = "node.kubernetes.io/unschedulable"
 """The taint that a cordoned node has; see Kubernetes' documentation of taints and tolerations."""
 
 
 class WhatIfError(ValueError):
-    """A change that cannot be made: what it is about does not exist."""
+    """A change that is not possible: its object does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evicted:
-    """A Pod that a drain has driven out: pending again, its claims without devices."""
+    """A Pod that a drain has evicted: pending again, with deallocated claims."""
 
     pod: Pod
     node: str
 
 
 def drain(state: State, name: str) -> list[Evicted]:
-    """Makes a node unschedulable and drives out its Pods, as ``kubectl drain --ignore-daemonsets`` would.
+    """Makes a node unschedulable and evicts its Pods, like ``kubectl drain --ignore-daemonsets``.
 
-    Claims that nobody else has reserved lose their devices. Pods without claims are gone from the node,
-    and not among those returned: it does not matter here where they go.
+    Claims without other consumers are deallocated. Pods without claims are removed and not returned:
+    their placement does not matter here.
 
-    Raises:
-        WhatIfError: there is no such node.
-    Cost: O(Pods with claims).
+    Raises: WhatIfError: the node does not exist. Cost: O(Pods with claims).
     """
     node = state.nodes.get(name)
     if node is None:
-        raise WhatIfError(f"there is no Node {name}")
+        raise WhatIfError(f"Node {name} not found")
     state.upsert(replace(node, unschedulable=True))
     here = [pod for pod in state.pods.values() if pod.node_name == name and not pod.finished]
     leaving = [pod for pod in here if pod.meta.controller is None or pod.meta.controller.kind != "DaemonSet"]
@@ -55,7 +53,7 @@ def drain(state: State, name: str) -> list[Evicted]:
 
 
 def _let_go(state: State, pod: Pod) -> None:
-    """Takes the Pod out of its claims; a claim that it was the last to use loses its devices."""
+    """Removes the Pod from its claims, and deallocates claims without other consumers."""
     for claim in list(state.claims()):
         if claim.meta.namespace != pod.meta.namespace:
             continue
@@ -68,12 +66,13 @@ def _let_go(state: State, pod: Pod) -> None:
 def check_selects(state: State, selector: DeviceTaintSelector) -> None:
     """Raises: WhatIfError, if no device is selected. O(slices), with the devices of those selected."""
     if not any(_selects(selector, slice_) for slice_ in paced(state.inventory.slices.values())):
-        raise WhatIfError(f"there is no device {_name(selector)}")
+        raise WhatIfError(f"device {_name(selector)} not found")
 
 
 def taint_devices(state: State, taints: Iterable[tuple[DeviceTaintSelector, Taint]]) -> None:
-    """Taints devices, as DeviceTaintRules would. A device with NoExecute keeps its claims: they matter here
-    only for who comes next.
+    """Taints devices, as DeviceTaintRules would.
+
+    A device with NoExecute keeps its claims: the taint matters here only for new Pods.
 
     Cost: O(devices and taints), and of those that match each other.
     """
@@ -97,19 +96,18 @@ def _name(selector: DeviceTaintSelector) -> str:
 
 
 def add_nodes(state: State, like: str, count: int) -> list[str]:
-    """More nodes like one there is, with the devices of its own, all free; the names of the new ones.
+    """Adds nodes like an existing one, with copies of its local devices, all free.
 
-    They are schedulable, even if that one is cordoned. Devices that nodes reach by their labels are within
-    reach of the new ones as well; of a pool that several nodes publish together, each new node gets one of
-    its own with what is this node's.
+    Returns their names. They are schedulable, even if that node is cordoned. They can also use devices
+    that select nodes by labels. For a pool that several nodes publish together, each new node gets a
+    separate pool with the devices of the copied node.
 
-    Raises:
-        WhatIfError: there is no such node, or too many are wanted.
+    Raises: WhatIfError: the node does not exist, or too many are requested.
     Cost: O(devices added).
     """
     model = state.nodes.get(like)
     if model is None:
-        raise WhatIfError(f"there is no Node {like}")
+        raise WhatIfError(f"Node {like} not found")
     if count > MAX_ADDED:
         raise WhatIfError(f"at most {MAX_ADDED} nodes can be added, not {count}")
     inventory = state.inventory
@@ -139,7 +137,7 @@ def _copy_of(node: Node, name: str) -> Node:
 
 
 def _alone(state: State, slice_: ResourceSlice) -> ResourceSlice:
-    """The slice as of a pool that has nothing of other nodes in it."""
+    """The slice in a pool without devices of other nodes."""
     elsewhere = sum(
         item.generation == slice_.generation and item.node_name not in (None, slice_.node_name)
         for item in state.inventory.pool_slices(slice_.pool_id)

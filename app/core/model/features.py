@@ -36,7 +36,7 @@ class Features:
         """
         for name in switches:
             if name not in NAMES:
-                raise UnknownFeatureError(f"there is no feature {name!r}, only {', '.join(NAMES)}")
+                raise UnknownFeatureError(f"unknown feature {name!r}, only {', '.join(NAMES)}")
         return replace(self, **{NAMES[name]: value for name, value in switches.items()})
 
 

@@ -166,12 +166,12 @@ def _validate_expression(item: NodeSelectorRequirement) -> None:
             raise SelectorError(f"{item.operator!r} is not a valid node selector operator")
     for value in item.values:
         if value and (len(value) > _MAX_LABEL or not _LABEL_NAME.match(value)):
-            raise SelectorError(f"{item.key}: {value!r} is no label value")
+            raise SelectorError(f"{item.key}: {value!r} is not a label value")
 
 
 def _validate_key(key: str) -> None:
     prefix, slash, name = key.rpartition("/")
     if slash and (not prefix or len(prefix) > _MAX_PREFIX or not _DNS_SUBDOMAIN.match(prefix)):
-        raise SelectorError(f"{key!r} is no label key")
+        raise SelectorError(f"{key!r} is not a label key")
     if not name or len(name) > _MAX_LABEL or not _LABEL_NAME.match(name):
-        raise SelectorError(f"{key!r} is no label key")
+        raise SelectorError(f"{key!r} is not a label key")

@@ -1,4 +1,4 @@
-"""From Kubernetes JSON to the values of this package."""
+"""Parses Kubernetes JSON into the values of this package."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
@@ -143,7 +143,7 @@ def _claim_like(before: ResourceClaim, source: dict[str, Any]) -> ResourceClaim:
 
 def _checked(raw: Any) -> dict[str, Any]:
     if not isinstance(raw, dict):
-        raise FieldError("is no Kubernetes object")
+        raise FieldError("is not a Kubernetes object")
     for name in ("apiVersion", "kind"):
         if not isinstance(raw.get(name), str):
             raise FieldError("is missing" if raw.get(name) is None else "must be a string", name)
@@ -151,7 +151,7 @@ def _checked(raw: Any) -> dict[str, Any]:
     if kind not in KINDS or _foreign(raw):
         if workload.is_workload(raw):
             return raw
-        raise FieldError(f"{kind} is not a kind known here ({', '.join(sorted(KINDS))})", "kind")
+        raise FieldError(f"{kind} is an unknown kind ({', '.join(sorted(KINDS))})", "kind")
     group = raw["apiVersion"].rpartition("/")[0]
     expected = _GROUPS.get(kind, GROUP)
     if group != expected:

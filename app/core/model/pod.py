@@ -122,7 +122,7 @@ def _pod_claim(raw: Any) -> PodClaim:
     )
     if (claim.claim_name is None) == (claim.template_name is None):
         if source.get("source") is not None and claim.claim_name is None:
-            text = "is gone since Kubernetes 1.31: what it holds stands beside the name now"
+            text = "was removed in Kubernetes 1.31: its fields are now next to the name"
             raise FieldError(f"{text} (repair: dra-extender convert)", "source")
         raise FieldError("must set exactly one of resourceClaimName and resourceClaimTemplateName")
     return claim

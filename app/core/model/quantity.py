@@ -23,15 +23,15 @@ _BINARY_SUFFIX = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 
 
 class QuantityError(ValueError):
-    """A text that is no Kubernetes quantity."""
+    """A text that is not a Kubernetes quantity."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantity:
     """An exact amount: ``nanos`` billionths of the unit, and the suffix family to print it with.
 
-    Order and equality look at the amount alone, as Quantity.Cmp does: 1Ki equals 1024.
-    ``text`` is what was parsed, or the canonical form of a computed amount.
+    Order and equality depend only on the amount, as Quantity.Cmp does: 1Ki equals 1024. ``text`` is what
+    was parsed, or the canonical form of a computed amount.
     """
 
     nanos: int
@@ -64,27 +64,26 @@ class Quantity:
         return canonical(self.nanos, self.format)
 
     def plus(self, nanos: int) -> "Quantity":
-        """The amount ``nanos`` further on, in the same suffix family."""
+        """The amount plus ``nanos``, in the same suffix family."""
         return Quantity(self.nanos + nanos, self.format)
 
 
 def parse_quantity(value: object) -> Quantity:
     """Reads a quantity as JSON has it: a string, or a plain number.
 
-    Raises:
-        QuantityError: the text is none, as ParseQuantity in apimachinery says. It also reads exponents
-            beyond 100 and thousands of digits; those are refused here.
+    Raises: QuantityError: the text is not a quantity, as in ParseQuantity of apimachinery. Unlike there,
+    exponents beyond 100 and thousands of digits are refused.
     """
     text = _text(value)
     match = _PATTERN.match(text)
     if match is None or text == "":
-        raise QuantityError(f"{text!r} is no quantity, like 500m, 4 or 40Gi")
+        raise QuantityError(f"{text!r} is not a quantity like 500m, 4 or 40Gi")
     sign, whole, fraction, suffix = match.group(1), match.group(2), match.group(3) or "", match.group(4)
     power, binary, form = _read_suffix(text, suffix)
     digits = whole + fraction
     # apimachinery takes "Ki", "." and "-" for zero, but only where its int64 path is enough.
     if not digits and (suffix in ("Pi", "Ei") or power < -9):
-        raise QuantityError(f"{text!r} is no quantity: it has no digits")
+        raise QuantityError(f"{text!r} is not a quantity: it has no digits")
     nanos = _scaled(int(digits or "0"), len(fraction), power, binary=binary)
     if binary:
         nanos = min(nanos, _MAX_BINARY)
@@ -98,10 +97,10 @@ def _text(value: object) -> str:
         raise QuantityError(f"a quantity is a string or a number, not {type(value).__name__}")
     # Checked before it is printed: Python refuses to print longer numbers.
     if isinstance(value, int) and value.bit_length() > _MAX_LENGTH:
-        raise QuantityError(f"a number of {value.bit_length()} bits is no quantity")
+        raise QuantityError(f"a number of {value.bit_length()} bits is not a quantity")
     text = value if isinstance(value, str) else repr(value)
     if len(text) > _MAX_LENGTH:
-        raise QuantityError(f"a text of {len(text)} characters is no quantity")
+        raise QuantityError(f"a text of {len(text)} characters is not a quantity")
     return text
 
 
@@ -113,9 +112,9 @@ def _read_suffix(text: str, suffix: str) -> tuple[int, bool, Format]:
     if suffix[0] in "eE" and re.fullmatch(r"[+-]?[0-9]+", suffix[1:]):
         exponent = int(suffix[1:]) if len(suffix) < 12 else _MAX_EXPONENT + 1
         if abs(exponent) > _MAX_EXPONENT:
-            raise QuantityError(f"{text!r} is no quantity: the exponent is out of range")
+            raise QuantityError(f"{text!r} is not a quantity: the exponent is out of range")
         return exponent, False, "DecimalExponent"
-    raise QuantityError(f"{text!r} is no quantity: unknown suffix {suffix!r}")
+    raise QuantityError(f"{text!r} is not a quantity: unknown suffix {suffix!r}")
 
 
 def _scaled(digits: int, places: int, power: int, *, binary: bool) -> int:

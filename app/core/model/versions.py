@@ -41,9 +41,7 @@ def to_v1(raw: dict[str, Any]) -> dict[str, Any]:
     if group != GROUP:
         return raw
     if version not in _READABLE:
-        raise FieldError(
-            f"{GROUP}/{version} is not a version known here ({', '.join(VERSIONS)})", "apiVersion"
-        )
+        raise FieldError(f"{GROUP}/{version} is an unknown version ({', '.join(VERSIONS)})", "apiVersion")
     convert = _CONVERSIONS.get(str(raw.get("kind")))
     spec = raw.get("spec")
     result = raw | {"apiVersion": f"{GROUP}/v1"}

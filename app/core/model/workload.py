@@ -74,7 +74,7 @@ class Workload:
             return ()
         name = "/".join(filter(None, (self.meta.namespace, self.meta.name or self.meta.generate_name)))
         return tuple(
-            f"{self.kind} {name}: the kind is not known, so {path} is taken for a template of one Pod"
+            f"{self.kind} {name}: unknown kind, so {path} is treated as a template of one Pod"
             for path in paths
         )
 
@@ -139,7 +139,7 @@ def read_workload(kind: str, raw: Any) -> Workload:
     for item in _located(source):
         found.append(item)
         if len(found) > MAX_TEMPLATES:
-            raise FieldError(f"holds more than {MAX_TEMPLATES} Pod templates")
+            raise FieldError(f"contains more than {MAX_TEMPLATES} Pod templates")
     if not found:
         raise _without_template(kind, source)
     names = _names(source, found)
@@ -152,7 +152,7 @@ def _without_template(kind: str, source: JsonObject) -> FieldError:
     """Names the first field that is missing on the way to the template, or that is no object."""
     rules = rules_of(source)
     if not rules:
-        return FieldError(f"a {kind} holds no Pod template")
+        return FieldError(f"a {kind} contains no Pod template")
     path: Path = ()
     value: Any = source
     for part in rules[0].spec.split("."):

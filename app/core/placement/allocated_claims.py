@@ -1,4 +1,4 @@
-"""Claims that have an allocation already: they only say on which nodes the Pod may run."""
+"""Allocated claims: they only restrict the nodes of the Pod."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from app.core.placement.rules import Rules
 
 
 class AllocatedClaims:
-    """The allocated claims of one Pod. ``unusable`` are those that were in the way on some node."""
+    """The allocated claims of one Pod. ``unusable`` are those that prevented a node."""
 
     def __init__(self, claims: Sequence[HeldClaim], rules: Rules) -> None:
         self._rules = rules
@@ -26,7 +26,7 @@ class AllocatedClaims:
         return bool(self._claims)
 
     def refusal(self, node: Node) -> NodeResult | None:
-        """The answer if one of the claims cannot be used from the node. O(devices they hold)."""
+        """The result if the node cannot use one of the claims. Cost: O(devices they hold)."""
         for held, allocation in self._claims:
             try:
                 reason = self._against(held, allocation, node)
@@ -44,15 +44,21 @@ class AllocatedClaims:
         claim, rules = "/".join(held.key), self._rules
         selector = allocation.node_selector
         if selector is not None and not selector.matches(node.name, node.meta.labels):
-            return Reason("ClaimOnOtherNode", f"claim {claim} is allocated on other nodes", claim)
+            return Reason(
+                "ClaimOnOtherNode",
+                f"node(s) could not use claim {claim}, which is allocated on other nodes",
+                claim,
+            )
         if any(item.skip_node_operations for item in allocation.devices) and (
             NODE_OPERATIONS not in node.declared_features
         ):
-            return Reason("NodeUnsuited", f"claim {claim} needs the node to declare {NODE_OPERATIONS}", claim)
+            return Reason(
+                "NodeUnsuited", f"node(s) did not declare {NODE_OPERATIONS}, which claim {claim} needs", claim
+            )
         return self._unready(held) if rules.features.device_binding_and_status else None
 
     def _unready(self, held: HeldClaim) -> Reason | None:
-        """Whether the claim's devices cannot be waited for any longer."""
+        """Whether waiting for the claim's devices is useless."""
         claim, rules = "/".join(held.key), self._rules
         state = readiness(held.claim)
         if state is Readiness.FAILED:

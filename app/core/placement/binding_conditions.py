@@ -1,9 +1,8 @@
-"""Devices that have to be made ready before a Pod may be bound (KEP-5007).
+"""Devices that must become ready before a Pod can be bound (KEP-5007).
 
-A driver says in the slice which conditions it will set in the claim's status once a device is
-attached to the node. Until then a bind waits; a failure condition or too long a wait frees the
-claim, so that other devices can be tried. The rules are those of isClaimReadyForBinding and
-isClaimTimeout in the in-tree plugin.
+A driver declares in the slice which conditions it sets in the claim's status once a device is attached to
+the node. Until then a bind waits; a failure condition or a timeout frees the claim, so that other devices
+can be tried. The rules are those of isClaimReadyForBinding and isClaimTimeout in the in-tree plugin.
 """
 
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from app.core.model.resource_claim import DeviceStatus, ResourceClaim
 
 
 class Readiness(Enum):
-    """``READY`` also if no device has conditions."""
+    """``READY`` also applies if no device has conditions."""
 
     READY = "ready"
     PENDING = "pending"
@@ -23,7 +22,7 @@ class Readiness(Enum):
 
 
 def readiness(claim: ResourceClaim) -> Readiness:
-    """How far the devices of an allocated claim are. O(devices times conditions)."""
+    """The readiness of the devices of an allocated claim. Cost: O(devices * conditions)."""
     for device in claim.allocation.devices if claim.allocation is not None else ():
         if not device.binding_conditions:
             continue
@@ -58,7 +57,7 @@ def unready_devices(claim: ResourceClaim) -> Iterator[str]:
 
 
 def timed_out(claim: ResourceClaim, now: datetime, timeout_seconds: float) -> bool:
-    """Whether a claim with binding conditions was allocated longer ago than it may take."""
+    """Whether a claim with binding conditions has exceeded the timeout since its allocation."""
     allocation = claim.allocation
     if allocation is None or allocation.timestamp is None:
         return False

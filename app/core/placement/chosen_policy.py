@@ -1,6 +1,5 @@
-"""Whose wish counts: the policy that a Pod is placed by.
-
-Named, in this order, by the request, by the Pod, by the classes of its claims, or by the settings.
+"""Selects the scoring policy of a Pod: from the request, the Pod, the classes of its claims, or the
+settings, in this order.
 """
 
 from collections.abc import Iterable
@@ -12,14 +11,14 @@ from app.core.scoring import UnknownPolicyError, policy_named
 from app.core.state.state import State
 
 ANNOTATION = "dra-extender/policy"
-"""On a Pod or a DeviceClass: a policy, or several with weights."""
+"""Annotation of a Pod or a DeviceClass: a policy, or several with weights."""
 
 
 def policy_for(state: State, pod: Pod, claims: Iterable[ResourceClaim], rules: Rules) -> str:
-    """The policy, as text that ``policy_named`` takes.
+    """The policy, as text for ``policy_named``.
 
-    An annotation that names no policy is passed over: a wish about scores keeps no Pod from its devices.
-    ``check`` tells of it. O(requests).
+    Ignores an annotation with an unknown policy, since a score must not block a Pod; ``check`` reports
+    it. Cost: O(requests).
     """
     if rules.policy_fixed:
         return rules.policy

@@ -1,4 +1,4 @@
-"""The last word on one Pod and one node, before devices are assumed."""
+"""The final decision on one Pod and one node, before devices are assumed."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ from app.core.state.taken import ClaimKey
 
 @dataclass(frozen=True, slots=True)
 class ClaimAllocation:
-    """What one claim of the Pod gets; ``fresh`` if the claim had no allocation before."""
+    """The allocation of one claim of the Pod; ``fresh`` if the claim was not allocated before."""
 
     held: HeldClaim
     allocation: Allocation
@@ -25,7 +25,7 @@ class ClaimAllocation:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why the Pod cannot go to the node after all."""
+    """Why the Pod does not fit on the node now."""
 
     message: str
     invalid: bool = False
@@ -34,9 +34,9 @@ class Refused:
 def decide(
     state: State, pod: Pod, node: str, rules: Rules, timestamp: str | None
 ) -> tuple[ClaimAllocation, ...] | Refused:
-    """Allocates again, on the state as it is now: the filter that named the node promised nothing.
+    """Allocates again on the current state, since filter gives no guarantee.
 
-    It may pause: the grants are worth something only if the state is still the same when they are assumed.
+    It may pause: the result is only valid if the state is still the same when it is assumed.
 
     Args:
         timestamp: set as allocationTimestamp of fresh allocations (RFC 3339), None for none.
@@ -56,18 +56,21 @@ def claim_allocations_of(answer: NodeResult, timestamp: str | None) -> tuple[Cla
     for held, allocation in zip(answer.claims, answer.allocations, strict=True):
         fresh = held.claim.allocation is None
         given = replace(allocation, timestamp=timestamp) if fresh else allocation
-        # A Pod may name a claim twice. In-tree, devices are looked for twice, and the first ones are written.
+        # A Pod may name a claim twice. In-tree allocates it twice and writes the first result.
         claim_allocations.setdefault(held.key, ClaimAllocation(held, given, fresh))
     return tuple(claim_allocations.values())
 
 
 def assume(state: State, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
-    """Counts the grants as taken and reserved, at once."""
+    """Counts the allocations as taken and reserved, without a pause."""
     for claim_allocation in claim_allocations:
         state.assume(claim_allocation.held.key, claim_allocation.allocation, (consumer,))
 
 
 def forget(state: State, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
-    """Takes ``assume`` back: what the API server has by then stays, being in the claims themselves."""
+    """Reverts ``assume``.
+
+    Allocations that the API server has confirmed stay, since the claims contain them.
+    """
     for claim_allocation in claim_allocations:
         state.forget(claim_allocation.held.key, consumer.uid)

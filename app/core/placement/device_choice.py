@@ -1,8 +1,8 @@
-"""Which of a node's devices a Pod gets, where the policy has a say in that.
+"""Chooses a Pod's devices on a node by the policy.
 
-The first search goes through the devices in in-tree's order, and alone says whether the Pod fits. If it
-does, more searches go through them in the orders of the policies; of what they find the best is taken, and
-what the first one has found if nothing is better. So the verdict does not depend on the policy.
+The first search uses in-tree's order of devices, and it alone decides whether the Pod fits. If it does,
+more searches use the orders of the policies, and the best result is used, or the first if none is better.
+So the verdict does not depend on the policy.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,9 +16,9 @@ from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 
 MAX_ORDERS = 16
-"""Further searches on one node."""
+"""Maximum number of further searches on one node."""
 _MORE_STEPS = 256
-"""A further search may take as many steps as the first one, and these."""
+"""Extra steps of a further search, beyond those of the first one."""
 
 
 def prospect_of(
@@ -30,7 +30,7 @@ def prospect_of(
     *,
     demand: DeviceDemand | None = None,
 ) -> Prospect:
-    """What a policy looks at."""
+    """The input of a policy."""
     specs = [claim.claim.spec for claim in plan.claims]
     return Prospect(pools, taken, fits.allocations, specs, groups, demand=demand)
 

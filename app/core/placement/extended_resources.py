@@ -1,9 +1,9 @@
-"""The claim behind a Pod's extended resources, which differs from node to node.
+"""The claim for a Pod's extended resources, which differs from node to node.
 
-A node that offers a resource by device plugin gives it that way; on every other node the devices of the
-resource's DeviceClass are wanted, and the scheduler makes a claim for them (KEP-5004). The rules are those
-of extendeddynamicresources.go in the in-tree plugin, with one difference: a claim left by an earlier
-attempt is used again where it still is what the node needs, and only freed where it is in the way.
+A node with a device plugin for the resource provides it that way; on every other node the Pod needs
+devices of the resource's DeviceClass, and the scheduler creates a claim for them (KEP-5004). The rules
+are those of extendeddynamicresources.go in the in-tree plugin, with one difference: the claim of an
+earlier attempt is reused if it still matches the node's needs, and only freed otherwise.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ from app.core.placement.pod_claims import HeldClaim, RequestMapping, Unschedulab
 from app.core.state.state import State
 
 POD_CLAIM = "extended-resources"
-"""Where the name of an entry of spec.resourceClaims stands otherwise: these have none."""
+"""Placeholder for the name of an entry in spec.resourceClaims, which these claims do not have."""
 
-_NAME_LENGTH = 63  # of what the API server makes of a generateName
+_NAME_LENGTH = 63  # limit of the API server for a generateName
 _SUFFIX_LENGTH = 10
 
 
@@ -36,9 +36,9 @@ _SUFFIX_LENGTH = 10
 class Needs:
     """What a Pod needs beyond the claims in its spec, on nodes of one kind.
 
-    ``backed`` are the resources that the nodes do not count, since devices stand for them; ``claim`` asks
-    for these. With ``refusal``, the Pod fits none of the nodes; it is for ``stale`` then, if set, a claim
-    that an earlier attempt has left.
+    ``backed`` are the resources that devices provide, so that the nodes do not count them; ``claim``
+    requests these. With ``refusal``, the Pod fits none of the nodes; if set, ``stale`` is the cause, a
+    claim of an earlier attempt.
     """
 
     backed: frozenset[str] = frozenset()
@@ -54,9 +54,10 @@ class Needs:
 
 
 class ExtendedResources:
-    """A Pod's extended resources, node by node. False if no class stands for any of them.
+    """A Pod's extended resources, node by node.
 
-    Cost: O(requests) for each kind of nodes; a look at each resource for a node of a kind seen before.
+    False if no class provides any of them. Cost: O(requests) for each kind of nodes; O(resources) for a
+    node of a known kind.
     """
 
     def __init__(self, state: State, pod: Pod) -> None:
@@ -72,7 +73,7 @@ class ExtendedResources:
         return bool(self._wanted)
 
     def on(self, node: Node) -> Needs:
-        """What the Pod needs on a node."""
+        """The Pod's needs on a node."""
         lacking = tuple(name for name in self._wanted if not _offers(node, name))
         if lacking not in self._known:
             self._known[lacking] = self._needs(lacking)
@@ -82,18 +83,18 @@ class ExtendedResources:
         classes = self._state.resource_classes
         unknown = next((name for name in lacking if name not in classes), None)
         if unknown is not None:
-            text = f"node has no {unknown}, and no DeviceClass stands for it"
+            text = f"node(s) had no {unknown}, and no DeviceClass provides it"
             return Needs(refusal=Reason("ResourceNotOffered", text))
         fresh = self._claim(lacking) if lacking else None
         if self._left is None:
             return Needs(frozenset(lacking), fresh)
         name, backed = "/".join(self._left.meta.key), frozenset(lacking)
         if self._left.meta.deleted is not None:
-            text = f"ResourceClaim {name}, which an earlier attempt has left, is being deleted"
+            text = f"ResourceClaim {name} of an earlier attempt is being deleted"
             return Needs(backed, refusal=Reason("ClaimDeleted", text, name))
         if fresh is not None and fresh.claim.spec == self._left.spec:
             return Needs(backed, replace(fresh, claim=self._left, generated=False))
-        text = f"ResourceClaim {name}, which an earlier attempt has left, is not what this node needs"
+        text = f"node(s) did not match ResourceClaim {name} of an earlier attempt"
         reason = Reason("ExtendedClaimStale", text, name)
         return Needs(backed, refusal=reason, stale=HeldClaim(POD_CLAIM, self._left))
 
@@ -118,11 +119,11 @@ def _offers(node: Node, resource: str) -> bool:
 def _requests(
     wanted: Sequence[ResourceRequest], device_class: str
 ) -> tuple[list[DeviceRequest], list[RequestMapping]]:
-    """The requests for one resource, and which container uses which.
+    """The requests for one resource, and their containers.
 
-    Containers that run side by side each have their own. An init container that ends before the others
-    begin uses theirs, and only what it needs beyond these is asked for; since such containers run one
-    after another, the largest of those requests serves all of them.
+    Containers that run concurrently have separate requests. An init container that ends before the others
+    start uses their devices, and only its additional need is requested; since such containers run
+    sequentially, the largest of these requests is enough for all.
     """
     lasting = [(item, _device_request(item, device_class, item.count)) for item in wanted if not item.passing]
     mappings = [RequestMapping(item.container, item.resource, made.name) for item, made in lasting]
@@ -157,8 +158,8 @@ def _device_request(item: ResourceRequest, device_class: str, count: int) -> Dev
 def _meta(pod: Pod) -> Meta:
     """Metadata of the claim.
 
-    The name looks like one that the API server generates, but follows from the Pod's uid: an attempt
-    whose answer was lost finds its claim again instead of making another one.
+    The name looks like a generated one, but is derived from the Pod's UID: after a lost response the next
+    attempt finds its claim instead of creating another one.
     """
     pod_name = pod.meta.name or pod.meta.generate_name
     prefix = f"{pod_name}-{POD_CLAIM}-"

@@ -1,7 +1,5 @@
-"""What kube-scheduler's own filters would say of a node, for dry runs.
-
-NodeName, NodeUnschedulable, TaintToleration, NodeAffinity and NodeResourcesFit; not the filters that
-look at other Pods, volumes or ports.
+"""kube-scheduler's own filters, for dry runs: NodeName, NodeUnschedulable, TaintToleration, NodeAffinity
+and NodeResourcesFit; not the filters for other Pods, volumes or ports.
 """
 
 from collections.abc import Collection
@@ -21,19 +19,18 @@ _UNSCHEDULABLE = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
 def check_node(pod: Pod, node: Node, usage: Usage, backed: Collection[str] = ()) -> Reason | None:
     """The first reason against the node, None if there is none. O(taints + resources).
 
-    Resources that are ``backed`` by devices are not the node's to count (NodeResourcesFit leaves them to
-    DRA).
+    Ignores resources that are ``backed`` by devices (NodeResourcesFit leaves them to DRA).
     """
     if pod.node_name and pod.node_name != node.name:
-        return Reason("NodeName", f"the Pod asks for node {pod.node_name}")
+        return Reason("NodeName", f"node(s) did not match the Pod's nodeName {pod.node_name}")
     return _taints(pod, node) or _affinity(pod, node) or _resources(pod, node, usage, backed)
 
 
 def _taints(pod: Pod, node: Node) -> Reason | None:
     if node.unschedulable and not _tolerated(pod, _UNSCHEDULABLE):
-        return Reason("NodeUnschedulable", "node is unschedulable")
+        return Reason("NodeUnschedulable", "node(s) were unschedulable")
     for taint in keeps_off(pod, node):
-        return Reason("NodeTainted", f"node has untolerated taint {{{taint.key}: {taint.value}}}")
+        return Reason("NodeTainted", f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}")
     return None
 
 
@@ -53,7 +50,7 @@ def _tolerated(pod: Pod, taint: Taint) -> bool:
 def _affinity(pod: Pod, node: Node) -> Reason | None:
     labels = node.meta.labels
     if any(labels.get(key) != value for key, value in pod.node_selector.items()):
-        return Reason("NodeSelectorMismatch", "node does not match the Pod's nodeSelector")
+        return Reason("NodeSelectorMismatch", "node(s) did not match the Pod's nodeSelector")
     if pod.required_affinity is None:
         return None
     try:
@@ -63,7 +60,7 @@ def _affinity(pod: Pod, node: Node) -> Reason | None:
     return (
         None
         if matches
-        else Reason("NodeAffinityMismatch", "node does not match the Pod's required node affinity")
+        else Reason("NodeAffinityMismatch", "node(s) did not match the Pod's required node affinity")
     )
 
 
@@ -73,7 +70,7 @@ def _resources(pod: Pod, node: Node, usage: Usage, backed: Collection[str]) -> R
         if name in backed:
             continue
         # A node that does not report a resource has none of it; one without any allocatable at
-        # all is a stand-in from a file, which is not held to limits it does not state.
+        # all comes from a file without limits, and is not checked.
         if not node.allocatable or wanted == 0 or (name == "pods" and name not in node.allocatable):
             continue
         capacity = node.allocatable.get(name, Quantity(0))
@@ -81,6 +78,6 @@ def _resources(pod: Pod, node: Node, usage: Usage, backed: Collection[str]) -> R
             asked = Quantity(wanted, capacity.format).text
             left = Quantity(capacity.nanos - used.get(name, 0), capacity.format).text
             behind = Evidence(capacities=(CapacityShortage(name, asked, left),))
-            message = f"insufficient {name}: {asked} requested, {left} left"
+            message = f"Insufficient {name}: {asked} requested, {left} left"
             return Reason("InsufficientResources", message, counts={name: 1}, evidence=behind)
     return None

@@ -1,4 +1,4 @@
-"""What is said of one Pod on one node."""
+"""The result of evaluating one Pod on one node."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,12 +13,12 @@ Verdict = Literal["fits", "misfit", "invalid"]
 
 @dataclass(frozen=True, slots=True)
 class NodeResult:
-    """What is to be said of one node.
+    """The result for one node.
 
-    If it fits, ``claims`` are the Pod's claims on this node, ``allocations`` what each of them gets, in
-    order, and ``score_parts`` what the score is made of. ``curable`` says whether evicting Pods from the
-    node could change a misfit. ``searched``: devices were looked for. With ``counted_later``, the reasons
-    are still to be had from ``PodEvaluation.explained``.
+    If it fits, ``claims`` are the Pod's claims on this node, ``allocations`` their allocations in order,
+    and ``score_parts`` the parts of the score. ``curable``: whether evicting Pods from the node could
+    change a misfit. ``searched``: whether the allocator ran. With ``counted_later``,
+    ``PodEvaluation.explained`` computes the reasons.
     """
 
     node: str

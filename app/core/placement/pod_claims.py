@@ -13,7 +13,7 @@ from app.core.state.state import State
 
 @dataclass(frozen=True, slots=True)
 class RequestMapping:
-    """Which request of a claim gives a container its devices for an extended resource."""
+    """The request of a claim with a container's devices for an extended resource."""
 
     container: str
     resource: str
@@ -22,10 +22,10 @@ class RequestMapping:
 
 @dataclass(frozen=True, slots=True)
 class HeldClaim:
-    """A claim under the name the Pod knows it by.
+    """A claim under its name in the Pod.
 
-    ``generated``: it does not exist, but was made here: from a template, for a dry run, or for extended
-    resources. Of the latter, ``mappings`` says which container uses which request.
+    ``generated``: it does not exist yet, but was generated here: from a template, for a dry run, or for
+    extended resources. For the latter, ``mappings`` are the requests of containers.
     """
 
     pod_claim: str
@@ -40,7 +40,7 @@ class HeldClaim:
 
 
 class UnschedulableError(Exception):
-    """A Pod that fits nowhere for now, whatever the node: its claims are not in order.
+    """A Pod that fits on no node for now, because of its claims.
 
     The rules are those of PreFilter in the in-tree plugin.
     """
@@ -51,7 +51,7 @@ class UnschedulableError(Exception):
 
 
 def claims_of(state: State, pod: Pod, *, generate: bool) -> tuple[HeldClaim, ...]:
-    """The Pod's claims in the order of spec.resourceClaims; those that need none are left out.
+    """The Pod's claims in the order of spec.resourceClaims; entries without a claim are left out.
 
     Raises:
         UnschedulableError: a claim is missing, deleted, someone else's, or used by too many Pods.
@@ -82,13 +82,15 @@ def _find(state: State, pod: Pod, entry: PodClaim, *, generate: bool) -> HeldCla
         claim = state.claim((namespace, name))
         if claim is not None:
             return HeldClaim(entry.name, claim)
-        raise _refusal("WaitingForClaim", "waiting for ResourceClaim", namespace, name, "it is not there yet")
+        raise _refusal(
+            "WaitingForClaim", "waiting for ResourceClaim", namespace, name, "it does not exist yet"
+        )
     if generate:
         return HeldClaim(entry.name, _generated(state, pod, entry), generated=True)
     raise UnschedulableError(
         Reason(
             "WaitingForClaim",
-            f"waiting for the ResourceClaim of {entry.name!r} to be made from template {entry.template_name}",
+            f"ResourceClaim for {entry.name!r} has not been created from template {entry.template_name} yet",
         )
     )
 
@@ -126,11 +128,11 @@ def _check(pod: Pod, held: HeldClaim) -> None:
     owner = claim.meta.controller
     if _from_template(pod, held) and pod.meta.uid and (owner is None or owner.uid != pod.meta.uid):
         raise _refusal(
-            "ClaimNotOwned", "ResourceClaim", namespace, name, f"was not made for Pod {pod.meta.name}"
+            "ClaimNotOwned", "ResourceClaim", namespace, name, f"was not created for Pod {pod.meta.name}"
         )
     reserved = any(consumer.uid == pod.meta.uid for consumer in claim.reserved_for)
     if len(claim.reserved_for) >= MAX_RESERVED_FOR and not reserved:
-        text = f"is in use by {MAX_RESERVED_FOR} Pods, no more may share it"
+        text = f"is in use by {MAX_RESERVED_FOR} Pods, which is the maximum"
         raise _refusal("ClaimInUse", "ResourceClaim", namespace, name, text)
 
 

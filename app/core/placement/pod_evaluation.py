@@ -1,4 +1,4 @@
-"""One Pod, any number of nodes: does it fit, with which devices, and how good is it there."""
+"""Evaluates one Pod on any number of nodes: whether it fits, with which devices, and the score."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -33,14 +33,14 @@ from app.core.state.state import State
 
 
 class PodEvaluation:
-    """A Pod made ready to be asked about: its claims found, and planned once for all nodes.
+    """A Pod prepared for evaluation: its claims are resolved, and planned once for all nodes.
 
-    ``missing`` are the claims without an allocation, ``unclaimed`` is why the Pod's claims are not in
-    order, if they are not. ``varies``: which claims the Pod has depends on the node, see ``on``. ``position``
-    in the log of changed nodes: what comes after it may come too late for some answers.
+    ``missing`` are the claims without an allocation; ``unclaimed`` is the reason if the Pod's claims are
+    not usable. ``varies``: the Pod's claims depend on the node, see ``on``. ``position`` in the log of
+    changed nodes: later changes may not be part of some results.
 
     Args:
-        needs: makes this the question for nodes of one kind, see ``ExtendedResources``.
+        needs: makes this the evaluation for nodes of one kind, see ``ExtendedResources``.
     """
 
     def __init__(self, state: State, pod: Pod, rules: Rules, needs: Needs | None = None) -> None:
@@ -67,7 +67,7 @@ class PodEvaluation:
         self._pinned = AllocatedClaims(self.claims, rules)
 
     def on(self, name: str) -> "PodEvaluation":
-        """The question as it is put to a node: this one, unless it ``varies``."""
+        """The evaluation for a node: this one, unless it ``varies``."""
         node = self.state.nodes.get(name)
         if not self._resources or node is None:
             return self
@@ -79,32 +79,32 @@ class PodEvaluation:
 
     @property
     def allocated(self) -> bool:
-        """Whether the Pod has claims that are allocated already."""
+        """Whether the Pod has allocated claims."""
         return bool(self._pinned)
 
     @property
     def uniform(self) -> bool:
-        """Whether nothing but the search tells nodes apart, once they are known."""
+        """Whether only the search distinguishes nodes, once they are known."""
         return not self._pinned and not self.rules.node_checks
 
     @cached_property
     def refusal(self) -> tuple[Verdict, tuple[Reason, ...]] | None:
-        """The answer if it is the same for every node."""
+        """The result if it is the same for every node."""
         if self.unclaimed is not None:
             return ("misfit", (self.unclaimed,))
         return ("invalid", self._plan.reasons) if isinstance(self._plan, Invalid) else None
 
     @cached_property
     def _plan(self) -> Plan | Invalid:
-        """The Pod's own plan: its reasons name the Pod's own claims."""
+        """The Pod's plan: its reasons name the Pod's claims."""
         return plan_claims(self.missing, self.state.classes, self.rules.features, self.rules.selectors)
 
     def answers(self, nodes: Iterable[str]) -> Iterator[NodeResult]:
-        """An answer for each node, in order."""
+        """A result for each node, in order."""
         return map(self.answer, nodes)
 
     def answer(self, name: str) -> NodeResult:
-        """The answer for one node."""
+        """The result for one node."""
         pause()
         asked = self.on(name)
         if asked is not self:
@@ -117,10 +117,10 @@ class PodEvaluation:
         return self._allocate(self.state.nodes[name], self._plan)
 
     def early(self, name: str) -> NodeResult | None:
-        """The answer if no search is needed for a misfit. O(taints + resources + allocated devices)."""
+        """The result if a misfit needs no search. Cost: O(taints + resources + allocated devices)."""
         node = self.state.nodes.get(name)
         if node is None:
-            reason = Reason("NodeUnknown", "node is not known yet")
+            reason = Reason("NodeUnknown", "node(s) were not known yet")
             return NodeResult(name, "misfit", (reason,), curable=False)
         if self.rules.node_checks:
             found = check_node(self.pod, node, self.state.usage, self._needs.backed)
@@ -148,10 +148,10 @@ class PodEvaluation:
         return frozenset(wanted).difference(*(paced(node.allocatable.keys() for node in nodes)))
 
     def explained(self, answer: NodeResult) -> NodeResult:
-        """A misfit with its reasons counted device by device; other answers as they are.
+        """A misfit with its reasons, device by device; other results unchanged.
 
-        The search itself gives none, since few nodes of a large cluster are asked about.
-        Cost: O(devices of the node) and a few bounded searches, see ``explain_misfit``.
+        The search itself collects none, since few nodes of a large cluster are explained. Cost: O(devices
+        of the node) and a few bounded searches, see ``explain_misfit``.
         """
         asked = self.on(answer.node)
         if asked is not self:
@@ -165,10 +165,10 @@ class PodEvaluation:
         return replace(answer, reasons=known, counted_later=False)
 
     def releasable(self) -> HeldClaim | None:
-        """A claim to deallocate, so that the Pod may find devices elsewhere.
+        """A claim to deallocate, so that the Pod can use devices elsewhere.
 
-        To be asked when no node fits: the first claim that was in the way on some node, and that
-        nobody but this Pod has reserved (PostFilter of the in-tree plugin).
+        Call it when no node fits: returns the first claim that prevented a node, and that is reserved for
+        no other Pod (PostFilter of the in-tree plugin).
         """
         in_the_way = [held for held in self.claims if held.key in self._pinned.unusable]
         in_the_way += [self._needs.stale] if self._needs.stale is not None else []

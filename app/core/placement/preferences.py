@@ -1,9 +1,9 @@
-"""What kube-scheduler's own scores would say of nodes, where filter names one and they are not asked.
+"""kube-scheduler's own scores of nodes, which it does not compute if filter returns one node.
 
-Of the plugins of the default profile these are weighed here, with their default weights: NodeAffinity
-(preferred terms), TaintToleration (PreferNoSchedule) and, among nodes that are equal otherwise, how much of a
-node is in use (NodeResourcesFit). PodTopologySpread, InterPodAffinity and ImageLocality look at what is not
-known here.
+These plugins of the default profile count here, with their default weights: NodeAffinity (preferred
+terms), TaintToleration (PreferNoSchedule) and, among nodes that are equal otherwise, how much of a node
+is in use (NodeResourcesFit). PodTopologySpread, InterPodAffinity and ImageLocality need data that is not
+available here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,17 +15,17 @@ from app.core.model.taints import Taint
 from app.core.state.state import State
 
 POINT = 50
-"""What one of an extender's ten points is to kube-scheduler, with the weight 5 of the example."""
+"""kube-scheduler's value of one of an extender's ten points, with the weight 5 of the example."""
 _AFFINITY = 200
 _TAINTS = 300
 _WEIGHED = ("cpu", "memory")
 
 
 def preferences(state: State, pod: Pod, names: Iterable[str]) -> Mapping[str, float]:
-    """The points of each node beside its devices; empty if the Pod likes none better than another.
+    """The points of each node besides those for devices; empty if the Pod has no preference.
 
-    As the plugins do, the best of these nodes has all of the points. O(nodes), and nothing if there is
-    neither a preferred term nor a node that would rather not have Pods.
+    As in the plugins, the best node gets the maximum. Cost: O(nodes), and O(1) without preferred terms
+    and PreferNoSchedule taints.
     """
     inventory = state.inventory
     if not pod.preferred_affinity and not inventory.reluctant:
@@ -39,7 +39,7 @@ def preferences(state: State, pod: Pod, names: Iterable[str]) -> Mapping[str, fl
 
 
 def load(state: State, name: str) -> float:
-    """How much of a node's CPU and memory is requested, 0 to 1. O(1)."""
+    """The fraction of a node's CPU and memory that is requested, 0 to 1. Cost: O(1)."""
     node, used = state.nodes.get(name), state.usage.of(name)
     parts = [
         used.get(resource, 0) / amount.nanos
@@ -50,13 +50,13 @@ def load(state: State, name: str) -> float:
 
 
 def _shares(found: Mapping[str, int], most: int) -> Mapping[str, float]:
-    """Of ``most`` points; empty if nobody has any."""
+    """Scales to ``most`` points; empty if all are 0."""
     highest = max(found.values(), default=0)
     return {name: most * value / highest for name, value in found.items()} if highest else {}
 
 
 def _liking(pod: Pod, node: Node) -> int:
-    """The weights of the preferred terms that a node meets; one that cannot be evaluated is none."""
+    """The weights of the preferred terms that a node matches; a term with an error matches none."""
     total = 0
     for weight, selector in pod.preferred_affinity:
         try:

@@ -1,4 +1,4 @@
-"""What a decision is made by, apart from the state."""
+"""The input of a decision besides the state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,11 +14,10 @@ from app.core.selectors import SelectorCache
 class Rules:
     """How to decide.
 
-    ``node_checks`` also judges nodeSelector, required node affinity, taints, unschedulable and
-    resource requests: kube-scheduler's part when it asks, ours in a dry run. ``generate_claims``
-    makes claims from templates for Pods that do not exist yet. ``now`` is the time, for claims whose
-    devices are slow to get ready; without it they are waited for without end. With ``policy_fixed``, what
-    Pods and classes wish for does not count.
+    ``node_checks``: also check nodeSelector, required node affinity, taints, unschedulable and resource
+    requests, which kube-scheduler does itself except in a dry run. ``generate_claims``: generate claims
+    from templates for Pods that do not exist yet. ``now``: the time, for the timeout of binding
+    conditions; without it there is none. ``policy_fixed``: ignore the policies of Pods and classes.
     """
 
     selectors: SelectorCache

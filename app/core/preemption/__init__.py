@@ -1,4 +1,4 @@
-"""Which Pods to evict so that another one gets its devices.
+"""Selects Pods to evict so that another one gets its devices.
 
-A plan names only victims whose eviction the allocator has confirmed to help, and violates no budget.
+A plan contains only victims whose eviction the allocator has confirmed to help, and violates no budget.
 """

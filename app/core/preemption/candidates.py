@@ -1,7 +1,7 @@
-"""Which of kube-scheduler's preemption candidates help a Pod whose devices it does not see.
+"""Filters kube-scheduler's preemption candidates by devices.
 
-DefaultPreemption tries evictions with kube-scheduler's own filters. Its candidates make room for CPU, ports
-and the like; whether the Pod's claims fit on the node then is found out here, with the allocator.
+DefaultPreemption simulates evictions with kube-scheduler's own filters. Its candidates free CPU, ports
+and the like; the allocator checks here whether the Pod's claims then fit on the node.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,12 +26,12 @@ INCURABLE = frozenset(
         "NodeUnsuited",
     }
 )
-"""Codes of misfits that are none of other Pods' doing: the node has no such devices."""
+"""Codes of misfits that other Pods do not cause: the node has no such devices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What evicting on one node is about: the uids of the victims, and how many of these break a budget."""
+    """A candidate: the UIDs of the victims, and how many of these violate a budget."""
 
     victims: tuple[str, ...]
     violations: int = 0
@@ -40,13 +40,13 @@ class Candidate:
 def helpful_candidates(
     state: State, pod: Pod, candidates: Mapping[str, Candidate], rules: Rules, *, add_victims: bool
 ) -> Iterator[tuple[str, Candidate]]:
-    """The candidates on whose nodes the Pod's claims fit once the victims are gone.
+    """The candidates on whose nodes the Pod's claims fit without the victims.
 
     Args:
         state: it is changed: pass a fork.
         candidates: by node.
-        add_victims: where the given victims do not suffice, others of the node that hold devices are added, a
-            set from which none can be spared. Without, such a node is left out.
+        add_victims: if the given victims do not suffice, adds a minimal set of other Pods of the node
+            that hold devices. Otherwise such a node is left out.
 
     Cost: a search for each candidate; with ``add_victims`` that of ``plan_preemption`` for those that fail.
     """
@@ -81,7 +81,7 @@ def _with_more(state: State, pod: Pod, node: str, candidate: Candidate, rules: R
     if isinstance(plans, Hopeless):
         return None
     (plan,) = plans
-    # kube-scheduler looks for victims among the Pods of the node alone.
+    # kube-scheduler considers only Pods of the node as victims.
     if not plan.victims or any(victim.node_name != node for victim in plan.victims):
         return None
     victims = (*candidate.victims, *(victim.meta.uid for victim in plan.victims))

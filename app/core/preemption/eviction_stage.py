@@ -1,8 +1,8 @@
-"""A state on which Pods are tried to be evicted, and put back.
+"""A state to simulate evictions and their reversal.
 
-A claim lets go of its devices when the last Pod that it is reserved for is gone, as
-kube-controller-manager has it. So a shared claim holds on as long as one of its Pods stays, and one that is
-reserved for anything but Pods, or for nobody, is not freed by evicting Pods.
+A claim is deallocated when the last Pod in reservedFor is deleted, as in kube-controller-manager. So a
+shared claim keeps its devices as long as one of its Pods stays, and evictions do not free a claim that is
+reserved for other consumers than Pods, or for none.
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from app.core.state.taken import ClaimKey
 
 
 def uid_of(pod: Pod) -> str:
-    """The uid, or what stands for it where Pods have none (see ``State.settle``)."""
+    """The UID, or a substitute for Pods without one (see ``State.settle``)."""
     return pod.meta.uid or "/".join(pod.meta.key)
 
 
 class EvictionStage:
-    """``state`` is the stage's own: a fork. Setting up costs O(Pods + claims)."""
+    """``state`` is a fork. Cost of the constructor: O(Pods + claims)."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -35,7 +35,7 @@ class EvictionStage:
                 self._enter(claim)
 
     def remove(self, pods: Iterable[Pod]) -> None:
-        """Makes Pods go, with what they take of their nodes and what only they hold."""
+        """Removes Pods, their usage of nodes, and the devices that only they hold."""
         for pod in pods:
             uid = uid_of(pod)
             self._away.add(uid)
@@ -47,7 +47,7 @@ class EvictionStage:
                     self.state.upsert(replace(claim, allocation=None, reserved_for=()))
 
     def restore(self, pods: Iterable[Pod]) -> None:
-        """Takes ``remove`` back."""
+        """Reverts ``remove``."""
         for pod in pods:
             uid = uid_of(pod)
             self._away.discard(uid)
@@ -59,7 +59,7 @@ class EvictionStage:
                     self.state.upsert(claim)
 
     def users(self, key: ClaimKey) -> frozenset[str]:
-        """The uids of the Pods that still hold on to a claim, empty if no eviction frees its devices."""
+        """The UIDs of the Pods that use a claim, empty if no eviction frees its devices."""
         return self._users.get(key, frozenset()) - self._away
 
     def holders(self, pools: Iterable[Pool]) -> set[ClaimKey]:

@@ -1,9 +1,9 @@
-"""Which Pods to evict so that another one gets its devices.
+"""Selects Pods to evict so that another one gets its devices.
 
-What DefaultPreemption does for what in-tree filters see, for devices: on each node all Pods of lower
-priority that hold devices in reach are taken away; if the Pod fits then, they are given back one by one, the
-most important first, as long as it still fits. Nothing is proposed that has not been found to help: each
-verdict is the allocator's own, on the state as it would be.
+It does for devices what DefaultPreemption does for in-tree filters: on each node it removes all Pods of
+lower priority that hold usable devices; if the Pod then fits, it adds them back one by one, the most
+important first, as long as the Pod still fits. Each proposal is verified: the allocator evaluates the
+state after the evictions.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,18 +31,19 @@ from app.core.state.pools import PoolError
 from app.core.state.state import State
 
 ENOUGH_NODES = 100
-"""Nodes with victims that no budget protects, after which no more are looked at (as
-minCandidateNodesAbsolute of kube-scheduler)."""
+"""Number of nodes with unprotected victims after which the search ends (as minCandidateNodesAbsolute of
+kube-scheduler).
+"""
 
 _MAX_SETS = 256
-"""Sets of victims compared on one node; beyond that the first set found stands."""
+"""Maximum number of compared sets of victims on one node; beyond that the first set is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preemption:
-    """The Pod fits on the node once the victims are gone; no victims: it does without.
+    """The Pod fits on the node after the eviction of the victims, if there are any.
 
-    ``answer`` has the devices that it gets. ``victims`` begin with the most important.
+    ``answer`` has its devices. ``victims`` are sorted, the most important first.
     """
 
     pod: Pod
@@ -57,7 +58,7 @@ class Preemption:
 
 @dataclass(frozen=True, slots=True)
 class Hopeless:
-    """No eviction helps ``pod``: the preemptor itself, or one of those that must be placed with it."""
+    """No eviction helps ``pod``: the preemptor, or one of those that must be placed with it."""
 
     pod: Pod
     reason: Reason
@@ -74,16 +75,16 @@ def plan_preemption(
 ) -> tuple[Preemption, ...] | Hopeless:
     """Finds victims so that all of ``pods`` fit, one after another.
 
-    Pods that fit without further evictions get a Preemption without victims. With more than one Pod it is
-    all or nothing: if one cannot be helped, nobody is to be evicted for the others.
+    Pods that fit without further evictions get a Preemption without victims. Several Pods are all or
+    nothing: if one does not fit, no Pods are evicted for the others.
 
     Args:
         state: it is changed: pass a fork.
-        leaving: Pods that are as good as gone. Those that are being deleted count as such anyway. Budgets
-            are charged with those that run still, as with the victims found for ``pods`` so far.
+        leaving: Pods that count as deleted, in addition to those that are being deleted. Those that still
+            run count against budgets, like the victims for earlier ``pods``.
         spare_budgets: refuse victims that a PodDisruptionBudget protects, instead of preferring others.
 
-    Cost: a search a node, and for each node with victims one for each of them, and up to 256 more.
+    Cost: a search for each node, and for each node with victims one for each of them, and up to 256 more.
     """
     stage = EvictionStage(state)
     leaving = tuple(leaving)
@@ -104,12 +105,12 @@ def plan_preemption(
 
 
 def evictable(state: State, pod: Pod) -> bool:
-    """Whether there is any Pod with claims that may be evicted for this one. O(Pods)."""
+    """Whether any Pod with claims may be evicted for this one. Cost: O(Pods)."""
     return not pod.never_preempts and any(may_be_evicted(other, pod) for other in state.pods.values())
 
 
 def partners(state: State, pod: Pod) -> tuple[Pod, ...]:
-    """The Pod, and those of its PodGroup that wait for a node as well. O(Pods)."""
+    """The Pod, and the pending Pods of its PodGroup. Cost: O(Pods)."""
     if not pod.group:
         return (pod,)
     others = (
@@ -126,12 +127,12 @@ def partners(state: State, pod: Pod) -> tuple[Pod, ...]:
 
 
 def terminating(state: State) -> list[Pod]:
-    """Pods that are as good as gone: being deleted, or done. O(Pods)."""
+    """Pods that are being deleted or have completed. Cost: O(Pods)."""
     return [pod for pod in state.pods.values() if pod.meta.deleted is not None or pod.finished]
 
 
 def _still_running(state: State, leaving: Sequence[Pod]) -> list[Pod]:
-    """Those whose eviction no budget shows yet: what is being deleted, the budgets' status counts itself."""
+    """Those whose eviction the budgets do not count yet: their status counts Pods that are being deleted."""
     known = {pod.meta.key: state.pods.get(pod.meta.key) for pod in leaving}
     uids = {pod.meta.uid for pod in leaving}
     return [
@@ -178,7 +179,7 @@ def _best_node(search: "_Search", nodes: Iterable[str]) -> Preemption | Hopeless
                 break
     if found:
         return min(found, key=lambda item: item[:2])[2]
-    reason = Reason("PreemptionUseless", "evicting Pods of lower priority would not free what it asks for")
+    reason = Reason("PreemptionUseless", "evicting Pods of lower priority would not free enough devices")
     return Hopeless(search.evaluation.pod, reason)
 
 
@@ -215,7 +216,7 @@ class _Search:
         victims = self._reprieved(node, candidates)
         self._stage.restore(victims)
         if not victims:
-            return None  # it fits as things are: nothing to be proposed here
+            return None  # it fits without evictions: nothing to propose here
         victims = self._improved(node, candidates, victims)
         cost = self.cost(victims)
         if self._spare and cost.violations:
@@ -226,7 +227,7 @@ class _Search:
         return Preemption(self.evaluation.pod, answer, tuple(victims), cost.violations)
 
     def _candidates(self, node: str) -> list[Pod]:
-        """Pods that may be evicted and whose going, all together, frees devices in the node's reach."""
+        """Pods that may be evicted and whose removal together frees devices that the node can use."""
         try:
             pools = self._stage.state.inventory.pools(node, self.evaluation.rules.features)
         except PoolError:
@@ -245,7 +246,7 @@ class _Search:
         return may_be_evicted(pod, self.evaluation.pod)
 
     def _reprieved(self, node: str, candidates: list[Pod]) -> list[Pod]:
-        """Gives back whom it can, those that a budget protects first; the rest are the victims."""
+        """Adds Pods back where possible, those that a budget protects first; the rest are the victims."""
         protected = over_budget(candidates, self._budgets)
         order = sorted(candidates, key=lambda pod: pod.meta.uid not in protected)
         victims: list[Pod] = []
@@ -258,10 +259,10 @@ class _Search:
         return by_importance(victims)
 
     def _improved(self, node: str, candidates: list[Pod], victims: list[Pod]) -> list[Pod]:
-        """The best of all sets, or of those that are not larger, if they are few enough to be gone through.
+        """The best of all sets, or of those that are not larger, if there are few enough.
 
-        Reprieving one by one cannot see that one Pod with two devices is a lesser evil than two with one, nor
-        that one that a budget seemed to protect may go if another one stays.
+        Adding back one by one does not find that evicting one Pod with two devices is better than two
+        with one, or that a Pod that a budget seemed to protect can be evicted if another one stays.
         """
         for largest in (len(candidates), len(victims)):
             sizes = range(1, largest + 1)

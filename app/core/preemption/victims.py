@@ -1,4 +1,4 @@
-"""Who may be evicted for whom, and which of two sets of victims is the lesser evil.
+"""Which Pods may be evicted, and which of two sets of victims is better.
 
 The rules are kube-scheduler's: DefaultPreemption (MoreImportantVictim, filterPodsWithPDBViolation) and
 pickOneNodeForPreemption.
@@ -14,11 +14,11 @@ from app.core.model.pod import Pod
 
 _MIRROR = "kubernetes.io/config.mirror"
 _OFFSET = 2**31
-"""Added to each priority of a sum, so that fewer victims of negative priority are the lesser evil too."""
+"""Added to each priority of a sum, so that fewer victims of negative priority are better too."""
 
 
 class Cost(NamedTuple):
-    """What a set of victims costs; the smaller, the better.
+    """The cost of a set of victims; smaller is better.
 
     ``age`` is minus the earliest start among the victims of highest priority, seconds since 1970.
     """
@@ -31,7 +31,7 @@ class Cost(NamedTuple):
 
 
 def may_be_evicted(victim: Pod, preemptor: Pod) -> bool:
-    """A running Pod of lower priority; not one that the kubelet runs by itself, which cannot be evicted."""
+    """Whether it is a running Pod of lower priority, but not a static Pod, which cannot be evicted."""
     return (
         victim.priority < preemptor.priority
         and bool(victim.node_name)
@@ -47,7 +47,7 @@ def by_importance(pods: Iterable[Pod]) -> list[Pod]:
 
 
 def over_budget(pods: Iterable[Pod], budgets: Iterable[DisruptionBudget]) -> set[str]:
-    """The uids of the Pods whose eviction a budget does not allow any more, after those before them.
+    """The UIDs of the Pods whose eviction a budget no longer allows after those before them.
 
     Cost: O(pods times budgets).
     """
@@ -69,7 +69,7 @@ def doubly_covered(pod: Pod, budgets: Iterable[DisruptionBudget]) -> bool:
 
 
 def charged(budgets: Iterable[DisruptionBudget], victims: Sequence[Pod]) -> list[DisruptionBudget]:
-    """The budgets as they are once ``victims`` are evicted; below 0 if they do not allow that.
+    """The budgets after the eviction of ``victims``; below 0 if they do not allow it.
 
     Cost: O(victims times budgets).
     """

@@ -21,7 +21,7 @@ def test_a_long_dry_run_tells_how_far_it_is(inventory: Inventory, monkeypatch: p
         assert said
         numbers = [int(text.split()[0]) for text in said]
         assert numbers == sorted(numbers)
-        assert all(text.endswith(" of 800 Pods looked at") for text in said)
+        assert all(text.endswith(" of 800 Pods evaluated") for text in said)
         assert await service.get("/api/v1/dry-runs") == {"items": []}
 
     run(inventory(*OBJECTS), evaluation)

@@ -174,9 +174,9 @@ def test_how_many_more_says_what_the_next_one_lacks(inventory: Inventory) -> Non
     answer = run(inventory(*OBJECTS), evaluation)
     assert answer["fits"] == 2
     assert answer["nodes"] == [{"name": "n2", "count": 1}, {"name": "n2-more-1", "count": 1}]
-    assert answer["summary"] == "0/3 nodes fit: 3 all matching devices in use for request r"
+    assert answer["summary"] == "0/3 nodes fit: 3 node(s) had all matching devices in use for request r"
     texts = [item["text"] for item in answer["nearMisses"]]
-    assert "if claim default/busy were gone (node n1)" in texts
+    assert "if claim default/busy were released (node n1)" in texts
     assert not any("default/p-" in text for text in texts), "the Pods of the question are not to go"
 
 

@@ -345,18 +345,18 @@ def test_a_defect_is_told_in_the_log_alone(
 
 
 REFUSED_SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
-    "nobody is asked": ({"host": EVERYWHERE}, "callers are not asked who they are"),
-    "a name that others may reach": ({"host": "extender.internal"}, "callers are not asked"),
-    "tokens in the clear": ({"host": EVERYWHERE, "auth": "token"}, "in the clear"),
+    "nobody is asked": ({"host": EVERYWHERE}, "without authentication"),
+    "a name that others may reach": ({"host": "extender.internal"}, "without authentication"),
+    "tokens in the clear": ({"host": EVERYWHERE, "auth": "token"}, "without TLS"),
     "binds for anyone": (
         {**MUTUAL, "host": EVERYWHERE, "auth": "mtls", "webhooks_from": "anyone"},
-        "could have Pods bound",
+        "could bind Pods",
     ),
-    "certificate without key": ({"tls_cert_file": "c"}, "given together"),
-    "CA without TLS": ({"client_ca_file": "ca"}, "only TLS has certificates"),
-    "mtls without CA": ({"auth": "mtls"}, "auth mtls needs client_ca_file"),
-    "webhooks without CA": ({"webhooks_from": "certificate"}, "needs client_ca_file"),
-    "tokens without cluster": ({"auth": "token", "snapshot": ("x",)}, "there is none beside a snapshot"),
+    "certificate without key": ({"tls_cert_file": "c"}, "require each other"),
+    "CA without TLS": ({"client_ca_file": "ca"}, "requires tls_cert_file"),
+    "mtls without CA": ({"auth": "mtls"}, "auth mtls requires client_ca_file"),
+    "webhooks without CA": ({"webhooks_from": "certificate"}, "requires client_ca_file"),
+    "tokens without cluster": ({"auth": "token", "snapshot": ("x",)}, "snapshot excludes auth token"),
 }
 
 

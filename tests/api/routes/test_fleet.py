@@ -182,7 +182,7 @@ def test_pending_pods_come_with_what_was_said_last(inventory: Inventory) -> None
         await service.post("/scheduler/filter", body)
         [item] = (await service.get("/api/v1/pods", pending=True))["items"]
         assert (item["name"], item["node"], item["claims"]) == ("p", None, ["free"])
-        assert item["said"].startswith("0/1 nodes fit: 1 no device matches request r")
+        assert item["said"].startswith("0/1 nodes fit: 1 node(s) had no matching device for request r")
         [decision] = (await service.get("/api/v1/decisions"))["items"]
         assert (decision["verb"], decision["outcome"], decision["times"]) == ("filter", "refused", 2)
 

@@ -44,7 +44,7 @@ def test_pods_see_what_the_earlier_ones_took_and_nothing_is_written(inventory: I
         assert (answer["placed"], answer["unplaced"], answer["complete"]) == (3, 1, True)
         last = answer["pods"][3]
         assert last["node"] is None
-        assert last["summary"] == "0/2 nodes fit: 2 all matching devices in use for request r"
+        assert last["summary"] == "0/2 nodes fit: 2 node(s) had all matching devices in use for request r"
         assert {item["verdict"] for item in last["nodes"]} == {"misfit"}
         first = answer["pods"][0]
         assert first["claims"][0]["podClaim"] == "t"
@@ -241,7 +241,9 @@ def test_why_a_pod_is_pending(inventory: Inventory) -> None:
 
     async def evaluation(service: Asked) -> None:
         answer = await service.get("/api/v1/pods/default/p/explain")
-        assert answer["summary"].startswith("0/2 nodes fit: 2 too few devices match request r")
+        assert answer["summary"].startswith(
+            "0/2 nodes fit: 2 node(s) had too few matching devices for request r"
+        )
         assert answer["nodes"][0]["reasons"][0]["counts"]["wanted"] == 3
         missing = await service.get("/api/v1/pods/default/nobody/explain", 404)
         assert "nobody" in missing["error"]["message"]
@@ -268,13 +270,12 @@ PENDING: dict[str, tuple[JsonObject, JsonObject, str]] = {
     "a nodeSelector": (
         {"nodeSelector": {"zone": "nowhere"}},
         {},
-        "0/2 nodes fit: 2 node does not match the Pod's nodeSelector",
+        "0/2 nodes fit: 2 node(s) did not match the Pod's nodeSelector",
     ),
     "a gate": (
         {"schedulingGates": [{"name": "example.com/quota"}]},
         {},
-        "kube-scheduler does not try it before its scheduling gates are gone (example.com/quota); "
-        "2/2 nodes fit",
+        "kube-scheduler waits until its scheduling gates are removed (example.com/quota); 2/2 nodes fit",
     ),
     "its end": (
         {},
@@ -388,7 +389,7 @@ FIELDS = [
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """A real object with one value somewhere replaced."""
+    """A real object with the same value somewhere replaced."""
     value = draw(real)
 
     def change(part: Any, depth: int) -> Any:

@@ -73,7 +73,7 @@ def test_a_kind_that_is_not_known_is_planned_with_a_note(inventory: Inventory) -
 
         assert [item["name"] for item in answer["pods"]] == ["some-0"]
         [note] = answer["notes"]
-        assert note.startswith("Training default/some: the kind is not known, so spec.roles[0].template.spec")
+        assert note.startswith("Training default/some: unknown kind, so spec.roles[0].template.spec")
 
     run(inventory(*OBJECTS), question)
 
@@ -122,7 +122,7 @@ def test_a_template_that_a_controller_makes_asks_for_nothing_and_is_named(invent
         for more in ({"objects": [DOMAIN]}, {"generated": [{"name": "channel"}]}):
             answer = await service.post("/api/v1/placements", asked | more)
             assert answer["placed"] == 1
-            assert answer["notes"][0].startswith("ResourceClaimTemplate default/channel is made by ")
+            assert answer["notes"][0].startswith("ResourceClaimTemplate default/channel is created by ")
 
     run(inventory(*OBJECTS), question)
 

@@ -39,7 +39,7 @@ def test_filter_splits_the_nodes_and_says_why(inventory: Inventory) -> None:
         answer = await service.post("/scheduler/filter", args(pod("p", "c")))
         assert answer["NodeNames"] == ["n1", "n2"]
         assert answer["Nodes"] is None
-        assert answer["FailedNodes"] == {"bare": "no devices for request r"}
+        assert answer["FailedNodes"] == {"bare": "node(s) had no devices for request r"}
         assert answer["Error"] == ""
 
     run(inventory(*OBJECTS), evaluation)
@@ -130,7 +130,7 @@ def test_a_bound_device_is_gone_for_the_next_filter(inventory: Inventory) -> Non
         assert await service.post("/scheduler/bind", binding) == {"Error": ""}
         answer = await service.post("/scheduler/filter", args(pod("q", "d")))
         assert answer["NodeNames"] == ["n2"]
-        assert answer["FailedNodes"]["n1"] == "all matching devices in use for request r"
+        assert answer["FailedNodes"]["n1"] == "node(s) had all matching devices in use for request r"
 
     run(inventory(*OBJECTS), evaluation)
 

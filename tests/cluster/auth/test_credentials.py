@@ -137,20 +137,20 @@ def test_proxy_of_the_environment(name: str, tmp_path: Path, monkeypatch: pytest
 
 # What is wrong, and the place and words of the message.
 WRONG: dict[str, tuple[Any, str]] = {
-    "no YAML": (f"users: [\n  {SECRET}: ]{{", "config:2:18: is no valid YAML"),
-    "a tab": (f"users:\n\t- {SECRET}", "config:2:1: is no valid YAML"),
-    "binary": ("\x00\x01", "config: is no valid YAML"),
+    "no YAML": (f"users: [\n  {SECRET}: ]{{", "config:2:18: is not valid YAML"),
+    "a tab": (f"users:\n\t- {SECRET}", "config:2:1: is not valid YAML"),
+    "binary": ("\x00\x01", "config: is not valid YAML"),
     "empty": ("", "config: current-context: not set"),
     "a list": ("[]", "config: must be a mapping, is a list"),
     "no current context": ({}, "config: current-context: not set"),
-    "unknown context": ({**document(), "current-context": "away"}, "config: no context 'away'"),
+    "unknown context": ({**document(), "current-context": "away"}, "config: context 'away' not found"),
     "contexts no list": ({**document(), "contexts": {}}, "config: contexts: must be a list, is a mapping"),
     "unnamed context": ({**document(), "contexts": [{}]}, r"config: contexts\[0\]: must be a mapping with"),
     "unknown cluster": (
         {**document(), "clusters": []},
-        r"config: contexts\[here\]\.context\.cluster: there is no cluster 'c'",
+        r"config: contexts\[here\]\.context\.cluster: cluster 'c' not found",
     ),
-    "unknown user": ({**document(), "users": None}, r"contexts\[here\]\.context\.user: there is no user 'u'"),
+    "unknown user": ({**document(), "users": None}, r"contexts\[here\]\.context\.user: user 'u' not found"),
     "no server": (document(server=None), r"clusters\[c\]\.cluster\.server: must be an http\(s\) URL, is ''"),
     "server is a number": (document(server=6443), r"clusters\[c\]\.cluster\.server: must be a string"),
     "server without scheme": (document(server="host:6443"), r"cluster\.server: must be an http"),
@@ -160,7 +160,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "CA is no base64": (
         document(**{"certificate-authority-data": SECRET}),
-        r"cluster\.certificate-authority-data: is no base64",
+        r"cluster\.certificate-authority-data: is not a PEM file",
     ),
     "CA is no certificate": (
         document(**{"certificate-authority-data": encoded("hello")}),
@@ -191,7 +191,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         r"users\[u\]\.user\.client-key: no such file: .*k\.pem",
     ),
     "token file is missing": (document({"tokenFile": "t"}), r"/t: cannot be read: No such file"),
-    "token of two lines": (document({"token": f"{SECRET}\nb"}), r"users\[u\]\.user\.token: is no token"),
+    "token of two lines": (document({"token": f"{SECRET}\nb"}), r"users\[u\]\.user\.token: is not a token"),
     "token is a mapping": (document({"token": {SECRET: 1}}), r"users\[u\]\.user\.token: must be a string"),
     "groups no list": (document({"as-groups": "a"}), r"users\[u\]\.user\.as-groups: must be a list"),
     "exec no mapping": (document({"exec": SECRET}), r"users\[u\]\.user\.exec: must be a mapping"),
@@ -266,7 +266,7 @@ def test_service_account_gives_url_namespace_and_authority(tmp_path: Path, autho
 
 
 def test_no_credentials_anywhere_says_where_they_could_be(tmp_path: Path) -> None:
-    with pytest.raises(CredentialsError, match=r"\.kube/config: no such file; give --kubeconfig"):
+    with pytest.raises(CredentialsError, match=r"\.kube/config: no such file; use --kubeconfig"):
         load_access(environ=environment(tmp_path))
     with pytest.raises(CredentialsError, match=r"asked: no such file"):
         load_access(tmp_path / "asked")
@@ -392,15 +392,15 @@ def test_plugin_s_certificate_is_loaded_and_a_new_one_is_a_new_identity(
 
 
 BAD_ANSWERS: dict[str, tuple[Any, str]] = {
-    "no JSON": (f"token: {SECRET}", "the plugin's answer is no JSON"),
-    "another kind": ({"kind": "Status"}, "the plugin's answer is no ExecCredential"),
+    "no JSON": (f"token: {SECRET}", "the plugin's output is not valid JSON"),
+    "another kind": ({"kind": "Status"}, "the plugin's output is not an ExecCredential"),
     "another version": (
         {**credential(token=SECRET), "apiVersion": "client.authentication.k8s.io/v1beta1"},
-        "answers in 'client.authentication.k8s.io/v1beta1'",
+        "output is in 'client.authentication.k8s.io/v1beta1'",
     ),
     "nothing": (credential(), "neither a token nor a certificate"),
     "certificate without key": (credential(clientCertificateData=SECRET), "neither a token nor a cert"),
-    "bad expiry": (credential(token=SECRET, expirationTimestamp="soon"), "'soon' is no RFC 3339 time"),
+    "bad expiry": (credential(token=SECRET, expirationTimestamp="soon"), "'soon' is not an RFC 3339 time"),
     "certificate that is none": (
         credential(clientCertificateData=SECRET, clientKeyData=SECRET),
         "certificate and key cannot be used",
@@ -422,7 +422,7 @@ def test_bad_answer_of_a_plugin_is_told_without_its_secrets(
 
 def test_failing_plugin_s_own_words_are_told(plugin: Callable[..., Section], tmp_path: Path) -> None:
     auth = ExecAuth(plugin(SECRET, code=3), no_cluster(tmp_path), None)
-    with pytest.raises(CredentialsError, match="ended with exit code 3: plugin says why") as caught:
+    with pytest.raises(CredentialsError, match="failed with exit code 3: plugin says why") as caught:
         asyncio.run(auth.authorization())
     assert SECRET not in str(caught.value)
 

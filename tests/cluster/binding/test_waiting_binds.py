@@ -114,7 +114,7 @@ async def test_who_allocates_the_claim_meanwhile_is_noticed_without_its_version(
             made.server.put(DRA, "resourceclaims", raw | more)
 
     made.server.before_each = write
-    assert "allocated by somebody else" in str(await made.bind("p"))
+    assert "allocated by another allocator" in str(await made.bind("p"))
     assert names(made.claim("c")) == ["d1"]
     await made.stop()
 

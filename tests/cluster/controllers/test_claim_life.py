@@ -97,7 +97,7 @@ async def test_a_template_s_claim_that_is_made_anew_is_bound_as_the_new_one() ->
     raw["status"] = {"resourceClaimStatuses": [{"name": "t", "resourceClaimName": "p-t-1"}]}
     made = await cluster(pods=(raw,))
     made.server.put(DRA, "resourceclaimtemplates", template("t"))
-    assert "not there yet" in str(await made.bind("p"))
+    assert "does not exist yet" in str(await made.bind("p"))
     owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "controller": True}
     owner["uid"] = made.pod("p")["metadata"]["uid"]
 

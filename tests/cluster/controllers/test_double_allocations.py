@@ -66,7 +66,7 @@ async def test_a_rival_heard_of_while_the_binding_waits_for_its_turn_is_given_wa
     error = await bind
     await other
     assert error is not None
-    assert "by somebody else" in error
+    assert "by another allocator" in error
     assert names(made.claim("c")) == []
     assert "nodeName" not in made.pod("p")["spec"]
     await made.stop()
@@ -83,7 +83,7 @@ async def test_a_rival_heard_of_while_the_api_server_has_no_time_for_the_binding
     give(made, "foreign", "d0")
     error = await bind
     assert error is not None
-    assert "by somebody else" in error
+    assert "by another allocator" in error
     assert made.binder.withdrawn == 1
     assert names(made.claim("c")) == []
     assert "nodeName" not in made.pod("p")["spec"]
@@ -103,7 +103,7 @@ async def test_a_bind_gives_way_to_a_device_that_was_given_away_meanwhile(method
     when(made, method, end, lambda: give(made, "foreign", "d0"))
     error = await made.bind("p")
     assert error is not None
-    assert "by somebody else" in error
+    assert "by another allocator" in error
     assert made.binder.withdrawn == 1
     assert not made.pod("p")["spec"].get("nodeName")
     assert (names(made.claim("c")), reserved(made.claim("c"))) == ([], [])
@@ -125,7 +125,7 @@ async def test_a_bind_that_waits_for_its_device_gives_way_at_the_next_attempt() 
     give(made, "foreign", "d0")
     tell(made, "attached", "True")
     await asyncio.sleep(1)
-    assert "by somebody else" in str(await made.bind("p"))
+    assert "by another allocator" in str(await made.bind("p"))
     assert names(made.claim("c")) == []
     await made.stop()
 
@@ -167,8 +167,8 @@ async def test_a_device_given_twice_is_told_once_and_stays_taken_when_one_lets_g
     assert {(item["reason"], item["note"]) for item in written} == {("DeviceHeldTwice", caplog.messages[0])}
     writing.cancel()
     assert caplog.messages == [
-        "device gpu.example.com/n1/d0 was given to ResourceClaims default/c and default/foreign: "
-        "another allocator is at work"
+        "device gpu.example.com/n1/d0 is allocated to ResourceClaims default/c and default/foreign: "
+        "another allocator is active"
     ]
     made.server.put(DRA, "resourceclaims", made.claim("c") | {"status": {}})
     await asyncio.sleep(1)
@@ -227,7 +227,7 @@ def test_which_holders_exclude_each_other(ours: dict[str, Any], theirs: dict[str
 async def test_the_binding_is_not_made_over_a_device_given_away_after_the_claim_was_written() -> None:
     made = await cluster(claim("c"), claim("d"), claim("foreign"), devices=3, pods=(pod("p", "c", "d"),))
     when(made, "PATCH", "resourceclaims/d/status", lambda: give(made, "foreign", "d0"))
-    assert "by somebody else" in str(await made.bind("p"))
+    assert "by another allocator" in str(await made.bind("p"))
     assert not any(on("POST", "binding")(call) for call in made.server.calls)
     assert [names(made.claim(name)) for name in ("c", "d")] == [[], []]
     await made.stop()

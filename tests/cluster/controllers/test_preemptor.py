@@ -294,7 +294,7 @@ async def test_nobody_is_evicted_where_it_does_not_help() -> None:
     await scene.refuse(scene.waiting("high", count=3))
     assert scene.preemptor.outcomes == {"useless": 1}
     assert [attempt.why for attempt in scene.attempts] == [
-        "evicting Pods of lower priority would not free what it asks for"
+        "evicting Pods of lower priority would not free enough devices"
     ]
     assert len(scene.left()) == 3
     assert not scene.state.nominations

@@ -184,7 +184,7 @@ async def test_a_refused_patch_is_reported_and_the_next_pod_is_woken(
     await asyncio.sleep(5)
     assert len(made.requeued()) == 1
     assert len(caplog.messages) == 1
-    assert "could not be woken" in caplog.messages[0]
+    assert "cannot requeue" in caplog.messages[0]
     await made.stop()
 
 

@@ -17,8 +17,8 @@ from tests.cluster.fake_apiserver import FakeApiServer, Fault, InMemoryTransport
 from tests.cluster.virtual_time import in_virtual_time
 from tests.objects import pod
 
-USED = "0/3 nodes fit: 3 all matching devices in use for request gpu"
-NONE = "0/3 nodes fit: 3 no devices for request gpu"
+USED = "0/3 nodes fit: 3 node(s) had all matching devices in use for request gpu"
+NONE = "0/3 nodes fit: 3 node(s) had no devices for request gpu"
 
 
 def waiting(name: str = "p", **meta: Any) -> Pod:
@@ -74,7 +74,7 @@ async def test_a_refusal_is_an_event_as_the_api_wants_it(made: Telling) -> None:
     made.events.refused(waiting(), USED)
     await asyncio.sleep(1)
     (event,) = made.written()
-    assert event["note"] == f"{USED}. More: kubectl dra explain p -n default"
+    assert event["note"] == f"{USED}. For details, run: kubectl dra explain p -n default"
     assert (event["type"], event["reason"], event["action"]) == (
         "Warning",
         "DevicesUnavailable",
@@ -115,23 +115,26 @@ async def test_another_reason_is_another_event(made: Telling) -> None:
 async def test_other_numbers_of_nodes_are_no_other_reason(made: Telling) -> None:
     """Nodes come and go, and which of them kube-scheduler asks about changes with every Pod that starts."""
     for summary in (
-        "0/9 nodes fit: 6 all matching devices in use for request gpu, 3 no devices for request gpu",
-        "0/8 nodes fit: 4 no devices for request gpu, 4 all matching devices in use for request gpu",
-        "0/12 nodes fit: 11 all matching devices in use for request gpu, 1 no devices for request gpu",
-        "0/1 nodes fit: 1 all matching devices in use for request gpu",
+        "0/9 nodes fit: 6 node(s) had all matching devices in use for request gpu, 3 node(s) had no "
+        "devices for request gpu",
+        "0/8 nodes fit: 4 node(s) had no devices for request gpu, 4 node(s) had all matching devices "
+        "in use for request gpu",
+        "0/12 nodes fit: 11 node(s) had all matching devices in use for request gpu, 1 node(s) had "
+        "no devices for request gpu",
+        "0/1 nodes fit: 1 node(s) had all matching devices in use for request gpu",
     ):
         made.events.refused(waiting(), summary)
         await asyncio.sleep(200)
     first, second = made.written()
-    assert first["note"].startswith("0/9 nodes fit: 6 all")
+    assert first["note"].startswith("0/9 nodes fit: 6 node(s) had all")
     assert first["series"]["count"] == 3
-    assert second["note"].startswith("0/1 nodes fit: 1 all")
+    assert second["note"].startswith("0/1 nodes fit: 1 node(s) had all")
 
 
 @telling()
 async def test_an_event_that_is_not_written_yet_says_the_newest_numbers(made: Telling) -> None:
     for nodes in (1, 2, 3):
-        made.events.refused(waiting(), f"0/{nodes} nodes fit: {nodes} no devices for request gpu")
+        made.events.refused(waiting(), f"0/{nodes} nodes fit: {nodes} node(s) had no devices for request gpu")
     await asyncio.sleep(5)
     (event,) = made.written()
     assert event["note"].startswith("0/3 nodes fit: 3 no")
@@ -183,7 +186,7 @@ async def test_a_failure_is_reported_once_and_the_next_event_is_written(made: Te
     made.events.refused(waiting("a"), USED)
     await asyncio.sleep(5)
     assert len(made.caplog.messages) == 1
-    assert "no Event for Pod default/a" in made.caplog.messages[0]
+    assert "cannot write an Event for Pod default/a" in made.caplog.messages[0]
     made.events.refused(waiting("b"), USED)
     await asyncio.sleep(5)
     assert [event["regarding"]["name"] for event in made.written()] == ["b"]
@@ -193,4 +196,4 @@ async def test_a_failure_is_reported_once_and_the_next_event_is_written(made: Te
 def test_a_note_fits_into_the_api(text: str) -> None:
     note = note_of(waiting(), text)
     assert len(note.encode()) <= 1024
-    assert note.endswith(". More: kubectl dra explain p -n default")
+    assert note.endswith(". For details, run: kubectl dra explain p -n default")

@@ -217,7 +217,7 @@ async def test_writes_leave_only_while_leading_and_in_the_term_they_were_decided
     await until_leads(second, 20)
     fault.times = 0
     later.set()
-    assert "not the leader any more" in await pending[1]
+    assert "no longer the leader" in await pending[1]
     await second.election.resign(1)
     await until_leads(first, 1)
     much_later.set()

@@ -158,8 +158,8 @@ def test_a_device_that_could_not_be_made_ready_says_why() -> None:
         "(NoPower: slot 3 is off)"
     ]
     assert found.summary == (
-        "0/2 nodes fit: 1 devices of claim default/c could not be made ready, "
-        "1 claim default/c is allocated on other nodes"
+        "0/2 nodes fit: 1 node(s) had devices of claim default/c that failed to become ready, "
+        "1 node(s) could not use claim default/c, which is allocated on other nodes"
     )
 
 
@@ -187,7 +187,7 @@ def test_an_extended_resource_that_another_node_offers_is_insufficient() -> None
     offering["status"]["allocatable"]["example.com/gpu"] = "0"
     found = asked(pod(**EXTENDED), node("n1", cpu="4"), offering)
 
-    assert found.summary == "0/2 nodes fit: 2 insufficient example.com/gpu"
+    assert found.summary == "0/2 nodes fit: 2 Insufficient example.com/gpu"
 
 
 def test_equal_names_of_requests_in_several_claims_are_told_apart() -> None:
@@ -214,5 +214,5 @@ def test_pools_of_many_nodes_are_one_reason_behind_the_useful_one(code: str) -> 
 
     text = summary(0, refusals)
 
-    assert text.startswith("0/200 nodes fit: 200 no devices for request r; a resource pool is ")
+    assert text.startswith("0/200 nodes fit: 200 node(s) had no devices for request r; node(s) had an i")
     assert "d/n" not in text

@@ -46,7 +46,7 @@ EIGHT = (
 def test_a_sentence_says_all_of_it() -> None:
     found = reason(*EIGHT, claim("c", req(where=BIG, count=2)))
     assert found.message == (
-        "request r: 8 devices, 2 wanted: 1 tainted ecc=bad:NoSchedule, "
+        "request r: 8 devices, 2 requested: 1 tainted ecc=bad:NoSchedule, "
         "3 in use by default/train, default/serve, "
         "4 rejected by selector #0 (memory >= 80Gi: the best has 40Gi)"
     )
@@ -156,7 +156,7 @@ def test_the_values_that_a_constraint_has_to_do_with() -> None:
         }
     ]
     assert found.message.endswith(
-        f"matchAttribute {NUMA} wants 3 devices with one value, there are 2 with 1, 1 with 0"
+        f"matchAttribute {NUMA} requires 3 devices with the same value, there are 2 with 1, 1 with 0"
     )
 
 

@@ -5,23 +5,29 @@ from app.core.diagnosis.messages import MAX_NODE_MESSAGE, headline, node_message
 
 IN_USE = Reason("DevicesInUse", "long text with 8 devices", "ns/c", "gpu", {"DevicesInUse": 8})
 NONE = Reason("SelectorRejected", "long text", "ns/c", "gpu")
-CORDONED = Reason("NodeUnschedulable", "node is unschedulable")
+CORDONED = Reason("NodeUnschedulable", "node(s) were unschedulable")
 
 
 @pytest.mark.parametrize(
     ("reason", "text"),
     [
-        (IN_USE, "all matching devices in use for request gpu"),
-        (NONE, "no device matches request gpu"),
-        (Reason("ConstraintNotMet", "m", "ns/c"), "no devices satisfy the constraints of a claim"),
-        (CORDONED, "node is unschedulable"),
+        (IN_USE, "node(s) had all matching devices in use for request gpu"),
+        (NONE, "node(s) had no matching device for request gpu"),
+        (
+            Reason("ConstraintNotMet", "m", "ns/c"),
+            "node(s) had no devices that satisfy the constraints of a claim",
+        ),
+        (CORDONED, "node(s) were unschedulable"),
         (Reason("TooFewDevices", "each could be met alone"), "each could be met alone"),
-        (Reason("PoolInvalid", "pool d/n1 is invalid: a device twice"), "a resource pool is invalid"),
+        (
+            Reason("PoolInvalid", "pool d/n1 is invalid: a device twice"),
+            "node(s) had an invalid resource pool",
+        ),
         (
             Reason(
                 "PoolInvalid", "asks for all devices, but pool d/n1 is invalid: a device twice", "ns/c", "gpu"
             ),
-            "request gpu asks for all devices, but a resource pool is invalid",
+            "node(s) had an invalid resource pool, and request gpu needs all devices",
         ),
     ],
 )
@@ -42,8 +48,8 @@ def test_a_long_message_is_cut() -> None:
 def test_nodes_with_the_same_text_are_counted_together_most_frequent_first() -> None:
     refusals = [(CORDONED,), (IN_USE,), (NONE,), (IN_USE,)]
     assert summary(0, refusals) == (
-        "0/4 nodes fit: 2 all matching devices in use for request gpu, "
-        "1 no device matches request gpu, 1 node is unschedulable"
+        "0/4 nodes fit: 2 node(s) had all matching devices in use for request gpu, "
+        "1 node(s) had no matching device for request gpu, 1 node(s) were unschedulable"
     )
 
 
@@ -59,4 +65,4 @@ def test_without_refusals(fitting: int, text: str) -> None:
 
 def test_many_different_texts_end_in_a_rest() -> None:
     refusals = [(Reason("X", f"reason {index:02}"),) for index in range(20)]
-    assert summary(0, refusals).endswith("12 for other reasons")
+    assert summary(0, refusals).endswith("12 node(s) had other reasons")

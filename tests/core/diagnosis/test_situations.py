@@ -52,19 +52,19 @@ class Case:
 
 CASES: dict[str, Case] = {
     "all in use": Case(
-        "0/1 nodes fit: 1 all matching devices in use for request r",
+        "0/1 nodes fit: 1 node(s) had all matching devices in use for request r",
         (*ONE, pool("n1", dev("a")), claim("other", holds="n1/a"), claim("c")),
         pod("c"),
         ("FreeDevices", "AddDevices"),
     ),
     "one of two is free": Case(
-        "0/1 nodes fit: 1 too few matching devices free for request r",
+        "0/1 nodes fit: 1 node(s) had too few free matching devices for request r",
         (*ONE, pool("n1", dev("a"), dev("b")), claim("other", holds="n1/a"), claim("c", req(count=2))),
         pod("c"),
         ("FewerDevices", "FreeDevices", "AddDevices"),
     ),
     "two claims are in the way": Case(
-        "0/1 nodes fit: 1 all matching devices in use for request r",
+        "0/1 nodes fit: 1 node(s) had all matching devices in use for request r",
         (
             *ONE,
             pool("n1", dev("a"), dev("b"), dev("c")),
@@ -75,13 +75,13 @@ CASES: dict[str, Case] = {
         ("FreeDevices", "AddDevices"),
     ),
     "two wanted, one there": Case(
-        "0/1 nodes fit: 1 too few devices match request r",
+        "0/1 nodes fit: 1 node(s) had too few matching devices for request r",
         (*ONE, pool("n1", dev("a")), claim("c", req(count=2))),
         pod("c"),
         ("FewerDevices", "AddDevices"),
     ),
     "four wanted, three on one node and two on another": Case(
-        "0/2 nodes fit: 2 too few devices match request r",
+        "0/2 nodes fit: 2 node(s) had too few matching devices for request r",
         (
             *ONE,
             node("n2"),
@@ -93,20 +93,20 @@ CASES: dict[str, Case] = {
         ("FewerDevices", "AddDevices", "AddDevices"),
     ),
     "two wanted, one in use and no other": Case(
-        "0/1 nodes fit: 1 too few devices match request r",
+        "0/1 nodes fit: 1 node(s) had too few matching devices for request r",
         (*ONE, pool("n1", dev("a")), claim("other", holds="n1/a"), claim("c", req(count=2))),
         pod("c"),
         ("AddDevices",),
     ),
-    "no devices": Case("0/1 nodes fit: 1 no devices for request r", (*ONE, claim("c")), pod("c")),
+    "no devices": Case("0/1 nodes fit: 1 node(s) had no devices for request r", (*ONE, claim("c")), pod("c")),
     "devices of another class": Case(
-        "0/1 nodes fit: 1 no device matches request r (class gpu)",
+        "0/1 nodes fit: 1 node(s) had no matching device for request r (class gpu)",
         (*ONE, cls("nic", driver="nic"), pool("n1", dev("a"), driver="nic"), claim("c")),
         pod("c"),
         (),  # what another driver has is not what was meant
     ),
     "a class of a name that is close, of other devices": Case(
-        "0/1 nodes fit: 1 too few devices match request r",
+        "0/1 nodes fit: 1 node(s) had too few matching devices for request r",
         (
             node("n1"),
             cls("gpu.example.com"),
@@ -120,25 +120,25 @@ CASES: dict[str, Case] = {
         ("FewerDevices", "AddDevices"),
     ),
     "too little memory in each": Case(
-        "0/1 nodes fit: 1 no device matches request r (memory >= 80Gi)",
+        "0/1 nodes fit: 1 node(s) had no matching device for request r (memory >= 80Gi)",
         (*ONE, pool("n1", dev("a", memory="16Gi"), dev("b", memory="40Gi")), claim("c", req(where=BIG))),
         pod("c"),
         ("RelaxSelector", "DropSelector"),
     ),
     "a word that no device has": Case(
-        '0/1 nodes fit: 1 no device matches request r (colour == "red")',
+        '0/1 nodes fit: 1 node(s) had no matching device for request r (colour == "red")',
         (*ONE, pool("n1", dev("a", colour="blue")), claim("c", req(where=RED))),
         pod("c"),
         ("RelaxSelector", "DropSelector"),
     ),
     "a number that is not reached": Case(
-        "0/1 nodes fit: 1 no device matches request r (generation > 4)",
+        "0/1 nodes fit: 1 node(s) had no matching device for request r (generation > 4)",
         (*ONE, pool("n1", dev("a", generation=2), dev("b", generation=4)), claim("c", req(where=NEW))),
         pod("c"),
         ("RelaxSelector",),
     ),
     "one term of two strikes all out": Case(
-        "0/1 nodes fit: 1 no device matches request r (memory >= 80Gi)",
+        "0/1 nodes fit: 1 node(s) had no matching device for request r (memory >= 80Gi)",
         (
             *ONE,
             pool("n1", dev("a", memory="40Gi", colour="red"), dev("b", memory="16Gi", colour="red")),
@@ -148,7 +148,7 @@ CASES: dict[str, Case] = {
         ("RelaxSelector", "DropTerm", "DropSelector"),
     ),
     "each term strikes out another": Case(
-        "0/1 nodes fit: 1 no device matches request r",
+        "0/1 nodes fit: 1 node(s) had no matching device for request r",
         (
             *ONE,
             pool("n1", dev("a", memory="80Gi", colour="blue"), dev("b", memory="16Gi", colour="red")),
@@ -158,7 +158,7 @@ CASES: dict[str, Case] = {
         ("RelaxSelector", "DropTerm"),
     ),
     "the only match is in use, the others do not match": Case(
-        "0/1 nodes fit: 1 all matching devices in use for request r",
+        "0/1 nodes fit: 1 node(s) had all matching devices in use for request r",
         (
             *ONE,
             pool("n1", dev("a", colour="red"), *(dev(f"b{i}", colour="blue") for i in range(4))),
@@ -169,20 +169,21 @@ CASES: dict[str, Case] = {
         ("RelaxSelector", "FreeDevices", "AddDevices"),
     ),
     "tainted": Case(
-        ONLY + "matching devices have taints that are not tolerated by request r (ecc=bad:NoSchedule)",
+        ONLY + "node(s) had untolerated device taints for request r (ecc=bad:NoSchedule)",
         (*ONE, pool("n1", dev("a", "ecc=bad:NoSchedule")), claim("c")),
         pod("c"),
         ("Tolerate",),
     ),
     "two taints on one device": Case(
-        "0/1 nodes fit: 1 matching devices have taints that are not tolerated by request r "
+        "0/1 nodes fit: 1 node(s) had untolerated device taints for request r "
         "(ecc=bad:NoSchedule, hot:NoExecute)",
         (*ONE, pool("n1", dev("a", "ecc=bad:NoSchedule", "hot:NoExecute")), claim("c")),
         pod("c"),
         ("Tolerate",),
     ),
     "some in use, some tainted": Case(
-        "0/1 nodes fit: 1 too few matching devices for request r: some in use, some tainted (ecc:NoSchedule)",
+        "0/1 nodes fit: 1 node(s) had too few matching devices for request r: some in use, some "
+        "tainted (ecc:NoSchedule)",
         (
             *ONE,
             pool("n1", dev("a"), dev("b", "ecc:NoSchedule")),
@@ -193,7 +194,7 @@ CASES: dict[str, Case] = {
         ("AddDevices",),
     ),
     "tainted by a rule": Case(
-        ONLY + "matching devices have taints that are not tolerated by request r (repair:NoExecute)",
+        ONLY + "node(s) had untolerated device taints for request r (repair:NoExecute)",
         (
             *ONE,
             pool("n1", dev("a")),
@@ -212,7 +213,7 @@ CASES: dict[str, Case] = {
         ("Tolerate",),
     ),
     "a share that is too large": Case(
-        "0/1 nodes fit: 1 matching devices have too little capacity for request r (memory 80Gi)",
+        "0/1 nodes fit: 1 node(s) had matching devices with too little capacity for request r (memory 80Gi)",
         (
             *ONE,
             pool("n1", shareable(dev("a", memory="40Gi"))),
@@ -222,7 +223,7 @@ CASES: dict[str, Case] = {
         ("LowerCapacity",),
     ),
     "a capacity that no device has": Case(
-        "0/1 nodes fit: 1 matching devices have too little capacity for request r (cores 2)",
+        "0/1 nodes fit: 1 node(s) had matching devices with too little capacity for request r (cores 2)",
         (
             *ONE,
             pool("n1", shareable(dev("a", memory="40Gi"))),
@@ -242,7 +243,8 @@ CASES: dict[str, Case] = {
         ("SplitClaim", "FewerDevices"),
     ),
     "a capacity by another form of its name": Case(
-        f"0/1 nodes fit: 1 matching devices have too little capacity for request r ({DRIVER}/memory 10Gi)",
+        "0/1 nodes fit: 1 node(s) had matching devices with too little capacity for request r "
+        f"({DRIVER}/memory 10Gi)",
         (
             *ONE,
             pool("n1", shareable(dev("a", memory="40Gi"))),
@@ -252,7 +254,7 @@ CASES: dict[str, Case] = {
         ("RenameCapacity",),
     ),
     "counters are used up": Case(
-        "0/1 nodes fit: 1 matching devices need counters that are used up for request r (chip/slots)",
+        "0/1 nodes fit: 1 node(s) had too few counters left for request r (chip/slots)",
         (
             *ONE,
             *SLOTS_USED_UP,
@@ -262,7 +264,7 @@ CASES: dict[str, Case] = {
         ("FreeDevices",),
     ),
     "each could be met alone, the counters not": Case(
-        "0/1 nodes fit: 1 together, the devices need more counters than are left",
+        "0/1 nodes fit: 1 node(s) had too few counters left for all devices together",
         (
             *ONE,
             counters("n1", slots="4"),
@@ -273,36 +275,39 @@ CASES: dict[str, Case] = {
         ("FewerDevices",),
     ),
     "a pair on two sockets": Case(
-        f"0/1 nodes fit: 1 no devices satisfy the constraints of a claim (matchAttribute {NUMA})",
+        "0/1 nodes fit: 1 node(s) had no devices that satisfy the constraints of a claim "
+        f"(matchAttribute {NUMA})",
         (*ONE, pool("n1", dev("a", numa=0), dev("b", numa=1)), claim("c", req(count=2), match=NUMA)),
         pod("c"),
         ("DropConstraint", "FewerDevices"),
     ),
     "two of the same kind": Case(
-        f"0/1 nodes fit: 1 no devices satisfy the constraints of a claim (distinctAttribute {NUMA})",
+        "0/1 nodes fit: 1 node(s) had no devices that satisfy the constraints of a claim "
+        f"(distinctAttribute {NUMA})",
         (*ONE, pool("n1", dev("a", numa=0), dev("b", numa=0)), claim("c", req(count=2), distinct=NUMA)),
         pod("c"),
         ("DropConstraint", "FewerDevices"),
     ),
     "an attribute to match that devices lack": Case(
-        f"0/1 nodes fit: 1 no devices satisfy the constraints of request r (matchAttribute {NUMA})",
+        "0/1 nodes fit: 1 node(s) had no devices that satisfy the constraints of request r "
+        f"(matchAttribute {NUMA})",
         (*ONE, pool("n1", dev("a"), dev("b")), claim("c", req(), match=NUMA)),
         pod("c"),
         ("DropConstraint",),
     ),
     "two requests for one device": Case(
-        "0/1 nodes fit: 1 each request could be met alone, but not all of them together",
+        "0/1 nodes fit: 1 node(s) could satisfy each request alone, but not all together",
         (*ONE, pool("n1", dev("a")), claim("c", req("r"), req("s"))),
         pod("c"),
     ),
     "two claims alike for what is there for one and a half": Case(
-        "0/1 nodes fit: 1 each request could be met alone, but not all of them together",
+        "0/1 nodes fit: 1 node(s) could satisfy each request alone, but not all together",
         (*ONE, pool("n1", dev("a"), dev("b"), dev("e")), claim("c", req(count=2)), claim("d", req(count=2))),
         pod("c", "d"),
         ("FewerDevices", "FewerDevices"),
     ),
     "all of them, one in use": Case(
-        "0/1 nodes fit: 1 too few matching devices free for request r",
+        "0/1 nodes fit: 1 node(s) had too few free matching devices for request r",
         (
             *ONE,
             pool("n1", dev("a"), dev("b")),
@@ -355,7 +360,7 @@ CASES: dict[str, Case] = {
         ("UseOther",),
     ),
     "a claim that is still to be made": Case(
-        "0/1 nodes fit: 1 waiting for the ResourceClaim of 't' to be made from template t",
+        "0/1 nodes fit: 1 ResourceClaim for 't' has not been created from template t yet",
         (*ONE, pool("n1", dev("a")), template("t")),
         pod(templates=("t",)),
         ("GenerateClaims",),
@@ -373,7 +378,8 @@ CASES: dict[str, Case] = {
         ("Deallocate",),
     ),
     "a claim that is allocated elsewhere": Case(
-        "0/2 nodes fit: 1 claim default/c is allocated on other nodes, 1 node is unschedulable",
+        "0/2 nodes fit: 1 node(s) could not use claim default/c, which is allocated on other nodes, "
+        "1 node(s) were unschedulable",
         (
             *ONE,
             node("n2", cordoned=True),
@@ -385,25 +391,25 @@ CASES: dict[str, Case] = {
         ("Deallocate", "Uncordon"),
     ),
     "a claim that is full": Case(
-        "0/1 nodes fit: 1 ResourceClaim default/c is in use by 256 Pods, no more may share it",
+        "0/1 nodes fit: 1 ResourceClaim default/c is in use by 256 Pods, which is the maximum",
         (*ONE, pool("n1", dev("a")), shared_by(claim("c", holds="n1/a"), 256)),
         pod("c"),
         ("FreeSeat",),
     ),
     "a pool that is being updated": Case(
-        ONLY + "no devices for request r; a resource pool is being updated: slices are missing",
+        ONLY + "node(s) had no devices for request r; node(s) had an incomplete resource pool",
         (*ONE, pool("n1", dev("a"), of=2), claim("c")),
         pod("c"),
         ("CompletePool",),
     ),
     "a cordoned node": Case(
-        "0/1 nodes fit: 1 node is unschedulable",
+        "0/1 nodes fit: 1 node(s) were unschedulable",
         (node("n1", cordoned=True), cls(), pool("n1", dev("a")), claim("c")),
         pod("c"),
         ("Uncordon",),
     ),
     "a cordoned node whose devices are in use": Case(
-        "0/1 nodes fit: 1 node is unschedulable",
+        "0/1 nodes fit: 1 node(s) were unschedulable",
         (
             node("n1", cordoned=True),
             cls(),
@@ -415,44 +421,45 @@ CASES: dict[str, Case] = {
         ("Uncordon FreeDevices",),
     ),
     "a tainted node": Case(
-        "0/1 nodes fit: 1 node has untolerated taint {dedicated: ml}",
+        "0/1 nodes fit: 1 node(s) had untolerated taint {dedicated: ml}",
         (node("n1", "dedicated=ml:NoSchedule"), cls(), pool("n1", dev("a")), claim("c")),
         pod("c"),
         ("TolerateNode",),
     ),
     "a nodeSelector that matches none": Case(
-        "0/1 nodes fit: 1 node does not match the Pod's nodeSelector",
+        "0/1 nodes fit: 1 node(s) did not match the Pod's nodeSelector",
         (node("n1", zone="a"), cls(), pool("n1", dev("a")), claim("c")),
         pod("c", nodeSelector={"zone": "b"}),
         ("DropNodeSelector",),
     ),
     "an affinity that matches none": Case(
-        "0/1 nodes fit: 1 node does not match the Pod's required node affinity",
+        "0/1 nodes fit: 1 node(s) did not match the Pod's required node affinity",
         (node("n1", zone="a"), cls(), pool("n1", dev("a")), claim("c")),
         pod("c", affinity=affinity("zone", "b")),
         ("DropAffinity",),
     ),
     "a node of another name": Case(
-        "0/1 nodes fit: 1 the Pod asks for node n9",
+        "0/1 nodes fit: 1 node(s) did not match the Pod's nodeName n9",
         (*ONE, pool("n1", dev("a")), claim("c")),
         pod("c", nodeName="n9"),
         ("DropNodeName",),
     ),
     "a node that must say that operations may be skipped": Case(
-        ONLY + "matching devices need a feature that the node has not declared for request r",
+        ONLY + "node(s) did not declare a feature that devices need for request r",
         (*ONE, pool("n1", dev("a"), skipNodeOperations=["NodePrepareResources"]), claim("c")),
         pod("c"),
         ("DeclareFeature",),
         features={"OptionalNodeOperations": True},
     ),
     "too little cpu": Case(
-        "0/1 nodes fit: 1 insufficient cpu",
+        "0/1 nodes fit: 1 Insufficient cpu",
         (node("n1", cpu="2"), cls(), pool("n1", dev("a")), claim("c")),
         pod("c", containers=cpu("3")),
         ("LowerRequest",),
     ),
     "many nodes without devices, one with": Case(
-        "0/9 nodes fit: 1 all matching devices in use for request r, 8 no devices for request r",
+        "0/9 nodes fit: 1 node(s) had all matching devices in use for request r, 8 node(s) had no "
+        "devices for request r",
         (
             cls(),
             *(node(f"n{i}") for i in range(1, 10)),
@@ -464,8 +471,8 @@ CASES: dict[str, Case] = {
         ("FreeDevices", "AddDevices"),
     ),
     "two alternatives, neither is there": Case(
-        "0/1 nodes fit: 1 no device matches request r/big (memory >= 80Gi); "
-        'no device matches request r/red (colour == "red")',
+        "0/1 nodes fit: 1 node(s) had no matching device for request r/big (memory >= 80Gi); "
+        'node(s) had no matching device for request r/red (colour == "red")',
         (
             *ONE,
             pool("n1", dev("a", memory="40Gi", colour="blue")),
@@ -491,7 +498,7 @@ CASES: dict[str, Case] = {
         features={"AdminAccess": False},
     ),
     "a template that asks for too many": Case(
-        "0/1 nodes fit: 1 too few devices match request r",
+        "0/1 nodes fit: 1 node(s) had too few matching devices for request r",
         (*ONE, pool("n1", dev("a")), template("t", req(count=3))),
         pod(templates=("t",)),
         ("FewerDevices", "AddDevices"),

@@ -155,7 +155,7 @@ def test_a_template_claim_that_is_not_made_yet_is_waited_for() -> None:
     assert isinstance(item, Pod)
     refused = decide(cluster(1), item, "n0", rules(generate_claims=False), None)
     assert isinstance(refused, Refused)
-    assert "waiting for" in refused.message
+    assert "has not been created" in refused.message
     assert not refused.invalid
 
 

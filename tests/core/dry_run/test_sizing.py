@@ -140,7 +140,7 @@ def test_nodes_that_can_never_do_are_said_to_be_so(shape: NodeShape, text: str) 
 
 
 def test_a_node_that_is_not_known_is_an_error() -> None:
-    with pytest.raises(WhatIfError, match="there is no Node other"):
+    with pytest.raises(WhatIfError, match="Node other not found"):
         sized(cluster(1), wanting("two"), NodeShape("other"))
 
 

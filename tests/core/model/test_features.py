@@ -40,5 +40,5 @@ def test_switching_makes_a_new_value() -> None:
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(UnknownFeatureError, match="no feature 'Partitionable', only AdminAccess"):
+    with pytest.raises(UnknownFeatureError, match="unknown feature 'Partitionable', only AdminAccess"):
         Features().switched({"Partitionable": True})

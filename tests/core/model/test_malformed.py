@@ -100,7 +100,7 @@ MALFORMED = {
     "node-allocatable": (
         raw("Node", status={"allocatable": {"cpu": "four"}}),
         "status.allocatable.cpu",
-        "'four' is no quantity",
+        "'four' is not a quantity",
     ),
     # ResourceSlice
     "slice-no-spec": (raw("ResourceSlice"), "spec", "is missing"),
@@ -138,7 +138,7 @@ MALFORMED = {
     "slice-counter": (
         slice_with(sharedCounters=[{"name": "s", "counters": {"m": {"value": "x"}}}]),
         "spec.sharedCounters[0].counters.m.value",
-        "no quantity",
+        "not a quantity",
     ),
     "slice-counter-without-value": (
         slice_with(sharedCounters=[{"name": "s", "counters": {"m": {}}}]),
@@ -181,12 +181,12 @@ MALFORMED = {
     "capacity-policy": (
         device(capacity={"m": {"value": 1, "requestPolicy": {"validRange": {"min": "x"}}}}),
         f"{DEVICE}.capacity.m.requestPolicy.validRange.min",
-        "no quantity",
+        "not a quantity",
     ),
     "capacity-values": (
         device(capacity={"m": {"value": 1, "requestPolicy": {"validValues": ["1", "y"]}}}),
         f"{DEVICE}.capacity.m.requestPolicy.validValues[1]",
-        "no quantity",
+        "not a quantity",
     ),
     "device-taint": (device(taints=[{"key": 1}]), f"{DEVICE}.taints[0].key", "must be a string"),
     "device-node-name": (device(nodeName=1), f"{DEVICE}.nodeName", "must be a string"),
@@ -280,7 +280,7 @@ MALFORMED = {
     "capacity": (
         request(capacity={"requests": {"m": "1 Gi"}}),
         f"{REQUEST}.capacity.requests.m",
-        "no quantity",
+        "not a quantity",
     ),
     "flat-count": (
         raw("ResourceClaim", spec={"devices": {"requests": [{"name": "r", "count": "2"}]}}),
@@ -337,7 +337,7 @@ MALFORMED = {
     "result-consumed": (
         allocated(consumedCapacity={"m": "x"}),
         f"{RESULT}.consumedCapacity.m",
-        "no quantity",
+        "not a quantity",
     ),
     "result-share": (allocated(shareID=1), f"{RESULT}.shareID", "must be a string"),
     "allocation-selector": (
@@ -394,7 +394,7 @@ MALFORMED = {
     "container-request": (
         container(resources={"requests": {"cpu": "1core"}}),
         "spec.containers[1].resources.requests.cpu",
-        "no quantity",
+        "not a quantity",
     ),
     "container-limit": (
         container(resources={"limits": {"example.com/gpu": {}}}),

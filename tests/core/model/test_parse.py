@@ -221,14 +221,14 @@ KINDS = {
     ),
     "job-in-core": ({"apiVersion": "v1", "kind": "Job"}, "apiVersion", "'batch'"),
     "claim-in-core": ({"apiVersion": "v1", "kind": "ResourceClaim"}, "apiVersion", "'resource.k8s.io'"),
-    "unknown-kind": ({"apiVersion": "v1", "kind": "Service"}, "kind", "Service is not a kind known here"),
+    "unknown-kind": ({"apiVersion": "v1", "kind": "Service"}, "kind", "Service is an unknown kind"),
     "no-kind": ({"apiVersion": "v1"}, "kind", "is missing"),
     "no-version": ({"kind": "Pod"}, "apiVersion", "is missing"),
     "kind-of-wrong-type": ({"apiVersion": "v1", "kind": ["Pod"]}, "kind", "must be a string"),
     "version-of-wrong-type": ({"apiVersion": 1, "kind": "Pod"}, "apiVersion", "must be a string"),
-    "no-object": ("Pod", "", "is no Kubernetes object"),
-    "null": (None, "", "is no Kubernetes object"),
-    "list": ([], "", "is no Kubernetes object"),
+    "no-object": ("Pod", "", "is not a Kubernetes object"),
+    "null": (None, "", "is not a Kubernetes object"),
+    "list": ([], "", "is not a Kubernetes object"),
 }
 
 

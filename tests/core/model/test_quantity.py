@@ -127,7 +127,7 @@ def test_json_numbers_are_quantities(number: float, form: str) -> None:
 
 def test_space_around_a_quantity_does_not_count_in_json() -> None:
     assert fields.quantity(" 1Gi ") == parse_quantity("1Gi")
-    with pytest.raises(FieldError, match="no quantity"):
+    with pytest.raises(FieldError, match="not a quantity"):
         fields.quantity("1 Gi")
 
 
