@@ -64,9 +64,16 @@ def _alone(node_devices: NodeDevices, claim: ClaimPlan, request: RequestPlan) ->
         if found.suffices:
             return []
         behind = evidence(found)
-        message = f"request {alternative.name}: {listed(found, behind)}"
+        of = f" of claim {claim.name}" if _is_in_several(node_devices.plan, request) else ""
+        message = f"request {alternative.name}{of}: {listed(found, behind)}"
         reasons.append(Reason(found.code(), message, claim.name, alternative.name, found.counts(), behind))
     return reasons
+
+
+def _is_in_several(plan: Plan, request: RequestPlan) -> bool:
+    """Whether several claims of the Pod have a request of this name."""
+    name = request.request.name
+    return sum(any(item.request.name == name for item in claim.requests) for claim in plan.claims) > 1
 
 
 def _together(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken) -> list[Reason]:

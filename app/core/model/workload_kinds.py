@@ -146,6 +146,19 @@ CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
         )
         for kind, name in _TRAINING.items()
     },
+    ("kubeflow.org", "Notebook"): _one(_template(count=None)),
+    ("trainer.kubeflow.org", "TrainingRuntime"): _one(_replicated_jobs("spec.template.spec")),
+    ("trainer.kubeflow.org", "ClusterTrainingRuntime"): _one(_replicated_jobs("spec.template.spec")),
+    ("nvidia.com", "DynamoGraphDeployment"): _one(
+        PodSetRule("spec.services.*.extraPodSpec", (("spec.services.*", _replicas),))
+    ),
+    ("grove.io", "PodCliqueSet"): _one(
+        PodSetRule(
+            "spec.template.cliques.*.spec.podSpec",
+            (("spec", _replicas), ("spec.template.cliques.*.spec", _replicas)),
+        )
+    ),
+    ("grove.io", "PodClique"): _one(PodSetRule("spec.podSpec", (("spec", _replicas),))),
     ("ray.io", "RayCluster"): _ray("spec"),
     ("ray.io", "RayJob"): (
         *_ray("spec.rayClusterSpec"),
@@ -165,6 +178,7 @@ CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
     ("actions.github.com", "AutoscalingRunnerSet"): _one(_template(count=_idle_runners)),
     ("actions.github.com", "EphemeralRunnerSet"): _one(_template(template="ephemeralRunnerSpec")),
     ("actions.github.com", "EphemeralRunner"): _one(PodSetRule("spec.spec")),
+    ("actions.summerwind.dev", "RunnerDeployment"): _one(_template()),
     ("batch.volcano.sh", "Job"): _one(
         PodSetRule("spec.tasks.*.template.spec", (("spec.tasks.*", _replicas),))
     ),

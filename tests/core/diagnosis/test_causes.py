@@ -197,6 +197,9 @@ def test_equal_names_of_requests_in_several_claims_are_told_apart() -> None:
     ]
     found = asked(pod("p", "q"), *ONE, cls("nic", driver=NIC), pool("n1", *kinds), *wanted)
 
+    assert [text.partition(":")[0] for text in messages(found)] == [
+        f"request r of claim default/{name}" for name in ("p", "q")
+    ]
     sets = [frozenset(change.text for change in item.changes) for item in found.near_misses]
     assert sets
     assert len(set(sets)) == len(sets)

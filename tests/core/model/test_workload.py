@@ -232,6 +232,42 @@ KNOWN: dict[str, tuple[str, str, Any, dict[str, int | None]]] = {
             ("JAXJob", "v1", "jaxReplicaSpecs"),
         )
     },
+    "notebook": ("kubeflow.org/v1", "Notebook", {"template": template("g")}, {"": 1}),
+    **{
+        kind: (
+            "trainer.kubeflow.org/v1alpha1",
+            kind,
+            {
+                "template": {
+                    "spec": {"replicatedJobs": [{"name": "node", **job(parallelism=2, completions=2)}]}
+                }
+            },
+            {"node": 2},
+        )
+        for kind in ("TrainingRuntime", "ClusterTrainingRuntime")
+    },
+    "graph of services": (
+        "nvidia.com/v1alpha1",
+        "DynamoGraphDeployment",
+        {"services": {"Frontend": {"extraPodSpec": {}}, "Decode": {"replicas": 2, "extraPodSpec": pod("g")}}},
+        {"frontend": 1, "decode": 2},
+    ),
+    "cliques": (
+        "grove.io/v1alpha1",
+        "PodCliqueSet",
+        {
+            "replicas": 2,
+            "template": {"cliques": [{"name": "prefill", "spec": {"replicas": 3, "podSpec": pod("g")}}]},
+        },
+        {"prefill": 6},
+    ),
+    "clique": ("grove.io/v1alpha1", "PodClique", {"replicas": 3, "podSpec": pod("g")}, {"": 3}),
+    "runner deployment": (
+        "actions.summerwind.dev/v1alpha1",
+        "RunnerDeployment",
+        {"replicas": 2, "template": template("g")},
+        {"": 2},
+    ),
     "ray cluster": ("ray.io/v1", "RayCluster", RAY, RAY_SETS),
     "ray job": ("ray.io/v1", "RayJob", {"rayClusterSpec": RAY}, RAY_SETS),
     "ray job with a submitter": (
