@@ -25,7 +25,7 @@ class MemoryBinder:
         reservations: Reservations | None = None,
     ) -> None:
         self._state = state
-        self._reservations = reservations or Reservations(state, rules)
+        self._reservations = Reservations(state, rules) if reservations is None else reservations
         self._rules = rules
         self._now = now
         self.results: Counter[str] = Counter()

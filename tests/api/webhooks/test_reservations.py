@@ -1,5 +1,6 @@
 """What filter names by default is kept for the Pod, as kube-scheduler sees it."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,3 +134,43 @@ def test_among_equal_nodes_the_one_that_is_freer_is_named(inventory: Inventory) 
         assert answer["NodeNames"] == ["n2"]
 
     run(inventory(*objects, *busy), evaluation, candidates=1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cluster_is_filled_to_the_last_device_whenever_the_binds_come(
+    inventory: Inventory, seed: int
+) -> None:
+    """420 Pods for 400 devices, binds in any order, up to 40 filters late; some Pods are filtered again."""
+    chance = random.Random(seed)  # noqa: S311 - a seed that replays
+    names = [f"n{number}" for number in range(100)]
+    devices = [device(f"d{number}") for number in range(4)]
+    objects = [device_class(), *(node(name) for name in names), *(slice_of(name, *devices) for name in names)]
+    objects += [claim(f"c{number}") for number in range(420)]
+
+    async def question(service: Asked) -> None:
+        waiting, refused, bound = [], [], 0
+        for number in range(420):
+            name = f"p{number}"
+            answer = await service.post("/scheduler/filter", args(pod(name, f"c{number}"), names))
+            if not answer["NodeNames"]:
+                refused.append(name)
+                continue
+            if chance.random() < 0.2:  # kube-scheduler failed after the filter, and tries again
+                answer = await service.post("/scheduler/filter", args(pod(name, f"c{number}"), names))
+            waiting.append((name, answer["NodeNames"][0]))
+            while len(waiting) > chance.randint(0, 40):
+                bound += 1
+                late = waiting.pop(chance.randrange(len(waiting)))
+                assert (await service.post("/scheduler/bind", bind(*late)))["Error"] == ""
+        for late in waiting:
+            bound += 1
+            assert (await service.post("/scheduler/bind", bind(*late)))["Error"] == ""
+        assert (bound, len(refused)) == (400, 20)
+        made = service.app.state.service
+        assert len(made.reservations) == 0
+        assert made.state.assumed == {}
+        holders = [held for pool in made.state.taken.values() for held in pool.holdings.values()]
+        assert len(holders) == 400
+        assert all(len(held) == 1 for held in holders)
+
+    run(inventory(*objects), question, candidates=1)
