@@ -48,12 +48,12 @@ class _Lists:
 @click.option("--seeds", default="42", show_default=True, metavar="LIST",
               help="Of the order of arrival: numbers and ranges, as 42-51.")  # fmt: skip
 @click.option("--ratio", default=1.3, show_default=True, type=click.FloatRange(0.01, 10),
-              help="Of all GPUs, how many are asked for at the end.")  # fmt: skip
+              help="Requested GPUs at the end, as a share of all GPUs.")  # fmt: skip
 @click.option("--departures", is_flag=True, help="Pods come and go at the times of the list.")
 @click.option("--policy", "policies", default=_DEFAULT, show_default=True, metavar="NAMES",
               help="Separated by commas.")  # fmt: skip
 @click.option("--at", default="100,110,130", show_default=True, metavar="PERCENT",
-              help="Report the allocation when so many percent of the GPUs have been asked for.")  # fmt: skip
+              help="Report the allocation when this percentage of the GPUs has been requested.")  # fmt: skip
 @click.option("--processes", default=0, show_default=True, type=click.IntRange(0, 64),
               help="To run side by side; 0: one for each CPU.")  # fmt: skip
 @click.option("-o", "--output", type=click.Choice([options.TABLE, options.JSON, _CSV]), default=options.TABLE,

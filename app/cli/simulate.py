@@ -57,7 +57,7 @@ class _Simulate(click.Command):
     "--pods", default=1000, show_default=True, type=click.IntRange(1, 1_000_000), help="In a trace."
 )
 @click.option(
-    "--load", type=click.FloatRange(0.01, 10), help="Devices asked for, as a share of those there are."
+    "--load", type=click.FloatRange(0.01, 10), help="Requested devices, as a share of the existing ones."
 )
 @click.option("--seed", default=1, show_default=True, help="Of the trace.")
 @click.option("--patience", default=0.0, show_default=True, type=click.FloatRange(0), metavar="SECONDS",

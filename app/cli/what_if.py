@@ -37,7 +37,7 @@ _OPTIONS = (
         "--like",
         multiple=True,
         metavar="NODE",
-        help="... like this one, with devices of their own; with --nodes-needed NODE=PRICE, repeatable.",
+        help="Node to clone for --add-nodes; with --nodes-needed NODE=PRICE, repeatable.",
     ),
     click.option(
         "--remove-claim",

@@ -13,7 +13,8 @@ class PreemptionSettings(BaseModel):
     preemption: Literal["off", "evict", "answer"] = "off"
     """evict: evict Pods of lower priority that hold devices for a Pod that fits nowhere. Requires
     permission to create pods/eviction and to list and watch poddisruptionbudgets. answer: kube-scheduler
-    is told whom to evict, as it asks from 1.38 on; needs to list and watch poddisruptionbudgets."""
+    gets the Pods to evict, with the calls that it makes from 1.38 on; needs to list and watch
+    poddisruptionbudgets."""
 
     preemption_hold_seconds: Seconds = 60.0
     """How long devices freed by evictions are reserved for their Pod."""

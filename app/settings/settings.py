@@ -89,8 +89,8 @@ class Settings(
     """
 
     selector_cpu_seconds: Seconds = 30.0
-    """CPU time for the selectors of one Pod's claims, spent beside the webhooks where they are too dear for a
-    filter to wait for. Beyond it the Pod is told that they are."""
+    """CPU time for the selectors of one Pod's claims, spent beside the webhooks if they are too expensive for
+    a filter to wait for. Beyond it the Pod is refused with that reason."""
 
     dry_run_timeout_seconds: Seconds = 60.0
     """Time limit of one dry run."""

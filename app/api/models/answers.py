@@ -179,7 +179,7 @@ class CapacityAnswer(Body):
 
 
 class SizedShape(Body):
-    """So many nodes are to be added like this one."""
+    """The number of nodes to add like this one."""
 
     like: str
     price: float
