@@ -18,6 +18,9 @@ from app.server.coalescing import CoalescingTransport
 from app.server.connection_limit import ConnectionLimiter
 
 MAX_HEADERS = 100
+MAX_PIECES = 1_000
+MIN_PIECE_BYTES = 64
+"""On average, of a body in more than MAX_PIECES: chunks of one byte cost a microsecond for each byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Connection(HttpToolsProtocol):
         self._coming_since: float | None = None
         self._head_done_at: float | None = None
         self._head_bytes = 0
+        self._pieces = 0
+        self._body_bytes = 0
         self._stuck_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
@@ -96,8 +101,14 @@ class Connection(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if not self._refused:
-            super().on_body(body)
+        if self._refused:
+            return
+        self._pieces += 1
+        self._body_bytes += len(body)
+        if self._pieces > MAX_PIECES and self._body_bytes < self._pieces * MIN_PIECE_BYTES:
+            self._refuse(400, "PiecesTooSmall", f"the body has chunks of less than {MIN_PIECE_BYTES} bytes")
+            return
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._coming_since = self._head_done_at = None
@@ -158,7 +169,7 @@ class Connection(HttpToolsProtocol):
 
     def _begin(self) -> None:
         self._coming_since = self.loop.time()
-        self._head_bytes = 0
+        self._head_bytes = self._pieces = self._body_bytes = 0
 
     def _settle(self) -> None:
         """Between two messages: makes it a candidate for closing when others connect."""

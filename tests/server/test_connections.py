@@ -32,6 +32,12 @@ async def asks_filter(client: Client) -> None:
             400,
             "InvalidHTTP",
         ),
+        (
+            b"POST /scheduler/filter HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 5_000,
+            400,
+            "PiecesTooSmall",
+        ),
         (b"CONNECT localhost:22 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "InvalidHTTP"),
         (b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "InvalidHTTP"),
     ],
@@ -43,6 +49,7 @@ async def asks_filter(client: Client) -> None:
         "endless header",
         "many headers",
         "two lengths",
+        "chunks of one byte",
         "proxy request",
         "URL that is no text",
     ],

@@ -7,7 +7,15 @@ from typing import Any
 
 from app.api.errors import HttpError, invalid_object
 from app.api.models.questions import ObjectName, Scenario
-from app.core.dry_run.what_if import Evicted, WhatIfError, add_nodes, check_selects, drain, taint_devices
+from app.core.dry_run.what_if import (
+    MAX_ADDED,
+    Evicted,
+    WhatIfError,
+    add_nodes,
+    check_selects,
+    drain,
+    taint_devices,
+)
 from app.core.model.device_taint_rule import DeviceTaintSelector
 from app.core.model.errors import ObjectError
 from app.core.model.generated import Generated, generated_by
@@ -84,7 +92,12 @@ def _changes(
     state: State, scenario: Scenario, evicted: list[Evicted]
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     """Adds nodes before it drains others, so that the evicted Pods can use them."""
+    added = 0
     for index, more in enumerate(scenario.add_nodes):
+        added += more.count
+        if added > MAX_ADDED:
+            text = f"at most {MAX_ADDED} nodes can be added in all"
+            raise HttpError(422, "InvalidField", text, f"addNodes[{index}].count")
         yield f"addNodes[{index}]", partial(add_nodes, state, more.like, more.count)
     taints: list[tuple[DeviceTaintSelector, Taint]] = []
     for index, item in enumerate(scenario.taints):
