@@ -14,7 +14,7 @@ export UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format generate control-plane helm docs sbom e2e fuzz fuzz-cel bench load openb
+.PHONY: help install dev demo test lint check format generate control-plane helm docs sbom e2e upstream-build upstream upstream-perf fuzz fuzz-cel bench load openb
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,13 +79,22 @@ sbom: dev ## write the locked runtime dependencies to dist/sbom.json, as Cyclone
 e2e: dev control-plane ## run the end-to-end tests on the real control plane
 	@$(RUN)/python -m pytest tests/e2e
 
+upstream-build: dev control-plane | $(UV) ## compile Kubernetes' own DRA tests so that they start this program (1-2 min)
+	@PYTHONPATH=tools $(RUN)/python tools/upstream.py --uv $(UV) --build
+
+upstream: dev control-plane | $(UV) ## run Kubernetes' own DRA tests, in-tree and here (30 min): UPSTREAM="--run all/Prior"
+	@PYTHONPATH=tools $(RUN)/python tools/upstream.py --uv $(UV) $(UPSTREAM)
+
+upstream-perf: dev control-plane | $(UV) ## run Kubernetes' own scheduler benchmark of DRA: UPSTREAM_PERF="--rounds 5"
+	@PYTHONPATH=tools $(RUN)/python tools/upstream_perf.py --uv $(UV) $(UPSTREAM_PERF)
+
 N ?= 1000
 SEED ?= 1
 fuzz: dev | $(UV) ## compare generated cases with the in-tree allocator: make fuzz N=1000 SEED=1
 	@PYTHONPATH=tests/core/allocator:tools $(RUN)/python -m fuzz --n $(N) --seed $(SEED) --uv $(UV)
 
 generate: dev ## write the pages and tables of docs/ that come from the program
-	@for page in api_page chart_page command_line configuration decisions openb_table; do PYTHONPATH=tools $(RUN)/python tools/$$page.py || exit 1; done
+	@for page in api_page chart_page command_line configuration decisions openb_table upstream_page; do PYTHONPATH=tools $(RUN)/python tools/$$page.py || exit 1; done
 
 format: dev ## rewrite the sources in the project's format
 	@$(RUN)/ruff format .

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +28,18 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One binary: `package` of the recipe's module, at `version` (only to check whether it is built)."""
+    """One binary: `package` of the recipe's module, at `version` (only to check whether it is built).
+
+    `test` compiles the package's tests, as `go test -c` does. `prepare` gets the path of Go, prepares this
+    build, and returns more flags for it.
+    """
 
     name: str
     package: str
     version: str
     ldflags: str = ""
+    test: bool = False
+    prepare: Callable[[Path], list[str]] = lambda _go: []
 
     @property
     def recipe(self) -> str:
@@ -62,7 +68,7 @@ def build(module_folder: Path, target: Path, programs: tuple[Program, ...], *, u
     A binary gets its name only when it is whole, and is taken for built only when `versions.json`
     names its recipe, so a build that was stopped half-way is simply done again.
     """
-    if not _missing(target, programs):
+    if is_built(target, programs):
         return
     target.mkdir(parents=True, exist_ok=True)
     with _lock(target / ".lock"):
@@ -76,6 +82,10 @@ def build(module_folder: Path, target: Path, programs: tuple[Program, ...], *, u
             _build_one(go, module_folder, target, program)
             _record(target, program)
         _say(f"{len(missing)} built into {target} in {_elapsed(started)}")
+
+
+def is_built(target: Path, programs: tuple[Program, ...]) -> bool:
+    return not _missing(target, programs)
 
 
 def find_go(minimum: tuple[int, ...], *, uv: Path | None) -> Path:
@@ -132,8 +142,7 @@ def _record(target: Path, program: Program) -> None:
 
 def _build_one(go: Path, module_folder: Path, target: Path, program: Program) -> None:
     partial, log = target / f".{program.name}.partial", target / f".{program.name}.log"
-    # -v names each package as it is compiled: the count is the sign of life of a build of many minutes.
-    command = [go, "build", "-C", module_folder, "-v", "-mod=readonly", "-buildvcs=false", "-trimpath"]
+    command = [go, "test" if program.test else "build", "-C", module_folder, *_flags(go, program)]
     command += [f"-ldflags=-s -w {program.ldflags}", "-o", partial, program.package]
     # Without cgo no C compiler is needed, and the binary runs on any Linux of its architecture.
     environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
@@ -143,13 +152,21 @@ def _build_one(go: Path, module_folder: Path, target: Path, program: Program) ->
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(HEARTBEAT_SECONDS)
                 break
-            _say(f"  {program.name}: {_packages(log)} packages compiled, {_elapsed(started)}")
+            compiled = "" if program.test else f"{_packages(log)} packages compiled, "
+            _say(f"  {program.name}: {compiled}{_elapsed(started)}")
     if process.returncode != 0:
         tail = "\n".join(log.read_text().splitlines()[-30:])
         raise BuildError(f"{tail}\ngo build of {program.package} failed; all its output is in {log}")
     partial.replace(target / program.name)
     log.unlink()
     _say(f"  {program.name}: done in {_elapsed(started)}")
+
+
+def _flags(go: Path, program: Program) -> list[str]:
+    # -v names each package as it is compiled: the count is the sign of life of a build of many minutes.
+    # To `go test` it means something else.
+    first = "-c" if program.test else "-v"
+    return [first, "-mod=readonly", "-buildvcs=false", "-trimpath", *program.prepare(go)]
 
 
 def _packages(log: Path) -> int:

@@ -7,8 +7,9 @@ import configuration
 import decisions
 import openb_table
 import pytest
+import upstream_page
 
-GENERATORS = (api_page, chart_page, command_line, configuration, decisions, openb_table)
+GENERATORS = (api_page, chart_page, command_line, configuration, decisions, openb_table, upstream_page)
 
 
 @pytest.mark.parametrize("generator", GENERATORS, ids=lambda generator: generator.__name__)

@@ -33,7 +33,9 @@ def score(policy: Mix, prospect: Prospect, ranks: Sequence[int]) -> Score:
     parts = policy.parts(prospect)
     merit = sum(item.weight * item.score for item in parts) / sum(item.weight for item in parts)
     if ranks:
-        liked = 1.0 - sum(ranks) / (len(ranks) * (_MAX_RANK - 1))
+        # One step down any list costs the same however many lists there are: a mean over several lists
+        # would round neighbors to the same points.
+        liked = 1.0 - min(sum(ranks), _MAX_RANK - 1) / (_MAX_RANK - 1)
         merit = _LIKED * liked + _REST * merit
         total = sum(item.weight for item in parts)
         why = f"alternatives chosen: {', '.join(f'#{rank + 1}' for rank in ranks)}"
