@@ -6,7 +6,6 @@ from functools import partial
 from itertools import islice
 
 from app.api.service import Service
-from app.api.webhooks.wire import FilterArgs
 from app.core.model.pod import Pod
 from app.core.placement.preferences import load, preferences
 from app.core.verdicts.filter_result import FilterResult
@@ -26,7 +25,7 @@ class Choice:
     overtaken: dict[str, str] = field(default_factory=dict)
 
 
-async def choose(service: Service, args: FilterArgs, pod: Pod, result: FilterResult) -> Choice:
+async def choose(service: Service, pod: Pod, result: FilterResult) -> Choice:
     """The fitting nodes to return.
 
     With one candidate its devices are reserved, so that other Pods do not get them meanwhile. Cost: a
@@ -39,7 +38,7 @@ async def choose(service: Service, args: FilterArgs, pod: Pod, result: FilterRes
     for name in list(islice(_ranked(service, pod, result), _TRIES)):
         if name not in service.state.nodes:
             return Choice([name], overtaken)  # known only from the request: bind decides
-        refused = await service.reservations.reserve(pod, args.pod, name)
+        refused = await service.reservations.reserve(pod, name)
         if refused is None:
             return Choice([name], overtaken)
         overtaken[name] = refused.message

@@ -47,7 +47,7 @@ async def choose_for_gang(service: Service, args: FilterArgs, pod: Pod) -> GangC
     group = group_of(pod, service.settings.gang_labels)
     if not group or service.candidates.number != 1:
         return GangChoice()
-    planned = service.reservations.confirm(pod, args.pod, group)
+    planned = service.reservations.confirm(pod, group)
     if planned is not None and planned in args.names:
         return GangChoice(planned)
     members = _members(service, pod, group)
@@ -65,7 +65,7 @@ async def choose_for_gang(service: Service, args: FilterArgs, pod: Pod) -> GangC
     for member in members:
         found = chosen[member.meta.uid]
         service.reservations.plan(member, found.node, claim_allocations_of(found, None), group)
-    service.reservations.confirm(pod, args.pod, group)
+    service.reservations.confirm(pod, group)
     return GangChoice(chosen[pod.meta.uid].node)
 
 

@@ -90,7 +90,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     failed, unresolvable = result.refused(curable=True), result.refused(curable=False)
     hopeless = _hopeless(service, pod, result)
     _count(service, result)
-    chosen = await choose(service, args, pod, result)
+    chosen = await choose(service, pod, result)
     if chosen.names:
         service.passed(pod)
     elif not judging.late:

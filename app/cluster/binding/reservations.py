@@ -5,8 +5,8 @@ before it calls bind. So the devices count as taken from the filter on, in memor
 others. A reservation ends with
 
 * the Pod's bind, which takes it over, or its next filter, which decides again;
-* an event that shows that kube-scheduler has rejected the Pod: deleted, ``nominatedNodeName`` taken back, a
-  new PodScheduled condition that says False;
+* an event that shows that kube-scheduler has given the Pod up: deleted, ``nominatedNodeName`` taken back, or
+  PodScheduled has become False since the reservation;
 * its timeout, unless ``nominatedNodeName`` shows that kube-scheduler still works on the Pod: it sets that
 field while volumes or permits take long.
 
@@ -14,6 +14,7 @@ A reservation is not final: a bind that finds it outdated (another node, changed
 """
 
 import asyncio
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -30,7 +31,6 @@ from app.core.state.state import State
 
 DEFAULT_SECONDS = 60.0
 _DECIDE_SECONDS = 5.0
-_Condition = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Reservation:
     node: str
     claim_allocations: tuple[ClaimAllocation, ...]
     pools: tuple[Pool, ...] | None
-    condition: _Condition | None
-    """None: not known yet, since the Pod was planned for before it was filtered itself."""
+    reserved_at: dt.datetime | None
+    """None: not filtered yet, but planned for together with the other Pods of its group."""
     group: str = ""
     """The Pods that it was planned together with."""
     nominated: bool = False
@@ -61,6 +61,7 @@ class Reservations:
     Args:
         seconds: timeout of a reservation.
         lifted: called when devices have become free that were reserved.
+        now: the time of day, which is compared with what kube-scheduler writes.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class Reservations:
         rules: Rules,
         seconds: float = DEFAULT_SECONDS,
         lifted: Callable[[], None] = lambda: None,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self._state = state
         self._rules = rules
         self._seconds = seconds
         self.lifted = lifted
+        self._now = now
         self._held: dict[str, Reservation] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self.ended: Counter[str] = Counter()
@@ -91,11 +94,9 @@ class Reservations:
         found = self._held.get(pod.meta.uid)
         return found.pod if found is not None and found.pod.meta.is_newer(pod.meta) else pod
 
-    async def reserve(self, pod: Pod, raw: Mapping[str, Any], node: str) -> Refused | None:
+    async def reserve(self, pod: Pod, node: str) -> Refused | None:
         """Decides on the Pod's devices on a node and assumes them at once; else returns the reasons.
 
-        Args:
-            raw: the Pod as filter received it.
         Cost: a search on the node.
         """
         decided = await decide_unchanged(
@@ -104,7 +105,7 @@ class Reservations:
         if isinstance(decided, Refused):
             return decided
         if decided:
-            self.put(Reservation(pod, node, decided, self._pools(node), _condition(raw)))
+            self.put(Reservation(pod, node, decided, self._pools(node), self._now()))
         return None
 
     def forget_in(self, scratch: State, uid: str) -> None:
@@ -117,12 +118,12 @@ class Reservations:
         """Assumes what was decided for a Pod of a group, at once, before its filter."""
         self.put(Reservation(pod, node, claim_allocations, self._pools(node), None, group))
 
-    def confirm(self, pod: Pod, raw: Mapping[str, Any], group: str) -> str | None:
+    def confirm(self, pod: Pod, group: str) -> str | None:
         """The node that was planned for the Pod with its group, if that holds still; its time begins anew."""
         found = self._held.get(pod.meta.uid)
         if found is None or found.group != group or not self._stands(found, pod):
             return None
-        self._held[pod.meta.uid] = replace(found, pod=pod, condition=_condition(raw))
+        self._held[pod.meta.uid] = replace(found, pod=pod, reserved_at=self._now())
         if not found.nominated:
             self._timers.pop(pod.meta.uid).cancel()
             self._time(pod.meta.uid)
@@ -184,8 +185,7 @@ class Reservations:
         if found is None:
             return
         nominated = status.get("nominatedNodeName") == found.node
-        condition = _condition(raw)
-        given_up = condition[0] == "False" and found.condition not in {None, condition}
+        given_up = found.reserved_at is not None and _unschedulable_since(status, found.reserved_at)
         if metadata.get("deletionTimestamp") or (found.nominated and not nominated) or given_up:
             self.release(uid, "given_up")
         elif nominated and not found.nominated:
@@ -235,10 +235,15 @@ class Reservations:
         self.ended[why] += 1
 
 
-def _condition(raw: Mapping[str, Any]) -> _Condition:
-    """Status, reason and message of the Pod's condition PodScheduled."""
-    status = raw.get("status")
-    for item in (status.get("conditions") or ()) if isinstance(status, Mapping) else ():
-        if isinstance(item, Mapping) and item.get("type") == "PodScheduled":
-            return (str(item.get("status")), str(item.get("reason")), str(item.get("message")))
-    return ("", "", "")
+def _unschedulable_since(status: Mapping[str, Any], moment: dt.datetime) -> bool:
+    """Whether PodScheduled has become False later than a moment.
+
+    kube-scheduler writes the condition in the background, so that of an attempt before the filter may arrive
+    after it, with any reason. Only the time of the transition tells the two apart. That time stays the same
+    while the condition stays False, and is rounded down to seconds. In doubt, the reservation stays.
+    """
+    for item in status.get("conditions") or ():
+        if item.get("type") == "PodScheduled" and item.get("status") == "False":
+            text = item.get("lastTransitionTime")
+            return bool(text) and dt.datetime.fromisoformat(text) > moment
+    return False

@@ -1,5 +1,6 @@
 """A request as it leaves and its answer, and what a transport is that takes them without httpx's types."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,13 +39,13 @@ class Answer:
     body: bytes
 
 
-class DirectTransport(httpx.AsyncBaseTransport):
+class DirectTransport(httpx.AsyncBaseTransport, ABC):
     """An httpx transport that is quicker when it is asked without httpx's requests and responses."""
 
+    @abstractmethod
     async def exchange(self, request: Outgoing) -> Answer:
         """Sends a request and reads the whole answer. Raises as ``handle_async_request``."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def present(self, identity: int) -> None:
         """Called before a request: a new identity is shown on new connections only."""
-        raise NotImplementedError

@@ -86,8 +86,8 @@ def test_the_leader_answers_webhooks_and_is_ready(inventory: Inventory) -> None:
     [
         ({"leader_elect_lease_seconds": 10}, "must be more than leader_elect_renew_deadline_seconds"),
         ({"leader_elect_retry_seconds": 6}, "more than twice"),
-        ({"leader_elect_service": "s"}, "go together"),
-        ({"leader_elect": True, "snapshot": ("x",)}, "no Lease to hold"),
+        ({"leader_elect_service": "s"}, "require each other"),
+        ({"leader_elect": True, "snapshot": ("x",)}, "there is no Lease"),
     ],
 )
 def test_settings_that_would_let_two_write_or_none_are_refused(settings: dict[str, Any], reason: str) -> None:

@@ -1,6 +1,7 @@
 """Devices that are kept for a Pod from its filter to its bind."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -29,15 +30,20 @@ class Kept:
         for name in ("n1", "n2"):
             self.put(node(name), slice_of(name, *(device(item) for item in names)))
         self.put(device_class(), *(claim(name) for name in "cd"), pod("p", "c"), pod("q", "d"), *more)
-        self.reservations = Reservations(self.state, Rules(SelectorCache(), lambda: "s"), lifted=self._lifted)
+        self.reservations = Reservations(
+            self.state,
+            Rules(SelectorCache(), lambda: "s"),
+            lifted=self._lifted,
+            now=lambda: dt.datetime(2026, 1, 1, 0, 1, 0, 500_000, tzinfo=dt.UTC),
+        )
 
     def put(self, *objects: JsonObject) -> None:
         for raw in objects:
             self.state.upsert(parse(raw))  # type: ignore[arg-type]  # no workloads
 
-    async def reserve(self, name: str, on: str = "n1", **status: Any) -> Refused | None:
+    async def reserve(self, name: str, on: str = "n1") -> Refused | None:
         found = self.pod(name)
-        return await self.reservations.reserve(found, {"status": status}, on)
+        return await self.reservations.reserve(found, on)
 
     def pod(self, name: str) -> Pod:
         return self.state.pods["default", name]
@@ -64,8 +70,14 @@ class Kept:
         self.lifted += 1
 
 
-def unschedulable(message: str) -> JsonObject:
-    return {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+def unschedulable(message: str, since: str) -> JsonObject:
+    return {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": message,
+        "lastTransitionTime": f"2026-01-01T00:{since}Z",
+    }
 
 
 @in_virtual_time
@@ -98,10 +110,7 @@ ENDS: dict[str, Callable[[Kept], None]] = {
     "gone from a list": lambda kept: kept.reservations.changed(
         "Pod", Replaced((), (), (ObjectKey("default", "p", "uid-p"),))
     ),
-    "said to be unschedulable": lambda kept: kept.notify("p", conditions=[unschedulable("no volume")]),
-    "unschedulable again, for another reason": lambda kept: kept.notify(
-        "p", conditions=[unschedulable("no port")]
-    ),
+    "unschedulable since": lambda kept: kept.notify("p", conditions=[unschedulable("no volume", "01:01")]),
 }
 
 
@@ -109,7 +118,7 @@ ENDS: dict[str, Callable[[Kept], None]] = {
 @in_virtual_time
 async def test_devices_are_free_as_soon_as_the_pod_is_given_up(end: Callable[[Kept], None]) -> None:
     kept = Kept()
-    await kept.reserve("p", conditions=[unschedulable("no device")])
+    await kept.reserve("p")
     end(kept)
     assert kept.taken() == set()
     assert kept.reservations.ended == {"given_up": 1}
@@ -117,8 +126,13 @@ async def test_devices_are_free_as_soon_as_the_pod_is_given_up(end: Callable[[Ke
 
 
 STAYS: dict[str, Event] = {
-    "the same condition": Upserted(pod("p") | {"status": {"conditions": [unschedulable("no device")]}}),
-    "another Pod": Upserted(pod("q") | {"status": {"conditions": [unschedulable("no port")]}}),
+    "an attempt before the filter, written late": Upserted(
+        pod("p") | {"status": {"conditions": [unschedulable("no claim yet", "00:59")]}}
+    ),
+    "an attempt in the same second": Upserted(
+        pod("p") | {"status": {"conditions": [unschedulable("no claim yet", "01:00")]}}
+    ),
+    "another Pod": Upserted(pod("q") | {"status": {"conditions": [unschedulable("no port", "02:00")]}}),
     "an earlier Pod of the name": Deleted(pod("p", uid="another")),
     "an annotation": Upserted(pod("p") | {"metadata": {"uid": "uid-p", "annotations": {"a": "b"}}}),
 }
@@ -128,7 +142,7 @@ STAYS: dict[str, Event] = {
 @in_virtual_time
 async def test_what_says_nothing_of_the_pods_scheduling_ends_nothing(event: Event) -> None:
     kept = Kept()
-    await kept.reserve("p", conditions=[unschedulable("no device")])
+    await kept.reserve("p")
     kept.reservations.changed("Pod", event)
     assert kept.taken() == {"n1/d0"}
 
@@ -219,7 +233,7 @@ async def test_bind_goes_by_the_pod_as_filter_was_sent_it_where_that_is_newer() 
     )
     assert isinstance(old, Pod)
     assert isinstance(new, Pod)
-    await kept.reservations.reserve(new, {}, "n1")
+    await kept.reservations.reserve(new, "n1")
     assert kept.reservations.newest(old) is new
     newest = parse(pod("p", "c") | {"metadata": pod("p")["metadata"] | {"resourceVersion": "3"}})
     assert isinstance(newest, Pod)

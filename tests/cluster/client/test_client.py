@@ -282,7 +282,7 @@ async def test_stream_that_ends_inside_an_event_is_no_clean_end() -> None:
     client = ApiClient("http://fake", httpx.MockTransport(lambda _request: httpx.Response(200, content=text)))
     stream = client.watch("/api/v1/pods")
     assert (await anext(stream))["object"] == {"n": 1}
-    with pytest.raises(errors.ConnectionFailedError, match="cut inside an event"):
+    with pytest.raises(errors.ConnectionFailedError, match="ended inside an event"):
         await anext(stream)
 
 

@@ -202,7 +202,7 @@ def test_informer_follows_a_real_stream_through_cuts_and_silence() -> None:
                 thaw = asyncio.get_running_loop().call_later(0.3, setattr, server, "frozen", False)
                 assert await name_of(events) == "e"
                 thaw.cancel()
-            assert informer.stats.failures["ConnectionFailedError"] >= 1
+            assert informer.stats.failures["ConnectionFailed"] >= 1
             assert informer.stats.relists.total() == 0
             # The server learns of the closed connection a moment later.
             async with asyncio.timeout(PATIENCE_SECONDS):

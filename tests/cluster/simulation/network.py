@@ -62,6 +62,9 @@ class SimulatedTransport(DirectTransport):
             raise httpx.ReadError("connection reset")
         return await answered
 
+    async def present(self, identity: int) -> None:
+        """Nothing to do: there are no connections, and one identity."""
+
     def _reach(self) -> None:
         if self._world.unreachable(self._name):
             raise httpx.ConnectError("connection refused")

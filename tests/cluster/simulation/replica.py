@@ -131,11 +131,11 @@ class Replica:
             if held is not None:
                 self.spawn(self._deallocator.deallocate(held.claim))
             # The seeds that show a broken rule are those of runs without reservations.
-            return fitting if self.world.sabotage else await self._reserved(pod, raw, fitting)
+            return fitting if self.world.sabotage else await self._reserved(pod, fitting)
 
-    async def _reserved(self, pod: Pod, raw: dict[str, Any], fitting: list[str]) -> list[str]:
+    async def _reserved(self, pod: Pod, fitting: list[str]) -> list[str]:
         for name in fitting:
-            if await self.reservations.reserve(pod, raw, name) is None:
+            if await self.reservations.reserve(pod, name) is None:
                 return [name]
         return []
 
