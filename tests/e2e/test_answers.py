@@ -70,7 +70,7 @@ def test_a_refused_pod_is_told_by_an_event_and_by_kubectl(
     assert f"kubectl dra explain waiting -n {scene.namespace}" in note
 
     told = dra("explain", "waiting", "-n", scene.namespace, code=1).stdout
-    assert "0/1 nodes fit: 1 all matching devices in use" in told
+    assert "0/1 nodes fit: 1 node(s) had all matching devices in use" in told
     assert f"if claim {scene.namespace}/first were released (node {node})" in told
     assert f"1 in use by {scene.namespace}/first" in told
     devices = json.loads(dra("devices", "--node", node, "-o", "json").stdout)

@@ -45,9 +45,9 @@ def test_its_event_carries_the_extender_s_reason_for_each_node(
     reasons = (answer["FailedNodes"] or {}) | (answer["FailedAndUnresolvableNodes"] or {})
     assert sorted(reasons) == sorted(refused)
     assert [reasons[name].split(" request")[0] for name in refused] == [
-        "all matching devices in use for",
-        "no device matches",
-        "no devices for",
+        "node(s) had all matching devices in use for",
+        "node(s) had no matching device for",
+        "node(s) had no devices for",
     ]
 
     (event, *_) = scene.events("waiting", "FailedScheduling")
