@@ -1,6 +1,6 @@
-"""Which kinds and fields the API servers of Kubernetes' minor versions have.
+"""The kinds and fields of the API servers of Kubernetes' minor versions.
 
-From ``api_fields.json``, which ``tools/api_fields.py`` makes from Kubernetes' OpenAPI documents.
+From ``api_fields.json``, which ``tools/api_fields.py`` generates from Kubernetes' OpenAPI documents.
 """
 
 import json
@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 NEWEST = "1.37"
-"""The newest minor version of Kubernetes that is released: the one meant unless another is named."""
+"""The newest released minor version of Kubernetes: the default."""
 _VERSION = re.compile(r"v?(\d+\.\d+)(\..*)?")
 
 
@@ -31,7 +31,7 @@ class Span:
         )
 
     def without(self, minor: str) -> str:
-        """Why a version is none of them, as the end of a sentence."""
+        """Why a version is not one of them, as the end of a sentence."""
         if self.first and _number(minor) < _number(self.first):
             return f"before Kubernetes {self.first}"
         return f"since Kubernetes {_next(self.last)}"
@@ -81,7 +81,7 @@ def api_table() -> ApiTable:
 
 
 def minor_of(text: str) -> str | None:
-    """``1.34`` of ``1.34``, ``v1.34.2`` and the like; None if it is no version that the table has."""
+    """``1.34`` of ``1.34``, ``v1.34.2`` and the like; None if the table does not have it."""
     found = _VERSION.fullmatch(text.strip())
     return found[1] if found is not None and found[1] in api_table().versions else None
 

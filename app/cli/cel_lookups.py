@@ -1,4 +1,4 @@
-"""What CEL expressions look up of devices: attributes and capacities by name, and slips in that."""
+"""Finds lookups of attributes and capacities in CEL expressions, and mistakes in them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Lookup:
 
 
 def required_lookups(text: str) -> tuple[Lookup, ...]:
-    """The lookups without which the expression is true for no device; none of a text that is not CEL.
+    """The lookups that each device needs for the expression to be true; none if the text is not CEL.
 
     A lookup is not required if has() or ``in`` guards it, or if it stands in one side of ``||`` only.
     """
@@ -34,7 +34,9 @@ def required_lookups(text: str) -> tuple[Lookup, ...]:
 
 
 def slips(text: str) -> Iterator[tuple[int, str]]:
-    """Ways of ResourceSlices' YAML that CEL does not have: the position in the text, and what to write."""
+    """Syntax of ResourceSlices' YAML that CEL does not have: the position in the text, and the correct
+    form.
+    """
     tree = _parsed(text)
     for node in _all(tree) if tree is not None else ():
         lookup = _lookup(node)
@@ -47,18 +49,18 @@ def slips(text: str) -> Iterator[tuple[int, str]]:
         elif isinstance(node, Select) and (inner := _lookup(node.operand)) is not None:
             value = node.field in _TYPES if inner.kind == "attributes" else node.field == "value"
             if value:
-                yield node.pos, f"CEL has the value of {inner.name} itself: leave out .{node.field}"
+                yield node.pos, f"{inner.name} is the value itself in CEL: remove .{node.field}"
         domain = _domain(node)
         if domain is not None and "/" in domain[1]:
             of, _, name = domain[1].partition("/")
-            yield node.pos, f'the domain and the name stand apart in CEL: device.{domain[0]}["{of}"].{name}'
+            yield node.pos, f'CEL separates domain and name: device.{domain[0]}["{of}"].{name}'
 
 
 def _parsed(text: str) -> Node | None:
     try:
         return parse(text)
     except CelCompileError:
-        return None  # a finding of its own
+        return None  # reported separately
 
 
 def _required(node: Node) -> Iterator[Lookup]:
@@ -83,7 +85,7 @@ def _required(node: Node) -> Iterator[Lookup]:
 
 
 def _guards(tree: Node) -> Iterator[Lookup | tuple[str, str]]:
-    """What is asked for before it is looked up: single names, and whole domains."""
+    """What has() or ``in`` checks before the lookup: single names, and whole domains."""
     for node in _all(tree):
         if isinstance(node, Select) and node.test_only:
             lookup = _lookup(Select(node.pos, node.operand, node.field))

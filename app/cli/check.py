@@ -1,4 +1,4 @@
-"""``check``: is anything wrong with manifests, and where."""
+"""``check``: finds mistakes in manifests."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _SWITCHED = ("ListTypeAttributes", "ConsumableCapacity")
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """By which API server is checked: its minor version, and what it takes for CEL."""
+    """The API server to check for: its minor version and CEL features."""
 
     minor: str
     cel: "CelFeatures"
@@ -38,12 +38,12 @@ class _Rules:
     "--feature",
     multiple=True,
     metavar="NAME=true|false",
-    help="As the cluster's feature gate DRA... is set: ListTypeAttributes (else false) or ConsumableCapacity "
-    "(else true); repeatable.",
+    help="Feature gate DRA... of the cluster: ListTypeAttributes (default false) or ConsumableCapacity "
+    "(default true). Repeatable.",
 )
 @options.generated
 @options.kubernetes_version
-@click.option("-q", "--quiet", is_flag=True, help="Only the exit code.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing, only return the exit code.")
 def check(
     *,
     paths: tuple[str, ...],
@@ -57,9 +57,9 @@ def check(
 ) -> int:
     """Find mistakes in manifests.
 
-    Fields, CEL, and what the API server would refuse; with an inventory (--snapshot, or a cluster by
-    --kubeconfig or --context) also whether classes, claims, templates and attributes exist, and whether
-    there could ever be devices for a claim. Prints `file:line: message`, with -o wide
+    Checks fields, CEL, and the API server's validation. With an inventory (--snapshot, or a cluster by
+    --kubeconfig or --context) also checks that classes, claims, templates and attributes exist, and that
+    the inventory has enough devices for each claim. Prints `file:line: message`, with -o wide
     `file:line:column: message`. Exit code 0: clean, 1: findings, 2: usage.
     """
     from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 - --help must be quick
@@ -99,7 +99,7 @@ def _features(texts: tuple[str, ...]) -> "Features":
     switches = options.switches(texts)
     for name in switches:
         if name not in _SWITCHED:
-            text = f"check does not go by the feature {name!r}"
+            text = f"check does not depend on the feature {name!r}"
             raise InputError(text, f"only by {' and '.join(_SWITCHED)}")
     return Features().switched(switches)
 
@@ -148,7 +148,7 @@ def _impossible(
 
 
 def _unseen(own: list[Any], minor: str) -> list[str]:
-    """Objects whose kind may make Pods or not, and of which nothing else is said."""
+    """Objects of unknown kinds without other findings."""
     from app.cli.kinds import is_kubernetes, kind_problems  # noqa: PLC0415 - as in check
     from app.core.model.generated import generated_by  # noqa: PLC0415 - as in check
     from app.core.model.parse import is_read, ref_of  # noqa: PLC0415 - as in check
@@ -212,6 +212,6 @@ def _checks(raw: dict[str, Any], names: "Names", minor: str) -> list[Iterator[tu
 
 def _verdict(findings: int, objects: int, *, complete: bool) -> str:
     counted = f"{objects} object{'s' if objects != 1 else ''}"
-    found = f"{findings} finding{'s' if findings != 1 else ''}" if findings else "nothing wrong"
-    hint = "" if complete else "; give --snapshot or --kubeconfig to look up classes and attributes too"
+    found = f"{findings} finding{'s' if findings != 1 else ''}" if findings else "no findings"
+    hint = "" if complete else "; use --snapshot or --kubeconfig to also look up classes and attributes"
     return f"{counted}, {found}{hint}"

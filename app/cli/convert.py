@@ -15,11 +15,11 @@ _BEGINS = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*---")
 
 @click.command()
 @options.files
-@click.option("-i", "--in-place", is_flag=True, help="Write back to the files instead of stdout.")
+@click.option("-i", "--in-place", is_flag=True, help="Edit the files in place instead of writing to stdout.")
 def convert(*, paths: tuple[str, ...], in_place: bool) -> int:
     """Rewrite manifests in resource.k8s.io/v1.
 
-    Only the lines that have to change do. Repairs what `check` calls repairable: requests in their
+    Changes only the necessary lines. Repairs what `check` reports as repairable: requests in their
     v1beta1 place, Jobs without a restartPolicy, `source` of a Pod's claims.
     """
     from app.cli.rewrite import rewrite  # noqa: PLC0415 - --help must be quick

@@ -1,4 +1,4 @@
-"""Kinds that the API server does not have: gone, misspelt, or of another group."""
+"""Finds unknown kinds: removed, misspelled, or of another group."""
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -13,14 +13,16 @@ Path = tuple[str | int, ...]
 Problems = Iterator[tuple[Path, str]]
 
 _SUCCESSORS = {
-    "ResourceClass": "DeviceClass has taken its place",
+    "ResourceClass": "use a DeviceClass",
     "ResourceClassParameters": "selectors and config of a DeviceClass have taken their place",
     "ResourceClaimParameters": "selectors and config of a request have taken their place",
     "PodSchedulingContext": "no scheduler needs it any more",
 }
 _PARAMETERS = ("ClaimParameters", "ClassParameters")
 _LIKENESS = 0.8
-"""Of two names, to take one for the other: 0.9 for Deploymnet, 0.78 for StatefulSet and DaemonSet."""
+"""Similarity above which one name counts as a misspelling: 0.9 for Deploymnet, 0.78 for StatefulSet and
+DaemonSet.
+"""
 
 
 def is_kubernetes(raw: Any) -> bool:
@@ -30,7 +32,7 @@ def is_kubernetes(raw: Any) -> bool:
 
 
 def kind_problems(raw: dict[str, Any], minor: str) -> Problems:
-    """What is wrong with the kind and the apiVersion, for the API server of a minor version."""
+    """Checks the kind and the apiVersion for the API server of a minor version."""
     kind, (group, version) = raw.get("kind"), _version(raw)
     if not isinstance(kind, str) or not version or (group, kind) in CUSTOM:
         return
@@ -41,7 +43,7 @@ def kind_problems(raw: dict[str, Any], minor: str) -> Problems:
         text = "parameter objects went with classic DRA (Kubernetes 1.32): selectors and config of a request"
         yield ("kind",), f"{text} have taken their place"
     elif kind in KINDS and get_close_matches(group, (GROUP,), n=1, cutoff=_LIKENESS):
-        return  # said where the object is read
+        return  # reported where the object is parsed
     elif close := _close(kind, (name for known, name in CUSTOM if known == group)):
         yield ("kind",), f"{group} has no kind {kind}, did you mean {close}?"
 
@@ -54,7 +56,7 @@ def _of_kubernetes(table: ApiTable, key: tuple[str, str, str], minor: str) -> Pr
     spelt = f"{group}/{version}" if group else version
     current = [known for known in table.served(minor) if known[0] == group and known[2] == kind]
     if current:
-        if span is not None or group != GROUP:  # versions of DRA that never were: said where they are read
+        if span is not None or group != GROUP:  # unknown versions of DRA: reported where they are parsed
             gone = f" {span.without(minor)}" if span is not None else f" by Kubernetes {minor}"
             names = " and ".join(f"{group}/{known}" if group else known for _, known, _ in current)
             yield ("apiVersion",), f"{spelt} is not served{gone}: {kind} is in {names}"
@@ -67,7 +69,7 @@ def _of_kubernetes(table: ApiTable, key: tuple[str, str, str], minor: str) -> Pr
 
 
 def _meant(table: ApiTable, key: tuple[str, str, str], minor: str) -> str:
-    """Another kind of the group, or of another group, that has nearly the same name."""
+    """A kind of any group with a similar name."""
     group, _, kind = key
     served = list(table.served(minor))
     close = _close(kind, (name for known, _, name in served if known == group))
@@ -87,7 +89,7 @@ def _close(kind: str, names: Iterable[str]) -> str:
 
 
 def _version(raw: dict[str, Any]) -> tuple[str, str]:
-    """Group and version of the apiVersion; both empty where it is no text."""
+    """Group and version of the apiVersion; both empty if it is not a string."""
     text = raw.get("apiVersion")
     group, _, version = text.rpartition("/") if isinstance(text, str) else ("", "", "")
     return group, version

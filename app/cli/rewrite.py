@@ -1,6 +1,6 @@
-"""Manifests in resource.k8s.io/v1 form: only the lines that have to change do.
+"""Rewrites manifests as resource.k8s.io/v1, and changes only the necessary lines.
 
-The rules are those of core/model/versions.py, made as edits of the text.
+Applies the rules of core/model/versions.py as edits of the text.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ _BOM = "\ufeff"
 
 
 def rewrite(text: bytes, source: str) -> tuple[str, list[str]]:
-    """The text in v1 form, and a note on each change. A text that needs none comes back as it is.
+    """The text in v1 form, and a note on each change. A text without changes is returned unchanged.
 
     Raises:
-        ManifestError: no YAML and no JSON, or a form of YAML that cannot be changed so.
+        ManifestError: neither YAML nor JSON, or a form of YAML that cannot be edited.
     """
     documents = _documents(text, source)
     whole = text.decode("utf-8")
@@ -51,7 +51,7 @@ def rewrite(text: bytes, source: str) -> tuple[str, list[str]]:
 
 
 def _documents(text: bytes, source: str) -> list[Any]:
-    """Raises: ManifestError; of a template, what to do about it."""
+    """Raises: ManifestError, for a template with a hint."""
     try:
         return load_documents(text, source)
     except ManifestError as error:
@@ -67,7 +67,7 @@ def _nodes(content: str, documents: int) -> list[yaml.Node]:
     """The trees of a text's documents. Raises: YAMLError, EditError."""
     nodes = list(yaml.compose_all(content, Loader=yaml.CSafeLoader))
     if len(nodes) != documents:
-        raise EditError("it is several JSON texts one after another")
+        raise EditError("it contains several JSON texts")
     return nodes
 
 
@@ -78,7 +78,7 @@ def _is_affected(raw: Any) -> bool:
 
 
 class _Object:
-    """One object, its place in a document, and the edits that it needs."""
+    """One object, its place in a document, and the necessary edits."""
 
     def __init__(self, raw: JsonObject, root: yaml.Node, prefix: Path, edits: TextEdits, source: str) -> None:
         self._raw = raw
@@ -112,7 +112,7 @@ class _Object:
             for at, claim in items(spec, "resourceClaims", path):
                 if _has_source(claim):
                     self._edits.lift(self._mapping(at), "source")
-                    yield f"claim {claim.get('name')}: what source holds stands beside the name"
+                    yield f"claim {claim.get('name')}: the fields of source are now next to the name"
 
     def _nest_requests(self) -> Iterator[str]:
         for path, request in requests(self._raw):
@@ -128,7 +128,7 @@ class _Object:
             return
         if spec.get("nodeName") == "":
             self._edits.remove(self._mapping(("spec",)), "nodeName")
-            yield "the empty nodeName is gone"
+            yield "removed the empty nodeName"
         for path, device in items(spec, "devices", ("spec",)):
             if isinstance(device.get("basic"), dict):
                 self._edits.lift(self._mapping(path), "basic")
@@ -143,13 +143,13 @@ class _Object:
     def _scalar(self, path: Path) -> yaml.ScalarNode:
         node = self._node(path)
         if not isinstance(node, yaml.ScalarNode):
-            raise EditError(f"{path[-1]} is no text")
+            raise EditError(f"{path[-1]} is not a string")
         return node
 
     def _mapping(self, path: Path) -> yaml.MappingNode:
         node = self._node(path)
         if not isinstance(node, yaml.MappingNode):
-            raise EditError(f"{path[-1]} is no object")
+            raise EditError(f"{path[-1]} is not an object")
         return node
 
     def _node(self, path: Path) -> yaml.Node:
@@ -161,7 +161,7 @@ class _Object:
             else:
                 found = node.value[part] if isinstance(part, int) else None
             if found is None or found.start_mark.index < begin:
-                raise EditError(f"{part} comes from another place by an alias")
+                raise EditError(f"{part} is an alias")
             node, begin = found, found.start_mark.index
         return node
 
@@ -180,7 +180,7 @@ def _has_source(claim: JsonObject) -> bool:
 def _must_mean_the_same(before: list[Any], after: list[Any]) -> None:
     """Raises: EditError. YAML has forms that an edit of its lines reads otherwise than it should."""
     if [_meaning(item) for item in before] != [_meaning(item) for item in after]:
-        raise EditError("it is in a form in which no single line can be changed")
+        raise EditError("its form does not allow edits of single lines")
 
 
 def _meaning(document: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The rules of ``check``: each looks at one raw object and yields paths and what is wrong there."""
+"""The rules of ``check``: each checks one raw object and yields paths and messages."""
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -38,7 +38,7 @@ _REFERENCES = (
 
 
 def defects(raw: dict[str, Any]) -> Problems:
-    """What an API server refuses and this project understands all the same; ``convert`` repairs it."""
+    """Forms that an API server refuses and this project accepts; ``convert`` repairs them."""
     version = str(raw.get("apiVersion"))
     if version == f"{GROUP}/v1alpha3" and raw.get("kind") != "DeviceTaintRule":
         yield (
@@ -108,13 +108,13 @@ def _request_of(entry: dict[str, Any], at: Path, request: str, namespace: str, n
 
 
 def references(raw: dict[str, Any], names: Names) -> Problems:
-    """Classes, claims, templates, resources and attributes that nothing in files and inventory provides."""
+    """Classes, claims, templates, resources and attributes that neither files nor the inventory provide."""
     namespace = ref_of(raw).namespace or "default"
     for path, request in requests(raw):
         for at, spec in request_specs(path, request):
             name = spec.get("deviceClassName")
             if isinstance(name, str) and name and not names.has("DeviceClass", "", name):
-                yield (*at, "deviceClassName"), f"there is no DeviceClass {name}"
+                yield (*at, "deviceClassName"), f"DeviceClass {name} not found"
     for path, pod in pod_specs(raw):
         for at, entry in items(pod, "resourceClaims", path):
             yield from _claim_of(at, entry, namespace, names)
@@ -128,11 +128,11 @@ def _claim_of(at: Path, entry: dict[str, Any], namespace: str, names: Names) -> 
         if isinstance(name, str) and not names.has(kind, namespace, name):
             other = names.elsewhere(kind, name)
             hint = f"; namespace {other} has one of this name" if other else ""
-            yield (*at, field), f"there is no {kind} {namespace}/{name}{hint}"
+            yield (*at, field), f"{kind} {namespace}/{name} not found{hint}"
 
 
 def _resources(path: Path, spec: dict[str, Any], names: Names) -> Problems:
-    """Extended resources that no class stands for and no node has."""
+    """Extended resources that no class and no node provides."""
     for at, container in containers(path, spec):
         resources = container.get("resources")
         for side in ("requests", "limits"):
@@ -153,7 +153,7 @@ def _attributes(raw: dict[str, Any], names: Names) -> Problems:
         yield from _missing(expressions(raw), names)
     for path, request in requests(raw):
         ways = [list(_missing(selectors(way, spec), names)) for way, spec in request_specs(path, request)]
-        # Alternatives are there because not every cluster has all that they ask for.
+        # Alternatives exist because not every cluster has all of them.
         if all(ways):
             yield from (problem for way in ways for problem in way)
 
@@ -161,7 +161,7 @@ def _attributes(raw: dict[str, Any], names: Names) -> Problems:
 def _missing(texts: Iterable[tuple[Path, str]], names: Names) -> Problems:
     for path, text in texts:
         if any(slips(text)):
-            continue  # a finding of its own, and the cause
+            continue  # reported separately, as the cause
         for lookup in required_lookups(text):
             have = names.attributes if lookup.kind == "attributes" else names.capacities
             if f"{lookup.domain}/{lookup.name}" not in have:
@@ -182,13 +182,13 @@ Place = tuple[Path, int, int, str]
 
 
 def cel_errors(raw: dict[str, Any], features: CelFeatures) -> Iterator[Place]:
-    """CEL that an API server with these features refuses: as it validates what is written.
+    """CEL that an API server with these features refuses at creation.
 
-    kube-scheduler goes by less: see ``app.core.selectors.admission``.
+    kube-scheduler checks less: see ``app.core.selectors.admission``.
     """
     for path, text in expressions(raw):
         error = admit(text, features).error
-        if error is not None and not any(slips(text)):  # a finding of its own, and the cause
+        if error is not None and not any(slips(text)):  # reported separately, as the cause
             yield _placed(path, error)
     total = 0
     for path, text in derived_attributes(raw):
@@ -199,7 +199,7 @@ def cel_errors(raw: dict[str, Any], features: CelFeatures) -> Iterator[Place]:
         elif total > MAX_COST >= total - admission.cost:
             message = (
                 f"CEL: the derived attributes of a claim have an estimated cost of at most {MAX_COST:,} "
-                f"together, and with this one it is {total:,}"
+                f"together, but with this one it is {total:,}"
             )
             yield path, 1, 0, message
 
@@ -210,7 +210,7 @@ def _placed(path: Path, error: CelCompileError) -> Place:
 
 
 def no_object(raw: Any) -> str:
-    """What YAML is that is no Kubernetes object, or not yet one; empty for what looks like one."""
+    """Why YAML is not a Kubernetes object; empty if it looks like one."""
     if not isinstance(raw, dict):
         return "is not a Kubernetes object: it is not a mapping"
     lacks = [name for name in ("apiVersion", "kind") if raw.get(name) is None]
@@ -221,7 +221,7 @@ def no_object(raw: Any) -> str:
 
 
 def unreadable(raw: Any) -> Iterator[tuple[str, str]]:
-    """Values of the wrong type and missing fields; the path as text."""
+    """Values of the wrong type and missing fields, with the path as text."""
     try:
         parse(raw)
     except ObjectError as error:

@@ -1,7 +1,7 @@
-"""Fields that the API server does not have, each with what was probably meant.
+"""Finds unknown fields, each with the probable intention.
 
-The API server drops fields it does not know, or refuses them if asked to be strict: either way the
-object is not the one that was meant.
+The API server drops unknown fields, or refuses them with strict validation: either way the object is not
+the intended one.
 """
 
 from collections.abc import Iterator
@@ -20,18 +20,18 @@ Problems = Iterator[tuple[Path, str]]
 _POD, _TEMPLATE, _META = "core.v1.PodSpec", "core.v1.PodTemplateSpec", "meta.v1.ObjectMeta"
 _CLAIM_OF_POD = "core.v1.PodResourceClaim"
 _TOLERATED = {"DeviceRequest": frozenset(FLAT_REQUEST_FIELDS), "Device": frozenset({"basic"})}
-"""Fields of v1beta1 that are read in every version: that they belong elsewhere is a finding of its own."""
+"""Fields of v1beta1 that are read in every version: another rule reports that they belong elsewhere."""
 _ALIKE = 0.85
-"""Of two names, for one to be a slip for the other, whatever else it might be."""
+"""Similarity of two names above which one counts as a misspelling of the other."""
 _DRA_ONLY = ("resourceclaim", "claims")
-"""How the names of fields begin that matter of a Pod spec in a kind that is not known."""
+"""Prefixes of relevant field names of a Pod spec in an unknown kind."""
 
 
 def unknown_fields(raw: dict[str, Any], minor: str) -> Problems:
     """Fields that the API server of a minor version does not have.
 
-    Of resource.k8s.io objects, of Pods and of Pod templates; in a kind that is not known, whose Pod
-    specs may have fields of their own, only fields that are nearly those of DRA.
+    Checks resource.k8s.io objects, Pods and Pod templates. In an unknown kind, whose Pod specs may have
+    additional fields, reports only fields with names similar to those of DRA.
     """
     walk = _Walk(api_table(), minor)
     kind, version = str(raw.get("kind")), str(raw.get("apiVersion"))
@@ -93,13 +93,13 @@ class _Walk:
     ) -> Problems:
         path, shape = above[-1]
         if field is not None:
-            if (shape, name) != (_CLAIM_OF_POD, "source"):  # said where the Pod is read
+            if (shape, name) != (_CLAIM_OF_POD, "source"):  # reported where the Pod is parsed
                 yield (*path, name), f"unknown field {name} {field.span.without(self._minor)}"
             return
         yield (*path, name), f"unknown field {name}{self._hint(name, value, above)}"
 
     def _hint(self, name: str, value: dict[str, Any], above: tuple[tuple[Path, str], ...]) -> str:
-        """What was probably meant: another spelling, another place, or a name that is near."""
+        """The probable intention: another spelling, another place, or a similar name."""
         shape = above[-1][1]
         here = self._names(shape)
         same = get_close_matches(name.lower(), [known.lower() for known in here], n=1, cutoff=_ALIKE)
@@ -120,7 +120,7 @@ class _Walk:
         return [name for name, field in fields.items() if field.span.has(self._minor)]
 
     def nearly_dra(self, spec: Any, path: Path) -> Problems:
-        """Of a Pod spec that may have more fields than Kubernetes' own."""
+        """The same for a Pod spec that may have additional fields."""
         if not isinstance(spec, dict):
             return
         yield from self._nearly(spec, _POD, path, ())

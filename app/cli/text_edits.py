@@ -1,4 +1,4 @@
-"""Edits of YAML and JSON text that leave every other character where it is.
+"""Edits YAML and JSON text, and leaves all other characters unchanged.
 
 Places are offsets in characters. A mapping is in block style (an entry begins a line) or in flow style
 (``{a: b}``, which JSON is too).
@@ -19,12 +19,12 @@ Entry = tuple[yaml.Node, yaml.Node]
 
 
 class EditError(ValueError):
-    """A form of YAML in which the change cannot be made without others."""
+    """A form of YAML that does not allow the edit without other changes."""
 
 
 @dataclass(slots=True)
 class TextEdits:
-    """A text, and the changes to make to it, none of which may overlap."""
+    """A text and its edits, which must not overlap."""
 
     text: str
     _edits: list[tuple[int, int, str]] = field(default_factory=list)
@@ -37,7 +37,7 @@ class TextEdits:
         parts, end = [], 0
         for start, stop, new in sorted(self._edits, key=lambda edit: edit[:2]):
             if start < end:
-                raise EditError("several changes meet in one place")
+                raise EditError("several edits overlap")
             parts += [self.text[end:start], new]
             end = stop
         return "".join([*parts, self.text[end:]])
@@ -78,7 +78,7 @@ class TextEdits:
         places = [at for at, (key, _) in enumerate(owner.value) if key.value in names]
         runs = list(_runs(places))
         if not runs:
-            raise EditError(f"{names[0]} comes from another place by an alias")
+            raise EditError(f"{names[0]} is an alias")
         if owner.flow_style:
             self._nest_in_flow(owner, runs, under)
         else:
@@ -240,7 +240,7 @@ class TextEdits:
 def _position(owner: yaml.MappingNode, name: str) -> int:
     found = next((at for at, (key, _) in enumerate(owner.value) if key.value == name), None)
     if found is None:
-        raise EditError(f"{name} comes from another place by an alias")
+        raise EditError(f"{name} is an alias")
     return found
 
 

@@ -1,4 +1,4 @@
-"""From files to a dry run: which objects are to be placed, and which belong to the inventory."""
+"""Reads files for a dry run: workloads to place, and objects of the inventory."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ def read_objects(paths: Sequence[str]) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What files ask of a dry run. ``unseen`` are kinds of which nobody knows whether they make Pods."""
+    """The input of a dry run from files. ``unseen`` are unknown kinds, which may create Pods."""
 
     workloads: list[Any]
     objects: list[Any]
@@ -37,7 +37,7 @@ class Wanted:
 
 
 def read_wanted(paths: Sequence[str], namespace: str) -> Wanted:
-    """The workloads to place and the objects beside them. Kinds that are left out are named on stderr.
+    """The workloads to place and the other objects. Names ignored kinds on stderr.
 
     Raises:
         InputError: a file cannot be read, an API server would refuse an object of it, or there is
@@ -66,7 +66,7 @@ def read_wanted(paths: Sequence[str], namespace: str) -> Wanted:
     if wanted.unseen:
         say(f"ignored, unknown kind without a Pod template: {_counted(wanted.unseen)}")
     if not wanted.workloads:
-        hint = "give a Pod, or an object that holds a Pod template"
+        hint = "add a Pod, or an object with a Pod template"
         raise InputError(f"nothing to place in {', '.join(paths)}", hint)
     return wanted
 
@@ -88,7 +88,7 @@ def _counted(kinds: Mapping[str, int]) -> str:
 
 
 def _must_be_right(item: Located, raw: Any, labels: Mapping[str, Mapping[str, Any]]) -> None:
-    """The service would refuse it as well, or the API server, but neither knows the file."""
+    """The service or the API server would also refuse it, but neither knows the file."""
     try:
         parse(raw)
     except ObjectError as error:
@@ -107,7 +107,7 @@ def known(objects: Iterable[Any]) -> list[Any]:
         else:
             skipped[item["kind"]] += 1
     if skipped:
-        say(f"not looked at: {_counted(skipped)}")
+        say(f"ignored (not relevant to devices): {_counted(skipped)}")
     return kept
 
 

@@ -48,8 +48,8 @@ def test_the_task_page_lacks_a_class_unless_the_inventory_has_it(cli: "Cli", tmp
     without = cli("check", "-f", PAGE, "--snapshot", tmp_path)
     with_it = cli("check", "-f", PAGE, "--snapshot", INVENTORY)
 
-    assert "there is no DeviceClass resource-driver.example.com" in without.out
-    assert "there is no DeviceClass" not in with_it.out
+    assert "DeviceClass resource-driver.example.com not found" in without.out
+    assert "DeviceClass resource-driver.example.com not found" not in with_it.out
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_nothing_is_wrong_with_the_other_examples(cli: "Cli", file: str) -> None
     ran = cli("check", "-f", file, "--snapshot", INVENTORY)
 
     assert (ran.code, ran.out) == (0, "")
-    assert "nothing wrong" in ran.err
+    assert "no findings" in ran.err
 
 
 def test_the_example_with_mistakes_has_as_many_as_it_says(cli: "Cli") -> None:
@@ -84,9 +84,9 @@ spec:
 
 MISTAKES = {
     "no YAML": ("kind: ]", 1, "not valid YAML"),
-    "a key twice": ("kind: Pod\nmetadata: {}\nkind: Pod\n", 3, "twice"),
+    "a key twice": ("kind: Pod\nmetadata: {}\nkind: Pod\n", 3, "duplicate key 'kind'"),
     "no apiVersion": ("kind: ResourceClaim\nmetadata: {name: c}\n", 1, "apiVersion: is missing"),
-    "unknown version": (CLAIM.replace("k8s.io/v1", "k8s.io/v9"), 1, "v9 is not a version"),
+    "unknown version": (CLAIM.replace("k8s.io/v1", "k8s.io/v9"), 1, "v9 is an unknown version"),
     "a version that is served no more": (
         CLAIM.replace("k8s.io/v1", "k8s.io/v1alpha3"),
         1,
@@ -94,7 +94,11 @@ MISTAKES = {
     ),
     "no name": (CLAIM.replace("  name: c\n", "  labels: {}\n"), 3, "metadata.name: is missing"),
     "wrong type": (CLAIM + "        count: many\n", 11, "must be a whole number"),
-    "misspelt field": (CLAIM.replace("deviceClassName", "deviceClasName"), 10, "deviceClassName meant?"),
+    "misspelt field": (
+        CLAIM.replace("deviceClassName", "deviceClasName"),
+        10,
+        "did you mean deviceClassName?",
+    ),
     "class missing": (CLAIM.replace("        deviceClassName", "        count: 1 #"), 9, "is missing"),
     "too many devices": (CLAIM + "        count: 33\n", 11, "at most 32 devices"),
     "all of a number": (CLAIM + "        allocationMode: All\n        count: 2\n", 12, "takes no count"),
@@ -160,7 +164,7 @@ MISTAKES = {
             for number in range(3)
         ),
         15,
-        "together, and with this one it is 1,441,2",
+        "together, but with this one it is 1,441,2",
     ),
     "container uses no claim of its Pod": (
         "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n"
@@ -168,7 +172,7 @@ MISTAKES = {
         9,
         "no 'gpu' in spec.resourceClaims",
     ),
-    "claim of a Pod that is nowhere": (
+        "ResourceClaim default/nowhere not found",
         "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  resourceClaims:\n"
         "  - name: a\n    resourceClaimName: nowhere\n",
         7,
@@ -331,7 +335,7 @@ def test_a_claim_that_no_node_could_ever_meet(
         assert (ran.code, ran.out) == (0, "")
         return
     assert ran.code == 1
-    assert ran.out.startswith(f"{file}:8: spec.devices.requests[0]: no node of the inventory has devices")
+    assert ran.out.startswith(f"{file}:8: spec.devices.requests[0]: no node of the inventory has enough ")
     assert finding in ran.out
 
 
@@ -350,7 +354,7 @@ def test_a_feature_that_check_does_not_go_by_is_bad_usage(cli: "Cli", switch: st
 
     assert (ran.code, ran.out) == (2, "")
     name = switch.partition("=")[0]
-    assert f"check does not go by the feature {name!r}; only by ListTypeAttributes and Cons" in ran.err
+    assert f"check does not depend on the feature {name!r}; only by ListTypeAttributes and Cons" in ran.err
 
 
 SHARED = """\

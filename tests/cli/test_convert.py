@@ -155,7 +155,10 @@ def test_several_files_become_documents_of_one_stream(cli: "Cli") -> None:
     ("text", "message"),
     [
         ("kind: ]", "old.yaml:1:"),
-        ("apiVersion: resource.k8s.io/v7\nkind: ResourceClaim\nmetadata: {name: c}\n", "v7 is not a version"),
+        (
+            "apiVersion: resource.k8s.io/v7\nkind: ResourceClaim\nmetadata: {name: c}\n",
+            "v7 is an unknown version",
+        ),
         ("kind: {{ .Values.kind }}\nmetadata: {}\n", "old.yaml:1: is a Helm or Go template"),
     ],
     ids=["no YAML", "unknown version", "a template"],

@@ -79,7 +79,7 @@ def test_a_table_and_progress_by_default(lists: tuple[str, str], capsys: pytest.
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--policy", "best"], "there is no policy 'best' for lists"),
+        (["--policy", "best"], "unknown policy 'best' for lists"),
         (["--seeds", "a-b"], "--seeds: 'a-b' is not a number or a range"),
         (["--seeds", "5-1"], "--seeds: '5-1' is empty or too long"),
         (["--seeds", "1-100000"], "is empty or too long"),

@@ -101,8 +101,11 @@ def test_how_many_nodes_to_add(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ((), "--nodes-needed goes with --like"),
-        (("--like", "worker-5", "--add-nodes", "2"), "--nodes-needed goes with --like, not with --add-nodes"),
+        ((), "--nodes-needed requires --like"),
+        (
+            ("--like", "worker-5", "--add-nodes", "2"),
+            "--nodes-needed requires --like, and excludes --add-nodes",
+        ),
         (("--like", "worker-5=cheap"), "'cheap' is not a price"),
         (("--like", "worker-5", "--how-many"), "--nodes-needed goes with none of --how-many"),
         (("--like", "worker-5=-1"), "greater than"),

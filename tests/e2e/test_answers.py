@@ -86,7 +86,7 @@ def test_the_page_s_manifests_are_found_wanting_and_what_convert_makes_of_them_i
     assert any(line.startswith(f"{PAGE}:58:") and "restartPolicy" in line for line in findings), findings
     kubeconfig = control_plane.kubeconfig(EXTENDER)
     findings = dra("check", "-f", PAGE, "--kubeconfig", kubeconfig, code=1).stdout.splitlines()
-    missing = "there is no DeviceClass resource-driver.example.com"
+    missing = "DeviceClass resource-driver.example.com not found"
     assert any(line.startswith(f"{PAGE}:43:") and missing in line for line in findings), findings
     converted = tmp_path / "converted.yaml"
     converted.write_text(dra("convert", "-f", PAGE).stdout)

@@ -119,8 +119,8 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
     "operator": [
         (
             7,
-            "spec.resourceClaims[0].resourceClaimTemplateName: there is no ResourceClaimTemplate "
-            "default/leased",
+            "spec.resourceClaims[0].resourceClaimTemplateName: ResourceClaimTemplate "
+            "default/leased not found",
         )
     ],
     "operator, with its template named": [],
@@ -128,12 +128,12 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
     "yaml-in-cel": [
         (
             12,
-            f"{REQUEST}[0].exactly.selectors[0].cel.expression: CEL has the value of rdma "
-            "itself: leave out .bool",
+            f"{REQUEST}[0].exactly.selectors[0].cel.expression: rdma is the value "
+            "itself in CEL: remove .bool",
         ),
         (
             13,
-            f"{REQUEST}[0].exactly.selectors[1].cel.expression: the domain and the name stand apart in CEL: "
+            f"{REQUEST}[0].exactly.selectors[1].cel.expression: CEL separates domain and name: "
             'device.attributes["dra.net"].rdma',
         ),
         (
@@ -143,8 +143,8 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
         ),
         (
             19,
-            f"{REQUEST}[1].exactly.selectors[0].cel.expression: CEL has the value of memory "
-            "itself: leave out .value",
+            f"{REQUEST}[1].exactly.selectors[0].cel.expression: memory is the value "
+            "itself in CEL: remove .value",
         ),
     ],
     "many-devices": [
@@ -194,8 +194,7 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
     "kinds": [
         (
             2,
-            "kind: resource.k8s.io has no kind ResourceClass (gone with v1alpha2): "
-            "DeviceClass has taken its place",
+            "kind: resource.k8s.io has no kind ResourceClass (gone with v1alpha2): use a DeviceClass",
         ),
         (7, "kind: resource.k8s.io has no kind ResourceClaimTemplates, did you mean ResourceClaimTemplate?"),
         (12, "kind: resource.k8s.io has no kind Deviceclass, did you mean DeviceClass?"),

@@ -24,7 +24,7 @@ _CAUSES = {
     "ConstraintNotMet": "without the attribute of a constraint",
     "NodeUnsuited": "requiring a feature that the node has not declared",
     "FeatureDisabled": "requiring a disabled feature",
-    "Unsupported": "taking CPU or memory of the node, which is not supported",
+    "Unsupported": "with unsupported nodeAllocatableResources",
     "OtherNode": "for other nodes only",
     "SelectorFailed": "with a selector error",
 }
@@ -37,7 +37,7 @@ _HEADLINES = {
     "ConstraintNotMet": "node(s) had no devices that satisfy the constraints of {request}",
     "NodeUnsuited": "node(s) did not declare a feature that devices need for {request}",
     "FeatureDisabled": "node(s) had matching devices that need a disabled feature for {request}",
-    "Unsupported": "node(s) had matching devices that take CPU or memory of the node, which is not supported, for {request}",
+    "Unsupported": "node(s) had matching devices with unsupported nodeAllocatableResources for {request}",
     "OtherNode": "node(s) had matching devices for other nodes only for {request}",
     "SelectorFailed": "node(s) had devices with selector errors for {request}",
     "SelectorRejected": "node(s) had no matching device for {request}",

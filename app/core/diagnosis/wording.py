@@ -19,7 +19,7 @@ _WORDS = {
     "OtherNode": "for other nodes only",
     "NodeUnsuited": "requiring a feature that the node has not declared",
     "FeatureDisabled": "requiring a disabled feature",
-    "Unsupported": "that take CPU or memory of the node, which is not supported",
+    "Unsupported": "with unsupported nodeAllocatableResources",
     "SelectorFailed": "with a selector error",
 }
 

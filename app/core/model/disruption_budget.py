@@ -49,7 +49,10 @@ class LabelSelector:
 
 @dataclass(frozen=True, slots=True)
 class DisruptionBudget:
-    """A budget. Without a ``selector`` it covers no Pod. ``disrupted``: Pods it has let go already."""
+    """A budget.
+
+    Without a ``selector`` it covers no Pod. ``disrupted``: Pods with an allowed eviction in progress.
+    """
 
     meta: Meta
     selector: LabelSelector | None = None

@@ -1,9 +1,9 @@
 """Requests of containers for extended resources, which a DeviceClass may back with devices.
 
-Extended resources are what containers ask for by a name with a domain (``example.com/gpu: 1``). A node
-offers them by a device plugin, or a DeviceClass says that its devices stand for them
-(``spec.extendedResourceName``; every class also has ``deviceclass.resource.kubernetes.io/<name>``).
-Rules: KEP-5004, IsDRAExtendedResourceName in kube-scheduler's util.
+Containers request extended resources by a name with a domain (``example.com/gpu: 1``). A node offers them
+by a device plugin, or a DeviceClass provides them with its devices (``spec.extendedResourceName``; every
+class also has ``deviceclass.resource.kubernetes.io/<name>``). Rules: KEP-5004, IsDRAExtendedResourceName
+in kube-scheduler's util.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from app.core.model import fields
 from app.core.model.errors import FieldError
 
 CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"
-"""Before a class's name: the resource that every class stands for."""
+"""Prefix of a class's name in the resource that every class provides."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceRequest:
-    """What one container asks for of one extended resource.
+    """The request of one container for one extended resource.
 
     ``index`` is the container's among init containers and containers together, ``rank`` that of the
     resource among all names the container requests, sorted. ``passing``: an init container that ends

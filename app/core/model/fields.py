@@ -1,4 +1,4 @@
-"""Readers of JSON fields: a value of the right type, or a FieldError that says where.
+"""Readers of JSON fields: a value of the right type, or a FieldError with the path.
 
 An absent field and ``null`` are the same, as in Go's JSON decoder; unknown fields are left alone.
 A path is only put together when something is wrong, so that reading thousands of slices is cheap.

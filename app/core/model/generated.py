@@ -1,7 +1,7 @@
-"""Claims and templates that a controller makes for a custom resource, and that are in no file therefore.
+"""Claims and templates that a controller creates for a custom resource, and that no file contains.
 
-NVIDIA's ComputeDomain is such a resource: its controller makes the ResourceClaimTemplate that
-``spec.channel.resourceClaimTemplate.name`` gives a name to, and Pods refer to that.
+NVIDIA's ComputeDomain is such a resource: its controller creates the ResourceClaimTemplate named in
+``spec.channel.resourceClaimTemplate.name``, and Pods refer to it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _KUBERNETES = "k8s.io"
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A claim or template that comes to be, and the object it is made for."""
+    """A generated claim or template, and its owner."""
 
     kind: str
     namespace: str
@@ -32,7 +32,8 @@ class Generated:
 
 
 def generated_by(raw: Any, namespace: str = "default") -> Iterator[Generated]:
-    """What the controller of a custom resource makes: a field named after the kind holds its name.
+    """The objects that the controller of a custom resource creates: a field named after the kind contains
+    the name.
 
     Args:
         namespace: of an object that has none itself.

@@ -22,7 +22,7 @@ class OwnerReference:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """The part of metav1.ObjectMeta that scheduling looks at. ``namespace`` is empty if there is none."""
+    """The part of metav1.ObjectMeta that scheduling uses. ``namespace`` is empty if there is none."""
 
     name: str
     namespace: str = ""

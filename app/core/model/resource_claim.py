@@ -1,4 +1,4 @@
-"""ResourceClaims, their templates, and what they ask for."""
+"""ResourceClaims, their templates, and their requests."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ EXTENDED_ANNOTATION = "resource.kubernetes.io/extended-resource-claim"
 
 @dataclass(frozen=True, slots=True)
 class RequestSpec:
-    """What one request or subrequest asks for.
+    """The specification of one request or subrequest.
 
     ``name`` is the subrequest's own, or the request's if it has none. ``selectors`` are CEL texts;
     None is a selector of a type not known here. ``capacity`` is None where the field is absent.

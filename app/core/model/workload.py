@@ -1,4 +1,4 @@
-"""Workloads: what makes Pods from Pod templates, of whatever kind."""
+"""Workloads of any kind: objects that create Pods from Pod templates."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from app.core.model.pod_templates import MAX_TEMPLATES, Path, matches, pod_spec_
 from app.core.model.workload_kinds import BUILT_IN, GROUPS_WITHOUT_TEMPLATES, PodSetRule, group_of, rules_of
 
 KINDS = frozenset(kind for _, kind in BUILT_IN)
-"""Kinds of Kubernetes itself that make Pods from a template."""
+"""Kinds of Kubernetes that create Pods from a template."""
 _WRAPPERS = ("spec", "template")
 """How the names of fields end that hold a Pod spec, and say nothing of the Pods."""
 

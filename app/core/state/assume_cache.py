@@ -1,4 +1,4 @@
-"""Claims as they are known, what is assumed of them, and which devices are taken by that."""
+"""Claims, their assumed allocations, and the devices that these take."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -13,14 +13,14 @@ _NONE: Collection[PoolId] = ()
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """What a claim will hold, and for which Pods, once the API server has it."""
+    """An allocation and consumers that the API server has not confirmed yet."""
 
     allocation: Allocation
     consumers: tuple[Consumer, ...] = ()
 
 
 class AssumeCache:
-    """Its maps are to be read; what changes them are its methods, which return the pools that this concerns.
+    """Its maps are read-only for callers; its methods change them and return the affected pools.
 
     ``extended``: the claim made for a Pod's extended resources, by the Pod's uid.
     """
@@ -35,7 +35,7 @@ class AssumeCache:
         self.writes = 0
 
     def fork(self) -> "AssumeCache":
-        """A copy that can be changed without this one noticing. O(claims)."""
+        """An independent copy. O(claims)."""
         other = AssumeCache()
         other.claims = dict(self.claims)
         other.extended = dict(self.extended)
@@ -46,7 +46,7 @@ class AssumeCache:
         return other
 
     def claim(self, key: ClaimKey) -> ResourceClaim | None:
-        """A claim, with what is assumed of it."""
+        """A claim with its assumed allocation."""
         claim = self.claims.get(key)
         assumed = self.assumed.get(key)
         if claim is None or assumed is None:
@@ -60,20 +60,20 @@ class AssumeCache:
         )
 
     def all(self) -> Iterable[ResourceClaim]:
-        """All claims, with what is assumed of them."""
+        """All claims with their assumed allocations."""
         for key in self.claims:
             claim = self.claim(key)
             if claim is not None:
                 yield claim
 
     def put(self, claim: ResourceClaim) -> Collection[PoolId]:
-        """Takes in what the API server says of a claim, unless that is from before a write of ours."""
+        """Applies a claim from the API server, unless it predates a write of ours."""
         key = claim.meta.key
         if claim.meta.version < self._floor.get(key, (0, 0))[0]:
             return _NONE
         old, touched = self.claims.get(key), set[PoolId]()
         if old is not None and old.meta.uid != claim.meta.uid:
-            # Deleted and made anew under the same name: nothing said of the old one holds.
+            # Deleted and created again with the same name: data about the old one is invalid.
             touched.update(self.drop(key))
             touched.update(self.forget(key))
         before = self._held(key)
@@ -84,7 +84,7 @@ class AssumeCache:
         return touched | self._exchange(key, before)
 
     def drop(self, key: ClaimKey) -> Collection[PoolId]:
-        """Forgets a claim. A bind that is under way keeps what it has assumed: it ends with the bind."""
+        """Removes a claim. A bind in progress keeps its assumed allocation until its end."""
         before = self._held(key)
         claim = self.claims.pop(key, None)
         owner = None if claim is None else _owner_of_extended(claim)
@@ -104,7 +104,7 @@ class AssumeCache:
         return self._exchange(key, before)
 
     def forget(self, key: ClaimKey, consumer_uid: str | None = None) -> Collection[PoolId]:
-        """Takes an assumed back; with a consumer named, only if no other one is left."""
+        """Reverts an assumed allocation; with a consumer, only if there is no other one."""
         assumed = self.assumed.get(key)
         if assumed is None:
             return _NONE
@@ -117,7 +117,7 @@ class AssumeCache:
         return self._exchange(key, before)
 
     def is_news(self, written: ResourceClaim) -> bool:
-        """Whether the answer to a write tells more of a claim than is known, and not of another one."""
+        """Whether the response to a write is newer than the known claim, and of the same claim."""
         known = self.claims.get(written.meta.key)
         return (
             known is not None
@@ -126,7 +126,7 @@ class AssumeCache:
         )
 
     def wrote(self, claim: ResourceClaim) -> None:
-        """From now on, events with an older version are not heard."""
+        """From now on, events with an older version are ignored."""
         self.writes += 1
         self._floor[claim.meta.key] = (claim.meta.version, self.writes)
 
@@ -141,8 +141,10 @@ class AssumeCache:
         return listed
 
     def is_echo(self, key: ClaimKey, uid: str, version: str) -> bool:
-        """Whether an event tells what a write of ours has told before. With the last such event, the next one
-        is heard again whatever its version."""
+        """Whether an event repeats a write of ours.
+
+        After the last such event, the next one is applied regardless of its version.
+        """
         known, (floor, _) = self.claims.get(key), self._floor.get(key, (-1, 0))
         if known is None or floor < 0 or known.meta.uid != uid or not version.isdecimal():
             return False
@@ -162,7 +164,7 @@ class AssumeCache:
         if after is before:
             return set()
         if after is not None and before is not None and after.devices == before.devices:
-            return set()  # what was assumed has been written: no node looks different for it
+            return set()  # the assumed allocation was written: no node changes
         if before is not None:
             release(self.taken, key, before.devices)
         if after is not None:

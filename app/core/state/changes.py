@@ -1,13 +1,13 @@
-"""Which nodes have changed since one last looked.
+"""A log of changed nodes.
 
-Answers about nodes are kept from one Pod to the next; this log says which of them to throw away.
+Verdicts of nodes are kept from Pod to Pod; this log shows which of them to discard.
 """
 
 from collections import deque
 from collections.abc import Iterable
 
 _KEPT = 4096
-"""Entries that are remembered: who has not looked for longer looks at all nodes again."""
+"""Maximum number of entries: a reader with an older position must evaluate all nodes again."""
 
 
 class Changes:
@@ -18,19 +18,19 @@ class Changes:
         self._log: deque[tuple[str, ...] | None] = deque(maxlen=_KEPT)
 
     def fork(self) -> "Changes":
-        """A copy that goes its own way. O(entries remembered)."""
+        """An independent copy. Cost: O(entries)."""
         other = Changes()
         other.position = self.position
         other._log = deque(self._log, maxlen=_KEPT)
         return other
 
     def note(self, nodes: Iterable[str] | None) -> None:
-        """Enters nodes for which answers may differ from now on; None stands for all."""
+        """Adds nodes with possibly different verdicts from now on; None stands for all."""
         self._log.append(None if nodes is None else tuple(nodes))
         self.position += 1
 
     def since(self, position: int) -> set[str] | None:
-        """The nodes entered after ``position``; None: all of them, or too long ago to tell."""
+        """The nodes added after ``position``; None: all of them, or the position is too old."""
         number = self.position - position
         if number > len(self._log):
             return None

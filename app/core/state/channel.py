@@ -1,8 +1,8 @@
-"""Which of the three in-tree allocators would run, and where that changes an answer.
+"""Selects which of the three in-tree allocators would run, and the resulting differences.
 
 structured/allocator.go of k8s.io/dynamic-resource-allocation picks the oldest of its allocators that
-supports every feature that is on. They agree but for the points named here, so there is one search
-in this project and a few switches.
+supports every feature that is on. They differ only in the points named here, so this project has one
+search and a few switches.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from app.core.model.features import Features
 class Channel:
     """The switches, by the allocator they come from.
 
-    ``counters_everywhere``: the stable one looks at slices with shared counters on every node, also
-    where they are meant for another one. ``ordered``: the others sort pools by name, and put those
-    with binding conditions last. ``distinct``: the stable one knows no distinctAttribute and calls
-    it an empty constraint. ``refuse_capacity``: the others refuse capacity requests while
-    ConsumableCapacity is off, the stable one overlooks them. ``node_operations``: only the
-    experimental one looks at skipNodeOperations. ``binds_to_node``: the stable one overlooks it.
-    ``shows_sharing``: CEL sees allowMultipleAllocations; in the stable one it is always false.
+    ``counters_everywhere``: the stable one uses slices with shared counters on every node, also if they
+    are for another one. ``ordered``: the others sort pools by name, and put those with binding conditions
+    last. ``distinct``: the stable one does not know distinctAttribute and reports an empty constraint.
+    ``refuse_capacity``: the others refuse capacity requests while ConsumableCapacity is off, the stable
+    one ignores them. ``node_operations``: only the experimental one uses skipNodeOperations.
+    ``binds_to_node``: the stable one ignores it. ``shows_sharing``: CEL sees allowMultipleAllocations; in
+    the stable one it is always false.
     """
 
     counters_everywhere: bool

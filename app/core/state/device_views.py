@@ -1,4 +1,4 @@
-"""Every device of the inventory with its state: for lists, metrics and the page."""
+"""All devices of the inventory with their state, for lists, metrics and the page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +19,11 @@ _BLOCKING = ("NoSchedule", "NoExecute")
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """One device. ``nodes`` is ``("*",)`` if all reach it; ``note`` says why it is tainted or unusable,
-    or for whom it is held."""
+    """One device.
+
+    ``nodes`` is ``("*",)`` if all can use it; ``note`` is why it is tainted or unusable, or the Pod it is
+    reserved for.
+    """
 
     id: DeviceId
     nodes: tuple[str, ...]
@@ -30,7 +33,7 @@ class DeviceView:
 
 
 class DeviceViews:
-    """The devices of one moment. Old generations of a pool are left out."""
+    """The devices at one moment, without old generations of a pool."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -119,7 +122,7 @@ class DeviceViews:
         return "free", ""
 
     def _trouble(self, pool: PoolId) -> str:
-        """Why no device can be taken from a pool, as far as its slices alone tell. Once a pool."""
+        """Why no device of a pool is usable, from its slices only. Computed once for each pool."""
         if pool not in self._troubles:
             slices = self._state.inventory.pool_slices(pool)
             newest = max(slice_.generation for slice_ in slices)

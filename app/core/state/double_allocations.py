@@ -1,4 +1,4 @@
-"""Devices that two claims hold at once: the trace of an allocator that does not know of this one."""
+"""Devices that two claims hold at once: the effect of another allocator."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from app.core.state.taken import ClaimKey, Holding, Taken
 
 @dataclass(frozen=True, slots=True)
 class DoubleAllocation:
-    """Another claim that holds a device which may be held once."""
+    """Another claim with a device that only one may hold."""
 
     device: DeviceId
     claim: ClaimKey
@@ -18,9 +18,8 @@ class DoubleAllocation:
 def double_allocations(taken: Taken, claim: ClaimKey, allocation: Allocation) -> tuple[DoubleAllocation, ...]:
     """The claims that hold a device of this claim's allocation besides it.
 
-    Admin access disturbs nobody, a hold for a Pod that waits is written nowhere, and shares of a device are
-    beside each other by intent. That shares take more together than there is, which needs the slices to see,
-    is not looked for.
+    Ignores admin access, devices reserved after a preemption, and shares of a device. Does not check
+    whether shares together exceed a capacity, which needs the slices.
     Cost: O(devices of the claim times their holders).
     """
     found: list[DoubleAllocation] = []

@@ -1,4 +1,4 @@
-"""Which DeviceClass stands for which extended resource."""
+"""The DeviceClass of each extended resource."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,9 @@ from app.core.model.extended_resources import CLASS_PREFIX
 def classes_by_resource(classes: Iterable[DeviceClass]) -> dict[str, DeviceClass]:
     """Resource name to class. O(classes).
 
-    Where several classes name one resource, the newest has it, and of those as old the first by name:
-    the rule of extendedresourcecache in dynamic-resource-allocation, without its memory of the order in
-    which it heard of them.
+    Where several classes name one resource, the newest has it, and of those as old the first by name: the
+    rule of extendedresourcecache in dynamic-resource-allocation, without its memory of the order of
+    events.
     """
     found: dict[str, DeviceClass] = {}
     for item in sorted(classes, key=lambda item: item.meta.name, reverse=True):

@@ -1,8 +1,8 @@
-"""Which slices, and so which pools, a node can take devices from.
+"""Indexes the slices, and so the pools, that each node can use.
 
-An index fed by events: a changed slice costs O(slices of its pool and of its node) and throws away
-what was derived for the nodes that see the pool, no other. Values in the index are immutable, so a
-copy for a dry run is a copy of a few dictionaries.
+An index fed by events: a changed slice costs O(slices of its pool and of its node) and discards derived
+data only for the nodes that see the pool. Values in the index are immutable, so a copy for a dry run
+copies only a few dictionaries.
 """
 
 from collections.abc import Iterable
@@ -27,12 +27,11 @@ MAX_VIEWERS = 64
 
 
 class Inventory:
-    """Nodes and the devices within their reach.
+    """Nodes and the devices that they can use.
 
-    ``slices`` are as published, the pools have DeviceTaintRules laid over them. ``touched`` counts
-    the nodes whose pools were thrown away since the start: the work that events have caused.
-    ``reluctant`` are nodes with a taint PreferNoSchedule.
-    ``changes`` logs the nodes that something has changed for, taken devices included.
+    ``slices`` are as published, the pools include DeviceTaintRules. ``touched`` counts the nodes whose
+    pools were discarded since the start: the work that events have caused. ``reluctant`` are nodes with a
+    taint PreferNoSchedule. ``changes`` logs the changed nodes, taken devices included.
     """
 
     def __init__(self) -> None:
@@ -50,7 +49,7 @@ class Inventory:
         self._pools: dict[Features, dict[str, _PoolsOrError]] = {}
 
     def fork(self) -> "Inventory":
-        """A copy that can be changed without this one noticing. O(nodes + slices), no deep copy."""
+        """An independent copy. Cost: O(nodes + slices), no deep copy."""
         other = Inventory()
         other.nodes = dict(self.nodes)
         other.slices = dict(self.slices)
@@ -82,7 +81,7 @@ class Inventory:
             self.changes.note([node.name])
 
     def drop_node(self, name: str) -> None:
-        """Removes a node; its slices stay until their own deletion is heard of."""
+        """Removes a node; its slices stay until their own deletion event."""
         self.reluctant.discard(name)
         if self.nodes.pop(name, None) is not None:
             self._forget([name])
@@ -141,7 +140,7 @@ class Inventory:
         return pools
 
     def effective_slices(self) -> Iterable[ResourceSlice]:
-        """All slices, with DeviceTaintRules laid over them."""
+        """All slices, with DeviceTaintRules applied."""
         return self._tainted.values()
 
     def pool_ids(self) -> Iterable[PoolId]:
@@ -149,15 +148,15 @@ class Inventory:
         return self._by_pool.keys()
 
     def node_slices(self, node: str) -> tuple[ResourceSlice, ...]:
-        """The slices that belong to one node, with DeviceTaintRules laid over them."""
+        """The slices that belong to one node, with DeviceTaintRules applied."""
         return tuple(self._tainted[name] for name in self._by_node.get(node, ()))
 
     def shared_slices(self) -> tuple[ResourceSlice, ...]:
-        """The slices that belong to no single node, with DeviceTaintRules laid over them."""
+        """The slices that belong to no single node, with DeviceTaintRules applied."""
         return tuple(self._tainted[name] for name in self._shared)
 
     def pool_slices(self, pool: PoolId) -> tuple[ResourceSlice, ...]:
-        """All slices of a pool, of any generation, with DeviceTaintRules laid over them."""
+        """All slices of a pool, of any generation, with DeviceTaintRules applied."""
         return tuple(self._tainted[name] for name in self._by_pool.get(pool, ()))
 
     def _gather(self, node_name: str, features: Features) -> _PoolsOrError:
@@ -176,7 +175,7 @@ class Inventory:
             return error
 
     def note_taken(self, pool: PoolId) -> None:
-        """Logs that other devices of a pool are taken than before."""
+        """Logs that the taken devices of a pool have changed."""
         self.changes.note(self._viewers(pool))
 
     def _viewers(self, pool: PoolId) -> set[str] | None:
@@ -196,7 +195,7 @@ class Inventory:
         return viewers
 
     def _forget_pool(self, pool: PoolId) -> None:
-        """Throws away what was derived for the nodes that see a pool."""
+        """Discards derived data of the nodes that see a pool."""
         self._forget(self._viewers(pool))
 
     def _forget(self, nodes: Iterable[str] | None) -> None:

@@ -1,8 +1,8 @@
-"""Devices held for Pods that others were evicted for.
+"""Devices reserved for Pods after a preemption.
 
-A hold lies on devices beside whatever claim has them still, so there is no moment between one owner and the
-next. It counts as taken for everybody else, which keeps every kept answer right: a hold changes what is
-taken as a claim does.
+A nomination exists in addition to the claim that still holds the devices, so that there is no gap between
+the two owners. The devices count as taken for all others, which keeps cached verdicts valid: a nomination
+changes the taken devices as a claim does.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from app.core.state.taken import ClaimKey
 
 @dataclass(frozen=True, slots=True)
 class Nomination:
-    """What is held for a Pod on the node it was nominated to. ``pod`` is namespace and name."""
+    """The devices reserved for a Pod on its nominated node. ``pod`` is namespace and name."""
 
     pod: tuple[str, str]
     uid: str
@@ -22,5 +22,5 @@ class Nomination:
     allocations: tuple[tuple[ClaimKey, Allocation], ...]
 
     def yields_to(self, uid: str, priority: int) -> bool:
-        """Whether a Pod may use the devices: the one they are held for, or a more important one."""
+        """Whether a Pod may use the devices: the nominated one, or one of higher priority."""
         return self.uid == uid or self.priority < priority

@@ -1,8 +1,8 @@
-"""From slices to the pools that a node can take devices from.
+"""Builds pools from slices: the pools that a node can use.
 
 The rules are those of GatherPools in k8s.io/dynamic-resource-allocation/structured: the newest
 generation counts, a pool is incomplete until all its slices are there, and invalid if names clash
-or counters are missing. Both kinds give no devices; what else they do is the allocator's matter.
+or counters are missing. Neither kind has usable devices; the allocator handles other effects.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,10 +33,10 @@ class PlacedDevice:
 class Pool:
     """A pool as one node sees it.
 
-    ``slices`` hold the devices within the node's reach, ``other_slices`` the rest: their devices
-    draw from the same counters. Both are without the slices that only publish counters, which end
-    up in ``counter_sets``. An incomplete or invalid pool has no slices. Immutable, and compared by
-    identity: who keeps pools from one snapshot to the next keeps what was derived from them too.
+    ``slices`` hold the devices that the node can use, ``other_slices`` the rest: their devices draw from
+    the same counters. Both are without the slices that only publish counters, which end up in
+    ``counter_sets``. An incomplete or invalid pool has no slices. Immutable, and compared by identity:
+    reusing pools for the next snapshot also reuses data derived from them.
     """
 
     id: PoolId
@@ -55,7 +55,7 @@ class Pool:
 
 
 def concerns_every_node(candidate: ResourceSlice, features: Features) -> bool:
-    """Whether ``gather_pools`` has to see the slice for every node, not for its own one only."""
+    """Whether ``gather_pools`` needs the slice for every node, not only for its own."""
     if not candidate.node_name:
         return True
     return bool(candidate.shared_counters) and channel_of(features).counters_everywhere
@@ -181,7 +181,7 @@ def _build(
     sets: dict[str, CounterSet] = {}
     reason = _duplicate_device(own)
     if reason is None and features.partitionable_devices:
-        # Only the stable allocator looks at what devices in a counter slice consume.
+        # Only the stable allocator checks what devices in a counter slice consume.
         checked = relevant if channel_of(features).counters_everywhere else own
         reason = _collect_counters(counters, sets) or _missing_counter(sets, (*checked, *rest))
     if reason is not None:

@@ -1,12 +1,12 @@
-"""Claims that look as if a bind had ended in the middle, or as if nobody had freed them.
+"""Finds claims of interrupted binds, and claims that no controller freed.
 
-What a claim shows is compared with its Pods: a bind writes the finalizer, then allocation and reservation,
-then binds the Pod, so each step without the next one is a trace. Whether it is a trace of *this* program,
-and old enough, is for others to find out.
+Compares a claim with its Pods: a bind writes the finalizer, then allocation and reservation, then binds
+the Pod, so each step without the next one is a sign of an interruption. The caller checks that it is one
+of *this* program, and old enough.
 
-A reservation of a Pod that is gone is kube-controller-manager's to take back, and it does so at once. But it
-acts on the Pod's deletion, and does not hear of each: those of Pods deleted right after an API server has
-come back can be lost to it and to the garbage collector. Such a claim would hold its devices for ever.
+kube-controller-manager removes the reservation of a deleted Pod at once. But it acts on the Pod's
+deletion event and can miss it, like the garbage collector, for Pods that are deleted right after an API
+server has restarted. Such a claim would hold its devices for ever.
 """
 
 from enum import Enum
@@ -30,10 +30,10 @@ class StaleClaim(Enum):
 
 
 def stale_claim(state: State, claim: ResourceClaim) -> StaleClaim | None:
-    """What is left over of a claim, if it is not being worked on in this process.
+    """What is stale in a claim, if no task of this process uses it.
 
-    Left alone is what kube-controller-manager looks after: claims that are being deleted, reservations of
-    Pods that are done, claims without devices whose Pod is gone. O(reservations).
+    Ignores what kube-controller-manager handles: claims that are being deleted, reservations of Pods that
+    are done, claims without devices whose Pod is gone. O(reservations).
     """
     if claim.meta.deleted is not None or claim.meta.key in state.assumed:
         return None
@@ -47,7 +47,7 @@ def stale_claim(state: State, claim: ResourceClaim) -> StaleClaim | None:
 
 
 def unbound_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...]:
-    """Those of the claim's consumers that are Pods waiting for a node."""
+    """The consumers of the claim that are pending Pods."""
     found = []
     for consumer in claim.reserved_for:
         pod = state.pods.get((claim.meta.namespace, consumer.name)) if consumer.resource == "pods" else None
@@ -57,7 +57,7 @@ def unbound_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...
 
 
 def gone_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...]:
-    """Those of the claim's consumers that are Pods unknown here: they are gone, or done."""
+    """The consumers of the claim that are not in the state: deleted or completed Pods."""
     found = []
     for consumer in claim.reserved_for:
         if consumer.resource == "pods":

@@ -1,7 +1,7 @@
 """The cluster as this process knows it.
 
-One writer: the event loop applies watch events and assumptions, no locks are needed. Whoever wants
-to try something out works on a ``fork``.
+One writer: the event loop applies watch events and assumptions, no locks are needed. Simulations use a
+``fork``.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -57,7 +57,7 @@ class State:
         self._ledger = AssumeCache()
 
     def fork(self) -> "State":
-        """A copy that can be changed without this one noticing. O(objects), no deep copy."""
+        """An independent copy. Cost: O(objects), no deep copy."""
         other = State()
         other.revision = self.revision
         other.inventory = self.inventory.fork()
@@ -75,7 +75,7 @@ class State:
 
     @property
     def taken(self) -> Taken:
-        """What claims hold, assumed allocations included."""
+        """Taken devices, assumed allocations included."""
         return self._ledger.taken
 
     @property
@@ -93,12 +93,12 @@ class State:
         return self._ledger.claim(key)
 
     def stored_claim(self, key: ClaimKey) -> ResourceClaim | None:
-        """A claim as the API server has it, as far as is known: without what is assumed."""
+        """A claim as last received from the API server, without assumed allocations."""
         return self._ledger.claims.get(key)
 
     @property
     def resource_classes(self) -> Mapping[str, DeviceClass]:
-        """The class that stands for each extended resource; made anew when a class has changed."""
+        """The class of each extended resource; built again after a class has changed."""
         if self._resource_classes is None:
             self._resource_classes = classes_by_resource(self.classes.values())
         return self._resource_classes
@@ -107,7 +107,7 @@ class State:
     def matched_attributes(self) -> frozenset[str]:
         """What templates keep devices together by: groups that Pods to come will want whole.
 
-        Made anew when a template has changed, O(templates).
+        Built again after a template has changed. Cost: O(templates).
         """
         if self._matched is None:
             self._matched = frozenset().union(*(item.spec.matched for item in self.templates.values()))
@@ -119,7 +119,7 @@ class State:
         return self._requests.mix(item.spec for item in self.templates.values())
 
     def extended_claim(self, pod: Pod) -> ResourceClaim | None:
-        """The claim that was made for a Pod's extended resources, with what is assumed of it."""
+        """The claim created for a Pod's extended resources, with its assumed allocation."""
         key = self._ledger.extended.get((pod.meta.namespace, pod.meta.uid))
         return None if key is None else self.claim(key)
 
@@ -133,7 +133,7 @@ class State:
         self.inventory.put_rules(rules)
 
     def upsert(self, item: InventoryObject) -> None:
-        """Takes in an object that is new or has changed."""
+        """Adds or replaces an object."""
         self.revision += 1
         match item:
             case Node():
@@ -159,7 +159,7 @@ class State:
                 self.budgets[item.meta.key] = item
 
     def delete(self, kind: str, key: Key) -> None:
-        """Forgets an object; one that is not known is no error (deletes may be heard of twice)."""
+        """Removes an object; an unknown one is not an error (a deletion may arrive twice)."""
         self.revision += 1
         match kind:
             case "Node":
@@ -186,10 +186,10 @@ class State:
             case "PodDisruptionBudget":
                 self.budgets.pop(key, None)
             case _:
-                raise ValueError(f"{kind} is not kept")
+                raise ValueError(f"{kind} is not part of the state")
 
     def keys(self, kind: str) -> set[Key]:
-        """The keys of all objects of a kind: what a new list is compared with."""
+        """The keys of all objects of a kind, to compare with a new list."""
         by_name: dict[str, Mapping[str, object]] = {
             "Node": self.inventory.nodes,
             "ResourceSlice": self.inventory.slices,
@@ -216,11 +216,11 @@ class State:
         self._touched(self._ledger.assume(key, allocation, consumers))
 
     def put_written(self, claim: ResourceClaim) -> None:
-        """Takes in the API server's answer to a write of ours, ahead of the watch event.
+        """Applies the API server's response to a write of ours, before the watch event.
 
-        Until an event with this version or a later one has come, older events are not heard: they
-        are from before the write. A claim that is gone, or another one by now, stays as it is: its
-        deletion was heard of before the answer to the write.
+        Until an event with this version or a later one arrives, older events are ignored: they predate
+        the write. A claim that is deleted or replaced by now is not changed: its deletion event arrived
+        before the response.
         """
         if self._ledger.is_news(claim):
             self.upsert(claim)
@@ -262,9 +262,9 @@ class State:
             self.delete("ResourceClaim", claim.meta.key)
 
     def forget(self, key: ClaimKey, consumer_uid: str | None = None) -> None:
-        """Takes an assumed back after a failed bind.
+        """Reverts an assumed allocation after a failed bind.
 
-        With a consumer named, the allocation stays assumed as long as other consumers are.
+        With a consumer, the allocation stays assumed as long as there are other consumers.
         """
         if key in self._ledger.assumed:
             self.revision += 1
@@ -272,7 +272,7 @@ class State:
 
     @property
     def nominations(self) -> Mapping[Key, Nomination]:
-        """What is held for Pods that others were evicted for, by Pod."""
+        """The devices reserved after preemptions, by Pod."""
         return self._nominations
 
     def hold(self, hold: Nomination) -> None:

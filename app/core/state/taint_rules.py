@@ -1,4 +1,4 @@
-"""DeviceTaintRules laid over slices (KEP-5055)."""
+"""Applies DeviceTaintRules to slices (KEP-5055)."""
 
 from collections.abc import Sequence
 from dataclasses import replace

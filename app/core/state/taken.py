@@ -1,9 +1,9 @@
-"""What claims hold: devices, shares of devices, and the capacity that the shares consume.
+"""The taken devices: whole devices, shares, and the capacity that shares consume.
 
-The counterpart of structured.AllocatedState, kept per pool and immutable: a copy of the state is a
-copy of one dictionary, and a changed claim touches its own pools only. Who holds a device is kept
-too, so that a device which two writers gave to two claims is seen, and is still taken when the
-first of them lets go.
+The counterpart of structured.AllocatedState, kept per pool and immutable: a copy of the state is a copy
+of one dictionary, and a changed claim touches its own pools only. It also contains the holders of a
+device, so that a double allocation is detected, and the device stays taken when one of the claims
+releases it.
 """
 
 from collections.abc import Iterable, Mapping

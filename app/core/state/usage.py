@@ -1,4 +1,4 @@
-"""What Pods take of their nodes: the sums that the resource check of a dry run needs."""
+"""The resources of nodes that Pods use, for the resource check of a dry run."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -29,7 +29,7 @@ class Usage:
         return other
 
     def put(self, pod: Pod) -> None:
-        """Counts a Pod, or what it has become."""
+        """Adds or updates a Pod."""
         self.drop(pod.meta.key)
         if not pod.node_name or pod.finished:
             return
@@ -38,7 +38,7 @@ class Usage:
         self._change(pod.node_name, requests, 1)
 
     def drop(self, key: PodKey) -> None:
-        """Counts a Pod no more, if it was counted."""
+        """Removes a Pod, if it is counted."""
         counted = self._pods.pop(key, None)
         if counted is not None:
             self._change(counted[0], counted[1], -1)
@@ -48,7 +48,7 @@ class Usage:
         return set(self._pods)
 
     def of(self, node: str) -> Mapping[str, int]:
-        """What is taken of a node."""
+        """The used resources of a node."""
         return self._nodes.get(node, NOTHING)
 
     def _change(self, node: str, requests: Mapping[str, int], sign: int) -> None:

@@ -1,4 +1,4 @@
 """Verdicts kept from Pod to Pod: cache, equivalence classes of nodes, filter results.
 
-A kept verdict always equals a new one; what a verdict depends on is in its key or in the node's signature.
+A cached verdict always equals a new one; its key or the node's signature contains all that it depends on.
 """

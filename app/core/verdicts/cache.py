@@ -1,14 +1,14 @@
-"""Answers kept from one Pod to the next.
+"""Caches verdicts from one Pod to the next.
 
-A template makes a thousand Pods whose claims ask for the same. Their claims are planned once, and
-a node is looked at again only if something that it sees has changed since: a slice, a taint, a
-device taken or freed. Nodes that look the same to the claims are one class, and a class is searched
-once. So a filter costs a search for each class not met before, a key for each node changed since the
-last filter, and a dictionary look-up for each other node.
+A template creates a thousand Pods with equal claims. Their claims are planned once, and a node is
+evaluated again only if something that it sees has changed: a slice, a taint, a device taken or freed.
+Nodes that look the same to the claims are one class, and a class is searched once. So a filter costs a
+search for each class not met before, a key for each node changed since the last filter, and a dictionary
+look-up for each other node.
 
-Kept is what does not depend on the Pod nor on names: the verdict, the score, and a text without the
-names of claim, node, pool or device. What makes a score or a text has to be in ``NodeSignature.key``.
-Allocations are not kept: they hold new share ids, and a bind decides again anyway.
+The cache contains what depends neither on the Pod nor on names: the verdict, the score, and a text
+without the names of claim, node, pool or device. Everything that a score or a text depends on must be in
+``NodeSignature.key``. Allocations are not kept: they hold new share ids, and a bind decides again anyway.
 """
 
 from collections import OrderedDict

@@ -1,7 +1,6 @@
-"""Which of the nodes that fit are passed on, if not all of them.
-
-kube-scheduler scores every node that filter leaves, which at thousands of nodes costs it more than
-everything else. A few of the best are choice enough; one node is not scored at all.
+"""Selects which fitting nodes filter returns. kube-scheduler scores each returned node, which at
+thousands of nodes costs more than everything else. A few of the best are enough; a single node is not
+scored at all.
 """
 
 from collections import Counter, OrderedDict
@@ -20,9 +19,9 @@ _COMPARED = 8
 class Candidates:
     """Chooses ``number`` nodes for each Pod; 0 chooses all.
 
-    The best come first. Among equals the choice is spread evenly over them and moves on from Pod to
-    Pod, and nodes that another Pod was sent to which has not come to be bound yet come last: kube-scheduler
-    filters Pod B while it binds Pod A, and a node's last device would be aimed at twice.
+    The best come first. Among equals the choice is spread evenly over them and moves on from Pod to Pod,
+    and nodes with another Pod between filter and bind come last: kube-scheduler filters Pod B while it
+    binds Pod A, and both would select a node's last device.
     """
 
     def __init__(self, number: int) -> None:
@@ -79,7 +78,7 @@ class Candidates:
                 yield from filterfalse(set(few).__contains__, equals)
 
     def settled(self, uid: str) -> None:
-        """The Pod has come to be bound: from now on the state says what it takes."""
+        """Marks a Pod in bind: from now on the state contains its devices."""
         aim = self._aims.pop(uid, None)
         for name in () if aim is None else aim[1]:
             self._aimed[name] -= 1
@@ -105,7 +104,7 @@ class Candidates:
         return chosen
 
     def _forget(self, uid: str, now: float) -> None:
-        """Drops what was said of the Pod before, and Pods that have not come for long."""
+        """Drops earlier entries of the Pod, and Pods without a bind for long."""
         self.settled(uid)
         while self._aims:
             oldest = next(iter(self._aims))

@@ -1,6 +1,6 @@
-"""The short answers of the webhooks: a verdict, a score and a text for each node.
+"""Computes the verdicts for the webhooks: a verdict, a score and a text for each node.
 
-Answers are kept in a memo from one Pod to the next; see there for what is not.
+``VerdictCache`` keeps them from one Pod to the next.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from app.core.verdicts.index import VerdictIndex
 from app.core.verdicts.node_verdict import NodeVerdict
 
 _FEW = 64
-"""Keys that are made in one go: a millisecond."""
+"""Maximum number of keys computed in one step: a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)

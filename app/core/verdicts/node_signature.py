@@ -1,9 +1,11 @@
-"""What a search can see of a node: nodes that look the same to it get the same answer.
+"""The signature of a node: everything that a search can read of it.
+
+Nodes with equal signatures get the same verdict.
 
 Two nodes have equal keys if their devices agree, one by one and in order, in everything that
-``node_devices``, ``partial``, ``bounds`` and ``symmetry`` look at: shape (as far as the plan's selectors and
-constraints read it), counters, taints, node selection, and what is taken of them. What names a
-node, a pool or a device is in no key, so that an answer with a name in it belongs to one node alone.
+``node_devices``, ``partial``, ``bounds`` and ``symmetry`` look at: shape (as far as the plan's selectors
+and constraints read it), counters, taints, node selection, and what is taken of them. No key contains
+names of nodes, pools or devices, so a verdict with such a name belongs to a single node.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -24,7 +26,7 @@ from app.core.state.taken import NOTHING_TAKEN, Taken
 _MAX_PARTS = 200_000
 """Numbered parts that are remembered, some 100 MB if no two devices are alike in what is seen."""
 _MAX_SHAPES = 4096
-"""Shapes whose number is at hand; they are kept from being freed."""
+"""Maximum number of shapes with a cached number; the cache keeps them alive."""
 
 
 class UniqueNodeError(Exception):
@@ -32,7 +34,7 @@ class UniqueNodeError(Exception):
 
 
 class NodeSignature:
-    """Keys of nodes for all plans with these features and this sight.
+    """Keys of nodes for all plans with these features and attributes.
 
     Parts of keys are numbered, and what a slice looks like is kept as long as the slice is the same,
     so that a node costs O(its slices + devices taken there) once its slices are known.
@@ -120,7 +122,7 @@ class NodeSignature:
         return shape.driver, shape.allow_multiple_allocations, shape.capacity_number, shape.parsed, *seen
 
     def _visible_of(self, driver: str, attributes_read: frozenset[str]) -> tuple[str, ...]:
-        """The names under which a driver may publish what is in sight: its own also without its domain."""
+        """The names under which a driver may publish these attributes: its own also without its domain."""
         prefix = f"{driver}/"
         own = {name.removeprefix(prefix) for name in attributes_read if name.startswith(prefix)}
         found = self._visible[driver] = tuple(sorted(attributes_read | own))
@@ -135,7 +137,7 @@ class NodeSignature:
         return found
 
     def trim(self, known: Mapping[str, object]) -> None:
-        """Forgets slices that are gone. O(slices) when a quarter of them are, O(1) otherwise."""
+        """Drops deleted slices. O(slices) when a quarter of them are, O(1) otherwise."""
         if len(self._slices) > 64 + len(known) * 5 // 4:
             self._slices = {name: entry for name, entry in self._slices.items() if name in known}
 

@@ -1,4 +1,4 @@
-"""The short answer for a node: what the webhooks need of it."""
+"""The short result for a node, for the webhooks."""
 
 from dataclasses import dataclass
 
@@ -19,5 +19,5 @@ class NodeVerdict:
 
     @property
     def content(self) -> tuple[str, int, str, bool, str]:
-        """Equal for answers that say the same."""
+        """Equal for verdicts with the same content."""
         return self.verdict, self.score, self.message, self.curable, self.reason
