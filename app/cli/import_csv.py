@@ -1,4 +1,4 @@
-"""``simulate import-csv``: a published list of nodes and one of tasks, placed by several policies."""
+"""``simulate import-csv``: places a published list of tasks on a list of nodes by several policies."""
 
 import csv
 import gzip
@@ -33,7 +33,7 @@ _HINT = "docs/policies.md shows the form of the lists"
 
 @dataclass(frozen=True, slots=True)
 class _Lists:
-    """What is placed on what, and how it comes. ``departures``: at the times of the list, and Pods leave."""
+    """The lists, and the order of arrival. ``departures``: Pods arrive and leave at the times of the list."""
 
     nodes: "Sequence[ListedNode]"
     tasks: "Sequence[ListedTask]"
@@ -46,18 +46,18 @@ class _Lists:
 @click.argument("nodes_file", metavar="NODES")
 @click.argument("tasks_file", metavar="PODS")
 @click.option("--seeds", default="42", show_default=True, metavar="LIST",
-              help="Of the order of arrival: numbers and ranges, as 42-51.")  # fmt: skip
+              help="Random seeds of the order of arrival: numbers and ranges, as 42-51.")  # fmt: skip
 @click.option("--ratio", default=1.3, show_default=True, type=click.FloatRange(0.01, 10),
               help="Requested GPUs at the end, as a share of all GPUs.")  # fmt: skip
-@click.option("--departures", is_flag=True, help="Pods come and go at the times of the list.")
+@click.option("--departures", is_flag=True, help="Let Pods arrive and leave at the times of the list.")
 @click.option("--policy", "policies", default=_DEFAULT, show_default=True, metavar="NAMES",
-              help="Separated by commas.")  # fmt: skip
+              help="Policies, separated by commas.")  # fmt: skip
 @click.option("--at", default="100,110,130", show_default=True, metavar="PERCENT",
               help="Report the allocation when this percentage of the GPUs has been requested.")  # fmt: skip
 @click.option("--processes", default=0, show_default=True, type=click.IntRange(0, 64),
-              help="To run side by side; 0: one for each CPU.")  # fmt: skip
+              help="Number of parallel processes; 0: one for each CPU.")  # fmt: skip
 @click.option("-o", "--output", type=click.Choice([options.TABLE, options.JSON, _CSV]), default=options.TABLE,
-              show_default=True, help="Form of the answer.")  # fmt: skip
+              show_default=True, help="Output format.")  # fmt: skip
 def import_csv(
     *,
     nodes_file: str,
@@ -70,9 +70,9 @@ def import_csv(
     processes: int,
     output: str,
 ) -> int:
-    """Scoring policies side by side on lists of nodes and Pods in the form of Alibaba's openb trace.
+    """Compare scoring policies on lists of nodes and Pods in the format of Alibaba's openb trace.
 
-    NODES and PODS are CSV files, which may be compressed with gzip. See docs/policies.md.
+    NODES and PODS are CSV files, optionally compressed with gzip. See docs/policies.md.
     """
     names = _policies(policies)
     numbers = _seeds(seeds)
@@ -97,7 +97,7 @@ def _policies(text: str) -> list[str]:
         name = task_policy(part.strip())
         if name is None:
             raise InputError(
-                f"--policy: there is no policy {part.strip()!r} for lists", f"only {', '.join(TASK_POLICIES)}"
+                f"--policy: unknown policy {part.strip()!r} for lists", f"only {', '.join(TASK_POLICIES)}"
             )
         found.append(name)
     return found

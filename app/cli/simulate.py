@@ -1,4 +1,4 @@
-"""``simulate``: policies side by side on one trace."""
+"""``simulate``: compares policies on one trace."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where the trace and the inventory come from: the flags, by their names."""
+    """The flags that select the trace and the inventory, by their names."""
 
     shape: str | None
     trace_file: str | None
@@ -38,7 +38,7 @@ class _Source:
 
 
 class _Simulate(click.Command):
-    """``simulate``, or ``simulate import-csv``, which has arguments of its own."""
+    """``simulate``, or ``simulate import-csv``, which has its own arguments."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -50,29 +50,41 @@ class _Simulate(click.Command):
 
 @click.command(cls=_Simulate)
 @click.argument("shape", required=False, type=click.Choice(SHAPE_NAMES))
-@click.option("--trace", "trace_file", metavar="FILE", help="A trace from a file, instead of a shape.")
-@click.option("--snapshot", multiple=True, metavar="PATH...", help="The inventory; else one is made.")
-@click.option("--nodes", default=16, show_default=True, type=click.IntRange(1, 5000), help="To make.")
+@click.option("--trace", "trace_file", metavar="FILE", help="Read the trace from a file, instead of a shape.")
+@click.option("--snapshot", multiple=True, metavar="PATH...", help="Inventory to use.  [default: generated]")
 @click.option(
-    "--pods", default=1000, show_default=True, type=click.IntRange(1, 1_000_000), help="In a trace."
+    "--nodes",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1, 5000),
+    help="Number of nodes to generate.",
+)
+@click.option(
+    "--pods",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Number of Pods to generate.",
 )
 @click.option(
     "--load", type=click.FloatRange(0.01, 10), help="Requested devices, as a share of the existing ones."
 )
-@click.option("--seed", default=1, show_default=True, help="Of the trace.")
+@click.option("--seed", default=1, show_default=True, help="Random seed.")
 @click.option("--patience", default=0.0, show_default=True, type=click.FloatRange(0), metavar="SECONDS",
-              help="For which a Pod waits before it counts as refused.")  # fmt: skip
+              help="How long a Pod may wait before it counts as refused.")  # fmt: skip
 @click.option("--policy", "policies", default=_POLICIES, show_default=True, metavar="NAMES",
-              help="Separated by commas; one with weights as a=2+b=1.")  # fmt: skip
-@click.option("--plot", "plot_file", metavar="FILE", help="Draw utilisation and fragmentation (SVG).")
-@click.option("--write-trace", metavar="FILE", help="Keep the trace that was made.")
+              help="Policies, separated by commas; with weights as a=2+b=1.")  # fmt: skip
+@click.option(
+    "--plot", "plot_file", metavar="FILE", help="Write a plot of utilization and fragmentation (SVG)."
+)
+@click.option("--write-trace", metavar="FILE", help="Save the generated trace.")
 @click.option("-o", "--output", type=click.Choice([options.TABLE, options.JSON]), default=options.TABLE,
-              show_default=True, help="Form of the answer.")  # fmt: skip
+              show_default=True, help="Output format.")  # fmt: skip
 def simulate(*, patience: float, policies: str, plot_file: str | None, output: str, **flags: Any) -> int:
-    """Scoring policies side by side on a trace of Pods that come and go.
+    """Compare scoring policies on a trace of Pods.
 
-    SHAPE is a trace to make from the seed, with an inventory to go with it. See docs/policies.md.
-    simulate import-csv NODES PODS takes published lists.
+    SHAPE is the kind of trace to generate from the seed, with a matching inventory. See docs/policies.md.
+    simulate import-csv NODES PODS reads published lists.
     """
     from app.core.scoring import UnknownPolicyError, policy_named  # noqa: PLC0415 - --help must be quick
     from app.core.simulation.plot import plot  # noqa: PLC0415 - as above
@@ -147,11 +159,11 @@ def _state(manifests: Iterator[Any]) -> "State":
         try:
             item = parse(raw)
         except ObjectError as error:
-            raise InputError(f"--snapshot: {error}", "dra-extender check says more") from None
+            raise InputError(f"--snapshot: {error}", "run dra-extender check for details") from None
         if not isinstance(item, Workload):
             state.upsert(item)
     if not state.nodes:
-        raise InputError("--snapshot: holds no Node", "dra-extender snapshot writes one")
+        raise InputError("--snapshot: contains no Node", "dra-extender snapshot writes one")
     return state
 
 
@@ -180,7 +192,7 @@ def _write(path: str, text: str) -> None:
 
 def _head(trace: "Trace") -> tuple[str, ...]:
     kinds = [f"{name.upper()} REFUSED" for name in trace.kinds]
-    return ("POLICY", *kinds, "REFUSED", "UTILISATION", "FRAGMENTATION", "MEAN WAIT")
+    return ("POLICY", *kinds, "REFUSED", "UTILIZATION", "FRAGMENTATION", "MEAN WAIT")
 
 
 def _row(trace: "Trace", result: "Result") -> list[str]:

@@ -93,9 +93,11 @@ def changes(command: Command) -> Command:
 
 
 def _shapes(like: Sequence[str], add_nodes: int | None) -> list[JsonObject]:
-    """Nodes that may be added, and what each costs."""
+    """Nodes that may be added, and their prices."""
     if not like or add_nodes is not None:
-        raise InputError("--nodes-needed goes with --like, not with --add-nodes", "write --like worker-1=2.5")
+        raise InputError(
+            "--nodes-needed requires --like, and excludes --add-nodes", "write --like worker-1=2.5"
+        )
     found: list[JsonObject] = []
     for text in like:
         name, equals, price = text.rpartition("=")

@@ -103,7 +103,7 @@ MISTAKES = {
     "too many devices": (CLAIM + "        count: 33\n", 11, "at most 32 devices"),
     "all of a number": (CLAIM + "        allocationMode: All\n        count: 2\n", 12, "takes no count"),
     "unknown mode": (CLAIM + "        allocationMode: Most\n", 11, "ExactCount or All"),
-    "unknown class": (CLAIM.replace("example.com", "example.org"), 10, "no DeviceClass"),
+    "unknown class": (CLAIM.replace("example.com", "example.org"), 10, "org not found"),
     "both forms": (
         CLAIM + "      firstAvailable:\n      - {name: s, deviceClassName: resource-driver.example.com}\n",
         8,
@@ -172,11 +172,11 @@ MISTAKES = {
         9,
         "no 'gpu' in spec.resourceClaims",
     ),
-        "ResourceClaim default/nowhere not found",
+    "claim of a Pod that is nowhere": (
         "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  resourceClaims:\n"
         "  - name: a\n    resourceClaimName: nowhere\n",
         7,
-        "no ResourceClaim default/nowhere",
+        "ResourceClaim default/nowhere not found",
     ),
     "a Job that restarts always": (
         "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec:\n  template:\n    spec:\n"

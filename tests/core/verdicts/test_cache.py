@@ -153,7 +153,7 @@ def test_invalid_pools_are_told_alike_for_all_nodes() -> None:
         put(state, slice_of(name, device("d0"), device("d0"), generation=2))
     found = ask(state, VerdictCache(state), rules, "a")
     assert {found[name].message for name in ("n1", "n2")} == {
-        "no devices for request r; a resource pool is invalid"
+        "node(s) had no devices for request r; node(s) had an invalid resource pool"
     }
 
 
