@@ -87,7 +87,7 @@ def test_nodes_that_can_never_do(inventory: Inventory) -> None:
         (
             {"workloads": [POD], "replicas": 9, "shapes": [{"like": "other"}]},
             "shapes",
-            "there is no Node other",
+            "Node other not found",
         ),
         ({"pods": [POD], "shapes": [{"like": "n1", "price": 0}]}, "shapes.0.price", "greater than"),
         ({"workloads": [POD], "replicas": 1_000_000, "shapes": [{"like": "n1"}]}, "replicas", "more than"),

@@ -29,9 +29,6 @@ class SimulatedTransport(DirectTransport):
         self._name = name
         self._guarded = guarded
 
-    async def present(self, identity: int) -> None:
-        """Nobody asks for certificates here."""
-
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """A watch."""
         world = self._world
