@@ -184,4 +184,6 @@ def _renamed(reason: Reason, names: dict[str, str]) -> Reason:
         selectors = [replace(item, where=item.where.replace(old, new, 1)) for item in behind.selectors]
         behind = replace(behind, selectors=tuple(selectors))
     counts = {key.replace(old, new, 1): number for key, number in reason.counts.items()}
-    return replace(reason, claim=names[reason.claim], counts=counts, evidence=behind)
+    # The sentence names the claim if several claims have a request of that name: see ``misfit``.
+    message = reason.message.replace(f" of claim {reason.claim}:", f" of claim {names[reason.claim]}:", 1)
+    return replace(reason, claim=names[reason.claim], message=message, counts=counts, evidence=behind)
