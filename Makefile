@@ -46,8 +46,12 @@ dev: .venv/.dev ## as install, plus the tools for tests and checks
 demo: install ## run a Job through filter, prioritize and bind on the example inventory, without a cluster
 	@$(RUN)/dra-extender demo
 
+# In parallel, but for the end-to-end tests: they share a control plane, and some of them measure time.
+WORKERS ?= auto
+PARALLEL := $(RUN)/python -m pytest --ignore=tests/e2e -n $(WORKERS) --dist worksteal
 test: dev ## run the whole suite; skips tests that need missing Go, Chromium or Helm
-	@$(RUN)/python -m pytest
+	@$(PARALLEL)
+	@$(RUN)/python -m pytest tests/e2e
 
 lint: dev ## check format, lint (of the page and the English too), types, import contracts
 	@$(RUN)/ruff format --check .
@@ -59,7 +63,8 @@ lint: dev ## check format, lint (of the page and the English too), types, import
 	@$(RUN)/lint-imports
 
 check: lint ## run lint, then the whole suite
-	@$(RUN)/python -m pytest
+	@$(PARALLEL)
+	@$(RUN)/python -m pytest tests/e2e
 
 control-plane: | $(UV) ## build etcd, Kubernetes' programs and kubectl for e2e, once for all clones (8-15 min)
 	@$(PYTHON) tools/control_plane.py --uv $(UV)
