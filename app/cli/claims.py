@@ -9,7 +9,7 @@ from app.cli.problems import Exit
 from app.cli.source import Source
 from app.cli.talk import out, table
 
-_COLOURS = {"assumed": "yellow", "pending": "yellow", "gone": "dim"}
+_COLORS = {"assumed": "yellow", "pending": "yellow", "gone": "dim"}
 
 
 @click.command()
@@ -54,8 +54,8 @@ def _print(items: list[dict[str, Any]], output: str) -> None:
         ]
         for item in items
     ]
-    colours = [_COLOURS.get(_state(item), "") for item in items]
-    out(table(("NAMESPACE", "NAME", "STATE", "DEVICES", "RESERVED FOR"), rows, colours))
+    colors = [_COLORS.get(_state(item), "") for item in items]
+    out(table(("NAMESPACE", "NAME", "STATE", "DEVICES", "RESERVED FOR"), rows, colors))
 
 
 def _state(item: dict[str, Any]) -> str:

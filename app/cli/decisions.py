@@ -10,7 +10,7 @@ from app.cli.problems import Exit
 from app.cli.source import Source
 from app.cli.talk import counted, out, say, table
 
-_COLOURS = {
+_COLORS = {
     "passed": "green",
     "bound": "green",
     "refused": "yellow",
@@ -53,7 +53,7 @@ def decisions(*, server: str, output: str, limit: int, namespace: str, pod: str)
         return Exit.OK
     rows = [_row(item) for item in items]
     head = ("TIME", "NAMESPACE", "POD", "VERB", "OUTCOME", "COUNT", "REASON")
-    out(table(head, rows, [_COLOURS.get(item["outcome"], "") for item in items]))
+    out(table(head, rows, [_COLORS.get(item["outcome"], "") for item in items]))
     say(counted(len(items), "decision"))
     return Exit.OK
 

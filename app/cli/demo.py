@@ -78,8 +78,8 @@ async def _job(cluster: "DemoCluster") -> None:
         rows.append(_row(cluster, one))
         if one.node is None:
             refused.append(one)
-    colours = ["red" if row[1] == "-" else "green" for row in rows]
-    out(table(("POD", "NODE", "DEVICES", "FITS", "SCORE"), rows, colours))
+    colors = ["red" if row[1] == "-" else "green" for row in rows]
+    out(table(("POD", "NODE", "DEVICES", "FITS", "SCORE"), rows, colors))
     out("")
     out("FITS is the result of filter. If only one node fits, kube-scheduler does not request scores.")
     if refused:

@@ -12,7 +12,7 @@ from app.cli.talk import counted, out, say, table
 if TYPE_CHECKING:
     from app.cli.asking import Asker
 
-_COLOURS = {"free": "green", "tainted": "yellow", "unusable": "red", "assumed": "yellow", "gone": "dim"}
+_COLORS = {"free": "green", "tainted": "yellow", "unusable": "red", "assumed": "yellow", "gone": "dim"}
 
 
 @click.command()
@@ -89,7 +89,7 @@ def _print(items: list[dict[str, Any]], output: str) -> None:
     if output == options.WIDE:
         head.append("NOTE")
         rows = [[*row, item.get("note") or "-"] for row, item in zip(rows, items, strict=True)]
-    out(table(head, rows, [_COLOURS.get(_state(item), "") for item in items]))
+    out(table(head, rows, [_COLORS.get(_state(item), "") for item in items]))
 
 
 def _row(item: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ MAX_NODES = 20
 """Rows in the report of one Pod, unless all nodes are requested; nodes with equal reasons share one."""
 MAX_NAMES = 3
 """Nodes named in one row."""
-_COLOURS = {"fits": "green", "misfit": "", "invalid": "red"}
+_COLORS = {"fits": "green", "misfit": "", "invalid": "red"}
 
 
 def as_table(answer: JsonObject, *, explain: bool = False) -> None:
@@ -45,8 +45,8 @@ def _print(
     explain: bool,
 ) -> None:
     pods = answer["pods"]
-    colours = ["green" if pod["node"] is not None else "red" for pod in pods]
-    out(table(head, [row(pod) for pod in pods], colours))
+    colors = ["green" if pod["node"] is not None else "red" for pod in pods]
+    out(table(head, [row(pod) for pod in pods], colors))
     told = [pod for pod in pods if pod["node"] is None or explain]
     # In a gang that is not placed, each Pod is evaluated after the Pods before it.
     stuck = (answer.get("gang") or {}).get("outcome", "fits") != "fits"
@@ -108,8 +108,8 @@ def pod_report(pod: JsonObject, title: str, most: int | None = None) -> str:
     groups = _alike(nodes) if most is not None else [[node] for node in sorted(nodes, key=_order)]
     shown = groups[:most]
     rows = [[_nodes(group), group[0]["verdict"], says(group[0])] for group in shown]
-    colours = [_COLOURS.get(group[0]["verdict"], "") for group in shown]
-    lines = [f"  {line}" for line in table(("NODE", "VERDICT", "REASON"), rows, colours).splitlines()]
+    colors = [_COLORS.get(group[0]["verdict"], "") for group in shown]
+    lines = [f"  {line}" for line in table(("NODE", "VERDICT", "REASON"), rows, colors).splitlines()]
     rest = sum(map(len, groups[len(shown) :]))
     if rest:
         lines.append(f"  and {counted(rest, 'more node')}: use -o wide to show them")
@@ -165,7 +165,7 @@ def _results(allocation: JsonObject | None) -> Sequence[JsonObject]:
 
 
 def _pools_of_several_drivers(answer: JsonObject) -> bool:
-    """Whether a pool's name is not enough to tell the devices of the answer apart."""
+    """Whether a pool's name is not enough to distinguish the devices of the result."""
     found = {
         (result["pool"], result["driver"])
         for pod in answer["pods"]

@@ -55,5 +55,5 @@ def _print(items: list[dict[str, Any]], output: str) -> None:
         ]
         for item in items
     ]
-    colours = ["dim" if item.get("gone") else "" if item["node"] else "yellow" for item in items]
-    out(table(("NAMESPACE", "NAME", "NODE", "CREATED", "CLAIMS", "REASON"), rows, colours))
+    colors = ["dim" if item.get("gone") else "" if item["node"] else "yellow" for item in items]
+    out(table(("NAMESPACE", "NAME", "NODE", "CREATED", "CLAIMS", "REASON"), rows, colors))

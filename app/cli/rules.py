@@ -73,7 +73,7 @@ def pod_rules(raw: dict[str, Any], names: Names) -> Problems:
     for path, spec in pod_specs(raw):
         entries = [entry for _, entry in items(spec, "resourceClaims", path)]
         for at, name, field, request in _used(path, spec):
-            # Not by a set: what is no text may not be hashable.
+            # Not by a set: a value of another type may not be hashable.
             entry = next((entry for entry in entries if entry.get("name") == name), None)
             if entry is None:
                 yield at, f"the Pod has no {name!r} in spec.resourceClaims"

@@ -36,7 +36,7 @@ class Source:
         return bool(self.snapshot or self.server or self.kubeconfig or self.context)
 
     def namespace(self, given: str) -> str:
-        """The one given, else that of the kubeconfig's context, as kubectl has it, if a cluster is asked."""
+        """The one given, else that of the kubeconfig's context, as kubectl has it, for a cluster."""
         if given:
             return given
         if self.snapshot or self.server:

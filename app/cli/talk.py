@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-_COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
+_COLORS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 
 
 class ReaderGoneError(Exception):
@@ -45,25 +45,25 @@ def progress(text: str) -> None:
         sys.stderr.flush()
 
 
-def coloured(stream: TextIO) -> bool:
+def colored(stream: TextIO) -> bool:
     """Whether this stream has colors (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return stream.isatty()
 
 
-def paint(text: str, colour: str) -> str:
+def paint(text: str, color: str) -> str:
     """The text in a color, if stdout has colors."""
-    if not colour or not coloured(sys.stdout):
+    if not color or not colored(sys.stdout):
         return text
-    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+    return f"\x1b[{_COLORS[color]}m{text}\x1b[0m"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str] = ()) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], colors: Sequence[str] = ()) -> str:
     """Columns as kubectl prints them: no frames, no cuts, safe for grep and awk.
 
     Args:
-        colours: one for each row, "" for none.
+        colors: one for each row, "" for none.
     """
     cells = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
@@ -71,7 +71,5 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[
         "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     ]
-    painted = [
-        paint(line, colour) for line, colour in zip(lines[1:], colours or [""] * len(rows), strict=True)
-    ]
+    painted = [paint(line, color) for line, color in zip(lines[1:], colors or [""] * len(rows), strict=True)]
     return "\n".join([paint(lines[0], "bold"), *painted])

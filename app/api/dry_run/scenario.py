@@ -51,7 +51,7 @@ async def read_request(
         raw = await decode_any(body, request, settings.api_body_bytes, work.time_slice, work.stop)
         unknown = next((name for name in raw if name not in _names(model)), None)
         if unknown is not None and len(raw) > _MAX_FIELDS:
-            # Or each would be looked at, and reported.
+            # Or each would be evaluated, and reported.
             raise HttpError(422, "InvalidField", "Extra inputs are not permitted", unknown)
         try:
             wanted = model.model_validate(raw)

@@ -108,7 +108,7 @@ class Reconciler:
         return len(self._since)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until canceled."""
         while True:
             await asyncio.sleep(self._settings.interval_seconds)
             if self._fence.open:

@@ -122,7 +122,7 @@ class Requeuer:
             self._look_in(self._settings.gather_seconds)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until canceled."""
         while True:
             await self._until_due()
             self._due = math.inf

@@ -162,7 +162,7 @@ class _Search:
                 short = middle
 
     def _in_order_of_price(self) -> None:
-        """Sets cheaper than the best so far, the cheapest first; ends with proof, or for want of tries."""
+        """Sets cheaper than the best so far, the cheapest first; ends with proof, or for lack of tries."""
         queue: list[tuple[float, Counts, int]] = [(0.0, tuple(0 for _ in self._shapes), 0)]
         while queue and (self._best is None or queue[0][0] < self._best[0]):
             if self._spent():
