@@ -7,7 +7,7 @@ import pytest
 from app.cli.application import spread
 from app.cli.options import switches
 from app.cli.problems import CliError
-from app.cli.talk import coloured, table
+from app.cli.talk import colored, table
 
 SPREAD = {
     "one file": ("plan -f a", "plan -f a"),
@@ -73,4 +73,4 @@ def test_only_a_terminal_gets_colours(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
-    assert coloured(stream) is expected
+    assert colored(stream) is expected
