@@ -164,7 +164,7 @@ def test_check_looks_classes_up_in_the_cluster(cli: "Cli", cluster: Cluster) -> 
     without = cli("check", "-f", "examples/workloads/gpu-pair.yaml", "--kubeconfig", cluster.kubeconfig)
 
     assert (ran.code, without.code) == (0, 1)
-    assert "no DeviceClass gpu.example.com" in without.out
+    assert "DeviceClass gpu.example.com not found" in without.out
 
 
 REFUSALS: dict[str, tuple[Callable[[], Fault], str]] = {

@@ -42,7 +42,7 @@ def test_pending(desktop: Visit) -> None:
     keep(desktop, "page-pods", height=250)
     page.get_by_role("button", name="trainer").click()
     page.set_viewport_size({"width": 1180, "height": 740})
-    page.locator(".reasons summary", has_text="too few matching devices free").click()
+    page.locator(".reasons summary", has_text="too few free matching devices").click()
     keep(desktop, "page-pending")
 
 

@@ -31,7 +31,7 @@ def test_a_group_of_nodes_opens_and_leads_to_the_map(visit: Callable[..., Visit]
     seen = visit()
     seen.served.put(FOUR, pod("trainer", "four-gpus"))
     page = seen.open("#/pods/default/trainer")
-    group = page.locator(".reasons details", has_text="too few matching devices free").first
+    group = page.locator(".reasons details", has_text="too few free matching devices").first
     group.locator("summary").click()
     group.get_by_role("button", name="worker-5").click()
     expect(page.get_by_role("complementary").get_by_role("heading", name="worker-5")).to_be_visible()
@@ -48,7 +48,7 @@ def test_what_stands_behind_a_reason_is_told_and_leads_on(visit: Callable[..., V
     struck.locator("summary").click()
     rejected = struck.locator("dt", has_text="Rejected by class gpu.example.com, selector #0").first
     expect(rejected.locator("xpath=..")).to_contain_text('type == "gpu" fails on')
-    held = page.locator(".reasons details", has_text="too few matching devices free").first
+    held = page.locator(".reasons details", has_text="too few free matching devices").first
     held.locator("summary").click()
     expect(held.locator("dd").first).to_have_text("ml-team/llm-training, 2 devices")
     held.get_by_role("button", name="ml-team/llm-training").click()

@@ -84,7 +84,7 @@ def test_a_pod_that_does_not_fit_says_why(visit: Callable[..., Visit]) -> None:
     place(page, FOUR_GPUS)
     headline(page, "0 of 1 Pod placed")
     expect(page.locator(".placed .said").first).to_contain_text("0/8 nodes fit")
-    page.locator(".placed summary", has_text="too few matching devices free").click()
+    page.locator(".placed summary", has_text="too few free matching devices").click()
     expect(page.locator(".placed")).to_contain_text("2 in use by ml-team/llm-training")
     expect(page.locator(".placed .near")).to_contain_text("worker-5")
 
@@ -188,7 +188,7 @@ def test_a_node_that_there_is_not_is_said_to_be_missing(visit: Callable[..., Vis
     headline(page, "0 of 1 Pod placed")
     page.get_by_label("Add nodes like").fill("worker-500")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_role("alert")).to_have_text("there is no Node worker-500 (addNodes[0])")
+    expect(page.get_by_role("alert")).to_have_text("Node worker-500 not found (addNodes[0])")
 
 
 def test_a_claim_is_freed_as_a_near_miss_says(visit: Callable[..., Visit]) -> None:

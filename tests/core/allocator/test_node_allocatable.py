@@ -24,6 +24,6 @@ def test_a_device_that_takes_cpus_of_the_node_is_not_given_and_another_is() -> N
     evaluation = PodEvaluation(state, state.pods["default", "p"], Rules(SelectorCache(), lambda: "s"))
     refused = evaluation.explained(evaluation.answer("n1"))
     assert refused.reasons[0].code == "Unsupported"
-    assert "CPU or memory" in node_message(refused.reasons)
+    assert "nodeAllocatableResources" in node_message(refused.reasons)
     given = evaluation.answer("n2")
     assert [item.device.device for item in given.allocations[0].devices] == ["plain"]
