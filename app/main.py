@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
-    """An application of its own: two in one process share nothing.
+    """A separate application: two in one process share nothing.
 
-    Its lifespan reads the snapshot, or starts the informers and returns: readiness tells when they
+    Its lifespan reads the snapshot, or starts the informers and returns: readiness shows when they
     have synced.
     """
     metrics, shutdown = Metrics(version("dra-extender")), Shutdown()
@@ -113,7 +113,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
 
 
 def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT; requests under way are finished first.
+    """Serves until SIGTERM or SIGINT; requests in progress are finished first.
 
     Raises: ManifestError, SettingsError and CredentialsError before anything is served.
     """
@@ -127,7 +127,7 @@ def serve(settings: Settings) -> None:
 
 
 def _tracing(settings: Settings) -> "Tracing | None":
-    """Raises: SettingsError if it is wanted and not installed."""
+    """Raises: SettingsError if tracing is enabled and not installed."""
     if not settings.otlp_endpoint:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Requests that cost much: each takes a place, ends in time, and ends when nobody waits for the answer."""
+"""Expensive requests: each takes a place, ends within a time limit, and ends when its client has left."""
 
 import asyncio
 from collections import Counter
@@ -21,7 +21,7 @@ CALLER = "dra-extender.caller"
 
 
 def caller_of(scope: Scope) -> str:
-    """Who asks, or from where; empty for this machine, whose callers are one person's."""
+    """The caller's name or address; empty for this machine, where all callers count as one person."""
     client = scope.get("client")
     host = client[0] if client and not is_loopback(client[0]) else ""
     return str(scope.get(CALLER) or host)
@@ -43,7 +43,7 @@ class Places:
 
     @asynccontextmanager
     async def watched(self, name: str, pods: int) -> AsyncIterator[Callable[[], None]]:
-        """Gives what is to be called for each Pod of a run. Without a name, nobody can ask."""
+        """Returns a function to call for each Pod of a run. A run without a name has no progress to read."""
 
         def count() -> None:
             if name:
@@ -59,7 +59,7 @@ class Places:
         """Raises: HttpError, 429."""
         if self.count >= self._most or self._of_caller[caller] >= self._most_of(caller):
             self._turned_away()
-            text = "too many expensive requests are under way; webhooks come first"
+            text = "too many expensive requests are in progress; webhooks come first"
             raise HttpError(429, "TooManyRequests", text, retry_after_seconds=1)
         self.count += 1
         self._of_caller[caller] += 1
@@ -97,7 +97,7 @@ class Expensive:
 
 @asynccontextmanager
 async def until_client_leaves(request: Request) -> AsyncIterator[Stop]:
-    """Gives what says whether the client has left. To be entered when the body has been read."""
+    """Gives a function that returns whether the client has left. Enter it after the body is read."""
     left = False
 
     async def watch() -> None:

@@ -62,7 +62,7 @@ class Shutdown:
         self.begun = False
 
     def begin(self) -> None:
-        """No new work is to be sent here. What comes in until the end is answered."""
+        """Reports not ready, so that no new work arrives. Requests that still arrive are answered."""
         self.begun = True
 
     def check(self) -> str:
@@ -152,7 +152,7 @@ class Service:
                 raise not_ready(text)
 
     def stop_leading(self) -> None:
-        """Gives the lease back as soon as the webhooks under way are answered, which is soon."""
+        """Releases the lease as soon as the webhooks in progress are answered."""
         self.binder.stop_waiting()
         if self.election is not None:
             self._start(self.election.resign(self.settings.shutdown_seconds))

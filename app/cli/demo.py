@@ -111,7 +111,7 @@ def _row(cluster: "DemoCluster", one: "Scheduled") -> list[str]:
 
 
 def _program() -> str:
-    """The program's name or path: it is not in the PATH after `make demo`."""
+    """The program's name or path: it is not in the PATH after ``make demo``."""
     return "dra-extender" if shutil.which("dra-extender") else _short(sys.argv[0])
 
 

@@ -1,8 +1,8 @@
 """Where long work lets others work: whatever can take long calls ``pause()`` at least every millisecond.
 
-What a pause does is up to whoever starts the work (see ``on_pause``): on an event loop it may let others have
-the loop, on the command line it does nothing, and where time is up it raises. So a search, an evaluation or
-a decoder is a plain function that knows of no event loop, clock or budget.
+The caller that starts the work decides what a pause does (see ``on_pause``): on an event loop it may let
+others have the loop, on the command line it does nothing, and where time is up it raises. So a search, an
+evaluation or a decoder is a plain function that knows of no event loop, clock or budget.
 
 A pause is a place where the cluster's state may change. Nothing half done may be visible there.
 """
@@ -19,7 +19,7 @@ PACE = 256
 
 
 class InterruptedWorkError(Exception):
-    """Raised out of ``pause()``: the work is to end without a result. Nobody but its starter catches it."""
+    """Raised out of ``pause()``: the work must end without a result. Only its starter catches it."""
 
 
 def _go_on(_cost: int) -> None:
@@ -34,8 +34,8 @@ def pause(cost: int = 0) -> None:
     """Lets others work if it is time to. Costs 0.1 us where it is not.
 
     Args:
-        cost: units of CEL's cost model that have been spent since the last pause, if they are many: for
-            whoever has to tell work that is dear from work that is much.
+        cost: units of CEL's cost model that have been spent since the last pause, if they are many: they
+            distinguish expensive work from a large amount of work.
     Raises:
         InterruptedWorkError: the time or the budget of the work is used up.
     """

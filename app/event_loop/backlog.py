@@ -1,4 +1,4 @@
-"""Work that was too dear for the request that brought it, carried on when nobody waits for it."""
+"""Work that was too expensive for the request that brought it, continued after the response."""
 
 import asyncio
 from collections import OrderedDict
@@ -19,7 +19,7 @@ Work = Callable[[], object]
 
 
 class Backlog:
-    """One piece after the other; tenants take turns, so that nobody waits for more than one of each other.
+    """One piece after the other; tenants take turns, so that each waits for at most one piece of each other.
 
     The work has to keep what it finds out by itself. ``carried_on`` counts pieces that came to an end,
     ``given_up`` those that used up their time.
@@ -63,7 +63,7 @@ class Backlog:
         self._some.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until canceled."""
         while True:
             await self._some.wait()
             while self._waiting:

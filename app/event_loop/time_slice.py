@@ -72,7 +72,7 @@ class TimeSlice:
             wait for one slice of each task at each piece.
         held: called with the CPU seconds of each slice, to monitor their length.
         cpu_clock: CPU seconds of this thread.
-        share: of the loop's time, for work that nobody waits for.
+        share: of the loop's time, for background work.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Watches, from a thread of its own, whether the event loop turns, and what holds it when it does not.
+"""Watches, from a separate thread, whether the event loop runs, and what blocks it when it does not.
 
 What answers on the loop cannot say that the loop is stuck. This can: it knows when the loop has last run,
 and while it does not, what the loop's thread is doing.

@@ -8,7 +8,7 @@ class TracingSettings(BaseModel):
 
     otlp_endpoint: str = Field("", pattern=r"^(https?://[^/\s]+(/\S*)?)?$")
     """Base URL of an OpenTelemetry collector for spans (OTLP over HTTP, usually port 4318); default: no
-    tracing. Requires the extra `tracing`, which the image has.
+    tracing. Requires the extra ``tracing``, which the image has.
     """
 
     trace_ratio: float = Field(1.0, ge=0, le=1)

@@ -1,4 +1,4 @@
-"""The life of claims put together: who binds, who frees, who notices other allocators, who mends."""
+"""Wires the controllers of claims: binding, release, detection of other allocators, repair."""
 
 import asyncio
 import time
@@ -75,7 +75,7 @@ class ClaimControllers:
         )
 
     async def run(self) -> None:
-        """Mends claims and writes Events, until cancelled."""
+        """Repairs claims and writes Events, until canceled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reconciler.run())
             tasks.create_task(self._events.run())

@@ -1,4 +1,4 @@
-"""Metrics that are looked up when they are asked for: the inventory, and the counters of the parts."""
+"""Metrics that are computed at each scrape: the inventory, and the counters of the components."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

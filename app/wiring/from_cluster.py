@@ -88,7 +88,7 @@ class _ClusterService:
     claims: ClaimControllers
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until canceled."""
         service = self.service
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             await stack.enter_async_context(background(self.requeuer.run(), "requeuer"))

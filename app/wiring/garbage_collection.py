@@ -9,8 +9,8 @@ COLLECTIONS = (10_000, 20, 50)
 def keep_inventory() -> None:
     """Takes what is there now out of the garbage collector's rounds.
 
-    The inventory stays for as long as the process; going through it again and again would make
-    somebody wait 200 ms at 40,000 devices. What is replaced later is freed by its count of references.
+    The inventory stays for as long as the process; going through it again and again would delay
+    requests by 200 ms at 40,000 devices. What is replaced later is freed by its count of references.
 
     With nothing old left, the collector would go through all that is younger at every 70,000th object,
     which a dry run makes several times over: so it does that seldom. Rounds through the youngest

@@ -17,7 +17,7 @@ from app.settings.settings import Settings
 
 def fence_of(settings: Settings) -> Fence:
     """Closed until this replica leads; without ``leader_elect``, open always."""
-    # What is under way when the renew deadline has passed is over when the lease is.
+    # Work in progress when the renew deadline passes ends before the lease does.
     margin = settings.leader_elect_lease_seconds - settings.leader_elect_renew_deadline_seconds
     return Fence(BootClock(), margin) if settings.leader_elect else Fence.always_open(margin)
 

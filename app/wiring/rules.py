@@ -10,7 +10,7 @@ from app.settings.settings import Settings
 
 
 def rules_of(settings: Settings) -> Rules:
-    """Rules with a selector cache that nobody else shares."""
+    """Rules with a separate selector cache."""
     return Rules(
         selectors=SelectorCache(settings.cel_cache_entries, engine=settings.cel_engine),
         new_share_id=lambda: str(uuid.uuid4()),

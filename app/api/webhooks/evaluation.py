@@ -29,7 +29,7 @@ MAX_CEL_COST = 500_000
 class Judging:
     """What came of it, to be read before anything else is done: nodes may change then.
 
-    ``late`` says why not all nodes were judged; those are left out.
+    ``late`` is the reason why some nodes were not evaluated; those are left out.
     """
 
     evaluation: PodEvaluation

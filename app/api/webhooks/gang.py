@@ -17,12 +17,12 @@ from app.core.placement.decision import claim_allocations_of
 from app.event_loop.time_slice import TimeSlice
 
 _TRIES = 3
-"""Plans made while the state changes; then each Pod is looked at by itself."""
+"""Attempts to plan the group while the state changes; after these each Pod is evaluated alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class GangChoice:
-    """``node`` is the Pod's; ``refusal`` says that the group does not fit. Neither: the Pod is for itself."""
+    """``node`` is the Pod's; ``refusal`` is why the group does not fit. Neither: the Pod stands alone."""
 
     node: str = ""
     refusal: str = ""

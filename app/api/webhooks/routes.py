@@ -150,7 +150,7 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
     try:
         pod = _pod(service, args.pod)
     except ObjectError:
-        return json_response(preemption_answer({}))  # nobody is to go for a Pod that cannot be placed
+        return json_response(preemption_answer({}))  # no eviction for a Pod that cannot be placed
     if pod is None:
         with_victims = {name: item for name, item in args.candidates.items() if item.victims}
         return json_response(preemption_answer(with_victims))
@@ -164,7 +164,7 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
         add_victims=service.settings.preemption == "answer",
     )
     deadline = service.deadline(service.settings.filter_timeout_seconds)
-    # What has not been looked at in time is left out: nobody goes for a node that may not help.
+    # Nodes not checked in time are left out: no Pod is evicted on a node that may not help.
     helpful, _ = await service.webhook_slice().collect(candidates, deadline.expired)
     log.debug("preempt: %d of %d candidates help", len(helpful), len(args.candidates))
     return json_response(preemption_answer(dict(helpful)))
@@ -294,7 +294,7 @@ def _learn(state: State, pod: Pod) -> None:
 
 
 def _hopeless(service: Service, pod: Pod, result: FilterResult) -> dict[str, str]:
-    """If no node fits: those that have no such devices, or where nobody may be evicted who holds some."""
+    """If no node fits: the nodes without such devices, or where no holder of them may be evicted."""
     if result.fitting:
         return {}
     hosts = hosts_of_victims(service.state, pod)

@@ -177,7 +177,7 @@ class ExecAuth:
 
 
 class LibraryAuth:
-    """The old `auth-provider` methods (oidc, gcp), by the kubernetes package, which can refresh them.
+    """The old ``auth-provider`` methods (oidc, gcp), by the kubernetes package, which can refresh them.
 
     It is imported only here, since that takes half a second and 50 MiB.
     """

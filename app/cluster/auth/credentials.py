@@ -37,7 +37,7 @@ _DEFAULT_KUBECONFIG = Path("~/.kube/config")
 class Access:
     """Everything needed to talk to one API server.
 
-    `namespace` is the context's or the Pod's own; `source` is where the credentials were found.
+    ``namespace`` is the context's or the Pod's own; ``source`` is where the credentials were found.
     """
 
     base_url: str

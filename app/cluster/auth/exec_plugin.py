@@ -1,4 +1,4 @@
-"""Credentials from a plugin program (kubeconfig `exec`, client.authentication.k8s.io)."""
+"""Credentials from a plugin program (kubeconfig ``exec``, client.authentication.k8s.io)."""
 
 import asyncio
 import datetime as dt
@@ -19,7 +19,7 @@ _MAX_STDERR_CHARS = 500
 
 @dataclass(frozen=True, slots=True)
 class ExecCredential:
-    """A plugin's response; `expires_at` is Unix time in seconds, None for "until refused"."""
+    """A plugin's response; ``expires_at`` is Unix time in seconds, None for "until refused"."""
 
     token: str = field(default="", repr=False)
     certificate: str = field(default="", repr=False)

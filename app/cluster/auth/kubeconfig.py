@@ -77,7 +77,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The target of one context of the merged files; `user` is None for anonymous access."""
+    """The target of one context of the merged files; ``user`` is None for anonymous access."""
 
     context: str
     namespace: str

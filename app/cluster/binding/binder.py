@@ -325,7 +325,7 @@ class ClusterBinder:
         """Waits for binding conditions, for as long as kube-scheduler waits for an answer.
 
         Raises:
-            ClaimLostError: a device failed or took too long, or the Pod has gone: the claims are to be freed.
+            ClaimLostError: a device failed or took too long, or the Pod has gone: free the claims.
         """
         loop = asyncio.get_running_loop()
         known = self._is_known(pod)
@@ -343,7 +343,7 @@ class ClusterBinder:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _is_known(self, pod: Pod) -> bool:
-        """Whether the watch has told of the Pod, and that it is to run."""
+        """Whether the watch has delivered the Pod, and it is still meant to run."""
         known = self._state.pods.get(pod.meta.key)
         return known is not None and known.meta.uid == pod.meta.uid and known.meta.deleted is None
 

@@ -1,9 +1,9 @@
 """Writes one ResourceClaim for a bind, and undoes the writes.
 
 Every write is a JSON patch that carries the resourceVersion it was decided on, so the API server
-refuses it (409) if anybody has written since; fields that are not named stay as they are. Where somebody has,
-the next one carries the fields that it was decided on instead: who writes other fields, a driver its status
-or a user annotations, is not in the way then. The finalizer goes on before the allocation: a claim that holds
+refuses it (409) after any other write; fields that are not named stay as they are. After such a conflict,
+the next one carries the fields that it was decided on instead: a write of other fields, a driver's status
+or a user's annotations, is no conflict then. The finalizer goes on before the allocation: a claim that holds
 devices cannot vanish.
 """
 
@@ -54,7 +54,7 @@ class ClaimWriter:
         """Makes the claim hold ``allocation`` and be reserved for ``consumers``.
 
         An allocated claim is only reserved; a reserved one is not changed. Of many
-        consumers the first come first: a claim has room for so many and no more.
+        consumers the first come first: a claim has room for a limited number.
 
         Raises:
             ClaimLostError: it was deleted, or allocated by another client, meanwhile.
@@ -211,12 +211,12 @@ def _same_devices(one: Allocation, other: Allocation) -> bool:
 
 
 def _by_version(claim: ResourceClaim) -> Patch:
-    """Nobody has written to the claim."""
+    """No other client has written to the claim."""
     return [{"op": "replace", "path": "/metadata/resourceVersion", "value": claim.meta.resource_version}]
 
 
 def _by_fields(claim: ResourceClaim) -> Patch:
-    """Nobody has written what a decision depends on; null is for a field that is not there.
+    """The fields that a decision depends on are unchanged; null is for an absent field.
 
     Without a resourceVersion in it, the API server applies such a patch to the newest object, and again when
     it is overtaken itself.

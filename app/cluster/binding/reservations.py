@@ -119,7 +119,7 @@ class Reservations:
         self.put(Reservation(pod, node, claim_allocations, self._pools(node), None, group))
 
     def confirm(self, pod: Pod, group: str) -> str | None:
-        """The node that was planned for the Pod with its group, if that holds still; its time begins anew."""
+        """The node planned for the Pod with its group, if the plan is still valid; its time starts again."""
         found = self._held.get(pod.meta.uid)
         if found is None or found.group != group or not self._stands(found, pod):
             return None
@@ -239,7 +239,7 @@ def _unschedulable_since(status: Mapping[str, Any], moment: dt.datetime) -> bool
     """Whether PodScheduled has become False later than a moment.
 
     kube-scheduler writes the condition in the background, so that of an attempt before the filter may arrive
-    after it, with any reason. Only the time of the transition tells the two apart. That time stays the same
+    after it, with any reason. Only the time of the transition distinguishes the two. That time stays the same
     while the condition stays False, and is rounded down to seconds. In doubt, the reservation stays.
     """
     for item in status.get("conditions") or ():

@@ -29,7 +29,7 @@ spread = random.Random().uniform  # noqa: S311 - jitter, not a secret
 
 
 class Backoff:
-    """Delays that double from `initial_seconds` to `cap_seconds`, each drawn from [0, that] (full jitter).
+    """Delays that double from ``initial_seconds`` to ``cap_seconds``, each drawn from [0, it] (full jitter).
 
     The defaults are client-go's (tools/cache/reflector.go): 0.8 s, 30 s, reset after two minutes without
     a failure. Full jitter rather than a fixed part: after a restart of the API server every watch of
@@ -54,7 +54,7 @@ class Backoff:
         self._resumed_at: float | None = None
 
     def next_delay(self, at_least_seconds: float = 0.0) -> float:
-        """Seconds to wait after a failure; `at_least_seconds` is the server's Retry-After."""
+        """Seconds to wait after a failure; ``at_least_seconds`` is the server's Retry-After."""
         now = self._clock.now()
         if self._resumed_at is not None and now - self._resumed_at >= self._reset_after:
             self._ceiling = self._initial

@@ -25,7 +25,7 @@ _NONE: Params = {}
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `total` bounds a whole request but not a watch; `read` bounds silence within a response."""
+    """Seconds. ``total`` bounds a request but not a watch; ``read`` bounds silence within a response."""
 
     connect: float = 5.0
     pool: float = 5.0

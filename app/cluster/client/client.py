@@ -69,7 +69,7 @@ class ApiClient:
 
         A leader that has lost its lease must not write, and may have lost it while the request waited for
         credentials or a connection. A write in flight takes no longer than ``fence.request_seconds``,
-        here and (query parameter `timeout`) in the API server, which then aborts it.
+        here and (query parameter ``timeout``) in the API server, which then aborts it.
         """
         total = min(self._timeouts.total, fence.request_seconds)
         return type(self)(
@@ -100,7 +100,7 @@ class ApiClient:
         """The highest resourceVersion of the objects of a list, as they are now; 0 for none.
 
         Now: at some moment after the call, not from a cache. Requests only metadata.
-        Cost: one request for each `limit` objects.
+        Cost: one request for each ``limit`` objects.
         """
         newest, token = 0, ""
         while True:
@@ -150,7 +150,7 @@ class ApiClient:
             read_timeout_seconds: how long the stream may be silent.
             on_open: called when the server has accepted the watch.
 
-        Raises: ConnectionFailedError also for a stream that ends inside an event, and (`silent`) for one
+        Raises: ConnectionFailedError also for a stream that ends inside an event, and (``silent``) for one
         that is silent for too long.
         """
         name = f"WATCH {path}"
@@ -202,7 +202,7 @@ class ApiClient:
     async def delete(
         self, path: str, body: JsonObject | None = None, params: Params | None = None
     ) -> JsonObject:
-        """Deletes an object; `body` is DeleteOptions (preconditions). Returns the object or a Status."""
+        """Deletes an object; ``body`` is DeleteOptions (preconditions). Returns the object or a Status."""
         return await self._request(Call("DELETE", path, params, orjson.dumps(body) if body else b""))
 
     async def aclose(self) -> None:

@@ -65,7 +65,7 @@ _RULE = ("devicetaintrules", "DeviceTaintRule")
 class Served:
     """The served kinds of resource.k8s.io in one cluster.
 
-    `device_taint_rule` is None where the API is off, as it is by default before Kubernetes 1.37.
+    ``device_taint_rule`` is None where the API is off, as it is by default before Kubernetes 1.37.
     """
 
     resource_slice: Resource

@@ -33,7 +33,7 @@ class ClusterError(Exception):
 
 
 class CredentialsError(ClusterError):
-    """The credentials cannot be used; `where` is the file and, if there is one, the field in it."""
+    """The credentials cannot be used; ``where`` is the file and, if there is one, the field in it."""
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(f"{where}: {problem}")
@@ -52,8 +52,8 @@ class NotLeaderError(ClusterError):
 class ConnectionFailedError(ClusterError):
     """No response arrived, or it is incomplete.
 
-    `sent` is False only if the request certainly never left: then a write was certainly not executed.
-    `silent` is True if nothing arrived within the caller's time limit, without another error.
+    ``sent`` is False only if the request certainly never left: then a write was certainly not executed.
+    ``silent`` is True if nothing arrived within the caller's time limit, without another error.
     """
 
     def __init__(self, request: str, problem: str, *, sent: bool, silent: bool = False) -> None:
@@ -116,7 +116,7 @@ class NotFoundError(ApiError):
 
 
 class ConflictError(ApiError):
-    """409; `reason` distinguishes AlreadyExists from Conflict."""
+    """409; ``reason`` distinguishes AlreadyExists from Conflict."""
 
 
 class GoneError(ApiError):

@@ -24,12 +24,12 @@ _SHARE_OF_WRITES = 0.8
 
 
 class Fence:
-    """The terms of one process. `term` numbers them from 1; `until` is when the last one ends.
+    """The terms of one process. ``term`` numbers them from 1; ``until`` is when the last one ends.
 
     Args:
         clock: one that continues while the process or the machine is suspended.
         write_seconds: a write in flight is executed within this time or not at all. Not longer than the
-            lease lasts after `until`.
+            lease lasts after ``until``.
     """
 
     def __init__(self, clock: Clock, write_seconds: float = 5.0) -> None:
@@ -49,7 +49,7 @@ class Fence:
 
     @property
     def request_seconds(self) -> float:
-        """The timeout of a write on the API server, so that `write_seconds` holds."""
+        """The timeout of a write on the API server, so that ``write_seconds`` holds."""
         return self.write_seconds * _SHARE_OF_WRITES
 
     @property

@@ -21,14 +21,14 @@ class Auth(Protocol):
         """
 
     async def renew(self, rejected: str | None) -> None:
-        """Called after a 401 on `rejected`, once for each request; several requests may call at once.
+        """Called after a 401 on ``rejected``, once for each request; several requests may call at once.
 
         Raises: CredentialsError.
         """
 
 
 class Anonymous:
-    """No credentials: tests, `kubectl proxy`."""
+    """No credentials: tests, ``kubectl proxy``."""
 
     identity = 0
     extra_headers: tuple[tuple[str, str], ...] = ()

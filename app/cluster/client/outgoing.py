@@ -40,7 +40,7 @@ class Answer:
 
 
 class DirectTransport(httpx.AsyncBaseTransport, ABC):
-    """An httpx transport that is quicker when it is asked without httpx's requests and responses."""
+    """An httpx transport that is faster when called without httpx's requests and responses."""
 
     @abstractmethod
     async def exchange(self, request: Outgoing) -> Answer:

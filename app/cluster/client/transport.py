@@ -27,7 +27,7 @@ class AiohttpTransport(DirectTransport):
         proxy_url: an HTTP proxy, or None.
         observer: called when each request begins and ends, or None.
 
-    A request's extension `guard` is called right before its body is written, and may raise to stop it.
+    A request's extension ``guard`` is called right before its body is written, and may raise to stop it.
 
     Raises (from handle_async_request): httpx.ConnectError if the request certainly was not sent; any
     other httpx.TransportError if it may have been; the errors of the guard.

@@ -22,7 +22,7 @@ class RefusedPod:
 
 
 class RefusedPods:
-    """Refused Pods, the latest last; at most `most`, the ones refused longest ago are dropped first."""
+    """Refused Pods, the latest last; at most ``most``, the ones refused longest ago are dropped first."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -45,8 +45,8 @@ class EventSettings:
 class _Told:
     """The Event of a Pod.
 
-    `name` is empty until it is written; `count` is the number of refusals since its creation. Until then
-    `note` is that of the newest refusal; afterwards it is the Event's, which cannot change.
+    ``name`` is empty until it is written; ``count`` is the number of refusals since its creation. Until then
+    ``note`` is that of the newest refusal; afterwards it is the Event's, which cannot change.
     """
 
     pod: Pod
@@ -60,7 +60,7 @@ class _Told:
 class PodEvents:
     """Accepts refusals, and writes Events in a background task.
 
-    `written` and `dropped` are counters. Failed writes are logged, each text once in a row.
+    ``written`` and ``dropped`` are counters. Failed writes are logged, each text once in a row.
 
     Args:
         fence: while it is closed, nothing is written or kept.

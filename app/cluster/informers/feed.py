@@ -70,7 +70,7 @@ class Feed:
         listed = {_key(item) for item in event.objects}
         for key in self._state.keys(kind) - listed:
             self._drop(kind, key)
-        # What is known by writes of ours may be lost, and what was told before be so again.
+        # Knowledge from our own writes may be lost, and older events may be delivered again.
         anew = self._state.relisted(event.mark) if kind == "ResourceClaim" else ()
         for item in event.changed:
             self._put(kind, item)

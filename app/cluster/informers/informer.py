@@ -55,7 +55,7 @@ class Informer:
         settings: see InformerSettings.
         clock: time for backoff and ages.
         uniform: random numbers for backoff and watch lengths.
-        mark: called before each list, for whoever must know what it is newer than.
+        mark: called before each list; its result marks what the list is newer than.
     """
 
     def __init__(

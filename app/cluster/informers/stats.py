@@ -7,7 +7,7 @@ from app.cluster.client.errors import ApiError, ClusterError, ForbiddenError
 
 
 class Stats:
-    """Counters for metrics. `relists` is by reason, without the first list; `renewals` are of silent watches;
+    """Counters for metrics. ``relists`` by reason, without the first list; ``renewals`` of silent watches;
     times are the clock's."""
 
     def __init__(self) -> None:

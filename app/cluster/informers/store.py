@@ -8,7 +8,7 @@ from app.core.json_object import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class ObjectKey:
-    """The key of an object: `uid` distinguishes it from a later one with the same name."""
+    """The key of an object: ``uid`` distinguishes it from a later one with the same name."""
 
     namespace: str
     name: str
@@ -19,8 +19,8 @@ class ObjectKey:
 class Replaced:
     """All existing objects, after a list: apply them in one step, so that no reader sees half of them.
 
-    `changed` are those of `objects` that are new or have changed; `gone` are those that no longer exist,
-    deleted between watches. `mark` is what the informer was given before the list.
+    ``changed`` are the new and changed ones of ``objects``; ``gone`` are those that ceased to exist,
+    deleted between watches. ``mark`` is what the informer was given before the list.
     """
 
     objects: tuple[JsonObject, ...]

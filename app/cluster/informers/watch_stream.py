@@ -15,7 +15,7 @@ _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
 class ExpiredError(Exception):
-    """The current version cannot be resumed; `reason` is for the counter of relists."""
+    """The current version cannot be resumed; ``reason`` is for the counter of relists."""
 
     def __init__(self, reason: str, error: ClusterError) -> None:
         super().__init__(reason)

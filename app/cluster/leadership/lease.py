@@ -38,7 +38,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A Lease as read. `wanted_by` is not part of the record, since it does not extend the lease."""
+    """A Lease as read. ``wanted_by`` is not part of the record, since it does not extend the lease."""
 
     record: Record
     wanted_by: str
@@ -64,7 +64,7 @@ class Leases:
             return None
 
     async def put(self, before: Seen | None, record: Record, *, wanted_by: str = "") -> Seen:
-        """Creates the Lease, or replaces it as it was `before`.
+        """Creates the Lease, or replaces it as it was ``before``.
 
         Raises: ConflictError if another client has written or created it since.
         """

@@ -47,13 +47,13 @@ def allocate(  # noqa: PLR0917 - all that a search depends on comes as arguments
     limits: Limits = NO_LIMITS,
     new_share_id: Callable[[], str],
 ) -> Outcome:
-    """Finds devices for the claims on one node, in in-tree's order of preference.
+    """Finds devices for the claims on one node, with the preferences of the in-tree allocator.
 
     Args:
         node: its name and labels matter where a slice has perDeviceNodeSelection, its name for the
             node selector of the result, its declared features with OptionalNodeOperations. Nothing
             else: nodes with equal pools get equal answers.
-        pools: what ``gather_pools`` says of the node; devices are tried in this order.
+        pools: the node's pools from ``gather_pools``; devices are tried in this order.
         claims: the claims to allocate (those without an allocation), in the Pod's order.
         taken: what other claims hold. Counters count holders on other nodes too.
         new_share_id: a new UUID for each share of a device.

@@ -19,11 +19,11 @@ Place = tuple[int, int | None]
 
 
 def cannot_fit(node_devices: NodeDevices, safe: Sequence[tuple[int, int]]) -> bool:
-    """Whether it is plain that these requests cannot be met together. False says nothing.
+    """Whether these requests provably cannot be met together. False proves nothing.
 
     ``safe`` are the requests before the first one at which the search may end in an error: if they
     cannot be met, it never gets that far, and misfit is the whole answer.
-    Cost: O(variants * devices), and for the competition of requests O(wanted * variants * devices).
+    Cost: O(variants * devices), and for competing requests O(``wanted`` * variants * devices).
     """
     claims = node_devices.plan.claims
     requests = [claims[claim].requests[request] for claim, request in safe]
@@ -57,7 +57,7 @@ def _places(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
 
 
 def _alone(node_devices: NodeDevices, alternative: Alternative, places: Places) -> bool:
-    """Whether there are enough devices for the variant if nobody else wants any."""
+    """Whether there are enough devices for the variant if no other request takes any."""
     wanted = node_devices.wanted[alternative.index]
     return len(places[alternative.index]) >= wanted and (wanted > 0 or not alternative.takes_all)
 

@@ -1,7 +1,7 @@
 """How much capacity a request takes from a device (KEP-5075, KEP-6002).
 
-The rules of consumable_capacity.go in k8s.io/dynamic-resource-allocation/structured: what is asked
-for is rounded up to what the device's requestPolicy can give, and refused if that is no valid value.
+The rules of consumable_capacity.go in k8s.io/dynamic-resource-allocation/structured: the
+requested amount is rounded up to a value of the device's requestPolicy, and refused if none is valid.
 All amounts are exact; the limits of Go's 64-bit arithmetic are kept where they decide the outcome.
 """
 
@@ -45,7 +45,7 @@ def charge(
 ) -> Charge | None:
     """What a request takes of a device with these capacities, or None if the device cannot give it.
 
-    None means: a capacity asked for does not exist, or its policy forbids the amount. Whether the
+    None means: a requested capacity does not exist, or its policy forbids the amount. Whether the
     amount fits into what is left is the matter of ``Charge.fits``.
 
     Raises:

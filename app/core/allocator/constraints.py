@@ -1,8 +1,8 @@
 """matchAttribute and distinctAttribute: what the devices of a claim have to have in common, or not.
 
-Monotonic: once a set of devices breaks a constraint, adding more does not mend it. So the search
+Monotonic: once a set of devices breaks a constraint, adding more does not repair it. So the search
 may turn back at the first device that does not go with those before it. Every constraint keeps a
-stack, one entry for each device that it was told of; ``remove`` takes back the latest one.
+stack, one entry for each added device; ``remove`` takes back the latest one.
 """
 
 from collections.abc import Hashable, Mapping
@@ -22,7 +22,7 @@ class ConstraintState(Protocol):
     attribute: str
 
     def add(self, attribute: Attribute | None) -> bool:
-        """Takes in a device by its attribute, or says that it cannot go with the others."""
+        """Adds a device by its attribute, or reports that it does not match the others."""
 
     def remove(self) -> None:
         """Takes back the device that was added last."""

@@ -1,4 +1,4 @@
-"""What stands behind a reason, as data: who holds the devices, which term of which selector, and so on."""
+"""The evidence for a reason, as data: holders of the devices, terms of selectors, taints and more."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class CounterShortage:
 
 @dataclass(frozen=True, slots=True)
 class CapacityShortage:
-    """An amount that was asked for, and the most that there is. None: no device has such a capacity.
+    """A requested amount, and the largest available one. None: no device has such a capacity.
 
     ``published`` is the name under which devices have it then, if they differ by the domain alone.
     """

@@ -2,7 +2,7 @@
 
 What a selector can see of a device is its shape, and shapes are interned: one evaluation answers
 for all devices that look the same, on every node. The order is in-tree's (the class first, then the
-request, each up to the first selector that says no), since it decides which error is met.
+request, each up to the first selector that rejects the device), since it decides which error occurs.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -71,8 +71,8 @@ class NamedSelector:
 class Matcher:
     """The selectors of one request and its class, with the verdicts so far.
 
-    A verdict is True, the index of the selector that said no, or the Reason of an error. ``struck`` keeps
-    what is to be said of devices that a selector rejects: nodes are much alike.
+    A verdict is True, the index of the selector that rejects, or the Reason of an error. ``struck`` keeps
+    the evidence on rejected devices: nodes are much alike.
     """
 
     selectors: Sequence[NamedSelector]

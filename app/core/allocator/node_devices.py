@@ -43,7 +43,7 @@ class PoolView:
 
     @property
     def ledger(self) -> Ledger:
-        """The pool's counters, added up when the first device asks for them."""
+        """The pool's counters, added up when the first device needs them."""
         if self._ledger is None:
             self._ledger = Ledger(self.pool, self.whole | self.shared, groups=self._groups)
         return self._ledger
@@ -54,7 +54,7 @@ class NodeDevices:
     """One node's devices in the order of the search. Devices are named by their position in it.
 
     By variant: ``wanted`` is how many devices it needs, ``members`` which ones if that is all.
-    ``counters`` is False where somebody asks what would be if they did not count.
+    ``counters`` is False for the question whether the claims would fit without counters.
     """
 
     plan: Plan
@@ -106,7 +106,7 @@ class NodeDevices:
                 return "CapacityTooSmall"
             if isinstance(charge, Reason):
                 return charge
-            # All mode looks at what is left only after the constraints: see trial.
+            # All mode checks the remaining capacity only after the constraints: see trial.
             if not alternative.takes_all and not charge.fits(view.taken.capacity.get(device.name, {})):
                 return "CapacityTooSmall"
         return self._refusal(alternative, placed) or USABLE
@@ -220,7 +220,7 @@ def _check_pools(alternative: Alternative, pools: Sequence[Pool]) -> None:
                 if pool.incomplete
                 else ("PoolInvalid", f"is invalid: {pool.invalid_reason}")
             )
-            message = f"asks for all devices, but pool {pool.id} {what}"
+            message = f"requests all devices, but pool {pool.id} {what}"
             raise InputError(Reason(code, message, alternative.claim, alternative.name))
 
 

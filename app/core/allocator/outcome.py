@@ -12,8 +12,8 @@ class Reason:
     """Why devices could not be given, as data.
 
     ``code`` is one of the names in docs/allocator.md. ``claim`` is namespace/name, ``request`` the
-    request or request/subrequest. ``counts`` says how many devices each cause struck out, and
-    ``evidence`` what stands behind that.
+    request or request/subrequest. ``counts`` is the number of devices that each cause excludes, and
+    ``evidence`` the data behind it.
     """
 
     code: str
@@ -26,7 +26,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """One allocation for each claim that was asked for, in order.
+    """One allocation for each requested claim, in order.
 
     ``ranks`` has an entry for each request with subrequests that was met: the position of the
     chosen subrequest, 0 being the one that the user likes best.
@@ -61,7 +61,7 @@ class Limits:
     """Bounds of one search.
 
     ``max_steps`` counts what in-tree counts as NumAllocateOneInvocations, ``max_probes`` the devices
-    looked at: together they bound the time, whatever the claim. Deadlines are the matter of
+    checked: together they bound the time, whatever the claim. Deadlines are the matter of
     ``app.core.pauses``.
     """
 

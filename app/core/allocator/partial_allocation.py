@@ -58,7 +58,7 @@ class PartialAllocation:
         return None
 
     def take(self, alternative: Alternative, position: int) -> str | None:
-        """Gives the device to the request, or says what is in the way: then nothing is changed.
+        """Selects the device for the request, or returns the obstacle: then nothing is changed.
 
         The device's status must be USABLE and it must not be ``in_use``, but for All mode.
 
@@ -70,7 +70,7 @@ class PartialAllocation:
         node_devices = self._node_devices
         shareable = node_devices.shareable(position)
         charge = node_devices.charge(alternative, position)
-        # In-tree, All mode looks at capacity after the constraints, which decides between error and misfit.
+        # In-tree, All mode checks capacity after the constraints, which decides between error and misfit.
         if not alternative.takes_all and not self._has_room(position, charge):
             return "CapacityTooSmall"
         placed, view = node_devices.devices[position], node_devices.views[position]

@@ -1,7 +1,7 @@
 """Claims made ready for the search: checked, classes looked up, selectors compiled.
 
-Nothing here depends on a node. One plan serves all nodes of a filter call, and keeps what selectors
-said of each device shape from one node to the next.
+Nothing here depends on a node. One plan serves all nodes of a filter call, and keeps the results of
+selectors for each device shape from one node to the next.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class Alternative:
 
     @property
     def takes_all(self) -> bool:
-        """Whether it wants every matching device."""
+        """Whether it needs every matching device."""
         return self.spec.allocation_mode == "All"
 
     @property
@@ -100,7 +100,7 @@ class ClaimPlan:
 class Plan:
     """All claims of one Pod. ``alternatives`` are those of all claims, in order.
 
-    ``selectors`` is where parts of a selector are compiled, for whoever explains a refusal.
+    ``selectors`` compiles parts of a selector, to explain a refusal.
     """
 
     claims: tuple[ClaimPlan, ...]
@@ -191,7 +191,7 @@ class Planner:
         if None in spec.selectors:
             raise _invalid("SelectorUnknown", "a selector is of an unknown type", claim, name)
         if spec.admin_access is not None and not features.admin_access:
-            raise _disabled("DRAAdminAccess", "asks for admin access", claim, name)
+            raise _disabled("DRAAdminAccess", "requests admin access", claim, name)
         if spec.device_class not in self._classes:
             raise _invalid("ClassNotFound", f"device class {spec.device_class!r} not found", claim, name)
         if spec.allocation_mode not in ("ExactCount", "All"):

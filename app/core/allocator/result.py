@@ -64,7 +64,7 @@ def _device(
 
 
 def _configuration(claim: ClaimPlan, chosen: Sequence[Alternative]) -> tuple[AllocationConfiguration, ...]:
-    """First what the classes say, each class once, then what the claim says for requests that were met."""
+    """First the configuration of the classes, each class once, then the claim's for the met requests."""
     requests: dict[str, list[str]] = {}
     for alternative in chosen:
         requests.setdefault(alternative.device_class.meta.name, []).append(alternative.name)

@@ -1,4 +1,4 @@
-"""The search for devices: depth first, in in-tree's order of preference, on a stack of its own.
+"""The search for devices: depth first, with the preferences of the in-tree allocator, on an explicit stack.
 
 One claim after the other, one request after the other, one device after the other, and back to the
 last choice when there is no way on (allocateOne of k8s.io/dynamic-resource-allocation/structured).
@@ -50,9 +50,9 @@ class _Choice:
 class _Pick:
     """The choice of one device for a request.
 
-    ``count`` is how many the request has already, ``position`` the next device to look at,
-    ``chosen`` the one that is being tried, ``dead`` the likes of devices that lead nowhere from here on.
-    ``is_entry``: the first choice of its request, so that its failure says something of the request.
+    ``count`` is how many the request has already, ``position`` the next device to check,
+    ``chosen`` the one that is being tried, ``dead`` the kinds of devices that lead nowhere from here.
+    ``is_entry``: the first choice of its request, so that its failure is evidence about the request.
     """
 
     claim: int
@@ -81,7 +81,7 @@ class Search:
         self._dead_ends: set[Hashable] = set()
 
     def run(self) -> None:
-        """Searches, with a pause every PAUSE_STEPS steps. Afterwards ``found`` tells the result.
+        """Searches, with a pause every PAUSE_STEPS steps. Afterwards ``found`` is the result.
 
         Raises:
             InputError: where in-tree Allocate returns an error, or a limit is reached.
@@ -244,7 +244,7 @@ class Search:
     def _count_step(self) -> None:
         self.steps += 1
         if self.steps > self._limits.max_steps or self._probes > self._limits.max_probes:
-            raise self._limit_reached(f"{self.steps} steps, {self._probes} devices looked at")
+            raise self._limit_reached(f"{self.steps} steps, {self._probes} devices checked")
 
     def _limit_reached(self, what: str) -> InputError:
         return InputError(Reason("SearchLimit", f"search limit: {what}", counts={"steps": self.steps}))

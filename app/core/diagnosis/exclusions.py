@@ -72,7 +72,7 @@ class Exclusions:
         return "SelectorRejected" if self.node_devices.devices else "NoDevices"
 
     def counts(self) -> dict[str, int]:
-        """Numbers by cause, for SelectorRejected by selector too, with DEVICES, WANTED and AVAILABLE."""
+        """By cause, for SelectorRejected by selector, with ``DEVICES``, ``WANTED``, ``AVAILABLE``."""
         counts = Counter({code: len(positions) for code, positions in self.causes.items()})
         for index, positions in self.rejected.items():
             counts[f"SelectorRejected {self.alternative.matcher.selectors[index].where}"] = len(positions)

@@ -26,7 +26,7 @@ def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) 
     """The reasons of a Misfit: the same arguments that ``allocate_planned`` got.
 
     Last the pools that could not be used. Before them, for each request that could not even be met alone,
-    how many devices each cause struck out: ``counts`` holds ``devices`` (looked at), ``wanted``,
+    how many devices each cause excludes: ``counts`` holds ``devices`` (checked), ``wanted``,
     ``available`` and the causes by their code, for SelectorRejected also by selector; ``evidence`` names
     holders, terms of selectors, taints, and the missing amounts. If each request can be satisfied alone,
     the reason is why not together: a claim's constraints, counters, or too few devices.

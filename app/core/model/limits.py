@@ -24,7 +24,7 @@ _LISTS = {
 def beyond_limits(raw: Any) -> tuple[str, str] | None:
     """The first field that is larger than an API server takes, and why; None if all are within limits.
 
-    O(size of what is within limits): looked at before the object is read.
+    O(size of what is within limits): checked before the object is read.
     """
     spec = raw.get("spec") if isinstance(raw, dict) else None
     if not isinstance(spec, dict):

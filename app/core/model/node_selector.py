@@ -66,7 +66,7 @@ class NodeSelector:
 
         Raises:
             SelectorError: a term is malformed, even if another one selects the node: like
-                nodeaffinity.NewNodeSelector, every term is looked at before any is trusted.
+                nodeaffinity.NewNodeSelector, every term is checked before any is evaluated.
         Cost: O(requirements).
         """
         for term in self.terms:
@@ -133,7 +133,7 @@ def _compare(operator: str, value: str, bound: str) -> bool:
 
 
 def _is_int64(text: str) -> bool:
-    # The length is looked at first: reading digits costs the square of their number. A label
+    # The length is checked first: reading digits costs the square of their number. A label
     # value has at most 63 characters, so leading zeros fit in.
     return len(text) <= _MAX_LABEL and bool(_INTEGER.match(text)) and -(2**63) <= int(text) < 2**63
 

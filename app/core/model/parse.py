@@ -59,7 +59,7 @@ def is_of(raw: Any, kinds: Collection[str]) -> bool:
 
 
 def is_read(raw: Any) -> bool:
-    """Whether ``parse`` reads objects of this kind, or says what is wrong with the kind.
+    """Whether ``parse`` reads objects of this kind, or reports an error in the kind.
 
     Cost: O(values of the object) for kinds that Kubernetes does not have.
     """

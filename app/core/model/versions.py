@@ -33,8 +33,8 @@ def to_v1(raw: dict[str, Any]) -> dict[str, Any]:
     """The same object as resource.k8s.io/v1; objects of other groups come back as they are.
 
     Raises:
-        FieldError: the apiVersion is one of resource.k8s.io that is not known, or what holds
-            the fields in that version is no object.
+        FieldError: the apiVersion is one of resource.k8s.io that is not known, or the
+            field that holds the others in that version is not an object.
     Cost: O(devices of a slice, requests of a claim); nothing is changed in place.
     """
     group, _, version = str(raw.get("apiVersion", "")).rpartition("/")

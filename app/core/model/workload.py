@@ -80,7 +80,7 @@ class Workload:
 
 
 def is_workload(raw: Any) -> bool:
-    """Whether an object makes Pods from a template, as far as its kind or its shape says.
+    """Whether an object creates Pods from a template, judged by its kind or its shape.
 
     A Pod itself is not one. Cost: O(values of the object) for kinds that are not known.
     """
@@ -149,7 +149,7 @@ def read_workload(kind: str, raw: Any) -> Workload:
 
 
 def _without_template(kind: str, source: JsonObject) -> FieldError:
-    """Names the first field that is missing on the way to the template, or that is no object."""
+    """Names the first field on the way to the template that is missing or not an object."""
     rules = rules_of(source)
     if not rules:
         return FieldError(f"a {kind} contains no Pod template")

@@ -20,7 +20,7 @@ class PodSetRule:
 
     ``spec`` is a pattern of ``pod_templates.matches``. ``factors`` are patterns that begin like it,
     each with the number to read from the object there; the product is the number of Pods. ``name``
-    tells the sets of one workload apart; by default it is what ``*`` in ``spec`` stands for.
+    distinguishes the sets of one workload; by default it is what ``*`` in ``spec`` stands for.
     ``per_node``: one Pod a node. ``view`` gives a Pod spec where the API has something like it.
     """
 
@@ -50,8 +50,8 @@ def _at_one_time(job: JsonObject) -> int:
 
 
 def _beside_the_leader(group: JsonObject) -> int:
-    """Of a LeaderWorkerSet: the leader is one of the group, and made from the workers' template if it
-    has none of its own."""
+    """Of a LeaderWorkerSet: the leader is one of the group, and uses the workers' template
+    unless it has one."""
     return max(0, _number("size")(group) - (group.get("leaderTemplate") is not None))
 
 

@@ -51,7 +51,7 @@ def pick(  # noqa: PLR0917 - all that a search depends on comes as arguments
     """What the Pod gets, by the policy.
 
     ``groups``: attributes by which claims of others keep devices together; ``demand``: what they ask for.
-    Only allocations with the same alternatives as the first one are looked at: these are the user's choice.
+    Only allocations with the same alternatives as the first one are compared: these are the user's choice.
     Cost: up to ``MAX_ORDERS`` searches, each of at most the first one's steps and 256.
     """
     if not mix.picks or not found.allocations:

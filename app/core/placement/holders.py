@@ -1,4 +1,4 @@
-"""The claims that hold devices somebody waits for: whether they are about to go, or are kept for nobody."""
+"""The claims that hold devices a Pod waits for: whether they are about to go, or no Pod uses them."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def state_of(state: State, claim: ResourceClaim) -> str:
     Empty for a claim that Pods use.
     """
     parts = [f"being deleted since {claim.meta.deleted}"] if claim.meta.deleted is not None else []
-    # An inventory from a file may hold no Pods at all: that says nothing of them.
+    # An inventory from a file may hold no Pods at all: then their absence proves nothing.
     told = bool(parts or state.pods)
     gone = [item.name for item in claim.reserved_for if told and _is_gone(state, claim, item)]
     if gone and len(gone) == len(claim.reserved_for):

@@ -1,4 +1,4 @@
-"""The mix of claims of a state, made ready for policies that look at it, and kept while it is the same."""
+"""The mix of claims of a state, prepared for the policies that use it, and kept while it is the same."""
 
 from weakref import WeakKeyDictionary
 
@@ -12,7 +12,7 @@ _MAX_KEPT = 8
 
 
 def device_demand(policy: Mix, state: State, rules: Rules) -> DeviceDemand | None:
-    """What the claims that come ask of devices; None for a policy that does not look at it.
+    """The demand of expected claims for devices; None for a policy that does not use it.
 
     The same object for the same mix, classes and features. O(kinds).
     """

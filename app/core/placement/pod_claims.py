@@ -115,7 +115,7 @@ def _generated(state: State, pod: Pod, entry: PodClaim) -> ResourceClaim:
 
 
 def _elsewhere(keys: Iterable[tuple[str, str]], name: str | None) -> str:
-    """Names a namespace that has an object of this name: a Pod can only use those of its own. O(keys)."""
+    """Names a namespace with an object of this name: a Pod can only use those in its namespace. O(keys)."""
     other = min((space for space, known in paced(keys) if known == name), default="")
     return f"; namespace {other} has one of this name" if other else ""
 

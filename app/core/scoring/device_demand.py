@@ -57,7 +57,7 @@ class _Group:
         free = tuple([share for share in shares if share > 0])
         if not free:
             return 0.0
-        # Devices that one group matches are mostly alike: the first says what each request takes of one.
+        # Devices that one group matches are mostly alike: the first shows what each request takes of one.
         return weight * self._group(devices[0].shape).worth(0, 0, free) / WHOLE
 
     def _group(self, shape: DeviceShape) -> DemandGroup:
@@ -83,7 +83,7 @@ class DeviceDemand:
         features: Features,
         selectors: SelectorSource,
     ) -> None:
-        # Held, so that what they were made from can be told by identity.
+        # Kept, so that a comparison by identity shows what they were made from.
         self.classes = [classes.get(name) for name in mix.class_names]
         self.attributes_read: frozenset[str] = frozenset()
         self._kept: dict[tuple[tuple[int, float, float], ...], tuple[float, Sequence[FreeDevice]]] = {}
@@ -109,7 +109,7 @@ class DeviceDemand:
         ]
 
     def worth(self, devices: Sequence[FreeDevice]) -> float:
-        """What is free of a node's devices is worth so many devices in use.
+        """What is free of a node's devices is worth this number of devices in use.
 
         Cost: O(devices log devices) for devices like some that were valued before, else O(kinds x devices).
         """
@@ -135,7 +135,7 @@ def _match(plan: ClaimPlan, item: Alternative) -> str | None:
 
 
 def _read(item: Alternative, match: str | None) -> frozenset[str] | None:
-    """Attributes by which the request tells devices apart; None: any, so that no two nodes would be alike."""
+    """Attributes by which the request distinguishes devices; None: any, so no two nodes are alike."""
     found = {match} if match else set()
     if item.spec.derived_attributes:
         return None

@@ -1,6 +1,6 @@
 """How much of what is free on a node the Pods that come can use.
 
-The *mix* says what Pods ask for and how often. A node is worth the devices that the next Pods of the mix
+The *mix* is what Pods request and how often. A node is worth the devices that the next Pods of the mix
 would get there, the sooner the more. What a Pod takes off that worth beside its own devices is the loss
 of placing it there: a remainder that no Pod of the mix fits, CPU without which devices stay idle, a model
 or a whole node that only some Pods can use.
@@ -19,7 +19,7 @@ WHOLE = 1000
 _DRAWS_PER_DEVICE = 4
 """Pods that are drawn for each device that is not taken: more are seldom served before the node is full."""
 _MAX_DEVICES = 32
-"""Free devices beyond these are worth what they ask for: no Pod at hand fills them."""
+"""Free devices beyond these are worth what they request: no expected Pod fills them."""
 _DISCOUNT = 0.7
 """What a device is worth that is used one round of draws later."""
 _MIN_SAMPLES, _MAX_SAMPLES = 2, 16
@@ -82,7 +82,7 @@ class DemandGroup:
         if not shares or cpu < self._least_cpu or shares[-1] < self._least_share:
             return 0.0
         if self.devices == 1:
-            # More than any sequence asks for makes no difference: rooms are told apart by less.
+            # More than any sequence requests makes no difference: rooms differ by less.
             rounds = self._rounds(min(len(shares), _MAX_DEVICES))
             cpu, memory = min(cpu, rounds.cpu), min(memory, rounds.memory)
         key = (cpu, memory, shares)
@@ -153,7 +153,7 @@ class ExpectedUse:
     """The worth of rooms under one mix.
 
     Args:
-        demands: the mix. Pods without devices are no part of it: they find room beside devices in use.
+        demands: the mix. Pods without devices are left out: they find room beside devices in use.
     """
 
     def __init__(self, demands: Iterable[Demand]) -> None:
@@ -185,7 +185,7 @@ _Draws = list[list[tuple[int, int, int, float]]]
 
 @dataclass(frozen=True, slots=True)
 class _Rounds:
-    """Draws for so many free devices. ``cpu`` and ``memory`` are the most that one sequence asks for."""
+    """Draws for a number of free devices. ``cpu`` and ``memory`` are the most that one sequence requests."""
 
     draws: _Draws
     cpu: int

@@ -106,7 +106,7 @@ class Room:
         return [draw.counter_set for draw in self._draws[position]]
 
     def _weight(self, position: int) -> float:
-        """1 for a device, for a partition its share of the counters that it draws from, on the mean."""
+        """1 for a device, for a partition its share of the counters that it draws from, on average."""
         shares = [
             _share(amount.nanos, self._capacity[draw.counter_set, name]) / self._counters[draw.counter_set]
             for draw in self._draws[position]
@@ -141,7 +141,7 @@ class Room:
 
 
 def _share(part: int, whole: int) -> float:
-    """At most 1: what is asked for may be more than there is, by more than a float can say."""
+    """At most 1: a request may exceed what there is, by more than a float can express."""
     return min(part, whole) / whole
 
 
@@ -174,7 +174,7 @@ class Fragments:
         return self._broken(lost)
 
     def order(self, count: int) -> Iterator[dict[object, tuple[float, ...]]]:
-        """Ways to go through the devices, as sort keys by device id, for a Pod that wants so many.
+        """Ways to go through the devices, as sort keys by device id, for a Pod that needs ``count`` of them.
 
         First by what each would break alone; then those first whose group has just enough for all of them.
         """

@@ -16,7 +16,7 @@ class UnknownPolicyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ScorePart:
-    """What one policy says of a node: ``score`` from 0 to 1, and why."""
+    """One policy's assessment of a node: ``score`` from 0 to 1, and why."""
 
     policy: str
     weight: float
@@ -26,7 +26,7 @@ class ScorePart:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """One or more policies with their weights. ``reads`` are the attributes that any of them looks at."""
+    """One or more policies with their weights. ``reads`` are the attributes that any of them uses."""
 
     weights: tuple[tuple[str, float], ...]
     reads: frozenset[str]
@@ -38,12 +38,12 @@ class Mix:
 
     @property
     def groups(self) -> bool:
-        """Whether it looks at attributes by which claims of others keep devices together."""
+        """Whether it uses the attributes by which other claims keep devices together."""
         return any(name in GROUPS for name, _ in self.weights)
 
     @property
     def demands(self) -> bool:
-        """Whether it looks at what other claims ask for."""
+        """Whether it uses the requests of other claims."""
         return any(name in DEMANDS for name, _ in self.weights)
 
     def orders(self, prospect: Prospect) -> Iterator[Order]:
@@ -53,7 +53,7 @@ class Mix:
                 yield from ORDERS[name](prospect)
 
     def parts(self, prospect: Prospect) -> tuple[ScorePart, ...]:
-        """What each policy says."""
+        """The assessment of each policy."""
         found = []
         for name, weight in self.weights:
             merit = POLICIES[name](prospect)

@@ -74,7 +74,7 @@ def least_fragmentation(prospect: Prospect) -> Merit:
 
 
 def expected_use(prospect: Prospect) -> Merit:
-    """Keeps free what the claims that come can use: judged by templates, claims, and claims of late."""
+    """Keeps free what the claims that come can use: judged by templates, claims, and recent claims."""
     rooms = [Room(pool, prospect.taken.get(pool.id, NOTHING_TAKEN)) for pool in prospect.pools]
     lost = _lost(prospect, rooms)
     taken = sum(lost.values())
@@ -109,9 +109,7 @@ def cheapest(prospect: Prospect) -> Merit:
     if not sizes:
         return Merit(0.5, "devices without capacity", 0.0)
     mean = sum(sizes) / len(sizes)
-    return Merit(
-        1.0 - mean / _DOUBLINGS, f"{mean:.2g} doublings above what is asked, or 1, on the mean", mean
-    )
+    return Merit(1.0 - mean / _DOUBLINGS, f"{mean:.2g} doublings above the request, or 1, on average", mean)
 
 
 POLICIES: dict[str, Policy] = {
@@ -179,14 +177,14 @@ ORDERS: dict[str, Orders] = {
 """In which orders devices are tried on one node, beside the published one: see ``picking``."""
 
 SEES: dict[str, frozenset[str]] = {"expected-use": READS, "least-fragmentation": READS, "topology": READS}
-"""Attributes that a policy looks at."""
+"""Attributes that a policy uses."""
 
 GROUPS = frozenset({"least-fragmentation", "expected-use"})
-"""Policies that also look at those by which claims keep devices together."""
+"""Policies that also use those by which claims keep devices together."""
 
 
 DEMANDS = frozenset({"expected-use"})
-"""Policies that look at what other claims ask for."""
+"""Policies that use the requests of other claims."""
 
 
 def _lost(prospect: Prospect, rooms: Sequence[Room]) -> dict[tuple[int, int], float]:
@@ -220,10 +218,10 @@ def _nearness(one: Given, other: Given) -> float | None:
 
 
 def _excess(item: Given) -> float | None:
-    """Doublings from what is asked for, or 1 (1Gi of what is counted in bytes), to what the device has."""
+    """Doublings from the request, or 1 (1Gi of what is counted in bytes), to what the device has."""
     asked = dict(item.spec.capacity or ()) if item.spec is not None else {}
     if item.allocated.share_id is not None:
-        return 0.0  # only what is asked for is taken
+        return 0.0  # only the requested amount is taken
     return _size(item.placed.device.shape, {name: amount.nanos for name, amount in asked.items()})
 
 

@@ -1,4 +1,4 @@
-"""What a policy looks at: a node's devices, what is taken of them, and what a Pod would get there."""
+"""The input of a policy: a node's devices, what is taken of them, and what a Pod would get there."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Prospect:
         allocations: what the Pod gets; claims that were allocated before are not among them.
         specs: of the claims of ``allocations``, in order.
         groups: attributes by which claims of others keep devices together.
-        demand: what other claims ask for, where a policy looks at it.
+        demand: the requests of other claims, for policies that use them.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Whether an API server would store an expression: what it asks beyond what kube-scheduler does.
+"""Whether an API server would store an expression: its checks beyond those of kube-scheduler.
 
 kubernetes pkg/apis/resource/validation, validateCELExpression: a length, the environment of expressions
 that are being written, and a bound on the estimated cost. What an API server has stored has passed, so
-that nothing of this is on the way of a Pod; it is for manifests that nobody has applied yet.
+scheduling a Pod never needs this; it is for manifests that are not applied yet.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ _KEPT = 1024  # a thousand claims made from one template ask once
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What it comes to. ``cost`` is the estimate, 0 if there is none; ``error`` says why it is refused."""
+    """The result. ``cost`` is the estimate, 0 if there is none; ``error`` is the reason for refusal."""
 
     cost: int
     error: CelCompileError | None
@@ -36,9 +36,9 @@ class Admission:
 
 @lru_cache(maxsize=_KEPT)
 def admit(text: str, features: CelFeatures, *, derived: bool = False) -> Admission:
-    """Asks as an API server with these feature gates would; ``new_expressions`` is a matter of course.
+    """Checks as an API server with these feature gates would; ``new_expressions`` is implied.
 
-    Cost: that of compiling, and a walk over the tree; of a text that has been asked for lately, nothing.
+    Cost: that of compiling, and a walk over the tree; of a text checked recently, nothing.
     """
     raw = text.encode("utf-8", "surrogatepass")
     if len(raw) > MAX_BYTES:
@@ -55,7 +55,7 @@ def admit(text: str, features: CelFeatures, *, derived: bool = False) -> Admissi
 
 
 def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived: bool) -> CelCompileError:
-    """The error; it says so if only feature gates are wanting, no more of them than it takes."""
+    """The error; if only feature gates are missing, it names them, no more than necessary."""
     off = [gate for gate, name in _GATES.items() if not getattr(written, name)]
     for wanted in (gates for count in range(1, len(off) + 1) for gates in combinations(off, count)):
         try:

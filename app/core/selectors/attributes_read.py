@@ -1,7 +1,7 @@
 """Which attributes of a device an expression can see.
 
-Devices differ in what nobody asks for (a serial number, a PCI address). Knowing what an expression
-does ask for makes devices equal that it cannot tell apart. Driver, capacity and
+Devices differ in attributes that no expression reads (a serial number, a PCI address). Knowing what an
+expression does read makes devices equal that it cannot distinguish. Driver, capacity and
 allowMultipleAllocations count as seen by every expression; attributes by their full name.
 """
 

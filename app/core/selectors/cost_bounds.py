@@ -87,7 +87,7 @@ class _Bounds:
             return Bound(inner + 2, max(largest, TEXT, ENTRIES))
         size = self._result_size(node, parts)
         overload = node.overloads[0] if len(node.overloads) == 1 else ""
-        # What is to be compared or scanned is at most as large as these.
+        # Compared or scanned values are at most as large as these.
         samples = ["x" * part.size for part in parts]
         cost = runtime_cost.call_cost(node.function, overload)(samples)
         return Bound(inner + max(cost, 1), size)

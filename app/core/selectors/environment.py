@@ -20,7 +20,7 @@ _SCALARS = (types.BOOL, types.INT, types.STRING, types.ANYTHING, types.DYNAMIC, 
 
 @dataclass(frozen=True, slots=True)
 class CelFeatures:
-    """What of the environment depends on feature gates and on who asks. Hashable: caches key by it.
+    """What depends on feature gates and the caller in the environment. Hashable: caches key by it.
 
     kube-scheduler evaluates with the environment of stored expressions, where every gate counts as
     on; so does this by default. ``new_expressions`` is what the API server checks objects with when

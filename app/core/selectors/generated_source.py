@@ -21,6 +21,6 @@ class Source:
         return name
 
     def temporary(self) -> str:
-        """A variable of our own."""
+        """A new variable of the generated code."""
         self.temporaries += 1
         return f"t{self.temporaries}"

@@ -1,7 +1,7 @@
 """Compiles selectors to Python functions: the engine of the usual ones.
 
 An expression is taken if each of its parts is, and if its cost is bounded (``bounds``), so that nothing
-needs to be counted. Where a compiled selector fails, the interpreter evaluates once more and tells
+needs to be counted. Where a compiled selector fails, the interpreter evaluates once more and reports
 what failed and where: failures end a scheduling attempt, so they may take long.
 """
 
@@ -19,7 +19,7 @@ from app.core.selectors.matcher_terms import DeclinedError, Term
 
 Matcher = Callable[[DeviceShape], bool]
 _FAILURES = (KeyError, EvalError, EvalAbortError)
-# What it is compiled to does not pause: a few milliseconds of the dearest, microseconds of the usual ones.
+# Compiled code does not pause: the most expensive takes a few milliseconds, the usual one microseconds.
 _MAX_COST = 2_000
 # Python allows 20 nested blocks; deeper logic is written as calls.
 _MAX_BLOCKS = 6
@@ -76,7 +76,7 @@ class _Writer:
         self._decide(tree, _Place(3, None, 0))
 
     def _decide(self, node: Node, place: "_Place") -> None:
-        """Statements that leave the value where it is wanted."""
+        """Statements that leave the value in its place."""
         if isinstance(node, Fold) and node.macro == "bind":
             outer = self._calls.bind(node)
             self._decide(node.result, place)

@@ -17,7 +17,7 @@ from app.core.selectors.matcher_terms import Binding, DeclinedError, Path, Scope
 
 _KINDS: dict[type, str] = {str: "str", int: "int", bool: "bool"}
 _RESULTS = {"bool": "bool", "int": "int", "string": "str", "kubernetes.Quantity": "any"}
-# What cel-go folds, accounts for or cannot hold in a way of its own is the interpreter's.
+# The interpreter evaluates what cel-go folds, counts or cannot hold in some special way.
 _MAX_DEPTH = 40
 _MAX_TERMS = 2000
 _DECLINED = frozenset({

@@ -33,7 +33,7 @@ Scale = OneOf["quantity", "version", "number", "equal"]
 class Comparison:
     """``name operator bound``: an attribute or capacity of the device, by its full name, and a literal.
 
-    ``scale`` says how values are ordered, "equal": not at all. ``start`` and ``end`` are where the
+    ``scale`` is how values are ordered, "equal": not at all. ``start`` and ``end`` are where the
     literal stands in the term's text.
     """
 
@@ -129,7 +129,7 @@ def _conjuncts(text: str, tokens: list[Token]) -> list[str]:
         elif token.kind in (")", "]", "}"):
             depth -= 1
         elif depth == 0 and token.kind in ("||", "?"):
-            return [text.strip()]  # they bind looser: the whole is no conjunction
+            return [text.strip()]  # they bind looser: the whole is not a conjunction
         elif depth == 0 and token.kind == "&&":
             cuts.append((token.pos, token.pos + 2))
     starts = [0, *(end for _, end in cuts)]

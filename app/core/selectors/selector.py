@@ -24,7 +24,7 @@ _ADVICE = ": guard it with has(), or use .? followed by orValue()"
 class Selector:
     """A selector of devices. ``error`` is set if it does not compile; it is shared, never changed.
 
-    ``matches(shape)`` says whether a device of that shape is selected. It raises CelRuntimeError where
+    ``matches(shape)`` returns whether a device of that shape is selected. It raises CelRuntimeError where
     the evaluation fails, and the compile error of a broken selector. ``evaluations[0]`` counts its calls.
     ``attributes_read`` are the attributes that decide it, ``outcome`` is what evaluates it.
     """
@@ -75,7 +75,7 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
         return run(shape)[0]
 
     if engine == "reference":
-        # cel-python, which takes as long to import as all of core, and which nobody else asks for.
+        # cel-python takes as long to import as all of core, and nothing else needs it.
         from app.core.selectors.reference import compile_reference  # noqa: PLC0415 - see above
 
         matcher = compile_reference(text, program.tree, slow, evaluations)

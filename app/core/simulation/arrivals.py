@@ -21,9 +21,9 @@ class Event(NamedTuple):
 def arrivals(
     listed: Sequence[ListedTask], nodes: Sequence[ListedNode], ratio: float, draw: Draw
 ) -> list[Event]:
-    """The list in random order, then tasks of it at random until all GPUs times ``ratio`` are asked for.
+    """The list in random order, then tasks of it at random until all GPUs times ``ratio`` are requested.
 
-    A list that asks for more loses tasks at random instead. O(tasks).
+    A list that requests more loses tasks at random instead. O(tasks).
     """
     bound = ratio * sum(node.gpus for node in nodes) * WHOLE
     found = shuffled([item.task for item in listed], draw)

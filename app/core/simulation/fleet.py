@@ -7,7 +7,7 @@ from app.core.json_object import JsonObject
 DRIVER = "gpu.example.com"
 NUMA = "resource.kubernetes.io/numaNode"
 SIZES = (8, 4, 8, 2)
-"""GPUs of one node after the other: fleets are seldom of one make, and no order is in favour of anybody."""
+"""GPUs of one node after the other: fleets are seldom uniform, and the order favors no policy."""
 PROFILES: dict[str, tuple[int, Sequence[int]]] = {
     "1g": (1, range(7)),
     "2g": (2, (0, 2, 4)),
@@ -61,7 +61,7 @@ def device_class() -> JsonObject:
 
 
 def whole(count: int, *, one_numa_node: bool = False) -> JsonObject:
-    """A claim for so many GPUs."""
+    """A claim for ``count`` GPUs."""
     exactly = {"deviceClassName": DRIVER, "allocationMode": "ExactCount", "count": count}
     devices: JsonObject = {"requests": [{"name": "gpus", "exactly": exactly}]}
     if one_numa_node:

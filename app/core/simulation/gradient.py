@@ -10,7 +10,7 @@ from app.core.simulation.published import MAX_POINTS
 from app.core.simulation.task_list import WHOLE, Task
 
 _POPULAR = 0.95
-"""Of the tasks, those of the most frequent kinds that FGD looks at."""
+"""The share of the tasks, of the most frequent kinds, that FGD considers."""
 _DIGITS = 6
 """Sums of fractions differ after these."""
 _Typical = tuple[float, int, int, int]
@@ -21,7 +21,7 @@ class Fgd:
 
     From the paper: what is free of a GPU is a fragment for a kind of task if the node lacks the CPU, the
     model or enough GPUs for it, or if the GPU has too little left. A node's fragmentation is the mean over
-    the kinds, by how frequent they are. Memory is no part of it. Points are those of a sigmoid of the change.
+    the kinds, by how frequent they are. Memory does not count. Points are those of a sigmoid of the change.
     """
 
     name = "FGD"

@@ -1,6 +1,6 @@
 """Tasks of a list placed on its nodes, one after another.
 
-Nodes in the same state are one entry, and what a policy says of a task there is kept: an arrival costs one
+Nodes in the same state are one entry, and the policy's result for a task there is kept: an arrival costs one
 look at each state that some node is in, and a score only where task and state meet for the first time.
 """
 
@@ -35,7 +35,7 @@ class NodeState(NamedTuple):
 
     @property
     def idle(self) -> int:
-        """GPUs that nobody uses."""
+        """GPUs that no task uses."""
         return self.shares.count(WHOLE)
 
     def fits(self, task: Task) -> bool:
@@ -104,7 +104,7 @@ class TaskPolicy(Protocol):
         """As in results."""
 
     def place(self, task: Task, state: NodeState) -> tuple[float, int]:
-        """Score and share of a candidate. What is said of a task and a state is kept."""
+        """Score and share of a candidate. The result for a task and a state is kept."""
 
     def choose(self, task: Task, candidates: Sequence[Candidate]) -> Choice:
         """One of at least one candidates."""
@@ -119,7 +119,7 @@ def first_of_best(candidates: Sequence[Candidate]) -> Choice:
 
 @dataclass(slots=True)
 class PackingResult:
-    """What came of the arrivals: Pods by kind, and by the percent of all GPUs asked for, those allocated.
+    """The result of the arrivals: Pods by kind, and by the percent of all GPUs requested, those allocated.
 
     ``allocated`` begins with -1, before anything comes.
     """
@@ -132,7 +132,7 @@ class PackingResult:
     mean: float = 0.0
 
     def at(self, percent: int) -> float:
-        """Percent allocated when so many had been asked for: the last that was measured up to there."""
+        """Percent allocated when this percent had been requested: the last one measured up to there."""
         return self.allocated[max((item for item in self.allocated if item <= percent), default=-1)]
 
 
@@ -196,8 +196,8 @@ class Packing:
     def run(self, events: Sequence[Event]) -> Iterator[int]:
         """Places what comes and removes what goes, with a pause after each: how many events are over.
 
-        Then see ``result``. Allocation at so many percent is the mean over the arrivals at which that many,
-        rounded, have been asked for; ``mean`` is that over all arrivals.
+        Then see ``result``. Allocation at a percentage is the mean over the arrivals at which that share,
+        rounded, was requested; ``mean`` is that over all arrivals.
         """
         asked = used = 0
         sums: Counter[int] = Counter()

@@ -1,7 +1,7 @@
 """Policies as "Beware of Fragmentation" (USENIX ATC'23) compares them, by their names there.
 
 Each node has a score of whole points from 0 to 100; of the nodes with the most points the first is taken.
-A task that shares a GPU gets the one of which the least is free, unless the policy says otherwise.
+A task that shares a GPU gets the one of which the least is free, unless the policy decides otherwise.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class _ByPoints:
 
 
 class DotProduct(_ByPoints):
-    """What is asked for times what is free: the less the better (after Tetris, SIGCOMM'14)."""
+    """The request times what is free: the less the better (after Tetris, SIGCOMM'14)."""
 
     name = "DotProd"
 

@@ -8,10 +8,10 @@ from app.core.json_object import JsonObject
 
 
 class Recorder:
-    """Told again and again of all Pods and claims; ``trace`` is what came and went, see ``read_trace``.
+    """Receives all Pods and claims periodically; ``trace`` is what came and went, see ``read_trace``.
 
     A Pod runs from when its claims have devices until it is gone or at its end; one that never had any is
-    left out. What a Pod with several claims asks for becomes one claim.
+    left out. The requests of a Pod with several claims become one claim.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ def _together(held: list[JsonObject]) -> JsonObject:
 
 
 def _size(spec: JsonObject) -> float:
-    """Devices asked for; the first of alternatives counts."""
+    """Devices requested; the first of alternatives counts."""
     total = 0.0
     for request in (spec.get("devices") or {}).get("requests") or ():
         options = request.get("firstAvailable") or [request.get("exactly") or request]

@@ -1,7 +1,7 @@
 """One trace, placed by one policy on one inventory; departures first where times are equal.
 
-A trace that was recorded on the inventory begins with the Pods that run there. They are not placed anew: each
-keeps what it holds, and leaves when it did. What else is held at the start stays held.
+A trace that was recorded on the inventory begins with the Pods that run there. They are not placed again:
+each keeps what it holds, and leaves when it did. What else is held at the start stays held.
 """
 
 from collections import Counter, deque
@@ -59,7 +59,7 @@ class Simulation:
     Args:
         state: the inventory, with what is held in it from the start.
         patience: seconds that a Pod waits for its devices before it counts as refused.
-        samples: how often in the course of the arrivals utilisation and fragmentation are looked at.
+        samples: how often in the course of the arrivals utilization and fragmentation are measured.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Simulation:
         heappush(self._leaving, (now + job.seconds, job.name))
 
     def _depart(self, name: str) -> None:
-        """The Pod goes, and with it the claims that nobody else holds."""
+        """The Pod goes, and with it the claims that no other Pod uses."""
         pod, claims = self._running.pop(name)
         for key in claims:
             claim = self._state.stored_claim(key)
@@ -232,7 +232,7 @@ def _user(claim: ResourceClaim, pod: Pod) -> Consumer | None:
 
 
 def _told_apart(jobs: Sequence[Job]) -> list[Job]:
-    """Jobs of names of their own: a Pod that was made again has the name of the one before it."""
+    """Jobs with unique names: a Pod that was created again has the name of the one before it."""
     seen: Counter[str] = Counter()
     found = []
     for job in jobs:

@@ -1,6 +1,6 @@
 """Traces in the shape of those that clusters with GPUs have been described by, made from a seed.
 
-Rates are such that ``load`` times the fleet's devices are asked for on the mean: the larger the fleet, the
+Rates are such that ``load`` times the fleet's devices are requested on average: the larger the fleet, the
 more Pods in the same time.
 """
 
@@ -54,7 +54,7 @@ class Shape:
         return {item.name: item.spec for item in self.mixed}
 
     def trace(self, nodes: int, jobs: int, draw: Draw, load: float | None = None) -> Trace:
-        """So many Pods, for a fleet of so many nodes; ``load`` instead of the shape's own."""
+        """A number of Pods for a fleet of a number of nodes; ``load`` overrides that of the shape."""
         devices = nodes * (4.0 if self.partitioned else sum(fleet.SIZES) / len(fleet.SIZES))
         total = sum(item.share for item in self.mixed)
         work = sum(item.share / total * item.size * item.hours for item in self.mixed) * HOUR

@@ -21,7 +21,7 @@ class TaskListError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ListedNode:
-    """A node: ``cpu`` in thousandths of a core, ``memory`` in MiB, so many GPUs of one model."""
+    """A node: ``cpu`` in thousandths of a core, ``memory`` in MiB, a number of GPUs of one model."""
 
     name: str
     cpu: int
@@ -42,12 +42,12 @@ class Task:
 
     @property
     def gpu(self) -> int:
-        """All that it asks for of GPUs, in thousandths of one."""
+        """All the GPUs that it requests, in thousandths of one."""
         return self.gpus * self.share
 
     @property
     def kind(self) -> str:
-        """Its name in results, by what it asks for of GPUs: ``0``, ``810m``, ``1``, ``8``."""
+        """Its name in results, by the GPUs that it requests: ``0``, ``810m``, ``1``, ``8``."""
         return f"{self.share}m" if self.gpus and self.share < WHOLE else str(self.gpus)
 
 
@@ -100,7 +100,7 @@ def read_tasks(lines: Iterable[str], where: str) -> list[ListedTask]:
             )
         )
     if not any(item.task.gpu for item in found):
-        raise TaskListError(f"{where}: holds no task that asks for GPUs")
+        raise TaskListError(f"{where}: holds no task that requests GPUs")
     return found
 
 

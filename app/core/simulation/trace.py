@@ -1,4 +1,4 @@
-"""Traces: what comes, when, for how long, and what it asks for."""
+"""Traces: which Pods come, when, for how long, and what they request."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from app.core.model.resource_claim import ClaimSpec, read_claim_spec
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Pods that ask for the same. ``size`` is what one asks for, in devices."""
+    """Pods with the same requests. ``size`` is what one requests, in devices."""
 
     name: str
     size: float

@@ -175,7 +175,7 @@ class AssumeCache:
 def _owner_of_extended(claim: ResourceClaim) -> tuple[str, str] | None:
     """Namespace and uid of the Pod whose extended resources a claim was made for (findExtendedResourceClaim).
 
-    A Pod uses claims of its own namespace alone. A claim elsewhere that names its uid is another tenant's,
+    A Pod uses only claims of its namespace. A claim elsewhere that names its uid is another tenant's,
     who would get the Pod's devices.
     """
     if claim.meta.annotations.get(EXTENDED_ANNOTATION) != "true":

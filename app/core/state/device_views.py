@@ -159,4 +159,4 @@ class DeviceViews:
                 name for name, node in self._state.nodes.items() if selector.matches(name, node.meta.labels)
             )
         except SelectorError:
-            return ()  # no node reaches it: gather_pools reports the selector to every Pod that asks
+            return ()  # no node reaches it: gather_pools reports the selector to Pods that need the pool

@@ -23,7 +23,7 @@ _PoolsOrError = tuple[Pool, ...] | PoolError
 
 
 MAX_VIEWERS = 64
-"""Nodes of one pool that are told apart from all nodes."""
+"""Nodes of one pool that are distinguished from all nodes."""
 
 
 class Inventory:

@@ -74,7 +74,7 @@ def gather_pools(
         slices: those with the node's name and those for which ``concerns_every_node`` holds; more
             do no harm.
         pool_slices: all slices of a pool, for any node and of any generation.
-        features: only PartitionableDevices, CompatibilityGroups and what ``channel_of`` looks at.
+        features: only PartitionableDevices, CompatibilityGroups and what ``channel_of`` uses.
 
     Raises:
         PoolError: a node selector is malformed.

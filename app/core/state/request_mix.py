@@ -25,7 +25,7 @@ class RequestMix:
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
-        """The DeviceClasses that are asked for, each once."""
+        """The requested DeviceClasses, each once."""
         names: dict[str, None] = {}
         for spec, _ in self.kinds:
             for request in spec.requests:

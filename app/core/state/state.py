@@ -210,7 +210,7 @@ class State:
         """Counts devices as taken, and Pods as consumers, before the API server has them.
 
         Called before the first await of a bind, so that no other decision can take the devices.
-        Only for a claim without an allocation of its own, or to add consumers to one.
+        Only for a claim without an allocation, or to add consumers to one.
         """
         self.revision += 1
         self._touched(self._ledger.assume(key, allocation, consumers))
@@ -227,9 +227,9 @@ class State:
             self._ledger.wrote(claim)
 
     def is_echo(self, key: ClaimKey, uid: str, version: str) -> bool:
-        """Whether an event tells of a claim what a write of ours has told before: it need not be read.
+        """Whether an event repeats what an earlier write of this process set in a claim: it need not be read.
 
-        With the last such event, the next one is heard again whatever its version.
+        After the last such event, the next one is processed again whatever its version.
         """
         return self._ledger.is_echo(key, uid, version)
 
@@ -239,7 +239,7 @@ class State:
         return self._ledger.writes
 
     def relisted(self, writes: int) -> set[ClaimKey]:
-        """Claims of which a list is right whatever their versions: it was begun after so many writes of ours.
+        """Claims that a list shows right whatever their versions: it began after ``writes`` of our writes.
 
         What else is known of them, by these writes, does not count any more.
         """
@@ -248,7 +248,7 @@ class State:
     def put_created(self, claim: ResourceClaim) -> None:
         """Takes in the API server's answer to a claim of ours that was created.
 
-        Should its deletion have been heard of already, the entry is a ghost without devices until the
+        If its deletion was processed already, the entry is a ghost without devices until the
         next list, or until a write finds it gone.
         """
         if self._ledger.is_news(claim) or claim.meta.key not in self._ledger.claims:

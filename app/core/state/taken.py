@@ -21,7 +21,7 @@ class Holding:
     """That a claim holds a device: whole, a share of it (``share_id``), or with admin access.
 
     ``consumed`` is what the share takes of each capacity, in nano units. ``nominated``: the claim does not
-    have it, but is to get it once others have let go (see ``holds``).
+    have it, but gets it once others have released it (see ``holds``).
     """
 
     claim: ClaimKey
@@ -36,7 +36,7 @@ class PoolTaken:
     """What is taken in one pool: ``holdings`` by device, and the three views the search needs.
 
     ``whole`` are devices held by one claim alone, ``shared`` those with shares, ``capacity`` what the
-    shares of a device consume together (nano units by capacity name; only where a share says so).
+    shares of a device consume together (nano units by capacity name; only where a share consumes some).
     Devices used with admin access alone are in none of the three, as in foreachAllocatedDevice of
     the in-tree plugin.
     """

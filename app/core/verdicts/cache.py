@@ -30,14 +30,14 @@ from app.core.verdicts.node_verdict import NodeVerdict
 
 _MAX_ENTRIES = 256
 _MAX_ATTRIBUTE_SETS = 16
-"""Sets of attributes by which nodes are told apart; keys for 5,000 nodes take about 1 MB each."""
+"""Sets of attributes that distinguish nodes; keys for 5,000 nodes take about 1 MB each."""
 _MAX_CLASSES = 20_000
 _ALIKE = 4096
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """The answers for one kind of claims. ``position`` says up to where changes were heard of; ``stale`` are
+    """The results for one kind of claims. ``position`` is up to where changes were processed; ``stale`` are
     nodes that had an answer and have changed since."""
 
     plan: Plan
@@ -55,7 +55,7 @@ class Entry:
 
 
 class VerdictCache:
-    """Shelves by what is asked for, for one state; the least recently used goes first.
+    """Entries by what claims request, for one state; the least recently used one goes first.
 
     ``searches`` counts the nodes that had to be searched, ``shared`` those that got the answer of
     their class, ``reused`` those that have not changed.
@@ -74,7 +74,7 @@ class VerdictCache:
     def entry(self, claims: Sequence[ResourceClaim], rules: Rules) -> Entry | Invalid:
         """The shelf for these claims, rid of what has changed. Invalid: see ``plan_claims``.
 
-        Cost: O(claims), plus O(nodes changed since it was last asked for).
+        Cost: O(claims), plus O(nodes changed since its last use).
         """
         specs = tuple(claim.spec for claim in claims)
         classes = tuple(id(self._state.classes.get(name)) for name in _class_names(specs))
@@ -106,7 +106,7 @@ class VerdictCache:
 
     @property
     def classes(self) -> tuple[EquivalenceClasses, ...]:
-        """The ways in which nodes are told apart, the latest last."""
+        """The ways in which nodes are distinguished, the latest last."""
         return tuple(self._classes.values())
 
     def _classes_for(self, features: Features, attributes_read: AttributesRead) -> EquivalenceClasses:
@@ -141,7 +141,7 @@ class VerdictCache:
 def attributes_read(
     plan: Plan, policy: str, groups: frozenset[str] = frozenset(), demand: DeviceDemand | None = None
 ) -> AttributesRead:
-    """What the search looks at, and what the policy does."""
+    """What the search reads, and what the policy does."""
     attributes_read = attributes_read_by_plan(plan)
     if attributes_read is None:
         return None

@@ -54,7 +54,7 @@ class Candidates:
     def ranked(
         self, result: FilterResult, liking: Mapping[str, float], load: Callable[[str], float]
     ) -> Iterator[str]:
-        """The nodes that fit, the best first, each when it is asked for.
+        """The nodes that fit, the best first, each when the caller takes it.
 
         Args:
             liking: points beside those for devices, see ``preferences``.
@@ -117,7 +117,7 @@ def _spread(names: Sequence[str], number: int, turn: int, aimed: Container[str] 
     """``number`` of the names, evenly apart, starting one further with each turn.
 
     Args:
-        aimed: passed over for the next one; there have to be as many other names as are wanted.
+        aimed: passed over for the next one; there must be at least ``number`` other names.
     """
     total = len(names)
     if number >= total:

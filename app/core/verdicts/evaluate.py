@@ -21,8 +21,8 @@ _FEW = 64
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is kept of each node, in order; ``counts`` are how many nodes each answer is for, ``unseen`` the
-    places of those that have to be looked at, None among the answers."""
+    """What is kept of each node, in order; ``counts`` are how many nodes have each answer, ``unseen`` the
+    places of those to evaluate, None among the answers."""
 
     found: list[NodeVerdict | None]
     counts: Counter[NodeVerdict | None]
@@ -147,8 +147,8 @@ def _looked_up(
     # An invalid answer names the Pod's own claim.
     if answer.searched and answer.verdict != "invalid":
         verdict_cache.searches += 1
-        # What changes during a pause is entered after the shelf's position, and so will be thrown away when
-        # the shelf is asked for again, unless another filter has done so meanwhile. A class has no such log.
+        # What changes during a pause is entered after the entry's position, and so will be discarded when
+        # the entry is used again, unless another filter has done so meanwhile. A class has no such log.
         if entry.position == position:
             entry.answers.put(name, found)
         if key is not None and entry.classes.key(name) == key:

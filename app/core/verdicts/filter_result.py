@@ -1,4 +1,4 @@
-"""What is said of many nodes at once.
+"""The verdicts of many nodes at once.
 
 Most of thousands of nodes get one of a few answers, the same object: so what depends on an answer is worked
 out once for each of them, and the nodes are gone through by what Python does in C, or not at all.
@@ -140,7 +140,7 @@ class ListedResult(FilterResult):
 
 
 class IndexedResult(FilterResult):
-    """All nodes of a roll, which must not change meanwhile: little of what is asked goes through them."""
+    """All nodes of a roll, which must not change meanwhile: few operations go through all of them."""
 
     def __init__(self, names: Sequence[str], index: VerdictIndex) -> None:
         self.names = names

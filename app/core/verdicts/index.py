@@ -69,8 +69,8 @@ class VerdictIndex:
     def is_for(self, asked: frozenset[str]) -> bool:
         """Whether these are all nodes that there is an answer for, and each has one.
 
-        Sets are told apart by their size and their hash: 64 bits, made of those of the names, which are
-        keyed anew in each process. To compare name by name takes as long as looking each of them up.
+        Sets are distinguished by their size and their hash: 64 bits, made of those of the names, with
+        a new key in each process. To compare name by name takes as long as looking each of them up.
         Cost: O(1); O(nodes) after nodes have come or gone.
         """
         if len(asked) != len(self._answers):

@@ -25,7 +25,7 @@ CORDONED = Reason("NodeUnschedulable", "node(s) were unschedulable")
         ),
         (
             Reason(
-                "PoolInvalid", "asks for all devices, but pool d/n1 is invalid: a device twice", "ns/c", "gpu"
+                "PoolInvalid", "requests all devices, but pool d/n1 is invalid: a device twice", "ns/c", "gpu"
             ),
             "node(s) had an invalid resource pool, and request gpu needs all devices",
         ),

@@ -491,7 +491,7 @@ CASES: dict[str, Case] = {
         ("RelaxSelector", "RelaxSelector"),
     ),
     "a feature that is off": Case(
-        "0/1 nodes fit: 1 asks for admin access, but the feature DRAAdminAccess is disabled",
+        "0/1 nodes fit: 1 requests admin access, but the feature DRAAdminAccess is disabled",
         (*ONE, pool("n1", dev("a")), claim("c", req(adminAccess=True))),
         pod("c"),
         ("EnableFeature",),

@@ -93,13 +93,13 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "an operator on a text without bound": ("'a' + string(1) == 'b'", 4, "string that `+` gets"),
     "membership in a list without bound": ("1 in optional.of([1]).value()", 2, "list that `in` gets"),
     "parts that are dear together, on the way to a call that is not": (
-        f"{CHOICE}.compareTo({CHOICE}) == 0", 78, "1,200,028, the API server takes at most 1,000,000; no part"
+        f"{CHOICE}.compareTo({CHOICE}) == 0", 78, "1,200,028, the API server takes at most 1,000,000; no"
     ),
     "a loop whose range and only turn are dear together": (
-        f"[{DEAR}].all(x, x && {DEAR})", 40, "no part of it is too dear, all of them together are"
+        f"[{DEAR}].all(x, x && {DEAR})", 40, "no single part is too expensive, but all of them together are"
     ),
     "a choice that is dear together, though one of its sides has no bound": (
-        f"({DEAR} ? optional.of([{DEAR}]).value() : [true]) == []", 36, "no part of it is too dear, all"
+        f"({DEAR} ? optional.of([{DEAR}]).value() : [true]) == []", 36, "no single part is too expensive"
     ),
     "a slice that ends before it starts": (
         "[1, 2].slice(1, 0) == [1]", 12, "slice(1, 0) ends before it starts, which counts as a size without"

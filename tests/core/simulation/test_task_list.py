@@ -47,7 +47,7 @@ def test_a_kind_is_named_by_its_gpus(row: str, kind: str) -> None:
     [
         ([], "t.csv: has no column cpu_milli, gpu_milli, memory_mib, name, num_gpu"),
         ([TASK_HEAD.replace("num_gpu", "gpus")], "t.csv: has no column num_gpu"),
-        ([TASK_HEAD], "t.csv: holds no task that asks for GPUs"),
+        ([TASK_HEAD], "t.csv: holds no task that requests GPUs"),
         ([TASK_HEAD, "a,x,1,1,1000,,,"], "t.csv:2: cpu_milli is 'x', not a number of 0 or more"),
         ([TASK_HEAD, "a,-1,1,1,1000,,,"], "t.csv:2: cpu_milli is '-1'"),
         ([TASK_HEAD, "a,nan,1,1,1000,,,"], "t.csv:2: cpu_milli is 'nan'"),

@@ -34,7 +34,7 @@ class Inference:
                 node.type = settled(node.type)
 
     def fresh(self, overload: Overload) -> tuple[tuple[Type, ...], Type]:
-        """The signature with variables of its own."""
+        """The signature with fresh type variables."""
         if not overload.variables:
             return overload.args, overload.result
         renamed = {name: self.variable() for name in overload.variables}
@@ -73,6 +73,6 @@ class Inference:
             raise self.mismatch(node, wanted, self.type(node))
 
     def mismatch(self, node: Node, wanted: Type, given: Type) -> CelCompileError:
-        """The error of a node whose type is not the one wanted."""
+        """The error of a node whose type is not the expected one."""
         shown = [types.substitute(self.bindings, term, unbound_to_dyn=True) for term in (wanted, given)]
         return CelCompileError(f"expected type '{shown[0]}' but found '{shown[1]}'", node.pos)

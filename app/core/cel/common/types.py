@@ -7,7 +7,7 @@ variable takes the most general type that it met, null goes with messages, durat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Kinds, as cel-go tells them apart.
+# Kinds, as cel-go distinguishes them.
 SIMPLE, LIST, MAP, OPAQUE, STRUCT, PARAM, TYPE, DYN, ANY, NULL, ERROR, WRAPPER = (
     "simple", "list", "map", "opaque", "struct", "param", "type", "dyn", "any", "null", "error", "wrapper",
 )  # fmt: skip
@@ -91,7 +91,7 @@ def plain(term: Type) -> Type:
 
 
 class Bindings(dict[str, Type]):
-    """What type variables stand for. Only ``assignable`` binds; what it binds in vain is undone."""
+    """The types of variables. Only ``assignable`` binds; it undoes the bindings of a failed attempt."""
 
     __slots__ = ("_before",)
 
@@ -205,7 +205,7 @@ def _accepts_null(term: Type) -> bool:
 
 
 def most_general(left: Type, right: Type) -> Type:
-    """The one of two compatible types that says less."""
+    """The less specific of two compatible types."""
     return left if _less_specific(left, right) else right
 
 

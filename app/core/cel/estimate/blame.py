@@ -14,18 +14,18 @@ _SYMBOLS = {"@in": "in", "_?._": ".?", "_[?_]": "[?]", "_[_]": "[]", "_?_:_": "?
 _VALUES = {"any": "value", "dyn": "value"}
 _BINDINGS = frozenset({"bind", "optMap", "optFlatMap", "sortBy"})
 _BY_NUMBER = frozenset({"lists.range", "slice", "flatten"})
-"""What they make is as large as the last argument says."""
+"""Their result is as large as the value of the last argument."""
 
 
 class Blame(NamedTuple):
-    """The part that is too dear by itself, by its place in the text, and what to do about it."""
+    """The part that is too expensive by itself, by its place in the text, and a remedy."""
 
     pos: int
     message: str
 
 
 def blamed(tree: Node, estimator: Estimator, limit: int) -> Blame:
-    """The innermost part that is above the limit, though none of its own parts is. O(nodes)."""
+    """The innermost part that is above the limit while none of its parts is. O(nodes)."""
     at = tree
     while True:
         dearest = max(children(at), key=lambda part: _most(part, estimator), default=None)
@@ -46,7 +46,7 @@ def _advice(node: Node, estimator: Estimator, limit: int) -> str:
             return _of_loop(node, estimator, unbounded=bool(unbounded))
         if isinstance(node, Call):
             return _of_call(node, own, unbounded if own > limit else [])
-    return "no part of it is too dear, all of them together are"
+    return "no single part is too expensive, but all of them together are"
 
 
 def _of_loop(node: Fold, estimator: Estimator, *, unbounded: bool) -> str:

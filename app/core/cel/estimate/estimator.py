@@ -12,7 +12,7 @@ from app.core.cel.estimate.ranges import MAX, NOTHING, ONE, Range, exactly
 from app.core.cel.estimate.sizes import Entries, Operand, Sizes, type_of
 from app.core.cel.library.runtime_cost import LIST, MAP, MESSAGE
 
-# cel-go asks for the older of its two names to tell loops from bindings.
+# cel-go uses the older of its two names to distinguish loops from bindings.
 _OLD_ACCUMULATOR = "__result__"
 _SELECTED = frozenset({types.MAP, types.STRUCT, types.PARAM})
 

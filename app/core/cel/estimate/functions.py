@@ -50,7 +50,7 @@ def _one(_call: Call) -> Estimate:
 
 
 def _reads(times: int = 1, *, keeps: bool = False) -> _Rule:
-    """Goes through its argument so many times; ``keeps``: the result is as large."""
+    """Reads its argument that many times; ``keeps``: the result is as large."""
 
     def rule(call: Call) -> Estimate | None:
         if not call.args:
@@ -167,7 +167,7 @@ def _equals(call: Call) -> Estimate | None:
 
 
 def _elements(call: Call) -> Estimate | None:
-    """Looks at every element once, and through it if it is a text."""
+    """Reads every element once, and all of it if it is a text."""
     if call.target is None:
         return None
     size, element = call.target.size, call.target.element()

@@ -59,7 +59,7 @@ class Path:
         return Path(cells, length + 1, self.variables)
 
     def apart(self, part: str) -> "Path":
-        """One part longer, in cells of its own."""
+        """One part longer, in separate cells."""
         return Path([*self.parts(), part], self._length + 1, self.variables)
 
     def parts(self) -> list[str]:

@@ -32,7 +32,7 @@ class Range(NamedTuple):
 
     @property
     def bounded(self) -> bool:
-        """Whether anything says how much it is at most."""
+        """Whether it has an upper bound."""
         return self.high < MAX
 
 

@@ -101,7 +101,7 @@ class Sizes:
             self._sizes[id(node)] = size
 
     def known(self, node: Node) -> Range | None:
-        """The size, as far as anything says something of it."""
+        """The size, if anything bounds it."""
         size = self._sizes.get(id(node))
         if size is None:
             size = _written(node)

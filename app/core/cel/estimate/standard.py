@@ -1,6 +1,6 @@
 """What calls cost by cel-go's general rules (checker/cost.go): operators and the standard library.
 
-Here, costs are those of the arguments as well: operators that need not look at all of them know best.
+Here, costs are those of the arguments as well: operators that need not evaluate all of them know best.
 """
 
 from collections.abc import Callable, Sequence

@@ -59,7 +59,7 @@ def _inner(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    # cel-go looks at the Go value here, which is a string for types and texts in optionals, too.
+    # cel-go uses the Go value here, which is a string for types and texts in optionals, too.
     value = _inner(value)
     if value.__class__ is TypeValue:
         return str(value.name)

@@ -1,6 +1,6 @@
 """Which implementation a call runs, and the checks of its arguments' types at run time.
 
-A call whose overload the checker has settled runs that one, after a look at the types. One that
+A call whose overload the checker has settled runs that one, after a check of the types. One that
 could be several tries the function's overloads in order. Some functions have one implementation
 for all of their overloads and no such look (cel-go: singleton bindings).
 """
@@ -34,7 +34,7 @@ SINGLETONS: dict[str, Implementation] = {
     "sort": lists.sort,
     "@sortByAssociatedKeys": lists.sort_by_keys,
 }
-# Their implementations look at the types themselves.
+# Their implementations check the types themselves.
 _UNGUARDED = frozenset({"contains", "startsWith", "endsWith", "flatten"})
 _MODULES = (kubernetes, lists, std, strings)
 

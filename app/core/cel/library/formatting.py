@@ -153,7 +153,7 @@ def _joined(parts: Sequence[str]) -> str:
     """A list in a list in a list that are one object are written out as often as they occur.
 
     Raises:
-        EvalAbortError: the text gets longer than MAX_TEXT. cel-go runs out of memory here.
+        EvalAbortError: the text gets longer than MAX_TEXT. cel-go exhausts the memory here.
     """
     if sum(map(len, parts)) > MAX_TEXT:
         raise EvalAbortError(f"format() gives a text of more than {MAX_TEXT} characters")

@@ -106,7 +106,7 @@ def list_last_index_of(values: Any, wanted: Any) -> int:
 
 @implements("list_includes_dyn_dyn")
 def includes(values: Any, wanted: Any) -> bool:
-    """Whether a list has the element, or a value that is no list equals it."""
+    """Whether a list has the element, or a value other than a list equals it."""
     if is_list(values):
         if is_exact(values, wanted):
             return wanted in each(values)
@@ -149,10 +149,10 @@ def flatten(values: Any) -> tuple[Any, ...]:
 
 
 def flatten_levels(values: Any, depth: Any) -> tuple[Any, ...]:
-    """Nested lists opened, as many levels as asked for.
+    """Nested lists flattened by ``depth`` levels.
 
     Raises:
-        EvalAbortError: more than ``MAX_LIST`` elements are gone through. cel-go runs out of memory here:
+        EvalAbortError: more than ``MAX_LIST`` elements are read. cel-go exhausts the memory here:
             the cost follows from the outer list alone.
     """
     if not is_list(values) or depth.__class__ is not int:

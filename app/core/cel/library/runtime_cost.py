@@ -21,7 +21,7 @@ LIST, MAP, MESSAGE = 10, 30, 40  # making one
 STRING_FACTOR = 0.1
 REGEX_FACTOR = 0.25
 
-# Kinds of values that cost one unit to look at.
+# Kinds of values that cost one unit to read.
 _UNITS = frozenset({bool, int, float, UInt, type(None)})
 
 _Args = Sequence[Any]
@@ -117,7 +117,7 @@ def _join(args: _Args) -> int:
 
 def _flatten(args: _Args) -> int:
     if len(args) == 2 and args[1].__class__ is not int:
-        raise EvalAbortError("the depth of flatten() is no int")
+        raise EvalAbortError("the depth of flatten() is not an int")
     return _allocate(sized(args[0]), float(args[1]) if len(args) == 2 else 1.0)
 
 

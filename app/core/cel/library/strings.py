@@ -98,7 +98,7 @@ def is_found(pattern: Any, text: str) -> bool:
 
 
 def _readable(text: str) -> str:
-    """The text as Go's runes are: a byte that is no UTF-8 (from url()) is a replacement character."""
+    """The text as Go's runes are: a byte that is not UTF-8 (from url()) is a replacement character."""
     return text if text.isascii() else _NO_UTF8.sub("\ufffd", text)
 
 
@@ -141,7 +141,7 @@ def find_some(text: str, pattern: str, limit: int) -> tuple[str, ...]:
     previous_end = -1
     if limit == 0:
         return ()
-    # One pass: searching anew from each place would encode the whole text each time.
+    # One pass: searching again from each place would encode the whole text each time.
     for match in paced(regex(pattern).finditer(_searched(text))):
         start, end = match.span()
         # An empty match right after another match does not count.

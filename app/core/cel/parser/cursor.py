@@ -15,7 +15,7 @@ _AHEAD = 256
 
 
 class Cursor:
-    """Looks at tokens, and takes them one after another. They are read as they are needed."""
+    """Peeks at tokens, and takes them one after another. They are read as they are needed."""
 
     def __init__(self, tokens: Iterator[Token]) -> None:
         self._left = tokens

@@ -38,7 +38,7 @@ def _decimal(text: str) -> int:
 
 
 def read_double(token: Token, sign: str) -> float:
-    """A double literal; one that overflows is an error, as strconv.ParseFloat says."""
+    """A double literal; one that overflows is an error, as in strconv.ParseFloat."""
     value = float(sign + token.text)
     if value in (float("inf"), float("-inf")):
         raise CelCompileError("invalid double literal: out of range", token.pos)

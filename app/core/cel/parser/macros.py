@@ -13,7 +13,7 @@ _Args = tuple[Node, ...]
 
 
 def expand(pos: int, name: str, target: Node | None, args: _Args) -> Node | None:
-    """What the call stands for, or None where it is no macro."""
+    """The expansion of the call, or None if it is not a macro."""
     if target is None:
         return _has(pos, args) if name == "has" and len(args) == 1 else None
     macro = _RECEIVERS.get((name, len(args)))

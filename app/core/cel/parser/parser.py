@@ -39,7 +39,7 @@ class Tree(NamedTuple):
 
 
 def _tree(node: Node, height: int) -> Tree:
-    # The root is no lower: an expression that is too deep is not read to its end.
+    # The root is at least as high: an expression that is too deep is not read to its end.
     if height > MAX_DEPTH:
         raise CelCompileError("max recursion depth exceeded", node.pos)
     return Tree(node, height)
@@ -114,7 +114,7 @@ class _Parser(Cursor):
         tree = self._calc(1)
         while self.peek() in _RELATIONS:
             op = self.take()
-            # The right side is a relation of its own to the grammar, one level deeper.
+            # The right side is a separate relation in the grammar, one level deeper.
             self._relations = self._deeper(self._relations)
             right = self._calc(1)
             self._relations -= 1

@@ -54,7 +54,7 @@ def _converted(value: Any) -> Any:
 
 
 def json_list(value: Any) -> tuple[Any, ...] | None:
-    """The list as a ListValue holds it; None if it is no list."""
+    """The list as a ListValue holds it; None if it is not a list."""
     return tuple([json_value(item) for item in each(value)]) if is_list(value) else None
 
 
@@ -66,7 +66,7 @@ def json_inner_list(value: Any) -> tuple[Any, ...] | None:
 
 
 def json_map(value: Any) -> NativeMap | None:
-    """The map as a Struct holds it; None if it is no map."""
+    """The map as a Struct holds it; None if it is not a map."""
     if not isinstance(value, CelMap):
         return None
     return NativeMap({_key(key): json_value(item) for key, item in value.pairs()})

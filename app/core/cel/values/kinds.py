@@ -21,7 +21,7 @@ NUMBERS = frozenset({int, UInt, float})
 
 
 def no_overload() -> EvalError:
-    """The error of a function that is not defined for the types at hand."""
+    """The error of a function that is not defined for the given types."""
     return EvalError(NO_OVERLOAD)
 
 

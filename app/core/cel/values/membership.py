@@ -10,7 +10,7 @@ from app.core.pauses import paced
 
 # Among these alone, two values are equal in Python if and only if they are in CEL.
 _EXACT = frozenset({int, str})
-# Equal to values of their own class alone, and hashed by value.
+# Equal only to values of the same class, and hashed by value.
 _HASHED = frozenset({str, bytes, bool, Duration, TypeValue})
 _FEW = 8
 _PLAIN_PARTS = 1_000

@@ -14,7 +14,7 @@ COMPARED_OBJECTS = frozenset({Quantity, Semver, Url, Ip, Cidr})
 
 
 class Message:
-    """A message that CEL has no value of its own for: google.protobuf.Empty."""
+    """A message without a CEL value type: google.protobuf.Empty."""
 
     __slots__ = ("fields", "type_name")
 

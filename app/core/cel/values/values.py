@@ -60,7 +60,7 @@ NONE = Optional(None, present=False)
 
 @dataclass(slots=True, eq=False)
 class NamedFormat:
-    """A format of format.named(); ``name`` is its printed name, ``key`` what it is asked for by."""
+    """A format of format.named(); ``name`` is its printed name, ``key`` its name in the call."""
 
     key: str
     name: str
@@ -68,7 +68,7 @@ class NamedFormat:
 
 
 MAX_LIST = 1_000_000
-"""Elements of a sum of lists: whatever looks at all of more would meet the cost limit in cel-go."""
+"""Elements of a sum of lists: reading more than these would exceed the cost limit in cel-go."""
 
 
 class ConcatList:
@@ -138,7 +138,7 @@ class GrowingList:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """How a key is held that is no string and no int: Python takes True, 1 and 1.0 for one key."""
+    """A key that is neither a string nor an int, wrapped: Python takes True, 1 and 1.0 for one key."""
 
     kind: str
     value: Any
@@ -177,7 +177,7 @@ class CelMap:
         return find_entry(self.entries, key)
 
     def is_mixed(self) -> bool:
-        """Whether a key is no text and no int: an int is then looked up as other numbers, too."""
+        """Whether a key is neither text nor int: an int is then looked up as other numbers, too."""
         if self._mixed is None:
             self._mixed = any(key.__class__ is Key for key in self.entries)
         return self._mixed
@@ -259,7 +259,7 @@ def map_key(key: Any) -> Any:
     if kind is str or kind is int:
         return key
     if kind is float:
-        # NaN is not equal to itself: every one is a key of its own, and none is ever found.
+        # NaN is not equal to itself: every one is a separate key, and none is ever found.
         return Key("nan", object()) if key != key else Key("double", key)  # noqa: PLR0124 - the test for NaN
     if kind is bool:
         return Key("bool", key)
