@@ -40,16 +40,18 @@ from app.observability.metrics import Metrics
 from app.settings.settings import Settings, SettingsError
 from app.wiring.background import background, watch_lag, watchdog
 from app.wiring.from_files import serve_files
+from app.wiring.garbage_collection import keep_inventory
 
 if TYPE_CHECKING:
     from app.observability.tracing import Tracing
 
 
-def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
+def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: bool = True) -> FastAPI:
     """A separate application: two in one process share nothing.
 
     Its lifespan reads the snapshot, or starts the informers and returns: readiness shows when they
-    have synced.
+    have synced. ``stays``: the process outlives the request, so the garbage collector must not go
+    through the inventory again and again.
     """
     metrics, shutdown = Metrics(version("dra-extender")), Shutdown()
 
@@ -60,6 +62,8 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None) -> FastAPI:
                 stack.push_async_callback(asyncio.to_thread, tracing.stop)
             if settings.snapshot:
                 app.state.service = await serve_files(settings, metrics, shutdown, stack)
+                if stays:
+                    keep_inventory()
             else:
                 from app.wiring.from_cluster import follow_cluster  # noqa: PLC0415 - what only a cluster needs
 

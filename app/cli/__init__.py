@@ -15,6 +15,11 @@ def main() -> None:
     gc.set_threshold(100_000, 20, 50)
     # httpx has a command line, which loads rich and pygments where they are installed. None: not there.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # as importlib documents it
+    # FastAPI looks whether a model is one of pydantic 1, which no model here is.
+    sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type] # as above
     from app.cli.application import run  # noqa: PLC0415 - importing app.cli must cost nothing
 
-    sys.exit(run(sys.argv[1:]))
+    try:
+        sys.exit(run(sys.argv[1:]))
+    finally:
+        gc.freeze()  # nor is there anything to find when the interpreter ends

@@ -8,7 +8,6 @@ from pathlib import Path
 import orjson
 from fastapi import FastAPI
 
-from app.cli.cluster_objects import cluster_objects
 from app.cli.problems import InputError
 from app.cli.source import Source
 from app.main import create_app
@@ -26,13 +25,15 @@ async def embedded_app(source: Source) -> AsyncGenerator[FastAPI, None]:
         paths = source.snapshot
         if not paths:
             file = Path(folder) / "cluster.json"
+            from app.cli.cluster_objects import cluster_objects  # noqa: PLC0415 - a snapshot needs no cluster
+
             objects = await cluster_objects(source)
             if not any(item.get("kind") == "Node" for item in objects):
                 raise InputError("the cluster has no nodes", "Pods need at least one")
             file.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
             paths = (str(file),)
         try:
-            application = create_app(Settings(snapshot=paths))
+            application = create_app(Settings(snapshot=paths), stays=False)
             async with application.router.lifespan_context(application):
                 yield application
         except ManifestError as error:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli import options
-from app.cli.import_csv import import_csv
 from app.cli.problems import Exit, InputError
 from app.cli.talk import out, say, table
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 SHAPE_NAMES = ("bimodal", "diurnal", "inference-training", "partitioned", "long-tailed", "fill-and-churn")
 _POLICIES = "first-fit,binpack,least-fragmentation"
 _EVERY = 500
+_IMPORT_CSV = "import-csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,10 @@ class _Simulate(click.Command):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        if args[:1] == [import_csv.name]:
-            return import_csv.make_context(f"{info_name} {import_csv.name}", args[1:], parent, **extra)
+        if args[:1] == [_IMPORT_CSV]:
+            from app.cli.import_csv import import_csv  # noqa: PLC0415 - it loads multiprocessing
+
+            return import_csv.make_context(f"{info_name} {_IMPORT_CSV}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
 

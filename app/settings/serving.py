@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
-from pydantic_settings import NoDecode
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Bytes = Annotated[int, Field(ge=1024, le=2**31)]
-Names = Annotated[tuple[str, ...], NoDecode]
+Names = tuple[str, ...]
 """A list; comma-separated in the environment."""
 
 

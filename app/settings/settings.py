@@ -10,19 +10,13 @@ The file has the form of a component config, with keys in camelCase:
 """
 
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
 from app.core.model.features import NAMES, Features
 from app.core.scoring import DEFAULT_POLICY, policy_named
@@ -30,7 +24,7 @@ from app.manifests.reader import ManifestError, load_documents
 from app.settings.claims import ClaimSettings
 from app.settings.election import LeaderElectSettings
 from app.settings.preemption import PreemptionSettings
-from app.settings.serving import Seconds, ServingSettings
+from app.settings.serving import Names, Seconds, ServingSettings
 from app.settings.tracing import TracingSettings
 
 API_VERSION = "dra-extender/v1alpha1"
@@ -42,12 +36,10 @@ class SettingsError(ValueError):
     """Invalid settings; the message names each one and its source."""
 
 
-class Settings(
-    ClaimSettings, LeaderElectSettings, PreemptionSettings, ServingSettings, TracingSettings, BaseSettings
-):
+class Settings(ClaimSettings, LeaderElectSettings, PreemptionSettings, ServingSettings, TracingSettings):
     """All settings. The constructor does not read the environment: ``load_settings`` does."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     kubeconfig: Path | None = None
     """Path of the kubeconfig; default: $KUBECONFIG, the Pod's own credentials, ~/.kube/config."""
@@ -55,7 +47,7 @@ class Settings(
     context: str = ""
     """Context in the kubeconfig; default: its current one."""
 
-    snapshot: Annotated[tuple[str, ...], NoDecode] = ()
+    snapshot: Names = ()
     """Files, folders or - to serve from instead of a cluster; comma-separated in the environment."""
 
     policy: str = DEFAULT_POLICY
@@ -68,7 +60,7 @@ class Settings(
     count, and nothing is reserved.
     """
 
-    features: Annotated[dict[str, bool], NoDecode] = Field(default_factory=dict)
+    features: dict[str, bool] = Field(default_factory=dict)
     """Allocator feature gates by the names of structured.Features; set them as those of kube-scheduler."""
 
     log_format: Literal["json", "text"] = "json"
@@ -118,17 +110,6 @@ class Settings(
     list_page_size: int = Field(500, ge=1)
     """Page size of lists from the API server."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
-
     @field_validator("snapshot", mode="before")
     @classmethod
     def _paths(cls, value: Any) -> Any:
@@ -168,10 +149,6 @@ class Settings(
         return Features().switched(self.features)
 
 
-class _Environment(EnvSettingsSource):
-    """Reads DRA_*; values stay text, the validators split them."""
-
-
 def load_settings(flags: Mapping[str, Any], config: Path | None = None) -> Settings:
     """Combines the settings of all sources.
 
@@ -183,7 +160,7 @@ def load_settings(flags: Mapping[str, Any], config: Path | None = None) -> Setti
         SettingsError: names every invalid setting, and its flag, variable or file.
     """
     from_file = _read_file(config) if config is not None else {}
-    from_env = {name: value for name, value in _Environment(Settings)().items() if value is not None}
+    from_env = _read_environment()
     from_flags = {name: value for name, value in flags.items() if value not in (None, (), [])}
     try:
         return Settings(**{**from_file, **from_env, **from_flags})
@@ -208,6 +185,12 @@ def _lines(error: ValidationError, origins: Sequence[tuple[Mapping[str, Any], An
         place = ".".join([naming(path[0]), *path[1:]])
         lines.append(f"{place}: {message}")
     return lines
+
+
+def _read_environment() -> dict[str, str]:
+    """Reads DRA_* in capital or small letters. Values stay text: the validators split and convert them."""
+    given = {name.upper(): value for name, value in os.environ.items()}
+    return {name: given[key] for name in Settings.model_fields if (key := ENV_PREFIX + name.upper()) in given}
 
 
 def _read_file(path: Path) -> dict[str, Any]:

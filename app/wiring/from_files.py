@@ -17,7 +17,6 @@ from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 from app.wiring import collectors
 from app.wiring.background import background
-from app.wiring.garbage_collection import keep_inventory
 from app.wiring.rules import now_text, rules_of
 
 log = logging.getLogger(__name__)
@@ -46,7 +45,6 @@ async def serve_files(
     for source in (collectors.inventory(service), collectors.decisions(service)):
         metrics.add_source(source)
     await service.gather_pools()
-    keep_inventory()
     await stack.enter_async_context(background(service.backlog.run(), "backlog"))
     return service
 

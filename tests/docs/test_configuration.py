@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 import configuration
+import pytest
 import yaml
 
-from app.settings.settings import Settings, load_settings
+from app.settings.settings import Settings, SettingsError, load_settings
 
 CHART = Path(__file__).parents[2] / "charts" / "dra-extender"
 TEXT = configuration.PAGE.read_text(encoding="utf-8")
@@ -53,3 +54,25 @@ def test_the_file_of_the_page_is_read(tmp_path: Path) -> None:
         4,
         90,
     )
+
+
+def test_a_variable_sets_each_setting_in_capital_or_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "DRA_PORT": "9999",
+        "dra_gang_labels": "a/b, c/d",
+        "DRA_FEATURES": "AdminAccess=false",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DRA_UNKNOWN", "1")
+    settings = load_settings({"port": None})
+    assert (settings.port, settings.gang_labels, settings.features) == (
+        9999,
+        ("a/b", "c/d"),
+        {"AdminAccess": False},
+    )
+
+
+def test_an_invalid_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRA_PORT", "many")
+    with pytest.raises(SettingsError, match=r"^DRA_PORT: "):
+        load_settings({})
