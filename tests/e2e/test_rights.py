@@ -21,8 +21,7 @@ SELDOM: dict[Right, str] = {
     ("create", "resourceclaims"): "an extended resource",
     ("delete", "resourceclaims"): "an extended resource whose bind failed",
     ("get", "pods"): "no answer to a binding",
-    ("patch", "pods"): "a refused Pod is woken",
-    ("patch", "pods/status"): "an extended resource",
+    ("patch", "pods/status"): "an extended resource, or a refused Pod is requeued",
     ("create", "events"): "a refusal is told on the Pod",
     ("patch", "events"): "and told again",
 }
