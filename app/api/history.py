@@ -47,18 +47,18 @@ class History:
     def add(self, decision: Decision) -> None:
         """Adds a decision, as the newest one."""
         self.last += 1
-        told = _told(decision)
+        key = _key(decision)
         first, times = decision.at, 1
-        before = self._entries.get(self._latest.get(told, 0))
+        before = self._entries.get(self._latest.get(key, 0))
         if before is not None and _same(before, decision):
             del self._entries[before.number]
             first, times = before.first, before.times + 1
         self._entries[self.last] = replace(decision, number=self.last, first=first, times=times)
-        self._latest[told] = self.last
+        self._latest[key] = self.last
         if len(self._entries) > self._size:
             number, oldest = self._entries.popitem(last=False)
-            if self._latest.get(_told(oldest)) == number:
-                del self._latest[_told(oldest)]
+            if self._latest.get(_key(oldest)) == number:
+                del self._latest[_key(oldest)]
 
     def before(self, number: int | None = None) -> Iterator[Decision]:
         """The decisions below a number, or all, newest first."""
@@ -71,7 +71,7 @@ class History:
         return self._entries.get(self._latest.get((namespace, name, False), 0))
 
 
-def _told(decision: Decision) -> tuple[str, str, bool]:
+def _key(decision: Decision) -> tuple[str, str, bool]:
     """The key for equal decisions: filters and binds of a Pod, and preemptions for it, which follow
     refusals.
     """

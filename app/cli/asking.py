@@ -126,11 +126,11 @@ def _blamed(path: str) -> str:
 def ask(source: Source, evaluation: Callable[[Asker], Awaitable[T]]) -> T:
     """Calls the source. Raises: CliError."""
 
-    async def asked() -> T:
+    async def call() -> T:
         async with _ticking(), _asker(source) as asker:
             return await evaluation(asker)
 
-    return asyncio.run(asked())
+    return asyncio.run(call())
 
 
 def _credentials() -> dict[str, Any]:

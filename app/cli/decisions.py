@@ -59,7 +59,7 @@ def decisions(*, server: str, output: str, limit: int, namespace: str, pod: str)
 
 
 def _row(item: dict[str, Any]) -> list[str]:
-    says = " ".join(part for part in (item["node"] and f"on {item['node']}", item["summary"]) if part)
+    reason = " ".join(part for part in (item["node"] and f"on {item['node']}", item["summary"]) if part)
     return [
         item["at"],
         item["namespace"],
@@ -67,5 +67,5 @@ def _row(item: dict[str, Any]) -> list[str]:
         item["verb"],
         item["outcome"],
         str(item["times"]),
-        says or "-",
+        reason or "-",
     ]

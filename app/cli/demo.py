@@ -105,7 +105,7 @@ def _row(cluster: "DemoCluster", one: "Scheduled") -> list[str]:
         f"{name}: {devices_of(allocation)}"
         for name, allocation, shared in (cluster.held(one.pod) if one.node is not None else ())
     )
-    fits = f"{len(one.fitting)} of {counted(one.asked, 'node')}"
+    fits = f"{len(one.fitting)} of {counted(one.evaluated, 'node')}"
     score = str(one.score) if one.score is not None else "-"
     return [one.pod["metadata"]["name"], one.node or "-", devices or "-", fits, score]
 

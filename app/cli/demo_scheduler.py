@@ -19,7 +19,7 @@ class Scheduled:
     pod: JsonObject
     node: str | None
     fitting: tuple[str, ...]
-    asked: int
+    evaluated: int
     score: int | None = None
     refusals: dict[str, str] = field(default_factory=dict)
 

@@ -149,10 +149,10 @@ def _lines(path: str) -> Iterator[str]:
 
 
 def _run_all(runs: "Sequence[tuple[_Lists, str, int]]", processes: int) -> "list[PackingResult]":
-    wanted = min(processes or os.cpu_count() or 1, len(runs))
-    if wanted == 1:
+    workers = min(processes or os.cpu_count() or 1, len(runs))
+    if workers == 1:
         return [_run(*run) for run in runs]
-    with ProcessPoolExecutor(wanted) as pool:
+    with ProcessPoolExecutor(workers) as pool:
         return list(pool.map(_run, *zip(*runs, strict=True)))
 
 

@@ -47,13 +47,13 @@ def _print(
     pods = answer["pods"]
     colors = ["green" if pod["node"] is not None else "red" for pod in pods]
     out(table(head, [row(pod) for pod in pods], colors))
-    told = [pod for pod in pods if pod["node"] is None or explain]
+    listed = [pod for pod in pods if pod["node"] is None or explain]
     # In a gang that is not placed, each Pod is evaluated after the Pods before it.
     stuck = (answer.get("gang") or {}).get("outcome", "fits") != "fits"
     if stuck:
         out(f"\nAll or nothing: {answer['gang']['text']}\nOne by one, the reasons are:")
     # Replicas mostly have the same reasons: consecutive equal reports are shown once.
-    for _, group in groupby(told, key=lambda pod: (pod["node"], pod.get("summary"), pod.get("nodes"))):
+    for _, group in groupby(listed, key=lambda pod: (pod["node"], pod.get("summary"), pod.get("nodes"))):
         first, *more = group
         others = f" and {counted(len(more), 'more Pod')}" if more else ""
         verb = "are" if more else "is"
@@ -107,7 +107,7 @@ def pod_report(pod: JsonObject, title: str, most: int | None = None) -> str:
         return head
     groups = _alike(nodes) if most is not None else [[node] for node in sorted(nodes, key=_order)]
     shown = groups[:most]
-    rows = [[_nodes(group), group[0]["verdict"], says(group[0])] for group in shown]
+    rows = [[_nodes(group), group[0]["verdict"], message_of(group[0])] for group in shown]
     colors = [_COLORS.get(group[0]["verdict"], "") for group in shown]
     lines = [f"  {line}" for line in table(("NODE", "VERDICT", "REASON"), rows, colors).splitlines()]
     rest = sum(map(len, groups[len(shown) :]))
@@ -128,7 +128,7 @@ def _alike(nodes: Iterable[JsonObject]) -> list[list[JsonObject]]:
     among those that are equally near to fitting."""
     groups: dict[tuple[str, str], list[JsonObject]] = {}
     for node in nodes:
-        groups.setdefault((node["verdict"], says(node)), []).append(node)
+        groups.setdefault((node["verdict"], message_of(node)), []).append(node)
     return sorted(groups.values(), key=lambda group: (*_order(group[0]), -len(group)))
 
 
@@ -136,7 +136,7 @@ def _nodes(group: Sequence[JsonObject]) -> str:
     return named((node["name"] for node in group), MAX_NAMES)
 
 
-def says(node: JsonObject) -> str:
+def message_of(node: JsonObject) -> str:
     """The reasons of a node, or its score."""
     reasons = "; ".join(str(reason["message"]) for reason in node.get("reasons") or ())
     if node["verdict"] == "fits":

@@ -67,12 +67,12 @@ def _parsed(raw: Any) -> Any:
 
 def _refusals(state: State, spec: ClaimSpec, rules: Rules) -> list[tuple[Reason, ...]]:
     """The reasons of each node; empty if one fits, or if devices are not the reason."""
-    trial = state.fork()
+    fork = state.fork()
     meta = Meta("check", "check")
-    trial.upsert(ResourceClaim(meta, _tolerant(spec)))
-    evaluation = PodEvaluation(trial, Pod(meta, claims=(PodClaim("claim", claim_name="check"),)), rules)
-    asked = evaluation.answers(sorted(state.nodes))
-    answers = [evaluation.explained(answer) for answer in asked]
+    fork.upsert(ResourceClaim(meta, _tolerant(spec)))
+    evaluation = PodEvaluation(fork, Pod(meta, claims=(PodClaim("claim", claim_name="check"),)), rules)
+    results = evaluation.answers(sorted(state.nodes))
+    answers = [evaluation.explained(answer) for answer in results]
     if any(answer.verdict == "fits" for answer in answers):
         return []
     reasons = [answer.reasons for answer in answers if answer.verdict == "misfit"]

@@ -136,8 +136,8 @@ def _resources(path: Path, spec: dict[str, Any], names: Names) -> Problems:
     for at, container in containers(path, spec):
         resources = container.get("resources")
         for side in ("requests", "limits"):
-            asked = resources.get(side) if isinstance(resources, dict) else None
-            for name in asked if isinstance(asked, dict) else ():
+            quantities = resources.get(side) if isinstance(resources, dict) else None
+            for name in quantities if isinstance(quantities, dict) else ():
                 if is_extended(str(name)) and str(name) not in names.resources:
                     yield (*at, "resources", side, name), f"no DeviceClass and no node offers {name}"
 

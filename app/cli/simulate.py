@@ -198,10 +198,10 @@ def _head(trace: "Trace") -> tuple[str, ...]:
 
 
 def _row(trace: "Trace", result: "Result") -> list[str]:
-    asked = {name: result.placed[name] + result.refused[name] for name in trace.kinds}
+    requested = {name: result.placed[name] + result.refused[name] for name in trace.kinds}
     return [
         result.policy,
-        *(f"{result.refused[name]} of {asked[name]}" for name in trace.kinds),
+        *(f"{result.refused[name]} of {requested[name]}" for name in trace.kinds),
         str(result.refused.total()),
         f"{result.mean('utilisation'):.1%}",
         f"{result.mean('fragmentation'):.1%}",

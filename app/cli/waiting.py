@@ -92,15 +92,15 @@ def watched(
     """
     known: dict[object, dict[str, Any]] = {}
     shown: set[object] = set()
-    asked = 0
-    while rounds is None or asked < rounds:
-        if asked:
+    requests = 0
+    while rounds is None or requests < rounds:
+        if requests:
             time.sleep(poll_seconds)
         items = {identity(item): item for item in evaluation()}
         now = {name for name, item in items.items() if selected(item)}
         changed = [items[name] for name in items if name in now | shown and known.get(name) != items[name]]
         gone = [known[name] | {"gone": True} for name in known if name in shown and name not in items]
         known, shown = items, now
-        if changed or gone or not asked:
+        if changed or gone or not requests:
             yield changed + gone
-        asked += 1
+        requests += 1

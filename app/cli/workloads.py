@@ -28,7 +28,7 @@ def read_objects(paths: Sequence[str]) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DryRunInput:
     """The input of a dry run from files. ``unseen`` are unknown kinds, which may create Pods."""
 
     workloads: list[Any]
@@ -36,7 +36,7 @@ class Wanted:
     unseen: dict[str, int]
 
 
-def read_wanted(paths: Sequence[str], namespace: str) -> Wanted:
+def read_dry_run_input(paths: Sequence[str], namespace: str) -> DryRunInput:
     """The workloads to place and the other objects. Names ignored kinds on stderr.
 
     Raises:
@@ -48,27 +48,27 @@ def read_wanted(paths: Sequence[str], namespace: str) -> Wanted:
         raise InputError(str(broken[0]))
     own = [in_namespace(item.raw, namespace) for item in located]
     labels = names_of(own, complete=False).labels
-    wanted = Wanted([], [], {})
+    files = DryRunInput([], [], {})
     passive: Counter[str] = Counter()
     for item, raw in zip(located, own, strict=True):
         if is_read(raw):
             _must_be_right(item, raw, labels)
-            (wanted.workloads if is_to_be_placed(raw) else wanted.objects).append(raw)
+            (files.workloads if is_to_be_placed(raw) else files.objects).append(raw)
         elif next(generated_by(raw), None) is not None:
-            wanted.objects.append(raw)
+            files.objects.append(raw)
         elif is_kubernetes(raw):
             passive[raw["kind"]] += 1
         else:
             name = f"{raw['kind']} ({raw.get('apiVersion')})"
-            wanted.unseen[name] = wanted.unseen.get(name, 0) + 1
+            files.unseen[name] = files.unseen.get(name, 0) + 1
     if passive:
         say(f"creates no Pods: {_counted(passive)}")
-    if wanted.unseen:
-        say(f"ignored, unknown kind without a Pod template: {_counted(wanted.unseen)}")
-    if not wanted.workloads:
+    if files.unseen:
+        say(f"ignored, unknown kind without a Pod template: {_counted(files.unseen)}")
+    if not files.workloads:
         hint = "add a Pod, or an object with a Pod template"
         raise InputError(f"nothing to place in {', '.join(paths)}", hint)
-    return wanted
+    return files
 
 
 def generated_names(texts: Iterable[str], namespace: str) -> list[Generated]:

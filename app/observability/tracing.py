@@ -162,14 +162,14 @@ def _end(span: Span, status: int, *, failed_from: int) -> None:
     span.end()
 
 
-def _attributes(said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _attributes(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The log context of a request, with OpenTelemetry's names where they exist."""
-    namespace, _, name = str(said.get("pod", "")).partition("/")
+    namespace, _, name = str(fields.get("pod", "")).partition("/")
     if name:
         yield "k8s.namespace.name", namespace
         yield "k8s.pod.name", name
-    if "node" in said:
-        yield "k8s.node.name", said["node"]
+    if "node" in fields:
+        yield "k8s.node.name", fields["node"]
     for field in ("request", "caller", "claims", "outcome", "fitting", "nodes"):
-        if field in said:
-            yield f"dra_extender.{field}", said[field]
+        if field in fields:
+            yield f"dra_extender.{field}", fields[field]

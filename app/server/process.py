@@ -166,9 +166,9 @@ def _files_left() -> int:
     import resource  # noqa: PLC0415 - not there on Windows
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if most == resource.RLIM_INFINITY else min(most, 65_536)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-    return max(16, wanted - _OTHER_FILES)
+    limit = 65_536 if most == resource.RLIM_INFINITY else min(most, 65_536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+    return max(16, limit - _OTHER_FILES)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -22,7 +22,7 @@ BODIES = {
     "CapacityRequest": "POST /api/v1/capacity",
     "SizingRequest": "POST /api/v1/sizing",
 }
-APART = ("Body", "Asked", "Scenario", "Error")
+APART = ("Body", "RequestBody", "Scenario", "Error")
 """What is part of others; the document calls the last ErrorDetail."""
 MODELS = {
     model.__name__: model

@@ -41,7 +41,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ground:
+class Overlay:
     """The state of a dry run, and the Pods that drained nodes have lost."""
 
     state: State
@@ -49,7 +49,7 @@ class Ground:
     notes: tuple[str, ...] = ()
 
 
-def lay_over(live: State, scenario: Scenario) -> Ground:
+def lay_over(live: State, scenario: Scenario) -> Overlay:
     """The state to evaluate.
 
     Raises: HttpError: 422, names the object and the field. Cost: O(objects of both).
@@ -73,7 +73,7 @@ def lay_over(live: State, scenario: Scenario) -> Ground:
             change()
         except WhatIfError as error:
             raise HttpError(422, "NotFound", str(error), path) from None
-    return Ground(state, tuple(evicted), notes)
+    return Overlay(state, tuple(evicted), notes)
 
 
 def _generate(state: State, item: Generated) -> str:
@@ -145,9 +145,9 @@ def read_object(raw: Any, where: str) -> Object:
         raise invalid_object(error, where) from None
 
 
-def names_of(state: State, wanted: Iterable[str] | None) -> list[str]:
+def names_of(state: State, names: Iterable[str] | None) -> list[str]:
     """The nodes to evaluate: the requested ones in their order, each once, or all by name."""
-    return sorted(state.nodes) if wanted is None else list(dict.fromkeys(wanted))
+    return sorted(state.nodes) if names is None else list(dict.fromkeys(names))
 
 
 def _remove(state: State, name: ObjectName, where: str) -> None:

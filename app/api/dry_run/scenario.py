@@ -10,7 +10,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from app.api.bodies import decode_any, read_body
-from app.api.dry_run.overlay import Ground, lay_over, read_object
+from app.api.dry_run.overlay import Overlay, lay_over, read_object
 from app.api.errors import HttpError, invalid_fields
 from app.api.expensive import Expensive
 from app.api.models.questions import PlacementRequest, Scenario, SizingRequest
@@ -46,18 +46,18 @@ async def read_request(
     Raises: HttpError, 400, 413, 415, 422, 429 if there is no place, 503 before the first sync.
     """
     settings = service.settings
-    body = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
+    content = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
     async with service.expensive(request) as work:
-        raw = await decode_any(body, request, settings.api_body_bytes, work.time_slice, work.stop)
+        raw = await decode_any(content, request, settings.api_body_bytes, work.time_slice, work.stop)
         unknown = next((name for name in raw if name not in _names(model)), None)
         if unknown is not None and len(raw) > _MAX_FIELDS:
             # Or each would be evaluated, and reported.
             raise HttpError(422, "InvalidField", "Extra inputs are not permitted", unknown)
         try:
-            wanted = model.model_validate(raw)
+            body = model.model_validate(raw)
         except ValidationError as error:
             raise invalid_fields(error) from None
-        yield wanted, work
+        yield body, work
 
 
 def _names(model: type[BaseModel]) -> set[str]:
@@ -65,72 +65,72 @@ def _names(model: type[BaseModel]) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class DryRun:
     """One dry run: the cluster to evaluate, the rules, its time slice and its deadline."""
 
-    ground: Ground
+    overlay: Overlay
     rules: Rules
     work: Expensive
 
 
-async def dry_run(service: Service, wanted: Scenario, work: Expensive) -> Trial:
+async def dry_run(service: Service, body: Scenario, work: Expensive) -> DryRun:
     """Sets a dry run up. Raises: HttpError, 422, or 503 if time was up."""
-    rules = _rules(service, wanted)
+    rules = _rules(service, body)
     try:
-        ground = await work.time_slice.run(lambda: lay_over(service.state, wanted), work.stop)
+        overlay = await work.time_slice.run(lambda: lay_over(service.state, body), work.stop)
     except InterruptedWorkError:
         raise work.time_up("the objects could not be read", "objects") from None
-    return Trial(ground, rules, work)
+    return DryRun(overlay, rules, work)
 
 
-def _rules(service: Service, wanted: Scenario) -> Rules:
-    policy = wanted.policy or service.rules.policy
+def _rules(service: Service, body: Scenario) -> Rules:
+    policy = body.policy or service.rules.policy
     try:
         policy_named(policy)
     except UnknownPolicyError as error:
         raise HttpError(422, "InvalidField", str(error), "policy") from None
     try:
-        features = service.rules.features.switched(wanted.features)
+        features = service.rules.features.switched(body.features)
     except UnknownFeatureError as error:
         raise HttpError(422, "InvalidField", str(error), "features") from None
     return replace(
         service.rules,
         policy=policy,
-        policy_fixed=bool(wanted.policy),
+        policy_fixed=bool(body.policy),
         features=features,
-        node_checks=wanted.node_checks,
+        node_checks=body.node_checks,
         generate_claims=True,
     )
 
 
 async def pods_in(
-    wanted: PlacementRequest | SizingRequest, nodes: int, most: int, trial: Trial
+    body: PlacementRequest | SizingRequest, nodes: int, most: int, run: DryRun
 ) -> tuple[list[Pod], list[str]]:
     """The Pods in order, at most ``most``, and the assumptions about unknown kinds.
 
     Raises: HttpError, 422, or 503 after the time limit.
     """
     notes: list[str] = []
-    found = paced(islice(_pods(wanted, nodes, notes), most + 1), 8)
+    found = paced(islice(_pods(body, nodes, notes), most + 1), 8)
     try:
-        pods = await trial.work.time_slice.run(lambda: list(found), trial.work.stop)
+        pods = await run.work.time_slice.run(lambda: list(found), run.work.stop)
     except InterruptedWorkError:
-        raise trial.work.time_up("the Pods could not be read", "pods") from None
+        raise run.work.time_up("the Pods could not be read", "pods") from None
     if len(pods) > most:
         # Without the number: a workload may have billions.
         raise HttpError(422, "TooManyPods", f"more than {most} Pods in one dry run", "replicas")
     return pods, notes
 
 
-def _pods(wanted: PlacementRequest | SizingRequest, nodes: int, notes: list[str]) -> Iterator[Pod]:
+def _pods(body: PlacementRequest | SizingRequest, nodes: int, notes: list[str]) -> Iterator[Pod]:
     """Yields the Pods one by one. Raises: HttpError, 422."""
-    for index, raw in enumerate(wanted.pods):
+    for index, raw in enumerate(body.pods):
         yield pod_of(raw, f"pods[{index}]")
-    for index, raw in enumerate(wanted.workloads):
+    for index, raw in enumerate(body.workloads):
         item = read_object(raw, f"workloads[{index}]")
         if isinstance(item, Workload):
             notes += item.guesses
-        yield from _expanded(item, f"workloads[{index}]", wanted.replicas, nodes)
+        yield from _expanded(item, f"workloads[{index}]", body.replicas, nodes)
 
 
 def _expanded(item: Object, where: str, replicas: int | None, nodes: int) -> Iterable[Pod]:

@@ -42,6 +42,6 @@ def peer_in(scope: Scope) -> ClientCertificate | None:
 
 def trust(scope: Scope) -> None:
     """Protects this connection from the connection limit."""
-    told = (scope.get("extensions") or {}).get(TRUST)
-    if told is not None:
-        told()
+    mark = (scope.get("extensions") or {}).get(TRUST)
+    if mark is not None:
+        mark()

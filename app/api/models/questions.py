@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from app.api.models.body import Body
 
 
-class Asked(Body):
+class RequestBody(Body):
     """A null field counts as absent, as in every Kubernetes object: Go encodes empty lists as null."""
 
     @model_validator(mode="before")
@@ -18,7 +18,7 @@ class Asked(Body):
         return {name: value for name, value in raw.items() if value is not None}
 
 
-class ObjectName(Asked):
+class ObjectName(RequestBody):
     """Names an object; the default namespace is ``default``."""
 
     kind: str
@@ -26,7 +26,7 @@ class ObjectName(Asked):
     namespace: str = ""
 
 
-class DeviceTaint(Asked):
+class DeviceTaint(RequestBody):
     """Taints all devices of a driver, of one of its pools, or one device."""
 
     driver: str
@@ -37,14 +37,14 @@ class DeviceTaint(Asked):
     effect: Literal["NoSchedule", "NoExecute", "None"] = "NoSchedule"
 
 
-class MoreNodes(Asked):
+class MoreNodes(RequestBody):
     """More nodes like an existing one, each with its devices."""
 
     like: str
     count: int = Field(ge=1, le=10_000, strict=True)
 
 
-class GeneratedName(Asked):
+class GeneratedName(RequestBody):
     """Names a claim or template that a controller creates; the default namespace is ``default``."""
 
     kind: Literal["ResourceClaim", "ResourceClaimTemplate"] = "ResourceClaimTemplate"
@@ -52,7 +52,7 @@ class GeneratedName(Asked):
     namespace: str = ""
 
 
-class Scenario(Asked):
+class Scenario(RequestBody):
     """The inventory to evaluate: the live one or the given objects, with changes, and the rules."""
 
     inventory: Literal["live", "request"] = "live"
@@ -126,7 +126,7 @@ class PlacementRequest(Scenario):
     )
 
 
-class NodeShape(Asked):
+class NodeShape(RequestBody):
     """Nodes that can be added, like one of the inventory or of ``objects``."""
 
     like: str

@@ -30,26 +30,26 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
     summary="How many more Pods of this kind fit, and on which nodes",
 )
 async def capacity(request: Request, service: ServiceOf) -> Response:
-    async with read_request(request, service, CapacityRequest) as (wanted, work):
-        trial = await dry_run(service, wanted, work)
-        state, rules = trial.ground.state, trial.rules
-        pod, notes = _one_pod(wanted)
-        nodes = names_of(state, wanted.nodes)
-        limit = min(wanted.limit, service.settings.dry_run_pods)
+    async with read_request(request, service, CapacityRequest) as (body, work):
+        run = await dry_run(service, body, work)
+        state, rules = run.overlay.state, run.rules
+        pod, notes = _one_pod(body)
+        nodes = names_of(state, body.nodes)
+        limit = min(body.limit, service.settings.dry_run_pods)
         more = (numbered(pod, index) for index in range(limit))
         steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules, shown=0)))
         placed, late = await work.time_slice.collect(steps, work.stop)
         answer = _capacity_answer(service, placed, limit, late=late)
-        return json_response(answer | {"notes": [*trial.ground.notes, *notes]})
+        return json_response(answer | {"notes": [*run.overlay.notes, *notes]})
 
 
-def _one_pod(wanted: CapacityRequest) -> tuple[Pod, tuple[str, ...]]:
+def _one_pod(body: CapacityRequest) -> tuple[Pod, tuple[str, ...]]:
     """The Pod to count, and the assumptions about it. Raises: HttpError, 422."""
-    if (wanted.pod is None) == (wanted.workload is None):
+    if (body.pod is None) == (body.workload is None):
         raise HttpError(422, "InvalidField", "give exactly one of pod and workload", "pod")
-    if wanted.pod is not None:
-        return pod_of(wanted.pod, "pod"), ()
-    item = read_object(wanted.workload, "workload")
+    if body.pod is not None:
+        return pod_of(body.pod, "pod"), ()
+    item = read_object(body.workload, "workload")
     if isinstance(item, Workload):
         return _one_of(item), item.guesses
     if isinstance(item, Pod):

@@ -31,11 +31,11 @@ async def decisions(
     """Keeps a thousand decisions in memory. Each replica has its own, and loses them at a restart."""
     if cursor and not cursor[:20].isdecimal():
         raise HttpError(422, "InvalidParameter", "must be `next` of an earlier response", "query.cursor")
-    wanted = (
+    matching = (
         entry
         for entry in service.history.before(int(cursor[:20]) if cursor else None)
         if namespace in ("", entry.namespace) and name in ("", entry.name)
     )
-    items = list(islice(wanted, limit + 1))
+    items = list(islice(matching, limit + 1))
     following = str(items[limit - 1].number) if len(items) > limit else None
     return json_response({"items": [asdict(item) for item in items[:limit]], "next": following})

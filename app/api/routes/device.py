@@ -27,12 +27,12 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 )
 async def detail(driver: str, pool: str, device: str, service: ServiceOf) -> Response:
     service.require_synced()
-    state, wanted = service.state, DeviceId(driver, pool, device)
-    view = DeviceViews(state).of(wanted)
-    found = _published(state, wanted)
+    state, device_id = service.state, DeviceId(driver, pool, device)
+    view = DeviceViews(state).of(device_id)
+    found = _published(state, device_id)
     if view is None or found is None:
-        raise HttpError(404, "NotFound", f"device {wanted} not found")
-    holdings = state.taken.get(wanted.pool_id, NOTHING_TAKEN).holdings.get(device, ())
+        raise HttpError(404, "NotFound", f"device {device_id} not found")
+    holdings = state.taken.get(device_id.pool_id, NOTHING_TAKEN).holdings.get(device, ())
     return json_response(
         {
             "revision": str(state.revision),
@@ -43,7 +43,7 @@ async def detail(driver: str, pool: str, device: str, service: ServiceOf) -> Res
             "state": view.state,
             "note": view.note,
             "attributes": {name: _value(item) for name, item in sorted(found.shape.attributes.items())},
-            "capacity": _capacity(state, wanted, found),
+            "capacity": _capacity(state, device_id, found),
             "taints": [
                 {"key": taint.key, "value": taint.value, "effect": taint.effect, "since": taint.time_added}
                 for taint in found.taints
@@ -52,15 +52,15 @@ async def detail(driver: str, pool: str, device: str, service: ServiceOf) -> Res
                 {"set": item.counter_set, "consumes": _texts(item.counters)}
                 for item in found.consumes_counters
             ],
-            "counterSets": _counter_sets(state, wanted.pool_id, found),
+            "counterSets": _counter_sets(state, device_id.pool_id, found),
             "multiple": found.allow_multiple_allocations,
             "holders": [_holder(state, holding) for holding in holdings],
         }
     )
 
 
-def _published(state: State, wanted: DeviceId) -> Device | None:
-    slices = state.inventory.pool_slices(wanted.pool_id)
+def _published(state: State, device_id: DeviceId) -> Device | None:
+    slices = state.inventory.pool_slices(device_id.pool_id)
     newest = max((slice_.generation for slice_ in slices), default=0)
     return next(
         (
@@ -68,7 +68,7 @@ def _published(state: State, wanted: DeviceId) -> Device | None:
             for slice_ in slices
             if slice_.generation == newest
             for device in slice_.devices
-            if device.name == wanted.device
+            if device.name == device_id.device
         ),
         None,
     )
@@ -83,9 +83,9 @@ def _texts(amounts: Mapping[str, Quantity]) -> dict[str, str]:
     return {name: str(amount) for name, amount in sorted(amounts.items())}
 
 
-def _capacity(state: State, wanted: DeviceId, device: Device) -> list[dict[str, Any]]:
-    taken = state.taken.get(wanted.pool_id, NOTHING_TAKEN)
-    consumed = taken.capacity.get(wanted.device, {})
+def _capacity(state: State, device_id: DeviceId, device: Device) -> list[dict[str, Any]]:
+    taken = state.taken.get(device_id.pool_id, NOTHING_TAKEN)
+    consumed = taken.capacity.get(device_id.device, {})
     return [
         {
             "name": name,
@@ -100,7 +100,7 @@ def _counter_sets(state: State, pool: PoolId, device: Device) -> list[dict[str, 
     """The counter sets that the device consumes, with the total that the pool's allocated devices consume."""
     slices = state.inventory.pool_slices(pool)
     taken = state.taken.get(pool, NOTHING_TAKEN)
-    wanted = {item.counter_set for item in device.consumes_counters}
+    names = {item.counter_set for item in device.consumes_counters}
     drawn: dict[tuple[str, str], int] = {}
     for other in (other for slice_ in slices for other in slice_.devices if taken.is_allocated(other.name)):
         for item in other.consumes_counters:
@@ -121,7 +121,7 @@ def _counter_sets(state: State, pool: PoolId, device: Device) -> list[dict[str, 
         }
         for slice_ in slices
         for counter_set in slice_.shared_counters
-        if counter_set.name in wanted
+        if counter_set.name in names
     ]
 
 

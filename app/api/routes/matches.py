@@ -31,14 +31,14 @@ async def matches(
     ] = None,
 ) -> Response:
     """Cost: O(devices), and one evaluation for each different set of attributes and capacities."""
-    wanted = [_pair(text) for text in attribute or ()]
-    if not selector and not wanted:
+    attributes = [_pair(text) for text in attribute or ()]
+    if not selector and not attributes:
         raise HttpError(422, "InvalidParameter", "selector or attribute is required", "query.selector")
     failures: Counter[str] = Counter()
     async with service.expensive(request) as work:
         compiled = await work.run(lambda: _compiled(service, selector)) if selector else None
         state = service.state.fork()
-        found = await work.run(lambda: _found(state, compiled, wanted, failures))
+        found = await work.run(lambda: _found(state, compiled, attributes, failures))
     return json_response(
         {
             "revision": str(state.revision),
@@ -51,7 +51,7 @@ async def matches(
 
 
 def _found(
-    state: State, selector: Selector | None, wanted: list[tuple[str, str]], failures: Counter[str]
+    state: State, selector: Selector | None, attributes: list[tuple[str, str]], failures: Counter[str]
 ) -> list[str]:
     """The names of the devices that match, in order."""
     verdicts: dict[DeviceShape, bool] = {}
@@ -60,7 +60,7 @@ def _found(
         for device in paced(slice_.devices, 64):
             fits = verdicts.get(device.shape)
             if fits is None:
-                fits = verdicts[device.shape] = _matches(device, selector, wanted, failures)
+                fits = verdicts[device.shape] = _matches(device, selector, attributes, failures)
             if fits:
                 found.append(f"{slice_.driver}/{slice_.pool}/{device.name}")
     return sorted(found)
@@ -81,10 +81,10 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _matches(
-    device: Device, selector: Selector | None, wanted: list[tuple[str, str]], failures: Counter[str]
+    device: Device, selector: Selector | None, attributes: list[tuple[str, str]], failures: Counter[str]
 ) -> bool:
     shape = device.shape
-    if not all(_has(shape, name, value) for name, value in wanted):
+    if not all(_has(shape, name, value) for name, value in attributes):
         return False
     if selector is None:
         return True

@@ -31,40 +31,40 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"], responses=DEFINED)
     summary="Dry run: whether Pods fit, where, on which devices, and why not",
 )
 async def placements(request: Request, service: ServiceOf) -> Response:
-    async with read_request(request, service, PlacementRequest) as (wanted, work):
-        trial = await dry_run(service, wanted, work)
-        state, rules, time_slice = trial.ground.state, trial.rules, work.time_slice
-        driven_out = trial.ground.evicted
-        nodes = names_of(state, wanted.nodes)
+    async with read_request(request, service, PlacementRequest) as (body, work):
+        run = await dry_run(service, body, work)
+        state, rules, time_slice = run.overlay.state, run.rules, work.time_slice
+        driven_out = run.overlay.evicted
+        nodes = names_of(state, body.nodes)
         evicted = {item.pod.meta.key: item.node for item in driven_out}
         most = service.settings.dry_run_pods - len(driven_out)
-        asked, notes = await pods_in(wanted, len(nodes), most, trial)
-        pods = [*(item.pod for item in driven_out), *asked]
-        if not pods and not wanted.drain:
+        requested, notes = await pods_in(body, len(nodes), most, run)
+        pods = [*(item.pod for item in driven_out), *requested]
+        if not pods and not body.drain:
             raise HttpError(422, "InvalidField", "pods or workloads must contain at least one Pod", "pods")
         gang: GangAnswer | None = None
         placed: Sequence[PodPlacement]
-        before = state.fork() if 1 < len(pods) <= MAX_HINTED and not wanted.all_or_nothing else None
-        if wanted.all_or_nothing:
+        before = state.fork() if 1 < len(pods) <= MAX_HINTED and not body.all_or_nothing else None
+        if body.all_or_nothing:
             gang = await time_slice.run(
                 lambda: place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS), work.stop
             )
             placed, late = gang.placements, len(gang.placements) < len(pods)
         else:
             steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
-            async with service.places.watched(wanted.progress, len(pods)) as count:
+            async with service.places.watched(body.progress, len(pods)) as count:
                 placed, late = await time_slice.collect(steps, work.stop, count)
         if before is not None and not late and _some(placed):
             notes += await time_slice.run(lambda: all_together(before, pods, nodes, rules), work.stop)
         asides: dict[Key, Any] = {}
-        if wanted.preemption and not late:
+        if body.preemption and not late:
             asides = await work.run(lambda: preemptions(state, placed, nodes, rules))
         answer = await time_slice.run(
-            lambda: _answer(service, wanted, placed, evicted, asides=asides, late=late)
+            lambda: _answer(service, body, placed, evicted, asides=asides, late=late)
         )
         if gang is not None:
             answer["gang"] = _gang(gang)
-        answer["notes"] = [*trial.ground.notes, *notes]
+        answer["notes"] = [*run.overlay.notes, *notes]
         return json_response(answer)
 
 
@@ -87,7 +87,7 @@ def _gang(answer: GangAnswer) -> dict[str, Any]:
 
 def _answer(
     service: Service,
-    wanted: PlacementRequest,
+    body: PlacementRequest,
     placed: Sequence[PodPlacement],
     evicted: Mapping[Key, str],
     *,
@@ -97,14 +97,14 @@ def _answer(
     fitting = sum(item.chosen is not None for item in placed)
     service.metrics.dry_run_pods.labels("placed").inc(fitting)
     service.metrics.dry_run_pods.labels("unplaced").inc(len(placed) - fitting)
-    budget, pods, full = Budget(), [], wanted.explain == "full"
+    budget, pods, full = Budget(), [], body.explain == "full"
     for item in paced(placed, 16):
         # Encodes bit by bit: 25 MB at once would block the webhooks.
         nodes = encoded_nodes(shown_nodes(item, budget), full=full)
         key = item.pod.meta.key
-        said = pod_answer(item, nodes)
-        said |= {"evictedFrom": evicted.get(key), "preemption": asides.get(key)}
-        pods.append(orjson.Fragment(orjson.dumps(said)))
+        entry = pod_answer(item, nodes)
+        entry |= {"evictedFrom": evicted.get(key), "preemption": asides.get(key)}
+        pods.append(orjson.Fragment(orjson.dumps(entry)))
     return {
         "revision": str(service.state.revision),
         "placed": fitting,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api.dry_run.overlay import names_of
-from app.api.dry_run.scenario import Trial, documented, dry_run, pods_in, read_request
+from app.api.dry_run.scenario import DryRun, documented, dry_run, pods_in, read_request
 from app.api.errors import HttpError
 from app.api.models.answers import SizingAnswer
 from app.api.models.questions import SizingRequest
@@ -26,30 +26,30 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
     summary="The fewest or cheapest nodes to add so that these Pods fit",
 )
 async def sizing(request: Request, service: ServiceOf) -> Response:
-    async with read_request(request, service, SizingRequest) as (wanted, work):
-        trial = await dry_run(service, wanted, work)
-        absent = {shape.like for shape in wanted.shapes if not shape.exists}
-        nodes = [name for name in names_of(trial.ground.state, wanted.nodes) if name not in absent]
-        pods, notes = await _pods(service, wanted, len(nodes), trial)
-        shapes = [NodeShape(shape.like, shape.price, shape.limit) for shape in wanted.shapes]
+    async with read_request(request, service, SizingRequest) as (body, work):
+        run = await dry_run(service, body, work)
+        absent = {shape.like for shape in body.shapes if not shape.exists}
+        nodes = [name for name in names_of(run.overlay.state, body.nodes) if name not in absent]
+        pods, notes = await _pods(service, body, len(nodes), run)
+        shapes = [NodeShape(shape.like, shape.price, shape.limit) for shape in body.shapes]
         try:
-            found = await work.run(lambda: size(trial.ground.state, pods, nodes, trial.rules, shapes))
+            found = await work.run(lambda: size(run.overlay.state, pods, nodes, run.rules, shapes))
         except WhatIfError as error:
             raise HttpError(422, "InvalidField", str(error), "shapes") from None
         answer = _sizing_answer(service, found, shapes)
-        return json_response(answer | {"notes": [*trial.ground.notes, *notes]})
+        return json_response(answer | {"notes": [*run.overlay.notes, *notes]})
 
 
 async def _pods(
-    service: Service, wanted: SizingRequest, nodes: int, trial: Trial
+    service: Service, body: SizingRequest, nodes: int, run: DryRun
 ) -> tuple[list[Pod], list[str]]:
     """The Pods that a drain has driven out, those given, and with ``pending`` those that wait for a node."""
     most = service.settings.dry_run_pods
-    given, notes = await pods_in(wanted, nodes, most, trial)
-    pods = [*(item.pod for item in trial.ground.evicted), *given]
-    if wanted.pending:
+    given, notes = await pods_in(body, nodes, most, run)
+    pods = [*(item.pod for item in run.overlay.evicted), *given]
+    if body.pending:
         names = {pod.meta.key for pod in pods}
-        waiting = (pod for pod in trial.ground.state.pods.values() if not pod.node_name and not pod.finished)
+        waiting = (pod for pod in run.overlay.state.pods.values() if not pod.node_name and not pod.finished)
         pods += [pod for pod in waiting if pod.meta.key not in names and (pod.claims or pod.extended)]
     if not pods:
         raise HttpError(422, "InvalidField", "give at least one Pod in pods, workloads or by pending", "pods")

@@ -51,14 +51,14 @@ class _Counted(StreamingResponse):
 
 
 async def _events(request: Request, service: Service, cursor: str) -> AsyncIterator[bytes]:
-    told, silent, passed = None, 0.0, 0.0
+    sent, silent, passed = None, 0.0, 0.0
     # A revoked permission takes effect when the stream ends: it is not checked while one is open.
     while passed < service.settings.stream_seconds and not service.shutdown.begun:
         if await request.is_disconnected():
             return
         seen = (service.state.revision, service.history.last)
-        if seen != told:
-            told, silent = seen, 0.0
+        if seen != sent:
+            sent, silent = seen, 0.0
             news = changes_since(service, cursor)
             cursor = news["cursor"]
             yield f"event: revision\nid: {cursor}\ndata: {orjson.dumps(news).decode()}\n\n".encode()

@@ -16,7 +16,7 @@ from app.core.pauses import InterruptedWorkError
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
 from app.core.verdicts.cache import VerdictCache
-from app.core.verdicts.evaluate import Known, indexed, known, verdicts
+from app.core.verdicts.evaluate import KnownVerdicts, indexed, known, verdicts
 from app.core.verdicts.filter_result import FilterResult, IndexedResult, ListedResult
 from app.core.verdicts.index import VerdictIndex
 from app.core.verdicts.node_verdict import NodeVerdict
@@ -26,7 +26,7 @@ MAX_CEL_COST = 500_000
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class NodesEvaluated:
     """What came of it, to be read before anything else is done: nodes may change then.
 
     ``late`` is the reason why some nodes were not evaluated; those are left out.
@@ -37,7 +37,7 @@ class Judging:
     late: str = ""
 
 
-async def evaluate_nodes(service: Service, args: FilterArgs, pod: Pod, verb: str) -> Judging:
+async def evaluate_nodes(service: Service, args: FilterArgs, pod: Pod, verb: str) -> NodesEvaluated:
     """Evaluates whether the Pod fits on each node.
 
     Cost: a lookup for each node that has not changed since the last equivalent Pod, none if no node has;
@@ -58,7 +58,7 @@ async def evaluate_nodes(service: Service, args: FilterArgs, pod: Pod, verb: str
     late = await _carried_out(service, work)
     if late:
         service.metrics.late.labels(verb).inc()
-    return Judging(evaluation, work.result(wrong), late)
+    return NodesEvaluated(evaluation, work.result(wrong), late)
 
 
 class _Work:
@@ -76,7 +76,7 @@ class _Work:
         self._distinct = distinct
         self._verdict_cache = verdict_cache
         self._every_node: VerdictIndex | None = None
-        self._kept: Known | None = None
+        self._kept: KnownVerdicts | None = None
 
     def run(self) -> None:
         if self._distinct is not None:
@@ -100,7 +100,7 @@ class _Work:
 
     def refuse_all(self, verdict: NodeVerdict) -> None:
         """Gives every node the same verdict."""
-        self._kept = Known([verdict] * len(self._names), Counter([verdict]), ())
+        self._kept = KnownVerdicts([verdict] * len(self._names), Counter([verdict]), ())
 
     def result(self, wrong: dict[str, str]) -> FilterResult:
         """What has been found of each node; ``wrong`` are those that could not even be read."""

@@ -75,9 +75,9 @@ async def run_exec_plugin(
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        said = err.decode("utf-8", "replace").strip()[-_MAX_STDERR_CHARS:]
+        output = err.decode("utf-8", "replace").strip()[-_MAX_STDERR_CHARS:]
         problem = f"{command!r} failed with exit code {process.returncode}"
-        raise plugin.error("command", f"{problem}: {said}" if said else problem)
+        raise plugin.error("command", f"{problem}: {output}" if output else problem)
     return _parse(plugin, api_version, out)
 
 

@@ -92,10 +92,10 @@ def read_kubeconfig(files: Iterable[Path], context: str = "") -> Selected:
 
     Raises: CredentialsError.
     """
-    wanted = [file.expanduser() for file in files]
-    sections = [_read(file) for file in wanted if file.exists()]
+    paths = [file.expanduser() for file in files]
+    sections = [_read(file) for file in paths if file.exists()]
     if not sections:
-        raise CredentialsError(", ".join(map(str, wanted)), "no such file")
+        raise CredentialsError(", ".join(map(str, paths)), "no such file")
     if not context:
         context = next((name for name in (top.text("current-context") for top in sections) if name), "")
         if not context:

@@ -177,14 +177,14 @@ class ClaimWriter:
             if (await self.refetch(claim)).meta.resource_version != version:
                 raise OvertakenError from None
             raise
-        heard = self._heard(raw, claim)
-        if heard is not None:
-            return heard
+        delivered = self._delivered(raw, claim)
+        if delivered is not None:
+            return delivered
         written = reread_claim(raw, claim) if claim.spec.requests else read_claim(raw)
         self._state.put_written(written)
         return written
 
-    def _heard(self, raw: dict[str, Any], before: ResourceClaim) -> ResourceClaim | None:
+    def _delivered(self, raw: dict[str, Any], before: ResourceClaim) -> ResourceClaim | None:
         """The written claim, if the watch was faster than the response, so that it is parsed once.
 
         Not the readable part of a malformed claim, which has no requests.

@@ -86,13 +86,13 @@ class TokenReviewer:
             raise BusyError
         self._under_way += 1
         try:
-            decision = await self._asked(token, key)
+            decision = await self._review_token(token, key)
         finally:
             self._under_way -= 1
         _keep(self._kept, key, (self._clock() + KEPT_SECONDS, decision))
         return decision
 
-    async def _asked(self, token: str, key: tuple[bytes, Access]) -> Decision:
+    async def _review_token(self, token: str, key: tuple[bytes, Access]) -> Decision:
         digest, access = key
         expires_at, user = self._users.get(digest, (0.0, None))
         if expires_at <= self._clock():

@@ -31,13 +31,13 @@ class ForeignAllocations:
     ) -> None:
         self._state = state
         self._warn = warn
-        self._told: set[_Clash] = set()
+        self._reported: set[_Clash] = set()
         self.seen = 0
 
     @property
     def now(self) -> int:
         """The number of devices that two claims hold now."""
-        return len({device for device, _ in self._told})
+        return len({device for device, _ in self._reported})
 
     def changed(self, key: ClaimKey) -> None:
         """Call this when a claim has changed. Cost: O(devices of the claim * their holders)."""
@@ -46,12 +46,12 @@ class ForeignAllocations:
         if claim is not None and claim.allocation is not None:
             found = double_allocations(self._state.taken, key, claim.allocation)
             clashes = {(rival.device, frozenset((key, rival.claim))) for rival in found}
-        for device, claims in clashes - self._told:
+        for device, claims in clashes - self._reported:
             self.seen += 1
             names = " and ".join(sorted("/".join(claim_key) for claim_key in claims))
             text = f"device {device} is allocated to ResourceClaims {names}: another allocator is active"
             log.warning("%s", text)
             for held in filter(None, map(self._state.stored_claim, sorted(claims))):
                 self._warn(held, text)
-        self._told -= {clash for clash in self._told if key in clash[1]}
-        self._told |= clashes
+        self._reported -= {clash for clash in self._reported if key in clash[1]}
+        self._reported |= clashes

@@ -24,7 +24,7 @@ _ALIKE = 16
 """Number of Pods to compare others with."""
 
 
-class WakingTrial:
+class RequeueTrial:
     """One pass over refused Pods. Other tasks run meanwhile; later changes are for the next pass.
 
     Args:

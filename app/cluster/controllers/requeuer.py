@@ -25,7 +25,7 @@ from app.cluster.client.errors import (
     ServerError,
     TooManyRequestsError,
 )
-from app.cluster.controllers.requeue_trial import WakingTrial
+from app.cluster.controllers.requeue_trial import RequeueTrial
 from app.cluster.controllers.unschedulable_pods import RefusedPod, RefusedPods
 from app.cluster.informers.store import Event, Replaced, Upserted
 from app.core.model.pod import Pod
@@ -153,7 +153,7 @@ class Requeuer:
         waiting = self._refused.waiting(self._state)
         if not waiting:
             return
-        trial = WakingTrial(self._state, self._rules)
+        trial = RequeueTrial(self._state, self._rules)
         helpless: list[RefusedPod] = []
         for refused, pod in waiting:
             node = await self._node_for(trial, refused, pod, helpless)
@@ -171,7 +171,7 @@ class Requeuer:
             self._refused.looked_at(refused, trial.position)
 
     async def _node_for(
-        self, trial: WakingTrial, refused: RefusedPod, pod: Pod, helpless: list[RefusedPod]
+        self, trial: RequeueTrial, refused: RefusedPod, pod: Pod, helpless: list[RefusedPod]
     ) -> str | None:
         """The node where the Pod fits now. If no changed node fits, marks the Pod."""
         nodes = trial.nodes(refused.position, everywhere=refused.everywhere)

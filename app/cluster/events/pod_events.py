@@ -42,7 +42,7 @@ class EventSettings:
 
 
 @dataclass(slots=True)
-class _Told:
+class _Series:
     """The Event of a Pod.
 
     ``name`` is empty until it is written; ``count`` is the number of refusals since its creation. Until then
@@ -76,7 +76,7 @@ class PodEvents:
         self._writer = writer
         self._fence = fence
         self._settings = settings or EventSettings()
-        self._told: OrderedDict[str, _Told] = OrderedDict()
+        self._series: OrderedDict[str, _Series] = OrderedDict()
         self._queue: OrderedDict[str, None] = OrderedDict()
         self._some = asyncio.Event()
         self._complaint = ""
@@ -88,17 +88,17 @@ class PodEvents:
         uid, note, causes = pod.meta.uid, note_of(pod, summary), causes_of(summary)
         if not uid or not self._fence.open:
             return
-        told = self._told.get(uid)
-        if told is None or told.causes != causes:
-            self._told[uid] = _Told(pod, note, causes)
+        series = self._series.get(uid)
+        if series is None or series.causes != causes:
+            self._series[uid] = _Series(pod, note, causes)
         else:
-            told.count += 1
-            told.note = told.note if told.name else note
-            if self._clock() - told.written_at < self._settings.series_seconds:
+            series.count += 1
+            series.note = series.note if series.name else note
+            if self._clock() - series.written_at < self._settings.series_seconds:
                 return
-        self._told.move_to_end(uid)
-        while len(self._told) > self._settings.most_pods:
-            forgotten, _ = self._told.popitem(last=False)
+        self._series.move_to_end(uid)
+        while len(self._series) > self._settings.most_pods:
+            forgotten, _ = self._series.popitem(last=False)
             self.dropped += forgotten in self._queue
             self._queue.pop(forgotten, None)
         self._queue[uid] = None
@@ -106,7 +106,7 @@ class PodEvents:
 
     def passed(self, pod: Pod) -> None:
         """Removes a Pod that fits somewhere now: its pending Event is outdated."""
-        self._told.pop(pod.meta.uid, None)
+        self._series.pop(pod.meta.uid, None)
         self._queue.pop(pod.meta.uid, None)
 
     async def run(self) -> None:
@@ -115,23 +115,23 @@ class PodEvents:
             await self._some.wait()
             while self._queue:
                 uid, _ = self._queue.popitem(last=False)
-                told = self._told.get(uid)
-                if told is not None and self._fence.open:
-                    await self._write(told)
+                series = self._series.get(uid)
+                if series is not None and self._fence.open:
+                    await self._write(series)
                     await asyncio.sleep(1 / self._settings.writes_per_second)
             self._some.clear()
 
-    async def _write(self, told: _Told) -> None:
-        told.written_at = self._clock()
-        meta = told.pod.meta
+    async def _write(self, series: _Series) -> None:
+        series.written_at = self._clock()
+        meta = series.pod.meta
         try:
-            if told.name:
-                await self._writer.repeat(meta.namespace, told.name, told.count)
+            if series.name:
+                await self._writer.repeat(meta.namespace, series.name, series.count)
             else:
-                told.name = await self._writer.create(reference("Pod", meta), REASON, told.note)
+                series.name = await self._writer.create(reference("Pod", meta), REASON, series.note)
         except NotFoundError:
             # The Event has expired, or the namespace is deleted: the next refusal creates a new one.
-            told.name = ""
+            series.name = ""
         except ConflictError:
             pass  # the series of the next refusal contains it
         except ClusterError as error:

@@ -109,8 +109,8 @@ class Informer:
 
     def last_event_age_seconds(self) -> float | None:
         """Time since the last event, bookmark or opening of a watch; None before the first."""
-        heard = self.stats.last_event_at
-        return None if heard is None else self._clock.now() - heard
+        last = self.stats.last_event_at
+        return None if last is None else self._clock.now() - last
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Replaced once, then single events, with another Replaced after every relist. Never ends.
@@ -141,7 +141,7 @@ class Informer:
             self._pages_once = False
             mark = self._mark()
             objects, version = await self._client.list_all(self._path, limit=self._settings.page_size)
-            self._stream.heard()
+            self._stream.record_event()
             self.stats.events["listed"] += len(objects)
             yield self._replace(objects, mark)
             self._listed(version)
@@ -154,9 +154,9 @@ class Informer:
         try:
             async with aclosing(self._stream.open({"resourceVersion": self._version})) as raw:
                 async for event in raw:
-                    told = self._apply(event)
-                    if told is not None:
-                        yield told
+                    notification = self._apply(event)
+                    if notification is not None:
+                        yield notification
         except ApiError as error:
             if isinstance(error, GoneError) or error.reason == "Expired":
                 raise ExpiredError("expired", error) from error
@@ -177,9 +177,9 @@ class Informer:
             yield self._replace(objects, mark)
             self._listed(version)
             async for event in raw:
-                told = self._apply(event)
-                if told is not None:
-                    yield told
+                notification = self._apply(event)
+                if notification is not None:
+                    yield notification
 
     async def _first_objects(self, raw: AsyncGenerator[JsonObject, None]) -> tuple[list[JsonObject], str]:
         """Reads up to the bookmark. If that fails, the next list is read in pages.

@@ -50,14 +50,14 @@ class Store:
     """The delivered objects by name: contains only uid and resourceVersion of each."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, str], tuple[str, str]] = {}
+        self._known: dict[tuple[str, str], tuple[str, str]] = {}
 
     def upsert(self, key: ObjectKey, obj: JsonObject) -> Upserted:
-        self._told[key.namespace, key.name] = (key.uid, version_of(obj))
+        self._known[key.namespace, key.name] = (key.uid, version_of(obj))
         return Upserted(obj)
 
     def delete(self, key: ObjectKey, obj: JsonObject) -> Deleted:
-        self._told.pop((key.namespace, key.name), None)
+        self._known.pop((key.namespace, key.name), None)
         return Deleted(obj)
 
     def replace(self, objects: list[tuple[ObjectKey, JsonObject]], mark: int = 0) -> Replaced:
@@ -65,17 +65,17 @@ class Store:
 
         An object that was replaced under its name is both changed and gone.
         """
-        before, self._told = self._told, {}
+        before, self._known = self._known, {}
         changed: list[JsonObject] = []
         for key, obj in objects:
             place, state = (key.namespace, key.name), (key.uid, version_of(obj))
-            self._told[place] = state
+            self._known[place] = state
             if before.get(place) != state:
                 changed.append(obj)
         gone = tuple(
             ObjectKey(*place, uid)
             for place, (uid, _) in before.items()
-            if place not in self._told or self._told[place][0] != uid
+            if place not in self._known or self._known[place][0] != uid
         )
         return Replaced(tuple(obj for _, obj in objects), tuple(changed), gone, mark)
 

@@ -50,7 +50,7 @@ class WatchStream:
         self._uniform = uniform
         self._version = version
 
-    def heard(self) -> None:
+    def record_event(self) -> None:
         """Records that the server has sent data."""
         self._stats.last_event_at = self._clock.now()
 
@@ -64,7 +64,7 @@ class WatchStream:
         def on_open() -> None:
             nonlocal opened
             opened = True
-            self.heard()
+            self.record_event()
 
         settings = self._settings
         seconds = int(self._uniform(*settings.watch_seconds))
@@ -74,7 +74,7 @@ class WatchStream:
         try:
             async with aclosing(stream) as raw:
                 async for event in raw:
-                    self.heard()
+                    self.record_event()
                     self._stats.events[event["type"].lower()] += 1
                     if event["type"] == "ERROR":
                         status = event["object"].get("code")

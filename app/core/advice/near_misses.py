@@ -61,7 +61,7 @@ class _Hunt:
 
     def run(self, answers: Sequence[NodeResult]) -> tuple[NearMiss, ...]:
         level: list[_Tried] = [(answer, ()) for answer in _representatives(answers)]
-        asked: set[tuple[str, frozenset[tuple[str, str]]]] = set()
+        tried: set[tuple[str, frozenset[tuple[str, str]]]] = set()
         found: list[NearMiss] = []
         for _ in range(_MAX_CHANGES):
             following: list[_Tried] = []
@@ -75,9 +75,9 @@ class _Hunt:
                         continue
                     changes = (*before, change)
                     together = (answer.node, frozenset((item.code, item.text) for item in changes))
-                    if together in asked:
+                    if together in tried:
                         continue  # the same changes in another order
-                    asked.add(together)
+                    tried.add(together)
                     new = self._ask(changes, answer.node)
                     if new is None:
                         return _ranked(found)

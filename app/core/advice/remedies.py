@@ -55,10 +55,10 @@ def _has_constraint(constraint: Constraint, spec: ClaimSpec) -> bool:
     return constraint in spec.constraints
 
 
-def _asked(hypothesis: Hypothesis, claim: str, request: str) -> requests.Asked:
+def _target(hypothesis: Hypothesis, claim: str, request: str) -> requests.RequestTarget:
     name = request.partition("/")[0]
     of = scenes.apart(hypothesis, claim, lambda spec: any(item.name == name for item in spec.requests))
-    return requests.Asked(claim, request, of)
+    return requests.RequestTarget(claim, request, of)
 
 
 def _about_request(misfit: NodeMisfit) -> Iterator[Change]:
@@ -68,7 +68,7 @@ def _about_request(misfit: NodeMisfit) -> Iterator[Change]:
     claim = scenes.claim_of(misfit.hypothesis, reason.claim)
     spec = scenes.request_of(claim, reason.request) if claim is not None else None
     if spec is not None:
-        yield from requests.changes(reason, _asked(misfit.hypothesis, reason.claim, reason.request), spec)
+        yield from requests.changes(reason, _target(misfit.hypothesis, reason.claim, reason.request), spec)
 
 
 def _free(misfit: NodeMisfit) -> Iterator[Change]:
@@ -132,7 +132,7 @@ def _classes(misfit: NodeMisfit) -> Iterator[Change]:
     for number, name in enumerate([*close, *others][:_MAX_CLASSES]):
         if name != wrong:
             weight = (5 if name in close else _OTHER_CLASS if wrong in classes else 25) + number
-            yield _asked(misfit.hypothesis, claim, request).use_class(name, weight)
+            yield _target(misfit.hypothesis, claim, request).use_class(name, weight)
     if wrong and wrong not in classes:
         made = DeviceClass(Meta(wrong))
         text = f"with a DeviceClass {wrong} that selects devices of the inventory"
@@ -228,8 +228,8 @@ def _constraint(misfit: NodeMisfit) -> Iterator[Change]:
     if reason.request is None:
         for item in claim.spec.requests:
             if item.exactly is not None:
-                asked = _asked(misfit.hypothesis, reason.claim, item.name)
-                yield from asked.fewer(item.exactly, item.exactly.count - 1)
+                target = _target(misfit.hypothesis, reason.claim, item.name)
+                yield from target.fewer(item.exactly, item.exactly.count - 1)
 
 
 def _together(misfit: NodeMisfit) -> Iterator[Change]:
@@ -243,8 +243,8 @@ def _together(misfit: NodeMisfit) -> Iterator[Change]:
             held = scenes.claim_of(misfit.hypothesis, claim) if name else None
             for item in held.spec.requests if held is not None else ():
                 if item.exactly is not None:
-                    asked = _asked(misfit.hypothesis, claim, item.name)
-                    yield from asked.fewer(item.exactly, item.exactly.count - 1)
+                    target = _target(misfit.hypothesis, claim, item.name)
+                    yield from target.fewer(item.exactly, item.exactly.count - 1)
 
 
 def _split(misfit: NodeMisfit) -> Iterator[Change]:

@@ -18,7 +18,7 @@ Edit = Callable[[RequestSpec], RequestSpec]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestTarget:
     """A request by its claim (namespace/name) and its own name, that of a subrequest with a slash.
 
     ``of`` distinguishes its claim from others of the Pod with a request of that name: see
@@ -64,21 +64,21 @@ class Asked:
         return self.change("DropSelector", f"without selector #{number}", {"selector": number}, 18, edit)
 
 
-def changes(reason: Reason, asked: Asked, spec: RequestSpec) -> Iterator[Change]:
+def changes(reason: Reason, target: RequestTarget, spec: RequestSpec) -> Iterator[Change]:
     """All changes that the evidence of a reason suggests for its request."""
-    yield from _tolerations(reason.evidence.taints, asked)
-    yield from _capacities(reason, asked)
+    yield from _tolerations(reason.evidence.taints, target)
+    yield from _capacities(reason, target)
     for item in reason.evidence.selectors:
-        yield from _selector(item, asked, spec)
+        yield from _selector(item, target, spec)
     if reason.code in ("SelectorFailed", "SelectorBroken"):
         for number in range(len(spec.selectors)):
-            yield asked.without_selector(number)
+            yield target.without_selector(number)
     available = reason.counts.get("available", 0)
-    yield from asked.fewer(spec, available or spec.count - 1)
+    yield from target.fewer(spec, available or spec.count - 1)
 
 
 def drop_constraint(claim: str, number: int, constraint: Constraint, of: str) -> Change:
-    """Removes one constraint of a claim. ``of``: as in ``Asked``."""
+    """Removes one constraint of a claim. ``of``: as in ``RequestTarget``."""
     attribute = constraint.match_attribute or constraint.distinct_attribute
     kind = "matchAttribute" if constraint.match_attribute is not None else "distinctAttribute"
 
@@ -99,14 +99,14 @@ def _counted(number: int) -> Edit:
     return lambda spec: replace(spec, allocation_mode="ExactCount", count=number)
 
 
-def _tolerations(taints: tuple[TaintCount, ...], asked: Asked) -> Iterator[Change]:
+def _tolerations(taints: tuple[TaintCount, ...], target: RequestTarget) -> Iterator[Change]:
     """Tolerates one of the taints; or all, for a device with several."""
     choices = [(taint,) for taint in taints[:_MAX_TAINTS]] + [taints] * (len(taints) > 1)
     for chosen in choices:
         tolerations = tuple(map(_toleration, chosen))
         text = f"with {'a toleration' if len(chosen) == 1 else 'tolerations'} for {named(map(_name, chosen))}"
         data = {"tolerations": [item.to_json() for item in tolerations]}
-        yield asked.change("Tolerate", text, data, 13 + len(chosen), _tolerating(tolerations))
+        yield target.change("Tolerate", text, data, 13 + len(chosen), _tolerating(tolerations))
 
 
 def _toleration(taint: TaintCount) -> Toleration:
@@ -121,22 +121,22 @@ def _tolerating(more: tuple[Toleration, ...]) -> Edit:
     return lambda spec: replace(spec, tolerations=(*spec.tolerations, *more))
 
 
-def _capacities(reason: Reason, asked: Asked) -> Iterator[Change]:
+def _capacities(reason: Reason, target: RequestTarget) -> Iterator[Change]:
     lower: dict[str, Quantity] = {}
     for item in reason.evidence.capacities:
         if item.published:
             text = f"with capacity {item.published} instead of {item.name}"
             data = {"capacity": item.name, "published": item.published}
-            yield asked.change("RenameCapacity", text, data, 3, _renamed(item.name, item.published))
+            yield target.change("RenameCapacity", text, data, 3, _renamed(item.name, item.published))
         elif item.best is None:
             text = f"without {item.name}, which no device has,"
-            yield asked.change("DropCapacity", text, {"capacity": item.name}, 9, _lacking(item.name))
+            yield target.change("DropCapacity", text, {"capacity": item.name}, 9, _lacking(item.name))
         elif parse_quantity(item.best).nanos > 0:
             lower[item.name] = parse_quantity(item.best)
     if lower:
         amounts = {name: amount.text for name, amount in lower.items()}
         text = f"with {named(f'{name} {amount}' for name, amount in amounts.items())}"
-        yield asked.change("LowerCapacity", text, {"capacity": amounts}, 6, _lowered(lower))
+        yield target.change("LowerCapacity", text, {"capacity": amounts}, 6, _lowered(lower))
 
 
 def _lacking(name: str) -> Edit:
@@ -157,7 +157,7 @@ def _lowered(amounts: Mapping[str, Quantity]) -> Edit:
     )
 
 
-def _selector(item: SelectorCount, asked: Asked, spec: RequestSpec) -> Iterator[Change]:
+def _selector(item: SelectorCount, target: RequestTarget, spec: RequestSpec) -> Iterator[Change]:
     """Relaxes or removes one term of the selector, or removes the selector."""
     if item.where.startswith("class ") or item.text not in spec.selectors:
         return
@@ -172,12 +172,12 @@ def _selector(item: SelectorCount, asked: Asked, spec: RequestSpec) -> Iterator[
             words = f"with {terms_of(text)[0].shown} instead of {counted.text}"
             edited = _joined(terms, position, text)
             data = {"selector": number, "expression": edited}
-            yield asked.change("RelaxSelector", words, data, 7, _reworded(number, edited))
+            yield target.change("RelaxSelector", words, data, 7, _reworded(number, edited))
         if len(terms) > 1:
             edited = _joined(terms, position, None)
             data = {"selector": number, "expression": edited}
-            yield asked.change("DropTerm", f"without {counted.text}", data, 10, _reworded(number, edited))
-    yield asked.without_selector(number)
+            yield target.change("DropTerm", f"without {counted.text}", data, 10, _reworded(number, edited))
+    yield target.without_selector(number)
 
 
 def _joined(terms: tuple[Term, ...], position: int, text: str | None) -> str:

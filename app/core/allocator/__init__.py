@@ -6,12 +6,12 @@ the same, without checking claims and compiling selectors again for every node.
 
 from app.core.allocator.allocate import allocate, allocate_planned, plan_claims
 from app.core.allocator.node_devices import Order
-from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome, Reason
+from app.core.allocator.outcome import AllocationError, Fits, Invalid, Limits, Misfit, Outcome, Reason
 from app.core.allocator.plan import Plan
 
 __all__ = [
+    "AllocationError",
     "Fits",
-    "InputError",
     "Invalid",
     "Limits",
     "Misfit",

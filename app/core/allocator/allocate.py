@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from app.core.allocator import result
 from app.core.allocator.matching import SelectorSource
 from app.core.allocator.node_devices import NodeDevices, Order, set_up
-from app.core.allocator.outcome import Fits, InputError, Invalid, Limits, Misfit, Outcome
+from app.core.allocator.outcome import AllocationError, Fits, Invalid, Limits, Misfit, Outcome
 from app.core.allocator.plan import Alternative, Plan, Planner
 from app.core.allocator.search import Search
 from app.core.model.device_class import DeviceClass
@@ -31,7 +31,7 @@ def plan_claims(
     """
     try:
         return Planner(classes, features, selectors).plan(claims)
-    except InputError as error:
+    except AllocationError as error:
         return Invalid((error.reason,))
 
 
@@ -88,7 +88,7 @@ def allocate_planned(
         found = result.fits(
             node_devices, _chosen(node_devices, search), search.partial.assignments, new_share_id
         )
-    except InputError as error:
+    except AllocationError as error:
         return Invalid((error.reason,), search.steps if search is not None else 0)
     return Fits(found.allocations, search.steps, found.ranks)
 

@@ -58,8 +58,8 @@ def _places(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
 
 def _alone(node_devices: NodeDevices, alternative: Alternative, places: Places) -> bool:
     """Whether there are enough devices for the variant if no other request takes any."""
-    wanted = node_devices.wanted[alternative.index]
-    return len(places[alternative.index]) >= wanted and (wanted > 0 or not alternative.takes_all)
+    needed = node_devices.wanted[alternative.index]
+    return len(places[alternative.index]) >= needed and (needed > 0 or not alternative.takes_all)
 
 
 def _least(node_devices: NodeDevices, request: RequestPlan, places: Places) -> int:
@@ -141,7 +141,7 @@ def _shared_out(node_devices: NodeDevices, requests: Sequence[RequestPlan], plac
     devices with others and are left out; a shareable device has room for one share of each request.
     """
     holder: dict[Place, int] = {}
-    wants: list[set[Place]] = []
+    choices: list[set[Place]] = []
     for number, request in enumerate(requests):
         if _has_admin([request]):
             continue
@@ -151,18 +151,18 @@ def _shared_out(node_devices: NodeDevices, requests: Sequence[RequestPlan], plac
             for position in places[alternative.index]
         }
         for _ in range(_least(node_devices, request, places)):
-            wants.append(devices)
-            if not _augment(len(wants) - 1, wants, holder):
+            choices.append(devices)
+            if not _augment(len(choices) - 1, choices, holder):
                 return False
     return True
 
 
-def _augment(start: int, wants: list[set[Place]], holder: dict[Place, int]) -> bool:
+def _augment(start: int, choices: list[set[Place]], holder: dict[Place, int]) -> bool:
     """Finds a device for one more want, moving others if need be. Breadth first: no deep recursion."""
     came_from: dict[Place, int] = {}
     queue = [start]
     for want in paced(queue, 8):  # grows while it is gone through
-        for device in wants[want] - came_from.keys():
+        for device in choices[want] - came_from.keys():
             came_from[device] = want
             if device not in holder:
                 _reassign(device, came_from, holder)

@@ -41,7 +41,7 @@ NO_CHARGE = Charge((), ())
 
 
 def charge(
-    wanted: Requirements | None, capacity: Mapping[str, DeviceCapacity], *, fractional: bool
+    request: Requirements | None, capacity: Mapping[str, DeviceCapacity], *, fractional: bool
 ) -> Charge | None:
     """What a request takes of a device with these capacities, or None if the device cannot give it.
 
@@ -52,11 +52,11 @@ def charge(
         CapacityError: an amount is negative, or rounding it leaves 64 bits.
     Cost: O(capacities of the device).
     """
-    asked = dict(wanted or ())
-    if not asked.keys() <= capacity.keys():
+    requested = dict(request or ())
+    if not requested.keys() <= capacity.keys():
         return None
     consumed = tuple(
-        (name, _checked(name, _amount(asked.get(name), item, fractional=fractional)))
+        (name, _checked(name, _amount(requested.get(name), item, fractional=fractional)))
         for name, item in sorted(capacity.items())
     )
     if any(_violates(amount, capacity[name].policy, fractional=fractional) for name, amount in consumed):
@@ -72,37 +72,37 @@ def _checked(name: str, amount: Quantity) -> Quantity:
     return amount
 
 
-def _amount(wanted: Quantity | None, item: DeviceCapacity, *, fractional: bool) -> Quantity:
+def _amount(request: Quantity | None, item: DeviceCapacity, *, fractional: bool) -> Quantity:
     policy = item.policy
-    if wanted is None:
+    if request is None:
         return policy.default if policy is not None and policy.default is not None else item.value
     if policy is None:
-        return wanted
+        return request
     if policy.valid_range is not None and policy.valid_range.min is not None:
-        return _round_up(wanted, policy.valid_range, policy.valid_range.min, fractional=fractional)
+        return _round_up(request, policy.valid_range, policy.valid_range.min, fractional=fractional)
     if policy.valid_values is not None:
-        return next((value for value in policy.valid_values if wanted <= value), wanted)
-    return wanted
+        return next((value for value in policy.valid_values if request <= value), request)
+    return request
 
 
-def _round_up(wanted: Quantity, limits: CapacityRange, least: Quantity, *, fractional: bool) -> Quantity:
-    """``wanted`` rounded up to ``least`` plus a multiple of the step."""
-    if wanted < least:
+def _round_up(request: Quantity, limits: CapacityRange, least: Quantity, *, fractional: bool) -> Quantity:
+    """``request`` rounded up to ``least`` plus a multiple of the step."""
+    if request < least:
         return least
     if limits.step is None:
-        return wanted
+        return request
     unit = _unit(limits, fractional=fractional)
     if unit == _MILLI:
-        if _exact_milli(wanted) is None:
-            raise CapacityError(f"capacity request {wanted} is not a representable milli value")
-    elif wanted.nanos > _MAX_INT64 * NANOS:
-        raise CapacityError(f"capacity request {wanted} exceeds the largest 64-bit number")
+        if _exact_milli(request) is None:
+            raise CapacityError(f"capacity request {request} is not a representable milli value")
+    elif request.nanos > _MAX_INT64 * NANOS:
+        raise CapacityError(f"capacity request {request} exceeds the largest 64-bit number")
     step, start = _units(limits.step, unit), _units(least, unit)
     if step <= 0:
         raise CapacityError(f"capacity range with the step {limits.step}")
-    steps = -(-(_units(wanted, unit) - start) // step)
+    steps = -(-(_units(request, unit) - start) // step)
     if start + step * steps > _MAX_INT64:
-        raise CapacityError(f"capacity request {wanted}, rounded up to the next step, leaves 64 bits")
+        raise CapacityError(f"capacity request {request}, rounded up to the next step, leaves 64 bits")
     return Quantity((start + step * steps) * unit, limits.step.format)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.core.allocator.capacity import Charge
 from app.core.allocator.counters import Ledger
-from app.core.allocator.outcome import InputError, Reason
+from app.core.allocator.outcome import AllocationError, Reason
 from app.core.allocator.plan import Alternative, Plan
 from app.core.model.device import DeviceShape, intern_shape
 from app.core.model.node import Node
@@ -88,7 +88,7 @@ class NodeDevices:
             return None
         found = alternative.charge(self.devices[position].device.shape)
         if isinstance(found, Reason):
-            raise InputError(found)
+            raise AllocationError(found)
         return found
 
     def _status(self, alternative: Alternative, position: int) -> Status:
@@ -163,7 +163,7 @@ def set_up(
         order: in which devices are tried; None: as published, which is in-tree's order.
 
     Raises:
-        InputError: All mode meets an incomplete or invalid pool or a failing selector, or a claim
+        AllocationError: All mode meets an incomplete or invalid pool or a failing selector, or a claim
             needs more devices than one claim can hold.
     Cost: O(devices), for All mode O(devices) evaluations that are not known yet.
     """
@@ -221,7 +221,7 @@ def _check_pools(alternative: Alternative, pools: Sequence[Pool]) -> None:
                 else ("PoolInvalid", f"is invalid: {pool.invalid_reason}")
             )
             message = f"requests all devices, but pool {pool.id} {what}"
-            raise InputError(Reason(code, message, alternative.claim, alternative.name))
+            raise AllocationError(Reason(code, message, alternative.claim, alternative.name))
 
 
 def _members(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
@@ -230,7 +230,7 @@ def _members(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
     for position in range(len(node_devices.devices)):
         selected = node_devices.selected(alternative, position)
         if isinstance(selected, Reason):
-            raise InputError(selected)
+            raise AllocationError(selected)
         if selected is not USABLE:
             continue
         if node_devices.plan.features.consumable_capacity:
@@ -249,6 +249,6 @@ def _check_sizes(node_devices: NodeDevices) -> None:
             total += min(node_devices.wanted[alternative.index] for alternative in request.alternatives)
             blamed = request if blamed is None and total > limit else blamed
         if blamed is not None:
-            asked = "the claim is" if len(claim.requests) == 1 else "the requests together are"
-            message = f"{asked} for {total} devices, and a claim holds at most {limit}"
-            raise InputError(Reason("TooManyDevices", message, claim.name, blamed.request.name))
+            subject = "the claim is" if len(claim.requests) == 1 else "the requests together are"
+            message = f"{subject} for {total} devices, and a claim holds at most {limit}"
+            raise AllocationError(Reason("TooManyDevices", message, claim.name, blamed.request.name))

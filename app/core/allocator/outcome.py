@@ -69,7 +69,7 @@ class Limits:
     max_probes: int = 5_000_000
 
 
-class InputError(Exception):
+class AllocationError(Exception):
     """Ends a search with ``Invalid``."""
 
     def __init__(self, reason: Reason) -> None:

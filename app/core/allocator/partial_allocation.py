@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.core.allocator.capacity import Charge
 from app.core.allocator.constraints import ConstraintState, new_constraint
 from app.core.allocator.node_devices import NodeDevices
-from app.core.allocator.outcome import InputError, Reason
+from app.core.allocator.outcome import AllocationError, Reason
 from app.core.allocator.plan import Alternative
 
 
@@ -63,7 +63,7 @@ class PartialAllocation:
         The device's status must be USABLE and it must not be ``in_use``, but for All mode.
 
         Raises:
-            InputError: All mode needs a device that a constraint forbids, which in-tree is an
+            AllocationError: All mode needs a device that a constraint forbids, which in-tree is an
                 error; or a derived attribute cannot be computed.
         Cost: O(counters and capacities of the device, constraints of the claim).
         """
@@ -89,7 +89,7 @@ class PartialAllocation:
                 view.ledger.refund(placed.device)
             if cause == "ConstraintNotMet" and alternative.takes_all:
                 message = f"cannot add device {placed.id}: a constraint of the claim would not be satisfied"
-                raise InputError(Reason(cause, message, alternative.claim, alternative.name))
+                raise AllocationError(Reason(cause, message, alternative.claim, alternative.name))
             return cause
         self._record(Assignment(position, alternative, charge if shareable else None, draws))
         return None
@@ -143,7 +143,7 @@ class PartialAllocation:
             constraint = constraints[number]
             attribute = alternative.attributes.get(shape, constraint.attribute)
             if isinstance(attribute, Reason):
-                raise InputError(attribute)
+                raise AllocationError(attribute)
             if not constraint.add(attribute):
                 return count
         return len(alternative.constraints)

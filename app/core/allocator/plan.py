@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from app.core.allocator.capacity import CapacityError, Charge, charge
 from app.core.allocator.matching import Attributes, Matcher, NamedSelector, SelectorSource
-from app.core.allocator.outcome import InputError, Reason
+from app.core.allocator.outcome import AllocationError, Reason
 from app.core.model.device import DeviceShape
 from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
@@ -113,7 +113,7 @@ class Plan:
 class Planner:
     """Turns claims into a plan.
 
-    Raises InputError for what in-tree Allocate calls an error whatever the node: a class that is
+    Raises AllocationError for what in-tree Allocate calls an error whatever the node: a class that is
     not there, a feature that is off, an empty constraint, a selector or mode of unknown type.
     """
 
@@ -222,9 +222,9 @@ class Planner:
         return Attributes(derived, claim, name)
 
 
-def _invalid(code: str, message: str, claim: str, request: str | None = None) -> InputError:
-    return InputError(Reason(code, message, claim, request))
+def _invalid(code: str, message: str, claim: str, request: str | None = None) -> AllocationError:
+    return AllocationError(Reason(code, message, claim, request))
 
 
-def _disabled(gate: str, what: str, claim: str, request: str) -> InputError:
+def _disabled(gate: str, what: str, claim: str, request: str) -> AllocationError:
     return _invalid("FeatureDisabled", f"{what}, but the feature {gate} is disabled", claim, request)

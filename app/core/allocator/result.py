@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from app.core.allocator.node_devices import NodeDevices
-from app.core.allocator.outcome import Fits, InputError, Reason
+from app.core.allocator.outcome import AllocationError, Fits, Reason
 from app.core.allocator.partial_allocation import Assignment
 from app.core.allocator.plan import Alternative, ClaimPlan
 from app.core.model.allocation import AllocatedDevice, Allocation, AllocationConfiguration
@@ -22,7 +22,7 @@ def fits(
     """The allocations, one a claim. ``chosen`` has the variant of each request of each claim.
 
     Raises:
-        InputError: a node selector has more than one term, which the API server does not let in.
+        AllocationError: a node selector has more than one term, which the API server does not let in.
     """
     by_claim: list[list[Assignment]] = [[] for _ in node_devices.plan.claims]
     for assignment in assignments:
@@ -107,7 +107,7 @@ def _node_selector(
         terms = source.node_selector.terms if source.node_selector is not None else ()
         if len(terms) > 1:
             message = f"device {placed.id}: a node selector with {len(terms)} terms is not supported"
-            raise InputError(Reason("NodeSelectorInvalid", message, claim.name))
+            raise AllocationError(Reason("NodeSelectorInvalid", message, claim.name))
         for term in terms:
             _add_new(found[0], term.match_expressions)
             _add_new(found[1], term.match_fields)

@@ -11,7 +11,7 @@ from enum import Enum
 
 from app.core.allocator.bounds import cannot_fit
 from app.core.allocator.node_devices import USABLE, NodeDevices
-from app.core.allocator.outcome import InputError, Limits, Reason
+from app.core.allocator.outcome import AllocationError, Limits, Reason
 from app.core.allocator.partial_allocation import PartialAllocation
 from app.core.allocator.plan import Alternative
 from app.core.allocator.symmetry import Symmetry, safe_requests
@@ -84,7 +84,7 @@ class Search:
         """Searches, with a pause every PAUSE_STEPS steps. Afterwards ``found`` is the result.
 
         Raises:
-            InputError: where in-tree Allocate returns an error, or a limit is reached.
+            AllocationError: where in-tree Allocate returns an error, or a limit is reached.
         """
         result = self._enter(0, 0)
         while result is not Result.FOUND:
@@ -103,7 +103,7 @@ class Search:
                 self._next_pause = self.steps + PAUSE_STEPS
                 pause()
         if result is Result.TOO_LARGE:
-            raise InputError(Reason("TooManyDevices", f"a claim can hold {MAX_DEVICES} devices at most"))
+            raise AllocationError(Reason("TooManyDevices", f"a claim can hold {MAX_DEVICES} devices at most"))
         self.found = result is Result.FOUND
 
     def subrequests(self) -> dict[tuple[int, int], int]:
@@ -137,12 +137,12 @@ class Search:
 
     def _go_on(self, pick: _Pick) -> Result | None:
         """Puts a pick on the stack, unless it is plain what comes of it. FOUND: the request is met."""
-        wanted = self._node_devices.wanted[pick.alternative.index]
-        if pick.alternative.takes_all and wanted == 0:
+        number = self._node_devices.wanted[pick.alternative.index]
+        if pick.alternative.takes_all and number == 0:
             return Result.FAILED
-        if pick.count >= wanted:
+        if pick.count >= number:
             return Result.FOUND
-        if wanted - pick.count > MAX_DEVICES - self.partial.sizes[pick.claim]:
+        if number - pick.count > MAX_DEVICES - self.partial.sizes[pick.claim]:
             return Result.TOO_LARGE
         self._stack.append(pick)
         return None
@@ -188,7 +188,7 @@ class Search:
     def _usable(self, alternative: Alternative, position: int) -> bool:
         status = self._node_devices.status(alternative, position)
         if isinstance(status, Reason):
-            raise InputError(status)
+            raise AllocationError(status)
         return status is USABLE
 
     def _chosen(self, frame: _Pick, position: int) -> Result | None:
@@ -246,5 +246,5 @@ class Search:
         if self.steps > self._limits.max_steps or self._probes > self._limits.max_probes:
             raise self._limit_reached(f"{self.steps} steps, {self._probes} devices checked")
 
-    def _limit_reached(self, what: str) -> InputError:
-        return InputError(Reason("SearchLimit", f"search limit: {what}", counts={"steps": self.steps}))
+    def _limit_reached(self, what: str) -> AllocationError:
+        return AllocationError(Reason("SearchLimit", f"search limit: {what}", counts={"steps": self.steps}))

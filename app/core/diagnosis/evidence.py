@@ -62,7 +62,7 @@ def constraint_values(node_devices: NodeDevices, claim: ClaimPlan) -> tuple[Cons
         ]
         name = constraint.match_attribute or constraint.distinct_attribute or ""
         kind = "matchAttribute" if constraint.match_attribute is not None else "distinctAttribute"
-        wanted = sum(node_devices.wanted[alternative.index] for alternative in alternatives)
+        needed = sum(node_devices.wanted[alternative.index] for alternative in alternatives)
         usable = [_usable(node_devices, alternative) for alternative in alternatives]
         values = _values(node_devices, alternatives, name, sorted({at for places in usable for at in places}))
         each = tuple(
@@ -75,7 +75,7 @@ def constraint_values(node_devices: NodeDevices, claim: ClaimPlan) -> tuple[Cons
         ]
         apart = constraint.match_attribute is not None and len(seen) > 1 and not frozenset.intersection(*seen)
         found.append(
-            ConstraintValues(kind, name, wanted, values, each if len(each) > 1 else (), disjoint=apart)
+            ConstraintValues(kind, name, needed, values, each if len(each) > 1 else (), disjoint=apart)
         )
     return tuple(found)
 
@@ -192,7 +192,7 @@ def _capacities(
     node_devices: NodeDevices, alternative: Alternative, positions: Sequence[int]
 ) -> tuple[CapacityShortage, ...]:
     found = []
-    for name, wanted in alternative.spec.capacity or ():
+    for name, requested in alternative.spec.capacity or ():
         best: Quantity | None = None
         published = ""
         for position in positions:
@@ -204,9 +204,9 @@ def _capacities(
             held = node_devices.views[position].taken.capacity.get(device.name, {}).get(name, 0)
             left = Quantity(capacity.value.nanos - held, capacity.value.format)
             best = left if best is None or left > best else best
-        if positions and (best is None or best < wanted):
+        if positions and (best is None or best < requested):
             text = best.text if best is not None else None
-            found.append(CapacityShortage(name, wanted.text, text, published if best is None else ""))
+            found.append(CapacityShortage(name, requested.text, text, published if best is None else ""))
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from app.core.allocator.node_devices import USABLE, NodeDevices
-from app.core.allocator.outcome import InputError, Reason
+from app.core.allocator.outcome import AllocationError, Reason
 from app.core.allocator.partial_allocation import PartialAllocation
 from app.core.allocator.plan import Alternative
 from app.core.pauses import paced
@@ -117,7 +117,7 @@ def _cause(node_devices: NodeDevices, alternative: Alternative, position: int) -
     partial = PartialAllocation(node_devices)
     try:
         cause = partial.take(alternative, position)
-    except InputError as error:
+    except AllocationError as error:
         return error.reason.code
     if cause is None:
         partial.undo()  # the node owns the counters

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from app.core.allocator.evidence import Evidence
 from app.core.allocator.node_devices import USABLE, NodeDevices, set_up
-from app.core.allocator.outcome import InputError, Limits, Reason
+from app.core.allocator.outcome import AllocationError, Limits, Reason
 from app.core.allocator.plan import ClaimPlan, Plan, RequestPlan
 from app.core.allocator.search import Search
 from app.core.diagnosis.evidence import constraint_values, evidence
@@ -35,7 +35,7 @@ def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) 
     reasons = [*_pool_reasons(pools)]
     try:
         node_devices = set_up(node, pools, taken, plan)
-    except InputError as error:
+    except AllocationError as error:
         return (*reasons, error.reason)
     alone = [
         reason
@@ -129,7 +129,7 @@ def _would_fit(
     search = Search(relaxed, _WHAT_IF)
     try:
         search.run()
-    except InputError:
+    except AllocationError:
         return False  # too much work, or an error hidden by the constraint: unknown
     return search.found
 

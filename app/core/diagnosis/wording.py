@@ -30,13 +30,13 @@ def listed(found: Exclusions, behind: Evidence) -> str:
     """
     if not found.node_devices.devices:
         return f"no devices, {found.wanted} requested"
-    wanted = "all matching" if found.alternative.takes_all else str(found.wanted)
+    amount = "all matching" if found.alternative.takes_all else str(found.wanted)
     parts = [f"{found.number(AVAILABLE)} available"] if found.number(AVAILABLE) else []
     parts += [_cause(code, len(devices), behind) for code, devices in sorted(found.causes.items())
               if code not in (AVAILABLE, "SelectorRejected")]  # fmt: skip
     # Only the selector that devices came furthest with has details besides its name.
     parts += [_selector(item, terms=number == 0) for number, item in enumerate(reversed(behind.selectors))]
-    return f"{_devices(len(found.node_devices.devices))}, {wanted} requested: {', '.join(parts)}"
+    return f"{_devices(len(found.node_devices.devices))}, {amount} requested: {', '.join(parts)}"
 
 
 def listed_constraints(behind: Evidence) -> str:

@@ -188,21 +188,21 @@ class _Search:
     def _too_many(self) -> str:
         """Whether there are more Pods of a kind than fit on all nodes, each filled with them only."""
         counts = Counter(member.kind for member in self._members)
-        for kind, wanted in counts.items():
+        for kind, needed in counts.items():
             same = [member for member in self._order if member.kind == kind]
-            if wanted == 1 or same[0].shared():
+            if needed == 1 or same[0].shared():
                 continue
             room = 0
             for node in same[0].alone:
                 number = 1
-                while number < wanted - room and self._fits(node, same[: number + 1]):
+                while number < needed - room and self._fits(node, same[: number + 1]):
                     number += 1
                 room += number
-                if room >= wanted:
+                if room >= needed:
                     break
-            if room < wanted:
+            if room < needed:
                 return (
-                    f"all nodes together have room for {room} of {wanted} Pods like {same[0].pod.meta.name}"
+                    f"all nodes together have room for {room} of {needed} Pods like {same[0].pod.meta.name}"
                 )
         return ""
 

@@ -48,19 +48,19 @@ def place(
             near misses.
     """
     rankings = Rankings(nodes)
-    told: set[str] = set()
+    explained: set[str] = set()
     for pod in pods:
         evaluation = PodEvaluation(state, pod, rules)
         standing = rankings.of(evaluation)
         standing.refresh(evaluation)
         chosen, text = standing.best(evaluation), standing.summary()
-        news = chosen is None and text not in told and len(told) < MAX_EXPLAINED
+        news = chosen is None and text not in explained and len(explained) < MAX_EXPLAINED
         answers: tuple[NodeResult, ...] = ()
         if shown is None or len(nodes) <= shown or news:
             answers = standing.answers(evaluation)
             shown = None if shown is None else max(0, shown - len(nodes))
         if chosen is None:
-            told.add(text)
+            explained.add(text)
         else:
             settle(state, evaluation, chosen)
             rankings.touch(chosen.node)
@@ -76,17 +76,17 @@ def with_near_misses(
     Args:
         state: the state that ``placements`` changes during the iteration.
     """
-    told: set[str] = set()
+    explained: set[str] = set()
     made: set[str] = set()
     for item in placements:
         if item.chosen is not None:
             made |= {"/".join(held.key) for held in item.chosen.claims if held.claim.allocation is None}
-        if item.chosen is not None or not item.answers or len(told) >= MAX_EXPLAINED:
+        if item.chosen is not None or not item.answers or len(explained) >= MAX_EXPLAINED:
             yield item
             continue
-        if item.summary in told:
+        if item.summary in explained:
             yield item
             continue
-        told.add(item.summary)
+        explained.add(item.summary)
         near = near_misses(Hypothesis(state, item.pod, rules, frozenset(made)), item.answers)
         yield replace(item, near_misses=near)

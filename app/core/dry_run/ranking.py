@@ -27,7 +27,7 @@ _Claim = tuple[str, ClaimSpec, tuple[ClaimKey, Allocation] | None]
 
 
 class Ranking:
-    """The results of all nodes for one kind of Pod. ``asked`` counts the evaluated nodes."""
+    """The results of all nodes for one kind of Pod. ``evaluated`` counts the evaluated nodes."""
 
     def __init__(self, evaluation: PodEvaluation, nodes: Sequence[str]) -> None:
         self._state = evaluation.state
@@ -42,7 +42,7 @@ class Ranking:
         self._ranked: list[tuple[int, int, int, NodeResult]] = []
         self._serial = count()
         self._fitting = 0
-        self.asked = 0
+        self.evaluated = 0
 
     def serves(self, evaluation: PodEvaluation) -> bool:
         """Whether the evaluated Pod is of this kind, with the same allocated claims. Cost: O(claims)."""
@@ -66,7 +66,7 @@ class Ranking:
         self._stale |= self._nodes.keys() if changed is None else changed & self._nodes.keys()
         again = set[str]()
         for name in sorted(self._stale, key=self._nodes.__getitem__):
-            self.asked += 1
+            self.evaluated += 1
             answer = evaluation.answer(name)
             self._put(name, _as_for(self._first, evaluation.explained(answer), evaluation))
             if answer.verdict == "invalid":
@@ -109,8 +109,8 @@ class Ranking:
             self._fitting += 1
             self._rank(name, answer)
         else:
-            said = self._said[name] = (node_message(answer.reasons), distance(answer.reasons))
-            self._groups[said] += 1
+            group = self._said[name] = (node_message(answer.reasons), distance(answer.reasons))
+            self._groups[group] += 1
 
     def _rank(self, name: str, answer: NodeResult) -> None:
         entry = (-(answer.score or 0), self._nodes[name], next(self._serial), answer)

@@ -42,8 +42,8 @@ def is_extended(name: str) -> bool:
     return "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
 
 
-def asks_for(spec: JsonObject, wanted: Callable[[str], bool]) -> bool:
-    """Whether a container of a PodSpec, as it comes from outside, names a resource that is ``wanted``.
+def asks_for(spec: JsonObject, selected: Callable[[str], bool]) -> bool:
+    """Whether a container of a PodSpec, as it comes from outside, names a resource that is ``selected``.
 
     For telling plain Pods quickly: what is not well formed names nothing, and is for others to say.
     Cost: a call for each name.
@@ -54,7 +54,7 @@ def asks_for(spec: JsonObject, wanted: Callable[[str], bool]) -> bool:
             resources = container.get("resources") if isinstance(container, dict) else None
             for side in ("requests", "limits"):
                 named = resources.get(side) if isinstance(resources, dict) else None
-                if isinstance(named, dict) and any(map(wanted, named)):
+                if isinstance(named, dict) and any(map(selected, named)):
                     return True
     return False
 

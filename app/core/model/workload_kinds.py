@@ -59,8 +59,8 @@ def _ray_workers(group: JsonObject) -> int:
     """Of a group of Ray workers: KubeRay keeps replicas between minReplicas and maxReplicas, and makes
     numOfHosts Pods of each."""
     least, most = _number("minReplicas", 0)(group), _number("maxReplicas", 2**31 - 1)(group)
-    wanted = min(max(_number("replicas", 0)(group), least), most)
-    return wanted * _number("numOfHosts")(group)
+    replicas = min(max(_number("replicas", 0)(group), least), most)
+    return replicas * _number("numOfHosts")(group)
 
 
 def _idle_runners(spec: JsonObject) -> int:

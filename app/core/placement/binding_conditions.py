@@ -52,8 +52,8 @@ def unready_devices(claim: ResourceClaim) -> Iterator[str]:
         if failed:
             yield f"{device.device}: {', '.join(map(str, failed))}"
         elif missing:
-            said = ", ".join(map(str, reported)) or "its driver has not reported any condition"
-            yield f"{device.device}: condition {', '.join(missing)} is not True; {said}"
+            details = ", ".join(map(str, reported)) or "its driver has not reported any condition"
+            yield f"{device.device}: condition {', '.join(missing)} is not True; {details}"
 
 
 def timed_out(claim: ResourceClaim, now: datetime, timeout_seconds: float) -> bool:
@@ -74,12 +74,12 @@ def read_time(text: str) -> datetime:
 
 
 def _status_of(claim: ResourceClaim, device: AllocatedDevice) -> DeviceStatus | None:
-    wanted = (device.device.driver, device.device.pool, device.device.device, device.share_id)
+    key = (device.device.driver, device.device.pool, device.device.device, device.share_id)
     return next(
         (
             status
             for status in claim.device_status
-            if (status.driver, status.pool, status.device, status.share_id) == wanted
+            if (status.driver, status.pool, status.device, status.share_id) == key
         ),
         None,
     )

@@ -103,8 +103,8 @@ class ExtendedResources:
         requests: list[DeviceRequest] = []
         mappings: list[RequestMapping] = []
         for resource in resources:
-            wanted = [request for request in pod.extended if request.resource == resource]
-            made, mapped = _requests(wanted, self._state.resource_classes[resource].meta.name)
+            requested = [request for request in pod.extended if request.resource == resource]
+            made, mapped = _requests(requested, self._state.resource_classes[resource].meta.name)
             requests += made
             mappings += mapped
         spec = ClaimSpec(requests=tuple(sorted(requests, key=lambda request: request.name)))
@@ -117,7 +117,7 @@ def _offers(node: Node, resource: str) -> bool:
 
 
 def _requests(
-    wanted: Sequence[ResourceRequest], device_class: str
+    requested: Sequence[ResourceRequest], device_class: str
 ) -> tuple[list[DeviceRequest], list[RequestMapping]]:
     """The requests for one resource, and their containers.
 
@@ -125,11 +125,13 @@ def _requests(
     start uses their devices, and only its additional need is requested; since such containers run
     sequentially, the largest of these requests is enough for all.
     """
-    lasting = [(item, _device_request(item, device_class, item.count)) for item in wanted if not item.passing]
+    lasting = [
+        (item, _device_request(item, device_class, item.count)) for item in requested if not item.passing
+    ]
     mappings = [RequestMapping(item.container, item.resource, made.name) for item, made in lasting]
     extra: list[tuple[DeviceRequest, int]] = []
     passing: list[tuple[ResourceRequest, str | None]] = []
-    for item in wanted:
+    for item in requested:
         if not item.passing:
             continue
         short = item.count

@@ -14,10 +14,10 @@ def with_holders(state: State, reason: Reason) -> Reason:
     Cost: O(holders, and Pods that they are reserved for).
     """
     holders = tuple(_known(state, holder) for holder in reason.evidence.holders)
-    told = [f"claim {holder.claim} is {holder.state}" for holder in holders if holder.state]
-    if not told:
+    states = [f"claim {holder.claim} is {holder.state}" for holder in holders if holder.state]
+    if not states:
         return reason
-    message = "; ".join([reason.message, *told])
+    message = "; ".join([reason.message, *states])
     return replace(reason, message=message, evidence=replace(reason.evidence, holders=holders))
 
 
@@ -34,8 +34,8 @@ def state_of(state: State, claim: ResourceClaim) -> str:
     """
     parts = [f"being deleted since {claim.meta.deleted}"] if claim.meta.deleted is not None else []
     # An inventory from a file may hold no Pods at all: then their absence proves nothing.
-    told = bool(parts or state.pods)
-    gone = [item.name for item in claim.reserved_for if told and _is_gone(state, claim, item)]
+    knows_pods = bool(parts or state.pods)
+    gone = [item.name for item in claim.reserved_for if knows_pods and _is_gone(state, claim, item)]
     if gone and len(gone) == len(claim.reserved_for):
         pods, are = ("Pod", "is") if len(gone) == 1 else ("Pods", "are")
         parts.append(f"reserved for {pods} {', '.join(gone[:3])}, which {are} not there")

@@ -66,18 +66,18 @@ def _affinity(pod: Pod, node: Node) -> Reason | None:
 
 def _resources(pod: Pod, node: Node, usage: Usage, backed: Collection[str]) -> Reason | None:
     used = usage.of(node.name)
-    for name, wanted in requests_of(pod).items():
+    for name, amount in requests_of(pod).items():
         if name in backed:
             continue
         # A node that does not report a resource has none of it; one without any allocatable at
         # all comes from a file without limits, and is not checked.
-        if not node.allocatable or wanted == 0 or (name == "pods" and name not in node.allocatable):
+        if not node.allocatable or amount == 0 or (name == "pods" and name not in node.allocatable):
             continue
         capacity = node.allocatable.get(name, Quantity(0))
-        if used.get(name, 0) + wanted > capacity.nanos:
-            asked = Quantity(wanted, capacity.format).text
+        if used.get(name, 0) + amount > capacity.nanos:
+            requested = Quantity(amount, capacity.format).text
             left = Quantity(capacity.nanos - used.get(name, 0), capacity.format).text
-            behind = Evidence(capacities=(CapacityShortage(name, asked, left),))
-            message = f"Insufficient {name}: {asked} requested, {left} left"
+            behind = Evidence(capacities=(CapacityShortage(name, requested, left),))
+            message = f"Insufficient {name}: {requested} requested, {left} left"
             return Reason("InsufficientResources", message, counts={name: 1}, evidence=behind)
     return None

@@ -72,10 +72,10 @@ class PodEvaluation:
         if not self._resources or node is None:
             return self
         needs = self._resources.on(node)
-        asked = self._kinds.get(id(needs))
-        if asked is None:
-            asked = self._kinds[id(needs)] = PodEvaluation(self.state, self.pod, self.rules, needs)
-        return asked
+        evaluation = self._kinds.get(id(needs))
+        if evaluation is None:
+            evaluation = self._kinds[id(needs)] = PodEvaluation(self.state, self.pod, self.rules, needs)
+        return evaluation
 
     @property
     def allocated(self) -> bool:
@@ -106,9 +106,9 @@ class PodEvaluation:
     def answer(self, name: str) -> NodeResult:
         """The result for one node."""
         pause()
-        asked = self.on(name)
-        if asked is not self:
-            return asked.answer(name)
+        evaluation = self.on(name)
+        if evaluation is not self:
+            return evaluation.answer(name)
         early = self.early(name)
         if early is not None:
             return early
@@ -143,9 +143,9 @@ class PodEvaluation:
     @cached_property
     def _unoffered(self) -> frozenset[str]:
         """The Pod's extended resources that no class and no node has. O(nodes), once."""
-        wanted = {request.resource for request in self.pod.extended} - self.state.resource_classes.keys()
-        nodes = self.state.nodes.values() if wanted else ()
-        return frozenset(wanted).difference(*(paced(node.allocatable.keys() for node in nodes)))
+        resources = {request.resource for request in self.pod.extended} - self.state.resource_classes.keys()
+        nodes = self.state.nodes.values() if resources else ()
+        return frozenset(resources).difference(*(paced(node.allocatable.keys() for node in nodes)))
 
     def explained(self, answer: NodeResult) -> NodeResult:
         """A misfit with its reasons, device by device; other results unchanged.
@@ -153,9 +153,9 @@ class PodEvaluation:
         The search itself collects none, since few nodes of a large cluster are explained. Cost: O(devices
         of the node) and a few bounded searches, see ``explain_misfit``.
         """
-        asked = self.on(answer.node)
-        if asked is not self:
-            return asked.explained(answer)
+        evaluation = self.on(answer.node)
+        if evaluation is not self:
+            return evaluation.explained(answer)
         node = self.state.nodes.get(answer.node)
         if not answer.counted_later or node is None or isinstance(self._plan, Invalid):
             return answer
@@ -176,7 +176,7 @@ class PodEvaluation:
             others = any(consumer.uid != self.pod.meta.uid for consumer in held.claim.reserved_for)
             if not others and held.key not in self.state.assumed:
                 return held
-        found = (asked.releasable() for asked in self._kinds.values())
+        found = (evaluation.releasable() for evaluation in self._kinds.values())
         return next((held for held in found if held is not None), None)
 
     def _allocate(self, node: Node, plan: Plan) -> NodeResult:

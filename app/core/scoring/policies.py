@@ -134,10 +134,10 @@ def _topology_orders(prospect: Prospect) -> Iterable[Order]:
         places = {
             item.id: place_of(item.device.shape, level) for pool in prospect.pools for item in pool.devices
         }
-        for wanted in islice(
+        for chosen in islice(
             dict.fromkeys(value for value in places.values() if value is not None), _MAX_PLACES
         ):
-            yield {id_: (float(value != wanted),) for id_, value in places.items()}
+            yield {id_: (float(value != chosen),) for id_, value in places.items()}
 
 
 def _cheapest_orders(prospect: Prospect) -> Iterable[Order]:
@@ -219,17 +219,17 @@ def _nearness(one: Given, other: Given) -> float | None:
 
 def _excess(item: Given) -> float | None:
     """Doublings from the request, or 1 (1Gi of what is counted in bytes), to what the device has."""
-    asked = dict(item.spec.capacity or ()) if item.spec is not None else {}
+    requested = dict(item.spec.capacity or ()) if item.spec is not None else {}
     if item.allocated.share_id is not None:
         return 0.0  # only the requested amount is taken
-    return _size(item.placed.device.shape, {name: amount.nanos for name, amount in asked.items()})
+    return _size(item.placed.device.shape, {name: amount.nanos for name, amount in requested.items()})
 
 
-def _size(shape: DeviceShape, asked: Mapping[str, int]) -> float | None:
+def _size(shape: DeviceShape, requested: Mapping[str, int]) -> float | None:
     sizes = []
     for name, item in shape.capacity.items():
         amount = item.value.nanos
-        base = asked.get(name, 0)
+        base = requested.get(name, 0)
         if base <= 0:
             base = _NANOS * (GI if amount >= GI * _NANOS else 1)
         if amount > 0:

@@ -57,14 +57,14 @@ def admit(text: str, features: CelFeatures, *, derived: bool = False) -> Admissi
 def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived: bool) -> CelCompileError:
     """The error; if only feature gates are missing, it names them, no more than necessary."""
     off = [gate for gate, name in _GATES.items() if not getattr(written, name)]
-    for wanted in (gates for count in range(1, len(off) + 1) for gates in combinations(off, count)):
+    for missing in (gates for count in range(1, len(off) + 1) for gates in combinations(off, count)):
         try:
             compile_expression(
-                text, replace(written, **{_GATES[gate]: True for gate in wanted}), derived=derived
+                text, replace(written, **{_GATES[gate]: True for gate in missing}), derived=derived
             )
         except CelCompileError:
             continue
-        gates = f"gate{'s' if len(wanted) > 1 else ''} {' and '.join(wanted)}"
+        gates = f"gate{'s' if len(missing) > 1 else ''} {' and '.join(missing)}"
         hint = f"; the API server takes it only with the feature {gates} on"
         return CelCompileError(error.message + hint, error.column, error.line)
     return error

@@ -27,15 +27,15 @@ def arrivals(
     """
     bound = ratio * sum(node.gpus for node in nodes) * WHOLE
     found = shuffled([item.task for item in listed], draw)
-    asked = sum(task.gpu for task in found)
-    if asked > bound:
-        while asked > bound:
-            asked -= found.pop(int(draw() * len(found))).gpu
+    requested = sum(task.gpu for task in found)
+    if requested > bound:
+        while requested > bound:
+            requested -= found.pop(int(draw() * len(found))).gpu
         return _numbered(found)
     while True:
         task = listed[int(draw() * len(listed))].task
-        asked += task.gpu
-        if asked > bound:
+        requested += task.gpu
+        if requested > bound:
             return _numbered(found)
         found.append(task)
 

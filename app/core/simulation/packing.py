@@ -199,7 +199,7 @@ class Packing:
         Then see ``result``. Allocation at a percentage is the mean over the arrivals at which that share,
         rounded, was requested; ``mean`` is that over all arrivals.
         """
-        asked = used = 0
+        requested = used = 0
         sums: Counter[int] = Counter()
         counts: Counter[int] = Counter()
         for number, (pod, task, comes) in enumerate(events):
@@ -207,13 +207,13 @@ class Packing:
                 used -= self._depart(pod, task)
                 yield number + 1
                 continue
-            asked += task.gpu
+            requested += task.gpu
             if self._arrive(pod, task):
                 used += task.gpu
                 self.result.placed[task.kind] += 1
             else:
                 self.result.refused[task.kind] += 1
-            percent = round(100 * asked / self._all)
+            percent = round(100 * requested / self._all)
             sums[percent] += used
             counts[percent] += 1
             yield number + 1

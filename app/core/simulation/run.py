@@ -72,7 +72,7 @@ class Simulation:
         self._every = max(1, len(trace.jobs) // max(1, samples))
         self._memo = VerdictCache(state)
         self._nodes = list(state.nodes)
-        self._jobs = _told_apart(trace.jobs)
+        self._jobs = _with_unique_names(trace.jobs)
         self._leaving: list[tuple[float, str]] = []
         self._waiting: deque[Job] = deque()
         self._weights: dict[DeviceId, float] = {}
@@ -231,7 +231,7 @@ def _user(claim: ResourceClaim, pod: Pod) -> Consumer | None:
     return next((user for user in users if user.name == pod.meta.name), None)
 
 
-def _told_apart(jobs: Sequence[Job]) -> list[Job]:
+def _with_unique_names(jobs: Sequence[Job]) -> list[Job]:
     """Jobs with unique names: a Pod that was created again has the name of the one before it."""
     seen: Counter[str] = Counter()
     found = []

@@ -59,11 +59,11 @@ class DeviceViews:
         ]
         return sorted(found, key=lambda view: view.id.device)
 
-    def of(self, wanted: DeviceId) -> DeviceView | None:
+    def of(self, device_id: DeviceId) -> DeviceView | None:
         """One device, None if there is none of that name. O(devices of its pool)."""
-        for slice_ in self._state.inventory.pool_slices(wanted.pool_id):
+        for slice_ in self._state.inventory.pool_slices(device_id.pool_id):
             for view in paced(self._in_slice(slice_), 64):
-                if view.id == wanted:
+                if view.id == device_id:
                     return view
         return None
 

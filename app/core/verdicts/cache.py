@@ -145,8 +145,8 @@ def attributes_read(
     attributes_read = attributes_read_by_plan(plan)
     if attributes_read is None:
         return None
-    wanted = demand.attributes_read if demand is not None else frozenset()
-    return attributes_read | policy_named(policy).reads | groups | wanted
+    demanded = demand.attributes_read if demand is not None else frozenset()
+    return attributes_read | policy_named(policy).reads | groups | demanded
 
 
 def _class_names(specs: Sequence[ClaimSpec]) -> list[str]:

@@ -20,7 +20,7 @@ _FEW = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownVerdicts:
     """What is kept of each node, in order; ``counts`` are how many nodes have each answer, ``unseen`` the
     places of those to evaluate, None among the answers."""
 
@@ -43,7 +43,7 @@ def indexed(
     return entry.answers
 
 
-def known(evaluation: PodEvaluation, nodes: Sequence[str], verdict_cache: VerdictCache) -> Known:
+def known(evaluation: PodEvaluation, nodes: Sequence[str], verdict_cache: VerdictCache) -> KnownVerdicts:
     """What is kept of the nodes.
 
     Cost: O(nodes), in one go: some 30 ns for each; a key for each node that has changed, if they are few.
@@ -51,13 +51,13 @@ def known(evaluation: PodEvaluation, nodes: Sequence[str], verdict_cache: Verdic
     entry = _entry(evaluation, verdict_cache)
     if entry is None:
         counts: Counter[NodeVerdict | None] = Counter({None: len(nodes)}) if nodes else Counter()
-        return Known([None] * len(nodes), counts, range(len(nodes)))
+        return KnownVerdicts([None] * len(nodes), counts, range(len(nodes)))
     found = list(map(entry.answers.get, nodes))
     # Counting looks for None as well, at half of what looking for it alone would take.
     counts = Counter(found)
     unseen = [place for place, verdict in enumerate(found) if verdict is None] if None in counts else []
     verdict_cache.reused += len(found) - len(unseen)
-    return Known(found, counts, unseen)
+    return KnownVerdicts(found, counts, unseen)
 
 
 def _entry(evaluation: PodEvaluation, verdict_cache: VerdictCache) -> Entry | None:
@@ -101,8 +101,8 @@ def verdicts(
     each class that it does not know.
     """
     if evaluation.varies:
-        for asked, alike in groupby(nodes, evaluation.on):
-            yield from _evaluated(asked, alike, verdict_cache)
+        for part, alike in groupby(nodes, evaluation.on):
+            yield from _evaluated(part, alike, verdict_cache)
     else:
         yield from _evaluated(evaluation, nodes, verdict_cache)
 
@@ -110,8 +110,8 @@ def verdicts(
 def _evaluated(
     evaluation: PodEvaluation, nodes: Iterable[str], verdict_cache: VerdictCache
 ) -> Iterator[tuple[str, NodeVerdict]]:
-    missing, asked = evaluation.missing, evaluation.unclaimed is None
-    entry = verdict_cache.entry(missing, evaluation.rules) if missing and asked else None
+    missing, by_claims = evaluation.missing, evaluation.unclaimed is None
+    entry = verdict_cache.entry(missing, evaluation.rules) if missing and by_claims else None
     if not isinstance(entry, Entry):
         for name in nodes:
             answer = evaluation.answer(name)

@@ -29,7 +29,7 @@ class FilterResult(ABC):
         """The answer of each node, in order."""
 
     @abstractmethod
-    def in_order(self, wanted: Collection[NodeVerdict]) -> Sequence[str]:
+    def in_order(self, chosen: Collection[NodeVerdict]) -> Sequence[str]:
         """The nodes with these answers, in order. O(nodes)."""
 
     @abstractmethod
@@ -69,8 +69,8 @@ class FilterResult(ABC):
 
     def fits(self) -> Sequence[str]:
         """The nodes that fit, in order. O(nodes), less if that is all."""
-        wanted = {verdict for verdict in self.counts if verdict.verdict == "fits"}
-        return self.names if len(wanted) == len(self.counts) else self.in_order(wanted)
+        chosen = {verdict for verdict in self.counts if verdict.verdict == "fits"}
+        return self.names if len(chosen) == len(self.counts) else self.in_order(chosen)
 
     def refused(self, *, curable: bool) -> dict[str, str]:
         """The nodes that do not fit, with the reason. O(nodes), less if all fit."""
@@ -125,12 +125,12 @@ class ListedResult(FilterResult):
     def by_node(self) -> Sequence[NodeVerdict]:
         return self._briefs
 
-    def in_order(self, wanted: Collection[NodeVerdict]) -> Sequence[str]:
-        return list(compress(self.names, map(wanted.__contains__, self._briefs)))
+    def in_order(self, chosen: Collection[NodeVerdict]) -> Sequence[str]:
+        return list(compress(self.names, map(chosen.__contains__, self._briefs)))
 
     def having(self, score: int) -> Sequence[str]:
-        wanted = {verdict for verdict in self._counts if verdict.verdict == "fits" and verdict.score == score}
-        return self.names if len(wanted) == len(self._counts) else self.in_order(wanted)
+        chosen = {verdict for verdict in self._counts if verdict.verdict == "fits" and verdict.score == score}
+        return self.names if len(chosen) == len(self._counts) else self.in_order(chosen)
 
     def texts_by_node(self, texts: Mapping[NodeVerdict, str]) -> dict[str, str]:
         # They are few among many, or nearly all: either way most of it is done in C.
@@ -154,15 +154,15 @@ class IndexedResult(FilterResult):
     def by_node(self) -> Sequence[NodeVerdict]:
         return [verdict for name in self.names if (verdict := self._roll.get(name)) is not None]
 
-    def in_order(self, wanted: Collection[NodeVerdict]) -> Sequence[str]:
-        others = set(chain.from_iterable(map(self._roll.members, self.counts.keys() - wanted)))
+    def in_order(self, chosen: Collection[NodeVerdict]) -> Sequence[str]:
+        others = set(chain.from_iterable(map(self._roll.members, self.counts.keys() - chosen)))
         return list(filterfalse(others.__contains__, self.names))
 
     def having(self, score: int) -> Sequence[str]:
-        wanted = [verdict for verdict in self.counts if verdict.verdict == "fits" and verdict.score == score]
-        if len(wanted) == 1:
-            return self._roll.members(wanted[0])
-        return list(chain.from_iterable(map(self._roll.members, wanted)))
+        chosen = [verdict for verdict in self.counts if verdict.verdict == "fits" and verdict.score == score]
+        if len(chosen) == 1:
+            return self._roll.members(chosen[0])
+        return list(chain.from_iterable(map(self._roll.members, chosen)))
 
     def texts_by_node(self, texts: Mapping[NodeVerdict, str]) -> dict[str, str]:
         return {name: text for verdict, text in texts.items() for name in self._roll.members(verdict)}

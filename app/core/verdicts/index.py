@@ -66,19 +66,19 @@ class VerdictIndex:
         """The nodes with an answer, in no order, until the next change."""
         return self._members.get(verdict, ())
 
-    def is_for(self, asked: frozenset[str]) -> bool:
+    def is_for(self, names: frozenset[str]) -> bool:
         """Whether these are all nodes that there is an answer for, and each has one.
 
         Sets are distinguished by their size and their hash: 64 bits, made of those of the names, with
         a new key in each process. To compare name by name takes as long as looking each of them up.
         Cost: O(1); O(nodes) after nodes have come or gone.
         """
-        if len(asked) != len(self._answers):
+        if len(names) != len(self._answers):
             return False
         if self._left or self._joined:
             self._whole, self._joined = frozenset(self._answers), False
             self._left.clear()
-        return hash(self._whole) == hash(asked)
+        return hash(self._whole) == hash(names)
 
     def _leave(self, name: str, verdict: NodeVerdict) -> None:
         members = self._members[verdict]

@@ -126,14 +126,14 @@ def standings_used(pods: list[Pod]) -> list[Ranking]:
 def test_a_replica_costs_the_nodes_changed() -> None:
     kept = standings_used(replicas(6, "one"))
     assert all(standing is kept[0] for standing in kept)
-    assert kept[0].asked == len(NODES) + 5
+    assert kept[0].evaluated == len(NODES) + 5
 
 
 def test_a_replica_with_a_claim_that_is_allocated_costs_the_nodes_changed() -> None:
     kept = standings_used([made(pod(f"s{index}", "shared", uid=f"u{index}")) for index in range(4)])
     # The first one allocates it.
     assert all(standing is kept[1] for standing in kept[2:])
-    assert kept[1].asked == len(NODES) + 2
+    assert kept[1].evaluated == len(NODES) + 2
 
 
 def test_reasons_name_the_claims_of_the_pod_that_asks() -> None:

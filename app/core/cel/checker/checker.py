@@ -206,8 +206,8 @@ class _Checker(Inference):
         for overload in group:
             if overload.member != (node.target is not None) or len(overload.args) != len(given):
                 continue
-            wanted, returned = self.fresh(overload)
-            if not types.assignable_all(self.bindings, given, wanted):
+            expected, returned = self.fresh(overload)
+            if not types.assignable_all(self.bindings, given, expected):
                 continue
             matched.append(overload.id)
             found = types.substitute(self.bindings, returned)
@@ -266,14 +266,14 @@ class _Checker(Inference):
         node.name, result, fields = found
         for entry in node.entries:
             term = self.check(entry.value)
-            wanted = fields.get(entry.key)
-            if wanted is None:
+            expected = fields.get(entry.key)
+            if expected is None:
                 raise CelCompileError(f"undefined field {entry.key!r} of {node.name}", entry.pos)
             if entry.optional:
                 term = self._unwrapped(entry.value, term)
-            if not self.assign(wanted, term):
+            if not self.assign(expected, term):
                 raise CelCompileError(
-                    f"expected type of field {entry.key!r} is '{wanted}' but provided type is '{term}'",
+                    f"expected type of field {entry.key!r} is '{expected}' but provided type is '{term}'",
                     entry.pos,
                 )
         return result

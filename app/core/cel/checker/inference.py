@@ -59,20 +59,20 @@ class Inference:
         self._variables += 1
         return types.param(f"_{self._variables}")
 
-    def assign(self, wanted: Type, given: Type) -> bool:
+    def assign(self, expected: Type, given: Type) -> bool:
         """Whether the types go together, with the bindings that this takes."""
-        return wanted is given or types.assignable(self.bindings, wanted, given)
+        return expected is given or types.assignable(self.bindings, expected, given)
 
-    def expect(self, node: Node, wanted: Type) -> None:
+    def expect(self, node: Node, expected: Type) -> None:
         """Assigns the node's type.
 
         Raises:
             CelCompileError: it is another one.
         """
-        if not self.assign(wanted, self.type(node)):
-            raise self.mismatch(node, wanted, self.type(node))
+        if not self.assign(expected, self.type(node)):
+            raise self.mismatch(node, expected, self.type(node))
 
-    def mismatch(self, node: Node, wanted: Type, given: Type) -> CelCompileError:
+    def mismatch(self, node: Node, expected: Type, given: Type) -> CelCompileError:
         """The error of a node whose type is not the expected one."""
-        shown = [types.substitute(self.bindings, term, unbound_to_dyn=True) for term in (wanted, given)]
+        shown = [types.substitute(self.bindings, term, unbound_to_dyn=True) for term in (expected, given)]
         return CelCompileError(f"expected type '{shown[0]}' but found '{shown[1]}'", node.pos)

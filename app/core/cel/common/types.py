@@ -132,17 +132,17 @@ def substitute(bindings: Mapping[str, Type], term: Type, *, unbound_to_dyn: bool
     return Type(term.kind, term.name, parts)
 
 
-def assignable(bindings: Bindings, wanted: Type, given: Type) -> bool:
+def assignable(bindings: Bindings, expected: Type, given: Type) -> bool:
     """Whether the types go together; the bindings that this takes are added. O(size of the types)."""
-    return assignable_all(bindings, (wanted,), (given,))
+    return assignable_all(bindings, (expected,), (given,))
 
 
-def assignable_all(bindings: Bindings, wanted: tuple[Type, ...], given: tuple[Type, ...]) -> bool:
+def assignable_all(bindings: Bindings, expected: tuple[Type, ...], given: tuple[Type, ...]) -> bool:
     """As ``assignable``, for argument lists."""
-    if len(wanted) != len(given):
+    if len(expected) != len(given):
         return False
     bindings.begin()
-    for left, right in zip(wanted, given, strict=True):
+    for left, right in zip(expected, given, strict=True):
         if not _unify(bindings, left, right):
             bindings.undo()
             return False

@@ -88,30 +88,30 @@ def minimum(values: Any) -> Any:
 
 
 @implements("list_a_index_of_int")
-def list_index_of(values: Any, wanted: Any) -> int:
+def list_index_of(values: Any, target: Any) -> int:
     """Where the element is first found, or -1."""
     elements = items(values)
-    if is_exact(elements, wanted):
-        return elements.index(wanted) if wanted in elements else -1
-    return next((at for at, item in enumerate(paced(elements)) if matches_element(item, wanted)), -1)
+    if is_exact(elements, target):
+        return elements.index(target) if target in elements else -1
+    return next((at for at, item in enumerate(paced(elements)) if matches_element(item, target)), -1)
 
 
 @implements("list_a_last_index_of_int")
-def list_last_index_of(values: Any, wanted: Any) -> int:
+def list_last_index_of(values: Any, target: Any) -> int:
     """Where the element is last found, or -1."""
     elements = items(values)
     places = paced(range(len(elements) - 1, -1, -1))
-    return next((at for at in places if matches_element(elements[at], wanted)), -1)
+    return next((at for at in places if matches_element(elements[at], target)), -1)
 
 
 @implements("list_includes_dyn_dyn")
-def includes(values: Any, wanted: Any) -> bool:
+def includes(values: Any, target: Any) -> bool:
     """Whether a list has the element, or a value other than a list equals it."""
     if is_list(values):
-        if is_exact(values, wanted):
-            return wanted in each(values)
-        return any(matches_element(item, wanted) for item in paced(items(values)))
-    return matches_element(values, wanted)
+        if is_exact(values, target):
+            return target in each(values)
+        return any(matches_element(item, target) for item in paced(items(values)))
+    return matches_element(values, target)
 
 
 @implements("lists_range")
@@ -254,9 +254,9 @@ def distinct(values: Any) -> Any:
 
 
 @implements("list_sets_contains_list")
-def sets_contains(values: Any, wanted: Any) -> bool:
+def sets_contains(values: Any, target: Any) -> bool:
     """Whether the first list has every element of the second."""
-    return has_all(values, wanted)
+    return has_all(values, target)
 
 
 @implements("list_sets_equivalent_list")

@@ -53,14 +53,14 @@ class Cursor:
             raise self.unexpected(kind)
         return self.take()
 
-    def unexpected(self, wanted: str) -> CelCompileError:
+    def unexpected(self, expected: str) -> CelCompileError:
         """The error of the next token."""
         self.peek()
         token = self._tokens[self._at]
         names = {"end": "the end of the expression", "name": "a name"}
         found = names.get(token.kind, repr(token.text)) if token.kind == "end" else repr(token.text)
         return CelCompileError(
-            f"syntax error: found {found}, expected {names.get(wanted, repr(wanted))}", token.pos
+            f"syntax error: found {found}, expected {names.get(expected, repr(expected))}", token.pos
         )
 
     def literal(self) -> Literal:

@@ -106,6 +106,6 @@ def as_text(value: Any) -> str | None:
     return str(value.text().decode("utf-8", "surrogateescape")) if kind is Url else None
 
 
-def inconvertible(value: Any, wanted: str) -> EvalError:
+def inconvertible(value: Any, target: str) -> EvalError:
     """The error of a value that a field cannot hold."""
-    return EvalError(f"unsupported type conversion from '{type_name(value)}' to {wanted}")
+    return EvalError(f"unsupported type conversion from '{type_name(value)}' to {target}")

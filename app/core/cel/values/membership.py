@@ -16,16 +16,16 @@ _FEW = 8
 _PLAIN_PARTS = 1_000
 
 
-def has_element(values: Any, wanted: Any) -> bool:
+def has_element(values: Any, element: Any) -> bool:
     """``wanted in values``; what cannot be compared is different. O(length)."""
-    if is_exact(values, wanted):
-        return wanted in each(values)
-    return any(matches_element(wanted, item) for item in paced(each(values)))
+    if is_exact(values, element):
+        return element in each(values)
+    return any(matches_element(element, item) for item in paced(each(values)))
 
 
-def is_exact(values: Any, wanted: Any) -> bool:
-    """Whether Python finds the same elements equal to ``wanted`` as CEL does. O(length)."""
-    kind = wanted.__class__
+def is_exact(values: Any, element: Any) -> bool:
+    """Whether Python finds the same elements equal to ``element`` as CEL does. O(length)."""
+    kind = element.__class__
     if kind is str:
         return True  # texts equal texts alone
     if kind is not int or values.__class__ is not tuple:
@@ -100,9 +100,9 @@ def _is_plain(value: tuple[Any, ...]) -> bool:
     return True
 
 
-def has_all(values: Any, wanted: Any) -> bool:
+def has_all(values: Any, element: Any) -> bool:
     """Whether a list has every element of another one."""
-    found = items(wanted)
+    found = items(element)
     if len(found) <= 1:
         return all(has_element(values, item) for item in paced(found))
     elements = Elements(items(values))
