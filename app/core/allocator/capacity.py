@@ -22,7 +22,7 @@ class CapacityError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one allocation takes of each capacity of a device; ``amounts`` is in nano units."""
+    """The share of each capacity of a device that one allocation consumes; ``amounts`` is in nano units."""
 
     consumed: tuple[tuple[str, Quantity], ...]
     amounts: tuple[tuple[str, int, int], ...]  # name, taken by one allocation, held by the device
@@ -43,10 +43,10 @@ NO_CHARGE = Charge((), ())
 def charge(
     request: Requirements | None, capacity: Mapping[str, DeviceCapacity], *, fractional: bool
 ) -> Charge | None:
-    """What a request takes of a device with these capacities, or None if the device cannot give it.
+    """The share that a request consumes of a device with these capacities; None if it does not fit.
 
     None means: a requested capacity does not exist, or its policy forbids the amount. Whether the
-    amount fits into what is left is the matter of ``Charge.fits``.
+    amount fits into the rest is decided by ``Charge.fits``.
 
     Raises:
         CapacityError: an amount is negative, or rounding it leaves 64 bits.

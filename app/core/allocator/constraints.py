@@ -1,4 +1,4 @@
-"""matchAttribute and distinctAttribute: what the devices of a claim have to have in common, or not.
+"""matchAttribute and distinctAttribute: attributes that the devices of a claim must share, or must not.
 
 Monotonic: once a set of devices breaks a constraint, adding more does not repair it. So the search
 may turn back at the first device that does not go with those before it. Every constraint keeps a

@@ -30,7 +30,7 @@ class Sharing:
 
 
 class Ledger:
-    """What is left in the counter sets of one pool. ``charge`` and ``refund`` are exact opposites."""
+    """The rest in the counter sets of one pool. ``charge`` and ``refund`` are exact opposites."""
 
     def __init__(self, pool: Pool, allocated: Collection[str], *, groups: bool) -> None:
         self._left: dict[Key, int] = {

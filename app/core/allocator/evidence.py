@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class Holder:
     """A claim (namespace/name) and how many of the matching devices it holds.
 
-    ``state`` is what is out of the ordinary about it: being deleted, or reserved for Pods that are gone.
+    ``state`` is set if the claim is being deleted, or is reserved for Pods that are gone.
     """
 
     claim: str

@@ -34,7 +34,7 @@ class Selector(Protocol):
 
 
 class DerivedAttribute(Protocol):
-    """A CEL expression that makes an attribute of what a device publishes, compiled."""
+    """A compiled CEL expression that derives an attribute from those that a device publishes."""
 
     @property
     def error(self) -> CelError | None:

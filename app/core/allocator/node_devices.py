@@ -1,7 +1,7 @@
-"""The devices within a node's reach, and what each request could do with each of them.
+"""The devices that a node can use, and which of them each request can use.
 
 Everything here is fixed while the search runs: what other claims hold, selectors, taints, static
-capacity. What the search itself takes is the matter of ``partial``.
+capacity. The module ``partial_allocation`` holds what the search itself takes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ Status = bool | str | Reason
 
 
 class PoolView:
-    """A pool and what is taken of it."""
+    """A pool and its allocated devices."""
 
     __slots__ = ("_groups", "_ledger", "pool", "shared", "taken", "whole")
 

@@ -1,4 +1,4 @@
-"""What the search answers, and how much work it may do."""
+"""The outcomes of the search, and the limits of its work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

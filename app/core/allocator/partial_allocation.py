@@ -1,4 +1,4 @@
-"""What the search has taken so far, and how it is taken back.
+"""The devices that the search has taken so far, with undo.
 
 ``take`` and ``undo`` are exact opposites and work like a stack: the devices, shares, counters and
 constraints are after an undo what they were before the take.
@@ -109,7 +109,7 @@ class PartialAllocation:
             self._node_devices.views[position].ledger.refund(self._node_devices.devices[position].device)
 
     def constraint_state(self, claim_index: int) -> Hashable:
-        """What the claim's constraints make of the devices taken so far."""
+        """The state of the claim's constraints with the devices taken so far."""
         return tuple(constraint.state() for constraint in self._constraints[claim_index])
 
     def _record(self, assignment: Assignment) -> None:

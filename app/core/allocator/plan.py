@@ -25,7 +25,7 @@ _BLOCKING = frozenset({"NoSchedule", "NoExecute"})
 class Alternative:
     """One way to meet a request: its only one, or one of its subrequests.
 
-    ``name`` is what the result names it by, request or request/subrequest. ``constraints`` are the
+    ``name`` is its name in the result, request or request/subrequest. ``constraints`` are the
     positions of the claim's constraints that apply to it, ``index`` its own among all of the plan.
     """
 

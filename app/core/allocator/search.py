@@ -136,7 +136,7 @@ class Search:
             request += 1
 
     def _go_on(self, pick: _Pick) -> Result | None:
-        """Puts a pick on the stack, unless it is plain what comes of it. FOUND: the request is met."""
+        """Puts a pick on the stack, unless its result is known at once. FOUND: the request is met."""
         number = self._node_devices.wanted[pick.alternative.index]
         if pick.alternative.takes_all and number == 0:
             return Result.FAILED

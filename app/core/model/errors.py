@@ -1,4 +1,4 @@
-"""What is wrong with an object, and where in it."""
+"""Errors in an object, and their place."""
 
 from dataclasses import dataclass
 

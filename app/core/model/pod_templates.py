@@ -59,7 +59,7 @@ def _is_reference(value: Any) -> bool:
 
 
 def value_at(value: Any, path: Path) -> Any:
-    """What stands at a path; None where there is nothing. O(length of the path)."""
+    """The value at a path; None if there is none. O(length of the path)."""
     for part in path:
         if isinstance(value, Mapping) and isinstance(part, str):
             value = value.get(part)

@@ -92,7 +92,7 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a driver says of a device, with its reason and message for people."""
+    """A condition that a driver reports for a device, with a reason and a message for people."""
 
     type: str
     status: str

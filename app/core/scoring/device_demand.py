@@ -1,4 +1,4 @@
-"""What the claims of the mix ask of devices, made ready to value what is free of a node."""
+"""The demand of the mix's claims for devices, prepared to value the free devices of a node."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,7 +125,7 @@ class DeviceDemand:
 
 
 def _firsts(plan: ClaimPlan) -> list[Alternative]:
-    """The request itself, or what it likes best; requests with admin access take nothing."""
+    """The request itself, or its preferred alternative; requests with admin access take nothing."""
     return [item.alternatives[0] for item in plan.requests if not item.alternatives[0].admin]
 
 

@@ -21,7 +21,7 @@ _DRAWS_PER_DEVICE = 4
 _MAX_DEVICES = 32
 """Free devices beyond these are worth what they request: no expected Pod fills them."""
 _DISCOUNT = 0.7
-"""What a device is worth that is used one round of draws later."""
+"""The worth of a device that is used one round of draws later."""
 _MIN_SAMPLES, _MAX_SAMPLES = 2, 16
 """Sequences of draws for a group; a group that seldom comes needs fewer."""
 
@@ -49,7 +49,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What is free on a node: ``shares`` of the devices that are not taken, in ascending order."""
+    """The free devices of a node: ``shares`` of the devices that are not taken, in ascending order."""
 
     cpu: int
     memory: int
@@ -167,7 +167,7 @@ class ExpectedUse:
         ]
 
     def worth(self, room: Room, matching: Mapping[str, bool]) -> float:
-        """What the room is worth, in thousandths of devices.
+        """The worth of the room, in thousandths of devices.
 
         Args:
             matching: by selector, whether the room's devices match it; one that is missing does not.

@@ -41,12 +41,12 @@ class Broken:
 
     @property
     def loss(self) -> float:
-        """What the group is worth less."""
+        """The loss in value of the group."""
         return self.taken * (2 * self.left + self.taken)
 
 
 class Room:
-    """One pool: what is free of each device, and what some more devices would leave free."""
+    """One pool: the free share of each device, and what some more devices would leave free."""
 
     def __init__(self, pool: Pool, held: PoolTaken) -> None:
         self._held = held

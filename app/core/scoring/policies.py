@@ -1,6 +1,6 @@
 """Scoring policies: small pure functions of what a node's devices would be with the Pod there.
 
-The first line of each is what the page and ``/api/v1/policies`` say of it.
+The page and ``/api/v1/policies`` show the first line of each docstring.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -188,7 +188,7 @@ DEMANDS = frozenset({"expected-use"})
 
 
 def _lost(prospect: Prospect, rooms: Sequence[Room]) -> dict[tuple[int, int], float]:
-    """What the Pod takes of each device, by room and position."""
+    """The share that the Pod takes of each device, by room and position."""
     found: dict[tuple[int, int], float] = {}
     for number, (room, pool) in enumerate(zip(rooms, prospect.pools, strict=True)):
         new = [item for _, item in prospect.new if item.device.pool_id == pool.id]

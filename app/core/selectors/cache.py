@@ -17,7 +17,7 @@ DEFAULT_SIZE = 4096  # in-tree keeps 10
 MAX_BYTES = 64 << 20
 """Of all compiled selectors together: 4,096 usual ones are half of that."""
 _BYTES, _BYTES_A_CHARACTER = 4_000, 75
-"""What a compiled selector takes, measured up to 10 kB of text: 750 kB."""
+"""Memory of a compiled selector, measured up to 10 kB of text: 750 kB."""
 
 
 class SelectorCache:

@@ -1,4 +1,4 @@
-"""An upper bound of what an expression costs on any device within the API's limits.
+"""An upper bound for the cost of an expression on any device within the API's limits.
 
 Where the bound is below the limit, an evaluation need not count. It need not be tight: what has no
 simple bound is left to the interpreter, which counts exactly.

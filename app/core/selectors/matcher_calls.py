@@ -300,7 +300,7 @@ class Calls:
         return Term(f"{self._name(function)}({decisive}, {over.code}, {later})", "bool")
 
     def _range(self, node: Node) -> tuple[Term, str]:
-        """What is iterated over, and the kind of its elements."""
+        """The range of the loop, and the kind of its elements."""
         values = literal_values(node)
         if values is not None:
             kinds = {_KINDS.get(value.__class__, "any") for value in values}

@@ -47,7 +47,7 @@ Scope = dict[str, "Binding"]
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What a name stands for: a Python variable, or an expression in the scope where it was bound."""
+    """The meaning of a name: a Python variable, or an expression in the scope where it was bound."""
 
     term: Term | None = None
     node: Node | None = None

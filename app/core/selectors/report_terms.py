@@ -1,4 +1,4 @@
-"""What a selector is made of: the terms that ``&&`` joins, and what a comparison compares.
+"""The parts of a selector: the terms that ``&&`` joins, and the operands of comparisons.
 
 For reports about a selector, never for its verdict: that is the compiled selector's alone.
 """
@@ -53,7 +53,7 @@ class Comparison:
         return self.operator in (">", ">=")
 
     def value(self, shape: DeviceShape) -> str | None:
-        """What a device has there, as text; None: nothing that could be compared."""
+        """The value of a device there, as text; None: no comparable value."""
         view = view_of(shape)
         found = (view.amounts if self.kind == "capacity" else view.flat).get(self.name)
         if found is None or isinstance(found, tuple):

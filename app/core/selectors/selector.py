@@ -104,7 +104,7 @@ _MAX_KEPT = 65_536
 
 
 def _kept(run: Callable[[DeviceShape], tuple[bool, int]], evaluations: list[int]) -> Matcher:
-    """Keeps dear verdicts for as long as there are devices of the shape: a retry goes on instead of over."""
+    """Keeps expensive verdicts while devices of the shape exist: a retry continues."""
     verdicts: WeakKeyDictionary[DeviceShape, bool | CelRuntimeError] = WeakKeyDictionary()
 
     def keep(shape: DeviceShape, verdict: bool | CelRuntimeError) -> None:  # noqa: FBT001 - data
@@ -132,7 +132,7 @@ def _kept(run: Callable[[DeviceShape], tuple[bool, int]], evaluations: list[int]
 
 
 def _interpreted(program: Program) -> Callable[[DeviceShape], tuple[bool, int]]:
-    """Gives the verdict and what it cost."""
+    """Returns the verdict and its cost."""
 
     def matches(shape: DeviceShape) -> tuple[bool, int]:
         value, cost = _evaluated(program, shape)

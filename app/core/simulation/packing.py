@@ -17,7 +17,7 @@ _UNSEEN = (0.0, -1)
 
 
 class NodeState(NamedTuple):
-    """What is free on a node: ``shares`` of each GPU in ascending order, those in use up with 0.
+    """The free resources of a node: ``shares`` of each GPU in ascending order, those in use up with 0.
 
     ``guests`` are the kinds of tasks with GPUs that run there, in order: ``0`` for those that share one.
     """
@@ -30,7 +30,7 @@ class NodeState(NamedTuple):
 
     @property
     def free(self) -> int:
-        """What is free of all GPUs, in thousandths of one."""
+        """The free share of all GPUs, in thousandths of one."""
         return sum(self.shares)
 
     @property

@@ -39,7 +39,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Result:
-    """What came of a trace. ``waited`` is the seconds that placed Pods waited in all."""
+    """The result of a trace. ``waited`` is the total of seconds that placed Pods waited."""
 
     policy: str
     placed: Counter[str] = field(default_factory=Counter)
@@ -202,7 +202,7 @@ class Simulation:
         )
 
     def _weigh(self) -> dict[str, float]:
-        """What each node has, in devices: a GPU in partitions is one."""
+        """The devices of each node; a GPU in partitions is one."""
         capacity: dict[str, float] = {}
         for name in self._nodes:
             capacity[name] = 0.0

@@ -50,7 +50,7 @@ class Shape:
         return fleet.partitioned_gpus(nodes) if self.partitioned else fleet.whole_gpus(nodes)
 
     def specs(self) -> Mapping[str, JsonObject]:
-        """What the claims of each kind ask for."""
+        """The requests of the claims of each kind."""
         return {item.name: item.spec for item in self.mixed}
 
     def trace(self, nodes: int, jobs: int, draw: Draw, load: float | None = None) -> Trace:

@@ -141,7 +141,7 @@ class VerdictCache:
 def attributes_read(
     plan: Plan, policy: str, groups: frozenset[str] = frozenset(), demand: DeviceDemand | None = None
 ) -> AttributesRead:
-    """What the search reads, and what the policy does."""
+    """The attributes that the search and the policy read."""
     attributes_read = attributes_read_by_plan(plan)
     if attributes_read is None:
         return None

@@ -21,7 +21,7 @@ _FEW = 64
 
 @dataclass(frozen=True, slots=True)
 class KnownVerdicts:
-    """What is kept of each node, in order; ``counts`` are how many nodes have each answer, ``unseen`` the
+    """The kept verdict of each node, in order; ``counts`` are how many nodes have each answer, ``unseen`` the
     places of those to evaluate, None among the answers."""
 
     found: list[NodeVerdict | None]
@@ -44,7 +44,7 @@ def indexed(
 
 
 def known(evaluation: PodEvaluation, nodes: Sequence[str], verdict_cache: VerdictCache) -> KnownVerdicts:
-    """What is kept of the nodes.
+    """The kept verdicts of the nodes.
 
     Cost: O(nodes), in one go: some 30 ns for each; a key for each node that has changed, if they are few.
     """

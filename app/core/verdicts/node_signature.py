@@ -143,7 +143,7 @@ class NodeSignature:
 
 
 def _held(pool: Pool, view: PoolView) -> Hashable:
-    """What is taken, by position in the pool."""
+    """The allocated devices, by position in the pool."""
     whole = shared = 0
     amounts: list[tuple[int, tuple[tuple[str, int], ...]]] = []
     names = view.whole | view.shared

@@ -27,7 +27,7 @@ def any_result(_result: Type) -> str | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Environment:
-    """What an expression is checked against.
+    """The declarations that an expression is checked against.
 
     ``variables`` are the types of the names that are given to an evaluation, ``messages`` the fields of
     the types that exist in this environment alone, by the full name of the type. ``refusal`` is given the

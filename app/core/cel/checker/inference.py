@@ -51,7 +51,7 @@ class Inference:
 
     def type(self, node: Node) -> Type:
         """The type of a node that is checked."""
-        assert node.type is not None  # noqa: S101 - checked before it is asked for
+        assert node.type is not None  # noqa: S101 - checked before it is used
         return node.type
 
     def variable(self) -> Type:

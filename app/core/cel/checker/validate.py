@@ -39,7 +39,7 @@ def _visit(node: Node, *, exempt: bool) -> None:
         _one_type_of_entries(node)
     elif isinstance(node, Call):
         _check_call(node)
-        # What is handed to format() may be of any types.
+        # The arguments of format() may have any type.
         exempt = exempt or node.function == "format"
     for child in children(node):
         _visit(child, exempt=exempt)

@@ -70,7 +70,7 @@ def param(name: str) -> Type:
 
 
 def unwrap_optional(term: Type) -> tuple[Type, bool]:
-    """What an optional holds, and whether it was one."""
+    """The type in an optional, and whether it was one."""
     if term.kind == OPAQUE and term.name == "optional_type":
         return term.params[0], True
     return term, False

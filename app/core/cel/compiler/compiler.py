@@ -25,7 +25,7 @@ _DEEP_STACK = 20_000
 class Program:
     """A checked expression. ``result`` is the type that it evaluates to.
 
-    ``tree`` is for those who read an expression rather than evaluate it.
+    ``tree`` is for code that reads an expression rather than evaluates it.
     """
 
     text: str

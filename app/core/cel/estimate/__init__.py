@@ -1,4 +1,4 @@
-"""The estimated cost of an expression, before it runs: the API server's bound on what it stores.
+"""The estimated cost of an expression, before it runs: the API server's bound for stored expressions.
 
 The estimate is that of cel-go v0.29 (checker/cost.go, ext/lists.go, ext/sets.go) with Kubernetes' own
 functions (apiserver pkg/cel/library/cost.go), its overflows included. kube-scheduler does not ask for it.

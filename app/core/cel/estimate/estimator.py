@@ -1,4 +1,4 @@
-"""The walk over a checked expression that adds up what it may cost."""
+"""The walk over a checked expression that adds up its possible cost."""
 
 from collections.abc import Mapping
 from functools import reduce
@@ -21,7 +21,7 @@ class Estimator:
     """Estimates a tree once. ``variables`` declares the sizes of the variables by name.
 
     ``costs`` are the estimates by ``id`` of a node, ``turns`` those of how often a loop goes round,
-    and ``unbounded`` the parts of a call or loop whose size nothing bounds: for who explains.
+    and ``unbounded`` the parts of a call or loop whose size nothing bounds, for explanations.
     """
 
     def __init__(self, variables: Mapping[str, Declared]) -> None:
@@ -31,7 +31,7 @@ class Estimator:
         self.unbounded: dict[int, list[Node]] = {}
 
     def cost(self, node: Node) -> Range:
-        """What the expression may cost. O(nodes); recursive, as deep as the tree."""
+        """The possible cost of the expression. O(nodes); recursive, as deep as the tree."""
         match node:
             case Literal():
                 found = NOTHING
@@ -92,7 +92,7 @@ class Estimator:
     def _overloads(
         self, node: Call, target: Operand | None, args: tuple[Operand, ...], costs: list[Range]
     ) -> Range:
-        """A range around what each overload may cost that the types leave open."""
+        """A range around the possible costs of the overloads that the types leave open."""
         cost, size = Range(MAX, 0), None
         for overload in node.overloads:
             found = self._overload(node, functions.Call(overload, target, args), costs)

@@ -19,7 +19,7 @@ _AUTHORIZATION = 350_000
 
 
 class Estimate(NamedTuple):
-    """What a call costs beyond its arguments, and the size of what it returns (None: unknown)."""
+    """The cost of a call beyond its arguments, and the size of its result (None: unknown)."""
 
     cost: Range
     size: Range | None = None

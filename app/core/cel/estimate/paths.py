@@ -63,7 +63,7 @@ class Path:
         return Path([*self.parts(), part], self._length + 1, self.variables)
 
     def parts(self) -> list[str]:
-        """What the cells hold now."""
+        """The current content of the cells."""
         return self._cells[: self._length]
 
     def __bool__(self) -> bool:
@@ -71,7 +71,7 @@ class Path:
 
 
 def declared_size(path: Path) -> Range | None:
-    """How large what the path leads to is at most; None if it is not declared. O(1)."""
+    """The largest size of the value at the path; None if it is not declared. O(1)."""
     name, *rest = path.parts() or ("",)
     at = path.variables.get(name)
     for part in rest:

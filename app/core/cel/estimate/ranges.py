@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 MAX = 2**64 - 1
-"""What an estimate is that nothing bounds."""
+"""The value of an unbounded estimate."""
 _BEYOND = float(2**64)
 
 

@@ -1,4 +1,4 @@
-"""What is known of the sizes of values while an expression is estimated, and of the variables in scope."""
+"""The known sizes of values while an expression is estimated, and the variables in scope."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class Operand(NamedTuple):
 
     @property
     def size(self) -> Range:
-        """What is known of it, if anything."""
+        """Its known size, if any."""
         return UNKNOWN if self.known is None else self.known
 
     @property
@@ -190,7 +190,7 @@ def _over_list(over: Node, entries: Entries | None) -> bool:
 
 
 def _written(node: Node) -> Range | None:
-    """The size of what is written out."""
+    """The size of a literal."""
     match node:
         case Literal():
             return exactly(len(node.value)) if isinstance(node.value, str | bytes) else ONE

@@ -94,7 +94,7 @@ def message_step(node: MessageLit, values: list[Step]) -> Step:
 
 
 def _entries(pairs: tuple[tuple[Run, Run, Entry], ...], pos: int) -> Callable[[Frame], dict[Any, Any]]:
-    """Keys and values; what is optional and not there leaves none."""
+    """Keys and values; an absent optional entry adds none."""
     parts = tuple((key, value, entry.optional) for key, value, entry in pairs)
 
     def entries_of(frame: Frame) -> dict[Any, Any]:
@@ -115,7 +115,7 @@ def _entries(pairs: tuple[tuple[Run, Run, Entry], ...], pos: int) -> Callable[[F
 
 
 def _inside(value: Any, pos: int) -> Optional:
-    """What stands behind a question mark."""
+    """The value after a question mark."""
     if value.__class__ is not Optional:
         error = EvalError("cannot initialize an optional element from a non-optional value")
         raise located(error, pos)

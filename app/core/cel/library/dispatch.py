@@ -2,7 +2,7 @@
 
 A call whose overload the checker has settled runs that one, after a check of the types. One that
 could be several tries the function's overloads in order. Some functions have one implementation
-for all of their overloads and no such look (cel-go: singleton bindings).
+for all of their overloads and no such check (cel-go: singleton bindings).
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ _MODULES = (kubernetes, lists, std, strings)
 
 
 def implementation(function: str, chosen: tuple[str, ...]) -> Implementation:
-    """What a call of the function runs, when the checker has settled on these overloads."""
+    """The implementation that a call runs, given the overloads that the checker has found."""
     singleton = SINGLETONS.get(function)
     if singleton is not None:
         return singleton

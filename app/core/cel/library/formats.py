@@ -1,4 +1,4 @@
-"""The named formats of Kubernetes (library/format.go): what is wrong with a text, as a list of messages."""
+"""The named formats of Kubernetes (library/format.go): the errors in a text, as a list of messages."""
 
 import re
 from collections.abc import Callable
@@ -165,5 +165,5 @@ FORMATS = {key: NamedFormat(key, name, size) for key, (name, size, _) in _CHECKS
 
 
 def problems(named: NamedFormat, text: str) -> list[str]:
-    """What is wrong with the text; nothing if it has the format."""
+    """The errors in the text; none if it has the format."""
     return _CHECKS[named.key][2](text)

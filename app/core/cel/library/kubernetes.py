@@ -244,6 +244,6 @@ for _key, _format in FORMATS.items():
 
 @implements("format-validate")
 def validate(named: NamedFormat, text: str) -> Optional:
-    """format.validate(text): what is wrong with it, if anything."""
+    """format.validate(text): the errors in it, if any."""
     found = problems(named, text)
     return Optional(tuple(found)) if found else NONE

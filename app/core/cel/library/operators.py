@@ -1,4 +1,4 @@
-"""The operators by the names that calls have, and what is left of the standard library's."""
+"""The operators by their names in calls, and the rest of the standard library."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a call costs at run time: cel-go's interpreter/runtimecost.go and ext, Kubernetes' library/cost.go.
+"""The cost of a call at run time: cel-go's interpreter/runtimecost.go and ext, Kubernetes' library/cost.go.
 
 The limit is 1,000,000 units an evaluation (CELSelectorExpressionMaxCost in k8s.io/api/resource/v1).
 """
@@ -228,7 +228,7 @@ _BY_FUNCTION: dict[str, Cost] = {
 }  # fmt: skip
 _COMPARISONS = ("less", "greater", "less_equals", "greater_equals")
 
-# What is left, by overload.
+# The others, by overload.
 _STANDARD: dict[str, Cost] = {
     **dict.fromkeys(("starts_with_string", "ends_with_string"), _reads_second),
     **dict.fromkeys(("string_to_bytes", "bytes_to_string", "strings_quote", "string_format"), _reads_first),

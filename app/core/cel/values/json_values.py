@@ -80,7 +80,7 @@ def _key(key: Any) -> str:
 
 
 def held(value: Any) -> Any:
-    """What is in an optional, however deep; of others, the value.
+    """The value in an optional, however deep; of others, the value itself.
 
     Raises:
         EvalError: nothing is in it.
@@ -93,7 +93,7 @@ def held(value: Any) -> Any:
 
 
 def as_text(value: Any) -> str | None:
-    """What a field for texts holds of it; None if it cannot be held."""
+    """The value as a field for texts holds it; None if it cannot."""
     kind = value.__class__
     if kind is str:
         return str(value)

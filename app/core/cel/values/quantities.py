@@ -146,7 +146,7 @@ def parse_quantity(text: str) -> Quantity:
 
 
 def parse_amount(text: str) -> tuple[int, int, bool]:
-    """As ``parse_quantity``: what a quantity is made of. Texts that are not usual are read once."""
+    """As ``parse_quantity``: the parts of a quantity. Texts that are not usual are read once."""
     if len(text) <= _FAST_DIGITS and text.isdigit() and text.isascii():
         return int(text), 0, False
     usual = _USUAL.match(text)

@@ -1,4 +1,4 @@
-"""Selections and indexes: what a key finds in a map, a list or a message."""
+"""Selections and indexes: the value of a key in a map, a list or a message."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def list_index(index: Any) -> int:
 
 
 def find(value: Any, key: Any) -> tuple[Any, bool]:
-    """What a selection or index finds in a value, and whether it is there."""
+    """The result of a selection or index in a value, and whether it exists."""
     if key.__class__ not in _KEYS:
         raise EvalError(f"invalid qualifier type: {type_name(key)}")
     if isinstance(value, CelMap):
