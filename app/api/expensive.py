@@ -28,7 +28,7 @@ def caller_of(scope: Scope) -> str:
 
 
 class Places:
-    """A few requests at a time, as many waiting, no more; and of one caller not more than half of that.
+    """Admits a few requests at a time and queues as many; one caller gets at most half of that.
 
     ``count`` are those that are there, ``progress`` is by the name that a dry run was given.
     """
@@ -77,14 +77,14 @@ class Places:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expensive:
-    """How the work for one request shares the loop, and when it is to end."""
+    """How the work for one request shares the loop, and when it must end."""
 
     time_slice: TimeSlice
     stop: Stop
     seconds: float
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What plain code returns. Raises: HttpError, 503, if time was up."""
+        """Runs plain code and returns its result. Raises: HttpError, 503, at the time limit."""
         try:
             return await self.time_slice.run(work, self.stop)
         except InterruptedWorkError:

@@ -1,4 +1,4 @@
-"""What every endpoint needs, put together by app.wiring."""
+"""The components that every endpoint needs, wired by app.wiring."""
 
 import asyncio
 import logging

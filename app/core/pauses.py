@@ -31,7 +31,7 @@ _hook: ContextVar[Hook] = ContextVar("pause", default=_go_on)
 
 
 def pause(cost: int = 0) -> None:
-    """Lets others work if it is time to. Costs 0.1 us where it is not.
+    """Lets other work run if it is time to. Costs 0.1 us otherwise.
 
     Args:
         cost: units of CEL's cost model that have been spent since the last pause, if they are many: they

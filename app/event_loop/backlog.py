@@ -54,7 +54,7 @@ class Backlog:
         return until is not None
 
     def add(self, tenant: str, key: Hashable, work: Work) -> None:
-        """Takes work in, unless there is work of the key already, or too much of the tenant."""
+        """Adds work, unless the key has work already or the tenant has too much."""
         if tenant not in self._waiting and len(self._waiting) >= _MAX_TENANTS:
             return
         waiting = self._waiting.setdefault(tenant, OrderedDict())

@@ -1,4 +1,4 @@
-"""What each tenant may take of a processor that belongs to all."""
+"""The share of the processor that each tenant may use."""
 
 from collections import OrderedDict
 

@@ -34,7 +34,7 @@ class Held:
 
 
 class Watchdog:
-    """To be entered on the loop that is watched.
+    """Enter it on the loop to watch.
 
     Args:
         report: called on the watchdog's thread, once for each long turn, when it has ended.
@@ -49,7 +49,7 @@ class Watchdog:
         self._timer: asyncio.TimerHandle | None = None
 
     def silence(self) -> float:
-        """Seconds since the loop has last turned. From any thread."""
+        """Seconds since the last turn of the loop. Callable from any thread."""
         return max(0.0, time.monotonic() - self._beat)
 
     async def __aenter__(self) -> Self:

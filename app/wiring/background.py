@@ -1,4 +1,4 @@
-"""Work that goes on beside the requests."""
+"""Work that runs beside the requests."""
 
 import asyncio
 import logging
@@ -51,7 +51,7 @@ def watchdog(metrics: Metrics) -> Watchdog:
 
 
 async def watch_lag(metrics: Metrics) -> None:
-    """Measures, for ever, by how much the event loop wakes too late."""
+    """Measures continuously by how much the event loop wakes too late."""
     while True:
         due = time.monotonic() + _LAG_SECONDS
         await asyncio.sleep(_LAG_SECONDS)

@@ -24,7 +24,7 @@ Labelled = dict[tuple[str, ...], float]
 
 
 class ClaimControllers:
-    """Everything that writes claims of one kind as they are served.
+    """The controllers that write claims.
 
     Args:
         client: writes only while the fence is open.

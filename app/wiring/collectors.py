@@ -25,7 +25,7 @@ def of_cluster(service: Service, group: InformerGroup) -> Iterator[Callable[[], 
 
 
 def inventory(service: Service) -> Callable[[], Iterable[Sample]]:
-    """Devices as ``Service.count_devices`` has counted them last, nodes, claims. O(claims)."""
+    """Devices as last counted by ``Service.count_devices``, nodes, claims. O(claims)."""
     state = service.state
 
     def samples() -> Iterable[Sample]:
@@ -50,7 +50,7 @@ def inventory(service: Service) -> Callable[[], Iterable[Sample]]:
 
 
 def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
-    """Work done and spared, and how binds ended."""
+    """Work done and saved, and the results of binds."""
 
     def samples() -> Iterable[Sample]:
         verdict_cache, selectors, binder = service.verdict_cache, service.rules.selectors, service.binder
@@ -93,7 +93,7 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
 
 
 def informers(group: InformerGroup) -> Callable[[], Iterable[Sample]]:
-    """How the watches are."""
+    """The state of the watches."""
 
     def samples() -> Iterable[Sample]:
         synced: Labelled = {}
@@ -121,7 +121,7 @@ def informers(group: InformerGroup) -> Callable[[], Iterable[Sample]]:
 
 
 def preemption(preemptor: Preemptor) -> Callable[[], Iterable[Sample]]:
-    """What was evicted, and how attempts ended."""
+    """Evictions, and the results of attempts."""
 
     def samples() -> Iterable[Sample]:
         outcomes: Labelled = {(name,): float(number) for name, number in preemptor.outcomes.items()}
@@ -137,7 +137,7 @@ def preemption(preemptor: Preemptor) -> Callable[[], Iterable[Sample]]:
 
 
 def election(candidate: Election) -> Callable[[], Iterable[Sample]]:
-    """Whether this replica leads, and how that has gone."""
+    """Whether this replica leads, and its changes of leadership."""
 
     def samples() -> Iterable[Sample]:
         yield Sample(

@@ -1,4 +1,4 @@
-"""The service of a cluster, in two phases: ask how the cluster serves its objects, then build every part."""
+"""The service of a cluster, in two phases: discover how the cluster serves objects, then build all parts."""
 
 import asyncio
 import logging
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 async def follow_cluster(
     app: Starlette, settings: Settings, stack: AsyncExitStack, tracing: "Tracing | None"
 ) -> None:
-    """Comes back at once; ``app.state.service`` is there when the API server has answered.
+    """Returns at once; ``app.state.service`` exists once the API server has answered.
 
     Raises: CredentialsError.
     """
@@ -79,7 +79,7 @@ async def follow_cluster(
 
 @dataclass(frozen=True, slots=True)
 class _ClusterService:
-    """A service, and what runs beside it."""
+    """A service, and its background tasks."""
 
     service: Service
     requeuer: Requeuer

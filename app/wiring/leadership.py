@@ -1,4 +1,4 @@
-"""The election put together: who writes."""
+"""Wires the leader election: only the leader writes."""
 
 import datetime as dt
 import socket

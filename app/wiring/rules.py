@@ -28,5 +28,5 @@ def now() -> dt.datetime:
 
 
 def now_text() -> str:
-    """The same as the API has it: RFC 3339, whole seconds."""
+    """The time of day as in the API: RFC 3339, whole seconds."""
     return now().isoformat(timespec="seconds").replace("+00:00", "Z")

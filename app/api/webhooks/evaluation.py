@@ -27,7 +27,7 @@ MAX_CEL_COST = 500_000
 
 @dataclass(frozen=True, slots=True)
 class NodesEvaluated:
-    """What came of it, to be read before anything else is done: nodes may change then.
+    """The result. Read it before the next await: nodes may change then.
 
     ``late`` is the reason why some nodes were not evaluated; those are left out.
     """
@@ -62,7 +62,7 @@ async def evaluate_nodes(service: Service, args: FilterArgs, pod: Pod, verb: str
 
 
 class _Work:
-    """The nodes of one request, judged by ``run``; what is found is kept if that is interrupted."""
+    """The nodes of one request, evaluated by ``run``; an interruption keeps the results so far."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class _Work:
 
     @property
     def kind(self) -> tuple[ClaimSpec, ...]:
-        """What the selectors are in."""
+        """The claims that contain the selectors."""
         return tuple(claim.spec for claim in self.evaluation.missing)
 
     def again(self, evaluation: PodEvaluation, verdict_cache: VerdictCache) -> "_Work":
@@ -103,7 +103,7 @@ class _Work:
         self._kept = KnownVerdicts([verdict] * len(self._names), Counter([verdict]), ())
 
     def result(self, wrong: dict[str, str]) -> FilterResult:
-        """What has been found of each node; ``wrong`` are those that could not even be read."""
+        """The result of each node; ``wrong`` are nodes that could not be read."""
         if self._every_node is not None:
             return IndexedResult(self._names, self._every_node)
         if self._kept is None:
@@ -115,7 +115,7 @@ class _Work:
 
 
 async def _carried_out(service: Service, work: _Work) -> str:
-    """Why not all nodes could be judged; empty if they are.
+    """The reason why some nodes were not evaluated; empty if all were.
 
     What dear selectors take is limited: kube-scheduler, which waits for the answer, serves all tenants. The
     rest is the backlog's, and what it finds out is there for the next attempt.
@@ -146,7 +146,7 @@ async def _carried_out(service: Service, work: _Work) -> str:
 
 
 def _allowance(service: Service, tenant: str) -> int:
-    """Units that dear selectors of the tenant may take of a filter."""
+    """Units of a filter that expensive selectors of the tenant may use."""
     waits = service.backlog.has(tenant) or service.shares.left(tenant) <= 0
     return 0 if waits else MAX_CEL_COST
 

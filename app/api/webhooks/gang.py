@@ -29,7 +29,7 @@ class GangChoice:
 
 
 def group_of(pod: Pod, labels: Sequence[str]) -> str:
-    """What the Pod is grouped by: its PodGroup, or the first of these labels or annotations that it has."""
+    """The group of the Pod: its PodGroup, or the first of these labels or annotations that it has."""
     if pod.group:
         return pod.group
     for name in labels:
@@ -40,7 +40,7 @@ def group_of(pod: Pod, labels: Sequence[str]) -> str:
 
 
 async def choose_for_gang(service: Service, args: FilterArgs, pod: Pod) -> GangChoice:
-    """The node planned for the Pod; plans for its whole group if there is no plan yet, or none that holds.
+    """The node planned for the Pod; plans its whole group if there is no valid plan.
 
     Cost: none for a Pod without a group; that of ``place_gang`` for the first Pod of one.
     """
@@ -92,7 +92,7 @@ def _members(service: Service, pod: Pod, group: str) -> list[Pod]:
 
 
 async def _planned(service: Service, members: Sequence[Pod], nodes: Sequence[str]) -> GangAnswer | None:
-    """A plan that is true of the state as it is when this returns; None if there is none for that reason."""
+    """A plan that is valid for the state when this returns; None if the state changed too often."""
     rules = replace(service.rules, node_checks=True)
     deadline = service.deadline(service.settings.filter_timeout_seconds)
     for _ in range(_TRIES):

@@ -30,7 +30,7 @@ def filter_decision(service: Service, pod: Pod, result: FilterResult, seconds: f
 
 
 def gang_decision(service: Service, pod: Pod, gang: GangChoice, nodes: int) -> Decision:
-    """What came of a filter for a Pod that is planned for with its group."""
+    """The entry of a filter for a Pod that is planned with its group."""
     return Decision(
         at=_now(service.rules),
         verb="filter",

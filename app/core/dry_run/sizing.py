@@ -45,7 +45,7 @@ class NodeShape:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """What to add. ``minimal``: it is proven that nothing cheaper is enough.
+    """The nodes to add. ``minimal``: it is proven that nothing cheaper is enough.
 
     ``outcome`` is "impossible" if it is proven that no number of these nodes is enough, and "unknown" if no
     number was found to be; ``placements`` are then those without new nodes.
@@ -113,7 +113,7 @@ class _Search:
         self._in_order_of_price()
 
     def result(self) -> Sizing:
-        """What was found."""
+        """The result of the search."""
         if self._best is None:
             most = tuple(shape.limit for shape in self._shapes)
             proven = not self.cut_off and self._is_short(most)
@@ -162,7 +162,7 @@ class _Search:
                 short = middle
 
     def _in_order_of_price(self) -> None:
-        """Sets cheaper than the best so far, the cheapest first; ends with proof, or for lack of tries."""
+        """Sets cheaper than the best so far, the cheapest first; ends with a proof or after the last try."""
         queue: list[tuple[float, Counts, int]] = [(0.0, tuple(0 for _ in self._shapes), 0)]
         while queue and (self._best is None or queue[0][0] < self._best[0]):
             if self._spent():
@@ -201,7 +201,7 @@ class _Search:
         return answer
 
     def _with(self, counts: Counts) -> tuple[State, list[str]]:
-        """The cluster with these nodes, and all that count."""
+        """The cluster with these nodes, and the nodes to use."""
         state = self._state.fork()
         new = [
             name

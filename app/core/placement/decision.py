@@ -51,7 +51,7 @@ def decide(
 
 
 def claim_allocations_of(answer: NodeResult, timestamp: str | None) -> tuple[ClaimAllocation, ...]:
-    """What each claim of a Pod gets on a node that it fits on; see ``decide``."""
+    """The allocation of each claim of a Pod on a node that fits; see ``decide``."""
     claim_allocations: dict[ClaimKey, ClaimAllocation] = {}
     for held, allocation in zip(answer.claims, answer.allocations, strict=True):
         fresh = held.claim.allocation is None

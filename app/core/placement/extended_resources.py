@@ -34,7 +34,7 @@ _SUFFIX_LENGTH = 10
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a Pod needs beyond the claims in its spec, on nodes of one kind.
+    """The needs of a Pod beyond the claims in its spec, on nodes of one kind.
 
     ``backed`` are the resources that devices provide, so that the nodes do not count them; ``claim``
     requests these. With ``refusal``, the Pod fits none of the nodes; if set, ``stale`` is the cause, a

@@ -12,7 +12,7 @@ from app.core.selectors import SelectorCache
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How to decide.
+    """The rules of placement.
 
     ``node_checks``: also check nodeSelector, required node affinity, taints, unschedulable and resource
     requests, which kube-scheduler does itself except in a dry run. ``generate_claims``: generate claims

@@ -1,4 +1,4 @@
-"""What the Pods that come ask for, as far as it shows: by templates, claims, and claims that are gone.
+"""The expected requests of future Pods, derived from templates, claims, and claims that are gone.
 
 No training and no clock: a claim counts while it is there, and when it is gone it counts on until as many
 others have gone. The mix stays the same object until a tenth of it differs, as kept verdicts depend on it.

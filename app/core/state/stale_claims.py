@@ -30,7 +30,7 @@ class StaleClaim(Enum):
 
 
 def stale_claim(state: State, claim: ResourceClaim) -> StaleClaim | None:
-    """What is stale in a claim, if no task of this process uses it.
+    """The stale parts of a claim, if no task of this process uses it.
 
     Ignores what kube-controller-manager handles: claims that are being deleted, reservations of Pods that
     are done, claims without devices whose Pod is gone. O(reservations).

@@ -105,7 +105,7 @@ class State:
 
     @property
     def matched_attributes(self) -> frozenset[str]:
-        """What templates keep devices together by: groups that Pods to come will want whole.
+        """Attributes by which templates keep devices together: groups that future Pods need whole.
 
         Built again after a template has changed. Cost: O(templates).
         """
@@ -115,7 +115,7 @@ class State:
 
     @property
     def request_mix(self) -> RequestMix:
-        """What Pods to come will ask for, as far as templates and claims show it."""
+        """The expected requests of future Pods, as far as templates and claims show them."""
         return self._requests.mix(item.spec for item in self.templates.values())
 
     def extended_claim(self, pod: Pod) -> ResourceClaim | None:
@@ -128,7 +128,7 @@ class State:
         return self._ledger.all()
 
     def taint(self, rules: Iterable[DeviceTaintRule]) -> None:
-        """Takes in DeviceTaintRules at once."""
+        """Adds or replaces several DeviceTaintRules at once."""
         self.revision += 1
         self.inventory.put_rules(rules)
 
@@ -235,7 +235,7 @@ class State:
 
     @property
     def writes(self) -> int:
-        """How many answers to writes of ours have been taken in: see ``relisted``."""
+        """The number of processed responses to our writes: see ``relisted``."""
         return self._ledger.writes
 
     def relisted(self, writes: int) -> set[ClaimKey]:
@@ -246,7 +246,7 @@ class State:
         return self._ledger.relisted(writes)
 
     def put_created(self, claim: ResourceClaim) -> None:
-        """Takes in the API server's answer to a claim of ours that was created.
+        """Processes the API server's response to the creation of a claim.
 
         If its deletion was processed already, the entry is a ghost without devices until the
         next list, or until a write finds it gone.

@@ -33,7 +33,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class PoolTaken:
-    """What is taken in one pool: ``holdings`` by device, and the three views the search needs.
+    """The taken devices of one pool: ``holdings`` by device, and the three views the search needs.
 
     ``whole`` are devices held by one claim alone, ``shared`` those with shares, ``capacity`` what the
     shares of a device consume together (nano units by capacity name; only where a share consumes some).

@@ -62,5 +62,5 @@ class Usage:
 
 
 def requests_of(pod: Pod) -> dict[str, int]:
-    """What a Pod takes, itself counted as one of the node's ``pods``."""
+    """The resources of a Pod, itself counted as one of the node's ``pods``."""
     return {"pods": 10**9} | {name: amount.nanos for name, amount in pod.requests.items()}
