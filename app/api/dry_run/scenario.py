@@ -65,7 +65,7 @@ def _names(model: type[BaseModel]) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DryRun:
+class PreparedRun:
     """One dry run: the cluster to evaluate, the rules, its time slice and its deadline."""
 
     overlay: Overlay
@@ -73,14 +73,14 @@ class DryRun:
     work: Expensive
 
 
-async def dry_run(service: Service, body: Scenario, work: Expensive) -> DryRun:
+async def dry_run(service: Service, body: Scenario, work: Expensive) -> PreparedRun:
     """Sets a dry run up. Raises: HttpError, 422, or 503 if time was up."""
     rules = _rules(service, body)
     try:
         overlay = await work.time_slice.run(lambda: lay_over(service.state, body), work.stop)
     except InterruptedWorkError:
         raise work.time_up("the objects could not be read", "objects") from None
-    return DryRun(overlay, rules, work)
+    return PreparedRun(overlay, rules, work)
 
 
 def _rules(service: Service, body: Scenario) -> Rules:
@@ -104,7 +104,7 @@ def _rules(service: Service, body: Scenario) -> Rules:
 
 
 async def pods_in(
-    body: PlacementRequest | SizingRequest, nodes: int, most: int, run: DryRun
+    body: PlacementRequest | SizingRequest, nodes: int, most: int, run: PreparedRun
 ) -> tuple[list[Pod], list[str]]:
     """The Pods in order, at most ``most``, and the assumptions about unknown kinds.
 

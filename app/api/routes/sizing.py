@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api.dry_run.overlay import names_of
-from app.api.dry_run.scenario import DryRun, documented, dry_run, pods_in, read_request
+from app.api.dry_run.scenario import PreparedRun, documented, dry_run, pods_in, read_request
 from app.api.errors import HttpError
 from app.api.models.answers import SizingAnswer
 from app.api.models.questions import SizingRequest
@@ -41,7 +41,7 @@ async def sizing(request: Request, service: ServiceOf) -> Response:
 
 
 async def _pods(
-    service: Service, body: SizingRequest, nodes: int, run: DryRun
+    service: Service, body: SizingRequest, nodes: int, run: PreparedRun
 ) -> tuple[list[Pod], list[str]]:
     """The Pods that a drain has driven out, those given, and with ``pending`` those that wait for a node."""
     most = service.settings.dry_run_pods
