@@ -12,7 +12,7 @@ import sys
 def main() -> None:
     """Entry point of both programs."""
     # What a command makes it keeps to its end: to look through it for cycles again and again finds nothing.
-    gc.set_threshold(100_000, 20, 50)
+    gc.set_threshold(500_000, 20, 50)
     # httpx has a command line, which loads rich and pygments where they are installed. None: not there.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # as importlib documents it
     # FastAPI looks whether a model is one of pydantic 1, which no model here is.
