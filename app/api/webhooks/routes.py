@@ -88,7 +88,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     result = judging.result
     decision = filter_decision(service, pod, result, service.clock() - started)
     failed, unresolvable = result.refused(curable=True), result.refused(curable=False)
-    hopeless = _hopeless(service, pod, result)
+    curable = _curable(service, pod, result, failed)
     _count(service, result)
     chosen = await choose(service, pod, result)
     if chosen.names:
@@ -98,9 +98,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
         service.refused(judging.evaluation, decision.summary)
         if service.preemptor is not None:
             service.preemptor.refused(pod, list(failed))
-        # Where evicting on the node cannot help, kube-scheduler need not try it.
-        unresolvable |= hopeless
-        failed = {name: text for name, text in failed.items() if name not in hopeless}
+        failed, unresolvable = _split(failed, unresolvable, curable)
     bind_context(fitting=result.fitting, nodes=len(args.names))
     log.debug("filter: %d of %d nodes fit", result.fitting, len(args.names))
     service.history.add(decision)
@@ -293,13 +291,28 @@ def _learn(state: State, pod: Pod) -> None:
         state.upsert(pod)
 
 
-def _hopeless(service: Service, pod: Pod, result: FilterResult) -> dict[str, str]:
-    """If no node fits: the nodes without such devices, or where no holder of them may be evicted."""
+def _curable(service: Service, pod: Pod, result: FilterResult, failed: dict[str, str]) -> dict[str, str]:
+    """Of the failed nodes those where an eviction may help: they have such devices, and Pods to evict.
+
+    All of them if some node fits. Cost: O(Pods); O(nodes) as well if there are Pods to evict.
+    """
     if result.fitting:
-        return {}
+        return failed
     hosts = hosts_of_victims(service.state, pod)
-    alone = {name: text for name, text in result.refused(curable=True).items() if name not in hosts}
-    return result.refused_for(INCURABLE) | alone
+    if not hosts:
+        return {}
+    incurable = result.refused_for(INCURABLE)
+    return {name: failed[name] for name in hosts if name in failed and name not in incurable}
+
+
+def _split(
+    failed: dict[str, str], unresolvable: dict[str, str], curable: dict[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Moves failed nodes where no eviction helps to those where kube-scheduler need not try one."""
+    if curable is failed:
+        return failed, unresolvable
+    hopeless = {name: text for name, text in failed.items() if name not in curable} if curable else failed
+    return curable, hopeless | unresolvable if unresolvable else hopeless
 
 
 def _count(service: Service, result: FilterResult) -> None:
