@@ -14,10 +14,17 @@ from tests.web.what_ifs import FOUR_GPUS, JOB, headline, place
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 
+_LEFTS = """row => [...row.querySelectorAll("th, td")]
+    .filter(cell => cell.checkVisibility())
+    .map(cell => Math.round(cell.getBoundingClientRect().x))"""
+
+
 def lefts(page: Page) -> set[int]:
-    """Where the cells of the second row of the table in view begin."""
-    row = page.locator("table:visible tbody tr").nth(1)
-    return {round((cell.bounding_box() or {})["x"]) for cell in row.locator("th, td:visible").all()}
+    """Where the cells of the second row of the table in view begin.
+
+    All cells in one call: the page may draw its rows again between two.
+    """
+    return set(page.locator("table:visible tbody tr").nth(1).evaluate(_LEFTS))
 
 
 @pytest.mark.parametrize("view", ["#/map?as=table", "#/claims"])
