@@ -24,35 +24,25 @@ DEAR = (
 )
 
 
+def bound(name: str, first: str, again: str, times: int, last: str) -> str:
+    """``last`` within as many names, each but the first bound to ``again`` of the name before (``{0}``)."""
+    binds = [
+        f"cel.bind({name}{at + 1}, {again.format(f'{name}{at}') if at else first}, " for at in range(times)
+    ]
+    return "".join(binds) + last + ")" * times
+
+
 SELECTORS = {
     "beyond the limit": f"{numbers(50)}.all(a, {numbers(50)}.all(b, {numbers(50)}.all(c, "
     "quantity('1Gi').isLessThan(quantity(string(a) + 'Gi')) || true)))",
     "reads the device": f"{DEAR} && device.attributes['gpu.example.com'].uuid != 'x'",
-    "equal lists of equal lists": "".join(
-        f"cel.bind(l{i + 1}, {f'[l{i}, l{i}]' if i else '[1, 2]'}, " for i in range(40)
-    )
-    + "l40 == l40"
-    + ")" * 40,
-    "formatted lists of lists": "".join(
-        f"cel.bind(l{i + 1}, {f'[l{i}, l{i}]' if i else '[1, 2]'}, " for i in range(40)
-    )
-    + "'%s'.format([l40]) == ''"
-    + ")" * 40,
-    "a sum of sums": "".join(
-        f"cel.bind(l{i + 1}, {f'l{i} + l{i}' if i else '[1, 2, 3]'}, " for i in range(18)
-    )
-    + "l18.sum() > 0"
-    + ")" * 18,
-    "a long text as a quantity": "".join(
-        f"cel.bind(t{i + 1}, {f't{i} + t{i}' if i else repr('9' * 5000)}, " for i in range(9)
-    )
-    + "quantity(t9).isInteger()"
-    + ")" * 9,
-    "a long text and a pattern": "".join(
-        f"cel.bind(t{i + 1}, {f't{i} + t{i}' if i else repr('98' * 2500)}, " for i in range(9)
-    )
-    + "t9.findAll('(9|8)*7').size() > 0"
-    + ")" * 9,
+    "equal lists of equal lists": bound("l", "[1, 2]", "[{0}, {0}]", 40, "l40 == l40"),
+    "formatted lists of lists": bound("l", "[1, 2]", "[{0}, {0}]", 40, "'%s'.format([l40]) == ''"),
+    "a sum of sums": bound("l", "[1, 2, 3]", "{0} + {0}", 18, "l18.sum() > 0"),
+    "a long text as a quantity": bound("t", repr("9" * 5000), "{0} + {0}", 9, "quantity(t9).isInteger()"),
+    "a long text and a pattern": bound(
+        "t", repr("98" * 2500), "{0} + {0}", 9, "t9.findAll('(9|8)*7').size() > 0"
+    ),
     "many terms": " && ".join(f"{texts(3)}.exists(x, x == '{index}Gi')" for index in range(9)),
 }
 

@@ -15,7 +15,7 @@ from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
 from app.core.model.resource_claim import Constraint, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.taints import Taint
-from app.core.selectors.cel_features import cel_features
+from app.core.selectors.environment import cel_features
 from app.core.state.channel import Channel, channel_of
 
 _BLOCKING = frozenset({"NoSchedule", "NoExecute"})

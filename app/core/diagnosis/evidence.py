@@ -24,7 +24,7 @@ from app.core.model.device import Attribute, DeviceShape
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Taint
 from app.core.pauses import paced
-from app.core.selectors.cel_features import cel_features
+from app.core.selectors.environment import cel_features
 from app.core.selectors.report_terms import Term, terms_of
 
 _MAX_VALUES = 8

@@ -7,8 +7,7 @@ server checks besides is in ``admission``.
 
 from app.core.cel.common.errors import CelCompileError, CelError, CelRuntimeError
 from app.core.selectors.cache import SelectorCache
-from app.core.selectors.cel_features import cel_features
-from app.core.selectors.environment import CelFeatures
+from app.core.selectors.environment import CelFeatures, cel_features
 from app.core.selectors.selector import DerivedAttribute, Selector, compile_derived, compile_selector
 
 __all__ = [

@@ -13,6 +13,7 @@ from functools import lru_cache
 from app.core import cel
 from app.core.cel import Environment, Type, types
 from app.core.cel.common.declarations import Overload, functions
+from app.core.model.features import Features
 
 DEVICE = Type(types.STRUCT, "kubernetes.DRADevice")
 _SCALARS = (types.BOOL, types.INT, types.STRING, types.ANYTHING, types.DYNAMIC, types.SEMVER)
@@ -36,6 +37,14 @@ class CelFeatures:
     def lists(self) -> bool:
         """Whether the value of an attribute may be a list."""
         return self.list_type_attributes or not self.new_expressions
+
+
+def cel_features(features: Features) -> CelFeatures:
+    """The environment of expressions that are stored in a cluster with these features."""
+    return CelFeatures(
+        list_type_attributes=features.list_type_attributes,
+        consumable_capacity=features.consumable_capacity,
+    )
 
 
 @lru_cache(maxsize=16)
