@@ -16,7 +16,7 @@ from app.core.model.features import Features
 from app.core.model.resource_claim import Constraint, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.taints import Taint
 from app.core.selectors.environment import cel_features
-from app.core.state.channel import Channel, channel_of
+from app.core.versions.channel import Channel
 
 _BLOCKING = frozenset({"NoSchedule", "NoExecute"})
 
@@ -122,7 +122,7 @@ class Planner:
     ) -> None:
         self._classes = classes
         self._features = features
-        self._channel = channel_of(features)
+        self._channel = features.channel
         self._selectors = selectors
         self._cel_features = cel_features(features)
         self._variants: list[Alternative] = []

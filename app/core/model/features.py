@@ -1,7 +1,11 @@
-"""Feature switches, named as the fields of structured.Features and meaning the same."""
+"""Feature switches of a cluster, named as the fields of structured.Features and meaning the same."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from app.core.versions import DEFAULT, KubernetesVersion
+from app.core.versions.channel import Channel
 
 
 class UnknownFeatureError(ValueError):
@@ -10,10 +14,11 @@ class UnknownFeatureError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Which parts of resource.k8s.io are in force; the defaults are those of Kubernetes 1.37.
+    """The rules of a cluster: its version, and which parts of resource.k8s.io are on.
 
-    A feature that is off refuses the claims and devices that use it, as kube-scheduler does with
-    the feature gate of the same name off. Hashable: part of every cache's key that depends on it.
+    The defaults are those of Kubernetes 1.37. A feature that is off refuses the claims and devices that
+    use it, as kube-scheduler does with the feature gate of the same name off. ``channel`` is the allocator
+    that kube-scheduler uses with them. Hashable: part of every cache's key that depends on it.
     """
 
     admin_access: bool = True
@@ -21,12 +26,36 @@ class Features:
     consumable_capacity: bool = True
     derived_attributes: bool = False
     device_binding_and_status: bool = True
+    device_taint_rules: bool = True
     device_taints: bool = True
+    extended_resource: bool = True
     fractional_capacity_range: bool = True
     list_type_attributes: bool = False
     optional_node_operations: bool = False
     partitionable_devices: bool = True
     prioritized_list: bool = True
+    version: KubernetesVersion = DEFAULT
+    channel: Channel = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for supported, channel in self.version.allocators:
+            if all(name in supported or not getattr(self, name) for name in _ALLOCATOR_FEATURES):
+                object.__setattr__(self, "channel", channel)
+                return
+        raise ValueError(f"no allocator of {self.version!r} supports {self!r}")
+
+    @classmethod
+    def of(cls, version: KubernetesVersion, gates: Mapping[str, bool] | None = None) -> "Features":
+        """The features of a cluster.
+
+        Args:
+            version: its version.
+            gates: feature gates with their state, like ``{"DRAConsumableCapacity": True}``, as far as known;
+                the others have the version's defaults. Gates that do not matter here are ignored.
+        """
+        on = {name: gate.on for name, gate in version.gates.items()} | dict(gates or {})
+        switches = {field: all(on.get(gate, False) for gate in names) for field, names in GATES.items()}
+        return cls(version=version, **switches)
 
     def switched(self, switches: Mapping[str, bool]) -> "Features":
         """These features with the named ones set, like ``{"PartitionableDevices": False}``.
@@ -37,10 +66,34 @@ class Features:
         for name in switches:
             if name not in NAMES:
                 raise UnknownFeatureError(f"unknown feature {name!r}, only {', '.join(NAMES)}")
-        return replace(self, **{NAMES[name]: value for name, value in switches.items()})
+        changes: dict[str, Any] = {NAMES[name]: value for name, value in switches.items()}
+        return replace(self, **changes)
 
+
+GATES: dict[str, tuple[str, ...]] = {
+    "admin_access": ("DRAAdminAccess",),
+    "compatibility_groups": ("DRADeviceCompatibilityGroups",),
+    "consumable_capacity": ("DRAConsumableCapacity",),
+    "derived_attributes": ("DRADerivedAttributes",),
+    "device_binding_and_status": ("DRADeviceBindingConditions", "DRAResourceClaimDeviceStatus"),
+    "device_taint_rules": ("DRADeviceTaintRules", "DRADeviceTaints"),
+    "device_taints": ("DRADeviceTaints",),
+    "extended_resource": ("DRAExtendedResource",),
+    "fractional_capacity_range": ("DRAFractionalCapacityRange",),
+    "list_type_attributes": ("DRAListTypeAttributes",),
+    "optional_node_operations": ("DRAOptionalNodeOperations",),
+    "partitionable_devices": ("DRAPartitionableDevices",),
+    "prioritized_list": ("DRAPrioritizedList",),
+}
+"""The feature gates that turn a feature on, all of them together."""
 
 NAMES = {
-    "".join(word.capitalize() for word in field.name.split("_")): field.name for field in fields(Features)
+    "".join(word.capitalize() for word in field.name.split("_")): field.name
+    for field in fields(Features)
+    if field.name in GATES
 }
 """Name in Kubernetes to name here."""
+
+_SCHEDULER_FEATURES = frozenset({"device_taint_rules", "extended_resource"})
+"""Those that the allocator does not know."""
+_ALLOCATOR_FEATURES = tuple(name for name in GATES if name not in _SCHEDULER_FEATURES)

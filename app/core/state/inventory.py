@@ -14,7 +14,6 @@ from app.core.model.node import Node
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import paced
 from app.core.state.changes import Changes
-from app.core.state.channel import channel_of
 from app.core.state.pools import Pool, PoolError, concerns_every_node, gather_pools
 from app.core.state.taint_rules import apply_taint_rules
 
@@ -161,7 +160,7 @@ class Inventory:
 
     def _gather(self, node_name: str, features: Features) -> _PoolsOrError:
         names = [*self._by_node.get(node_name, ()), *self._shared]
-        if channel_of(features).counters_everywhere:
+        if features.channel.counters_everywhere:
             names += [
                 name
                 for name in self._counting

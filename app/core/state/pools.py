@@ -13,7 +13,6 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import CounterSet, DeviceId, PoolId, ResourceSlice
-from app.core.state.channel import channel_of
 
 
 class PoolError(ValueError):
@@ -58,7 +57,7 @@ def concerns_every_node(candidate: ResourceSlice, features: Features) -> bool:
     """Whether ``gather_pools`` needs the slice for every node, not only for its own."""
     if not candidate.node_name:
         return True
-    return bool(candidate.shared_counters) and channel_of(features).counters_everywhere
+    return bool(candidate.shared_counters) and features.channel.counters_everywhere
 
 
 def gather_pools(
@@ -118,7 +117,7 @@ def _has_groups(candidate: ResourceSlice) -> bool:
 
 
 def _relevant(candidate: ResourceSlice, node: Node, features: Features) -> bool:
-    if candidate.shared_counters and channel_of(features).counters_everywhere:
+    if candidate.shared_counters and features.channel.counters_everywhere:
         return True
     try:
         if candidate.node_name or candidate.all_nodes or candidate.node_selector is not None:
@@ -175,14 +174,14 @@ def _build(
     ]
     holders = {id(item) for item in counters}
     own = tuple(item for item in relevant if id(item) not in holders)
-    if channel_of(features).ordered:
+    if features.channel.ordered:
         own = tuple(sorted(own, key=lambda item: item.meta.name))
     rest = tuple(item for item in others if id(item) not in holders)
     sets: dict[str, CounterSet] = {}
     reason = _duplicate_device(own)
     if reason is None and features.partitionable_devices:
         # Only the stable allocator checks what devices in a counter slice consume.
-        checked = relevant if channel_of(features).counters_everywhere else own
+        checked = relevant if features.channel.counters_everywhere else own
         reason = _collect_counters(counters, sets) or _missing_counter(sets, (*checked, *rest))
     if reason is not None:
         return Pool(id_, invalid_reason=reason)
@@ -191,7 +190,7 @@ def _build(
         slices=own,
         other_slices=rest,
         counter_sets=sets,
-        has_binding_conditions=channel_of(features).ordered
+        has_binding_conditions=features.channel.ordered
         and any(device.binding_conditions is not None for item in own for device in item.devices),
         devices=tuple(
             PlacedDevice(DeviceId(id_.driver, id_.pool, device.name), device, item)

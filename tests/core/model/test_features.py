@@ -1,4 +1,4 @@
-"""Feature switches, named as kube-scheduler's structured.Features."""
+"""Feature switches, named as in kube-scheduler."""
 
 import pytest
 
@@ -12,7 +12,9 @@ def test_names_are_those_of_kubernetes() -> None:
         "ConsumableCapacity",
         "DerivedAttributes",
         "DeviceBindingAndStatus",
+        "DeviceTaintRules",
         "DeviceTaints",
+        "ExtendedResource",
         "FractionalCapacityRange",
         "ListTypeAttributes",
         "OptionalNodeOperations",

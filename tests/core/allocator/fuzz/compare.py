@@ -11,7 +11,6 @@ from oracle import Oracle
 from app.core.allocator import Fits, Invalid, Outcome
 from app.core.json_object import JsonObject
 from app.core.model.features import Features
-from app.core.state.channel import channel_of
 from fuzz import inventory
 
 TIMEOUT_MS = 1000
@@ -66,7 +65,7 @@ def differences(oracle: Oracle, request: JsonObject, answers: list[Answer]) -> l
 
 def is_ordered(request: JsonObject) -> bool:
     """Whether in-tree tries devices in one order always: the oldest allocator goes through a Go map."""
-    return channel_of(Features().switched(request.get("features") or {})).ordered
+    return Features().switched(request.get("features") or {}).channel.ordered
 
 
 def without_share_ids(allocations: Any) -> Any:

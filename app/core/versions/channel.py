@@ -1,13 +1,11 @@
 """Selects which of the three in-tree allocators would run, and the resulting differences.
 
 structured/allocator.go of k8s.io/dynamic-resource-allocation picks the oldest of its allocators that
-supports every feature that is on. They differ only in the points named here, so this project has one
-search and a few switches.
+supports every feature that is on. They differ only in the points named here, and between versions, so this
+project has one search and a few switches.
 """
 
-from dataclasses import dataclass
-
-from app.core.model.features import Features
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class Channel:
     shows_sharing: bool
 
 
-STABLE = Channel(
+_STABLE = Channel(
     counters_everywhere=True,
     ordered=False,
     distinct=False,
@@ -41,7 +39,7 @@ STABLE = Channel(
     binds_to_node=False,
     shows_sharing=False,
 )
-INCUBATING = Channel(
+_INCUBATING = Channel(
     counters_everywhere=False,
     ordered=True,
     distinct=True,
@@ -50,30 +48,20 @@ INCUBATING = Channel(
     binds_to_node=True,
     shows_sharing=True,
 )
-EXPERIMENTAL = Channel(
-    counters_everywhere=False,
-    ordered=True,
-    distinct=True,
-    refuse_capacity=True,
-    node_operations=True,
-    binds_to_node=True,
-    shows_sharing=True,
-)
+_EXPERIMENTAL = replace(_INCUBATING, node_operations=True)
 
+Allocators = tuple[tuple[frozenset[str], Channel], ...]
+"""The features that each allocator supports, by their names in Features, and what it does. The oldest first;
+the last one supports all."""
 
-def channel_of(features: Features) -> Channel:
-    """The allocator that kube-scheduler 1.37 uses with these features."""
-    if (
-        features.compatibility_groups
-        or features.derived_attributes
-        or features.list_type_attributes
-        or features.optional_node_operations
-    ):
-        return EXPERIMENTAL
-    if (
-        features.consumable_capacity
-        or features.device_binding_and_status
-        or features.fractional_capacity_range
-    ):
-        return INCUBATING
-    return STABLE
+_FIRST = frozenset({"admin_access", "device_taints", "partitionable_devices", "prioritized_list"})
+_SECOND = _FIRST | {"consumable_capacity", "device_binding_and_status", "fractional_capacity_range"}
+_ALL = _SECOND | {
+    "compatibility_groups",
+    "derived_attributes",
+    "list_type_attributes",
+    "optional_node_operations",
+}
+
+ALLOCATORS_1_37: Allocators = ((_FIRST, _STABLE), (_SECOND, _INCUBATING), (_ALL, _EXPERIMENTAL))
+ALLOCATORS_1_34 = ALLOCATORS_1_35 = ALLOCATORS_1_36 = ALLOCATORS_1_38 = ALLOCATORS_1_37
