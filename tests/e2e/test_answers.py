@@ -146,10 +146,14 @@ def _no_taint_rule(scene: Scene) -> Happening:
     return lambda: scene.api.delete("DeviceTaintRule", f"repair.{scene.namespace}")
 
 
-LIFTS = {"a new slice": _new_slice, "a new class": _new_class, "a taint rule gone": _no_taint_rule}
+LIFTS = [
+    pytest.param(_new_slice, id="a new slice"),
+    pytest.param(_new_class, id="a new class"),
+    pytest.param(_no_taint_rule, id="a taint rule gone", marks=pytest.mark.kubernetes(since="1.37")),
+]
 
 
-@pytest.mark.parametrize("lift", LIFTS.values(), ids=LIFTS)
+@pytest.mark.parametrize("lift", LIFTS)
 def test_what_lifts_the_reason_binds_the_pod_that_waited_for_it(
     scene: Scene, scheduler: str, holds: HoldWatcher, lift: Callable[[Scene], Happening]
 ) -> None:

@@ -27,6 +27,7 @@ def written(node: str, users: int = 1) -> dict[str, Any]:
     return {"status": {"allocation": objects.allocation(node, "large-black-cat-0"), "reservedFor": consumers}}
 
 
+@pytest.mark.kubernetes(since="1.36")
 def test_an_allocation_needs_the_right_to_bind_besides_the_right_to_write_status(
     control_plane: ControlPlane, scene: Scene, devices: str
 ) -> None:
@@ -45,6 +46,7 @@ def test_an_allocation_needs_the_right_to_bind_besides_the_right_to_write_status
     assert scene.claim("one")["status"]["allocation"]
 
 
+@pytest.mark.core
 def test_one_device_can_be_written_into_two_claims(scene: Scene, devices: str) -> None:
     """A resourceVersion guards a claim, not a device: giving no device twice is up to who allocates."""
     for name in ("one", "two"):
@@ -64,6 +66,7 @@ def test_a_write_on_top_of_an_older_version_of_the_claim_is_refused(scene: Scene
     assert refused.value.code == 409
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(("users", "accepted"), [(256, True), (257, False)])
 def test_a_claim_is_reserved_for_at_most_256_consumers(
     scene: Scene, devices: str, users: int, accepted: bool

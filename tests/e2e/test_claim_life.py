@@ -46,6 +46,7 @@ def from_template(name: str, scheduler: str) -> dict[str, Any]:
     return body
 
 
+@pytest.mark.core
 def test_a_claim_that_nobody_uses_moves_to_where_its_pod_can_run(
     scene: Scene, kubelet: Kubelet, holds: HoldWatcher, scheduler: str, class_name: str
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_claim_that_nobody_uses_moves_to_where_its_pod_can_run(
     holds.catch_up()
 
 
+@pytest.mark.core
 def test_a_claim_that_a_running_pod_uses_stays_and_keeps_others_on_its_node(
     scene: Scene, kubelet: Kubelet, scheduler: str, class_name: str
 ) -> None:
@@ -77,6 +79,7 @@ def test_a_claim_that_a_running_pod_uses_stays_and_keeps_others_on_its_node(
     assert held(scene.claim("cat")) == [(a, DEVICE)]
 
 
+@pytest.mark.kubernetes(since="1.37")
 def test_a_no_execute_taint_takes_the_device_away_and_gives_it_back_when_it_ends(
     scene: Scene, kubelet: Kubelet, extender: Extender, scheduler: str, class_name: str
 ) -> None:
@@ -107,6 +110,7 @@ def test_a_no_execute_taint_takes_the_device_away_and_gives_it_back_when_it_ends
     until(lambda: extender.device_states(node) == {DEVICE: "taken"}, "the device is taken again")
 
 
+@pytest.mark.kubernetes(since="1.34")
 def test_a_claim_made_from_a_template_is_made_anew_and_used(
     scene: Scene, kubelet: Kubelet, scheduler: str, class_name: str
 ) -> None:
@@ -123,6 +127,7 @@ def test_a_claim_made_from_a_template_is_made_anew_and_used(
     assert held(used)
 
 
+@pytest.mark.kubernetes(since="1.36")
 @pytest.mark.parametrize("end", ["ready", "failed"])
 def test_a_bind_waits_for_the_driver_and_moves_on_when_it_fails(
     scene: Scene, kubelet: Kubelet, scheduler: str, class_name: str, end: str
@@ -159,6 +164,7 @@ def test_a_bind_waits_for_the_driver_and_moves_on_when_it_fails(
     assert scene.node_of("holder") == pool
 
 
+@pytest.mark.kubernetes(since="1.36")
 def test_a_pod_deleted_while_its_bind_waits_leaves_its_device_free(
     scene: Scene, extender: Extender, scheduler: str, class_name: str
 ) -> None:

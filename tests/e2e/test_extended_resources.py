@@ -41,6 +41,7 @@ def claim_for(scene: Scene, pod_name: str) -> dict[str, Any]:
     return scene.claim(scene.pod(pod_name)["status"]["extendedResourceClaimStatus"]["resourceClaimName"])
 
 
+@pytest.mark.kubernetes(since="1.36")
 @pytest.mark.parametrize("explicit", [True, False], ids=["named by the class", "by the class's own name"])
 def test_the_node_s_own_count_lets_a_pod_pass_whose_resource_a_class_stands_for(
     control_plane: ControlPlane, scene: Scene, explicit: bool
@@ -74,6 +75,7 @@ def test_the_node_s_own_count_lets_a_pod_pass_whose_resource_a_class_stands_for(
         webhook.stop()
 
 
+@pytest.mark.kubernetes(since="1.36")
 def test_pods_get_devices_for_extended_resources_and_give_them_back(
     scene: Scene, kubelet: Kubelet, holds: HoldWatcher, extender: Extender, scheduler: str
 ) -> None:
@@ -102,6 +104,7 @@ def test_pods_get_devices_for_extended_resources_and_give_them_back(
     until(lambda: set(extender.device_states(node).values()) == {"free"}, "the index shows free devices")
 
 
+@pytest.mark.kubernetes(since="1.36")
 def test_the_claim_and_the_pod_s_status_are_those_of_the_in_tree_plugin(
     scene: Scene, kubelet: Kubelet, in_tree: str, scheduler: str
 ) -> None:
@@ -145,6 +148,7 @@ def written_for_a_pod(scene: Scene, kubelet: Kubelet, scheduler: str) -> dict[st
     return json.loads(text)
 
 
+@pytest.mark.core
 def test_a_node_with_a_device_plugin_gives_the_resource_itself(
     scene: Scene, kubelet: Kubelet, scheduler: str
 ) -> None:

@@ -12,7 +12,7 @@ from harness.kubelet import Kubelet
 from harness.scene import Scene
 from harness.wait import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.core]
 
 CLASS = "e2e.example.com"
 

@@ -8,7 +8,7 @@ from harness.kubelet import Kubelet
 from harness.scene import Scene
 from harness.wait import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.core]
 
 CLASS = "misfit.example.com"
 

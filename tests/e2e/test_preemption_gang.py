@@ -15,7 +15,7 @@ from harness.scene import Scene
 from harness.stage import Stage
 from harness.wait import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.kubernetes(since="1.37")]
 
 SCHEDULER = "gang-scheduler"
 # Longer than kube-scheduler's first back-off (1 s).

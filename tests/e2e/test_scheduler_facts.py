@@ -108,6 +108,7 @@ def test_no_node_names_means_that_no_node_fits_and_the_reasons_are_counted_in_an
     assert scene.node_of("plain") == ""
 
 
+@pytest.mark.core
 def test_a_refused_pod_is_tried_again_for_its_annotation_and_not_for_a_new_slice(
     scene: Scene, webhook: Webhook, nodes: list[str]
 ) -> None:
@@ -228,6 +229,7 @@ def test_fitting_nodes_that_are_left_out_are_no_reason_to_preempt_when_the_bind_
     assert scene.node_of("important") in nodes
 
 
+@pytest.mark.kubernetes(until="1.37")
 def test_an_extender_is_asked_about_victims_for_what_in_tree_filters_see_and_never_for_devices_alone(
     control_plane: ControlPlane, scene: Scene
 ) -> None:

@@ -14,7 +14,7 @@ from harness.scene import Scene
 from app.core.selectors import CelFeatures
 from app.core.selectors.admission import MAX_BYTES, MAX_COST, admit
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.kubernetes(since="1.37")]
 
 CASES = Path(__file__).resolve().parents[1] / "core" / "cel" / "cases"
 # As many requests a claim, and as many selectors a request, as the API takes.

@@ -12,7 +12,7 @@ from harness.kubelet import Kubelet
 from harness.scene import Scene
 from harness.wait import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.core]
 
 PAGE = (binaries.REPOSITORY / "docs" / "task.md").read_text(encoding="utf-8")
 CREATE, CLEAN_UP = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

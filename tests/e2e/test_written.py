@@ -6,7 +6,7 @@ from harness.scene import Scene
 
 from tests.cli.written import DEVICES, WIDE, claim, same_place
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.kubernetes(since="1.37")]
 
 
 def refused(scene: Scene, raw: dict[str, object]) -> list[str]:

@@ -143,6 +143,29 @@ def test_an_older_go_is_not_used_and_the_message_says_what_to_do(
         gobuild.find_go((1, 26, 0), uv=None)
 
 
+@pytest.mark.parametrize(
+    ("minimum", "wheel"), [((1, 24, 0), "1.26.6"), ((1, 26, 0), "1.26.6"), ((1, 27, 0), "1.27.3")]
+)
+def test_the_oldest_wheel_of_go_that_is_new_enough_is_used(
+    go: FakeGo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, minimum: tuple[int, ...], wheel: str
+) -> None:
+    monkeypatch.setattr(gobuild, "REPOSITORY", tmp_path)
+    go.answer(version="go1.9")
+    unpacked = tmp_path / ".cache" / f"go-{wheel}" / "go" / "bin" / "go"
+    unpacked.parent.mkdir(parents=True)
+    unpacked.touch()
+    assert gobuild.find_go(minimum, uv=None) == unpacked
+
+
+def test_a_go_that_no_wheel_has_is_asked_for(
+    go: FakeGo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(gobuild, "REPOSITORY", tmp_path)
+    go.answer(version="go1.9")
+    with pytest.raises(gobuild.BuildError, match=r"go is Go 1\.9; Go 1\.99\.0 or newer is needed"):
+        gobuild.find_go((1, 99, 0), uv=None)
+
+
 def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
@@ -151,13 +174,18 @@ def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 @pytest.mark.parametrize(
     ("program", "where"),
-    [("control_plane.py", "control-plane/v1.37.2"), ("helm.py", "helm/v3.22.0")],
+    [
+        (["control_plane.py"], "control-plane/v1.37.2"),
+        (["control_plane.py", "--kubernetes", "1.33"], "control-plane/v1.33.13"),
+        (["control_plane.py", "--kubernetes", "1.34"], "control-plane/v1.37.2"),
+        (["helm.py"], "helm/v3.22.0"),
+    ],
 )
 def test_the_programs_tell_where_they_build_without_building(
-    tmp_path: Path, program: str, where: str
+    tmp_path: Path, program: list[str], where: str
 ) -> None:
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
-    command = [sys.executable, TOOLS / program, "--where"]
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "KUBERNETES": ""}
+    command = [sys.executable, TOOLS / program[0], *program[1:], "--where"]
     asked = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert asked.stdout.strip() == f"{tmp_path}/dra-extender/{where}"
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ import pytest
 from harness.company import Company
 from harness.wait import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.kubernetes(since="1.37")]
 
 QUIET_SECONDS = 4
 

@@ -3,7 +3,7 @@
 import pytest
 from harness.company import Company, apart, preferring
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.kubernetes(since="1.37")]
 
 
 def test_three_pods_that_like_one_node_go_to_three_nodes(company: Company) -> None:

@@ -6,7 +6,7 @@ import pytest
 from harness.company import Company, again_and_again
 from harness.wait import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.kubernetes(since="1.37")]
 
 LATE = {"bindingConditions": ["attached"], "bindingFailureConditions": ["broken"]}
 # More than a default httpTimeout, and more than kube-scheduler's back-offs.

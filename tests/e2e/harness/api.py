@@ -9,6 +9,10 @@ from typing import Any, Self
 import httpx
 
 from app.core.json_object import JsonObject
+from harness.kubernetes import RESOURCE_API, TAINT_RULE_API
+
+V1 = "resource.k8s.io/v1"
+"""The version that tests write; it is sent as the one that is served, whose objects look the same."""
 
 # kind -> (path of its API group and version, plural, namespaced)
 KINDS: Mapping[str, tuple[str, str, bool]] = {
@@ -16,8 +20,8 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ClusterRoleBinding": ("apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", False),
     "ConfigMap": ("api/v1", "configmaps", True),
     "Deployment": ("apis/apps/v1", "deployments", True),
-    "DeviceClass": ("apis/resource.k8s.io/v1", "deviceclasses", False),
-    "DeviceTaintRule": ("apis/resource.k8s.io/v1", "devicetaintrules", False),
+    "DeviceClass": (f"apis/{RESOURCE_API}", "deviceclasses", False),
+    "DeviceTaintRule": (f"apis/{TAINT_RULE_API or V1}", "devicetaintrules", False),
     "Event": ("apis/events.k8s.io/v1", "events", True),
     "Job": ("apis/batch/v1", "jobs", True),
     "Namespace": ("api/v1", "namespaces", False),
@@ -28,12 +32,12 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "PersistentVolume": ("api/v1", "persistentvolumes", False),
     "PersistentVolumeClaim": ("api/v1", "persistentvolumeclaims", True),
     "PriorityClass": ("apis/scheduling.k8s.io/v1", "priorityclasses", False),
-    "ResourceClaim": ("apis/resource.k8s.io/v1", "resourceclaims", True),
-    "ResourceClaimTemplate": ("apis/resource.k8s.io/v1", "resourceclaimtemplates", True),
+    "ResourceClaim": (f"apis/{RESOURCE_API}", "resourceclaims", True),
+    "ResourceClaimTemplate": (f"apis/{RESOURCE_API}", "resourceclaimtemplates", True),
     "Secret": ("api/v1", "secrets", True),
     "ServiceAccount": ("api/v1", "serviceaccounts", True),
     "StorageClass": ("apis/storage.k8s.io/v1", "storageclasses", False),
-    "ResourceSlice": ("apis/resource.k8s.io/v1", "resourceslices", False),
+    "ResourceSlice": (f"apis/{RESOURCE_API}", "resourceslices", False),
 }
 
 
@@ -83,6 +87,8 @@ class Api:
 
     def create(self, body: JsonObject, namespace: str = "", *, manager: str = "") -> JsonObject:
         """POST to the API version that the object names, in its own namespace unless another is given."""
+        if body["apiVersion"] == V1 and body["kind"] != "DeviceTaintRule":
+            body = body | {"apiVersion": RESOURCE_API}
         namespace = namespace or body["metadata"].get("namespace", "")
         path = self._path(body["kind"], namespace, version=body["apiVersion"])
         return self._call("POST", path, json=body, params=_managed(manager))

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from harness import kubernetes
 from harness.api import Api
 from harness.credentials import Users, write_signing_key
 from harness.ports import free_port
@@ -59,11 +60,12 @@ class ControlPlane:
         self._storage = storage
         self._qps = qps
         self._served = "resource.k8s.io/v1beta2=true,resource.k8s.io/v1beta1=true"
-        self._gates: tuple[str, ...] = ()
+        gates: tuple[str, ...] = ()
         self._wanted = (*CONTROLLERS_WANTED, *(VOLUME_CONTROLLERS if volumes else ()))
         if groups:
             self._served += ",scheduling.k8s.io/v1beta1=true"
-            self._gates = ("--feature-gates=GenericWorkload=true,DRAWorkloadResourceClaims=true",)
+            gates = ("GenericWorkload=true", "DRAWorkloadResourceClaims=true")
+        self._version = kubernetes.flags(gates)
         self.home = home
         self.certificates = home / "certificates"
         self.audit_log = home / "audit.log"
@@ -136,7 +138,7 @@ class ControlPlane:
             "kube-scheduler",
             f"--config={config}",
             *self._serving(port, SCHEDULER),
-            *self._gates,
+            *self._version,
             "--v=2",
             ready=answers(f"https://{HOST}:{port}/readyz", verify=False),
         )
@@ -192,7 +194,7 @@ class ControlPlane:
             # Nobody takes the taint not-ready off a new Node or makes service accounts here.
             "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
             f"--runtime-config={self._served}",
-            *self._gates,
+            *self._version,
             ready=lambda: (self.certificates / "apiserver.crt").exists() and self.admin.ready(),
         )
 
@@ -205,7 +207,7 @@ class ControlPlane:
             f"--kubeconfig={kubeconfig}",
             *self._serving(port, CONTROLLERS),
             f"--controllers={','.join(self._wanted)}",
-            *self._gates,
+            *self._version,
             # Each controller with its own rights, as in a real cluster.
             "--use-service-account-credentials",
             f"--service-account-private-key-file={self.home / 'service-accounts.key'}",
