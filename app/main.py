@@ -18,6 +18,7 @@ from app.api.middleware.instrumentation import Instrumentation
 from app.api.pages import add_pages
 from app.api.routes import (
     capacity,
+    classes,
     decisions,
     device,
     documents,
@@ -29,8 +30,10 @@ from app.api.routes import (
     placements,
     pods,
     policies,
+    pools,
     sizing,
     stream,
+    usage,
 )
 from app.api.service import Shutdown, made_service
 from app.api.webhooks import routes
@@ -104,6 +107,9 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
         pods,
         explain_pod,
         inventory,
+        pools,
+        classes,
+        usage,
         fleet,
         device,
         matches,

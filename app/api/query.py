@@ -1,4 +1,7 @@
-"""Parameters of a query that access depends on, read in one way by who checks and by who answers."""
+"""Parameters of queries that several lists share.
+
+The namespace, on which access depends, is read in one way by who checks and by who answers.
+"""
 
 from typing import Annotated
 
@@ -7,6 +10,8 @@ from starlette.datastructures import QueryParams
 from starlette.types import Scope
 
 from app.api.errors import HttpError
+from app.core.model.errors import FieldError
+from app.core.model.label_selector import LabelSelector, parse_label_selector
 
 _NAMESPACE = "namespace"
 
@@ -31,3 +36,28 @@ async def _namespace(
 
 
 Namespace = Annotated[str, Depends(_namespace)]
+
+
+async def _labels(
+    selector: Annotated[
+        str,
+        Query(
+            alias="labelSelector",
+            description="Only items with these labels, in kubectl's syntax: `a=b,c!=d,e in (f,g),h,!i`.",
+        ),
+    ] = "",
+) -> LabelSelector | None:
+    """None selects everything. Raises: HttpError, 400."""
+    try:
+        return parse_label_selector(selector) if selector.strip() else None
+    except FieldError as error:
+        raise HttpError(400, "InvalidParameter", error.reason, "query.labelSelector") from None
+
+
+Labels = Annotated[LabelSelector | None, Depends(_labels)]
+Names = Annotated[list[str] | None, Query(alias="name", description="Only items of this name; repeatable.")]
+
+
+def is_named(names: list[str] | None, *own: str) -> bool:
+    """Whether one of an item's own names, longer or shorter, is among those requested."""
+    return names is None or any(name in names for name in own)

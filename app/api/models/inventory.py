@@ -20,6 +20,9 @@ class NodeItem(Body):
     name: str
     devices: dict[str, DeviceCounts] = Field(description="By driver; only devices local to the node.")
     unschedulable: bool
+    status: str = Field(description="Ready or NotReady, and SchedulingDisabled, as kubectl prints it.")
+    labels: dict[str, str]
+    created: str | None
 
 
 class DeviceItem(Body):
@@ -32,6 +35,9 @@ class DeviceItem(Body):
     state: DeviceState
     claims: list[str]
     note: str = Field(description="Why the device is tainted or unusable.")
+    values: dict[str, str] | None = Field(
+        None, description="The attributes and capacities that `show` requests, by full name."
+    )
 
 
 class ClaimItem(Body):
@@ -46,10 +52,16 @@ class ClaimItem(Body):
     reserved_for: list[dict[str, str]]
     assumed: bool
     note: str = ""
+    labels: dict[str, str]
+    created: str | None
 
 
 class PodItem(Body):
-    """A pending Pod or a Pod with claims. ``said``: the last refusal by filter."""
+    """A pending Pod or a Pod with claims.
+
+    ``said`` is the last refusal by filter. ``reason`` is the same, or if there is none, the message of
+    the Pod's condition PodScheduled, from another scheduler for example.
+    """
 
     namespace: str
     name: str
@@ -60,6 +72,63 @@ class PodItem(Body):
     scheduler_name: str
     said: str
     said_at: str | None
+    status: str = Field(
+        description="SchedulingGated, Terminating, or the phase; Scheduled for a Pod with a node that is "
+        "pending."
+    )
+    reason: str
+    labels: dict[str, str]
+
+
+class PoolItem(Body):
+    """One pool of a driver. ``slices``: how many it has, of those that it should have."""
+
+    driver: str
+    pool: str
+    nodes: list[str] = Field(description="At most ten; the first of all that can use its devices.")
+    nodes_omitted: int
+    generation: int
+    slices: int
+    slice_count: int
+    devices: DeviceCounts
+    status: str = Field(description="Ready, or why its devices are unusable.")
+    created: str | None
+
+
+class ClassItem(Body):
+    """A DeviceClass. ``devices``: those that its selectors match, by state."""
+
+    name: str
+    selectors: list[str]
+    extended_resource: str | None
+    devices: DeviceCounts
+    status: str = Field(description="Ready, or the error of a selector.")
+    labels: dict[str, str]
+    created: str | None
+
+
+class UsageItem(Body):
+    """The devices of one group. ``taken``: those that claims hold, whole or in part."""
+
+    group: dict[str, str] = Field(description="The value of each dimension.")
+    devices: int
+    taken: int
+    free: int
+    unavailable: int = Field(description="Free, but tainted or unusable.")
+    largest_free: int = Field(
+        description="The most free devices that one node has, or one pool that several nodes use."
+    )
+    percent: float = Field(description="Share of the devices that claims hold.")
+    states: DeviceCounts
+
+
+class UsagePage(Body):
+    """``total`` counts each device once, even if it is in several groups."""
+
+    revision: str
+    items: list[UsageItem]
+    total: UsageItem
+    next: str | None
 
 
 class NodePage(Body):
@@ -71,6 +140,18 @@ class NodePage(Body):
 class DevicePage(Body):
     revision: str
     items: list[DeviceItem]
+    next: str | None
+
+
+class PoolPage(Body):
+    revision: str
+    items: list[PoolItem]
+    next: str | None
+
+
+class ClassPage(Body):
+    revision: str
+    items: list[ClassItem]
     next: str | None
 
 

@@ -10,14 +10,19 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.api.models.inventory import ClaimPage, DevicePage, NodePage
-from app.api.query import Namespace
+from app.api.query import Labels, Names, Namespace, is_named
 from app.api.responses import json_response, one_by_one
 from app.api.service import Service, ServiceOf
+from app.core.model.label_selector import LabelSelector
+from app.core.model.node import Node
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import PoolId
+from app.core.pauses import paced
 from app.core.placement.holders import state_of
 from app.core.state.device_views import DeviceView, DeviceViews
+from app.core.state.occupancy import shown_values
 from app.core.state.state import State
+from app.core.state.taken import ClaimKey
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
@@ -26,24 +31,24 @@ Limit = Annotated[int, Query(ge=1, le=5000, description="Maximum number of items
 Cursor = Annotated[str, Query(description="`next` of the page before.")]
 Filter = Annotated[str, Query(description="Only items with this value in the field.")]
 ALL_NODES = "*"
+_NOT_READY = frozenset({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"})
 
 
 @router.get("/nodes", response_model=NodePage, summary="Nodes, with the number of their devices by state")
-async def nodes(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "") -> Response:
+async def nodes(
+    service: ServiceOf, labels: Labels, name: Names = None, limit: Limit = 500, cursor: Cursor = ""
+) -> Response:
     service.require_synced()
     state = service.state.fork()
-    names = sorted(state.nodes)
-    page, following = _page(names, lambda name: name, cursor, limit)
-    device_views = DeviceViews(state)
-    items = (
-        {
-            "name": name,
-            "devices": device_views.counts_of(name),
-            "unschedulable": state.nodes[name].unschedulable,
-        }
-        for name in page
+    chosen = sorted(
+        node.name
+        for node in state.nodes.values()
+        if is_named(name, node.name) and (labels is None or labels.matches(node.meta.labels))
     )
-    return await _listed(service, state, items, following)
+    page, following = _page(chosen, lambda item: item, cursor, limit)
+    device_views = DeviceViews(state)
+    items = (_node(device_views, state.nodes[item]) for item in page)
+    return await listed(service, state, items, following)
 
 
 @router.get(
@@ -51,43 +56,97 @@ async def nodes(service: ServiceOf, limit: Limit = 500, cursor: Cursor = "") -> 
 )
 async def devices(
     service: ServiceOf,
+    labels: Labels,
     *,
+    name: Annotated[
+        list[str] | None,
+        Query(description="Only this device: `device`, `pool/device` or `driver/pool/device`; repeatable."),
+    ] = None,
+    show: Annotated[
+        list[str] | None,
+        Query(
+            description="Attributes or capacities to return as `values`, with or without domain; "
+            "`*`: all. Repeatable."
+        ),
+    ] = None,
     limit: Limit = 500,
     cursor: Cursor = "",
     driver: Filter = "",
     node: Filter = "",
     status: Annotated[str, Query(alias="state", description="Only devices in this state.")] = "",
 ) -> Response:
+    """labelSelector selects by the labels of nodes."""
     service.require_synced()
     # A fork: the inventory may change at every pause.
     state = service.state.fork()
     device_views, after = DeviceViews(state), _device_cursor(cursor)
     pools = device_views.pools(driver)
+    reached = labelled_nodes(state, labels)
     views = (
         view
         # Reads pool by pool from the cursor, up to the end of the page.
         for pool in pools[bisect_left(pools, after[:2], key=_pool_name) :]
         for view in device_views.in_pool(pool)
-        if _device_name(view) > after and status in ("", view.state) and _reaches(view, node)
+        if _device_name(view) > after
+        and status in ("", view.state)
+        and reaches(view, node)
+        and is_on(view, reached)
+        and is_named(name, view.id.device, f"{view.id.pool}/{view.id.device}", str(view.id))
     )
     found = await service.time_slice().run(lambda: list(islice(views, limit + 1)))
     following = str(found[limit - 1].id) if len(found) > limit else None
-    return await _listed(service, state, map(_device, found[:limit]), following)
+    return await listed(service, state, (_device(view, show) for view in found[:limit]), following)
 
 
 @router.get("/claims", response_model=ClaimPage, summary="ResourceClaims and their devices")
 async def claims(
-    service: ServiceOf, namespace: Namespace, limit: Limit = 500, cursor: Cursor = ""
+    service: ServiceOf,
+    namespace: Namespace,
+    labels: Labels,
+    *,
+    name: Annotated[
+        list[str] | None, Query(description="Only this claim: `name` or `namespace/name`; repeatable.")
+    ] = None,
+    limit: Limit = 500,
+    cursor: Cursor = "",
 ) -> Response:
     service.require_synced()
-    state = service.state
+    state = service.state.fork()
     after = tuple(cursor.split("/", 1))
-    keys = (key for key in state.keys("ResourceClaim") if namespace in ("", key[0]) and key > after)
-    names = nsmallest(limit + 1, keys)
+
+    def page_of() -> list[ClaimKey]:
+        keys = (
+            key
+            for key in paced(state.keys("ResourceClaim"), 256)
+            if namespace in ("", key[0])
+            and key > after
+            and is_named(name, key[1], "/".join(key))
+            and (labels is None or _has_labels(state, key, labels))
+        )
+        return nsmallest(limit + 1, keys)
+
+    names = await service.time_slice().run(page_of)
     page = [claim for key in names[:limit] if (claim := state.claim(key)) is not None]
     items = (_claim(state, claim) for claim in page)
     following = "/".join(names[limit - 1]) if len(names) > limit else None
-    return await _listed(service, state, items, following)
+    return await listed(service, state, items, following)
+
+
+def labelled_nodes(state: State, labels: LabelSelector | None) -> frozenset[str] | None:
+    """The nodes that a selector selects; None for all, as without one."""
+    if labels is None:
+        return None
+    return frozenset(name for name, node in state.nodes.items() if labels.matches(node.meta.labels))
+
+
+def is_on(view: DeviceView, nodes: frozenset[str] | None) -> bool:
+    """Whether one of these nodes can use the device."""
+    return nodes is None or (ALL_NODES in view.nodes and bool(nodes)) or not nodes.isdisjoint(view.nodes)
+
+
+def _has_labels(state: State, key: ClaimKey, labels: LabelSelector) -> bool:
+    claim = state.claim(key)
+    return claim is not None and labels.matches(claim.meta.labels)
 
 
 def _device_cursor(cursor: str) -> tuple[str, str, str]:
@@ -114,18 +173,37 @@ def _page(
     return page, name(page[-1]) if start + limit < len(items) else None
 
 
-async def _listed(service: Service, state: State, items: Iterable[Any], following: str | None) -> Response:
+async def listed(service: Service, state: State, items: Iterable[Any], following: str | None) -> Response:
+    """A page of a list."""
     revision = str(state.revision)
     encoded = await service.time_slice().run(lambda: one_by_one(items))
     return json_response({"revision": revision, "items": encoded, "next": following})
 
 
-def _reaches(view: DeviceView, node: str) -> bool:
+def reaches(view: DeviceView, node: str) -> bool:
+    """Whether this node, if one is named, can use the device."""
     return not node or node in view.nodes or ALL_NODES in view.nodes
 
 
-def _device(view: DeviceView) -> dict[str, Any]:
+def _node(device_views: DeviceViews, node: Node) -> dict[str, Any]:
     return {
+        "name": node.name,
+        "devices": device_views.counts_of(node.name),
+        "unschedulable": node.unschedulable,
+        "status": _node_status(node),
+        "labels": node.meta.labels,
+        "created": node.meta.created,
+    }
+
+
+def _node_status(node: Node) -> str:
+    """As kubectl prints it. kube-controller-manager taints the nodes that are not ready."""
+    ready = not any(taint.key in _NOT_READY for taint in node.taints)
+    return ("Ready" if ready else "NotReady") + (",SchedulingDisabled" if node.unschedulable else "")
+
+
+def _device(view: DeviceView, show: list[str] | None) -> dict[str, Any]:
+    item = {
         "driver": view.id.driver,
         "pool": view.id.pool,
         "device": view.id.device,
@@ -134,6 +212,7 @@ def _device(view: DeviceView) -> dict[str, Any]:
         "claims": list(view.claims),
         "note": view.note,
     }
+    return item if show is None else item | {"values": shown_values(view.shape, show)}
 
 
 def _claim(state: State, claim: ResourceClaim) -> dict[str, Any]:
@@ -147,4 +226,6 @@ def _claim(state: State, claim: ResourceClaim) -> dict[str, Any]:
         ],
         "assumed": claim.meta.key in state.assumed,
         "note": state_of(state, claim),
+        "labels": claim.meta.labels,
+        "created": claim.meta.created,
     }

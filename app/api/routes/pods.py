@@ -1,17 +1,18 @@
 """Pending Pods, and Pods with claims."""
 
-from bisect import bisect_right
+from heapq import nsmallest
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.api.models.inventory import PodPage
-from app.api.query import Namespace
-from app.api.responses import json_response
-from app.api.routes.inventory import Cursor, Limit
+from app.api.query import Labels, Namespace, is_named
+from app.api.routes.inventory import Cursor, Limit, listed
 from app.api.service import Service, ServiceOf
 from app.core.model.pod import Pod, PodClaim
+from app.core.pauses import paced
+from app.core.state.state import Key
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
@@ -19,7 +20,11 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 @router.get("/pods", response_model=PodPage, summary="Pending Pods, and Pods with claims")
 async def pods(
     service: ServiceOf,
+    labels: Labels,
     *,
+    name: Annotated[
+        list[str] | None, Query(description="Only this Pod: `name` or `namespace/name`; repeatable.")
+    ] = None,
     limit: Limit = 500,
     cursor: Cursor = "",
     namespace: Namespace,
@@ -27,22 +32,25 @@ async def pods(
 ) -> Response:
     """For the reasons of one Pod, see /api/v1/pods/{namespace}/{name}/explain."""
     service.require_synced()
-    state = service.state
-    names = sorted(
-        "/".join(key)
-        for key, pod in state.pods.items()
-        if namespace in ("", key[0]) and not (pending and (pod.node_name or pod.finished))
-    )
-    start = bisect_right(names, cursor) if cursor else 0
-    page = names[start : start + limit]
-    following = page[-1] if start + limit < len(names) else None
-    items = [_item(service, state.pods[_key(name)]) for name in page]
-    return json_response({"revision": str(state.revision), "items": items, "next": following})
+    # A fork: the inventory may change at every pause.
+    state = service.state.fork()
+    after = tuple(cursor.split("/", 1))
 
+    def page_of() -> list[Key]:
+        keys = (
+            key
+            for key, pod in paced(state.pods.items(), 256)
+            if namespace in ("", key[0])
+            and key > after
+            and not (pending and (pod.node_name or pod.finished))
+            and is_named(name, key[1], "/".join(key))
+            and (labels is None or labels.matches(pod.meta.labels))
+        )
+        return nsmallest(limit + 1, keys)
 
-def _key(name: str) -> tuple[str, str]:
-    namespace, _, rest = name.partition("/")
-    return namespace, rest
+    keys = await service.time_slice().run(page_of)
+    following = "/".join(keys[limit - 1]) if len(keys) > limit else None
+    return await listed(service, state, (_item(service, state.pods[key]) for key in keys[:limit]), following)
 
 
 def _item(service: Service, pod: Pod) -> dict[str, Any]:
@@ -59,7 +67,21 @@ def _item(service: Service, pod: Pod) -> dict[str, Any]:
         "schedulerName": pod.scheduler_name,
         "said": last.summary if last is not None and refused else "",
         "saidAt": last.at if last is not None and refused else None,
+        "status": _status(pod),
+        "reason": last.summary if last is not None and refused else "" if pod.node_name else pod.refusal,
+        "labels": pod.meta.labels,
     }
+
+
+def _status(pod: Pod) -> str:
+    """As kubectl prints it, as far as that is known without the states of containers."""
+    if pod.meta.deleted:
+        return "Terminating"
+    if pod.node_name and pod.phase in ("", "Pending"):
+        return "Scheduled"
+    if pod.scheduling_gates and not pod.node_name:
+        return "SchedulingGated"
+    return pod.phase or "Pending"
 
 
 def _claim(pod: Pod, entry: PodClaim) -> str:

@@ -1,50 +1,12 @@
 """PodDisruptionBudgets: how many Pods may be evicted now (policy/v1)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from app.core.model import fields
 from app.core.model.errors import FieldError
+from app.core.model.label_selector import LabelSelector, read_label_selector
 from app.core.model.meta import Meta, read_meta
-
-_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
-
-
-@dataclass(frozen=True, slots=True)
-class LabelExpression:
-    """An entry of matchExpressions."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...] = ()
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """NotIn matches an absent label too (apimachinery, labels.Requirement)."""
-        value = labels.get(self.key)
-        match self.operator:
-            case "In":
-                return value in self.values
-            case "NotIn":
-                return value not in self.values
-            case "Exists":
-                return value is not None
-            case _:
-                return value is None
-
-
-@dataclass(frozen=True, slots=True)
-class LabelSelector:
-    """metav1.LabelSelector; an empty one matches everything."""
-
-    labels: Mapping[str, str] = field(default_factory=dict)
-    expressions: tuple[LabelExpression, ...] = ()
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """O(labels and expressions of the selector)."""
-        if any(labels.get(key) != value for key, value in self.labels.items()):
-            return False
-        return all(expression.matches(labels) for expression in self.expressions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +34,7 @@ def read_disruption_budget(raw: Any) -> DisruptionBudget:
     meta = read_meta(raw, namespaced=True)
     spec, status = fields.child(source, "spec"), fields.child(source, "status")
     try:
-        selector = fields.optional(spec, "selector", _selector)
+        selector = fields.optional(spec, "selector", read_label_selector)
     except FieldError as error:
         raise error.under("spec") from None
     try:
@@ -84,21 +46,3 @@ def read_disruption_budget(raw: Any) -> DisruptionBudget:
         )
     except FieldError as error:
         raise error.under("status") from None
-
-
-def _selector(raw: Any) -> LabelSelector:
-    source = fields.mapping(raw)
-    return LabelSelector(
-        fields.mapped(source, "matchLabels", fields.text),
-        fields.listed(source, "matchExpressions", _expression),
-    )
-
-
-def _expression(raw: Any) -> LabelExpression:
-    source = fields.mapping(raw)
-    operator = fields.required(source, "operator", fields.text)
-    if operator not in _OPERATORS:
-        raise FieldError(f"must be one of {', '.join(_OPERATORS)}", "operator")
-    return LabelExpression(
-        fields.required(source, "key", fields.text), operator, fields.listed(source, "values", fields.text)
-    )

@@ -32,7 +32,8 @@ class Pod:
     for of extended resources, ``extended_claim`` the claim that a scheduler has made for that.
     ``preferred_affinity`` are the preferred terms of its node affinity with their weights.
     ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339), ``group`` the
-    PodGroup it is scheduled with.
+    PodGroup it is scheduled with. ``refusal`` is why a scheduler has not placed it: the message of its
+    condition PodScheduled, or the condition's reason.
     """
 
     meta: Meta
@@ -53,6 +54,7 @@ class Pod:
     never_preempts: bool = False
     started: str | None = None
     group: str = ""
+    refusal: str = ""
 
     @property
     def finished(self) -> bool:
@@ -97,6 +99,7 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
         started = fields.optional(status, "startTime", fields.text)
         statuses = dict(fields.listed(status, "resourceClaimStatuses", _claim_status))
         extended = fields.optional(status, "extendedResourceClaimStatus", _extended_claim)
+        refusals = [text for text in fields.listed(status, "conditions", _refusal) if text]
     except FieldError as error:
         raise error.under("status") from None
     return Pod(
@@ -109,6 +112,7 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
         preferred_affinity=affinity.preferred,
         claim_statuses=statuses,
         extended_claim=extended,
+        refusal=refusals[0] if refusals else "",
         **parts,
     )
 
@@ -134,6 +138,18 @@ def _claim_status(raw: Any) -> tuple[str, str | None]:
         fields.required(source, "name", fields.text),
         fields.optional(source, "resourceClaimName", fields.text),
     )
+
+
+def _refusal(raw: Any) -> str:
+    """The message of the condition PodScheduled=False; empty for other conditions."""
+    source = fields.mapping(raw)
+    told = {
+        name: fields.default(source, name, fields.text, "")
+        for name in ("type", "status", "message", "reason")
+    }
+    if (told["type"], told["status"]) != ("PodScheduled", "False"):
+        return ""
+    return told["message"] or told["reason"]
 
 
 def _extended_claim(raw: Any) -> str:

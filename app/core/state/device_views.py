@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from app.core.model.device import Device
+from app.core.model.device import Device, DeviceShape
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import DeviceId, PoolId, ResourceSlice
 from app.core.pauses import paced
@@ -19,7 +19,7 @@ _BLOCKING = ("NoSchedule", "NoExecute")
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """One device.
+    """One device. ``shape`` has its attributes and capacity.
 
     ``nodes`` is ``("*",)`` if all can use it; ``note`` is why it is tainted or unusable, or the Pod it is
     reserved for.
@@ -30,6 +30,7 @@ class DeviceView:
     state: DeviceState
     claims: tuple[str, ...]
     note: str
+    shape: DeviceShape
 
 
 class DeviceViews:
@@ -101,6 +102,7 @@ class DeviceViews:
                 state=state,
                 claims=tuple("/".join(holding.claim) for holding in holdings),
                 note=note,
+                shape=device.shape,
             )
 
     def _state_of(

@@ -1,0 +1,87 @@
+"""Pools of devices, with their slices."""
+
+from bisect import bisect_right
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.api.models.inventory import PoolPage
+from app.api.query import Labels, is_named
+from app.api.routes.inventory import Cursor, Filter, Limit, is_on, labelled_nodes, listed, reaches
+from app.api.service import ServiceOf
+from app.core.model.resource_slice import PoolId
+from app.core.state.device_views import STATES, DeviceView, DeviceViews
+from app.core.state.state import State
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+_MAX_NODES = 10
+
+
+@router.get("/pools", response_model=PoolPage, summary="Pools of devices, with their slices and states")
+async def pools(
+    service: ServiceOf,
+    labels: Labels,
+    *,
+    name: Annotated[
+        list[str] | None, Query(description="Only this pool: `pool` or `driver/pool`; repeatable.")
+    ] = None,
+    limit: Limit = 500,
+    cursor: Cursor = "",
+    driver: Filter = "",
+    node: Filter = "",
+) -> Response:
+    """labelSelector selects by the labels of nodes. Cost: O(devices of the page)."""
+    service.require_synced()
+    state = service.state.fork()
+    device_views = DeviceViews(state)
+    known = [pool for pool in device_views.pools(driver) if is_named(name, pool.pool, str(pool))]
+    reached = labelled_nodes(state, labels)
+    start = bisect_right(known, _pool_of(cursor), key=_name) if cursor else 0
+
+    def page_of() -> list[tuple[PoolId, list[DeviceView]]]:
+        found = []
+        for pool in known[start:]:
+            views = device_views.in_pool(pool)
+            chosen = [view for view in views if reaches(view, node) and is_on(view, reached)]
+            if chosen or not (views or node or labels):
+                found.append((pool, views))
+            if len(found) > limit:
+                break
+        return found
+
+    found = await service.time_slice().run(page_of)
+    following = str(found[limit - 1][0]) if len(found) > limit else None
+    return await listed(service, state, (_item(state, *item) for item in found[:limit]), following)
+
+
+def _pool_of(cursor: str) -> tuple[str, str]:
+    driver, _, pool = cursor.partition("/")
+    return driver, pool
+
+
+def _name(pool: PoolId) -> tuple[str, str]:
+    return pool.driver, pool.pool
+
+
+def _item(state: State, pool: PoolId, views: list[DeviceView]) -> dict[str, Any]:
+    slices = state.inventory.pool_slices(pool)
+    generation = max(slice_.generation for slice_ in slices)
+    current = [slice_ for slice_ in slices if slice_.generation == generation]
+    nodes = sorted({node for view in views for node in view.nodes})
+    counts = dict.fromkeys(STATES, 0)
+    for view in views:
+        counts[view.state] += 1
+    return {
+        "driver": pool.driver,
+        "pool": pool.pool,
+        "nodes": nodes[:_MAX_NODES],
+        "nodesOmitted": len(nodes[_MAX_NODES:]),
+        "generation": generation,
+        "slices": len(current),
+        "sliceCount": current[0].slice_count,
+        "devices": counts,
+        "status": next((view.note for view in views if view.state == "unusable"), "Ready"),
+        "created": min((slice_.meta.created for slice_ in current if slice_.meta.created), default=None),
+    }

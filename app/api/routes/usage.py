@@ -1,0 +1,90 @@
+"""How many devices are taken and free, by groups."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.api.errors import HttpError
+from app.api.models.inventory import UsagePage
+from app.api.query import Labels
+from app.api.responses import json_response, one_by_one
+from app.api.routes.inventory import Filter, is_on, labelled_nodes, reaches
+from app.api.service import ServiceOf
+from app.core.state.device_views import DeviceViews
+from app.core.state.occupancy import DIMENSIONS, Dimension, Occupancy, dimension, occupancy
+from app.core.state.state import State
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+MAX_DIMENSIONS = 4
+_DIMENSIONS = ", ".join(DIMENSIONS)
+
+
+@router.get("/usage", response_model=UsagePage, summary="How many devices are taken and free, by groups")
+async def usage(
+    service: ServiceOf,
+    labels: Labels,
+    *,
+    by: Annotated[
+        list[str] | None,
+        Query(description=f"Groups: {_DIMENSIONS}. Up to four; the default is driver."),
+    ] = None,
+    driver: Filter = "",
+    node: Filter = "",
+    holder: Annotated[
+        str, Query(alias="heldIn", description="Only devices that claims of this namespace hold.")
+    ] = "",
+) -> Response:
+    """labelSelector selects by the labels of nodes. Cost: O(devices)."""
+    service.require_synced()
+    state = service.state.fork()
+    names = by or ["driver"]
+    dimensions = _dimensions(state, names)
+    reached = labelled_nodes(state, labels)
+    views = (
+        view
+        for view in DeviceViews(state).devices()
+        if driver in ("", view.id.driver)
+        and reaches(view, node)
+        and is_on(view, reached)
+        and (not holder or any(claim.startswith(f"{holder}/") for claim in view.claims))
+    )
+    time_slice = service.time_slice()
+    groups, total = await time_slice.run(lambda: occupancy(views, dimensions))
+    items = await time_slice.run(
+        lambda: one_by_one(
+            _item(dict(zip(names, values, strict=True)), found) for values, found in groups.items()
+        )
+    )
+    return json_response(
+        {"revision": str(state.revision), "items": items, "total": _item({}, total), "next": None}
+    )
+
+
+def _dimensions(state: State, names: list[str]) -> list[Dimension]:
+    """Raises: HttpError, 400."""
+    if len(names) > MAX_DIMENSIONS:
+        raise HttpError(400, "InvalidParameter", f"at most {MAX_DIMENSIONS} groups", "query.by")
+    found = []
+    for name in names:
+        made = dimension(name, state.nodes)
+        if made is None or names.count(name) > 1:
+            text = f"{name!r} is not one of {_DIMENSIONS}" if made is None else f"{name!r} is repeated"
+            raise HttpError(400, "InvalidParameter", text, "query.by")
+        found.append(made)
+    return found
+
+
+def _item(group: Mapping[str, str], found: Occupancy) -> dict[str, Any]:
+    return {
+        "group": group,
+        "devices": found.devices,
+        "taken": found.held,
+        "free": found.states["free"],
+        "unavailable": found.states["tainted"] + found.states["unusable"],
+        "largestFree": found.largest_free,
+        "percent": round(100 * found.held / found.devices, 1) if found.devices else 0.0,
+        "states": found.states,
+    }
