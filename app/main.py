@@ -91,7 +91,9 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
         # Outermost is what measures: it counts refusals too.
         traced = answers if tracing is None else tracing.around(answers)
         return Instrumentation(
-            Authorization(traced, settings, rules=access.Rules(settings, _reviewer)), metrics, time.monotonic
+            Authorization(traced, settings, rules=access.AccessRules(settings, _reviewer)),
+            metrics,
+            time.monotonic,
         )
 
     app.add_middleware(guarded)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.core.cel.common.ast import Call, Fold, Ident, Literal, Node, Select, children
+from app.core.cel.common.ast import Call, Expr, Fold, Ident, Literal, Select, children
 from app.core.cel.common.errors import CelCompileError
 from app.core.cel.parser.parser import parse
 
@@ -56,14 +56,14 @@ def slips(text: str) -> Iterator[tuple[int, str]]:
             yield node.pos, f'CEL separates domain and name: device.{domain[0]}["{of}"].{name}'
 
 
-def _parsed(text: str) -> Node | None:
+def _parsed(text: str) -> Expr | None:
     try:
         return parse(text)
     except CelCompileError:
         return None  # reported separately
 
 
-def _required(node: Node) -> Iterator[Lookup]:
+def _required(node: Expr) -> Iterator[Lookup]:
     if isinstance(node, Call) and node.function == "_||_":
         sides = [list(_required(arg)) for arg in node.args]
         if all(sides):
@@ -84,7 +84,7 @@ def _required(node: Node) -> Iterator[Lookup]:
             yield from _required(child)
 
 
-def _guards(tree: Node) -> Iterator[Lookup | tuple[str, str]]:
+def _guards(tree: Expr) -> Iterator[Lookup | tuple[str, str]]:
     """What has() or ``in`` checks before the lookup: single names, and whole domains."""
     for node in _all(tree):
         if isinstance(node, Select) and node.test_only:
@@ -110,7 +110,7 @@ def _optional(node: Call) -> Iterator[Lookup | tuple[str, str]]:
         yield Lookup(*domain, str(key.value))
 
 
-def _all(node: Node) -> Iterator[Node]:
+def _all(node: Expr) -> Iterator[Expr]:
     stack = [node]
     while stack:
         node = stack.pop()
@@ -118,7 +118,7 @@ def _all(node: Node) -> Iterator[Node]:
         stack += reversed(children(node))
 
 
-def _lookup(node: Node) -> Lookup | None:
+def _lookup(node: Expr) -> Lookup | None:
     if isinstance(node, Select) and not node.test_only:
         domain = _domain(node.operand)
         return None if domain is None else Lookup(*domain, node.field)
@@ -128,7 +128,7 @@ def _lookup(node: Node) -> Lookup | None:
     return None
 
 
-def _domain(node: Node) -> tuple[str, str] | None:
+def _domain(node: Expr) -> tuple[str, str] | None:
     """``attributes`` or ``capacity``, and the domain, of ``device.attributes["domain"]``."""
     if isinstance(node, Call) and node.function == _INDEX and isinstance(node.args[1], Literal):
         kind = _map(node.args[0])
@@ -139,7 +139,7 @@ def _domain(node: Node) -> tuple[str, str] | None:
     return None
 
 
-def _map(node: Node) -> str | None:
+def _map(node: Expr) -> str | None:
     if not isinstance(node, Select) or node.test_only or node.field not in ("attributes", "capacity"):
         return None
     return node.field if isinstance(node.operand, Ident) and node.operand.name == "device" else None

@@ -19,7 +19,7 @@ _PART = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 
 
 @dataclass(slots=True)
-class Places:
+class FieldPlaces:
     """Lines and columns (both from 1) of one document by field path. ``rows`` are the file's lines."""
 
     lines: dict[Path, int] = field(default_factory=lambda: {(): 1})
@@ -54,7 +54,7 @@ class Located:
 
     source: str
     raw: Any
-    places: Places
+    places: FieldPlaces
     prefix: Path = ()
 
     def line(self, path: Path) -> int:
@@ -123,7 +123,7 @@ def locate(text: bytes, source: str) -> Iterator[Located]:
     places = list(_places(text))
     for index, document in enumerate(documents):
         # YAML reads consecutive JSON texts as one document or none: they keep line 1.
-        known = places[index] if len(places) == len(documents) else Places()
+        known = places[index] if len(places) == len(documents) else FieldPlaces()
         for prefix, raw in opened(document):
             yield Located(source, raw, known, prefix)
 
@@ -142,14 +142,14 @@ def path_of(text: str) -> Path:
     return tuple(int(inner) if inner.isdecimal() else inner or plain for inner, plain in _PART.findall(text))
 
 
-def _places(text: bytes) -> Iterator[Places]:
+def _places(text: bytes) -> Iterator[FieldPlaces]:
     """The places in each document of a YAML text; it ends at the first error."""
     rows = text.decode(errors="replace").splitlines()
-    walk = _Walk(Places(rows=rows))
+    walk = _Walk(FieldPlaces(rows=rows))
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.DocumentStartEvent):
-                walk = _Walk(Places({(): _mark(event)[0]}, rows=rows))
+                walk = _Walk(FieldPlaces({(): _mark(event)[0]}, rows=rows))
             elif isinstance(event, yaml.DocumentEndEvent):
                 yield walk.places
             else:
@@ -166,7 +166,7 @@ def _mark(event: yaml.Event) -> tuple[int, int]:
 class _Walk:
     """Follows libyaml's events through one document."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: FieldPlaces) -> None:
         self.places = places
         # For each open collection: its path, and the next index or the key without its value.
         self._open: list[tuple[Path, int | str | None, bool]] = []

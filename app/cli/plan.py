@@ -8,7 +8,7 @@ from app.cli import options, what_if
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
 from app.cli.talk import counted, say
-from app.cli.waiting import Duration
+from app.cli.waiting import DurationParam
 
 
 @click.command()
@@ -51,7 +51,7 @@ from app.cli.waiting import Duration
 @click.option("--wait", is_flag=True, help="Keep retrying until everything fits.")
 @click.option(
     "--timeout",
-    type=Duration(),
+    type=DurationParam(),
     default="5m",
     show_default=True,
     help="Time limit of --wait, such as 90s, 5m or 1h.",

@@ -13,7 +13,7 @@ from app.cli.problems import Exit, InputError
 from app.cli.talk import out, say, table
 
 if TYPE_CHECKING:
-    from app.core.simulation.run import Result
+    from app.core.simulation.run import TraceResult
     from app.core.simulation.trace import Trace
     from app.core.state.state import State
 
@@ -169,7 +169,7 @@ def _state(manifests: Iterator[Any]) -> "State":
     return state
 
 
-def _run(state: "State", trace: "Trace", policy: str, patience: float) -> "Result":
+def _run(state: "State", trace: "Trace", policy: str, patience: float) -> "TraceResult":
     from itertools import count  # noqa: PLC0415 - --help must be quick
 
     from app.core.placement.rules import Rules  # noqa: PLC0415 - as above
@@ -197,7 +197,7 @@ def _head(trace: "Trace") -> tuple[str, ...]:
     return ("POLICY", *kinds, "REFUSED", "UTILIZATION", "FRAGMENTATION", "MEAN WAIT")
 
 
-def _row(trace: "Trace", result: "Result") -> list[str]:
+def _row(trace: "Trace", result: "TraceResult") -> list[str]:
     requested = {name: result.placed[name] + result.refused[name] for name in trace.kinds}
     return [
         result.policy,
@@ -209,7 +209,7 @@ def _row(trace: "Trace", result: "Result") -> list[str]:
     ]
 
 
-def _as_json(trace: "Trace", results: "list[Result]") -> dict[str, Any]:
+def _as_json(trace: "Trace", results: "list[TraceResult]") -> dict[str, Any]:
     return {
         "trace": trace.name,
         "pods": len(trace.jobs),

@@ -11,7 +11,7 @@ from app.cli import options
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
 from app.cli.talk import counted, say, write
-from app.cli.waiting import Duration
+from app.cli.waiting import DurationParam
 
 
 @click.command()
@@ -30,7 +30,7 @@ from app.cli.waiting import Duration
     help="Also record Pods with claims as a trace for simulate --trace, until interrupted.",
 )
 @click.option(
-    "--for", "seconds", type=Duration(), help="How long to record with --trace, such as 90s, 5m or 1h."
+    "--for", "seconds", type=DurationParam(), help="How long to record with --trace, such as 90s, 5m or 1h."
 )
 def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, seconds: float | None) -> int:
     """Save a cluster's inventory as one YAML List.

@@ -14,7 +14,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _DURATION = re.compile(r"(\d+)([smh]?)\Z")
 
 
-class Duration(click.ParamType[float]):
+class DurationParam(click.ParamType[float]):
     """Seconds, or a number with s, m or h."""
 
     name = "duration"

@@ -9,7 +9,7 @@ closed.
 from typing import Protocol
 
 
-class Member(Protocol):
+class LimitedConnection(Protocol):
     """A connection in the limiter."""
 
     def give_up(self) -> None:
@@ -21,15 +21,15 @@ class ConnectionLimiter:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._waiting: dict[Member, None] = {}
-        self._members: set[Member] = set()
+        self._waiting: dict[LimitedConnection, None] = {}
+        self._members: set[LimitedConnection] = set()
         self.given_up = 0
         """Number of connections closed to make room."""
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def join(self, member: Member) -> bool:
+    def join(self, member: LimitedConnection) -> bool:
         """Adds a new connection, and closes another if necessary. False: there is no room."""
         if len(self._members) >= self._most and not self._make_room():
             self.given_up += 1
@@ -38,11 +38,11 @@ class ConnectionLimiter:
         self._waiting[member] = None
         return True
 
-    def busy(self, member: Member) -> None:
+    def busy(self, member: LimitedConnection) -> None:
         """A complete request has arrived: the connection must not be closed."""
         self._waiting.pop(member, None)
 
-    def waits(self, member: Member) -> None:
+    def waits(self, member: LimitedConnection) -> None:
         """The response is sent, or the client does not read it: the connection goes to the end of the
         queue.
         """
@@ -50,7 +50,7 @@ class ConnectionLimiter:
             self._waiting.pop(member, None)
             self._waiting[member] = None
 
-    def leave(self, member: Member) -> None:
+    def leave(self, member: LimitedConnection) -> None:
         self._waiting.pop(member, None)
         self._members.discard(member)
 

@@ -15,7 +15,7 @@ from app.api.errors import HttpError
 from app.api.middleware.client_certificate import peer_in, trust
 from app.api.query import namespace_in
 from app.cluster.client.errors import ClusterError
-from app.cluster.client.reviews import Access, BusyError, Reviewer
+from app.cluster.client.reviews import AccessAttributes, BusyError, Reviewer
 from app.settings.serving import ServingSettings, is_loopback
 
 GROUP = "dra-extender"
@@ -31,20 +31,20 @@ def is_guarded(path: str) -> bool:
     return path not in _OPEN and not path.startswith("/web/")
 
 
-def access_of(method: str, path: str, namespace: str = "") -> Access:
+def access_of(method: str, path: str, namespace: str = "") -> AccessAttributes:
     """The RBAC attributes of a request that is not a webhook."""
     verb = _VERBS.get(method, method.lower())
     if not path.startswith(_API):
         # Mainly /metrics, as Prometheus uses it on Kubernetes' own components.
-        return Access(verb, path=path)
+        return AccessAttributes(verb, path=path)
     resource, *rest = path.removeprefix(_API).split("/")
     if resource == "pods" and len(rest) == 3:
-        return Access(verb, GROUP, resource, rest[2], namespace=rest[0], name=rest[1])
+        return AccessAttributes(verb, GROUP, resource, rest[2], namespace=rest[0], name=rest[1])
     narrowed = namespace if resource in _NAMESPACED and not rest else ""
-    return Access(verb, GROUP, resource, namespace=narrowed, name="/".join(rest))
+    return AccessAttributes(verb, GROUP, resource, namespace=narrowed, name="/".join(rest))
 
 
-class Rules:
+class AccessRules:
     """Authorizes requests by the settings.
 
     Args:

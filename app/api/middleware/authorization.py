@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import HttpError
 from app.api.expensive import CALLER
-from app.api.middleware.access import Rules, is_guarded
+from app.api.middleware.access import AccessRules, is_guarded
 from app.api.middleware.browser import require_host, require_own_page
 from app.observability.logs import bind_context
 from app.settings.serving import ServingSettings, is_loopback
@@ -20,7 +20,7 @@ class Authorization:
     trusted.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServingSettings, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, settings: ServingSettings, rules: AccessRules) -> None:
         self._app = app
         self._rules = rules
         # A service on a public address cannot know its names.

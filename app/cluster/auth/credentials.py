@@ -34,7 +34,7 @@ _DEFAULT_KUBECONFIG = Path("~/.kube/config")
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class ApiAccess:
     """Everything needed to talk to one API server.
 
     ``namespace`` is the context's or the Pod's own; ``source`` is where the credentials were found.
@@ -64,7 +64,7 @@ def load_access(
     *,
     environ: Mapping[str, str] = os.environ,
     service_account: Path = SERVICE_ACCOUNT,
-) -> Access:
+) -> ApiAccess:
     """Finds the credentials: the given file, else KUBECONFIG, else the Pod's own, else ~/.kube/config.
 
     A context requires a kubeconfig.
@@ -86,7 +86,7 @@ def load_access(
     return from_kubeconfig((default,), context)
 
 
-def from_service_account(environ: Mapping[str, str], folder: Path = SERVICE_ACCOUNT) -> Access:
+def from_service_account(environ: Mapping[str, str], folder: Path = SERVICE_ACCOUNT) -> ApiAccess:
     """The service account that the kubelet mounts into a Pod; its token rotates."""
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
     authority = folder / "ca.crt"
@@ -99,10 +99,10 @@ def from_service_account(environ: Mapping[str, str], folder: Path = SERVICE_ACCO
     namespace_file = folder / "namespace"
     namespace = namespace_file.read_text().strip() if namespace_file.exists() else "default"
     url = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    return Access(url, context, auth, namespace, source=str(folder))
+    return ApiAccess(url, context, auth, namespace, source=str(folder))
 
 
-def from_kubeconfig(files: tuple[Path, ...], context: str = "") -> Access:
+def from_kubeconfig(files: tuple[Path, ...], context: str = "") -> ApiAccess:
     """The context's cluster and user."""
     selected = read_kubeconfig(files, context)
     cluster = selected.cluster
@@ -110,7 +110,7 @@ def from_kubeconfig(files: tuple[Path, ...], context: str = "") -> Access:
     if not server.startswith(("https://", "http://")):
         raise cluster.error("server", f"must be an http(s) URL, is {server!r}")
     tls = _tls(cluster) if server.startswith("https://") else None
-    return Access(
+    return ApiAccess(
         base_url=server,
         ssl_context=tls,
         auth=_auth(selected, files, tls),

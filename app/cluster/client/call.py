@@ -34,7 +34,7 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One request, before credentials. ``guard`` is called right before it is sent, and raises to stop it."""
 
     method: str

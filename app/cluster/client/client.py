@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import httpx
 import orjson
 
-from app.cluster.client.call import MEDIA_TYPES, METADATA, Call, Params, PatchKind, Timeouts
+from app.cluster.client.call import MEDIA_TYPES, METADATA, ApiCall, Params, PatchKind, Timeouts
 from app.cluster.client.errors import ConnectionFailedError, error_of_response
 from app.cluster.client.fence import Fence
 from app.cluster.client.identity import Anonymous, Auth
@@ -82,7 +82,7 @@ class ApiClient:
         )
 
     async def get(self, path: str, params: Params | None = None) -> JsonObject:
-        return await self._request(Call("GET", path, params))
+        return await self._request(ApiCall("GET", path, params))
 
     async def list_page(
         self, path: str, *, limit: int = 500, continue_token: str = "", params: Params | None = None
@@ -94,7 +94,7 @@ class ApiClient:
         page = {"limit": str(limit), **(params or {})}
         if continue_token:
             page["continue"] = continue_token
-        return await self._request(Call("GET", path, page))
+        return await self._request(ApiCall("GET", path, page))
 
     async def newest_version(self, path: str, *, limit: int = 500) -> int:
         """The highest resourceVersion of the objects of a list, as they are now; 0 for none.
@@ -105,7 +105,7 @@ class ApiClient:
         newest, token = 0, ""
         while True:
             query = {"limit": str(limit), **({"continue": token} if token else {})}
-            page = await self._request(Call("GET", path, query, accept=METADATA))
+            page = await self._request(ApiCall("GET", path, query, accept=METADATA))
             for item in page.get("items") or ():
                 newest = max(newest, int(item["metadata"]["resourceVersion"]))
             token = (page.get("metadata") or {}).get("continue") or ""
@@ -155,7 +155,7 @@ class ApiClient:
         """
         name = f"WATCH {path}"
         query = {"watch": "true", **(params or {})}
-        response = await self._open(Call("GET", path, query, read_seconds=read_timeout_seconds))
+        response = await self._open(ApiCall("GET", path, query, read_seconds=read_timeout_seconds))
         try:
             if response.status_code != 200:
                 raise error_of_response(name, response.status_code, response.headers, await response.aread())
@@ -180,10 +180,10 @@ class ApiClient:
         guard: Callable[[], None] | None = None,
     ) -> JsonObject:
         """Creates an object. ``guard`` raises to stop the write; it is called after the fence."""
-        return await self._request(Call("POST", path, params, orjson.dumps(body), guard=guard))
+        return await self._request(ApiCall("POST", path, params, orjson.dumps(body), guard=guard))
 
     async def put(self, path: str, body: JsonObject, params: Params | None = None) -> JsonObject:
-        return await self._request(Call("PUT", path, params, orjson.dumps(body)))
+        return await self._request(ApiCall("PUT", path, params, orjson.dumps(body)))
 
     async def patch(
         self,
@@ -197,18 +197,18 @@ class ApiClient:
 
         A merge patch that carries metadata.resourceVersion raises ConflictError if that is not the newest.
         """
-        return await self._request(Call("PATCH", path, params, orjson.dumps(body), MEDIA_TYPES[kind]))
+        return await self._request(ApiCall("PATCH", path, params, orjson.dumps(body), MEDIA_TYPES[kind]))
 
     async def delete(
         self, path: str, body: JsonObject | None = None, params: Params | None = None
     ) -> JsonObject:
         """Deletes an object; ``body`` is DeleteOptions (preconditions). Returns the object or a Status."""
-        return await self._request(Call("DELETE", path, params, orjson.dumps(body) if body else b""))
+        return await self._request(ApiCall("DELETE", path, params, orjson.dumps(body) if body else b""))
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def _request(self, call: Call) -> JsonObject:
+    async def _request(self, call: ApiCall) -> JsonObject:
         # A plugin may wait for user input, which does not count as the API server's time.
         await self._auth.authorization()
         try:
@@ -223,7 +223,7 @@ class ApiClient:
             raise error_of_response(call.name, answer.status, answer.headers, answer.body)
         return object_of(call.name, answer.body)
 
-    async def _answer(self, call: Call) -> Answer:
+    async def _answer(self, call: ApiCall) -> Answer:
         """Sends, and sends once more with new credentials after a 401."""
         authorization = await self._auth.authorization()
         identity = self._auth.identity
@@ -233,7 +233,7 @@ class ApiClient:
         renewed = await self._renewed(call, authorization, identity, answer)
         return await self._transmit(call, renewed, self._exchange)
 
-    async def _open(self, call: Call) -> httpx.Response:
+    async def _open(self, call: ApiCall) -> httpx.Response:
         """As ``_answer``, with the body still to be read."""
         authorization = await self._auth.authorization()
         identity = self._auth.identity
@@ -245,7 +245,7 @@ class ApiClient:
         return await self._transmit(call, renewed, self._begin)
 
     async def _renewed(
-        self, call: Call, authorization: str | None, identity: int, answer: Answer
+        self, call: ApiCall, authorization: str | None, identity: int, answer: Answer
     ) -> str | None:
         """The credentials to use instead of the refused ones."""
         await self._auth.renew(authorization)
@@ -264,7 +264,7 @@ class ApiClient:
         return await self._transport.handle_async_request(request.as_httpx())
 
     async def _transmit(
-        self, call: Call, authorization: str | None, send: Callable[[Outgoing], Awaitable[T]]
+        self, call: ApiCall, authorization: str | None, send: Callable[[Outgoing], Awaitable[T]]
     ) -> T:
         headers = [*self._headers, ("Accept", call.accept), *self._auth.extra_headers]
         if call.content:

@@ -22,7 +22,7 @@ _ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessAttributes:
     """The attributes of an access, as in an RBAC rule: a resource, or else a path."""
 
     verb: str
@@ -46,7 +46,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ReviewResult:
     """``user`` is None for an unknown token."""
 
     user: str | None
@@ -60,7 +60,7 @@ class BusyError(Exception):
 class Reviewer(Protocol):
     """Authenticates and authorizes tokens."""
 
-    async def decide(self, token: str, access: Access) -> Decision:
+    async def decide(self, token: str, access: AccessAttributes) -> ReviewResult:
         """Raises: ClusterError if the API server is not available, BusyError."""
 
 
@@ -73,11 +73,11 @@ class TokenReviewer:
         self._client = client
         self._clock = clock
         self._audiences = audiences
-        self._kept: OrderedDict[tuple[bytes, Access], tuple[float, Decision]] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, AccessAttributes], tuple[float, ReviewResult]] = OrderedDict()
         self._users: OrderedDict[bytes, tuple[float, Mapping[str, Any] | None]] = OrderedDict()
         self._under_way = 0
 
-    async def decide(self, token: str, access: Access) -> Decision:
+    async def decide(self, token: str, access: AccessAttributes) -> ReviewResult:
         key = (hashlib.sha256(token.encode()).digest(), access)
         kept = self._kept.get(key)
         if kept is not None and kept[0] > self._clock():
@@ -92,15 +92,15 @@ class TokenReviewer:
         _keep(self._kept, key, (self._clock() + KEPT_SECONDS, decision))
         return decision
 
-    async def _review_token(self, token: str, key: tuple[bytes, Access]) -> Decision:
+    async def _review_token(self, token: str, key: tuple[bytes, AccessAttributes]) -> ReviewResult:
         digest, access = key
         expires_at, user = self._users.get(digest, (0.0, None))
         if expires_at <= self._clock():
             user = await self._user(token)
             _keep(self._users, digest, (self._clock() + KEPT_SECONDS, user))
         if user is None:
-            return Decision(None)
-        return Decision(str(user["username"]), await self._may(user, access))
+            return ReviewResult(None)
+        return ReviewResult(str(user["username"]), await self._may(user, access))
 
     async def _user(self, token: str) -> Mapping[str, Any] | None:
         spec: dict[str, Any] = {"token": token}
@@ -115,7 +115,7 @@ class TokenReviewer:
             return None
         return user
 
-    async def _may(self, user: Mapping[str, Any], access: Access) -> bool:
+    async def _may(self, user: Mapping[str, Any], access: AccessAttributes) -> bool:
         spec = {
             "user": user["username"],
             "groups": user.get("groups") or [],

@@ -10,7 +10,7 @@ from app.core.allocator.evidence import SelectorCount, TaintCount, named
 from app.core.model.quantity import Quantity, parse_quantity
 from app.core.model.resource_claim import MAX_DEVICES, ClaimSpec, Constraint, RequestSpec
 from app.core.model.taints import Toleration
-from app.core.selectors.report_terms import Term, terms_of
+from app.core.selectors.report_terms import Conjunct, terms_of
 
 _MAX_SEEN = 3
 _MAX_TAINTS = 3
@@ -180,7 +180,7 @@ def _selector(item: SelectorCount, target: RequestTarget, spec: RequestSpec) -> 
     yield target.without_selector(number)
 
 
-def _joined(terms: tuple[Term, ...], position: int, text: str | None) -> str:
+def _joined(terms: tuple[Conjunct, ...], position: int, text: str | None) -> str:
     parts = [text if index == position else term.text for index, term in enumerate(terms)]
     return " && ".join(part for part in parts if part is not None)
 

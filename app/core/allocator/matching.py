@@ -18,7 +18,7 @@ from app.core.selectors.attributes_read import AttributesRead
 from app.core.selectors.environment import CelFeatures
 
 
-class Selector(Protocol):
+class CompiledSelector(Protocol):
     """A CEL expression about a device, compiled."""
 
     @property
@@ -33,7 +33,7 @@ class Selector(Protocol):
         """Whether the device matches; raises CelRuntimeError."""
 
 
-class DerivedAttribute(Protocol):
+class CompiledDerivation(Protocol):
     """A compiled CEL expression that derives an attribute from those that a device publishes."""
 
     @property
@@ -51,10 +51,10 @@ class DerivedAttribute(Protocol):
 class SelectorSource(Protocol):
     """Where compiled expressions come from (``app.core.cel.SelectorCache``)."""
 
-    def get(self, text: str, features: CelFeatures) -> Selector:
+    def get(self, text: str, features: CelFeatures) -> CompiledSelector:
         """The compiled selector, from the cache if it is there."""
 
-    def get_derived(self, text: str, features: CelFeatures) -> DerivedAttribute:
+    def get_derived(self, text: str, features: CelFeatures) -> CompiledDerivation:
         """The compiled derived attribute, from the cache if it is there."""
 
 
@@ -64,7 +64,7 @@ class NamedSelector:
 
     where: str
     text: str
-    selector: Selector
+    selector: CompiledSelector
 
 
 @dataclass(slots=True, eq=False)
@@ -113,7 +113,7 @@ class Attributes:
     was found: the attribute, None, or the Reason why it cannot be computed.
     """
 
-    derived: Mapping[str, DerivedAttribute]
+    derived: Mapping[str, CompiledDerivation]
     claim: str
     request: str
     values: dict[tuple[str, DeviceShape], "Attribute | Reason | None"] = field(default_factory=dict)

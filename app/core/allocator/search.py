@@ -26,7 +26,7 @@ _MAX_DEAD_ENDS = 20_000
 """Dead ends that are remembered: some 10 MB for a claim of 32 devices."""
 
 
-class Result(Enum):
+class Outcome(Enum):
     """How an attempt ended. ``TOO_LARGE``: no device is at fault, the claim has room for too few."""
 
     FOUND = "found"
@@ -87,7 +87,7 @@ class Search:
             AllocationError: where in-tree Allocate returns an error, or a limit is reached.
         """
         result = self._enter(0, 0)
-        while result is not Result.FOUND:
+        while result is not Outcome.FOUND:
             if not self._stack:
                 break
             frame = self._stack[-1]
@@ -102,9 +102,9 @@ class Search:
             if self.steps >= self._next_pause:
                 self._next_pause = self.steps + PAUSE_STEPS
                 pause()
-        if result is Result.TOO_LARGE:
+        if result is Outcome.TOO_LARGE:
             raise AllocationError(Reason("TooManyDevices", f"a claim can hold {MAX_DEVICES} devices at most"))
-        self.found = result is Result.FOUND
+        self.found = result is Outcome.FOUND
 
     def subrequests(self) -> dict[tuple[int, int], int]:
         """The rank of the subrequest that is chosen, by claim and request."""
@@ -114,51 +114,51 @@ class Search:
             if isinstance(frame, _Choice)
         }
 
-    def _enter(self, first_claim: int, request: int) -> Result | None:
+    def _enter(self, first_claim: int, request: int) -> Outcome | None:
         """Goes on to the next request that has to choose. None: the top of the stack is to choose."""
         claims, claim = self._node_devices.plan.claims, first_claim
         while True:
             self._count_step()
             if claim >= len(claims):
-                return Result.FOUND
+                return Outcome.FOUND
             if request >= len(claims[claim].requests):
                 claim, request = claim + 1, 0
                 continue
             if self._symmetry and self._dead_ends and self._symmetry.state(claim, request) in self._dead_ends:
-                return Result.FAILED
+                return Outcome.FAILED
             chosen = claims[claim].requests[request]
             if chosen.is_list:
                 self._stack.append(_Choice(claim, request, chosen.alternatives))
                 return None
             result = self._go_on(_Pick(claim, request, chosen.alternatives[0], is_entry=True))
-            if result is not Result.FOUND:
-                return Result.FAILED if result is Result.TOO_LARGE and claim > first_claim else result
+            if result is not Outcome.FOUND:
+                return Outcome.FAILED if result is Outcome.TOO_LARGE and claim > first_claim else result
             request += 1
 
-    def _go_on(self, pick: _Pick) -> Result | None:
+    def _go_on(self, pick: _Pick) -> Outcome | None:
         """Puts a pick on the stack, unless its result is known at once. FOUND: the request is met."""
         number = self._node_devices.wanted[pick.alternative.index]
         if pick.alternative.takes_all and number == 0:
-            return Result.FAILED
+            return Outcome.FAILED
         if pick.count >= number:
-            return Result.FOUND
+            return Outcome.FOUND
         if number - pick.count > MAX_DEVICES - self.partial.sizes[pick.claim]:
-            return Result.TOO_LARGE
+            return Outcome.TOO_LARGE
         self._stack.append(pick)
         return None
 
-    def _next_subrequest(self, frame: _Choice) -> Result | None:
+    def _next_subrequest(self, frame: _Choice) -> Outcome | None:
         if frame.tried >= len(frame.alternatives):
-            return self._give_up(frame, Result.TOO_LARGE if frame.all_too_large else Result.FAILED)
+            return self._give_up(frame, Outcome.TOO_LARGE if frame.all_too_large else Outcome.FAILED)
         alternative = frame.alternatives[frame.tried]
         frame.tried += 1
         self._count_step()
         result = self._go_on(_Pick(frame.claim, frame.request, alternative, is_entry=False))
-        if result is Result.FOUND:
+        if result is Outcome.FOUND:
             result = self._enter(frame.claim, frame.request + 1)
         return result
 
-    def _next_member(self, frame: _Pick) -> Result | None:
+    def _next_member(self, frame: _Pick) -> Outcome | None:
         """All mode: there is one device to take next, or nothing."""
         position = self._node_devices.members[frame.alternative.index][frame.count]
         if (
@@ -167,10 +167,10 @@ class Search:
             or not self._usable(frame.alternative, position)
             or self.partial.take(frame.alternative, position) is not None
         ):
-            return self._give_up(frame, Result.FAILED)
+            return self._give_up(frame, Outcome.FAILED)
         return self._chosen(frame, position)
 
-    def _next_device(self, frame: _Pick) -> Result | None:
+    def _next_device(self, frame: _Pick) -> Outcome | None:
         """Tries the next device that can be taken, in the order of the board."""
         partial, alternative, dead, symmetry = self.partial, frame.alternative, frame.dead, self._symmetry
         for position in range(frame.position, len(self._node_devices.devices)):
@@ -183,7 +183,7 @@ class Search:
                 continue
             if partial.take(alternative, position) is None:
                 return self._chosen(frame, position)
-        return self._give_up(frame, Result.FAILED)
+        return self._give_up(frame, Outcome.FAILED)
 
     def _usable(self, alternative: Alternative, position: int) -> bool:
         status = self._node_devices.status(alternative, position)
@@ -191,7 +191,7 @@ class Search:
             raise AllocationError(status)
         return status is USABLE
 
-    def _chosen(self, frame: _Pick, position: int) -> Result | None:
+    def _chosen(self, frame: _Pick, position: int) -> Outcome | None:
         """A device has been taken: on to the request's next device or to the next request."""
         frame.chosen, frame.position = position, position + 1
         self._count_step()
@@ -206,40 +206,40 @@ class Search:
                 dead=set(frame.dead),
             )
         )
-        if result is Result.FOUND:
+        if result is Outcome.FOUND:
             result = self._enter(frame.claim, frame.request + 1)
         return result
 
-    def _turn_back(self, frame: _Choice | _Pick, result: Result) -> Result | None:
+    def _turn_back(self, frame: _Choice | _Pick, result: Outcome) -> Outcome | None:
         """What was tried from this frame has failed. None: the frame may try something else."""
         if isinstance(frame, _Choice):
-            frame.all_too_large = frame.all_too_large and result is Result.TOO_LARGE
+            frame.all_too_large = frame.all_too_large and result is Outcome.TOO_LARGE
             return None
         if self._symmetry is None:
             self._symmetry = Symmetry(self._node_devices, self.partial)
             if cannot_fit(self._node_devices, safe_requests(self._node_devices)):
                 self._stack.clear()
-                return Result.FAILED
+                return Outcome.FAILED
         self.partial.undo()
-        if result is Result.TOO_LARGE or frame.alternative.takes_all:
+        if result is Outcome.TOO_LARGE or frame.alternative.takes_all:
             return self._give_up(frame, result)
         if frame.chosen is not None:
             frame.dead.add(self._symmetry.likeness(frame.chosen))
         return None
 
-    def _give_up(self, frame: _Choice | _Pick, result: Result) -> Result:
+    def _give_up(self, frame: _Choice | _Pick, result: Outcome) -> Outcome:
         """Takes the frame off the stack. A claim that got too large is a plain failure to those before it."""
         self._stack.pop()
         if (
             frame.is_entry
-            and result is Result.FAILED
+            and result is Outcome.FAILED
             and self._symmetry is not None
             and self.steps > _REMEMBER_AFTER
             and len(self._dead_ends) < _MAX_DEAD_ENDS
         ):
             self._dead_ends.add(self._symmetry.state(frame.claim, frame.request))
         before = self._stack[-1].claim if self._stack else 0
-        return Result.FAILED if frame.claim > before else result
+        return Outcome.FAILED if frame.claim > before else result
 
     def _count_step(self) -> None:
         self.steps += 1

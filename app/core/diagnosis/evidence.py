@@ -25,7 +25,7 @@ from app.core.model.quantity import Quantity
 from app.core.model.taints import Taint
 from app.core.pauses import paced
 from app.core.selectors.environment import cel_features
-from app.core.selectors.report_terms import Term, terms_of
+from app.core.selectors.report_terms import Conjunct, terms_of
 
 _MAX_VALUES = 8
 
@@ -129,7 +129,7 @@ def _counted(found: Exclusions, index: int, shapes: "Counter[DeviceShape]") -> S
     return SelectorCount(item.where, item.text, shapes.total(), tuple(struck))
 
 
-def _failing(found: Exclusions, terms: Sequence[Term], shape: DeviceShape) -> frozenset[int]:
+def _failing(found: Exclusions, terms: Sequence[Conjunct], shape: DeviceShape) -> frozenset[int]:
     """The terms that do not hold for a device; an error counts as not."""
     failing = set()
     features = cel_features(found.node_devices.plan.features)
@@ -145,7 +145,7 @@ def _failing(found: Exclusions, terms: Sequence[Term], shape: DeviceShape) -> fr
 
 
 def _term(
-    term: Term,
+    term: Conjunct,
     number: int,
     failing: dict[DeviceShape, frozenset[int]],
     shapes: "Counter[DeviceShape]",

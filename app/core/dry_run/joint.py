@@ -65,18 +65,18 @@ Solved = dict[ClaimId, Allocation]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class TakenElsewhere:
     """A gang's allocations on other nodes, and all that is taken with them."""
 
     solved: Solved
     taken: Taken
 
-    def with_more(self, solved: Solved) -> "Given":
+    def with_more(self, solved: Solved) -> "TakenElsewhere":
         """Adds the allocations of one more node."""
         taken = dict(self.taken)
         for identity, allocation in solved.items():
             take(taken, ("", "/".join(identity)), allocation.devices)
-        return Given({**self.solved, **solved}, taken)
+        return TakenElsewhere({**self.solved, **solved}, taken)
 
 
 class Joint:
@@ -100,9 +100,9 @@ class Joint:
         self.tried = 0
 
     @property
-    def nothing_given(self) -> Given:
+    def nothing_given(self) -> TakenElsewhere:
         """The assignment before any node is solved."""
-        return Given({}, self._state.taken)
+        return TakenElsewhere({}, self._state.taken)
 
     def fits(self, node: str, members: Sequence[Member]) -> bool:
         """Whether the Pods fit on the node together."""
@@ -112,7 +112,9 @@ class Joint:
             self._verdicts[key] = self.solve(node, members) is not None
         return self._verdicts[key]
 
-    def solve(self, node: str, members: Sequence[Member], given: Given | None = None) -> Solved | None:
+    def solve(
+        self, node: str, members: Sequence[Member], given: TakenElsewhere | None = None
+    ) -> Solved | None:
         """Searches an allocation for each unallocated claim; None if there is none for all.
 
         Args:

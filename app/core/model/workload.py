@@ -92,7 +92,7 @@ def is_workload(raw: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class PodSpecPlace:
     """A Pod spec in a workload: its path, the rule that leads to it (or its shape), and the rule's owner."""
 
     path: Path
@@ -100,12 +100,12 @@ class Located:
     owner: Path = ()
 
 
-def located_templates(raw: Any) -> tuple[Located, ...]:
+def located_templates(raw: Any) -> tuple[PodSpecPlace, ...]:
     """The Pod specs of a workload of any kind. Cost: O(values of the object)."""
     return tuple(_located(raw))
 
 
-def _located(raw: Any) -> Iterator[Located]:
+def _located(raw: Any) -> Iterator[PodSpecPlace]:
     """By the rules of its kind, then by shape; an object embedded in another goes by its own kind."""
     if isinstance(raw, Mapping) and group_of(raw) in GROUPS_WITHOUT_TEMPLATES:
         return
@@ -117,16 +117,18 @@ def _located(raw: Any) -> Iterator[Located]:
         if any(path[: len(known)] == known for known in covered):
             continue
         owner = next((path[:end] for end in range(1, len(path)) if rules_of(value_at(raw, path[:end]))), None)
-        found_here = [Located(path)] if owner is None else list(_by_rules(raw, owner)) or [Located(path)]
+        found_here = (
+            [PodSpecPlace(path)] if owner is None else list(_by_rules(raw, owner)) or [PodSpecPlace(path)]
+        )
         covered |= {found.path for found in found_here}
         yield from found_here
 
 
-def _by_rules(raw: Any, owner: Path) -> Iterator[Located]:
+def _by_rules(raw: Any, owner: Path) -> Iterator[PodSpecPlace]:
     source = value_at(raw, owner)
     for rule in rules_of(source):
         for path in matches(source, rule.spec):
-            yield Located((*owner, *path), rule, owner)
+            yield PodSpecPlace((*owner, *path), rule, owner)
 
 
 def read_workload(kind: str, raw: Any) -> Workload:
@@ -135,7 +137,7 @@ def read_workload(kind: str, raw: Any) -> Workload:
     meta = read_meta(raw, namespaced=True, name_required=False)
     if not meta.name and not meta.generate_name:
         raise FieldError("is missing", "metadata", "name")
-    found: list[Located] = []
+    found: list[PodSpecPlace] = []
     for item in _located(source):
         found.append(item)
         if len(found) > MAX_TEMPLATES:
@@ -164,7 +166,7 @@ def _without_template(kind: str, source: JsonObject) -> FieldError:
     return FieldError("is missing", *path)
 
 
-def _pod_set(source: JsonObject, found: Located, name: str) -> PodSet:
+def _pod_set(source: JsonObject, found: PodSpecPlace, name: str) -> PodSet:
     spec = value_at(source, found.path)
     wrapped = found.path[-1] == "spec"
     holder = value_at(source, found.path[:-1]) if wrapped and len(found.path) > 1 else {}
@@ -179,7 +181,7 @@ def _pod_set(source: JsonObject, found: Located, name: str) -> PodSet:
     return PodSet(name, _count(source, found), template, found.path, guessed=found.rule is None)
 
 
-def _count(source: JsonObject, found: Located) -> int | None:
+def _count(source: JsonObject, found: PodSpecPlace) -> int | None:
     if found.rule is None:
         return 1
     if found.rule.per_node:
@@ -194,7 +196,7 @@ def _count(source: JsonObject, found: Located) -> int | None:
     return product
 
 
-def _names(source: JsonObject, found: list[Located]) -> list[str]:
+def _names(source: JsonObject, found: list[PodSpecPlace]) -> list[str]:
     """A name for each set: short, fit for the name of a Pod, and different from those before."""
     names: list[str] = []
     for item in found:
@@ -203,7 +205,7 @@ def _names(source: JsonObject, found: list[Located]) -> list[str]:
     return names
 
 
-def _name(source: JsonObject, found: Located, *, alone: bool) -> str:
+def _name(source: JsonObject, found: PodSpecPlace, *, alone: bool) -> str:
     if found.rule is None:
         return "" if alone else _guessed_name(source, found.path)
     if found.rule.name or "*" not in found.rule.spec:

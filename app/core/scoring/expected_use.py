@@ -48,7 +48,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class NodeRoom:
     """The free devices of a node: ``shares`` of the devices that are not taken, in ascending order."""
 
     cpu: int
@@ -166,7 +166,7 @@ class ExpectedUse:
             DemandGroup(devices, selector, items, total) for (devices, selector), items in by_group.items()
         ]
 
-    def worth(self, room: Room, matching: Mapping[str, bool]) -> float:
+    def worth(self, room: NodeRoom, matching: Mapping[str, bool]) -> float:
         """The worth of the room, in thousandths of devices.
 
         Args:

@@ -45,7 +45,7 @@ class Broken:
         return self.taken * (2 * self.left + self.taken)
 
 
-class Room:
+class PoolRoom:
     """One pool: the free share of each device, and what some more devices would leave free."""
 
     def __init__(self, pool: Pool, held: PoolTaken) -> None:
@@ -150,7 +150,7 @@ class Fragments:
 
     def __init__(self, prospect: Prospect) -> None:
         self._matched = tuple(sorted(prospect.matched))
-        self.rooms = [Room(pool, prospect.taken.get(pool.id, NOTHING_TAKEN)) for pool in prospect.pools]
+        self.rooms = [PoolRoom(pool, prospect.taken.get(pool.id, NOTHING_TAKEN)) for pool in prospect.pools]
         self._groups: dict[Hashable, Group] = {}
         self._of: dict[tuple[int, int], list[Group]] = {}
         for number, room in enumerate(self.rooms):
@@ -209,7 +209,7 @@ class Fragments:
         ]
 
     def _keys(
-        self, number: int, room: Room, position: int, placed: PlacedDevice
+        self, number: int, room: PoolRoom, position: int, placed: PlacedDevice
     ) -> Iterator[tuple[Hashable, str]]:
         for name in room.sets_of(position):
             yield (number, name), f"counter set {name}"

@@ -11,9 +11,9 @@ from math import log2
 from app.core.allocator import Order
 from app.core.model.device import DeviceShape
 from app.core.scoring.device_demand import FreeDevice
-from app.core.scoring.fragmentation import Fragments, Room
+from app.core.scoring.fragmentation import Fragments, PoolRoom
 from app.core.scoring.places import LEVELS, READS, place_of
-from app.core.scoring.prospect import Given, Prospect
+from app.core.scoring.prospect import AssignedDevice, Prospect
 from app.core.state.taken import NOTHING_TAKEN
 
 GI = 1 << 30
@@ -75,7 +75,7 @@ def least_fragmentation(prospect: Prospect) -> Merit:
 
 def expected_use(prospect: Prospect) -> Merit:
     """Keeps free what the claims that come can use: judged by templates, claims, and recent claims."""
-    rooms = [Room(pool, prospect.taken.get(pool.id, NOTHING_TAKEN)) for pool in prospect.pools]
+    rooms = [PoolRoom(pool, prospect.taken.get(pool.id, NOTHING_TAKEN)) for pool in prospect.pools]
     lost = _lost(prospect, rooms)
     taken = sum(lost.values())
     if prospect.demand is None or not taken:
@@ -150,7 +150,7 @@ def _expected_use_orders(prospect: Prospect) -> Iterable[Order]:
     """First by what is lost if the device is given for the Pod's first one; then as least-fragmentation."""
     if prospect.demand is None or not prospect.new:
         return
-    rooms = [Room(pool, prospect.taken.get(pool.id, NOTHING_TAKEN)) for pool in prospect.pools]
+    rooms = [PoolRoom(pool, prospect.taken.get(pool.id, NOTHING_TAKEN)) for pool in prospect.pools]
     before = prospect.demand.worth(_free(rooms, {}))
     given = prospect.new[0][1]
     yield {
@@ -187,7 +187,7 @@ DEMANDS = frozenset({"expected-use"})
 """Policies that use the requests of other claims."""
 
 
-def _lost(prospect: Prospect, rooms: Sequence[Room]) -> dict[tuple[int, int], float]:
+def _lost(prospect: Prospect, rooms: Sequence[PoolRoom]) -> dict[tuple[int, int], float]:
     """The share that the Pod takes of each device, by room and position."""
     found: dict[tuple[int, int], float] = {}
     for number, (room, pool) in enumerate(zip(rooms, prospect.pools, strict=True)):
@@ -197,7 +197,7 @@ def _lost(prospect: Prospect, rooms: Sequence[Room]) -> dict[tuple[int, int], fl
     return found
 
 
-def _free(rooms: Sequence[Room], lost: Mapping[tuple[int, int], float]) -> list[FreeDevice]:
+def _free(rooms: Sequence[PoolRoom], lost: Mapping[tuple[int, int], float]) -> list[FreeDevice]:
     return [
         FreeDevice(placed.device.shape, weight, max(0.0, free - lost.get((number, at), 0.0)))
         for number, room in enumerate(rooms)
@@ -205,7 +205,7 @@ def _free(rooms: Sequence[Room], lost: Mapping[tuple[int, int], float]) -> list[
     ]
 
 
-def _nearness(one: Given, other: Given) -> float | None:
+def _nearness(one: AssignedDevice, other: AssignedDevice) -> float | None:
     """1 on the nearest level that both tell of, a half for the next, 0 for none; None: nothing is known."""
     known, near = False, 0.0
     for number, level in enumerate(LEVELS):
@@ -217,7 +217,7 @@ def _nearness(one: Given, other: Given) -> float | None:
     return near if known else None
 
 
-def _excess(item: Given) -> float | None:
+def _excess(item: AssignedDevice) -> float | None:
     """Doublings from the request, or 1 (1Gi of what is counted in bytes), to what the device has."""
     requested = dict(item.spec.capacity or ()) if item.spec is not None else {}
     if item.allocated.share_id is not None:

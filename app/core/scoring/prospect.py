@@ -20,7 +20,7 @@ class Occupancy:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class AssignedDevice:
     """A device that the Pod gets, and for which request (claim's position, request's name)."""
 
     placed: PlacedDevice
@@ -85,12 +85,12 @@ class Prospect:
         return Occupancy(total, used)
 
     @cached_property
-    def given(self) -> tuple[Given, ...]:
+    def given(self) -> tuple[AssignedDevice, ...]:
         """The devices that the Pod gets, in order. O(devices of the node)."""
         placed = {item.id: item for pool in self.pools for item in pool.devices}
         return tuple(
             [
-                Given(placed[item.device], item, number, self._requests.get((number, item.request)))
+                AssignedDevice(placed[item.device], item, number, self._requests.get((number, item.request)))
                 for number, item in self.new
                 if item.device in placed
             ]

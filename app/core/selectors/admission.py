@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 
-from app.core.cel.common.ast import Node
+from app.core.cel.common.ast import Expr
 from app.core.cel.common.errors import CelCompileError
 from app.core.cel.compiler.compiler import deep, place
 from app.core.cel.estimate import Estimator
@@ -70,7 +70,7 @@ def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived
     return error
 
 
-def _estimated(text: str, tree: Node) -> Admission:
+def _estimated(text: str, tree: Expr) -> Admission:
     estimator = Estimator(DEVICE_SIZES)
     cost = deep(lambda: estimator.cost(tree)).high
     if cost <= MAX_COST:

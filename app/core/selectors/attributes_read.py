@@ -5,7 +5,7 @@ expression does read makes devices equal that it cannot distinguish. Driver, cap
 allowMultipleAllocations count as seen by every expression; attributes by their full name.
 """
 
-from app.core.cel.common.ast import Call, Ident, Literal, Node, Select, children
+from app.core.cel.common.ast import Call, Expr, Ident, Literal, Select, children
 
 AttributesRead = frozenset[str] | None
 """Full names (domain/name) of attributes; None: all of them."""
@@ -13,7 +13,7 @@ AttributesRead = frozenset[str] | None
 _BY_KEY = frozenset({"_[_]", "_[?_]", "_?._"})
 
 
-def attributes_read(tree: Node) -> AttributesRead:
+def attributes_read(tree: Expr) -> AttributesRead:
     """The attributes that a checked expression may read. O(size of the expression).
 
     Read are ``device.attributes["domain"].name``, the same with ``[...]``, ``?`` or ``has``, and
@@ -34,7 +34,7 @@ def attributes_read(tree: Node) -> AttributesRead:
     return frozenset(names)
 
 
-def _attribute(node: Node) -> str | None:
+def _attribute(node: Expr) -> str | None:
     match node:
         case Select(operand=base, field=name):
             domain = _domain(base)
@@ -47,7 +47,7 @@ def _attribute(node: Node) -> str | None:
     return None if domain is None else f"{domain}/{name}"
 
 
-def _domain(node: Node) -> str | None:
+def _domain(node: Expr) -> str | None:
     match node:
         case Call(
             function="_[_]", args=(Select(operand=device, field="attributes"), Literal(value=str(name)))
@@ -57,11 +57,11 @@ def _domain(node: Node) -> str | None:
             return None
 
 
-def _is_whole(node: Node) -> bool:
+def _is_whole(node: Expr) -> bool:
     if isinstance(node, Select):
         return node.field == "attributes" and _is_device(node.operand)
     return _is_device(node)
 
 
-def _is_device(node: Node) -> bool:
+def _is_device(node: Expr) -> bool:
     return isinstance(node, Ident) and node.name == "device"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.cel.common import types
-from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, MapLit, Node, Select
+from app.core.cel.common.ast import Call, Expr, Fold, Ident, ListLit, Literal, MapLit, Select
 from app.core.cel.library import runtime_cost
 from app.core.pauses import pause
 
@@ -36,7 +36,7 @@ class Bound:
     size: int
 
 
-def worst_case(node: Node) -> int:
+def worst_case(node: Expr) -> int:
     """The bound of an expression's cost.
 
     Raises:
@@ -49,7 +49,7 @@ class _Bounds:
     def __init__(self) -> None:
         self._sizes: list[dict[str, int]] = []
 
-    def of(self, node: Node) -> Bound:
+    def of(self, node: Expr) -> Bound:
         pause()
         visit = _VISITS.get(type(node))
         if visit is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Source:
+class GeneratedSource:
     """The names that the generated code uses."""
 
     names: dict[str, Any] = field(default_factory=dict)

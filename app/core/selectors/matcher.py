@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.core.cel.common.ast import Call, Fold, Node
+from app.core.cel.common.ast import Call, Expr, Fold
 from app.core.cel.common.errors import EvalAbortError, EvalError
 from app.core.model.device import DeviceShape
 from app.core.selectors import matcher_calls, matcher_runtime
@@ -25,7 +25,7 @@ _MAX_COST = 2_000
 _MAX_BLOCKS = 6
 
 
-def compile_matcher(tree: Node, interpreted: Matcher, evaluations: list[int]) -> Matcher | None:
+def compile_matcher(tree: Expr, interpreted: Matcher, evaluations: list[int]) -> Matcher | None:
     """A function for the checked expression, or None where the interpreter has to do it.
 
     ``interpreted`` evaluates in full; ``evaluations[0]`` is counted up by every call.
@@ -53,7 +53,7 @@ class _Place:
 class _Part:
     """A term of a chain: an expression, or None for one that needs statements."""
 
-    node: Node
+    node: Expr
     term: Term | None
 
     @property
@@ -71,11 +71,11 @@ class _Writer:
     def _line(self, depth: int, text: str) -> None:
         self._lines.append("    " * depth + text)
 
-    def root(self, tree: Node) -> None:
+    def root(self, tree: Expr) -> None:
         """Writes the statements that return the result."""
         self._decide(tree, _Place(3, None, 0))
 
-    def _decide(self, node: Node, place: "_Place") -> None:
+    def _decide(self, node: Expr, place: "_Place") -> None:
         """Statements that leave the value in its place."""
         if isinstance(node, Fold) and node.macro == "bind":
             outer = self._calls.bind(node)
@@ -89,7 +89,7 @@ class _Writer:
                 return
         self._leave(self._calls.boolean(node).code, place)
 
-    def _simple(self, node: Node) -> Term | None:
+    def _simple(self, node: Expr) -> Term | None:
         """The node as one Python expression, unless statements do better."""
         return None if _is_logic(node) else self._calls.boolean(node)
 
@@ -177,11 +177,11 @@ class _Writer:
         return made
 
 
-def _is_logic(node: Node) -> bool:
+def _is_logic(node: Expr) -> bool:
     return isinstance(node, Call) and node.function in ("_&&_", "_||_")
 
 
-def flattened(node: Node, function: str) -> list[Node]:
+def flattened(node: Expr, function: str) -> list[Expr]:
     """The terms of a chain of one operator, from left to right."""
     if isinstance(node, Call) and node.function == function:
         return [term for arg in node.args for term in flattened(arg, function)]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, Node, Select, children
+from app.core.cel.common.ast import Call, Expr, Fold, Ident, ListLit, Literal, Select, children
 from app.core.cel.common.declarations import overloads
 from app.core.cel.common.errors import EvalError
 from app.core.cel.interpreter.calls import constant_set
@@ -12,8 +12,8 @@ from app.core.cel.values.quantities import parse_quantity
 from app.core.cel.values.semver import parse_semver
 from app.core.pauses import pause
 from app.core.selectors import matcher_operators, matcher_runtime
-from app.core.selectors.generated_source import Source
-from app.core.selectors.matcher_terms import Binding, DeclinedError, Path, Scope, Term, path_of
+from app.core.selectors.generated_source import GeneratedSource
+from app.core.selectors.matcher_terms import Binding, DeclinedError, DevicePath, Scope, Term, path_of
 
 _KINDS: dict[type, str] = {str: "str", int: "int", bool: "bool"}
 _RESULTS = {"bool": "bool", "int": "int", "string": "str", "kubernetes.Quantity": "any"}
@@ -30,7 +30,7 @@ class Calls:
     """Writes terms, and collects the names that they use."""
 
     def __init__(self) -> None:
-        self.source = Source()
+        self.source = GeneratedSource()
         self.scope: Scope = {}
         self._operand = 0
         self._depth = 0
@@ -39,7 +39,7 @@ class Calls:
     def _name(self, value: Any) -> str:
         return self.source.constant(value)
 
-    def boolean(self, node: Node) -> Term:
+    def boolean(self, node: Expr) -> Term:
         """A term that is True or False, or fails."""
         term = self.term(node)
         if term.kind == "bool":
@@ -48,7 +48,7 @@ class Calls:
         test = f"({value} := {term.code}) is True or {value} is False"
         return Term(f"({value} if {test} else {matcher_operators.failing(self.source)})", "bool")
 
-    def term(self, node: Node) -> Term:
+    def term(self, node: Expr) -> Term:
         """The node as a Python expression.
 
         Raises:
@@ -65,7 +65,7 @@ class Calls:
         finally:
             self._depth -= 1
 
-    def _term(self, node: Node) -> Term:
+    def _term(self, node: Expr) -> Term:
         match node:
             case Literal():
                 return self._constant(node.value)
@@ -101,7 +101,7 @@ class Calls:
         finally:
             self.scope = outer
 
-    def _path(self, node: Node) -> Path | None:
+    def _path(self, node: Expr) -> DevicePath | None:
         return path_of(node, self.scope)
 
     def _select(self, node: Select) -> Term:
@@ -112,7 +112,7 @@ class Calls:
             raise DeclinedError
         return self._at(path)
 
-    def _at(self, path: Path) -> Term:
+    def _at(self, path: DevicePath) -> Term:
         match path.parts:
             case ("driver",):
                 return Term("v.driver", "str", safe=True)
@@ -127,13 +127,13 @@ class Calls:
             case _:
                 raise DeclinedError
 
-    def _has(self, domain: Path | None, name: str) -> Term:
+    def _has(self, domain: DevicePath | None, name: str) -> Term:
         if domain is None or len(domain.parts) != 2 or domain.optional:
             raise DeclinedError
         held = "A" if domain.parts[0] == "attributes" else "v.amounts"
         return Term(f"({self._name(f'{domain.parts[1]}/{name}')} in {held})", "bool", safe=True)
 
-    def _optional(self, node: Node | None) -> Path:
+    def _optional(self, node: Expr | None) -> DevicePath:
         path = self._path(node) if node is not None else None
         if path is None or not path.optional or len(path.parts) != 3:
             raise DeclinedError
@@ -159,7 +159,7 @@ class Calls:
             return self._or_value(node)
         if name == "hasValue" and node.target is not None:
             path = self._optional(node.target)
-            return self._has(Path(path.parts[:2]), path.parts[2])
+            return self._has(DevicePath(path.parts[:2]), path.parts[2])
         if name in _DECLINED:
             raise DeclinedError
         if name == "@in":
@@ -299,7 +299,7 @@ class Calls:
         decisive = self._name(node.macro == "exists")
         return Term(f"{self._name(function)}({decisive}, {over.code}, {later})", "bool")
 
-    def _range(self, node: Node) -> tuple[Term, str]:
+    def _range(self, node: Expr) -> tuple[Term, str]:
         """The range of the loop, and the kind of its elements."""
         values = literal_values(node)
         if values is not None:
@@ -328,7 +328,7 @@ class Calls:
             self.scope = outer
 
 
-def _has_sum(node: Node) -> bool:
+def _has_sum(node: Expr) -> bool:
     if isinstance(node, Call) and node.function == "_+_":
         return True
     return any(_has_sum(child) for child in children(node))

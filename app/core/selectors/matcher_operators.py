@@ -11,7 +11,7 @@ from app.core.cel.values.equality import not_equal
 from app.core.cel.values.quantities import Quantity
 from app.core.cel.values.semver import Semver
 from app.core.selectors import matcher_runtime
-from app.core.selectors.generated_source import Source
+from app.core.selectors.generated_source import GeneratedSource
 from app.core.selectors.matcher_terms import DeclinedError, Term
 
 ORDER = {
@@ -25,12 +25,12 @@ COMPARISONS = {"isGreaterThan": ">", "isLessThan": "<"}
 PLAIN = ("str", "int", "bool")
 
 
-def failing(source: Source) -> str:
+def failing(source: GeneratedSource) -> str:
     """Raises "no such overload"."""
     return f"{source.constant(matcher_runtime.fail)}()"
 
 
-def member(source: Source, value: Term, elements: frozenset[Any]) -> Term:
+def member(source: GeneratedSource, value: Term, elements: frozenset[Any]) -> Term:
     texts = source.constant(frozenset(item for item in elements if item.__class__ is str))
     if value.kind == "str":
         return Term(f"({value.code} in {texts})", "bool", safe=value.safe)
@@ -40,7 +40,7 @@ def member(source: Source, value: Term, elements: frozenset[Any]) -> Term:
     return Term(f"({held} in {texts} if ({held} := {value.code}).__class__ is {text} else {other})", "bool")
 
 
-def text_call(source: Source, function: str, value: Term, text: str) -> Term:
+def text_call(source: GeneratedSource, function: str, value: Term, text: str) -> Term:
     if value.kind == "str":
         return Term(text_test(source, function, value.code, text), "bool", safe=value.safe)
     if function == "matches" and value.kind != "attribute":
@@ -53,15 +53,15 @@ def text_call(source: Source, function: str, value: Term, text: str) -> Term:
     )
 
 
-def text_test(source: Source, function: str, value: str, text: str) -> str:
+def text_test(source: GeneratedSource, function: str, value: str, text: str) -> str:
     if function == "matches":
-        return f"{source.constant(matcher_runtime.Matches(regex(text)))}[{value}]"
+        return f"{source.constant(matcher_runtime.PatternMatches(regex(text)))}[{value}]"
     if function == "contains":
         return f"({source.constant(text)} in {value})"
     return f"{value}.{TEXT_METHODS[function]}({source.constant(text)})"
 
 
-def equality(source: Source, left: Term, right: Term, *, equal: bool) -> Term:
+def equality(source: GeneratedSource, left: Term, right: Term, *, equal: bool) -> Term:
     sign = "==" if equal else "!="
     if left.kind == right.kind and left.kind in PLAIN:
         return Term(f"({left.code} {sign} {right.code})", "bool", safe=left.safe and right.safe)
@@ -85,7 +85,7 @@ def equality(source: Source, left: Term, right: Term, *, equal: bool) -> Term:
     return Term(f"{general}({left.code}, {right.code})", "bool")
 
 
-def order(source: Source, left: Term, right: Term, name: str) -> Term:
+def order(source: GeneratedSource, left: Term, right: Term, name: str) -> Term:
     sign, general = ORDER[name]
     if left.kind == right.kind and left.kind in PLAIN:
         return Term(f"({left.code} {sign} {right.code})", "bool", safe=left.safe and right.safe)
@@ -100,7 +100,7 @@ def order(source: Source, left: Term, right: Term, name: str) -> Term:
     return Term(f"{source.constant(general)}({left.code}, {right.code})", "bool")
 
 
-def compared(source: Source, name: str, terms: list[Term]) -> Term | None:
+def compared(source: GeneratedSource, name: str, terms: list[Term]) -> Term | None:
     """Quantities and versions."""
     left = terms[0]
     if name in ("major", "minor", "patch", "compareTo"):
@@ -118,7 +118,7 @@ def compared(source: Source, name: str, terms: list[Term]) -> Term | None:
     return None
 
 
-def version_call(source: Source, name: str, terms: list[Term]) -> Term | None:
+def version_call(source: GeneratedSource, name: str, terms: list[Term]) -> Term | None:
     left = terms[0]
     if name == "compareTo":
         if not (terms[1].constant and left.kind in ("attribute", "quantity")):

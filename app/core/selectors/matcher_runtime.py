@@ -88,7 +88,7 @@ def exactly_one(over: Any, predicate: Callable[[Any], Any]) -> bool:
     return count == 1
 
 
-class Matches(dict[str, bool]):
+class PatternMatches(dict[str, bool]):
     """Whether texts match a pattern. Devices of a cluster share few texts, so the answers are kept."""
 
     _LIMIT = 1024

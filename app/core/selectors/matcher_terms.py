@@ -7,7 +7,7 @@ over as a value under a generated name (see ``Source.constant``).
 from dataclasses import dataclass
 from typing import Any
 
-from app.core.cel.common.ast import Call, Ident, Literal, Node, Select
+from app.core.cel.common.ast import Call, Expr, Ident, Literal, Select
 
 
 class DeclinedError(Exception):
@@ -30,7 +30,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class DevicePath:
     """A selection from ``device``: attributes or capacity, the domain, the name; or a plain field."""
 
     parts: tuple[str, ...]
@@ -50,18 +50,18 @@ class Binding:
     """The meaning of a name: a Python variable, or an expression in the scope where it was bound."""
 
     term: Term | None = None
-    node: Node | None = None
+    node: Expr | None = None
     scope: Scope | None = None
 
 
-def path_of(node: Node, scope: Scope) -> Path | None:  # noqa: PLR0911 - many things are no path
+def path_of(node: Expr, scope: Scope) -> DevicePath | None:  # noqa: PLR0911 - many things are no path
     """The device path that the node is, if it is one."""
     if isinstance(node, Ident):
         if node.constant is not None:
             return None
         binding = scope.get(node.name)
         if binding is None:
-            return Path(()) if node.name in ("device", ".device") else None
+            return DevicePath(()) if node.name in ("device", ".device") else None
         if binding.node is None or binding.scope is None:
             return None
         found = path_of(binding.node, binding.scope)
@@ -82,10 +82,10 @@ def path_of(node: Node, scope: Scope) -> Path | None:  # noqa: PLR0911 - many th
     # A domain with a slash could look like another domain and name.
     if len(base.parts) == 1 and "/" in key:
         return None
-    return Path((*base.parts, key), base.optional or optional)
+    return DevicePath((*base.parts, key), base.optional or optional)
 
 
-def _step(node: Node) -> tuple[Node, str, bool] | None:
+def _step(node: Expr) -> tuple[Expr, str, bool] | None:
     if isinstance(node, Select):
         if node.test_only or node.qualified is not None:
             return None

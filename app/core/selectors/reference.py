@@ -12,7 +12,7 @@ import celpy
 from celpy import celtypes
 from celpy.evaluation import CELEvalError
 
-from app.core.cel.common.ast import Call, Ident, Literal, Node, Select, children
+from app.core.cel.common.ast import Call, Expr, Ident, Literal, Select, children
 from app.core.cel.common.errors import CelRuntimeError, EvalError
 from app.core.cel.values.quantities import Quantity, parse_quantity
 from app.core.cel.values.semver import Semver, parse_semver
@@ -32,7 +32,7 @@ _FUNCTIONS = frozenset({
 _SCALARS = {str: celtypes.StringType, int: celtypes.IntType, bool: celtypes.BoolType}
 
 
-def compile_reference(text: str, tree: Node, interpreted: Matcher, evaluations: list[int]) -> Matcher | None:
+def compile_reference(text: str, tree: Expr, interpreted: Matcher, evaluations: list[int]) -> Matcher | None:
     """The expression for cel-python; None if it is not one for it. O(nodes).
 
     Where cel-python ends in an error, the interpreter has the last word: it alone knows which values
@@ -56,7 +56,7 @@ def compile_reference(text: str, tree: Node, interpreted: Matcher, evaluations: 
     return matches
 
 
-def _is_common(tree: Node) -> bool:
+def _is_common(tree: Expr) -> bool:
     stack = [tree]
     while stack:
         node = stack.pop()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal as OneOf
 
-from app.core.cel.common.ast import Call, Literal, Node
+from app.core.cel.common.ast import Call, Expr, Literal
 from app.core.cel.common.errors import CelCompileError, EvalError
 from app.core.cel.parser.lexer import Token, tokenize
 from app.core.cel.values.semver import Semver, parse_semver
@@ -90,7 +90,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class Conjunct:
     """One of the terms that ``&&`` joins. ``shown`` is short, for people."""
 
     text: str
@@ -109,7 +109,7 @@ class Term:
 
 
 @lru_cache(maxsize=1024)
-def terms_of(text: str) -> tuple[Term, ...]:
+def terms_of(text: str) -> tuple[Conjunct, ...]:
     """The terms of a selector that compiles; one that has no ``&&`` outside is a term itself.
 
     Cost: O(length), and a compilation for each term.
@@ -117,7 +117,7 @@ def terms_of(text: str) -> tuple[Term, ...]:
     try:
         tokens = tokenize(text)
     except CelCompileError:
-        return (Term(text, _shortened(text)),)
+        return (Conjunct(text, _shortened(text)),)
     return tuple(_term(part) for part in _conjuncts(text, tokens))
 
 
@@ -137,13 +137,13 @@ def _conjuncts(text: str, tokens: list[Token]) -> list[str]:
     return [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
 
 
-def _term(text: str) -> Term:
+def _term(text: str) -> Conjunct:
     found = _comparison(text)
     if found is None:
-        return Term(text, _shortened(text))
+        return Conjunct(text, _shortened(text))
     name = found.name.partition("/")[2]
     bound = found.bound if found.scale in ("quantity", "version", "number") else text[found.start : found.end]
-    return Term(text, _cut(f"{name} {found.operator} {bound}"), found)
+    return Conjunct(text, _cut(f"{name} {found.operator} {bound}"), found)
 
 
 def _shortened(text: str) -> str:
@@ -173,7 +173,7 @@ def _comparison(text: str) -> Comparison | None:
     return _compared(text, left, operator, right) or _compared(text, right, _MIRRORED[operator], left)
 
 
-def _compared(text: str, subject: Node, operator: str, bound: Node) -> Comparison | None:
+def _compared(text: str, subject: Expr, operator: str, bound: Expr) -> Comparison | None:
     path = path_of(subject, {})
     if path is None or len(path.parts) != 3:
         return None

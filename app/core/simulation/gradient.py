@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import exp
 
-from app.core.scoring.expected_use import Demand, ExpectedUse, Room
-from app.core.simulation.packing import Candidate, Choice, NodeState, first_of_best
+from app.core.scoring.expected_use import Demand, ExpectedUse, NodeRoom
+from app.core.simulation.packing import ChosenNode, NodeState, ScoredNodes, first_of_best
 from app.core.simulation.published import MAX_POINTS
 from app.core.simulation.task_list import WHOLE, Task
 
@@ -41,7 +41,7 @@ class Fgd:
             found.append((float(int(MAX_POINTS / (1 + exp((then - now) / WHOLE)))), share))
         return max(found, key=lambda item: item[0])
 
-    def choose(self, task: Task, candidates: Sequence[Candidate]) -> Choice:
+    def choose(self, task: Task, candidates: Sequence[ScoredNodes]) -> ChosenNode:
         """The first with the most points."""
         del task
         return first_of_best(candidates)
@@ -125,7 +125,7 @@ class ExpectedUsePolicy:
         ]
         return max(found, key=lambda item: item[0])
 
-    def choose(self, task: Task, candidates: Sequence[Candidate]) -> Choice:
+    def choose(self, task: Task, candidates: Sequence[ScoredNodes]) -> ChosenNode:
         """The first of those that lose the least."""
         del task
         return first_of_best(candidates)
@@ -137,4 +137,4 @@ class ExpectedUsePolicy:
                 text: state.model in models for text, models in self._named.items()
             }
         free = tuple([share for share in state.shares if share])
-        return self._use.worth(Room(state.cpu, state.memory, free), matching)
+        return self._use.worth(NodeRoom(state.cpu, state.memory, free), matching)

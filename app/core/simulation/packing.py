@@ -75,7 +75,7 @@ class NodeState(NamedTuple):
         return sorted({share for share in self.shares if share >= task.share})
 
 
-class Candidate(NamedTuple):
+class ScoredNodes(NamedTuple):
     """Nodes that a task fits, all in one state, and how good they are: the higher the score the better.
 
     Args:
@@ -89,7 +89,7 @@ class Candidate(NamedTuple):
     ranks: Sequence[int]
 
 
-class Choice(NamedTuple):
+class ChosenNode(NamedTuple):
     """A node, and what is free of the GPU that the task gets there."""
 
     rank: int
@@ -106,15 +106,15 @@ class TaskPolicy(Protocol):
     def place(self, task: Task, state: NodeState) -> tuple[float, int]:
         """Score and share of a candidate. The result for a task and a state is kept."""
 
-    def choose(self, task: Task, candidates: Sequence[Candidate]) -> Choice:
+    def choose(self, task: Task, candidates: Sequence[ScoredNodes]) -> ChosenNode:
         """One of at least one candidates."""
 
 
-def first_of_best(candidates: Sequence[Candidate]) -> Choice:
+def first_of_best(candidates: Sequence[ScoredNodes]) -> ChosenNode:
     """Of the nodes with the highest score the first. O(candidates)."""
     best = max(item.score for item in candidates)
     found = min((item for item in candidates if item.score == best), key=lambda item: item.ranks[0])
-    return Choice(found.ranks[0], found.share)
+    return ChosenNode(found.ranks[0], found.share)
 
 
 @dataclass(slots=True)
@@ -231,7 +231,7 @@ class Packing:
             if placing is _UNSEEN:
                 placing = kept[number] = self._policy.place(task, state) if state.fits(task) else None
             if placing is not None:
-                found.append(Candidate(*placing, state, ranks))
+                found.append(ScoredNodes(*placing, state, ranks))
         if not found:
             return False
         rank, share = self._policy.choose(task, found)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.core.simulation.run import Result
+from app.core.simulation.run import TraceResult
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP = 860, 200, 60, 840, 50
 _ACROSS, _LINE = 3, 22
@@ -11,7 +11,7 @@ _TICKS, _HOUR = 6, 3600
 _COLOURS = ("#8a8a8a", "#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#bcbd22")
 
 
-def plot(title: str, results: Sequence[Result]) -> str:
+def plot(title: str, results: Sequence[TraceResult]) -> str:
     """The drawing, for light and dark pages. O(samples)."""
     end = max((item.samples[-1].at for item in results if item.samples), default=0.0) or 1.0
     below = 2 * (_HEIGHT + _TOP)
@@ -33,7 +33,7 @@ def plot(title: str, results: Sequence[Result]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _panel(name: str, top: int, end: float, results: Sequence[Result]) -> list[str]:
+def _panel(name: str, top: int, end: float, results: Sequence[TraceResult]) -> list[str]:
     bottom, middle = top + _HEIGHT - 20, top + (_HEIGHT - 20) // 2
     parts = [
         f'<path d="M{_LEFT} {top}H{_RIGHT}M{_LEFT} {middle}H{_RIGHT}" stroke="#999" opacity=".3"/>',

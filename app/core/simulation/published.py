@@ -7,7 +7,7 @@ A task that shares a GPU gets the one of which the least is free, unless the pol
 from collections.abc import Sequence
 
 from app.core.simulation.arrivals import Draw
-from app.core.simulation.packing import Candidate, Choice, NodeState, first_of_best
+from app.core.simulation.packing import ChosenNode, NodeState, ScoredNodes, first_of_best
 from app.core.simulation.task_list import WHOLE, Task
 
 MAX_POINTS = 100
@@ -27,7 +27,7 @@ class Random:
         """All alike."""
         return 0.0, state.choices(task)[0]
 
-    def choose(self, task: Task, candidates: Sequence[Candidate]) -> Choice:
+    def choose(self, task: Task, candidates: Sequence[ScoredNodes]) -> ChosenNode:
         """Each node is as likely as each other."""
         at = int(self._draw() * sum(len(item.ranks) for item in candidates))
         for item in candidates:
@@ -35,7 +35,7 @@ class Random:
                 break
             at -= len(item.ranks)
         fitting = [share for share in item.state.shares if share >= task.share] or [WHOLE]
-        return Choice(item.ranks[at], fitting[int(self._draw() * len(fitting))])
+        return ChosenNode(item.ranks[at], fitting[int(self._draw() * len(fitting))])
 
 
 class _ByPoints:
@@ -47,7 +47,7 @@ class _ByPoints:
         """Points, and the GPU of which the least is free."""
         return float(self._points(task, state)), state.choices(task)[0]
 
-    def choose(self, task: Task, candidates: Sequence[Candidate]) -> Choice:
+    def choose(self, task: Task, candidates: Sequence[ScoredNodes]) -> ChosenNode:
         """The first with the most points."""
         del task
         return first_of_best(candidates)
@@ -84,7 +84,7 @@ class Clustering(_ByPoints):
         return base + quarter * (_MOST_GPU - state.free) // _MOST_GPU
 
 
-class Packing(_ByPoints):
+class GpuPacking(_ByPoints):
     """GPUs in use before idle ones, nodes in use before idle ones (after MLaaS, NSDI'22)."""
 
     name = "GpuPacking"
@@ -107,7 +107,7 @@ class BestFit(_ByPoints):
 
     name = "BestFit"
 
-    def choose(self, task: Task, candidates: Sequence[Candidate]) -> Choice:
+    def choose(self, task: Task, candidates: Sequence[ScoredNodes]) -> ChosenNode:
         """The first with the most points, once the worst has 0 and the best all."""
         del task
         points = [int(item.score) for item in candidates]

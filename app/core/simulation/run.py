@@ -16,7 +16,7 @@ from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.model.resource_slice import DeviceId
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
-from app.core.scoring.fragmentation import Room
+from app.core.scoring.fragmentation import PoolRoom
 from app.core.simulation.trace import Job, Trace
 from app.core.state.state import Key, State
 from app.core.state.taken import NOTHING_TAKEN
@@ -28,7 +28,7 @@ NAMESPACE = "simulation"
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class UsageSample:
     """How things are at a time: shares from 0 to 1, and the Pods that wait."""
 
     at: float
@@ -38,14 +38,14 @@ class Sample:
 
 
 @dataclass(slots=True)
-class Result:
+class TraceResult:
     """The result of a trace. ``waited`` is the total of seconds that placed Pods waited."""
 
     policy: str
     placed: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     waited: float = 0.0
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[UsageSample] = field(default_factory=list)
 
     def mean(self, name: str) -> float:
         """The mean of a sampled share over time. O(samples)."""
@@ -82,7 +82,7 @@ class Simulation:
         self._used: dict[str, float] = dict.fromkeys(self._nodes, 0.0)
         for claim in state.claims():
             self._count(claim.allocation, 1)
-        self.result = Result(rules.policy)
+        self.result = TraceResult(rules.policy)
 
     def run(self) -> Iterator[int]:
         """Runs it, with a pause after each arrival: how many have come. Then see ``result``."""
@@ -180,7 +180,7 @@ class Simulation:
         )
         return None if best is None else self._nodes[-best[1]]
 
-    def _sample(self, at: float) -> Sample:
+    def _sample(self, at: float) -> UsageSample:
         """Fragmentation: the share of free devices on nodes where the largest request does not fit."""
         kind = self._trace.largest
         claim = ResourceClaim(Meta("probe", NAMESPACE, uid="probe"), kind.spec)
@@ -194,7 +194,7 @@ class Simulation:
             free += left
             useless += left if verdict.verdict != "fits" else 0.0
         total = sum(self._capacity.values())
-        return Sample(
+        return UsageSample(
             at,
             (total - free) / total if total else 0.0,
             useless / free if free > 1e-9 else 0.0,
@@ -207,7 +207,7 @@ class Simulation:
         for name in self._nodes:
             capacity[name] = 0.0
             for pool in self._state.inventory.pools(name, self._rules.features):
-                room = Room(pool, NOTHING_TAKEN)
+                room = PoolRoom(pool, NOTHING_TAKEN)
                 for placed, weight in zip(room.devices, room.weights, strict=True):
                     self._weights[placed.id] = weight
                     self._homes.setdefault(placed.id, name)

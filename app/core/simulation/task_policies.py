@@ -14,7 +14,7 @@ TASK_POLICIES: Mapping[str, Make] = {
     published.Random.name: lambda _, draw: published.Random(draw),
     published.DotProduct.name: lambda *_: published.DotProduct(),
     published.Clustering.name: lambda *_: published.Clustering(),
-    published.Packing.name: lambda *_: published.Packing(),
+    published.GpuPacking.name: lambda *_: published.GpuPacking(),
     published.BestFit.name: lambda *_: published.BestFit(),
     Fgd.name: lambda tasks, _: Fgd(tasks),
     ExpectedUsePolicy.name: lambda tasks, _: ExpectedUsePolicy(tasks),

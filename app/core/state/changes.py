@@ -10,16 +10,16 @@ _KEPT = 4096
 """Maximum number of entries: a reader with an older position must evaluate all nodes again."""
 
 
-class Changes:
+class ChangeLog:
     """A log of sets of nodes. ``position`` is the number of entries made so far."""
 
     def __init__(self) -> None:
         self.position = 0
         self._log: deque[tuple[str, ...] | None] = deque(maxlen=_KEPT)
 
-    def fork(self) -> "Changes":
+    def fork(self) -> "ChangeLog":
         """An independent copy. Cost: O(entries)."""
-        other = Changes()
+        other = ChangeLog()
         other.position = self.position
         other._log = deque(self._log, maxlen=_KEPT)
         return other

@@ -13,7 +13,7 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import paced
-from app.core.state.changes import Changes
+from app.core.state.changes import ChangeLog
 from app.core.state.pools import Pool, PoolError, concerns_every_node, gather_pools
 from app.core.state.taint_rules import apply_taint_rules
 
@@ -38,7 +38,7 @@ class Inventory:
         self.slices: dict[str, ResourceSlice] = {}
         self.rules: dict[str, DeviceTaintRule] = {}
         self.reluctant: set[str] = set()
-        self.changes = Changes()
+        self.changes = ChangeLog()
         self.touched = 0
         self._tainted: dict[str, ResourceSlice] = {}
         self._by_node: dict[str, tuple[str, ...]] = {}

@@ -36,7 +36,7 @@ _ALIKE = 4096
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class CacheEntry:
     """The results for one kind of claims. ``position`` is up to where changes were processed; ``stale`` are
     nodes that had an answer and have changed since."""
 
@@ -64,14 +64,14 @@ class VerdictCache:
     def __init__(self, state: State, size: int = _MAX_ENTRIES) -> None:
         self._state = state
         self._size = size
-        self._entries: OrderedDict[object, Entry] = OrderedDict()
+        self._entries: OrderedDict[object, CacheEntry] = OrderedDict()
         self._classes: OrderedDict[tuple[Features, AttributesRead], EquivalenceClasses] = OrderedDict()
         self._alike: dict[tuple[str, int, str, bool, str], NodeVerdict] = {}
         self.searches = 0
         self.shared = 0
         self.reused = 0
 
-    def entry(self, claims: Sequence[ResourceClaim], rules: Rules) -> Entry | Invalid:
+    def entry(self, claims: Sequence[ResourceClaim], rules: Rules) -> CacheEntry | Invalid:
         """The shelf for these claims, rid of what has changed. Invalid: see ``plan_claims``.
 
         Cost: O(claims), plus O(nodes changed since its last use).
@@ -91,7 +91,7 @@ class VerdictCache:
             classes_of_nodes = self._classes_for(
                 rules.features, attributes_read(plan, rules.policy, groups, demand)
             )
-            entry = Entry(plan, self._state.inventory.changes.position, classes_of_nodes)
+            entry = CacheEntry(plan, self._state.inventory.changes.position, classes_of_nodes)
             self._entries[key] = entry
             if len(self._entries) > self._size:
                 self._entries.popitem(last=False)
@@ -125,7 +125,7 @@ class VerdictCache:
             self._alike.clear()
         return self._alike.setdefault(verdict.content, verdict)
 
-    def _catch_up(self, entry: Entry) -> None:
+    def _catch_up(self, entry: CacheEntry) -> None:
         changes = self._state.inventory.changes
         changed = changes.since(entry.position)
         entry.position = changes.position

@@ -11,7 +11,7 @@ from itertools import groupby
 from app.core.diagnosis import node_message
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
-from app.core.verdicts.cache import Entry, VerdictCache
+from app.core.verdicts.cache import CacheEntry, VerdictCache
 from app.core.verdicts.index import VerdictIndex
 from app.core.verdicts.node_verdict import NodeVerdict
 
@@ -60,7 +60,7 @@ def known(evaluation: PodEvaluation, nodes: Sequence[str], verdict_cache: Verdic
     return KnownVerdicts(found, counts, unseen)
 
 
-def _entry(evaluation: PodEvaluation, verdict_cache: VerdictCache) -> Entry | None:
+def _entry(evaluation: PodEvaluation, verdict_cache: VerdictCache) -> CacheEntry | None:
     """The shelf, if all that it takes to answer the question is on it; with what has changed caught up."""
     if (
         not evaluation.uniform
@@ -70,13 +70,13 @@ def _entry(evaluation: PodEvaluation, verdict_cache: VerdictCache) -> Entry | No
     ):
         return None
     entry = verdict_cache.entry(evaluation.missing, evaluation.rules)
-    if not isinstance(entry, Entry):
+    if not isinstance(entry, CacheEntry):
         return None
     _catch_up(evaluation, entry, verdict_cache)
     return entry
 
 
-def _catch_up(evaluation: PodEvaluation, entry: Entry, verdict_cache: VerdictCache) -> None:
+def _catch_up(evaluation: PodEvaluation, entry: CacheEntry, verdict_cache: VerdictCache) -> None:
     """Gives nodes that have changed the answer of the class that they are in now, if it is kept.
 
     Most filters come after a bind, which changes one node: without this each of them would have to look
@@ -112,7 +112,7 @@ def _evaluated(
 ) -> Iterator[tuple[str, NodeVerdict]]:
     missing, by_claims = evaluation.missing, evaluation.unclaimed is None
     entry = verdict_cache.entry(missing, evaluation.rules) if missing and by_claims else None
-    if not isinstance(entry, Entry):
+    if not isinstance(entry, CacheEntry):
         for name in nodes:
             answer = evaluation.answer(name)
             yield name, _verdict_of(evaluation.explained(answer))
@@ -132,7 +132,7 @@ def _evaluated(
 
 
 def _looked_up(
-    evaluation: PodEvaluation, name: str, entry: Entry, verdict_cache: VerdictCache
+    evaluation: PodEvaluation, name: str, entry: CacheEntry, verdict_cache: VerdictCache
 ) -> NodeVerdict:
     """The answer of the node's class, searched for if need be."""
     key = entry.classes.key(name)

@@ -15,7 +15,7 @@ from app.api.middleware.access import access_of
 from app.api.middleware.client_certificate import PEER, TRUST, ClientCertificate, peer_of
 from app.api.query import namespace_in
 from app.cluster.client.errors import ConnectionFailedError
-from app.cluster.client.reviews import Access, BusyError, Decision
+from app.cluster.client.reviews import AccessAttributes, BusyError, ReviewResult
 from app.main import create_app
 from app.settings.settings import Settings
 from tests.api.conftest import Asked, run
@@ -34,36 +34,38 @@ class Reviews:
 
     def __init__(self, **may: str) -> None:
         self.may = may
-        self.asked: list[Access] = []
+        self.asked: list[AccessAttributes] = []
 
-    async def decide(self, token: str, access: Access) -> Decision:
+    async def decide(self, token: str, access: AccessAttributes) -> ReviewResult:
         self.asked.append(access)
         if token == "down":
             raise ConnectionFailedError("POST", "refused", sent=False)
         if token == "busy":
             raise BusyError
-        return Decision(token, str(access) == self.may[token]) if token in self.may else Decision(None)
+        return (
+            ReviewResult(token, str(access) == self.may[token]) if token in self.may else ReviewResult(None)
+        )
 
 
 # What is asked, and the RBAC rule that allows it.
 ACCESS = {
-    "GET /api/v1/nodes": Access("get", "dra-extender", "nodes"),
-    "HEAD /api/v1/nodes": Access("get", "dra-extender", "nodes"),
-    "POST /api/v1/placements": Access("create", "dra-extender", "placements"),
-    "GET /api/v1/claims?namespace=a": Access("get", "dra-extender", "claims", namespace="a"),
-    "GET /api/v1/claims?name%73pace=%61": Access("get", "dra-extender", "claims", namespace="a"),
-    "GET /api/v1/claims?namespace=": Access("get", "dra-extender", "claims"),
-    "GET /api/v1/claims?Namespace=a": Access("get", "dra-extender", "claims"),
-    "GET /api/v1/nodes?namespace=a": Access("get", "dra-extender", "nodes"),
-    "GET /api/v1/pods/a/b/explain": Access("get", "dra-extender", "pods", "explain", "a", "b"),
-    "GET /api/v1/devices/d/p/x": Access("get", "dra-extender", "devices", name="d/p/x"),
-    "GET /metrics": Access("get", path="/metrics"),
-    "DELETE /api/v1/nodes": Access("delete", "dra-extender", "nodes"),
+    "GET /api/v1/nodes": AccessAttributes("get", "dra-extender", "nodes"),
+    "HEAD /api/v1/nodes": AccessAttributes("get", "dra-extender", "nodes"),
+    "POST /api/v1/placements": AccessAttributes("create", "dra-extender", "placements"),
+    "GET /api/v1/claims?namespace=a": AccessAttributes("get", "dra-extender", "claims", namespace="a"),
+    "GET /api/v1/claims?name%73pace=%61": AccessAttributes("get", "dra-extender", "claims", namespace="a"),
+    "GET /api/v1/claims?namespace=": AccessAttributes("get", "dra-extender", "claims"),
+    "GET /api/v1/claims?Namespace=a": AccessAttributes("get", "dra-extender", "claims"),
+    "GET /api/v1/nodes?namespace=a": AccessAttributes("get", "dra-extender", "nodes"),
+    "GET /api/v1/pods/a/b/explain": AccessAttributes("get", "dra-extender", "pods", "explain", "a", "b"),
+    "GET /api/v1/devices/d/p/x": AccessAttributes("get", "dra-extender", "devices", name="d/p/x"),
+    "GET /metrics": AccessAttributes("get", path="/metrics"),
+    "DELETE /api/v1/nodes": AccessAttributes("delete", "dra-extender", "nodes"),
 }
 
 
 @pytest.mark.parametrize(("asked", "wanted"), ACCESS.items(), ids=ACCESS)
-def test_a_request_is_put_in_the_words_of_a_rule(asked: str, wanted: Access) -> None:
+def test_a_request_is_put_in_the_words_of_a_rule(asked: str, wanted: AccessAttributes) -> None:
     method, _, target = asked.partition(" ")
     path, _, query = target.partition("?")
     assert access_of(method, path, namespace_in({"query_string": query.encode()})) == wanted
@@ -411,9 +413,9 @@ def test_what_was_checked_is_what_is_answered(inventory: Inventory, path: str, q
         objects += [claim(f"claim-{namespace}", namespace=namespace), asking]
 
     class OfTeamA(Reviews):
-        async def decide(self, token: str, access: Access) -> Decision:
+        async def decide(self, token: str, access: AccessAttributes) -> ReviewResult:
             self.asked.append(access)
-            return Decision(token, access.namespace == "team-a")
+            return ReviewResult(token, access.namespace == "team-a")
 
     async def evaluation(service: Asked) -> None:
         answer = await service.client.get(f"/api/v1/{path}?{query}", headers={"Authorization": "Bearer x"})

@@ -18,7 +18,7 @@ import trustme
 import yaml
 
 from app.cluster.auth.auth import ExecAuth, TokenFileAuth
-from app.cluster.auth.credentials import Access, from_kubeconfig, load_access
+from app.cluster.auth.credentials import ApiAccess, from_kubeconfig, load_access
 from app.cluster.auth.kubeconfig import Section
 from app.cluster.client.errors import CredentialsError
 
@@ -54,11 +54,11 @@ def write(path: Path, content: Any) -> Path:
     return path
 
 
-def load(tmp_path: Path, content: Any, context: str = "") -> Access:
+def load(tmp_path: Path, content: Any, context: str = "") -> ApiAccess:
     return from_kubeconfig((write(tmp_path / "config", content),), context)
 
 
-def header(access: Access) -> str | None:
+def header(access: ApiAccess) -> str | None:
     return asyncio.run(access.auth.authorization())
 
 

@@ -13,7 +13,7 @@ import pytest
 import trustme
 import yaml
 
-from app.cluster.auth.credentials import Access, from_kubeconfig, load_access
+from app.cluster.auth.credentials import ApiAccess, from_kubeconfig, load_access
 from app.cluster.client.backoff import LoopClock
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import NODE
@@ -49,7 +49,7 @@ def b64(blob: bytes) -> str:
     return base64.b64encode(blob).decode()
 
 
-def access(folder: Path, port: int, authority: trustme.CA, user: dict[str, Any], **cluster: Any) -> Access:
+def access(folder: Path, port: int, authority: trustme.CA, user: dict[str, Any], **cluster: Any) -> ApiAccess:
     described = {
         "server": f"https://127.0.0.1:{port}",
         "certificate-authority-data": b64(authority.cert_pem.bytes()),

@@ -6,9 +6,16 @@ from typing import Any
 import pytest
 
 from app.cluster.client.client import ApiClient
-from app.cluster.client.reviews import KEPT_SECONDS, MAX_KEPT, MAX_UNDER_WAY, Access, BusyError, TokenReviewer
+from app.cluster.client.reviews import (
+    KEPT_SECONDS,
+    MAX_KEPT,
+    MAX_UNDER_WAY,
+    AccessAttributes,
+    BusyError,
+    TokenReviewer,
+)
 
-NODES = Access("get", "dra-extender", "nodes")
+NODES = AccessAttributes("get", "dra-extender", "nodes")
 USER = {"username": "jane", "uid": "7", "groups": ["dev"], "extra": {"scopes": ["x"]}}
 
 
@@ -46,14 +53,17 @@ class Clock:
         return self.now
 
 
-def decide(api: Api, access: Access = NODES, **more: Any) -> tuple[str | None, bool]:
+def decide(api: Api, access: AccessAttributes = NODES, **more: Any) -> tuple[str | None, bool]:
     decision = asyncio.run(TokenReviewer(api, Clock(), **more).decide("t", access))
     return decision.user, decision.allowed
 
 
 def test_the_whole_user_is_asked_about() -> None:
     api = Api({"t": USER})
-    assert decide(api, access=Access("get", "dra-extender", "pods", "explain", "ns", "p")) == ("jane", True)
+    assert decide(api, access=AccessAttributes("get", "dra-extender", "pods", "explain", "ns", "p")) == (
+        "jane",
+        True,
+    )
     assert api.asked[0]["spec"] == {"token": "t"}
     assert api.asked[1]["spec"] == {
         "user": "jane",
@@ -73,7 +83,7 @@ def test_the_whole_user_is_asked_about() -> None:
 
 def test_a_path_is_asked_about_as_a_path() -> None:
     api = Api({"t": USER})
-    decide(api, access=Access("get", path="/metrics"))
+    decide(api, access=AccessAttributes("get", path="/metrics"))
     assert api.asked[1]["spec"]["nonResourceAttributes"] == {"path": "/metrics", "verb": "get"}
 
 
@@ -101,7 +111,7 @@ def test_answers_count_for_seconds() -> None:
         for _ in range(5):
             assert (await reviewer.decide("t", NODES)).allowed
         assert len(api.asked) == 2
-        await reviewer.decide("t", Access("create", "dra-extender", "placements"))
+        await reviewer.decide("t", AccessAttributes("create", "dra-extender", "placements"))
         assert len(api.asked) == 3, "whose the token is was known"
         api.allowed = False
         clock.now += KEPT_SECONDS + 1

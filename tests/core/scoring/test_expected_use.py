@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.scoring.expected_use import WHOLE, Demand, ExpectedUse, Room
+from app.core.scoring.expected_use import WHOLE, Demand, ExpectedUse, NodeRoom
 
 
 def demand(
@@ -19,7 +19,7 @@ def demand(
 
 
 def worth(use: ExpectedUse, cpu: int, *shares: int, memory: int = 0, matching: str = "") -> float:
-    return use.worth(Room(cpu, memory, tuple(sorted(shares))), {matching: True})
+    return use.worth(NodeRoom(cpu, memory, tuple(sorted(shares))), {matching: True})
 
 
 ONLY_WHOLE = ExpectedUse([demand()])

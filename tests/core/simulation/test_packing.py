@@ -56,10 +56,10 @@ def placed(policy: TaskPolicy, asked: Task, there: NodeState) -> tuple[float, in
         # 1 - (64/128 x 8/128 + 4/8 x 1/8) / 2
         (published.DotProduct(), task(cpu=8000), state(64000, *[WHOLE] * 4), 95),
         # a node that is idle: a third of 100 less a point for each GPU
-        (published.Packing(), task(), state(64000, *[WHOLE] * 8), 25),
-        (published.Packing(), task(gpus=2), state(64000, *[WHOLE] * 4, 0), 48),
-        (published.Packing(), task(share=300), state(64000, 400, WHOLE), 96),
-        (published.Packing(), task(gpus=0), state(64000, WHOLE), 0),
+        (published.GpuPacking(), task(), state(64000, *[WHOLE] * 8), 25),
+        (published.GpuPacking(), task(gpus=2), state(64000, *[WHOLE] * 4, 0), 48),
+        (published.GpuPacking(), task(share=300), state(64000, 400, WHOLE), 96),
+        (published.GpuPacking(), task(gpus=0), state(64000, WHOLE), 0),
         # guests of the same kind alone, among others, none, only others; and a quarter for what is in use
         (published.Clustering(), task(), state(1, *[WHOLE] * 4, guests=(1,)), 87),
         (published.Clustering(), task(), state(1, *[WHOLE] * 4, guests=(0, 1)), 62),
@@ -186,7 +186,7 @@ def test_nodes_in_one_state_are_judged_once_and_placed_as_if_looked_at_one_by_on
 def test_what_leaves_can_be_used_again() -> None:
     nodes = [ListedNode("n", 8000, 100, 2, "A")]
     half = task(share=500)
-    run = Packing(nodes, published.Packing(), 1)
+    run = Packing(nodes, published.GpuPacking(), 1)
     events = [Event(at, half) for at in range(4)] + [Event(1, half, comes=False), Event(2, half, comes=False)]
     events += [Event(9, task()), Event(10, half), Event(11, half)]
     list(run.run(events))

@@ -14,7 +14,7 @@ from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.simulation.fleet import whole, whole_gpus
 from app.core.simulation.plot import plot
-from app.core.simulation.run import Result, Simulation
+from app.core.simulation.run import Simulation, TraceResult
 from app.core.simulation.shapes import SHAPES, Draw
 from app.core.simulation.trace import Job, Trace, TraceError, kind, read_trace, trace_to_json
 from app.core.state.state import State
@@ -38,7 +38,7 @@ def fleet(shape: str) -> State:
     return state
 
 
-def run(state: State, trace: Trace, policy: str, patience: float = 0.0) -> Result:
+def run(state: State, trace: Trace, policy: str, patience: float = 0.0) -> TraceResult:
     numbers = count()
     rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}", policy=policy, policy_fixed=True)
     simulation = Simulation(state.fork(), trace, rules, patience=patience, samples=10)

@@ -9,7 +9,7 @@ from typing import Any
 from app.core.cel.checker.environment import Environment
 from app.core.cel.checker.inference import Inference
 from app.core.cel.common import types
-from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
+from app.core.cel.common.ast import Call, Expr, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Select
 from app.core.cel.common.declarations import Overload
 from app.core.cel.common.errors import CelCompileError
 from app.core.cel.common.types import Type
@@ -24,7 +24,7 @@ _LITERAL_TYPES: dict[type, Type] = {
 _PLAIN = frozenset({types.SIMPLE, types.STRUCT, types.DYN, types.NULL})
 
 
-def check(root: Node, environment: Environment) -> Type:
+def check(root: Expr, environment: Environment) -> Type:
     """Checks the tree and returns its type.
 
     Raises:
@@ -46,7 +46,7 @@ class _Checker(Inference):
         # Overloads by types that no variable is in.
         self._resolved: dict[tuple[str, bool, tuple[Type, ...]], tuple[tuple[str, ...], Type]] = {}
 
-    def check(self, node: Node) -> Type:
+    def check(self, node: Expr) -> Type:
         """The node's type, with type variables."""
         pause()
         match node:
@@ -123,7 +123,7 @@ class _Checker(Inference):
             return types.BOOL
         return types.substitute(self.bindings, term)
 
-    def _field(self, node: Node, operand: Node, field: str, *, optional: bool) -> Type:
+    def _field(self, node: Expr, operand: Expr, field: str, *, optional: bool) -> Type:
         of = types.substitute(self.bindings, self.check(operand))
         target, was_optional = types.unwrap_optional(of)
         if target.kind == types.MAP:
@@ -180,7 +180,7 @@ class _Checker(Inference):
             f"undeclared reference to {node.function!r}: there is no such function", node.pos
         )
 
-    def _resolve(self, node: Call, group: tuple[Overload, ...], args: tuple[Node, ...]) -> Type:
+    def _resolve(self, node: Call, group: tuple[Overload, ...], args: tuple[Expr, ...]) -> Type:
         given = tuple(self.type(arg) for arg in args)
         if node.function in ("_&&_", "_||_"):
             for arg, term in zip(args, given, strict=True):
@@ -253,7 +253,7 @@ class _Checker(Inference):
             values = self.join(values, term)
         return types.map_of(keys or self.variable(), values or self.variable())
 
-    def _unwrapped(self, node: Node, term: Type) -> Type:
+    def _unwrapped(self, node: Expr, term: Type) -> Type:
         inner, was_optional = types.unwrap_optional(term)
         if not was_optional and not types.is_dyn(term):
             raise self.mismatch(node, types.optional_of(term), term)
@@ -314,7 +314,7 @@ class _Checker(Inference):
         )
 
 
-def _qualified_name(node: Node) -> str | None:
+def _qualified_name(node: Expr) -> str | None:
     """``a.b.c`` of a chain of plain selections from a name."""
     parts: list[str] = []
     at: Any = node

@@ -1,7 +1,7 @@
 """Type variables and what they stand for, while an expression is checked."""
 
 from app.core.cel.common import types
-from app.core.cel.common.ast import Node
+from app.core.cel.common.ast import Expr
 from app.core.cel.common.declarations import Overload
 from app.core.cel.common.errors import CelCompileError
 from app.core.cel.common.types import Type
@@ -12,7 +12,7 @@ class Inference:
 
     def __init__(self) -> None:
         self.bindings = types.Bindings()
-        self.nodes: list[Node] = []
+        self.nodes: list[Expr] = []
         self._variables = 0
 
     def settle(self) -> None:
@@ -49,7 +49,7 @@ class Inference:
             return types.most_general(previous, current)
         return types.DYNAMIC
 
-    def type(self, node: Node) -> Type:
+    def type(self, node: Expr) -> Type:
         """The type of a node that is checked."""
         assert node.type is not None  # noqa: S101 - checked before it is used
         return node.type
@@ -63,7 +63,7 @@ class Inference:
         """Whether the types go together, with the bindings that this takes."""
         return expected is given or types.assignable(self.bindings, expected, given)
 
-    def expect(self, node: Node, expected: Type) -> None:
+    def expect(self, node: Expr, expected: Type) -> None:
         """Assigns the node's type.
 
         Raises:
@@ -72,7 +72,7 @@ class Inference:
         if not self.assign(expected, self.type(node)):
             raise self.mismatch(node, expected, self.type(node))
 
-    def mismatch(self, node: Node, expected: Type, given: Type) -> CelCompileError:
+    def mismatch(self, node: Expr, expected: Type, given: Type) -> CelCompileError:
         """The error of a node whose type is not the expected one."""
         shown = [types.substitute(self.bindings, term, unbound_to_dyn=True) for term in (expected, given)]
         return CelCompileError(f"expected type '{shown[0]}' but found '{shown[1]}'", node.pos)

@@ -1,7 +1,7 @@
 """What cel-go checks after the types: aggregates of one type, patterns, format strings (cel/validator.go)."""
 
 from app.core.cel.common import types
-from app.core.cel.common.ast import Call, ListLit, Literal, MapLit, Node, children
+from app.core.cel.common.ast import Call, Expr, ListLit, Literal, MapLit, children
 from app.core.cel.common.errors import CelCompileError, EvalError
 from app.core.cel.common.types import Type
 from app.core.cel.library.formatting import VERBS, interpolate
@@ -22,7 +22,7 @@ _ACCEPTED = {
 }
 
 
-def validate(root: Node) -> None:
+def validate(root: Expr) -> None:
     """Checks a tree whose types are known.
 
     Raises:
@@ -31,7 +31,7 @@ def validate(root: Node) -> None:
     _visit(root, exempt=False)
 
 
-def _visit(node: Node, *, exempt: bool) -> None:
+def _visit(node: Expr, *, exempt: bool) -> None:
     pause()
     if isinstance(node, ListLit) and not exempt:
         _one_type(node)
@@ -45,11 +45,11 @@ def _visit(node: Node, *, exempt: bool) -> None:
         _visit(child, exempt=exempt)
 
 
-def _type(node: Node) -> Type:
+def _type(node: Expr) -> Type:
     return node.type or types.DYNAMIC
 
 
-def _optional_type(node: Node) -> Type:
+def _optional_type(node: Expr) -> Type:
     term = _type(node)
     if not term.params:
         # cel-go does not survive this; an optional element must be known to be optional.
@@ -57,7 +57,7 @@ def _optional_type(node: Node) -> Type:
     return term.params[0]
 
 
-def _same(expected: Type | None, node: Node, found: Type) -> Type:
+def _same(expected: Type | None, node: Expr, found: Type) -> Type:
     if expected is not None and not types.equivalent(expected, found):
         raise CelCompileError(f"expected type '{expected}' but found '{found}'", node.pos)
     return expected or found
@@ -90,7 +90,7 @@ def _check_call(node: Call) -> None:
         _check_format(node, node.target, node.args[0])
 
 
-def _check_format(node: Call, template: Node, arguments: Node) -> None:
+def _check_format(node: Call, template: Expr, arguments: Expr) -> None:
     if not isinstance(template, Literal) or template.value.__class__ is not str:
         return
     if not isinstance(arguments, ListLit) or "string_format" not in node.overloads:
@@ -110,7 +110,7 @@ def _check_format(node: Call, template: Node, arguments: Node) -> None:
 class _FormatCheck:
     """Checks the types of a format string's arguments."""
 
-    def __init__(self, arguments: tuple[Node, ...], pos: int) -> None:
+    def __init__(self, arguments: tuple[Expr, ...], pos: int) -> None:
         self._arguments = arguments
         self._pos = pos
         self.used = 0
@@ -130,12 +130,12 @@ class _FormatCheck:
         return ""
 
 
-def _accepts(node: Node, names: set[str]) -> bool:
+def _accepts(node: Expr, names: set[str]) -> bool:
     term = _type(node)
     return term.kind == types.DYN or term.name in names
 
 
-def _check_shown(node: Node) -> None:
+def _check_shown(node: Expr) -> None:
     if not _accepts(node, _SHOWN):
         raise CelCompileError(f"%s cannot format {_type(node)}", node.pos)
     if isinstance(node, ListLit | MapLit):

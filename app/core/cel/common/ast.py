@@ -12,7 +12,7 @@ from app.core.cel.common.types import Type
 
 
 @dataclass(slots=True, eq=False)
-class Node:
+class Expr:
     """Any expression."""
 
     pos: int
@@ -20,14 +20,14 @@ class Node:
 
 
 @dataclass(slots=True, eq=False)
-class Literal(Node):
+class Literal(Expr):
     """null, bool, int, uint, double, string or bytes."""
 
     value: Any
 
 
 @dataclass(slots=True, eq=False)
-class Ident(Node):
+class Ident(Expr):
     """A variable, or after the check the name of a type (``constant``)."""
 
     name: str
@@ -35,10 +35,10 @@ class Ident(Node):
 
 
 @dataclass(slots=True, eq=False)
-class Select(Node):
+class Select(Expr):
     """``operand.field``, or ``has(operand.field)`` when ``test_only``."""
 
-    operand: Node
+    operand: Expr
     field: str
     test_only: bool = False
     constant: Any = stored(default=None, init=False)
@@ -46,24 +46,24 @@ class Select(Node):
 
 
 @dataclass(slots=True, eq=False)
-class Call(Node):
+class Call(Expr):
     """A function, operator or, with ``target``, member function."""
 
     function: str
-    target: Node | None
-    args: tuple[Node, ...]
+    target: Expr | None
+    args: tuple[Expr, ...]
     overloads: tuple[str, ...] = stored(default=(), init=False)
 
-    def operands(self) -> tuple[Node, ...]:
+    def operands(self) -> tuple[Expr, ...]:
         """The target, if any, and the arguments: what the function is applied to."""
         return self.args if self.target is None else (self.target, *self.args)
 
 
 @dataclass(slots=True, eq=False)
-class ListLit(Node):
+class ListLit(Expr):
     """``[a, ?b]``; ``optional`` holds the positions with a question mark."""
 
-    items: tuple[Node, ...]
+    items: tuple[Expr, ...]
     optional: frozenset[int] = frozenset()
 
 
@@ -73,19 +73,19 @@ class Entry:
 
     pos: int
     key: Any  # Node in maps, the field's name in messages
-    value: Node
+    value: Expr
     optional: bool = False
 
 
 @dataclass(slots=True, eq=False)
-class MapLit(Node):
+class MapLit(Expr):
     """``{key: value}``."""
 
     entries: tuple[Entry, ...]
 
 
 @dataclass(slots=True, eq=False)
-class MessageLit(Node):
+class MessageLit(Expr):
     """``name{field: value}``."""
 
     name: str
@@ -93,21 +93,21 @@ class MessageLit(Node):
 
 
 @dataclass(slots=True, eq=False)
-class Fold(Node):
+class Fold(Expr):
     """A comprehension. ``macro`` names where it came from: all, exists, map, bind ..."""
 
     macro: str
-    range: Node
+    range: Expr
     var: str
     var2: str
     accumulator: str
-    init: Node
-    condition: Node
-    step: Node
-    result: Node
+    init: Expr
+    condition: Expr
+    step: Expr
+    result: Expr
 
 
-def copied(node: Node) -> Node:  # noqa: PLR0911 - one case for a kind of node
+def copied(node: Expr) -> Expr:  # noqa: PLR0911 - one case for a kind of node
     """The tree once more, as the parser made it. O(nodes)."""
     match node:
         case Literal():
@@ -139,7 +139,7 @@ def copied(node: Node) -> Node:  # noqa: PLR0911 - one case for a kind of node
             raise AssertionError(node)
 
 
-def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one case for a kind of node
+def children(node: Expr) -> tuple[Expr, ...]:  # noqa: PLR0911 - one case for a kind of node
     """The direct subexpressions, in the order in which the checker visits them."""
     match node:
         case Select():

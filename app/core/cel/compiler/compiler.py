@@ -9,7 +9,7 @@ from app.core.cel.checker.checker import check
 from app.core.cel.checker.environment import Environment
 from app.core.cel.checker.validate import validate
 from app.core.cel.common import types
-from app.core.cel.common.ast import Node
+from app.core.cel.common.ast import Expr
 from app.core.cel.common.errors import CelCompileError, CelRuntimeError, EvalAbortError, EvalError
 from app.core.cel.common.types import Type
 from app.core.cel.interpreter.interpreter import Interpreter
@@ -29,7 +29,7 @@ class Program:
     """
 
     text: str
-    tree: Node
+    tree: Expr
     result: Type
     interpreter: Interpreter
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from app.core.cel.common.ast import Call, Fold, Literal, Node, children
+from app.core.cel.common.ast import Call, Expr, Fold, Literal, children
 from app.core.cel.estimate.estimator import Estimator
 from app.core.cel.estimate.ranges import Range
 from app.core.cel.estimate.sizes import type_of
@@ -24,7 +24,7 @@ class Blame(NamedTuple):
     message: str
 
 
-def blamed(tree: Node, estimator: Estimator, limit: int) -> Blame:
+def blamed(tree: Expr, estimator: Estimator, limit: int) -> Blame:
     """The innermost part that is above the limit while none of its parts is. O(nodes)."""
     at = tree
     while True:
@@ -34,11 +34,11 @@ def blamed(tree: Node, estimator: Estimator, limit: int) -> Blame:
         at = dearest
 
 
-def _most(node: Node, estimator: Estimator) -> int:
+def _most(node: Expr, estimator: Estimator) -> int:
     return estimator.costs.get(id(node), Range(0, 0)).high
 
 
-def _advice(node: Node, estimator: Estimator, limit: int) -> str:
+def _advice(node: Expr, estimator: Estimator, limit: int) -> str:
     own = _most(node, estimator) - sum(_most(part, estimator) for part in children(node))
     unbounded = estimator.unbounded.get(id(node), [])
     if own > limit // 2:
@@ -60,7 +60,7 @@ def _of_loop(node: Fold, estimator: Estimator, *, unbounded: bool) -> str:
     return f"{node.macro}() takes up to {turns:,} turns of up to {turn:,} each"
 
 
-def _of_call(node: Call, own: int, unbounded: list[Node]) -> str:
+def _of_call(node: Call, own: int, unbounded: list[Expr]) -> str:
     backwards = _backwards(node, own, unbounded)
     if backwards is not None:
         return backwards
@@ -77,7 +77,7 @@ def _of_call(node: Call, own: int, unbounded: list[Node]) -> str:
     return f"what {_shown(node)} gets is too large: give it less"
 
 
-def _backwards(node: Call, own: int, unbounded: list[Node]) -> str | None:
+def _backwards(node: Call, own: int, unbounded: list[Expr]) -> str | None:
     """Of a slice that ends before it starts: unsigned, its size is close to 2**64."""
     if node.function != "slice" or own < BEYOND or not isinstance(node.args[0], Literal):
         return None
@@ -90,7 +90,7 @@ def _backwards(node: Call, own: int, unbounded: list[Node]) -> str | None:
     return None
 
 
-def _kind(node: Node) -> str:
+def _kind(node: Expr) -> str:
     name = type_of(node).name
     return _VALUES.get(name, name)
 

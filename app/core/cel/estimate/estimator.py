@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import reduce
 
 from app.core.cel.common import types
-from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
+from app.core.cel.common.ast import Call, Expr, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Select
 from app.core.cel.estimate import functions, standard
 from app.core.cel.estimate.functions import Estimate
 from app.core.cel.estimate.paths import ITEMS, VALUES, Declared
@@ -28,9 +28,9 @@ class Estimator:
         self._sizes = Sizes(variables)
         self.costs: dict[int, Range] = {}
         self.turns: dict[int, Range] = {}
-        self.unbounded: dict[int, list[Node]] = {}
+        self.unbounded: dict[int, list[Expr]] = {}
 
-    def cost(self, node: Node) -> Range:
+    def cost(self, node: Expr) -> Range:
         """The possible cost of the expression. O(nodes); recursive, as deep as the tree."""
         match node:
             case Literal():
@@ -55,7 +55,7 @@ class Estimator:
         self.costs[id(node)] = found
         return found
 
-    def _ident(self, node: Node, name: str) -> Range:
+    def _ident(self, node: Expr, name: str) -> Range:
         variable = self._sizes.variable(name)
         self._sizes.set_path(node, self._sizes.root(name) if variable is None else variable.path)
         return ONE
@@ -119,12 +119,12 @@ class Estimator:
             self._join(node, node.args[0], node.args[1])
         return standard.standard(call, costs)
 
-    def _join(self, node: Node, left: Node, right: Node) -> None:
+    def _join(self, node: Expr, left: Expr, right: Expr) -> None:
         entries = self._sizes.entries(left)
         if entries is not None:
             self._sizes.set_entries(node, entries.union(self._sizes.entries(right)))
 
-    def _note(self, node: Node, operands: list[Operand]) -> None:
+    def _note(self, node: Expr, operands: list[Operand]) -> None:
         unbounded = [operand.node for operand in operands if not operand.size.bounded]
         if unbounded:
             self.unbounded[id(node)] = unbounded

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.core.cel.common import types
-from app.core.cel.common.ast import Ident, ListLit, Literal, MapLit, Node
+from app.core.cel.common.ast import Expr, Ident, ListLit, Literal, MapLit
 from app.core.cel.common.types import Type
 from app.core.cel.estimate.paths import INDICES, ITEMS, KEYS, VALUES, Declared, Path, declared_size
 from app.core.cel.estimate.ranges import ONE, UNKNOWN, Range, exactly
@@ -38,7 +38,7 @@ class _Variable(NamedTuple):
 class Operand(NamedTuple):
     """An argument of a call, or its target."""
 
-    node: Node
+    node: Expr
     path: Path
     known: Range | None
 
@@ -61,7 +61,7 @@ class Operand(NamedTuple):
         return params[0], UNKNOWN if size is None else size
 
 
-def type_of(node: Node) -> Type:
+def type_of(node: Expr) -> Type:
     """The type of a checked node, a wrapper as what it holds."""
     assert node.type is not None  # noqa: S101 - only checked trees are estimated
     return types.plain(node.type)
@@ -83,11 +83,11 @@ class Sizes:
         """The path of a variable that the environment declares."""
         return self._nowhere.apart(name)
 
-    def set_path(self, node: Node, path: Path) -> None:
+    def set_path(self, node: Expr, path: Path) -> None:
         """Remembers how the node's value is got at."""
         self._paths[id(node)] = path
 
-    def path(self, node: Node) -> Path:
+    def path(self, node: Expr) -> Path:
         """How the node's value is got at."""
         if isinstance(node, Ident):
             found = self.variable(node.name)
@@ -95,12 +95,12 @@ class Sizes:
                 return found.path
         return self._paths.get(id(node), self._nowhere)
 
-    def set_size(self, node: Node, size: Range | None) -> None:
+    def set_size(self, node: Expr, size: Range | None) -> None:
         """Remembers the size, if there is one."""
         if size is not None:
             self._sizes[id(node)] = size
 
-    def known(self, node: Node) -> Range | None:
+    def known(self, node: Expr) -> Range | None:
         """The size, if anything bounds it."""
         size = self._sizes.get(id(node))
         if size is None:
@@ -115,17 +115,17 @@ class Sizes:
             size = None if found is None else found.size
         return size
 
-    def size(self, node: Node) -> Range:
+    def size(self, node: Expr) -> Range:
         """The size."""
         known = self.known(node)
         return UNKNOWN if known is None else known
 
-    def set_entries(self, node: Node, entries: Entries | None) -> None:
+    def set_entries(self, node: Expr, entries: Entries | None) -> None:
         """Remembers the sizes of elements, if they are known."""
         if entries is not None:
             self._entries[id(node)] = entries
 
-    def entries(self, node: Node) -> Entries | None:
+    def entries(self, node: Expr) -> Entries | None:
         """The sizes of elements."""
         found = self._entries.get(id(node))
         if found is None and isinstance(node, Ident):
@@ -133,12 +133,12 @@ class Sizes:
             found = None if variable is None else variable.entries
         return found
 
-    def same(self, node: Node, other: Node) -> None:
+    def same(self, node: Expr, other: Expr) -> None:
         """The node is as large as the other."""
         self.set_size(node, self.known(other))
         self.set_entries(node, self.entries(other))
 
-    def operand(self, node: Node) -> Operand:
+    def operand(self, node: Expr) -> Operand:
         """The node as an argument, once its own cost has been estimated."""
         return Operand(node, self.path(node), self.known(node))
 
@@ -156,12 +156,12 @@ class Sizes:
         """The innermost variable of this name is out of scope."""
         self._variables[name].pop()
 
-    def push_value(self, name: str, value: Node) -> None:
+    def push_value(self, name: str, value: Expr) -> None:
         """A variable that stands for a value."""
         path, entries = self.path(value), self.entries(value)
         self._push(name, _Variable(path, self.known(value), entries))
 
-    def push_item(self, name: str, over: Node) -> None:
+    def push_item(self, name: str, over: Expr) -> None:
         """The only variable of a loop: an element of a list, or a key."""
         entries = self.entries(over)
         if _over_list(over, entries):
@@ -170,14 +170,14 @@ class Sizes:
             size, part = (None if entries is None else entries.keys), KEYS
         self._push(name, _Variable(self.path(over).then(part), size, None))
 
-    def push_key(self, name: str, over: Node) -> None:
+    def push_key(self, name: str, over: Expr) -> None:
         """The first of a loop's two variables: an index, or a key."""
         entries = self.entries(over)
         part = INDICES if _over_list(over, entries) else KEYS
         size = None if entries is None else entries.keys
         self._push(name, _Variable(self.path(over).then(part), size, None))
 
-    def push_element(self, name: str, over: Node) -> None:
+    def push_element(self, name: str, over: Expr) -> None:
         """The second of a loop's two variables: an element, or the value of a key."""
         entries = self.entries(over)
         part = ITEMS if _over_list(over, entries) else VALUES
@@ -185,11 +185,11 @@ class Sizes:
         self._push(name, _Variable(self.path(over).then(part), size, None))
 
 
-def _over_list(over: Node, entries: Entries | None) -> bool:
+def _over_list(over: Expr, entries: Entries | None) -> bool:
     return type_of(over).kind == types.LIST if entries is None else entries.of_list
 
 
-def _written(node: Node) -> Range | None:
+def _written(node: Expr) -> Range | None:
     """The size of a literal."""
     match node:
         case Literal():

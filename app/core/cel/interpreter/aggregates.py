@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.core.cel.common.ast import Entry, ListLit, MapLit, MessageLit, Node
+from app.core.cel.common.ast import Entry, Expr, ListLit, MapLit, MessageLit
 from app.core.cel.common.errors import CelCompileError, EvalAbortError, EvalError, located
 from app.core.cel.interpreter.steps import Frame, Run, Step, constant
 from app.core.cel.library import runtime_cost
@@ -11,7 +11,7 @@ from app.core.cel.values.messages import construct
 from app.core.cel.values.values import CelMap, Optional, entry_key
 
 
-def at_once(compute: Callable[[], Any], node: Node) -> Any:
+def at_once(compute: Callable[[], Any], node: Expr) -> Any:
     """The value of what is constant.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.core.cel.common.ast import ListLit, Literal, Node
+from app.core.cel.common.ast import Expr, ListLit, Literal
 
 CONVERSIONS = frozenset(
     {"bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
@@ -10,7 +10,7 @@ CONVERSIONS = frozenset(
 """Functions that are applied at once to a constant."""
 
 
-def literal_values(node: Node) -> tuple[Any, ...] | None:
+def literal_values(node: Expr) -> tuple[Any, ...] | None:
     """The elements of a list of literals; None if it is something else."""
     if not isinstance(node, ListLit) or node.optional:
         return None

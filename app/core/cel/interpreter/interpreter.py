@@ -7,7 +7,7 @@ that what is wrong with them is an error of the expression, whichever branch the
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from app.core.cel.common.ast import Call, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
+from app.core.cel.common.ast import Call, Expr, Fold, Ident, ListLit, Literal, MapLit, MessageLit, Select
 from app.core.cel.common.errors import CelCompileError, EvalError, located
 from app.core.cel.interpreter.aggregates import at_once, list_step, map_step, message_step
 from app.core.cel.interpreter.application import applied, applied_to_two
@@ -32,7 +32,7 @@ class Interpreter:
 
     """
 
-    def __init__(self, root: Node, variables: Sequence[str]) -> None:
+    def __init__(self, root: Expr, variables: Sequence[str]) -> None:
         self._variables = tuple(variables)
         self.scopes: list[dict[str, int]] = []
         self.slots = 0
@@ -50,7 +50,7 @@ class Interpreter:
 
     # Expressions
 
-    def plan(self, node: Node) -> Step:  # noqa: PLR0911 - one case for a kind of node
+    def plan(self, node: Expr) -> Step:  # noqa: PLR0911 - one case for a kind of node
         """How to evaluate a node in the scopes as they are."""
         pause()
         match node:
@@ -92,7 +92,7 @@ class Interpreter:
                 return scope[name]
         return None
 
-    def _based(self, node: Node) -> Attribute:
+    def _based(self, node: Expr) -> Attribute:
         """The node as an attribute that selections can be added to."""
         step = self.plan(node)
         if step.attribute is not None and not step.attribute.test_only:

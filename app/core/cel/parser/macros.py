@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 
-from app.core.cel.common.ast import Call, Entry, Fold, Ident, ListLit, Literal, MapLit, Node, Select, copied
+from app.core.cel.common.ast import Call, Entry, Expr, Fold, Ident, ListLit, Literal, MapLit, Select, copied
 from app.core.cel.common.errors import CelCompileError
 from app.core.cel.parser.weight import check_copied
 
 ACCUMULATOR = "@result"
 SORT_INPUT = "@__sortBy_input__"
 _UNUSED = "#unused"
-_Args = tuple[Node, ...]
+_Args = tuple[Expr, ...]
 
 
-def expand(pos: int, name: str, target: Node | None, args: _Args) -> Node | None:
+def expand(pos: int, name: str, target: Expr | None, args: _Args) -> Expr | None:
     """The expansion of the call, or None if it is not a macro."""
     if target is None:
         return _has(pos, args) if name == "has" and len(args) == 1 else None
@@ -20,7 +20,7 @@ def expand(pos: int, name: str, target: Node | None, args: _Args) -> Node | None
     return macro(pos, target, args) if macro is not None else None
 
 
-def _has(pos: int, args: _Args) -> Node:
+def _has(pos: int, args: _Args) -> Expr:
     selected = args[0]
     if not isinstance(selected, Select) or selected.test_only:
         raise CelCompileError(
@@ -29,7 +29,7 @@ def _has(pos: int, args: _Args) -> Node:
     return Select(pos, selected.operand, selected.field, test_only=True)
 
 
-def _call(pos: int, function: str, *args: Node) -> Call:
+def _call(pos: int, function: str, *args: Expr) -> Call:
     return Call(pos, function, None, args)
 
 
@@ -37,13 +37,13 @@ def _accumulated(pos: int) -> Ident:
     return Ident(pos, ACCUMULATOR)
 
 
-def _variable(node: Node, message: str) -> str:
+def _variable(node: Expr, message: str) -> str:
     if not isinstance(node, Ident):
         raise CelCompileError(message, node.pos)
     return node.name
 
 
-def _iteration_variable(node: Node, message: str = "argument must be a simple name") -> str:
+def _iteration_variable(node: Expr, message: str = "argument must be a simple name") -> str:
     name = _variable(node, message)
     if name in (ACCUMULATOR, "__result__"):
         raise CelCompileError("iteration variable overwrites accumulator variable", node.pos)
@@ -61,13 +61,13 @@ def _variables(args: _Args) -> tuple[str, str]:
 def _fold(
     pos: int,
     macro: str,
-    target: Node,
+    target: Expr,
     names: tuple[str, str],
     *,
-    init: Node,
-    condition: Node,
-    step: Node,
-    result: Node | None = None,
+    init: Expr,
+    condition: Expr,
+    step: Expr,
+    result: Expr | None = None,
 ) -> Fold:
     return Fold(
         pos,
@@ -83,8 +83,8 @@ def _fold(
     )
 
 
-def _quantifier(macro: str, two: bool) -> Callable[[int, Node, _Args], Node]:  # noqa: FBT001 - a table's flag
-    def build(pos: int, target: Node, args: _Args) -> Node:
+def _quantifier(macro: str, two: bool) -> Callable[[int, Expr, _Args], Expr]:  # noqa: FBT001 - a table's flag
+    def build(pos: int, target: Expr, args: _Args) -> Expr:
         names = _variables(args) if two else (_iteration_variable(args[0]), "")
         predicate = args[-1]
         accumulated = _accumulated(pos)
@@ -118,10 +118,10 @@ def _quantifier(macro: str, two: bool) -> Callable[[int, Node, _Args], Node]:  #
 
 
 def _collect(
-    pos: int, macro: str, target: Node, names: tuple[str, str], *, condition: Node | None, item: Node
-) -> Node:
+    pos: int, macro: str, target: Expr, names: tuple[str, str], *, condition: Expr | None, item: Expr
+) -> Expr:
     """A list of ``item`` for every element that meets the condition."""
-    step: Node = _call(pos, "_+_", _accumulated(pos), ListLit(pos, (item,)))
+    step: Expr = _call(pos, "_+_", _accumulated(pos), ListLit(pos, (item,)))
     if condition is not None:
         step = _call(pos, "_?_:_", condition, step, _accumulated(pos))
     return _fold(
@@ -129,38 +129,38 @@ def _collect(
     )
 
 
-def _map(pos: int, target: Node, args: _Args) -> Node:
+def _map(pos: int, target: Expr, args: _Args) -> Expr:
     name = _iteration_variable(args[0], "argument is not an identifier")
     return _collect(
         pos, "map", target, (name, ""), condition=args[1] if len(args) == 3 else None, item=args[-1]
     )
 
 
-def _filter(pos: int, target: Node, args: _Args) -> Node:
+def _filter(pos: int, target: Expr, args: _Args) -> Expr:
     name = _iteration_variable(args[0], "argument is not an identifier")
     return _collect(pos, "filter", target, (name, ""), condition=args[1], item=args[0])
 
 
-def _transform_list(pos: int, target: Node, args: _Args) -> Node:
+def _transform_list(pos: int, target: Expr, args: _Args) -> Expr:
     names = _variables(args)
     return _collect(
         pos, "transformList", target, names, condition=args[2] if len(args) == 4 else None, item=args[-1]
     )
 
 
-def _transform_map(pos: int, target: Node, args: _Args) -> Node:
+def _transform_map(pos: int, target: Expr, args: _Args) -> Expr:
     names = _variables(args)
-    step: Node = _call(pos, "cel.@mapInsert", _accumulated(pos), Ident(pos, names[0]), args[-1])
+    step: Expr = _call(pos, "cel.@mapInsert", _accumulated(pos), Ident(pos, names[0]), args[-1])
     return _insert(pos, "transformMap", target, names, args=args, step=step)
 
 
-def _transform_map_entry(pos: int, target: Node, args: _Args) -> Node:
+def _transform_map_entry(pos: int, target: Expr, args: _Args) -> Expr:
     names = _variables(args)
-    step: Node = _call(pos, "cel.@mapInsert", _accumulated(pos), args[-1])
+    step: Expr = _call(pos, "cel.@mapInsert", _accumulated(pos), args[-1])
     return _insert(pos, "transformMapEntry", target, names, args=args, step=step)
 
 
-def _insert(pos: int, macro: str, target: Node, names: tuple[str, str], *, args: _Args, step: Node) -> Node:
+def _insert(pos: int, macro: str, target: Expr, names: tuple[str, str], *, args: _Args, step: Expr) -> Expr:
     if len(args) == 4:
         step = _call(pos, "_?_:_", args[2], step, _accumulated(pos))
     entries: tuple[Entry, ...] = ()
@@ -169,7 +169,7 @@ def _insert(pos: int, macro: str, target: Node, names: tuple[str, str], *, args:
     )
 
 
-def _bound(pos: int, macro: str, name: str, value: Node, body: Node) -> Fold:
+def _bound(pos: int, macro: str, name: str, value: Expr, body: Expr) -> Fold:
     """``body`` with ``name`` standing for the value: a fold over nothing, whose result is the body."""
     return Fold(
         pos,
@@ -185,19 +185,19 @@ def _bound(pos: int, macro: str, name: str, value: Node, body: Node) -> Fold:
     )
 
 
-def _bind(pos: int, target: Node, args: _Args) -> Node | None:
+def _bind(pos: int, target: Expr, args: _Args) -> Expr | None:
     if not (isinstance(target, Ident) and target.name == "cel"):
         return None
     name = _variable(args[0], "cel.bind() variable names must be simple identifiers")
     return _bound(pos, "bind", name, args[1], args[2])
 
 
-def _again(target: Node) -> Node:
+def _again(target: Expr) -> Expr:
     check_copied(target)
     return copied(target)
 
 
-def _opt_map(pos: int, target: Node, args: _Args) -> Node:
+def _opt_map(pos: int, target: Expr, args: _Args) -> Expr:
     name = _variable(args[0], "optMap() variable name must be a simple identifier")
     value = Call(pos, "value", _again(target), ())
     mapped = _call(pos, "optional.of", _bound(pos, "optMap", name, value, args[1]))
@@ -206,7 +206,7 @@ def _opt_map(pos: int, target: Node, args: _Args) -> Node:
     )  # fmt: skip
 
 
-def _opt_flat_map(pos: int, target: Node, args: _Args) -> Node:
+def _opt_flat_map(pos: int, target: Expr, args: _Args) -> Expr:
     name = _variable(args[0], "optFlatMap() variable name must be a simple identifier")
     value = Call(pos, "value", _again(target), ())
     mapped = _bound(pos, "optFlatMap", name, value, args[1])
@@ -215,7 +215,7 @@ def _opt_flat_map(pos: int, target: Node, args: _Args) -> Node:
     )  # fmt: skip
 
 
-def _sort_by(pos: int, target: Node, args: _Args) -> Node:
+def _sort_by(pos: int, target: Expr, args: _Args) -> Expr:
     if not isinstance(target, ListLit | Select | Ident | Fold | Call):
         raise CelCompileError(
             "sortBy can only be applied to a list, identifier, comprehension, call or select expression",
@@ -226,7 +226,7 @@ def _sort_by(pos: int, target: Node, args: _Args) -> Node:
     return _bound(pos, "sortBy", SORT_INPUT, target, body)
 
 
-_RECEIVERS: dict[tuple[str, int], Callable[[int, Node, _Args], Node | None]] = {
+_RECEIVERS: dict[tuple[str, int], Callable[[int, Expr, _Args], Expr | None]] = {
     ("all", 2): _quantifier("all", two=False),
     ("exists", 2): _quantifier("exists", two=False),
     ("exists_one", 2): _quantifier("exists_one", two=False),

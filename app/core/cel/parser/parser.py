@@ -7,7 +7,7 @@ both are counted the same way here, so that a deep expression is refused where c
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from app.core.cel.common.ast import Call, Entry, Ident, ListLit, Literal, MapLit, MessageLit, Node, Select
+from app.core.cel.common.ast import Call, Entry, Expr, Ident, ListLit, Literal, MapLit, MessageLit, Select
 from app.core.cel.common.errors import CelCompileError
 from app.core.cel.parser.cursor import Cursor
 from app.core.cel.parser.lexer import Token, scan
@@ -34,18 +34,18 @@ _RESERVED = frozenset({
 class Tree(NamedTuple):
     """A node and how many levels cel-go counts in it."""
 
-    node: Node
+    node: Expr
     height: int
 
 
-def _tree(node: Node, height: int) -> Tree:
+def _tree(node: Expr, height: int) -> Tree:
     # The root is at least as high: an expression that is too deep is not read to its end.
     if height > MAX_DEPTH:
         raise CelCompileError("max recursion depth exceeded", node.pos)
     return Tree(node, height)
 
 
-def parse(text: str) -> Node:
+def parse(text: str) -> Expr:
     """Parses an expression and expands its macros. O(length).
 
     Raises:
@@ -178,7 +178,7 @@ class _Parser(Cursor):
             return _tree(node, 1 + max(operand.height, height))
         field = name.text[1:-1] if name.kind == "quoted" else name.text
         if optional:
-            selected: Node = Call(dot.pos, "_?._", None, (operand.node, Literal(name.pos, field)))
+            selected: Expr = Call(dot.pos, "_?._", None, (operand.node, Literal(name.pos, field)))
         else:
             selected = Select(dot.pos, operand.node, field)
         return _tree(selected, 1 + operand.height)
@@ -196,9 +196,9 @@ class _Parser(Cursor):
         node = Call(opening.pos, "_[?_]" if optional else "_[_]", None, (operand.node, index.node))
         return _tree(node, 1 + max(operand.height, index.height))
 
-    def _arguments(self) -> tuple[tuple[Node, ...], int]:
+    def _arguments(self) -> tuple[tuple[Expr, ...], int]:
         """Arguments up to the closing parenthesis, which is taken."""
-        args: list[Node] = []
+        args: list[Expr] = []
         height = 0
         if self.accept(")"):
             return (), 0
@@ -259,7 +259,7 @@ class _Parser(Cursor):
 
     def _list(self) -> Tree:
         opening = self.take()
-        items: list[Node] = []
+        items: list[Expr] = []
         optional: set[int] = set()
         height = 0
         while not self.accept("]"):
@@ -306,7 +306,7 @@ class _Parser(Cursor):
         return (name.text[1:-1] if name.kind == "quoted" else name.text), 0
 
 
-def _balanced(function: str, terms: list[Node], positions: list[int], low: int, high: int) -> Node:
+def _balanced(function: str, terms: list[Expr], positions: list[int], low: int, high: int) -> Expr:
     """A balanced tree of a chain of && or ||, so that a long chain is not a deep one."""
     middle = (low + high + 1) // 2
     left = terms[middle] if middle == low else _balanced(function, terms, positions, low, middle - 1)

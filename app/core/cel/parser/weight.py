@@ -4,14 +4,14 @@ A macro may use its target several times: a chain of n optMap() has 2**n nodes. 
 that, and does not come back.
 """
 
-from app.core.cel.common.ast import Node, children
+from app.core.cel.common.ast import Expr, children
 from app.core.cel.common.errors import CelCompileError
 
 MAX_COPIED = 4_000
 """Nodes of a target that a macro may use twice: a chain of eight optMap() has them."""
 
 
-def check_copied(target: Node) -> None:
+def check_copied(target: Expr) -> None:
     """Refuses a target that is too large to be written out twice. O(nodes, up to the limit).
 
     Raises:
