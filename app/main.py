@@ -41,9 +41,10 @@ from app.cluster.client.reviews import Reviewer
 from app.observability.logs import set_up_logs
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings, SettingsError
-from app.wiring.background import background, watch_lag, watchdog
+from app.wiring.background import background, watch_lag
 from app.wiring.from_files import serve_files
 from app.wiring.garbage_collection import keep_inventory
+from app.wiring.lifeline import lifeline
 
 if TYPE_CHECKING:
     from app.observability.tracing import Tracing
@@ -63,6 +64,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
         async with AsyncExitStack() as stack:
             if tracing is not None:
                 stack.push_async_callback(asyncio.to_thread, tracing.stop)
+            line = await stack.enter_async_context(lifeline(settings, metrics))
             if settings.snapshot:
                 app.state.service = await serve_files(settings, metrics, shutdown, stack)
                 if stays:
@@ -70,8 +72,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
             else:
                 from app.wiring.from_cluster import follow_cluster  # noqa: PLC0415 - what only a cluster needs
 
-                await follow_cluster(app, settings, stack, tracing)
-            await stack.enter_async_context(watchdog(metrics))
+                await follow_cluster(app, settings, stack, tracing, line)
             await stack.enter_async_context(background(watch_lag(metrics), "event loop lag"))
             yield
 

@@ -17,6 +17,11 @@ from app.cli.source import Source
     "--port", type=click.IntRange(0, 65535), help="Port to listen on. 0 picks a free port.  [default: 8888]"
 )
 @click.option(
+    "--probe-port",
+    type=click.IntRange(0, 65535),
+    help="Port of /livez for a kubelet, answered by a separate thread.  [default: none]",
+)
+@click.option(
     "--config", type=click.Path(path_type=Path), help="File with settings, of kind ExtenderConfiguration."
 )
 @options.policy

@@ -22,6 +22,16 @@ class ServingSettings(BaseModel):
     port: int = Field(8888, ge=0, le=65535)
     """Port to listen on; 0 picks a free port and prints it."""
 
+    probe_port: int | None = Field(None, ge=0, le=65535)
+    """Port that serves /livez, and nothing else, without TLS, while the event loop is held too; 0 picks a
+    free port. Default: /livez is served on ``port`` only.
+    """
+
+    loop_dead_seconds: Seconds = 20.0
+    """An event loop that has not run for this long is considered dead: /livez on ``probe_port`` fails, and
+    the Lease is no longer renewed.
+    """
+
     allow_insecure_listen: bool = False
     """Allow listening on an address that is not loopback without TLS or authentication."""
 

@@ -39,6 +39,7 @@ from app.wiring.background import background
 from app.wiring.claim_controllers import ClaimControllers
 from app.wiring.garbage_collection import keep_inventory
 from app.wiring.leadership import election_of, fence_of
+from app.wiring.lifeline import Lifeline
 from app.wiring.rules import now, rules_of
 
 if TYPE_CHECKING:
@@ -48,23 +49,25 @@ log = logging.getLogger(__name__)
 
 
 async def follow_cluster(
-    app: Starlette, settings: Settings, stack: AsyncExitStack, tracing: "Tracing | None"
+    app: Starlette, settings: Settings, stack: AsyncExitStack, tracing: "Tracing | None", line: Lifeline
 ) -> None:
     """Returns at once; ``app.state.service`` exists once the API server has answered.
 
     Raises: CredentialsError.
     """
     cluster = load_access(settings.kubeconfig, settings.context, environ=os.environ)
-    client = cluster.client(
-        Timeouts(total=settings.request_timeout_seconds),
-        observer=tracing.of_requests() if tracing is not None else None,
-    )
+    timeouts = Timeouts(total=settings.request_timeout_seconds)
+    client = cluster.client(timeouts, observer=tracing.of_requests() if tracing is not None else None)
     stack.push_async_callback(client.aclose)
+    # Neither connections nor credentials are shared between loops.
+    leases = load_access(settings.kubeconfig, settings.context, environ=os.environ).client(timeouts)
+    stack.push_async_callback(lambda: line.loops.run(leases.aclose()))
     log.info("reading the cluster", extra={"server": cluster.base_url, "credentials": str(cluster.source)})
 
     async def follow() -> None:
         served = await discover_patiently(client)
-        parts = _build(settings, client, served, app.state.metrics, app.state.shutdown)
+        metrics, shutdown = app.state.metrics, app.state.shutdown
+        parts = _build(settings, client, served, metrics, shutdown, leases=leases, line=line)
         app.state.service = parts.service
         await parts.run()
 
@@ -106,7 +109,14 @@ class _ClusterService:
 
 
 def _build(
-    settings: Settings, client: ApiClient, served: Served, metrics: Metrics, shutdown: Shutdown
+    settings: Settings,
+    client: ApiClient,
+    served: Served,
+    metrics: Metrics,
+    shutdown: Shutdown,
+    *,
+    leases: ApiClient,
+    line: Lifeline,
 ) -> _ClusterService:
     state, rules, fence, history = State(), rules_of(settings), fence_of(settings), History()
     writes = client.guarded(fence)
@@ -143,7 +153,9 @@ def _build(
         mark=lambda: state.writes,
     )
     claim_informer = informers.informers[served.resource_claim.kind]
-    election = election_of(settings, client, fence, claim_informer, reservations.clear)
+    election = election_of(
+        settings, client, fence, claim_informer, reservations.clear, leases=leases, line=line
+    )
     checks: dict[str, Check] = {"shutdown": shutdown.check, "informers": lambda: _unsynced(informers)}
     if election is not None:
         checks[LEADER_CHECK] = election.not_ready_reason

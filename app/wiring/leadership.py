@@ -13,6 +13,7 @@ from app.cluster.leadership.election import Election, ElectionSettings
 from app.cluster.leadership.endpoint import LeaderEndpoint
 from app.cluster.leadership.lease import Leases
 from app.settings.settings import Settings
+from app.wiring.lifeline import Lifeline
 
 
 def fence_of(settings: Settings) -> Fence:
@@ -23,7 +24,14 @@ def fence_of(settings: Settings) -> Fence:
 
 
 def election_of(
-    settings: Settings, client: ApiClient, fence: Fence, claims: Informer, begun: Callable[[], None]
+    settings: Settings,
+    client: ApiClient,
+    fence: Fence,
+    claims: Informer,
+    begun: Callable[[], None],
+    *,
+    leases: ApiClient,
+    line: Lifeline,
 ) -> Election | None:
     """None without ``leader_elect``.
 
@@ -31,6 +39,7 @@ def election_of(
         client: one that the fence does not hold back.
         claims: to be caught up with before a term.
         begun: ends what does not outlive the term before.
+        leases: a client for the Lease, of the loop that the election runs on.
     """
     if not settings.leader_elect:
         return None
@@ -44,13 +53,15 @@ def election_of(
             await endpoint.publish()
 
     return Election(
-        Leases(client, settings.lease_namespace(), settings.leader_elect_name),
+        Leases(leases, settings.lease_namespace(), settings.leader_elect_name),
         fence,
         # A replica that comes back after a crash must not take its own old lease for one it holds.
         f"{settings.leader_elect_identity or socket.gethostname()}_{uuid.uuid4()}",
         clock=clock,
         now=lambda: dt.datetime.now(dt.UTC),
         catch_up=begin_term,
+        loops=line.loops,
+        alive=line.alive,
         settings=ElectionSettings(
             lease_seconds=settings.leader_elect_lease_seconds,
             renew_deadline_seconds=settings.leader_elect_renew_deadline_seconds,

@@ -26,6 +26,9 @@ _SHARE_OF_WRITES = 0.8
 class Fence:
     """The terms of one process. ``term`` numbers them from 1; ``until`` is when the last one ends.
 
+    Terms begin, are prolonged and expire on the loop of the election; checks run on the loop that writes.
+    What ends a term early, before its time, runs there too, so that it is not between a check and the write.
+
     Args:
         clock: one that continues while the process or the machine is suspended.
         write_seconds: a write in flight is executed within this time or not at all. Not longer than the
@@ -66,9 +69,9 @@ class Fence:
 
     def start_term(self, until: float) -> None:
         """Begins a new term, in which nothing may be written yet."""
+        self._open = False
         self.term += 1
         self.until = until
-        self._open = False
 
     def prolong(self, until: float) -> None:
         self.until = until

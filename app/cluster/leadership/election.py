@@ -7,7 +7,9 @@ It adds three rules:
 Lease, acquire it at once;
 * a kube-scheduler in the same Pod only calls the extender there, and elects its own leader. So a follower
 that receives webhooks requests the lease in an annotation, and a leader without webhooks hands the lease
-over.
+over;
+* the election may live on a second event loop, so that the lease is renewed while the loop that writes is
+held, but not for a loop that is dead.
 """
 
 import asyncio
@@ -22,6 +24,7 @@ from app.cluster.client.backoff import Clock, spread
 from app.cluster.client.errors import ClusterError, ConflictError, NotLeaderError
 from app.cluster.client.fence import Fence
 from app.cluster.leadership.lease import Leases, Record, Seen, timestamp
+from app.event_loop.second_loop import Loops, OneLoop
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +52,14 @@ class ElectionSettings:
     """Without a webhook for this long, the leader hands the lease to a follower that receives them."""
 
 
+def _always() -> bool:
+    return True
+
+
 class Election:
     """One candidate. ``fence``: whether it may write; ``transitions`` and ``renew_failures`` are counters.
+
+    Its public methods are called on the first of its loops, the one that writes.
 
     Args:
         leases: the Lease; with a client that is not guarded.
@@ -59,7 +68,9 @@ class Election:
         clock: continues while the process is suspended; see BootClock.
         now: for the times in the Lease, which are for people.
         catch_up: awaited at the beginning of each term, before any write; returns when this replica knows
-            all writes of the previous leader. Repeated after a ClusterError.
+            all writes of the previous leader. Repeated after a ClusterError. Runs on the first loop.
+        loops: the election itself runs on the second; ``leases`` must use its own client there.
+        alive: whether the first loop runs. The lease of a dead loop is not renewed.
     """
 
     def __init__(
@@ -73,6 +84,8 @@ class Election:
         catch_up: Callable[[], Awaitable[None]],
         settings: ElectionSettings | None = None,
         uniform: Callable[[float, float], float] = spread,
+        loops: Loops | None = None,
+        alive: Callable[[], bool] = _always,
     ) -> None:
         self.identity = identity
         self.fence = fence
@@ -84,6 +97,8 @@ class Election:
         self._catch_up = catch_up
         self._settings = settings or ElectionSettings()
         self._uniform = uniform
+        self._loops: Loops = loops or OneLoop()
+        self._alive = alive
         self._seen: Seen | None = None
         self._record = Record()
         self._observed_at = -math.inf
@@ -117,13 +132,16 @@ class Election:
         Raises: NotLeaderError.
         """
         if not self.fence.open and not self._resigning:
-            self._wanted_until = self._clock.now() + self._settings.lease_seconds
-            self._wake.set()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_seconds):
-                    await self._led.wait()
+            await self._loops.run(self._wait_to_lead(wait_seconds))
         if self._resigning or not self.fence.open:
             raise NotLeaderError(self.not_ready_reason() or "this replica is shutting down")
+
+    async def _wait_to_lead(self, seconds: float) -> None:
+        self._wanted_until = self._clock.now() + self._settings.lease_seconds
+        self._wake.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._led.wait()
 
     @contextmanager
     def answering(self) -> Generator[None, None, None]:
@@ -134,11 +152,14 @@ class Election:
         finally:
             self._webhooks -= 1
             self._last_webhook = self._clock.now()
-            if self._resigning:
-                self._wake.set()
+            if self._resigning and not self._over.is_set():
+                self._loops.soon(self._wake.set)
 
     async def run(self) -> None:
         """Runs until canceled, or until it has resigned."""
+        await self._loops.run(self._run())
+
+    async def _run(self) -> None:
         listening = asyncio.create_task(self._listen(), name="lease watch")
         try:
             while not (self._resigning and not self._webhooks):
@@ -156,16 +177,22 @@ class Election:
         If writes are still pending after the time limit, the lease is not released: it expires.
         """
         self._resigning = True
+        await self._loops.run(self._wait_until_over(patience_seconds))
+
+    async def _wait_until_over(self, seconds: float) -> None:
         self._wake.set()
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience_seconds):
+            async with asyncio.timeout(seconds):
                 await self._over.wait()
 
     async def _turn(self) -> None:
         """One attempt to acquire, renew or hand over the lease."""
         try:
             async with asyncio.timeout(self._settings.renew_deadline_seconds / 2):
-                await (self._renew() if self._holding else self._stand())
+                if self._alive():
+                    await (self._renew() if self._holding else self._stand())
+                elif self._holding:
+                    log.warning("lease %s is not renewed: the event loop is held", self._leases.name)
         except ConflictError:
             return  # another replica was faster; the next check shows it
         except (ClusterError, TimeoutError) as error:
@@ -180,7 +207,8 @@ class Election:
             if seen is None or not self._same_term(seen.record):
                 self._lost(f"{seen.record.holder if seen is not None else 'nobody'} holds it")
                 return
-            if seen.wanted_by not in {"", self.identity} and self._idle():
+            wanted = seen.wanted_by not in {"", self.identity}
+            if wanted and self._idle() and await self._loops.on_first(self._close_if_idle()):
                 await self._hand_over(seen)
                 return
             try:
@@ -249,7 +277,7 @@ class Election:
     async def _open(self) -> None:
         while True:
             try:
-                await self._catch_up()
+                await self._loops.on_first(self._caught_up())
             except ClusterError as error:
                 log.warning("lease %s is held, but catching up failed: %s", self._leases.name, error)
                 await asyncio.sleep(self._settings.retry_seconds)
@@ -257,6 +285,21 @@ class Election:
                 break
         self.fence.admit()
         self._led.set()
+
+    async def _caught_up(self) -> None:
+        await self._catch_up()
+
+    async def _close_if_idle(self) -> bool:
+        """Ends the term unless a webhook has come. In one step of the loop that writes: there, no write is
+        between its check of the fence and its bytes.
+        """
+        if not self._idle():
+            return False
+        self.fence.end()
+        return True
+
+    async def _close(self) -> None:
+        self.fence.end()
 
     def _idle(self) -> bool:
         return not self._webhooks and self._clock.now() >= self._last_webhook + self._settings.idle_seconds
@@ -272,9 +315,10 @@ class Election:
     async def _release(self) -> None:
         if not self._holding:
             return
-        self._end()
         with suppress(ClusterError, TimeoutError):  # then it expires
             async with asyncio.timeout(self._settings.renew_deadline_seconds / 2):
+                await self._loops.on_first(self._close())
+                self._end()
                 for _ in range(_TRIES):
                     seen = self._seen
                     if seen is None or seen.record.holder != self.identity:

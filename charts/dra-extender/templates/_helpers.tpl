@@ -155,6 +155,8 @@ args:
 - --allow-insecure-listen
 {{- end }}
 - --port=8888
+# The liveness probe: it is answered while the event loop is held, and fails if that takes too long.
+- --probe-port=8889
 # Only one replica may write. The Pods of a rollout overlap, so this is needed with one replica too.
 - --leader-elect
 - --leader-elect-name={{ include "dra-extender.fullname" . }}-leader
@@ -195,14 +197,15 @@ env:
 ports:
 - name: http
   containerPort: 8888
+- name: probe
+  containerPort: 8889
 livenessProbe:
   httpGet:
     path: /livez
-    port: http
-    scheme: {{ include "dra-extender.scheme" . | upper }}
-  periodSeconds: 10
+    port: probe
+  periodSeconds: 5
   timeoutSeconds: 5
-  failureThreshold: 6
+  failureThreshold: 3
 # A follower is ready too: rollouts and drains wait for readiness, and it can answer dry runs.
 readinessProbe:
   httpGet:

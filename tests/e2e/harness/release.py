@@ -25,7 +25,7 @@ from harness.process import Process, answers
 CHART = REPOSITORY / "charts" / "dra-extender"
 NAME = "chart"
 FULL_NAME = f"{NAME}-dra-extender"
-_EXTENDER_PORT, _SCHEDULER_PORT = "8888", "10259"
+_EXTENDER_PORT, _PROBE_PORT, _SCHEDULER_PORT = "8888", "8889", "10259"
 
 
 class Release:
@@ -37,7 +37,7 @@ class Release:
         self._plane = control_plane
         self._home = home
         self.namespace = namespace
-        self.ports = {_EXTENDER_PORT: free_port(), _SCHEDULER_PORT: free_port()}
+        self.ports = {port: free_port() for port in (_EXTENDER_PORT, _PROBE_PORT, _SCHEDULER_PORT)}
 
     def helm(self, *arguments: str | Path, values: Mapping[str, Any] | None = None) -> str:
         """Runs Helm as the cluster's administrator; its output. Raises: AssertionError with its words."""

@@ -1,0 +1,77 @@
+"""What runs on a second loop goes on while the first one is held."""
+
+import asyncio
+import threading
+
+import pytest
+
+from app.event_loop.second_loop import SecondLoop
+
+PATIENCE_SECONDS = 30.0
+
+
+def test_it_runs_while_the_first_loop_is_held() -> None:
+    turned = threading.Event()
+
+    async def turns() -> int:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        turned.set()
+        return threading.get_ident()
+
+    async def scene() -> None:
+        async with SecondLoop() as second:
+            work = asyncio.create_task(second.run(turns()))
+            await asyncio.sleep(0)  # it is handed over
+            assert turned.wait(PATIENCE_SECONDS), "this holds the first loop"
+            assert await work != threading.get_ident()
+
+    asyncio.run(scene())
+
+
+def test_a_call_back_runs_on_the_first_loop_and_errors_come_through() -> None:
+    async def here() -> int:
+        return threading.get_ident()
+
+    async def fails() -> None:
+        raise LookupError("broken")
+
+    async def scene() -> None:
+        async with SecondLoop() as second:
+
+            async def there() -> int:
+                with pytest.raises(LookupError):
+                    await second.on_first(fails())
+                return await second.on_first(here())
+
+            assert await second.run(there()) == threading.get_ident()
+            with pytest.raises(LookupError):
+                await second.run(fails())
+
+    asyncio.run(scene())
+
+
+def test_leaving_cancels_what_runs_and_waits_for_its_end() -> None:
+    ended: list[str] = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("endless")
+
+    async def scene() -> None:
+        async with SecondLoop() as second:
+            work = asyncio.create_task(second.run(endless()))
+            await asyncio.sleep(0)
+            work.cancel()
+            left = asyncio.create_task(second.run(endless()))
+            await asyncio.sleep(0)
+            called, first = asyncio.Event(), asyncio.get_running_loop()
+            second.soon(lambda: first.call_soon_threadsafe(called.set))
+            await called.wait()
+        assert ended == ["endless", "endless"]
+        left.cancel()
+
+    asyncio.run(scene())
