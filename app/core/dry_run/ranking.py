@@ -129,8 +129,7 @@ class Rankings:
 
     def of(self, evaluation: PodEvaluation) -> Ranking:
         """The ranking of the Pod's kind; a temporary one if results depend on the Pod."""
-        plain = not evaluation.varies and evaluation.refusal is None
-        if not plain:
+        if not evaluation.repeatable or evaluation.refusal is not None:
             return Ranking(evaluation, self._nodes)
         for kept in self._kept:
             if kept.serves(evaluation):
@@ -168,6 +167,8 @@ def _as_for(evaluation: PodEvaluation, answer: NodeResult, made_for: PodEvaluati
     """The result for another Pod of the kind, with the names of that Pod's claims."""
     if evaluation is made_for or answer.verdict == "invalid":
         return answer
+    # Claims for extended resources differ from node to node.
+    evaluation, made_for = evaluation.on(answer.node), made_for.on(answer.node)
     if answer.verdict == "fits":
         return replace(answer, claims=evaluation.claims)
     names = dict(zip(_names(made_for), _names(evaluation), strict=True))

@@ -72,6 +72,11 @@ class ExtendedResources:
     def __bool__(self) -> bool:
         return bool(self._wanted)
 
+    @property
+    def started(self) -> bool:
+        """Whether an earlier attempt of the Pod has left a claim."""
+        return self._left is not None
+
     def on(self, node: Node) -> Needs:
         """The Pod's needs on a node."""
         lacking = tuple(name for name in self._wanted if not _offers(node, name))

@@ -78,6 +78,11 @@ class PodEvaluation:
         return evaluation
 
     @property
+    def repeatable(self) -> bool:
+        """Whether a Pod that differs in its metadata only gets the same results, with its claims' names."""
+        return not (self._resources and self._resources.started)
+
+    @property
     def allocated(self) -> bool:
         """Whether the Pod has allocated claims."""
         return bool(self._pinned)

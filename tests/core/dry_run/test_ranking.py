@@ -25,13 +25,25 @@ NODES = [f"n{number}" for number in range(6)]
 
 def cluster() -> State:
     state = State()
-    objects = [device_class(), template("one"), template("two", 2), template("many", 9)]
+    extended = device_class("extended")
+    extended["spec"]["extendedResourceName"] = "example.com/gpu"
+    objects = [device_class(), extended, template("one"), template("two", 2), template("many", 9)]
     objects += [claim("shared"), claim("other")]
     objects.append(template("picky") | {"spec": {"spec": claim_spec(2, 'device.driver == "nobody"')}})
     for number, name in enumerate(NODES):
         capacity = {"pods": "4", "cpu": f"{number + 1}"}
+        if number == 2:
+            capacity["example.com/gpu"] = "3"  # of a device plugin
         objects.append(node(name) | {"status": {"allocatable": capacity}})
         objects.append(slice_of(name, *(device(f"d{index}", size="big") for index in range(1 + number % 4))))
+    left = claim("left", 2)
+    left["metadata"] |= {
+        "annotations": {"resource.kubernetes.io/extended-resource-claim": "true"},
+        "ownerReferences": [
+            {"apiVersion": "v1", "kind": "Pod", "name": "s3", "uid": "uid-3", "controller": True}
+        ],
+    }
+    objects.append(left)
     for raw in objects:
         item = parse(raw)
         assert isinstance(item, InventoryObject)
@@ -60,6 +72,14 @@ def by_turns(*kinds: list[Pod]) -> list[Pod]:
 
 
 CPU = [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "1"}}}]
+
+
+def asking(**resources: str) -> list[JsonObject]:
+    requests = {name.replace("__", "/").replace("_", "."): amount for name, amount in resources.items()}
+    return [{"name": "c", "image": "i", "resources": {"requests": requests}}]
+
+
+EXTENDED = asking(example_com__gpu="1")
 MIXES: dict[str, list[Pod]] = {
     "more replicas than devices": replicas(20, "one"),
     "two kinds by turns": by_turns(replicas(8, "one", name="a"), replicas(8, "two", name="b")),
@@ -76,6 +96,19 @@ MIXES: dict[str, list[Pod]] = {
     "a selector that nothing matches": replicas(3, "picky"),
     "a template that is not there": replicas(2, "missing"),
     "cores run out before devices": replicas(9, "one", containers=CPU),
+    "more replicas with an extended resource than devices": replicas(22, containers=EXTENDED),
+    "an extended resource and a claim": replicas(10, "one", containers=EXTENDED),
+    "two extended resources, of which nobody has one": replicas(
+        3, containers=asking(example_com__gpu="1", example_com__tpu="1")
+    ),
+    "extended resources by turns": by_turns(
+        replicas(6, name="a", containers=EXTENDED),
+        replicas(6, name="b", containers=asking(example_com__gpu="2")),
+    ),
+    "an attempt that has left a claim among replicas": by_turns(
+        replicas(5, name="a", containers=EXTENDED),
+        [made(pod(f"s{index}", uid=f"uid-{index}"), containers=EXTENDED) for index in range(5)],
+    ),
 }
 
 
@@ -125,6 +158,12 @@ def standings_used(pods: list[Pod]) -> list[Ranking]:
 
 def test_a_replica_costs_the_nodes_changed() -> None:
     kept = standings_used(replicas(6, "one"))
+    assert all(standing is kept[0] for standing in kept)
+    assert kept[0].evaluated == len(NODES) + 5
+
+
+def test_a_replica_with_an_extended_resource_costs_the_nodes_changed() -> None:
+    kept = standings_used(replicas(6, containers=EXTENDED))
     assert all(standing is kept[0] for standing in kept)
     assert kept[0].evaluated == len(NODES) + 5
 
