@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from app.cli.serve import serve
 from app.settings.claims import ClaimSettings
 from app.settings.election import LeaderElectSettings
+from app.settings.overview import OverviewSettings
 from app.settings.preemption import PreemptionSettings
 from app.settings.serving import ServingSettings
 from app.settings.settings import Settings
@@ -31,6 +32,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "What is served, and how it decides": Settings,
     "Serving": ServingSettings,
     "Claims": ClaimSettings,
+    "Overview": OverviewSettings,
     "Preemption": PreemptionSettings,
     "Election": LeaderElectSettings,
     "Tracing": TracingSettings,

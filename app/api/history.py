@@ -13,7 +13,8 @@ Outcome = Literal["passed", "refused", "bound", "failed", "evicted", "useless"]
 class Decision:
     """A filter, a bind or a preemption. ``summary`` is the reason of a refusal, or names the evicted Pods.
 
-    ``number`` and ``times`` are set by ``History``.
+    ``reason`` is the code of the reason that refused most nodes. ``number`` and ``times`` are set by
+    ``History``.
     """
 
     at: str
@@ -26,6 +27,7 @@ class Decision:
     nodes: int = 0
     summary: str = ""
     seconds: float = 0.0
+    reason: str = ""
     number: int = 0
     first: str = ""
     times: int = 1

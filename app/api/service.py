@@ -12,10 +12,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.applications import Starlette
 
+from app.api.cluster_facts import ClusterFacts
 from app.api.errors import HttpError, not_ready
 from app.api.expensive import Expensive, Places, caller_of, until_client_leaves
 from app.api.history import History
 from app.api.node_list_cache import NodeListCache
+from app.api.overviews import Overviews
 from app.cluster.binding.binder import Binder
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.errors import NotLeaderError
@@ -121,10 +123,12 @@ class Service:
     reviewer: Reviewer | None = None
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     history: History = field(default_factory=History)
+    cluster: ClusterFacts = field(default_factory=ClusterFacts)
     device_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     verdict_cache: VerdictCache = field(init=False)
     candidates: Candidates = field(init=False)
     name_lists: NodeListCache = field(default_factory=NodeListCache)
+    overviews: Overviews = field(init=False)
     places: Places = field(init=False)
     streams: Streams = field(init=False)
     backlog: Backlog = field(init=False)
@@ -136,6 +140,7 @@ class Service:
     def __post_init__(self) -> None:
         self.verdict_cache = VerdictCache(self.state)
         self.candidates = Candidates(self.settings.candidates)
+        self.overviews = Overviews(self.state, self.rules, self.history, self.clock, self.time_slice)
         self.places = Places(self.settings.dry_runs, self.metrics.turned_away.inc)
         self.streams = Streams(self.settings.streams)
         self.backlog = Backlog(self.clock, self.settings.selector_cpu_seconds)

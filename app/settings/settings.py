@@ -23,6 +23,7 @@ from app.core.scoring import DEFAULT_POLICY, policy_named
 from app.manifests.reader import ManifestError, load_documents
 from app.settings.claims import ClaimSettings
 from app.settings.election import LeaderElectSettings
+from app.settings.overview import OverviewSettings
 from app.settings.preemption import PreemptionSettings
 from app.settings.serving import Names, Seconds, ServingSettings
 from app.settings.tracing import TracingSettings
@@ -36,7 +37,9 @@ class SettingsError(ValueError):
     """Invalid settings; the message names each one and its source."""
 
 
-class Settings(ClaimSettings, LeaderElectSettings, PreemptionSettings, ServingSettings, TracingSettings):
+class Settings(
+    ClaimSettings, LeaderElectSettings, OverviewSettings, PreemptionSettings, ServingSettings, TracingSettings
+):
     """All settings. The constructor does not read the environment: ``load_settings`` does."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

@@ -7,11 +7,12 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
+from app.api.cluster_facts import ClusterFacts
 from app.api.history import History
 from app.api.service import LEADER_CHECK, Check, Service, Shutdown, made_service
 from app.api.webhooks.history_entries import preempt_decisions
@@ -19,7 +20,7 @@ from app.cluster.auth.credentials import load_access
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
-from app.cluster.client.discovery import BUDGET, NODE, POD, Served
+from app.cluster.client.discovery import BUDGET, NODE, POD, Served, server_version
 from app.cluster.client.fence import Fence
 from app.cluster.client.reviews import TokenReviewer
 from app.cluster.controllers.preemptor import Attempt, Preemptor, PreemptorSettings
@@ -67,7 +68,13 @@ async def follow_cluster(
     async def follow() -> None:
         served = await discover_patiently(client)
         metrics, shutdown = app.state.metrics, app.state.shutdown
-        parts = _build(settings, client, served, metrics, shutdown, leases=leases, line=line)
+        facts = ClusterFacts(
+            name=settings.cluster_name or cluster.cluster,
+            version=await server_version(client),
+            server=cluster.base_url,
+            source="cluster",
+        )
+        parts = _build(settings, client, served, metrics, shutdown, leases=leases, line=line, facts=facts)
         app.state.service = parts.service
         await parts.run()
 
@@ -117,6 +124,7 @@ def _build(
     *,
     leases: ApiClient,
     line: Lifeline,
+    facts: ClusterFacts,
 ) -> _ClusterService:
     state, rules, fence, history = State(), rules_of(settings), fence_of(settings), History()
     writes = client.guarded(fence)
@@ -178,6 +186,7 @@ def _build(
         preemptor=preemptor,
         reviewer=TokenReviewer(client, time.monotonic, settings.token_audiences) if tokens else None,
         history=history,
+        cluster=replace(facts, age=informers.silence_seconds),
     )
     metrics.add_source(claims.samples)
     for source in collectors.of_cluster(service, informers):

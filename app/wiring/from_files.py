@@ -5,6 +5,7 @@ import logging
 import time
 from contextlib import AsyncExitStack
 
+from app.api.cluster_facts import ClusterFacts
 from app.api.service import Service, Shutdown
 from app.cluster.binding.memory_binder import MemoryBinder
 from app.cluster.binding.reservations import Reservations
@@ -41,6 +42,7 @@ async def serve_files(
         shutdown,
         {"shutdown": shutdown.check},
         learns_pods=True,
+        cluster=ClusterFacts(settings.cluster_name),
     )
     for source in (collectors.inventory(service), collectors.decisions(service)):
         metrics.add_source(source)

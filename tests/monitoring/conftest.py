@@ -42,6 +42,7 @@ class Access:
 
     base_url = "http://fake"
     source = "test"
+    cluster = "test"
 
     def __init__(self, server: FakeApiServer) -> None:
         self._server = server

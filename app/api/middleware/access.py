@@ -22,7 +22,7 @@ GROUP = "dra-extender"
 _API = "/api/v1/"
 _WEBHOOKS = "/scheduler/"
 _OPEN = frozenset({"/", "/docs", "/openapi.json", "/livez", "/readyz", "/healthz"})
-_NAMESPACED = frozenset({"claims", "pods"})
+_NAMESPACED = frozenset({"claims", "overview", "pods"})
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create"}
 
 

@@ -6,7 +6,10 @@ from app.api.models.body import Body
 
 
 class DecisionItem(Body):
-    """``times``: how often the decision repeated in a row; ``first``: when that began."""
+    """``times``: how often the decision repeated in a row; ``first``: when that began.
+
+    ``reason``: the code of the reason that refused most nodes.
+    """
 
     number: int
     at: str
@@ -21,6 +24,7 @@ class DecisionItem(Body):
     nodes: int
     summary: str
     seconds: float
+    reason: str
 
 
 class DecisionPage(Body):

@@ -7,7 +7,7 @@ from app.api.service import Service
 from app.api.webhooks.gang import GangChoice
 from app.api.webhooks.wire import BindArgs
 from app.cluster.controllers.preemptor import Attempt
-from app.core.diagnosis import grouped
+from app.core.diagnosis import grouped, nearest_code
 from app.core.model.pod import Pod
 from app.core.placement.rules import Rules
 from app.core.verdicts.filter_result import FilterResult
@@ -26,6 +26,7 @@ def filter_decision(service: Service, pod: Pod, result: FilterResult, seconds: f
         nodes=len(result.names),
         summary=grouped(fitting, result.refusals()),
         seconds=round(seconds, 6),
+        reason=nearest_code(result.reasons),
     )
 
 

@@ -37,7 +37,8 @@ _DEFAULT_KUBECONFIG = Path("~/.kube/config")
 class ApiAccess:
     """Everything needed to talk to one API server.
 
-    ``namespace`` is the context's or the Pod's own; ``source`` is where the credentials were found.
+    ``namespace`` is the context's or the Pod's own; ``source`` is where the credentials were found;
+    ``cluster`` is the kubeconfig's name of the cluster.
     """
 
     base_url: str
@@ -47,6 +48,7 @@ class ApiAccess:
     server_name: str | None = None
     proxy_url: str | None = field(default=None, repr=False)
     source: str = ""
+    cluster: str = ""
 
     def client(self, timeouts: Timeouts | None = None, *, observer: "TraceConfig | None" = None) -> ApiClient:
         """``observer``: called for each request, see AiohttpTransport."""
@@ -118,6 +120,7 @@ def from_kubeconfig(files: tuple[Path, ...], context: str = "") -> ApiAccess:
         server_name=cluster.text("tls-server-name") or None,
         proxy_url=_proxy(cluster, server),
         source=f"{cluster.file}, context {selected.context}",
+        cluster=selected.name,
     )
 
 

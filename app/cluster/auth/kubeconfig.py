@@ -77,12 +77,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The target of one context of the merged files; ``user`` is None for anonymous access."""
+    """The target of one context of the merged files; ``user`` is None for anonymous access.
+
+    ``name`` is that of the cluster.
+    """
 
     context: str
     namespace: str
     cluster: Section
     user: Section | None
+    name: str
 
 
 def read_kubeconfig(files: Iterable[Path], context: str = "") -> Selected:
@@ -111,7 +115,7 @@ def read_kubeconfig(files: Iterable[Path], context: str = "") -> Selected:
     user = _named(sections, "users", "user", user_name) if user_name else None
     if user_name and user is None:
         raise found.error("user", f"user {user_name!r} not found")
-    return Selected(context, found.text("namespace"), cluster, user)
+    return Selected(context, found.text("namespace"), cluster, user, cluster_name)
 
 
 def _read(file: Path) -> Section:

@@ -7,21 +7,19 @@ change with every Pod that starts.
 
 import asyncio
 import logging
-import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from app.cluster.client.errors import ClusterError, ConflictError, NotFoundError
 from app.cluster.client.fence import Fence
 from app.cluster.events.event_writer import EventWriter, reference
+from app.core.diagnosis import causes_of
 from app.core.model.pod import Pod
 
 log = logging.getLogger(__name__)
 
 REASON = "DevicesUnavailable"
 _MAX_NOTE_BYTES = 1024  # limit of the API, which refuses a longer one
-_NUMBERS = re.compile(r"^\d+(?:/\d+ nodes fit: \d+)? ")
-"""The text before each cause of a summary, and before the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +146,6 @@ class PodEvents:
 
     def _clock(self) -> float:
         return asyncio.get_running_loop().time()
-
-
-def causes_of(summary: str) -> frozenset[str]:
-    """The causes in a summary, without numbers of nodes and order. Cost: O(length)."""
-    return frozenset(_NUMBERS.sub("", part) for part in summary.split(", "))
 
 
 def note_of(pod: Pod, summary: str) -> str:

@@ -65,6 +65,14 @@ class InformerGroup:
         """The kinds without a first list."""
         return tuple(kind for kind, informer in self.informers.items() if not informer.synced)
 
+    def silence_seconds(self) -> float | None:
+        """Time since the last event or bookmark of the kind that has been silent longest; None before the
+        first.
+        """
+        ages = [item.last_event_age_seconds() for item in self.informers.values()]
+        known = [age for age in ages if age is not None]
+        return max(known) if known and len(known) == len(ages) else None
+
     async def wait_synced(self) -> None:
         for informer in self.informers.values():
             await informer.wait_synced()

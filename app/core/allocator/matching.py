@@ -29,6 +29,10 @@ class CompiledSelector(Protocol):
     def attributes_read(self) -> AttributesRead:
         """The attributes that decide it."""
 
+    @property
+    def outcome(self) -> str:
+        """What evaluates it; ``compiled`` has a bounded cost."""
+
     def matches(self, shape: DeviceShape) -> bool:
         """Whether the device matches; raises CelRuntimeError."""
 

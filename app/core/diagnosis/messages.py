@@ -133,6 +133,18 @@ def _other_class(reason: Reason) -> bool:
     return reason.code == "SelectorRejected" and bool(selectors) and selectors[-1].where.startswith("class ")
 
 
+def nearest_code(codes: Mapping[str, int]) -> str:
+    """Of the first reasons of nodes the most frequent, of those nodes that are nearest to fitting; empty for
+    none.
+    """
+    return min(codes, key=lambda code: (code_distance(code), -codes[code], code), default="")
+
+
+def code_distance(code: str) -> int:
+    """As ``distance``, as far as the code of the first reason shows it."""
+    return 2 if code == "NoDevices" else 0 if code in _NEAR else 1
+
+
 def node_message(reasons: Sequence[Reason]) -> str:
     """The text for one node: all its reasons, each once, truncated to ``MAX_NODE_MESSAGE`` characters."""
     text = "; ".join(dict.fromkeys(headline(reason) for reason in reasons)) or (

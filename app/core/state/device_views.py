@@ -33,12 +33,23 @@ class DeviceView:
     shape: DeviceShape
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """The state of one device, the claims that hold it, and why it is not as usual."""
+
+    device: Device
+    state: DeviceState
+    holdings: tuple[Holding, ...]
+    note: str
+
+
 class DeviceViews:
     """The devices at one moment, without old generations of a pool."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._troubles: dict[PoolId, str] = {}
+        self._newest: dict[PoolId, int] = {}
         self._reached: dict[int, tuple[str, ...]] = {}
 
     def devices(self) -> Iterator[DeviceView]:
@@ -87,22 +98,26 @@ class DeviceViews:
                 by_state[view.state] += 1
         return counts
 
-    def _in_slice(self, slice_: ResourceSlice) -> Iterator[DeviceView]:
-        trouble = self._trouble(slice_.pool_id)
-        newest = max(other.generation for other in self._state.inventory.pool_slices(slice_.pool_id))
-        if slice_.generation < newest:
+    def of_slice(self, slice_: ResourceSlice) -> Iterator[DeviceStatus]:
+        """The devices of a slice; none if a newer generation of its pool exists. O(1) a device."""
+        trouble = self.trouble(slice_.pool_id)
+        if slice_.generation < self._newest[slice_.pool_id]:
             return
         taken = self._state.taken.get(slice_.pool_id, NOTHING_TAKEN)
         for device in slice_.devices:
             holdings = taken.holdings.get(device.name, ())
             state, note = self._state_of(device, holdings, trouble)
+            yield DeviceStatus(device, state, holdings, note)
+
+    def _in_slice(self, slice_: ResourceSlice) -> Iterator[DeviceView]:
+        for item in self.of_slice(slice_):
             yield DeviceView(
-                id=DeviceId(slice_.driver, slice_.pool, device.name),
-                nodes=self._nodes_of(slice_, device),
-                state=state,
-                claims=tuple("/".join(holding.claim) for holding in holdings),
-                note=note,
-                shape=device.shape,
+                id=DeviceId(slice_.driver, slice_.pool, item.device.name),
+                nodes=self._nodes_of(slice_, item.device),
+                state=item.state,
+                claims=tuple("/".join(holding.claim) for holding in item.holdings),
+                note=item.note,
+                shape=item.device.shape,
             )
 
     def _state_of(
@@ -123,11 +138,11 @@ class DeviceViews:
             return "tainted", ", ".join(f"{taint.key}={taint.value}:{taint.effect}" for taint in blocking)
         return "free", ""
 
-    def _trouble(self, pool: PoolId) -> str:
+    def trouble(self, pool: PoolId) -> str:
         """Why no device of a pool is usable, from its slices only. Computed once for each pool."""
         if pool not in self._troubles:
             slices = self._state.inventory.pool_slices(pool)
-            newest = max(slice_.generation for slice_ in slices)
+            newest = self._newest[pool] = max(slice_.generation for slice_ in slices)
             current = [slice_ for slice_ in slices if slice_.generation == newest]
             names = [device.name for slice_ in current for device in slice_.devices]
             text = ""

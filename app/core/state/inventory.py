@@ -146,6 +146,10 @@ class Inventory:
         """The pools that have slices."""
         return self._by_pool.keys()
 
+    def nodes_with_slices(self) -> Iterable[str]:
+        """The nodes that slices name, whether they are known or not."""
+        return self._by_node.keys()
+
     def node_slices(self, node: str) -> tuple[ResourceSlice, ...]:
         """The slices that belong to one node, with DeviceTaintRules applied."""
         return tuple(self._tainted[name] for name in self._by_node.get(node, ()))

@@ -1,0 +1,250 @@
+"""How full the cluster is, what is free, who waits, and why."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.api.models.overview import OverviewAnswer
+from app.api.query import Namespace
+from app.api.responses import json_response
+from app.api.service import Service, ServiceOf
+from app.core.overview.groups import DemandRoom, Group, Sums
+from app.core.overview.overview import Overview, Question
+from app.core.overview.pending import MAX_ASKS, PendingGroup
+from app.core.overview.troubles import Troubles
+from app.core.state.device_views import STATES
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+MAX_GROUPS = 100
+MAX_LISTED = 20
+
+
+@router.get(
+    "/overview",
+    response_model=OverviewAnswer,
+    summary="How full the cluster is, what is free, which Pods are pending, and why",
+)
+async def overview(
+    service: ServiceOf,
+    *,
+    namespace: Namespace,
+    attribute: Annotated[
+        str,
+        Query(
+            max_length=400,
+            description="Attribute of devices to group by, with or without its domain; default: the setting "
+            "overview_attribute, or the first of productName, product, model, type and family.",
+        ),
+    ] = "",
+    label: Annotated[
+        list[str] | None,
+        Query(
+            max_length=8,
+            description="Labels of nodes to group by; default: the setting overview_labels, or one for the "
+            "pool and one for the zone of a node.",
+        ),
+    ] = None,
+    driver: Annotated[str, Query(max_length=400, description="Only devices of this driver.")] = "",
+) -> Response:
+    """The numbers are those of the lists of nodes, devices, claims and Pods, added up. They are kept until
+    something changes, and on a large cluster for a moment longer: `revision` is that of the numbers.
+    """
+    service.require_synced()
+    settings = service.settings
+    question = Question(
+        attribute or settings.overview_attribute,
+        tuple(dict.fromkeys(label)) if label else settings.overview_labels or None,
+        driver,
+        namespace,
+    )
+    return json_response(answer_of(service, await service.overviews.answer(question)))
+
+
+def answer_of(service: Service, seen: Overview) -> dict[str, Any]:
+    """The body. Cost: O(groups)."""
+    narrowed = bool(seen.question.namespace)
+    return {
+        "revision": str(seen.revision),
+        "namespace": seen.question.namespace,
+        "cluster": _cluster(service),
+        "nodes": 0 if narrowed else seen.nodes,
+        **(_narrowed() if narrowed else _devices(seen)),
+        "namespaces": _namespaces(seen),
+        "pending": _pending(seen),
+        "troubles": _troubles(seen, narrowed=narrowed),
+        "mix": [] if narrowed else [_room(room) for room in seen.sums.rooms],
+    }
+
+
+def _cluster(service: Service) -> dict[str, Any]:
+    facts, election = service.cluster, service.election
+    age = facts.age()
+    return {
+        "name": facts.name,
+        "version": facts.version,
+        "server": facts.server,
+        "source": facts.source,
+        "extender": version("dra-extender"),
+        "ageSeconds": None if age is None else round(age, 1),
+        "leader": {
+            "elected": election is not None,
+            "self": election is None or election.fence.open,
+            "holder": election.leader if election is not None else "",
+        },
+    }
+
+
+def _devices(seen: Overview) -> dict[str, Any]:
+    sums = seen.sums
+    return {
+        "total": _group(sums.total) | {"fragmentation": _rounded(sums.fragmentation(seen.question.driver))},
+        "drivers": [
+            _group(item) | {"fragmentation": _rounded(sums.fragmentation(item.name))}
+            for item in sorted(sums.drivers.values(), key=_by_size)
+        ],
+        "attribute": _grouped(seen.attribute, sums.values if seen.attribute else {}),
+        "attributes": seen.attributes,
+        "labels": [_grouped(name, groups) for name, groups in sums.labels.items()],
+        "labelNames": seen.offered_labels,
+    }
+
+
+def _narrowed() -> dict[str, Any]:
+    return {
+        "total": _group(Group("")) | {"fragmentation": None},
+        "drivers": [],
+        "attribute": _grouped("", {}),
+        "attributes": [],
+        "labels": [],
+        "labelNames": [],
+    }
+
+
+def _group(item: Group) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "devices": item.devices,
+        "inUse": item.in_use,
+        "free": item.free,
+        "percent": _percent(item.in_use, item.devices),
+        "states": dict(zip(STATES, item.states, strict=True)),
+        "nodes": item.nodes,
+        "largestFreeBlock": item.largest,
+        "largestFreeBlockNode": item.largest_node,
+    }
+
+
+def _grouped(name: str, groups: Mapping[str, Group]) -> dict[str, Any]:
+    items = sorted(groups.values(), key=_by_size)
+    return {
+        "name": name,
+        "items": [_group(item) for item in items[:MAX_GROUPS]],
+        "omitted": max(0, len(items) - MAX_GROUPS),
+    }
+
+
+def _by_size(item: Group) -> tuple[int, str]:
+    return -item.devices, item.name
+
+
+def _namespaces(seen: Overview) -> list[dict[str, Any]]:
+    pending: dict[str, int] = {}
+    for group in seen.pending:
+        for name, count in group.namespaces.items():
+            pending[name] = pending.get(name, 0) + count
+    only, total = seen.question.namespace, seen.sums.total.devices
+    found = []
+    uses = seen.sums.namespaces
+    names = sorted(
+        uses.keys() | pending.keys(), key=lambda name: (-uses[name].in_use if name in uses else 0, name)
+    )
+    for name in names:
+        if only in ("", name):
+            use = uses.get(name)
+            found.append(
+                {
+                    "name": name,
+                    "inUse": use.in_use if use is not None else 0,
+                    "percent": _percent(use.in_use, total) if use is not None and not only else 0.0,
+                    "byDriver": dict(sorted(use.by_driver.items())) if use is not None else {},
+                    "pending": pending.get(name, 0),
+                }
+            )
+    return found[:MAX_GROUPS]
+
+
+def _pending(seen: Overview) -> dict[str, Any]:
+    oldest = [group.oldest for group in seen.pending if group.oldest]
+    return {
+        "pods": seen.waiting,
+        "oldest": min(oldest, default=None),
+        "groups": [_pending_group(group) for group in seen.pending[:MAX_LISTED]],
+        "groupsOmitted": max(0, len(seen.pending) - MAX_LISTED),
+    }
+
+
+def _pending_group(group: PendingGroup) -> dict[str, Any]:
+    return {
+        "reason": group.reason.text,
+        "code": group.reason.code,
+        "estimated": group.reason.estimated,
+        "pods": group.pods,
+        "oldest": group.oldest,
+        "asks": [{"text": text, "pods": pods} for text, pods in group.asks.most_common(MAX_ASKS)],
+        "asksOmitted": max(0, len(group.asks) - MAX_ASKS),
+        "examples": ["/".join(key) for key in group.examples],
+    }
+
+
+def _troubles(seen: Overview, *, narrowed: bool) -> dict[str, Any]:
+    found = Troubles(claims=seen.troubles.claims) if narrowed else seen.troubles
+    incomplete = sum(text.startswith("pool incomplete") for text in found.pools.values())
+    pools = [(pool, text) for pool, text in found.pools.items()]
+    pools += [(pool, "no slices, and claims hold its devices") for pool in found.pools_gone]
+    pools.sort(key=lambda item: (item[0].driver, item[0].pool))
+    return {
+        "poolsIncomplete": incomplete,
+        "poolsInvalid": len(found.pools) - incomplete,
+        "poolsGone": len(found.pools_gone),
+        "pools": [
+            {"driver": pool.driver, "pool": pool.pool, "trouble": text} for pool, text in pools[:MAX_LISTED]
+        ],
+        "taints": [] if narrowed else _taints(seen.sums),
+        "driversGone": [asdict(item) for item in found.drivers_gone[:MAX_LISTED]],
+        "claimsLeft": len(found.claims),
+        "claims": [asdict(item) for item in found.claims[:MAX_LISTED]],
+        "nodesGone": 0 if narrowed else seen.sums.nodes_gone,
+        "unschedulable": 0 if narrowed else seen.unschedulable,
+    }
+
+
+def _taints(sums: Sums) -> list[dict[str, Any]]:
+    ranked = sorted(sums.tainted.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        {"taint": taint, "driver": driver, "devices": count} for (taint, driver), count in ranked[:MAX_LISTED]
+    ]
+
+
+def _room(room: DemandRoom) -> dict[str, Any]:
+    return {
+        "text": room.text,
+        "count": room.count,
+        "takesAll": room.takes_all,
+        "share": round(room.share, 4),
+        "free": room.free,
+        "unusable": room.unusable,
+        "fits": room.fits,
+    }
+
+
+def _percent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 1) if whole else 0.0
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
