@@ -90,3 +90,36 @@ def pod(name: str, *claims: str, templates: tuple[str, ...] = (), uid: str | Non
         "metadata": {"name": name, "namespace": "default", "uid": uid or f"uid-{name}"},
         "spec": {"containers": [{"name": "c", "image": "i"}], "resourceClaims": entries},
     }
+
+
+def pod_group(
+    name: str, *claims: str, templates: tuple[str, ...] = (), minimum: int | None = None
+) -> JsonObject:
+    """A PodGroup that shares claims by name, and of templates by name; a gang if it has a minimum."""
+    entries = [{"name": item, "resourceClaimName": item} for item in claims]
+    entries += [{"name": item, "resourceClaimTemplateName": item} for item in templates]
+    policy = {"basic": {}} if minimum is None else {"gang": {"minCount": minimum}}
+    return {
+        "apiVersion": "scheduling.k8s.io/v1beta1",
+        "kind": "PodGroup",
+        "metadata": {"name": name, "namespace": "default", "uid": f"uid-of-group-{name}"},
+        "spec": {"schedulingPolicy": policy, "resourceClaims": entries},
+    }
+
+
+def grouped(item: JsonObject, group: str, **made: str) -> JsonObject:
+    """A Pod in a PodGroup, and the claims that were made from its templates."""
+    statuses = [{"name": name, "resourceClaimName": claim_name} for name, claim_name in made.items()]
+    spec = item["spec"] | {"schedulingGroup": {"podGroupName": group}}
+    return item | {"spec": spec, "status": {"resourceClaimStatuses": statuses}}
+
+
+def owned(item: JsonObject, kind: str, name: str, uid: str, version: str = "v1") -> JsonObject:
+    """A claim that was made for this object."""
+    owner = {"apiVersion": version, "kind": kind, "name": name, "uid": uid, "controller": True}
+    return item | {"metadata": item["metadata"] | {"ownerReferences": [owner]}}
+
+
+def of_group(item: JsonObject, group: str, version: str = "scheduling.k8s.io/v1beta1") -> JsonObject:
+    """A claim that was made for a PodGroup."""
+    return owned(item, "PodGroup", group, f"uid-of-group-{group}", version)

@@ -16,7 +16,8 @@ from app.core.model.errors import ObjectError
 from app.core.model.features import Features
 from app.core.model.meta import Meta
 from app.core.model.parse import is_of, parse
-from app.core.model.pod import Pod, PodClaim
+from app.core.model.pod import Pod
+from app.core.model.pod_claim import PodClaim
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.resource_claim import ResourceClaimTemplate as Template
 from app.core.model.taints import Toleration

@@ -126,7 +126,8 @@ def _build(
     line: Lifeline,
     facts: ClusterFacts,
 ) -> _ClusterService:
-    state, rules, fence, history = State(), rules_of(settings), fence_of(settings), History()
+    state, fence, history = State(), fence_of(settings), History()
+    rules = replace(rules_of(settings), groups_known=served.pod_group is not None)
     writes = client.guarded(fence)
     writer = EventWriter(writes, socket.gethostname(), now)
     requeuer = Requeuer(writes, state, rules)

@@ -34,6 +34,7 @@ API: Mapping[str, Mapping[str, str]] = {
     f"{DRA_GROUP}/v1": DRA,
     "coordination.k8s.io/v1": {"leases": "Lease"},
     "events.k8s.io/v1": {"events": "Event"},
+    "scheduling.k8s.io/v1beta1": {"podgroups": "PodGroup"},
 }
 
 

@@ -24,6 +24,8 @@ SELDOM: dict[Right, str] = {
     ("patch", "pods/status"): "an extended resource, or a refused Pod is requeued",
     ("create", "events"): "a refusal is told on the Pod",
     ("patch", "events"): "and told again",
+    ("list", "podgroups"): "PodGroups are served",
+    ("watch", "podgroups"): "PodGroups are served",
 }
 SELDOM |= {
     ("list", resource): "an API server that does not stream lists"

@@ -137,8 +137,5 @@ def _holder(state: State, holding: Holding) -> dict[str, Any]:
         "assumed": holding.claim in state.assumed,
         "shareID": holding.share_id,
         "adminAccess": holding.admin,
-        "reservedFor": [
-            {"resource": consumer.resource, "name": consumer.name, "uid": consumer.uid}
-            for consumer in (claim.reserved_for if claim is not None else ())
-        ],
+        "reservedFor": [consumer.to_json() for consumer in (claim.reserved_for if claim is not None else ())],
     }

@@ -220,10 +220,7 @@ def _claim(state: State, claim: ResourceClaim) -> dict[str, Any]:
         "namespace": claim.meta.namespace,
         "name": claim.meta.name,
         "allocation": claim.allocation.to_json() if claim.allocation is not None else None,
-        "reservedFor": [
-            {"resource": consumer.resource, "name": consumer.name, "uid": consumer.uid}
-            for consumer in claim.reserved_for
-        ],
+        "reservedFor": [consumer.to_json() for consumer in claim.reserved_for],
         "assumed": claim.meta.key in state.assumed,
         "note": state_of(state, claim),
         "labels": claim.meta.labels,

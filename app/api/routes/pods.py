@@ -10,7 +10,8 @@ from app.api.models.inventory import PodPage
 from app.api.query import Labels, Namespace, is_named
 from app.api.routes.inventory import Cursor, Limit, listed
 from app.api.service import Service, ServiceOf
-from app.core.model.pod import Pod, PodClaim
+from app.core.model.pod import Pod
+from app.core.model.pod_claim import PodClaim
 from app.core.pauses import paced
 from app.core.state.state import Key
 

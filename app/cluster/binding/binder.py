@@ -174,17 +174,16 @@ class ClusterBinder:
             return self._ended(
                 "invalid" if claim_allocations.invalid else "misfit", claim_allocations.message
             )
-        consumer = Consumer("", "pods", pod.meta.name, pod.meta.uid)
-        assume(self._state, claim_allocations, consumer)
+        assume(self._state, claim_allocations, pod)
         try:
-            if any(_came_before(claim_allocation, consumer) for claim_allocation in claim_allocations):
+            if any(_came_before(claim_allocation, pod) for claim_allocation in claim_allocations):
                 ended = await self._seen_to_run(pod, node)
                 if ended is not None:
                     return self._ended(*ended)
-            return await self._carry_out(pod, node, claim_allocations, consumer, deadline)
+            return await self._carry_out(pod, node, claim_allocations, deadline)
         finally:
             # By now the claims contain the devices, or the bind has been undone.
-            forget(self._state, claim_allocations, consumer)
+            forget(self._state, claim_allocations, pod)
 
     async def _granted(self, pod: Pod, node: str) -> Decision:
         """The devices that filter has reserved, if still valid; else a decision on the current state.
@@ -228,16 +227,15 @@ class ClusterBinder:
         pod: Pod,
         node: str,
         claim_allocations: tuple[ClaimAllocation, ...],
-        consumer: Consumer,
         deadline: float,
     ) -> str | None:
         try:
-            await self._reserve_all(pod, claim_allocations, consumer)
+            await self._reserve_all(pod, claim_allocations)
             if not await self._ready(pod, claim_allocations, deadline):
                 # Claims and reservation stay: the next attempt finds them and continues to wait.
                 return self._ended("waiting", "waiting for devices to become ready (binding conditions)")
             async with self._slots.end:
-                await self._pods.bind(pod, node, lambda: self._give_way_of_all(claim_allocations, consumer))
+                await self._pods.bind(pod, node, lambda: self._give_way_of_all(claim_allocations, pod))
         except UnknownError as error:
             # The Pod may run on the node: its devices stay assumed.
             return self._ended("unknown", str(error))
@@ -245,22 +243,20 @@ class ClusterBinder:
             # Undoing would be a write: the new leader repairs what remains.
             return self._ended("not_leader", str(error))
         except (ClusterError, ClaimLostError, ObjectError) as error:
-            await self._undo(claim_allocations, consumer)
+            await self._undo(claim_allocations, pod)
             return self._ended("conflict" if isinstance(error, ClaimLostError) else "api_error", str(error))
         return self._ended("bound", None)
 
-    async def _reserve_all(
-        self, pod: Pod, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer
-    ) -> None:
+    async def _reserve_all(self, pod: Pod, claim_allocations: tuple[ClaimAllocation, ...]) -> None:
         """Writes the claims concurrently, and returns when all writes have ended.
 
         Raises: the error of a write; ``NotLeaderError`` before all others, since nothing may be undone
         then.
         """
         if len(claim_allocations) == 1:
-            await self._reserve(pod, claim_allocations[0], consumer)
+            await self._reserve(pod, claim_allocations[0])
             return
-        writes = (self._reserve(pod, claim_allocation, consumer) for claim_allocation in claim_allocations)
+        writes = (self._reserve(pod, claim_allocation) for claim_allocation in claim_allocations)
         ended = await asyncio.gather(*writes, return_exceptions=True)
         failed = [error for error in ended if error is not None]
         for error in sorted(failed, key=lambda error: not isinstance(error, NotLeaderError)):
@@ -283,18 +279,18 @@ class ClusterBinder:
                 f"ResourceClaim {other} was allocated device {found[0].device} by another allocator"
             )
 
-    def _give_way_of_all(self, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
+    def _give_way_of_all(self, claim_allocations: tuple[ClaimAllocation, ...], pod: Pod) -> None:
         """The last check before the binding, since events may have shown a double allocation meanwhile."""
         for claim_allocation in claim_allocations:
-            self._give_way(claim_allocation, consumer)
+            self._give_way(claim_allocation, claim_allocation.consumer(pod))
 
-    async def _reserve(self, pod: Pod, claim_allocation: ClaimAllocation, consumer: Consumer) -> None:
+    async def _reserve(self, pod: Pod, claim_allocation: ClaimAllocation) -> None:
         waiting = self._reserving.setdefault(claim_allocation.held.key, {})
-        waiting[consumer.uid] = consumer
+        consumer = waiting[pod.meta.uid] = claim_allocation.consumer(pod)
         try:
             await self._reserve_with_others(claim_allocation, consumer, waiting)
         finally:
-            del waiting[consumer.uid]
+            del waiting[pod.meta.uid]
             if not waiting:
                 self._reserving.pop(claim_allocation.held.key, None)
         if claim_allocation.held.mappings:
@@ -318,8 +314,8 @@ class ClusterBinder:
                 claim = await self.writer.refetch(claim)
                 self._doubtful.discard(claim_allocation.held.key)
             self._give_way(claim_allocation, consumer)
-            others = [other for other in waiting.values() if other is not consumer]
-            await self.writer.reserve(claim, claim_allocation.allocation, (consumer, *others))
+            users = dict.fromkeys((consumer, *waiting.values()))  # of one group, only one
+            await self.writer.reserve(claim, claim_allocation.allocation, tuple(users))
 
     async def _ready(self, pod: Pod, claim_allocations: tuple[ClaimAllocation, ...], deadline: float) -> bool:
         """Waits for binding conditions, for as long as kube-scheduler waits for an answer.
@@ -359,15 +355,17 @@ class ClusterBinder:
             raise ClaimLostError(f"devices of ResourceClaim {name} were not ready in time")
         return True
 
-    async def _undo(self, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
+    async def _undo(self, claim_allocations: tuple[ClaimAllocation, ...], pod: Pod) -> None:
         """Undoes the writes.
 
         Devices stay assumed until that has succeeded, or until writes in flight can no longer be
-        executed: a late write may still take the devices.
+        executed: a late write may still take the devices. A PodGroup's allocated claim stays reserved for
+        the group, whose other Pods may use it (Unreserve of the in-tree plugin).
         """
         loop = asyncio.get_running_loop()
         over = loop.time() + self._fence.write_seconds
         for claim_allocation in reversed(claim_allocations):
+            consumer = claim_allocation.consumer(pod)
             while (error := await self._undo_one(claim_allocation, consumer)) is not None:
                 # The claim's content is unknown: it is read again before the next use.
                 self._doubtful.add(claim_allocation.held.key)
@@ -386,6 +384,8 @@ class ClusterBinder:
     async def _undo_one(self, claim_allocation: ClaimAllocation, consumer: Consumer) -> Exception | None:
         try:
             async with self.alone_with(claim_allocation.held.key):
+                if self._stays(claim_allocation):
+                    return None
                 if claim_allocation.held.mappings:
                     await self.extended.take_back(claim_allocation.held)
                 else:
@@ -393,6 +393,14 @@ class ClusterBinder:
         except (ClusterError, ClaimLostError, ObjectError) as error:
             return error
         return None
+
+    def _stays(self, claim_allocation: ClaimAllocation) -> bool:
+        """Whether it is a PodGroup's claim that is known to be allocated.
+
+        If that is not known, a write without a response may still be executed, and is undone.
+        """
+        claim = self._state.stored_claim(claim_allocation.held.key)
+        return claim_allocation.held.group is not None and claim is not None and claim.allocation is not None
 
     def alone_with(self, key: ClaimKey) -> asyncio.Lock:
         """One write at a time for a claim that several Pods share: avoids conflicts with our own writes."""
@@ -426,7 +434,10 @@ class ClusterBinder:
         return error
 
 
-def _came_before(claim_allocation: ClaimAllocation, consumer: Consumer) -> bool:
-    """Whether an earlier bind of the Pod has reserved the claim."""
+def _came_before(claim_allocation: ClaimAllocation, pod: Pod) -> bool:
+    """Whether an earlier bind of the Pod has reserved the claim.
+
+    That of a PodGroup's claim may have been another Pod's; and it is not undone.
+    """
     users = claim_allocation.held.claim.reserved_for
-    return not claim_allocation.fresh and any(user.uid == consumer.uid for user in users)
+    return not claim_allocation.fresh and any(user.uid == pod.meta.uid for user in users)

@@ -84,7 +84,7 @@ class ClaimWriter:
             patch.append({"op": "add", "path": "/status/allocation", "value": allocation.to_json()})
         known = {user.uid for user in claim.reserved_for}
         room = max(1, MAX_RESERVED_FOR - len(known))
-        more = [_consumer(user) for user in consumers if user.uid not in known][:room]
+        more = [user.to_json() for user in consumers if user.uid not in known][:room]
         if more:
             patch += _append(claim.reserved_for, "/status/reservedFor", more)
         if patch:
@@ -221,7 +221,7 @@ def _by_fields(claim: ResourceClaim) -> Patch:
     Without a resourceVersion in it, the API server applies such a patch to the newest object, and again when
     it is overtaken itself.
     """
-    reserved = [_consumer(user) for user in claim.reserved_for] or None
+    reserved = [user.to_json() for user in claim.reserved_for] or None
     expected: dict[str, Any] = {
         "/metadata/uid": claim.meta.uid,
         "/metadata/deletionTimestamp": None,
@@ -241,11 +241,6 @@ def _append(existing: tuple[Any, ...], path: str, values: Sequence[Any]) -> Patc
     if existing:
         return [{"op": "add", "path": f"{path}/-", "value": value} for value in values]
     return [{"op": "add", "path": path, "value": list(values)}]
-
-
-def _consumer(consumer: Consumer) -> dict[str, str]:
-    group = {"apiGroup": consumer.api_group} if consumer.api_group else {}
-    return {**group, "resource": consumer.resource, "name": consumer.name, "uid": consumer.uid}
 
 
 def read_claim(raw: dict[str, Any]) -> ResourceClaim:

@@ -47,7 +47,7 @@ class MemoryBinder:
             pod,
             node,
             [
-                (claim_allocation.held.claim, claim_allocation.allocation)
+                (claim_allocation.held.claim, claim_allocation.allocation, claim_allocation.held.group)
                 for claim_allocation in claim_allocations
             ],
         )

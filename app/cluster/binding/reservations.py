@@ -23,7 +23,6 @@ from typing import Any
 from app.cluster.binding.deciding import decide_unchanged
 from app.cluster.informers.informer import Event, Replaced, Upserted
 from app.core.model.pod import Pod
-from app.core.model.resource_claim import Consumer
 from app.core.placement.decision import ClaimAllocation, Refused, assume, decide, forget
 from app.core.placement.rules import Rules
 from app.core.state.pools import Pool, PoolError
@@ -47,10 +46,6 @@ class Reservation:
     """The Pods that it was planned together with."""
     nominated: bool = False
     """``status.nominatedNodeName`` has shown the node."""
-
-    @property
-    def consumer(self) -> Consumer:
-        return Consumer("", "pods", self.pod.meta.name, self.pod.meta.uid)
 
 
 class Reservations:
@@ -112,7 +107,7 @@ class Reservations:
         """Makes what is reserved for the Pod free in a copy of the state."""
         found = self._held.get(uid)
         if found is not None:
-            forget(scratch, found.claim_allocations, found.consumer)
+            forget(scratch, found.claim_allocations, found.pod)
 
     def plan(self, pod: Pod, node: str, claim_allocations: tuple[ClaimAllocation, ...], group: str) -> None:
         """Assumes what was decided for a Pod of a group, at once, before its filter."""
@@ -133,7 +128,7 @@ class Reservations:
         """Assumes a decision, in place of an earlier reservation of the Pod."""
         uid = made.pod.meta.uid
         self.release(uid, "filtered")
-        assume(self._state, made.claim_allocations, made.consumer)
+        assume(self._state, made.claim_allocations, made.pod)
         self._held[uid] = made
         self._time(uid)
 
@@ -156,7 +151,7 @@ class Reservations:
         found = self._held.get(uid)
         if found is not None:
             self._drop(uid, why)
-            forget(self._state, found.claim_allocations, found.consumer)
+            forget(self._state, found.claim_allocations, found.pod)
             self.lifted()
 
     def clear(self) -> None:

@@ -14,6 +14,8 @@ GROUP = "resource.k8s.io"
 # later contains only alpha types (k8s.io/api/resource/*/register.go).
 _VERSIONS = ("v1", "v1beta2", "v1beta1")
 _RULE_VERSIONS = ("v1", "v1beta2", "v1beta1", "v1alpha3")
+_SCHEDULING = "scheduling.k8s.io"
+_GROUP_VERSIONS = ("v1", "v1beta1", "v1alpha3", "v1alpha2")
 _SEGMENT = re.compile(r"[^/%?#\\\x00-\x20\x7f-\U0010ffff]*")
 
 
@@ -59,13 +61,15 @@ _REQUIRED = {
     "deviceclasses": ("DeviceClass", False),
 }
 _RULE = ("devicetaintrules", "DeviceTaintRule")
+_POD_GROUP = ("podgroups", "PodGroup")
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The served kinds of resource.k8s.io in one cluster.
+    """The served kinds of resource.k8s.io in one cluster, and PodGroups, which may have claims too.
 
-    ``device_taint_rule`` is None where the API is off, as it is by default before Kubernetes 1.37.
+    ``device_taint_rule`` and ``pod_group`` are None where the API is off, as they are by default before
+    Kubernetes 1.37, and in 1.37.
     """
 
     resource_slice: Resource
@@ -73,34 +77,33 @@ class Served:
     resource_claim_template: Resource
     device_class: Resource
     device_taint_rule: Resource | None = None
+    pod_group: Resource | None = None
 
     def resources(self) -> tuple[Resource, ...]:
-        rule = (self.device_taint_rule,) if self.device_taint_rule else ()
+        optional = (self.device_taint_rule, self.pod_group)
         return (
             self.resource_slice,
             self.resource_claim,
             self.resource_claim_template,
             self.device_class,
-            *rule,
+            *(resource for resource in optional if resource is not None),
         )
 
 
 async def discover(client: ApiClient) -> Served:
     """Discovers the served versions of resource.k8s.io, and selects the newest one with all required kinds.
 
-    Cost: at most five small requests.
+    Cost: at most ten small requests.
 
     Raises: NotServedError if no version has all of slices, claims, templates and classes; else as ApiClient.
     """
-    offered = await _offered_versions(client)
-    lists: dict[str, Mapping[str, str]] = {}
+    group = _Group(client, GROUP)
+    offered = await group.versions()
     for version in _VERSIONS:
-        if version not in offered:
-            continue
-        lists[version] = await _served_in(client, version)
-        if all(plural in lists[version] for plural in _REQUIRED):
-            rule = await _rule_version(client, offered, lists)
-            return _served(version, rule)
+        if version in offered and _REQUIRED.keys() <= (await group.kinds(version)).keys():
+            rule = await group.newest(_RULE_VERSIONS, _RULE[0])
+            groups = await _Group(client, _SCHEDULING).newest(_GROUP_VERSIONS, _POD_GROUP[0])
+            return _served(version, rule, groups)
     msg = (
         f"the API server serves {_listing(offered)} of {GROUP}, and none of {', '.join(_VERSIONS)} with "
         f"{', '.join(_REQUIRED)}: Dynamic Resource Allocation needs Kubernetes 1.34, or an earlier one "
@@ -117,48 +120,56 @@ async def server_version(client: ApiClient) -> str:
         return ""
 
 
-async def _offered_versions(client: ApiClient) -> frozenset[str]:
-    try:
-        group = await client.get(f"/apis/{GROUP}")
-    except NotFoundError:
-        return frozenset()
-    return frozenset(
-        str(entry.get("version")) for entry in group.get("versions") or () if isinstance(entry, dict)
-    )
+class _Group:
+    """What one API group serves. Each question is asked once."""
 
+    def __init__(self, client: ApiClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._versions: frozenset[str] | None = None
+        self._kinds: dict[str, Mapping[str, str]] = {}
 
-async def _served_in(client: ApiClient, version: str) -> Mapping[str, str]:
-    """Plural names and kinds, without subresources."""
-    try:
-        answer: JsonObject = await client.get(f"/apis/{GROUP}/{version}")
-    except NotFoundError:  # disabled between the two requests
-        return {}
-    return {
-        str(entry["name"]): str(entry.get("kind"))
-        for entry in answer.get("resources") or ()
-        if isinstance(entry, dict) and "/" not in str(entry.get("name", "/"))
-    }
+    async def versions(self) -> frozenset[str]:
+        """None if the group is not served."""
+        if self._versions is None:
+            entries = (await self._get(f"/apis/{self._name}")).get("versions") or ()
+            self._versions = frozenset(str(item.get("version")) for item in entries if isinstance(item, dict))
+        return self._versions
 
+    async def kinds(self, version: str) -> Mapping[str, str]:
+        """Plural names and kinds, without subresources; none if it was disabled since."""
+        if version not in self._kinds:
+            entries = (await self._get(f"/apis/{self._name}/{version}")).get("resources") or ()
+            self._kinds[version] = {
+                str(item["name"]): str(item.get("kind"))
+                for item in entries
+                if isinstance(item, dict) and "/" not in str(item.get("name", "/"))
+            }
+        return self._kinds[version]
 
-async def _rule_version(
-    client: ApiClient, offered: frozenset[str], lists: dict[str, Mapping[str, str]]
-) -> str | None:
-    for version in _RULE_VERSIONS:
-        if version in offered:
-            if version not in lists:
-                lists[version] = await _served_in(client, version)
-            if _RULE[0] in lists[version]:
+    async def newest(self, versions: Sequence[str], plural: str) -> str | None:
+        """The first of these versions that is served with this kind."""
+        offered = await self.versions()
+        for version in versions:
+            if version in offered and plural in await self.kinds(version):
                 return version
-    return None
+        return None
+
+    async def _get(self, path: str) -> JsonObject:
+        try:
+            return await self._client.get(path)
+        except NotFoundError:
+            return {}
 
 
-def _served(version: str, rule_version: str | None) -> Served:
+def _served(version: str, rule_version: str | None, group_version: str | None) -> Served:
     slices, claims, templates, classes = (
         Resource(GROUP, version, plural, kind, namespaced=namespaced)
         for plural, (kind, namespaced) in _REQUIRED.items()
     )
     rule = Resource(GROUP, rule_version, *_RULE, namespaced=False) if rule_version else None
-    return Served(slices, claims, templates, classes, rule)
+    groups = Resource(_SCHEDULING, group_version, *_POD_GROUP, namespaced=True) if group_version else None
+    return Served(slices, claims, templates, classes, rule, groups)
 
 
 def _listing(versions: Sequence[str] | frozenset[str]) -> str:

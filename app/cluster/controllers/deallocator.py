@@ -7,7 +7,7 @@ the Pod's extended resources has no other user, and is deleted.
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
@@ -19,6 +19,7 @@ from app.cluster.client.discovery import Resource
 from app.cluster.client.errors import ClusterError, ConflictError, InvalidError, NotFoundError
 from app.core.model.errors import ObjectError
 from app.core.model.parse import parse
+from app.core.model.pod_group import reserved_for_group
 from app.core.model.resource_claim import EXTENDED_ANNOTATION, ResourceClaim
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
@@ -74,17 +75,28 @@ class Deallocator:
         return True
 
     async def _take(self, claim: ResourceClaim) -> None:
-        for consumer in claim.reserved_for:
+        for name, uid in self._users(claim):
             # A bind that kube-scheduler did not wait for may have bound it, without a watch event yet.
-            pod = await read_pod(self._client, claim.meta.namespace, consumer.name, consumer.uid)
+            pod = await read_pod(self._client, claim.meta.namespace, name, uid)
             if pod is not None and node_of(pod):
-                raise ClaimLostError(f"Pod {consumer.name} uses it and runs")
+                raise ClaimLostError(f"Pod {name} uses it and runs")
         if claim.meta.key in self._state.assumed:
             raise ClaimLostError(f"ResourceClaim {'/'.join(claim.meta.key)} is in use by a bind")
         if claim.meta.annotations.get(EXTENDED_ANNOTATION) == "true":
             await self._extended.remove(claim)
         else:
             await self._free(claim)
+
+    def _users(self, claim: ResourceClaim) -> Iterator[tuple[str, str]]:
+        """Names and uids of the Pods that may use a claim. Cost: O(Pods) for that of a PodGroup."""
+        namespace = claim.meta.namespace
+        for consumer in claim.reserved_for:
+            if consumer.resource == "pods":
+                yield consumer.name, consumer.uid
+                continue
+            for pod in list(self._state.pods.values()):
+                if pod.meta.namespace == namespace and reserved_for_group(consumer, pod.group):
+                    yield pod.meta.name, pod.meta.uid
 
     async def _free(self, claim: ResourceClaim) -> None:
         path = self._resource.path(*claim.meta.key, "status")

@@ -39,7 +39,7 @@ def claim_of(hypothesis: Hypothesis, name: str) -> ResourceClaim | None:
 def claims_held(hypothesis: Hypothesis) -> tuple[HeldClaim, ...]:
     """The Pod's claims; none if they are invalid."""
     try:
-        return claims_of(hypothesis.state, hypothesis.pod, generate=hypothesis.rules.generate_claims)
+        return claims_of(hypothesis.state, hypothesis.pod, hypothesis.rules)
     except UnschedulableError:
         return ()
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from app.core.advice.change import Change
 from app.core.advice.hypothesis import Hypothesis, claims_held
 from app.core.model.meta import Meta
-from app.core.model.pod import PodClaim
+from app.core.model.pod_claim import PodClaim
 from app.core.model.resource_claim import MAX_DEVICES, ClaimSpec, DeviceRequest
 from app.core.placement.pod_claims import HeldClaim
 

@@ -58,7 +58,9 @@ class Member:
 
     def _identity(self, held: HeldClaim) -> ClaimId:
         by_name = any(entry.name == held.pod_claim and entry.claim_name for entry in self.pod.claims)
-        return ("shared", *held.key) if by_name else ("own", str(self.index), held.pod_claim)
+        if by_name or held.group is not None:
+            return ("shared", *held.key)
+        return ("own", str(self.index), held.pod_claim)
 
 
 Solved = dict[ClaimId, Allocation]

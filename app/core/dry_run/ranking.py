@@ -146,8 +146,7 @@ class Rankings:
 
 def settle(state: State, evaluation: PodEvaluation, chosen: NodeResult) -> None:
     """Changes the state as if the Pod ran on the selected node."""
-    claims = (held.claim for held in chosen.claims)
-    state.settle(evaluation.pod, chosen.node, zip(claims, chosen.allocations, strict=True))
+    state.settle(evaluation.pod, chosen.node, chosen.settled)
 
 
 def _claims(evaluation: PodEvaluation) -> tuple[_Claim, ...]:

@@ -12,12 +12,13 @@ _MOST_DIGITS = 40
 
 @dataclass(frozen=True, slots=True)
 class OwnerReference:
-    """The object that a generated object belongs to."""
+    """The object that a generated object belongs to. ``api_group`` is empty for the core group."""
 
     kind: str
     name: str
     uid: str
     controller: bool = False
+    api_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +99,5 @@ def _owner(raw: Any) -> OwnerReference:
         name=fields.default(source, "name", fields.text, ""),
         uid=fields.default(source, "uid", fields.text, ""),
         controller=fields.default(source, "controller", fields.boolean, otherwise=False),
+        api_group=fields.default(source, "apiVersion", fields.text, "").rpartition("/")[0],
     )

@@ -10,6 +10,8 @@ from app.core.model.disruption_budget import DisruptionBudget, read_disruption_b
 from app.core.model.errors import FieldError, ObjectError, ObjectRef, path_text
 from app.core.model.node import Node, read_node
 from app.core.model.pod import Pod, read_pod
+from app.core.model.pod_group import GROUP as SCHEDULING_GROUP
+from app.core.model.pod_group import PodGroup, read_pod_group
 from app.core.model.resource_claim import ResourceClaim, ResourceClaimTemplate, read_claim, read_template
 from app.core.model.resource_slice import ResourceSlice, read_resource_slice
 from app.core.model.versions import GROUP, to_v1
@@ -25,6 +27,7 @@ InventoryObject = (
     | ResourceClaimTemplate
     | Pod
     | DisruptionBudget
+    | PodGroup
 )
 Object = InventoryObject | Workload
 
@@ -37,14 +40,17 @@ _READERS: dict[str, Callable[[Any], InventoryObject]] = {
     "ResourceClaim": read_claim,
     "ResourceClaimTemplate": read_template,
     "PodDisruptionBudget": read_disruption_budget,
+    "PodGroup": read_pod_group,
 }
 _GROUPS = {
     "Node": "",
     "Pod": "",
     "PodDisruptionBudget": "policy",
+    "PodGroup": SCHEDULING_GROUP,
 } | {kind: group for group, kind in BUILT_IN}
 NAMESPACED = (
-    frozenset({"Pod", "ResourceClaim", "ResourceClaimTemplate", "PodDisruptionBudget"}) | workload.KINDS
+    frozenset({"Pod", "PodGroup", "ResourceClaim", "ResourceClaimTemplate", "PodDisruptionBudget"})
+    | workload.KINDS
 )
 KINDS = frozenset(_READERS) | workload.KINDS
 """Kinds of Kubernetes itself that are read here. Others are, if they hold a Pod template: see ``is_read``."""
@@ -92,7 +98,7 @@ def _foreign(raw: dict[str, Any]) -> bool:
     if raw["kind"] not in _OF_OTHERS:
         return False
     group = str(raw.get("apiVersion")).rpartition("/")[0]
-    return "." in group and group != GROUP
+    return "." in group and group not in (GROUP, _GROUPS[raw["kind"]])
 
 
 def ref_of(raw: Any) -> ObjectRef:

@@ -10,17 +10,9 @@ from app.core.model.errors import FieldError
 from app.core.model.extended_resources import ResourceRequest, read_resource_requests
 from app.core.model.meta import Meta, read_meta
 from app.core.model.node_selector import NodeSelector, read_node_selector, read_term
+from app.core.model.pod_claim import PodClaim, read_claim_status, read_pod_claim
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Toleration, read_toleration
-
-
-@dataclass(frozen=True, slots=True)
-class PodClaim:
-    """An entry of spec.resourceClaims: a claim by name, or a template to make one from."""
-
-    name: str
-    claim_name: str | None = None
-    template_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,7 @@ def read_pod(raw: Any) -> Pod:
 def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
     """Builds a Pod from a PodSpec and a PodStatus (empty for a Pod that does not exist yet)."""
     try:
-        claims = fields.listed(spec, "resourceClaims", _pod_claim)
+        claims = fields.listed(spec, "resourceClaims", read_pod_claim)
         affinity = fields.optional(spec, "affinity", _node_affinity) or _Affinity()
         requests = _requests(spec)
         parts: dict[str, Any] = {
@@ -97,7 +89,7 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
     try:
         phase = fields.default(status, "phase", fields.text, "")
         started = fields.optional(status, "startTime", fields.text)
-        statuses = dict(fields.listed(status, "resourceClaimStatuses", _claim_status))
+        statuses = dict(fields.listed(status, "resourceClaimStatuses", read_claim_status))
         extended = fields.optional(status, "extendedResourceClaimStatus", _extended_claim)
         refusals = [text for text in fields.listed(status, "conditions", _refusal) if text]
     except FieldError as error:
@@ -114,29 +106,6 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
         extended_claim=extended,
         refusal=refusals[0] if refusals else "",
         **parts,
-    )
-
-
-def _pod_claim(raw: Any) -> PodClaim:
-    source = fields.mapping(raw)
-    claim = PodClaim(
-        name=fields.required(source, "name", fields.text),
-        claim_name=fields.optional(source, "resourceClaimName", fields.text),
-        template_name=fields.optional(source, "resourceClaimTemplateName", fields.text),
-    )
-    if (claim.claim_name is None) == (claim.template_name is None):
-        if source.get("source") is not None and claim.claim_name is None:
-            text = "was removed in Kubernetes 1.31: its fields are now next to the name"
-            raise FieldError(f"{text} (repair: dra-extender convert)", "source")
-        raise FieldError("must set exactly one of resourceClaimName and resourceClaimTemplateName")
-    return claim
-
-
-def _claim_status(raw: Any) -> tuple[str, str | None]:
-    source = fields.mapping(raw)
-    return (
-        fields.required(source, "name", fields.text),
-        fields.optional(source, "resourceClaimName", fields.text),
     )
 
 

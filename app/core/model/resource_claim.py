@@ -89,6 +89,11 @@ class Consumer:
     name: str
     uid: str
 
+    def to_json(self) -> dict[str, str]:
+        """As in the API: without the group of the core API."""
+        group = {"apiGroup": self.api_group} if self.api_group else {}
+        return {**group, "resource": self.resource, "name": self.name, "uid": self.uid}
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

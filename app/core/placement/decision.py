@@ -22,6 +22,10 @@ class ClaimAllocation:
     allocation: Allocation
     fresh: bool
 
+    def consumer(self, pod: Pod) -> Consumer:
+        """The entry in reservedFor: the Pod, or its PodGroup if the claim is the group's."""
+        return self.held.group or Consumer("", "pods", pod.meta.name, pod.meta.uid)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -61,16 +65,17 @@ def claim_allocations_of(answer: NodeResult, timestamp: str | None) -> tuple[Cla
     return tuple(claim_allocations.values())
 
 
-def assume(state: State, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
+def assume(state: State, claim_allocations: tuple[ClaimAllocation, ...], pod: Pod) -> None:
     """Counts the allocations as taken and reserved, without a pause."""
     for claim_allocation in claim_allocations:
-        state.assume(claim_allocation.held.key, claim_allocation.allocation, (consumer,))
+        consumers = {pod.meta.uid: claim_allocation.consumer(pod)}
+        state.assume(claim_allocation.held.key, claim_allocation.allocation, consumers)
 
 
-def forget(state: State, claim_allocations: tuple[ClaimAllocation, ...], consumer: Consumer) -> None:
+def forget(state: State, claim_allocations: tuple[ClaimAllocation, ...], pod: Pod) -> None:
     """Reverts ``assume``.
 
     Allocations that the API server has confirmed stay, since the claims contain them.
     """
     for claim_allocation in claim_allocations:
-        state.forget(claim_allocation.held.key, consumer.uid)
+        state.forget(claim_allocation.held.key, pod.meta.uid)

@@ -1,10 +1,12 @@
 """The result of evaluating one Pod on one node."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from app.core.allocator import Reason
 from app.core.model.allocation import Allocation
+from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.placement.pod_claims import HeldClaim
 from app.core.scoring import ScorePart
 
@@ -31,3 +33,9 @@ class NodeResult:
     curable: bool = True
     searched: bool = False
     counted_later: bool = False
+
+    @property
+    def settled(self) -> Iterator[tuple[ResourceClaim, Allocation, Consumer | None]]:
+        """Each claim with its allocation, and with the PodGroup that it is reserved for, if any."""
+        for held, allocation in zip(self.claims, self.allocations, strict=True):
+            yield held.claim, allocation, held.group

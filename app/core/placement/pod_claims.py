@@ -1,13 +1,16 @@
 """The claims of a Pod."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.core.allocator import Reason
 from app.core.model.meta import Meta, OwnerReference
-from app.core.model.pod import Pod, PodClaim
-from app.core.model.resource_claim import MAX_RESERVED_FOR, ResourceClaim
+from app.core.model.pod import Pod
+from app.core.model.pod_claim import PodClaim
+from app.core.model.pod_group import GROUP, PodGroup, made_for_group
+from app.core.model.resource_claim import MAX_RESERVED_FOR, Consumer, ResourceClaim
 from app.core.pauses import paced
+from app.core.placement.rules import Rules
 from app.core.state.state import State
 
 
@@ -25,13 +28,15 @@ class HeldClaim:
     """A claim under its name in the Pod.
 
     ``generated``: it does not exist yet, but was generated here: from a template, for a dry run, or for
-    extended resources. For the latter, ``mappings`` are the requests of containers.
+    extended resources. For the latter, ``mappings`` are the requests of containers. ``group``: the Pod's
+    PodGroup, if the claim is the group's: it is reserved for the group.
     """
 
     pod_claim: str
     claim: ResourceClaim
     generated: bool = False
     mappings: tuple[RequestMapping, ...] = ()
+    group: Consumer | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -50,22 +55,34 @@ class UnschedulableError(Exception):
         self.reason = reason
 
 
-def claims_of(state: State, pod: Pod, *, generate: bool) -> tuple[HeldClaim, ...]:
+def claims_of(state: State, pod: Pod, rules: Rules) -> tuple[HeldClaim, ...]:
     """The Pod's claims in the order of spec.resourceClaims; entries without a claim are left out.
 
     Raises:
-        UnschedulableError: a claim is missing, deleted, someone else's, or used by too many Pods.
+        UnschedulableError: a claim is missing, deleted, someone else's, or used by too many Pods; or the
+            Pod's PodGroup is missing, so that it is unknown whether a claim is the group's.
     """
+    group = state.groups.get((pod.meta.namespace, pod.group)) if pod.group and pod.claims else None
+    if rules.groups_known and group is None and pod.group and pod.claims:
+        name = f"{pod.meta.namespace}/{pod.group}"
+        raise UnschedulableError(
+            Reason("PodGroupNotFound", f"waiting for PodGroup {name}: it does not exist")
+        )
     held: list[HeldClaim] = []
     for entry in pod.claims:
-        found = _find(state, pod, entry, generate=generate)
+        shared = group is not None and entry in group.claims
+        found = _find(state, pod, entry, group if shared else None, generate=rules.generate_claims)
         if found is not None:
-            _check(pod, found)
-            held.append(found)
+            known = found if group is None or not shared else replace(found, group=group.consumer)
+            _check(pod, known)
+            held.append(known)
     return tuple(held)
 
 
-def _find(state: State, pod: Pod, entry: PodClaim, *, generate: bool) -> HeldClaim | None:
+def _find(
+    state: State, pod: Pod, entry: PodClaim, group: PodGroup | None, *, generate: bool
+) -> HeldClaim | None:
+    """``group``: the Pod's PodGroup, if the entry is the group's too (BindTo in resourceclaim)."""
     namespace = pod.meta.namespace
     if entry.claim_name is not None:
         claim = state.claim((namespace, entry.claim_name))
@@ -75,8 +92,11 @@ def _find(state: State, pod: Pod, entry: PodClaim, *, generate: bool) -> HeldCla
             )
             raise _refusal("ClaimNotFound", "waiting for ResourceClaim", namespace, entry.claim_name, text)
         return HeldClaim(entry.name, claim)
-    if entry.name in pod.claim_statuses:
-        name = pod.claim_statuses[entry.name]
+    statuses = pod.claim_statuses
+    if generate and group is not None and entry.name not in statuses:
+        statuses = group.claim_statuses
+    if entry.name in statuses:
+        name = statuses[entry.name]
         if name is None:
             return None
         claim = state.claim((namespace, name))
@@ -86,7 +106,7 @@ def _find(state: State, pod: Pod, entry: PodClaim, *, generate: bool) -> HeldCla
             "WaitingForClaim", "waiting for ResourceClaim", namespace, name, "it does not exist yet"
         )
     if generate:
-        return HeldClaim(entry.name, _generated(state, pod, entry), generated=True)
+        return _generated(state, pod, entry, group)
     raise UnschedulableError(
         Reason(
             "WaitingForClaim",
@@ -95,7 +115,8 @@ def _find(state: State, pod: Pod, entry: PodClaim, *, generate: bool) -> HeldCla
     )
 
 
-def _generated(state: State, pod: Pod, entry: PodClaim) -> ResourceClaim:
+def _generated(state: State, pod: Pod, entry: PodClaim, group: PodGroup | None) -> HeldClaim:
+    """The claim for a Pod that does not exist yet, or the one that its group's Pods before it share."""
     namespace = pod.meta.namespace
     template = state.templates.get((namespace, entry.template_name or ""))
     if template is None:
@@ -104,14 +125,20 @@ def _generated(state: State, pod: Pod, entry: PodClaim) -> ResourceClaim:
         raise UnschedulableError(
             Reason("TemplateNotFound", text + _elsewhere(state.templates, entry.template_name))
         )
+    owner = OwnerReference("Pod", pod.meta.name, pod.meta.uid, controller=True)
+    if group is not None:
+        owner = OwnerReference("PodGroup", group.meta.name, group.meta.uid, controller=True, api_group=GROUP)
     meta = Meta(
-        name=f"{pod.meta.name or pod.meta.generate_name}-{entry.name}",
+        name=f"{owner.name or pod.meta.generate_name}-{entry.name}",
         namespace=namespace,
         labels=template.claim_meta.labels,
         annotations=template.claim_meta.annotations,
-        owners=(OwnerReference("Pod", pod.meta.name, pod.meta.uid, controller=True),),
+        owners=(owner,),
     )
-    return ResourceClaim(meta, template.spec)
+    made = state.claim(meta.key) if group is not None else None
+    if made is not None and made.meta.controller == owner:
+        return HeldClaim(entry.name, made)
+    return HeldClaim(entry.name, ResourceClaim(meta, template.spec), generated=True)
 
 
 def _elsewhere(keys: Iterable[tuple[str, str]], name: str | None) -> str:
@@ -125,15 +152,35 @@ def _check(pod: Pod, held: HeldClaim) -> None:
     namespace, name = held.key
     if claim.meta.deleted is not None:
         raise _refusal("ClaimDeleted", "ResourceClaim", namespace, name, "is being deleted")
-    owner = claim.meta.controller
-    if _from_template(pod, held) and pod.meta.uid and (owner is None or owner.uid != pod.meta.uid):
+    if _from_template(pod, held) and pod.meta.uid and not _made_for(pod, claim):
         raise _refusal(
             "ClaimNotOwned", "ResourceClaim", namespace, name, f"was not created for Pod {pod.meta.name}"
         )
-    reserved = any(consumer.uid == pod.meta.uid for consumer in claim.reserved_for)
+    user = held.group.uid if held.group is not None else pod.meta.uid
+    reserved = any(consumer.uid == user for consumer in claim.reserved_for)
     if len(claim.reserved_for) >= MAX_RESERVED_FOR and not reserved:
         text = f"is in use by {MAX_RESERVED_FOR} Pods, which is the maximum"
         raise _refusal("ClaimInUse", "ResourceClaim", namespace, name, text)
+
+
+def group_has_nodes(state: State, pod: Pod) -> bool:
+    """Whether any Pod of the Pod's PodGroup has a node, and so may use the claims of the group. O(Pods)."""
+    namespace = pod.meta.namespace
+    return any(
+        other.node_name
+        and other.group == pod.group
+        and other.meta.namespace == namespace
+        and not other.finished
+        for other in paced(state.pods.values())
+    )
+
+
+def _made_for(pod: Pod, claim: ResourceClaim) -> bool:
+    """IsForPod in resourceclaim: for the Pod or, by its name, for its PodGroup."""
+    owner = claim.meta.controller
+    if owner is not None and owner.uid == pod.meta.uid:
+        return True
+    return bool(pod.group) and made_for_group(claim, pod.group)
 
 
 def _from_template(pod: Pod, held: HeldClaim) -> bool:

@@ -25,7 +25,7 @@ from app.core.placement.holders import with_holders
 from app.core.placement.mix_of_claims import device_demand
 from app.core.placement.node_checks import check_node
 from app.core.placement.node_result import NodeResult, Verdict
-from app.core.placement.pod_claims import HeldClaim, UnschedulableError, claims_of
+from app.core.placement.pod_claims import HeldClaim, UnschedulableError, claims_of, group_has_nodes
 from app.core.placement.rules import Rules
 from app.core.scoring import policy_named, score
 from app.core.state.pools import Pool, PoolError
@@ -55,7 +55,7 @@ class PodEvaluation:
         self._kinds: dict[int, PodEvaluation] = {}
         self.varies = bool(self._resources)
         try:
-            self.claims = claims_of(state, pod, generate=rules.generate_claims) + self._needs.claims()
+            self.claims = claims_of(state, pod, rules) + self._needs.claims()
         except UnschedulableError as refusal:
             self.unclaimed = refusal.reason
         self.missing = tuple(held.claim for held in self.claims if held.claim.allocation is None)
@@ -173,12 +173,16 @@ class PodEvaluation:
         """A claim to deallocate, so that the Pod can use devices elsewhere.
 
         Call it when no node fits: returns the first claim that prevented a node, and that is reserved for
-        no other Pod (PostFilter of the in-tree plugin).
+        no other Pod (PostFilter of the in-tree plugin), or for the Pod's PodGroup of which no Pod has a node
+        (PodGroupPostFilter).
         """
         in_the_way = [held for held in self.claims if held.key in self._pinned.unusable]
         in_the_way += [self._needs.stale] if self._needs.stale is not None else []
         for held in in_the_way:
-            others = any(consumer.uid != self.pod.meta.uid for consumer in held.claim.reserved_for)
+            own = {self.pod.meta.uid}
+            if held.group is not None and not group_has_nodes(self.state, self.pod):
+                own.add(held.group.uid)
+            others = any(consumer.uid not in own for consumer in held.claim.reserved_for)
             if not others and held.key not in self.state.assumed:
                 return held
         found = (evaluation.releasable() for evaluation in self._kinds.values())

@@ -18,6 +18,7 @@ class Rules:
     requests, which kube-scheduler does itself except in a dry run. ``generate_claims``: generate claims
     from templates for Pods that do not exist yet. ``now``: the time, for the timeout of binding
     conditions; without it there is none. ``policy_fixed``: ignore the policies of Pods and classes.
+    ``groups_known``: the state has all PodGroups, as it has in a cluster that serves them.
     """
 
     selectors: SelectorCache
@@ -30,3 +31,4 @@ class Rules:
     generate_claims: bool = False
     now: Callable[[], datetime] | None = None
     binding_timeout_seconds: float = 600.0
+    groups_known: bool = False

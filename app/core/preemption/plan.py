@@ -99,8 +99,7 @@ def plan_preemption(
         found.append(plan)
         stage.remove(plan.victims)
         budgets = charged(budgets, plan.victims)
-        claims = (held.claim for held in plan.answer.claims)
-        state.settle(pod, plan.node, zip(claims, plan.answer.allocations, strict=True))
+        state.settle(pod, plan.node, plan.answer.settled)
     return tuple(found)
 
 

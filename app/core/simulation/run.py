@@ -11,7 +11,8 @@ from heapq import heappop, heappush
 
 from app.core.model.allocation import Allocation
 from app.core.model.meta import Meta
-from app.core.model.pod import Pod, PodClaim
+from app.core.model.pod import Pod
+from app.core.model.pod_claim import PodClaim
 from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.model.resource_slice import DeviceId
 from app.core.placement.pod_evaluation import PodEvaluation
@@ -127,7 +128,7 @@ class Simulation:
             self._state.delete("ResourceClaim", claim.meta.key)
             return False
         answer = evaluation.answer(node)
-        self._state.settle(pod, node, [(claim, answer.allocations[0])])
+        self._state.settle(pod, node, [(claim, answer.allocations[0], None)])
         self._count(answer.allocations[0], 1)
         self._expect(job, pod, now, [claim.meta.key])
         self.result.placed[job.kind] += 1

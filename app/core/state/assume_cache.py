@@ -1,7 +1,7 @@
 """Claims, their assumed allocations, and the devices that these take."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from app.core.model.allocation import Allocation
 from app.core.model.resource_claim import EXTENDED_ANNOTATION, Consumer, ResourceClaim
@@ -13,10 +13,13 @@ _NONE: Collection[PoolId] = ()
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """An allocation and consumers that the API server has not confirmed yet."""
+    """An allocation and consumers that the API server has not confirmed yet.
+
+    ``consumers`` are by the uid of the Pod for which they are assumed: the Pod itself or its PodGroup.
+    """
 
     allocation: Allocation
-    consumers: tuple[Consumer, ...] = ()
+    consumers: Mapping[str, Consumer] = field(default_factory=dict)
 
 
 class AssumeCache:
@@ -52,7 +55,8 @@ class AssumeCache:
         if claim is None or assumed is None:
             return claim
         known = {consumer.uid for consumer in claim.reserved_for}
-        more = tuple(consumer for consumer in assumed.consumers if consumer.uid not in known)
+        users = dict.fromkeys(assumed.consumers.values())
+        more = tuple(consumer for consumer in users if consumer.uid not in known)
         return replace(
             claim,
             allocation=claim.allocation or assumed.allocation,
@@ -94,22 +98,22 @@ class AssumeCache:
         return self._exchange(key, before)
 
     def assume(
-        self, key: ClaimKey, allocation: Allocation, consumers: tuple[Consumer, ...]
+        self, key: ClaimKey, allocation: Allocation, consumers: Mapping[str, Consumer]
     ) -> Collection[PoolId]:
-        """Counts devices as taken, and Pods as consumers, before the API server has them."""
+        """Counts devices as taken, and consumers by the uids of Pods, before the API server has them."""
         before = self._held(key)
         old = self.assumed.get(key)
-        kept = old.consumers if old is not None else ()
-        self.assumed[key] = Assumed(allocation, kept + tuple(c for c in consumers if c not in kept))
+        kept = old.consumers if old is not None else {}
+        self.assumed[key] = Assumed(allocation, {**kept, **consumers})
         return self._exchange(key, before)
 
-    def forget(self, key: ClaimKey, consumer_uid: str | None = None) -> Collection[PoolId]:
-        """Reverts an assumed allocation; with a consumer, only if there is no other one."""
+    def forget(self, key: ClaimKey, pod_uid: str | None = None) -> Collection[PoolId]:
+        """Reverts an assumed allocation; with a Pod, only if it is assumed for no other one."""
         assumed = self.assumed.get(key)
         if assumed is None:
             return _NONE
         before = self._held(key)
-        rest = tuple(c for c in assumed.consumers if consumer_uid is not None and c.uid != consumer_uid)
+        rest = {uid: user for uid, user in assumed.consumers.items() if pod_uid not in (None, uid)}
         if rest:
             self.assumed[key] = replace(assumed, consumers=rest)
         else:

@@ -6,7 +6,8 @@ of *this* program, and old enough.
 
 kube-controller-manager removes the reservation of a deleted Pod at once. But it acts on the Pod's
 deletion event and can miss it, like the garbage collector, for Pods that are deleted right after an API
-server has restarted. Such a claim would hold its devices for ever.
+server has restarted. Such a claim would hold its devices for ever. Reservations for PodGroups last as long
+as the group, also without Pods: those are kube-controller-manager's alone.
 """
 
 from enum import Enum
@@ -50,7 +51,7 @@ def unbound_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...
     """The consumers of the claim that are pending Pods."""
     found = []
     for consumer in claim.reserved_for:
-        pod = state.pods.get((claim.meta.namespace, consumer.name)) if consumer.resource == "pods" else None
+        pod = state.pods.get((claim.meta.namespace, consumer.name)) if _is_pod(consumer) else None
         if pod is not None and pod.meta.uid == consumer.uid and _waits(pod):
             found.append(consumer)
     return tuple(found)
@@ -60,11 +61,15 @@ def gone_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...]:
     """The consumers of the claim that are not in the state: deleted or completed Pods."""
     found = []
     for consumer in claim.reserved_for:
-        if consumer.resource == "pods":
+        if _is_pod(consumer):
             pod = state.pods.get((claim.meta.namespace, consumer.name))
             if pod is None or pod.meta.uid != consumer.uid:
                 found.append(consumer)
     return tuple(found)
+
+
+def _is_pod(consumer: Consumer) -> bool:
+    return consumer.resource == "pods" and not consumer.api_group
 
 
 def _of_extended(state: State, claim: ResourceClaim) -> StaleClaim | None:

@@ -14,6 +14,7 @@ from app.core.model.disruption_budget import DisruptionBudget
 from app.core.model.node import Node
 from app.core.model.parse import InventoryObject
 from app.core.model.pod import Pod
+from app.core.model.pod_group import PodGroup
 from app.core.model.resource_claim import Consumer, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.state.assume_cache import AssumeCache, Assumed
@@ -36,6 +37,7 @@ _KINDS = {
     ResourceClaimTemplate: "ResourceClaimTemplate",
     Pod: "Pod",
     DisruptionBudget: "PodDisruptionBudget",
+    PodGroup: "PodGroup",
 }
 
 
@@ -50,6 +52,7 @@ class State:
         self.templates: dict[Key, ResourceClaimTemplate] = {}
         self.pods: dict[Key, Pod] = {}
         self.budgets: dict[Key, DisruptionBudget] = {}
+        self.groups: dict[Key, PodGroup] = {}
         self._nominations: dict[Key, Nomination] = {}
         self._resource_classes: Mapping[str, DeviceClass] | None = None
         self._matched: frozenset[str] | None = None
@@ -66,6 +69,7 @@ class State:
         other.templates = dict(self.templates)
         other.pods = dict(self.pods)
         other.budgets = dict(self.budgets)
+        other.groups = dict(self.groups)
         other._nominations = dict(self._nominations)
         other._resource_classes = self._resource_classes
         other._matched = self._matched
@@ -157,6 +161,8 @@ class State:
                 self._put_pod(item)
             case DisruptionBudget():
                 self.budgets[item.meta.key] = item
+            case PodGroup():
+                self.groups[item.meta.key] = item
 
     def delete(self, kind: str, key: Key) -> None:
         """Removes an object; an unknown one is not an error (a deletion may arrive twice)."""
@@ -185,6 +191,8 @@ class State:
                 self.clear_nomination(key)
             case "PodDisruptionBudget":
                 self.budgets.pop(key, None)
+            case "PodGroup":
+                self.groups.pop(key, None)
             case _:
                 raise ValueError(f"{kind} is not part of the state")
 
@@ -203,17 +211,23 @@ class State:
             "ResourceClaim": set(self._ledger.claims),
             "Pod": set(self.pods) | self.usage.keys(),
             "PodDisruptionBudget": set(self.budgets),
+            "PodGroup": set(self.groups),
         }
         return by_key[kind]
 
-    def assume(self, key: ClaimKey, allocation: Allocation, consumers: tuple[Consumer, ...] = ()) -> None:
-        """Counts devices as taken, and Pods as consumers, before the API server has them.
+    def assume(
+        self, key: ClaimKey, allocation: Allocation, consumers: Mapping[str, Consumer] | None = None
+    ) -> None:
+        """Counts devices as taken, and consumers, before the API server has them.
 
         Called before the first await of a bind, so that no other decision can take the devices.
         Only for a claim without an allocation, or to add consumers to one.
+
+        Args:
+            consumers: by the uid of the Pod: the Pod itself, or its PodGroup.
         """
         self.revision += 1
-        self._touched(self._ledger.assume(key, allocation, consumers))
+        self._touched(self._ledger.assume(key, allocation, consumers or {}))
 
     def put_written(self, claim: ResourceClaim) -> None:
         """Applies the API server's response to a write of ours, before the watch event.
@@ -261,14 +275,14 @@ class State:
         if known is not None and known.meta.uid == claim.meta.uid:
             self.delete("ResourceClaim", claim.meta.key)
 
-    def forget(self, key: ClaimKey, consumer_uid: str | None = None) -> None:
+    def forget(self, key: ClaimKey, pod_uid: str | None = None) -> None:
         """Reverts an assumed allocation after a failed bind.
 
-        With a consumer, the allocation stays assumed as long as there are other consumers.
+        With a Pod, the allocation stays assumed as long as it is for other Pods.
         """
         if key in self._ledger.assumed:
             self.revision += 1
-            self._touched(self._ledger.forget(key, consumer_uid))
+            self._touched(self._ledger.forget(key, pod_uid))
 
     @property
     def nominations(self) -> Mapping[Key, Nomination]:
@@ -312,16 +326,20 @@ class State:
         for pool in pools:
             self.inventory.note_taken(pool)
 
-    def settle(self, pod: Pod, node: str, allocations: Iterable[tuple[ResourceClaim, Allocation]]) -> None:
+    def settle(
+        self, pod: Pod, node: str, allocations: Iterable[tuple[ResourceClaim, Allocation, Consumer | None]]
+    ) -> None:
         """Makes the state as if the Pod ran on the node, with these allocations for its claims.
 
-        For states that stand for themselves: a dry run's fork, an inventory from files.
+        A claim is reserved for the given consumer, or for the Pod. For states that stand for themselves: a
+        dry run's fork, an inventory from files.
         """
         meta = pod.meta
-        consumer = Consumer("", "pods", meta.name, meta.uid or f"{meta.namespace}/{meta.name}")
-        for claim, allocation in allocations:
-            others = tuple(known for known in claim.reserved_for if known.uid != consumer.uid)
-            self.upsert(replace(claim, allocation=allocation, reserved_for=(*others, consumer)))
+        itself = Consumer("", "pods", meta.name, meta.uid or f"{meta.namespace}/{meta.name}")
+        for claim, allocation, consumer in allocations:
+            user = consumer or itself
+            others = tuple(known for known in claim.reserved_for if known.uid != user.uid)
+            self.upsert(replace(claim, allocation=allocation, reserved_for=(*others, user)))
         self.upsert(replace(pod, node_name=node))
 
     def _put_pod(self, pod: Pod) -> None:

@@ -19,6 +19,7 @@ from tests.cluster.fake_apiserver import Call, FakeApiServer, InMemoryTransport
 from tests.objects import DRIVER, device, device_class, node, slice_of
 
 DRA = "resource.k8s.io/v1"
+SCHEDULING = "scheduling.k8s.io/v1beta1"
 
 
 GROUPS = {"pods": "", "resourceclaims": "resource.k8s.io"}
@@ -62,7 +63,12 @@ class Cluster:
         )
         self.task = asyncio.create_task(self.group.run())
         numbers = count()
-        rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}", now=self.wall.now)
+        rules = Rules(
+            SelectorCache(),
+            lambda: f"share-{next(numbers)}",
+            now=self.wall.now,
+            groups_known=served.pod_group is not None,
+        )
         self.reservations = Reservations(self.state, rules)
         self.binder = ClusterBinder(
             client,
@@ -112,6 +118,7 @@ async def cluster(
     *claims: dict[str, Any],
     devices: int = 2,
     pods: tuple[dict[str, Any], ...] = (),
+    groups: tuple[dict[str, Any], ...] = (),
     wait_seconds: float = 20,
 ) -> Cluster:
     server = FakeApiServer()
@@ -122,6 +129,8 @@ async def cluster(
         server.put(DRA, "resourceclaims", item)
     for item in pods:
         server.put("v1", "pods", item)
+    for item in groups:
+        server.put(SCHEDULING, "podgroups", item)
     made = Cluster(server, wait_seconds=wait_seconds)
     await made.start()
     return made

@@ -88,3 +88,24 @@ async def test_patient_discovery_waits_for_the_server(caplog: pytest.LogCaptureF
 async def test_patient_discovery_does_not_wait_for_an_api_that_is_off() -> None:
     with pytest.raises(NotServedError):
         await discover_patiently(client_of(serving({})))
+
+
+GROUPS: dict[str, tuple[dict[str, Mapping[str, str]], str | None]] = {
+    "off": ({"v1": {"priorityclasses": "PriorityClass"}}, None),
+    "the group is not served": ({}, None),
+    "the alpha of 1.36": ({"v1alpha2": {"podgroups": "PodGroup"}}, "v1alpha2"),
+    "beta and alpha": (
+        {"v1beta1": {"podgroups": "PodGroup"}, "v1alpha3": {"podgroups": "PodGroup"}},
+        "v1beta1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_pod_groups_are_found_in_the_newest_version_that_has_them(name: str) -> None:
+    versions, expected = GROUPS[name]
+    server = serving({"v1": DRA})
+    server.api |= {f"scheduling.k8s.io/{version}": kinds for version, kinds in versions.items()}
+    served = run(discover(client_of(server)))
+    assert (served.pod_group.version if served.pod_group else None) == expected
+    assert len(served.resources()) == (6 if expected else 5)

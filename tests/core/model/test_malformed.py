@@ -13,6 +13,7 @@ from app.core.model.workload import KINDS as WORKLOADS
 RESOURCE = "resource.k8s.io/v1"
 VERSIONS = {
     "PodDisruptionBudget": "policy/v1",
+    "PodGroup": "scheduling.k8s.io/v1beta1",
     "Node": "v1",
     "Pod": "v1",
     "Job": "batch/v1",
@@ -227,6 +228,21 @@ MALFORMED = {
         ),
         "spec.selector.matchExpressions[0].operator",
         "must be one of In, NotIn, Exists, DoesNotExist",
+    ),
+    "group-minimum": (
+        raw("PodGroup", spec={"schedulingPolicy": {"gang": {}}}),
+        "spec.schedulingPolicy.gang.minCount",
+        "is missing",
+    ),
+    "group-claim": (
+        raw("PodGroup", spec={"resourceClaims": [{"name": "a"}]}),
+        "spec.resourceClaims[0]",
+        "exactly one of",
+    ),
+    "group-status": (
+        raw("PodGroup", status={"resourceClaimStatuses": [{}]}),
+        "status.resourceClaimStatuses[0].name",
+        "is missing",
     ),
     "budget-allowed": (
         raw("PodDisruptionBudget", spec={}, status={"disruptionsAllowed": "1"}),

@@ -9,7 +9,8 @@ from app.core.model.errors import ObjectError, ObjectRef, path_text
 from app.core.model.meta import OwnerReference
 from app.core.model.node import Node
 from app.core.model.parse import flatten, parse, ref_of, reread_claim
-from app.core.model.pod import Pod, PodClaim
+from app.core.model.pod import Pod
+from app.core.model.pod_claim import PodClaim
 from app.core.model.quantity import parse_quantity
 from app.core.model.resource_claim import Condition, Consumer, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import DeviceId, PoolId, ResourceSlice

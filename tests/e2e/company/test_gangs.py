@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from harness.company import Company
+from harness.company import Company, claims_of_group
 from harness.wait import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kubernetes(since="1.37")]
@@ -33,3 +33,21 @@ def test_of_two_gangs_for_six_devices_one_runs_whole_and_the_other_not_at_all(co
     time.sleep(QUIET_SECONDS)
     assert sorted(len(company.bound().keys() & set(gang)) for gang in gangs) == [0, 4]
     assert len(company.allocated()) == 4
+
+
+def test_a_claim_of_the_group_is_reserved_for_the_group_and_freed_with_it(company: Company) -> None:
+    company.node("a")
+    company.node("b")
+    template = company.template()
+    pods = company.gang("sharing", 3, template, **claims_of_group(template))
+    company.kubelet.wait_running(company.scene.namespace, *pods)
+    (name,) = company.allocated()
+    status = company.scene.claim(name)["status"]
+    assert [(user["resource"], user["name"]) for user in status["reservedFor"]] == [("podgroups", "sharing")]
+    assert len(set(company.bound().values())) == 1
+    for pod in pods:
+        company.scene.api.delete("Pod", pod, company.scene.namespace)
+    until(lambda: company.bound() == {}, "the Pods are gone")
+    assert company.allocated() == [name]
+    company.scene.api.delete("PodGroup", "sharing", company.scene.namespace)
+    until(lambda: company.allocated() == [], "the claim is gone with the group")

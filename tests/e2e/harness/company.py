@@ -152,6 +152,11 @@ class Company:
         self.scene.api.patch("ResourceClaim", claim, body, self.scene.namespace, subresource="status")
 
 
+def claims_of_group(template: str) -> Mapping[str, Any]:
+    """A field of a PodGroup's spec: its Pods share the claim that they name `device`."""
+    return {"resourceClaims": [{"name": "device", "resourceClaimTemplateName": template}]}
+
+
 def preferring(node: str) -> Mapping[str, Any]:
     """A field of a Pod's spec: it would like to run on this node."""
     wanted = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}

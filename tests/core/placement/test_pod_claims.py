@@ -1,0 +1,153 @@
+"""Whose claims a Pod uses: its own, and those of its PodGroup."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.core.json_object import JsonObject
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
+from app.core.placement.pod_claims import UnschedulableError, claims_of
+from app.core.placement.pod_evaluation import PodEvaluation
+from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
+from app.core.state.state import State
+from tests.objects import (
+    allocation,
+    claim,
+    device,
+    device_class,
+    grouped,
+    node,
+    of_group,
+    owned,
+    pod,
+    pod_group,
+    slice_of,
+    template,
+)
+
+RULES = Rules(SelectorCache(), lambda: "s", groups_known=True)
+DRY = replace(RULES, generate_claims=True, groups_known=False)
+
+
+def state_of(*objects: JsonObject) -> State:
+    state = State()
+    for raw in objects:
+        state.upsert(parse(raw))  # type: ignore[arg-type]  # no workloads
+    return state
+
+
+def read(raw: JsonObject) -> Pod:
+    found = parse(raw)
+    assert isinstance(found, Pod)
+    return found
+
+
+OWN = grouped(pod("p", templates=("t",)), "g", t="p-t")
+SHARED = grouped(pod("p", templates=("t",)), "g", t="g-t")
+GROUPS_CLAIM = of_group(claim("g-t"), "g")
+RENAMED = grouped(pod("p"), "g")
+RENAMED["spec"]["resourceClaims"] = [{"name": "other", "resourceClaimName": "c"}]
+
+# The Pod, its PodGroup, its claim; whether the claim is reserved for the group.
+WHOSE: dict[str, tuple[JsonObject, JsonObject, JsonObject, bool]] = {
+    "of-a-template-of-the-group": (SHARED, pod_group("g", templates=("t",)), GROUPS_CLAIM, True),
+    "by-name-in-the-group": (grouped(pod("p", "c"), "g"), pod_group("g", "c"), claim("c"), True),
+    "of-the-pod-alone": (OWN, pod_group("g"), owned(claim("p-t"), "Pod", "p", "uid-p"), False),
+    "by-name-in-the-pod-alone": (grouped(pod("p", "c"), "g"), pod_group("g"), claim("c"), False),
+    "another-entry-of-the-group": (grouped(pod("p", "c"), "g"), pod_group("g", "d"), claim("c"), False),
+    "the-same-claim-by-another-entry": (RENAMED, pod_group("g", "c"), claim("c"), False),
+    "owned-by-the-group-but-not-its-entry": (SHARED, pod_group("g"), GROUPS_CLAIM, False),
+}
+
+
+@pytest.mark.parametrize(("made", "group", "item", "shared"), WHOSE.values(), ids=WHOSE)
+def test_a_claim_of_the_group_is_reserved_for_the_group(
+    made: JsonObject, group: JsonObject, item: JsonObject, shared: bool
+) -> None:
+    (held,) = claims_of(state_of(group, item), read(made), RULES)
+    reference = None if held.group is None else held.group.to_json()
+    expected = {
+        "apiGroup": "scheduling.k8s.io",
+        "resource": "podgroups",
+        "name": "g",
+        "uid": "uid-of-group-g",
+    }
+    assert reference == (expected if shared else None)
+
+
+OTHERS = [{"resource": "pods", "name": f"o{number}", "uid": f"o{number}"} for number in range(256)]
+FULL = claim("c") | {"status": {"allocation": allocation("n1", "d0"), "reservedFor": OTHERS}}
+UNUSABLE: dict[str, tuple[JsonObject, list[JsonObject], str]] = {
+    "unknown-group": (SHARED, [GROUPS_CLAIM], "PodGroupNotFound"),
+    "made-for-another-group": (
+        SHARED,
+        [pod_group("g", templates=("t",)), of_group(claim("g-t"), "other")],
+        "ClaimNotOwned",
+    ),
+    "made-for-a-group-of-another-project": (
+        SHARED,
+        [pod_group("g", templates=("t",)), of_group(claim("g-t"), "g", "scheduling.x-k8s.io/v1alpha1")],
+        "ClaimNotOwned",
+    ),
+    "a-pod-without-a-group": (
+        pod("p", templates=("t",)) | {"status": SHARED["status"]},
+        [pod_group("g", templates=("t",)), GROUPS_CLAIM],
+        "ClaimNotOwned",
+    ),
+    "no-room-for-the-group": (grouped(pod("p", "c"), "g"), [pod_group("g", "c"), FULL], "ClaimInUse"),
+}
+
+
+@pytest.mark.parametrize(("made", "objects", "code"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_pod_waits_for(made: JsonObject, objects: list[JsonObject], code: str) -> None:
+    with pytest.raises(UnschedulableError) as caught:
+        claims_of(state_of(*objects), read(made), RULES)
+    assert caught.value.reason.code == code
+
+
+def test_any_number_of_pods_shares_a_claim_through_their_group() -> None:
+    users = [*OTHERS[:255], {"apiGroup": "scheduling.k8s.io", "resource": "podgroups", "name": "g"}]
+    users[-1]["uid"] = "uid-of-group-g"
+    full = claim("c") | {"status": {"allocation": allocation("n1", "d0"), "reservedFor": users}}
+    assert claims_of(state_of(pod_group("g", "c"), full), read(grouped(pod("p", "c"), "g")), RULES)
+
+
+def test_in_a_dry_run_pods_of_a_group_share_the_claim_that_is_made_for_the_first() -> None:
+    state = state_of(
+        node("n1"),
+        slice_of("n1", device("d0")),
+        device_class(),
+        template("t"),
+        pod_group("g", templates=("t",)),
+    )
+    for name in "pq":
+        made = read(grouped(pod(name, templates=("t",), uid="none"), "g"))
+        answer = PodEvaluation(state, made, DRY).answer("n1")
+        assert answer.verdict == "fits"
+        state.settle(made, "n1", answer.settled)
+    assert [(item.meta.name, len(item.reserved_for)) for item in state.claims()] == [("g-t", 1)]
+
+
+# A claim of the group on n1, where the Pods may not run: whether it is deallocated for them.
+RUNNING = grouped(pod("q", "c"), "g")
+RUNNING["spec"]["nodeName"] = "n1"
+GROUP_USER = pod_group("g")["metadata"] | {"apiGroup": "scheduling.k8s.io", "resource": "podgroups"}
+RELEASED: dict[str, tuple[list[JsonObject], list[JsonObject], bool]] = {
+    "reserved-for-the-group-alone": ([GROUP_USER], [], True),
+    "reserved-for-nobody": ([], [], True),
+    "a-pod-of-the-group-runs": ([GROUP_USER], [RUNNING], False),
+    "another-pod-uses-it": ([GROUP_USER, OTHERS[0]], [], False),
+}
+
+
+@pytest.mark.parametrize(("users", "more", "freed"), RELEASED.values(), ids=RELEASED)
+def test_a_claim_that_keeps_a_group_from_all_nodes_is_released(
+    users: list[JsonObject], more: list[JsonObject], freed: bool
+) -> None:
+    held = claim("c") | {"status": {"allocation": allocation("n1", "d0"), "reservedFor": users}}
+    state = state_of(node("n1"), node("n2"), held, pod_group("g", "c"), *more)
+    evaluation = PodEvaluation(state, read(grouped(pod("p", "c"), "g")), RULES)
+    assert evaluation.answer("n2").verdict == "misfit"
+    assert (evaluation.releasable() is not None) == freed
