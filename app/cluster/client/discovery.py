@@ -121,7 +121,7 @@ async def server_version(client: ApiClient) -> str:
 
 
 class _Group:
-    """What one API group serves. Each question is asked once."""
+    """The served versions and kinds of one API group, each requested once."""
 
     def __init__(self, client: ApiClient, name: str) -> None:
         self._client = client
@@ -130,7 +130,7 @@ class _Group:
         self._kinds: dict[str, Mapping[str, str]] = {}
 
     async def versions(self) -> frozenset[str]:
-        """None if the group is not served."""
+        """Empty if the group is not served."""
         if self._versions is None:
             entries = (await self._get(f"/apis/{self._name}")).get("versions") or ()
             self._versions = frozenset(str(item.get("version")) for item in entries if isinstance(item, dict))
