@@ -17,6 +17,7 @@ from app.api.middleware.authorization import Authorization
 from app.api.middleware.instrumentation import Instrumentation
 from app.api.pages import add_pages
 from app.api.routes import (
+    about,
     capacity,
     classes,
     decisions,
@@ -120,6 +121,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
         matches,
         decisions,
         stream,
+        about,
         health,
     ):
         app.include_router(part.router)

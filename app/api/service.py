@@ -37,6 +37,7 @@ from app.core.state.pools import PoolError
 from app.core.state.state import Key, State
 from app.core.verdicts.cache import VerdictCache
 from app.core.verdicts.candidates import Candidates
+from app.core.versions.cluster_version import ClusterVersion
 from app.event_loop.backlog import Backlog
 from app.event_loop.shares import Shares
 from app.event_loop.time_slice import Clock, Deadline, TimeSlice
@@ -96,7 +97,8 @@ class Streams:
 class Service:
     """The parts of one application, all of them given when it is made.
 
-    ``rules`` are those of the webhooks. ``learns_pods``: without a cluster, Pods are known only from
+    ``rules`` are those of the webhooks, for the version
+    ``kubernetes``. ``learns_pods``: without a cluster, Pods are known only from
     filter requests. ``broken`` are malformed objects. ``checks`` by name say why this service is not
     ready. ``requeuer``, ``deallocator`` and ``reviewer`` exist only with a cluster, ``election`` only
     among replicas. ``events`` records on Pods why they do not fit, also with a cluster only.
@@ -115,6 +117,7 @@ class Service:
     shutdown: Shutdown
     checks: Mapping[str, Check]
     learns_pods: bool = False
+    kubernetes: ClusterVersion = field(default_factory=ClusterVersion)
     requeuer: Requeuer | None = None
     deallocator: Deallocator | None = None
     election: Election | None = None

@@ -15,6 +15,7 @@ from app.core.json_object import JsonObject
 from app.core.model.parse import ref_of
 from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.versions import FLAT_REQUEST_FIELDS
+from app.core.versions.kubernetes_version import ADMIN_ACCESS_LABEL
 
 Problems = Iterator[tuple[Path, str]]
 
@@ -28,8 +29,6 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _APART = Span("1.35")
 """The versions in which a slice may not hold both counters and devices."""
 _OPERATORS = ("Exists", "Equal")
-ADMIN_LABEL = "resource.kubernetes.io/admin-access"
-"""Of a namespace: ``"true"`` lets its claims ask for access to devices that are in use."""
 _EFFECTS = ("NoSchedule", "NoExecute", "None")
 
 
@@ -68,17 +67,19 @@ def _least(path: Path, request: JsonObject) -> int:
     return min(counts, default=0)
 
 
-def admin_rules(raw: JsonObject, labels: Mapping[str, Mapping[str, Any]]) -> Problems:
-    """Of a claim or a template in a namespace whose labels are known: adminAccess needs one of them."""
+def admin_rules(
+    raw: JsonObject, labels: Mapping[str, Mapping[str, Any]], label: str = ADMIN_ACCESS_LABEL
+) -> Problems:
+    """Of a claim or a template in a namespace whose labels are known: adminAccess needs ``label``."""
     namespace = ref_of(raw).namespace
     known = labels.get(namespace)
-    if known is None or known.get(ADMIN_LABEL) == "true":
+    if known is None or known.get(label) == "true":
         return
-    value = known.get(ADMIN_LABEL)
+    value = known.get(label)
     has = (
-        f'has the label {ADMIN_LABEL}: "{value}", not "true"'
+        f'has the label {label}: "{value}", not "true"'
         if value is not None
-        else f'lacks the label {ADMIN_LABEL}: "true"'
+        else f'lacks the label {label}: "true"'
     )
     for path, request in requests(raw):
         for at, spec in request_specs(path, request):

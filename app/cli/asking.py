@@ -32,6 +32,7 @@ _FLAGS = {
     "remove": "--remove",
     "policy": "--policy",
     "features": "--feature",
+    "kubernetesVersion": "--kubernetes-version",
     "query.selector": "--selector",
     "query.attribute": "--attribute",
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.cli.located import Finding, Located, Path
     from app.core.model.features import Features
     from app.core.selectors import CelFeatures, SelectorCache
+    from app.core.versions.cluster_version import ClusterVersion
 
 _SWITCHED = ("ListTypeAttributes", "ConsumableCapacity")
 """Those that CEL depends on; others are refused, not ignored."""
@@ -23,10 +24,16 @@ _SWITCHED = ("ListTypeAttributes", "ConsumableCapacity")
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """The API server to check for: its minor version and CEL features."""
+    """The API server to check for: its minor version, and the features that are on."""
 
     minor: str
-    cel: "CelFeatures"
+    features: "Features"
+
+    @property
+    def cel(self) -> "CelFeatures":
+        from app.core.selectors import cel_features  # noqa: PLC0415 - --help must be quick
+
+        return cel_features(self.features)
 
 
 @click.command()
@@ -39,7 +46,7 @@ class _Rules:
     multiple=True,
     metavar="NAME=true|false",
     help="Feature gate DRA... of the cluster: ListTypeAttributes (default false) or ConsumableCapacity "
-    "(default true). Repeatable.",
+    "(default true since 1.36). Repeatable.",
 )
 @options.generated
 @options.kubernetes_version
@@ -62,15 +69,16 @@ def check(
     the inventory has enough devices for each claim. Prints `file:line: message`, with -o wide
     `file:line:column: message`. Exit code 0: clean, 1: findings, 2: usage.
     """
-    from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 - --help must be quick
+    from app.cli.cluster_objects import read_inventory  # noqa: PLC0415 - --help must be quick
     from app.cli.inventory_names import names_of  # noqa: PLC0415 - as above
     from app.cli.located import read_located  # noqa: PLC0415 - as above
     from app.cli.workloads import generated_names, in_namespace  # noqa: PLC0415 - as above
-    from app.core.selectors import SelectorCache, cel_features  # noqa: PLC0415 - as above
+    from app.core.selectors import SelectorCache  # noqa: PLC0415 - as above
 
-    features = _features(feature)
-    rules = _Rules(_minor(kubernetes_version), cel_features(features))
-    inventory = inventory_objects(source) if source.given else None
+    switches = _switches(feature)
+    found = read_inventory(source) if source.given else None
+    inventory = found.objects if found is not None else None
+    rules = _rules(kubernetes_version, found.version if found is not None else None, switches)
     objects, findings = read_located(paths)
     own = [in_namespace(item.raw, namespace) for item in objects]
     if not objects and not findings:
@@ -80,7 +88,7 @@ def check(
     for item, raw in zip(objects, own, strict=True):
         findings += _findings(item, raw, names, rules)
     if inventory is not None:
-        findings += _impossible(objects, own, inventory, SelectorCache(), features)
+        findings += _impossible(objects, own, inventory, SelectorCache(), rules.features)
     findings = sorted(
         set(findings), key=lambda finding: (finding.source, finding.line, finding.column, finding.message)
     )
@@ -92,29 +100,34 @@ def check(
     return Exit.NO if findings else Exit.OK
 
 
-def _features(texts: tuple[str, ...]) -> "Features":
-    """The features of a cluster with these switches. Raises: InputError."""
-    from app.core.model.features import Features  # noqa: PLC0415 - as in check
-
+def _switches(texts: tuple[str, ...]) -> dict[str, bool]:
+    """Raises: InputError."""
     switches = options.switches(texts)
     for name in switches:
         if name not in _SWITCHED:
             text = f"check does not depend on the feature {name!r}"
             raise InputError(text, f"only by {' and '.join(_SWITCHED)}")
-    return Features().switched(switches)
+    return switches
 
 
-def _minor(text: str) -> str:
-    """The minor version to check for. Raises: InputError."""
+def _rules(text: str, found: "ClusterVersion | None", switches: dict[str, bool]) -> _Rules:
+    """For the version of the flag, else for what the cluster or the snapshot is. Raises: InputError."""
     from app.cli.api_table import NEWEST, api_table, minor_of  # noqa: PLC0415 - as in check
+    from app.core.model.features import Features  # noqa: PLC0415 - as in check
+    from app.core.versions import OLDEST, VersionError, version_named  # noqa: PLC0415 - as in check
 
-    minor = minor_of(text) if text else NEWEST
+    minor = minor_of(text) if text else str(found.version) if found is not None else NEWEST
     if minor is None:
         first, *_, last = api_table().versions
         raise InputError(
             f"--kubernetes-version {text!r} is not one of {first} to {last}", "write it like 1.34"
         )
-    return minor
+    try:
+        version = version_named(minor)
+    except VersionError:
+        version = OLDEST
+    gates = found.gates if found is not None and found.version is version else None
+    return _Rules(minor, Features.of(version, gates).switched(switches))
 
 
 def _print(findings: "list[Finding]", output: str) -> None:
@@ -179,7 +192,7 @@ def _findings(item: "Located", raw: object, names: "Names", checked: "_Rules") -
         for where, message in rules.unreadable(raw):
             line, column = item.place(path_of(where))
             yield Finding(item.source, line, message, column)
-        checks += _checks(raw, names, checked.minor)
+        checks += _checks(raw, names, checked)
     for problems in checks:
         for path, message in problems:
             line, column = item.place(path)
@@ -190,7 +203,7 @@ def _findings(item: "Located", raw: object, names: "Names", checked: "_Rules") -
             yield Finding(item.source, line, f"{path_text(path)}: {message}", column)
 
 
-def _checks(raw: dict[str, Any], names: "Names", minor: str) -> list[Iterator[tuple["Path", str]]]:
+def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterator[tuple["Path", str]]]:
     from app.cli import rules  # noqa: PLC0415 - as in check
     from app.cli.api_rules import admin_rules, claim_rules, class_rules, slice_rules, taint_rules  # noqa: PLC0415 - as in check
     from app.cli.policy_rule import policy_names  # noqa: PLC0415 - as in check
@@ -198,11 +211,11 @@ def _checks(raw: dict[str, Any], names: "Names", minor: str) -> list[Iterator[tu
 
     checks = [
         rules.defects(raw),
-        unknown_fields(raw, minor),
+        unknown_fields(raw, checked.minor),
         claim_rules(raw),
-        admin_rules(raw, names.labels),
+        admin_rules(raw, names.labels, checked.features.version.admin_access_label),
         class_rules(raw),
-        slice_rules(raw, minor),
+        slice_rules(raw, checked.minor),
         taint_rules(raw),
         rules.pod_rules(raw, names),
         policy_names(raw),

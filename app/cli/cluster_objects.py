@@ -2,31 +2,57 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.cli.problems import UnreachableError
+from app.cli.problems import InputError, UnreachableError
 from app.cli.source import Source
-from app.cli.workloads import read_objects
 from app.cluster.auth.credentials import load_access
 from app.cluster.client.client import ApiClient
+from app.cluster.client.cluster_version import read_cluster_version
 from app.cluster.client.discovery import NODE, POD, Resource, discover
 from app.cluster.client.errors import ClusterError, CredentialsError, ForbiddenError
 from app.core.json_object import JsonObject
+from app.core.model.parse import flatten
+from app.core.versions import VersionError
+from app.core.versions.cluster_version import ClusterVersion, recorded
+from app.manifests.reader import ManifestError, read_documents
 
 PAGE_SIZE = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The raw objects of a cluster, and its version; None for manifests that do not record it."""
+
+    objects: list[Any]
+    version: ClusterVersion | None
+
+    def document(self) -> JsonObject:
+        """A List that records the version."""
+        record = {} if self.version is None else {"metadata": {"annotations": self.version.annotations()}}
+        return {"apiVersion": "v1", "kind": "List", **record, "items": self.objects}
+
+
+def read_inventory(source: Source, progress: Callable[[str], None] = lambda _: None) -> Inventory:
+    """Of a snapshot or of the cluster. Raises: InputError, UnreachableError."""
+    if not source.snapshot:
+        return asyncio.run(cluster_inventory(source, progress))
+    try:
+        documents = read_documents(source.snapshot)
+        version = next(filter(None, map(recorded, documents)), None)
+    except (ManifestError, VersionError) as error:
+        raise InputError(str(error)) from None
+    return Inventory(list(flatten(documents)), version)
+
+
 def inventory_objects(source: Source, progress: Callable[[str], None] = lambda _: None) -> list[Any]:
     """Returns the raw objects of a snapshot or of the cluster. Raises: InputError, UnreachableError."""
-    if source.snapshot:
-        return read_objects(source.snapshot)
-    return asyncio.run(cluster_objects(source, progress))
+    return read_inventory(source, progress).objects
 
 
-async def cluster_objects(
-    source: Source, progress: Callable[[str], None] = lambda _: None
-) -> list[JsonObject]:
+async def cluster_inventory(source: Source, progress: Callable[[str], None] = lambda _: None) -> Inventory:
     """Reads the relevant objects of the cluster page by page, and calls ``progress`` after each kind.
 
     Leaves out Pods that have completed, since they hold no devices.
@@ -48,9 +74,10 @@ async def cluster_objects(
         raise UnreachableError(str(error)) from None
 
 
-async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> list[JsonObject]:
+async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> Inventory:
     try:
         served = await discover(client)
+        version = await read_cluster_version(client)
         found: list[JsonObject] = []
         for resource in (NODE, *served.resources(), POD):
             objects = await _list(client, resource)
@@ -58,7 +85,7 @@ async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> list[
                 objects = [pod for pod in objects if not _finished(pod)]
             progress(f"{len(objects)} {resource.plural}")
             found += objects
-        return found
+        return Inventory(found, version)
     finally:
         await client.aclose()
 

@@ -25,12 +25,12 @@ async def embedded_app(source: Source) -> AsyncGenerator[FastAPI, None]:
         paths = source.snapshot
         if not paths:
             file = Path(folder) / "cluster.json"
-            from app.cli.cluster_objects import cluster_objects  # noqa: PLC0415 - a snapshot needs no cluster
+            from app.cli.cluster_objects import cluster_inventory  # noqa: PLC0415 - a snapshot needs no cluster
 
-            objects = await cluster_objects(source)
-            if not any(item.get("kind") == "Node" for item in objects):
+            found = await cluster_inventory(source)
+            if not any(item.get("kind") == "Node" for item in found.objects):
                 raise InputError("the cluster has no nodes", "Pods need at least one")
-            file.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+            file.write_bytes(orjson.dumps(found.document()))
             paths = (str(file),)
         try:
             application = create_app(Settings(snapshot=paths), stays=False)

@@ -93,7 +93,7 @@ kubernetes_version = click.option(
     "--kubernetes-version",
     default="",
     metavar="X.Y",
-    help="The minor version of the API server, like 1.34.  [default: 1.37]",
+    help="Minor version of Kubernetes, like 1.34.  [default: the cluster's or the snapshot's, else 1.37]",
 )
 
 

@@ -18,6 +18,7 @@ from app.cli.waiting import DurationParam
 @options.output
 @options.policy
 @options.feature
+@options.kubernetes_version
 @click.option("--replicas", type=click.IntRange(0), help="Override the workload's replica count.")
 @click.option("--node", "nodes", multiple=True, metavar="NAME", help="Evaluate only this node. Repeatable.")
 @options.generated
@@ -64,6 +65,7 @@ def plan(
     output: str,
     policy: str,
     feature: tuple[str, ...],
+    kubernetes_version: str,
     replicas: int | None,
     nodes: tuple[str, ...],
     generated: tuple[str, ...],
@@ -96,6 +98,7 @@ def plan(
         "replicas": replicas,
         "policy": policy or None,
         "nodes": list(nodes),
+        "kubernetesVersion": kubernetes_version or None,
         "features": options.switches(feature),
         "allOrNothing": all_or_nothing or None,
         "preemption": preemption or None,

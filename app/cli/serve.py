@@ -26,6 +26,7 @@ from app.cli.source import Source
 )
 @options.policy
 @options.feature
+@options.kubernetes_version
 @click.option(
     "--candidates",
     type=click.IntRange(min=0),
@@ -128,6 +129,7 @@ def serve(
         "snapshot": source.snapshot,
         "policy": flags["policy"] or None,
         "features": options.switches(feature) or None,
+        "kubernetes_version": flags["kubernetes_version"] or None,
         "allow_insecure_listen": allow_insecure_listen or None,
         "leader_elect": leader_elect or None,
     }

@@ -36,17 +36,18 @@ def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, se
     """Save a cluster's inventory as one YAML List.
 
     Nodes, devices, classes, taint rules, claims, templates and the Pods with claims: ready for
-    --snapshot of the other commands.
+    --snapshot of the other commands. It records the version and feature gates of the cluster.
     """
-    from app.cli.cluster_objects import inventory_objects  # noqa: PLC0415 - --help must be quick
+    from app.cli.cluster_objects import Inventory, read_inventory  # noqa: PLC0415 - --help must be quick
     from app.cli.printing import yaml_text  # noqa: PLC0415 - as above
 
-    objects = inventory_objects(source, say)
+    inventory = read_inventory(source, say)
+    objects = inventory.objects
     if trace_file:
         _record(source, trace_file, seconds)
     if not all_pods:
         objects = [item for item in objects if item.get("kind") != "Pod" or _has_claims(item)]
-    text = yaml_text({"apiVersion": "v1", "kind": "List", "items": objects})
+    text = yaml_text(Inventory(objects, inventory.version).document())
     if target == "-":
         write(text)
         return Exit.OK

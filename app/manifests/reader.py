@@ -85,7 +85,12 @@ def read_paths(paths: Iterable[str | Path], stdin: Callable[[], bytes] | None = 
     Raises:
         ManifestError: also for a path that cannot be read, or a folder without manifests.
     """
-    return [item for name, text in read_texts(paths, stdin) for item in load_manifests(text, name)]
+    return list(flatten(read_documents(paths, stdin)))
+
+
+def read_documents(paths: Iterable[str | Path], stdin: Callable[[], bytes] | None = None) -> list[Any]:
+    """The same without opening lists, whose metadata may say more. Raises: as ``read_paths``."""
+    return [item for name, text in read_texts(paths, stdin) for item in load_documents(text, name)]
 
 
 def read_texts(

@@ -20,6 +20,8 @@ from pydantic.alias_generators import to_camel
 
 from app.core.model.features import NAMES, Features
 from app.core.scoring import DEFAULT_POLICY, policy_named
+from app.core.versions import version_named
+from app.core.versions.cluster_version import ClusterVersion
 from app.manifests.reader import ManifestError, load_documents
 from app.settings.claims import ClaimSettings
 from app.settings.election import LeaderElectSettings
@@ -63,8 +65,13 @@ class Settings(
     count, and nothing is reserved.
     """
 
+    kubernetes_version: str = ""
+    """Minor version of Kubernetes whose rules hold, like 1.34; default: the cluster's, for manifests the one
+    that the snapshot records, else 1.37."""
+
     features: dict[str, bool] = Field(default_factory=dict)
-    """Allocator feature gates by the names of structured.Features; set them as those of kube-scheduler."""
+    """Allocator feature gates by the names of structured.Features, where those of kube-scheduler differ from
+    what the API server reports, or from the defaults of its version."""
 
     log_format: Literal["json", "text"] = "json"
     """json: one object per line, for log collectors; text: for people."""
@@ -110,6 +117,10 @@ class Settings(
     watch_silence_seconds: Seconds = 70.0
     """A watch without events for this long is renewed; bookmarks arrive about every 60 s."""
 
+    version_check_seconds: Seconds = 300.0
+    """Interval of questions for the API server's version and feature gates. The process ends when they have
+    changed, to start again with other rules."""
+
     list_page_size: int = Field(500, ge=1)
     """Page size of lists from the API server."""
 
@@ -130,6 +141,13 @@ class Settings(
                 raise ValueError(f"unknown feature {name!r}{_similar(name, NAMES)}")
         return value
 
+    @field_validator("kubernetes_version")
+    @classmethod
+    def _version(cls, value: str) -> str:
+        if value:
+            version_named(value)  # as for the policy
+        return value
+
     @field_validator("policy")
     @classmethod
     def _policy(cls, value: str) -> str:
@@ -146,10 +164,15 @@ class Settings(
             raise ValueError("snapshot excludes auth token: without a cluster tokens cannot be reviewed")
         return self
 
-    @property
-    def switched_features(self) -> Features:
-        """The defaults of Kubernetes 1.37 with ``features`` applied."""
-        return Features().switched(self.features)
+    def cluster_version(self, found: ClusterVersion) -> ClusterVersion:
+        """The version whose rules hold: ``kubernetes_version``, else what was found."""
+        if not self.kubernetes_version:
+            return found
+        return ClusterVersion(found.server, version_named(self.kubernetes_version))
+
+    def features_of(self, cluster: ClusterVersion) -> Features:
+        """The features of a cluster, with ``features`` applied."""
+        return Features.of(cluster.version, cluster.gates).switched(self.features)
 
 
 def load_settings(flags: Mapping[str, Any], config: Path | None = None) -> Settings:

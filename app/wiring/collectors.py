@@ -17,6 +17,7 @@ def of_cluster(service: Service, group: InformerGroup) -> Iterator[Callable[[], 
     """All of a service that has a cluster."""
     yield inventory(service)
     yield decisions(service)
+    yield kubernetes(service)
     yield informers(group)
     if service.preemptor is not None:
         yield preemption(service.preemptor)
@@ -88,6 +89,21 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
         if service.requeuer is not None:
             text = "Refused Pods requeued because devices appeared that they could use."
             yield Sample("pods_woken", text, {(): service.requeuer.requeued}, counter=True)
+
+    return samples
+
+
+def kubernetes(service: Service) -> Callable[[], Iterable[Sample]]:
+    """The version whose rules hold, and what is on."""
+
+    def samples() -> Iterable[Sample]:
+        cluster = service.kubernetes
+        gates = "defaults" if cluster.gates is None else "reported"
+        text = "Always 1; labels: the API server, the version whose rules hold, the source of gates."
+        labels = ("server", "version", "gates")
+        yield Sample("kubernetes_info", text, {(cluster.server, str(cluster.version), gates): 1.0}, labels)
+        on: Labelled = {(name,): float(is_on) for name, is_on in service.rules.features.switches.items()}
+        yield Sample("feature_enabled", "1 if a feature of the allocator is on.", on, ("name",))
 
     return samples
 

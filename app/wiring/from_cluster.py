@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from app.cluster.auth.credentials import load_access
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
-from app.cluster.client.discovery import BUDGET, NODE, POD, Served, server_version
+from app.cluster.client.cluster_version import read_cluster_version, until_changed
+from app.cluster.client.discovery import BUDGET, NODE, POD, Served
 from app.cluster.client.fence import Fence
 from app.cluster.client.reviews import TokenReviewer
 from app.cluster.controllers.preemptor import Attempt, Preemptor, PreemptorSettings
@@ -29,10 +31,11 @@ from app.cluster.events.event_writer import EventWriter
 from app.cluster.events.pod_events import PodEvents
 from app.cluster.events.preemption_events import PreemptionEvents
 from app.cluster.informers.feed import Feed
-from app.cluster.informers.group import InformerGroup, discover_patiently
+from app.cluster.informers.group import InformerGroup, discover_patiently, patiently
 from app.cluster.informers.informer import Event, InformerSettings
 from app.core.placement.rules import Rules
 from app.core.state.state import State
+from app.core.versions.cluster_version import ClusterVersion
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 from app.wiring import collectors
@@ -67,14 +70,26 @@ async def follow_cluster(
 
     async def follow() -> None:
         served = await discover_patiently(client)
+        kubernetes = settings.cluster_version(await patiently(lambda: read_cluster_version(client)))
+        log.info("Kubernetes %s", kubernetes, extra={"changed_gates": kubernetes.changed_gates})
         metrics, shutdown = app.state.metrics, app.state.shutdown
         facts = ClusterFacts(
             name=settings.cluster_name or cluster.cluster,
-            version=await server_version(client),
+            version=kubernetes.server,
             server=cluster.base_url,
             source="cluster",
         )
-        parts = _build(settings, client, served, metrics, shutdown, leases=leases, line=line, facts=facts)
+        parts = _build(
+            settings,
+            client,
+            served,
+            kubernetes,
+            metrics=metrics,
+            shutdown=shutdown,
+            leases=leases,
+            line=line,
+            facts=facts,
+        )
         app.state.service = parts.service
         await parts.run()
 
@@ -96,6 +111,7 @@ class _ClusterService:
     events: PodEvents
     informers: InformerGroup
     claims: ClaimControllers
+    client: ApiClient
 
     async def run(self) -> None:
         """Runs until canceled."""
@@ -104,6 +120,8 @@ class _ClusterService:
             await stack.enter_async_context(background(self.requeuer.run(), "requeuer"))
             await stack.enter_async_context(background(self.events.run(), "events"))
             await stack.enter_async_context(background(service.backlog.run(), "backlog"))
+            if not service.settings.kubernetes_version:
+                await stack.enter_async_context(background(self._end_with_version(), "version"))
             if service.preemptor is not None:
                 await stack.enter_async_context(background(service.preemptor.run(), "preemption"))
             tasks.create_task(self.informers.run())
@@ -114,20 +132,37 @@ class _ClusterService:
             if service.election is not None:
                 await service.election.run()
 
+    async def _end_with_version(self) -> None:
+        """Ends the process when the cluster has another version or other gates.
+
+        What is served, and every verdict in memory, follows from them. The kubelet starts the process again,
+        within seconds.
+        """
+
+        async def pause() -> None:
+            await asyncio.sleep(self.service.settings.version_check_seconds)
+
+        now = await until_changed(self.client, self.service.kubernetes, pause)
+        log.warning(
+            "Kubernetes was %s, and is %s: ending, to start with its rules", self.service.kubernetes, now
+        )
+        signal.raise_signal(signal.SIGTERM)
+
 
 def _build(
     settings: Settings,
     client: ApiClient,
     served: Served,
+    kubernetes: ClusterVersion,
+    *,
     metrics: Metrics,
     shutdown: Shutdown,
-    *,
     leases: ApiClient,
     line: Lifeline,
     facts: ClusterFacts,
 ) -> _ClusterService:
     state, fence, history = State(), fence_of(settings), History()
-    rules = replace(rules_of(settings), groups_known=served.pod_group is not None)
+    rules = replace(rules_of(settings, kubernetes), groups_known=served.pod_group is not None)
     writes = client.guarded(fence)
     writer = EventWriter(writes, socket.gethostname(), now)
     requeuer = Requeuer(writes, state, rules)
@@ -188,11 +223,12 @@ def _build(
         reviewer=TokenReviewer(client, time.monotonic, settings.token_audiences) if tokens else None,
         history=history,
         cluster=replace(facts, age=informers.silence_seconds),
+        kubernetes=kubernetes,
     )
     metrics.add_source(claims.samples)
     for source in collectors.of_cluster(service, informers):
         metrics.add_source(source)
-    return _ClusterService(service, requeuer, events, informers, claims)
+    return _ClusterService(service, requeuer, events, informers, claims, client)
 
 
 def _preemptor(

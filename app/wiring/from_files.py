@@ -4,16 +4,19 @@ import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack
+from typing import Any
 
 from app.api.cluster_facts import ClusterFacts
 from app.api.service import Service, Shutdown
 from app.cluster.binding.memory_binder import MemoryBinder
 from app.cluster.binding.reservations import Reservations
 from app.core.model.errors import ObjectError
-from app.core.model.parse import parse
+from app.core.model.parse import flatten, parse
 from app.core.model.workload import Workload
 from app.core.state.state import Key, State
-from app.manifests.reader import ManifestError, read_paths
+from app.core.versions import VersionError
+from app.core.versions.cluster_version import ClusterVersion, recorded
+from app.manifests.reader import ManifestError, read_documents
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 from app.wiring import collectors
@@ -27,8 +30,10 @@ async def serve_files(
     settings: Settings, metrics: Metrics, shutdown: Shutdown, stack: AsyncExitStack
 ) -> Service:
     """Serves manifests: binds change the copy in memory only. Raises: ManifestError."""
-    state, broken = await _read(settings)
-    rules = rules_of(settings)
+    documents = await asyncio.to_thread(read_documents, settings.snapshot)
+    kubernetes = settings.cluster_version(_recorded(settings, documents))
+    state, broken = await _read(settings, documents)
+    rules = rules_of(settings, kubernetes)
     reservations = Reservations(state, rules, settings.reservation_seconds)
     service = Service(
         settings,
@@ -42,19 +47,32 @@ async def serve_files(
         shutdown,
         {"shutdown": shutdown.check},
         learns_pods=True,
-        cluster=ClusterFacts(settings.cluster_name),
+        cluster=ClusterFacts(settings.cluster_name, version=kubernetes.server),
+        kubernetes=kubernetes,
     )
-    for source in (collectors.inventory(service), collectors.decisions(service)):
+    for source in (
+        collectors.inventory(service),
+        collectors.decisions(service),
+        collectors.kubernetes(service),
+    ):
         metrics.add_source(source)
     await service.gather_pools()
     await stack.enter_async_context(background(service.backlog.run(), "backlog"))
     return service
 
 
-async def _read(settings: Settings) -> tuple[State, dict[tuple[str, Key], ObjectError]]:
+def _recorded(settings: Settings, documents: list[Any]) -> ClusterVersion:
+    """The version that the first snapshot with one records. Raises: ManifestError."""
+    try:
+        return next(filter(None, map(recorded, documents)), ClusterVersion())
+    except VersionError as error:
+        raise ManifestError(", ".join(settings.snapshot), str(error)) from None
+
+
+async def _read(settings: Settings, documents: list[Any]) -> tuple[State, dict[tuple[str, Key], ObjectError]]:
     """Raises: ManifestError."""
     state, broken = State(), dict[tuple[str, Key], ObjectError]()
-    for raw in await asyncio.to_thread(read_paths, settings.snapshot):
+    for raw in flatten(documents):
         try:
             item = parse(raw)
         except ObjectError as error:

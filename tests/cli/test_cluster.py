@@ -83,6 +83,24 @@ def test_a_snapshot_holds_what_the_cluster_has(cli: "Cli", cluster: Cluster) -> 
     assert ("8 nodes" in ran.err, "8 resourceslices" in ran.err) == (True, True)
 
 
+def test_a_snapshot_records_the_version_and_the_gates_which_plans_then_follow(
+    cli: "Cli", cluster: Cluster, tmp_path: Path
+) -> None:
+    cluster.fake.version = {"gitVersion": "v1.37.2", "emulationMajor": "1", "emulationMinor": "33"}
+    cluster.fake.metrics = b'kubernetes_feature_enabled{name="DRAPrioritizedList",stage="ALPHA"} 1\n'
+
+    file = tmp_path / "snapshot.yaml"
+    assert cli("snapshot", "--kubeconfig", cluster.kubeconfig, "-o", file).code == 0
+
+    annotations = yaml.safe_load(file.read_text())["metadata"]["annotations"]
+    assert annotations == {
+        "dra-extender/kubernetes-version": "1.33",
+        "dra-extender/feature-gates": "DRAPrioritizedList=true",
+    }
+    again = cli("snapshot", "--kubeconfig", cluster.kubeconfig)
+    assert again.out == file.read_text()
+
+
 def test_a_trace_is_recorded_beside_the_snapshot(cli: "Cli", cluster: Cluster, tmp_path: Path) -> None:
     inventory, file = tmp_path / "inventory.yaml", tmp_path / "trace.json"
     where = ("--kubeconfig", cluster.kubeconfig, "-o", inventory)

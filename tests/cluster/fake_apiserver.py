@@ -92,7 +92,8 @@ class FakeApiServer:
         now: seconds since the epoch, for timestamps.
 
     Attributes to set: `down` (connections are refused), `frozen` (watches fall silent), `watch_limit_seconds`
-    (watches end then, whatever was asked for), `token` (the only bearer token accepted), `faults`.
+    (watches end then, whatever was asked for), `token` (the only bearer token accepted), `faults`, `version`
+    (its answer), `metrics` (text; None: forbidden).
     """
 
     def __init__(
@@ -114,6 +115,8 @@ class FakeApiServer:
         self.frozen = False
         self.watch_limit_seconds = float("inf")
         self.token: str | None = None
+        self.version: JsonObject = {"gitVersion": "v1.37.2"}
+        self.metrics: bytes | None = None
         self.open_watches = 0
         # In the order in which they were opened, so that a seed replays a run.
         self._streams: dict[_Stream, None] = {}
@@ -178,6 +181,12 @@ class FakeApiServer:
 
     def _route(self, call: Call) -> Answer:
         parts = call.path.strip("/").split("/")
+        if parts == ["version"]:
+            return _json(200, self.version)
+        if parts == ["metrics"]:
+            if self.metrics is None:
+                raise StatusError(403, "Forbidden", "cannot get path /metrics")
+            return Answer(200, _in_pieces(self.metrics), {"content-type": "text/plain"})
         if parts[0] == "apis" and len(parts) == 2:
             return self._group_versions(parts[1])
         core = parts[0] == "api"
@@ -481,6 +490,11 @@ def _refused(refusal: StatusError, retry_after: int | None = None) -> Answer:
     if retry_after is not None:
         answer.headers = {**answer.headers, "retry-after": str(retry_after)}
     return answer
+
+
+async def _in_pieces(text: bytes, size: int = 100) -> AsyncIterator[bytes]:
+    for at in range(0, len(text), size):
+        yield text[at : at + size]
 
 
 def _json(status: int, body: JsonObject) -> Answer:

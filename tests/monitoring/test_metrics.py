@@ -73,7 +73,14 @@ def test_most_metrics_are_on_the_dashboard_or_in_an_alert(exposition: str) -> No
     # Read beside others, or by people who look for one thing.
     ignored_claims = {
         "dra_extender_" + name
-        for name in ("state_revision", "cel_cache_entries", "assumed_claims", "event_loop_held_seconds")
+        for name in (
+            "state_revision",
+            "cel_cache_entries",
+            "assumed_claims",
+            "event_loop_held_seconds",
+            "kubernetes_info",
+            "feature_enabled",
+        )
     }
     ends = ("", "_bucket")
     left = {name for name in own(exposition) if not {name + end for end in ends} & asked} - ignored_claims

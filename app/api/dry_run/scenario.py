@@ -15,7 +15,7 @@ from app.api.errors import HttpError, invalid_fields
 from app.api.expensive import Expensive
 from app.api.models.questions import PlacementRequest, Scenario, SizingRequest
 from app.api.service import Service
-from app.core.model.features import UnknownFeatureError
+from app.core.model.features import Features, UnknownFeatureError
 from app.core.model.parse import Object
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
@@ -23,6 +23,8 @@ from app.core.pauses import InterruptedWorkError, paced
 from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
 from app.core.state.state import kind_of
+from app.core.versions import VersionError, version_named
+from app.core.versions.cluster_version import ClusterVersion
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -90,7 +92,9 @@ def _rules(service: Service, body: Scenario) -> Rules:
     except UnknownPolicyError as error:
         raise HttpError(422, "InvalidField", str(error), "policy") from None
     try:
-        features = service.rules.features.switched(body.features)
+        features = _version_features(service, body.kubernetes_version).switched(body.features)
+    except VersionError as error:
+        raise HttpError(422, "InvalidField", str(error), "kubernetesVersion") from None
     except UnknownFeatureError as error:
         raise HttpError(422, "InvalidField", str(error), "features") from None
     return replace(
@@ -101,6 +105,14 @@ def _rules(service: Service, body: Scenario) -> Rules:
         node_checks=body.node_checks,
         generate_claims=True,
     )
+
+
+def _version_features(service: Service, name: str | None) -> Features:
+    """Those of the cluster, or of another version by default. Raises: VersionError."""
+    version = service.kubernetes.version if name is None else version_named(name)
+    if version is service.kubernetes.version:
+        return service.rules.features
+    return service.settings.features_of(ClusterVersion(version=version))
 
 
 async def pods_in(

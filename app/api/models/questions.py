@@ -84,6 +84,11 @@ class Scenario(RequestBody):
     )
     add_nodes: list[MoreNodes] = Field(default_factory=list, max_length=10)
     nodes: list[str] | None = Field(None, description="Evaluate only these nodes.")
+    kubernetes_version: str | None = Field(
+        None,
+        description="Minor version of Kubernetes whose rules and default feature gates hold, like 1.34. "
+        "Default: the cluster's.",
+    )
     features: dict[str, bool] = Field(
         default_factory=dict, description="Allocator feature gates, by the names of structured.Features."
     )

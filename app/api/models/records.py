@@ -1,6 +1,8 @@
-"""Decisions, documents and scoring policies."""
+"""Decisions, documents, scoring policies and versions."""
 
 from typing import Any, Literal
+
+from pydantic import Field
 
 from app.api.models.body import Body
 
@@ -56,3 +58,18 @@ class PolicyItem(Body):
 class Policies(Body):
     default: str
     items: list[PolicyItem]
+
+
+class KubernetesRecord(Body):
+    server: str = Field(description="What the API server calls itself, like v1.37.2; empty: not known.")
+    version: str = Field(description="The minor version whose rules hold.")
+    gates: Literal["reported", "defaults"] = Field(
+        description="Whether the API server reported its feature gates, or the version's defaults count."
+    )
+    changed_gates: dict[str, bool] = Field(description="Feature gates that are not as by default.")
+    features: dict[str, bool] = Field(description="What is on, by the names of structured.Features.")
+
+
+class VersionRecord(Body):
+    version: str = Field(description="Of this program.")
+    kubernetes: KubernetesRecord

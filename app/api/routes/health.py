@@ -73,5 +73,8 @@ def _ready(request: Request, exclude: Sequence[str], *, verbose: bool) -> PlainT
     if not verbose and not failed:
         return PlainTextResponse("ok")
     lines = [f"[-]{name} failed: {text}" if text else f"[+]{name} ok" for name, text in results.items()]
+    service = made_service(request.app)
+    if service is not None:
+        lines.append(f"kubernetes: {service.kubernetes}")
     lines.append("not ready" if failed else "ready")
     return PlainTextResponse("\n".join(lines) + "\n", 503 if failed else 200)

@@ -15,7 +15,7 @@ MEDIA_TYPES: Mapping[PatchKind, str] = {
     # The API server supports it for built-in kinds only.
     "strategic": "application/strategic-merge-patch+json",
 }
-JSON = "application/json"
+JSON, TEXT = "application/json", "text/plain"
 METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 """Requests metadata only; a server without support returns full objects."""
 

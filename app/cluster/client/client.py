@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import httpx
 import orjson
 
-from app.cluster.client.call import MEDIA_TYPES, METADATA, ApiCall, Params, PatchKind, Timeouts
+from app.cluster.client.call import MEDIA_TYPES, METADATA, TEXT, ApiCall, Params, PatchKind, Timeouts
 from app.cluster.client.errors import ConnectionFailedError, error_of_response
 from app.cluster.client.fence import Fence
 from app.cluster.client.identity import Anonymous, Auth
@@ -168,6 +168,21 @@ class ApiClient:
             raise ConnectionFailedError(name, problem, sent=True, silent=True) from error
         except httpx.TransportError as error:
             raise ConnectionFailedError(name, text_of(error), sent=True) from error
+        finally:
+            await response.aclose()
+
+    async def chunks(self, path: str) -> AsyncGenerator[bytes, None]:
+        """A response that is text, as it arrives. Close the generator (contextlib.aclosing) to end it."""
+        call = ApiCall("GET", path, accept=TEXT)
+        response = await self._open(call)
+        try:
+            if response.status_code != 200:
+                body = await response.aread()
+                raise error_of_response(call.name, response.status_code, response.headers, body)
+            async for chunk in response.aiter_bytes():
+                yield chunk
+        except httpx.TransportError as error:
+            raise ConnectionFailedError(call.name, text_of(error), sent=True) from error
         finally:
             await response.aclose()
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.cluster.client.client import ApiClient
-from app.cluster.client.errors import ClusterError, NotFoundError, NotServedError
+from app.cluster.client.errors import NotFoundError, NotServedError
 from app.core.json_object import JsonObject
 
 GROUP = "resource.k8s.io"
@@ -110,14 +110,6 @@ async def discover(client: ApiClient) -> Served:
         "with the beta API enabled (kube-apiserver --runtime-config)"
     )
     raise NotServedError(msg)
-
-
-async def server_version(client: ApiClient) -> str:
-    """The gitVersion of the API server; empty if it does not say. One small request."""
-    try:
-        return str((await client.get("/version")).get("gitVersion") or "")
-    except ClusterError:
-        return ""
 
 
 class _Group:

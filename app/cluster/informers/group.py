@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from typing import TypeVar
 
 from app.cluster.client.backoff import Backoff, Clock, LoopClock
 from app.cluster.client.client import ApiClient
@@ -13,6 +14,8 @@ from app.cluster.client.errors import ApiError, ClusterError, CredentialsError, 
 from app.cluster.informers.informer import Event, Informer, InformerSettings
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Handler = Callable[[str, Event], None]
 
@@ -103,11 +106,24 @@ async def discover_patiently(
 
     Raises: NotServedError, CredentialsError: waiting would not help.
     """
+    return await patiently(lambda: discover(client), clock=clock, uniform=uniform)
+
+
+async def patiently(
+    ask: Callable[[], Awaitable[T]],
+    *,
+    clock: Clock | None = None,
+    uniform: Callable[[float, float], float] | None = None,
+) -> T:
+    """The result of a question to the API server, repeated while that is down or overloaded.
+
+    Logs each failure. Raises: NotServedError, CredentialsError: waiting would not help.
+    """
     clock = clock or LoopClock()
     backoff = Backoff(clock, uniform=uniform) if uniform else Backoff(clock)
     while True:
         try:
-            return await discover(client)
+            return await ask()
         except (NotServedError, CredentialsError):
             raise
         except ClusterError as error:

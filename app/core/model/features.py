@@ -57,6 +57,11 @@ class Features:
         switches = {field: all(on.get(gate, False) for gate in names) for field, names in GATES.items()}
         return cls(version=version, **switches)
 
+    @property
+    def switches(self) -> dict[str, bool]:
+        """Every feature by its name in Kubernetes, and whether it is on."""
+        return {name: getattr(self, own) for name, own in NAMES.items()}
+
     def switched(self, switches: Mapping[str, bool]) -> "Features":
         """These features with the named ones set, like ``{"PartitionableDevices": False}``.
 

@@ -1,0 +1,25 @@
+"""The version of this program, and that of the cluster."""
+
+from importlib.metadata import version as installed_version
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.api.models.records import VersionRecord
+from app.api.responses import json_response
+from app.api.service import ServiceOf
+
+router = APIRouter(prefix="/api/v1", tags=["operation"])
+
+
+@router.get("/version", response_model=VersionRecord, summary="Version of this program and of the cluster")
+async def version(service: ServiceOf) -> Response:
+    cluster = service.kubernetes
+    kubernetes = {
+        "server": cluster.server,
+        "version": str(cluster.version),
+        "gates": "defaults" if cluster.gates is None else "reported",
+        "changedGates": cluster.changed_gates,
+        "features": service.rules.features.switches,
+    }
+    return json_response({"version": installed_version("dra-extender"), "kubernetes": kubernetes})
