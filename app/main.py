@@ -51,6 +51,28 @@ from app.wiring.lifeline import lifeline
 if TYPE_CHECKING:
     from app.observability.tracing import Tracing
 
+_QUESTIONS = (
+    placements,
+    capacity,
+    sizing,
+    documents,
+    policies,
+    overview,
+    pods,
+    explain_pod,
+    inventory,
+    pools,
+    classes,
+    usage,
+    fleet,
+    device,
+    matches,
+    decisions,
+    stream,
+    about,
+)
+"""What the role api answers under /api/v1."""
+
 
 def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: bool = True) -> FastAPI:
     """A separate application: two in one process share nothing.
@@ -83,6 +105,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
         summary="A kube-scheduler extender that does Dynamic Resource Allocation",
         version=version("dra-extender"),
         lifespan=lifespan,
+        openapi_url="/openapi.json" if settings.serves("api") else None,
         docs_url=None,
         redoc_url=None,
         responses=errors.RESPONSES,
@@ -101,31 +124,14 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
 
     app.add_middleware(guarded)
     errors.install(app)
-    app.router.routes.extend(routes.ROUTES)
-    for part in (
-        routes,
-        placements,
-        capacity,
-        sizing,
-        documents,
-        policies,
-        overview,
-        pods,
-        explain_pod,
-        inventory,
-        pools,
-        classes,
-        usage,
-        fleet,
-        device,
-        matches,
-        decisions,
-        stream,
-        about,
-        health,
-    ):
-        app.include_router(part.router)
-    add_pages(app)
+    if settings.serves("webhooks"):
+        app.router.routes.extend(routes.ROUTES)
+        app.include_router(routes.router)
+    if settings.serves("api"):
+        for part in _QUESTIONS:
+            app.include_router(part.router)
+        add_pages(app)
+    app.include_router(health.router)
     return app
 
 

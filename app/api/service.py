@@ -1,42 +1,29 @@
 """The components that every endpoint needs, wired by app.wiring."""
 
-import asyncio
-import logging
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.applications import Starlette
 
 from app.api.cluster_facts import ClusterFacts
+from app.api.decider import Decider
 from app.api.errors import HttpError, not_ready
 from app.api.expensive import Expensive, Places, caller_of, until_client_leaves
 from app.api.history import History
-from app.api.node_list_cache import NodeListCache
 from app.api.overviews import Overviews
-from app.cluster.binding.binder import Binder
-from app.cluster.binding.reservations import Reservations
-from app.cluster.client.errors import NotLeaderError
 from app.cluster.client.reviews import Reviewer
-from app.cluster.controllers.deallocator import Deallocator
-from app.cluster.controllers.preemptor import Preemptor
-from app.cluster.controllers.requeuer import Requeuer
-from app.cluster.events.pod_events import PodEvents
-from app.cluster.leadership.election import Election
 from app.core.model.errors import ObjectError
-from app.core.model.pod import Pod
 from app.core.pauses import paced
-from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.state.device_views import DeviceViews
 from app.core.state.pools import PoolError
 from app.core.state.state import Key, State
 from app.core.verdicts.cache import VerdictCache
-from app.core.verdicts.candidates import Candidates
 from app.core.versions.cluster_version import ClusterVersion
 from app.event_loop.backlog import Backlog
 from app.event_loop.shares import Shares
@@ -44,7 +31,6 @@ from app.event_loop.time_slice import Clock, Deadline, TimeSlice
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 
-log = logging.getLogger(__name__)
 _URGENT_SECONDS = 0.05
 """The body of a filter arrives within a few milliseconds, or the client is slow."""
 
@@ -100,17 +86,13 @@ class Service:
     ``rules`` are those of the webhooks, for the version
     ``kubernetes``. ``learns_pods``: without a cluster, Pods are known only from
     filter requests. ``broken`` are malformed objects. ``checks`` by name say why this service is not
-    ready. ``requeuer``, ``deallocator`` and ``reviewer`` exist only with a cluster, ``election`` only
-    among replicas. ``events`` records on Pods why they do not fit, also with a cluster only.
-    ``preemptor``, if enabled, evicts others for them. ``epoch`` distinguishes this process from earlier
-    ones, whose cursors are not valid here.
+    ready. ``decides_with`` are the parts that only the role webhooks has. ``reviewer`` exists only with a
+    cluster. ``epoch`` distinguishes this process from earlier ones, whose cursors are not valid here.
     """
 
     settings: Settings
     state: State
     rules: Rules
-    binder: Binder
-    reservations: Reservations
     metrics: Metrics
     clock: Clock
     broken: Mapping[tuple[str, Key], ObjectError]
@@ -118,19 +100,13 @@ class Service:
     checks: Mapping[str, Check]
     learns_pods: bool = False
     kubernetes: ClusterVersion = field(default_factory=ClusterVersion)
-    requeuer: Requeuer | None = None
-    deallocator: Deallocator | None = None
-    election: Election | None = None
-    events: PodEvents | None = None
-    preemptor: Preemptor | None = None
+    decides_with: Decider | None = None
     reviewer: Reviewer | None = None
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     history: History = field(default_factory=History)
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
     device_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     verdict_cache: VerdictCache = field(init=False)
-    candidates: Candidates = field(init=False)
-    name_lists: NodeListCache = field(default_factory=NodeListCache)
     overviews: Overviews = field(init=False)
     places: Places = field(init=False)
     streams: Streams = field(init=False)
@@ -138,11 +114,9 @@ class Service:
     shares: Shares = field(init=False)
     _urgent: int = 0
     _urgent_until: float = 0.0
-    _chores: set[asyncio.Task[object]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.verdict_cache = VerdictCache(self.state)
-        self.candidates = Candidates(self.settings.candidates)
         self.overviews = Overviews(self.state, self.rules, self.history, self.clock, self.time_slice)
         self.places = Places(self.settings.dry_runs, self.metrics.turned_away.inc)
         self.streams = Streams(self.settings.streams)
@@ -159,54 +133,27 @@ class Service:
             if name not in {"shutdown", LEADER_CHECK} and (text := check()):
                 raise not_ready(text)
 
+    @property
+    def decider(self) -> Decider:
+        """What the webhooks decide with. Raises: LookupError without the role webhooks, which has no routes
+        that lead here.
+        """
+        if self.decides_with is None:
+            raise LookupError("a process without the role webhooks decides nothing")
+        return self.decides_with
+
+    @property
+    def decides(self) -> bool:
+        """Whether this process decides for kube-scheduler now: no other one has the role, or the lease.
+
+        If not, its state lacks what the one that decides has reserved or assumed, and not yet written.
+        """
+        return self.decides_with is not None and self.decides_with.leads
+
     def stop_leading(self) -> None:
         """Releases the lease as soon as the webhooks in progress are answered."""
-        self.binder.stop_waiting()
-        if self.election is not None:
-            self._start(self.election.resign(self.settings.shutdown_seconds))
-
-    def refused(self, evaluation: PodEvaluation, summary: str) -> None:
-        """Follows up a filter that has found no node, like PostFilter of the in-tree plugin.
-
-        It deallocates a claim whose node the Pod cannot use, records an event on the Pod, and requeues
-        the Pod when devices appear.
-        """
-        if self.events is not None:
-            self.events.refused(evaluation.pod, summary)
-        held = evaluation.releasable()
-        if held is not None and self.deallocator is not None:
-            log.info("deallocating a claim", extra={"claim": "/".join(held.key)})
-            self._start(self.deallocator.deallocate(held.claim))
-        if self.requeuer is not None:
-            self.requeuer.refused(
-                evaluation.pod, evaluation.position, everywhere=evaluation.refusal is not None
-            )
-
-    def passed(self, pod: Pod) -> None:
-        """Follows up a filter that has found a node."""
-        if self.requeuer is not None:
-            self.requeuer.passed(pod)
-        if self.events is not None:
-            self.events.passed(pod)
-
-    def _start(self, work: Coroutine[Any, Any, object]) -> None:
-        chore = asyncio.create_task(work)
-        self._chores.add(chore)
-        chore.add_done_callback(self._chores.discard)
-
-    @asynccontextmanager
-    async def lead(self) -> AsyncIterator[None]:
-        """Context of a webhook: among replicas only the leader handles it. Raises: HttpError, 503."""
-        election = self.election
-        if election is None:
-            yield
-            return
-        try:
-            await election.lead(self.settings.leader_elect_wait_seconds)
-        except NotLeaderError as error:
-            raise not_ready(str(error)) from None
-        with election.answering():
-            yield
+        if self.decides_with is not None:
+            self.decides_with.stop_leading(self.settings.shutdown_seconds)
 
     @contextmanager
     def first(self) -> Iterator[None]:

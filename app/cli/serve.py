@@ -24,6 +24,12 @@ from app.cli.source import Source
 @click.option(
     "--config", type=click.Path(path_type=Path), help="File with settings, of kind ExtenderConfiguration."
 )
+@click.option(
+    "--roles",
+    metavar="ROLES",
+    help="What to serve: webhooks (decides and writes), api (the HTTP API and the page; only reads), or "
+    "both.  [default: webhooks,api]",
+)
 @options.policy
 @options.feature
 @options.kubernetes_version

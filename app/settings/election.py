@@ -16,7 +16,7 @@ class LeaderElectSettings(BaseModel):
     leader_elect: bool = False
     """Enable leader election: only the leader handles webhooks and writes.
 
-    Required with more than one replica.
+    Required with more than one replica of the role webhooks. Without that role it has no effect.
     """
 
     leader_elect_name: str = "dra-extender"

@@ -3,7 +3,7 @@
 import ipaddress
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
@@ -11,10 +11,19 @@ Seconds = Annotated[float, Field(gt=0, le=3600)]
 Bytes = Annotated[int, Field(ge=1024, le=2**31)]
 Names = tuple[str, ...]
 """A list; comma-separated in the environment."""
+Role = Literal["webhooks", "api"]
+_ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class ServingSettings(BaseModel):
     """A part of ``app.settings.Settings``."""
+
+    roles: tuple[Role, ...] = _ROLES
+    """What this process serves; comma-separated in the environment.
+
+    webhooks: /scheduler/*, for which it decides and writes, and runs for the lease with leader_elect.
+    api: /api/v1, the page and the reference, for which it only reads. Probes and /metrics: in both.
+    """
 
     host: str = "127.0.0.1"
     """Address to listen on; one that is not loopback requires TLS and ``auth``."""
@@ -111,6 +120,19 @@ class ServingSettings(BaseModel):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return tuple(value) if isinstance(value, list) else value
 
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(names, (list, tuple)):
+            raise ValueError(f"must be a list of {' and '.join(_ROLES)}")  # noqa: TRY004 - pydantic's form
+        if not names or names == [""]:
+            raise ValueError(f"must name at least one role: {' or '.join(_ROLES)}")
+        for name in names:
+            if name not in _ROLES:
+                raise ValueError(f"unknown role {name!r}, only {' and '.join(_ROLES)}")
+        return tuple(dict.fromkeys(names))
+
     @model_validator(mode="after")
     def _guarded(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
@@ -132,8 +154,9 @@ class ServingSettings(BaseModel):
             "DRA_ALLOW_INSECURE_LISTEN=true) if a NetworkPolicy or a firewall protects the port"
         )
         if self.auth == "off":
+            readable = "the inventory" if self.serves("api") else "the metrics"
             raise ValueError(
-                f"{reach} without authentication: all of them could read the inventory. Set "
+                f"{reach} without authentication: all of them could read {readable}. Set "
                 f"auth to token or mtls (--auth, with --tls-cert-file and --tls-key-file). {override}"
             )
         if self.tls_cert_file is None:
@@ -141,11 +164,15 @@ class ServingSettings(BaseModel):
                 f"{reach} without TLS: tokens would cross the network in clear text. Set tls_cert_file and "
                 f"tls_key_file (--tls-cert-file, --tls-key-file). {override}"
             )
-        if self.webhooks_from == "anyone":
+        if self.webhooks_from == "anyone" and self.serves("webhooks"):
             raise ValueError(
                 f"{reach}: all of them could bind Pods. Set webhooks_from to certificate or "
                 f"loopback. {override}"
             )
+
+    def serves(self, role: Role) -> bool:
+        """Whether this process has a role."""
+        return role in self.roles
 
     @property
     def webhook_callers(self) -> Literal["certificate", "loopback", "anyone"]:

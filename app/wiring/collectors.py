@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from app.api.decider import Decider
 from app.api.service import Service
 from app.cluster.controllers.preemptor import Preemptor
 from app.cluster.informers.group import InformerGroup
@@ -15,14 +16,22 @@ Labelled = dict[tuple[str, ...], float]
 
 def of_cluster(service: Service, group: InformerGroup) -> Iterator[Callable[[], Iterable[Sample]]]:
     """All of a service that has a cluster."""
-    yield inventory(service)
-    yield decisions(service)
-    yield kubernetes(service)
+    yield from of_service(service)
     yield informers(group)
-    if service.preemptor is not None:
-        yield preemption(service.preemptor)
-    if service.election is not None:
-        yield election(service.election)
+    decider = service.decides_with
+    if decider is not None and decider.preemptor is not None:
+        yield preemption(decider.preemptor)
+    if decider is not None and decider.election is not None:
+        yield election(decider.election)
+
+
+def of_service(service: Service) -> Iterator[Callable[[], Iterable[Sample]]]:
+    """What there is without a cluster too."""
+    yield inventory(service)
+    yield evaluations(service)
+    yield kubernetes(service)
+    if service.decides_with is not None:
+        yield decisions(service.decides_with)
 
 
 def inventory(service: Service) -> Callable[[], Iterable[Sample]]:
@@ -50,11 +59,11 @@ def inventory(service: Service) -> Callable[[], Iterable[Sample]]:
     return samples
 
 
-def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
-    """Work done and saved, and the results of binds."""
+def evaluations(service: Service) -> Callable[[], Iterable[Sample]]:
+    """Work done and saved."""
 
     def samples() -> Iterable[Sample]:
-        verdict_cache, selectors, binder = service.verdict_cache, service.rules.selectors, service.binder
+        verdict_cache, selectors = service.verdict_cache, service.rules.selectors
         answers: Labelled = {
             ("searched",): verdict_cache.searches,
             ("shared",): verdict_cache.shared,
@@ -76,9 +85,17 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
         evaluations: Labelled = {(path,): number for path, number in selectors.evaluations().items()}
         text = "Evaluations of selectors, by path: fast (compiled) or reference."
         yield Sample("cel_evaluations", text, evaluations, ("path",), counter=True)
-        binds: Labelled = {(result,): number for result, number in binder.results.items()}
+
+    return samples
+
+
+def decisions(decider: Decider) -> Callable[[], Iterable[Sample]]:
+    """The results of binds, and the reservations before them."""
+
+    def samples() -> Iterable[Sample]:
+        binds: Labelled = {(result,): number for result, number in decider.binder.results.items()}
         yield Sample("binds", "Binds, by result.", binds, ("result",), counter=True)
-        kept = service.reservations
+        kept = decider.reservations
         yield Sample("reservations", "Pods with reserved devices.", {(): len(kept)})
         ends: Labelled = {(end,): number for end, number in kept.ended.items()}
         text = (
@@ -86,9 +103,9 @@ def decisions(service: Service) -> Callable[[], Iterable[Sample]]:
             "overtaken (by a change, another node or another term)."
         )
         yield Sample("reservations_ended", text, ends, ("end",), counter=True)
-        if service.requeuer is not None:
+        if decider.requeuer is not None:
             text = "Refused Pods requeued because devices appeared that they could use."
-            yield Sample("pods_woken", text, {(): service.requeuer.requeued}, counter=True)
+            yield Sample("pods_woken", text, {(): decider.requeuer.requeued}, counter=True)
 
     return samples
 

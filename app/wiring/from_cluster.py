@@ -4,11 +4,10 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -16,35 +15,25 @@ from starlette.applications import Starlette
 from app.api.cluster_facts import ClusterFacts
 from app.api.history import History
 from app.api.service import LEADER_CHECK, Check, Service, Shutdown, made_service
-from app.api.webhooks.history_entries import preempt_decisions
 from app.cluster.auth.credentials import load_access
-from app.cluster.binding.reservations import Reservations
 from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
 from app.cluster.client.cluster_version import read_cluster_version, until_changed
 from app.cluster.client.discovery import BUDGET, NODE, POD, Served
-from app.cluster.client.fence import Fence
 from app.cluster.client.reviews import TokenReviewer
-from app.cluster.controllers.preemptor import Attempt, Preemptor, PreemptorSettings
-from app.cluster.controllers.requeuer import Requeuer
-from app.cluster.events.event_writer import EventWriter
-from app.cluster.events.pod_events import PodEvents
-from app.cluster.events.preemption_events import PreemptionEvents
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup, discover_patiently, patiently
-from app.cluster.informers.informer import Event, InformerSettings
-from app.core.placement.rules import Rules
+from app.cluster.informers.informer import InformerSettings
 from app.core.state.state import State
 from app.core.versions.cluster_version import ClusterVersion
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 from app.wiring import collectors
 from app.wiring.background import background
-from app.wiring.claim_controllers import ClaimControllers
+from app.wiring.deciding import Deciding
 from app.wiring.garbage_collection import keep_inventory
-from app.wiring.leadership import election_of, fence_of
 from app.wiring.lifeline import Lifeline
-from app.wiring.rules import now, rules_of
+from app.wiring.rules import rules_of
 
 if TYPE_CHECKING:
     from app.observability.tracing import Tracing
@@ -63,9 +52,11 @@ async def follow_cluster(
     timeouts = Timeouts(total=settings.request_timeout_seconds)
     client = cluster.client(timeouts, observer=tracing.of_requests() if tracing is not None else None)
     stack.push_async_callback(client.aclose)
-    # Neither connections nor credentials are shared between loops.
-    leases = load_access(settings.kubeconfig, settings.context, environ=os.environ).client(timeouts)
-    stack.push_async_callback(lambda: line.loops.run(leases.aclose()))
+    leases: ApiClient | None = None
+    if settings.serves("webhooks"):
+        # Neither connections nor credentials are shared between loops.
+        leases = load_access(settings.kubeconfig, settings.context, environ=os.environ).client(timeouts)
+        stack.push_async_callback(partial(_close, leases, line))
     log.info("reading the cluster", extra={"server": cluster.base_url, "credentials": str(cluster.source)})
 
     async def follow() -> None:
@@ -95,42 +86,42 @@ async def follow_cluster(
 
     async def resign() -> None:
         service = made_service(app)
-        if service is not None and service.election is not None:
-            await service.election.resign(settings.leader_elect_retry_seconds)
+        decider = service.decides_with if service is not None else None
+        if decider is not None and decider.election is not None:
+            await decider.election.resign(settings.leader_elect_retry_seconds)
 
     await stack.enter_async_context(background(follow(), "informers"))
     stack.push_async_callback(resign)
 
 
+async def _close(leases: ApiClient, line: Lifeline) -> None:
+    await line.loops.run(leases.aclose())
+
+
 @dataclass(frozen=True, slots=True)
 class _ClusterService:
-    """A service, and its background tasks."""
+    """A service, and its background tasks. ``deciding``: with the role webhooks."""
 
     service: Service
-    requeuer: Requeuer
-    events: PodEvents
     informers: InformerGroup
-    claims: ClaimControllers
+    deciding: Deciding | None
     client: ApiClient
 
     async def run(self) -> None:
         """Runs until canceled."""
-        service = self.service
+        service, deciding = self.service, self.deciding
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
-            await stack.enter_async_context(background(self.requeuer.run(), "requeuer"))
-            await stack.enter_async_context(background(self.events.run(), "events"))
-            await stack.enter_async_context(background(service.backlog.run(), "backlog"))
+            if deciding is not None:
+                await deciding.start(stack)
+                await stack.enter_async_context(background(service.backlog.run(), "backlog"))
             if not service.settings.kubernetes_version:
                 await stack.enter_async_context(background(self._end_with_version(), "version"))
-            if service.preemptor is not None:
-                await stack.enter_async_context(background(service.preemptor.run(), "preemption"))
             tasks.create_task(self.informers.run())
             await self.informers.wait_synced()
             await service.gather_pools()
             keep_inventory()
-            tasks.create_task(self.claims.run())
-            if service.election is not None:
-                await service.election.run()
+            if deciding is not None:
+                await deciding.run(service.decider)
 
     async def _end_with_version(self) -> None:
         """Ends the process when the cluster has another version or other gates.
@@ -157,36 +148,17 @@ def _build(
     *,
     metrics: Metrics,
     shutdown: Shutdown,
-    leases: ApiClient,
+    leases: ApiClient | None,
     line: Lifeline,
     facts: ClusterFacts,
 ) -> _ClusterService:
-    state, fence, history = State(), fence_of(settings), History()
+    """``leases``: a client for the Lease, of the loop that ``line`` keeps; with the role webhooks."""
+    state, history = State(), History()
     rules = replace(rules_of(settings, kubernetes), groups_known=served.pod_group is not None)
-    writes = client.guarded(fence)
-    writer = EventWriter(writes, socket.gethostname(), now)
-    requeuer = Requeuer(writes, state, rules)
-    events = PodEvents(writer, fence=fence)
-    reservations = Reservations(state, rules, settings.reservation_seconds, requeuer.lifted)
-    claims = ClaimControllers(
-        writes,
-        served.resource_claim,
-        state,
-        rules,
-        settings,
-        fence=fence,
-        writer=writer,
-        reservations=reservations,
-    )
-    preemptor = None
-    if settings.preemption == "evict":
-        preemptor = _preemptor(settings, writes, state, rules, fence=fence, writer=writer, history=history)
-    feed = Feed(
-        state,
-        _each(reservations.changed, requeuer.changed),
-        claim_changed=claims.foreign.changed,
-        pod_gone=requeuer.gone,
-    )
+    deciding, feed = None, Feed(state)
+    if leases is not None:
+        deciding = Deciding(settings, client, served.resource_claim, state, rules, history=history)
+        feed = deciding.feed()
     informers = InformerGroup(
         client,
         (NODE, POD, *((BUDGET,) if settings.preemption != "off" else ()), *served.resources()),
@@ -196,75 +168,33 @@ def _build(
         ),
         mark=lambda: state.writes,
     )
-    claim_informer = informers.informers[served.resource_claim.kind]
-    election = election_of(
-        settings, client, fence, claim_informer, reservations.clear, leases=leases, line=line
-    )
     checks: dict[str, Check] = {"shutdown": shutdown.check, "informers": lambda: _unsynced(informers)}
-    if election is not None:
-        checks[LEADER_CHECK] = election.not_ready_reason
+    decider = None
+    if deciding is not None and leases is not None:
+        claim_informer = informers.informers[served.resource_claim.kind]
+        decider = deciding.decider(claim_informer, leases, line)
+        metrics.add_source(deciding.claims.samples)
+        if decider.election is not None:
+            checks[LEADER_CHECK] = decider.election.not_ready_reason
     tokens = settings.auth == "token"
     service = Service(
         settings,
         state,
         rules,
-        claims.binder,
-        reservations,
         metrics,
         time.monotonic,
         feed.broken,
         shutdown,
         checks,
-        requeuer=requeuer,
-        deallocator=claims.deallocator,
-        election=election,
-        events=events,
-        preemptor=preemptor,
+        decides_with=decider,
         reviewer=TokenReviewer(client, time.monotonic, settings.token_audiences) if tokens else None,
         history=history,
         cluster=replace(facts, age=informers.silence_seconds),
         kubernetes=kubernetes,
     )
-    metrics.add_source(claims.samples)
     for source in collectors.of_cluster(service, informers):
         metrics.add_source(source)
-    return _ClusterService(service, requeuer, events, informers, claims, client)
-
-
-def _preemptor(
-    settings: Settings,
-    writes: ApiClient,
-    state: State,
-    rules: Rules,
-    *,
-    fence: Fence,
-    writer: EventWriter,
-    history: History,
-) -> Preemptor:
-    def attempted(attempt: Attempt) -> None:
-        for decision in preempt_decisions(rules, attempt):
-            history.add(decision)
-
-    return Preemptor(
-        writes,
-        state,
-        rules,
-        PreemptionEvents(writer),
-        fence=fence,
-        attempted=attempted,
-        settings=PreemptorSettings(
-            hold_seconds=settings.preemption_hold_seconds,
-            evictions_per_second=settings.preemption_evictions_per_second,
-        ),
-    )
-
-
-def _each(*listeners: Callable[[str, Event], None]) -> Callable[[str, Event], None]:
-    def notify(kind: str, event: Event) -> None:
-        for listener in listeners:
-            listener(kind, event)
-
-    return notify
+    return _ClusterService(service, informers, deciding, client)
 
 
 def _unsynced(informers: InformerGroup) -> str:

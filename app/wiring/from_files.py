@@ -7,13 +7,16 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from app.api.cluster_facts import ClusterFacts
+from app.api.decider import Decider
 from app.api.service import Service, Shutdown
 from app.cluster.binding.memory_binder import MemoryBinder
 from app.cluster.binding.reservations import Reservations
 from app.core.model.errors import ObjectError
 from app.core.model.parse import flatten, parse
 from app.core.model.workload import Workload
+from app.core.placement.rules import Rules
 from app.core.state.state import Key, State
+from app.core.verdicts.candidates import Candidates
 from app.core.versions import VersionError
 from app.core.versions.cluster_version import ClusterVersion, recorded
 from app.manifests.reader import ManifestError, read_documents
@@ -34,13 +37,10 @@ async def serve_files(
     kubernetes = settings.cluster_version(_recorded(settings, documents))
     state, broken = await _read(settings, documents)
     rules = rules_of(settings, kubernetes)
-    reservations = Reservations(state, rules, settings.reservation_seconds)
     service = Service(
         settings,
         state,
         rules,
-        MemoryBinder(state, rules, now=now_text, reservations=reservations),
-        reservations,
         metrics,
         time.monotonic,
         broken,
@@ -49,12 +49,9 @@ async def serve_files(
         learns_pods=True,
         cluster=ClusterFacts(settings.cluster_name, version=kubernetes.server),
         kubernetes=kubernetes,
+        decides_with=_decider(settings, state, rules) if settings.serves("webhooks") else None,
     )
-    for source in (
-        collectors.inventory(service),
-        collectors.decisions(service),
-        collectors.kubernetes(service),
-    ):
+    for source in collectors.of_service(service):
         metrics.add_source(source)
     await service.gather_pools()
     await stack.enter_async_context(background(service.backlog.run(), "backlog"))
@@ -67,6 +64,12 @@ def _recorded(settings: Settings, documents: list[Any]) -> ClusterVersion:
         return next(filter(None, map(recorded, documents)), ClusterVersion())
     except VersionError as error:
         raise ManifestError(", ".join(settings.snapshot), str(error)) from None
+
+
+def _decider(settings: Settings, state: State, rules: Rules) -> Decider:
+    reservations = Reservations(state, rules, settings.reservation_seconds)
+    binder = MemoryBinder(state, rules, now=now_text, reservations=reservations)
+    return Decider(binder, reservations, Candidates(settings.candidates))
 
 
 async def _read(settings: Settings, documents: list[Any]) -> tuple[State, dict[tuple[str, Key], ObjectError]]:

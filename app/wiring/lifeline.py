@@ -33,7 +33,8 @@ async def lifeline(settings: Settings, metrics: Metrics) -> AsyncGenerator[Lifel
     async with AsyncExitStack() as stack:
         watching = await stack.enter_async_context(watchdog(metrics))
         probe = Probe(watching.silence, settings.loop_dead_seconds)
-        if settings.probe_port is None and not settings.leader_elect:
+        elects = settings.leader_elect and settings.serves("webhooks")
+        if settings.probe_port is None and not elects:
             yield Lifeline(OneLoop(), probe.alive)
             return
         second = await stack.enter_async_context(SecondLoop())

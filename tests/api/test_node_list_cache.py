@@ -105,7 +105,7 @@ def test_prioritize_does_not_read_what_filter_has_answered(inventory: Callable[.
     slices = (slice_of(name, device("d0")) for name in free)
 
     async def evaluation(service: Asked) -> None:
-        lists: NodeListCache = service.app.state.service.name_lists
+        lists: NodeListCache = service.app.state.service.decider.name_lists
         headers = {"Content-Type": "application/json"}
         asking = pod("p", "c")
         post = service.client.post

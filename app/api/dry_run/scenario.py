@@ -28,8 +28,11 @@ from app.core.versions.cluster_version import ClusterVersion
 
 Body = TypeVar("Body", bound=BaseModel)
 
-
 _MAX_FIELDS = 100
+_INCOMPLETE = (
+    "the replica that responds does not decide for kube-scheduler: devices that the other one has reserved "
+    "or assumed, and not yet written, count as free"
+)
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
@@ -82,6 +85,8 @@ async def dry_run(service: Service, body: Scenario, work: Expensive) -> Prepared
         overlay = await work.time_slice.run(lambda: lay_over(service.state, body), work.stop)
     except InterruptedWorkError:
         raise work.time_up("the objects could not be read", "objects") from None
+    if body.inventory == "live" and not service.decides:
+        overlay = replace(overlay, notes=(_INCOMPLETE, *overlay.notes))
     return PreparedRun(overlay, rules, work)
 
 

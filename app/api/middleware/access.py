@@ -67,7 +67,7 @@ class AccessRules:
 
         Raises: HttpError: 401 not authenticated, 403 not authorized, 429 or 503 cannot be decided.
         """
-        if scope["path"].startswith(_WEBHOOKS):
+        if scope["path"].startswith(_WEBHOOKS) and self._settings.serves("webhooks"):
             return self._webhook(scope)
         if self._settings.auth == "mtls":
             return self._certificate(scope, self._settings.api_client_names)

@@ -9,6 +9,14 @@ AllocationResult = Annotated[
     dict[str, Any], Field(description="AllocationResult of resource.k8s.io/v1", title="AllocationResult")
 ]
 DeviceState = Literal["free", "taken", "shared", "assumed", "tainted", "unusable"]
+Decides = Annotated[
+    bool,
+    Field(
+        description="Whether the replica that responds is the one that decides for kube-scheduler. If false, "
+        "devices that the other one has reserved or assumed, and not yet written, are `free` here and not "
+        "`assumed`, and its decisions are unknown."
+    ),
+]
 
 
 class Body(BaseModel):

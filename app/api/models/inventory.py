@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.api.models.body import AllocationResult, Body, DeviceState
+from app.api.models.body import AllocationResult, Body, Decides, DeviceState
 
 
 class DeviceCounts(Body):
@@ -125,6 +125,7 @@ class UsageItem(Body):
 class UsagePage(Body):
     """``total`` counts each device once, even if it is in several groups."""
 
+    decides: Decides
     revision: str
     items: list[UsageItem]
     total: UsageItem
@@ -132,36 +133,42 @@ class UsagePage(Body):
 
 
 class NodePage(Body):
+    decides: Decides
     revision: str
     items: list[NodeItem]
     next: str | None
 
 
 class DevicePage(Body):
+    decides: Decides
     revision: str
     items: list[DeviceItem]
     next: str | None
 
 
 class PoolPage(Body):
+    decides: Decides
     revision: str
     items: list[PoolItem]
     next: str | None
 
 
 class ClassPage(Body):
+    decides: Decides
     revision: str
     items: list[ClassItem]
     next: str | None
 
 
 class ClaimPage(Body):
+    decides: Decides
     revision: str
     items: list[ClaimItem]
     next: str | None
 
 
 class PodPage(Body):
+    decides: Decides
     revision: str
     items: list[PodItem]
     next: str | None

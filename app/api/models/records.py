@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from app.api.models.body import Body
+from app.api.models.body import Body, Decides
 
 
 class DecisionItem(Body):
@@ -32,6 +32,7 @@ class DecisionItem(Body):
 class DecisionPage(Body):
     """Newest first. ``next``: a cursor to older entries."""
 
+    decides: Decides
     items: list[DecisionItem]
     next: str | None
 

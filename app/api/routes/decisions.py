@@ -28,7 +28,10 @@ async def decisions(
     namespace: Namespace,
     name: Annotated[str, Query(description="Only Pods with this name.")] = "",
 ) -> Response:
-    """Keeps a thousand decisions in memory. Each replica has its own, and loses them at a restart."""
+    """Keeps a thousand decisions in memory. Each replica has its own, and loses them at a restart.
+
+    A process without the role webhooks has none.
+    """
     if cursor and not cursor[:20].isdecimal():
         raise HttpError(422, "InvalidParameter", "must be `next` of an earlier response", "query.cursor")
     matching = (
@@ -38,4 +41,5 @@ async def decisions(
     )
     items = list(islice(matching, limit + 1))
     following = str(items[limit - 1].number) if len(items) > limit else None
-    return json_response({"items": [asdict(item) for item in items[:limit]], "next": following})
+    shown = [asdict(item) for item in items[:limit]]
+    return json_response({"decides": service.decides, "items": shown, "next": following})

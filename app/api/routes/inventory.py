@@ -177,7 +177,9 @@ async def listed(service: Service, state: State, items: Iterable[Any], following
     """A page of a list."""
     revision = str(state.revision)
     encoded = await service.time_slice().run(lambda: one_by_one(items))
-    return json_response({"revision": revision, "items": encoded, "next": following})
+    return json_response(
+        {"decides": service.decides, "revision": revision, "items": encoded, "next": following}
+    )
 
 
 def reaches(view: DeviceView, node: str) -> bool:

@@ -82,7 +82,8 @@ def answer_of(service: Service, seen: Overview) -> dict[str, Any]:
 
 
 def _cluster(service: Service) -> dict[str, Any]:
-    facts, election = service.cluster, service.election
+    facts, decider = service.cluster, service.decides_with
+    election = decider.election if decider is not None else None
     age = facts.age()
     return {
         "name": facts.name,
@@ -92,8 +93,9 @@ def _cluster(service: Service) -> dict[str, Any]:
         "extender": version("dra-extender"),
         "ageSeconds": None if age is None else round(age, 1),
         "leader": {
-            "elected": election is not None,
-            "self": election is None or election.fence.open,
+            # Where this process only answers, others decide.
+            "elected": election is not None or decider is None,
+            "self": service.decides,
             "holder": election.leader if election is not None else "",
         },
     }

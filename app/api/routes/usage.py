@@ -59,7 +59,13 @@ async def usage(
         )
     )
     return json_response(
-        {"revision": str(state.revision), "items": items, "total": _item({}, total), "next": None}
+        {
+            "decides": service.decides,
+            "revision": str(state.revision),
+            "items": items,
+            "total": _item({}, total),
+            "next": None,
+        }
     )
 
 

@@ -31,14 +31,14 @@ async def choose(service: Service, pod: Pod, result: FilterResult) -> Choice:
     With one candidate its devices are reserved, so that other Pods do not get them meanwhile. Cost: a
     search on the node; see ``Candidates``.
     """
-    if service.candidates.number != 1:
-        return Choice(service.candidates.of(pod.meta.uid, result, service.clock()))
+    if service.decider.candidates.number != 1:
+        return Choice(service.decider.candidates.of(pod.meta.uid, result, service.clock()))
     overtaken: dict[str, str] = {}
     # Read the result before other tasks run.
     for name in list(islice(_ranked(service, pod, result), _TRIES)):
         if name not in service.state.nodes:
             return Choice([name], overtaken)  # known only from the request: bind decides
-        refused = await service.reservations.reserve(pod, name)
+        refused = await service.decider.reservations.reserve(pod, name)
         if refused is None:
             return Choice([name], overtaken)
         overtaken[name] = refused.message
@@ -51,4 +51,4 @@ def _ranked(service: Service, pod: Pod, result: FilterResult) -> Iterator[str]:
     reluctant = bool(service.state.inventory.reluctant)
     fitting = result.fits() if pod.preferred_affinity or reluctant else ()
     liking = preferences(service.state, pod, fitting)
-    return service.candidates.ranked(result, liking, partial(load, service.state))
+    return service.decider.candidates.ranked(result, liking, partial(load, service.state))

@@ -45,9 +45,9 @@ async def choose_for_gang(service: Service, args: FilterArgs, pod: Pod) -> GangC
     Cost: none for a Pod without a group; that of ``place_gang`` for the first Pod of one.
     """
     group = group_of(pod, service.settings.gang_labels)
-    if not group or service.candidates.number != 1:
+    if not group or service.decider.candidates.number != 1:
         return GangChoice()
-    planned = service.reservations.confirm(pod, group)
+    planned = service.decider.reservations.confirm(pod, group)
     if planned is not None and planned in args.names:
         return GangChoice(planned)
     members = _members(service, pod, group)
@@ -64,8 +64,8 @@ async def choose_for_gang(service: Service, args: FilterArgs, pod: Pod) -> GangC
     chosen = {item.pod.meta.uid: item.chosen for item in answer.placements if item.chosen is not None}
     for member in members:
         found = chosen[member.meta.uid]
-        service.reservations.plan(member, found.node, claim_allocations_of(found, None), group)
-    service.reservations.confirm(pod, group)
+        service.decider.reservations.plan(member, found.node, claim_allocations_of(found, None), group)
+    service.decider.reservations.confirm(pod, group)
     return GangChoice(chosen[pod.meta.uid].node)
 
 
@@ -73,7 +73,7 @@ def let_go(service: Service, pod: Pod) -> None:
     """A Pod of a group has no node, so that the others may not run either: nothing is kept for them."""
     group = group_of(pod, service.settings.gang_labels)
     for member in _members(service, pod, group) if group else ():
-        service.reservations.release(member.meta.uid, "given_up")
+        service.decider.reservations.release(member.meta.uid, "given_up")
 
 
 def _members(service: Service, pod: Pod, group: str) -> list[Pod]:
@@ -86,7 +86,7 @@ def _members(service: Service, pod: Pod, group: str) -> list[Pod]:
         and other.meta.uid != pod.meta.uid
         and not (other.node_name or other.finished or other.meta.deleted or other.scheduling_gates)
         and group_of(other, labels) == group
-        and service.binder.under_way(other.meta.uid) is None
+        and service.decider.binder.under_way(other.meta.uid) is None
     ]
     return [pod, *sorted(others, key=lambda other: other.meta.key)]
 
@@ -98,7 +98,7 @@ async def _planned(service: Service, members: Sequence[Pod], nodes: Sequence[str
     for _ in range(_TRIES):
         revision, scratch = service.state.revision, service.state.fork()
         for member in members:
-            service.reservations.forget_in(scratch, member.meta.uid)
+            service.decider.reservations.forget_in(scratch, member.meta.uid)
             scratch.clear_nomination(member.meta.key)
         answer = await TimeSlice(service.clock).run(
             partial(place_gang, scratch, members, nodes, rules, shown=0), deadline.expired

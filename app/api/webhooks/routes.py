@@ -75,13 +75,13 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
         service.metrics.plain_pods.inc()
         return json_response(filter_answer(args, _passed_on(service, args, args.names), {}, {}))
     _about(pod)
-    bound_to = service.binder.under_way(pod.meta.uid)
+    bound_to = service.decider.binder.under_way(pod.meta.uid)
     if bound_to is not None:
         return json_response(_being_bound(args, bound_to))
     answered = await _answered_for_gang(service, args, pod)
     if answered is not None:
         return answered
-    service.reservations.release(pod.meta.uid, "filtered")
+    service.decider.reservations.release(pod.meta.uid, "filtered")
     started = service.clock()
     judging = await evaluate_nodes(service, args, pod, "filter")
     # Read the result before other tasks run.
@@ -92,12 +92,12 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     _count(service, result)
     chosen = await choose(service, pod, result)
     if chosen.names:
-        service.passed(pod)
+        service.decider.passed(pod)
     elif not judging.late:
         let_go(service, pod)
-        service.refused(judging.evaluation, decision.summary)
-        if service.preemptor is not None:
-            service.preemptor.refused(pod, list(failed))
+        service.decider.refused(judging.evaluation, decision.summary)
+        if service.decider.preemptor is not None:
+            service.decider.preemptor.refused(pod, list(failed))
         failed, unresolvable = _split(failed, unresolvable, curable)
     bind_context(fitting=result.fitting, nodes=len(args.names))
     log.debug("filter: %d of %d nodes fit", result.fitting, len(args.names))
@@ -177,13 +177,13 @@ async def bind(request: Request, service: ServiceOf) -> Response:
     body = await _body(request, service)
     args = read_bind_args(await _decoded(body, request, service))
     service.require_synced()
-    service.candidates.settled(args.uid)
+    service.decider.candidates.settled(args.uid)
     known = service.state.pods.get((args.namespace, args.name))
     bind_context(pod=f"{args.namespace}/{args.name}", node=args.node)
     if known is not None:
         _about(known)
     started = service.clock()
-    error = await service.binder.bind(args.namespace, args.name, args.uid, args.node)
+    error = await service.decider.binder.bind(args.namespace, args.name, args.uid, args.node)
     seconds = service.clock() - started
     outcome = "bound" if error is None else "refused"
     bind_context(outcome=outcome)
@@ -202,7 +202,7 @@ async def bind(request: Request, service: ServiceOf) -> Response:
 def _plain(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
         service = await service_of(request)
-        async with service.lead():
+        async with service.decider.lead(service.settings.leader_elect_wait_seconds):
             return await endpoint(request, service)
 
     return respond
@@ -238,15 +238,15 @@ async def _decoded(body: bytes, request: Request, service: Service) -> dict[str,
 async def _filter_args(request: Request, service: Service) -> FilterArgs:
     with service.first():
         body = await _body(request, service)
-    known = service.name_lists.split(body)
+    known = service.decider.name_lists.split(body)
     if known is not None:
         args = read_filter_args(await _decoded(known[0], request, service), known[1])
     else:
         args = read_filter_args(await _decoded(body, request, service))
         # With a few candidates prioritize sends only their names, and filter never the list of the one
         # before.
-        if args.nodes is None and not service.candidates.number:
-            service.name_lists.received(body, args.names)
+        if args.nodes is None and not service.decider.candidates.number:
+            service.decider.name_lists.received(body, args.names)
     service.require_synced()
     return args
 
@@ -330,9 +330,9 @@ async def _answered_for_gang(service: Service, args: FilterArgs, pod: Pod) -> Re
         return None
     service.history.add(gang_decision(service, pod, gang, len(args.names)))
     if gang.node:
-        service.passed(pod)
+        service.decider.passed(pod)
         return json_response(filter_answer(args, [gang.node], {}, {}))
-    service.refused(PodEvaluation(service.state, pod, service.rules), gang.refusal)
+    service.decider.refused(PodEvaluation(service.state, pod, service.rules), gang.refusal)
     return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, gang.refusal)))
 
 
@@ -345,4 +345,4 @@ def _being_bound(args: FilterArgs, node: str) -> dict[str, Any]:
 
 def _passed_on(service: Service, args: FilterArgs, names: Sequence[str]) -> Sequence[str] | orjson.Fragment:
     """prioritize will receive these names next."""
-    return names if args.nodes is not None else service.name_lists.sent(names)
+    return names if args.nodes is not None else service.decider.name_lists.sent(names)

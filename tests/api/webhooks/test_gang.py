@@ -57,7 +57,7 @@ async def filtered(service: Asked, gang: list[Json], nodes: list[str]) -> list[l
 
 
 def kept(service: Asked) -> int:
-    return len(service.app.state.service.reservations)
+    return len(service.app.state.service.decider.reservations)
 
 
 def test_a_group_that_fits_is_reserved_whole_by_the_filter_of_its_first_pod(inventory: Inventory) -> None:

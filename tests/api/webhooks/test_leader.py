@@ -44,7 +44,8 @@ def stand(service: Asked, server: FakeApiServer) -> Election:
     )
     made = service.app.state.service
     checks = {**made.checks, LEADER_CHECK: election.not_ready_reason}
-    service.app.state.service = replace(made, election=election, checks=checks)
+    decider = replace(made.decider, election=election)
+    service.app.state.service = replace(made, decides_with=decider, checks=checks)
     return election
 
 

@@ -167,7 +167,7 @@ def test_a_cluster_is_filled_to_the_last_device_whenever_the_binds_come(
             assert (await service.post("/scheduler/bind", bind(*late)))["Error"] == ""
         assert (bound, len(refused)) == (400, 20)
         made = service.app.state.service
-        assert len(made.reservations) == 0
+        assert len(made.decider.reservations) == 0
         assert made.state.assumed == {}
         holders = [held for pool in made.state.taken.values() for held in pool.holdings.values()]
         assert len(holders) == 400

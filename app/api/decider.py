@@ -1,0 +1,105 @@
+"""What the webhooks decide with: the parts of a process with the role webhooks."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.api.errors import not_ready
+from app.api.node_list_cache import NodeListCache
+from app.cluster.binding.binder import Binder
+from app.cluster.binding.reservations import Reservations
+from app.cluster.client.errors import NotLeaderError
+from app.cluster.controllers.deallocator import Deallocator
+from app.cluster.controllers.preemptor import Preemptor
+from app.cluster.controllers.requeuer import Requeuer
+from app.cluster.events.pod_events import PodEvents
+from app.cluster.leadership.election import Election
+from app.core.model.pod import Pod
+from app.core.placement.pod_evaluation import PodEvaluation
+from app.core.verdicts.candidates import Candidates
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Decider:
+    """All that decides and writes. A process that only answers questions has none of it.
+
+    ``requeuer`` and ``deallocator`` exist only with a cluster, ``election`` only among replicas. ``events``
+    records on Pods why they do not fit, also with a cluster only. ``preemptor``, if enabled, evicts others
+    for them.
+    """
+
+    binder: Binder
+    reservations: Reservations
+    candidates: Candidates
+    name_lists: NodeListCache = field(default_factory=NodeListCache)
+    requeuer: Requeuer | None = None
+    deallocator: Deallocator | None = None
+    election: Election | None = None
+    events: PodEvents | None = None
+    preemptor: Preemptor | None = None
+    _chores: set[asyncio.Task[object]] = field(default_factory=set)
+
+    @property
+    def leads(self) -> bool:
+        """Whether no other replica decides."""
+        return self.election is None or self.election.fence.open
+
+    @asynccontextmanager
+    async def lead(self, seconds: float) -> AsyncIterator[None]:
+        """Context of a webhook: among replicas only the leader handles it.
+
+        Args:
+            seconds: how long to wait for becoming the leader.
+
+        Raises: HttpError, 503.
+        """
+        election = self.election
+        if election is None:
+            yield
+            return
+        try:
+            await election.lead(seconds)
+        except NotLeaderError as error:
+            raise not_ready(str(error)) from None
+        with election.answering():
+            yield
+
+    def stop_leading(self, seconds: float) -> None:
+        """Releases the lease as soon as the webhooks in progress are answered, or after these seconds."""
+        self.binder.stop_waiting()
+        if self.election is not None:
+            self._start(self.election.resign(seconds))
+
+    def refused(self, evaluation: PodEvaluation, summary: str) -> None:
+        """Follows up a filter that has found no node, like PostFilter of the in-tree plugin.
+
+        It deallocates a claim whose node the Pod cannot use, records an event on the Pod, and requeues
+        the Pod when devices appear.
+        """
+        if self.events is not None:
+            self.events.refused(evaluation.pod, summary)
+        held = evaluation.releasable()
+        if held is not None and self.deallocator is not None:
+            log.info("deallocating a claim", extra={"claim": "/".join(held.key)})
+            self._start(self.deallocator.deallocate(held.claim))
+        if self.requeuer is not None:
+            self.requeuer.refused(
+                evaluation.pod, evaluation.position, everywhere=evaluation.refusal is not None
+            )
+
+    def passed(self, pod: Pod) -> None:
+        """Follows up a filter that has found a node."""
+        if self.requeuer is not None:
+            self.requeuer.passed(pod)
+        if self.events is not None:
+            self.events.passed(pod)
+
+    def _start(self, work: Coroutine[Any, Any, object]) -> None:
+        chore = asyncio.create_task(work)
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)

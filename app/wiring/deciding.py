@@ -1,0 +1,157 @@
+"""Wires what only the role webhooks has: the parts that decide and write, under one fence."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from app.api.decider import Decider
+from app.api.history import History
+from app.api.webhooks.history_entries import preempt_decisions
+from app.cluster.binding.reservations import Reservations
+from app.cluster.client.client import ApiClient
+from app.cluster.client.discovery import Resource
+from app.cluster.client.fence import Fence
+from app.cluster.controllers.preemptor import Attempt, Preemptor, PreemptorSettings
+from app.cluster.controllers.requeuer import Requeuer
+from app.cluster.events.event_writer import EventWriter
+from app.cluster.events.pod_events import PodEvents
+from app.cluster.events.preemption_events import PreemptionEvents
+from app.cluster.informers.feed import Feed
+from app.cluster.informers.informer import Event, Informer
+from app.core.placement.rules import Rules
+from app.core.state.state import State
+from app.core.verdicts.candidates import Candidates
+from app.settings.settings import Settings
+from app.wiring.background import background
+from app.wiring.claim_controllers import ClaimControllers
+from app.wiring.leadership import election_of, fence_of
+from app.wiring.lifeline import Lifeline
+from app.wiring.rules import now
+
+
+class Deciding:
+    """The parts, and their background tasks.
+
+    Args:
+        client: one that the fence does not hold back; the parts write with a guarded one.
+        claims: how the cluster serves ResourceClaims.
+        history: receives the results of preemptions.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: ApiClient,
+        claims: Resource,
+        state: State,
+        rules: Rules,
+        *,
+        history: History,
+    ) -> None:
+        self._settings, self._client, self._state = settings, client, state
+        self._fence = fence_of(settings)
+        writes = client.guarded(self._fence)
+        writer = EventWriter(writes, socket.gethostname(), now)
+        self._requeuer = Requeuer(writes, state, rules)
+        self._events = PodEvents(writer, fence=self._fence)
+        self._reservations = Reservations(state, rules, settings.reservation_seconds, self._requeuer.lifted)
+        self.claims = ClaimControllers(
+            writes,
+            claims,
+            state,
+            rules,
+            settings,
+            fence=self._fence,
+            writer=writer,
+            reservations=self._reservations,
+        )
+        self._preemptor = None
+        if settings.preemption == "evict":
+            self._preemptor = _preemptor(
+                settings, writes, state, rules, fence=self._fence, writer=writer, history=history
+            )
+
+    def feed(self) -> Feed:
+        """Applies events to the state, and passes them to the parts."""
+        return Feed(
+            self._state,
+            _each(self._reservations.changed, self._requeuer.changed),
+            claim_changed=self.claims.foreign.changed,
+            pod_gone=self._requeuer.gone,
+        )
+
+    def decider(self, claim_informer: Informer, leases: ApiClient, line: Lifeline) -> Decider:
+        """For the webhooks, with an election among replicas that catches up with this informer.
+
+        Args:
+            leases: a client for the Lease, of the loop that ``line`` keeps.
+        """
+        return Decider(
+            self.claims.binder,
+            self._reservations,
+            Candidates(self._settings.candidates),
+            requeuer=self._requeuer,
+            deallocator=self.claims.deallocator,
+            election=election_of(
+                self._settings,
+                self._client,
+                self._fence,
+                claim_informer,
+                self._reservations.clear,
+                leases=leases,
+                line=line,
+            ),
+            events=self._events,
+            preemptor=self._preemptor,
+        )
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Starts the tasks that need no inventory."""
+        await stack.enter_async_context(background(self._requeuer.run(), "requeuer"))
+        await stack.enter_async_context(background(self._events.run(), "events"))
+        if self._preemptor is not None:
+            await stack.enter_async_context(background(self._preemptor.run(), "preemption"))
+
+    async def run(self, decider: Decider) -> None:
+        """Repairs claims, and runs for the lease, until canceled. Only with a complete inventory."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.claims.run())
+            if decider.election is not None:
+                await decider.election.run()
+
+
+def _preemptor(
+    settings: Settings,
+    writes: ApiClient,
+    state: State,
+    rules: Rules,
+    *,
+    fence: Fence,
+    writer: EventWriter,
+    history: History,
+) -> Preemptor:
+    def attempted(attempt: Attempt) -> None:
+        for decision in preempt_decisions(rules, attempt):
+            history.add(decision)
+
+    return Preemptor(
+        writes,
+        state,
+        rules,
+        PreemptionEvents(writer),
+        fence=fence,
+        attempted=attempted,
+        settings=PreemptorSettings(
+            hold_seconds=settings.preemption_hold_seconds,
+            evictions_per_second=settings.preemption_evictions_per_second,
+        ),
+    )
+
+
+def _each(*listeners: Callable[[str, Event], None]) -> Callable[[str, Event], None]:
+    def notify(kind: str, event: Event) -> None:
+        for listener in listeners:
+            listener(kind, event)
+
+    return notify
