@@ -67,8 +67,17 @@ def module_version(module_folder: Path, module: str) -> str:
     return found[1]
 
 
-def build(module_folder: Path, target: Path, programs: tuple[Program, ...], *, uv: Path | None) -> None:
+def build(
+    module_folder: Path,
+    target: Path,
+    programs: tuple[Program, ...],
+    *,
+    uv: Path | None,
+    module_file: str = "go.mod",
+) -> None:
     """Leaves every program in `target`; does nothing for those that are there already.
+
+    `module_file` says which Go is needed; a program that is built with another one names it in its flags.
 
     A binary gets its name only when it is whole, and is taken for built only when `versions.json`
     names its recipe, so a build that was stopped half-way is simply done again.
@@ -80,7 +89,7 @@ def build(module_folder: Path, target: Path, programs: tuple[Program, ...], *, u
         missing = _missing(target, programs)  # another clone may have built them while this one waited
         if not missing:
             return
-        go = find_go(_wanted_go(module_folder), uv=uv)
+        go = find_go(_wanted_go(module_folder / module_file), uv=uv)
         started = time.monotonic()
         for number, program in enumerate(missing, start=1):
             _say(f"[{number}/{len(missing)}] {program.name} {program.version}")
@@ -194,10 +203,10 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _wanted_go(module_folder: Path) -> tuple[int, ...]:
-    found = re.search(r"^go (\S+)$", (module_folder / "go.mod").read_text(), re.MULTILINE)
+def _wanted_go(module_file: Path) -> tuple[int, ...]:
+    found = re.search(r"^go (\S+)$", module_file.read_text(), re.MULTILINE)
     if found is None:
-        raise BuildError(f"{module_folder / 'go.mod'} names no Go version")
+        raise BuildError(f"{module_file} names no Go version")
     return _version_tuple(found[1])
 
 

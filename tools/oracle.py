@@ -18,19 +18,33 @@ FOLDER = gobuild.REPOSITORY / "tests" / "oracle"
 TARGET = gobuild.REPOSITORY / ".cache" / "oracle"
 
 
-def binary(*, uv: Path | None = None) -> Path:
-    """The oracle, built if its sources have changed since. A cold build takes about two minutes.
+DEFAULT = "1.37"
+VERSIONS = ("1.34", "1.35", "1.36", DEFAULT, "1.38")
+"""The minor versions of Kubernetes with an oracle. Kubernetes 1.33's allocator has another interface."""
+
+
+def binary(version: str = DEFAULT, *, uv: Path | None = None) -> Path:
+    """The oracle of a minor version, built if its sources have changed since.
+
+    A cold build takes about two minutes.
 
     Raises:
         gobuild.BuildError: there is no Go, or the build failed.
     """
-    gobuild.build(FOLDER, TARGET, (gobuild.Program("oracle", ".", _fingerprint()),), uv=uv)
-    return TARGET / "oracle"
+    if version not in VERSIONS:
+        raise gobuild.BuildError(f"there is no oracle of Kubernetes {version}, only of {', '.join(VERSIONS)}")
+    name = "oracle" if version == DEFAULT else f"oracle-{version}"
+    module = "go.mod" if version == DEFAULT else f"versions/{version}.mod"
+    flags = [] if version == DEFAULT else [f"-modfile={module}", f"-tags=kube{version.replace('.', '')}"]
+    program = gobuild.Program(name, ".", _fingerprint(module), prepare=lambda _go: flags)
+    gobuild.build(FOLDER, TARGET, (program,), uv=uv, module_file=module)
+    return TARGET / name
 
 
-def _fingerprint() -> str:
+def _fingerprint(module: str) -> str:
     digest = hashlib.sha256()
-    for path in sorted([*FOLDER.glob("*.go"), *FOLDER.glob("go.*")]):
+    sums = module.removesuffix("mod") + "sum"
+    for path in [*sorted(FOLDER.glob("*.go")), FOLDER / module, FOLDER / sums]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -73,6 +87,7 @@ class Oracle:
 
 if __name__ == "__main__":
     try:
-        print(binary(uv=Path(os.environ["UV"]) if "UV" in os.environ else None))
+        uv = Path(os.environ["UV"]) if "UV" in os.environ else None
+        print(binary(sys.argv[1] if len(sys.argv) > 1 else DEFAULT, uv=uv))
     except gobuild.BuildError as error:
         sys.exit(f"oracle: {error}")

@@ -45,7 +45,7 @@ type inventory struct {
 	slices  []*resourceapi.ResourceSlice
 	classes map[string]*resourceapi.DeviceClass
 	claims  map[types.NamespacedName]*resourceapi.ResourceClaim
-	rules   []*resourceapi.DeviceTaintRule
+	rules   []*taintRule
 }
 
 func (i *inventory) List() ([]*resourceapi.DeviceClass, error) {
@@ -83,7 +83,9 @@ func answerAllocate(line []byte) (any, error) {
 		return nil, err
 	}
 	if features.DeviceTaints {
-		layTaintRules(objects)
+		if err := layTaintRules(objects); err != nil {
+			return nil, err
+		}
 	}
 	timeout := 10 * time.Second
 	if request.TimeoutMS > 0 {
@@ -118,8 +120,11 @@ func allocateOn(node *v1.Node, objects *inventory, claims []*resourceapi.Resourc
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	allocator, err := structured.NewAllocator(ctx, features, allocatedState(objects, features.ConsumableCapacity),
-		objects, objects.slices, celCache(features))
+	state, err := allocatedState(objects, features.ConsumableCapacity)
+	if err != nil {
+		return nodeAnswer{Verdict: "invalid", Error: err.Error()}
+	}
+	allocator, err := newAllocator(ctx, features, state, objects)
 	if err != nil {
 		return nodeAnswer{Verdict: "invalid", Error: err.Error()}
 	}
@@ -128,7 +133,7 @@ func allocateOn(node *v1.Node, objects *inventory, claims []*resourceapi.Resourc
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		answer.Verdict = "timeout"
-	case errors.Is(err, structured.ErrFailedAllocationOnNode):
+	case failedOnNode(err):
 		answer.Verdict, answer.Error = "misfit", err.Error()
 	case err != nil:
 		answer.Verdict, answer.Error = "invalid", err.Error()
@@ -144,14 +149,14 @@ func allocateOn(node *v1.Node, objects *inventory, claims []*resourceapi.Resourc
 // outside of its module, hence the reflection.
 func steps(allocator structured.Allocator) int64 {
 	stats := reflect.ValueOf(allocator).MethodByName("GetStats").Call(nil)[0]
+	if stats.Kind() == reflect.Pointer {
+		stats = stats.Elem()
+	}
 	return stats.FieldByName("NumAllocateOneInvocations").Int()
 }
 
 func celCache(features structured.Features) *dracel.Cache {
-	key := dracel.Features{
-		EnableConsumableCapacity: features.ConsumableCapacity,
-		EnableListTypeAttributes: features.ListTypeAttributes,
-	}
+	key := celFeatures(features)
 	cache := celCaches[key]
 	if cache == nil {
 		cache = dracel.NewCache(1000, key)
@@ -160,25 +165,34 @@ func celCache(features structured.Features) *dracel.Cache {
 	return cache
 }
 
-// readFeatures starts from what is on by default in Kubernetes 1.37.
+// readFeatures starts from what is on by default in Kubernetes 1.37, as far as
+// the version knows it. A feature that it does not know cannot be on.
 func readFeatures(switches map[string]bool) (structured.Features, error) {
-	features := structured.Features{
-		AdminAccess:             true,
-		ConsumableCapacity:      true,
-		DeviceBindingAndStatus:  true,
-		DeviceTaints:            true,
-		FractionalCapacityRange: true,
-		PartitionableDevices:    true,
-		PrioritizedList:         true,
+	features := structured.Features{}
+	for _, name := range []string{
+		"AdminAccess", "ConsumableCapacity", "DeviceBindingAndStatus", "DeviceTaints",
+		"FractionalCapacityRange", "PartitionableDevices", "PrioritizedList",
+	} {
+		setFeature(&features, name, true)
 	}
 	for name, on := range switches {
-		field := reflect.ValueOf(&features).Elem().FieldByName(name)
-		if !field.IsValid() {
+		if !setFeature(&features, name, on) && on {
 			return features, fmt.Errorf("unknown feature %q", name)
 		}
-		field.SetBool(on)
 	}
 	return features, nil
+}
+
+// setFeature switches a feature by its name, and tells whether there is one.
+func setFeature(features *structured.Features, name string, on bool) bool {
+	known := false
+	for _, name := range fieldsOf(name) {
+		if field := reflect.ValueOf(features).Elem().FieldByName(name); field.IsValid() {
+			field.SetBool(on)
+			known = true
+		}
+	}
+	return known
 }
 
 func readObjects(raw []json.RawMessage) (*inventory, error) {
@@ -212,7 +226,7 @@ func (i *inventory) add(kind string, raw json.RawMessage) error {
 		i.slices = append(i.slices, object)
 		return json.Unmarshal(raw, object)
 	case "DeviceTaintRule":
-		object := &resourceapi.DeviceTaintRule{}
+		object := &taintRule{}
 		i.rules = append(i.rules, object)
 		return json.Unmarshal(raw, object)
 	case "DeviceClass":
@@ -306,10 +320,10 @@ func reaches(node *v1.Node, bound []*v1.NodeSelector) (bool, error) {
 
 // allocatedState collects what claims hold, as the scheduler plugin does: not
 // with admin access, and shares as whole devices if there are no shares.
-func allocatedState(objects *inventory, shares bool) structured.AllocatedState {
+func allocatedState(objects *inventory, shares bool) (structured.AllocatedState, error) {
 	state := structured.AllocatedState{
 		AllocatedDevices:         sets.New[structured.DeviceID](),
-		AllocatedSharedDeviceIDs: sets.New[structured.SharedDeviceID](),
+		AllocatedSharedDeviceIDs: noShares(),
 		AggregatedCapacity:       structured.NewConsumedCapacityCollection(),
 	}
 	for _, claim := range objects.claims {
@@ -317,6 +331,9 @@ func allocatedState(objects *inventory, shares bool) structured.AllocatedState {
 			continue
 		}
 		for _, result := range claim.Status.Allocation.Devices.Results {
+			if err := consumedCapacityError(result.ConsumedCapacity); shares && err != nil {
+				return state, err
+			}
 			if ptr.Deref(result.AdminAccess, false) {
 				continue
 			}
@@ -325,33 +342,11 @@ func allocatedState(objects *inventory, shares bool) structured.AllocatedState {
 				state.AllocatedDevices.Insert(id)
 				continue
 			}
-			state.AllocatedSharedDeviceIDs.Insert(structured.MakeSharedDeviceID(id, result.ShareID))
+			addShare(&state, id, result.ShareID)
 			if result.ConsumedCapacity != nil {
 				state.AggregatedCapacity.Insert(structured.NewDeviceConsumedCapacity(id, result.ConsumedCapacity))
 			}
 		}
 	}
-	return state
-}
-
-// layTaintRules adds the taints of the rules to the devices that they select.
-func layTaintRules(objects *inventory) {
-	for _, rule := range objects.rules {
-		selector := rule.Spec.DeviceSelector
-		if selector == nil {
-			continue
-		}
-		for _, slice := range objects.slices {
-			if selector.Driver != nil && *selector.Driver != slice.Spec.Driver ||
-				selector.Pool != nil && *selector.Pool != slice.Spec.Pool.Name {
-				continue
-			}
-			for i := range slice.Spec.Devices {
-				device := &slice.Spec.Devices[i]
-				if selector.Device == nil || *selector.Device == device.Name {
-					device.Taints = append(device.Taints, rule.Spec.Taint)
-				}
-			}
-		}
-	}
+	return state, nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"time"
-
-	"k8s.io/dynamic-resource-allocation/structured"
 )
 
 // benchRequest is a placement to be made again and again.
@@ -38,13 +36,15 @@ func answerBench(line []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	state := allocatedState(objects, features.ConsumableCapacity)
+	state, err := allocatedState(objects, features.ConsumableCapacity)
+	if err != nil {
+		return nil, err
+	}
 	answer := benchAnswer{}
 	for range request.Rounds {
 		answer.Verdicts = map[string]int{}
 		start := time.Now()
-		allocator, err := structured.NewAllocator(context.Background(), features, state,
-			objects, objects.slices, celCache(features))
+		allocator, err := newAllocator(context.Background(), features, state, objects)
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -9,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/cel-go/cel"
 	resourceapi "k8s.io/api/resource/v1"
 	"k8s.io/apiserver/pkg/cel/environment"
 	dracel "k8s.io/dynamic-resource-allocation/cel"
@@ -35,11 +33,11 @@ type celRequest struct {
 }
 
 type celOutcome struct {
-	Verdict   string                       `json:"verdict"` // fits, misfit, invalid, value
-	Stage     string                       `json:"stage,omitempty"`
-	Error     string                       `json:"error,omitempty"`
-	Actual    uint64                       `json:"actual,omitempty"`
-	Attribute *resourceapi.DeviceAttribute `json:"attribute,omitempty"`
+	Verdict   string `json:"verdict"` // fits, misfit, invalid, value
+	Stage     string `json:"stage,omitempty"`
+	Error     string `json:"error,omitempty"`
+	Actual    uint64 `json:"actual,omitempty"`
+	Attribute any    `json:"attribute,omitempty"`
 }
 
 type celAnswer struct {
@@ -64,9 +62,12 @@ func answerCEL(line []byte) (result any, failure error) {
 	if err := json.Unmarshal(line, &request); err != nil {
 		return nil, err
 	}
-	options := dracel.Options{
-		DisableCostEstimation: !request.Cost,
-		DerivedAttribute:      request.Mode == "derived",
+	derived := request.Mode == "derived"
+	options := dracel.Options{DisableCostEstimation: !request.Cost}
+	if derived {
+		if err := setDerived(&options); err != nil {
+			return nil, err
+		}
 	}
 	if request.New {
 		newExpressions := environment.NewExpressions
@@ -92,11 +93,11 @@ func answerCEL(line []byte) (result any, failure error) {
 	if len(request.Devices) > 0 {
 		answer.Verdict = "list"
 		for _, device := range request.Devices {
-			answer.Outcomes = append(answer.Outcomes, evaluate(compiled, device, options.DerivedAttribute))
+			answer.Outcomes = append(answer.Outcomes, evaluate(compiled, device, derived))
 		}
 		return answer, nil
 	}
-	answer.celOutcome = evaluate(compiled, request.Device, options.DerivedAttribute)
+	answer.celOutcome = evaluate(compiled, request.Device, derived)
 	if request.Mode == "bench" {
 		answer.CompileNS, answer.EvalNS = measure(request, options)
 	}
@@ -104,21 +105,15 @@ func answerCEL(line []byte) (result any, failure error) {
 }
 
 func evaluate(compiled dracel.CompilationResult, device celDevice, derived bool) celOutcome {
-	input := dracel.Device{
-		Driver:                   device.Driver,
-		AllowMultipleAllocations: device.AllowMultipleAllocations,
-		Attributes:               device.Attributes,
-		Capacity:                 device.Capacity,
-	}
 	var outcome celOutcome
-	var details *cel.EvalDetails
+	var actual *uint64
 	var err error
 	if derived {
 		outcome.Verdict = "value"
-		outcome.Attribute, details, err = compiled.EvaluateDerivedAttribute(context.Background(), input)
+		outcome.Attribute, actual, err = evaluateDerived(compiled, device)
 	} else {
 		var matches bool
-		matches, details, err = compiled.DeviceMatches(context.Background(), input)
+		matches, actual, err = deviceMatches(compiled, device)
 		outcome.Verdict = "misfit"
 		if matches {
 			outcome.Verdict = "fits"
@@ -127,8 +122,8 @@ func evaluate(compiled dracel.CompilationResult, device celDevice, derived bool)
 	if err != nil {
 		outcome = celOutcome{Verdict: "invalid", Stage: "runtime", Error: err.Error()}
 	}
-	if details != nil && details.ActualCost() != nil {
-		outcome.Actual = *details.ActualCost()
+	if actual != nil {
+		outcome.Actual = *actual
 	}
 	return outcome
 }
