@@ -47,6 +47,8 @@ def to_v1(raw: dict[str, Any]) -> dict[str, Any]:
     result = raw | {"apiVersion": f"{GROUP}/v1"}
     if convert is not None and isinstance(spec, dict):
         result["spec"] = convert(spec)
+    elif raw.get("kind") == "DeviceTaintRule" and isinstance(spec, dict):
+        result["spec"] = _taint_rule_spec(spec, version)
     return result
 
 
@@ -90,6 +92,13 @@ def _request(request: Any) -> Any:
         return request
     rest = {name: value for name, value in request.items() if name not in FLAT_REQUEST_FIELDS}
     return rest | {"exactly": flat}
+
+
+def _taint_rule_spec(spec: dict[str, Any], version: str) -> dict[str, Any]:
+    """Until v1, a rule without a selector selects all devices; in v1 it selects none."""
+    if version == "v1" or spec.get("deviceSelector") is not None:
+        return spec
+    return spec | {"deviceSelector": {}}
 
 
 _CONVERSIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

@@ -56,17 +56,19 @@ class Needs:
 class ExtendedResources:
     """A Pod's extended resources, node by node.
 
-    False if no class provides any of them. Cost: O(requests) for each kind of nodes; O(resources) for a
-    node of a known kind.
+    False if no class provides any of them. With the feature ExtendedResource off, classes provide nothing:
+    such a Pod fits only nodes whose device plugins offer the resources, as kube-scheduler requires then.
+    Cost: O(requests) for each kind of nodes; O(resources) for a node of a known kind.
     """
 
-    def __init__(self, state: State, pod: Pod) -> None:
+    def __init__(self, state: State, pod: Pod, *, by_class: bool) -> None:
         self._state = state
+        self._by_class = by_class
         self._pod = pod
         classes = state.resource_classes
         mapped = any(request.resource in classes for request in pod.extended)
         self._wanted = sorted({request.resource for request in pod.extended}) if mapped else []
-        self._left = state.extended_claim(pod) if mapped and pod.meta.uid else None
+        self._left = state.extended_claim(pod) if mapped and by_class and pod.meta.uid else None
         self._known: dict[tuple[str, ...], Needs] = {}
 
     def __bool__(self) -> bool:
@@ -85,6 +87,8 @@ class ExtendedResources:
         return self._known[lacking]
 
     def _needs(self, lacking: tuple[str, ...]) -> Needs:
+        if not self._by_class:
+            return Needs(refusal=_switched_off(lacking[0])) if lacking else Needs()
         classes = self._state.resource_classes
         unknown = next((name for name in lacking if name not in classes), None)
         if unknown is not None:
@@ -114,6 +118,11 @@ class ExtendedResources:
             mappings += mapped
         spec = ClaimSpec(requests=tuple(sorted(requests, key=lambda request: request.name)))
         return HeldClaim(POD_CLAIM, ResourceClaim(_meta(pod), spec), generated=True, mappings=tuple(mappings))
+
+
+def _switched_off(resource: str) -> Reason:
+    text = f"node(s) had no {resource}, and the feature DRAExtendedResource is disabled"
+    return Reason("ResourceNotOffered", text)
 
 
 def _offers(node: Node, resource: str) -> bool:

@@ -51,7 +51,7 @@ class PodEvaluation:
         self.claims: tuple[HeldClaim, ...] = ()
         self.unclaimed: Reason | None = None
         self._needs = needs or Needs()
-        self._resources = ExtendedResources(state, pod) if needs is None and pod.extended else None
+        self._resources = _resources_of(state, pod, rules) if needs is None and pod.extended else None
         self._kinds: dict[int, PodEvaluation] = {}
         self.varies = bool(self._resources)
         try:
@@ -239,3 +239,7 @@ class PodEvaluation:
             score_parts=found.parts,
             searched=True,
         )
+
+
+def _resources_of(state: State, pod: Pod, rules: Rules) -> ExtendedResources:
+    return ExtendedResources(state, pod, by_class=rules.features.extended_resource)

@@ -5,22 +5,26 @@ data only for the nodes that see the pool. Values in the index are immutable, so
 copies only a few dictionaries.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from app.core.model.device_class import DeviceClass
 from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import paced
+from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
 from app.core.state.pools import Pool, PoolError, concerns_every_node, gather_pools
-from app.core.state.taint_rules import apply_taint_rules
+from app.core.state.taint_rules import CompiledRule, apply_taint_rules, compiled
 
 Key = TypeVar("Key")
 _PoolsOrError = tuple[Pool, ...] | PoolError
 
 
+_RULE_SELECTORS = 256
+"""Compiled selectors of rules that are kept."""
 MAX_VIEWERS = 64
 """Nodes of one pool that are distinguished from all nodes."""
 
@@ -33,7 +37,10 @@ class Inventory:
     taint PreferNoSchedule. ``changes`` logs the changed nodes, taken devices included.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: Mapping[str, DeviceClass] | None = None) -> None:
+        self._classes = {} if classes is None else classes
+        self._compiled: tuple[CompiledRule, ...] = ()
+        self._selectors = SelectorCache(_RULE_SELECTORS)
         self.nodes: dict[str, Node] = {}
         self.slices: dict[str, ResourceSlice] = {}
         self.rules: dict[str, DeviceTaintRule] = {}
@@ -47,9 +54,11 @@ class Inventory:
         self._by_pool: dict[PoolId, tuple[str, ...]] = {}
         self._pools: dict[Features, dict[str, _PoolsOrError]] = {}
 
-    def fork(self) -> "Inventory":
+    def fork(self, classes: Mapping[str, DeviceClass] | None = None) -> "Inventory":
         """An independent copy. Cost: O(nodes + slices), no deep copy."""
-        other = Inventory()
+        other = Inventory(self._classes if classes is None else classes)
+        other._compiled = self._compiled
+        other._selectors = self._selectors
         other.nodes = dict(self.nodes)
         other.slices = dict(self.slices)
         other.rules = dict(self.rules)
@@ -87,10 +96,11 @@ class Inventory:
 
     def put_slice(self, slice_: ResourceSlice) -> None:
         """Adds a slice or replaces it."""
+        tainted = apply_taint_rules(slice_, self._compiled)
         self.drop_slice(slice_.meta.name)
         name = slice_.meta.name
         self.slices[name] = slice_
-        self._tainted[name] = apply_taint_rules(slice_, list(self.rules.values()))
+        self._tainted[name] = tainted
         self._by_pool[slice_.pool_id] = (*self._by_pool.get(slice_.pool_id, ()), name)
         if slice_.node_name:
             self._by_node[slice_.node_name] = (*self._by_node.get(slice_.node_name, ()), name)
@@ -122,6 +132,11 @@ class Inventory:
     def drop_rule(self, name: str) -> None:
         """Removes a DeviceTaintRule, if it is there."""
         if self.rules.pop(name, None) is not None:
+            self._taint_again()
+
+    def note_class(self, name: str) -> None:
+        """A DeviceClass has changed: rules of Kubernetes 1.33 and 1.34 may select devices by it."""
+        if any(rule.selector and rule.selector.device_class == name for rule in self.rules.values()):
             self._taint_again()
 
     def pools(self, node_name: str, features: Features) -> tuple[Pool, ...]:
@@ -163,6 +178,7 @@ class Inventory:
         return tuple(self._tainted[name] for name in self._by_pool.get(pool, ()))
 
     def _gather(self, node_name: str, features: Features) -> _PoolsOrError:
+        published = self._tainted if features.device_taint_rules else self.slices
         names = [*self._by_node.get(node_name, ()), *self._shared]
         if features.channel.counters_everywhere:
             names += [
@@ -171,9 +187,13 @@ class Inventory:
                 if self.slices[name].node_name not in (None, "", node_name)
                 and concerns_every_node(self.slices[name], features)
             ]
-        slices = [self._tainted[name] for name in names]
+        slices = [published[name] for name in names]
+
+        def pool_slices(pool: PoolId) -> tuple[ResourceSlice, ...]:
+            return tuple(published[name] for name in self._by_pool.get(pool, ()))
+
         try:
-            return gather_pools(self.nodes[node_name], slices, self.pool_slices, features)
+            return gather_pools(self.nodes[node_name], slices, pool_slices, features)
         except PoolError as error:
             return error
 
@@ -215,9 +235,9 @@ class Inventory:
 
     def _taint_again(self) -> None:
         # Rules are few and change seldom; a slice that comes out equal keeps its pools.
-        rules = list(self.rules.values())
+        self._compiled = compiled(self.rules.values(), self._classes, self._selectors)
         for name, slice_ in paced(self.slices.items(), 4):
-            tainted = apply_taint_rules(slice_, rules)
+            tainted = apply_taint_rules(slice_, self._compiled)
             if tainted.devices != self._tainted[name].devices:
                 self._tainted[name] = tainted
                 self._forget_pool(slice_.pool_id)

@@ -46,9 +46,9 @@ class State:
 
     def __init__(self) -> None:
         self.revision = 0
-        self.inventory = Inventory()
         self.usage = Usage()
         self.classes: dict[str, DeviceClass] = {}
+        self.inventory = Inventory(self.classes)
         self.templates: dict[Key, ResourceClaimTemplate] = {}
         self.pods: dict[Key, Pod] = {}
         self.budgets: dict[Key, DisruptionBudget] = {}
@@ -63,9 +63,9 @@ class State:
         """An independent copy. Cost: O(objects), no deep copy."""
         other = State()
         other.revision = self.revision
-        other.inventory = self.inventory.fork()
         other.usage = self.usage.fork()
         other.classes = dict(self.classes)
+        other.inventory = self.inventory.fork(other.classes)
         other.templates = dict(self.templates)
         other.pods = dict(self.pods)
         other.budgets = dict(self.budgets)
@@ -149,6 +149,7 @@ class State:
             case DeviceClass():
                 self.classes[item.meta.name] = item
                 self._resource_classes = None
+                self.inventory.note_class(item.meta.name)
             case ResourceClaimTemplate():
                 self.templates[item.meta.key] = item
                 self._matched = None
@@ -177,6 +178,7 @@ class State:
             case "DeviceClass":
                 self.classes.pop(key[1], None)
                 self._resource_classes = None
+                self.inventory.note_class(key[1])
             case "ResourceClaimTemplate":
                 self.templates.pop(key, None)
                 self._matched = None

@@ -1,11 +1,13 @@
 """Extended resources that DeviceClasses stand for: which claim a Pod needs, node by node."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.core.dry_run.place import place
 from app.core.model.extended_resources import is_extended
+from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.placement.decision import Refused, decide
@@ -15,6 +17,7 @@ from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
 from app.core.verdicts.cache import VerdictCache
 from app.core.verdicts.evaluate import verdicts
+from app.core.versions import version_named
 from tests.core.dry_run.states import rules, state_with
 from tests.objects import allocation, claim_spec, device, device_class, node, slice_of
 
@@ -79,7 +82,7 @@ def request(name: str, count: int = 1, class_name: str = "gpu") -> dict[str, Any
 
 def needs(state: State, pod: Pod, node_name: str = "n1") -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Request names to counts, and container to request, of the claim that a node needs."""
-    found = ExtendedResources(state, pod).on(state.nodes[node_name]).claim
+    found = ExtendedResources(state, pod, by_class=True).on(state.nodes[node_name]).claim
     assert found is not None
     requests = {item.name: item.exactly.count for item in found.claim.spec.requests if item.exactly}
     return requests, [(item.container, item.request) for item in found.mappings]
@@ -158,7 +161,8 @@ def test_which_devices_are_asked_for_and_who_uses_them(
 
 def test_each_resource_has_its_class_and_its_place_among_the_container_s_names() -> None:
     state = state_with(backed_class(), backed_class("nic", NIC), node("n1"))
-    found = ExtendedResources(state, pod_of(container(gpu=1, nic=2))).on(state.nodes["n1"]).claim
+    resources = ExtendedResources(state, pod_of(container(gpu=1, nic=2)), by_class=True)
+    found = resources.on(state.nodes["n1"]).claim
     assert found is not None
     spec = [(item.name, item.exactly.device_class) for item in found.claim.spec.requests if item.exactly]
     assert spec == [("container-0-request-1", "gpu"), ("container-0-request-2", "nic")]
@@ -320,3 +324,23 @@ def test_a_claim_of_another_namespace_that_names_the_pod_is_not_the_pod_s() -> N
     fits = PodEvaluation(state, asking, rules()).answer("n1")
     assert fits.verdict == "fits", fits.reasons
     assert [held.generated for held in fits.claims] == [True]
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.34", "1.35"])
+@pytest.mark.parametrize("resource", [GPU, IMPLICIT])
+@pytest.mark.parametrize("checks", [True, False])
+def test_no_class_provides_a_resource_while_the_feature_is_off(
+    version: str, resource: str, checks: bool
+) -> None:
+    state = state_with(backed_class(), node("n1"), slice_of("n1", device("gpu-0")))
+    made = container() | {"resources": {"requests": {resource: "1"}}}
+    old = replace(rules(), features=Features.of(version_named(version)), node_checks=checks)
+    answer = PodEvaluation(state, pod_of(made), old).answer("n1")
+    assert (answer.verdict, [reason.code for reason in answer.reasons]) == ("misfit", ["ResourceNotOffered"])
+
+
+def test_a_device_plugin_provides_the_resource_while_the_feature_is_off() -> None:
+    state = state_with(backed_class(), plugin_node("n1", gpu="1"), slice_of("n1", device("gpu-0")))
+    old = replace(rules(), features=Features.of(version_named("1.34")))
+    answer = PodEvaluation(state, pod_of(container(gpu=1)), old).answer("n1")
+    assert (answer.verdict, answer.allocations) == ("fits", ())

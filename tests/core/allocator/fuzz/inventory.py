@@ -23,7 +23,7 @@ from app.core.model.parse import parse
 from app.core.model.resource_slice import PoolId
 from app.core.selectors.cache import SelectorCache
 from app.core.state.pools import PoolError, gather_pools
-from app.core.state.taint_rules import apply_taint_rules
+from app.core.state.taint_rules import apply_taint_rules, compiled
 from app.core.state.taken import PoolTaken, take
 
 LIMITS = Limits()
@@ -75,7 +75,8 @@ def read(request: Mapping[str, Any]) -> Inventory:
     inventory = Inventory()
     for raw in request["objects"]:
         inventory.add(raw)
-    inventory.slices = [apply_taint_rules(item, inventory.rules) for item in inventory.slices]
+    rules = compiled(inventory.rules, inventory.classes, _SELECTORS)
+    inventory.slices = [apply_taint_rules(item, rules) for item in inventory.slices]
     return inventory
 
 
