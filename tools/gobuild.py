@@ -77,7 +77,7 @@ def build(
 ) -> None:
     """Leaves every program in `target`; does nothing for those that are there already.
 
-    `module_file` says which Go is needed; a program that is built with another one names it in its flags.
+    `module_file` names the Go that is needed; a program that is built with another one has it in its flags.
 
     A binary gets its name only when it is whole, and is taken for built only when `versions.json`
     names its recipe, so a build that was stopped half-way is simply done again.
