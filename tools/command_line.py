@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from made import page_with
 
-from app.cli.application import application
+from app.cli.application import COMMANDS, command_of
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 
@@ -22,7 +22,9 @@ def page() -> str:
 def reference() -> str:
     """A section for each command, in the order of --help."""
     lines: list[str] = []
-    for name, command in application.commands.items():
+    for name in COMMANDS:
+        command = command_of(name)
+        assert command is not None  # noqa: S101 - it is one of COMMANDS
         lines += ["", f"### {name}", "", *_paragraphs(command.help or ""), "", "| flag | |", "| --- | --- |"]
         lines += _flags(command)
     return "\n".join(lines) + "\n"
@@ -35,6 +37,8 @@ def _paragraphs(text: str) -> Iterator[str]:
 def _flags(command: click.Command) -> Iterator[str]:
     context = click.Context(command, info_name=command.name)
     for parameter in command.params:
+        if getattr(parameter, "hidden", False):
+            continue  # the command `options` has them
         record = parameter.get_help_record(context)
         if record is None:
             record = (parameter.make_metavar(context), "")

@@ -2,54 +2,60 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import click
 
-from app.cli.check import check
-from app.cli.claims import claims
-from app.cli.completion import completion
-from app.cli.convert import convert
-from app.cli.decisions import decisions
-from app.cli.demo import demo
-from app.cli.devices import devices
-from app.cli.explain import explain
-from app.cli.plan import plan
-from app.cli.pods import pods
 from app.cli.problems import CliError, Exit
-from app.cli.serve import serve
-from app.cli.simulate import simulate
-from app.cli.snapshot import snapshot
 from app.cli.talk import ReaderGoneError, say
 
 _MANY = frozenset({"-f", "--filename", "--snapshot"})
-_COMMANDS = (
-    serve,
-    demo,
-    plan,
-    explain,
-    pods,
-    devices,
-    claims,
-    decisions,
-    simulate,
-    snapshot,
-    check,
-    convert,
-    completion,
-)
+COMMANDS = {
+    "serve": "serve",
+    "demo": "demo",
+    "plan": "plan",
+    "explain": "explain",
+    "top": "lists.top",
+    "pods": "lists.pods",
+    "claims": "lists.claims",
+    "devices": "lists.devices",
+    "nodes": "lists.nodes",
+    "pools": "lists.pools",
+    "classes": "lists.classes",
+    "decisions": "lists.decisions",
+    "simulate": "simulate",
+    "snapshot": "snapshot",
+    "check": "check",
+    "convert": "convert",
+    "completion": "completion",
+    "options": "version",
+    "version": "version",
+}
+"""The commands in the order of use, each with its module in this package."""
 
 
 class _Group(click.Group):
-    """Lists commands in the order of use, not alphabetically."""
+    """Imports a command when it is needed: the start costs the same however many there are."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
-        return list(self.commands)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        return command_of(cmd_name)
+
+
+def command_of(name: str) -> click.Command | None:
+    """The command of this name; None if there is none."""
+    if name not in COMMANDS:
+        return None
+    found = getattr(import_module(f"{__package__}.{COMMANDS[name]}"), name)
+    assert isinstance(found, click.Command)  # noqa: S101 - COMMANDS names only those
+    return found
 
 
 @click.group(
     cls=_Group,
-    commands=list(_COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(package_name="dra-extender", message="dra-extender %(version)s")
@@ -78,20 +84,31 @@ def run(arguments: Sequence[str]) -> int:
 def spread(arguments: Sequence[str]) -> list[str]:
     """Lets ``-f a b`` mean ``-f a -f b``, so that a shell may expand a pattern there.
 
-    In ``explain`` this applies after the Pod only, because the Pod would become a value of the flag.
+    In a command with names as arguments, a name may also follow the flag: there a word is another value only
+    if a file has this name, or if a name came before the flag.
     """
-    if arguments[:1] == ["explain"] and "".join(arguments[1:2]).startswith("-"):
-        return list(arguments)
+    command = command_of(arguments[0]) if arguments else None
+    parameters = command.params if command is not None else []
+    names_follow = any(isinstance(item, click.Argument) for item in parameters)
+    valued = {name for item in parameters if not getattr(item, "is_flag", False) for name in item.opts}
     result: list[str] = []
-    option = ""
+    option, flag = "", ""
     for position, argument in enumerate(arguments):
         if argument == "--":
             return [*result, *arguments[position:]]
         if argument.startswith("-") and argument != "-":
             option = argument if argument in _MANY else ""
+            flag = argument if argument in valued else ""
             result.append(argument)
-        elif option and result[-1] != option:
+        elif option and result[-1] != option and not (names_follow and not _is_path(argument)):
             result += [option, argument]
         else:
+            # A name, if it is not the command and not the value of a flag.
+            names_follow = names_follow and (position == 0 or bool(flag))
+            flag = ""
             result.append(argument)
     return result
+
+
+def _is_path(text: str) -> bool:
+    return text == "-" or Path(text).exists()

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx
+import orjson
 
 from app.cli.problems import CliError, InputError, UnreachableError
 from app.cli.source import Source
@@ -24,6 +25,8 @@ TOKEN_VARIABLE = "DRA_EXTENDER_TOKEN"  # noqa: S105 - a name
 CA_VARIABLE = "DRA_EXTENDER_CA"
 _TIMEOUT_SECONDS = 300.0  # enough for a large dry run; connecting has a shorter limit
 _CONNECT_SECONDS = 5.0
+PAGE_SIZE = 5000
+"""The most items that the API returns at once."""
 _FIELD = re.compile(r"(?P<field>(?:query\.)?\w+)(?:\[\d+\])?\.?(?P<rest>.*)")
 _FLAGS = {
     "drain": "--drain",
@@ -35,6 +38,8 @@ _FLAGS = {
     "kubernetesVersion": "--kubernetes-version",
     "query.selector": "--selector",
     "query.attribute": "--attribute",
+    "query.labelSelector": "-l",
+    "query.by": "--by",
 }
 """Flags by the request field that they set."""
 
@@ -54,9 +59,10 @@ class Asker:
         """Sends a GET. Raises: CliError."""
         return await self._ask("GET", path, params=params)
 
-    async def items(self, path: str, **params: str) -> list[JsonObject]:
+    async def items(self, path: str, **params: str | list[str]) -> list[JsonObject]:
         """Reads all items of a list, page by page. Raises: CliError."""
         found: list[JsonObject] = []
+        params.setdefault("limit", str(PAGE_SIZE))
         while True:
             page = await self.get(path, **params)
             found += page.get("items") or ()
@@ -94,14 +100,19 @@ class Asker:
 
     def _answer(self, path: str, response: httpx.Response) -> JsonObject:
         try:
-            answer = response.json()
-        except ValueError:
+            answer = orjson.loads(response.content)
+        except orjson.JSONDecodeError:
             answer = None
         if response.is_success and isinstance(answer, dict):
             return answer
         raise self._refusal(path, response, answer if isinstance(answer, dict) else {})
 
     def _refusal(self, path: str, response: httpx.Response, answer: JsonObject) -> CliError:
+        if answer.get("kind") == "Status":
+            # The API server's own, from a proxied request.
+            return UnreachableError(
+                str(answer.get("message") or self._name), "you need `get` on services/proxy"
+            )
         error = answer.get("error")
         error = error if isinstance(error, dict) else {}
         message = str(error.get("message") or f"{self._name}{path} returned status {response.status_code}")
@@ -134,15 +145,15 @@ def ask(source: Source, evaluation: Callable[[Asker], Awaitable[T]]) -> T:
     return asyncio.run(call())
 
 
-def _credentials() -> dict[str, Any]:
+def _credentials(token: str) -> dict[str, Any]:
     """Credentials for a service that requires authentication.
 
-    They come from the environment, since other users can see the flags of a process.
+    Without a token from the flags they come from the environment, since other users can see flags.
 
     Raises: InputError.
     """
     given: dict[str, Any] = {}
-    if token := os.environ.get(TOKEN_VARIABLE, "").strip():
+    if token := token or os.environ.get(TOKEN_VARIABLE, "").strip():
         given["headers"] = {"Authorization": f"Bearer {token}"}
     if authority := os.environ.get(CA_VARIABLE, ""):
         try:
@@ -173,10 +184,19 @@ async def _ticking() -> AsyncGenerator[None, None]:
 
 @asynccontextmanager
 async def _asker(source: Source) -> AsyncGenerator[Asker, None]:
-    timeout = httpx.Timeout(_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS)
+    given = source.timeout_seconds
+    seconds = _TIMEOUT_SECONDS if given is None else given or None
+    timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
+    if source.proxied:
+        from app.cli.proxied import proxied_client  # noqa: PLC0415 - what only a cluster needs
+
+        async with proxied_client(source, timeout) as client:
+            yield Asker(client, f"{client.base_url}".rstrip("/"))
+        return
     if source.server:
         url = source.server if "://" in source.server else f"http://{source.server}"
-        async with httpx.AsyncClient(base_url=url, timeout=timeout, **_credentials()) as client:
+        credentials = _credentials(source.overrides.token)
+        async with httpx.AsyncClient(base_url=url, timeout=timeout, **credentials) as client:
             yield Asker(client, url)
         return
     from app.cli.embedded import embedded_app  # noqa: PLC0415 - FastAPI is not needed to call a server

@@ -1,14 +1,13 @@
 """Reads the objects of a cluster that scheduling depends on, once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from app.cli.problems import InputError, UnreachableError
 from app.cli.source import Source
-from app.cluster.auth.credentials import load_access
+from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
 from app.cluster.client.cluster_version import read_cluster_version
 from app.cluster.client.discovery import NODE, POD, Resource, discover
@@ -19,7 +18,10 @@ from app.core.versions import VersionError
 from app.core.versions.cluster_version import ClusterVersion, recorded
 from app.manifests.reader import ManifestError, read_documents
 
+T = TypeVar("T")
+
 PAGE_SIZE = 500
+_NO_LIMIT = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,21 @@ async def cluster_inventory(source: Source, progress: Callable[[str], None] = la
     Raises:
         UnreachableError: no credentials, no response, or no permission.
     """
+    return await _call(source, lambda client: _list_all(client, progress))
+
+
+async def get_object(source: Source, path: str) -> JsonObject:
+    """Reads one object of the cluster. Raises: UnreachableError."""
+    return await _call(source, lambda client: client.get(path))
+
+
+async def _call(source: Source, evaluation: Callable[[ApiClient], Awaitable[T]]) -> T:
     try:
-        access = load_access(Path(source.kubeconfig) if source.kubeconfig else None, source.context)
-        return await _list_all(access.client(), progress)
+        client = source.access().client(_timeouts(source))
+        try:
+            return await evaluation(client)
+        finally:
+            await client.aclose()
     except ForbiddenError as error:
         hint = "you need the permissions in charts/dra-extender/files/clusterrole.yaml"
         raise UnreachableError(
@@ -74,20 +88,24 @@ async def cluster_inventory(source: Source, progress: Callable[[str], None] = la
         raise UnreachableError(str(error)) from None
 
 
+def _timeouts(source: Source) -> Timeouts | None:
+    seconds = source.timeout_seconds
+    if seconds is None:
+        return None
+    return Timeouts(read=seconds, total=seconds) if seconds else Timeouts(read=_NO_LIMIT, total=_NO_LIMIT)
+
+
 async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> Inventory:
-    try:
-        served = await discover(client)
-        version = await read_cluster_version(client)
-        found: list[JsonObject] = []
-        for resource in (NODE, *served.resources(), POD):
-            objects = await _list(client, resource)
-            if resource is POD:
-                objects = [pod for pod in objects if not _finished(pod)]
-            progress(f"{len(objects)} {resource.plural}")
-            found += objects
-        return Inventory(found, version)
-    finally:
-        await client.aclose()
+    served = await discover(client)
+    version = await read_cluster_version(client)
+    found: list[JsonObject] = []
+    for resource in (NODE, *served.resources(), POD):
+        objects = await _list(client, resource)
+        if resource is POD:
+            objects = [pod for pod in objects if not _finished(pod)]
+        progress(f"{len(objects)} {resource.plural}")
+        found += objects
+    return Inventory(found, version)
 
 
 async def _list(client: ApiClient, resource: Resource) -> list[JsonObject]:

@@ -99,7 +99,7 @@ async def _misfit(cluster: "DemoCluster") -> None:
 
 
 def _row(cluster: "DemoCluster", one: "Scheduled") -> list[str]:
-    from app.cli.placements import devices_of  # noqa: PLC0415 - as above
+    from app.cli.output.devices_text import devices_of  # noqa: PLC0415 - as above
 
     devices = "; ".join(
         f"{name}: {devices_of(allocation)}"

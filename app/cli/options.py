@@ -1,20 +1,26 @@
 """Flags that several commands share, so that they read the same everywhere."""
 
+import os
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
 import click
 
+from app.cli.durations import DurationParam
+from app.cli.output import formats
+from app.cli.output.formats import OutputFormat
 from app.cli.problems import InputError
 from app.cli.source import Source
+from app.cluster.auth.overrides import Overrides
 
 Command = Callable[..., int]
 """A command returns its exit code."""
 
 POLL_SECONDS = 2.0
 """Interval of --watch and --wait."""
-TABLE, WIDE, JSON, YAML, NAME = "table", "wide", "json", "yaml", "name"
+SERVER_VARIABLE = "DRA_EXTENDER_SERVER"
+TABLE, WIDE, JSON = formats.TABLE, formats.WIDE, formats.JSON
 
 files = click.option(
     "-f",
@@ -39,13 +45,13 @@ snapshot = click.option(
     metavar="PATH...",
     help="Read manifests instead of a cluster: files, folders or -.",
 )
-server = click.option(
+_server = click.option(
     "--server",
     default="",
     metavar="URL",
-    help="URL of a running dra-extender, such as http://127.0.0.1:8888. DRA_EXTENDER_TOKEN contains "
-    "the bearer "
-    "token, DRA_EXTENDER_CA the path of the CA file.",
+    help="URL of a running dra-extender, such as http://127.0.0.1:8888. proxy or proxy:NAMESPACE/NAME finds "
+    "the one in the cluster through the API server. DRA_EXTENDER_TOKEN contains the bearer token, "
+    "DRA_EXTENDER_CA the path of the CA file.  [default: $DRA_EXTENDER_SERVER]",
 )
 kubeconfig = click.option(
     "--kubeconfig",
@@ -54,6 +60,55 @@ kubeconfig = click.option(
     help="Kubeconfig of the cluster.  [default: $KUBECONFIG, the Pod's service account or ~/.kube/config]",
 )
 context = click.option("--context", default="", metavar="NAME", help="Context in the kubeconfig.")
+global_flags: tuple[Callable[[Command], Command], ...] = (
+    click.option(
+        "--cluster",
+        default="",
+        metavar="NAME",
+        hidden=True,
+        help="Cluster in the kubeconfig, instead of the context's.",
+    ),
+    click.option(
+        "--user",
+        default="",
+        metavar="NAME",
+        hidden=True,
+        help="User in the kubeconfig, instead of the context's.",
+    ),
+    click.option(
+        "--token",
+        default="",
+        metavar="TOKEN",
+        hidden=True,
+        help="Bearer token for the API server, or the service of --server. Other users of the machine can "
+        "see it.",
+    ),
+    click.option(
+        "--as",
+        "impersonate",
+        default="",
+        metavar="USER",
+        hidden=True,
+        help="User to impersonate in the cluster.",
+    ),
+    click.option(
+        "--as-group",
+        "groups",
+        multiple=True,
+        metavar="GROUP",
+        hidden=True,
+        help="Group to impersonate in the cluster. Repeatable.",
+    ),
+    click.option(
+        "--request-timeout",
+        type=DurationParam(),
+        default=None,
+        metavar="DURATION",
+        hidden=True,
+        help="Time limit of one request, such as 30s or 2m; 0 is no limit.",
+    ),
+)
+"""Flags of every command that reads a cluster or a service; `options` describes them, as in kubectl."""
 _namespace = click.option(
     "-n",
     "--namespace",
@@ -64,7 +119,7 @@ _namespace = click.option(
 output = click.option(
     "-o",
     "--output",
-    type=click.Choice([TABLE, WIDE, JSON, YAML, NAME]),
+    type=OutputFormat(TABLE, WIDE, JSON, formats.YAML, formats.NAME),
     default=TABLE,
     show_default=True,
     help="Output format.",
@@ -97,6 +152,19 @@ kubernetes_version = click.option(
 )
 
 
+def global_options() -> list[click.Option]:
+    """The flags of ``global_flags``, in their order."""
+
+    def bare() -> int:
+        """Only to be decorated."""
+        return 0
+
+    for flag in reversed(global_flags):
+        flag(bare)
+    found: list[click.Option] = getattr(bare, "__click_params__", [])
+    return found[::-1]
+
+
 def _asking(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Combines the flags that select the source into one argument, ``source``."""
 
@@ -108,12 +176,19 @@ def _asking(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
             server: str = "",
             kubeconfig: str = "",
             context: str = "",
+            request_timeout: float | None = None,
             **flags: Any,
         ) -> int:
-            return command(source=Source(snapshot, server, kubeconfig, context), **flags)
+            overrides = Overrides(**{name: flags.pop(name) for name in Overrides.__dataclass_fields__})
+            if not (snapshot or kubeconfig or context or overrides.cluster or overrides.user):
+                server = server or (os.environ.get(SERVER_VARIABLE, "") if server_allowed else "")
+            return command(
+                source=Source(snapshot, server, kubeconfig, context, overrides, request_timeout), **flags
+            )
 
+        server_allowed = _server in options
         decorated: Command = with_source
-        for option in reversed(options):
+        for option in reversed((*options, *global_flags)):
             decorated = option(decorated)
         return decorated
 
@@ -139,9 +214,10 @@ def _owning(name_of: Callable[[Source, str], str]) -> Callable[[Command], Comman
 
 namespace = _owning(Source.namespace)
 namespace_of_inventory = _owning(Source.namespace_of_inventory)
-anywhere = _asking(snapshot, server, kubeconfig, context)
+anywhere = _asking(snapshot, _server, kubeconfig, context)
 inventory = _asking(snapshot, kubeconfig, context)
 cluster = _asking(kubeconfig, context)
+service = _asking(_server, kubeconfig, context)
 
 
 def switches(texts: Iterable[str]) -> dict[str, bool]:

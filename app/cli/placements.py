@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
+from app.cli.output.devices_text import devices_of, results_of
 from app.cli.talk import counted, out, table
 from app.core.allocator.evidence import named
 from app.core.json_object import JsonObject
@@ -144,33 +145,13 @@ def message_of(node: JsonObject) -> str:
     return reasons or "its devices cannot meet all claims together"
 
 
-def devices_of(allocation: JsonObject | None, *, full: bool = False) -> str:
-    """The devices of an AllocationResult as pool/device or driver/pool/device.
-
-    With the alternative that was taken, and the share of a device that several may use.
-    """
-    return ", ".join(_device(result, full=full) for result in _results(allocation)) or "no devices"
-
-
-def _device(result: JsonObject, *, full: bool) -> str:
-    name = f"{result['pool']}/{result['device']}"
-    more = [f"as {result['request']}"] if "/" in str(result.get("request")) else []
-    more += [f"share {result['shareID']}"] if result.get("shareID") else []
-    shown = f"{result['driver']}/{name}" if full else name
-    return f"{shown} ({', '.join(more)})" if more else shown
-
-
-def _results(allocation: JsonObject | None) -> Sequence[JsonObject]:
-    return ((allocation or {}).get("devices") or {}).get("results") or ()
-
-
 def _pools_of_several_drivers(answer: JsonObject) -> bool:
     """Whether a pool's name is not enough to distinguish the devices of the result."""
     found = {
         (result["pool"], result["driver"])
         for pod in answer["pods"]
         for claim in pod["claims"]
-        for result in _results(claim["allocation"])
+        for result in results_of(claim["allocation"])
     }
     return len({pool for pool, _ in found}) < len(found)
 

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from app.cli import options
+from app.cli.durations import DurationParam
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
 from app.cli.talk import counted, say, write
-from app.cli.waiting import DurationParam
 
 
 @click.command()

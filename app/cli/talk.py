@@ -7,6 +7,10 @@ from typing import TextIO
 
 _COLORS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 
+_GAP = "   "
+_LEAST_WIDTH = 12
+"""No cell is cut below this."""
+
 
 class ReaderGoneError(Exception):
     """The reader of stdout (head, less) has closed the pipe."""
@@ -34,8 +38,9 @@ def say(text: str) -> None:
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 Pod``, ``2 Pods``: a number with its noun, which forms its plural with an s."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """``1 Pod``, ``2 Pods``, ``2 classes``: a number with its noun."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def progress(text: str) -> None:
@@ -59,17 +64,62 @@ def paint(text: str, color: str) -> str:
     return f"\x1b[{_COLORS[color]}m{text}\x1b[0m"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], colors: Sequence[str] = ()) -> str:
-    """Columns as kubectl prints them: no frames, no cuts, safe for grep and awk.
+def terminal_width() -> int | None:
+    """The columns of the terminal, None if stdout is not one."""
+    if not sys.stdout.isatty():
+        return None
+    given = os.environ.get("COLUMNS", "")
+    return int(given) if given.isdecimal() else os.get_terminal_size(sys.stdout.fileno()).columns or None
+
+
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    colors: Sequence[str] = (),
+    *,
+    headers: bool = True,
+    width: int | None = None,
+) -> str:
+    """Columns as kubectl prints them: no frames, safe for grep and awk.
 
     Args:
         colors: one for each row, "" for none.
+        headers: whether the first line has the heads.
+        width: cuts the longest cells so that lines are no longer; None cuts nothing.
+
+    Cost: O(cells).
     """
-    cells = [[str(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    lines = [
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
-    painted = [paint(line, color) for line, color in zip(lines[1:], colors or [""] * len(rows), strict=True)]
-    return "\n".join([paint(lines[0], "bold"), *painted])
+    cells = [list(map(str, row)) for row in rows]
+    widths = [len(name) for name in head] if headers else [0] * len(head)
+    for row in cells:
+        for column, cell in enumerate(row):
+            widths[column] = max(widths[column], len(cell))
+    if width is not None:
+        widths = _narrowed(widths, [len(name) for name in head], width)
+    lines = [_line(row, widths) for row in cells]
+    painted = [paint(line, color) for line, color in zip(lines, colors or [""] * len(rows), strict=True)]
+    return "\n".join([paint(_line(head, widths), "bold"), *painted] if headers else painted)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return _GAP.join(
+        (cell if len(cell) <= width else f"{cell[: width - 1]}…").ljust(width)
+        for cell, width in zip(row, widths, strict=True)
+    ).rstrip()
+
+
+def _narrowed(widths: Sequence[int], heads: Sequence[int], width: int) -> list[int]:
+    """Takes from the widest column until all fit, but no column gets shorter than its head or a name."""
+    result = list(widths)
+    least = [min(own, max(head, _LEAST_WIDTH)) for own, head in zip(widths, heads, strict=True)]
+    excess = sum(result) + len(_GAP) * (len(result) - 1) - width
+    while excess > 0:
+        widest = max(range(len(result)), key=lambda column: result[column] - least[column])
+        spare = result[widest] - least[widest]
+        if spare <= 0:
+            return result
+        others = [own for column, own in enumerate(result) if column != widest and own < result[widest]]
+        step = min(excess, spare, max(1, result[widest] - max(others, default=0)))
+        result[widest] -= step
+        excess -= step
+    return result

@@ -1,32 +1,10 @@
 """Repeats a request until its result is the expected one."""
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import click
-
-from app.cli.options import POLL_SECONDS, TABLE, WIDE
-from app.cli.talk import counted, progress, say
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
-_DURATION = re.compile(r"(\d+)([smh]?)\Z")
-
-
-class DurationParam(click.ParamType[float]):
-    """Seconds, or a number with s, m or h."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """See click.ParamType."""
-        if isinstance(value, int | float):
-            return float(value)
-        found = _DURATION.match(str(value))
-        if found is None:
-            self.fail(f"{value!r} is not a duration such as 90s, 5m or 1h", param, ctx)
-        return float(int(found[1]) * _SECONDS[found[2] or "s"])
+from app.cli.talk import progress, say
 
 
 def until(
@@ -58,23 +36,6 @@ def until(
         time.sleep(min(poll_seconds, max(left, 0)))
 
 
-def listed(
-    noun: str,
-    evaluation: Callable[[], list[dict[str, Any]]],
-    identity: Callable[[dict[str, Any]], object],
-    selected: Callable[[dict[str, Any]], bool],
-    *,
-    show: Callable[[list[dict[str, Any]], str], None],
-    output: str,
-    watch: bool,
-) -> None:
-    """Shows the selected items, with their number below a table. ``watch``: continues until interrupted."""
-    for items in watched(evaluation, identity, selected, POLL_SECONDS, None if watch else 1):
-        show(items, output)
-        if not watch and output in (TABLE, WIDE):
-            say(counted(len(items), noun))
-
-
 def watched(
     evaluation: Callable[[], list[dict[str, Any]]],
     identity: Callable[[dict[str, Any]], object],
@@ -98,7 +59,9 @@ def watched(
             time.sleep(poll_seconds)
         items = {identity(item): item for item in evaluation()}
         now = {name for name, item in items.items() if selected(item)}
-        changed = [items[name] for name in items if name in now | shown and known.get(name) != items[name]]
+        # Once, not for each item: the cost is O(items).
+        relevant = now | shown
+        changed = [item for name, item in items.items() if name in relevant and known.get(name) != item]
         gone = [known[name] | {"gone": True} for name in known if name in shown and name not in items]
         known, shown = items, now
         if changed or gone or not requests:

@@ -19,6 +19,14 @@ SPREAD = {
     "a flag with the same value": ("plan -n ns -f a", "plan -n ns -f a"),
     "after --": ("plan -f a -- b", "plan -f a -- b"),
     "a positional argument stays": ("explain --snapshot a pod", "explain --snapshot a pod"),
+    "a name after a flag and its files": (
+        "devices --snapshot examples README.md gpu-0",
+        "devices --snapshot examples --snapshot README.md gpu-0",
+    ),
+    "a name after another flag's value": (
+        "devices -n x gpu-0 --snapshot a b",
+        "devices -n x gpu-0 --snapshot a --snapshot b",
+    ),
     "several files after a positional argument": (
         "explain pod --snapshot a b",
         "explain pod --snapshot a --snapshot b",

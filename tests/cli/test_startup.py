@@ -123,15 +123,21 @@ def test_help_names_every_command(program: "Cli") -> None:
         "demo",
         "plan",
         "explain",
+        "top",
         "pods",
-        "devices",
         "claims",
+        "devices",
+        "nodes",
+        "pools",
+        "classes",
         "decisions",
         "simulate",
         "snapshot",
         "check",
         "convert",
         "completion",
+        "options",
+        "version",
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.cli import waiting
+from app.cli.durations import DurationParam
 from app.cli.waiting import until, watched
 
 
@@ -62,5 +62,5 @@ def test_waiting_asks_until_the_answer_satisfies(capsys: Any) -> None:
 
 
 def test_a_duration_is_read_in_seconds_minutes_and_hours() -> None:
-    read = waiting.DurationParam().convert
+    read = DurationParam().convert
     assert [read(text, None, None) for text in ("90", "90s", "5m", "1h")] == [90, 90, 300, 3600]

@@ -47,9 +47,9 @@ def test_every_reason_code_is_explained() -> None:
 
 
 def columns() -> set[str]:
-    """Heads of tables: rows of texts in capitals, and texts in capitals that are appended to one."""
+    """Heads of tables: rows of texts in capitals, texts in capitals that are appended, and of a Column."""
     found: set[str] = set()
-    for path in (ROOT / "app" / "cli").glob("*.py"):
+    for path in (ROOT / "app" / "cli").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Tuple(elts=items) | ast.List(elts=items) if len(items) > 1:
@@ -57,6 +57,8 @@ def columns() -> set[str]:
                     row = [item.value for item in plain if isinstance(item, ast.Constant)]
                     if len(row) == len(plain) and all(re.fullmatch(HEAD, str(text)) for text in row):
                         found.update(map(str, row))
+                case ast.Call(func=ast.Name(id="Column"), args=[ast.Constant(value=str(text)), *_]):
+                    found.add(text)
                 case ast.Call(func=ast.Attribute(attr="append"), args=[ast.Constant(value=str(text))]):
                     if re.fullmatch(HEAD, text):
                         found.add(text)

@@ -21,6 +21,7 @@ from app.cluster.auth.auth import (
     load_certificate,
 )
 from app.cluster.auth.kubeconfig import Section, Selected, read_kubeconfig
+from app.cluster.auth.overrides import NO_OVERRIDES, Overrides
 from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
 from app.cluster.client.errors import CredentialsError
@@ -63,32 +64,36 @@ class ApiAccess:
 def load_access(
     kubeconfig: Path | None = None,
     context: str = "",
+    overrides: Overrides = NO_OVERRIDES,
     *,
     environ: Mapping[str, str] = os.environ,
     service_account: Path = SERVICE_ACCOUNT,
 ) -> ApiAccess:
     """Finds the credentials: the given file, else KUBECONFIG, else the Pod's own, else ~/.kube/config.
 
-    A context requires a kubeconfig.
+    A context, and the name of a cluster or user, require a kubeconfig.
 
     Raises: CredentialsError, naming file and field.
     """
     if kubeconfig is not None:
-        return from_kubeconfig((kubeconfig,), context)
+        return from_kubeconfig((kubeconfig,), context, overrides)
     listed = tuple(Path(name) for name in environ.get("KUBECONFIG", "").split(os.pathsep) if name)
     if listed:
-        return from_kubeconfig(listed, context)
-    if not context and environ.get("KUBERNETES_SERVICE_HOST"):
-        return from_service_account(environ, service_account)
+        return from_kubeconfig(listed, context, overrides)
+    named = context or overrides.cluster or overrides.user
+    if not named and environ.get("KUBERNETES_SERVICE_HOST"):
+        return from_service_account(environ, service_account, overrides)
     default = Path(environ.get("HOME", "~")) / ".kube" / "config"
     if not default.expanduser().exists():
         raise CredentialsError(
             str(_DEFAULT_KUBECONFIG), "no such file; use --kubeconfig, set KUBECONFIG, or run in a Pod"
         )
-    return from_kubeconfig((default,), context)
+    return from_kubeconfig((default,), context, overrides)
 
 
-def from_service_account(environ: Mapping[str, str], folder: Path = SERVICE_ACCOUNT) -> ApiAccess:
+def from_service_account(
+    environ: Mapping[str, str], folder: Path = SERVICE_ACCOUNT, overrides: Overrides = NO_OVERRIDES
+) -> ApiAccess:
     """The service account that the kubelet mounts into a Pod; its token rotates."""
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
     authority = folder / "ca.crt"
@@ -96,17 +101,22 @@ def from_service_account(environ: Mapping[str, str], folder: Path = SERVICE_ACCO
         context = _verifying(cafile=authority)
     except (OSError, ssl.SSLError) as error:
         raise CredentialsError(str(authority), f"cannot be used: {_why(error)}") from error
-    auth = TokenFileAuth(folder / "token")
-    auth.read()
+    if overrides.token:
+        auth = PlainAuth(overrides.authorization, extra_headers=overrides.headers)
+    else:
+        auth = file = TokenFileAuth(folder / "token", extra_headers=overrides.headers)
+        file.read()
     namespace_file = folder / "namespace"
     namespace = namespace_file.read_text().strip() if namespace_file.exists() else "default"
     url = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     return ApiAccess(url, context, auth, namespace, source=str(folder))
 
 
-def from_kubeconfig(files: tuple[Path, ...], context: str = "") -> ApiAccess:
-    """The context's cluster and user."""
-    selected = read_kubeconfig(files, context)
+def from_kubeconfig(
+    files: tuple[Path, ...], context: str = "", overrides: Overrides = NO_OVERRIDES
+) -> ApiAccess:
+    """The context's cluster and user, or those that replace them."""
+    selected = read_kubeconfig(files, context, cluster=overrides.cluster, user=overrides.user)
     cluster = selected.cluster
     server = cluster.text("server")
     if not server.startswith(("https://", "http://")):
@@ -115,7 +125,7 @@ def from_kubeconfig(files: tuple[Path, ...], context: str = "") -> ApiAccess:
     return ApiAccess(
         base_url=server,
         ssl_context=tls,
-        auth=_auth(selected, files, tls),
+        auth=_auth(selected, files, tls, overrides),
         namespace=selected.namespace or "default",
         server_name=cluster.text("tls-server-name") or None,
         proxy_url=_proxy(cluster, server),
@@ -173,13 +183,17 @@ def _verifying(*, cafile: Path | None, cadata: str | None = None) -> ssl.SSLCont
     return context
 
 
-def _auth(selected: Selected, files: tuple[Path, ...], tls: ssl.SSLContext | None) -> Auth:
+def _auth(
+    selected: Selected, files: tuple[Path, ...], tls: ssl.SSLContext | None, overrides: Overrides
+) -> Auth:
     """The user's authentication by kubectl's precedence: token file before token; certificate with either."""
     user = selected.user
     if user is None:
-        return PlainAuth()
-    headers = _impersonation(user)
+        return PlainAuth(overrides.authorization, extra_headers=overrides.headers)
+    headers = overrides.headers or _impersonation(user)
     certificate = _certificate(user, tls)
+    if overrides.token:
+        return PlainAuth(overrides.authorization, certificate, headers)
     token_file, plugin = user.path("tokenFile"), user.section("exec")
     if token_file:
         auth = TokenFileAuth(token_file, certificate, headers)

@@ -89,10 +89,13 @@ class Selected:
     name: str
 
 
-def read_kubeconfig(files: Iterable[Path], context: str = "") -> Selected:
+def read_kubeconfig(
+    files: Iterable[Path], context: str = "", *, cluster: str = "", user: str = ""
+) -> Selected:
     """Reads and merges the files, and follows a context (default: current-context).
 
-    Ignores files that do not exist, as long as one exists.
+    ``cluster`` and ``user`` name others than the context's. With both, no context is needed. Ignores
+    files that do not exist, as long as one exists.
 
     Raises: CredentialsError.
     """
@@ -100,22 +103,29 @@ def read_kubeconfig(files: Iterable[Path], context: str = "") -> Selected:
     sections = [_read(file) for file in paths if file.exists()]
     if not sections:
         raise CredentialsError(", ".join(map(str, paths)), "no such file")
-    if not context:
-        context = next((name for name in (top.text("current-context") for top in sections) if name), "")
-        if not context:
-            raise sections[0].error("current-context", "not set, and no context was given")
-    found = _named(sections, "contexts", "context", context)
-    if found is None:
-        raise CredentialsError(", ".join(str(top.file) for top in sections), f"context {context!r} not found")
-    cluster_name = found.text("cluster")
-    cluster = _named(sections, "clusters", "cluster", cluster_name)
-    if cluster is None:
+    context = context or next(filter(None, (top.text("current-context") for top in sections)), "")
+    found = _context(sections, context, needed=not (cluster and user))
+    cluster_name = cluster or found.text("cluster")
+    cluster_section = _named(sections, "clusters", "cluster", cluster_name)
+    if cluster_section is None:
         raise found.error("cluster", f"cluster {cluster_name!r} not found")
-    user_name = found.text("user")
-    user = _named(sections, "users", "user", user_name) if user_name else None
-    if user_name and user is None:
+    user_name = user or found.text("user")
+    user_section = _named(sections, "users", "user", user_name) if user_name else None
+    if user_name and user_section is None:
         raise found.error("user", f"user {user_name!r} not found")
-    return Selected(context, found.text("namespace"), cluster, user, cluster_name)
+    return Selected(context, found.text("namespace"), cluster_section, user_section, cluster_name)
+
+
+def _context(sections: list[Section], name: str, *, needed: bool) -> Section:
+    """Raises: CredentialsError."""
+    if not name and not needed:
+        return Section(sections[0].file, "", {})
+    if not name:
+        raise sections[0].error("current-context", "not set, and no context was given")
+    found = _named(sections, "contexts", "context", name)
+    if found is None:
+        raise CredentialsError(", ".join(str(top.file) for top in sections), f"context {name!r} not found")
+    return found
 
 
 def _read(file: Path) -> Section:

@@ -1,0 +1,24 @@
+"""Durations as arguments."""
+
+import re
+from typing import Any
+
+import click
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_DURATION = re.compile(r"(\d+)([smh]?)\Z")
+
+
+class DurationParam(click.ParamType[float]):
+    """Seconds, or a number with s, m or h."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """See click.ParamType."""
+        if isinstance(value, int | float):
+            return float(value)
+        found = _DURATION.match(str(value))
+        if found is None:
+            self.fail(f"{value!r} is not a duration such as 90s, 5m or 1h", param, ctx)
+        return float(int(found[1]) * _SECONDS[found[2] or "s"])
