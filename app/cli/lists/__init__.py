@@ -1,1 +1,1 @@
-"""Commands that list the inventory: a noun, its columns, and what the service is asked for."""
+"""Commands that list the inventory: a noun, its columns, and the path of the API."""
