@@ -15,6 +15,7 @@ from app.api.decider import Decider
 from app.api.errors import HttpError, not_ready
 from app.api.expensive import Expensive, Places, caller_of, until_client_leaves
 from app.api.history import History
+from app.api.overview_history import OverviewHistory
 from app.api.overviews import Overviews
 from app.cluster.client.reviews import Reviewer
 from app.core.model.errors import ObjectError
@@ -105,6 +106,7 @@ class Service:
     epoch: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     history: History = field(default_factory=History)
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
+    overview_history: OverviewHistory = field(default_factory=OverviewHistory)
     device_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     verdict_cache: VerdictCache = field(init=False)
     overviews: Overviews = field(init=False)

@@ -1,5 +1,6 @@
 """Settings of the overview."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
@@ -19,6 +20,9 @@ class OverviewSettings(BaseModel):
 
     overview_labels: Names = ()
     """Node labels by which the overview groups devices; default: one for the pool and one for the zone."""
+
+    overview_history_file: Path | None = None
+    """File that keeps the last 24 hours of the overview across restarts; default: in memory only."""
 
     @field_validator("overview_labels", mode="before")
     @classmethod

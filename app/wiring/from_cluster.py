@@ -33,6 +33,7 @@ from app.wiring.background import background
 from app.wiring.deciding import Deciding
 from app.wiring.garbage_collection import keep_inventory
 from app.wiring.lifeline import Lifeline
+from app.wiring.overview_samples import sample_overview
 from app.wiring.rules import rules_of
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class _ClusterService:
             await self.informers.wait_synced()
             await service.gather_pools()
             keep_inventory()
+            await stack.enter_async_context(background(sample_overview(service), "overview samples"))
             if deciding is not None:
                 await deciding.run(service.decider)
 

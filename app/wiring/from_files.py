@@ -24,6 +24,7 @@ from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 from app.wiring import collectors
 from app.wiring.background import background
+from app.wiring.overview_samples import sample_overview
 from app.wiring.rules import now_text, rules_of
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ async def serve_files(
         metrics.add_source(source)
     await service.gather_pools()
     await stack.enter_async_context(background(service.backlog.run(), "backlog"))
+    await stack.enter_async_context(background(sample_overview(service), "overview samples"))
     return service
 
 

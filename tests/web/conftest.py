@@ -106,8 +106,8 @@ class Visit:
         if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
             self.complaints.append(text)
 
-    def open(self, place: str = "", *, live: bool = True) -> Page:
-        """Goes to a place of the page, like ``#/pods``, and waits until it is up to date."""
+    def open(self, place: str = "#/map", *, live: bool = True) -> Page:
+        """Goes to a place of the page, like ``#/pods``, and waits until it is up to date; "" is its start."""
         self.page.goto(f"{self.served.url}/{place}")
         if live:
             self.page.wait_for_selector("#link[data-kind=live]")

@@ -13,6 +13,7 @@ from tests.web.what_ifs import JOB, headline, place
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 PLACES = (
+    "#/overview",
     "#/map",
     "#/map?q=state:free&density=dense&colour=driver",
     "#/map?as=table",

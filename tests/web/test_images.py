@@ -1,5 +1,7 @@
 """The pictures of docs/page.md, made on request: DOCS_IMAGES=1."""
 
+import datetime as dt
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from app.api.overview_history import OverviewSample
 from tests.objects import pod
 from tests.web.conftest import ROOT, Visit
+from tests.web.fleets import fleet, pending
 from tests.web.waiting_pods import FOUR
 from tests.web.what_ifs import FOUR_GPUS, JOB, headline, place
 
@@ -35,8 +39,9 @@ def desktop(visit: Callable[..., Visit]) -> Visit:
 
 def test_pending(desktop: Visit) -> None:
     desktop.served.put(FOUR, pod("trainer", "four-gpus"), pod("evaluator", "four-gpus"))
-    page = desktop.open()
-    keep(desktop, "page-start", height=250)
+    page = desktop.open("")
+    page.locator(".answers").wait_for()
+    keep(desktop, "page-start", height=300)
     page.get_by_role("link", name="Pods 2 pending").click()
     page.get_by_text("Why is it pending?").wait_for()
     keep(desktop, "page-pods", height=250)
@@ -44,6 +49,20 @@ def test_pending(desktop: Visit) -> None:
     page.set_viewport_size({"width": 1180, "height": 740})
     page.locator(".reasons summary", has_text="too few free matching devices").click()
     keep(desktop, "page-pending")
+
+
+def test_overview(visit: Callable[..., Visit]) -> None:
+    seen = visit(*fleet(500), *pending(), viewport={"width": 1280, "height": 860}, color_scheme="light")
+    history, end = seen.served.service.overview_history, dt.datetime.now(dt.UTC)
+    for minute in range(1440, 0, -5):
+        at = (end - dt.timedelta(minutes=minute)).isoformat(timespec="seconds").replace("+00:00", "Z")
+        used = 1996 + 150 * math.sin(minute / 160) + 40 * math.sin(minute / 25)
+        waits = max(0.0, 40 - minute / 20)
+        sample = OverviewSample(at, {"inUse": used, "free": 4000 - used, "pending": waits})
+        seen.served.do(lambda sample=sample: history.add(sample))
+    page = seen.open("")
+    page.locator(".line-chart").first.wait_for()
+    keep(seen, "page-overview")
 
 
 def test_map(desktop: Visit) -> None:

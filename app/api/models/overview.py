@@ -9,13 +9,14 @@ from app.api.models.inventory import DeviceCounts
 
 
 class Leader(Body):
-    """``elected``: replicas elect a leader. ``self``: this replica leads. ``holder``: who does; empty if
-    unknown.
+    """``elected``: replicas elect a leader. ``self``: this replica leads.
+
+    ``holder``: the leader, empty if there is none; null if this replica takes no part in the election.
     """
 
     elected: bool
     self_: bool = Field(alias="self")
-    holder: str
+    holder: str | None
 
 
 class ClusterModel(Body):
@@ -190,6 +191,4 @@ class HistoryAnswer(Body):
     step_seconds: float
     at: list[str]
     series: list[Series]
-    source: str = Field(
-        description="memory, file or prometheus: where samples from before the start come from."
-    )
+    source: str = Field(description="memory or file: where samples from before the start come from.")

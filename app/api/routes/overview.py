@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.api.models.overview import OverviewAnswer
+from app.api.models.overview import HistoryAnswer, OverviewAnswer
+from app.api.overview_history import STEP_SECONDS
 from app.api.query import Namespace
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
@@ -65,6 +66,30 @@ async def overview(
     return json_response(answer_of(service, await service.overviews.answer(question)))
 
 
+@router.get(
+    "/overview/history",
+    response_model=HistoryAnswer,
+    summary="Numbers of the overview over the last 24 hours",
+)
+async def history(service: ServiceOf) -> Response:
+    """One sample a minute, of this replica, thinned out to 288. A restart loses them, unless the setting
+    overview_history_file is given. For longer times, use Prometheus: /metrics has the same numbers.
+    """
+    kept = service.overview_history
+    points = kept.points()
+    return json_response(
+        {
+            "stepSeconds": STEP_SECONDS,
+            "at": [item.at for item in points],
+            "series": [
+                {"name": name, "values": [_rounded(item.values.get(name)) for item in points]}
+                for name in kept.names()
+            ],
+            "source": kept.source,
+        }
+    )
+
+
 def answer_of(service: Service, seen: Overview) -> dict[str, Any]:
     """The body. Cost: O(groups)."""
     narrowed = bool(seen.question.namespace)
@@ -96,7 +121,7 @@ def _cluster(service: Service) -> dict[str, Any]:
             # Where this process only answers, others decide.
             "elected": election is not None or decider is None,
             "self": service.decides,
-            "holder": election.leader if election is not None else "",
+            "holder": None if decider is None else election.leader if election is not None else "",
         },
     }
 

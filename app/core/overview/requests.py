@@ -1,5 +1,6 @@
 """What claims request, as short texts and as demands that free devices can be counted for."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from app.core.state.request_mix import RequestMix
 from app.core.state.state import State
 
 _MAX_TEXT = 120
+_LONG = re.compile(r"""device\.(?:attributes|capacity)\[(?:"[^"]*"|'[^']*')\]\.""")
+"""The part of a selector before the name of an attribute."""
 _MAX_VERDICTS = 500_000
 
 
@@ -80,10 +83,10 @@ def _is_cheap(matcher: Matcher) -> bool:
 
 
 def text_of_spec(spec: RequestSpec) -> str:
-    """Like ``2 x gpu.example.com where device.driver == "a"``, cut at ``_MAX_TEXT`` characters."""
+    """Like ``2 x gpu.example.com where model == "a"``, cut at ``_MAX_TEXT`` characters."""
     number = "all" if spec.allocation_mode == "All" else str(spec.count)
     text = f"{number} x {spec.device_class}"
-    terms = [" ".join(item.split()) for item in spec.selectors if item]
+    terms = [_LONG.sub("", " ".join(item.split())) for item in spec.selectors if item]
     if terms:
         text += f" where {' and '.join(terms)}"
     return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 1]}…"

@@ -3,6 +3,7 @@ import { get } from "./api.js";
 import { fill, h, time } from "./dom.js";
 import { compare } from "./fleet.js";
 import { badge, definition, facts, failure, panelHead } from "./parts.js";
+import { termOf } from "./search.js";
 
 /** @typedef {import("./fleet.js").Device} Device */
 
@@ -82,7 +83,7 @@ export class DevicePanel {
         definition(item.name, item.consumed === null ? item.value : `${item.consumed} of ${item.value} in use`))),
       ...section("Attributes", Object.entries(detail.attributes).toSorted(([one], [other]) => compare(one, other)).map(([name, value]) =>
         definition(name, h("button", {
-          type: "button", class: "link", title: "Search for devices like this", onclick: () => this.actions.search(`attr:${name}=${first(value)}`),
+          type: "button", class: "link", title: "Search for devices like this", onclick: () => this.actions.search(termOf("attr", `${name}=${first(value)}`)),
         }, Array.isArray(value) ? value.join(", ") : String(value))))),
       ...section("Draws from counters", detail.counters.flatMap((/** @type {any} */ item) =>
         Object.entries(item.consumes).map(([name, value]) => definition(`${item.set} / ${name}`, String(value))))),

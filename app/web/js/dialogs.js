@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 
 /** What keys do: shown in the help, and tested. @type {[string, string][]} */
 export const KEYS = [
-  ["1 … 5", "Map, what-if, Pods, claims, decisions"],
+  ["1 … 6", "Overview, map, what-if, Pods, claims, decisions"],
   ["/", "Search"],
   ["← → ↑ ↓", "Move between devices of the map"],
   ["PgUp PgDn", "Move a screen up or down"],

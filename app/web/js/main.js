@@ -9,6 +9,7 @@ import { Fleet } from "./fleet.js";
 import { Keys } from "./keys.js";
 import { showLink } from "./link.js";
 import { MapView } from "./mapview.js";
+import { OverviewView } from "./overview.js";
 import { Pace } from "./pace.js";
 import { Palette } from "./palette.js";
 import { PodsView } from "./pods.js";
@@ -48,14 +49,21 @@ const tabs = new Tabs(byId("views"), (view) => route.go(view));
 const pods = new PodsView({ open: openPod, openNode, openClaim, announce, onCount: (count) => tabs.count("pods", count) });
 const claims = new ClaimsView({ openDevice, openPod, onSearch: (query) => route.set({ claims: query }) });
 const decisions = new DecisionsView({ openPod, openNode });
+const overview = new OverviewView({
+  openPod, openNode, openClaim,
+  find: (query) => mapView.find(query),
+  pods: () => route.go("pods"),
+  changed: (query) => route.set(query),
+});
 const help = new HelpDialog();
-const views = { map: mapView, whatif: mapView, pods, claims, decisions };
+const views = { overview, map: mapView, whatif: mapView, pods, claims, decisions };
 
-main.append(mapView.element, pods.element, claims.element, decisions.element);
+main.append(overview.element, mapView.element, pods.element, claims.element, decisions.element);
 document.body.append(help.element, compare.element);
 
 let newest = 0;
 const lists = new Pace(async () => {
+  overview.refresh();
   await Promise.all([pods.refresh(), claims.refresh(), decisions.refresh(newest)]);
 }, 1000);
 
@@ -65,6 +73,7 @@ async function show() {
   for (const part of new Set(Object.values(views))) part.element.hidden = part !== views[/** @type {keyof typeof views} */ (view)];
   tabs.mark(view);
   document.title = `${tabs.title(view)} · dra-extender`;
+  if (view === "overview") await overview.show(query);
   if (view === "map" || view === "whatif") await mapView.enter(view);
   if (view === "pods") await pods.show(rest);
   if (view === "claims") claims.show(query.claims ?? "");

@@ -2,14 +2,14 @@
 
 /** @typedef {{ view: string, rest: string[], query: Record<string, string> }} Place */
 
-export const VIEWS = ["map", "whatif", "pods", "claims", "decisions"];
+export const VIEWS = ["overview", "map", "whatif", "pods", "claims", "decisions"];
 
 /** @param {string} hash @returns {Place} */
 export function read(hash) {
   const [path, search = ""] = hash.replace(/^#\/?/, "").split("?");
   const [view, ...rest] = path.split("/").map(decoded);
   return {
-    view: VIEWS.includes(view) ? view : "map",
+    view: VIEWS.includes(view) ? view : "overview",
     rest: rest.filter(Boolean),
     query: Object.fromEntries(new URLSearchParams(search)),
   };

@@ -8,8 +8,8 @@ export const FIELDS = ["node", "driver", "pool", "device", "state", "claim", "at
 const ASKED = new Set(["attr", "cel"]);
 
 /**
- * Reads a query. Values are separated by commas (any of them), quoted if they hold blanks; `cel:` takes all
- * the rest of the line.
+ * Reads a query. Values are separated by commas (any of them), quoted if they hold blanks, with a backslash before
+ * a quote or a backslash; `cel:` takes all the rest of the line.
  * @param {string} text
  * @returns {Term[]}
  */
@@ -18,8 +18,8 @@ export function parse(text) {
   const terms = [];
   const cel = /(^|\s)(-?)cel:(.*)$/s.exec(text);
   const before = cel ? text.slice(0, cel.index) : text;
-  for (const [word] of before.matchAll(/(?:[^\s"]+|"[^"]*"?)+/g)) {
-    const plain = word.replaceAll('"', "");
+  for (const [word] of before.matchAll(/(?:[^\s"]+|"(?:[^"\\]|\\.)*(?:"|$))+/g)) {
+    const plain = word.replaceAll(/\\(["\\])|"/g, "$1");
     const not = plain.length > 1 && plain.startsWith("-");
     const rest = not ? plain.slice(1) : plain;
     const field = FIELDS.find((name) => rest.startsWith(`${name}:`));
@@ -30,6 +30,12 @@ export function parse(text) {
   }
   if (cel?.[3].trim()) terms.push({ field: "cel", values: [cel[3].trim()], not: cel[2] === "-", text: cel[0].trim() });
   return terms;
+}
+
+/** A term for exactly this value, quoted where it must be. @param {string} field @param {string} value */
+export function termOf(field, value) {
+  if (!/[\s"\\]/.test(value)) return `${field}:${value}`;
+  return `${field}:"${value.replaceAll(/["\\]/g, "\\$&")}"`;
 }
 
 /** Puts a term `field:value` into a query, or takes it out. @param {string} query @param {string} field @param {string} value */

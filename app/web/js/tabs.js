@@ -2,7 +2,7 @@
 import { fill, h } from "./dom.js";
 
 /** @type {[string, string][]} */
-const TABS = [["map", "Map"], ["whatif", "What if"], ["pods", "Pods"], ["claims", "Claims"], ["decisions", "Decisions"]];
+const TABS = [["overview", "Overview"], ["map", "Map"], ["whatif", "What if"], ["pods", "Pods"], ["claims", "Claims"], ["decisions", "Decisions"]];
 
 export class Tabs {
   /** @param {HTMLElement} element @param {(view: string) => void} go */

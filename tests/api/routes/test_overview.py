@@ -1,5 +1,6 @@
 """The overview: its numbers are those of the lists, added up, and each reader sees what they may."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from app.api.overview_history import OverviewHistory, OverviewSample, sample_of, write
 from app.core.model.parse import parse
+from app.core.overview.overview import Question
 from tests.api.conftest import Asked, run
 from tests.objects import (
     DRIVER,
@@ -277,3 +280,67 @@ def test_an_invalid_request_of_a_mix_is_left_out(inventory: Inventory) -> None:
 
     broken = claim("broken") | {"spec": claim_spec(class_name="no-such-class")}
     run(inventory(node("n"), slice_of("n", device("d")), broken), evaluation)
+
+
+def sample(at: str, **values: float | None) -> OverviewSample:
+    return OverviewSample(at, values)
+
+
+def test_the_last_day_is_kept_minute_by_minute_and_answered_thinned_out(inventory: Inventory) -> None:
+    async def evaluation(service: Asked) -> None:
+        kept = service.app.state.service.overview_history
+        for number in range(2000):
+            kept.add(sample(f"t{number:04}", inUse=number, fragmentation=None))
+        found = await service.get(f"{OVERVIEW}/history")
+        assert len(kept) == 1440
+        assert len(found["at"]) <= 288
+        assert found["at"][-1] == "t1999"
+        assert found["at"] == sorted(found["at"])
+        series = {item["name"]: item["values"] for item in found["series"]}
+        assert series["inUse"][-1] == 1999
+        assert set(series["fragmentation"]) == {None}
+
+    run(inventory(node("n")), evaluation)
+
+
+def test_a_sample_has_the_numbers_of_the_overview(inventory: Inventory) -> None:
+    async def evaluation(service: Asked) -> None:
+        seen = await service.get(OVERVIEW)
+        overview = await service.app.state.service.overviews.answer(Question())
+        values = sample_of(overview, "now").values
+        assert values["inUse"] == seen["total"]["inUse"] == values[f"inUse {DRIVER}"]
+        assert values["pending"] == 6
+
+    run(inventory(*cluster()), evaluation)
+
+
+def test_a_file_keeps_the_samples_of_a_day(tmp_path: Path) -> None:
+    kept, path = OverviewHistory(), tmp_path / "history"
+    for day in ("2026-01-01", "2026-01-02"):
+        kept.add(sample(f"{day}T00:00:00Z", inUse=1.0))
+    write(path, kept.dump() + b'{"at": "2026-01-03T00:00:00Z", "val')
+    again = OverviewHistory()
+    again.load(path.read_bytes().splitlines(), since="2026-01-01T12:00:00Z")
+    assert [item.at for item in again.points()] == ["2026-01-02T00:00:00Z"]
+    assert again.points()[0].values == {"inUse": 1.0}
+
+
+def test_the_service_samples_itself_and_keeps_the_samples_in_the_file(
+    inventory: Inventory, tmp_path: Path
+) -> None:
+    path = tmp_path / "history"
+
+    async def evaluation(service: Asked) -> None:
+        while not path.exists():  # noqa: ASYNC110 - the service writes it in a thread
+            await asyncio.sleep(0.05)
+        assert (await service.get(f"{OVERVIEW}/history"))["series"]
+
+    run(inventory(*cluster()), evaluation, overview_history_file=path)
+    assert b'"inUse"' in path.read_bytes()
+
+    async def again(service: Asked) -> None:
+        while (await service.get(f"{OVERVIEW}/history"))["source"] != "file":  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.05)
+        assert len(service.app.state.service.overview_history) >= 1
+
+    run(inventory(*cluster()), again, overview_history_file=path)

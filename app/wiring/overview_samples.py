@@ -1,0 +1,59 @@
+"""Takes a sample of the overview each minute, for the lines of the last 24 hours."""
+
+import asyncio
+import datetime as dt
+import logging
+from pathlib import Path
+
+from app.api.errors import HttpError
+from app.api.overview_history import STEP_SECONDS, sample_of, write
+from app.api.service import Service
+from app.core.overview.overview import Question
+from app.wiring.rules import now, now_text
+
+log = logging.getLogger(__name__)
+
+_FIRST_SECONDS = 1.0
+"""After the start: requests come first."""
+_WRITE_EVERY = 5
+
+
+async def sample_overview(service: Service) -> None:
+    """Runs until canceled. If the file fails, that is logged, and the samples stay in memory."""
+    path = service.settings.overview_history_file
+    history = service.overview_history
+    if path is not None:
+        await _load(service, path)
+    await asyncio.sleep(_FIRST_SECONDS)
+    unwritten = 0
+    while True:
+        try:
+            service.require_synced()
+        except HttpError:
+            await asyncio.sleep(_FIRST_SECONDS)
+            continue
+        history.add(sample_of(await service.overviews.answer(Question()), now_text()))
+        unwritten += 1
+        if path is not None and (unwritten >= _WRITE_EVERY or len(history) == 1):
+            unwritten = 0
+            await _save(path, history.dump())
+        await asyncio.sleep(STEP_SECONDS)
+
+
+async def _load(service: Service, path: Path) -> None:
+    since = (now() - dt.timedelta(days=1)).isoformat(timespec="seconds").replace("+00:00", "Z")
+    try:
+        lines = (await asyncio.to_thread(path.read_bytes)).splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.warning("overview_history_file cannot be read: %s", error)
+        return
+    service.overview_history.load(lines, since)
+
+
+async def _save(path: Path, content: bytes) -> None:
+    try:
+        await asyncio.to_thread(write, path, content)
+    except OSError as error:
+        log.warning("overview_history_file cannot be written: %s", error)
