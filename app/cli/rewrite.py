@@ -1,10 +1,10 @@
-"""Rewrites manifests as resource.k8s.io/v1, and changes only the necessary lines.
+"""Rewrites manifests in a version of resource.k8s.io, and changes only the necessary lines.
 
-Applies the rules of core/model/versions.py as edits of the text.
+Applies the rules of core/model/versions.py as edits of the text, in both directions.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -19,12 +19,18 @@ from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP, to_v1
 from app.core.model.workload_kinds import group_of
 from app.manifests.reader import ManifestError, load_documents
 
+Target = Literal["v1", "v1beta2", "v1beta1"]
+
 _RUN_TO_END = ("Never", "OnFailure")
+_OLD_RULES = "v1alpha3"
+"""The version of DeviceTaintRules in clusters without resource.k8s.io/v1."""
 _BOM = "\ufeff"
 
 
-def rewrite(text: bytes, source: str) -> tuple[str, list[str]]:
-    """The text in v1 form, and a note on each change. A text without changes is returned unchanged.
+def rewrite(text: bytes, source: str, to: Target = "v1") -> tuple[str, list[str]]:
+    """The text in a version's form, and a note on each change. A text without changes is returned unchanged.
+
+    DeviceTaintRules of v1 become v1alpha3 in both older versions: 1.33 has no other.
 
     Raises:
         ManifestError: neither YAML nor JSON, or a form of YAML that cannot be edited.
@@ -40,7 +46,7 @@ def rewrite(text: bytes, source: str) -> tuple[str, list[str]]:
         for document, node in zip(documents, nodes, strict=True):
             for prefix, raw in opened(document):
                 if isinstance(raw, dict):
-                    notes += _Object(raw, node, prefix, edits, source).changes()
+                    notes += _Object(raw, node, prefix, edits, source=source, to=to).changes()
         result = edits.result()
         _must_mean_the_same(documents, load_documents(result, source))
     except yaml.YAMLError as error:
@@ -80,8 +86,18 @@ def _is_affected(raw: Any) -> bool:
 class _Object:
     """One object, its place in a document, and the necessary edits."""
 
-    def __init__(self, raw: JsonObject, root: yaml.Node, prefix: Path, edits: TextEdits, source: str) -> None:
+    def __init__(
+        self,
+        raw: JsonObject,
+        root: yaml.Node,
+        prefix: Path,
+        edits: TextEdits,
+        *,
+        source: str,
+        to: Target,
+    ) -> None:
         self._raw = raw
+        self._to = to
         self._root = root
         self._prefix = prefix
         self._edits = edits
@@ -100,11 +116,17 @@ class _Object:
             except FieldError as error:
                 line = self._node(()).start_mark.line + 1
                 raise ManifestError(self._source, f"{ref_of(self._raw)}: {error.reason}", line) from None
-            if version != f"{GROUP}/v1":
-                self._edits.replace_scalar(self._scalar(("apiVersion",)), f"{GROUP}/v1")
-                yield f"{version} is now {GROUP}/v1"
-            yield from self._nest_requests()
-            yield from self._lift_devices()
+            target = self._target(version)
+            if version != target:
+                self._edits.replace_scalar(self._scalar(("apiVersion",)), target)
+                yield f"{version} is now {target}"
+            yield from self._remove_empty_node_name()
+            if self._to == "v1beta1":
+                yield from self._lift_requests()
+                yield from self._nest_devices()
+            else:
+                yield from self._nest_requests()
+                yield from self._lift_devices()
         for path, spec in pod_specs(self._raw):
             if _runs_to_its_end(self._raw, spec):
                 self._set_restart_policy(path, spec)
@@ -114,6 +136,17 @@ class _Object:
                     self._edits.lift(self._mapping(at), "source")
                     yield f"claim {claim.get('name')}: the fields of source are now next to the name"
 
+    def _target(self, version: str) -> str:
+        if self._raw.get("kind") != "DeviceTaintRule" or self._to == "v1":
+            return f"{GROUP}/{self._to}"
+        return f"{GROUP}/{_OLD_RULES}" if version == f"{GROUP}/v1" else version
+
+    def _lift_requests(self) -> Iterator[str]:
+        for path, request in requests(self._raw):
+            if isinstance(request.get("exactly"), dict):
+                self._edits.lift(self._mapping(path), "exactly")
+                yield f"request {request.get('name')}: the fields of exactly are now next to the name"
+
     def _nest_requests(self) -> Iterator[str]:
         for path, request in requests(self._raw):
             flat = [name for name in request if name in FLAT_REQUEST_FIELDS]
@@ -122,14 +155,30 @@ class _Object:
             self._edits.nest(self._mapping(path), flat, "exactly")
             yield f"request {request.get('name')}: {', '.join(flat)} under exactly"
 
-    def _lift_devices(self) -> Iterator[str]:
-        spec = self._raw.get("spec")
-        if self._raw.get("kind") != "ResourceSlice" or not isinstance(spec, dict):
-            return
-        if spec.get("nodeName") == "":
+    def _remove_empty_node_name(self) -> Iterator[str]:
+        if self._slice_spec().get("nodeName") == "":
             self._edits.remove(self._mapping(("spec",)), "nodeName")
             yield "removed the empty nodeName"
-        for path, device in items(spec, "devices", ("spec",)):
+
+    def _slice_spec(self) -> JsonObject:
+        """Empty if the object is not a slice."""
+        spec = self._raw.get("spec")
+        return spec if self._raw.get("kind") == "ResourceSlice" and isinstance(spec, dict) else {}
+
+    def _nest_devices(self) -> Iterator[str]:
+        for path, device in items(self._slice_spec(), "devices", ("spec",)):
+            if device.get("basic") is not None:
+                continue
+            names = [name for name in device if name not in ("name", "basic")]
+            if names:
+                self._edits.nest(self._mapping(path), names, "basic")
+                yield f"device {device.get('name')}: {', '.join(names)} under basic"
+            elif "basic" not in device:  # the API server requires it
+                self._edits.insert_first(self._mapping(path), "basic", "{}", plain=True)
+                yield f"device {device.get('name')}: basic is required"
+
+    def _lift_devices(self) -> Iterator[str]:
+        for path, device in items(self._slice_spec(), "devices", ("spec",)):
             if isinstance(device.get("basic"), dict):
                 self._edits.lift(self._mapping(path), "basic")
                 yield f"device {device.get('name')}: the fields of basic are its own"

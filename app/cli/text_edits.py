@@ -51,11 +51,11 @@ class TextEdits:
             quote = node.style if node.style in ("'", '"') else ""
             self._change(start, end, f"{quote}{value}{quote}")
 
-    def insert_first(self, owner: yaml.MappingNode, name: str, value: str) -> None:
-        """A new entry before the first one."""
+    def insert_first(self, owner: yaml.MappingNode, name: str, value: str, *, plain: bool = False) -> None:
+        """A new entry before the first one. ``plain``: the value is not a string."""
         key = owner.value[0][0]
         begin, quote = key.start_mark.index, self._quote(key)
-        entry = f"{quote}{name}{quote}: {quote}{value}{quote}"
+        entry = f"{quote}{name}{quote}: {value if plain else f'{quote}{value}{quote}'}"
         rest = ", " if owner.flow_style else f"{self._newline()}{' ' * key.start_mark.column}"
         self._change(begin, begin, entry + rest)
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.cli.rewrite import rewrite
-from app.manifests.reader import ManifestError
+from app.cli.rewrite import Target, rewrite
+from app.core.model.versions import to_v1
+from app.manifests.reader import ManifestError, load_manifests
 
 OLD = st.sampled_from(["resource.k8s.io/v1beta1", '"resource.k8s.io/v1beta1"', "'resource.k8s.io/v1beta2'"])
 COMMENT = st.sampled_from(["", "", "# why", "# a: b", "#", "# exactly:"])
@@ -272,6 +273,79 @@ def test_forms_of_yaml(before: str, after: str) -> None:
     assert changed == after
     assert notes
     assert rewrite(changed.encode(), "page.yaml") == (changed, [])
+
+
+RULE = "kind: DeviceTaintRule\nmetadata: {name: r}\nspec: {taint: {key: a/b, effect: None}}\n"
+V1BETA1 = {
+    "a request in block style": (
+        f"{CLAIM}    requests:\n    - name: a\n      exactly: # one class\n        deviceClassName: gpu\n"
+        "        count: 2 # two\n",
+        f"{CLAIM}    requests:\n    - name: a\n      deviceClassName: gpu\n      count: 2 # two\n",
+    ),
+    "a request in flow style": (
+        f"{CLAIM}    requests: [{{name: a, exactly: {{deviceClassName: gpu}}}}]\n",
+        f"{CLAIM}    requests: [{{name: a, deviceClassName: gpu}}]\n",
+    ),
+    "alternatives": (
+        f"{CLAIM}    requests:\n    - name: a\n      firstAvailable: [{{name: b, deviceClassName: gpu}}]\n",
+        f"{CLAIM}    requests:\n    - name: a\n      firstAvailable: [{{name: b, deviceClassName: gpu}}]\n",
+    ),
+    "devices": (
+        f"{SLICE}  - name: d\n    # its size\n    capacity: {{memory: {{value: 1Gi}}}}\n"
+        "  - {name: e, allNodes: true}\n  - name: f\n  - {name: g}\n",
+        f"{SLICE}  - name: d\n    # its size\n    basic:\n      capacity: {{memory: {{value: 1Gi}}}}\n"
+        "  - {name: e, basic: {allNodes: true}}\n  - basic: {}\n    name: f\n  - {basic: {}, name: g}\n",
+    ),
+    "devices in JSON": (
+        '{"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice", "metadata": {"name": "s"}, "spec": '
+        '{"driver": "d", "devices": [{"name": "a"}, {"name": "b", "allNodes": true}]}}',
+        '{"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice", "metadata": {"name": "s"}, "spec": '
+        '{"driver": "d", "devices": [{"basic": {}, "name": "a"}, '
+        '{"name": "b", "basic": {"allNodes": true}}]}}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), V1BETA1.values(), ids=V1BETA1)
+def test_the_form_of_v1beta1(before: str, after: str) -> None:
+    changed, notes = rewrite(before.encode(), "page.yaml", "v1beta1")
+
+    assert changed == after.replace("resource.k8s.io/v1", "resource.k8s.io/v1beta1")
+    assert "resource.k8s.io/v1 is now resource.k8s.io/v1beta1" in notes[0]
+    assert rewrite(changed.encode(), "page.yaml", "v1beta1") == (changed, [])
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(pages(), st.sampled_from(["v1beta2", "v1beta1"]))
+def test_what_is_written_for_an_older_cluster_means_the_same(page: tuple[str, str], to: Target) -> None:
+    older, _ = rewrite(page[0].encode(), "page.yaml", to)
+
+    versions = {raw["apiVersion"] for raw in load_manifests(older, "page.yaml")}
+    assert {text for text in versions if text.startswith("resource.k8s.io/")} <= {f"resource.k8s.io/{to}"}
+    assert rewrite(older.encode(), "page.yaml", to) == (older, [])
+    newest, newer = (
+        [to_v1(raw) for raw in load_manifests(rewrite(text.encode(), "page.yaml")[0], "page.yaml")]
+        for text in (page[0], older)
+    )
+    assert newest == newer
+
+
+@pytest.mark.parametrize(
+    ("version", "to", "expected"),
+    [
+        ("v1", "v1", "v1"),
+        ("v1", "v1beta2", "v1alpha3"),
+        ("v1", "v1beta1", "v1alpha3"),
+        ("v1beta2", "v1beta2", "v1beta2"),
+        ("v1beta2", "v1", "v1"),
+        ("v1alpha3", "v1beta1", "v1alpha3"),
+        ("v1alpha3", "v1", "v1"),
+    ],
+)
+def test_taint_rules_have_versions_of_their_own(version: str, to: Target, expected: str) -> None:
+    before = f"apiVersion: resource.k8s.io/{version}\n{RULE}"
+    changed, _ = rewrite(before.encode(), "page.yaml", to)
+    assert changed == f"apiVersion: resource.k8s.io/{expected}\n{RULE}"
 
 
 REFUSED = {

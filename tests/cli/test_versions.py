@@ -1,10 +1,20 @@
 """--kubernetes-version, and the version that a snapshot records."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
+from app.core.versions import API_ENDS
+from app.manifests.reader import load_manifests
+
+EXAMPLES = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "examples").rglob("*.yaml")
+    if "resource.k8s.io/v" in path.read_text()
+)
 
 if TYPE_CHECKING:
     from conftest import Cli
@@ -63,3 +73,53 @@ def test_a_snapshot_with_a_broken_record_is_bad_input(cli: "Cli", file: Path, tm
         ran = cli(*command, "--snapshot", INVENTORY, "--snapshot", broken)
         assert ran.code == 2
         assert "'soon' is not a version of Kubernetes" in ran.err
+
+
+@pytest.mark.parametrize("to", ["v1beta2", "v1beta1"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=[path.name for path in EXAMPLES])
+def test_every_example_can_be_written_for_kubernetes_1_33(
+    cli: "Cli", tmp_path: Path, example: Path, to: str
+) -> None:
+    file = tmp_path / "converted.yaml"
+    ran = cli("convert", "-f", example, "--to", to)
+    file.write_text(ran.out)
+    versions = {
+        raw["apiVersion"].partition("/")[2]
+        for raw in load_manifests(ran.out, "converted")
+        if raw["apiVersion"].startswith("resource.k8s.io/")
+    }
+    assert versions <= {to, "v1alpha3"}
+    assert f"Kubernetes {API_ENDS[to]} and later do not serve resource.k8s.io/{to}" in ran.err
+    found = cli("check", "-f", file, "--kubernetes-version", "1.33").out.splitlines()
+    assert [line for line in found if "apiVersion" in line or "unknown field" in line] == []
+
+
+OLD = """
+apiVersion: resource.k8s.io/v1beta1
+kind: DeviceClass
+metadata: {name: c}
+spec:
+  selectors: [{cel: {expression: EXPRESSION}}]
+"""
+# What the API server of a version refuses.
+REFUSED = {
+    "v1beta1 is gone": (
+        "true",
+        "1.38",
+        "apiVersion: resource.k8s.io/v1beta1 is not served since Kubernetes 1.38",
+    ),
+    "v1beta1 is served": ("true", "1.37", ""),
+    "sharing is not known": ("device.allowMultipleAllocations", "1.35", "allowMultipleAllocations"),
+    "sharing is known": ("device.allowMultipleAllocations", "1.36", ""),
+}
+
+
+@pytest.mark.parametrize(("expression", "version", "message"), REFUSED.values(), ids=REFUSED)
+def test_check_finds_what_the_api_server_of_a_version_refuses(
+    cli: "Cli", tmp_path: Path, expression: str, version: str, message: str
+) -> None:
+    file = tmp_path / "class.yaml"
+    file.write_text(OLD.replace("EXPRESSION", json.dumps(expression)))
+    ran = cli("check", "-f", file, "--kubernetes-version", version)
+    assert message in ran.out
+    assert (ran.code, bool(ran.out)) == (bool(message), bool(message))
