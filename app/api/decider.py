@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.api.errors import not_ready
+from app.api.gang_attempts import GangAttempts
 from app.api.node_list_cache import NodeListCache
 from app.cluster.binding.binder import Binder
 from app.cluster.binding.reservations import Reservations
@@ -37,6 +38,7 @@ class Decider:
     reservations: Reservations
     candidates: Candidates
     name_lists: NodeListCache = field(default_factory=NodeListCache)
+    gang_attempts: GangAttempts = field(default_factory=GangAttempts)
     requeuer: Requeuer | None = None
     deallocator: Deallocator | None = None
     election: Election | None = None

@@ -47,33 +47,75 @@ async def choose_for_gang(service: Service, args: FilterArgs, pod: Pod) -> GangC
     group = group_of(pod, service.settings.gang_labels)
     if not group or service.decider.candidates.number != 1:
         return GangChoice()
+    service.decider.gang_attempts.tried_again((pod.meta.namespace, group), pod.meta.uid)
     planned = service.decider.reservations.confirm(pod, group)
     if planned is not None and planned in args.names:
         return GangChoice(planned)
     members = _members(service, pod, group)
-    if len(members) < 2:
+    if len(members) < 2 or (pod.group and _is_beside(service, pod, members, group)):
         return GangChoice()
-    answer = await _planned(service, members, [name for name in args.names if name in service.state.nodes])
+    nodes = [name for name in args.names if name in service.state.nodes]
+    answer = await _planned(service, members, nodes, group)
     if answer is None or answer.outcome != "fits":
         # The scheduler of a PodGroup counts itself how many of its Pods are enough.
         if pod.group or answer is None:
             return GangChoice()
-        let_go(service, pod)
+        _release(service, members, group)
         text = f"the {len(members)} Pods of group {group} do not fit together: {answer.text}"
         return GangChoice(refusal=text)
+    service.decider.gang_attempts.end((pod.meta.namespace, group))
     chosen = {item.pod.meta.uid: item.chosen for item in answer.placements if item.chosen is not None}
-    for member in members:
-        found = chosen[member.meta.uid]
+    for uid, found in chosen.items():
+        member = next(member for member in members if member.meta.uid == uid)
         service.decider.reservations.plan(member, found.node, claim_allocations_of(found, None), group)
     service.decider.reservations.confirm(pod, group)
-    return GangChoice(chosen[pod.meta.uid].node)
+    own = chosen.get(pod.meta.uid)
+    return GangChoice("" if own is None else own.node)
 
 
 def let_go(service: Service, pod: Pod) -> None:
-    """A Pod of a group has no node, so that the others may not run either: nothing is kept for them."""
+    """A Pod of a group has no node. If too few others may have one, nothing is kept for them either."""
     group = group_of(pod, service.settings.gang_labels)
-    for member in _members(service, pod, group) if group else ():
+    if not group:
+        return
+    members = _members(service, pod, group)
+    refused = service.decider.gang_attempts.refused((pod.meta.namespace, group), pod.meta.uid)
+    possible = sum(member.meta.uid not in refused for member in members)
+    if possible < _needed(service, pod, members):
+        _release(service, members, group)
+
+
+def _release(service: Service, members: Sequence[Pod], group: str) -> None:
+    service.decider.gang_attempts.end((members[0].meta.namespace, group))
+    for member in members:
         service.decider.reservations.release(member.meta.uid, "given_up")
+
+
+def _needed(service: Service, pod: Pod, members: Sequence[Pod]) -> int:
+    """How many of these Pods must have a node so that any may have one. O(Pods)."""
+    known = service.state.groups.get((pod.meta.namespace, pod.group)) if pod.group else None
+    if known is None:
+        return len(members)
+    if known.min_count is None:
+        return 0
+    waiting = {member.meta.uid for member in members}
+    placed = sum(
+        other.group == pod.group
+        and other.meta.namespace == pod.meta.namespace
+        and other.meta.uid not in waiting
+        and not (other.finished or other.meta.deleted)
+        and bool(other.node_name or service.decider.binder.under_way(other.meta.uid))
+        for other in service.state.pods.values()
+    )
+    return max(0, known.min_count - placed)
+
+
+def _is_beside(service: Service, pod: Pod, members: Sequence[Pod], group: str) -> bool:
+    """Whether the others are planned without this Pod, as enough of their group."""
+    if service.decider.reservations.of(pod.meta.uid) is not None:
+        return False
+    planned = (service.decider.reservations.of(member.meta.uid) for member in members[1:])
+    return any(found is not None and found.group == group for found in planned)
 
 
 def _members(service: Service, pod: Pod, group: str) -> list[Pod]:
@@ -91,8 +133,31 @@ def _members(service: Service, pod: Pod, group: str) -> list[Pod]:
     return [pod, *sorted(others, key=lambda other: other.meta.key)]
 
 
-async def _planned(service: Service, members: Sequence[Pod], nodes: Sequence[str]) -> GangAnswer | None:
-    """A plan that is valid for the state when this returns; None if the state changed too often."""
+async def _planned(
+    service: Service, members: Sequence[Pod], nodes: Sequence[str], group: str
+) -> GangAnswer | None:
+    """A plan for enough of the Pods that is valid for the state when this returns; None if the state changed
+    too often.
+
+    Pods whose nodes kube-scheduler knows keep them, unless the group does not fit then.
+    """
+    needed = _needed(service, members[0], members)
+    known = {member.meta.uid for member in members[1:] if _is_answered(service, member, group)}
+    rest = [member for member in members if member.meta.uid not in known]
+    answer = await _plan(service, rest, nodes, needed - len(known)) if known else None
+    if answer is not None and answer.outcome == "fits":
+        return answer
+    return await _plan(service, members, nodes, needed)
+
+
+def _is_answered(service: Service, member: Pod, group: str) -> bool:
+    found = service.decider.reservations.of(member.meta.uid)
+    return found is not None and found.group == group and found.reserved_at is not None
+
+
+async def _plan(
+    service: Service, members: Sequence[Pod], nodes: Sequence[str], needed: int
+) -> GangAnswer | None:
     rules = replace(service.rules, node_checks=True)
     deadline = service.deadline(service.settings.filter_timeout_seconds)
     for _ in range(_TRIES):
@@ -100,9 +165,9 @@ async def _planned(service: Service, members: Sequence[Pod], nodes: Sequence[str
         for member in members:
             service.decider.reservations.forget_in(scratch, member.meta.uid)
             scratch.clear_nomination(member.meta.key)
-        answer = await TimeSlice(service.clock).run(
-            partial(place_gang, scratch, members, nodes, rules, shown=0), deadline.expired
-        )
+        enough = max(1, min(needed, len(members)))
+        work = partial(place_gang, scratch, members, nodes, rules, shown=0, enough=enough)
+        answer = await TimeSlice(service.clock).run(work, deadline.expired)
         if revision == service.state.revision:
             return answer
     return None

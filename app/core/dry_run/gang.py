@@ -1,4 +1,4 @@
-"""Places all Pods or none, by a search over assignments of Pods to nodes.
+"""Places all Pods or none, or enough of them or none, by a search over assignments of Pods to nodes.
 
 In greedy one-by-one placement the first Pod may allocate a shared claim on a node without room for the
 second, or take the only node for another Pod. So this search backtracks. It does not try equivalent Pods
@@ -34,9 +34,9 @@ Assignment = dict[str, list[Member]]
 
 @dataclass(frozen=True, slots=True)
 class GangAnswer:
-    """``placements`` contains all Pods with their nodes if they fit; else none has one, and those that
-    greedy placement refused have reasons (the first ones, after a timeout). ``text`` is how the result
-    was found.
+    """``placements`` contains all Pods with their nodes if they fit, or enough of them with one; else none
+    has one, and those that greedy placement refused have reasons (the first ones, after a timeout). ``text``
+    is how the result was found.
     """
 
     outcome: Outcome
@@ -53,18 +53,30 @@ def place_gang(
     most_tried: int = MAX_TRIED,
     *,
     shown: int | None = None,
+    enough: int | None = None,
 ) -> GangAnswer:
     """Places all Pods or none. If it is interrupted, the result is "unknown".
 
     Cost: that of ``place`` for the greedy attempt, which has ``shown`` as well, then at most
     ``most_tried`` attempts.
+
+    Args:
+        enough: the number of Pods that suffices if all are not found to fit (``minCount`` of a PodGroup).
     """
     greedy: list[PodPlacement] = []
     try:
         greedy.extend(place(state.fork(), pods, nodes, rules, shown=shown))
-        if all(item.chosen is not None for item in greedy):
+        number = sum(item.chosen is not None for item in greedy)
+        if number == len(greedy):
             return GangAnswer("fits", "placed one by one", tuple(greedy))
-        return _searched(state, pods, nodes, rules, most_tried=most_tried, refused=_refused(greedy))
+        search = _Searches(state, pods, nodes, rules, _refused(greedy))
+        if enough is None or enough >= len(pods):
+            return search.find(len(pods), most_tried)
+        if number < enough:
+            return search.find(enough, most_tried)
+        every = search.find(len(pods), _HINT_TRIED)
+        text = f"{number} of {len(pods)} Pods placed one by one"
+        return every if every.outcome == "fits" else GangAnswer("fits", text, tuple(greedy))
     except InterruptedWorkError:
         text = "the time limit was reached before all Pods were evaluated; they may fit"
         return GangAnswer("unknown", text, _refused(greedy))
@@ -86,31 +98,41 @@ def _refused(greedy: Sequence[PodPlacement]) -> tuple[PodPlacement, ...]:
     return tuple(replace(item, chosen=None) for item in greedy)
 
 
-def _searched(
-    state: State,
-    pods: Sequence[Pod],
-    nodes: Sequence[str],
-    rules: Rules,
-    *,
-    most_tried: int,
-    refused: tuple[PodPlacement, ...],
-) -> GangAnswer:
-    """The search beyond greedy placement."""
-    members = _members(state, pods, nodes, rules)
-    lonely = next((member for member in members if not member.alone), None)
-    if lonely is not None:
-        text = f"Pod {lonely.pod.meta.name} fits on no node, even without the others"
-        return GangAnswer("impossible", text, refused)
-    search = _Search(Joint(state, rules), members, most_tried)
-    found = search.run()
-    if found is not None:
-        text = f"found by trying other nodes, {search.tried} attempts"
-        placements = tuple(_placed(member, *found[member.index]) for member in members)
-        return GangAnswer("fits", text, placements, search.tried)
-    if search.proof:
-        return GangAnswer("impossible", search.proof, refused, search.tried)
-    text = f"none found within the limits ({search.tried} attempts); one may exist"
-    return GangAnswer("unknown", text, refused, search.tried)
+class _Searches:
+    """Searches beyond greedy placement, for all Pods or enough of them."""
+
+    def __init__(
+        self,
+        state: State,
+        pods: Sequence[Pod],
+        nodes: Sequence[str],
+        rules: Rules,
+        refused: tuple[PodPlacement, ...],
+    ) -> None:
+        self._state = state
+        self._rules = rules
+        self._refused = refused
+        self._members = _members(state, pods, nodes, rules)
+
+    def find(self, enough: int, most_tried: int) -> GangAnswer:
+        members, refused = self._members, self._refused
+        lonely = [member for member in members if not member.alone]
+        if len(members) - len(lonely) < enough:
+            text = f"Pod {lonely[0].pod.meta.name} fits on no node, even without the others"
+            return GangAnswer("impossible", text, refused)
+        search = _Search(Joint(self._state, self._rules), members, enough, most_tried)
+        found = search.run()
+        if found is not None:
+            text = f"found by trying other nodes, {search.tried} attempts"
+            placements = tuple(
+                _placed(member, *found[member.index]) if member.index in found else unplaced
+                for member, unplaced in zip(members, refused, strict=True)
+            )
+            return GangAnswer("fits", text, placements, search.tried)
+        if search.proof:
+            return GangAnswer("impossible", search.proof, refused, search.tried)
+        text = f"none found within the limits ({search.tried} attempts); one may exist"
+        return GangAnswer("unknown", text, refused, search.tried)
 
 
 def _members(state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rules) -> list[Member]:
@@ -155,31 +177,43 @@ def _kind(pod: Pod, evaluation: PodEvaluation) -> object:
 
 
 class _Search:
-    """Depth first over the Pods; those that share claims first, then those with the fewest nodes."""
+    """Depth first over the Pods; those that share claims first, then those with the fewest nodes.
 
-    def __init__(self, joint: Joint, members: Sequence[Member], most_tried: int) -> None:
+    A Pod may be left out, after all nodes were tried for it, as long as ``enough`` Pods remain.
+    """
+
+    def __init__(self, joint: Joint, members: Sequence[Member], enough: int, most_tried: int) -> None:
         self._joint = joint
         self._members = members
+        self._enough = enough
         self._most = most_tried
         self._order = sorted(
             members,
             key=lambda member: (not member.shared(), len(member.alone), member.kind, member.index),
         )
         self._assigned: Assignment = {}
+        self._left_out: set[int] = set()
         self._cut_off = False
         self.tried = 0
         self.proof = ""
 
     def run(self) -> dict[int, tuple[NodeResult, Solved]] | None:
-        """For each Pod its node's result and allocations; None: see ``proof``, or nothing was found."""
+        """For each placed Pod its node's result and allocations; None: see ``proof``, or none was found."""
         short = self._too_many()
         if short:
             self.proof = short if self._exact else ""
             return None
         found = self._descend()
         if found is None and self._exact:
-            self.proof = f"no assignment of all {len(self._members)} Pods exists: every one was ruled out"
+            number = "all" if self._enough == len(self._members) else f"{self._enough} of"
+            text = f"no assignment of {number} {len(self._members)} Pods exists"
+            self.proof = f"{text}: every one was ruled out"
         return found
+
+    @property
+    def _spare(self) -> int:
+        """How many more Pods may be left out."""
+        return len(self._members) - self._enough - len(self._left_out)
 
     @property
     def _exact(self) -> bool:
@@ -188,16 +222,17 @@ class _Search:
     def _too_many(self) -> str:
         """Whether there are more Pods of a kind than fit on all nodes, each filled with them only."""
         counts = Counter(member.kind for member in self._members)
-        for kind, needed in counts.items():
+        for kind, number in counts.items():
             same = [member for member in self._order if member.kind == kind]
-            if needed == 1 or same[0].shared():
+            needed = number - self._spare
+            if needed <= 1 or same[0].shared():
                 continue
             room = 0
             for node in same[0].alone:
-                number = 1
-                while number < needed - room and self._fits(node, same[: number + 1]):
-                    number += 1
-                room += number
+                fit = 1
+                while fit < needed - room and self._fits(node, same[: fit + 1]):
+                    fit += 1
+                room += fit
                 if room >= needed:
                     break
             if room < needed:
@@ -209,7 +244,7 @@ class _Search:
     def _descend(self) -> dict[int, tuple[NodeResult, Solved]] | None:
         """A stack of iterators, one for each placed Pod."""
         stack = [iter(self._choices(0))]
-        placed: list[str] = []
+        placed: list[str | None] = []
         while stack:
             depth = len(stack) - 1
             if depth == len(self._order):
@@ -223,8 +258,8 @@ class _Search:
             for node in stack[-1]:
                 if self._cut_off:
                     return None
-                if self._fits(node, [*self._assigned.get(node, ()), member]):
-                    self._assigned.setdefault(node, []).append(member)
+                if node is None or self._fits(node, [*self._assigned.get(node, ()), member]):
+                    self._assign(member, node)
                     placed.append(node)
                     stack.append(iter(self._choices(depth + 1)))
                     break
@@ -233,28 +268,42 @@ class _Search:
                 self._take_back(placed)
         return None
 
-    def _take_back(self, placed: list[str]) -> None:
-        if placed:
-            node = placed.pop()
-            self._assigned[node].pop()
-            if not self._assigned[node]:
-                del self._assigned[node]
+    def _assign(self, member: Member, node: str | None) -> None:
+        if node is None:
+            self._left_out.add(member.index)
+        else:
+            self._assigned.setdefault(node, []).append(member)
 
-    def _choices(self, depth: int) -> list[str]:
-        """The nodes to try for a Pod, in the order of score, and one of several equivalent empty ones.
+    def _take_back(self, placed: list[str | None]) -> None:
+        if not placed:
+            return
+        node = placed.pop()
+        if node is None:
+            self._left_out.discard(self._order[len(placed)].index)
+            return
+        self._assigned[node].pop()
+        if not self._assigned[node]:
+            del self._assigned[node]
+
+    def _choices(self, depth: int) -> list[str | None]:
+        """The nodes to try for a Pod, in the order of score, and one of several equivalent empty ones; last
+        None, to leave it out.
 
         Of equivalent Pods, later ones do not go to a node before that of the previous one, since that is
-        the same assignment.
+        the same assignment; nor to any node if that one is left out.
         """
         if depth >= len(self._order):
             return []
         member = self._order[depth]
+        leave: list[str | None] = [None] if self._spare > 0 else []
         names = sorted(member.alone, key=lambda name: -(member.alone[name].score or 0))
         if depth and self._order[depth - 1].kind == member.kind:
+            if self._order[depth - 1].index in self._left_out:
+                return leave
             before = next(node for node, on in self._assigned.items() if self._order[depth - 1] in on)
             names = names[names.index(before) :]
         seen: set[object] = set()
-        choices = []
+        choices: list[str | None] = []
         for name in names:
             if name not in self._assigned:
                 look = (self._joint.likeness(name), self._openness(name))
@@ -262,7 +311,7 @@ class _Search:
                     continue
                 seen.add(look)
             choices.append(name)
-        return choices
+        return choices + leave
 
     def _openness(self, node: str) -> tuple[int, ...]:
         """The kinds of Pods that fit on the node alone."""

@@ -1,7 +1,7 @@
 """All or none: what greedy misses is found, and "impossible" is true, by brute force."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 
 import pytest
@@ -29,8 +29,8 @@ def members(number: int, raw: JsonObject) -> list[Pod]:
     return found
 
 
-def gang(state: State, pods: list[Pod], most_tried: int = 20_000) -> GangAnswer:
-    return place_gang(state, pods, sorted(state.nodes), rules(node_checks=True), most_tried)
+def gang(state: State, pods: list[Pod], most_tried: int = 20_000, enough: int | None = None) -> GangAnswer:
+    return place_gang(state, pods, sorted(state.nodes), rules(node_checks=True), most_tried, enough=enough)
 
 
 def greedy(state: State, pods: list[Pod]) -> int:
@@ -230,18 +230,33 @@ def test_an_assignment_is_found_if_and_only_if_there_is_one(world: World) -> Non
     state, pods = build(world)
     answer = gang(state, pods)
     assert answer.outcome == ("fits" if exists(world) else "impossible")
+    assert placed_in(answer) == (len(pods) if answer.outcome == "fits" else 0)
+
+
+@given(worlds, st.data())
+@settings(max_examples=300)
+def test_enough_pods_are_placed_if_and_only_if_so_many_fit(world: World, data: st.DataObject) -> None:
+    state, pods = build(world)
+    enough = data.draw(st.integers(1, len(pods)))
+    answer = gang(state, pods, enough=enough)
+    fit = any(exists(replace(world, pods=tuple(some))) for some in combinations(world.pods, enough))
+    assert answer.outcome == ("fits" if fit else "impossible")
+    assert placed_in(answer) in (range(enough, len(pods) + 1) if fit else (0,))
+    assert [item.pod for item in answer.placements] == pods
+
+
+def placed_in(answer: GangAnswer) -> int:
+    """How many Pods have a place. No device is given twice, nor a claim in two ways."""
     given_: list[object] = []
     holders: dict[tuple[str, str], object] = {}
-    for item in answer.placements:
-        if answer.outcome != "fits":
-            assert item.chosen is None
-            continue
-        assert item.chosen is not None
-        for held, allocation in zip(item.chosen.claims, item.chosen.allocations, strict=True):
+    placed = [item.chosen for item in answer.placements if item.chosen is not None]
+    for chosen in placed:
+        for held, allocation in zip(chosen.claims, chosen.allocations, strict=True):
             assert holders.setdefault(held.key, allocation) == allocation
     for allocation in holders.values():
         given_ += [device.device for device in allocation.devices]  # type: ignore[attr-defined]
     assert len(given_) == len(set(given_)), "a device was given twice"
+    return len(placed)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
