@@ -120,6 +120,7 @@ class _Object:
             if version != target:
                 self._edits.replace_scalar(self._scalar(("apiVersion",)), target)
                 yield f"{version} is now {target}"
+            yield from self._keep_selection(version, target)
             yield from self._remove_empty_node_name()
             if self._to == "v1beta1":
                 yield from self._lift_requests()
@@ -140,6 +141,24 @@ class _Object:
         if self._raw.get("kind") != "DeviceTaintRule" or self._to == "v1":
             return f"{GROUP}/{self._to}"
         return f"{GROUP}/{_OLD_RULES}" if version == f"{GROUP}/v1" else version
+
+    def _keep_selection(self, version: str, target: str) -> Iterator[str]:
+        """A DeviceTaintRule without a selector is for no device in v1, and for all of them before."""
+        spec = self._raw.get("spec")
+        if self._raw.get("kind") != "DeviceTaintRule" or not isinstance(spec, dict):
+            return
+        if (
+            spec.get("deviceSelector") is not None
+            or version == target
+            or f"{GROUP}/v1" not in (version, target)
+        ):
+            return
+        if version == f"{GROUP}/v1":
+            line = self._node(("spec",)).start_mark.line + 1
+            text = f"without deviceSelector it is for no device, but in {target} for all: add one"
+            raise ManifestError(self._source, f"{ref_of(self._raw)}: {text}", line)
+        self._edits.append_empty(self._mapping(("spec",)), "deviceSelector")
+        yield "deviceSelector: {} is for all devices, as no selector was"
 
     def _lift_requests(self) -> Iterator[str]:
         for path, request in requests(self._raw):
@@ -174,7 +193,7 @@ class _Object:
                 self._edits.nest(self._mapping(path), names, "basic")
                 yield f"device {device.get('name')}: {', '.join(names)} under basic"
             elif "basic" not in device:  # the API server requires it
-                self._edits.insert_first(self._mapping(path), "basic", "{}", plain=True)
+                self._edits.append_empty(self._mapping(path), "basic")
                 yield f"device {device.get('name')}: basic is required"
 
     def _lift_devices(self) -> Iterator[str]:

@@ -51,13 +51,24 @@ class TextEdits:
             quote = node.style if node.style in ("'", '"') else ""
             self._change(start, end, f"{quote}{value}{quote}")
 
-    def insert_first(self, owner: yaml.MappingNode, name: str, value: str, *, plain: bool = False) -> None:
-        """A new entry before the first one. ``plain``: the value is not a string."""
+    def insert_first(self, owner: yaml.MappingNode, name: str, value: str) -> None:
+        """A new entry before the first one."""
         key = owner.value[0][0]
         begin, quote = key.start_mark.index, self._quote(key)
-        entry = f"{quote}{name}{quote}: {value if plain else f'{quote}{value}{quote}'}"
+        entry = f"{quote}{name}{quote}: {quote}{value}{quote}"
         rest = ", " if owner.flow_style else f"{self._newline()}{' ' * key.start_mark.column}"
         self._change(begin, begin, entry + rest)
+
+    def append_empty(self, owner: yaml.MappingNode, name: str) -> None:
+        """A new entry after the last one: an empty mapping."""
+        key, end = owner.value[0][0], self._end(owner.value[-1])
+        quote = self._quote(key)
+        before = ", "
+        if not owner.flow_style:
+            line_end = self.text.find("\n", end)
+            end = len(self.text[: line_end if line_end >= 0 else None].removesuffix("\r"))
+            before = f"{self._newline()}{' ' * key.start_mark.column}"
+        self._change(end, end, f"{before}{quote}{name}{quote}: {{}}")
 
     def remove(self, owner: yaml.MappingNode, name: str) -> None:
         """An entry without its value."""

@@ -275,7 +275,21 @@ def test_forms_of_yaml(before: str, after: str) -> None:
     assert rewrite(changed.encode(), "page.yaml") == (changed, [])
 
 
-RULE = "kind: DeviceTaintRule\nmetadata: {name: r}\nspec: {taint: {key: a/b, effect: None}}\n"
+RULE = (
+    "kind: DeviceTaintRule\nmetadata: {name: r}\n"
+    "spec: {deviceSelector: {driver: d}, taint: {key: a/b, effect: None}}\n"
+)
+FOR_ALL = {
+    "in flow style": (
+        "{taint: {key: a/b, effect: None}}",
+        "{taint: {key: a/b, effect: None}, deviceSelector: {}}",
+    ),
+    "in block style": (
+        "\n  taint: # why\n    key: a/b # its key\n    effect: None # yet\n",
+        "\n  taint: # why\n    key: a/b # its key\n    effect: None # yet\n  deviceSelector: {}\n",
+    ),
+    "without a line end": ("\n  taint: {key: a/b}", "\n  taint: {key: a/b}\n  deviceSelector: {}"),
+}
 V1BETA1 = {
     "a request in block style": (
         f"{CLAIM}    requests:\n    - name: a\n      exactly: # one class\n        deviceClassName: gpu\n"
@@ -294,13 +308,13 @@ V1BETA1 = {
         f"{SLICE}  - name: d\n    # its size\n    capacity: {{memory: {{value: 1Gi}}}}\n"
         "  - {name: e, allNodes: true}\n  - name: f\n  - {name: g}\n",
         f"{SLICE}  - name: d\n    # its size\n    basic:\n      capacity: {{memory: {{value: 1Gi}}}}\n"
-        "  - {name: e, basic: {allNodes: true}}\n  - basic: {}\n    name: f\n  - {basic: {}, name: g}\n",
+        "  - {name: e, basic: {allNodes: true}}\n  - name: f\n    basic: {}\n  - {name: g, basic: {}}\n",
     ),
     "devices in JSON": (
         '{"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice", "metadata": {"name": "s"}, "spec": '
         '{"driver": "d", "devices": [{"name": "a"}, {"name": "b", "allNodes": true}]}}',
         '{"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice", "metadata": {"name": "s"}, "spec": '
-        '{"driver": "d", "devices": [{"basic": {}, "name": "a"}, '
+        '{"driver": "d", "devices": [{"name": "a", "basic": {}}, '
         '{"name": "b", "basic": {"allNodes": true}}]}}',
     ),
 }
@@ -346,6 +360,21 @@ def test_taint_rules_have_versions_of_their_own(version: str, to: Target, expect
     before = f"apiVersion: resource.k8s.io/{version}\n{RULE}"
     changed, _ = rewrite(before.encode(), "page.yaml", to)
     assert changed == f"apiVersion: resource.k8s.io/{expected}\n{RULE}"
+
+
+@pytest.mark.parametrize(("before", "after"), FOR_ALL.values(), ids=FOR_ALL)
+def test_a_taint_rule_for_all_devices_is_one_in_v1_too(before: str, after: str) -> None:
+    head = "apiVersion: resource.k8s.io/{}\nkind: DeviceTaintRule\nmetadata: {{name: r}}\nspec: {}"
+    changed, notes = rewrite(head.format("v1alpha3", before).encode(), "page.yaml")
+    assert changed == head.format("v1", after)
+    assert "deviceSelector: {} is for all devices" in notes[1]
+
+
+def test_a_taint_rule_for_no_device_has_no_form_before_v1() -> None:
+    head = "apiVersion: resource.k8s.io/v1\nkind: DeviceTaintRule\n"
+    text = f"{head}metadata: {{name: r}}\nspec: {{taint: {{key: a/b}}}}"
+    with pytest.raises(ManifestError, match=r"page.yaml:4: .*without deviceSelector it is for no device"):
+        rewrite(text.encode(), "page.yaml", "v1beta2")
 
 
 REFUSED = {
