@@ -48,9 +48,9 @@ demo: install ## run a Job through filter, prioritize and bind on the example in
 
 # In parallel, but for the end-to-end tests: they share a control plane, and some of them measure time.
 WORKERS ?= auto
-PARALLEL := $(RUN)/python -m pytest --ignore=tests/e2e -n $(WORKERS) --dist worksteal
+IN_PARALLEL := pytest --ignore=tests/e2e -n $(WORKERS) --dist worksteal
 test: dev ## run the whole suite; skips tests that need missing Go, Chromium or Helm
-	@$(PARALLEL)
+	@$(RUN)/python -m $(IN_PARALLEL)
 	@$(RUN)/python -m pytest tests/e2e
 
 lint: dev ## check format, lint (of the page and the English too), types, import contracts
@@ -62,8 +62,9 @@ lint: dev ## check format, lint (of the page and the English too), types, import
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
 
-check: lint ## run lint, then the whole suite
-	@$(PARALLEL)
+check: lint ## run lint, then the whole suite, with floors for coverage
+	@$(RUN)/python -m slipcover --source app --json --out .cache/coverage.json -m $(IN_PARALLEL)
+	@$(RUN)/python tools/coverage_floor.py .cache/coverage.json
 	@$(RUN)/python -m pytest tests/e2e
 
 # A minor version like 1.34, for control-plane and e2e; without it the one in tools/control-plane/go.mod.
