@@ -14,7 +14,7 @@ export UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format generate control-plane helm docs sbom e2e upstream-build upstream upstream-perf fuzz fuzz-cel bench load openb
+.PHONY: help install dev demo test lint check format generate control-plane helm docs sbom e2e upstream-build upstream upstream-perf fuzz fuzz-cel bench attack load openb
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ fuzz-cel: dev | $(UV) ## compare random CEL expressions with cel-go: make fuzz-c
 
 bench: dev | $(UV) ## compare speed with the in-tree allocator: BENCH="--part http --rounds 20"
 	@PYTHONPATH=.:tools:tests/e2e $(RUN)/python -m bench --uv $(UV) $(BENCH)
+
+attack: dev ## attack a running service, and measure what others notice: ATTACK="--nodes 200 --only 'filter*'"
+	@PYTHONPATH=. $(RUN)/python -m bench.attacks $(ATTACK)
 
 openb: dev ## place Alibaba's openb lists by all policies, for docs/policies.md: TRACE=FOLDER (an hour; goes on where it stopped)
 	@PYTHONPATH=tools $(RUN)/python tools/openb_table.py $(TRACE)

@@ -1,0 +1,1 @@
+"""Attacks on a running service, with what others notice of them."""
