@@ -77,7 +77,7 @@ async def write(service: Served, *claims_: Any) -> None:
     raise TimeoutError("the service does not know the claims")
 
 
-async def filtered(service: Served, raw: Any, seconds: float = 60.0) -> str:
+async def filtered(service: Served, raw: Any, seconds: float = 45.0) -> str:
     """Filters a Pod as kube-scheduler does, again and again until there is a verdict."""
     body = orjson.dumps({"Pod": raw, "NodeNames": service.nodes})
     began, tries = time.perf_counter(), 0

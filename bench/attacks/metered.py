@@ -45,7 +45,7 @@ def measure(path: Path) -> None:
                 what = repr(handle).encode()[: _SIZE - _HEAD.size]
                 shared[:] = _HEAD.pack(seconds) + what.ljust(_SIZE - _HEAD.size, b"\0")
 
-    asyncio.Handle._run = measured  # type: ignore # noqa: SLF001, PGH003 - as above
+    asyncio.Handle._run = measured  # type: ignore[assignment, method-assign] # noqa: SLF001 - as above
 
 
 def main() -> None:

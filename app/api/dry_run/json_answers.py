@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from app.api.responses import one_by_one
 from app.core.advice.near_misses import NearMiss
+from app.core.advice.redaction import Redaction
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
 from app.core.diagnosis import distance, node_message
@@ -45,12 +46,18 @@ def shown_nodes(item: PodPlacement, budget: Budget) -> Sequence[NodeResult]:
     return [item.chosen] if item.chosen is not None else []
 
 
-def encoded_nodes(answers: Iterable[NodeResult], *, full: bool) -> list[orjson.Fragment]:
+def encoded_nodes(
+    answers: Iterable[NodeResult], *, full: bool, redaction: Redaction | None = None
+) -> list[orjson.Fragment]:
     """The verdicts of nodes, encoded one by one: 5,000 at once would block the event loop for 30 ms."""
+    if redaction is not None:
+        answers = map(redaction.result, answers)
     return one_by_one(node_verdict(answer, full=full) for answer in answers)
 
 
-def pod_answer(item: PodPlacement, nodes: Sequence[Any]) -> dict[str, Any]:
+def pod_answer(
+    item: PodPlacement, nodes: Sequence[Any], redaction: Redaction | None = None
+) -> dict[str, Any]:
     """One Pod of a dry run. ``nodes``: the verdicts of its ``shown_nodes``."""
     chosen = item.chosen
     claims = chosen.allocations if chosen is not None else tuple(None for _ in item.claims)
@@ -71,19 +78,20 @@ def pod_answer(item: PodPlacement, nodes: Sequence[Any]) -> dict[str, Any]:
         "summary": item.summary,
         "nodes": nodes,
         "nodesOmitted": item.nodes - len(nodes),
-        "nearMisses": near_misses_json(item.near_misses),
+        "nearMisses": near_misses_json(item.near_misses, redaction),
     }
 
 
-def near_misses_json(items: Iterable[NearMiss]) -> list[dict[str, Any]]:
+def near_misses_json(items: Iterable[NearMiss], redaction: Redaction | None = None) -> list[dict[str, Any]]:
     """A change, and the node that the Pod would fit on then."""
+    shown = ((item, item.text) for item in items) if redaction is None else redaction.near_misses(items)
     return [
         {
-            "text": item.text,
+            "text": text,
             "node": item.node,
             "changes": [{"code": change.code, "text": change.text, **change.data} for change in item.changes],
         }
-        for item in items
+        for item, text in shown
     ]
 
 

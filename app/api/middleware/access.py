@@ -14,8 +14,9 @@ from starlette.types import Scope
 from app.api.errors import HttpError
 from app.api.middleware.client_certificate import peer_in, trust
 from app.api.query import namespace_in
+from app.api.visibility import May
 from app.cluster.client.errors import ClusterError
-from app.cluster.client.reviews import AccessAttributes, BusyError, Reviewer
+from app.cluster.client.reviews import AccessAttributes, BusyError, Reviewer, ReviewResult
 from app.settings.serving import ServingSettings, is_loopback
 
 GROUP = "dra-extender"
@@ -75,6 +76,19 @@ class AccessRules:
             return await self._token(scope)
         return ""
 
+    def may(self, scope: Scope) -> May | None:
+        """Authorizes the caller for more than the request's path; None if callers may see everything."""
+        if self._settings.auth != "token" or scope["path"].startswith(_WEBHOOKS):
+            return None
+
+        async def allowed(resource: str, namespace: str) -> bool:
+            decision = await self._decide(
+                scope, AccessAttributes("get", GROUP, resource, namespace=namespace)
+            )
+            return decision.allowed
+
+        return allowed
+
     def _webhook(self, scope: Scope) -> str:
         name = ""
         if self._settings.webhook_callers == "certificate":
@@ -99,6 +113,18 @@ class AccessRules:
         return peer.names[0] if peer.names else ""
 
     async def _token(self, scope: Scope) -> str:
+        access = access_of(scope["method"], scope["path"], namespace_in(scope))
+        decision = await self._decide(scope, access)
+        if decision.user is None:
+            text = "the API server rejected this token"
+            raise HttpError(401, "Unauthorized", text, headers={"WWW-Authenticate": "Bearer"})
+        if not decision.allowed:
+            raise HttpError(
+                403, "Forbidden", f"{decision.user} may not {access}; docs/security.md has the role"
+            )
+        return decision.user
+
+    async def _decide(self, scope: Scope, access: AccessAttributes) -> ReviewResult:
         values = Headers(scope=scope).getlist("authorization")
         scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
         token = token.strip()
@@ -108,22 +134,13 @@ class AccessRules:
         reviewer = self._reviewer(scope)
         if reviewer is None:
             raise _nobody_can_say()
-        access = access_of(scope["method"], scope["path"], namespace_in(scope))
         try:
-            decision = await reviewer.decide(token, access)
+            return await reviewer.decide(token, access)
         except BusyError:
             text = "too many token reviews in progress"
             raise HttpError(429, "TooManyRequests", text, retry_after_seconds=1) from None
         except (ClusterError, TimeoutError):
             raise _nobody_can_say() from None
-        if decision.user is None:
-            text = "the API server rejected this token"
-            raise HttpError(401, "Unauthorized", text, headers={"WWW-Authenticate": "Bearer"})
-        if not decision.allowed:
-            raise HttpError(
-                403, "Forbidden", f"{decision.user} may not {access}; docs/security.md has the role"
-            )
-        return decision.user
 
 
 def _nobody_can_say() -> HttpError:

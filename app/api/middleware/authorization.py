@@ -7,6 +7,7 @@ from app.api.errors import HttpError
 from app.api.expensive import CALLER
 from app.api.middleware.access import AccessRules, is_guarded
 from app.api.middleware.browser import require_host, require_own_page
+from app.api.visibility import MAY
 from app.observability.logs import bind_context
 from app.settings.serving import ServingSettings, is_loopback
 
@@ -41,6 +42,9 @@ class Authorization:
         if caller:
             bind_context(caller=caller)
             scope[CALLER] = caller
+        may = self._rules.may(scope)
+        if may is not None:
+            scope[MAY] = may
         if not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return

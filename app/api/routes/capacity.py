@@ -16,6 +16,8 @@ from app.api.models.answers import CapacityAnswer
 from app.api.models.questions import CapacityRequest
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
+from app.api.visibility import visibility_of
+from app.core.advice.redaction import Redaction
 from app.core.dry_run.place import PodPlacement, place, with_near_misses
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
@@ -39,7 +41,9 @@ async def capacity(request: Request, service: ServiceOf) -> Response:
         more = (numbered(pod, index) for index in range(limit))
         steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules, shown=0)))
         placed, late = await work.time_slice.collect(steps, work.stop)
-        answer = _capacity_answer(service, placed, limit, late=late)
+        visible = await visibility_of(request.scope, [pod.meta.namespace])
+        redaction = await work.time_slice.run(lambda: visible.redaction(state, nodes=False))
+        answer = _capacity_answer(service, placed, limit, late=late, redaction=redaction)
         return json_response(answer | {"notes": [*run.overlay.notes, *notes]})
 
 
@@ -78,7 +82,7 @@ def _until_full(placements_: Iterable[PodPlacement]) -> Iterator[PodPlacement]:
 
 
 def _capacity_answer(
-    service: Service, placed: Sequence[PodPlacement], limit: int, *, late: bool
+    service: Service, placed: Sequence[PodPlacement], limit: int, *, late: bool, redaction: Redaction | None
 ) -> dict[str, Any]:
     counts = Counter(item.chosen.node for item in placed if item.chosen is not None)
     fits = counts.total()
@@ -90,5 +94,5 @@ def _capacity_answer(
         "capped": not full and (late or fits >= limit),
         "nodes": [{"name": name, "count": count} for name, count in sorted(counts.items())],
         "summary": last.summary if last and full else "",
-        "nearMisses": near_misses_json(last.near_misses) if last is not None else [],
+        "nearMisses": near_misses_json(last.near_misses, redaction) if last is not None else [],
     }

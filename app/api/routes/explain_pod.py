@@ -12,6 +12,7 @@ from app.api.errors import HttpError
 from app.api.models.answers import Explanation
 from app.api.responses import json_response
 from app.api.service import ServiceOf
+from app.api.visibility import visibility_of
 from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.near_misses import NearMiss, near_misses
 from app.core.diagnosis import summary
@@ -29,12 +30,16 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
     summary="Why a Pod is pending: each node with its reasons",
 )
 async def explain(request: Request, namespace: str, name: str, service: ServiceOf) -> Response:
-    """Checks devices, and nodeSelector, affinity, taints and requests as kube-scheduler does."""
+    """Checks devices, and nodeSelector, affinity, taints and requests as kube-scheduler does.
+
+    Names no claims of namespaces whose claims the caller may not get, and no nodes if it may not get nodes.
+    """
     service.require_synced()
     pod = service.state.pods.get((namespace, name))
     if pod is None:
         text = f"no Pod {namespace}/{name} is pending or holds claims"
         raise HttpError(404, "NotFound", text)
+    visible = await visibility_of(request.scope, (), granted=[namespace])
     # Devices held for it or for Pods of lower priority are free to it, as in filter.
     seen = service.state.as_seen_by(pod)
     state = seen.fork() if seen is service.state else seen
@@ -49,7 +54,9 @@ async def explain(request: Request, namespace: str, name: str, service: ServiceO
             with suppress(InterruptedWorkError):
                 hypothesis = Hypothesis(state, pod, evaluation.rules)
                 near = await work.time_slice.run(lambda: near_misses(hypothesis, answers), work.stop)
-        shown = await work.time_slice.run(lambda: encoded_nodes(answers[:MAX_NODE_VERDICTS], full=True))
+        redaction = await work.time_slice.run(lambda: visible.redaction(state, nodes=True))
+        said = answers[:MAX_NODE_VERDICTS] if visible.nodes else []
+        shown = await work.time_slice.run(lambda: encoded_nodes(said, full=True, redaction=redaction))
     return json_response(
         {
             "revision": str(state.revision),
@@ -59,7 +66,7 @@ async def explain(request: Request, namespace: str, name: str, service: ServiceO
             "summary": _first_line(pod, answers),
             "nodes": shown,
             "nodesOmitted": len(answers) - len(shown),
-            "nearMisses": near_misses_json(near),
+            "nearMisses": near_misses_json(near, redaction),
         }
     )
 

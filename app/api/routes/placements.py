@@ -16,6 +16,8 @@ from app.api.models.answers import PlacementAnswer
 from app.api.models.questions import DryRunList, PlacementRequest
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
+from app.api.visibility import visibility_of
+from app.core.advice.redaction import Redaction
 from app.core.dry_run.gang import MAX_HINTED, GangAnswer, all_together, place_gang
 from app.core.dry_run.place import PodPlacement, place, with_near_misses
 from app.core.pauses import paced
@@ -56,11 +58,13 @@ async def placements(request: Request, service: ServiceOf) -> Response:
                 placed, late = await time_slice.collect(steps, work.stop, count)
         if before is not None and not late and _some(placed):
             notes += await time_slice.run(lambda: all_together(before, pods, nodes, rules), work.stop)
+        visible = await visibility_of(request.scope, {item.meta.namespace for item in pods})
+        redaction = await time_slice.run(lambda: visible.redaction(state, nodes=False))
         asides: dict[Key, Any] = {}
         if body.preemption and not late:
-            asides = await work.run(lambda: preemptions(state, placed, nodes, rules))
+            asides = await work.run(lambda: preemptions(state, placed, nodes, rules, redaction))
         answer = await time_slice.run(
-            lambda: _answer(service, body, placed, evicted, asides=asides, late=late)
+            lambda: _answer(service, body, placed, evicted, asides=asides, late=late, redaction=redaction)
         )
         if gang is not None:
             answer["gang"] = _gang(gang)
@@ -93,6 +97,7 @@ def _answer(
     *,
     asides: Mapping[Key, Any],
     late: bool,
+    redaction: Redaction | None,
 ) -> dict[str, Any]:
     fitting = sum(item.chosen is not None for item in placed)
     service.metrics.dry_run_pods.labels("placed").inc(fitting)
@@ -100,9 +105,10 @@ def _answer(
     budget, pods, full = Budget(), [], body.explain == "full"
     for item in paced(placed, 16):
         # Encodes bit by bit: 25 MB at once would block the webhooks.
-        nodes = encoded_nodes(shown_nodes(item, budget), full=full)
+        shown = redaction.about(held.key for held in item.claims) if redaction is not None else None
+        nodes = encoded_nodes(shown_nodes(item, budget), full=full, redaction=shown)
         key = item.pod.meta.key
-        entry = pod_answer(item, nodes)
+        entry = pod_answer(item, nodes, shown)
         entry |= {"evictedFrom": evicted.get(key), "preemption": asides.get(key)}
         pods.append(orjson.Fragment(orjson.dumps(entry)))
     return {
