@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli import options
+from app.cli.output import formats
+from app.cli.output.formats import OutputFormat
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
-from app.cli.talk import out, say
+from app.cli.talk import out, say, write
 
 if TYPE_CHECKING:
     from app.cli.inventory_names import Names
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 _SWITCHED = ("ListTypeAttributes", "ConsumableCapacity")
 """Those that CEL depends on; others are refused, not ignored."""
+
+
+_SARIF, _JUNIT = "sarif", "junit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,14 @@ class _Rules:
 @options.files
 @options.inventory
 @options.namespace_of_inventory
-@options.output
+@click.option(
+    "-o",
+    "--output",
+    type=OutputFormat(options.TABLE, options.WIDE, options.JSON, formats.YAML, formats.NAME, _SARIF, _JUNIT),
+    default=options.TABLE,
+    show_default=True,
+    help="Output format; sarif and junit are reports for code hosts.",
+)
 @click.option(
     "--feature",
     multiple=True,
@@ -93,7 +105,10 @@ def check(
         set(findings), key=lambda finding: (finding.source, finding.line, finding.column, finding.message)
     )
     if not quiet:
-        _print(findings, output)
+        if output in (_SARIF, _JUNIT):
+            _report(findings, objects, output)
+        else:
+            _print(findings, output)
         if unseen := _unseen(own, rules.minor):
             say(f"ignored, unknown kind without a Pod template: {', '.join(unseen)}")
         say(_verdict(len(findings), len(objects), complete=names.complete))
@@ -142,6 +157,27 @@ def _print(findings: "list[Finding]", output: str) -> None:
         for item in findings
     ]
     print_data(items, output, dict.fromkeys(item.source for item in findings))
+
+
+def _report(findings: "list[Finding]", objects: "list[Located]", output: str) -> None:
+    from datetime import datetime  # noqa: PLC0415 - as in check
+    from importlib.metadata import version  # noqa: PLC0415 - as in check
+
+    from app.cli.output.reports import TOOL, Checked, Place, junit, sarif  # noqa: PLC0415 - as in check
+    from app.cli.printing import json_text  # noqa: PLC0415 - as in check
+    from app.core.model.parse import ref_of  # noqa: PLC0415 - as in check
+
+    places = [Place(item.source, item.line, item.column, item.message) for item in findings]
+    if output == _SARIF:
+        out(json_text(sarif(places, version(TOOL))))
+        return
+    checked = [
+        Checked(item.source, item.line(()), str(ref_of(item.raw)))
+        for item in objects
+        if isinstance(item.raw, dict)
+    ]
+    now = datetime.now().astimezone()
+    write(junit(places, checked, now.strftime("%Y-%m-%dT%H:%M:%S")))
 
 
 def _impossible(

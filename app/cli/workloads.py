@@ -14,17 +14,8 @@ from app.cli.talk import say
 from app.core.model.errors import ObjectError, path_text
 from app.core.model.generated import Generated, generated_by
 from app.core.model.parse import is_namespaced, is_read, is_to_be_placed, parse, ref_of
-from app.manifests.reader import ManifestError, read_paths
 
 TEMPLATE = "ResourceClaimTemplate"
-
-
-def read_objects(paths: Sequence[str]) -> list[Any]:
-    """The raw objects of files, folders and ``-``. Raises: InputError."""
-    try:
-        return read_paths(paths)
-    except ManifestError as error:
-        raise InputError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
