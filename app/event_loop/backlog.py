@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable
 from app.core.pauses import InterruptedWorkError
 from app.event_loop.time_slice import Clock, TimeSlice
 
-_SHARE = 0.25
-"""Of the event loop, while it has work."""
+_SHARE = 0.15
+"""Of the event loop, while it has work: others keep four fifths of their rate."""
 _MAX_WAITING = 16
 """Pieces of work of one tenant; what comes on top has to be brought again."""
 _MAX_TENANTS = 1024

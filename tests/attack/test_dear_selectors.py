@@ -1,6 +1,7 @@
 """Claims whose selectors an API server admits, and that take 0.1 s and more for each device."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,38 @@ def test_a_retry_goes_on_where_the_last_attempt_ended(served: Path) -> None:
         assert "more than 0.2 s of CPU time" in reasons.pop()
 
     run(served, scene, selector_cpu_seconds=0.2)
+
+
+class BusyMachine:
+    """A clock on which each look takes 0.2 ms: time passes, and little is done in it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.0002
+        return self.now
+
+
+def test_a_filter_that_gets_little_of_the_processor_leaves_dear_selectors_to_the_backlog(
+    served: Path,
+) -> None:
+    """kube-scheduler waits for each filter: not for a whole time limit, again and again."""
+    number = list(SELECTORS).index("reads the device")
+    dear = pod("dear", f"dear-{number}")
+    dear["metadata"]["namespace"] = "team-a"
+
+    async def scene(service: Asked) -> None:
+        clock = BusyMachine()
+        made = replace(service.app.state.service, clock=clock)
+        service.app.state.service = made
+        answer = await service.post("/scheduler/filter", {"Pod": dear, "NodeNames": NODES})
+        assert "next attempt" in answer["Error"]
+        assert made.backlog.has("team-a")
+        assert clock.now < made.settings.filter_timeout_seconds
+        before = clock.now
+        answer = await service.post("/scheduler/filter", {"Pod": dear, "NodeNames": NODES})
+        assert "next attempt" in answer["Error"]
+        assert clock.now - before < 0.5, "nothing is evaluated for it while the backlog is at it"
+
+    run(served, scene)

@@ -24,6 +24,11 @@ from app.core.verdicts.node_verdict import NodeVerdict
 MAX_CEL_COST = 500_000
 """Units that the selectors of one filter may take, where a usual one takes twenty: 0.1 s."""
 
+_DEAR_COST, _DEAR_SECONDS = 20_000, 0.2
+"""Units from which on selectors are expensive, and how long a filter waits for these: kube-scheduler waits
+too, and on a busy machine 0.1 s of CPU time takes longer.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class NodesEvaluated:
@@ -125,16 +130,19 @@ async def _carried_out(service: Service, work: _Work) -> str:
     if backlog.given_up and backlog.is_hopeless(work.kind):
         work.refuse_all(_too_dear(backlog.cpu_seconds))
         return ""
-    deadline = service.deadline(settings.filter_timeout_seconds)
+    deadline, patience = service.deadline(settings.filter_timeout_seconds), service.deadline(_DEAR_SECONDS)
     time_slice = service.webhook_slice()
 
-    def stop() -> bool:
-        return deadline.expired() or time_slice.cel_cost > _allowance(service, tenant)
+    def dear() -> bool:
+        cost = time_slice.cel_cost
+        return cost > _allowance(service, tenant) or (
+            cost > _DEAR_COST and (patience.expired() or deadline.expired())
+        )
 
     try:
-        await time_slice.run(work.run, stop)
+        await time_slice.run(work.run, lambda: deadline.expired() or dear())
     except InterruptedWorkError:
-        if time_slice.cel_cost <= _allowance(service, tenant):
+        if not dear():
             return f"not judged within {settings.filter_timeout_seconds:g} s"
         again = PodEvaluation(service.state, work.evaluation.pod, work.evaluation.rules)
         backlog.add(tenant, work.kind, work.again(again, service.verdict_cache).run)
