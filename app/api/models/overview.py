@@ -103,7 +103,7 @@ class PoolTrouble(Body):
     trouble: str
 
 
-class TaintItem(Body):
+class TaintedDevices(Body):
     taint: str
     driver: str
     devices: int = Field(description="With the taint, in use or not.")
@@ -131,7 +131,7 @@ class TroublesModel(Body):
     pools_invalid: int
     pools_gone: int
     pools: list[PoolTrouble]
-    taints: list[TaintItem]
+    taints: list[TaintedDevices]
     drivers_gone: list[GoneDriverModel]
     claims_left: int
     claims: list[LeftClaimModel]
