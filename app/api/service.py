@@ -1,7 +1,6 @@
 """The components that every endpoint needs, wired by app.wiring."""
 
 import uuid
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,9 +18,8 @@ from app.api.overview_history import OverviewHistory
 from app.api.overviews import Overviews
 from app.cluster.client.reviews import Reviewer
 from app.core.model.errors import ObjectError
-from app.core.pauses import paced
+from app.core.overview.overview import Overview, Question
 from app.core.placement.rules import Rules
-from app.core.state.device_views import DeviceViews
 from app.core.state.pools import PoolError
 from app.core.state.state import Key, State
 from app.core.verdicts.cache import VerdictCache
@@ -107,7 +105,7 @@ class Service:
     history: History = field(default_factory=History)
     cluster: ClusterFacts = field(default_factory=ClusterFacts)
     overview_history: OverviewHistory = field(default_factory=OverviewHistory)
-    device_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    observed: Overview | None = None
     verdict_cache: VerdictCache = field(init=False)
     overviews: Overviews = field(init=False)
     places: Places = field(init=False)
@@ -177,11 +175,14 @@ class Service:
         """A time slice for work of lower priority than the webhooks."""
         return TimeSlice(self.clock, urgent=lambda: self._urgent > 0 and self.clock() < self._urgent_until)
 
-    async def count_devices(self) -> None:
-        """Counts devices by driver and state for the metrics. O(devices), in slices."""
-        devices = DeviceViews(self.state.fork()).devices()
-        states = ((view.id.driver, view.state) for view in paced(devices, 64))
-        self.device_counts = await self.time_slice().run(lambda: Counter(states))
+    async def observe(self) -> None:
+        """Makes the overview that the metrics are of, ``observed``. Cost: see ``Overviews.answer``."""
+        self.observed = await self.overviews.answer(self.usual_question())
+
+    def usual_question(self, namespace: str = "") -> Question:
+        """What the overview is of, if a client does not say."""
+        settings = self.settings
+        return Question(settings.overview_attribute, settings.overview_labels or None, "", namespace)
 
     async def gather_pools(self) -> None:
         """Builds the pools of all nodes: two thirds of the time of a first filter.

@@ -93,6 +93,18 @@ class Metrics:
             buckets=doubling(0.001, 14),
             registry=self.registry,
         )
+        self.pod_wait = Histogram(
+            f"{PREFIX}_pod_wait_seconds",
+            "Time from the creation of a Pod with claims to its binding.",
+            buckets=doubling(1, 16),  # to 9 h
+            registry=self.registry,
+        )
+        self.claim_hold = Histogram(
+            f"{PREFIX}_claim_hold_seconds",
+            "Time from the allocation of a claim to its release.",
+            buckets=doubling(15, 16),  # to 5.7 days
+            registry=self.registry,
+        )
         self.dry_run_pods = Counter(
             f"{PREFIX}_dry_run_pods_total",
             "Pods of dry runs, by result: placed or unplaced.",

@@ -1,7 +1,7 @@
 """Settings of the overview."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
@@ -24,7 +24,17 @@ class OverviewSettings(BaseModel):
     overview_history_file: Path | None = None
     """File that keeps the last 24 hours of the overview across restarts; default: in memory only."""
 
-    @field_validator("overview_labels", mode="before")
+    metrics_groups: tuple[Literal["attribute", "label", "namespace"], ...] = (
+        "attribute",
+        "label",
+        "namespace",
+    )
+    """Groups of devices in /metrics: by attribute, by labels of nodes, by namespace of the claims."""
+
+    metrics_values: int = Field(50, ge=1, le=1000)
+    """Maximum number of values of each of them; the others are counted together as other."""
+
+    @field_validator("overview_labels", "metrics_groups", mode="before")
     @classmethod
     def _split_labels(cls, value: Any) -> Any:
         if isinstance(value, str):

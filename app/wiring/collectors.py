@@ -8,8 +8,8 @@ from app.api.service import Service
 from app.cluster.controllers.preemptor import Preemptor
 from app.cluster.informers.group import InformerGroup
 from app.cluster.leadership.election import Election
-from app.core.state.device_views import STATES
 from app.observability.metrics import Sample
+from app.wiring.overview_metrics import certificates, overview
 
 Labelled = dict[tuple[str, ...], float]
 
@@ -27,6 +27,8 @@ def of_cluster(service: Service, group: InformerGroup) -> Iterator[Callable[[], 
 
 def of_service(service: Service) -> Iterator[Callable[[], Iterable[Sample]]]:
     """What there is without a cluster too."""
+    yield overview(service)
+    yield certificates(service)
     yield inventory(service)
     yield evaluations(service)
     yield kubernetes(service)
@@ -35,15 +37,10 @@ def of_service(service: Service) -> Iterator[Callable[[], Iterable[Sample]]]:
 
 
 def inventory(service: Service) -> Callable[[], Iterable[Sample]]:
-    """Devices as last counted by ``Service.count_devices``, nodes, claims. O(claims)."""
+    """Nodes and claims. O(claims)."""
     state = service.state
 
     def samples() -> Iterable[Sample]:
-        counts: Counter[tuple[str, ...]] = Counter(service.device_counts)
-        for driver in {driver for driver, _ in counts}:
-            for name in STATES:
-                counts[driver, name] += 0
-        yield Sample("devices", "Devices by driver and state.", counts, ("driver", "state"))
         yield Sample("nodes", "Known nodes.", {(): len(state.nodes)})
         claims: Counter[tuple[str, ...]] = Counter({("allocated",): 0, ("pending",): 0})
         for claim in state.claims():
@@ -83,7 +80,7 @@ def evaluations(service: Service) -> Callable[[], Iterable[Sample]]:
         text = "Compilations of selectors, by outcome: compiled, interpreted, reference or invalid."
         yield Sample("cel_compilations", text, outcomes, ("outcome",), counter=True)
         evaluations: Labelled = {(path,): number for path, number in selectors.evaluations().items()}
-        text = "Evaluations of selectors, by path: fast (compiled) or reference."
+        text = "Evaluations of selectors, by what ran: compiled, interpreted or reference."
         yield Sample("cel_evaluations", text, evaluations, ("path",), counter=True)
 
     return samples

@@ -19,6 +19,7 @@ from app.cluster.events.pod_events import PodEvents
 from app.cluster.events.preemption_events import PreemptionEvents
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.informer import Event, Informer
+from app.core.model.allocation import Allocation
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 from app.core.verdicts.candidates import Candidates
@@ -72,13 +73,14 @@ class Deciding:
                 settings, writes, state, rules, fence=self._fence, writer=writer, history=history
             )
 
-    def feed(self) -> Feed:
+    def feed(self, released: Callable[[Allocation], None]) -> Feed:
         """Applies events to the state, and passes them to the parts."""
         return Feed(
             self._state,
             _each(self._reservations.changed, self._requeuer.changed),
             claim_changed=self.claims.foreign.changed,
             pod_gone=self._requeuer.gone,
+            released=released,
         )
 
     def decider(self, claim_informer: Informer, leases: ApiClient, line: Lifeline) -> Decider:

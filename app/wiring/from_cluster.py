@@ -33,6 +33,7 @@ from app.wiring.background import background
 from app.wiring.deciding import Deciding
 from app.wiring.garbage_collection import keep_inventory
 from app.wiring.lifeline import Lifeline
+from app.wiring.overview_metrics import hold_times
 from app.wiring.overview_samples import sample_overview
 from app.wiring.rules import rules_of
 
@@ -157,10 +158,11 @@ def _build(
     """``leases``: a client for the Lease, of the loop that ``line`` keeps; with the role webhooks."""
     state, history = State(), History()
     rules = replace(rules_of(settings, kubernetes), groups_known=served.pod_group is not None)
-    deciding, feed = None, Feed(state)
+    released = hold_times(metrics)
+    deciding, feed = None, Feed(state, released=released)
     if leases is not None:
         deciding = Deciding(settings, client, served.resource_claim, state, rules, history=history)
-        feed = deciding.feed()
+        feed = deciding.feed(released)
     informers = InformerGroup(
         client,
         (NODE, POD, *((BUDGET,) if settings.preemption != "off" else ()), *served.resources()),

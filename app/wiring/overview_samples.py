@@ -8,7 +8,6 @@ from pathlib import Path
 from app.api.errors import HttpError
 from app.api.overview_history import STEP_SECONDS, sample_of, write
 from app.api.service import Service
-from app.core.overview.overview import Question
 from app.wiring.rules import now, now_text
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ async def sample_overview(service: Service) -> None:
         except HttpError:
             await asyncio.sleep(_FIRST_SECONDS)
             continue
-        history.add(sample_of(await service.overviews.answer(Question()), now_text()))
+        history.add(sample_of(await service.overviews.answer(service.usual_question()), now_text()))
         unwritten += 1
         if path is not None and (unwritten >= _WRITE_EVERY or len(history) == 1):
             unwritten = 0

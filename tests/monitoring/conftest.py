@@ -8,21 +8,25 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 import app.wiring.from_cluster
 from app.cluster.client.client import ApiClient
 from app.main import create_app
 from app.settings.settings import Settings
 from tests.cluster.fake_apiserver import FakeApiServer, InMemoryTransport
-from tests.objects import claim, device, device_class, node, pod, slice_of
+from tests.objects import claim, device, device_class, node, pod, slice_of, template
 
-OBJECTS = {
-    "nodes": node("n1"),
-    "deviceclasses": device_class(),
-    "resourceslices": slice_of("n1", device("d0")),
-    "resourceclaims": claim("c"),
-    "pods": pod("p", "c"),
-}
+OBJECTS = (
+    ("nodes", node("n1", zone="a")),
+    ("deviceclasses", device_class()),
+    ("resourceslices", slice_of("n1", device("d0", model="X"), device("d1", model="X"))),
+    ("resourceclaims", claim("c")),
+    ("resourceclaims", claim("large", 3)),
+    ("resourceclaimtemplates", template("t")),
+    ("pods", pod("p", "c")),
+    ("pods", pod("waiting", "large")),
+)
 
 
 @pytest.fixture(scope="session")
@@ -51,11 +55,20 @@ class Access:
         return ApiClient(self.base_url, InMemoryTransport(self._server))
 
 
-async def _scrape() -> str:
+async def _scrape(folder: Path) -> str:
     server = FakeApiServer()
-    for plural, item in OBJECTS.items():
+    for plural, item in OBJECTS:
         server.put(item["apiVersion"], plural, item)
-    application = create_app(Settings(leader_elect=True, leader_elect_namespace="dra", preemption="evict"))
+    certificate = folder / "tls.crt"
+    certificate.write_bytes(trustme.CA().issue_cert("localhost").cert_chain_pems[0].bytes())
+    settings = Settings(
+        leader_elect=True,
+        leader_elect_namespace="dra",
+        preemption="evict",
+        tls_cert_file=certificate,
+        tls_key_file=folder / "tls.key",
+    )
+    application = create_app(settings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app.wiring.from_cluster, "load_access", lambda *_, **__: Access(server))
         async with (
@@ -69,10 +82,15 @@ async def _scrape() -> str:
             evaluation = {"Pod": pod("p", "c"), "Nodes": None, "NodeNames": ["n1"]}
             for verb in ("filter", "prioritize"):
                 (await client.post(f"/scheduler/{verb}", json=evaluation)).raise_for_status()
+            evaluation["Pod"] = pod("waiting", "large")
+            (await client.post("/scheduler/filter", json=evaluation)).raise_for_status()
+            bound = {"PodName": "p", "PodNamespace": "default", "PodUID": "uid-p", "Node": "n1"}
+            (await client.post("/scheduler/bind", json=bound)).raise_for_status()
+            (await client.post("/api/v1/placements", json={"pods": [pod("more", "c")]})).raise_for_status()
             return (await client.get("/metrics")).text
 
 
 @pytest.fixture(scope="session")
-def exposition() -> str:
+def exposition(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The text of /metrics of a replica that leads, beside an API server of the tests."""
-    return asyncio.run(asyncio.wait_for(_scrape(), 30))
+    return asyncio.run(asyncio.wait_for(_scrape(tmp_path_factory.mktemp("tls")), 30))

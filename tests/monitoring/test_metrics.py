@@ -133,3 +133,48 @@ def test_each_alert_fires_when_it_should_and_none_in_quiet_times(
     (tmp_path / "alerts.yaml").write_text((FILES / "alerts.yaml").read_text(encoding="utf-8"))
     (tmp_path / "test.yaml").write_text(tests)
     promtool(promtool_program, "test", "rules", tmp_path / "test.yaml")
+
+
+def series_of(exposition: str) -> list[dict[str, str]]:
+    """What Prometheus would have of a replica in namespace x that is scraped for half an hour."""
+    found = []
+    for family in text_string_to_metric_families(exposition):
+        for sample in family.samples:
+            labels = {"namespace": "x", "instance": "a", "job": "dra-extender"} | sample.labels
+            text = ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
+            value = 0.0 if sample.value != sample.value else sample.value
+            step = "+60x30" if sample.name.endswith(("_total", "_count", "_bucket", "_sum")) else "+0x30"
+            found.append({"series": f"{sample.name}{{{text}}}", "values": f"{value:.6f}{step}"})
+    return found
+
+
+RARE = {
+    "dra_extender_deadline_exceeded_total",
+    "dra_extender_informer_relists_total",
+    "dra_extender_claims_reconciled_total",
+    "dra_extender_reservations_ended_total",
+    "dra_extender_preemption_attempts_total",
+}
+"""Counters without any series until something has gone wrong."""
+
+
+def test_each_query_of_the_dashboard_finds_something_in_real_metrics(
+    promtool_program: Path, exposition: str, tmp_path: Path
+) -> None:
+    known = {"__rate_interval": "5m", **{item["name"]: "x" for item in DASHBOARD["templating"]["list"]}}
+    asked = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    tests = [
+        {
+            "expr": f"(count({Template(expression).substitute(known)}) or vector(0)) > bool 0",
+            "eval_time": "20m",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }
+        for expression in asked
+        if not RARE & set(NAME.findall(expression))
+    ]
+    assert len(tests) > 40
+    file = tmp_path / "test.yaml"
+    series = series_of(exposition)
+    groups = [{"interval": "1m", "input_series": series, "promql_expr_test": tests}]
+    file.write_text(yaml.safe_dump({"rule_files": [], "evaluation_interval": "1m", "tests": groups}))
+    promtool(promtool_program, "test", "rules", file)

@@ -55,7 +55,7 @@ async def healthz(
 async def metrics(request: Request) -> Response:
     service = made_service(request.app)
     if service is not None:
-        await service.count_devices()
+        await service.observe()
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

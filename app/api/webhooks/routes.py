@@ -50,6 +50,7 @@ from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.preemption.candidates import INCURABLE, helpful_candidates, hosts_of_victims
 from app.core.state.state import State
 from app.core.verdicts.filter_result import FilterResult
+from app.observability.durations import seconds_since
 from app.observability.logs import bind_context
 
 log = logging.getLogger(__name__)
@@ -190,6 +191,8 @@ async def bind(request: Request, service: ServiceOf) -> Response:
     if known is None or known.claims:
         service.history.add(bind_decision(service, args, error, seconds))
     service.metrics.bind_duration.labels(outcome).observe(seconds)
+    if error is None and known is not None and known.claims:
+        _waited(service, known)
     log.log(
         logging.INFO if error is None else logging.WARNING,
         "bind: %s",
@@ -216,6 +219,13 @@ ROUTES = [
 """What answers kube-scheduler, for an application to have before all other routes: FastAPI takes a
 millisecond of every call for dependencies and stacks of contexts. Its own routes are for the reference, and
 for every method but POST."""
+
+
+def _waited(service: Service, pod: Pod) -> None:
+    now = service.rules.now
+    seconds = seconds_since(pod.meta.created, now()) if now is not None else None
+    if seconds is not None:
+        service.metrics.pod_wait.observe(seconds)
 
 
 def _about(pod: Pod) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.cluster.informers.informer import Deleted, Event, Replaced, Upserted
-from app.core.model.allocation import read_allocation
+from app.core.model.allocation import Allocation, read_allocation
 from app.core.model.errors import FieldError, ObjectError
 from app.core.model.meta import read_meta
 from app.core.model.parse import InventoryObject, parse, reread_claim
@@ -34,6 +34,7 @@ class Feed:
         changed: called with each applied event and the kind of its object.
         claim_changed: called with the key of each changed or deleted claim.
         pod_gone: called with the key and UID of each deleted Pod.
+        released: called with the allocation of each claim that no longer has it.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Feed:
         changed: Callable[[str, Event], None] = lambda _kind, _event: None,
         claim_changed: Callable[[Key], None] = lambda _key: None,
         pod_gone: Callable[[Key, str], None] = lambda _key, _uid: None,
+        released: Callable[[Allocation], None] = lambda _allocation: None,
     ) -> None:
         self._state = state
         self._changed = changed
         self._claim_changed = claim_changed
         self._pod_gone = pod_gone
+        self._released = released
         self.broken: dict[tuple[str, Key], ObjectError] = {}
 
     def handle(self, kind: str, event: Event) -> None:
@@ -65,6 +68,10 @@ class Feed:
             for item in changed:
                 self._claim_changed(_key(item))
         self._changed(kind, event)
+
+    def _held(self, key: Key) -> Allocation | None:
+        claim = self._state.stored_claim(key)
+        return None if claim is None else claim.allocation
 
     def _replace(self, kind: str, event: Replaced) -> None:
         listed = {_key(item) for item in event.objects}
@@ -90,7 +97,10 @@ class Feed:
             self._make_do(kind, key, raw)
             return
         self.broken.pop((kind, key), None)
+        held = self._held(key) if kind == "ResourceClaim" else None
         self._state.upsert(item)
+        if held is not None and self._held(key) is None:
+            self._released(held)
 
     def _is_echo(self, key: Key, raw: Mapping[str, Any]) -> bool:
         """Each bind writes a claim twice, and receives an event for each write."""
@@ -128,7 +138,10 @@ class Feed:
     def _drop(self, kind: str, key: Key) -> None:
         self.broken.pop((kind, key), None)
         pod = self._state.pods.get(key) if kind == "Pod" else None
+        held = self._held(key) if kind == "ResourceClaim" else None
         self._state.delete(kind, key)
+        if held is not None:
+            self._released(held)
         if pod is not None:
             self._pod_gone(key, pod.meta.uid)
 

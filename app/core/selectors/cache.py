@@ -24,7 +24,7 @@ class SelectorCache:
     """The least recently used selector goes first. Broken selectors are kept, too. ``bytes`` is an estimate.
 
     ``hits`` and ``misses`` count look-ups, ``outcomes`` what compilations came to; ``evaluations()``
-    counts by engine.
+    counts by what evaluates.
     """
 
     def __init__(self, size: int = DEFAULT_SIZE, *, engine: str = "fast", max_bytes: int = MAX_BYTES) -> None:
@@ -34,7 +34,7 @@ class SelectorCache:
         self._engine = engine
         self._selectors: OrderedDict[tuple[str, CelFeatures, str], Selector] = OrderedDict()
         self._derived: OrderedDict[tuple[str, CelFeatures], DerivedAttribute] = OrderedDict()
-        self._evicted = {"fast": 0, "reference": 0}
+        self._evicted: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
         self.outcomes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
         self.hits = 0
         self.misses = 0
@@ -59,7 +59,7 @@ class SelectorCache:
         ):
             _, oldest = self._selectors.popitem(last=False)
             self.bytes -= _size_of(oldest.text)
-            self._evicted[oldest.engine] += oldest.evaluations[0]
+            self._evicted[oldest.outcome] += oldest.evaluations[0]
         return found
 
     def get_derived(self, text: str, features: CelFeatures) -> DerivedAttribute:
@@ -80,11 +80,12 @@ class SelectorCache:
     def __iter__(self) -> Iterator[Selector]:
         return iter(self._selectors.values())
 
-    def evaluations(self) -> dict[str, int]:
-        """How often selectors were evaluated, by engine. O(size)."""
+    def evaluations(self) -> dict[Outcome, int]:
+        """How often selectors were evaluated, by what ran. O(size)."""
         counts = dict(self._evicted)
         for selector in self._selectors.values():
-            counts[selector.engine] += selector.evaluations[0]
+            counts[selector.outcome] += selector.evaluations[0]
+        del counts["invalid"]
         return counts
 
 

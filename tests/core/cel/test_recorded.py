@@ -122,7 +122,7 @@ def test_the_cache_is_bounded_keeps_broken_selectors_and_counts() -> None:
     assert cache.get("1 == 1", CelFeatures()) is not first
     assert (cache.hits, cache.misses) == (1, 4)
     assert cache.get("1 == 1", CelFeatures()).matches(shape_of(BARE))
-    assert cache.evaluations()["fast"] == 1
+    assert sum(cache.evaluations().values()) == 1
 
 
 def test_what_came_of_compilations_is_counted() -> None:

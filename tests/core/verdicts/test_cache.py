@@ -93,10 +93,10 @@ def test_selectors_are_evaluated_once_for_each_kind_of_node() -> None:
     state, rules = cluster(), make_rules()
     verdict_cache = VerdictCache(state)
     ask(state, verdict_cache, rules, "a", BIG)
-    evaluations = rules.selectors.evaluations()["fast"]
+    evaluations = rules.selectors.evaluations()["compiled"]
     assert evaluations == 1  # the first device looked at is taken
     ask(state, verdict_cache, rules, "b", BIG)
-    assert rules.selectors.evaluations()["fast"] == evaluations
+    assert rules.selectors.evaluations()["compiled"] == evaluations
 
 
 def test_a_changed_slice_costs_the_key_of_its_own_node() -> None:
