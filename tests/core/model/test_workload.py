@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.core.model.errors import ObjectError
-from app.core.model.parse import is_read, parse
+from app.core.model.parse import is_read, is_to_be_placed, parse
 from app.core.model.pod import Pod
 from app.core.model.pod_templates import MAX_SEARCHED, pod_spec_paths
 from app.core.model.workload import Workload
@@ -146,7 +146,7 @@ def test_a_pod_from_a_template_is_the_pod_that_its_spec_says() -> None:
     empty = Pod(alone.meta)
     unset = {name for name in Pod.__dataclass_fields__ if getattr(alone, name) == getattr(empty, name)}
     # All that a spec can give is given above; these come from a Pod's metadata and status.
-    assert unset == {"meta", "phase", "claim_statuses", "extended_claim", "started"}
+    assert unset == {"meta", "phase", "claim_statuses", "extended_claim", "started", "refusal"}
 
 
 def pod(*claims: str, **more: Any) -> dict[str, Any]:
@@ -428,7 +428,7 @@ def test_what_has_no_template_makes_no_pods(spec: Any) -> None:
         parse(raw)
 
 
-def test_a_pod_group_holds_claims_and_no_template() -> None:
+def test_a_pod_group_is_read_and_has_no_pods_of_its_own() -> None:
     meta = {"name": "w"}
     raw = {
         "apiVersion": "scheduling.k8s.io/v1alpha2",
@@ -437,7 +437,8 @@ def test_a_pod_group_holds_claims_and_no_template() -> None:
         "spec": POD_GROUP,
     }
 
-    assert not is_read(raw)
+    assert is_read(raw)
+    assert not is_to_be_placed(raw)
 
 
 class Counted(dict[str, Any]):
