@@ -1,4 +1,5 @@
-FROM python:3.13-slim AS build
+# By digest, so that each build starts from the same files. docs/decisions/093-base-image-by-digest.md describes how to update it.
+FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
 
 # The version that the Makefile uses.
 RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
@@ -20,7 +21,7 @@ COPY examples ./examples
 RUN uv sync --frozen --no-dev --extra tracing --no-editable
 
 
-FROM python:3.13-slim
+FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 ARG VERSION=0.1.0
 ARG REVISION=unknown

@@ -22,12 +22,22 @@ def page() -> str:
 def reference() -> str:
     """A section for each command, in the order of --help."""
     lines: list[str] = []
-    for name in COMMANDS:
-        command = command_of(name)
-        assert command is not None  # noqa: S101 - it is one of COMMANDS
+    for name, command in commands():
         lines += ["", f"### {name}", "", *_paragraphs(command.help or ""), "", "| flag | |", "| --- | --- |"]
         lines += _flags(command)
     return "\n".join(lines) + "\n"
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """The commands, and after a group those in it."""
+    for name in COMMANDS:
+        command = command_of(name)
+        assert command is not None  # noqa: S101 - it is one of COMMANDS
+        if not isinstance(command, click.Group):
+            yield name, command
+            continue
+        for inner, member in command.commands.items():
+            yield f"{name} {inner}", member
 
 
 def _paragraphs(text: str) -> Iterator[str]:

@@ -43,8 +43,13 @@ FLAGS = {"features": "--feature"}
 VALUES = {
     "auth": "auth.mode",
     "client_ca_file": "tls.clientCASecretName",
+    "dry_run_pods": "dryRuns.pods",
+    "dry_run_timeout_seconds": "dryRuns.timeoutSeconds",
+    "dry_runs": "dryRuns.concurrent",
+    "features": "features",
     "host": "",
     "leader_elect_service": "",
+    "roles": "roles.separate",
     "tls_cert_file": "tls.secretName",
     "tls_key_file": "tls.secretName",
     "webhook_client_names": "tls.clientNames",

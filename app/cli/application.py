@@ -28,6 +28,7 @@ COMMANDS = {
     "snapshot": "snapshot",
     "check": "check",
     "convert": "convert",
+    "migrate": "migrate",
     "completion": "completion",
     "options": "version",
     "version": "version",

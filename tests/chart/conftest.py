@@ -34,10 +34,12 @@ def run_helm(
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "KUBECONFIG": os.devnull}
 
     def run(
-        *arguments: str | Path, values: dict[str, Any], kubernetes: str = "1.37.2"
+        *arguments: str | Path, values: dict[str, Any], kubernetes: str = "1.37.2", api: str = ""
     ) -> subprocess.CompletedProcess[str]:
+        """``api``: an API that the cluster serves besides those of Kubernetes."""
+        served = ("--api-versions", api) if api else ()
         return subprocess.run(
-            [helm, *arguments, "--kube-version", kubernetes, "--values", "-"],
+            [helm, *arguments, "--kube-version", kubernetes, *served, "--values", "-"],
             input=yaml.safe_dump(values),
             capture_output=True,
             text=True,

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.helm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHART = REPOSITORY / "charts" / "dra-extender"
+OPEN = VALUE_SETS["open"]
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
 
 Render = Callable[..., list[JsonObject]]
@@ -34,10 +35,14 @@ def of_kind(manifests: list[JsonObject], kind: str) -> list[JsonObject]:
     return [item for item in manifests if item["kind"] == kind]
 
 
-def service(manifests: list[JsonObject]) -> JsonObject:
-    """The one in front of the Pods; the leader's has no selector."""
-    (item,) = (item for item in of_kind(manifests, "Service") if "selector" in item["spec"])
+def named(manifests: list[JsonObject], kind: str, name: str) -> JsonObject:
+    (item,) = (item for item in of_kind(manifests, kind) if item["metadata"]["name"] == name)
     return item
+
+
+def pods_of(manifests: list[JsonObject]) -> list[JsonObject]:
+    """The Pod templates of all Deployments."""
+    return [item["spec"]["template"] for item in of_kind(manifests, "Deployment")]
 
 
 def only(manifests: list[JsonObject], kind: str) -> JsonObject:
@@ -45,9 +50,18 @@ def only(manifests: list[JsonObject], kind: str) -> JsonObject:
     return item
 
 
-def deployed(manifests: list[JsonObject]) -> JsonObject:
+def deployment(manifests: list[JsonObject], component: str = "extender") -> JsonObject:
+    (item,) = (
+        item
+        for item in of_kind(manifests, "Deployment")
+        if item["metadata"]["labels"]["app.kubernetes.io/component"] == component
+    )
+    return item
+
+
+def deployed(manifests: list[JsonObject], component: str = "extender") -> JsonObject:
     """The Pod template of the Deployment."""
-    template: JsonObject = only(manifests, "Deployment")["spec"]["template"]
+    template: JsonObject = deployment(manifests, component)["spec"]["template"]
     return template
 
 
@@ -92,15 +106,16 @@ def test_every_object_is_named_once_and_labelled(manifests: list[JsonObject]) ->
         assert labels["app.kubernetes.io/instance"] == "release"
         assert labels["app.kubernetes.io/managed-by"] == "Helm"
         assert labels["helm.sh/chart"].startswith("dra-extender-")
-        assert labels["app.kubernetes.io/component"] == ("test" if item["kind"] == "Pod" else "extender")
+        components = {"Pod": {"test"}, "Deployment": {"extender", "answers", "scheduler"}}
+        assert labels["app.kubernetes.io/component"] in components.get(item["kind"], {"extender"})
         assert all(len(value) <= 63 for value in labels.values())
         if item["kind"] not in CLUSTER_WIDE:
             assert item["metadata"]["namespace"] in ("dra", "kube-system")
-            assert len(item["metadata"]["name"]) <= 63 or item["kind"] == "RoleBinding"
+            assert len(item["metadata"]["name"]) <= 63 or item["kind"] in {"RoleBinding", "Secret"}
 
 
 def test_containers_run_with_the_least_rights(manifests: list[JsonObject]) -> None:
-    pods = [deployed(manifests), only(manifests, "Pod")]
+    pods = [*pods_of(manifests), only(manifests, "Pod")]
     for pod in pods:
         context = pod["spec"]["securityContext"]
         assert (context["runAsNonRoot"], context["runAsUser"], context["runAsGroup"]) == (True, 65532, 65532)
@@ -114,62 +129,74 @@ def test_containers_run_with_the_least_rights(manifests: list[JsonObject]) -> No
             }
             assert set(item["resources"]["requests"]) == {"cpu", "memory"}
             assert "memory" in item["resources"]["limits"]
-    assert pods[1]["spec"]["automountServiceAccountToken"] is False
+    assert pods[-1]["spec"]["automountServiceAccountToken"] is False
 
 
-def test_selectors_find_the_pods_and_not_the_test(manifests: list[JsonObject]) -> None:
+def test_selectors_find_the_pods_of_one_deployment_and_not_the_test(manifests: list[JsonObject]) -> None:
     selectors = [
-        only(manifests, "Deployment")["spec"]["selector"]["matchLabels"],
-        service(manifests)["spec"]["selector"],
+        *(item["spec"]["selector"]["matchLabels"] for item in of_kind(manifests, "Deployment")),
+        *(item["spec"]["selector"] for item in of_kind(manifests, "Service") if "selector" in item["spec"]),
         *(item["spec"]["selector"]["matchLabels"] for item in of_kind(manifests, "PodDisruptionBudget")),
         *(item["spec"]["podSelector"]["matchLabels"] for item in of_kind(manifests, "NetworkPolicy")),
     ]
     for selector in selectors:
-        assert matches(selector, deployed(manifests)["metadata"]["labels"])
+        assert [matches(selector, pod["metadata"]["labels"]) for pod in pods_of(manifests)].count(True) == 1
         assert not matches(selector, only(manifests, "Pod")["metadata"]["labels"])
 
 
+def open_ports(pod: JsonObject) -> dict[str, int]:
+    """Those for others: the kubelet alone calls the probe's."""
+    ports = {port["name"]: port["containerPort"] for item in containers(pod) for port in item["ports"]}
+    return {name: number for name, number in ports.items() if name != "probe"}
+
+
 def test_ports_and_probes_name_ports_that_are_there(manifests: list[JsonObject]) -> None:
-    pod = deployed(manifests)
-    # The kubelet alone needs the port of the liveness probe, and no rule to reach it.
-    ports = {port["name"] for item in containers(pod) for port in item["ports"]} - {"probe"}
-    assert {port["targetPort"] for port in service(manifests)["spec"]["ports"]} == ports
-    for policy in of_kind(manifests, "NetworkPolicy"):
-        assert {port["port"] for port in policy["spec"]["ingress"][0]["ports"]} == ports
-    for item in containers(pod):
-        own = {port["name"] for port in item["ports"]}
-        for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
-            assert item[probe]["httpGet"]["port"] in own
-        assert item["livenessProbe"]["httpGet"]["path"] == "/livez"
-        # Followers are ready too: rollouts and drains wait for it.
-        assert item["readinessProbe"]["httpGet"]["path"] in {"/readyz", "/readyz?exclude=leader"}
+    for pod in pods_of(manifests):
+        labels = pod["metadata"]["labels"]
+        for service in of_kind(manifests, "Service"):
+            if "selector" in service["spec"] and matches(service["spec"]["selector"], labels):
+                assert {port["targetPort"] for port in service["spec"]["ports"]} == set(open_ports(pod))
+        for policy in of_kind(manifests, "NetworkPolicy"):
+            if matches(policy["spec"]["podSelector"]["matchLabels"], labels):
+                for rule in policy["spec"]["ingress"]:
+                    assert {port["port"] for port in rule["ports"]} == set(open_ports(pod).values())
+        for item in containers(pod):
+            own = {port["name"] for port in item["ports"]}
+            for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+                assert item[probe]["httpGet"]["port"] in own
+            assert item["livenessProbe"]["httpGet"]["path"] == "/livez"
+            # Followers are ready too: rollouts and drains wait for it.
+            assert item["readinessProbe"]["httpGet"]["path"] in {"/readyz", "/readyz?exclude=leader"}
 
 
 def test_volumes_and_accounts_are_there(manifests: list[JsonObject]) -> None:
-    spec = deployed(manifests)["spec"]
-    volumes = {volume["name"] for volume in spec["volumes"]}
-    for item in containers({"spec": spec}):
-        assert {mount["name"] for mount in item["volumeMounts"]} <= volumes
     rendered = {item["metadata"]["name"] for item in of_kind(manifests, "ConfigMap")}
-    named = {
-        volume["configMap"]["name"]
-        for volume in spec["volumes"]
-        if "configMap" in volume and not volume["configMap"].get("optional")
-    }
-    assert named <= rendered
-    # The rest is for others to read: Grafana, and a kube-scheduler of the user's own.
-    assert {
-        name.removeprefix(f"{only(manifests, 'Deployment')['metadata']['name']}-") for name in rendered
-    } <= {
-        "scheduler",
-        "dashboard",
-    }
     accounts = {item["metadata"]["name"] for item in of_kind(manifests, "ServiceAccount")}
-    assert spec["serviceAccountName"] in accounts or (not accounts and spec["serviceAccountName"] == "mine")
+    for pod in pods_of(manifests):
+        spec = pod["spec"]
+        volumes = [volume["name"] for volume in spec["volumes"]]
+        assert len(volumes) == len(set(volumes))
+        for item in containers(pod):
+            assert {mount["name"] for mount in item["volumeMounts"]} <= set(volumes)
+        given = {
+            volume["configMap"]["name"]
+            for volume in spec["volumes"]
+            if "configMap" in volume and not volume["configMap"].get("optional")
+        }
+        assert given <= rendered
+        assert (spec["serviceAccountName"] in accounts) is bool(accounts)
+    # The rest is for others to read: Grafana, and a kube-scheduler of the user's own.
+    name = deployment(manifests)["metadata"]["name"]
+    assert {item.removeprefix(f"{name}-") for item in rendered} <= {"scheduler", "dashboard"}
 
 
-def test_bindings_give_roles_that_are_there_to_the_account(manifests: list[JsonObject]) -> None:
-    account = deployed(manifests)["spec"]["serviceAccountName"]
+def test_each_deployment_has_an_account_of_its_own(manifests: list[JsonObject]) -> None:
+    accounts = [pod["spec"]["serviceAccountName"] for pod in pods_of(manifests)]
+    assert len(accounts) == len(set(accounts))
+
+
+def test_bindings_give_roles_that_are_there_to_accounts_of_pods(manifests: list[JsonObject]) -> None:
+    accounts = {pod["spec"]["serviceAccountName"] for pod in pods_of(manifests)}
     given = {
         (item["kind"], item["metadata"]["name"])
         for kind in ("ClusterRole", "Role")
@@ -184,25 +211,212 @@ def test_bindings_give_roles_that_are_there_to_the_account(manifests: list[JsonO
     for kind in ("ClusterRoleBinding", "RoleBinding"):
         for item in of_kind(manifests, kind):
             assert (item["roleRef"]["kind"], item["roleRef"]["name"]) in given | of_kubernetes
-            assert item["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "dra"}]
+            for subject in item["subjects"]:
+                assert (subject["kind"], subject["namespace"]) == ("ServiceAccount", "dra")
+                assert subject["name"] in accounts
+
+
+def roles_of(manifests: list[JsonObject], account: str) -> set[str]:
+    """The names of the roles that are bound to an account, without the release's name."""
+    return {
+        item["roleRef"]["name"].removeprefix("dra:").removeprefix("release-dra-extender")
+        for kind in ("ClusterRoleBinding", "RoleBinding")
+        for item in of_kind(manifests, kind)
+        if any(subject["name"] == account for subject in item["subjects"])
+    }
+
+
+def test_in_separate_deployments_each_account_has_its_own_roles(render: Render) -> None:
+    manifests = render({"roles": {"separate": True}})
+    found = {
+        component: roles_of(manifests, deployed(manifests, component)["spec"]["serviceAccountName"])
+        for component in ("extender", "answers", "scheduler")
+    }
+    assert found == {
+        "extender": {"", "-leader", "system:auth-delegator"},
+        "answers": {":answers", "system:auth-delegator"},
+        "scheduler": {
+            "-scheduler",
+            "extension-apiserver-authentication-reader",
+            "system:kube-scheduler",
+            "system:volume-scheduler",
+        },
+    }
+
+
+@pytest.mark.parametrize("preemption", ["off", "evict"])
+def test_the_answers_only_read(render: Render, preemption: str) -> None:
+    manifests = render({"roles": {"separate": True}, "preemption": preemption})
+    rules = named(manifests, "ClusterRole", "dra:release-dra-extender:answers")["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"list", "watch"}
+    watched = {resource for rule in rules for resource in rule["resources"]}
+    assert ("poddisruptionbudgets" in watched) is (preemption == "evict")
+    assert "secrets" not in watched
+
+
+def test_separate_deployments_have_the_roles_and_call_over_the_network(render: Render) -> None:
+    manifests = render({"roles": {"separate": True}, "replicas": 2, "answers": {"replicas": 3}})
+    arguments = {
+        component: container(deployed(manifests, component), "extender")["args"]
+        for component in ("extender", "answers")
+    }
+    assert "--roles=webhooks" in arguments["extender"]
+    assert "--roles=api" in arguments["answers"]
+    assert not [text for text in arguments["answers"] if "leader" in text or "field-manager" in text]
+    assert "--client-ca-file=/etc/dra-extender/client-ca/ca.crt" in arguments["extender"]
+    replicas = {
+        component: deployment(manifests, component)["spec"]["replicas"]
+        for component in ("extender", "answers", "scheduler")
+    }
+    assert replicas == {"extender": 2, "answers": 3, "scheduler": 2}
+    (extender,) = scheduler_configuration(manifests)["extenders"]
+    assert extender["urlPrefix"] == "https://release-dra-extender-leader.dra.svc:8888/scheduler"
+    assert extender["tlsConfig"]["serverName"] == "release-dra-extender-leader.dra.svc"
+    leader = named(manifests, "Service", "release-dra-extender-leader")
+    assert "selector" not in leader["spec"]
+    page = named(manifests, "Service", "release-dra-extender")["spec"]["selector"]
+    assert page["app.kubernetes.io/component"] == "answers"
+
+
+def test_only_kube_scheduler_reaches_what_decides(render: Render) -> None:
+    manifests = render({"roles": {"separate": True}, "networkPolicy": {"answersFrom": [{"podSelector": {}}]}})
+
+    def peers(name: str) -> list[Any]:
+        rules = named(manifests, "NetworkPolicy", name)["spec"]["ingress"]
+        return [peer for rule in rules for peer in rule["from"]]
+
+    (caller,) = peers("release-dra-extender")
+    labels = caller["podSelector"]["matchLabels"]
+    assert [matches(labels, pod["metadata"]["labels"]) for pod in pods_of(manifests)].count(True) == 1
+    assert matches(labels, deployed(manifests, "scheduler")["metadata"]["labels"])
+    assert {"podSelector": {}} in peers("release-dra-extender-answers")
+    assert peers("release-dra-extender-scheduler") == []  # none: nothing reaches it
+
+
+def test_the_key_of_the_webhooks_is_not_in_the_pods_of_the_answers(render: Render) -> None:
+    manifests = render({"roles": {"separate": True}})
+
+    def keys(component: str) -> set[str]:
+        return {
+            volume["secret"]["secretName"]
+            for volume in deployed(manifests, component)["spec"]["volumes"]
+            for item in volume.get("secret", {}).get("items", ())
+            if item["key"] == "tls.key"
+        }
+
+    assert keys("extender") == {"release-dra-extender-tls"}
+    assert keys("answers") == {"release-dra-extender-answers-tls"}
+    assert keys("scheduler") == {"release-dra-extender-scheduler-tls"}
+
+
+def test_a_public_page_exposes_no_webhook_and_no_metrics(render: Render) -> None:
+    manifests = render(VALUE_SETS["public"])
+    page = named(manifests, "Service", "release-dra-extender")
+    (rule,) = only(manifests, "Ingress")["spec"]["rules"]
+    paths = {(item["path"], item["pathType"]) for item in rule["http"]["paths"]}
+    assert ("/", "Exact") in paths
+    assert ("/", "Prefix") not in paths
+    assert not [path for path, _ in paths if path.startswith(("/scheduler", "/metrics"))]
+    backends = {item["backend"]["service"]["name"] for item in rule["http"]["paths"]}
+    (routed,) = only(manifests, "HTTPRoute")["spec"]["rules"]
+    backends |= {item["name"] for item in routed["backendRefs"]}
+    assert backends == {page["metadata"]["name"]}
+    assert {(item["path"]["value"], item["path"]["type"]) for item in routed["matches"]} == {
+        (path, {"Prefix": "PathPrefix"}.get(kind, kind)) for path, kind in paths
+    }
+
+
+def test_common_labels_and_annotations_are_on_every_object(render: Render) -> None:
+    for item in render(VALUE_SETS["tuned"]):
+        assert item["metadata"]["labels"]["example.com/team"] == "cats"
+        assert item["metadata"]["annotations"]["example.com/contact"] == "cats@example.com"
+    pod = deployed(render(VALUE_SETS["tuned"]))["metadata"]["annotations"]
+    assert (pod["example.com/a"], pod["example.com/contact"]) == ("b", "cats@example.com")
+
+
+def test_features_dry_runs_and_logging_are_settings_of_the_program(
+    render: Render, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Settings] = []
+    monkeypatch.setattr("app.main.serve", started.append)
+    extender = container(deployed(render(VALUE_SETS["tuned"])), "extender")
+    for item in extender["env"]:
+        monkeypatch.setenv(item["name"], item["value"])
+    assert run(list(extender["args"])) == 0
+    (settings,) = started
+    assert settings.features == {"PartitionableDevices": False, "AdminAccess": True}
+    assert (settings.dry_runs, settings.dry_run_timeout_seconds, settings.dry_run_pods) == (8, 30, 500)
+    assert (settings.log_format, settings.verbosity) == ("text", 2)
+
+
+def test_openshift_assigns_the_ids_itself(render: Render) -> None:
+    manifests = render({}, api="security.openshift.io/v1")
+    for pod in (deployed(manifests), only(manifests, "Pod")):
+        assert pod["spec"]["securityContext"] == {
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+    own = render({"podSecurityContext": {"runAsUser": 1000, "fsGroup": None}})
+    context = deployed(own)["spec"]["securityContext"]
+    assert context["runAsUser"] == 1000
+    assert "fsGroup" not in context
+
+
+VERSIONS = {
+    "1.33": ({"resourceclaims/status"}, True),
+    "1.34": ({"resourceclaims/status", "podgroups"}, False),
+    "1.35": ({"resourceclaims/status", "podgroups", "resourceclaims/binding"}, False),
+    "1.38": ({"resourceclaims/status", "podgroups", "resourceclaims/binding"}, False),
+}
+
+
+@pytest.mark.parametrize(("version", "expected"), VERSIONS.items(), ids=VERSIONS)
+def test_rights_are_those_of_the_clusters_version_and_the_next(
+    render: Render, version: str, expected: tuple[set[str], bool]
+) -> None:
+    manifests = render({}, kubernetes=f"{version}.0")
+    role = named(manifests, "ClusterRole", "dra:release-dra-extender")
+    resources = {resource for rule in role["rules"] for resource in rule["resources"]}
+    assert resources & {"resourceclaims/status", "podgroups", "resourceclaims/binding"} == expected[0]
+    gates = "--feature-gates=DynamicResourceAllocation=true"
+    assert (gates in container(deployed(manifests), "kube-scheduler")["args"]) is expected[1]
+
+
+def test_view_of_kubernetes_includes_what_concerns_a_namespace(render: Render) -> None:
+    role = named(render({}), "ClusterRole", "dra:release-dra-extender:view")
+    assert role["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
+    (rule,) = role["rules"]
+    assert rule["verbs"] == ["get"]
+    assert set(rule["resources"]) == {"claims", "pods", "pods/explain"}
+    apart = named(
+        render({"rbac": {"aggregateToView": False}}), "ClusterRole", "dra:release-dra-extender:view"
+    )
+    assert "rbac.authorization.k8s.io/aggregate-to-view" not in apart["metadata"]["labels"]
+
+
+def test_the_update_strategy_can_be_set(render: Render) -> None:
+    assert "strategy" not in deployment(render({}))["spec"]
+    given = deployment(render(VALUE_SETS["tuned"]))["spec"]["strategy"]
+    assert given == VALUE_SETS["tuned"]["updateStrategy"]
 
 
 def test_the_extender_has_the_rights_of_the_file_and_no_others(render: Render) -> None:
     rules = yaml.safe_load((CHART / "files" / "clusterrole.yaml").read_text())["rules"]
     alone = render({"scheduler": {"enabled": False}})
-    assert only(alone, "ClusterRole")["rules"] == rules
-    assert (
-        only(alone, "ClusterRoleBinding")["roleRef"]["name"] == only(alone, "ClusterRole")["metadata"]["name"]
-    )
+    role = "dra:release-dra-extender"
+    assert named(alone, "ClusterRole", role)["rules"] == rules
+    account = deployed(alone)["spec"]["serviceAccountName"]
+    assert roles_of(alone, account) == {"", "-leader", "system:auth-delegator"}
     own = of_kind(alone, "Role") + of_kind(alone, "RoleBinding")
     assert {item["metadata"]["name"] for item in own} == {"release-dra-extender-leader"}
-    assert only(render({}), "ClusterRole")["rules"] == rules
+    assert named(render({}), "ClusterRole", role)["rules"] == rules
 
 
 def test_only_an_extender_that_is_told_to_evict_may_do_so(render: Render) -> None:
     more = yaml.safe_load((CHART / "files" / "preemption-rules.yaml").read_text())
     usual, evicting = render({}), render(VALUE_SETS["evicting"])
-    rules, extended = only(usual, "ClusterRole")["rules"], only(evicting, "ClusterRole")["rules"]
+    role = "dra:release-dra-extender"
+    rules, extended = (named(found, "ClusterRole", role)["rules"] for found in (usual, evicting))
     assert [rule for rule in extended if rule not in rules] == more
     assert not any("pods/eviction" in rule["resources"] for rule in rules)
     assert "--preemption=off" in container(deployed(usual), "extender")["args"]
@@ -225,12 +439,12 @@ def test_kube_scheduler_leaves_devices_to_the_extender(render: Render) -> None:
     assert extender["ignorable"] is False
     assert not extender.get("managedResources")
     port = container(deployed(manifests), "extender")["ports"][0]["containerPort"]
-    assert extender["urlPrefix"] == f"http://127.0.0.1:{port}/scheduler"
+    assert extender["urlPrefix"] == f"https://127.0.0.1:{port}/scheduler"
 
 
 def test_the_configuration_is_that_of_the_example(render: Render) -> None:
     example = yaml.safe_load((REPOSITORY / "examples" / "kube-scheduler.yaml").read_text())
-    configuration = scheduler_configuration(render({}))
+    configuration = scheduler_configuration(render(VALUE_SETS["open"]))
     for name in ("apiVersion", "kind", "percentageOfNodesToScore", "profiles"):
         assert configuration[name] == example[name]
     (given,), (expected,) = configuration["extenders"], example["extenders"]
@@ -241,6 +455,8 @@ def test_the_lease_has_a_name_of_its_own_and_the_right_to_it(manifests: list[Jso
     for item in of_kind(manifests, "Role"):
         if item["metadata"]["name"].endswith("-leader"):
             continue  # the extender's, see below
+        if item["metadata"]["namespace"] == "kube-system":
+            continue
         lease = scheduler_configuration(manifests)["leaderElection"]
         assert lease["leaderElect"] is True
         assert lease["resourceName"] != "kube-scheduler"
@@ -254,12 +470,16 @@ def test_the_program_takes_its_arguments_and_environment(
     started: list[Settings] = []
     monkeypatch.setattr("app.main.serve", started.append)
     extender = container(deployed(manifests), "extender")
-    for item in extender.get("env", []):
+    for item in extender["env"]:
         monkeypatch.setenv(item["name"], item.get("value", "10.0.0.1"))
     arguments = [text for text in extender["args"] if not text.startswith("--config=")]
 
     assert run(arguments) == 0
     assert started[0].leader_elect
+    if len(pods_of(manifests)) > 1:
+        answers = container(deployed(manifests, "answers"), "extender")
+        assert run([text for text in answers["args"] if not text.startswith("--config=")]) == 0
+        assert [settings.roles for settings in started] == [("webhooks",), ("api",)]
 
 
 def test_what_is_written_to_claims_can_be_set(render: Render) -> None:
@@ -314,7 +534,7 @@ def test_the_extenders_elect_a_leader_with_a_right_to_their_lease_and_no_other(
 def test_the_extender_alone_writes_itself_behind_a_service_of_the_leader(render: Render) -> None:
     manifests = render({"scheduler": {"enabled": False}, "replicas": 2})
     assert [item["name"] for item in containers(deployed(manifests))] == ["extender"]
-    (leader,) = (item for item in of_kind(manifests, "Service") if "selector" not in item["spec"])
+    leader = named(manifests, "Service", "release-dra-extender-leader")
     environment = {item["name"]: item for item in container(deployed(manifests), "extender")["env"]}
     assert environment["DRA_LEADER_ELECT_SERVICE"]["value"] == leader["metadata"]["name"]
     field = environment["DRA_LEADER_ELECT_ADDRESS"]["valueFrom"]["fieldRef"]["fieldPath"]
@@ -322,15 +542,15 @@ def test_the_extender_alone_writes_itself_behind_a_service_of_the_leader(render:
 
 
 def test_the_extender_alone_brings_the_configuration_for_the_clusters_own_scheduler(render: Render) -> None:
-    alone: dict[str, Any] = {"scheduler": {"enabled": False}, "service": {"port": 80}}
+    alone: dict[str, Any] = {"scheduler": {"enabled": False}, "service": {"port": 80}, **OPEN}
     configuration = scheduler_configuration(render(alone))
     assert configuration["profiles"][0]["schedulerName"] == "default-scheduler"
     assert "leaderElection" not in configuration
     (extender,) = configuration["extenders"]
     assert extender["urlPrefix"] == "http://release-dra-extender-leader.dra.svc:80/scheduler"
-    (own,) = scheduler_configuration(render({}))["extenders"]
+    (own,) = scheduler_configuration(render(OPEN))["extenders"]
     assert {**extender, "urlPrefix": own["urlPrefix"]} == own
-    secured = scheduler_configuration(render({**alone, "tls": {"secretName": "s", "mutual": True}}))
+    secured = scheduler_configuration(render({"scheduler": {"enabled": False}}))
     (extender,) = secured["extenders"]
     assert extender["tlsConfig"]["serverName"] == "release-dra-extender-leader.dra.svc"
     assert set(extender["tlsConfig"]) == {"serverName", "caFile", "certFile", "keyFile"}
@@ -394,9 +614,36 @@ REFUSED = {
     "digest-that-is-none": ({"image": {"digest": "latest"}}, "digest"),
     "port": ({"service": {"port": 70000}}, "port"),
     "name-too-long": ({"fullnameOverride": "n" * 53}, "fullnameOverride"),
-    "tokens-in-the-clear": ({"auth": {"mode": "token"}}, "auth.mode token needs tls"),
+    "tokens-in-the-clear": ({"tls": {"selfSigned": {"enabled": False}}}, "auth.mode token needs tls"),
     "certificates-of-nobody": ({"auth": {"mode": "mtls"}, "tls": {"secretName": "s"}}, "needs tls.mutual"),
-    "mutual-without-tls": ({"tls": {"mutual": True}}, "tls.mutual needs tls.secretName"),
+    "mutual-without-tls": (
+        {"tls": {"mutual": True, "selfSigned": {"enabled": False}}, "auth": {"mode": "off"}},
+        "tls.mutual needs tls.secretName",
+    ),
+    "open-inventory": ({"auth": {"mode": "off"}}, "auth.mode is off"),
+    "plain-http": (
+        {"auth": {"mode": "off"}, "tls": {"selfSigned": {"enabled": False}}},
+        "Set allowInsecureListen",
+    ),
+    "open-webhooks": (
+        {"scheduler": {"enabled": False}, "tls": {"secretName": "s"}},
+        "every client that reaches the Pods could bind Pods",
+    ),
+    "separate-without-certificates": (
+        {"roles": {"separate": True}, "tls": {"secretName": "s"}},
+        "roles.separate needs tls.mutual",
+    ),
+    "two-providers": (
+        {"tls": {"secretName": "s", "selfSigned": {"enabled": True}}},
+        "tls.selfSigned.enabled excludes",
+    ),
+    "neither-on-nor-off": ({"tls": {"mutual": "maybe"}}, "mutual"),
+    "feature-in-words": ({"features": {"AdminAccess": "yes"}}, "AdminAccess"),
+    "no-dry-runs": ({"dryRuns": {"concurrent": 0}}, "concurrent"),
+    "log-format": ({"logging": {"format": "xml"}}, "format"),
+    "strategy": ({"updateStrategy": {"type": "Now"}}, "type"),
+    "ingress-of-no-host": ({"ingress": {"enabled": True}}, "hosts"),
+    "route-of-no-gateway": ({"httpRoute": {"enabled": True}}, "parentRefs"),
     "a-scheduler-without-certificate": (
         {"tls": {"secretName": "s", "mutual": True}},
         "tls.schedulerSecretName",
@@ -421,9 +668,9 @@ def test_bad_values_are_refused_by_name(run_helm: Run, values: dict[str, Any], n
 
 
 def test_a_kubernetes_without_the_api_is_refused(run_helm: Run) -> None:
-    done = run_helm("template", "release", CHART, values={}, kubernetes="1.33.9")
+    done = run_helm("template", "release", CHART, values={}, kubernetes="1.32.9")
     assert done.returncode != 0
-    assert "incompatible with Kubernetes v1.33.9" in done.stderr
+    assert "incompatible with Kubernetes v1.32.9" in done.stderr
 
 
 NOTES = {

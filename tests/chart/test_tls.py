@@ -19,23 +19,37 @@ Render = Callable[..., list[dict[str, Any]]]
 SERVED = {"secretName": "served"}
 MUTUAL = {**SERVED, "mutual": True, "schedulerSecretName": "shown"}
 ALONE = {"scheduler": {"enabled": False}}
+HTTP = {"selfSigned": {"enabled": False}}
+OPEN = {"allowInsecureListen": True}
 # Values, then: who may call the webhooks, who may ask /api/v1, and whether --allow-insecure-listen is given.
 DOORS: dict[str, tuple[dict[str, Any], str, str, bool]] = {
-    "defaults": ({}, "loopback", "off", True),
-    "alone": (ALONE, "anyone", "off", True),
-    "tokens": ({"tls": SERVED, "auth": {"mode": "token"}}, "loopback", "token", False),
+    "defaults": ({}, "certificate", "token", False),
+    "alone": (ALONE, "certificate", "token", False),
+    "plain": ({"tls": HTTP, "auth": {"mode": "off"}, **OPEN}, "loopback", "off", True),
+    "alone, plain": ({**ALONE, "tls": HTTP, "auth": {"mode": "off"}, **OPEN}, "anyone", "off", True),
+    "tokens": ({"tls": SERVED}, "loopback", "token", False),
+    "not mutual": ({"tls": {"mutual": False}}, "loopback", "token", False),
     "mutual": ({"tls": MUTUAL, "auth": {"mode": "mtls"}}, "certificate", "mtls", False),
-    "mutual, API open": ({"tls": MUTUAL}, "certificate", "off", True),
-    "alone, mutual": ({**ALONE, "tls": MUTUAL, "auth": {"mode": "token"}}, "certificate", "token", False),
-    "alone, tokens": ({**ALONE, "tls": SERVED, "auth": {"mode": "token"}}, "anyone", "token", True),
+    "mutual, API open": ({"tls": MUTUAL, "auth": {"mode": "off"}, **OPEN}, "certificate", "off", True),
+    "alone, mutual": ({**ALONE, "tls": MUTUAL}, "certificate", "token", False),
+    "alone, tokens": ({**ALONE, "tls": SERVED, **OPEN}, "anyone", "token", True),
+    "separate": ({"roles": {"separate": True}}, "certificate", "token", False),
 }
 
 
 def settings_of(manifests: list[dict[str, Any]]) -> Settings:
-    (pod,) = (item["spec"]["template"]["spec"] for item in manifests if item["kind"] == "Deployment")
+    pod = next(
+        item["spec"]["template"]["spec"]
+        for item in manifests
+        if item["kind"] == "Deployment" and item["metadata"]["name"] == "release-dra-extender"
+    )
     containers = [*pod.get("initContainers", []), *pod["containers"]]
     (arguments,) = (item["args"] for item in containers if item["name"] == "extender")
-    given = (argument.removeprefix("--").partition("=") for argument in arguments[1:])
+    given = (
+        argument.removeprefix("--").partition("=")
+        for argument in arguments[1:]
+        if not argument.startswith("--feature=")
+    )
     return Settings(**{name.replace("-", "_"): value or True for name, _, value in given})
 
 
@@ -73,7 +87,7 @@ def test_the_roles_for_callers_name_every_endpoint_and_none_besides() -> None:
     roles = yaml.safe_load(CALLERS.read_text())
     allowed = {
         (verb, resource)
-        for rule in (*roles["viewer"], *roles["planner"])
+        for rule in (*roles["viewer"], *roles["planner"], *roles["view"])
         for verb in rule["verbs"]
         for resource in rule["resources"]
     }

@@ -88,5 +88,62 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             }
         ],
     },
+    "separate": {"roles": {"separate": True}},
+    "separate-replicas": {
+        "roles": {"separate": True},
+        "replicas": 2,
+        "answers": {"replicas": 3},
+        "preemption": "evict",
+        "networkPolicy": {
+            "answersFrom": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}
+            ]
+        },
+    },
+    "separate-alone": {
+        "roles": {"separate": True},
+        "scheduler": {"enabled": False},
+        "tls": {"secretName": "served", "mutual": True, "answersSecretName": "shown-to-people"},
+        "auth": {"mode": "mtls"},
+    },
+    "separate-by-cert-manager": {
+        "roles": {"separate": True},
+        "tls": {"certManager": {"enabled": True, "issuerRef": {"name": "ca"}}},
+    },
+    "separate-own-accounts": {
+        "roles": {"separate": True},
+        "serviceAccount": {"create": False, "name": "mine"},
+        "answers": {"serviceAccountName": "of-answers"},
+        "scheduler": {"serviceAccountName": "of-scheduler"},
+    },
+    "public": {
+        "roles": {"separate": True},
+        "ingress": {
+            "enabled": True,
+            "className": "nginx",
+            "hosts": ["devices.example"],
+            "annotations": {"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS"},
+            "tls": [{"secretName": "devices", "hosts": ["devices.example"]}],
+        },
+        "httpRoute": {
+            "enabled": True,
+            "parentRefs": [{"name": "gateway", "namespace": "gateways"}],
+            "hostnames": ["devices.example"],
+        },
+    },
+    "tuned": {
+        "features": {"PartitionableDevices": False, "AdminAccess": True},
+        "dryRuns": {"concurrent": 8, "timeoutSeconds": 30, "pods": 500},
+        "logging": {"format": "text", "verbosity": 2},
+        "commonLabels": {"example.com/team": "cats"},
+        "commonAnnotations": {"example.com/contact": "cats@example.com"},
+        "podAnnotations": {"example.com/a": "b"},
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+    },
+    "open": {
+        "allowInsecureListen": True,
+        "auth": {"mode": "off"},
+        "tls": {"selfSigned": {"enabled": False}},
+    },
     "open-network": {"networkPolicy": {"enabled": False}, "podDisruptionBudget": {"enabled": False}},
 }

@@ -102,7 +102,7 @@ def test_a_command_works(command: str, folder: Path, served: str, monkeypatch: p
                     pytest.fail(why, pytrace=False)
                 pytest.skip(why)
             rendered = re.sub("helm (install|upgrade)", "helm template", command)
-            rendered = re.sub(" --(create-namespace|reuse-values)", "", rendered)
+            rendered = re.sub(" --(create-namespace|reset-then-reuse-values)", "", rendered)
             done = in_shell(f"{rendered} --kube-version 1.37.2", folder)
             assert done.returncode == 0, done.stderr
             assert "kind: Deployment" in done.stdout

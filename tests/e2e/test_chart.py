@@ -24,7 +24,8 @@ from tests.chart.value_sets import VALUE_SETS
 pytestmark = [pytest.mark.e2e, pytest.mark.helm]
 
 CHART = binaries.REPOSITORY / "charts" / "dra-extender"
-OF_OTHERS = ("cert-manager.io/", "monitoring.coreos.com/")
+OLD_CHART = binaries.REPOSITORY / "tests" / "chart" / "releases" / "dra-extender-0.1.0.tgz"
+OF_OTHERS = ("cert-manager.io/", "monitoring.coreos.com/", "gateway.networking.k8s.io/")
 """Kinds that an operator brings, whose definitions are not there."""
 
 
@@ -94,6 +95,7 @@ INSTALLED: dict[str, dict[str, Any]] = {
         "auth": {"mode": "token"},
         "claims": {"fieldManager": "of-the-chart"},
     },
+    "separate": {"roles": {"separate": True}},
 }
 
 
@@ -105,6 +107,13 @@ def test_the_job_with_cats_runs_under_what_helm_has_installed(
     name = f"scheduler-{scene.namespace}"
     said = release.install({**values, "scheduler": {"schedulerName": name}})
     assert f"schedulerName: {name}" in said
+    run_job_with_cats(scene, kubelet, holds, release, name)
+
+
+def run_job_with_cats(
+    scene: Scene, kubelet: Kubelet, holds: HoldWatcher, release: Release, name: str
+) -> None:
+    """The containers run as processes, and do the work."""
     processes = release.processes()
     try:
         for process in processes:  # the extender is a sidecar: it is ready before kube-scheduler starts
@@ -160,3 +169,44 @@ def test_mutual_tls_that_is_asked_for_later_gets_a_certificate_of_the_same_ca(re
     release.install({"replicas": 0, "tls": {"selfSigned": {"enabled": True}}})
     release.upgrade(OWN_CERTIFICATES)
     certificates(release)
+
+
+OLD_VALUES: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "own-certificates": {"tls": {"selfSigned": {"enabled": True}, "mutual": True}, "candidates": 4},
+}
+
+
+@pytest.mark.parametrize("values", OLD_VALUES.values(), ids=OLD_VALUES.keys())
+def test_an_upgrade_from_the_last_release_works_and_can_be_rolled_back(
+    scene: Scene, kubelet: Kubelet, holds: HoldWatcher, release: Release, values: dict[str, Any]
+) -> None:
+    name = f"scheduler-{scene.namespace}"
+    release.install({**values, "scheduler": {"schedulerName": name}}, OLD_CHART)
+    before = deployment_of(scene)
+    release.upgrade({}, "--reset-then-reuse-values")
+    after = deployment_of(scene)
+    assert after != before
+    assert "--auth=token" in after["initContainers"][0]["args"]
+    assert f"--candidates={values.get('candidates', 1)}" in after["initContainers"][0]["args"]
+    run_job_with_cats(scene, kubelet, holds, release, name)
+    release.rollback()
+    assert deployment_of(scene) == before
+
+
+def test_deployments_can_be_separated_and_put_together_again(scene: Scene, release: Release) -> None:
+    release.install({"replicas": 0})
+    before = deployment_of(scene)
+    release.upgrade({"roles": {"separate": True}, "answers": {"replicas": 0}}, "--reset-then-reuse-values")
+    assert [container["name"] for container in deployment_of(scene)["containers"]] == ["extender"]
+    parts = ("-answers", "-scheduler")
+    assert all(scene.api.find("Deployment", FULL_NAME + part, scene.namespace) for part in parts)
+    release.rollback()
+    assert deployment_of(scene) == before
+    assert not any(scene.api.find("Deployment", FULL_NAME + part, scene.namespace) for part in parts)
+
+
+def deployment_of(scene: Scene) -> dict[str, Any]:
+    """The Pod's spec of the extender's Deployment."""
+    spec: dict[str, Any] = scene.api.get("Deployment", FULL_NAME, scene.namespace)["spec"]["template"]["spec"]
+    return spec

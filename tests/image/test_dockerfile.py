@@ -56,6 +56,7 @@ def test_uv_is_the_one_of_the_makefile() -> None:
 def test_both_stages_are_of_one_base() -> None:
     bases = [of("FROM", number)[0].split()[0] for number in (0, 1)]
     assert bases[0] == bases[1]
+    assert re.fullmatch(r"python:[\w.-]+@sha256:[0-9a-f]{64}", bases[0])
 
 
 def test_the_image_has_the_projects_version() -> None:

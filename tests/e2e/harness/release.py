@@ -8,8 +8,9 @@ have to themselves.
 import base64
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ from harness.process import Process, answers
 CHART = REPOSITORY / "charts" / "dra-extender"
 NAME = "chart"
 FULL_NAME = f"{NAME}-dra-extender"
+PARTS = ("", "-answers", "-scheduler")
+"""What the names of Deployments end with, those of `roles.separate` too."""
+POD_ADDRESS = "10.1.2.3"
+"""What the downward API gives; an EndpointSlice may not hold a loopback address."""
 _EXTENDER_PORT, _PROBE_PORT, _SCHEDULER_PORT = "8888", "8889", "10259"
 
 
@@ -38,6 +43,7 @@ class Release:
         self._home = home
         self.namespace = namespace
         self.ports = {port: free_port() for port in (_EXTENDER_PORT, _PROBE_PORT, _SCHEDULER_PORT)}
+        self._answers_ports = {port: free_port() for port in (_EXTENDER_PORT, _PROBE_PORT)}
 
     def helm(self, *arguments: str | Path, values: Mapping[str, Any] | None = None) -> str:
         """Runs Helm as the cluster's administrator; its output. Raises: AssertionError with its words."""
@@ -58,11 +64,15 @@ class Release:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def install(self, values: Mapping[str, Any]) -> str:
-        return self.helm("install", NAME, CHART, values=values)
+    def install(self, values: Mapping[str, Any], chart: Path = CHART) -> str:
+        return self.helm("install", NAME, chart, values=values)
 
-    def upgrade(self, values: Mapping[str, Any]) -> str:
-        return self.helm("upgrade", NAME, CHART, values=values)
+    def upgrade(self, values: Mapping[str, Any], *options: str) -> str:
+        return self.helm("upgrade", NAME, CHART, *options, values=values)
+
+    def rollback(self) -> str:
+        """To the revision before."""
+        return self.helm("rollback", NAME)
 
     def uninstall(self) -> None:
         self.helm("uninstall", NAME)
@@ -74,39 +84,61 @@ class Release:
             return {key: base64.b64decode(text) for key, text in found.items()}
         return {key: text.encode() for key, text in found.items()}
 
-    def processes(self) -> tuple[Process, Process]:
-        """The extender and the kube-scheduler of the installed Deployment, not started yet."""
-        spec = self._plane.admin.get("Deployment", FULL_NAME, self.namespace)["spec"]["template"]["spec"]
-        mounts = self._mount(spec)
-        kubeconfig = self._kubeconfig(spec["serviceAccountName"])
-        (extender,), (scheduler,) = spec["initContainers"], spec["containers"]
-        return (
-            self._plane.process(
-                f"{self.namespace}-extender",
-                PROGRAM,
-                *(self._here(text, mounts) for text in extender["args"]),
-                f"--kubeconfig={kubeconfig}",
-                ready=self._probe(extender),
-            ),
-            self._plane.process(
-                f"{self.namespace}-kube-scheduler",
-                scheduler["command"][0],
-                *(self._here(text, mounts) for text in scheduler["args"]),
-                # What it takes from the Pod's account in a cluster.
-                f"--authentication-kubeconfig={kubeconfig}",
-                f"--authorization-kubeconfig={kubeconfig}",
-                f"--bind-address={HOST}",
-                f"--secure-port={self.ports[_SCHEDULER_PORT]}",
-                f"--cert-dir={self._home / 'kube-scheduler'}",
-                ready=self._probe(scheduler),
-            ),
-        )
+    def processes(self) -> tuple[Process, ...]:
+        """The containers of the installed Deployments, not started yet, in the order to start them."""
+        admin = self._plane.admin
+        found = [admin.find("Deployment", f"{FULL_NAME}{part}", self.namespace) for part in PARTS]
+        return tuple(process for item in found if item is not None for process in self._processes(item))
 
-    def _mount(self, spec: Mapping[str, Any]) -> dict[str, str]:
+    def url(self, part: str = "") -> str:
+        """The address of the extender in a Deployment, without scheme."""
+        return f"{HOST}:{self._ports(FULL_NAME + part)[_EXTENDER_PORT]}"
+
+    def account(self, part: str = "") -> str:
+        """The name of a Deployment's service account."""
+        spec = self._plane.admin.get("Deployment", FULL_NAME + part, self.namespace)["spec"]
+        name: str = spec["template"]["spec"]["serviceAccountName"]
+        return name
+
+    def _processes(self, deployment: Mapping[str, Any]) -> Iterator[Process]:
+        name, spec = deployment["metadata"]["name"], deployment["spec"]["template"]["spec"]
+        ports = self._ports(name)
+        mounts = self._mount(name, spec)
+        kubeconfig = self._kubeconfig(spec["serviceAccountName"])
+        for container in [*spec.get("initContainers", ()), *spec["containers"]]:
+            arguments = [self._here(text, mounts, ports) for text in container["args"]]
+            if container["name"] == "extender":
+                program, own = PROGRAM, [f"--kubeconfig={kubeconfig}"]
+            else:
+                program = container["command"][0]
+                own = [
+                    # What it takes from the Pod's account in a cluster.
+                    f"--authentication-kubeconfig={kubeconfig}",
+                    f"--authorization-kubeconfig={kubeconfig}",
+                    f"--bind-address={HOST}",
+                    f"--secure-port={ports[_SCHEDULER_PORT]}",
+                    f"--cert-dir={self._home / 'kube-scheduler'}",
+                ]
+            given = {item["name"]: item.get("value", POD_ADDRESS) for item in container.get("env", ())}
+            yield self._plane.process(
+                f"{self.namespace}-{name}-{container['name']}",
+                program,
+                *arguments,
+                *own,
+                ready=self._probe(container, ports),
+                environment={**os.environ, **given},
+            )
+
+    def _ports(self, deployment: str) -> dict[str, int]:
+        """kube-scheduler calls the extender of the first Deployment; the answers have ports of their own."""
+        return self._answers_ports if deployment.endswith("-answers") else self.ports
+
+    def _mount(self, deployment: str, spec: Mapping[str, Any]) -> dict[str, str]:
         """Writes the files of the Pod's volumes; mount path -> folder."""
         folders: dict[str, Path] = {}
         for volume in spec["volumes"]:
-            folder = folders[volume["name"]] = self._home / "volumes" / volume["name"]
+            folder = folders[volume["name"]] = self._home / "volumes" / deployment / volume["name"]
+            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             if "configMap" in volume:
                 files = self.data("ConfigMap", volume["configMap"]["name"])
@@ -119,21 +151,23 @@ class Release:
                 (folder / name).write_bytes(content)
         mounts = {
             mount["mountPath"]: str(folders[mount["name"]])
-            for container in [*spec["initContainers"], *spec["containers"]]
+            for container in [*spec.get("initContainers", ()), *spec["containers"]]
             for mount in container["volumeMounts"]
         }
         account = self._kubeconfig(spec["serviceAccountName"])
-        for file in (self._home / "volumes" / "config").glob("*.yaml"):
-            configuration = yaml.safe_load(self._here(file.read_text(), mounts))
+        for file in (self._home / "volumes" / deployment / "config").glob("*.yaml"):
+            configuration = yaml.safe_load(self._here(file.read_text(), mounts, self.ports))
             configuration["clientConnection"]["kubeconfig"] = str(account)
             file.write_text(yaml.safe_dump(configuration))
         return mounts
 
-    def _here(self, text: str, mounts: Mapping[str, str]) -> str:
+    def _here(self, text: str, mounts: Mapping[str, str], ports: Mapping[str, int]) -> str:
         # All at once: one of the paths is /tmp, where the folders are.
         paths = "|".join(sorted(map(re.escape, mounts), key=len, reverse=True))
         text = re.sub(rf"(?<![\w/])({paths})/", lambda found: f"{mounts[found[1]]}/", text)
-        for port, free in self.ports.items():
+        # Without a Service's address: the name of the certificate stays.
+        text = text.replace(f"{FULL_NAME}-leader.{self.namespace}.svc:", f"{HOST}:")
+        for port, free in ports.items():
             text = re.sub(rf"\b{port}\b", str(free), text)
         return text.replace("0.0.0.0", HOST)  # noqa: S104 - to be listened on here alone
 
@@ -145,9 +179,9 @@ class Release:
         write_kubeconfig(path, account, token, server=self._plane.server, ca=ca)
         return path
 
-    def _probe(self, container: Mapping[str, Any]) -> Callable[[], bool]:
+    def _probe(self, container: Mapping[str, Any], ports: Mapping[str, int]) -> Callable[[], bool]:
         """The container's readiness probe, as the kubelet makes it: no look at the certificate."""
         probe = container["readinessProbe"]["httpGet"]
         (port,) = (item["containerPort"] for item in container["ports"] if item["name"] == probe["port"])
-        url = f"{probe.get('scheme', 'HTTP').lower()}://{HOST}:{self.ports[str(port)]}{probe['path']}"
+        url = f"{probe.get('scheme', 'HTTP').lower()}://{HOST}:{ports[str(port)]}{probe['path']}"
         return answers(url, verify=False)
