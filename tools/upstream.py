@@ -2,6 +2,7 @@
 
     python tools/upstream.py                     all of it; writes results.json and docs/upstream.md
     python tools/upstream.py --run all/Prior     some of it; prints the table
+    python tools/upstream.py --run all/Prior --keep    and puts the results in the place of the former ones
     python tools/upstream.py --build             compiles the tests and stops
 
 Ends with 1 where a subtest passes with the plugin and not here, without a reason in differences.yaml, and
@@ -90,6 +91,7 @@ def main() -> int:
     parser.add_argument("--uv", type=Path, help="the uv that gets Go where the PATH has none")
     parser.add_argument("--run", default="", metavar="REGEX", help="only subtests like all/PrioritizedList")
     parser.add_argument("--seconds", type=int, default=1800, help="the most that one run may take")
+    parser.add_argument("--keep", action="store_true", help="write the results of --run, as of a whole run")
     parser.add_argument("--build", action="store_true", help="compile the tests and stop")
     arguments = parser.parse_args()
     try:
@@ -100,8 +102,8 @@ def main() -> int:
     except (gobuild.BuildError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
-    if not arguments.run:
-        upstream_page.save_results(results)
+    if arguments.keep or not arguments.run:
+        upstream_page.save_results(upstream_page.load_results() | results if arguments.run else results)
         upstream_page.PAGE.write_text(upstream_page.page(), encoding="utf-8")
     reasons = upstream_page.load_reasons()
     found = upstream_page.rows(results, reasons)
