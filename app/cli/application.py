@@ -94,9 +94,10 @@ def spread(arguments: Sequence[str]) -> list[str]:
     valued = {name for item in parameters if not getattr(item, "is_flag", False) for name in item.opts}
     result: list[str] = []
     option, flag = "", ""
-    for position, argument in enumerate(arguments):
+    spelled = _short_values(arguments, valued)
+    for position, argument in enumerate(spelled):
         if argument == "--":
-            return [*result, *arguments[position:]]
+            return [*result, *spelled[position:]]
         if argument.startswith("-") and argument != "-":
             option = argument if argument in _MANY else ""
             flag = argument if argument in valued else ""
@@ -108,6 +109,15 @@ def spread(arguments: Sequence[str]) -> list[str]:
             names_follow = names_follow and (position == 0 or bool(flag))
             flag = ""
             result.append(argument)
+    return result
+
+
+def _short_values(arguments: Sequence[str], valued: set[str]) -> list[str]:
+    """Lets ``-o=json`` mean ``-o json``, as kubectl does."""
+    result: list[str] = []
+    for argument in arguments:
+        short = argument[:2] in valued and argument[2:3] == "=" and argument[1:2] != "-"
+        result += [argument[:2], argument[3:]] if short else [argument]
     return result
 
 

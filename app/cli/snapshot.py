@@ -15,12 +15,17 @@ from app.cli.talk import counted, say, write
 
 
 @click.command()
-@options.cluster
+@options.inventory
 @click.option(
     "-o", "--output", "target", default="-", metavar="FILE", help="Output file.  [default: - (stdout)]"
 )
 @click.option(
     "--all-pods", is_flag=True, help="Include Pods without claims, since they use resources of nodes."
+)
+@click.option(
+    "--anonymize",
+    is_flag=True,
+    help="Replace names, labels and values, for bug reports: the verdicts stay the same.",
 )
 @click.option(
     "--trace",
@@ -32,11 +37,20 @@ from app.cli.talk import counted, say, write
 @click.option(
     "--for", "seconds", type=DurationParam(), help="How long to record with --trace, such as 90s, 5m or 1h."
 )
-def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, seconds: float | None) -> int:
+def snapshot(
+    *,
+    source: Source,
+    target: str,
+    all_pods: bool,
+    anonymize: bool,
+    trace_file: str,
+    seconds: float | None,
+) -> int:
     """Save a cluster's inventory as one YAML List.
 
     Nodes, devices, classes, taint rules, claims, templates and the Pods with claims: ready for
-    --snapshot of the other commands. It records the version and feature gates of the cluster.
+    --snapshot of the other commands. It records the version and feature gates of the cluster. With
+    --snapshot, reads manifests instead, such as those of kubectl get -o yaml in -.
     """
     from app.cli.cluster_objects import Inventory, read_inventory  # noqa: PLC0415 - --help must be quick
     from app.cli.printing import yaml_text  # noqa: PLC0415 - as above
@@ -47,6 +61,8 @@ def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, se
         _record(source, trace_file, seconds)
     if not all_pods:
         objects = [item for item in objects if item.get("kind") != "Pod" or _has_claims(item)]
+    if anonymize:
+        objects = _anonymized(objects)
     text = yaml_text(Inventory(objects, inventory.version).document())
     if target == "-":
         write(text)
@@ -57,6 +73,20 @@ def snapshot(*, source: Source, target: str, all_pods: bool, trace_file: str, se
         raise InputError(f"{target}: {error.strerror}") from None
     say(f"{counted(len(objects), 'object')} in {target}")
     return Exit.OK
+
+
+def _anonymized(objects: list[Any]) -> list[Any]:
+    """Raises: InputError."""
+    from app.cli.anonymous.snapshots import anonymized  # noqa: PLC0415 - --help must be quick
+    from app.core.model.errors import FieldError, path_text  # noqa: PLC0415 - as above
+
+    try:
+        found = anonymized(objects)
+    except FieldError as error:
+        raise InputError(f"{path_text(error.path)}: {error.reason}") from None
+    if len(found) < len(objects):
+        say(f"{counted(len(objects) - len(found), 'object')} of other kinds left out")
+    return found
 
 
 def _record(source: Source, target: str, seconds: float | None) -> None:

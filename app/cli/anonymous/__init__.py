@@ -1,0 +1,5 @@
+"""Snapshots without names, for bug reports: the same verdicts, and nothing that tells whose cluster it is.
+
+Only fields that decisions read are copied. Drivers, attributes, capacities, counters, resource names and
+CEL stay: they describe the hardware.
+"""
