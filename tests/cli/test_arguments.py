@@ -31,7 +31,7 @@ SPREAD = {
         "explain pod --snapshot a b",
         "explain pod --snapshot a --snapshot b",
     ),
-    "equals sign after one letter": ("devices -o=json -n=x", "devices -o json -n x"),
+    "equals sign after one letter": ("claims -o=json -n=x", "claims -o json -n x"),
     "equals sign": ("plan --snapshot=a -f b", "plan --snapshot=a -f b"),
 }
 

@@ -81,7 +81,7 @@ def obj(**fields: Copy) -> Copy:
 
 
 def mapping_of(fields: Mapping[str, Copy]) -> Copy:
-    """As ``obj``, for names of fields that are no identifiers."""
+    """As ``obj``, for any names of fields."""
 
     def copy(names: Pseudonyms, value: Any) -> Any:
         if not isinstance(value, dict):
