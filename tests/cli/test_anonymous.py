@@ -51,8 +51,10 @@ def texts(value: Any) -> set[str]:
 SECRET = """
 apiVersion: v1
 kind: Node
-metadata: {name: titan.corp, labels: {kubernetes.io/hostname: titan.corp, corp/rack: berlin-7, corp/slot: "3"},
-  annotations: {a: hush}}
+metadata:
+  name: titan.corp
+  labels: {kubernetes.io/hostname: titan.corp, corp/rack: berlin-7, corp/slot: "3"}
+  annotations: {a: hush}
 spec: {taints: [{key: corp/owner, value: alice, effect: NoSchedule}]}
 status: {addresses: [{type: Hostname, address: titan.corp}], nodeInfo: {machineID: hush}}
 ---
