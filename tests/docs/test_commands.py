@@ -30,6 +30,7 @@ PAGES = (
     "configuration",
     "policies",
     "preemption",
+    "versions",
     "workloads",
 )
 ELSEWHERE = {

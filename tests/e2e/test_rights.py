@@ -47,7 +47,9 @@ NOT_SERVED: set[Right] = set() if kubernetes.TAINT_RULE_API else {("watch", "dev
 
 def granted() -> set[Right]:
     rules: list[dict[str, Any]] = yaml.safe_load(CHART_RULES.read_text())["rules"]
-    return {(verb, resource) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+    return {
+        (verb, resource) for rule in rules for resource in rule.get("resources", ()) for verb in rule["verbs"]
+    }
 
 
 def used(control_plane: ControlPlane, *, since: int) -> tuple[set[Right], list[str]]:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness import binaries, objects
+from harness import binaries, kubernetes, objects
 from harness.controlplane import ADMIN, ControlPlane
 from harness.kubelet import Kubelet
 from harness.scene import Scene
@@ -16,6 +16,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.core]
 
 PAGE = (binaries.REPOSITORY / "docs" / "task.md").read_text(encoding="utf-8")
 CREATE, CLEAN_UP = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+OLDER = "--to v1beta2"
+if not kubernetes.is_since("1.34"):
+    assert f"For Kubernetes 1.33, add\n`{OLDER}` here and in step 4" in PAGE
+    CREATE = CREATE.replace("dra-extender convert ", f"dra-extender convert {OLDER} ")
 
 
 def typed(commands: str, folder: Path, kubeconfig: Path) -> str:
