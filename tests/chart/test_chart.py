@@ -247,7 +247,11 @@ def test_in_separate_deployments_each_account_has_its_own_roles(render: Render) 
 @pytest.mark.parametrize("preemption", ["off", "evict"])
 def test_the_answers_only_read(render: Render, preemption: str) -> None:
     manifests = render({"roles": {"separate": True}, "preemption": preemption})
-    rules = named(manifests, "ClusterRole", "dra:release-dra-extender:answers")["rules"]
+    every = named(manifests, "ClusterRole", "dra:release-dra-extender:answers")["rules"]
+    rules = [rule for rule in every if "resources" in rule]
+    assert [rule for rule in every if rule not in rules] == [
+        {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}
+    ]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"list", "watch"}
     watched = {resource for rule in rules for resource in rule["resources"]}
     assert ("poddisruptionbudgets" in watched) is (preemption == "evict")
@@ -376,7 +380,7 @@ def test_rights_are_those_of_the_clusters_version_and_the_next(
 ) -> None:
     manifests = render({}, kubernetes=f"{version}.0")
     role = named(manifests, "ClusterRole", "dra:release-dra-extender")
-    resources = {resource for rule in role["rules"] for resource in rule["resources"]}
+    resources = {resource for rule in role["rules"] for resource in rule.get("resources", ())}
     assert resources & {"resourceclaims/status", "podgroups", "resourceclaims/binding"} == expected[0]
     gates = "--feature-gates=DynamicResourceAllocation=true"
     assert (gates in container(deployed(manifests), "kube-scheduler")["args"]) is expected[1]

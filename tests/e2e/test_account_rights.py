@@ -142,7 +142,7 @@ def rights_of(*files: str) -> set[Right]:
         (verb, group, resource)
         for rule in rules
         for verb in rule["verbs"]
-        for group in rule["apiGroups"]
+        for group in rule.get("apiGroups", ())
         for resource in rule["resources"]
     }
 

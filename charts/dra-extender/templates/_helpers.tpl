@@ -394,7 +394,9 @@ upgraded before the release. Call with a dict of root and rules.
 {{- $resources = append $resources . -}}
 {{- end -}}
 {{- end -}}
-{{- if $resources -}}
+{{- if .nonResourceURLs -}}
+{{- $kept = append $kept . -}}
+{{- else if $resources -}}
 {{- $kept = append $kept (merge (dict "resources" $resources) .) -}}
 {{- end -}}
 {{- end -}}
