@@ -1,15 +1,19 @@
 """The nodes that filter returns, and the devices that are reserved there."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
 from app.api.service import Service
 from app.core.model.pod import Pod
-from app.core.placement.preferences import load, preferences
+from app.core.pauses import InterruptedWorkError
+from app.core.placement.preferences import has_preferences, load, preferences
+from app.core.verdicts.candidates import ByScore, CopiedScores
 from app.core.verdicts.filter_result import FilterResult
 
+log = logging.getLogger(__name__)
 _TRIES = 16
 """Maximum number of nodes to try: usually the devices are still free on the first."""
 
@@ -34,8 +38,7 @@ async def choose(service: Service, pod: Pod, result: FilterResult) -> Choice:
     if service.decider.candidates.number != 1:
         return Choice(service.decider.candidates.of(pod.meta.uid, result, service.clock()))
     overtaken: dict[str, str] = {}
-    # Read the result before other tasks run.
-    for name in list(islice(_ranked(service, pod, result), _TRIES)):
+    for name in await _ranked(service, pod, result):
         if name not in service.state.nodes:
             return Choice([name], overtaken)  # known only from the request: bind decides
         refused = await service.decider.reservations.reserve(pod, name)
@@ -45,10 +48,21 @@ async def choose(service: Service, pod: Pod, result: FilterResult) -> Choice:
     return Choice([], overtaken)
 
 
-def _ranked(service: Service, pod: Pod, result: FilterResult) -> Iterator[str]:
+async def _ranked(service: Service, pod: Pod, result: FilterResult) -> list[str]:
+    """The best nodes, read before other tasks run, or from a copy."""
     if not result.fitting:
-        return iter(())
-    reluctant = bool(service.state.inventory.reluctant)
-    fitting = result.fits() if pod.preferred_affinity or reluctant else ()
-    liking = preferences(service.state, pod, fitting)
-    return service.decider.candidates.ranked(result, liking, partial(load, service.state))
+        return []
+    fitting: ByScore = result
+    liking: Mapping[str, float] = {}
+    if has_preferences(service.state, pod):
+        fitting = CopiedScores.of(result)
+        names = [name for score in fitting.scores() for name in fitting.having(score)]
+        deadline = service.deadline(service.settings.filter_timeout_seconds)
+        try:
+            liking = await service.webhook_slice().run(
+                partial(preferences, service.state, pod, names), deadline.expired
+            )
+        except InterruptedWorkError:
+            log.warning("the preferences of Pod %s were not weighed in time", "/".join(pod.meta.key))
+    ranked = service.decider.candidates.ranked(fitting, liking, partial(load, service.state))
+    return list(islice(ranked, _TRIES))

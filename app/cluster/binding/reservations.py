@@ -129,6 +129,8 @@ class Reservations:
         uid = made.pod.meta.uid
         self.release(uid, "filtered")
         assume(self._state, made.claim_allocations, made.pod)
+        # Scores by other Pods count it at once, and until the watch shows another place.
+        self._state.residents.put(replace(made.pod, node_name=made.node))
         self._held[uid] = made
         self._time(uid)
 
@@ -152,6 +154,9 @@ class Reservations:
         if found is not None:
             self._drop(uid, why)
             forget(self._state, found.claim_allocations, found.pod)
+            known = self._state.pods.get(found.pod.meta.key)
+            if known is None or not known.node_name:
+                self._state.residents.drop(found.pod.meta.key)
             self.lifted()
 
     def clear(self) -> None:

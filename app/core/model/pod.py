@@ -10,6 +10,12 @@ from app.core.model.errors import FieldError
 from app.core.model.extended_resources import ResourceRequest, read_resource_requests
 from app.core.model.meta import Meta, read_meta
 from app.core.model.node_selector import NodeSelector, read_node_selector, read_term
+from app.core.model.pod_affinity import (
+    PreferredTerm,
+    SoftSpread,
+    read_preferred_terms,
+    read_soft_spread,
+)
 from app.core.model.pod_claim import PodClaim, read_claim_status, read_pod_claim
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Toleration, read_toleration
@@ -22,7 +28,8 @@ class Pod:
     ``claim_statuses`` maps a pod claim's name to the generated claim, or to None if
     kube-controller-manager has decided that none is needed. ``extended`` is what its containers ask
     for of extended resources, ``extended_claim`` the claim that a scheduler has made for that.
-    ``preferred_affinity`` are the preferred terms of its node affinity with their weights.
+    ``preferred_affinity`` are the preferred terms of its node affinity with their weights,
+    ``preferred_terms`` those about other Pods.
     ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339), ``group`` the
     PodGroup it is scheduled with. ``refusal`` is why a scheduler has not placed it: the message of its
     condition PodScheduled, or the condition's reason.
@@ -38,6 +45,8 @@ class Pod:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     required_affinity: NodeSelector | None = None
     preferred_affinity: tuple[tuple[int, NodeSelector], ...] = ()
+    preferred_terms: tuple[PreferredTerm, ...] = ()
+    soft_spread: tuple[SoftSpread, ...] = ()
     tolerations: tuple[Toleration, ...] = ()
     claim_statuses: Mapping[str, str | None] = field(default_factory=dict)
     extended: tuple[ResourceRequest, ...] = ()
@@ -72,11 +81,14 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
     try:
         claims = fields.listed(spec, "resourceClaims", read_pod_claim)
         affinity = fields.optional(spec, "affinity", _node_affinity) or _Affinity()
+        near = fields.optional(spec, "affinity", lambda raw: read_preferred_terms(raw, meta.namespace))
         requests = _requests(spec)
         parts: dict[str, Any] = {
             "node_name": fields.default(spec, "nodeName", fields.text, ""),
             "scheduler_name": fields.default(spec, "schedulerName", fields.text, ""),
             "priority": fields.default(spec, "priority", fields.integer, 0),
+            "preferred_terms": near or (),
+            "soft_spread": read_soft_spread(spec, meta.labels),
             "node_selector": fields.mapped(spec, "nodeSelector", fields.text),
             "tolerations": fields.listed(spec, "tolerations", read_toleration),
             "extended": read_resource_requests(spec),

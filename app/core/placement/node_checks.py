@@ -64,6 +64,11 @@ def _affinity(pod: Pod, node: Node) -> Reason | None:
     )
 
 
+def matches_affinity(pod: Pod, node: Node) -> bool:
+    """Whether nodeSelector and required node affinity allow the node."""
+    return _affinity(pod, node) is None
+
+
 def _resources(pod: Pod, node: Node, usage: Usage, backed: Collection[str]) -> Reason | None:
     used = usage.of(node.name)
     for name, amount in requests_of(pod).items():

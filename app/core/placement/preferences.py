@@ -1,9 +1,9 @@
 """kube-scheduler's own scores of nodes, which it does not compute if filter returns one node.
 
 These plugins of the default profile count here, with their default weights: NodeAffinity (preferred
-terms), TaintToleration (PreferNoSchedule) and, among nodes that are equal otherwise, how much of a node
-is in use (NodeResourcesFit). PodTopologySpread, InterPodAffinity and ImageLocality need data that is not
-available here.
+terms), TaintToleration (PreferNoSchedule), PodTopologySpread (ScheduleAnyway), InterPodAffinity (the Pod's
+own preferred terms) and, among nodes that are equal otherwise, how much of a node is in use
+(NodeResourcesFit). ImageLocality does not: images of nodes are not in the state.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +12,8 @@ from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
 from app.core.model.pod import Pod
 from app.core.model.taints import Taint
+from app.core.pauses import paced
+from app.core.placement.neighbors import affinity_points, spread_points
 from app.core.state.state import State
 
 POINT = 50
@@ -21,21 +23,32 @@ _TAINTS = 300
 _WEIGHED = ("cpu", "memory")
 
 
+def has_preferences(state: State, pod: Pod) -> bool:
+    """Whether ``preferences`` may distinguish nodes. O(1)."""
+    return bool(pod.preferred_affinity or pod.preferred_terms or pod.soft_spread or state.inventory.reluctant)
+
+
 def preferences(state: State, pod: Pod, names: Iterable[str]) -> Mapping[str, float]:
     """The points of each node besides those for devices; empty if the Pod has no preference.
 
-    As in the plugins, the best node gets the maximum. Cost: O(nodes), and O(1) without preferred terms
-    and PreferNoSchedule taints.
+    As in the plugins, the best node gets the maximum. Cost: O(nodes) for each term and constraint, and O(1)
+    for a Pod without preferences.
     """
-    inventory = state.inventory
-    if not pod.preferred_affinity and not inventory.reluctant:
+    if not has_preferences(state, pod):
         return {}
     nodes = [state.nodes[name] for name in names if name in state.nodes]
-    liked = _shares({node.name: _liking(pod, node) for node in nodes}, _AFFINITY)
-    unwelcome = _shares({node.name: _reluctance(pod, node) for node in nodes}, _TAINTS)
-    if not liked and not unwelcome:
+    liked = _shares({node.name: _liking(pod, node) for node in paced(nodes)}, _AFFINITY)
+    unwelcome = _shares({node.name: _reluctance(pod, node) for node in paced(nodes)}, _TAINTS)
+    spread, near = spread_points(state, pod, nodes), affinity_points(state, pod, nodes)
+    if not (liked or unwelcome or spread or near):
         return {}
-    return {node.name: liked.get(node.name, 0.0) - unwelcome.get(node.name, 0.0) for node in nodes}
+    return {
+        node.name: liked.get(node.name, 0.0)
+        - unwelcome.get(node.name, 0.0)
+        + spread.get(node.name, 0.0)
+        + near.get(node.name, 0.0)
+        for node in nodes
+    }
 
 
 def load(state: State, name: str) -> float:

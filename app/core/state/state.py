@@ -22,6 +22,7 @@ from app.core.state.extended_resources import classes_by_resource
 from app.core.state.inventory import Inventory
 from app.core.state.nominations import Nomination
 from app.core.state.request_mix import RequestLog, RequestMix
+from app.core.state.residents import Residents
 from app.core.state.taken import ClaimKey, Taken, release, take
 from app.core.state.usage import Usage
 
@@ -47,6 +48,7 @@ class State:
     def __init__(self) -> None:
         self.revision = 0
         self.usage = Usage()
+        self.residents = Residents()
         self.classes: dict[str, DeviceClass] = {}
         self.inventory = Inventory(self.classes)
         self.templates: dict[Key, ResourceClaimTemplate] = {}
@@ -64,6 +66,7 @@ class State:
         other = State()
         other.revision = self.revision
         other.usage = self.usage.fork()
+        # Not other.residents: only filter scores by other Pods, on the state itself.
         other.classes = dict(self.classes)
         other.inventory = self.inventory.fork(other.classes)
         other.templates = dict(self.templates)
@@ -190,6 +193,7 @@ class State:
             case "Pod":
                 self.pods.pop(key, None)
                 self.usage.drop(key)
+                self.residents.drop(key)
                 self.clear_nomination(key)
             case "PodDisruptionBudget":
                 self.budgets.pop(key, None)
@@ -346,6 +350,9 @@ class State:
 
     def _put_pod(self, pod: Pod) -> None:
         self.usage.put(pod)
+        # A pending Pod stays on the node that filter has named for it.
+        if pod.node_name or pod.finished or pod.meta.deleted is not None:
+            self.residents.put(pod)
         held = self._nominations.get(pod.meta.key)
         if held is not None and (pod.node_name or pod.finished or pod.meta.uid != held.uid):
             self.clear_nomination(pod.meta.key)

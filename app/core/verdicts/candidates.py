@@ -5,7 +5,9 @@ scored at all.
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import filterfalse
+from typing import Protocol
 
 from app.core.placement.preferences import POINT
 from app.core.verdicts.filter_result import FilterResult
@@ -14,6 +16,31 @@ _AIM_SECONDS = 2.0
 _AIMS = 1024
 _COMPARED = 8
 """Equal nodes that are compared by what is free of them: one is far better than none."""
+
+
+class ByScore(Protocol):
+    """Fitting nodes by the points for their devices: a ``FilterResult``, or a copy of one."""
+
+    def scores(self) -> Sequence[int]: ...
+
+    def having(self, score: int) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedScores:
+    """The fitting nodes of a result as they were. Cost: O(fitting nodes)."""
+
+    nodes: Mapping[int, Sequence[str]]
+
+    @classmethod
+    def of(cls, result: ByScore) -> "CopiedScores":
+        return cls({score: tuple(result.having(score)) for score in result.scores()})
+
+    def scores(self) -> Sequence[int]:
+        return tuple(self.nodes)
+
+    def having(self, score: int) -> Sequence[str]:
+        return self.nodes[score]
 
 
 class Candidates:
@@ -52,7 +79,7 @@ class Candidates:
         return chosen
 
     def ranked(
-        self, result: FilterResult, liking: Mapping[str, float], load: Callable[[str], float]
+        self, result: ByScore, liking: Mapping[str, float], load: Callable[[str], float]
     ) -> Iterator[str]:
         """The nodes that fit, the best first, each when the caller takes it.
 

@@ -97,6 +97,31 @@ def test_the_preferred_node_is_named_and_the_next_best_when_it_is_taken(
     run(inventory(*OBJECTS), evaluation, candidates=1)
 
 
+def test_pods_that_spread_softly_count_those_that_are_not_bound_yet(inventory: Inventory) -> None:
+    """Many are filtered before the first is bound; all nodes have devices for all of them."""
+    constraint = {"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}
+    constraint |= {"labelSelector": {"matchLabels": {"app": "web"}}}
+
+    async def evaluation(service: Asked) -> None:
+        named = []
+        for number in range(4):
+            raw = pod(f"p{number}", f"c{number}")
+            raw["metadata"]["labels"] = {"app": "web"}
+            raw["spec"]["topologySpreadConstraints"] = [constraint]
+            named += (await service.post("/scheduler/filter", args(raw)))["NodeNames"]
+        assert sorted(named) == NAMES
+        # One that gives its node up is not counted there any more.
+        await service.post("/scheduler/filter", args(raw, ["n0"]))
+        again = pod("p5", "c5") | {"metadata": raw["metadata"] | {"name": "p5", "uid": "uid-p5"}}
+        again["spec"]["topologySpreadConstraints"] = [constraint]
+        answer = await service.post("/scheduler/filter", args(again))
+        assert answer["NodeNames"] == [named[3]]
+
+    roomy = [item for item in OBJECTS if item["kind"] != "ResourceSlice"]
+    slices = [slice_of(name, *(device(f"d{number}") for number in range(6))) for name in NAMES]
+    run(inventory(*roomy, *slices), evaluation, candidates=1)
+
+
 def test_a_node_that_would_rather_not_have_pods_comes_last(inventory: Inventory) -> None:
     objects = [dict(item) for item in OBJECTS]
     taint = {"key": "keep", "value": "off", "effect": "PreferNoSchedule"}
