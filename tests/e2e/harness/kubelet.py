@@ -102,7 +102,13 @@ class Kubelet:
             status = {} if claim is None else claim.get("status", {})
             if not status.get("allocation"):
                 return f"claim {entry['name']} was allocated"
-            if pod["metadata"]["uid"] not in {user["uid"] for user in status.get("reservedFor", ())}:
+            group = (pod["spec"].get("schedulingGroup") or {}).get("podGroupName")
+            # As the kubelet, which knows the PodGroup by its name only.
+            if not any(
+                user["uid"] == pod["metadata"]["uid"]
+                or (user["resource"] == "podgroups" and user["name"] == group)
+                for user in status.get("reservedFor", ())
+            ):
                 return f"claim {entry['name']} was reserved for it"
         return None
 
