@@ -65,9 +65,11 @@ async def cluster_inventory(source: Source, progress: Callable[[str], None] = la
     return await _call(source, lambda client: _list_all(client, progress))
 
 
-async def get_object(source: Source, path: str) -> JsonObject:
-    """Reads one object of the cluster. Raises: UnreachableError."""
-    return await _call(source, lambda client: client.get(path))
+async def read_version(source: Source) -> ClusterVersion | None:
+    """The version of a cluster, or the one that a snapshot records. Raises: InputError, UnreachableError."""
+    if source.snapshot:
+        return read_inventory(source).version
+    return await _call(source, read_cluster_version)
 
 
 async def _call(source: Source, evaluation: Callable[[ApiClient], Awaitable[T]]) -> T:

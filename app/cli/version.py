@@ -20,7 +20,9 @@ PROGRAM = "dra-extender"
 def version(*, source: Source, client_only: bool, output: str) -> int:
     """Print the versions of program, service and cluster.
 
-    Without --server, the cluster is that of the kubeconfig. Exit code 3: it did not answer.
+    For a cluster, a service or a snapshot, also the minor version whose rules hold, and the feature gates
+    that differ from its defaults. Without --server and --snapshot, the cluster is that of the kubeconfig.
+    Exit code 3: it did not answer.
     """
     from app.cli.api_table import NEWEST  # noqa: PLC0415 - --help must be quick
 
@@ -28,14 +30,14 @@ def version(*, source: Source, client_only: bool, output: str) -> int:
         "clientVersion": installed_version(PROGRAM),
         "kubernetesVersion": NEWEST,
     }
-    problem = "" if client_only or source.snapshot else _ask(source, answer)
+    problem = "" if client_only else _ask(source, answer)
     if output in (shared.TABLE, shared.WIDE):
-        for name, text in answer.items():
-            out(f"{_TITLES[name]}: {text}")
+        for name, value in answer.items():
+            out(f"{_TITLES[name]}: {_text(value)}")
     else:
         from app.cli.printing import print_data  # noqa: PLC0415 - --help must be quick
 
-        print_data(answer, output, answer.values())
+        print_data(answer, output, map(_text, answer.values()))
     if problem:
         say(problem)
     return Exit.UNREACHABLE if problem else Exit.OK
@@ -46,7 +48,15 @@ _TITLES = {
     "kubernetesVersion": "Kubernetes version it was made for",
     "serviceVersion": "Service version",
     "clusterVersion": "Cluster version",
+    "rulesVersion": "Rules of Kubernetes",
+    "changedGates": "Changed feature gates",
 }
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{name}={str(on).lower()}" for name, on in sorted(value.items()))
 
 
 def _ask(source: Source, answer: dict[str, Any]) -> str:
@@ -55,22 +65,26 @@ def _ask(source: Source, answer: dict[str, Any]) -> str:
         if source.server:
             from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
 
-            document = ask(source, lambda asker: asker.get("/openapi.json"))
-            answer["serviceVersion"] = document["info"]["version"]
+            told = ask(source, lambda asker: asker.get("/api/v1/version"))
+            found = told["kubernetes"]
+            answer["serviceVersion"] = told["version"]
+            _add(answer, found["server"], found["version"], found["changedGates"])
         else:
             import asyncio  # noqa: PLC0415 - as above
 
-            answer["clusterVersion"] = asyncio.run(_cluster_version(source))
+            from app.cli.cluster_objects import read_version  # noqa: PLC0415 - as above
+
+            cluster = asyncio.run(read_version(source))
+            if cluster is not None:
+                _add(answer, cluster.server, str(cluster.version), cluster.changed_gates)
     except CliError as error:
         return str(error)
     return ""
 
 
-async def _cluster_version(source: Source) -> str:
-    """Raises: UnreachableError."""
-    from app.cli.cluster_objects import get_object  # noqa: PLC0415 - --help must be quick
-
-    return str((await get_object(source, "/version")).get("gitVersion"))
+def _add(answer: dict[str, Any], server: str, rules: str, changed_gates: dict[str, bool]) -> None:
+    known = {"clusterVersion": server, "rulesVersion": rules, "changedGates": changed_gates}
+    answer.update({name: value for name, value in known.items() if value})
 
 
 @click.command("options")

@@ -99,6 +99,10 @@ def test_a_snapshot_records_the_version_and_the_gates_which_plans_then_follow(
     }
     again = cli("snapshot", "--kubeconfig", cluster.kubeconfig)
     assert again.out == file.read_text()
+    same = ["Rules of Kubernetes: 1.33", "Changed feature gates: DRAPrioritizedList=true"]
+    assert cli("version", "--snapshot", file).out.splitlines()[2:] == same
+    of_cluster = cli("version", "--kubeconfig", cluster.kubeconfig).out.splitlines()
+    assert of_cluster[2:] == ["Cluster version: v1.37.2", *same]
 
 
 def test_a_trace_is_recorded_beside_the_snapshot(cli: "Cli", cluster: Cluster, tmp_path: Path) -> None:

@@ -231,5 +231,6 @@ def test_the_version_of_program_service_and_cluster(cli: "Cli", served: str) -> 
     assert json.loads(own.out).keys() == {"clientVersion", "kubernetesVersion"}
     there = json.loads(cli("version", "--server", served, "-o", "json").out)
     assert there["serviceVersion"] == there["clientVersion"]
+    assert there["rulesVersion"] == "1.37"
     nobody = cli("version", "--server", "http://127.0.0.1:1")
     assert (nobody.code, nobody.out.startswith("Client version: ")) == (3, True)
