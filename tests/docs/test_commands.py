@@ -19,6 +19,7 @@ PAGES = (
     "index",
     "cli",
     "install",
+    "upgrade",
     "migrate",
     "task",
     "explain",
