@@ -8,14 +8,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Scope
 
 from app.api import errors
 from app.api.middleware import access
 from app.api.middleware.authorization import Authorization
+from app.api.middleware.compression import Compression
 from app.api.middleware.instrumentation import Instrumentation
+from app.api.middleware.revalidation import Revalidation
+from app.api.openapi.serving import add_openapi, operation_id
 from app.api.pages import add_pages
+from app.api.parameters import require_known_parameters
 from app.api.routes import (
     about,
     capacity,
@@ -105,10 +109,11 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
         summary="A kube-scheduler extender that does Dynamic Resource Allocation",
         version=version("dra-extender"),
         lifespan=lifespan,
-        openapi_url="/openapi.json" if settings.serves("api") else None,
         docs_url=None,
         redoc_url=None,
-        responses=errors.RESPONSES,
+        openapi_url=None,  # add_openapi serves it
+        generate_unique_id_function=operation_id,
+        dependencies=[Depends(require_known_parameters)],
         redirect_slashes=False,  # a redirect would repeat what a client has put into Host
     )
     app.state.metrics, app.state.shutdown = metrics, shutdown
@@ -116,8 +121,9 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
     def guarded(answers: ASGIApp) -> ASGIApp:
         # Outermost is what measures: it counts refusals too.
         traced = answers if tracing is None else tracing.around(answers)
+        sent = Compression(Revalidation(traced), time.monotonic)
         return Instrumentation(
-            Authorization(traced, settings, rules=access.AccessRules(settings, _reviewer)),
+            Authorization(sent, settings, rules=access.AccessRules(settings, _reviewer)),
             metrics,
             time.monotonic,
         )
@@ -130,6 +136,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
     if settings.serves("api"):
         for part in _QUESTIONS:
             app.include_router(part.router)
+        add_openapi(app)
         add_pages(app)
     app.include_router(health.router)
     return app

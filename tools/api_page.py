@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.api.errors import RESPONSES
+from app.api.openapi.errors import ERRORS
 from app.main import create_app
 from app.settings.settings import Settings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "api.md"
 Schema = Mapping[str, Any]
-REFUSALS = {str(code): str(answer["description"]) for code, answer in RESPONSES.items()}
+REFUSALS = {str(code): error.text for code, error in ERRORS.items()}
 
 
 def page() -> str:
@@ -24,15 +24,18 @@ def page() -> str:
         "# API",
         "",
         f"The API of version {document['info']['version']}. `make generate` writes this page from",
-        "the program. A running service has the same reference at `/docs`, and as OpenAPI at",
-        "`/openapi.json`. In requests, fields are required unless they are optional or have a default.",
+        "the program. A running service has the same reference at `/docs`, and as OpenAPI 3.1 at",
+        "`/openapi.json`, which client generators take whole (3.0 at `/openapi-3.0.json`). In requests,",
+        "fields are required unless they are optional or have a default.",
+        "",
+        document["info"]["description"].rstrip(),
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             lines += ["", f"## {method.upper()} {path}", "", operation.get("summary", "")]
             lines += _described(operation)
             lines += _parameters(operation.get("parameters", []))
-            lines += _body(operation.get("requestBody"), types)
+            lines += _body(operation.get("requestBody"))
             lines += _answers(operation["responses"])
     lines += [*_refusals(), "", "## Types"]
     for name, schema in sorted(types.items()):
@@ -50,21 +53,20 @@ def _parameters(parameters: list[dict[str, Any]]) -> list[str]:
     return ["", "| parameter | in | type | |", "| --- | --- | --- | --- |", *rows]
 
 
-def _body(body: Schema | None, types: dict[str, Schema]) -> list[str]:
-    """The fields of a request; adds the types that they name to ``types``."""
+def _body(body: Schema | None) -> list[str]:
+    """The type of a request."""
     if body is None:
         return []
-    kinds = " or ".join(f"`{kind}`" for kind in body["content"])
-    schema: Schema = next(iter(body["content"].values()))["schema"]
-    types |= schema.get("$defs", {})
-    return ["", f"Accepts {kinds}.", *_fields(schema)]
+    ((kind, content),) = body["content"].items()
+    text = f" {body['description']}" if "description" in body else ""
+    return ["", f"Accepts {_type(content['schema'])} as `{kind}`.{text}"]
 
 
 def _answers(responses: Schema) -> list[str]:
     """The successful responses, and errors that only this operation has."""
     lines: list[str] = []
     for code, item in responses.items():
-        if code in REFUSALS:
+        if "$ref" in item:
             continue
         for kind, content in item.get("content", {}).items():
             schema = content["schema"]
@@ -77,13 +79,12 @@ def _answers(responses: Schema) -> list[str]:
 
 def _refusals() -> list[str]:
     rows = [f"| {code} | {_cell(text)} |" for code, text in REFUSALS.items()]
-    answer = "Every operation returns an [ErrorAnswer](#erroranswer) on failure:"
+    answer = "Every operation returns an [ErrorAnswer](#erroranswer) on failure. Its `code` does not change:"
     return ["", "## Errors", "", answer, "", "| status | |", "| --- | --- |", *rows]
 
 
 def _described(schema: Schema) -> list[str]:
-    # Docstrings are reStructuredText.
-    return ["", schema["description"].replace("``", "`")] if schema.get("description") else []
+    return ["", schema["description"]] if schema.get("description") else []
 
 
 def _fields(schema: Schema) -> list[str]:
@@ -120,12 +121,14 @@ def _type(schema: Schema) -> str:
 
 
 def _plain_type(schema: Schema) -> str:
+    if "const" in schema:
+        return f"`{schema['const']}`"
     kind = schema.get("type", "any")
     if kind == "array":
         return f"list of {_type(schema.get('items', {}))}"
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
         return f"map of {_type(schema['additionalProperties'])}"
-    return schema["title"] if schema.get("title") == "AllocationResult" else f"{kind}{_bounds(schema)}"
+    return f"{kind}{_bounds(schema)}"
 
 
 def _bounds(schema: Schema) -> str:

@@ -37,27 +37,6 @@ class ErrorAnswer(BaseModel):
     error: ErrorDetail
 
 
-_DOCUMENTED: dict[int | str, str] = {
-    "4XX": "Invalid request. Nothing was done",
-    401: "Not authenticated",
-    403: "Not authorized, or a request from a page of another site",
-    421: "Host header not served here",
-    422: "Invalid object, field or parameter; path names it",
-    429: "Too many requests; retry after the seconds in Retry-After",
-    503: "Not ready, or the time limit was reached; retry after the seconds in Retry-After",
-}
-_SCHEMA = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": _SCHEMA} for status, text in _DOCUMENTED.items()
-}
-"""Error responses of every path for the OpenAPI document.
-
-References, so that endpoints that return text also document JSON errors.
-"""
-DEFINED: dict[int | str, dict[str, Any]] = {"4XX": {"description": _DOCUMENTED["4XX"], "model": ErrorAnswer}}
-"""The target of the references, for at least one JSON endpoint."""
-
-
 class HttpError(Exception):
     """An error response. ``path`` names the field of the body that is invalid."""
 
@@ -126,7 +105,8 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
         first = error.errors()[0]
         path = path_text(tuple(str(part) for part in first["loc"]))
-        return HttpError(422, "InvalidParameter", str(first["msg"]), path).response()
+        message = str(first["msg"]).removeprefix("Value error, ")
+        return HttpError(400, "InvalidParameter", message, path).response()
 
     async def http(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above

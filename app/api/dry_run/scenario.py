@@ -36,10 +36,14 @@ _INCOMPLETE = (
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """The body in the OpenAPI document. The endpoints decode it themselves, from JSON or YAML."""
+    """The body in the OpenAPI document. The endpoints decode it themselves.
+
+    YAML is only in the text: generators of clients leave a body out whose type they do not know.
+    """
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    content = {kind: {"schema": schema} for kind in ("application/json", "application/yaml")}
-    return {"requestBody": {"required": True, "content": content}}
+    content = {"application/json": {"schema": schema}}
+    text = "The same in YAML is accepted as `application/yaml`."
+    return {"requestBody": {"description": text, "required": True, "content": content}}
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from app.settings.serving import ServingSettings, is_loopback
 GROUP = "dra-extender"
 _API = "/api/v1/"
 _WEBHOOKS = "/scheduler/"
-_OPEN = frozenset({"/", "/docs", "/openapi.json", "/livez", "/readyz", "/healthz"})
+_OPEN = frozenset({"/", "/docs", "/openapi.json", "/openapi-3.0.json", "/livez", "/readyz", "/healthz"})
 _NAMESPACED = frozenset({"claims", "overview", "pods"})
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create"}
 

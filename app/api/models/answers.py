@@ -1,45 +1,13 @@
 """Responses of dry runs: verdicts of nodes, their reasons, placements of Pods."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.api.models.body import AllocationResult, Body
+from app.api.models.evidence import EvidenceModel
 
 Verdict = Literal["fits", "misfit", "invalid"]
-
-
-class EvidenceModel(Body):
-    """The data behind a reason, without empty lists."""
-
-    holders: list[dict[str, Any]] = Field(
-        default_factory=list,
-        description="`claim`, how many `devices` it holds, and its `state`: being deleted, or reserved "
-        "for Pods that are gone.",
-    )
-    selectors: list[dict[str, Any]] = Field(
-        default_factory=list,
-        description="`where`, `text`, how many `devices` it rejects, and its `terms`: `text`, how many "
-        "`devices` fail it, how many fail only it (`alone`); for a comparison the `bound`, and the "
-        "`best` value or the values `seen`.",
-    )
-    taints: list[dict[str, Any]] = Field(
-        default_factory=list, description="`key`, `value`, `effect`, `devices`."
-    )
-    counters: list[dict[str, Any]] = Field(
-        default_factory=list, description="`pool`, `counterSet`, `counter`, `needed`, `left`."
-    )
-    capacities: list[dict[str, Any]] = Field(
-        default_factory=list,
-        description="`name`, `wanted`, `best`: the most there is, or null; `published`: the name under which "
-        "devices have it.",
-    )
-    constraints: list[dict[str, Any]] = Field(
-        default_factory=list,
-        description="`kind`, `attribute`, `wanted` devices, and the `values` that usable devices have, for "
-        "several `requests` also by request; `disjoint` if these have none in common.",
-    )
-    example: str = Field("", description="driver/pool/device that would do, or would if it were free.")
 
 
 class ReasonModel(Body):
@@ -78,14 +46,21 @@ class NodeVerdict(Body):
     allocations: list[AllocationResult]
 
 
+class ChangeModel(Body):
+    """A change, and fields that depend on its code: docs/explain.md lists them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str
+    text: str
+
+
 class NearMissModel(Body):
     """Changes after which the Pod fits on the node. Each was verified by a repeated evaluation."""
 
     text: str
     node: str
-    changes: list[dict[str, Any]] = Field(
-        description="`code`, `text`, and fields that depend on the code: docs/explain.md lists them."
-    )
+    changes: list[ChangeModel]
 
 
 class ClaimPlacement(Body):

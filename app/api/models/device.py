@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import Field
 
-from app.api.models.body import Body, DeviceState
+from app.api.models.body import Body, Consumer, DeviceState
 
 
-class TaintItem(Body):
+class DeviceTaintItem(Body):
     key: str
     value: str
     effect: str
@@ -48,7 +48,7 @@ class Holder(Body):
     assumed: bool
     share_id: str | None = Field(alias="shareID")
     admin_access: bool
-    reserved_for: list[dict[str, str]]
+    reserved_for: list[Consumer]
 
 
 class DeviceDetail(Body):
@@ -63,7 +63,7 @@ class DeviceDetail(Body):
     note: str
     attributes: dict[str, Any]
     capacity: list[CapacityItem]
-    taints: list[TaintItem]
+    taints: list[DeviceTaintItem]
     counters: list[CounterConsumption]
     counter_sets: list[CounterSetItem]
     multiple: bool

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.api.models.body import AllocationResult, Body, Decides, DeviceState
+from app.api.models.body import AllocationResult, Body, Consumer, Decides, DeviceState
 
 
 class DeviceCounts(Body):
@@ -49,7 +49,7 @@ class ClaimItem(Body):
     namespace: str
     name: str
     allocation: AllocationResult | None
-    reserved_for: list[dict[str, str]]
+    reserved_for: list[Consumer]
     assumed: bool
     note: str = ""
     labels: dict[str, str]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from app.api.models.body import Body
+from app.api.models.body import Body, KubernetesObject
 
 
 class RequestBody(Body):
@@ -56,7 +56,7 @@ class Scenario(RequestBody):
     """The inventory to evaluate: the live one or the given objects, with changes, and the rules."""
 
     inventory: Literal["live", "request"] = "live"
-    objects: list[Any] = Field(
+    objects: list[KubernetesObject] = Field(
         default_factory=list,
         description="Node, ResourceSlice, DeviceClass, DeviceTaintRule, ResourceClaim, "
         "ResourceClaimTemplate, Pod in any served version, to add to the inventory: "
@@ -107,8 +107,8 @@ class Scenario(RequestBody):
 class PlacementRequest(Scenario):
     """A dry run: whether Pods fit, where, and on which devices."""
 
-    pods: list[Any] = Field(default_factory=list)
-    workloads: list[Any] = Field(
+    pods: list[KubernetesObject] = Field(default_factory=list)
+    workloads: list[KubernetesObject] = Field(
         default_factory=list,
         description="Pods, and objects of any kind with Pod templates: docs/workloads.md lists the "
         "known kinds.",
@@ -145,8 +145,8 @@ class NodeShape(RequestBody):
 class SizingRequest(Scenario):
     """Which nodes to add so that these Pods fit?"""
 
-    pods: list[Any] = Field(default_factory=list)
-    workloads: list[Any] = Field(
+    pods: list[KubernetesObject] = Field(default_factory=list)
+    workloads: list[KubernetesObject] = Field(
         default_factory=list, description="Pods and workloads, as in `POST /api/v1/placements`."
     )
     replicas: Annotated[int, Field(ge=0)] | None = Field(
@@ -159,8 +159,8 @@ class SizingRequest(Scenario):
 class CapacityRequest(Scenario):
     """A request for the number of Pods like this one that fit."""
 
-    pod: Any = Field(None, description="A Pod. Either it or a workload is required.")
-    workload: Any = Field(
+    pod: KubernetesObject = Field(None, description="A Pod. Either it or a workload is required.")
+    workload: KubernetesObject = Field(
         None,
         description="A workload of any kind, for its Pod template: its only template, or the only one with "
         "devices.",

@@ -1,10 +1,10 @@
 """Decisions, documents, scoring policies and versions."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from app.api.models.body import Body, Decides
+from app.api.models.body import Body, Decides, KubernetesObject
 
 
 class DecisionItem(Body):
@@ -42,7 +42,7 @@ class DocumentItem(Body):
     namespace: str
     name: str
     role: Literal["workload", "object", "ignored"]
-    object: Any
+    object: KubernetesObject
 
 
 class Documents(Body):

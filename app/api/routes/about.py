@@ -12,7 +12,12 @@ from app.api.service import ServiceOf
 router = APIRouter(prefix="/api/v1", tags=["operation"])
 
 
-@router.get("/version", response_model=VersionRecord, summary="Version of this program and of the cluster")
+@router.get(
+    "/version",
+    operation_id="getVersion",
+    response_model=VersionRecord,
+    summary="Version of this program and of the cluster",
+)
 async def version(service: ServiceOf) -> Response:
     cluster = service.kubernetes
     kubernetes = {

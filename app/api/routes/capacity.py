@@ -27,6 +27,7 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
 @router.post(
     "/capacity",
+    operation_id="countCapacity",
     response_model=CapacityAnswer,
     openapi_extra=documented(CapacityRequest),
     summary="How many more Pods of this kind fit, and on which nodes",

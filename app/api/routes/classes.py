@@ -7,9 +7,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.api.cursors import Cursor
 from app.api.models.inventory import ClassPage
 from app.api.query import Labels, Names, is_named
-from app.api.routes.inventory import Cursor, Limit, listed
+from app.api.routes.inventory import Limit, listed
 from app.api.service import Service, ServiceOf
 from app.core.model.device import DeviceShape
 from app.core.model.device_class import DeviceClass

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.api.cursors import Cursor, cursor_after
 from app.api.errors import HttpError
 from app.api.models.records import DecisionPage
 from app.api.query import Namespace
@@ -23,7 +24,7 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 async def decisions(
     service: ServiceOf,
     limit: Limit = 100,
-    cursor: Annotated[str, Query(description="`next` of the previous page.")] = "",
+    cursor: Cursor = "",
     *,
     namespace: Namespace,
     name: Annotated[str, Query(description="Only Pods with this name.")] = "",
@@ -32,14 +33,15 @@ async def decisions(
 
     A process without the role webhooks has none.
     """
-    if cursor and not cursor[:20].isdecimal():
-        raise HttpError(422, "InvalidParameter", "must be `next` of an earlier response", "query.cursor")
+    if cursor and not cursor.isdecimal():
+        text = "must be `next` of an earlier page of decisions"
+        raise HttpError(400, "InvalidParameter", text, "query.cursor")
     matching = (
         entry
-        for entry in service.history.before(int(cursor[:20]) if cursor else None)
+        for entry in service.history.before(int(cursor) if cursor else None)
         if namespace in ("", entry.namespace) and name in ("", entry.name)
     )
     items = list(islice(matching, limit + 1))
     following = str(items[limit - 1].number) if len(items) > limit else None
     shown = [asdict(item) for item in items[:limit]]
-    return json_response({"decides": service.decides, "items": shown, "next": following})
+    return json_response({"decides": service.decides, "items": shown, "next": cursor_after(following)})

@@ -22,6 +22,7 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 @router.get(
     "/devices/{driver}/{pool:path}/{device}",
+    operation_id="getDevice",
     response_model=DeviceDetail,
     summary="One device: attributes, capacity, taints, counters, holders",
 )

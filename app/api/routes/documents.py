@@ -6,10 +6,12 @@ For clients without a YAML parser, such as the page.
 from typing import Any
 
 from fastapi import APIRouter, Request
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from app.api.bodies import MAX_YAML_VALUES, read_body, read_in_slices, require_yaml, shallow
 from app.api.errors import HttpError
+from app.api.models.body import KubernetesObject
 from app.api.models.records import Documents
 from app.api.responses import json_response, one_by_one
 from app.api.service import ServiceOf
@@ -21,13 +23,20 @@ from app.manifests.reader import load_manifests
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
 _MAX_OBJECTS = 5000
+_OBJECT = TypeAdapter(KubernetesObject).json_schema()
 
 
 @router.post(
     "/documents",
+    operation_id="parseDocuments",
     response_model=Documents,
     openapi_extra={
-        "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
+        "requestBody": {
+            "description": "Manifests as `application/yaml`: one document or several, of any kind. In JSON "
+            "one object, which may be a List.",
+            "required": True,
+            "content": {"application/json": {"schema": _OBJECT}},
+        }
     },
     summary="Parse manifests (YAML or JSON, several documents) into the objects of a dry run",
 )

@@ -26,6 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
 @router.get(
     "/pods/{namespace}/{name}/explain",
+    operation_id="explainPod",
     response_model=Explanation,
     summary="Why a Pod is pending: each node with its reasons",
 )

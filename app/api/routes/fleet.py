@@ -11,9 +11,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.api.cursors import Cursor, cursor_after
 from app.api.models.inventory import Changes, FleetPage
 from app.api.responses import json_response, one_by_one
-from app.api.routes.inventory import ALL_NODES, Cursor, Limit
+from app.api.routes.inventory import ALL_NODES, Limit
 from app.api.service import Service, ServiceOf
 from app.core.pauses import paced
 from app.core.state.device_views import DeviceView, DeviceViews
@@ -49,10 +50,15 @@ async def fleet(
     items = (_item_of(state, device_views, name) for name in there)
     encoded = await service.time_slice().run(lambda: one_by_one(items))
     following = page[-1] if start + limit < len(names) else None
-    return json_response({"revision": str(state.revision), "items": encoded, "next": following})
+    return json_response({"revision": str(state.revision), "items": encoded, "next": cursor_after(following)})
 
 
-@router.get("/changes", response_model=Changes, summary="Nodes that have changed since an earlier response")
+@router.get(
+    "/changes",
+    operation_id="getChanges",
+    response_model=Changes,
+    summary="Nodes that have changed since an earlier response",
+)
 async def changes(
     service: ServiceOf,
     since: Annotated[str, Query(description="`cursor` of the previous response; empty: from now on.")] = "",

@@ -7,8 +7,11 @@ from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
+from app.api.cursors import Cursor, cursor_after
+from app.api.models.body import DeviceState
 from app.api.models.inventory import ClaimPage, DevicePage, NodePage
 from app.api.query import Labels, Names, Namespace, is_named
 from app.api.responses import json_response, one_by_one
@@ -28,8 +31,12 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 T = TypeVar("T")
 Limit = Annotated[int, Query(ge=1, le=5000, description="Maximum number of items in a page.")]
-Cursor = Annotated[str, Query(description="`next` of the page before.")]
 Filter = Annotated[str, Query(description="Only items with this value in the field.")]
+StateFilter = Annotated[
+    DeviceState | None,
+    Query(alias="state", description="Only devices in this state."),
+    BeforeValidator(lambda given: given or None),
+]
 ALL_NODES = "*"
 _NOT_READY = frozenset({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"})
 
@@ -73,7 +80,7 @@ async def devices(
     cursor: Cursor = "",
     driver: Filter = "",
     node: Filter = "",
-    status: Annotated[str, Query(alias="state", description="Only devices in this state.")] = "",
+    status: StateFilter = None,
 ) -> Response:
     """labelSelector selects by the labels of nodes."""
     service.require_synced()
@@ -88,7 +95,7 @@ async def devices(
         for pool in pools[bisect_left(pools, after[:2], key=_pool_name) :]
         for view in device_views.in_pool(pool)
         if _device_name(view) > after
-        and status in ("", view.state)
+        and status in (None, view.state)
         and reaches(view, node)
         and is_on(view, reached)
         and is_named(name, view.id.device, f"{view.id.pool}/{view.id.device}", str(view.id))
@@ -177,6 +184,7 @@ async def listed(service: Service, state: State, items: Iterable[Any], following
     """A page of a list."""
     revision = str(state.revision)
     encoded = await service.time_slice().run(lambda: one_by_one(items))
+    following = cursor_after(following)
     return json_response(
         {"decides": service.decides, "revision": revision, "items": encoded, "next": following}
     )

@@ -20,7 +20,12 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 _MAX_FAILURES = 10
 
 
-@router.get("/matches", response_model=Matches, summary="Devices that match a selector or an attribute")
+@router.get(
+    "/matches",
+    operation_id="matchDevices",
+    response_model=Matches,
+    summary="Devices that match a selector or an attribute",
+)
 async def matches(
     request: Request,
     service: ServiceOf,
@@ -33,7 +38,7 @@ async def matches(
     """Cost: O(devices), and one evaluation for each different set of attributes and capacities."""
     attributes = [_pair(text) for text in attribute or ()]
     if not selector and not attributes:
-        raise HttpError(422, "InvalidParameter", "selector or attribute is required", "query.selector")
+        raise HttpError(400, "InvalidParameter", "selector or attribute is required", "query.selector")
     failures: Counter[str] = Counter()
     async with service.expensive(request) as work:
         compiled = await work.run(lambda: _compiled(service, selector)) if selector else None
@@ -76,7 +81,7 @@ def _compiled(service: Service, text: str) -> Selector:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise HttpError(422, "InvalidParameter", f"{text!r} is not name=value", "query.attribute")
+        raise HttpError(400, "InvalidParameter", f"{text!r} is not name=value", "query.attribute")
     return name, value
 
 

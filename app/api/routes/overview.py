@@ -27,6 +27,7 @@ MAX_LISTED = 20
 
 @router.get(
     "/overview",
+    operation_id="getOverview",
     response_model=OverviewAnswer,
     summary="How full the cluster is, what is free, which Pods are pending, and why",
 )
@@ -68,6 +69,7 @@ async def overview(
 
 @router.get(
     "/overview/history",
+    operation_id="getOverviewHistory",
     response_model=HistoryAnswer,
     summary="Numbers of the overview over the last 24 hours",
 )

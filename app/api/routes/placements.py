@@ -11,7 +11,7 @@ from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, Budget, encoded_node
 from app.api.dry_run.overlay import names_of
 from app.api.dry_run.preemption_preview import preemptions
 from app.api.dry_run.scenario import documented, dry_run, pods_in, read_request
-from app.api.errors import DEFINED, HttpError
+from app.api.errors import HttpError
 from app.api.models.answers import PlacementAnswer
 from app.api.models.questions import DryRunList, PlacementRequest
 from app.api.responses import json_response
@@ -23,11 +23,12 @@ from app.core.dry_run.place import PodPlacement, place, with_near_misses
 from app.core.pauses import paced
 from app.core.state.state import Key
 
-router = APIRouter(prefix="/api/v1", tags=["dry runs"], responses=DEFINED)
+router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
 
 @router.post(
     "/placements",
+    operation_id="placePods",
     response_model=PlacementAnswer,
     openapi_extra=documented(PlacementRequest),
     summary="Dry run: whether Pods fit, where, on which devices, and why not",
@@ -72,7 +73,9 @@ async def placements(request: Request, service: ServiceOf) -> Response:
         return json_response(answer)
 
 
-@router.get("/dry-runs", response_model=DryRunList, summary="Progress of running dry runs")
+@router.get(
+    "/dry-runs", operation_id="listDryRuns", response_model=DryRunList, summary="Progress of running dry runs"
+)
 async def dry_runs(service: ServiceOf) -> Response:
     running = service.places.progress.items()
     return json_response(

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.api.cursors import Cursor
 from app.api.models.inventory import PodPage
 from app.api.query import Labels, Namespace, is_named
-from app.api.routes.inventory import Cursor, Limit, listed
+from app.api.routes.inventory import Limit, listed
 from app.api.service import Service, ServiceOf
 from app.core.model.pod import Pod
 from app.core.model.pod_claim import PodClaim

@@ -11,7 +11,12 @@ from app.core.scoring.policies import POLICIES
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
 
-@router.get("/policies", response_model=Policies, summary="Scoring policies, and the default one")
+@router.get(
+    "/policies",
+    operation_id="listPolicies",
+    response_model=Policies,
+    summary="Scoring policies, and the default one",
+)
 async def policies(service: ServiceOf) -> Response:
     items = [
         {"name": name, "summary": (policy.__doc__ or name).partition("\n")[0]}

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.api.cursors import Cursor
 from app.api.models.inventory import PoolPage
 from app.api.query import Labels, is_named
-from app.api.routes.inventory import Cursor, Filter, Limit, is_on, labelled_nodes, listed, reaches
+from app.api.routes.inventory import Filter, Limit, is_on, labelled_nodes, listed, reaches
 from app.api.service import ServiceOf
 from app.core.model.resource_slice import PoolId
 from app.core.state.device_views import STATES, DeviceView, DeviceViews

@@ -21,6 +21,7 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
 @router.post(
     "/sizing",
+    operation_id="sizeNodes",
     response_model=SizingAnswer,
     openapi_extra=documented(SizingRequest),
     summary="The fewest or cheapest nodes to add so that these Pods fit",

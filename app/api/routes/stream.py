@@ -21,6 +21,7 @@ _KEEP_ALIVE_SECONDS = 15.0
 
 @router.get(
     "/stream",
+    operation_id="streamChanges",
     summary="Stream of the revision and the changed nodes (SSE)",
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.api.bodies import decode_json, read_body
+from app.api.parameters import unknown_parameter
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf, service_of
 from app.api.webhooks.choice import choose
@@ -118,6 +119,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
 
 @router.post(
     "/prioritize",
+    operation_id="prioritizeNodes",
     summary="Scores of nodes for a Pod (ExtenderArgs -> HostPriorityList)",
     openapi_extra=documented(EXTENDER_ARGS, PRIORITY_LIST),
 )
@@ -139,6 +141,7 @@ async def prioritize(request: Request, service: ServiceOf) -> Response:
 
 @router.post(
     "/preempt",
+    operation_id="selectVictims",
     summary="Which evictions give a Pod its devices too (ExtenderPreemptionArgs -> ExtenderPreemptionResult)",
     openapi_extra=documented(PREEMPTION_ARGS, PREEMPTION_RESULT),
 )
@@ -171,6 +174,7 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
 
 @router.post(
     "/bind",
+    operation_id="bindPod",
     summary="Allocate a Pod's devices and bind it to its node (ExtenderBindingArgs -> ExtenderBindingResult)",
     openapi_extra=documented(BINDING_ARGS, BINDING_RESULT),
 )
@@ -204,6 +208,8 @@ async def bind(request: Request, service: ServiceOf) -> Response:
 
 def _plain(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
+        if request.scope["query_string"]:
+            raise unknown_parameter(next(iter(request.query_params), ""), ())
         service = await service_of(request)
         async with service.decider.lead(service.settings.leader_elect_wait_seconds):
             return await endpoint(request, service)

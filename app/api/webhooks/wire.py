@@ -27,19 +27,22 @@ def documented(body: JsonObject, answer: JsonObject) -> JsonObject:
     }
 
 
-def _struct(required: Iterable[str], **fields: JsonObject) -> JsonObject:
-    return {"type": "object", "properties": fields, "required": list(required)}
+def _struct(title: str, required: Iterable[str], **fields: JsonObject) -> JsonObject:
+    return {"title": title, "type": "object", "properties": fields, "required": list(required)}
 
 
+_NODE_LIST = _struct("NodeList", [], items={"type": "array", "items": _OBJECT})
 EXTENDER_ARGS = _struct(
+    "ExtenderArgs",
     ["Pod"],
     Pod=_OBJECT,
     NodeNames={"anyOf": [_TEXTS, {"type": "null"}]},
-    Nodes={"anyOf": [_struct([], items={"type": "array", "items": _OBJECT}), {"type": "null"}]},
+    Nodes={"anyOf": [_NODE_LIST, {"type": "null"}]},
 )
 FILTER_RESULT = _struct(
+    "ExtenderFilterResult",
     ["Nodes", "NodeNames", "FailedNodes", "FailedAndUnresolvableNodes", "Error"],
-    Nodes={"anyOf": [_OBJECT, {"type": "null"}]},
+    Nodes={"anyOf": [_NODE_LIST, {"type": "null"}]},
     NodeNames={"anyOf": [_TEXTS, {"type": "null"}]},
     FailedNodes={"type": "object", "additionalProperties": _TEXT},
     FailedAndUnresolvableNodes={"type": "object", "additionalProperties": _TEXT},
@@ -47,17 +50,26 @@ FILTER_RESULT = _struct(
 )
 PRIORITY_LIST = {
     "type": "array",
-    "items": _struct(["Host", "Score"], Host=_TEXT, Score={"type": "integer"}),
+    "items": _struct("HostPriority", ["Host", "Score"], Host=_TEXT, Score={"type": "integer"}),
 }
 BINDING_ARGS = _struct(
-    ["PodName", "PodNamespace", "Node"], PodName=_TEXT, PodNamespace=_TEXT, PodUID=_TEXT, Node=_TEXT
+    "ExtenderBindingArgs",
+    ["PodName", "PodNamespace", "Node"],
+    PodName=_TEXT,
+    PodNamespace=_TEXT,
+    PodUID=_TEXT,
+    Node=_TEXT,
 )
-BINDING_RESULT = _struct(["Error"], Error=_TEXT)
+BINDING_RESULT = _struct("ExtenderBindingResult", ["Error"], Error=_TEXT)
 
 
 _VICTIMS = {"anyOf": [{"type": "object", "additionalProperties": _OBJECT}, {"type": "null"}]}
-PREEMPTION_ARGS = _struct(["Pod"], Pod=_OBJECT, NodeNameToVictims=_VICTIMS, NodeNameToMetaVictims=_VICTIMS)
-PREEMPTION_RESULT = _struct(["NodeNameToMetaVictims"], NodeNameToMetaVictims=_OBJECT)
+PREEMPTION_ARGS = _struct(
+    "ExtenderPreemptionArgs", ["Pod"], Pod=_OBJECT, NodeNameToVictims=_VICTIMS, NodeNameToMetaVictims=_VICTIMS
+)
+PREEMPTION_RESULT = _struct(
+    "ExtenderPreemptionResult", ["NodeNameToMetaVictims"], NodeNameToMetaVictims=_OBJECT
+)
 
 
 @dataclass(frozen=True, slots=True)
