@@ -22,10 +22,11 @@ from app.cluster.client.cluster_version import read_cluster_version, until_chang
 from app.cluster.client.discovery import BUDGET, NODE, POD, Served
 from app.cluster.client.reviews import TokenReviewer
 from app.cluster.informers.feed import Feed
-from app.cluster.informers.group import InformerGroup, discover_patiently, patiently
-from app.cluster.informers.informer import InformerSettings
+from app.cluster.informers.group import InformerGroup, Preparation, discover_patiently, patiently
+from app.cluster.informers.informer import Event, InformerSettings, Replaced
 from app.core.state.state import State
 from app.core.versions.cluster_version import ClusterVersion
+from app.event_loop.time_slice import TimeSlice
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 from app.wiring import collectors
@@ -167,6 +168,7 @@ def _build(
         client,
         (NODE, POD, *((BUDGET,) if settings.preemption != "off" else ()), *served.resources()),
         feed.handle,
+        prepare=_in_slices(feed),
         settings=InformerSettings(
             page_size=settings.list_page_size, read_timeout_seconds=settings.watch_silence_seconds
         ),
@@ -199,6 +201,16 @@ def _build(
     for source in collectors.of_cluster(service, informers):
         metrics.add_source(source)
     return _ClusterService(service, informers, deciding, client)
+
+
+def _in_slices(feed: Feed) -> Preparation:
+    """Reads objects that may be large, or many, in slices of the event loop's time."""
+
+    async def prepare(kind: str, event: Event) -> None:
+        if kind == "ResourceSlice" or isinstance(event, Replaced):
+            await TimeSlice(time.monotonic).run(lambda: feed.read_ahead(kind, event))
+
+    return prepare
 
 
 def _unsynced(informers: InformerGroup) -> str:

@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.api.errors import HttpError
 from app.api.expensive import Places
@@ -176,3 +178,57 @@ def test_one_caller_leaves_places_for_others() -> None:
 
     asyncio.run(scene())
     assert len(turned_away) == 1
+
+
+NUMBERS = st.integers(0, 200)
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "addNodes": st.lists(
+            st.builds(
+                lambda like, count: {"like": like, "count": count},
+                st.sampled_from(NODES),
+                st.integers(1, 900),
+            ),
+            max_size=10,
+        ),
+        "taints": NUMBERS.map(
+            lambda number: [
+                {
+                    "driver": "gpu.example.com",
+                    "device": f"d{index % 8}",
+                    "key": f"k{index}",
+                    "effect": "NoSchedule",
+                }
+                for index in range(number)
+            ]
+        ),
+        "remove": st.integers(0, len(NODES)).map(
+            lambda number: [{"kind": "Node", "name": name} for name in NODES[:number]]
+        ),
+        "drain": st.lists(st.sampled_from(NODES), unique=True),
+        "nodeChecks": st.booleans(),
+        "policy": st.sampled_from(["spread", "binpack", "least-fragmentation"]),
+        "objects": NUMBERS.map(
+            lambda number: [
+                claim(f"own-{index}", expression=f"device.driver == 'x{index}'") for index in range(number)
+            ]
+        ),
+        "nodes": st.lists(st.sampled_from(NODES), min_size=1, unique=True),
+        "allOrNothing": st.booleans(),
+        "preemption": st.booleans(),
+        "explain": st.sampled_from(["summary", "full"]),
+    },
+)
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(changes=CHANGES, pods=st.integers(1, 60))
+def test_any_change_of_a_what_if_holds_nobody_up(served: Path, changes: dict[str, Any], pods: int) -> None:
+    async def attack(service: Asked) -> None:
+        body = {"pods": [pod(f"p{index}", "cheap") for index in range(pods)]} | changes
+        answer = await service.client.post("/api/v1/placements", json=body, timeout=60)
+        assert answer.status_code in (200, 422, 503), answer.text
+
+    meter = held(served, attack, dry_run_timeout_seconds=5)
+    assert meter.most_calls < MAX_CALLS, meter.where

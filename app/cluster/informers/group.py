@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Handler = Callable[[str, Event], None]
+Preparation = Callable[[str, Event], Awaitable[None]]
 
 
 class InformerGroup:
@@ -29,6 +30,7 @@ class InformerGroup:
         handle: called with (kind, event) from the event loop, one call at a time: the single writer of
             the state. Objects carry apiVersion and kind. An exception is a defect: it is counted and
             logged, and the informer continues, since one object must not stop the updates of all others.
+        prepare: awaited with each event right before ``handle``; events of other kinds go on meanwhile.
         settings, clock, uniform, mark: as for Informer.
     """
 
@@ -38,12 +40,14 @@ class InformerGroup:
         resources: Sequence[Resource],
         handle: Handler,
         *,
+        prepare: Preparation | None = None,
         settings: InformerSettings | None = None,
         clock: Clock | None = None,
         uniform: Callable[[float, float], float] | None = None,
         mark: Callable[[], int] = lambda: 0,
     ) -> None:
         self._handle = handle
+        self._prepare = prepare
         self.handler_failures: Counter[str] = Counter()
         self.informers: Mapping[str, Informer] = {
             resource.kind: Informer(
@@ -90,6 +94,8 @@ class InformerGroup:
         async with aclosing(informer.events()) as events:
             async for event in events:
                 try:
+                    if self._prepare is not None:
+                        await self._prepare(kind, event)
                     self._handle(kind, event)
                 except Exception:
                     self.handler_failures[kind] += 1
