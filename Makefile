@@ -99,8 +99,8 @@ upstream-perf: dev control-plane | $(UV) ## run Kubernetes' own scheduler benchm
 
 N ?= 1000
 SEED ?= 1
-fuzz: dev | $(UV) ## compare generated cases with the in-tree allocator: make fuzz N=1000 SEED=1
-	@PYTHONPATH=tests/core/allocator:tools $(RUN)/python -m fuzz --n $(N) --seed $(SEED) --uv $(UV)
+fuzz: dev | $(UV) ## compare generated cases with the in-tree allocator: make fuzz N=1000 SEED=1 KUBERNETES=1.36
+	@PYTHONPATH=tests/core/allocator:tools $(RUN)/python -m fuzz --n $(N) --seed $(SEED) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) --uv $(UV)
 
 generate: dev ## write the pages and tables of docs/ that come from the program
 	@for page in api_page chart_page command_line configuration decisions openb_table upstream_page; do PYTHONPATH=tools $(RUN)/python tools/$$page.py || exit 1; done

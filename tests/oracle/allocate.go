@@ -168,7 +168,7 @@ func celCache(features structured.Features) *dracel.Cache {
 // readFeatures starts from what is on by default in Kubernetes 1.37, as far as
 // the version knows it. A feature that it does not know cannot be on.
 func readFeatures(switches map[string]bool) (structured.Features, error) {
-	features := structured.Features{}
+	features := initialFeatures()
 	for _, name := range []string{
 		"AdminAccess", "ConsumableCapacity", "DeviceBindingAndStatus", "DeviceTaints",
 		"FractionalCapacityRange", "PartitionableDevices", "PrioritizedList",
@@ -205,7 +205,7 @@ func readObjects(raw []json.RawMessage) (*inventory, error) {
 		if err := json.Unmarshal(item, &kind); err != nil {
 			return nil, err
 		}
-		if kind.APIVersion != "v1" && kind.APIVersion != "resource.k8s.io/v1" {
+		if kind.APIVersion != "v1" && kind.APIVersion != "resource.k8s.io/v1" && kind.Kind != "DeviceTaintRule" {
 			return nil, fmt.Errorf("apiVersion %q", kind.APIVersion)
 		}
 		if err := objects.add(kind.Kind, item); err != nil {

@@ -14,7 +14,7 @@ import (
 
 func newAllocator(ctx context.Context, features structured.Features, state structured.AllocatedState,
 	objects *inventory) (structured.Allocator, error) {
-	return structured.NewAllocator(ctx, features, state, objects, objects.slices, celCache(features))
+	return structured.NewAllocator(ctx, allocatorFeatures(features), state, objects, objects.slices, celCache(features))
 }
 
 func noShares() sets.Set[structured.SharedDeviceID] {

@@ -24,3 +24,8 @@ func failedOnNode(error) bool {
 func celFeatures(features structured.Features) dracel.Features {
 	return dracel.Features{EnableConsumableCapacity: features.ConsumableCapacity}
 }
+
+// initialFeatures: the gate of the device status is on by default.
+func initialFeatures() structured.Features {
+	return structured.Features{DeviceStatus: true}
+}

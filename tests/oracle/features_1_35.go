@@ -20,3 +20,7 @@ func failedOnNode(err error) bool {
 func celFeatures(features structured.Features) dracel.Features {
 	return dracel.Features{EnableConsumableCapacity: features.ConsumableCapacity}
 }
+
+func initialFeatures() structured.Features {
+	return structured.Features{}
+}

@@ -23,3 +23,7 @@ func celFeatures(features structured.Features) dracel.Features {
 		EnableListTypeAttributes: features.ListTypeAttributes,
 	}
 }
+
+func initialFeatures() structured.Features {
+	return structured.Features{}
+}

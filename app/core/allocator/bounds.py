@@ -34,7 +34,8 @@ def cannot_fit(node_devices: NodeDevices, safe: Sequence[tuple[int, int]]) -> bo
     }
     if any(not _possible(node_devices, request, places) for request in requests):
         return True
-    if not node_devices.plan.features.list_type_attributes:
+    channel = node_devices.plan.channel
+    if not (node_devices.plan.features.list_type_attributes and channel.sets):
         for claim_index, claim in enumerate(claims):
             own = [claim.requests[request] for number, request in safe if number == claim_index]
             for number, constraint in enumerate(claim.constraints):

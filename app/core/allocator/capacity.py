@@ -8,7 +8,8 @@ All amounts are exact; the limits of Go's 64-bit arithmetic are kept where they 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.core.model.device import CapacityPolicy, CapacityRange, DeviceCapacity
+from app.core.model.device import CapacityPolicy, CapacityRange, DeviceCapacity, DeviceShape
+from app.core.model.features import Features
 from app.core.model.quantity import NANOS, Quantity
 
 Requirements = tuple[tuple[str, Quantity], ...]
@@ -25,7 +26,7 @@ class Charge:
     """The share of each capacity of a device that one allocation consumes; ``amounts`` is in nano units."""
 
     consumed: tuple[tuple[str, Quantity], ...]
-    amounts: tuple[tuple[str, int, int], ...]  # name, taken by one allocation, held by the device
+    amounts: tuple[tuple[str, int, int], ...]  # short name, taken by one allocation, held by the device
 
     def fits(self, *taken: Mapping[str, int]) -> bool:
         """Whether the device has room for it beside what is ``taken`` (nano units by name)."""
@@ -37,48 +38,104 @@ class Charge:
         return True
 
 
-NO_CHARGE = Charge((), ())
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """How amounts are computed: FractionalCapacityRange, and the switches of the Channel."""
+
+    fractional: bool = True
+    exact: bool = True
+    checked: bool = False
+    qualified: bool = False
 
 
-def charge(
-    request: Requirements | None, capacity: Mapping[str, DeviceCapacity], *, fractional: bool
-) -> Charge | None:
+def arithmetic_of(features: Features) -> Arithmetic:
+    """The rules of a cluster."""
+    channel = features.channel
+    return Arithmetic(
+        fractional=features.fractional_capacity_range,
+        exact=channel.exact_amounts,
+        checked=channel.checked_requests,
+        qualified=channel.qualified_names,
+    )
+
+
+def short_name(name: str, driver: str) -> str:
+    """A capacity's name, without the driver's domain."""
+    return name.removeprefix(f"{driver}/")
+
+
+def charge(request: Requirements | None, shape: DeviceShape, arithmetic: Arithmetic) -> Charge | None:
     """The share that a request consumes of a device with these capacities; None if it does not fit.
 
     None means: a requested capacity does not exist, or its policy forbids the amount. Whether the
     amount fits into the rest is decided by ``Charge.fits``.
 
     Raises:
-        CapacityError: an amount is negative, or rounding it leaves 64 bits.
+        CapacityError: an amount is negative, or rounding it leaves 64 bits; or one capacity is requested
+            by two names.
     Cost: O(capacities of the device).
     """
-    requested = dict(request or ())
+    capacity, requested = shape.capacity, dict(request or ())
+    if arithmetic.qualified:
+        capacity, requested = _by_short_names(shape, requested)
     if not requested.keys() <= capacity.keys():
         return None
     consumed = tuple(
-        (name, _checked(name, _amount(requested.get(name), item, fractional=fractional)))
+        (name, _checked(name, requested.get(name), item, arithmetic))
         for name, item in sorted(capacity.items())
     )
+    fractional = arithmetic.fractional
     if any(_violates(amount, capacity[name].policy, fractional=fractional) for name, amount in consumed):
         return None
-    return Charge(
-        consumed, tuple((name, amount.nanos, capacity[name].value.nanos) for name, amount in consumed)
-    )
+    amounts = tuple((name, amount.nanos, capacity[name].value.nanos) for name, amount in consumed)
+    if arithmetic.qualified:
+        # The status has the names that the slice has.
+        consumed = tuple(sorted((_published(name, shape), amount) for name, amount in consumed))
+    return Charge(consumed, amounts)
 
 
-def _checked(name: str, amount: Quantity) -> Quantity:
-    if amount.nanos < 0:
+def _by_short_names(
+    shape: DeviceShape, requested: Mapping[str, Quantity]
+) -> tuple[Mapping[str, DeviceCapacity], dict[str, Quantity]]:
+    """Capacity and requests without the driver's domain. Published by both names, the full one counts."""
+    prefix = f"{shape.driver}/"
+    capacity = shape.capacity
+    if any(name.startswith(prefix) for name in capacity):
+        full = {name.removeprefix(prefix): item for name, item in capacity.items() if name.startswith(prefix)}
+        capacity = {name: item for name, item in capacity.items() if not name.startswith(prefix)} | full
+    short: dict[str, Quantity] = {}
+    for name, amount in requested.items():
+        key = name.removeprefix(prefix)
+        if key in short and key in capacity:
+            raise CapacityError(f"capacity {key!r} is requested by two names: {key!r} and '{prefix}{key}'")
+        short[key] = amount
+    return capacity, short
+
+
+def _published(name: str, shape: DeviceShape) -> str:
+    full = f"{shape.driver}/{name}"
+    return full if full in shape.capacity else name
+
+
+def _checked(name: str, request: Quantity | None, item: DeviceCapacity, arithmetic: Arithmetic) -> Quantity:
+    if arithmetic.checked and request is not None and request.nanos < 0:
+        raise CapacityError(f"capacity {name!r}: the request is negative")
+    amount = _amount(request, item, arithmetic)
+    if amount.nanos < 0 and arithmetic.exact:
         raise CapacityError(f"capacity {name!r}: capacity value is negative")
     return amount
 
 
-def _amount(request: Quantity | None, item: DeviceCapacity, *, fractional: bool) -> Quantity:
+def _amount(request: Quantity | None, item: DeviceCapacity, arithmetic: Arithmetic) -> Quantity:
     policy = item.policy
     if request is None:
         return policy.default if policy is not None and policy.default is not None else item.value
     if policy is None:
         return request
     if policy.valid_range is not None and policy.valid_range.min is not None:
+        if not arithmetic.exact:
+            return _round_up_wrapping(request, policy.valid_range, policy.valid_range.min)
+        fractional = arithmetic.fractional
         return _round_up(request, policy.valid_range, policy.valid_range.min, fractional=fractional)
     if policy.valid_values is not None:
         return next((value for value in policy.valid_values if request <= value), request)
@@ -104,6 +161,31 @@ def _round_up(request: Quantity, limits: CapacityRange, least: Quantity, *, frac
     if start + step * steps > _MAX_INT64:
         raise CapacityError(f"capacity request {request}, rounded up to the next step, leaves 64 bits")
     return Quantity((start + step * steps) * unit, limits.step.format)
+
+
+def _round_up_wrapping(request: Quantity, limits: CapacityRange, least: Quantity) -> Quantity:
+    """As ``_round_up`` until Kubernetes 1.36: whole numbers of 64 bits that wrap around."""
+    if request < least:
+        return least
+    if limits.step is None:
+        return request
+    step, start = _value(limits.step), _value(least)
+    if step == 0:
+        raise CapacityError(f"capacity range with the step {limits.step}")
+    added = _wrapped(_value(request) - start)
+    steps = abs(added) // abs(step) * (1 if (added < 0) == (step < 0) else -1)
+    if steps * step != added:
+        steps += 1
+    return Quantity(_wrapped(start + _wrapped(step * steps)) * NANOS, "BinarySI")
+
+
+def _value(quantity: Quantity) -> int:
+    """Quantity.Value: wraps around above 64 bits."""
+    return _wrapped(_units(quantity, NANOS))
+
+
+def _wrapped(number: int) -> int:
+    return (number + _MAX_INT64 + 1) % 2**64 - _MAX_INT64 - 1
 
 
 def _violates(amount: Quantity, policy: CapacityPolicy | None, *, fractional: bool) -> bool:

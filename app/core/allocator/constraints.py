@@ -8,6 +8,8 @@ stack, one entry for each added device; ``remove`` takes back the latest one.
 from collections.abc import Hashable, Mapping
 from typing import Protocol
 
+from app.core.cel.common.errors import EvalError
+from app.core.cel.values.semver import parse_semver
 from app.core.model.device import Attribute
 
 _SCALARS = frozenset({"string", "int", "bool", "version"})
@@ -21,8 +23,11 @@ class ConstraintState(Protocol):
 
     attribute: str
 
-    def add(self, attribute: Attribute | None) -> bool:
-        """Adds a device by its attribute, or reports that it does not match the others."""
+    def add(self, attribute: Attribute | None, _request: str = "", _device: int = 0) -> bool:
+        """Adds a device of a request by its attribute, or reports that it does not match the others.
+
+        ``_device`` is its position.
+        """
 
     def remove(self) -> None:
         """Takes back the device that was added last."""
@@ -41,6 +46,31 @@ def find_attribute(attributes: Mapping[str, Attribute], driver: str, name: str) 
     return found
 
 
+def as_comparable(attribute: Attribute, *, lists: bool) -> Attribute | None:
+    """The attribute as Kubernetes 1.38 compares it: versions without build metadata, which does not belong to
+    their order. None: it is of a type that constraints do not know, or holds a version that is none.
+    """
+    if attribute.kind in _SCALARS:
+        if attribute.kind != "version":
+            return attribute
+        version = _without_build(str(attribute.value))
+        return None if version is None else Attribute("version", version)
+    if not lists or not isinstance(attribute.value, tuple) or not attribute.value:
+        return None
+    if attribute.kind != "versions":
+        return attribute
+    versions = [_without_build(str(item)) for item in attribute.value]
+    return None if None in versions else Attribute("versions", tuple(map(str, versions)))
+
+
+def _without_build(version: str) -> str | None:
+    try:
+        parse_semver(version)
+    except EvalError:
+        return None
+    return version.partition("+")[0]
+
+
 class MatchScalar:
     """matchAttribute without ListTypeAttributes: equal type and value; lists never match."""
 
@@ -48,7 +78,7 @@ class MatchScalar:
         self.attribute = attribute
         self._seen: list[Attribute] = []
 
-    def add(self, attribute: Attribute | None) -> bool:
+    def add(self, attribute: Attribute | None, _request: str = "", _device: int = 0) -> bool:
         """See ConstraintState. The first device may have any value, even a list."""
         if attribute is None:
             return False
@@ -73,7 +103,7 @@ class MatchSets:
         self.attribute = attribute
         self._common: list[Values] = []
 
-    def add(self, attribute: Attribute | None) -> bool:
+    def add(self, attribute: Attribute | None, _request: str = "", _device: int = 0) -> bool:
         """See ConstraintState."""
         values = as_set(attribute)
         if values is None:
@@ -102,7 +132,7 @@ class DistinctScalar:
         self.attribute = attribute
         self._seen: list[Attribute] = []
 
-    def add(self, attribute: Attribute | None) -> bool:
+    def add(self, attribute: Attribute | None, _request: str = "", _device: int = 0) -> bool:
         """See ConstraintState. A list goes with nothing, but may be the first."""
         if attribute is None:
             return False
@@ -120,6 +150,64 @@ class DistinctScalar:
         return frozenset(self._seen)
 
 
+class DistinctByRequest:
+    """distinctAttribute until Kubernetes 1.36: compares with the latest device of each request.
+
+    A request's second device replaces its first, so that those two are not compared with later ones; to
+    take back one forgets the other as well.
+    """
+
+    def __init__(self, attribute: str) -> None:
+        self.attribute = attribute
+        self._latest: dict[str, Attribute] = {}
+        self._requests: list[str] = []
+
+    def add(self, attribute: Attribute | None, request: str = "", _device: int = 0) -> bool:
+        """See ConstraintState."""
+        if attribute is None:
+            return False
+        if self._requests and (attribute.kind not in _SCALARS or attribute in self._latest.values()):
+            return False
+        self._latest[request] = attribute
+        self._requests.append(request)
+        return True
+
+    def remove(self) -> None:
+        """See ConstraintState."""
+        self._latest.pop(self._requests.pop(), None)
+
+    def state(self) -> Hashable:
+        """See ConstraintState."""
+        return frozenset(self._latest.items()), tuple(self._requests)
+
+
+class DistinctByIdentity:
+    """distinctAttribute of Kubernetes 1.34: compares pointers, so that only a device is equal to itself."""
+
+    def __init__(self, attribute: str) -> None:
+        self.attribute = attribute
+        self._latest: dict[str, int] = {}
+        self._requests: list[str] = []
+
+    def add(self, attribute: Attribute | None, request: str = "", device: int = 0) -> bool:
+        """See ConstraintState."""
+        if attribute is None or (
+            self._requests and (attribute.kind not in _SCALARS or device in self._latest.values())
+        ):
+            return False
+        self._latest[request] = device
+        self._requests.append(request)
+        return True
+
+    def remove(self) -> None:
+        """See ConstraintState."""
+        self._latest.pop(self._requests.pop(), None)
+
+    def state(self) -> Hashable:
+        """See ConstraintState."""
+        return frozenset(self._latest.items()), tuple(self._requests)
+
+
 class DistinctSets:
     """distinctAttribute with ListTypeAttributes: no value on two devices."""
 
@@ -127,7 +215,7 @@ class DistinctSets:
         self.attribute = attribute
         self._seen: list[Values] = []
 
-    def add(self, attribute: Attribute | None) -> bool:
+    def add(self, attribute: Attribute | None, _request: str = "", _device: int = 0) -> bool:
         """See ConstraintState."""
         values = as_set(attribute)
         if values is None or any(values[0] == kind and values[1] & seen for kind, seen in self._seen):
@@ -153,10 +241,19 @@ def as_set(attribute: Attribute | None) -> Values | None:
     return attribute.kind, frozenset((attribute.value,))
 
 
-def new_constraint(match: str | None, distinct: str | None, *, sets: bool) -> ConstraintState:
-    """The state of a constraint before any device; exactly one of the two names is given."""
+def new_constraint(
+    match: str | None, distinct: str | None, *, sets: bool, compared: str = "all"
+) -> ConstraintState:
+    """The state of a constraint before any device; exactly one of the two names is given.
+
+    ``compared`` is ``Channel.distinct``.
+    """
     if match is not None:
         return MatchSets(match) if sets else MatchScalar(match)
     if distinct is None:
         raise ValueError("a constraint names an attribute to match or to be distinct")
+    if compared == "requests":
+        return DistinctByRequest(distinct)
+    if compared == "identity":
+        return DistinctByIdentity(distinct)
     return DistinctSets(distinct) if sets else DistinctScalar(distinct)

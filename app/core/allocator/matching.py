@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.core.allocator.constraints import find_attribute
+from app.core.allocator.constraints import as_comparable, find_attribute
 from app.core.allocator.evidence import SelectorCount
 from app.core.allocator.outcome import Reason
 from app.core.cel.common.errors import CelError, CelRuntimeError
@@ -114,22 +114,43 @@ class Attributes:
     """The attributes that constraints compare, as one request sees them (KEP-6050).
 
     A derived attribute of the request hides the device's own of that name. ``values`` keeps what
-    was found: the attribute, None, or the Reason why it cannot be computed.
+    was found: the attribute, None, or the Reason why it cannot be computed. ``strict``: a value that
+    constraints cannot compare is an error (see ``as_comparable``).
     """
 
     derived: Mapping[str, CompiledDerivation]
     claim: str
     request: str
+    strict: bool = False
+    lists: bool = False
     values: dict[tuple[str, DeviceShape], "Attribute | Reason | None"] = field(default_factory=dict)
 
     def get(self, shape: DeviceShape, name: str) -> "Attribute | Reason | None":
         """The attribute by its full name. One evaluation a shape."""
-        if name not in self.derived:
+        if name not in self.derived and not self.strict:
             return find_attribute(shape.attributes, shape.driver, name)
         key = (name, shape)
         if key not in self.values:
-            self.values[key] = self._evaluate(shape, name)
+            self.values[key] = self._found(shape, name)
         return self.values[key]
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether ``get`` can return a Reason."""
+        return self.strict or bool(self.derived)
+
+    def _found(self, shape: DeviceShape, name: str) -> "Attribute | Reason | None":
+        found: Attribute | Reason | None = None
+        if name in self.derived:
+            found = self._evaluate(shape, name)
+        elif "/" in name:
+            found = find_attribute(shape.attributes, shape.driver, name)
+        if not self.strict or not isinstance(found, Attribute):
+            return found
+        comparable = as_comparable(found, lists=self.lists)
+        if comparable is None:
+            return self._error("AttributeUnsupported", f"attribute {name}: unsupported attribute value")
+        return comparable
 
     def _evaluate(self, shape: DeviceShape, name: str) -> "Attribute | Reason":
         expression = self.derived[name]

@@ -11,10 +11,12 @@ from app.core.allocator.capacity import Charge
 from app.core.allocator.counters import Ledger
 from app.core.allocator.outcome import AllocationError, Reason
 from app.core.allocator.plan import Alternative, Plan
-from app.core.model.device import DeviceShape, intern_shape
+from app.core.model.device import Device, DeviceShape, intern_shape
+from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
 from app.core.model.resource_claim import MAX_DEVICES
+from app.core.model.resource_slice import PoolId
 from app.core.pauses import paced, pause
 from app.core.state.pools import PlacedDevice, Pool, node_matches
 from app.core.state.taken import NOTHING_TAKEN, PoolTaken, Taken
@@ -30,15 +32,21 @@ Status = bool | str | Reason
 class PoolView:
     """A pool and its allocated devices."""
 
-    __slots__ = ("_groups", "_ledger", "pool", "shared", "taken", "whole")
+    __slots__ = ("_groups", "_ledger", "capacity", "marked", "pool", "shared", "taken", "whole")
 
-    def __init__(self, pool: Pool, taken: PoolTaken, *, sharing: bool, groups: bool) -> None:
+    def __init__(self, pool: Pool, taken: PoolTaken, features: Features) -> None:
         self.pool = pool
         self.taken = taken
+        sharing, channel = features.consumable_capacity, features.channel
+        self.capacity = taken.capacity
+        if channel.qualified_names and taken.capacity:
+            self.capacity = taken.by_short_names(pool.id.driver)
         # With ConsumableCapacity off, a share counts as the whole device.
         self.whole = taken.whole if sharing else taken.whole | taken.shared
         self.shared = taken.shared if sharing else frozenset[str]()
-        self._groups = groups
+        # Devices that count as shared: a further share of theirs draws no counters.
+        self.marked = self.shared & taken.capacity.keys() if channel.marked_by_capacity else self.shared
+        self._groups = features.compatibility_groups
         self._ledger: Ledger | None = None
 
     @property
@@ -91,7 +99,7 @@ class NodeDevices:
             raise AllocationError(found)
         return found
 
-    def _status(self, alternative: Alternative, position: int) -> Status:
+    def _status(self, alternative: Alternative, position: int) -> Status:  # noqa: PLR0911 - one a cause
         pause()
         placed, view = self.devices[position], self.views[position]
         device = placed.device
@@ -107,9 +115,20 @@ class NodeDevices:
             if isinstance(charge, Reason):
                 return charge
             # All mode checks the remaining capacity only after the constraints: see trial.
-            if not alternative.takes_all and not charge.fits(view.taken.capacity.get(device.name, {})):
+            if not alternative.takes_all and not charge.fits(view.capacity.get(device.name, {})):
                 return "CapacityTooSmall"
+        if self._still_shared(alternative, device, view):
+            return "DevicesInUse"
         return self._refusal(alternative, placed) or USABLE
+
+    def _still_shared(self, alternative: Alternative, device: Device, view: PoolView) -> bool:
+        """Whether shares are left of a device that cannot be shared any more, and they count."""
+        return (
+            device.name in view.shared
+            and self.plan.channel.live_shares
+            and not device.allow_multiple_allocations
+            and not alternative.admin
+        )
 
     def _refusal(self, alternative: Alternative, placed: PlacedDevice) -> str | None:
         features, device = self.plan.features, placed.device
@@ -124,7 +143,11 @@ class NodeDevices:
             return "Unsupported"
         if device.consumes_counters and not features.partitionable_devices:
             return "FeatureDisabled"
-        if features.device_taints and device.taints and not alternative.tolerates(device.taints):
+        if (
+            features.device_taints
+            and device.taints
+            and not alternative.tolerates(device.taints, every_effect=self.plan.channel.every_effect)
+        ):
             return "DeviceTainted"
         return None
 
@@ -172,12 +195,7 @@ def set_up(
     views = list[PoolView]()
     for pool in pools:
         if pool.usable and pool.devices:
-            view = PoolView(
-                pool,
-                taken.get(pool.id, NOTHING_TAKEN),
-                sharing=features.consumable_capacity,
-                groups=features.compatibility_groups,
-            )
+            view = PoolView(pool, taken.get(pool.id, NOTHING_TAKEN), features)
             devices += pool.devices
             views += [view] * len(pool.devices)
     if order is not None:
@@ -197,7 +215,10 @@ def set_up(
     )
     for alternative in plan.alternatives:
         if alternative.takes_all:
-            _check_pools(alternative, pools)
+            if plan.channel.broken_pools_here and (without := _from_broken(pools)):
+                # The pools before a broken one are searched first, which can be an error for all nodes.
+                _members(node_devices, alternative, without)
+            _check_pools(alternative, pools, here=plan.channel.broken_pools_here)
             members = tuple(_members(node_devices, alternative))
             node_devices.members[alternative.index] = members
             node_devices.wanted[alternative.index] = len(members)
@@ -212,22 +233,35 @@ def _seen_by_cel(placed: PlacedDevice, *, shows_sharing: bool) -> DeviceShape:
     return intern_shape(shape.driver, shape.attributes, shape.capacity)
 
 
-def _check_pools(alternative: Alternative, pools: Sequence[Pool]) -> None:
+def _check_pools(alternative: Alternative, pools: Sequence[Pool], *, here: bool) -> None:
     for pool in pools:
-        if not pool.usable:
+        if pool.incomplete or pool.invalid_reason is not None:
             code, what = (
                 ("PoolIncomplete", "is being updated")
                 if pool.incomplete
                 else ("PoolInvalid", f"is invalid: {pool.invalid_reason}")
             )
             message = f"requests all devices, but pool {pool.id} {what}"
-            raise AllocationError(Reason(code, message, alternative.claim, alternative.name))
+            raise AllocationError(Reason(code, message, alternative.claim, alternative.name), here=here)
 
 
-def _members(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
-    """The devices that All mode has to take: also those that it will find in use or tainted."""
+def _from_broken(pools: Sequence[Pool]) -> frozenset[PoolId]:
+    """The pools from the first incomplete or invalid one on."""
+    broken = [number for number, pool in enumerate(pools) if pool.incomplete or not pool.usable]
+    return frozenset(pool.id for pool in pools[broken[0] :]) if broken else frozenset()
+
+
+def _members(
+    node_devices: NodeDevices, alternative: Alternative, without: frozenset[PoolId] = frozenset()
+) -> list[int]:
+    """The devices that All mode has to take: also those that it will find in use or tainted.
+
+    Except devices of the pools ``without``.
+    """
     members = []
-    for position in range(len(node_devices.devices)):
+    for position, placed in enumerate(node_devices.devices):
+        if without and placed.id.pool_id in without:
+            continue
         selected = node_devices.selected(alternative, position)
         if isinstance(selected, Reason):
             raise AllocationError(selected)
@@ -235,10 +269,18 @@ def _members(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
             continue
         if node_devices.plan.features.consumable_capacity:
             charge = node_devices.charge(alternative, position)
-            if charge is None or not charge.fits():
+            if charge is None or not charge.fits(*_held(node_devices, position)):
                 continue
         members.append(position)
     return members
+
+
+def _held(node_devices: NodeDevices, position: int) -> Sequence[Mapping[str, int]]:
+    """What shares consume of a device already, if All mode leaves out devices without room."""
+    if not node_devices.plan.channel.all_with_room:
+        return ()
+    view, name = node_devices.views[position], node_devices.devices[position].device.name
+    return (view.capacity[name],) if name in view.capacity else ()
 
 
 def _check_sizes(node_devices: NodeDevices) -> None:

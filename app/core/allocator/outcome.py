@@ -70,8 +70,9 @@ class Limits:
 
 
 class AllocationError(Exception):
-    """Ends a search with ``Invalid``."""
+    """Ends a search with ``Invalid``, or ``here`` with ``Misfit``: on this node only."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, *, here: bool = False) -> None:
         super().__init__(reason.message)
         self.reason = reason
+        self.here = here

@@ -34,10 +34,13 @@ class PartialAllocation:
         self._holders: dict[int, int] = {}  # device to a bit for each claim that takes it whole
         self._shares: dict[int, int] = {}
         self._consumed: dict[int, dict[str, int]] = {}
-        sets = node_devices.plan.features.list_type_attributes
+        channel = node_devices.plan.channel
+        sets = node_devices.plan.features.list_type_attributes and channel.sets
         self._constraints: list[list[ConstraintState]] = [
             [
-                new_constraint(item.match_attribute, item.distinct_attribute, sets=sets)
+                new_constraint(
+                    item.match_attribute, item.distinct_attribute, sets=sets, compared=channel.distinct
+                )
                 for item in claim.constraints
             ]
             for claim in node_devices.plan.claims
@@ -74,7 +77,7 @@ class PartialAllocation:
         if not alternative.takes_all and not self._has_room(position, charge):
             return "CapacityTooSmall"
         placed, view = node_devices.devices[position], node_devices.views[position]
-        in_shares = shareable and (placed.device.name in view.shared or bool(self._shares.get(position)))
+        in_shares = shareable and (placed.device.name in view.marked or bool(self._shares.get(position)))
         # A further share of a device draws nothing more from its counters.
         draws = node_devices.counters and bool(placed.device.consumes_counters) and not in_shares
         if draws and not view.ledger.charge(placed.device):
@@ -130,7 +133,7 @@ class PartialAllocation:
     def _has_room(self, position: int, charge: Charge | None) -> bool:
         if charge is None or not charge.amounts:
             return True
-        taken = self._node_devices.views[position].taken.capacity
+        taken = self._node_devices.views[position].capacity
         return charge.fits(
             taken.get(self._node_devices.devices[position].device.name, {}), self._consumed.get(position, {})
         )
@@ -144,7 +147,7 @@ class PartialAllocation:
             attribute = alternative.attributes.get(shape, constraint.attribute)
             if isinstance(attribute, Reason):
                 raise AllocationError(attribute)
-            if not constraint.add(attribute):
+            if not constraint.add(attribute, alternative.request, position):
                 return count
         return len(alternative.constraints)
 

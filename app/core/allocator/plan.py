@@ -7,7 +7,7 @@ selectors for each device shape from one node to the next.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.core.allocator.capacity import CapacityError, Charge, charge
+from app.core.allocator.capacity import Arithmetic, CapacityError, Charge, arithmetic_of, charge
 from app.core.allocator.matching import Attributes, Matcher, NamedSelector, SelectorSource
 from app.core.allocator.outcome import AllocationError, Reason
 from app.core.model.device import DeviceShape
@@ -39,7 +39,7 @@ class Alternative:
     matcher: Matcher
     attributes: Attributes
     constraints: tuple[int, ...]
-    fractional: bool
+    arithmetic: Arithmetic
     is_subrequest: bool
     charges: dict[DeviceShape, Charge | Reason | None] = field(default_factory=dict)
 
@@ -47,6 +47,11 @@ class Alternative:
     def takes_all(self) -> bool:
         """Whether it needs every matching device."""
         return self.spec.allocation_mode == "All"
+
+    @property
+    def request(self) -> str:
+        """The name of the request, or of the one that it is a subrequest of."""
+        return self.name.partition("/")[0]
 
     @property
     def admin(self) -> bool:
@@ -60,18 +65,16 @@ class Alternative:
         except KeyError:
             pass
         try:
-            found: Charge | Reason | None = charge(
-                self.spec.capacity, shape.capacity, fractional=self.fractional
-            )
+            found: Charge | Reason | None = charge(self.spec.capacity, shape, self.arithmetic)
         except CapacityError as error:
             found = Reason("CapacityInvalid", str(error), self.claim, self.name)
         self.charges[shape] = found
         return found
 
-    def tolerates(self, taints: Sequence[Taint]) -> bool:
-        """Whether no taint keeps it off; only NoSchedule and NoExecute can."""
+    def tolerates(self, taints: Sequence[Taint], *, every_effect: bool = False) -> bool:
+        """Whether no taint prevents allocation: only NoSchedule and NoExecute can, or ``every_effect``."""
         return all(
-            taint.effect not in _BLOCKING
+            (taint.effect not in _BLOCKING and not every_effect)
             or any(toleration.tolerates(taint) for toleration in self.spec.tolerations)
             for taint in taints
         )
@@ -124,6 +127,7 @@ class Planner:
         self._features = features
         self._channel = features.channel
         self._selectors = selectors
+        self._arithmetic = arithmetic_of(features)
         self._cel_features = cel_features(features)
         self._variants: list[Alternative] = []
 
@@ -138,7 +142,7 @@ class Planner:
         requests = tuple(self._request(index, name, request, constraints) for request in claim.spec.requests)
         for number, constraint in enumerate(constraints):
             if constraint.match_attribute is None and not (
-                self._channel.distinct and constraint.distinct_attribute is not None
+                self._channel.distinct != "never" and constraint.distinct_attribute is not None
             ):
                 raise _invalid(
                     "ConstraintUnknown", f"constraint #{number} is of a type that is not supported", name
@@ -175,7 +179,7 @@ class Planner:
                     or request.name in constraint.requests
                     or name in constraint.requests
                 ),
-                fractional=self._features.fractional_capacity_range,
+                arithmetic=self._arithmetic,
                 is_subrequest=is_list,
             )
             self._variants.append(alternative)
@@ -219,7 +223,8 @@ class Planner:
             attribute: self._selectors.get_derived(text, self._cel_features)
             for attribute, text in spec.derived_attributes
         }
-        return Attributes(derived, claim, name)
+        strict = self._channel.strict_attributes
+        return Attributes(derived, claim, name, strict=strict, lists=self._features.list_type_attributes)
 
 
 def _invalid(code: str, message: str, claim: str, request: str | None = None) -> AllocationError:

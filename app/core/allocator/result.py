@@ -30,7 +30,7 @@ def fits(
     allocations = tuple(
         Allocation(
             devices=tuple(_device(node_devices, assignment, new_share_id) for assignment in own),
-            config=_configuration(claim, alternatives),
+            config=_configuration(claim, alternatives, merges=node_devices.plan.channel.merges_configuration),
             node_selector=_node_selector(node_devices, claim, own),
         )
         for claim, alternatives, own in zip(node_devices.plan.claims, chosen, by_claim, strict=True)
@@ -54,7 +54,7 @@ def _device(
         request=assignment.alternative.name,
         device=placed.id,
         admin_access=True if assignment.alternative.admin else None,
-        tolerations=spec.tolerations,
+        tolerations=spec.tolerations if plan.channel.writes_tolerations else (),
         binding_conditions=device.binding_conditions if conditions else None,
         binding_failure_conditions=device.binding_failure_conditions if conditions else None,
         share_id=new_share_id() if assignment.charge is not None else None,
@@ -63,22 +63,29 @@ def _device(
     )
 
 
-def _configuration(claim: ClaimPlan, chosen: Sequence[Alternative]) -> tuple[AllocationConfiguration, ...]:
+def _configuration(
+    claim: ClaimPlan, chosen: Sequence[Alternative], *, merges: bool
+) -> tuple[AllocationConfiguration, ...]:
     """First the configuration of the classes, each class once, then the claim's for the met requests."""
+
+    def written(names: Sequence[str]) -> tuple[str, ...]:
+        return _unless_all(names, claim, chosen) if merges else tuple(names)
+
     requests: dict[str, list[str]] = {}
     for alternative in chosen:
         requests.setdefault(alternative.device_class.meta.name, []).append(alternative.name)
     classes = {alternative.device_class.meta.name: alternative.device_class for alternative in chosen}
     config = [
-        AllocationConfiguration(FROM_CLASS, _unless_all(names, claim, chosen), configuration)
+        AllocationConfiguration(FROM_CLASS, written(names), configuration)
         for name, names in requests.items()
         for configuration in classes[name].config
     ]
     met = {alternative.name for alternative in chosen} | {item.request.name for item in claim.requests}
-    for item in claim.claim.spec.config:
-        if not item.requests or not met.isdisjoint(item.requests):
-            requests_of = _unless_all(item.requests, claim, chosen)
-            config.append(AllocationConfiguration(FROM_CLAIM, requests_of, item.configuration))
+    config += [
+        AllocationConfiguration(FROM_CLAIM, written(item.requests), item.configuration)
+        for item in claim.claim.spec.config
+        if not item.requests or not met.isdisjoint(item.requests)
+    ]
     return tuple(config)
 
 

@@ -65,6 +65,18 @@ class _Pick:
     dead: set[Hashable] = field(default_factory=set)
 
 
+def _must_try_all(node_devices: NodeDevices) -> bool:
+    """Whether nothing may be left out: what old allocators forget depends on what they have tried."""
+    plan = node_devices.plan
+    if plan.channel.distinct in ("requests", "identity") and any(
+        constraint.match_attribute is None for claim in plan.claims for constraint in claim.constraints
+    ):
+        return True
+    return plan.channel.forgets_subrequest and any(
+        alternative.takes_all and alternative.rank for alternative in plan.alternatives
+    )
+
+
 class Search:
     """One search on one board. Call ``run`` once; what was found is in ``partial``."""
 
@@ -79,6 +91,9 @@ class Search:
         self._stack: list[_Choice | _Pick] = []
         self._symmetry: Symmetry | None = None
         self._dead_ends: set[Hashable] = set()
+        self._is_plain = _must_try_all(node_devices)
+        # Old allocators try the devices before the last one again.
+        self._restarts = self._is_plain and node_devices.plan.channel.forgets_subrequest
 
     def run(self) -> None:
         """Searches, with a pause every PAUSE_STEPS steps. Afterwards ``found`` is the result.
@@ -195,14 +210,17 @@ class Search:
         """A device has been taken: on to the request's next device or to the next request."""
         frame.chosen, frame.position = position, position + 1
         self._count_step()
+        alternative = frame.alternative
+        if alternative.takes_all and alternative.rank and self._node_devices.plan.channel.forgets_subrequest:
+            alternative = self._node_devices.plan.claims[frame.claim].requests[frame.request].alternatives[0]
         result = self._go_on(
             _Pick(
                 frame.claim,
                 frame.request,
-                frame.alternative,
+                alternative,
                 is_entry=False,
                 count=frame.count + 1,
-                position=frame.position,
+                position=0 if self._restarts else frame.position,
                 dead=set(frame.dead),
             )
         )
@@ -215,7 +233,7 @@ class Search:
         if isinstance(frame, _Choice):
             frame.all_too_large = frame.all_too_large and result is Outcome.TOO_LARGE
             return None
-        if self._symmetry is None:
+        if self._symmetry is None and not self._is_plain:
             self._symmetry = Symmetry(self._node_devices, self.partial)
             if cannot_fit(self._node_devices, safe_requests(self._node_devices)):
                 self._stack.clear()
@@ -223,7 +241,7 @@ class Search:
         self.partial.undo()
         if result is Outcome.TOO_LARGE or frame.alternative.takes_all:
             return self._give_up(frame, result)
-        if frame.chosen is not None:
+        if frame.chosen is not None and self._symmetry is not None:
             frame.dead.add(self._symmetry.likeness(frame.chosen))
         return None
 

@@ -84,8 +84,8 @@ class Symmetry:
         counters = (id(view), consumption_key(device)) if device.consumes_counters else None
         sharing: Hashable = None
         if node_devices.shareable(position):
-            amounts = view.taken.capacity.get(device.name, {})
-            sharing = (id(device.shape), device.name in view.shared, tuple(sorted(amounts.items())))
+            amounts = view.capacity.get(device.name, {})
+            sharing = (id(device.shape), device.name in view.marked, tuple(sorted(amounts.items())))
         return statuses, members, attributes, counters, sharing
 
 
@@ -117,7 +117,7 @@ def safe_requests(node_devices: NodeDevices) -> list[tuple[int, int]]:
 def _may_fail(node_devices: NodeDevices, alternative: Alternative) -> bool:
     if alternative.takes_all and alternative.constraints:
         return True
-    names = compared_attributes(alternative, node_devices) if alternative.attributes.derived else ()
+    names = compared_attributes(alternative, node_devices) if alternative.attributes.may_fail else ()
     for position, placed in enumerate(node_devices.devices):
         status = node_devices.status(alternative, position)
         if isinstance(status, Reason):

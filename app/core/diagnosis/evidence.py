@@ -201,7 +201,7 @@ def _capacities(
             if capacity is None:
                 published = published or _published(name, device.shape)
                 continue
-            held = node_devices.views[position].taken.capacity.get(device.name, {}).get(name, 0)
+            held = node_devices.views[position].capacity.get(device.name, {}).get(name, 0)
             left = Quantity(capacity.value.nanos - held, capacity.value.format)
             best = left if best is None or left > best else best
         if positions and (best is None or best < requested):

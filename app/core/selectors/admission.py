@@ -8,6 +8,7 @@ scheduling a Pod never needs this; it is for manifests that are not applied yet.
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
+from typing import Any
 
 from app.core.cel.common.ast import Expr
 from app.core.cel.common.errors import CelCompileError
@@ -58,10 +59,9 @@ def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived
     """The error; if only feature gates are missing, it names them, no more than necessary."""
     off = [gate for gate, name in _GATES.items() if not getattr(written, name)]
     for missing in (gates for count in range(1, len(off) + 1) for gates in combinations(off, count)):
+        switches: dict[str, Any] = {_GATES[gate]: True for gate in missing}
         try:
-            compile_expression(
-                text, replace(written, **{_GATES[gate]: True for gate in missing}), derived=derived
-            )
+            compile_expression(text, replace(written, **switches), derived=derived)
         except CelCompileError:
             continue
         gates = f"gate{'s' if len(missing) > 1 else ''} {' and '.join(missing)}"

@@ -1,6 +1,7 @@
 """A device as expressions see it, made once a shape and kept in ``DeviceShape.cel_view``."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from app.core.cel.common.errors import EvalError
 from app.core.cel.values.containers import NativeMap, anew
@@ -31,10 +32,42 @@ class Domains(NativeMap):
         return (_EMPTY if found is None else anew(found)), True
 
 
+class Readable(NativeMap):
+    """Attributes of a domain of which some cannot be read: these are keys without a value."""
+
+    __slots__ = ("_gone",)
+
+    def __init__(self, entries: dict[Any, Any], gone: dict[Any, str]) -> None:
+        super().__init__(entries)
+        self._gone = gone
+
+    def find(self, key: Any) -> tuple[Any, bool]:
+        """The value and whether there is one. Raises EvalError for an attribute that cannot be read."""
+        if key in self._gone:
+            raise EvalError(self._gone[key])
+        return super().find(key)
+
+    def has(self, key: Any) -> bool:
+        """Whether the key has a value."""
+        return key not in self._gone and super().has(key)
+
+
 class View:
     """What evaluations read. ``flat`` and ``amounts`` are keyed by "domain/name" for the fast path."""
 
-    __slots__ = ("amounts", "attributes", "capacity", "device", "driver", "error", "flat", "shared", "small")
+    __slots__ = (
+        "amounts",
+        "attributes",
+        "capacity",
+        "device",
+        "driver",
+        "error",
+        "flat",
+        "lists",
+        "shared",
+        "small",
+        "unreadable",
+    )
 
     def __init__(self, shape: DeviceShape) -> None:
         self.driver = shape.driver
@@ -42,12 +75,23 @@ class View:
         self.flat: dict[str, Any] = {}
         self.amounts: dict[str, Quantity] = {}
         self.error: str | None = None
-        try:
-            for name, attribute in shape.attributes.items():
-                self.flat[_full(name, shape.driver)] = attribute_value(name, attribute)
-        except EvalError as error:
-            self.error = str(error)
-        for name, capacity in shape.capacity.items():
+        self.lists: str | None = None
+        self.unreadable: dict[str, str] = {}
+        for name, attribute in _full_last(shape.attributes):
+            full = _full(name, shape.driver)
+            self.unreadable.pop(full, None)
+            if isinstance(attribute.value, tuple):
+                self.lists = self.lists or f"attribute {name}: unsupported attribute value"
+            try:
+                self.flat[full] = attribute_value(name, attribute)
+            except EvalError as error:
+                self.error = self.error or str(error)
+                self.unreadable[full] = str(error)
+                self.flat.pop(full, None)
+            else:
+                if self.flat[full] == ():
+                    self.unreadable[full] = f"attribute {name}: unsupported attribute value"
+        for name, capacity in _full_last(shape.capacity):
             self.amounts[_full(name, shape.driver)] = _quantity(capacity.value)
         self.attributes = _domains(self.flat)
         self.capacity = _domains(self.amounts)
@@ -59,9 +103,29 @@ class View:
         })  # fmt: skip
         self.small = self._is_small()
 
+    def lazy_device(self) -> NativeMap:
+        """The device of which each attribute fails by itself, as in Kubernetes 1.38.
+
+        For a device with ``unreadable`` attributes; they count as keys, but have no value.
+        """
+        entries: dict[str, dict[Any, Any]] = {}
+        for name, value in {**self.flat, **dict.fromkeys(self.unreadable)}.items():
+            domain, _, identifier = name.partition("/")
+            entries.setdefault(domain, {})[identifier] = value
+        domains: dict[Any, Any] = {}
+        for domain, values in entries.items():
+            gone = {
+                name.removeprefix(f"{domain}/"): message
+                for name, message in self.unreadable.items()
+                if name.partition("/")[0] == domain
+            }
+            domains[domain] = Readable(values, gone) if gone else NativeMap(values)
+        return NativeMap({**self.device.entries, "attributes": Domains(domains)})
+
     def _is_small(self) -> bool:
         if (
-            self.error is not None
+            self.unreadable
+            or self.error is not None
             or len(self.flat) + len(self.amounts) > _MAX_ENTRIES
             or len(self.driver) > _MAX_TEXT
         ):
@@ -75,6 +139,14 @@ def view_of(shape: DeviceShape) -> View:
     if found is None:
         found = shape.cel_view = View(shape)
     return found  # type: ignore[no-any-return]  # the slot is this package's
+
+
+_Named = TypeVar("_Named")
+
+
+def _full_last(published: Mapping[str, _Named]) -> list[tuple[str, _Named]]:
+    """Names with a domain come last: published by both of its names, the full one counts."""
+    return sorted(published.items(), key=lambda entry: "/" in entry[0])
 
 
 def _full(name: str, driver: str) -> str:

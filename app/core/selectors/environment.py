@@ -14,6 +14,8 @@ from app.core import cel
 from app.core.cel import Environment, Type, types
 from app.core.cel.common.declarations import Overload, functions
 from app.core.model.features import Features
+from app.core.versions import DEFAULT
+from app.core.versions.cel_rules import CelRules
 
 DEVICE = Type(types.STRUCT, "kubernetes.DRADevice")
 _SCALARS = (types.BOOL, types.INT, types.STRING, types.ANYTHING, types.DYNAMIC, types.SEMVER)
@@ -32,11 +34,25 @@ class CelFeatures:
     list_type_attributes: bool = False
     consumable_capacity: bool = True
     new_expressions: bool = False
+    rules: CelRules = DEFAULT.cel
 
     @property
     def lists(self) -> bool:
         """Whether the value of an attribute may be a list."""
-        return self.list_type_attributes or not self.new_expressions
+        by_gate = self.list_type_attributes and self.rules.attributes != "never"
+        return by_gate or (self.rules.attributes == "stored" and not self.new_expressions)
+
+    @property
+    def includes(self) -> bool:
+        """Whether there is the function includes()."""
+        if self.rules.includes == "stored":
+            return self.list_type_attributes or not self.new_expressions
+        return self.rules.includes == "always"
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """The overloads that do not exist in the version."""
+        return self.rules.missing_new if self.new_expressions else self.rules.missing
 
 
 def cel_features(features: Features) -> CelFeatures:
@@ -44,6 +60,7 @@ def cel_features(features: Features) -> CelFeatures:
     return CelFeatures(
         list_type_attributes=features.list_type_attributes,
         consumable_capacity=features.consumable_capacity,
+        rules=features.version.cel,
     )
 
 
@@ -60,7 +77,11 @@ def environment(features: CelFeatures, *, derived: bool = False) -> Environment:
         return f"must evaluate to bool or the unknown type, not {result}"
 
     return Environment(
-        {"device": DEVICE}, {DEVICE.name: _fields(attribute, features)}, _functions(features), refusal
+        {"device": DEVICE},
+        {DEVICE.name: _fields(attribute, features)},
+        _functions(features),
+        refusal,
+        quoted_fields=features.rules.quoted_fields,
     )
 
 
@@ -79,7 +100,7 @@ def _fields(attribute: Type, features: CelFeatures) -> dict[str, Type]:
         "attributes": types.map_of(types.STRING, types.map_of(types.STRING, attribute)),
         "capacity": types.map_of(types.STRING, types.map_of(types.STRING, types.QUANTITY)),
     }
-    if features.consumable_capacity or not features.new_expressions:
+    if features.rules.knows_sharing and (features.consumable_capacity or not features.new_expressions):
         fields["allowMultipleAllocations"] = types.BOOL
     return fields
 
@@ -88,7 +109,15 @@ def _functions(features: CelFeatures) -> Mapping[str, tuple[Overload, ...]]:
     known = functions()
     if features.new_expressions:
         known = known | {name: _lists_first(known[name]) for name in ("indexOf", "lastIndexOf")}
-    return known if features.lists else {name: group for name, group in known.items() if name != "includes"}
+    if not features.includes:
+        known = {name: group for name, group in known.items() if name != "includes"}
+    if not features.missing:
+        return known
+    left = {
+        name: tuple(overload for overload in group if overload.id not in features.missing)
+        for name, group in known.items()
+    }
+    return {name: group for name, group in left.items() if group}
 
 
 def _lists_first(group: tuple[Overload, ...]) -> tuple[Overload, ...]:

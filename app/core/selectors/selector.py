@@ -69,7 +69,8 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
     except CelCompileError as error:
         return Selector(text, engine, _refuse(error), error)
     evaluations = [0]
-    run = _interpreted(program)
+    rules = features.rules
+    run = _interpreted(program, lazy=rules.lazy)
 
     def slow(shape: DeviceShape) -> bool:
         return run(shape)[0]
@@ -84,10 +85,25 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
     outcome: Outcome = "interpreted"
     if matcher is not None:
         outcome = "reference" if engine == "reference" else "compiled"
+    matches = matcher or _kept(run, evaluations)
+    if rules.lists_need_gate and not features.list_type_attributes:
+        matches = _without_lists(matches)
     return Selector(
-        text, engine, matcher or _kept(run, evaluations), evaluations=evaluations,
+        text, engine, matches, evaluations=evaluations,
         attributes_read=attributes_read(program.tree), outcome=outcome,
     )  # fmt: skip
+
+
+def _without_lists(matches: Matcher) -> Matcher:
+    """Fails on devices with an attribute that holds a list, whatever the expression reads."""
+
+    def matches_without(shape: DeviceShape) -> bool:
+        lists = view_of(shape).lists
+        if lists is not None:
+            raise CelRuntimeError(lists)
+        return matches(shape)
+
+    return matches_without
 
 
 def _refuse(error: CelCompileError) -> Callable[[DeviceShape], bool]:
@@ -131,11 +147,11 @@ def _kept(run: Callable[[DeviceShape], tuple[bool, int]], evaluations: list[int]
     return matches
 
 
-def _interpreted(program: Program) -> Callable[[DeviceShape], tuple[bool, int]]:
+def _interpreted(program: Program, *, lazy: bool) -> Callable[[DeviceShape], tuple[bool, int]]:
     """Returns the verdict and its cost."""
 
     def matches(shape: DeviceShape) -> tuple[bool, int]:
-        value, cost = _evaluated(program, shape)
+        value, cost = _evaluated(program, shape, lazy=lazy)
         while value.__class__ is Optional and value.present:
             value = value.value
         if value is True or value is False:
@@ -145,21 +161,26 @@ def _interpreted(program: Program) -> Callable[[DeviceShape], tuple[bool, int]]:
     return matches
 
 
-def evaluate(program: Program, shape: DeviceShape, limit: int = LIMIT) -> Any:
-    """The value of an expression on a device.
+def evaluate(program: Program, shape: DeviceShape, limit: int = LIMIT, *, lazy: bool = False) -> Any:
+    """The value of an expression on a device. ``lazy``: see ``CelRules``.
 
     Raises:
         CelRuntimeError: the evaluation failed.
     """
-    return _evaluated(program, shape, limit)[0]
+    return _evaluated(program, shape, limit, lazy=lazy)[0]
 
 
-def _evaluated(program: Program, shape: DeviceShape, limit: int = LIMIT) -> tuple[Any, int]:
+def _evaluated(
+    program: Program, shape: DeviceShape, limit: int = LIMIT, *, lazy: bool = False
+) -> tuple[Any, int]:
     view = view_of(shape)
-    if view.error is not None:
+    device = view.device
+    if lazy and view.unreadable:
+        device = view.lazy_device()
+    elif view.error is not None and not lazy:
         raise CelRuntimeError(view.error)
     try:
-        return program.evaluate({"device": view.device}, limit)
+        return program.evaluate({"device": device}, limit)
     except CelRuntimeError as error:
         if error.message.startswith("no such key"):
             raise CelRuntimeError(error.message + _ADVICE, error.column, error.line) from None
@@ -169,10 +190,13 @@ def _evaluated(program: Program, shape: DeviceShape, limit: int = LIMIT) -> tupl
 class DerivedAttribute:
     """An attribute that is computed from a device's others (alpha in Kubernetes 1.37)."""
 
-    __slots__ = ("_program", "attributes_read", "error", "text")
+    __slots__ = ("_lazy", "_program", "attributes_read", "error", "text")
 
-    def __init__(self, text: str, program: Program | None, error: CelCompileError | None) -> None:
+    def __init__(
+        self, text: str, program: Program | None, error: CelCompileError | None, *, lazy: bool = False
+    ) -> None:
         self.text = text
+        self._lazy = lazy
         self.attributes_read: AttributesRead = (
             attributes_read(program.tree) if program is not None else frozenset()
         )
@@ -189,13 +213,14 @@ class DerivedAttribute:
         if self._program is None:
             assert self.error is not None  # noqa: S101 - one of the two is there
             raise CelCompileError(self.error.message, self.error.column, self.error.line)
-        return _as_attribute(evaluate(self._program, shape))
+        return _as_attribute(evaluate(self._program, shape, lazy=self._lazy))
 
 
 def compile_derived(text: str, features: CelFeatures = CelFeatures()) -> DerivedAttribute:  # noqa: B008 - frozen
     """Compiles the expression of a derived attribute; a broken one is returned with its ``error``."""
     try:
-        return DerivedAttribute(text, compile_expression(text, features, derived=True), None)
+        program = compile_expression(text, features, derived=True)
+        return DerivedAttribute(text, program, None, lazy=features.rules.lazy)
     except CelCompileError as error:
         return DerivedAttribute(text, None, error)
 

@@ -6,7 +6,7 @@ or counters are missing. Neither kind has usable devices; the allocator handles 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.core.model.device import Device
 from app.core.model.features import Features
@@ -34,7 +34,8 @@ class Pool:
 
     ``slices`` hold the devices that the node can use, ``other_slices`` the rest: their devices draw from
     the same counters. Both are without the slices that only publish counters, which end up in
-    ``counter_sets``. An incomplete or invalid pool has no slices. Immutable, and compared by identity:
+    ``counter_sets``. An incomplete or invalid pool has no slices, unless it ``takes_part`` all the same.
+    Immutable, and compared by identity:
     reusing pools for the next snapshot also reuses data derived from them.
     """
 
@@ -45,12 +46,13 @@ class Pool:
     incomplete: bool = False
     invalid_reason: str | None = None
     has_binding_conditions: bool = False
+    takes_part: bool = False
     devices: tuple[PlacedDevice, ...] = ()
 
     @property
     def usable(self) -> bool:
         """Whether devices may be taken from it."""
-        return not self.incomplete and self.invalid_reason is None
+        return (self.takes_part or not self.incomplete) and self.invalid_reason is None
 
 
 def concerns_every_node(candidate: ResourceSlice, features: Features) -> bool:
@@ -102,7 +104,8 @@ def node_matches(
 
 def _ignored(candidate: ResourceSlice, features: Features) -> bool:
     if not features.partitionable_devices and (
-        candidate.per_device_node_selection is not None or candidate.shared_counters
+        candidate.per_device_node_selection is not None
+        or (candidate.shared_counters and not features.channel.beside_devices)
     ):
         return True
     return not features.compatibility_groups and _has_groups(candidate)
@@ -148,6 +151,8 @@ def _pool(
     features: Features,
 ) -> Pool | None:
     """The pool, or None if a newer generation of it exists that has nothing for this node."""
+    if features.channel.partial_pools:
+        return _build_partial(id_, relevant, features)
     generation, expected = relevant[0].generation, relevant[0].slice_count
     if len(relevant) == expected:
         return _build(id_, relevant, relevant, features)
@@ -190,13 +195,75 @@ def _build(
         slices=own,
         other_slices=rest,
         counter_sets=sets,
-        has_binding_conditions=features.channel.ordered
-        and any(device.binding_conditions is not None for item in own for device in item.devices),
-        devices=tuple(
-            PlacedDevice(DeviceId(id_.driver, id_.pool, device.name), device, item)
-            for item in own
-            for device in item.devices
-        ),
+        has_binding_conditions=_has_binding_conditions(own, features),
+        devices=_placed(id_, own),
+    )
+
+
+def _build_partial(id_: PoolId, relevant: list[ResourceSlice], features: Features) -> Pool:
+    """The pool as Kubernetes 1.33 and 1.34 see it: by the slices for this node alone."""
+    own, sets = tuple(relevant), dict[str, CounterSet]()
+    if features.partitionable_devices and any(_counts(item) for item in relevant):
+        own = tuple(_with_own_counters(item, sets) for item in relevant)
+    return Pool(
+        id_,
+        slices=own,
+        counter_sets=sets,
+        incomplete=len(relevant) != relevant[0].slice_count,
+        invalid_reason=_duplicate_device(own),
+        takes_part=True,
+        has_binding_conditions=_has_binding_conditions(own, features),
+        devices=_placed(id_, own),
+    )
+
+
+def _counts(item: ResourceSlice) -> bool:
+    return bool(item.shared_counters) or any(device.consumes_counters for device in item.devices)
+
+
+def _with_own_counters(item: ResourceSlice, sets: dict[str, CounterSet]) -> ResourceSlice:
+    """The slice with names of counter sets that are unique in the pool. Adds them to ``sets``.
+
+    Devices that draw from counters that the slice does not have draw nothing.
+    """
+    known = {
+        counter_set.name: CounterSet(f"{item.meta.name}/{counter_set.name}", counter_set.counters)
+        for counter_set in item.shared_counters
+    }
+    sets.update((counter_set.name, counter_set) for counter_set in known.values())
+    return replace(item, devices=tuple(_drawing(device, known) for device in item.devices))
+
+
+def _drawing(device: Device, known: Mapping[str, CounterSet]) -> Device:
+    if not device.consumes_counters:
+        return device
+    consumes = tuple(
+        replace(
+            consumption,
+            counter_set=known[consumption.counter_set].name,
+            counters={
+                name: amount
+                for name, amount in consumption.counters.items()
+                if name in known[consumption.counter_set].counters
+            },
+        )
+        for consumption in device.consumes_counters
+        if consumption.counter_set in known
+    )
+    return replace(device, consumes_counters=consumes)
+
+
+def _has_binding_conditions(slices: Iterable[ResourceSlice], features: Features) -> bool:
+    return features.channel.binds_to_node and any(
+        device.binding_conditions is not None for item in slices for device in item.devices
+    )
+
+
+def _placed(id_: PoolId, slices: Iterable[ResourceSlice]) -> tuple[PlacedDevice, ...]:
+    return tuple(
+        PlacedDevice(DeviceId(id_.driver, id_.pool, device.name), device, item)
+        for item in slices
+        for device in item.devices
     )
 
 

@@ -62,6 +62,25 @@ class PoolTaken:
         object.__setattr__(self, "shared", frozenset(shared))
         object.__setattr__(self, "capacity", capacity)
 
+    def by_short_names(self, driver: str) -> Mapping[str, Mapping[str, int]]:
+        """``capacity`` by names without the driver's domain. O(shares), only if a name has it."""
+        prefix = f"{driver}/"
+        if not any(name.startswith(prefix) for amounts in self.capacity.values() for name in amounts):
+            return self.capacity
+        capacity: dict[str, dict[str, int]] = {}
+        for device in self.capacity:
+            amounts = capacity.setdefault(device, {})
+            for holding in self.holdings[device]:
+                if holding.share_id is None or holding.admin:
+                    continue
+                full = {name for name, _ in holding.consumed if name.startswith(prefix)}
+                for name, nanos in holding.consumed:
+                    # One claim that has both names counts by the full one.
+                    if prefix + name not in full:
+                        short = name.removeprefix(prefix)
+                        amounts[short] = amounts.get(short, 0) + nanos
+        return capacity
+
     def is_allocated(self, device: str) -> bool:
         """Whether a claim holds the device or a share of it (internal.IsDeviceAllocated)."""
         return device in self.whole or device in self.shared

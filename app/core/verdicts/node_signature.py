@@ -42,7 +42,8 @@ class NodeSignature:
 
     def __init__(self, features: Features, attributes_read: AttributesRead) -> None:
         self._features = features
-        self._sight = attributes_read
+        # Where one attribute can fail every expression, all of them count as read.
+        self._sight = None if features.version.cel.lists_need_gate else attributes_read
         self._next = count()
         self._numbers: dict[Hashable, int] = {}
         self._shapes: dict[DeviceShape, int] = {}
@@ -61,18 +62,13 @@ class NodeSignature:
             return None
 
     def _pool(self, node: Node, pool: Pool, taken: Taken) -> Hashable:
-        if not pool.usable:
+        if pool.incomplete or not pool.usable:
             raise UniqueNodeError  # reasons name the pool
         held = taken.get(pool.id, NOTHING_TAKEN)
         slices = tuple([self._slice(node, item) for item in pool.slices])
         if held is NOTHING_TAKEN and not pool.counter_sets:
             return slices
-        view = PoolView(
-            pool,
-            held,
-            sharing=self._features.consumable_capacity,
-            groups=self._features.compatibility_groups,
-        )
+        view = PoolView(pool, held, self._features)
         left = view.ledger.state() if pool.counter_sets else None
         return slices, _held(pool, view), left
 
@@ -152,7 +148,7 @@ def _held(pool: Pool, view: PoolView) -> Hashable:
         if name in names:
             whole |= (name in view.whole) << position
             shared |= (name in view.shared) << position
-            capacity: Mapping[str, int] | None = view.taken.capacity.get(name)
+            capacity: Mapping[str, int] | None = view.capacity.get(name)
             if capacity:
                 amounts.append((position, tuple(sorted(capacity.items()))))
     return whole, shared, tuple(amounts)

@@ -1,54 +1,70 @@
-"""Selects which of the three in-tree allocators would run, and the resulting differences.
+"""The in-tree allocators of each version, and the points in which they differ.
 
 structured/allocator.go of k8s.io/dynamic-resource-allocation picks the oldest of its allocators that
-supports every feature that is on. They differ only in the points named here, and between versions, so this
-project has one search and a few switches.
+supports every feature that is on. They differ only in the points named here, and so do the versions, so
+this project has one search and a few switches.
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """The switches, by the allocator they come from.
+    """The switches of one allocator.
 
-    ``counters_everywhere``: the stable one uses slices with shared counters on every node, also if they
-    are for another one. ``ordered``: the others sort pools by name, and put those with binding conditions
-    last. ``distinct``: the stable one does not know distinctAttribute and reports an empty constraint.
-    ``refuse_capacity``: the others refuse capacity requests while ConsumableCapacity is off, the stable
-    one ignores them. ``node_operations``: only the experimental one uses skipNodeOperations.
-    ``binds_to_node``: the stable one ignores it. ``shows_sharing``: CEL sees allowMultipleAllocations; in
-    the stable one it is always false.
+    Pools: ``counters_everywhere``: slices with shared counters count on every node, also if they are for
+    another one. ``ordered``: pools are sorted by name, and those with binding conditions come last.
+    ``beside_devices``: a slice has devices and the counters that they draw from, and counters count slice
+    by slice. ``partial_pools``: a pool is complete if all its slices are for the node, devices of an
+    incomplete one can be allocated, and an invalid one is an error where nothing fits.
+    ``broken_pools_here``: All mode excludes a node with an incomplete or invalid pool; otherwise that is an
+    error.
+
+    Constraints: ``distinct`` is how distinctAttribute compares: with all devices, with the latest device of
+    each other request, only a device with itself, or not at all (an empty constraint). ``sets``: with
+    ListTypeAttributes, constraints compare lists. ``strict_attributes``: a value that constraints cannot
+    compare is an error, and versions are equal if they differ in build metadata only.
+
+    Capacity: ``refuse_capacity``: capacity requests are refused while ConsumableCapacity is off; otherwise
+    they are ignored. ``exact_amounts``: an amount that is negative or leaves 64 bits is an error; otherwise
+    it is computed anyway. ``checked_requests``: so is a negative request, before it is rounded up.
+    ``qualified_names``: ``memory`` and ``<driver>/memory`` are the same capacity. ``all_with_room``: All mode
+    requests the devices that have room; otherwise it fails where one has too little.
+    ``marked_by_capacity``: a device counts as shared if a share of it consumes capacity.
+    ``live_shares``: a device with shares is in use, also if it cannot be shared any more.
+
+    Other: ``node_operations``: skipNodeOperations is used. ``binds_to_node``: the field is used.
+    ``shows_sharing``: CEL sees allowMultipleAllocations; otherwise it is always false.
+    ``forgets_subrequest``: All mode in a second or later subrequest continues with the first after one
+    device. ``every_effect``: taints of unknown effects prevent allocation, too. ``merges_configuration``:
+    configuration for all requests is written without their names. ``writes_tolerations``: results have the
+    tolerations of their request.
     """
 
-    counters_everywhere: bool
-    ordered: bool
-    distinct: bool
-    refuse_capacity: bool
-    node_operations: bool
-    binds_to_node: bool
-    shows_sharing: bool
+    counters_everywhere: bool = False
+    ordered: bool = True
+    beside_devices: bool = False
+    partial_pools: bool = False
+    broken_pools_here: bool = False
+    distinct: Literal["all", "requests", "identity", "never"] = "all"
+    sets: bool = True
+    strict_attributes: bool = False
+    refuse_capacity: bool = True
+    exact_amounts: bool = True
+    checked_requests: bool = False
+    qualified_names: bool = False
+    all_with_room: bool = False
+    marked_by_capacity: bool = False
+    live_shares: bool = False
+    node_operations: bool = False
+    binds_to_node: bool = True
+    shows_sharing: bool = True
+    forgets_subrequest: bool = False
+    every_effect: bool = False
+    merges_configuration: bool = True
+    writes_tolerations: bool = True
 
-
-_STABLE = Channel(
-    counters_everywhere=True,
-    ordered=False,
-    distinct=False,
-    refuse_capacity=False,
-    node_operations=False,
-    binds_to_node=False,
-    shows_sharing=False,
-)
-_INCUBATING = Channel(
-    counters_everywhere=False,
-    ordered=True,
-    distinct=True,
-    refuse_capacity=True,
-    node_operations=False,
-    binds_to_node=True,
-    shows_sharing=True,
-)
-_EXPERIMENTAL = replace(_INCUBATING, node_operations=True)
 
 Allocators = tuple[tuple[frozenset[str], Channel], ...]
 """The features that each allocator supports, by their names in Features, and what it does. The oldest first;
@@ -63,5 +79,63 @@ _ALL = _SECOND | {
     "optional_node_operations",
 }
 
-ALLOCATORS_1_37: Allocators = ((_FIRST, _STABLE), (_SECOND, _INCUBATING), (_ALL, _EXPERIMENTAL))
-ALLOCATORS_1_34 = ALLOCATORS_1_35 = ALLOCATORS_1_36 = ALLOCATORS_1_38 = ALLOCATORS_1_37
+_EXPERIMENTAL_1_38 = Channel(
+    broken_pools_here=True,
+    strict_attributes=True,
+    checked_requests=True,
+    qualified_names=True,
+    live_shares=True,
+    node_operations=True,
+)
+_STABLE_1_38 = replace(_EXPERIMENTAL_1_38, node_operations=False)
+ALLOCATORS_1_38: Allocators = ((_SECOND, _STABLE_1_38), (_ALL, _EXPERIMENTAL_1_38))
+
+_EXPERIMENTAL_1_37 = Channel(node_operations=True)
+_INCUBATING_1_37 = replace(_EXPERIMENTAL_1_37, node_operations=False)
+_STABLE_1_37 = replace(
+    _INCUBATING_1_37,
+    counters_everywhere=True,
+    ordered=False,
+    distinct="never",
+    refuse_capacity=False,
+    binds_to_node=False,
+    shows_sharing=False,
+)
+ALLOCATORS_1_37: Allocators = (
+    (_FIRST, _STABLE_1_37),
+    (_SECOND, _INCUBATING_1_37),
+    (_ALL, _EXPERIMENTAL_1_37),
+)
+
+# kube-scheduler 1.36 does not pass ListTypeAttributes to its allocators: the gate changes CEL alone.
+_STABLE_1_36 = replace(_STABLE_1_37, merges_configuration=False, sets=False)
+_INCUBATING_1_36 = replace(
+    _INCUBATING_1_37,
+    counters_everywhere=True,
+    distinct="requests",
+    sets=False,
+    exact_amounts=False,
+    all_with_room=True,
+    marked_by_capacity=True,
+    merges_configuration=False,
+)
+ALLOCATORS_1_36: Allocators = ((_FIRST | {"list_type_attributes"}, _STABLE_1_36), (_ALL, _INCUBATING_1_36))
+
+_INCUBATING_1_35 = replace(_STABLE_1_36, forgets_subrequest=True)
+_EXPERIMENTAL_1_35 = replace(_INCUBATING_1_36, ordered=False, forgets_subrequest=True)
+ALLOCATORS_1_35: Allocators = (
+    (_FIRST | {"list_type_attributes"}, _INCUBATING_1_35),
+    (_ALL, _EXPERIMENTAL_1_35),
+)
+
+# The gate DRAResourceClaimDeviceStatus is on by default and only the experimental one supports it.
+_EXPERIMENTAL_1_34 = replace(
+    _EXPERIMENTAL_1_35,
+    counters_everywhere=False,
+    beside_devices=True,
+    partial_pools=True,
+    distinct="identity",
+    every_effect=True,
+    writes_tolerations=False,
+)
+ALLOCATORS_1_34: Allocators = ((_ALL, _EXPERIMENTAL_1_34),)

@@ -4,6 +4,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.core.versions.cel_rules import (
+    CEL_1_33,
+    CEL_1_34,
+    CEL_1_35,
+    CEL_1_36,
+    CEL_1_37,
+    CEL_1_38,
+    CelRules,
+)
 from app.core.versions.channel import (
     ALLOCATORS_1_34,
     ALLOCATORS_1_35,
@@ -35,7 +44,7 @@ class KubernetesVersion:
     ``counters_beside_devices``: one ResourceSlice has both, as only 1.33 and 1.34 allow.
     ``admin_access_label`` is the namespace label that allows adminAccess. ``preempts_without_victims``:
     kube-scheduler calls the preempt verb also for nodes on which its own plugins need no victims.
-    ``allocators`` are the in-tree allocators, the oldest first.
+    ``allocators`` are the in-tree allocators, the oldest first, and ``cel`` the rules of expressions.
     """
 
     minor: int
@@ -43,6 +52,7 @@ class KubernetesVersion:
     default_apis: tuple[str, ...]
     taint_rule_apis: tuple[str, ...]
     allocators: Allocators
+    cel: CelRules
     gates: Mapping[str, Gate]
     taint_rule_selectors: bool = False
     counters_beside_devices: bool = False
@@ -67,6 +77,7 @@ _V1_33 = KubernetesVersion(
     default_apis=(),
     taint_rule_apis=("v1alpha3",),
     allocators=ALLOCATORS_1_34,
+    cel=CEL_1_33,
     gates=gates_of(33),
     taint_rule_selectors=True,
     counters_beside_devices=True,
@@ -78,6 +89,7 @@ _V1_34 = KubernetesVersion(
     default_apis=("v1",),
     taint_rule_apis=("v1alpha3",),
     allocators=ALLOCATORS_1_34,
+    cel=CEL_1_34,
     gates=gates_of(34),
     taint_rule_selectors=True,
     counters_beside_devices=True,
@@ -88,6 +100,7 @@ _V1_35 = KubernetesVersion(
     default_apis=("v1",),
     taint_rule_apis=("v1alpha3",),
     allocators=ALLOCATORS_1_35,
+    cel=CEL_1_35,
     gates=gates_of(35),
 )
 _V1_36 = KubernetesVersion(
@@ -96,6 +109,7 @@ _V1_36 = KubernetesVersion(
     default_apis=("v1",),
     taint_rule_apis=("v1beta2", "v1alpha3"),
     allocators=ALLOCATORS_1_36,
+    cel=CEL_1_36,
     gates=gates_of(36),
 )
 _V1_37 = KubernetesVersion(
@@ -104,6 +118,7 @@ _V1_37 = KubernetesVersion(
     default_apis=("v1",),
     taint_rule_apis=("v1", "v1beta2", "v1alpha3"),
     allocators=ALLOCATORS_1_37,
+    cel=CEL_1_37,
     gates=gates_of(37),
 )
 _V1_38 = KubernetesVersion(
@@ -112,6 +127,7 @@ _V1_38 = KubernetesVersion(
     default_apis=("v1",),
     taint_rule_apis=("v1", "v1beta2", "v1alpha3"),
     allocators=ALLOCATORS_1_38,
+    cel=CEL_1_38,
     gates=gates_of(38),
     preempts_without_victims=True,
 )

@@ -31,13 +31,15 @@ class Environment:
 
     ``variables`` are the types of the names that are given to an evaluation, ``messages`` the fields of
     the types that exist in this environment alone, by the full name of the type. ``refusal`` is given the
-    type that an expression evaluates to, and returns why such a type is refused, or None.
+    type that an expression evaluates to, and returns why such a type is refused, or None. ``quoted_fields``:
+    a name in back quotes is a field.
     """
 
     variables: Mapping[str, Type]
     messages: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
     functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=functions, repr=False)
     refusal: Callable[[Type], str | None] = any_result
+    quoted_fields: bool = True
 
     def identifier(self, name: str) -> tuple[Type, object] | None:
         """The type of a variable or constant, and the constant's value."""

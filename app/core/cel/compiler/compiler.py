@@ -14,6 +14,7 @@ from app.core.cel.common.errors import CelCompileError, CelRuntimeError, EvalAbo
 from app.core.cel.common.types import Type
 from app.core.cel.interpreter.interpreter import Interpreter
 from app.core.cel.library.runtime_cost import LIMIT
+from app.core.cel.parser.lexer import tokenize
 from app.core.cel.parser.parser import parse
 
 _T = TypeVar("_T")
@@ -61,6 +62,8 @@ def compile(text: str, environment: Environment) -> Program:  # noqa: A001 - the
 
 
 def _compile(text: str, environment: Environment) -> Program:
+    if not environment.quoted_fields and "`" in text:
+        _refuse_quoted(text)
     tree = parse(text)
     result = types.plain(check(tree, environment))
     validate(tree)
@@ -68,6 +71,12 @@ def _compile(text: str, environment: Environment) -> Program:
     if refusal is not None:
         raise CelCompileError(refusal)
     return Program(text, tree, result, Interpreter(tree, tuple(environment.variables)))
+
+
+def _refuse_quoted(text: str) -> None:
+    quoted = next((token for token in tokenize(text) if token.kind == "quoted"), None)
+    if quoted is not None:
+        raise CelCompileError("a field in back quotes: this version has no such syntax", quoted.pos)
 
 
 def placed(error: CelCompileError, text: str) -> CelCompileError:

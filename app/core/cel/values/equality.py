@@ -140,7 +140,7 @@ def matches_element(value: Any, item: Any) -> bool:
 def has_key(container: CelMap, key: Any) -> bool:
     """Whether the map really has the key, default values aside."""
     try:
-        return CelMap.find(container, key)[1]
+        return container.has(key)
     except UnhashableKeyError:
         if not container.native and len(container):
             raise EvalAbortError("a value of this type cannot be a key of a map") from None

@@ -176,6 +176,10 @@ class CelMap:
                 return None, False
         return find_entry(self.entries, key)
 
+    def has(self, key: Any) -> bool:
+        """Whether the map really has the key, default values aside."""
+        return CelMap.find(self, key)[1]
+
     def is_mixed(self) -> bool:
         """Whether a key is neither text nor int: an int is then looked up as other numbers, too."""
         if self._mixed is None:

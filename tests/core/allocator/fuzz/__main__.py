@@ -7,10 +7,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from oracle import Oracle, binary
+from oracle import DEFAULT, Oracle, binary
 
 from app.core.json_object import JsonObject
-from fuzz import compare, generator, inventory, recorded, shrink
+from app.core.versions import KubernetesVersion, version_named
+from fuzz import compare, generator, inventory, recorded, shrink, versions
 
 _PER_SEED = 10_000_000
 _MAX_FOUND = 5
@@ -43,11 +44,18 @@ class Exclusions:
         )
 
 
-def run(oracle: Oracle, first: int, count: int, folder: Path) -> Exclusions:
-    """Goes through the cases; a difference is minimised and written as a case file."""
+def run(
+    oracle: Oracle, first: int, count: int, folder: Path, version: KubernetesVersion | None = None
+) -> Exclusions:
+    """Goes through the cases; a difference is minimised and written as a case file.
+
+    Those of a ``version`` have its features and fields.
+    """
     exclusions = Exclusions()
     for number in range(first, first + count):
         request = generator.odd_case(number)
+        if version is not None:
+            request = versions.for_version(request, version, number)
         answers = compare.ask_both(oracle, request)
         exclusions.add(answers)
         for difference in compare.differences(oracle, request, answers)[:1]:
@@ -108,8 +116,10 @@ def main() -> int:
     parser.add_argument("--record", type=Path, nargs="*", help="fill in the answers of these case files")
     parser.add_argument("--corpus", type=int, help="write the corpus of the tests anew, with so many cases")
     parser.add_argument("--to", type=Path, default=Path(".cache/fuzz"), help="where found cases go")
+    parser.add_argument("--kubernetes", default=DEFAULT, help="the minor version of Kubernetes, like 1.36")
     arguments = parser.parse_args()
-    with Oracle("allocate", binary(uv=arguments.uv)) as oracle:
+    version = None if arguments.kubernetes == DEFAULT else version_named(arguments.kubernetes)
+    with Oracle("allocate", binary(arguments.kubernetes, uv=arguments.uv)) as oracle:
         if arguments.corpus:
             record_corpus(oracle, arguments.corpus)
             return 0
@@ -120,7 +130,7 @@ def main() -> int:
                     recorded.record(oracle, case["name"], case["about"], case["request"]), path.parent
                 )
             return 0
-        exclusions = run(oracle, arguments.seed * _PER_SEED, arguments.n, arguments.to)
+        exclusions = run(oracle, arguments.seed * _PER_SEED, arguments.n, arguments.to, version)
     _say(exclusions.text(arguments.n))
     return 1 if exclusions.found else 0
 

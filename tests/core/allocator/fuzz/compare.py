@@ -10,11 +10,11 @@ from oracle import Oracle
 
 from app.core.allocator import Fits, Invalid, Outcome
 from app.core.json_object import JsonObject
-from app.core.model.features import Features
-from fuzz import inventory
+from fuzz import inventory, versions
 
 TIMEOUT_MS = 1000
-_REPEATS = 12
+_REPEATS = 60
+_PLANNED = frozenset({"FeatureDisabled", "ClassNotFound", "ConstraintUnknown", "RequestUnknown"})
 _KEPT_OFF = {"key": "fuzz/not-chosen", "effect": "NoExecute"}
 
 
@@ -65,7 +65,7 @@ def differences(oracle: Oracle, request: JsonObject, answers: list[Answer]) -> l
 
 def is_ordered(request: JsonObject) -> bool:
     """Whether in-tree tries devices in one order always: the oldest allocator goes through a Go map."""
-    return Features().switched(request.get("features") or {}).channel.ordered
+    return versions.features_of(request).channel.ordered
 
 
 def without_share_ids(allocations: Any) -> Any:
@@ -87,10 +87,25 @@ def _verdict(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered: bo
     limit = isinstance(answer.ours, Invalid) and answer.ours.reasons[0].code == "SearchLimit"
     if ours == theirs or not answer.comparable:
         return None
+    if _refused_earlier(request, answer):
+        return None
     if not ordered and _may_say(oracle, request, answer.node, ours):
         return None
     text = f"in-tree says {theirs} ({answer.theirs.get('error', '')}), here it is {answer.ours}"
     return Difference(answer.node, f"{theirs}-{ours}{'-limit' if limit else ''}", text)
+
+
+def _refused_earlier(request: JsonObject, answer: Answer) -> bool:
+    """Whether in-tree refuses the node for an All request before it comes to what is wrong with a later one.
+
+    Since 1.38; here, what is wrong with any request is an error on every node.
+    """
+    return (
+        versions.features_of(request).channel.broken_pools_here
+        and isinstance(answer.ours, Invalid)
+        and answer.ours.reasons[0].code in _PLANNED
+        and "asks for all devices" in answer.theirs.get("error", "")
+    )
 
 
 def _may_say(oracle: Oracle, request: JsonObject, node: str, verdict: str) -> bool:
@@ -108,8 +123,9 @@ def _allocation(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered:
     assert isinstance(answer.ours, Fits)
     ours = to_json(answer.ours)
     if ordered and answer.comparable:
-        theirs = without_share_ids(answer.theirs.get("allocations", []))
-        if without_share_ids(ours) != theirs:
+        theirs = answer.theirs.get("allocations", [])
+        theirs = _compared(theirs, request)
+        if _compared(ours, request) != theirs:
             text = f"in-tree: {json.dumps(theirs)}\nhere: {json.dumps(ours)}"
             return Difference(answer.node, "allocation", text)
     broken = _broken_rule(request, ours)
@@ -124,6 +140,20 @@ def _allocation(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered:
         text = f"with only the chosen devices left, in-tree says {again}: {json.dumps(ours)}"
         return Difference(answer.node, "only-chosen", text)
     return None
+
+
+def _compared(allocations: Any, request: JsonObject) -> Any:
+    """Without share ids, and without configuration that old versions repeat for each request."""
+    allocations = without_share_ids(allocations)
+    if versions.features_of(request).channel.merges_configuration:
+        return allocations
+    for allocation in allocations:
+        config = allocation["devices"].get("config")
+        if config:
+            allocation["devices"]["config"] = [
+                item for number, item in enumerate(config) if item not in config[:number]
+            ]
+    return allocations
 
 
 def _steps(answer: Answer) -> Difference | None:
@@ -143,7 +173,7 @@ def only_chosen(request: JsonObject, allocations: list[JsonObject]) -> JsonObjec
         status = item.get("status", {}) if item["kind"] == "ResourceClaim" else {}
         results = status.get("allocation", {}).get("devices", {}).get("results", ())
         keep |= {_key(result) for result in results}
-    taints = Features().switched(request.get("features") or {}).device_taints
+    taints = versions.features_of(request).device_taints
     objects = []
     for item in request["objects"]:
         spec = item.get("spec", {})

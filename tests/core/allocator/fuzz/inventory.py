@@ -18,13 +18,13 @@ from app.core.model import (
     resource_claim,
     resource_slice,
 )
-from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.resource_slice import PoolId
 from app.core.selectors.cache import SelectorCache
 from app.core.state.pools import PoolError, gather_pools
 from app.core.state.taint_rules import apply_taint_rules, compiled
 from app.core.state.taken import PoolTaken, take
+from fuzz import versions
 
 LIMITS = Limits()
 _SELECTORS = SelectorCache()
@@ -83,7 +83,7 @@ def read(request: Mapping[str, Any]) -> Inventory:
 def answer(request: Mapping[str, Any], *, limits: Limits = LIMITS) -> dict[str, Outcome]:
     """The outcome on every node of the request (or those in its ``nodes``) for its one Pod."""
     inventory = read(request)
-    features = Features().switched(request.get("features") or {})
+    features = versions.features_of(request)
     the_pod = parse(request["pods"][0])
     assert isinstance(the_pod, pod.Pod)
     claims = [inventory.claims[the_pod.meta.namespace, str(item.claim_name)] for item in the_pod.claims]

@@ -1,0 +1,66 @@
+"""How the environment of CEL expressions about devices differs between versions.
+
+Read from cel/compile.go of k8s.io/dynamic-resource-allocation and pkg/cel/environment/base.go of
+k8s.io/apiserver, and compared with the environments that they make (``tests/oracle``).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class CelRules:
+    """The switches of one version.
+
+    ``missing`` are the overloads that do not exist, and ``missing_new`` those that do not exist for
+    expressions that are being written. ``attributes``: when an attribute can be a list to the checker:
+    never, with the gate DRAListTypeAttributes, or with the gate or where expressions are stored.
+    ``includes``: the same for the function includes(), or always. ``lists_need_gate``: with the gate off,
+    every expression fails on a device that has an attribute with a list. ``lazy``: an attribute without a
+    valid value fails the expressions that read it; otherwise every one on that device.
+    ``quoted_fields``: a name in back quotes is a field. ``knows_sharing``: there is the field
+    allowMultipleAllocations.
+    """
+
+    missing: frozenset[str] = frozenset()
+    missing_new: frozenset[str] = frozenset()
+    attributes: Literal["never", "gate", "stored"] = "stored"
+    includes: Literal["never", "stored", "always"] = "stored"
+    lists_need_gate: bool = False
+    lazy: bool = False
+    quoted_fields: bool = True
+    knows_sharing: bool = True
+
+
+_KEYS = (
+    "bool",
+    "bytes",
+    "double",
+    "google.protobuf.Duration",
+    "google.protobuf.Timestamp",
+    "int",
+    "string",
+    "uint",
+)
+_LISTS = frozenset(
+    {
+        "list_distinct",
+        "list_flatten",
+        "list_flatten_int",
+        "list_reverse",
+        "list_slice",
+        "lists_range",
+        *(f"list_{key}_sort" for key in _KEYS),
+        *(f"list_{key}_sortByAssociatedKeys" for key in _KEYS),
+    }
+)
+"""ext.Lists of cel-go, since 1.34."""
+_NORMALIZED = frozenset({"string_bool_to_semver", "is_semver_string_bool"})
+"""semver() and isSemver() with a second argument, since 1.33."""
+
+CEL_1_38 = CelRules(includes="always", lazy=True)
+CEL_1_37 = CelRules()
+CEL_1_36 = CelRules(attributes="gate", lists_need_gate=True, quoted_fields=False)
+CEL_1_35 = replace(CEL_1_36, attributes="never", includes="never")
+CEL_1_34 = replace(CEL_1_35, missing_new=_LISTS)
+CEL_1_33 = replace(CEL_1_34, missing=_LISTS, missing_new=_LISTS | _NORMALIZED, knows_sharing=False)
