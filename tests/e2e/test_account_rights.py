@@ -4,6 +4,7 @@ Writes are dry runs of the API server: it authorizes them as it does others. The
 refuses from what admission or validation refuses.
 """
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,11 @@ class Account:
     def __init__(self, server: str, ca: Path, token: str, namespace: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         self.http = httpx.Client(
-            base_url=server, headers=headers, verify=str(ca), timeout=20, trust_env=False
+            base_url=server,
+            headers=headers,
+            verify=ssl.create_default_context(cafile=ca),
+            timeout=20,
+            trust_env=False,
         )
         self._namespace = namespace
 
@@ -121,7 +126,10 @@ def resources(control_plane: ControlPlane) -> list[Resource]:
     ca = control_plane.certificates / "apiserver.crt"
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(
-        base_url=control_plane.server, headers=headers, verify=str(ca), trust_env=False
+        base_url=control_plane.server,
+        headers=headers,
+        verify=ssl.create_default_context(cafile=ca),
+        trust_env=False,
     ) as admin:
         versions = [("api/v1", "")]
         versions += [
@@ -137,7 +145,12 @@ def resources(control_plane: ControlPlane) -> list[Resource]:
 
 def rights_of(*files: str) -> set[Right]:
     """What files of the chart grant in all namespaces."""
-    rules = [rule for file in files for rule in yaml.safe_load((CHART / "files" / file).read_text())["rules"]]
+    rules = [
+        rule
+        for file in files
+        for rule in yaml.safe_load((CHART / "files" / file).read_text())["rules"]
+        if "resources" in rule
+    ]
     return {
         (verb, group, resource)
         for rule in rules
