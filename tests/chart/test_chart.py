@@ -684,8 +684,18 @@ NOTES = {
         [
             "get configmap release-dra-extender-scheduler",
             "ingressFrom is empty",
+            "The client certificate and its key come from the Secret release-dra-extender-scheduler-tls",
         ],
         ["schedulerName: dra-scheduler"],
+    ),
+    "separate": (
+        {"roles": {"separate": True}},
+        [
+            "rollout status deployment/release-dra-extender-answers",
+            "rollout status deployment/release-dra-extender-scheduler",
+            "get secret release-dra-extender-answers-tls",
+        ],
+        ["ingressFrom is empty"],
     ),
     "alone-and-open": (
         {"scheduler": {"enabled": False}, "networkPolicy": {"enabled": False}},

@@ -389,9 +389,6 @@ upgraded before the release. Call with a dict of root and rules.
 {{- $kept := list -}}
 {{- range .rules -}}
 {{- $resources := list -}}
-{{- if .nonResourceURLs -}}
-{{- $kept = append $kept . -}}
-{{- end -}}
 {{- range .resources -}}
 {{- if le (int (get $since . | default 0)) (add1 $minor | int) -}}
 {{- $resources = append $resources . -}}
