@@ -55,6 +55,7 @@ def test_the_first_screen_of_a_large_cluster_answers_with_the_numbers_of_the_api
     seen = overview_of(page, large)
     total, waiting = seen["total"], seen["pending"]
     shown = numbers(page)
+    expect(page.locator(".overview-head")).to_contain_text(f"rules of Kubernetes {seen['cluster']['rules']}")
     # How full?
     assert shown["percent"] == f"{total['percent']:g} %"
     assert (shown["inUse"], shown["devices"]) == (f"{total['inUse']:,}", f"{total['devices']:,}")

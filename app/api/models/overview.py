@@ -26,6 +26,7 @@ class ClusterModel(Body):
 
     name: str
     version: str = Field(description="gitVersion of the API server; empty if unknown.")
+    rules: str = Field(description="Minor version of Kubernetes whose rules hold.")
     server: str
     source: Literal["cluster", "files"]
     extender: str = Field(description="Version of this program.")

@@ -115,6 +115,7 @@ def _cluster(service: Service) -> dict[str, Any]:
     return {
         "name": facts.name,
         "version": facts.version,
+        "rules": str(service.kubernetes.version),
         "server": facts.server,
         "source": facts.source,
         "extender": version("dra-extender"),

@@ -106,7 +106,7 @@ export class OverviewView {
     const { cluster, nodes } = this.seen;
     const leader = cluster.leader.elected && cluster.leader.holder !== null ? (cluster.leader.self ? `this replica leads (${cluster.leader.holder || "just elected"})` : cluster.leader.holder ? `${cluster.leader.holder} leads` : "no replica leads") : "";
     const facts = [
-      cluster.version && `Kubernetes ${cluster.version}`,
+      cluster.version.startsWith(`v${cluster.rules}.`) ? `Kubernetes ${cluster.version}` : [cluster.version && `Kubernetes ${cluster.version}`, `rules of Kubernetes ${cluster.rules}`].filter(Boolean).join(", "),
       !this.namespace && plural(nodes, "node"),
       cluster.source === "files" ? "inventory from files" : cluster.ageSeconds === null ? "inventory not read yet" : `last event ${duration(cluster.ageSeconds)} ago`,
       leader,

@@ -60,6 +60,8 @@ def test_a_snapshot_is_served_with_the_version_that_it_records(tmp_path: Path, n
     annotations, said = RECORDED[name]
 
     async def ask(asked: Asked) -> tuple[JsonObject, str, str]:
+        overview = (await asked.get("/api/v1/overview"))["cluster"]
+        assert (overview["version"], overview["rules"]) == (said["server"], said["version"])
         ready = await asked.client.get("/readyz", params={"verbose": ""})
         metrics = await asked.client.get("/metrics")
         return (await asked.get("/api/v1/version"))["kubernetes"], ready.text, metrics.text
