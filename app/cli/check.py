@@ -11,7 +11,7 @@ from app.cli.output import formats
 from app.cli.output.formats import OutputFormat
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
-from app.cli.talk import out, say, write
+from app.cli.talk import counted, out, say, write
 
 if TYPE_CHECKING:
     from app.cli.inventory_names import Names
@@ -111,6 +111,8 @@ def check(
             _print(findings, output)
         if unseen := _unseen(own, rules.minor):
             say(f"ignored, unknown kind without a Pod template: {', '.join(unseen)}")
+        for text in _ends(own, rules.minor):
+            say(text)
         say(_verdict(len(findings), len(objects), complete=names.complete))
     return Exit.NO if findings else Exit.OK
 
@@ -259,8 +261,24 @@ def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterat
     return [*checks, rules.references(raw, names)] if names.complete else checks
 
 
+def _ends(own: list[Any], minor: str) -> Iterator[str]:
+    """The versions of resource.k8s.io among the objects that a later Kubernetes does not serve."""
+    from app.core.model.versions import GROUP  # noqa: PLC0415 - as in check
+    from app.core.versions import API_ENDS  # noqa: PLC0415 - as in check
+
+    written = [raw.get("apiVersion") for raw in own if isinstance(raw, dict)]
+    for version, end in API_ENDS.items():
+        count = written.count(f"{GROUP}/{version}")
+        if count and int(minor.split(".")[1]) < int(end.split(".")[1]):
+            verb = "is" if count == 1 else "are"
+            yield (
+                f"{counted(count, 'object')} {verb} in {GROUP}/{version}, which Kubernetes {end} and later "
+                "do not serve: dra-extender convert"
+            )
+
+
 def _verdict(findings: int, objects: int, *, complete: bool) -> str:
-    counted = f"{objects} object{'s' if objects != 1 else ''}"
+    checked = f"{objects} object{'s' if objects != 1 else ''}"
     found = f"{findings} finding{'s' if findings != 1 else ''}" if findings else "no findings"
     hint = "" if complete else "; use --snapshot or --kubeconfig to also look up classes and attributes"
-    return f"{counted}, {found}{hint}"
+    return f"{checked}, {found}{hint}"

@@ -121,5 +121,7 @@ def test_check_finds_what_the_api_server_of_a_version_refuses(
     file = tmp_path / "class.yaml"
     file.write_text(OLD.replace("EXPRESSION", json.dumps(expression)))
     ran = cli("check", "-f", file, "--kubernetes-version", version)
+    end = "1 object is in resource.k8s.io/v1beta1, which Kubernetes 1.38 and later do not serve"
+    assert (end in ran.err) is (version != "1.38")
     assert message in ran.out
     assert (ran.code, bool(ran.out)) == (bool(message), bool(message))
