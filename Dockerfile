@@ -15,7 +15,7 @@ WORKDIR /app
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-dev --extra tracing --no-install-project
 
-COPY README.md LICENSE ./
+COPY README.md LICENSE hatch_build.py ./
 COPY app ./app
 COPY examples ./examples
 RUN uv sync --frozen --no-dev --extra tracing --no-editable
@@ -23,7 +23,7 @@ RUN uv sync --frozen --no-dev --extra tracing --no-editable
 
 FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="dra-extender" \
       org.opencontainers.image.description="A kube-scheduler extender that does Dynamic Resource Allocation" \

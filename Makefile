@@ -14,7 +14,7 @@ export UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format generate control-plane helm docs sbom e2e upstream-build upstream upstream-perf fuzz fuzz-cel bench attack load openb
+.PHONY: help install dev demo test lint check format generate control-plane helm docs sbom dist e2e upstream-build upstream upstream-perf fuzz fuzz-cel bench attack load openb
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,14 @@ sbom: dev ## write the locked runtime dependencies to dist/sbom.json, as Cyclone
 	@$(UV) sync --frozen --inexact --quiet --group sbom
 	@mkdir -p dist
 	@$(UV) export --frozen --quiet --no-dev --extra tracing --no-emit-project --format requirements-txt 	 | $(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json -
+
+DIST_URL ?= https://example.com/dra-extender
+dist: sbom ## build what a release consists of in dist/: wheel, one-file program, krew manifest, SBOM, checksums
+	@$(UV) sync --frozen --inexact --quiet --group dist
+	@rm -rf dist/*.whl dist/*.tar.gz dist/*.pyz dist/*.yaml dist/SHA256SUMS
+	@$(UV) build --quiet --out-dir dist
+	@$(UV) export --frozen --quiet --no-dev --no-emit-project --no-hashes --format requirements-txt --output-file .cache/requirements.txt
+	@$(RUN)/python tools/dist.py --requirements .cache/requirements.txt --url $(DIST_URL)
 
 e2e: dev control-plane ## run the end-to-end tests on the real control plane: KUBERNETES=1.34 E2E="-m core"
 	@$(RUN)/python -m pytest tests/e2e $(E2E)

@@ -69,7 +69,7 @@ class ApiTable:
 @lru_cache(maxsize=1)
 def api_table() -> ApiTable:
     """The table. Cost: 60 kB of JSON, once."""
-    raw: dict[str, Any] = json.loads(files("app.cli").joinpath("api_fields.json").read_text("utf-8"))
+    raw: dict[str, Any] = json.loads(files(__package__).joinpath("api_fields.json").read_text("utf-8"))
     kinds = {}
     for name, span in raw["kinds"].items():
         group, version, kind = name.split("/")

@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import uvicorn
 
-import app
 from app.cli.demo_controllers import Controllers
 from app.cli.demo_scheduler import Scheduled, Scheduler
 from app.cli.problems import CliError, Exit, InputError
@@ -38,7 +37,7 @@ def examples() -> Path:
 
     Raises: InputError: neither exists.
     """
-    package = Path(app.__file__).parent
+    package = Path(__file__).resolve().parents[1]
     for folder in (package / "examples", package.parent / "examples"):
         if (folder / INVENTORY).is_dir():
             return folder

@@ -141,7 +141,12 @@ def copy(source: Path, target: Path) -> None:
 
 def test_the_environment_stands_without_the_sources(built: Path) -> None:
     done = subprocess.run(
-        [built / "bin" / "python", "-I", "-c", "import app.core.model.parse as parse; print(parse.__file__)"],
+        [
+            built / "bin" / "python",
+            "-I",
+            "-c",
+            "import dra_extender.core.model.parse as parse; print(parse.__file__)",
+        ],
         cwd="/",
         check=True,
         capture_output=True,
@@ -157,3 +162,31 @@ def test_it_holds_the_entry_point_and_no_tools(built: Path) -> None:
     assert not programs & {"pytest", "ruff", "mypy", "locust", "pip"}
     assert of("COPY", 1) == [f"--from=build {HOME}/.venv {HOME}/.venv"]
     assert of("WORKDIR", 0) == [HOME]
+
+
+def test_the_package_has_a_name_that_collides_with_no_other(built: Path) -> None:
+    (packages,) = built.glob("lib/python*/site-packages")
+    assert (packages / "dra_extender").is_dir()
+    assert not (packages / "app").exists()
+    changed = [file.read_text("utf-8") for file in (packages / "dra_extender").rglob("*.py")]
+    assert [text for text in changed if re.search(r"^\s*(?:from|import) app[.\s]", text, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("name", ["dra-extender", "kubectl-dra"])
+def test_the_programs_of_the_package_work(built: Path, name: str) -> None:
+    examples = REPOSITORY / "examples"
+    done = subprocess.run(
+        [
+            built / "bin" / name,
+            "plan",
+            "-f",
+            examples / "job-with-cats.yaml",
+            "--snapshot",
+            examples / "inventory",
+        ],
+        cwd="/",
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, "Pods placed" in done.stderr) == (0, True), done.stderr
