@@ -113,3 +113,16 @@ def test_a_filter_that_gets_little_of_the_processor_leaves_dear_selectors_to_the
         assert clock.now - before < 0.5, "nothing is evaluated for it while the backlog is at it"
 
     run(served, scene)
+
+
+def test_an_explanation_that_is_not_finished_says_so(served: Path) -> None:
+    number = list(SELECTORS).index("reads the device")
+    dear = pod("dear", f"dear-{number}")
+    dear["metadata"]["namespace"] = "team-a"
+
+    async def scene(service: Asked) -> None:
+        await service.post("/scheduler/filter", {"Pod": dear, "NodeNames": NODES})
+        answer = await service.get("/api/v1/pods/team-a/dear/explain")
+        assert answer["summary"].startswith("time is up: evaluated 0 of 20 nodes; ")
+
+    run(served, scene, dry_run_timeout_seconds=0.001)

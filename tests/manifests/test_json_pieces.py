@@ -80,3 +80,10 @@ def test_there_is_a_pause_every_few_milliseconds(text: bytes, monkeypatch: pytes
 def test_what_is_too_deep_is_refused_before_it_is_read() -> None:
     with pytest.raises(JSONPieceError, match="deeper than 200"):
         list(documents_in_pieces(b"[" * 5_000 + b"]" * 5_000, 200))
+
+
+def test_a_string_that_is_too_long_to_decode_in_one_step_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_pieces, "MAX_TEXT_BYTES", 100)
+    assert loads_in_pieces(json.dumps(["x" * 98]).encode()) == ["x" * 98]
+    with pytest.raises(JSONPieceError, match="a string is longer than"):
+        loads_in_pieces(json.dumps({"a": ["x" * 99]}).encode())

@@ -46,11 +46,12 @@ async def explain(request: Request, namespace: str, name: str, service: ServiceO
     state = seen.fork() if seen is service.state else seen
     evaluation = PodEvaluation(state, pod, replace(service.rules, node_checks=True))
     answers: list[NodeResult] = []
+    late = False
     near: tuple[NearMiss, ...] = ()
     async with service.expensive(request) as work:
         if not pod.node_name:
             found = map(evaluation.explained, evaluation.answers(sorted(state.nodes)))
-            answers, _ = await work.time_slice.collect(found, work.stop)
+            answers, late = await work.time_slice.collect(found, work.stop)
         if answers and not any(answer.verdict == "fits" for answer in answers):
             with suppress(InterruptedWorkError):
                 hypothesis = Hypothesis(state, pod, evaluation.rules)
@@ -64,7 +65,7 @@ async def explain(request: Request, namespace: str, name: str, service: ServiceO
             "namespace": namespace,
             "name": name,
             "node": pod.node_name or None,
-            "summary": _first_line(pod, answers),
+            "summary": _first_line(pod, answers, len(state.nodes) if late else 0),
             "nodes": shown,
             "nodesOmitted": len(answers) - len(shown),
             "nearMisses": near_misses_json(near, redaction),
@@ -72,12 +73,17 @@ async def explain(request: Request, namespace: str, name: str, service: ServiceO
     )
 
 
-def _first_line(pod: Pod, answers: Sequence[NodeResult]) -> str:
-    """Why kube-scheduler does not try the Pod, if it does not, and the reasons of nodes."""
+def _first_line(pod: Pod, answers: Sequence[NodeResult], stopped_before: int) -> str:
+    """Why kube-scheduler does not try the Pod, if it does not, and the reasons of nodes.
+
+    ``stopped_before``: the number of all nodes, if the time was up before all were evaluated.
+    """
     if pod.node_name:
         return f"the Pod is on node {pod.node_name}"
     refusals = [answer.reasons for answer in answers if answer.verdict != "fits"]
     parts = [summary(len(answers) - len(refusals), refusals)]
+    if stopped_before:
+        parts.insert(0, f"time is up: evaluated {len(answers)} of {stopped_before} nodes")
     if pod.scheduling_gates:
         gates = ", ".join(pod.scheduling_gates)
         parts.insert(0, f"kube-scheduler waits until its scheduling gates are removed ({gates})")

@@ -14,6 +14,7 @@ from app.core.allocator.evidence import SelectorCount
 from app.core.allocator.outcome import Reason
 from app.core.cel.common.errors import CelError, CelRuntimeError
 from app.core.model.device import Attribute, DeviceShape
+from app.core.pauses import pause
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.selectors.environment import CelFeatures
 
@@ -94,6 +95,7 @@ class Matcher:
 
     def _evaluate(self, shape: DeviceShape) -> "bool | int | Reason":
         for index, item in enumerate(self.selectors):
+            pause()  # a compiled selector has none, and takes up to a millisecond
             if item.selector.error is not None:
                 return self._error(
                     "SelectorBroken", f"{item.where}: CEL compile error: {item.selector.error}"
