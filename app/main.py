@@ -37,6 +37,7 @@ from app.api.routes import (
     pods,
     policies,
     pools,
+    repack,
     sizing,
     stream,
     usage,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 _QUESTIONS = (
     placements,
     capacity,
+    repack,
     sizing,
     documents,
     policies,

@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "demo",
     "plan": "plan",
     "explain": "explain",
+    "repack": "repack",
     "top": "lists.top",
     "pods": "lists.pods",
     "claims": "lists.claims",

@@ -82,6 +82,36 @@ def sizing_table(answer: JsonObject, *, wide: bool) -> None:
         out(table(("NAMESPACE", "NAME", "NODE"), pods))
 
 
+def repack_table(answer: JsonObject, *, wide: bool) -> None:
+    """The moves in order; ``wide``: with all devices, and where the waiting Pods go then."""
+    rows = [
+        [
+            str(number),
+            move["namespace"],
+            move["name"],
+            move["from"],
+            move["to"],
+            _moved_devices(move, "before", wide=wide),
+            _moved_devices(move, "after", wide=wide),
+        ]
+        for number, move in enumerate(answer["moves"], 1)
+    ]
+    if rows:
+        out(table(("STEP", "NAMESPACE", "NAME", "FROM", "TO", "DEVICES", "THEN"), rows))
+    if wide or not rows:
+        pods = [[pod["namespace"], pod["name"], pod["node"] or "-"] for pod in answer["pods"]]
+        if rows:
+            out("")
+        out(table(("NAMESPACE", "NAME", "NODE"), pods))
+
+
+def _moved_devices(move: JsonObject, when: str, *, wide: bool) -> str:
+    devices = [device for claim in move["claims"] for device in claim[when]]
+    if wide or len(devices) <= 2:
+        return ",".join(devices) or "-"
+    return f"{devices[0]} and {len(devices) - 1} more"
+
+
 def _near(item: JsonObject) -> list[str]:
     found = item.get("nearMisses") or ()
     return ["It would fit", *(f"  {miss['text']}" for miss in found)] if found else []

@@ -149,6 +149,7 @@ def real_bodies() -> dict[str, Any]:
             "pods": [{**visitor, "apiVersion": "v1", "kind": "Pod"}],
             "shapes": [{"like": "worker-5", "price": 2, "limit": 3}],
         },
+        "/api/v1/repack": {"pods": [{**visitor, "apiVersion": "v1", "kind": "Pod"}], "maxMoves": 3},
     }
 
 

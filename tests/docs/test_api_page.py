@@ -16,7 +16,7 @@ SECTIONS = {
     heading.strip(): text
     for heading, text in re.findall(r"^##+ (.+)\n((?:(?!^##).*\n)*)", PAGE, re.MULTILINE)
 }
-APART = ("Body", "RequestBody", "Scenario", "Error")
+APART = ("Body", "RequestBody", "Scenario", "WaitingPods", "Error")
 """What is part of others; the document calls the last ErrorDetail."""
 MODELS = {
     model.__name__: model

@@ -13,7 +13,7 @@ from app.api.bodies import decode_any, read_body
 from app.api.dry_run.overlay import Overlay, lay_over, read_object
 from app.api.errors import HttpError, invalid_fields
 from app.api.expensive import Expensive
-from app.api.models.questions import PlacementRequest, Scenario, SizingRequest
+from app.api.models.questions import PlacementRequest, Scenario, WaitingPods
 from app.api.service import Service
 from app.core.model.features import Features, UnknownFeatureError
 from app.core.model.parse import Object
@@ -125,7 +125,7 @@ def _version_features(service: Service, name: str | None) -> Features:
 
 
 async def pods_in(
-    body: PlacementRequest | SizingRequest, nodes: int, most: int, run: PreparedRun
+    body: PlacementRequest | WaitingPods, nodes: int, most: int, run: PreparedRun
 ) -> tuple[list[Pod], list[str]]:
     """The Pods in order, at most ``most``, and the assumptions about unknown kinds.
 
@@ -143,7 +143,7 @@ async def pods_in(
     return pods, notes
 
 
-def _pods(body: PlacementRequest | SizingRequest, nodes: int, notes: list[str]) -> Iterator[Pod]:
+def _pods(body: PlacementRequest | WaitingPods, nodes: int, notes: list[str]) -> Iterator[Pod]:
     """Yields the Pods one by one. Raises: HttpError, 422."""
     for index, raw in enumerate(body.pods):
         yield pod_of(raw, f"pods[{index}]")

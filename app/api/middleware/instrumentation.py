@@ -39,6 +39,7 @@ _VERBS = {
     "/api/v1/placements": "placements",
     "/api/v1/capacity": "capacity",
     "/api/v1/sizing": "sizing",
+    "/api/v1/repack": "repack",
     "/api/v1/stream": "stream",
 }
 

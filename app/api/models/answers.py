@@ -187,6 +187,41 @@ class SizingAnswer(Body):
     notes: list[str] = Field(description="What is assumed where a kind or a template is not known.")
 
 
+class MovedClaim(Body):
+    """One claim of a Pod that moves: the devices that it has, and those that it gets."""
+
+    claim: str
+    before: list[str] = Field(description="driver/pool/device.")
+    after: list[str] = Field(description="driver/pool/device.")
+
+
+class MoveItem(Body):
+    """One step: evict the Pod, and its controller creates another one that fits on ``to``."""
+
+    namespace: str
+    name: str
+    source: str = Field(alias="from", description="The node that it leaves.")
+    to: str = Field(description="The node where it fits at this step.")
+    claims: list[MovedClaim]
+
+
+class RepackAnswer(Body):
+    """What to move, in order. ``minimal``: it is proven that no fewer moves are enough."""
+
+    revision: str
+    outcome: Literal["fits", "impossible", "unknown"] = Field(
+        description="impossible: no moves that are allowed make room; unknown: none were found within limits."
+    )
+    minimal: bool
+    text: str
+    moves: list[MoveItem]
+    pods: list[SizedPod] = Field(description="The Pods that wait, after the moves.")
+    stays: dict[str, int] = Field(
+        description="Number of running Pods with devices that may not move, by reason."
+    )
+    notes: list[str] = Field(description="What is assumed where a kind or a template is not known.")
+
+
 class Explanation(Body):
     """Why a Pod is pending, or its node."""
 

@@ -142,8 +142,8 @@ class NodeShape(RequestBody):
     )
 
 
-class SizingRequest(Scenario):
-    """Which nodes to add so that these Pods fit?"""
+class WaitingPods(Scenario):
+    """Pods to place, given or waiting already."""
 
     pods: list[KubernetesObject] = Field(default_factory=list)
     workloads: list[KubernetesObject] = Field(
@@ -153,7 +153,18 @@ class SizingRequest(Scenario):
         None, description="Instead of the number of a workload with one Pod template."
     )
     pending: bool = Field(default=False, description="Also the Pods with claims that have no node yet.")
+
+
+class SizingRequest(WaitingPods):
+    """Which nodes to add so that these Pods fit?"""
+
     shapes: list[NodeShape] = Field(min_length=1, max_length=5)
+
+
+class RepackRequest(WaitingPods):
+    """Which running Pods to move so that these fit?"""
+
+    max_moves: int = Field(50, ge=1, le=1000, strict=True, description="Maximum number of Pods to move.")
 
 
 class CapacityRequest(Scenario):

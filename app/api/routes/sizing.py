@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api.dry_run.overlay import names_of
-from app.api.dry_run.scenario import PreparedRun, documented, dry_run, pods_in, read_request
+from app.api.dry_run.scenario import documented, dry_run, read_request
+from app.api.dry_run.waiting_pods import waiting_pods
 from app.api.errors import HttpError
 from app.api.models.answers import SizingAnswer
 from app.api.models.questions import SizingRequest
@@ -14,7 +15,6 @@ from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
 from app.core.dry_run.sizing import NodeShape, Sizing, size
 from app.core.dry_run.what_if import WhatIfError
-from app.core.model.pod import Pod
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
@@ -31,7 +31,7 @@ async def sizing(request: Request, service: ServiceOf) -> Response:
         run = await dry_run(service, body, work)
         absent = {shape.like for shape in body.shapes if not shape.exists}
         nodes = [name for name in names_of(run.overlay.state, body.nodes) if name not in absent]
-        pods, notes = await _pods(service, body, len(nodes), run)
+        pods, notes = await waiting_pods(service, body, len(nodes), run)
         shapes = [NodeShape(shape.like, shape.price, shape.limit) for shape in body.shapes]
         try:
             found = await work.run(lambda: size(run.overlay.state, pods, nodes, run.rules, shapes))
@@ -39,24 +39,6 @@ async def sizing(request: Request, service: ServiceOf) -> Response:
             raise HttpError(422, "InvalidField", str(error), "shapes") from None
         answer = _sizing_answer(service, found, shapes)
         return json_response(answer | {"notes": [*run.overlay.notes, *notes]})
-
-
-async def _pods(
-    service: Service, body: SizingRequest, nodes: int, run: PreparedRun
-) -> tuple[list[Pod], list[str]]:
-    """The Pods that a drain has driven out, those given, and with ``pending`` those that wait for a node."""
-    most = service.settings.dry_run_pods
-    given, notes = await pods_in(body, nodes, most, run)
-    pods = [*(item.pod for item in run.overlay.evicted), *given]
-    if body.pending:
-        names = {pod.meta.key for pod in pods}
-        waiting = (pod for pod in run.overlay.state.pods.values() if not pod.node_name and not pod.finished)
-        pods += [pod for pod in waiting if pod.meta.key not in names and (pod.claims or pod.extended)]
-    if not pods:
-        raise HttpError(422, "InvalidField", "give at least one Pod in pods, workloads or by pending", "pods")
-    if len(pods) > most:
-        raise HttpError(422, "TooManyPods", f"more than {most} Pods in one dry run", "pods")
-    return pods, notes
 
 
 def _sizing_answer(service: Service, found: Sizing, shapes: list[NodeShape]) -> dict[str, Any]:

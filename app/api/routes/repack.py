@@ -1,0 +1,86 @@
+"""Which running Pods to move so that others fit. Nothing is written."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.api.dry_run.overlay import names_of
+from app.api.dry_run.scenario import documented, dry_run, read_request
+from app.api.dry_run.waiting_pods import waiting_pods
+from app.api.models.answers import RepackAnswer
+from app.api.models.questions import RepackRequest
+from app.api.responses import json_response
+from app.api.service import Service, ServiceOf
+from app.api.visibility import visibility_of
+from app.core.dry_run.repack import Move, Repack, repack
+from app.core.model.allocation import Allocation
+
+router = APIRouter(prefix="/api/v1", tags=["dry runs"])
+
+
+@router.post(
+    "/repack",
+    operation_id="planRepack",
+    response_model=RepackAnswer,
+    openapi_extra=documented(RepackRequest),
+    summary="The fewest running Pods to move so that these Pods fit",
+)
+async def plan_repack(request: Request, service: ServiceOf) -> Response:
+    async with read_request(request, service, RepackRequest) as (body, work):
+        run = await dry_run(service, body, work)
+        state = run.overlay.state
+        nodes = names_of(state, body.nodes)
+        pods, notes = await waiting_pods(service, body, len(nodes), run)
+        namespaces = {pod.meta.namespace for pod in pods}
+        visible = (await visibility_of(request.scope, namespaces)).namespaces
+        sees = None if visible is None else visible.__contains__
+        found = await work.run(
+            lambda: repack(state, pods, nodes, run.rules, most=body.max_moves, visible=sees)
+        )
+        answer = _answer(service, found)
+        return json_response(answer | {"notes": [*run.overlay.notes, *notes]})
+
+
+def _answer(service: Service, found: Repack) -> dict[str, Any]:
+    return {
+        "revision": str(service.state.revision),
+        "outcome": found.outcome,
+        "minimal": found.minimal,
+        "text": found.text,
+        "moves": [_move(item) for item in found.moves],
+        "pods": [
+            {
+                "namespace": item.pod.meta.namespace,
+                "name": item.pod.meta.name,
+                "node": item.chosen.node if item.chosen is not None else None,
+                "summary": item.summary,
+            }
+            for item in found.placements
+        ],
+        "stays": found.stays,
+    }
+
+
+def _move(move: Move) -> dict[str, Any]:
+    after = {claim.meta.key: allocation for claim, allocation, _ in move.answer.settled}
+    return {
+        "namespace": move.pod.meta.namespace,
+        "name": move.pod.meta.name,
+        "from": move.source,
+        "to": move.answer.node,
+        "claims": [
+            {
+                "claim": claim.meta.name,
+                "before": _devices(claim.allocation),
+                "after": _devices(after.get(claim.meta.key)),
+            }
+            for claim in move.before
+        ],
+    }
+
+
+def _devices(allocation: Allocation | None) -> list[str]:
+    if allocation is None:
+        return []
+    return [str(item.device) for item in allocation.devices]

@@ -1,0 +1,104 @@
+"""``repack``: the fewest running Pods to move so that waiting ones fit."""
+
+from typing import Any
+
+import click
+
+from app.cli import options, what_if
+from app.cli.problems import Exit, InputError
+from app.cli.source import Source
+from app.cli.talk import say
+
+
+@click.command()
+@options.maybe_files
+@options.anywhere
+@options.namespace
+@options.output
+@options.policy
+@options.feature
+@options.kubernetes_version
+@click.option("--replicas", type=click.IntRange(0), help="Override the workload's replica count.")
+@click.option("--pending", is_flag=True, help="Make room for the Pods with claims that wait for a node.")
+@click.option("--node", "nodes", multiple=True, metavar="NAME", help="Use only this node. Repeatable.")
+@click.option(
+    "--max-moves",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="Move at most this many Pods.",
+)
+@options.generated
+@what_if.changes
+def repack(
+    *,
+    paths: tuple[str, ...],
+    source: Source,
+    namespace: str,
+    output: str,
+    policy: str,
+    feature: tuple[str, ...],
+    kubernetes_version: str,
+    replicas: int | None,
+    pending: bool,
+    nodes: tuple[str, ...],
+    max_moves: int,
+    generated: tuple[str, ...],
+    changed: dict[str, Any],
+) -> int:
+    """Show which running Pods to move so that others fit (dry run).
+
+    Plans for Pods and workloads in files, for pending Pods, or for the Pods of a drained node. Each step
+    evicts one Pod that a controller creates again, and that fits on the other node at this step.
+    DaemonSets, static Pods, Pods without a controller, Pods of groups and of higher priority stay, and
+    PodDisruptionBudgets are respected. Exit code 0: everything fits, 1: no plan, 2: bad input, 3: could
+    not query.
+    """
+    if not paths and not pending and not changed.get("drain"):
+        raise InputError("nothing to make room for", "name a file with -f, or use --pending or --drain NODE")
+    wishes: dict[str, Any] = {
+        "replicas": replicas,
+        "policy": policy or None,
+        "nodes": list(nodes),
+        "kubernetesVersion": kubernetes_version or None,
+        "features": options.switches(feature),
+        **changed,
+    }
+    request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}
+    request |= {"pending": pending, "maxMoves": max_moves}
+    if paths:
+        request |= _from_files(paths, namespace, generated)
+    return _ask(source, request, output)
+
+
+def _from_files(paths: tuple[str, ...], namespace: str, generated: tuple[str, ...]) -> dict[str, Any]:
+    from app.cli.workloads import generated_names, read_dry_run_input  # noqa: PLC0415 - --help must be quick
+
+    files = read_dry_run_input(paths, namespace)
+    made = [
+        {"kind": item.kind, "namespace": item.namespace, "name": item.name}
+        for item in generated_names(generated, namespace)
+    ]
+    return {"workloads": files.workloads, "objects": files.objects, "generated": made}
+
+
+def _ask(source: Source, request: dict[str, Any], output: str) -> int:
+    from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
+    from app.cli.placements import repack_table  # noqa: PLC0415 - as above
+    from app.cli.printing import print_data  # noqa: PLC0415 - as above
+
+    answer = ask(source, lambda asker: asker.post("/api/v1/repack", request))
+    if output in (options.TABLE, options.WIDE):
+        repack_table(answer, wide=output == options.WIDE)
+    else:
+        print_data(answer, output, [f"pod/{item['name']}" for item in answer["moves"]])
+    for note in answer.get("notes") or ():
+        say(note)
+    stays = "; ".join(f"{count} {reason}" for reason, count in sorted(answer["stays"].items()))
+    if stays:
+        say(f"Pods that stay: {stays}")
+    unplaced = next((pod for pod in answer["pods"] if pod["node"] is None), None)
+    if unplaced is not None:
+        say(f"{unplaced['namespace']}/{unplaced['name']}: {unplaced['summary']}")
+    say(f"{answer['text']} (inventory revision {answer['revision']})")
+    return Exit.OK if answer["outcome"] == "fits" else Exit.NO

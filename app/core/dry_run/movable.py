@@ -1,0 +1,89 @@
+"""Which Pods can be moved to another node, and why others cannot."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from app.core.model.disruption_budget import DisruptionBudget
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import ResourceClaim
+from app.core.preemption.victims import doubly_covered
+from app.core.state.state import State
+from app.core.state.taken import ClaimKey
+
+_MIRROR = "kubernetes.io/config.mirror"
+_STAYS = {
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    "karpenter.sh/do-not-disrupt": "true",
+}
+"""Annotations that keep a Pod where it is, with the value that does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movable:
+    """The Pods that may move, with the claims that each gives back, and how many stay for which reason."""
+
+    pods: tuple[Pod, ...]
+    claims: dict[str, tuple[ClaimKey, ...]]
+    stays: dict[str, int]
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+def movable_pods(state: State, highest: int, visible: Callable[[str], bool] = _always) -> Movable:
+    """Sorts the running Pods with devices into those that may move, and those that stay.
+
+    Args:
+        highest: Pods of a higher priority stay.
+        visible: whether the plan may name Pods of a namespace; those of others stay.
+
+    Cost: O(Pods + claims + Pods times budgets).
+    """
+    claims = _claims_by_pod(state.claims())
+    budgets = tuple(state.budgets.values())
+    pods: list[Pod] = []
+    stays: dict[str, int] = {}
+    for pod in state.pods.values():
+        if not pod.node_name or pod.finished or not claims.get(pod.meta.uid):
+            continue
+        reason = _stays(pod, claims[pod.meta.uid], highest, budgets)
+        if reason is None and not visible(pod.meta.namespace):
+            reason = "in a namespace that the caller may not see"
+        if reason is None:
+            pods.append(pod)
+        else:
+            stays[reason] = stays.get(reason, 0) + 1
+    ordered = sorted(pods, key=lambda pod: (pod.priority, pod.meta.key))
+    keys = {pod.meta.uid: tuple(claim.meta.key for claim in claims[pod.meta.uid]) for pod in ordered}
+    return Movable(tuple(ordered), keys, stays)
+
+
+def _claims_by_pod(claims: Iterable[ResourceClaim]) -> dict[str, list[ResourceClaim]]:
+    """The allocated claims by the UID of the Pods that they are reserved for."""
+    found: dict[str, list[ResourceClaim]] = {}
+    for claim in claims:
+        if claim.allocation is not None:
+            for consumer in claim.reserved_for:
+                if consumer.uid:
+                    found.setdefault(consumer.uid, []).append(claim)
+    return found
+
+
+def _stays(
+    pod: Pod, claims: Iterable[ResourceClaim], highest: int, budgets: tuple[DisruptionBudget, ...]
+) -> str | None:
+    """Why the Pod stays; None if it may move."""
+    controller = pod.meta.controller
+    rules = (
+        (pod.meta.deleted is not None, "being deleted"),
+        (_MIRROR in pod.meta.annotations, "static Pod"),
+        (controller is None, "no controller would create it again"),
+        (controller is not None and controller.kind == "DaemonSet", "DaemonSet"),
+        (any(pod.meta.annotations.get(name) == value for name, value in _STAYS.items()), "annotated to stay"),
+        (bool(pod.group), "part of a group"),
+        (pod.priority > highest, "higher priority"),
+        (any(len(claim.reserved_for) > 1 for claim in claims), "shares a claim"),
+        (doubly_covered(pod, budgets), "two PodDisruptionBudgets cover it"),
+    )
+    return next((reason for applies, reason in rules if applies), None)

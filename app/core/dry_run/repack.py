@@ -1,0 +1,362 @@
+"""Which running Pods to move so that waiting ones fit: as few as possible.
+
+A move takes a Pod off its node and places it on another one where it fits at that time, so that each step is
+safe by itself. First a plan is built for one waiting Pod after another: on each node, the fewest Pods in
+the way that also fit elsewhere. Then sequences of fewer moves are tried, all of them if there are few enough.
+Only then is the plan called minimal.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from app.core.dry_run.movable import Movable, movable_pods
+from app.core.dry_run.place import PodPlacement, place
+from app.core.model.pod import Pod
+from app.core.model.resource_claim import ResourceClaim
+from app.core.pauses import InterruptedWorkError, pause
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
+from app.core.placement.rules import Rules
+from app.core.preemption.victims import over_budget
+from app.core.state.state import State
+from app.core.state.taken import ClaimKey
+
+MAX_MOVES = 50
+"""Moves of a plan, unless the caller allows fewer."""
+MAX_TRIES = 4_000
+"""States in which it is tried whether the waiting Pods fit, in the search for fewer moves."""
+
+Outcome = Literal["fits", "impossible", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One Pod, the node that it leaves, and what it gets on which other node.
+
+    ``before`` are its claims as they are allocated now.
+    """
+
+    pod: Pod
+    source: str
+    before: tuple[ResourceClaim, ...]
+    answer: NodeResult
+
+
+@dataclass(frozen=True, slots=True)
+class Repack:
+    """A plan. ``placements`` are those of the waiting Pods after the moves, or without any if none is known.
+
+    ``minimal``: it is proven that no sequence of fewer moves is enough. ``outcome`` "impossible": it is
+    proven that no sequence of allowed moves is. ``stays``: running Pods that may not move, by reason.
+    """
+
+    outcome: Outcome
+    moves: tuple[Move, ...]
+    placements: tuple[PodPlacement, ...]
+    minimal: bool
+    text: str
+    stays: dict[str, int]
+
+
+def repack(
+    state: State,
+    waiting: Sequence[Pod],
+    nodes: Sequence[str],
+    rules: Rules,
+    *,
+    most: int = MAX_MOVES,
+    visible: Callable[[str], bool] | None = None,
+) -> Repack:
+    """Plans the fewest moves with which all waiting Pods fit on ``nodes``.
+
+    Pods with a priority above that of a waiting Pod stay, and those of namespaces that are not
+    ``visible``. A PodDisruptionBudget counts each move of a Pod that it covers. If it is interrupted,
+    returns what is known until then.
+
+    Cost: for each waiting Pod a search for each node and each movable Pod there; then at most
+    ``MAX_TRIES`` times the cost of placing the waiting Pods.
+    """
+    highest = min((pod.priority for pod in waiting), default=0)
+    goal = _Goal(tuple(waiting), tuple(nodes), rules, most)
+    movable = movable_pods(state, highest) if visible is None else movable_pods(state, highest, visible)
+    search = _Search(state, goal, movable)
+    try:
+        search.run()
+    except InterruptedWorkError:
+        search.cut_off = True
+    return search.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Goal:
+    waiting: tuple[Pod, ...]
+    nodes: tuple[str, ...]
+    rules: Rules
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A state that moves have led to."""
+
+    state: State
+    moves: tuple[Move, ...] = ()
+
+    @property
+    def moved(self) -> frozenset[str]:
+        return frozenset(move.pod.meta.uid for move in self.moves)
+
+    @property
+    def where(self) -> frozenset[tuple[str, str]]:
+        """What makes two states equal: which Pod was moved to which node."""
+        return frozenset((move.pod.meta.uid, move.answer.node) for move in self.moves)
+
+
+class _Search:
+    def __init__(self, state: State, goal: _Goal, movable: Movable) -> None:
+        self._start = _Step(state)
+        self._waiting = goal.waiting
+        self._nodes = goal.nodes
+        self._rules = goal.rules
+        self._most = goal.most
+        self._movable = movable
+        self._none: tuple[PodPlacement, ...] = ()
+        self._best: tuple[tuple[Move, ...], tuple[PodPlacement, ...]] | None = None
+        self._tries = 0
+        self._hopeless = False
+        self._exhausted = False
+        self.cut_off = False
+
+    def run(self) -> None:
+        """Finds the best plan; see ``result``."""
+        self._none = self._placed(self._start.state)
+        if _all_placed(self._none):
+            self._best = (), self._none
+            self._exhausted = True
+            return
+        if not self._fits_without_any():
+            self._hopeless = True
+            return
+        self._build()
+        self._try_fewer()
+
+    def result(self) -> Repack:
+        stays = self._movable.stays
+        if self._best is not None:
+            moves, placements = self._best
+            proof = "no fewer are enough" if self._exhausted else "fewer may be enough"
+            text = f"{len(moves)} Pod(s) to move: {proof}" if moves else "no Pod has to move"
+            return Repack("fits", moves, placements, self._exhausted, text, stays)
+        if self._hopeless:
+            text = "not even moving all Pods that may move away would make room"
+            return Repack("impossible", (), self._none, minimal=False, text=text, stays=stays)
+        if self._exhausted:
+            text = f"no sequence of up to {self._most} moves is enough"
+            return Repack("impossible", (), self._none, minimal=False, text=text, stays=stays)
+        text = "no sequence of moves was found within the limits"
+        return Repack("unknown", (), self._none, minimal=False, text=text, stays=stays)
+
+    def _fits_without_any(self) -> bool:
+        """Whether the waiting Pods fit if all movable Pods are gone, wherever those would go."""
+        state = self._start.state.fork()
+        for pod in self._movable.pods:
+            self._take_off(state, pod)
+        return _all_placed(self._placed(state))
+
+    def _build(self) -> None:
+        """A plan for one waiting Pod after another, each on the node with the fewest Pods in its way."""
+        step = self._start
+        placed = step.state.fork()
+        for pod in self._waiting:
+            (alone,) = place(placed, [pod], self._nodes, self._rules, shown=0)
+            if alone.chosen is not None:
+                continue
+            made = self._make_room(_Step(placed, step.moves), pod)
+            if made is None:
+                return
+            step = made
+            placed = made.state
+            (alone,) = place(placed, [pod], self._nodes, self._rules, shown=0)
+            if alone.chosen is None:
+                return
+        self._found(_Step(self._replayed(step.moves), step.moves))
+
+    def _replayed(self, moves: tuple[Move, ...]) -> State:
+        """The state after the moves alone, without the waiting Pods."""
+        state = self._start.state.fork()
+        for move in moves:
+            self._take_off(state, move.pod)
+            state.settle(move.pod, move.answer.node, move.answer.settled)
+        return state
+
+    def _make_room(self, step: _Step, pod: Pod) -> _Step | None:
+        """The moves after which the Pod fits on some node, that node's Pods all going elsewhere."""
+        there: dict[str, list[Pod]] = {}
+        for item in self._left(step):
+            there.setdefault(item.node_name, []).append(item)
+        stage = step.state.fork()
+        evaluation = PodEvaluation(stage, pod, self._rules)
+        plans: list[tuple[int, int, str, list[Pod]]] = []
+        for node in self._nodes:
+            if node in there:
+                victims = self._in_the_way(stage, evaluation, node, there[node])
+                if victims is not None:
+                    devices = sum(self._devices(item) for item in victims)
+                    plans.append((len(victims), devices, node, victims))
+        plans.sort(key=lambda found: found[:3])
+        for _, _, node, victims in plans:
+            made = self._moved_away(step, victims, node)
+            if made is not None and len(made.moves) <= self._most:
+                return made
+        return None
+
+    def _in_the_way(
+        self, stage: State, evaluation: PodEvaluation, node: str, there: Sequence[Pod]
+    ) -> list[Pod] | None:
+        """Which Pods ``there`` have to leave the node so that the Pod fits, or None if that does not help.
+
+        Args:
+            stage: what ``evaluation`` is about; it is left as it was.
+        """
+        held = {
+            key: claim
+            for item in there
+            for key in self._movable.claims[item.meta.uid]
+            if (claim := stage.claim(key)) is not None
+        }
+        for item in there:
+            self._take_off(stage, item)
+        victims = list(there)
+        fits = evaluation.answer(node).verdict == "fits"
+        # Those that are hardest to place elsewhere come back first.
+        for item in sorted(there, key=self._hardest_first) if fits else ():
+            pause()
+            self._put_back(stage, held, item)
+            if evaluation.answer(node).verdict == "fits":
+                victims.remove(item)
+            else:
+                self._take_off(stage, item)
+        for item in victims:
+            self._put_back(stage, held, item)
+        return victims if fits else None
+
+    def _moved_away(self, step: _Step, victims: Sequence[Pod], node: str) -> _Step | None:
+        """The state after the victims have moved to other nodes, the largest first; None if one cannot."""
+        for victim in victims:
+            made = next(self._moves(step, victim, without=node, best=True), None)
+            if made is None:
+                return None
+            step = made
+        return step
+
+    def _moves(self, step: _Step, pod: Pod, *, without: str, best: bool = False) -> Iterator[_Step]:
+        """The states after a move of this Pod to a node where it fits, or to the best of these nodes."""
+        state = step.state.fork()
+        before = tuple(
+            claim for key in self._movable.claims[pod.meta.uid] if (claim := state.claim(key)) is not None
+        )
+        self._take_off(state, pod)
+        again = state.pods[pod.meta.key]
+        if over_budget([*(move.pod for move in step.moves), pod], tuple(self._start.state.budgets.values())):
+            return
+        evaluation = PodEvaluation(state, again, self._rules)
+        if evaluation.unclaimed is not None:
+            return
+        answers = [
+            answer
+            for name in self._nodes
+            if name not in (pod.node_name, without) and (answer := evaluation.answer(name)).verdict == "fits"
+        ]
+        if best:
+            answers = sorted(answers, key=lambda answer: -(answer.score or 0))[:1]
+        for answer in answers:
+            pause()
+            after = state.fork()
+            after.settle(again, answer.node, answer.settled)
+            yield _Step(after, (*step.moves, Move(pod, pod.node_name, before, answer)))
+
+    def _try_fewer(self) -> None:
+        """All sequences of fewer moves than the best plan, the shortest first, within ``MAX_TRIES``."""
+        most = min(self._most, len(self._movable.pods))
+        most = most if self._best is None else len(self._best[0]) - 1
+        for length in range(1, most + 1):
+            seen: set[frozenset[tuple[str, str]]] = set()
+            if self._deepen(self._start, length, seen):
+                self._exhausted = True
+                return
+            if self._tries >= MAX_TRIES:
+                return
+        self._exhausted = True
+
+    def _deepen(self, step: _Step, length: int, seen: set[frozenset[tuple[str, str]]]) -> bool:
+        """Whether a sequence with ``length`` more moves is enough; it is then the best plan."""
+        if self._best is None or len(step.moves) + length < len(self._best[0]):
+            for pod in self._left(step):
+                if length == 1 and not self._helps(step, pod):
+                    continue
+                for made in self._moves(step, pod, without=""):
+                    if made.where in seen:
+                        continue
+                    seen.add(made.where)
+                    if length > 1:
+                        if self._deepen(made, length - 1, seen):
+                            return True
+                    elif self._found(made):
+                        return True
+                    if self._tries >= MAX_TRIES:
+                        return False
+        return False
+
+    def _helps(self, step: _Step, pod: Pod) -> bool:
+        """Whether the waiting Pods would fit if this one were gone: it may be the last to move."""
+        self._tries += 1
+        state = step.state.fork()
+        self._take_off(state, pod)
+        return _all_placed(self._placed(state))
+
+    def _found(self, step: _Step) -> bool:
+        """Keeps the plan if the waiting Pods fit after it and it is the shortest."""
+        self._tries += 1
+        placements = self._placed(step.state)
+        if not _all_placed(placements):
+            return False
+        if self._best is None or len(step.moves) < len(self._best[0]):
+            self._best = step.moves, placements
+        return True
+
+    def _placed(self, state: State) -> tuple[PodPlacement, ...]:
+        pause()
+        return tuple(place(state.fork(), self._waiting, self._nodes, self._rules, shown=0))
+
+    def _left(self, step: _Step) -> list[Pod]:
+        """The movable Pods that have not moved yet."""
+        moved = step.moved
+        return [pod for pod in self._movable.pods if pod.meta.uid not in moved]
+
+    def _take_off(self, state: State, pod: Pod) -> None:
+        """The Pod waits for a node again, and its claims are deallocated."""
+        for key in self._movable.claims[pod.meta.uid]:
+            claim = state.claim(key)
+            if claim is not None:
+                state.forget(key)
+                state.upsert(replace(claim, allocation=None, reserved_for=()))
+        state.upsert(replace(pod, node_name=""))
+
+    def _put_back(self, state: State, held: Mapping[ClaimKey, ResourceClaim], pod: Pod) -> None:
+        """Undoes ``_take_off``."""
+        for key in self._movable.claims[pod.meta.uid]:
+            if key in held:
+                state.upsert(held[key])
+        state.upsert(pod)
+
+    def _hardest_first(self, pod: Pod) -> tuple[int, tuple[str, str]]:
+        return -self._devices(pod), pod.meta.key
+
+    def _devices(self, pod: Pod) -> int:
+        claims = (self._start.state.claim(key) for key in self._movable.claims[pod.meta.uid])
+        return sum(len(claim.allocation.devices) for claim in claims if claim and claim.allocation)
+
+
+def _all_placed(placements: Sequence[PodPlacement]) -> bool:
+    return all(item.chosen is not None for item in placements)

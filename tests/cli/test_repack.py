@@ -1,0 +1,43 @@
+"""``repack``: which Pods to move."""
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Cli
+from tests.packed import OBJECTS, PAIR, running
+
+
+def test_which_pods_to_move(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "cluster.json"
+    objects = [*OBJECTS, *running("x", "n1", "a"), *running("y", "n2", "b"), PAIR]
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}), encoding="utf-8")
+    wanted = ("repack", "--pending", "--snapshot", str(file))
+
+    ran = cli(*wanted)
+
+    assert ran.code == 0
+    assert [line.split() for line in ran.out.splitlines()] == [
+        ["STEP", "NAMESPACE", "NAME", "FROM", "TO", "DEVICES", "THEN"],
+        ["1", "default", "x", "n1", "n2", "gpu.example.com/n1/a", "gpu.example.com/n2/a"],
+    ]
+    assert "1 Pod(s) to move: no fewer are enough (inventory revision" in ran.err
+    assert cli(*wanted, "-o", "name").out == "pod/x\n"
+    wide = cli(*wanted, "-o", "wide").out.splitlines()
+    assert wide[-1].split()[-1] == "n1"
+
+
+def test_a_plan_that_is_not_possible_says_why(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "cluster.json"
+    objects = [*OBJECTS, *running("x", "n1", "a"), *running("y", "n2", "b"), PAIR]
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}), encoding="utf-8")
+
+    ran = cli("repack", "--pending", "--snapshot", str(file), "--node", "n1")
+
+    assert ran.code == 1
+    assert "no sequence of up to 50 moves is enough" in ran.err
+
+
+def test_repack_needs_pods(cli: Cli) -> None:
+    ran = cli("repack", "--snapshot", "examples/inventory")
+    assert ran.code == 2
+    assert "nothing to make room for; name a file with -f, or use --pending or --drain NODE" in ran.err
