@@ -42,6 +42,7 @@ OPERATIONS = {
     "POST /api/v1/capacity": "countCapacity",
     "POST /api/v1/documents": "parseDocuments",
     "POST /api/v1/placements": "placePods",
+    "POST /api/v1/repack": "planRepack",
     "POST /api/v1/sizing": "sizeNodes",
     "POST /scheduler/bind": "bindPod",
     "POST /scheduler/filter": "filterNodes",
