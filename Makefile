@@ -91,7 +91,7 @@ dist: sbom ## build what a release consists of in dist/: wheel, one-file program
 	@rm -rf dist/*.whl dist/*.tar.gz dist/*.pyz dist/*.yaml dist/SHA256SUMS
 	@$(UV) build --quiet --out-dir dist
 	@$(UV) export --frozen --quiet --no-dev --no-emit-project --no-hashes --format requirements-txt --output-file .cache/requirements.txt
-	@$(RUN)/python tools/dist.py --requirements .cache/requirements.txt --url $(DIST_URL)
+	@$(RUN)/python tools/release_files.py --requirements .cache/requirements.txt --url $(DIST_URL)
 
 e2e: dev control-plane ## run the end-to-end tests on the real control plane: KUBERNETES=1.34 E2E="-m core"
 	@$(RUN)/python -m pytest tests/e2e $(E2E)

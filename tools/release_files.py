@@ -1,6 +1,6 @@
 """What a release consists of, in dist/: run by `make dist`, after the wheel and the SBOM are there.
 
-python tools/dist.py --requirements FILE --url ADDRESS
+python tools/release_files.py --requirements FILE --url ADDRESS
 
 Makes one-file programs for this platform with shiv, an archive and a manifest for krew, and checksums.
 """

@@ -4,9 +4,8 @@ import hashlib
 import tarfile
 from pathlib import Path
 
+import release_files
 import yaml
-
-import dist
 
 
 def test_the_archive_holds_the_program_as_a_plugin_and_nothing_of_this_machine(tmp_path: Path) -> None:
@@ -14,7 +13,7 @@ def test_the_archive_holds_the_program_as_a_plugin_and_nothing_of_this_machine(t
     program.write_bytes(b"#!/usr/bin/env python3")
     program.chmod(0o755)
     packed = tmp_path / "packed.tar.gz"
-    dist.archive(program, packed)
+    release_files.archive(program, packed)
     with tarfile.open(packed) as tar:
         members = tar.getmembers()
         assert [member.name for member in members] == ["kubectl-dra", "LICENSE"]
@@ -23,7 +22,7 @@ def test_the_archive_holds_the_program_as_a_plugin_and_nothing_of_this_machine(t
         content = tar.extractfile("kubectl-dra")
         assert content is not None
         assert content.read() == program.read_bytes()
-    assert dist.checksum(packed) == hashlib.sha256(packed.read_bytes()).hexdigest()
+    assert release_files.checksum(packed) == hashlib.sha256(packed.read_bytes()).hexdigest()
 
 
 def test_the_manifest_is_one_that_krew_reads() -> None:
