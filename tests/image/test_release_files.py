@@ -27,7 +27,7 @@ def test_the_archive_holds_the_program_as_a_plugin_and_nothing_of_this_machine(t
 
 def test_the_manifest_is_one_that_krew_reads() -> None:
     values = dict.fromkeys(("version", "url", "os", "arch", "python", "archive", "checksum"), "x")
-    manifest = yaml.safe_load(dist.MANIFEST.format(**values | {"version": "0.2.0"}))
+    manifest = yaml.safe_load(release_files.MANIFEST.format(**values | {"version": "0.2.0"}))
     assert (manifest["kind"], manifest["metadata"]["name"]) == ("Plugin", "dra")
     assert manifest["spec"]["version"] == "v0.2.0"
     [platform] = manifest["spec"]["platforms"]
