@@ -88,10 +88,14 @@ def main() -> int:
     """Reads the command line. The exit code is 1 if an attack goes beyond a limit."""
     parser = argparse.ArgumentParser(prog="attacks", description=__doc__)
     parser.add_argument("--nodes", type=int, nargs="*", default=[200, 5000])
-    parser.add_argument("--only", default="*", help="pattern of names of attacks")
+    parser.add_argument("--only", nargs="*", default=["*"], help="patterns of names of attacks")
     parser.add_argument("--to", type=Path, default=None, help="JSON file for the rows")
     given = parser.parse_args()
-    chosen = {name: attack for name, attack in attacks().items() if fnmatch.fnmatch(name, given.only)}
+    chosen = {
+        name: attack
+        for name, attack in attacks().items()
+        if any(fnmatch.fnmatch(name, pattern) for pattern in given.only)
+    }
     print(*(f"{column:>12}" for column in _COLUMNS), flush=True)
     rows: list[dict[str, Any]] = []
     try:
