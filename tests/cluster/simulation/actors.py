@@ -46,12 +46,18 @@ async def user(world: "World", wish: Wish) -> None:
     world.server.remove("v1", "pods", wish.name, "default")
     if wish.graceful:
         await asyncio.sleep(world.random.uniform(0, 1))
-        world.server.store.update(Place(*PODS, "default", wish.name), _without(GRACE))
+        end(world, wish.name)
+
+
+def end(world: "World", name: str) -> None:
+    """A Pod's time to end is over."""
+    world.server.store.update(Place(*PODS, "default", name), _without(GRACE))
 
 
 async def schedule(world: "World", name: str) -> None:
-    """kube-scheduler for one Pod: filter, then bind, and again after a failure."""
-    while True:
+    """kube-scheduler for one Pod: filter, then bind, and again after a failure, until etcd is restored."""
+    restored = world.restored
+    while restored == world.restored:
         raw = find(world.server.store, PODS, name)
         if raw is None or raw["metadata"].get("deletionTimestamp") or raw["spec"].get("nodeName"):
             return
@@ -87,7 +93,8 @@ async def foreigner(world: "World", number: int) -> None:
     store.update(place, lambda old: {**old, "spec": {**old["spec"], "nodeName": node}})
     if rng.random() < 0.6:
         await asyncio.sleep(rng.uniform(0.2, 4))
-        store.delete(place)
+        if find(store, PODS, name) is not None:  # or etcd was restored meanwhile
+            store.delete(place)
 
 
 async def controller(world: "World") -> None:

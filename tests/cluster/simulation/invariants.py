@@ -25,6 +25,16 @@ class Watchdog:
         self.broken: list[str] = []
         store.listeners.append(self._look)
 
+    def restored(self) -> None:
+        """The store is an earlier one again: what was seen since has not happened."""
+        self._seen = len(self._store.history)
+        self.holders.clear()
+        self.foreign.clear()
+        for claim in self._store.select(CLAIMS):
+            name = claim["metadata"]["name"]
+            own = self.foreign if name.startswith(FOREIGN) else self.holders
+            own.update(dict.fromkeys(devices(claim), name))
+
     def taken(self) -> set[tuple[str, str]]:
         """The devices that any claim holds."""
         return self.holders.keys() | self.foreign.keys()
@@ -111,6 +121,21 @@ def unrest(store: Store, nodes: int, per_node: int) -> Iterator[str]:
             not missing or (whole and max(free.values()) >= len(missing))
         ):
             yield f"Pod {pod['metadata']['name']} is not bound, though it fits"
+
+
+def mistaken(store: Store, state: State) -> Iterator[str]:
+    """What a replica believes of claims and their devices that is not so; and devices free for no claim."""
+    held = {(claim["metadata"]["name"], *key) for claim in store.select(CLAIMS) for key in devices(claim)}
+    known = {
+        (claim.meta.name, item.device.pool, item.device.device)
+        for claim in state.claims()
+        for item in (claim.allocation.devices if claim.allocation is not None else ())
+    }
+    for entry in sorted(held ^ known):
+        yield f"{' '.join(entry)} counts as {'free' if entry in held else 'held'}"
+    taken = {(pool.pool, name) for pool, taken in state.taken.items() for name in taken.whole}
+    for pool, name in sorted(taken ^ {entry[1:] for entry in known}):
+        yield f"{pool}/{name} counts as {'taken' if (pool, name) in taken else 'free'}"
 
 
 def devices(claim: JsonObject) -> list[tuple[str, str]]:
