@@ -1,6 +1,7 @@
 """Ten thousand interleavings: no device twice, no claim leaked, no Pod bound without its devices, all bound.
 
-In some of them another allocator takes devices, and no Pod is bound to one that it is known to have.
+In some of them another allocator takes devices, and no Pod is bound to one that it is known to have. In some
+etcd is restored from a backup, and the replicas know what is again, whatever they have written since.
 
 A failure names its seed; `SEED=... pytest tests/cluster/simulation` replays it and prints every step.
 RUNS says how many are run: 10,000 under CI, fewer elsewhere.
@@ -55,6 +56,7 @@ def test_a_seed_replays_its_run() -> None:
             "is known to hold",
             id="rivals heard of late are not given way to",
         ),
+        pytest.param("old versions", range(20), "counts as", id="a list after a restore changes nothing"),
     ],
 )
 def test_a_broken_rule_shows(sabotage: str, seeds: range, seen: str) -> None:

@@ -17,8 +17,11 @@ from tests.cluster.simulation.invariants import FOREIGN, PODS, Watchdog, mistake
 from tests.cluster.simulation.loop import OWNER, SimulationLoop
 from tests.cluster.simulation.network import TRANSIT_SECONDS
 from tests.cluster.simulation.replica import RESERVATION_SECONDS, Replica, inventory
+from tests.objects import claim as new_claim
+from tests.objects import pod as new_pod
 
 CHAOS_SECONDS = 6.0
+OLD_VERSIONS = "old versions"
 REST_SECONDS = 90.0
 ACCIDENTS = ("crash", "crash", "stop", "cut off", "outage", "resign")
 ACCIDENTS_OF = {"no fence": ("stop",), "no barrier": ("resign", "crash"), "no last look": ("cut off",)}
@@ -73,6 +76,13 @@ class LateState(State):
         asyncio.get_running_loop().call_later(0, super().assume, *arguments)
 
 
+class StubbornState(State):
+    """Insists on what it has written, whatever a list shows: the rule broken on purpose."""
+
+    def relisted(self, _writes: int) -> set[tuple[str, str]]:
+        return set()
+
+
 class World:
     """See ``run``."""
 
@@ -99,7 +109,7 @@ class World:
         self.fickle = 0.0 if sabotage else self.foreign.choice((0.0, 0.2, 0.5))
         self.slow = 0.0 if sabotage else self.foreign.choice((0.0, 0.1, 0.4))
         self.late_volumes = 0.0 if sabotage else self.foreign.choice((0.0, 0.2, 0.6))
-        self.restores = not sabotage and self.foreign.random() < 0.2
+        self.restores = sabotage == OLD_VERSIONS or (not sabotage and self.foreign.random() < 0.2)
         self.restored = False
         self.replicas: list[Replica] = []
         self.crashes = 0
@@ -113,6 +123,8 @@ class World:
         state = inventory(self.node_count, self.per_node).fork()
         if self.sabotage == "late assume":
             state.__class__ = LateState
+        elif self.sabotage == OLD_VERSIONS:
+            state.__class__ = StubbornState
         return state
 
     def state_of(self, name: str) -> State:
@@ -130,14 +142,15 @@ class World:
             self.keep(self.loop.create_task(foreigner(self, number)))
         for _ in range(3 if self.sabotage else self.random.choice((0, 1, 2, 3))):
             self.keep(self.loop.create_task(self._accident()))
-        await asyncio.sleep(CHAOS_SECONDS / 2)
-        backup = self.server.store.backup()
-        await asyncio.sleep(CHAOS_SECONDS / 2)
+        backups: list[Backup] = []
+        if self.restores:
+            self.loop.call_later(CHAOS_SECONDS / 2, lambda: backups.append(self.server.store.backup()))
+        await asyncio.sleep(CHAOS_SECONDS)
         self.chaos = CALM
         await self._rest()
         if self.restores and not self.watchdog.broken:
             await asyncio.sleep(CHAOS_SECONDS)  # what users and other allocators had in mind is done
-            await self._restore(backup)
+            await self._restore(await self._unheard() if self.foreign.random() < 0.5 else backups[0])
             await self._rest()
         return self.watchdog.broken
 
@@ -163,6 +176,17 @@ class World:
         for item in self.replicas:
             yield from (f"for {item.name} {text}" for text in mistaken(self.server.store, item.state))
 
+    async def _unheard(self) -> Backup:
+        """A backup from before a bind of which no watch tells: the replica knows it from its own writes."""
+        self.server.put("resource.k8s.io/v1", "resourceclaims", new_claim("own-late-a"))
+        self.server.put("v1", "pods", new_pod("late", "own-late-a"))
+        await asyncio.sleep(2)
+        backup = self.server.store.backup()
+        self.server.frozen = True
+        self.keep(self.loop.create_task(schedule(self, "late")))
+        await asyncio.sleep(3)
+        return backup
+
     async def _restore(self, backup: Backup) -> None:
         """etcd is as it was in the middle of the chaos. Whoever watches must list again.
 
@@ -178,6 +202,7 @@ class World:
         store.restore(backup)
         store.version = before + 1000
         store.compact()
+        self.server.frozen = False
         self.watchdog.restored()
         self.server.break_watches()
         await self._until_none(self._mistaken)
