@@ -1,6 +1,6 @@
 """Placements and reasons as the JSON of /api/v1."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from functools import cache
 from typing import Any
@@ -56,9 +56,9 @@ def encoded_nodes(
 
 
 def pod_answer(
-    item: PodPlacement, nodes: Sequence[Any], redaction: Redaction | None = None
+    item: PodPlacement, nodes: Mapping[str, Any], redaction: Redaction | None = None
 ) -> dict[str, Any]:
-    """One Pod of a dry run. ``nodes``: the verdicts of its ``shown_nodes``."""
+    """One Pod of a dry run. ``nodes``: the fields about its nodes."""
     chosen = item.chosen
     claims = chosen.allocations if chosen is not None else tuple(None for _ in item.claims)
     return {
@@ -76,8 +76,7 @@ def pod_answer(
             for held, allocation in zip(item.claims, claims, strict=True)
         ],
         "summary": item.summary,
-        "nodes": nodes,
-        "nodesOmitted": item.nodes - len(nodes),
+        **nodes,
         "nearMisses": near_misses_json(item.near_misses, redaction),
     }
 
@@ -104,12 +103,13 @@ def node_verdict(answer: NodeResult, *, full: bool) -> dict[str, Any]:
         "headline": "" if answer.verdict == "fits" else node_message(answer.reasons),
         "distance": 0 if answer.verdict == "fits" else distance(answer.reasons),
         "scoreParts": [asdict(item) for item in answer.score_parts] if full else [],
-        "reasons": [_reason(item, full=full) for item in answer.reasons],
+        "reasons": [reason_json(item, full=full) for item in answer.reasons],
         "allocations": [allocation.to_json() for allocation in answer.allocations],
     }
 
 
-def _reason(reason: Reason, *, full: bool) -> dict[str, Any]:
+def reason_json(reason: Reason, *, full: bool) -> dict[str, Any]:
+    """A reason. ``full`` adds the counts by holder and selector."""
     return {
         "code": reason.code,
         "message": reason.message,

@@ -55,6 +55,22 @@ class ChangeModel(Body):
     text: str
 
 
+class NodeGroupModel(Body):
+    """Nodes that do not fit for equal reasons.
+
+    ``nodes`` are the first ten, and ``reasons`` those of the first node: counts and holders may differ. A
+    group that an earlier Pod of the answer has too shows them there only, and ``explainedBy`` names that Pod.
+    """
+
+    verdict: Verdict
+    headline: str
+    distance: int = Field(description="0 to 2: how far the nodes are from fitting. 0 is nearest.")
+    count: int = Field(description="Number of nodes.")
+    nodes: list[str]
+    reasons: list[ReasonModel]
+    explained_by: str | None
+
+
 class NearMissModel(Body):
     """Changes after which the Pod fits on the node. Each was verified by a repeated evaluation."""
 
@@ -104,6 +120,11 @@ class PodAnswer(Body):
     summary: str
     nodes: list[NodeVerdict]
     nodes_omitted: int
+    fitting: int = Field(description="Number of nodes that fit; 0 with `explain: none`.")
+    fitting_nodes: list[str] = Field(
+        description="Names of nodes that fit, best first; not all of many nodes."
+    )
+    groups: list[NodeGroupModel] = Field(description="The other nodes by reason, nearest to fitting first.")
     near_misses: list[NearMissModel]
     evicted_from: str | None = None
     preemption: PreemptionModel | None = None
@@ -232,4 +253,9 @@ class Explanation(Body):
     summary: str
     nodes: list[NodeVerdict]
     nodes_omitted: int
+    fitting: int = Field(description="Number of nodes that fit; 0 with `explain: none`.")
+    fitting_nodes: list[str] = Field(
+        description="Names of nodes that fit, best first; not all of many nodes."
+    )
+    groups: list[NodeGroupModel] = Field(description="The other nodes by reason, nearest to fitting first.")
     near_misses: list[NearMissModel]

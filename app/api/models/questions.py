@@ -125,7 +125,12 @@ class PlacementRequest(Scenario):
         default=False,
         description="Show which Pods preemption would evict, for the first Pods that fit nowhere.",
     )
-    explain: Literal["summary", "full"] = "summary"
+    explain: Literal["none", "summary", "full"] = Field(
+        "summary",
+        description="How nodes are shown. none: not at all, and no near misses. summary: those that do not "
+        "fit in groups by reason with evidence once, those that fit by name; `nodes` as well while Pods "
+        "times nodes are at most 2000. full: each node with all its reasons and scores, up to 50,000.",
+    )
     progress: str = Field(
         "", max_length=64, description="A name under which `GET /api/v1/dry-runs` reports the progress."
     )

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, encoded_nodes, near_misses_json
+from app.api.dry_run.detail import Detail, Explain, Explainer
+from app.api.dry_run.json_answers import encoded_nodes, near_misses_json
 from app.api.errors import HttpError
 from app.api.models.answers import Explanation
 from app.api.responses import json_response
@@ -16,6 +18,7 @@ from app.api.visibility import visibility_of
 from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.near_misses import NearMiss, near_misses
 from app.core.diagnosis import summary
+from app.core.dry_run.node_groups import NO_GROUPS, NodeGroups, groups_of
 from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError
 from app.core.placement.node_result import NodeResult
@@ -30,7 +33,15 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
     response_model=Explanation,
     summary="Why a Pod is pending: each node with its reasons",
 )
-async def explain(request: Request, namespace: str, name: str, service: ServiceOf) -> Response:
+async def explain(
+    request: Request,
+    namespace: str,
+    name: str,
+    service: ServiceOf,
+    level: Annotated[
+        Explain, Query(alias="explain", description="How nodes are shown, as in a dry run.")
+    ] = "full",
+) -> Response:
     """Checks devices, and nodeSelector, affinity, taints and requests as kube-scheduler does.
 
     Names no claims of namespaces whose claims the caller may not get, and no nodes if it may not get nodes.
@@ -57,8 +68,17 @@ async def explain(request: Request, namespace: str, name: str, service: ServiceO
                 hypothesis = Hypothesis(state, pod, evaluation.rules)
                 near = await work.time_slice.run(lambda: near_misses(hypothesis, answers), work.stop)
         redaction = await work.time_slice.run(lambda: visible.redaction(state, nodes=True))
-        said = answers[:MAX_NODE_VERDICTS] if visible.nodes else []
-        shown = await work.time_slice.run(lambda: encoded_nodes(said, full=True, redaction=redaction))
+        names = [answer.node for answer in answers]
+        detail = Detail.of(level, 1, names)
+        said = answers[: detail.verdicts] if visible.nodes else []
+        groups = NO_GROUPS if detail.names is None else groups_of(answers, detail.names)
+        explainer = Explainer(detail)
+        grouped = explainer.grouped(
+            groups if visible.nodes else _unnamed(groups), f"{namespace}/{name}", redaction
+        )
+        shown = await work.time_slice.run(
+            lambda: encoded_nodes(said, full=level == "full", redaction=redaction)
+        )
     return json_response(
         {
             "revision": str(state.revision),
@@ -68,9 +88,16 @@ async def explain(request: Request, namespace: str, name: str, service: ServiceO
             "summary": _first_line(pod, answers, len(state.nodes) if late else 0),
             "nodes": shown,
             "nodesOmitted": len(answers) - len(shown),
+            **grouped,
             "nearMisses": near_misses_json(near, redaction),
         }
     )
+
+
+def _unnamed(groups: NodeGroups) -> NodeGroups:
+    """The groups for a caller who may not get nodes."""
+    refused = tuple(replace(group, names=()) for group in groups.refused)
+    return replace(groups, best=(), refused=refused)
 
 
 def _first_line(pod: Pod, answers: Sequence[NodeResult], stopped_before: int) -> str:

@@ -7,7 +7,8 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, Budget, encoded_nodes, pod_answer, shown_nodes
+from app.api.dry_run.detail import Detail, Explainer
+from app.api.dry_run.json_answers import pod_answer
 from app.api.dry_run.overlay import names_of
 from app.api.dry_run.preemption_preview import preemptions
 from app.api.dry_run.scenario import documented, dry_run, pods_in, read_request
@@ -47,14 +48,18 @@ async def placements(request: Request, service: ServiceOf) -> Response:
             raise HttpError(422, "InvalidField", "pods or workloads must contain at least one Pod", "pods")
         gang: GangAnswer | None = None
         placed: Sequence[PodPlacement]
+        detail = Detail.of(body.explain, len(pods), nodes)
         before = state.fork() if 1 < len(pods) <= MAX_HINTED and not body.all_or_nothing else None
         if body.all_or_nothing:
             gang = await time_slice.run(
-                lambda: place_gang(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS), work.stop
+                lambda: place_gang(state, pods, nodes, rules, shown=detail.verdicts, named=detail.names),
+                work.stop,
             )
             placed, late = gang.placements, len(gang.placements) < len(pods)
         else:
-            steps = with_near_misses(state, rules, place(state, pods, nodes, rules, shown=MAX_NODE_VERDICTS))
+            steps = place(state, pods, nodes, rules, shown=detail.verdicts, named=detail.names)
+            if body.explain != "none":
+                steps = with_near_misses(state, rules, steps)
             async with service.places.watched(body.progress, len(pods)) as count:
                 placed, late = await time_slice.collect(steps, work.stop, count)
         if before is not None and not late and _some(placed):
@@ -65,7 +70,7 @@ async def placements(request: Request, service: ServiceOf) -> Response:
         if body.preemption and not late:
             asides = await work.run(lambda: preemptions(state, placed, nodes, rules, redaction))
         answer = await time_slice.run(
-            lambda: _answer(service, body, placed, evicted, asides=asides, late=late, redaction=redaction)
+            lambda: _answer(service, detail, placed, evicted, asides=asides, late=late, redaction=redaction)
         )
         if gang is not None:
             answer["gang"] = _gang(gang)
@@ -94,7 +99,7 @@ def _gang(answer: GangAnswer) -> dict[str, Any]:
 
 def _answer(
     service: Service,
-    body: PlacementRequest,
+    detail: Detail,
     placed: Sequence[PodPlacement],
     evicted: Mapping[Key, str],
     *,
@@ -105,13 +110,12 @@ def _answer(
     fitting = sum(item.chosen is not None for item in placed)
     service.metrics.dry_run_pods.labels("placed").inc(fitting)
     service.metrics.dry_run_pods.labels("unplaced").inc(len(placed) - fitting)
-    budget, pods, full = Budget(), [], body.explain == "full"
+    explainer, pods = Explainer(detail), []
     for item in paced(placed, 16):
         # Encodes bit by bit: 25 MB at once would block the webhooks.
         shown = redaction.about(held.key for held in item.claims) if redaction is not None else None
-        nodes = encoded_nodes(shown_nodes(item, budget), full=full, redaction=shown)
         key = item.pod.meta.key
-        entry = pod_answer(item, nodes, shown)
+        entry = pod_answer(item, explainer.nodes(item, shown), shown)
         entry |= {"evictedFrom": evicted.get(key), "preemption": asides.get(key)}
         pods.append(orjson.Fragment(orjson.dumps(entry)))
     return {

@@ -53,19 +53,20 @@ def place_gang(
     most_tried: int = MAX_TRIED,
     *,
     shown: int | None = None,
+    named: int | None = None,
     enough: int | None = None,
 ) -> GangAnswer:
     """Places all Pods or none. If it is interrupted, the result is "unknown".
 
-    Cost: that of ``place`` for the greedy attempt, which has ``shown`` as well, then at most
-    ``most_tried`` attempts.
+    Cost: that of ``place`` for the greedy attempt, which has ``shown`` and ``named`` as well, then at
+    most ``most_tried`` attempts.
 
     Args:
         enough: the number of Pods that suffices if all are not found to fit (``minCount`` of a PodGroup).
     """
     greedy: list[PodPlacement] = []
     try:
-        greedy.extend(place(state.fork(), pods, nodes, rules, shown=shown))
+        greedy.extend(place(state.fork(), pods, nodes, rules, shown=shown, named=named))
         number = sum(item.chosen is not None for item in greedy)
         if number == len(greedy):
             return GangAnswer("fits", "placed one by one", tuple(greedy))

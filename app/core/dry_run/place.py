@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.near_misses import NearMiss, near_misses
+from app.core.dry_run.node_groups import NO_GROUPS, NodeGroups
 from app.core.dry_run.ranking import Rankings, settle
 from app.core.model.pod import Pod
 from app.core.placement.node_result import NodeResult
@@ -22,7 +23,7 @@ class PodPlacement:
     """The placement of one Pod; ``chosen`` is None if the Pod fits nowhere.
 
     ``summary`` is the text for all nodes, ``nodes`` their number; ``answers`` has an entry for each, or
-    none if that would be too many to show.
+    none if that would be too many to show. ``groups`` has all nodes by reason, if they were requested.
     """
 
     pod: Pod
@@ -32,10 +33,17 @@ class PodPlacement:
     summary: str
     nodes: int
     near_misses: tuple[NearMiss, ...] = ()
+    groups: NodeGroups = NO_GROUPS
 
 
 def place(
-    state: State, pods: Iterable[Pod], nodes: Sequence[str], rules: Rules, *, shown: int | None = None
+    state: State,
+    pods: Iterable[Pod],
+    nodes: Sequence[str],
+    rules: Rules,
+    *,
+    shown: int | None = None,
+    named: int | None = None,
 ) -> Iterator[PodPlacement]:
     """Places Pods on the best of ``nodes``; ties go to the first node.
 
@@ -46,6 +54,7 @@ def place(
     Args:
         shown: maximum number of node results, None for no limit; beyond that, a Pod has them only for its
             near misses.
+        named: maximum number of names of nodes that fit, in ``groups``; None for no groups.
     """
     rankings = Rankings(nodes)
     explained: set[str] = set()
@@ -59,13 +68,14 @@ def place(
         if shown is None or len(nodes) <= shown or news:
             answers = standing.answers(evaluation)
             shown = None if shown is None else max(0, shown - len(nodes))
+        groups = NO_GROUPS if named is None else standing.groups(evaluation, named)
         if chosen is None:
             explained.add(text)
         else:
             settle(state, evaluation, chosen)
             rankings.touch(chosen.node)
         held = evaluation.claims if chosen is None else chosen.claims
-        yield PodPlacement(pod, held, answers, chosen, text, len(nodes))
+        yield PodPlacement(pod, held, answers, chosen, text, len(nodes), groups=groups)
 
 
 def with_near_misses(

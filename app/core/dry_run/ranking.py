@@ -7,11 +7,20 @@ depends on the changed nodes, not on all nodes.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, nsmallest
 from itertools import count
 
 from app.core.allocator import Reason
-from app.core.diagnosis import distance, grouped, node_message
+from app.core.diagnosis import grouped
+from app.core.dry_run.node_groups import (
+    MAX_NAMES,
+    GroupKey,
+    NodeGroup,
+    NodeGroups,
+    best_names,
+    group_key,
+    in_order,
+)
 from app.core.model.allocation import Allocation
 from app.core.model.resource_claim import ClaimSpec
 from app.core.pauses import paced
@@ -37,11 +46,11 @@ class Ranking:
         self._position = self._state.inventory.changes.position
         self._stale: set[str] = set(nodes)
         self._answers: dict[str, NodeResult] = {}
-        self._said: dict[str, tuple[str, int]] = {}
-        self._groups: Counter[tuple[str, int]] = Counter()
+        self._group_of: dict[str, GroupKey] = {}
+        self._groups: dict[GroupKey, dict[str, None]] = {}
+        self._scores: dict[str, int] = {}
         self._ranked: list[tuple[int, int, int, NodeResult]] = []
         self._serial = count()
-        self._fitting = 0
         self.evaluated = 0
 
     def serves(self, evaluation: PodEvaluation) -> bool:
@@ -92,25 +101,38 @@ class Ranking:
         """The text for all nodes, as ``messages.summary``. Cost: O(distinct texts)."""
         groups: Counter[str] = Counter()
         distances: dict[str, int] = {}
-        for (text, far), number in self._groups.items():
-            if number:
-                groups[text] += number
-                distances[text] = min(far, distances.get(text, far))
-        return grouped(self._fitting, groups, distances)
+        for (_, text, far), names in self._groups.items():
+            groups[text] += len(names)
+            distances[text] = min(far, distances.get(text, far))
+        return grouped(len(self._scores), groups, distances)
+
+    def groups(self, evaluation: PodEvaluation, most: int) -> NodeGroups:
+        """The nodes in groups, with at most ``most`` names of nodes that fit.
+
+        Cost: O(nodes) comparisons; results are made for one node of each group only.
+        """
+        refused = []
+        for key, names in self._groups.items():
+            first = tuple(nsmallest(MAX_NAMES, paced(names), key=self._nodes.__getitem__))
+            example = _as_for(evaluation, self._answers[first[0]], self._first)
+            refused.append(NodeGroup(*key, len(names), first, example))
+        best = best_names(self._scores, self._nodes, most)
+        return NodeGroups(len(self._scores), best, in_order(refused))
 
     def _put(self, name: str, answer: NodeResult) -> None:
-        old = self._answers.get(name)
-        if old is not None and old.verdict == "fits":
-            self._fitting -= 1
-        elif old is not None:
-            self._groups[self._said.pop(name)] -= 1
+        self._scores.pop(name, None)
+        before = self._group_of.pop(name, None)
+        if before is not None:
+            del self._groups[before][name]
+            if not self._groups[before]:
+                del self._groups[before]
         self._answers[name] = answer
         if answer.verdict == "fits":
-            self._fitting += 1
+            self._scores[name] = answer.score or 0
             self._rank(name, answer)
         else:
-            group = self._said[name] = (node_message(answer.reasons), distance(answer.reasons))
-            self._groups[group] += 1
+            key = self._group_of[name] = group_key(answer)
+            self._groups.setdefault(key, {})[name] = None
 
     def _rank(self, name: str, answer: NodeResult) -> None:
         entry = (-(answer.score or 0), self._nodes[name], next(self._serial), answer)

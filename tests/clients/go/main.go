@@ -64,7 +64,7 @@ func ask(url string) (answers, error) {
 	}
 	found.Fits = room.JSON200.Fits
 
-	why, err := client.ExplainPodWithResponse(ctx, os.Args[2], os.Args[3])
+	why, err := client.ExplainPodWithResponse(ctx, os.Args[2], os.Args[3], nil)
 	if err != nil {
 		return found, err
 	}
