@@ -33,7 +33,7 @@ $(UV):
 	@touch $@
 
 .venv/.dev: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --frozen --inexact --quiet --extra tracing --group dev --group browser --group clients
+	@$(UV) sync --frozen --inexact --quiet --extra tracing --extra view --group dev --group browser --group clients
 	@touch $@ .venv/.runtime
 
 .venv/.load: pyproject.toml uv.lock | $(UV)

@@ -124,7 +124,12 @@ output = click.option(
     show_default=True,
     help="Output format.",
 )
-watch = click.option("-w", "--watch", is_flag=True, help="Watch for changes until interrupted.")
+watch = click.option(
+    "-w",
+    "--watch",
+    is_flag=True,
+    help="Watch for changes until interrupted; an interactive view on a terminal, if textual is installed.",
+)
 policy = click.option(
     "--policy",
     default="",

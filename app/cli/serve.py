@@ -45,8 +45,12 @@ from app.cli.source import Source
     help="evict: evict Pods of lower priority for a Pod that fits nowhere. answer: return the victims to "
     "kube-scheduler (1.38).  [default: off]",
 )
-@click.option("--cel-engine", type=click.Choice(["fast", "reference"]), help="[default: fast]")
-@click.option("--log-format", type=click.Choice(["json", "text"]), help="[default: json]")
+@click.option(
+    "--cel-engine",
+    type=click.Choice(["fast", "reference"]),
+    help="Engine for CEL; reference is slow, for comparison.  [default: fast]",
+)
+@click.option("--log-format", type=click.Choice(["json", "text"]), help="Format of the log.  [default: json]")
 @click.option(
     "-v",
     "--verbosity",

@@ -187,6 +187,12 @@ def show(
     from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
     from app.cli.waiting import watched  # noqa: PLC0415 - as above
 
+    if view.watch and view.output == TABLE and not (view.names or query or view.labels or view.namespace):
+        from app.cli.view.session import begin, is_possible  # noqa: PLC0415 - as above
+
+        if is_possible():
+            begin(source, kind)
+            return
     view = replace(view, names=tuple(_plain_name(kind, name) for name in view.names))
     query = query | _query_of(view)
 
