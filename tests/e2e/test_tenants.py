@@ -24,7 +24,7 @@ SCHEDULER = "tenants-scheduler"
 NODES, DEVICES_PER_NODE = 50, 8
 PODS = 200
 DEAR_PODS = 5
-ROUNDS = 3
+ROUNDS = 2
 SHARE = 0.8
 
 
@@ -39,7 +39,8 @@ def control_plane(
 
 @pytest.fixture(scope="module")
 def replicas(control_plane: ControlPlane) -> Iterator[Replicas]:
-    replicas = Replicas(control_plane)
+    # With the lease as it is by default: this is not about leaders that are killed.
+    replicas = Replicas(control_plane, settings={"DRA_LEADER_ELECT": "true"})
     replicas.start()
     yield replicas
     replicas.stop()

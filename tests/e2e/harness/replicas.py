@@ -1,5 +1,7 @@
 """Several extenders, of which one leads, behind a Service."""
 
+from collections.abc import Mapping
+
 import httpx
 
 from harness.controlplane import ControlPlane
@@ -22,9 +24,11 @@ SETTINGS = {
 class Replicas:
     """Replicas that elect a leader, and the address that kube-scheduler is given."""
 
-    def __init__(self, control_plane: ControlPlane, number: int = 2) -> None:
+    def __init__(
+        self, control_plane: ControlPlane, number: int = 2, settings: Mapping[str, str] = SETTINGS
+    ) -> None:
         self._extenders = [
-            Extender(control_plane, name=f"replica-{place}", environment=SETTINGS, ready_without="leader")
+            Extender(control_plane, name=f"replica-{place}", environment=settings, ready_without="leader")
             for place in range(number)
         ]
         self._forwarder = Forwarder([extender.url for extender in self._extenders])
