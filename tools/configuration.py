@@ -103,7 +103,12 @@ def descriptions(part: type[BaseModel]) -> dict[str, str]:
 
 def flags_of_serve() -> set[str]:
     """As they are written: --host."""
-    return {text for parameter in serve.params for text in parameter.opts}
+    return {
+        text
+        for parameter in serve.params
+        if not getattr(parameter, "hidden", False)
+        for text in parameter.opts
+    }
 
 
 def chart_values() -> dict[str, str]:
