@@ -12,6 +12,7 @@ from app.cluster.client.discovery import NODE, POD, discover
 from app.cluster.client.fence import Fence
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup
+from app.cluster.informers.informer import Event
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
@@ -57,7 +58,7 @@ class Cluster:
     async def start(self) -> None:
         self.client = client = ApiClient("http://fake", self._transport)
         self.served = served = await discover(client)
-        self.feed = feed = Feed(self.state)
+        self.feed = feed = Feed(self.state, self._changed)
         self.group = InformerGroup(
             client, (NODE, POD, *served.resources()), feed.handle, mark=lambda: self.state.writes
         )
@@ -69,7 +70,7 @@ class Cluster:
             now=self.wall.now,
             groups_known=served.pod_group is not None,
         )
-        self.reservations = Reservations(self.state, rules)
+        self.reservations = Reservations(self.state, rules, now=self.wall.now)
         self.binder = ClusterBinder(
             client,
             served.resource_claim,
@@ -81,6 +82,9 @@ class Cluster:
             reservations=self.reservations,
         )
         await self.group.wait_synced()
+
+    def _changed(self, kind: str, event: Event) -> None:
+        self.reservations.changed(kind, event)
 
     async def stop(self) -> None:
         self.task.cancel()
