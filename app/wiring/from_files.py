@@ -15,6 +15,7 @@ from app.core.model.errors import ObjectError
 from app.core.model.parse import flatten, parse
 from app.core.model.workload import Workload
 from app.core.placement.rules import Rules
+from app.core.state.shown_gates import with_shown_gates
 from app.core.state.state import Key, State
 from app.core.verdicts.candidates import Candidates
 from app.core.versions import VersionError
@@ -35,8 +36,8 @@ async def serve_files(
 ) -> Service:
     """Serves manifests: binds change the copy in memory only. Raises: ManifestError."""
     documents = await asyncio.to_thread(read_documents, settings.snapshot)
-    kubernetes = settings.cluster_version(_recorded(settings, documents))
     state, broken = await _read(settings, documents)
+    kubernetes = with_shown_gates(settings.cluster_version(_recorded(settings, documents)), state)
     rules = rules_of(settings, kubernetes)
     service = Service(
         settings,

@@ -22,6 +22,7 @@ from app.core.model.workload import Workload
 from app.core.pauses import InterruptedWorkError, paced
 from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
+from app.core.state.shown_gates import with_shown_gates
 from app.core.state.state import kind_of
 from app.core.versions import VersionError, version_named
 from app.core.versions.cluster_version import ClusterVersion
@@ -121,7 +122,7 @@ def _version_features(service: Service, name: str | None) -> Features:
     version = service.kubernetes.version if name is None else version_named(name)
     if version is service.kubernetes.version:
         return service.rules.features
-    return service.settings.features_of(ClusterVersion(version=version))
+    return service.settings.features_of(with_shown_gates(ClusterVersion(version=version), service.state))
 
 
 async def pods_in(

@@ -127,3 +127,31 @@ def test_the_version_of_the_program_is_there_too(inventory: Callable[..., Path])
         return await asked.get("/api/v1/version")
 
     assert run(inventory(*OBJECTS), ask)["version"].count(".") == 2
+
+
+COUNTED = slice_of("n1", device("whole"))
+COUNTED["spec"] |= {"sharedCounters": [{"name": "gpu", "counters": {"memory": {"value": "40Gi"}}}]}
+COUNTED["spec"]["devices"][0] |= {
+    "consumesCounters": [{"counterSet": "gpu", "counters": {"memory": {"value": "40Gi"}}}]
+}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "question", "fits"),
+    [("1.33", {}, True), ("1.34", {}, True), ("1.35", {}, False), ("", {"kubernetesVersion": "1.34"}, True)],
+)
+def test_counters_beside_devices_show_that_their_gate_is_on(
+    tmp_path: Path, recorded: str, question: JsonObject, fits: bool
+) -> None:
+    """They are legal until 1.34, and an API server drops them while DRAPartitionableDevices is off."""
+    annotations = {"dra-extender/kubernetes-version": recorded} if recorded else {}
+    file = tmp_path / "snapshot.json"
+    items = [node("n1"), device_class(CLASS), COUNTED, claim("one")]
+    items[-1]["spec"]["devices"]["requests"][0]["exactly"]["deviceClassName"] = CLASS
+    document = {"kind": "List", "apiVersion": "v1", "metadata": {"annotations": annotations}, "items": items}
+    file.write_bytes(orjson.dumps(document))
+
+    async def ask(asked: Asked) -> JsonObject:
+        return await asked.post("/api/v1/placements", {"pods": [pod("p", "one")], **question})
+
+    assert run(file, ask)["placed"] == int(fits)
