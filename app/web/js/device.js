@@ -104,7 +104,7 @@ export class DevicePanel {
         ["Allocated", time(holder.since)],
         ["Claim created", time(holder.created)],
         ["Reserved for", holder.reservedFor.length
-          ? holder.reservedFor.flatMap((/** @type {any} */ pod, /** @type {number} */ at) => [at ? ", " : "", h("button", {
+          ? holder.reservedFor.flatMap((/** @type {any} */ pod, /** @type {number} */ at) => [at ? ", " : "", pod.resource !== "pods" ? `${pod.resource}/${pod.name}` : h("button", {
             type: "button", class: "link", onclick: () => this.actions.openPod(holder.namespace, pod.name),
           }, pod.name)])
           : h("span", { class: "faint" }, "nobody")],
