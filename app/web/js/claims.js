@@ -57,7 +57,7 @@ export class ClaimsView {
     fill(this.body, table("Claims", ["Claim", "Devices", "Reserved for", "Allocated"], found.slice(0, SHOWN).map((claim) => [
       [h("span", { class: "strong" }, claim.name), " ", h("span", { class: "muted" }, claim.namespace), claim.assumed && h("span", { class: "tag" }, "assumed")],
       this.devices(claim),
-      claim.reservedFor.length ? claim.reservedFor.flatMap((/** @type {any} */ pod) => [pod.resource !== "pods" ? `${pod.resource}/${pod.name}` : h("button", { type: "button", class: "link", "data-key": `${claim.namespace}/${claim.name} for ${pod.name}`, onclick: () => this.actions.openPod(claim.namespace, pod.name) }, pod.name), " "]) : h("span", { class: "faint" }, "nobody"),
+      claim.reservedFor.length ? claim.reservedFor.flatMap((/** @type {any} */ pod) => [pod.resource === "pods" ? h("button", { type: "button", class: "link", "data-key": `${claim.namespace}/${claim.name} for ${pod.name}`, onclick: () => this.actions.openPod(claim.namespace, pod.name) }, pod.name) : `${pod.resource}/${pod.name}`, " "]) : h("span", { class: "faint" }, "nobody"),
       claim.allocation ? time(claim.allocation.allocationTimestamp) : h("span", { class: "faint" }, "not allocated"),
     ])));
   }

@@ -104,9 +104,9 @@ export class DevicePanel {
         ["Allocated", time(holder.since)],
         ["Claim created", time(holder.created)],
         ["Reserved for", holder.reservedFor.length
-          ? holder.reservedFor.flatMap((/** @type {any} */ pod, /** @type {number} */ at) => [at ? ", " : "", pod.resource !== "pods" ? `${pod.resource}/${pod.name}` : h("button", {
+          ? holder.reservedFor.flatMap((/** @type {any} */ pod, /** @type {number} */ at) => [at ? ", " : "", pod.resource === "pods" ? h("button", {
             type: "button", class: "link", onclick: () => this.actions.openPod(holder.namespace, pod.name),
-          }, pod.name)])
+          }, pod.name) : `${pod.resource}/${pod.name}`])
           : h("span", { class: "faint" }, "nobody")],
       ]),
       h("div", { class: "buttons" }, h("button", { type: "button", "data-key": `free ${name}`, onclick: () => this.actions.free(name) }, this.actions.isGone(name) ? "Keep in what-if" : "Free in what-if")));
