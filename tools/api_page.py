@@ -3,6 +3,7 @@
 python tools/api_page.py           rewrites the page
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def page() -> str:
             lines += _parameters(operation.get("parameters", []))
             lines += _body(operation.get("requestBody"))
             lines += _answers(operation["responses"])
+            lines += _example(path, operation)
     lines += [*_refusals(), "", "## Types"]
     for name, schema in sorted(types.items()):
         lines += ["", f"### {name}", *_described(schema), *_fields(schema)]
@@ -75,6 +77,16 @@ def _answers(responses: Schema) -> list[str]:
             listed = ", a list of these" if schema.get("type") == "array" else ""
             lines += ["", f"Returns {code} with {named}{listed}.", *_fields(shown)]
     return lines
+
+
+def _example(path: str, operation: Schema) -> list[str]:
+    """A command that sends the example, to a service of examples/inventory."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    if "example" not in content:
+        return []
+    body = json.dumps(content["example"], separators=(",", ":"))
+    command = f"curl -s http://127.0.0.1:8888{path} -H 'Content-Type: application/json' -d '{body}'"
+    return ["", "```sh", command, "```"]
 
 
 def _refusals() -> list[str]:

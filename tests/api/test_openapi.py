@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from app.api.openapi.errors import ERRORS
+from app.api.openapi.examples import REQUESTS
 from app.api.openapi.schemas import tidy_schemas
 from app.api.openapi.version_30 import as_openapi_30
 from app.main import create_app
 from app.settings.settings import Settings
+from tests.api.conftest import Asked, run
 
 DOCUMENT = create_app(Settings(snapshot=("x",))).openapi()
 OPERATIONS = {
@@ -135,3 +137,18 @@ def test_two_types_of_one_name_are_a_mistake() -> None:
     }
     with pytest.raises(ValueError, match="two types of the API have the name Thing"):
         tidy_schemas({"paths": paths, "components": {"schemas": {}}})
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_an_example_is_answered(name: str) -> None:
+    (path,) = (key.removeprefix("POST ") for key, value in OPERATIONS.items() if value == name)
+
+    async def evaluation(service: Asked) -> None:
+        assert await service.post(path, REQUESTS[name])
+
+    run(Path("examples/inventory"), evaluation)
+
+
+def test_examples_are_in_the_document() -> None:
+    body = DOCUMENT["paths"]["/api/v1/placements"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["example"] == REQUESTS["placePods"]

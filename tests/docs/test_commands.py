@@ -16,6 +16,7 @@ from app.settings.settings import Settings
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = (
+    "api",
     "index",
     "cli",
     "install",
