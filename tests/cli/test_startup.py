@@ -58,12 +58,12 @@ STARTS = {
     "a snapshot": (
         ("devices", "--snapshot", str(EXAMPLES / "inventory")),
         {"app.cluster.auth.credentials"},
-        870,
+        920,
     ),
     "a snapshot and a workload": (
         ("plan", "-f", str(EXAMPLES / "job-with-cats.yaml"), "--snapshot", str(EXAMPLES / "inventory")),
         set[str](),
-        890,
+        935,
     ),
 }
 
@@ -87,7 +87,7 @@ users: [{name: u, user: {token: t}}]
     loaded = modules_of("devices", "--kubeconfig", str(kubeconfig))
     assert loaded & NEVER == {"aiohttp"}
     assert {"app.wiring.from_files", "app.wiring.from_cluster"} & loaded == {"app.wiring.from_files"}
-    assert len(loaded) <= 990
+    assert len(loaded) <= 1035
 
 
 def test_the_reference_engine_is_imported_by_the_first_selector_that_asks_for_it() -> None:
@@ -123,6 +123,7 @@ def test_help_names_every_command(program: "Cli") -> None:
         "demo",
         "plan",
         "explain",
+        "repack",
         "top",
         "pods",
         "claims",
@@ -135,6 +136,7 @@ def test_help_names_every_command(program: "Cli") -> None:
         "snapshot",
         "check",
         "convert",
+        "migrate",
         "completion",
         "options",
         "version",
