@@ -65,6 +65,14 @@ def test_overview(visit: Callable[..., Visit]) -> None:
     keep(seen, "page-overview")
 
 
+def test_heat_map(visit: Callable[..., Visit]) -> None:
+    seen = visit(*fleet(5_000), viewport={"width": 1180, "height": 640}, color_scheme="light")
+    seen.page.set_default_timeout(60_000)
+    page = seen.open("#/map?group=label:topology.kubernetes.io/zone")
+    page.wait_for_function("() => globalThis.draExtender.map.layout.rows.length === 5000")
+    keep(seen, "page-heat")
+
+
 def test_map(desktop: Visit) -> None:
     desktop.open(GPU)
     keep(desktop, "page-map")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.objects import allocation, claim, device, device_class, node, slice_of
@@ -61,3 +62,54 @@ def test_five_thousand_nodes_stay_smooth(visit: Callable[..., Visit]) -> None:
         assert len(result["long"]) <= 30, result["long"]
     page.get_by_label("Search devices").fill("claim:one")
     expect(page.locator("#search-note")).to_have_text("1 device on 1 node")
+
+
+FILL = """nodes => {
+  const { fleet, map } = globalThis.draExtender;
+  for (let node = 0; node < nodes; node += 1) {
+    const state = at => at < node % 9 ? "taken" : "free";
+    const devices = Array.from({ length: 8 }, (_, at) => ({ device: `gpu-${at}`, state: state(at) }));
+    const pools = [{ driver: "gpu.example.com", pool: `node-${node}`, devices }];
+    fleet.put({ name: `node-${node}`, kind: "node", unschedulable: false, pools });
+  }
+  fleet.changed();
+  map.update();
+}"""
+FRAMES = """async () => {
+  const { map } = globalThis.draExtender, canvas = document.querySelector(".map-scroll canvas");
+  const spacer = document.querySelector(".map-spacer");
+  const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  map.update();
+  await frame();
+  const first = Number(canvas.dataset.drawn), build = Number(canvas.dataset.milliseconds);
+  const box = spacer.getBoundingClientRect(), before = Number(canvas.dataset.frames), { arranged } = map;
+  const times = [];
+  for (let step = 0; step < 20; step += 1) {
+    const clientX = box.left + 30 + step * 40, clientY = box.top + 100 + step * 5;
+    spacer.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, bubbles: true }));
+    await frame();
+    times.push(Number(canvas.dataset.milliseconds));
+  }
+  times.sort((one, other) => one - other);
+  return {
+    rows: map.layout.rows.length, height: map.layout.height, window: map.scroller.clientHeight,
+    first, build, drawn: Number(canvas.dataset.drawn), frames: Number(canvas.dataset.frames) - before,
+    arranged: map.arranged - arranged, median: times[10], worst: times.at(-1),
+  };
+}"""
+
+
+@pytest.mark.parametrize("nodes", [5_000, 50_000])
+def test_a_heat_map_has_all_nodes_on_one_screen(visit: Callable[..., Visit], nodes: int) -> None:
+    page = visit(node("n1"), viewport={"width": 1600, "height": 1000}).open("#/map?density=heat")
+    page.evaluate(FILL, nodes - 1)
+    page.wait_for_function("nodes => globalThis.draExtender.map.layout.rows.length === nodes", arg=nodes)
+    result = page.evaluate(FRAMES)
+    figures = f"{nodes} nodes: squares {result['build']} ms, then a frame {result['median']} ms"
+    print(f"{figures}, at worst {result['worst']} ms")  # noqa: T201 - for docs/page.md
+    assert result["height"] <= result["window"]
+    assert result["first"] == nodes
+    # Moving over it draws a frame for each node under the pointer, lays nothing out and draws no square.
+    assert result["drawn"] == 0
+    assert 0 < result["frames"] <= 22
+    assert result["arranged"] == 0

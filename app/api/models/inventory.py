@@ -197,6 +197,7 @@ class FleetItem(Body):
     name: str
     kind: Literal["node", "shared"]
     unschedulable: bool
+    group: str | None = Field(None, description="Only with `label` or `attribute`.")
     pools: list[FleetPool]
 
 

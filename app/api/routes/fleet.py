@@ -4,6 +4,7 @@ A page reads all nodes once, and then only the changed ones.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from app.api.models.inventory import Changes, FleetPage
 from app.api.responses import json_response, one_by_one
 from app.api.routes.inventory import ALL_NODES, Limit
 from app.api.service import Service, ServiceOf
+from app.core.overview.tallies import value_text
 from app.core.pauses import paced
 from app.core.state.device_views import DeviceView, DeviceViews
 from app.core.state.state import State
@@ -32,12 +34,21 @@ async def fleet(
     service: ServiceOf,
     limit: Limit = 500,
     cursor: Cursor = "",
+    *,
     node: Annotated[
         list[str] | None,
         Query(
             description=f"Only these nodes; {ALL_NODES} stands for devices that are not local to one node."
         ),
     ] = None,
+    label: Annotated[str, Query(max_length=400, description="Label of nodes to return as `group`.")] = "",
+    attribute: Annotated[
+        str,
+        Query(
+            max_length=400,
+            description="Attribute to return as `group`: its value on most of a node's devices.",
+        ),
+    ] = "",
 ) -> Response:
     service.require_synced()
     # A fork: the inventory may change at every pause.
@@ -47,7 +58,10 @@ async def fleet(
     start = bisect_right(names, cursor) if cursor else 0
     page = names[start : start + limit]
     there = (name for name in page if name == ALL_NODES or name in state.nodes)
-    items = (_item_of(state, device_views, name) for name in there)
+    items = (
+        _item_of(state, device_views, name) | _group(state, device_views, name, label, attribute)
+        for name in there
+    )
     encoded = await service.time_slice().run(lambda: one_by_one(items))
     following = page[-1] if start + limit < len(names) else None
     return json_response({"revision": str(state.revision), "items": encoded, "next": cursor_after(following)})
@@ -86,6 +100,17 @@ def changes_since(service: Service, cursor: str) -> dict[str, Any]:
         "changed": None if changed is None else sorted(changed),
         "decisions": service.history.last,
     }
+
+
+def _group(state: State, device_views: DeviceViews, name: str, label: str, attribute: str) -> dict[str, str]:
+    """The value by which a client groups the node, if it requests that."""
+    if label:
+        node = state.nodes.get(name)
+        return {"group": "" if node is None else node.meta.labels.get(label, "")}
+    if attribute and name != ALL_NODES:
+        values = Counter(value_text(view.shape, attribute) for view in device_views.of_node(name))
+        return {"group": min(values, key=lambda text: (-values[text], text), default="")}
+    return {}
 
 
 def _item_of(state: State, device_views: DeviceViews, name: str) -> dict[str, Any]:

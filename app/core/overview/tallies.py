@@ -104,7 +104,7 @@ class Tallies:
             tally.troubles[slice_.pool_id] = trouble
         for item in views.of_slice(slice_):
             shape = item.device.shape
-            cell = tally.cells.setdefault((driver, self._value(shape)), [0] * len(STATES))
+            cell = tally.cells.setdefault((driver, value_text(shape, self.attribute)), [0] * len(STATES))
             state = STATES.index(item.state)
             cell[state] += 1
             self._note_demands(tally, driver, item, demands)
@@ -130,14 +130,16 @@ class Tallies:
                 else:
                     tally.blocked.add(number)
 
-    def _value(self, shape: DeviceShape) -> str:
-        if not self.attribute:
-            return ""
-        for name in (self.attribute, *_qualified(shape, self.attribute)):
-            value = value_of(shape, name)
-            if value is not None:
-                return text_of(value)
+
+def value_text(shape: DeviceShape, attribute: str) -> str:
+    """The value of an attribute, by its name with or without its domain, as text; empty for none."""
+    if not attribute:
         return ""
+    for name in (attribute, *_qualified(shape, attribute)):
+        value = value_of(shape, name)
+        if value is not None:
+            return text_of(value)
+    return ""
 
 
 def _qualified(shape: DeviceShape, name: str) -> Iterable[str]:

@@ -1,4 +1,4 @@
-/** Draws the part of the map that is in view. */
+/** Draws the part of the map that is in view, on whole pixels of the screen whatever its ratio. */
 
 import { DRIVER_COLOURS } from "./palette.js";
 
@@ -9,22 +9,29 @@ import { DRIVER_COLOURS } from "./palette.js";
  * @typedef {object} Scene
  * @property {Layout} layout
  * @property {Palette} palette
+ * @property {import("./names.js").Names} names
  * @property {string} colourBy
  * @property {string[]} drivers
  * @property {(device: Device) => boolean} dimmed
  * @property {string} cursor key of the device that the keyboard is at
- * @property {string} hover
+ * @property {string} hover key of a device, in a heat map the name of a node
  * @property {string} selected
+ * @property {string} selectedNode
  * @property {Map<string, string>} planned devices that a dry run has given, with the Pod
+ * @property {Set<string>} plannedNodes nodes of these devices
  * @property {Set<string>} tainted devices that a dry run takes for tainted
  * @property {Set<string>} drained nodes that a dry run goes without
+ * @property {Map<string, number>} index places of the rows by name
+ * @property {{ version: number, key: string, picture: OffscreenCanvas | null }} squares those of a heat map, kept from frame to frame
  */
+
+const HEAT_STEPS = 11;
 
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {Scene} scene
  * @param {{ top: number, width: number, height: number }} view
- * @returns {number} devices drawn
+ * @returns {number} devices drawn, in a heat map nodes whose squares could not be copied
  */
 export function paint(canvas, scene, view) {
   const ratio = devicePixelRatio || 1;
@@ -32,20 +39,99 @@ export function paint(canvas, scene, view) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, view.width, view.height);
-  context.translate(0, -view.top);
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, width, height);
+  context.setTransform(ratio, 0, 0, ratio, 0, -Math.round(view.top * ratio));
   const { layout } = scene;
+  titles(context, scene, view);
   const [first, end] = layout.between(view.top, view.top + view.height);
-  const look = { colourBy: scene.colourBy, cell: layout.density.cell, ratio };
-  const sheet = scene.palette.sheet(look);
+  if (layout.heat) return heat(context, scene, first, end, { top: view.top, ratio });
+  const sheet = scene.palette.sheet({ colourBy: scene.colourBy, cell: layout.density.cell, ratio });
   let drawn = 0;
-  for (let index = first; index < end; index += 1) drawn += tile(context, scene, index, sheet);
+  for (let index = first; index < end; index += 1) drawn += tile(context, scene, index, sheet, ratio);
   return drawn;
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Scene} scene @param {number} index @param {import("./palette.js").Sheet} sheet */
-function tile(context, scene, index, sheet) {
+/** @param {CanvasRenderingContext2D} context @param {Scene} scene @param {{ top: number, height: number }} view */
+function titles(context, scene, view) {
+  context.font = "600 12.5px system-ui, sans-serif";
+  context.textBaseline = "middle";
+  context.fillStyle = scene.palette.colours.text;
+  for (const { text, x, y } of scene.layout.titles(view.top, view.top + view.height)) context.fillText(text, x, y);
+}
+
+/**
+ * A square for each node, the darker the more of it is in use. Squares are drawn once and then copied: what a pointer
+ * or a what-if marks is drawn over them.
+ * @param {CanvasRenderingContext2D} context @param {Scene} scene @param {number} first @param {number} end @param {{ top: number, ratio: number }} at
+ * @returns {number} squares drawn: none if all could be copied
+ */
+function heat(context, scene, first, end, { top, ratio }) {
+  const { layout, palette, squares } = scene;
+  const { width, height } = context.canvas;
+  const key = [squares.version, first, end, top, width, height, ratio, palette.theme].join(" ");
+  const fresh = squares.key !== key || !squares.picture;
+  if (fresh) {
+    squares.key = key;
+    squares.picture = new OffscreenCanvas(width, height);
+    drawSquares(/** @type {any} */ (squares.picture.getContext("2d")), context.getTransform(), scene, first, end, ratio);
+  }
+  context.save();
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.drawImage(/** @type {any} */ (squares.picture), 0, 0);
+  context.restore();
+  const marks = [...[...scene.drained].map((name) => [name, palette.colours.plan]), ...[...scene.plannedNodes].map((name) => [name, palette.colours.plan]),
+    [scene.selectedNode, palette.colours.accent], [scene.hover, palette.colours.text]];
+  for (const [name, colour] of marks) {
+    const index = scene.index.get(name);
+    if (index === undefined) continue;
+    const { x, y } = layout.tile(index);
+    frame(context, colour, x, y, layout.density.cell, 2, 1);
+  }
+  return fresh ? end - first : 0;
+}
+
+/**
+ * By color: a change of color costs more than a square.
+ * @param {OffscreenCanvasRenderingContext2D} context @param {DOMMatrix} transform @param {Scene} scene @param {number} first @param {number} end @param {number} ratio
+ */
+function drawSquares(context, transform, scene, first, end, ratio) {
+  const { layout, palette } = scene;
+  const size = Math.max(1, Math.round(layout.density.cell * ratio)) / ratio;
+  context.setTransform(transform);
+  /** @type {Map<string, number[]>} */
+  const byColour = new Map();
+  for (let index = first; index < end; index += 1) {
+    const row = layout.rows[index];
+    const colour = heatColour(palette, row, row.devices.length > 0 && row.devices.every(scene.dimmed));
+    const known = byColour.get(colour);
+    if (known) known.push(index);
+    else byColour.set(colour, [index]);
+  }
+  for (const [colour, indexes] of byColour) {
+    context.fillStyle = colour;
+    for (const index of indexes) {
+      const { x, y } = layout.tile(index);
+      context.fillRect(snapped(x, ratio), snapped(y, ratio), size, size);
+    }
+  }
+}
+
+/** @param {Palette} palette @param {import("./fleet.js").Row} row @param {boolean} dimmed */
+function heatColour(palette, row, dimmed) {
+  const { used, usable } = row;
+  if (!row.devices.length || dimmed) return palette.colours["line"];
+  if (!usable) return palette.colours["unusable"];
+  return palette.heat(Math.round((used / usable) * (HEAT_STEPS - 1)) / (HEAT_STEPS - 1));
+}
+
+/** @param {number} value @param {number} ratio */
+function snapped(value, ratio) {
+  return Math.round(value * ratio) / ratio;
+}
+
+/** @param {CanvasRenderingContext2D} context @param {Scene} scene @param {number} index @param {import("./palette.js").Sheet} sheet @param {number} ratio */
+function tile(context, scene, index, sheet, ratio) {
   const { layout, palette } = scene;
   const { density } = layout;
   const place = layout.tile(index);
@@ -57,13 +143,16 @@ function tile(context, scene, index, sheet) {
   // With a bar below, the square is not as high as the cell.
   const middle = bars && scene.colourBy !== "driver" ? cell * 0.42 : cell / 2;
   row.devices.forEach((device, number) => {
-    const [x, y] = layout.corner(place, number);
+    const corner = layout.corner(place, number);
+    const x = snapped(corner[0], ratio), y = snapped(corner[1], ratio);
     const { key } = device;
     const tainted = scene.tainted.has(key);
     const alpha = drained ? 0.25 : scene.dimmed(device) ? 0.16 : 1;
     const state = tainted && device.state === "free" ? "tainted" : device.state;
     if (alpha !== 1) context.globalAlpha = alpha;
-    context.drawImage(sheet[state][bars ? 1 + (device.colour % DRIVER_COLOURS) : 0], x, y, cell, cell);
+    const picture = sheet[state][bars ? 1 + (device.colour % DRIVER_COLOURS) : 0];
+    // As many pixels as it has: a picture that is scaled is blurred.
+    context.drawImage(picture, x, y, picture.width / ratio, picture.height / ratio);
     if (alpha !== 1) context.globalAlpha = 1;
     if (scene.planned.has(key)) plan(context, palette, x, y, cell, middle);
     else if (tainted) frame(context, palette.colours.plan, x, y, cell, 1, 1);
@@ -87,8 +176,7 @@ function label(context, scene, { row, x, y }, drained) {
   const middle = y + density.pad + density.cell / 2;
   const off = drained || row.unschedulable;
   context.fillStyle = off ? colours.faint : colours.muted;
-  const name = row.name === "*" ? "shared devices" : row.name;
-  const text = fitted(context, name, density.label - 12);
+  const text = fitted(context, scene.names, row.name, density.label - 12);
   context.fillText(text, x, middle);
   if (off) {
     context.fillStyle = drained ? colours.plan : colours.faint;
@@ -114,20 +202,14 @@ function frame(context, colour, x, y, cell, width, out) {
   context.stroke();
 }
 
-/** @type {Map<string, string>} */
-const fits = new Map();
-
-/** A name cut in its middle, where it differs least. @param {CanvasRenderingContext2D} context @param {string} text @param {number} width */
-function fitted(context, text, width) {
-  const key = `${context.font} ${width} ${text}`;
-  let cut = fits.get(key);
-  if (cut === undefined) {
-    cut = text;
-    for (let keep = Math.min(text.length - 1, 60); keep > 4 && context.measureText(cut).width > width; keep -= 1) {
-      cut = `${text.slice(0, Math.floor(keep / 3))}…${text.slice(text.length - Math.ceil((keep * 2) / 3))}`;
-    }
-    if (fits.size > 20000) fits.clear();
-    fits.set(key, cut);
+/** The whole name if it fits, else without what all names have, else cut in its middle. @param {CanvasRenderingContext2D} context @param {import("./names.js").Names} names @param {string} name @param {number} width */
+function fitted(context, names, name, width) {
+  const whole = name === "*" ? "shared devices" : name;
+  if (context.measureText(whole).width <= width) return whole;
+  const text = names.short(name);
+  let cut = text;
+  for (let keep = Math.min(text.length - 1, 60); keep > 4 && context.measureText(cut).width > width; keep -= 1) {
+    cut = `${text.slice(0, Math.floor(keep / 2))}…${text.slice(text.length - Math.ceil(keep / 2))}`;
   }
   return cut;
 }

@@ -4,7 +4,8 @@ import { get, list } from "./api.js";
 /**
  * @typedef {{ key: string, driver: string, pool: string, device: string, state: string, colour: number, claims: string[],
  *   note: string, nodes: string[] | null, row: Row }} Device
- * @typedef {{ name: string, kind: string, unschedulable: boolean, devices: Device[] }} Row
+ * @typedef {{ name: string, kind: string, unschedulable: boolean, group: string, used: number, free: number, usable: number, devices: Device[] }} Row
+ *   used: devices that a claim holds; usable: those and free ones
  */
 
 export const STATES = ["free", "taken", "shared", "assumed", "tainted", "unusable"];
@@ -26,6 +27,18 @@ export class Fleet extends EventTarget {
     this.read = 0;
     this.lastFull = 0;
     this.names = /** @type {string[] | null} */ (null);
+    /** By what rows are grouped: a parameter of the request. @type {Record<string, string>} */
+    this.by = {};
+  }
+
+  /** Groups rows by a label of nodes or an attribute of devices: reads all of them again. @param {Record<string, string>} by */
+  async group(by) {
+    if (JSON.stringify(by) === JSON.stringify(this.by)) return;
+    this.by = by;
+    if (!this.loaded) return;
+    this.lastFull = 0;
+    await this.readAll();
+    this.changed();
   }
 
   /**
@@ -51,7 +64,7 @@ export class Fleet extends EventTarget {
     if (this.loaded && wait > 0) await new Promise((resolve) => { setTimeout(resolve, wait); });
     this.lastFull = Date.now();
     const seen = new Set();
-    await list("/api/v1/fleet", {}, (items) => {
+    await list("/api/v1/fleet", this.by, (items) => {
       for (const item of items) {
         seen.add(item.name);
         this.put(item);
@@ -66,7 +79,7 @@ export class Fleet extends EventTarget {
   async readSome(changed) {
     for (let start = 0; start < changed.length; start += BATCH) {
       const wanted = changed.slice(start, start + BATCH);
-      const answer = await get("/api/v1/fleet", { node: wanted, limit: BATCH });
+      const answer = await get("/api/v1/fleet", { ...this.by, node: wanted, limit: BATCH });
       const found = new Set(answer.items.map((/** @type {any} */ item) => item.name));
       for (const item of answer.items) this.put(item);
       for (const name of wanted) if (!found.has(name)) this.drop(name);
@@ -79,7 +92,7 @@ export class Fleet extends EventTarget {
     if (!this.rows.has(item.name)) this.names = null;
     this.forget(item.name);
     /** @type {Row} */
-    const row = { name: item.name, kind: item.kind, unschedulable: item.unschedulable, devices: [] };
+    const row = { name: item.name, kind: item.kind, unschedulable: item.unschedulable, group: item.group ?? "", used: 0, free: 0, usable: 0, devices: [] };
     for (const pool of item.pools) {
       if (!this.drivers.includes(pool.driver)) this.drivers.push(pool.driver);
       const colour = this.drivers.indexOf(pool.driver);
@@ -90,9 +103,12 @@ export class Fleet extends EventTarget {
           claims: raw.claims ?? [], note: raw.note ?? "", nodes: raw.nodes ?? null, row,
         };
         row.devices.push(device);
+        if (raw.state === "free") row.free += 1;
+        else if (raw.state === "taken" || raw.state === "shared" || raw.state === "assumed") row.used += 1;
         this.devices.set(key, device);
       }
     }
+    row.usable = row.used + row.free;
     this.rows.set(item.name, row);
   }
 

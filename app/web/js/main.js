@@ -43,6 +43,7 @@ const whatif = new WhatIfPanel(scenario, {
   openDevice, openNode, openClaim, announce,
   compare: async () => compare.open((await get("/api/v1/policies")).items),
   nodes: () => fleet.rows,
+  showPlaced: () => mapView.showPlanned(),
 });
 const mapView = new MapView({ fleet, search, palette, route, scenario, whatif, announce, openPod });
 const tabs = new Tabs(byId("views"), (view) => route.go(view));

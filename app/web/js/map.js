@@ -1,7 +1,9 @@
 /** The map: a canvas as high as the window under a scroll bar as long as the cluster, and a list box for keys and ears. */
 import { paint } from "./canvas.js";
 import { h, plural } from "./dom.js";
-import { DENSITIES, Layout } from "./layout.js";
+import { DENSITIES, Layout, widened } from "./layout.js";
+import { Names } from "./names.js";
+import { Order } from "./order.js";
 
 /** @typedef {import("./fleet.js").Device} Device */
 /** @typedef {import("./fleet.js").Row} Row */
@@ -19,17 +21,25 @@ export class FleetMap {
     this.palette = palette;
     this.actions = actions;
     this.density = "comfortable";
+    this.order = new Order();
+    this.names = new Names([]);
     this.colourBy = "state";
     this.selected = "";
     this.hover = "";
     /** Where the keyboard is: a row and one of its devices. */
     this.cursor = { name: "", device: 0 };
+    this.selectedNode = "";
     this.planned = /** @type {Map<string, string>} */ (new Map());
+    this.plannedNodes = /** @type {Set<string>} */ (new Set());
     this.tainted = /** @type {Set<string>} */ (new Set());
     this.drained = /** @type {Set<string>} */ (new Set());
     this.layout = new Layout([], 600, DENSITIES.comfortable);
     this.frame = 0;
     this.stale = true;
+    /** How often rows were laid out. */
+    this.arranged = 0;
+    this.squares = { version: 0, key: "", picture: /** @type {OffscreenCanvas | null} */ (null) };
+    this.index = /** @type {Map<string, number>} */ (new Map());
 
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.spacer = h("div", { class: "map-spacer", "aria-hidden": "true" }, this.canvas);
@@ -51,7 +61,7 @@ export class FleetMap {
 
   /** The rows to be shown, in order: those with a match, or all. @returns {Row[]} */
   rows() {
-    const rows = this.fleet.sorted().map((name) => /** @type {Row} */ (this.fleet.rows.get(name)));
+    const rows = this.order.of(this.fleet.sorted().map((name) => /** @type {Row} */ (this.fleet.rows.get(name))));
     this.matched = /** @type {Set<string> | null} */ (this.search.active ? new Set() : null);
     return rows.filter((row) => {
       if (!this.matched) return row.name !== "*" || row.devices.length > 0;
@@ -78,8 +88,12 @@ export class FleetMap {
 
   arrange() {
     this.stale = false;
+    this.arranged += 1;
+    this.squares.version += 1;
     const rows = this.rows();
-    this.layout = new Layout(rows, this.scroller.clientWidth, DENSITIES[this.density] ?? DENSITIES.comfortable);
+    this.names = new Names(rows.map((row) => row.name));
+    const density = widened(DENSITIES[this.density] ?? DENSITIES.comfortable, this.names.letters);
+    this.layout = new Layout(rows, this.scroller.clientWidth, density, this.order.titles(rows), this.scroller.clientHeight);
     this.spacer.style.height = `${Math.max(this.layout.height, this.scroller.clientHeight)}px`;
     this.index = new Map(rows.map((row, at) => [row.name, at]));
     this.empty.hidden = rows.length > 0;
@@ -96,15 +110,16 @@ export class FleetMap {
     const view = { top: this.scroller.scrollTop, width: this.scroller.clientWidth, height: this.scroller.clientHeight };
     this.canvas.style.width = `${view.width}px`;
     this.canvas.style.height = `${view.height}px`;
-    const { matched } = this;
+    const { matched } = this, begun = performance.now();
     const drawn = paint(this.canvas, {
       layout: this.layout, palette: this.palette, colourBy: this.colourBy, drivers: this.fleet.drivers,
       dimmed: (device) => matched !== null && matched !== undefined && !matched.has(device.key),
       cursor: document.activeElement === this.scroller ? this.current()?.key ?? "" : "",
-      hover: this.hover, selected: this.selected,
+      names: this.names, hover: this.hover, selected: this.selected, selectedNode: this.selectedNode, plannedNodes: this.plannedNodes, index: this.index, squares: this.squares,
       planned: this.planned, tainted: this.tainted, drained: this.drained,
     }, view);
     this.canvas.dataset.drawn = String(drawn);
+    this.canvas.dataset.milliseconds = (performance.now() - begun).toFixed(1);
     this.canvas.dataset.frames = String(Number(this.canvas.dataset.frames ?? 0) + 1);
   }
 
@@ -156,7 +171,11 @@ export class FleetMap {
     const { rows } = this.layout;
     if (!rows.length) return;
     let to = at;
-    if (!keep && device < 0) { step = -1; to -= 1; device = Infinity; }
+    if (this.layout.heat && !keep) {
+      step = device < this.cursor.device ? -1 : 1;
+      to += step;
+      device = 0;
+    } else if (!keep && device < 0) { step = -1; to -= 1; device = Infinity; }
     else if (!keep && device >= rows[at].devices.length) { step = 1; to += 1; device = 0; }
     while (step && rows[to] && !rows[to].devices.length) to += step;
     if (!rows[to]?.devices.length) return;
@@ -211,12 +230,12 @@ export class FleetMap {
   point(event) {
     const hit = event && this.hit(event);
     const device = hit && hit.device >= 0 ? this.layout.rows[hit.index].devices[hit.device] : null;
-    const key = device?.key ?? "";
+    const key = device?.key ?? (hit && this.layout.heat ? this.layout.rows[hit.index].name : "");
     this.spacer.classList.toggle("hot", Boolean(hit));
     this.tip.hidden = !hit;
     if (hit && event) {
       const row = this.layout.rows[hit.index];
-      this.tip.textContent = device ? spoken(device, this.planned.get(key)) : `${row.name}: ${plural(row.devices.length, "device")}${row.unschedulable ? ", unschedulable" : ""}`;
+      this.tip.textContent = device ? spoken(device, this.planned.get(key)) : `${row.name}: ${plural(row.devices.length, "device")}, ${row.used} in use, ${row.free} free${row.unschedulable ? ", unschedulable" : ""}`;
       const box = this.element.getBoundingClientRect();
       const x = Math.min(event.clientX - box.left + 14, box.width - this.tip.offsetWidth - 8);
       const below = event.clientY - box.top + 18;

@@ -1,14 +1,18 @@
 /** The view of the map: search, legend, map or table, and a panel beside it. */
 import { DevicePanel } from "./device.js";
 import { byId, fill, h, plural } from "./dom.js";
+import { acceptDrops } from "./drops.js";
 import { Legend } from "./legend.js";
 import { FleetMap } from "./map.js";
 import { MapTable } from "./maptable.js";
 import { NodePanel } from "./node.js";
+import { Ordering } from "./ordering.js";
 import { pack, unpack } from "./packed.js";
-import { inWords } from "./step.js";
+import { PLACED, PlanBar } from "./planbar.js";
 
-const DENSE = ["comfortable", "compact", "dense"];
+const DENSE = ["comfortable", "compact", "dense", "heat"];
+/** With more nodes than this, the map begins as a heat map. */
+const MANY = 1500;
 
 export class MapView {
   /** @param {any} parts */
@@ -47,7 +51,8 @@ export class MapView {
     fleet.addEventListener("change", () => this.refresh());
     scenario.addEventListener("change", () => this.replanned());
     route.addEventListener("query", () => this.pack());
-    this.drops();
+    acceptDrops(() => { if (route.place.view !== "whatif") route.go("whatif"); }, whatif);
+    byId("main").classList.add("ready");
   }
 
   build() {
@@ -57,15 +62,23 @@ export class MapView {
       timer = setTimeout(() => this.find(this.input.value), 150);
     } });
     this.note = h("p", { id: "search-note", class: "note", role: "status" });
-    this.densities = h("select", { "aria-label": "Density", onchange: () => { this.route.set({ density: this.densities.value }); this.settle(); } }, DENSE.map((name) => h("option", { value: name }, name)));
+    this.densities = h("select", { "aria-label": "Density", onchange: () => { this.route.set({ density: this.densities.value }); this.settle(); } }, DENSE.map((name) => h("option", { value: name }, name === "heat" ? "heat map" : name)));
     this.colours = h("select", { "aria-label": "Color by", onchange: () => { this.route.set({ colour: this.colours.value }); this.settle(); } }, h("option", { value: "state" }, "by state"), h("option", { value: "driver" }, "by driver"));
+    this.ordering = new Ordering(this.map.order, this.fleet, async (changes) => {
+      this.route.set(changes);
+      await this.ordering.take(this.route.place.query);
+      this.settle();
+    });
     this.flipper = h("button", { type: "button", "aria-pressed": "false", title: "Map or table (v)", onclick: () => this.flip() }, "Table");
-    this.plan = h("div", { class: "plan-bar", hidden: true });
+    this.plan = new PlanBar(this.scenario, {
+      back: () => this.whatif.back(), showPlaced: () => this.showPlanned(), placed: () => this.map.planned.size, query: () => this.search.query,
+      open: () => { this.route.set({ device: "", node: "" }); this.route.go("whatif"); },
+    });
     this.side = h("aside", { class: "panel", "aria-label": "Details", hidden: true });
     this.element = h("section", { class: "map-view", "aria-label": "Map" },
       h("div", { class: "stage" },
-        h("div", { class: "toolbar" }, h("div", { class: "search" }, this.input), this.colours, this.densities, this.flipper),
-        this.legend.element, this.note, this.plan, this.map.element, this.table.element),
+        h("div", { class: "toolbar" }, h("div", { class: "search" }, this.input), this.ordering.groups, this.ordering.sorts, this.colours, this.densities, this.flipper),
+        this.legend.element, this.note, this.plan.element, this.map.element, this.table.element),
       this.side);
   }
 
@@ -74,6 +87,8 @@ export class MapView {
     const { query } = this.route.place;
     const fresh = this.scenario.empty && !this.scenario.before.length;
     if (query.whatif && fresh && this.scenario.receive(await unpack(query.whatif))) this.scenario.run();
+    this.ordering.offer();
+    await this.ordering.take(query);
     this.settle();
     this.input.value = query.q ?? "";
     await this.found(query.q ?? "");
@@ -86,7 +101,7 @@ export class MapView {
   settle() {
     const { density = "", colour = "state", as = "map" } = this.route.place.query;
     const narrow = innerWidth < 640;
-    this.map.density = DENSE.includes(density) ? density : this.fleet.rows.size > 400 || narrow ? "compact" : "comfortable";
+    this.map.density = DENSE.includes(density) ? density : this.fleet.rows.size > MANY ? "heat" : this.fleet.rows.size > 400 || narrow ? "compact" : "comfortable";
     this.map.colourBy = colour;
     this.densities.value = this.map.density;
     this.colours.value = colour;
@@ -133,7 +148,7 @@ export class MapView {
     const found = this.map.matched?.size ?? 0;
     this.note.classList.toggle("error", Boolean(this.search.error));
     this.note.textContent = this.search.error
-      || [this.search.active && `${plural(found, "device")} on ${plural(rows.length, "node")}`, this.search.note].filter(Boolean).join(". ");
+      || [!this.fleet.loaded && this.fleet.rows.size > 0 && `Reading the inventory: ${plural(this.fleet.rows.size, "node")} so far`, this.map.density === "heat" && this.fleet.loaded && "Each square is a node: the darker, the more of its devices are in use", this.search.active && `${plural(found, "device")} on ${plural(rows.length, "node")}`, this.search.note].filter(Boolean).join(". ");
   }
 
   /** @param {string} key */
@@ -165,6 +180,7 @@ export class MapView {
     const { device = "", node = "" } = this.route.place.query;
     const known = this.fleet.devices.get(device), row = this.fleet.rows.get(node);
     this.map.selected = device;
+    this.map.selectedNode = node || (known?.row.name ?? "");
     this.side.hidden = !device && !node && this.view !== "whatif";
     let content = this.view === "whatif" ? this.whatif.element : null;
     if (device) {
@@ -175,7 +191,7 @@ export class MapView {
       } else if (this.fleet.loaded) this.device.gone(device);
     } else if (node && (row || this.fleet.loaded)) {
       content = this.node.element;
-      this.node.show(row ?? { name: node, kind: "node", unschedulable: false, devices: [] });
+      this.node.show(row ?? { name: node, kind: "node", unschedulable: false, group: "", used: 0, free: 0, usable: 0, devices: [] });
     }
     if (content && this.side.firstChild !== content) {
       fill(this.side, content);
@@ -229,6 +245,9 @@ export class MapView {
   replanned() {
     const { scenario } = this;
     this.map.planned = scenario.planned();
+    this.search.planned = this.map.planned;
+    this.map.plannedNodes = new Set([...this.map.planned.keys()].map((key) => this.fleet.devices.get(key)?.row.name ?? ""));
+    if (this.search.terms.some((term) => term.field === "whatif")) this.map.update();
     this.map.tainted = new Set(scenario.step.tainted);
     this.map.drained = new Set(scenario.step.drained);
     this.map.say();
@@ -239,17 +258,16 @@ export class MapView {
   }
 
   planBar() {
-    const { answer, step, busy } = this.scenario;
-    this.plan.hidden = this.scenario.empty || this.view === "whatif";
-    const parts = [
-      answer && `${answer.placed} of ${plural(answer.placed + answer.unplaced, "Pod")} placed`,
-      busy && "placing…",
-      ...inWords(step),
-    ].filter(Boolean);
-    fill(this.plan, h("span", { class: "strong" }, "What if"), h("span", { class: "grow" }, parts.join(" · ") || "nothing to place yet"),
-      h("button", { type: "button", onclick: () => this.whatif.back(), disabled: !this.scenario.before.length }, "Undo"),
-      h("button", { type: "button", onclick: () => this.scenario.clear() }, "Clear"),
-      h("a", { href: "#/whatif", class: "button", onclick: (/** @type {Event} */ event) => { event.preventDefault(); this.route.set({ device: "", node: "" }); this.route.go("whatif"); } }, "Open"));
+    this.plan.render(this.view !== "whatif");
+  }
+
+  /** Shows the devices that the what-if has given, and no others; or all again. */
+  showPlanned() {
+    const [key] = this.map.planned.keys();
+    const again = this.search.query === PLACED;
+    this.find(again ? "" : PLACED);
+    if (!again) this.map.show(key ?? "");
+    this.planBar();
   }
 
   /** Keeps the what-if in the URL, if it is short enough. */
@@ -276,23 +294,5 @@ export class MapView {
     this.legend.shown = "";
     this.legend.render();
     this.map.draw();
-  }
-
-  /** Manifests dropped anywhere go into the what-if. */
-  drops() {
-    addEventListener("dragover", (event) => {
-      event.preventDefault();
-      document.body.classList.add("dropping");
-    });
-    addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
-    addEventListener("drop", async (event) => {
-      event.preventDefault();
-      document.body.classList.remove("dropping");
-      if (this.route.place.view !== "whatif") this.route.go("whatif");
-      const text = event.dataTransfer?.getData("text/plain");
-      if (event.dataTransfer?.files.length) await this.whatif.files(event.dataTransfer.files);
-      else if (text) await this.whatif.add(text);
-    });
-    byId("main").classList.add("ready");
   }
 }

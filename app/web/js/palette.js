@@ -31,11 +31,16 @@ export class Palette {
     const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
     this.theme = style.colorScheme + colour("surface");
     this.sheets.clear();
-    for (const name of [...STATES, "surface", "text", "muted", "faint", "accent", "line", "plan"]) {
+    for (const name of [...STATES, "surface", "text", "muted", "faint", "accent", "line", "plan", "heat"]) {
       this.colours[name] = colour(name);
       this.colours[`${name}-fill`] = colour(`${name}-fill`);
     }
     for (let index = 0; index < DRIVER_COLOURS; index += 1) this.colours[`driver-${index}`] = colour(`driver-${index}`);
+  }
+
+  /** The color of a node of which this share (0 to 1) is in use. @param {number} share */
+  heat(share) {
+    return `color-mix(in srgb, ${this.colours["taken"]} ${Math.round(share * 100)}%, ${this.colours["heat"]})`;
   }
 
   /** @param {number} index */
@@ -69,7 +74,7 @@ export class Palette {
   }
 
   /** @param {OffscreenCanvasRenderingContext2D} context @param {string} state @param {number} driver @param {Look} look */
-  draw(context, state, driver, { cell, colourBy }) {
+  draw(context, state, driver, { cell, colourBy, ratio }) {
     const byDriver = colourBy === "driver" && driver >= 0;
     const strong = byDriver ? this.driver(driver) : this.colours[state];
     const weak = byDriver ? this.colours["surface"] : this.colours[`${state}-fill`];
@@ -77,14 +82,16 @@ export class Palette {
     const bar = byDriver || driver < 0 ? 0 : cell > 18 ? 3 : cell > 12 ? 2 : 1;
     const height = bar ? cell - bar - 1 : cell;
     const outline = new Path2D();
-    outline.roundRect(0.5, 0.5, cell - 1, height - 1, radius);
+    // A line of whole pixels, on whole pixels.
+    const stroke = Math.max(1, Math.round(ratio)) / ratio;
+    outline.roundRect(stroke / 2, stroke / 2, cell - stroke, height - stroke, radius);
     context.fillStyle = state === "taken" ? strong : weak;
     context.fill(outline);
     context.save();
     context.clip(outline);
     pattern(context, state, strong, cell, height);
     context.restore();
-    context.lineWidth = 1;
+    context.lineWidth = stroke;
     context.strokeStyle = strong;
     if (state === "unusable") context.setLineDash([2, 2]);
     context.stroke(outline);

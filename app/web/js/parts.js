@@ -26,15 +26,20 @@ export function facts(rows) {
 /**
  * A table whose head names its columns. On a narrow window each row stands by itself, with the heads beside its
  * cells, unless rows are there to be compared. Roles are named: an element in grid layout has no role by itself.
- * @param {string} caption @param {string[]} heads @param {any[][]} rows @param {{ compared?: boolean }} [how]
+ * @param {string} caption @param {string[]} heads @param {any[][]} rows
+ * @param {{ compared?: boolean, sort?: { by: string, down: boolean, pick: (head: string) => void } | null }} [how] sort: what happens when a head is clicked
  */
-export function table(caption, heads, rows, { compared = false } = {}) {
+export function table(caption, heads, rows, { compared = false, sort = null } = {}) {
+  const top = (/** @type {string} */ head) => (sort
+    ? h("th", { role: "columnheader", scope: "col", "aria-sort": sort.by === head ? (sort.down ? "descending" : "ascending") : "none" },
+      h("button", { type: "button", class: "sorted", "data-key": `sort ${head}`, onclick: () => sort.pick(head) }, head, h("span", { "aria-hidden": "true" }, sort.by === head ? (sort.down ? " ↓" : " ↑") : "")))
+    : h("th", { role: "columnheader", scope: "col" }, head));
   const line = (/** @type {any[]} */ row) => h("tr", { role: "row" }, row.map((cell, at) => (at
     ? h("td", { role: "cell", "data-head": heads[at] }, h("div", null, cell))
     : h("th", { role: "rowheader", scope: "row" }, cell))));
   return h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": `${caption}, a table` },
     h("table", { role: "table", class: compared ? "compared" : "stacked" }, h("caption", { class: "unseen" }, caption),
-      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((head) => h("th", { role: "columnheader", scope: "col" }, head)))),
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map(top))),
       h("tbody", { role: "rowgroup" }, rows.map(line))));
 }
 

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 /** @typedef {import("./fleet.js").Device} Device */
 /** @typedef {{ field: string, values: string[], not: boolean, text: string }} Term */
 
-export const FIELDS = ["node", "driver", "pool", "device", "state", "claim", "attr", "cel"];
+export const FIELDS = ["node", "driver", "pool", "device", "state", "claim", "attr", "whatif", "cel"];
 const ASKED = new Set(["attr", "cel"]);
 
 /**
@@ -59,6 +59,8 @@ export class Search {
     this.found = new Map();
     this.error = "";
     this.note = "";
+    /** Devices that a what-if has given. @type {Map<string, string>} */
+    this.planned = new Map();
   }
 
   /** Whether anything is looked for. */
@@ -102,6 +104,7 @@ export class Search {
   holds(term, device) {
     const asked = this.found.get(term);
     if (asked) return asked.has(device.key);
+    if (term.field === "whatif") return this.planned.has(device.key);
     return term.values.some((value) => texts(term.field, device).some((text) => text.toLowerCase().includes(value)));
   }
 }

@@ -13,7 +13,7 @@ const REST = 120;
 export class WhatIfPanel {
   /**
    * @param {import("./scenario.js").Scenario} scenario
-   * @param {{ openDevice: (key: string) => void, openNode: (name: string) => void, openClaim: (name: string) => void, compare: () => void, announce: (text: string) => void, nodes: () => Map<string, any> }} actions
+   * @param {{ openDevice: (key: string) => void, openNode: (name: string) => void, openClaim: (name: string) => void, compare: () => void, showPlaced: () => void, announce: (text: string) => void, nodes: () => Map<string, any> }} actions
    */
   constructor(scenario, actions) {
     this.scenario = scenario;
@@ -31,7 +31,7 @@ export class WhatIfPanel {
     this.clear = h("button", { type: "button", onclick: () => { scenario.clear(); } }, "Clear");
     this.again = h("button", { type: "button", onclick: async () => { await this.place(); this.reveal(); } }, "Place again");
     this.compare = h("button", { type: "button", onclick: () => actions.compare() }, "Compare policies");
-    this.element = h("section", { class: "panel-body whatif", "aria-label": "What if" },
+    const form = h("div", { class: "whatif-form" },
       h("header", { class: "panel-head" }, h("div", null, h("p", { class: "kind" }, "Nothing is written"), h("h2", { tabindex: "-1" }, "What if …"))),
       h("label", { class: "field", for: "manifests" }, "Manifests to create"),
       this.text,
@@ -43,8 +43,8 @@ export class WhatIfPanel {
       this.nodes.element,
       this.steps,
       this.choices.element,
-      h("div", { class: "buttons" }, this.undo, this.clear, this.again, this.compare, this.more),
-      this.result);
+      h("div", { class: "buttons" }, this.undo, this.clear, this.again, this.compare, this.more));
+    this.element = h("section", { class: "panel-body whatif", "aria-label": "What if" }, form, this.result);
     scenario.addEventListener("change", () => this.render());
     this.render();
   }
@@ -67,6 +67,16 @@ export class WhatIfPanel {
     } catch (error) {
       fill(this.read, failure(`${source ? `${source}: ` : ""}${error.message}${error.path ? ` (${error.path})` : ""}`));
     }
+  }
+
+  /** Puts an object back into the field, to be changed and placed again. @param {import("./step.js").Item} item */
+  edit(item) {
+    this.text.value = JSON.stringify(item.object, null, 2);
+    this.text.rows = 14;
+    this.scenario.remove(item);
+    this.text.focus();
+    this.text.setSelectionRange(0, 0);
+    this.actions.announce(`${item.kind} ${item.name} can be edited`);
   }
 
   /** @param {Iterable<File> | null} files */
@@ -112,17 +122,18 @@ export class WhatIfPanel {
     this.clear.disabled = scenario.empty;
     this.again.disabled = this.compare.disabled = !scenario.placeable || scenario.busy;
     this.more.disabled = !scenario.workloads.length || scenario.busy;
-    const change = (/** @type {string} */ text, /** @type {string} */ role, /** @type {() => void} */ remove) => h("li", null,
+    const change = (/** @type {string} */ text, /** @type {string} */ role, /** @type {() => void} */ remove, /** @type {(() => void) | null} */ edit = null) => h("li", null,
       h("span", { class: "tag" }, role), h("span", { class: "ellipsis grow", title: text }, text),
+      edit && h("button", { type: "button", class: "link", "aria-label": `Edit ${text}`, onclick: edit }, "edit"),
       h("button", { type: "button", class: "icon", "aria-label": `Remove ${text}`, onclick: async () => { remove(); await this.place(); } }, "✕"));
     /** @type {Record<string, string>} */
-    const roles = { workload: "place", object: "assume", ignored: "not read" };
+    const roles = { workload: "place", object: "add", ignored: "ignored" };
     const changes = Object.values(scenario.step).reduce((sum, list) => sum + list.length, 0);
     this.choices.render();
     const open = this.steps.querySelector("details")?.open ?? changes < 4;
-    this.text.rows = items.length ? 3 : 7;
+    this.text.rows = this.text.value ? 14 : items.length ? 3 : 7;
     fill(this.steps, changes ? h("details", { class: "read", open }, h("summary", null, counted(scenario.step)), h("ul", { class: "changes" },
-      items.map((item) => change(`${item.kind} ${item.namespace ? `${item.namespace}/` : ""}${item.name}`, roles[item.role], () => scenario.remove(item))),
+      items.map((item) => change(`${item.kind} ${item.namespace ? `${item.namespace}/` : ""}${item.name}`, roles[item.role], () => scenario.remove(item), () => this.edit(item))),
       added.map(({ like, count }) => change(`${plural(count, "Node")} like ${like}`, "add", () => scenario.more(like, 0))),
       drained.map((name) => change(`Node ${name}`, "drain", () => scenario.drain(name))),
       tainted.map((key) => change(`Device ${key}`, "taint", () => scenario.taint(key))),
@@ -142,6 +153,7 @@ export class WhatIfPanel {
     const total = answer.placed + answer.unplaced;
     return [
       h("p", { class: `headline ${answer.unplaced || !answer.complete ? "bad" : "good"}` }, `${answer.placed} of ${plural(total, "Pod")} placed`),
+      answer.placed > 0 && h("div", { class: "buttons" }, h("button", { type: "button", title: "On the map; again: all devices", onclick: () => this.actions.showPlaced() }, "Show only these devices")),
       answer.gang && h("p", { class: "muted" }, answer.gang.text),
       ...answer.notes.map((/** @type {string} */ note) => h("p", { class: "muted" }, note)),
       room && h("p", { class: "card" }, h("span", { class: "strong" }, roomText(room)), room.summary && h("span", { class: "muted" }, ` ${room.summary}`)),
