@@ -18,6 +18,7 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = (
     "api",
     "index",
+    "tutorial",
     "cli",
     "install",
     "upgrade",
