@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.near_misses import NearMiss, near_misses
 from app.core.dry_run.node_groups import NO_GROUPS, NodeGroups
+from app.core.dry_run.companions import Companions, best_for_all
 from app.core.dry_run.ranking import Rankings, settle
 from app.core.model.pod import Pod
 from app.core.placement.node_result import NodeResult
@@ -47,6 +48,9 @@ def place(
 ) -> Iterator[PodPlacement]:
     """Places Pods on the best of ``nodes``; ties go to the first node.
 
+    A Pod that allocates a claim for later Pods too goes where most of them have room (``best_for_all``), if
+    ``pods`` is a sequence.
+
     ``state`` is changed: pass a fork. Yields one placement for each Pod. Cost: a search for each node for
     the first Pod of a kind and for Pods with allocated claims, and for a later Pod a search for each
     changed node.
@@ -58,11 +62,15 @@ def place(
     """
     rankings = Rankings(nodes)
     explained: set[str] = set()
-    for pod in pods:
+    together = Companions(pods if isinstance(pods, Sequence) else ())
+    for number, pod in enumerate(pods):
         evaluation = PodEvaluation(state, pod, rules)
         standing = rankings.of(evaluation)
         standing.refresh(evaluation)
         chosen, text = standing.best(evaluation), standing.summary()
+        companions = together.after(number, evaluation) if chosen is not None else ()
+        if chosen is not None and companions:
+            chosen = best_for_all(evaluation, standing, chosen, companions, rules)
         news = chosen is None and text not in explained and len(explained) < MAX_EXPLAINED
         answers: tuple[NodeResult, ...] = ()
         if shown is None or len(nodes) <= shown or news:

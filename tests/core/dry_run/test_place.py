@@ -57,6 +57,31 @@ def test_a_shared_claim_pins_later_pods_to_the_first_ones_node() -> None:
 
 
 @pytest.mark.parametrize(
+    ("devices", "wanted", "expected"),
+    [
+        pytest.param((2, 3), 2, ["n1", "n1"], id="the fuller node has room for the first Pod only"),
+        pytest.param((3, 5), 2, ["n0", "n0"], id="both have room, so the policy decides"),
+        pytest.param((2, 3), 3, ["n1", "n1", None], id="no node has room for all, so the most"),
+        pytest.param((2, 2), 2, ["n0", None], id="no node has room for another one"),
+    ],
+)
+def test_the_first_user_of_a_claim_goes_where_its_later_users_fit(
+    devices: tuple[int, ...], wanted: int, expected: list[str | None]
+) -> None:
+    state = cluster(*devices)
+    state.upsert(parse(claim("shared")))  # type: ignore[arg-type]
+    assert nodes_of(run(state, pods(wanted, "shared"), rules(policy="binpack"))) == expected
+
+
+def test_an_allocated_claim_has_decided_already() -> None:
+    state = cluster(2, 3)
+    state.upsert(parse(claim("shared")))  # type: ignore[arg-type]
+    first, *later = pods(3, "shared")
+    run(state, [first], rules(policy="binpack"))
+    assert nodes_of(run(state, later, rules(policy="binpack"))) == [None, None]
+
+
+@pytest.mark.parametrize(
     ("name", "change", "code"),
     [
         ("no such claim", lambda state: state.delete("ResourceClaim", ("default", "c")), "ClaimNotFound"),
