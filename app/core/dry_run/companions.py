@@ -1,8 +1,8 @@
 """Pods that share a claim that is not allocated yet: the first one decides where all of them run.
 
-An allocated claim keeps its Pods on the nodes that can use its devices. If the first Pod takes the best node for
-itself alone, later Pods may find no room there, although another node has room for all of them. The
-in-tree plugin and the filter webhook judge Pods one by one; a dry run knows the Pods that come next.
+An allocated claim keeps its Pods on the nodes that can use its devices. If the first Pod takes the best
+node for itself alone, later Pods may find no room there, although another node has room for all of them.
+The in-tree plugin and the filter webhook judge Pods one by one; a dry run knows the Pods that come next.
 """
 
 from collections.abc import Iterable, Sequence

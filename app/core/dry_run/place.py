@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.near_misses import NearMiss, near_misses
-from app.core.dry_run.node_groups import NO_GROUPS, NodeGroups
 from app.core.dry_run.companions import Companions, best_for_all
+from app.core.dry_run.node_groups import NO_GROUPS, NodeGroups
 from app.core.dry_run.ranking import Rankings, settle
 from app.core.model.pod import Pod
 from app.core.placement.node_result import NodeResult

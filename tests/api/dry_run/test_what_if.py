@@ -145,7 +145,7 @@ def job(parallelism: int) -> JsonObject:
 
 
 @pytest.mark.parametrize(("number", "greedy", "together", "outcome"), [
-    (1, 1, 1, "fits"), (3, 1, 3, "fits"), (4, 1, 0, "impossible"),
+    (1, 1, 1, "fits"), (3, 3, 3, "fits"), (4, 3, 0, "impossible"),
 ])  # fmt: skip
 def test_all_or_nothing_goes_back_where_one_after_the_other_is_stuck(
     inventory: Inventory, number: int, greedy: int, together: int, outcome: str
