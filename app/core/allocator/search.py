@@ -68,6 +68,8 @@ class _Pick:
 def _must_try_all(node_devices: NodeDevices) -> bool:
     """Whether nothing may be left out: what old allocators forget depends on what they have tried."""
     plan = node_devices.plan
+    if plan.channel.rescans and any(map(node_devices.shareable, range(len(node_devices.devices)))):
+        return True
     if plan.channel.distinct in ("requests", "identity") and any(
         constraint.match_attribute is None for claim in plan.claims for constraint in claim.constraints
     ):
@@ -93,7 +95,7 @@ class Search:
         self._dead_ends: set[Hashable] = set()
         self._is_plain = _must_try_all(node_devices)
         # Old allocators try the devices before the last one again.
-        self._restarts = self._is_plain and node_devices.plan.channel.forgets_subrequest
+        self._restarts = self._is_plain and node_devices.plan.channel.rescans
 
     def run(self) -> None:
         """Searches, with a pause every PAUSE_STEPS steps. Afterwards ``found`` is the result.

@@ -9,6 +9,7 @@ import pytest
 from fuzz import inventory, recorded
 
 from app.core.allocator import Fits
+from app.core.versions import version_named
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "fuzz.jsonl.gz"
 
@@ -25,6 +26,27 @@ def test_corpus_of_generated_cases() -> None:
         if (found := recorded.mismatch(case, inventory.answer(case["request"]))) is not None
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("version", ["1.34", "1.35", "1.36", "1.38"])
+def test_corpus_of_another_version(version: str) -> None:
+    wrong = {
+        case["name"]: found
+        for case in recorded.corpus(version_named(version))
+        if (found := recorded.mismatch(case, inventory.answer(case["request"]))) is not None
+    }
+    assert wrong == {}
+
+
+def test_versions_differ_on_their_cases() -> None:
+    """With the rules of 1.37, cases of each other version have another answer."""
+    for version in ("1.34", "1.35", "1.36", "1.38"):
+        cases = list(recorded.corpus(version_named(version)))
+        known = [case["request"] | {"kubernetesVersion": "1.37"} for case in cases]
+        assert any(
+            recorded.mismatch(case, inventory.answer(request)) is not None
+            for case, request in zip(cases, known, strict=True)
+        )
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared cases are not beside the repository")

@@ -124,8 +124,8 @@ def _allocation(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered:
     ours = to_json(answer.ours)
     if ordered and answer.comparable:
         theirs = answer.theirs.get("allocations", [])
-        theirs = _compared(theirs, request)
-        if _compared(ours, request) != theirs:
+        theirs = comparable(theirs, request)
+        if comparable(ours, request) != theirs:
             text = f"in-tree: {json.dumps(theirs)}\nhere: {json.dumps(ours)}"
             return Difference(answer.node, "allocation", text)
     broken = _broken_rule(request, ours)
@@ -142,7 +142,7 @@ def _allocation(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered:
     return None
 
 
-def _compared(allocations: Any, request: JsonObject) -> Any:
+def comparable(allocations: Any, request: JsonObject) -> Any:
     """Without share ids, and without configuration that old versions repeat for each request."""
     allocations = without_share_ids(allocations)
     if versions.features_of(request).channel.merges_configuration:

@@ -41,6 +41,10 @@ def for_version(request: JsonObject, version: KubernetesVersion, number: int) ->
         # With the alpha feature on, the allocator of 1.34 compares the capacity of some other device, or
         # panics: a request's n-th device is taken for the n-th of its slice.
         features["ConsumableCapacity"] = False
+    if version.minor == 35:
+        # With the alpha feature on, the allocators of 1.35 confuse the counters of pools of one name, and
+        # keep the counters of devices that they have refused.
+        features["PartitionableDevices"] = False
     gone = set().union(*(names for minor, names in _NEW_FIELDS.items() if version.minor < minor))
     objects = [_object(item, version, rng) for item in _without(request["objects"], gone)]
     return request | {"kubernetesVersion": version.name, "features": features, "objects": objects}
