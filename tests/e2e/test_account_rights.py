@@ -168,8 +168,11 @@ OF_EVERY_ACCOUNT = {
     ("create", "authorization.k8s.io", "selfsubjectaccessreviews"),
     ("create", "authorization.k8s.io", "selfsubjectrulesreviews"),
     ("create", "authentication.k8s.io", "selfsubjectreviews"),
+    ("get", "certificates.k8s.io", "clustertrustbundles"),
+    ("list", "certificates.k8s.io", "clustertrustbundles"),
+    ("watch", "certificates.k8s.io", "clustertrustbundles"),
 }
-"""ClusterRole system:basic-user."""
+"""ClusterRoles system:basic-user and system:cluster-trust-bundle-discovery: Kubernetes grants them to all."""
 REVIEWS = {
     ("create", "authentication.k8s.io", "tokenreviews"),
     ("create", "authorization.k8s.io", "subjectaccessreviews"),
