@@ -159,43 +159,17 @@ class DistinctByRequest:
 
     def __init__(self, attribute: str) -> None:
         self.attribute = attribute
-        self._latest: dict[str, Attribute] = {}
-        self._requests: list[str] = []
-
-    def add(self, attribute: Attribute | None, request: str = "", _device: int = 0) -> bool:
-        """See ConstraintState."""
-        if attribute is None:
-            return False
-        if self._requests and (attribute.kind not in _SCALARS or attribute in self._latest.values()):
-            return False
-        self._latest[request] = attribute
-        self._requests.append(request)
-        return True
-
-    def remove(self) -> None:
-        """See ConstraintState."""
-        self._latest.pop(self._requests.pop(), None)
-
-    def state(self) -> Hashable:
-        """See ConstraintState."""
-        return frozenset(self._latest.items()), tuple(self._requests)
-
-
-class DistinctByIdentity:
-    """distinctAttribute of Kubernetes 1.34: compares pointers, so that only a device is equal to itself."""
-
-    def __init__(self, attribute: str) -> None:
-        self.attribute = attribute
-        self._latest: dict[str, int] = {}
+        self._latest: dict[str, Hashable] = {}
         self._requests: list[str] = []
 
     def add(self, attribute: Attribute | None, request: str = "", device: int = 0) -> bool:
         """See ConstraintState."""
-        if attribute is None or (
-            self._requests and (attribute.kind not in _SCALARS or device in self._latest.values())
-        ):
+        if attribute is None:
             return False
-        self._latest[request] = device
+        mark = self._mark(attribute, device)
+        if self._requests and (attribute.kind not in _SCALARS or mark in self._latest.values()):
+            return False
+        self._latest[request] = mark
         self._requests.append(request)
         return True
 
@@ -206,6 +180,17 @@ class DistinctByIdentity:
     def state(self) -> Hashable:
         """See ConstraintState."""
         return frozenset(self._latest.items()), tuple(self._requests)
+
+    def _mark(self, attribute: Attribute, _device: int) -> Hashable:
+        """What must differ from device to device."""
+        return attribute
+
+
+class DistinctByIdentity(DistinctByRequest):
+    """distinctAttribute of Kubernetes 1.34: compares pointers, so that only a device is equal to itself."""
+
+    def _mark(self, _attribute: Attribute, device: int) -> Hashable:
+        return device
 
 
 class DistinctSets:
