@@ -8,6 +8,8 @@ from typing import Any
 
 from app.core.pauses import InterruptedWorkError, on_pause
 
+_COVERAGE = "/slipcover/"
+
 
 @contextmanager
 def interrupted_after(pauses: int) -> Iterator[None]:
@@ -22,6 +24,20 @@ def interrupted_after(pauses: int) -> Iterator[None]:
 
     with on_pause(hook):
         yield
+
+
+def is_call(frame: FrameType, event: str, argument: Any) -> bool:
+    """Whether an event of ``sys.setprofile`` is a call of a function of Python or C.
+
+    Calls of slipcover, and those that it makes, are not: it measures coverage by a call in each line.
+    """
+    if event == "call":
+        return _COVERAGE not in frame.f_code.co_filename
+    if event != "c_call":
+        return False
+    return getattr(argument, "__module__", None) != "slipcover.probe" and (
+        _COVERAGE not in frame.f_code.co_filename
+    )
 
 
 class Meter:
@@ -53,8 +69,8 @@ class Meter:
             sys.setprofile(outer)
             self._note("the end")
 
-    def _count(self, _frame: FrameType, event: str, _argument: Any) -> None:
-        if event in ("call", "c_call"):
+    def _count(self, frame: FrameType, event: str, argument: Any) -> None:
+        if is_call(frame, event, argument):
             self._calls += 1
 
     def _paused(self, _cost: int) -> None:

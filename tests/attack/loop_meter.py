@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from tests.pausing import is_call
+
 
 class LoopMeter:
     """``most_calls`` is the largest number of calls of functions, of Python's and of C's, in one turn.
@@ -51,6 +53,6 @@ class LoopMeter:
         finally:
             asyncio.Handle._run = run  # type: ignore[method-assign] # put back
 
-    def _count(self, _frame: FrameType, event: str, _argument: Any) -> None:
-        if event in ("call", "c_call"):
+    def _count(self, frame: FrameType, event: str, argument: Any) -> None:
+        if is_call(frame, event, argument):
             self._calls += 1
