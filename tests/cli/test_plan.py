@@ -110,15 +110,15 @@ def test_the_only_large_white_cat_is_named_as_tainted(cli: "Cli") -> None:
     assert "DeviceTainted" in [reason["code"] for reason in nodes["worker-4"]["reasons"]]
 
 
-def test_the_first_pod_pins_the_shared_claim_where_the_second_has_no_room(cli: "Cli") -> None:
+def test_the_first_pod_leaves_worker_3_alone_where_the_second_has_no_room(cli: "Cli") -> None:
     ran = cli("plan", "-f", PAGE, *INVENTORY, "--policy", "spread", "-o", "json")
 
-    assert ran.code == 1
-    assert [pod["node"] for pod in answer_of(ran)["pods"]] == ["worker-3", None]
+    assert ran.code == 0
+    assert [pod["node"] for pod in answer_of(ran)["pods"]] == ["worker-1", "worker-1"]
 
 
 FLAGS = {
-    "more replicas than cats": (("--replicas", "3"), ["worker-1", "worker-1", None]),
+    "more replicas than cats": (("--replicas", "4"), ["worker-2", "worker-2", "worker-2", None]),
     "one node only": (("--node", "worker-2"), ["worker-2", "worker-2"]),
     "without a node": (("--remove", "Node/worker-1"), ["worker-2", "worker-2"]),
     "cordoned nodes too": (("--node", "worker-8", "--no-node-checks"), ["worker-8", "worker-8"]),
