@@ -146,7 +146,9 @@ def read_workload(kind: str, raw: Any) -> Workload:
         raise _without_template(kind, source)
     names = _names(source, found)
     return Workload(
-        kind, meta, tuple(_pod_set(source, item, name) for item, name in zip(found, names, strict=True))
+        kind,
+        meta,
+        tuple(_pod_set(source, item, name, meta.namespace) for item, name in zip(found, names, strict=True)),
     )
 
 
@@ -166,14 +168,15 @@ def _without_template(kind: str, source: JsonObject) -> FieldError:
     return FieldError("is missing", *path)
 
 
-def _pod_set(source: JsonObject, found: PodSpecPlace, name: str) -> PodSet:
+def _pod_set(source: JsonObject, found: PodSpecPlace, name: str, namespace: str) -> PodSet:
     spec = value_at(source, found.path)
     wrapped = found.path[-1] == "spec"
     holder = value_at(source, found.path[:-1]) if wrapped and len(found.path) > 1 else {}
     if found.rule is not None and found.rule.view is not None and isinstance(spec, dict):
         spec = found.rule.view(spec)
     try:
-        meta = read_meta(holder, namespaced=False, name_required=False)
+        # Terms about other Pods look in the namespace that the Pods will have: that of the workload.
+        meta = replace(read_meta(holder, namespaced=False, name_required=False), namespace=namespace)
         template = pod_from_spec(meta, fields.required({"spec": spec}, "spec", fields.mapping), {})
     except FieldError as error:
         inner = error if wrapped else FieldError(error.reason, *error.path[1:])

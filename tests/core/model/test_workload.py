@@ -119,8 +119,21 @@ def test_a_pod_from_a_template_is_the_pod_that_its_spec_says() -> None:
                 "preferredDuringSchedulingIgnoredDuringExecution": [
                     {"weight": 5, "preference": {"matchExpressions": [{"key": "zone", "operator": "Exists"}]}}
                 ],
-            }
+            },
+            "podAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {"weight": 5, "podAffinityTerm": {"topologyKey": "zone", "labelSelector": {}}}
+                ]
+            },
         },
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "zone",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {},
+            }
+        ],
         "tolerations": [{"operator": "Exists"}],
         "schedulingGates": [{"name": "wait"}],
         "schedulingGroup": {"podGroupName": "g"},
