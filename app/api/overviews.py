@@ -30,6 +30,9 @@ class _Kept:
     overview: Overview | None = None
     until: float = 0.0
 
+    def keep(self, overview: Overview, seen: tuple[int, int], until: float) -> None:
+        self.seen, self.overview, self.until = seen, overview, until
+
 
 class Overviews:
     """Answers, one at a time for each question. ``made`` counts those that had to be computed."""
@@ -74,9 +77,8 @@ class Overviews:
             async with self._counting:
                 time_slice = self._time_slice()
                 overview = await self._made(question, time_slice)
-            kept.seen, kept.overview = seen, overview
             cpu = time_slice.cpu_seconds
-            kept.until = self._clock() + (_REST * cpu if cpu > _CHEAP_SECONDS else 0.0)
+            kept.keep(overview, seen, self._clock() + (_REST * cpu if cpu > _CHEAP_SECONDS else 0.0))
             return overview
 
     async def _made(self, question: Question, time_slice: TimeSlice) -> Overview:

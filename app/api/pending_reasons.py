@@ -27,7 +27,7 @@ NOT_EVALUATED = PodReason("not evaluated yet", "NotEvaluated", estimated=True)
 _REFUSED = frozenset({"refused", "failed"})
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
     reason: PodReason
     revision: int
@@ -69,14 +69,15 @@ class PendingReasons:
             left -= 1
             if left < 0:
                 return
-            kept = _Kept(kept.reason if kept is not None else NOT_EVALUATED, self._state.revision)
+            revision = self._state.revision
+            reason = NOT_EVALUATED if kept is None else kept.reason
             try:
-                kept.reason = self._evaluated(pod)
+                reason = self._evaluated(pod)
             except InterruptedWorkError:
-                kept.reason = PodReason("takes long to evaluate", "NotEvaluated", estimated=True)
+                reason = PodReason("takes long to evaluate", "NotEvaluated", estimated=True)
                 raise
             finally:
-                self._kept[kind] = kept
+                self._kept[kind] = _Kept(reason, revision)
                 self._kept.move_to_end(kind)
                 if len(self._kept) > _MAX_KEPT:
                     self._kept.popitem(last=False)
