@@ -138,7 +138,7 @@ CONFIG: dict[str, Any] = {
     "current-context": "b",
     "contexts": [
         {"name": "a", "context": {"cluster": "one", "user": "u", "namespace": "x"}},
-        {"name": "b", "context": {"cluster": "two", "user": "u", "namespace": ""}},
+        {"name": "b", "context": {"cluster": "two", "user": "u"}},
         {"name": "c", "context": {"cluster": "one", "user": "v"}},
     ],
     "clusters": [{"name": "one", "cluster": {"server": "http://127.0.0.1:1"}}],
@@ -174,22 +174,61 @@ SAME = (
 )
 
 
-@pytest.mark.parametrize("template", SAME)
-def test_kubectl_prints_the_same(template: str, tmp_path: Path) -> None:
-    kubectl = folder() / "kubectl"
-    if not kubectl.exists():
+@pytest.fixture
+def kubectl() -> Path:
+    program = folder() / "kubectl"
+    if not program.exists():
         assert "CI" not in os.environ, "kubectl is not built"
         pytest.skip("kubectl is not built: run `make control-plane`")
+    return program
+
+
+def printed(*command: str | Path) -> str | None:
+    """What kubectl prints, or None if it refuses."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def rendered(template: str, data: Any) -> str | None:
+    try:
+        return parse(template).render(data)
+    except JsonPathError:
+        return None
+
+
+@pytest.mark.parametrize("template", SAME)
+def test_kubectl_prints_the_same(template: str, kubectl: Path, tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(json.dumps(CONFIG))
-    done = subprocess.run(
-        [kubectl, "config", "view", "--kubeconfig", file, "-o", f"jsonpath={template}"],
-        capture_output=True,
-        text=True,
-        check=False,
+    theirs = printed(kubectl, "config", "view", "--kubeconfig", file, "-o", f"jsonpath={template}")
+    assert rendered(template, CONFIG) == theirs
+
+
+# `kubectl config view` leaves out what is empty. An object of a kind that kubectl does not know stays whole.
+THING: dict[str, Any] = {
+    "apiVersion": "example.com/v1",
+    "kind": "Thing",
+    "metadata": {"name": "t", "annotations": {"a": "b"}},
+    "parts": [
+        {"name": "text", "value": "x"},
+        {"name": "empty", "value": ""},
+        {"name": "false", "value": False},
+        {"name": "zero", "value": 0},
+        {"name": "null", "value": None},
+        {"name": "list", "value": []},
+        {"name": "missing"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "template", ["{.parts[?(@.value)].name}", "{.parts[*].value}", "{range .parts[*]}[{.value}]{end}"]
+)
+def test_kubectl_prints_the_same_of_empty_values(template: str, kubectl: Path, tmp_path: Path) -> None:
+    file = tmp_path / "thing.json"
+    file.write_text(json.dumps(THING))
+    theirs = printed(
+        kubectl, "annotate", "--local", "-f", file, "a=b", "--overwrite", "-o", f"jsonpath={template}"
     )
-    try:
-        own: str | None = parse(template).render(CONFIG)
-    except JsonPathError:
-        own = None
-    assert own == (done.stdout if done.returncode == 0 else None)
+    assert theirs is not None
+    assert rendered(template, THING) == theirs
