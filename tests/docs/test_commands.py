@@ -116,6 +116,13 @@ def test_a_command_works(command: str, folder: Path, served: str, monkeypatch: p
             done = in_shell(asked, folder)
             assert done.returncode == 0, done.stderr
             assert done.stdout
+        case "kubectl":
+            # The objects come from the example instead of from a cluster.
+            asked, piped = command.split(" | ", 1)
+            assert re.fullmatch(r"kubectl get [a-z,]+ -o yaml", asked)
+            done = in_shell(f"sed -s '$a---' examples/inventory/*.yaml | {piped}", folder)
+            assert done.returncode == 0, done.stderr
+            assert (folder / shlex.split(piped)[-1]).read_text(encoding="utf-8")
         case "export" | "source":
             assert in_shell(command, folder).returncode == 0
         case _:
