@@ -20,7 +20,7 @@ def calls_of(ask: Callable[[httpx.AsyncClient], Awaitable[None]], **settings: An
 
     async def asked() -> list[Call]:
         server = FakeApiServer()
-        for plural, item in OBJECTS.items():
+        for plural, item in OBJECTS:
             server.put(item["apiVersion"], plural, item)
         application = create_app(Settings(leader_elect=True, leader_elect_namespace="dra", **settings))
         with pytest.MonkeyPatch.context() as patch:
@@ -41,7 +41,7 @@ def calls_of(ask: Callable[[httpx.AsyncClient], Awaitable[None]], **settings: An
 async def plan(client: httpx.AsyncClient) -> None:
     (await client.post("/api/v1/placements", json={"pods": [pod("q", "c")]})).raise_for_status()
     devices = (await client.get("/api/v1/devices")).json()
-    assert [item["state"] for item in devices["items"]] == ["free"]
+    assert [item["state"] for item in devices["items"]] == ["free", "free"]
     assert devices["decides"] is False
 
 

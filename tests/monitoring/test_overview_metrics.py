@@ -58,7 +58,7 @@ AGES = ((30, "under_1m"), (300, "1m_to_15m"), (2000, "15m_to_1h"), (9000, "over_
 
 
 @pytest.mark.parametrize(("seconds", "age"), AGES)
-def test_pending_pods_count_by_reason_and_age(inventory: Inventory, seconds: int, age: str) -> None:  # noqa: F811
+def test_pending_pods_count_by_reason_and_age(inventory: Inventory, seconds: int, age: str) -> None:  # noqa: F811 - the fixture
     waiting = pod("p", "large")
     created = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds)
     waiting["metadata"]["creationTimestamp"] = created.isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -72,7 +72,7 @@ def test_pending_pods_count_by_reason_and_age(inventory: Inventory, seconds: int
     run(inventory(*objects), evaluation)
 
 
-def test_the_wait_of_a_pod_ends_with_its_binding(inventory: Inventory) -> None:  # noqa: F811
+def test_the_wait_of_a_pod_ends_with_its_binding(inventory: Inventory) -> None:  # noqa: F811 - the fixture
     waiting = pod("p", "c")
     waiting["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
 
