@@ -89,10 +89,9 @@ class Watchdog:
             return
         for entry in raw["spec"].get("resourceClaims", ()):
             claim = find(self._store, CLAIMS, entry["resourceClaimName"])
-            status = (claim or {}).get("status") or {}
             if not any(held == node for held, _ in devices(claim or {})):
                 self.broken.append(f"{raw['metadata']['name']} is bound without devices of {entry['name']}")
-            elif raw["metadata"]["uid"] not in {user["uid"] for user in status.get("reservedFor", ())}:
+            elif raw["metadata"]["uid"] not in users(claim or {}):
                 self.broken.append(f"{raw['metadata']['name']} is bound, {entry['name']} not reserved for it")
 
 
@@ -101,14 +100,12 @@ def unrest(store: Store, nodes: int, per_node: int) -> Iterator[str]:
     pods = {pod["metadata"]["uid"]: pod for pod in store.select(PODS)}
     free = dict.fromkeys((f"n{number}" for number in range(nodes)), per_node)
     for claim in store.select(CLAIMS):
-        name, status = claim["metadata"]["name"], claim.get("status") or {}
-        users = [user["uid"] for user in status.get("reservedFor", ())]
-        held = devices(claim)
+        name, reserved, held = claim["metadata"]["name"], users(claim), devices(claim)
         for node, _ in held:
             free[node] -= 1
-        if held and not users:
+        if held and not reserved:
             yield f"claim {name} holds devices for nobody"
-        if any(uid not in pods for uid in users):
+        if any(uid not in pods for uid in reserved):
             yield f"claim {name} is reserved for a Pod that is gone"
         if claim["metadata"].get("deletionTimestamp"):
             yield f"claim {name} is not gone"
@@ -124,7 +121,14 @@ def unrest(store: Store, nodes: int, per_node: int) -> Iterator[str]:
 
 
 def mistaken(store: Store, state: State) -> Iterator[str]:
-    """What a replica believes of claims and their devices that is not so; and devices free for no claim."""
+    """What a replica believes of claims, devices and users that is not so; and devices free for no claim.
+
+    Users count like devices: a bind that finds its claim reserved for its Pod does not write the claim.
+    """
+    in_store = {(claim["metadata"]["name"], uid) for claim in store.select(CLAIMS) for uid in users(claim)}
+    believed = {(claim.meta.name, user.uid) for claim in state.claims() for user in claim.reserved_for}
+    for name, uid in sorted(in_store ^ believed):
+        yield f"{name} counts as {'not ' if (name, uid) in in_store else ''}reserved for {uid}"
     held = {(claim["metadata"]["name"], *key) for claim in store.select(CLAIMS) for key in devices(claim)}
     known = {
         (claim.meta.name, item.device.pool, item.device.device)
@@ -142,6 +146,11 @@ def devices(claim: JsonObject) -> list[tuple[str, str]]:
     """Pool (its node's name) and device."""
     allocation = (claim.get("status") or {}).get("allocation") or {}
     return [(item["pool"], item["device"]) for item in allocation.get("devices", {}).get("results", ())]
+
+
+def users(claim: JsonObject) -> list[str]:
+    """The UIDs of the Pods that the claim is reserved for."""
+    return [user["uid"] for user in (claim.get("status") or {}).get("reservedFor", ())]
 
 
 def find(store: Store, collection: tuple[str, str], name: str) -> JsonObject | None:
