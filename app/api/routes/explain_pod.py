@@ -17,6 +17,8 @@ from app.api.service import ServiceOf
 from app.api.visibility import visibility_of
 from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.near_misses import NearMiss, near_misses
+from app.core.advice.redaction import Redaction
+from app.core.allocator.evidence import NO_EVIDENCE
 from app.core.diagnosis import summary
 from app.core.dry_run.node_groups import NO_GROUPS, NodeGroups, groups_of
 from app.core.model.pod import Pod
@@ -74,7 +76,7 @@ async def explain(
         groups = NO_GROUPS if detail.names is None else groups_of(answers, detail.names)
         explainer = Explainer(detail)
         grouped = explainer.grouped(
-            groups if visible.nodes else _unnamed(groups), f"{namespace}/{name}", redaction
+            groups if visible.nodes else _unnamed(groups, redaction), f"{namespace}/{name}", redaction
         )
         shown = await work.time_slice.run(
             lambda: encoded_nodes(said, full=level == "full", redaction=redaction)
@@ -94,10 +96,19 @@ async def explain(
     )
 
 
-def _unnamed(groups: NodeGroups) -> NodeGroups:
-    """The groups for a caller who may not get nodes."""
-    refused = tuple(replace(group, names=()) for group in groups.refused)
+def _unnamed(groups: NodeGroups, redaction: Redaction | None) -> NodeGroups:
+    """The groups for a caller who may not get nodes, whose names are often those of pools in evidence."""
+    refused = tuple(
+        replace(group, names=(), example=_without_evidence(group.example, redaction))
+        for group in groups.refused
+    )
     return replace(groups, best=(), refused=refused)
+
+
+def _without_evidence(answer: NodeResult, redaction: Redaction | None) -> NodeResult:
+    # First redacted: that reads the evidence.
+    said = answer if redaction is None else redaction.result(answer)
+    return replace(said, reasons=tuple(replace(reason, evidence=NO_EVIDENCE) for reason in said.reasons))
 
 
 def _first_line(pod: Pod, answers: Sequence[NodeResult], stopped_before: int) -> str:
