@@ -19,6 +19,7 @@ class Scene:
         self.api = api
         self.namespace = f"e2e-{secrets.token_hex(3)}"
         self._cluster_wide: list[tuple[str, str]] = []
+        self._kinds: set[str] = set()
 
     def __enter__(self) -> Self:
         self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
@@ -27,8 +28,9 @@ class Scene:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Pods before claims: a claim in use is kept by its finalizer until its Pods are gone.
-        for kind_of_user in ("Job", "Pod"):
+        # Pods before claims: a claim in use is kept by its finalizer until its Pods are gone. PodGroups too,
+        # where the API server knows them: their claims are made again.
+        for kind_of_user in ("Job", "Pod", *({"PodGroup"} & self._kinds)):
             self._delete_all(kind_of_user)
         for kind_in_use in ("ResourceClaim", "PersistentVolumeClaim"):
             self._delete_all(kind_in_use)
@@ -41,6 +43,7 @@ class Scene:
     def create(self, body: JsonObject) -> JsonObject:
         """Creates the object, in the scene's namespace if it is of a kind that has one."""
         made = self.api.create(body, self.namespace)
+        self._kinds.add(body["kind"])
         if not KINDS[body["kind"]][2]:
             self._cluster_wide.append((body["kind"], made["metadata"]["name"]))
         return made
