@@ -4,7 +4,7 @@ In some of them another allocator takes devices, and no Pod is bound to one that
 etcd is restored from a backup, and the replicas know what is again, whatever they have written since.
 
 A failure names its seed; `SEED=... pytest tests/cluster/simulation` replays it and prints every step.
-RUNS says how many are run: 10,000 under CI, fewer elsewhere.
+RUNS says how many are run: 5,000 under CI, fewer elsewhere.
 """
 
 import os
@@ -15,7 +15,7 @@ import pytest
 
 from tests.cluster.simulation.world import Outcome, run
 
-RUNS = int(os.environ.get("RUNS") or (10_000 if os.environ.get("CI") == "true" else 200))
+RUNS = int(os.environ.get("RUNS") or (5_000 if os.environ.get("CI") == "true" else 200))
 SEED = os.environ.get("SEED")
 
 
