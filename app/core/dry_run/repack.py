@@ -6,7 +6,7 @@ the way that also fit elsewhere. Then sequences of fewer moves are tried, all of
 Only then is the plan called minimal.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,9 +18,9 @@ from app.core.pauses import InterruptedWorkError, pause
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
+from app.core.preemption.eviction_stage import EvictionStage
 from app.core.preemption.victims import over_budget
 from app.core.state.state import State
-from app.core.state.taken import ClaimKey
 
 MAX_MOVES = 50
 """Moves of a plan, unless the caller allows fewer."""
@@ -162,7 +162,7 @@ class _Search:
         state = self._start.state.fork()
         for pod in self._movable.pods:
             self._take_off(state, pod)
-        return _all_placed(self._placed(state))
+        return self._fit(state)
 
     def _build(self) -> None:
         """A plan for one waiting Pod after another, each on the node with the fewest Pods in its way."""
@@ -195,8 +195,8 @@ class _Search:
         there: dict[str, list[Pod]] = {}
         for item in self._left(step):
             there.setdefault(item.node_name, []).append(item)
-        stage = step.state.fork()
-        evaluation = PodEvaluation(stage, pod, self._rules)
+        stage = EvictionStage(step.state.fork())
+        evaluation = PodEvaluation(stage.state, pod, self._rules)
         plans: list[tuple[int, int, str, list[Pod]]] = []
         for node in self._nodes:
             if node in there:
@@ -212,33 +212,25 @@ class _Search:
         return None
 
     def _in_the_way(
-        self, stage: State, evaluation: PodEvaluation, node: str, there: Sequence[Pod]
+        self, stage: EvictionStage, evaluation: PodEvaluation, node: str, there: Sequence[Pod]
     ) -> list[Pod] | None:
         """Which Pods ``there`` have to leave the node so that the Pod fits, or None if that does not help.
 
         Args:
             stage: what ``evaluation`` is about; it is left as it was.
         """
-        held = {
-            key: claim
-            for item in there
-            for key in self._movable.claims[item.meta.uid]
-            if (claim := stage.claim(key)) is not None
-        }
-        for item in there:
-            self._take_off(stage, item)
+        stage.remove(there)
         victims = list(there)
         fits = evaluation.answer(node).verdict == "fits"
         # Those that are hardest to place elsewhere come back first.
         for item in sorted(there, key=self._hardest_first) if fits else ():
             pause()
-            self._put_back(stage, held, item)
+            stage.restore([item])
             if evaluation.answer(node).verdict == "fits":
                 victims.remove(item)
             else:
-                self._take_off(stage, item)
-        for item in victims:
-            self._put_back(stage, held, item)
+                stage.remove([item])
+        stage.restore(victims)
         return victims if fits else None
 
     def _moved_away(self, step: _Step, victims: Sequence[Pod], node: str) -> _Step | None:
@@ -313,7 +305,7 @@ class _Search:
         self._tries += 1
         state = step.state.fork()
         self._take_off(state, pod)
-        return _all_placed(self._placed(state))
+        return self._fit(state)
 
     def _found(self, step: _Step) -> bool:
         """Keeps the plan if the waiting Pods fit after it and it is the shortest."""
@@ -329,6 +321,12 @@ class _Search:
         pause()
         return tuple(place(state.fork(), self._waiting, self._nodes, self._rules, shown=0))
 
+    def _fit(self, state: State) -> bool:
+        """Whether the waiting Pods fit; ``state`` is changed."""
+        pause()
+        placed = place(state, self._waiting, self._nodes, self._rules, shown=0)
+        return all(item.chosen is not None for item in placed)
+
     def _left(self, step: _Step) -> list[Pod]:
         """The movable Pods that have not moved yet."""
         moved = step.moved
@@ -342,13 +340,6 @@ class _Search:
                 state.forget(key)
                 state.upsert(replace(claim, allocation=None, reserved_for=()))
         state.upsert(replace(pod, node_name=""))
-
-    def _put_back(self, state: State, held: Mapping[ClaimKey, ResourceClaim], pod: Pod) -> None:
-        """Undoes ``_take_off``."""
-        for key in self._movable.claims[pod.meta.uid]:
-            if key in held:
-                state.upsert(held[key])
-        state.upsert(pod)
 
     def _hardest_first(self, pod: Pod) -> tuple[int, tuple[str, str]]:
         return -self._devices(pod), pod.meta.key
