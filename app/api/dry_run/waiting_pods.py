@@ -1,9 +1,12 @@
 """The Pods that a question about the cluster is for: given, driven out, or waiting already."""
 
+from typing import Any
+
 from app.api.dry_run.scenario import PreparedRun, pods_in
 from app.api.errors import HttpError
 from app.api.models.questions import WaitingPods
 from app.api.service import Service
+from app.core.dry_run.place import PodPlacement
 from app.core.model.pod import Pod
 
 
@@ -28,3 +31,13 @@ async def waiting_pods(
     if len(pods) > most:
         raise HttpError(422, "TooManyPods", f"more than {most} Pods in one dry run", "pods")
     return pods, notes
+
+
+def placed_pod(item: PodPlacement) -> dict[str, Any]:
+    """A SizedPod: where one of them goes."""
+    return {
+        "namespace": item.pod.meta.namespace,
+        "name": item.pod.meta.name,
+        "node": item.chosen.node if item.chosen is not None else None,
+        "summary": item.summary,
+    }

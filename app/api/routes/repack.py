@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.api.dry_run.overlay import names_of
 from app.api.dry_run.scenario import documented, dry_run, read_request
-from app.api.dry_run.waiting_pods import waiting_pods
+from app.api.dry_run.waiting_pods import placed_pod, waiting_pods
 from app.api.models.answers import RepackAnswer
 from app.api.models.questions import RepackRequest
 from app.api.responses import json_response
@@ -49,15 +49,7 @@ def _answer(service: Service, found: Repack) -> dict[str, Any]:
         "minimal": found.minimal,
         "text": found.text,
         "moves": [_move(item) for item in found.moves],
-        "pods": [
-            {
-                "namespace": item.pod.meta.namespace,
-                "name": item.pod.meta.name,
-                "node": item.chosen.node if item.chosen is not None else None,
-                "summary": item.summary,
-            }
-            for item in found.placements
-        ],
+        "pods": [placed_pod(item) for item in found.placements],
         "stays": found.stays,
     }
 

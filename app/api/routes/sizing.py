@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.api.dry_run.overlay import names_of
 from app.api.dry_run.scenario import documented, dry_run, read_request
-from app.api.dry_run.waiting_pods import waiting_pods
+from app.api.dry_run.waiting_pods import placed_pod, waiting_pods
 from app.api.errors import HttpError
 from app.api.models.answers import SizingAnswer
 from app.api.models.questions import SizingRequest
@@ -54,13 +54,5 @@ def _sizing_answer(service: Service, found: Sizing, shapes: list[NodeShape]) -> 
             for shape in shapes
         ],
         "setsTried": found.sets_tried,
-        "pods": [
-            {
-                "namespace": item.pod.meta.namespace,
-                "name": item.pod.meta.name,
-                "node": item.chosen.node if item.chosen is not None else None,
-                "summary": item.summary,
-            }
-            for item in found.placements
-        ],
+        "pods": [placed_pod(item) for item in found.placements],
     }
