@@ -108,14 +108,10 @@ def plan(
     request["nodeChecks"] = node_checks
     unseen = False
     if paths:
-        from app.cli.workloads import generated_names, read_dry_run_input  # noqa: PLC0415 - --help must be quick
+        from app.cli.workloads import read_dry_run_input, request_fields  # noqa: PLC0415 - --help must be quick
 
         files = read_dry_run_input(paths, namespace)
-        request |= {"workloads": files.workloads, "objects": files.objects}
-        made = generated_names(generated, namespace)
-        request["generated"] = [
-            {"kind": item.kind, "namespace": item.namespace, "name": item.name} for item in made
-        ]
+        request |= request_fields(files, generated, namespace)
         unseen = bool(files.unseen)
     if nodes_needed:
         code = _nodes_needed(source, request | {"shapes": nodes_needed}, output)

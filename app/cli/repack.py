@@ -51,8 +51,8 @@ def repack(
     Plans for Pods and workloads in files, for pending Pods, or for the Pods of a drained node. Each step
     evicts one Pod that a controller creates again, and that fits on the other node at this step.
     DaemonSets, static Pods, Pods without a controller, Pods of groups and of higher priority stay, and
-    PodDisruptionBudgets are respected. Exit code 0: everything fits, 1: no plan, 2: bad input, 3: could
-    not query.
+    PodDisruptionBudgets are respected. Exit code 0: everything fits, 1: no plan, or a file holds a kind
+    that is not known, 2: bad input, 3: could not query.
     """
     if not paths and not pending and not changed.get("drain"):
         raise InputError("nothing to make room for", "name a file with -f, or use --pending or --drain NODE")
@@ -66,20 +66,14 @@ def repack(
     }
     request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}
     request |= {"pending": pending, "maxMoves": max_moves}
+    unseen = False
     if paths:
-        request |= _from_files(paths, namespace, generated)
-    return _ask(source, request, output)
+        from app.cli.workloads import read_dry_run_input, request_fields  # noqa: PLC0415 - --help must be quick
 
-
-def _from_files(paths: tuple[str, ...], namespace: str, generated: tuple[str, ...]) -> dict[str, Any]:
-    from app.cli.workloads import generated_names, read_dry_run_input  # noqa: PLC0415 - --help must be quick
-
-    files = read_dry_run_input(paths, namespace)
-    made = [
-        {"kind": item.kind, "namespace": item.namespace, "name": item.name}
-        for item in generated_names(generated, namespace)
-    ]
-    return {"workloads": files.workloads, "objects": files.objects, "generated": made}
+        files = read_dry_run_input(paths, namespace)
+        request |= request_fields(files, generated, namespace)
+        unseen = bool(files.unseen)
+    return _ask(source, request, output) or (Exit.NO if unseen else Exit.OK)
 
 
 def _ask(source: Source, request: dict[str, Any], output: str) -> int:

@@ -62,6 +62,15 @@ def read_dry_run_input(paths: Sequence[str], namespace: str) -> DryRunInput:
     return files
 
 
+def request_fields(files: DryRunInput, generated: Iterable[str], namespace: str) -> dict[str, Any]:
+    """The fields of a dry run for the files and for ``--generated``. Raises: InputError."""
+    made = [
+        {"kind": item.kind, "namespace": item.namespace, "name": item.name}
+        for item in generated_names(generated, namespace)
+    ]
+    return {"workloads": files.workloads, "objects": files.objects, "generated": made}
+
+
 def generated_names(texts: Iterable[str], namespace: str) -> list[Generated]:
     """The values of ``--generated``: [KIND/][NAMESPACE/]NAME. Raises: InputError."""
     found = []

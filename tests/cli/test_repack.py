@@ -37,6 +37,23 @@ def test_a_plan_that_is_not_possible_says_why(cli: Cli, tmp_path: Path) -> None:
     assert "no sequence of up to 50 moves is enough" in ran.err
 
 
+def test_a_kind_that_is_not_known_is_no_success(cli: Cli, tmp_path: Path) -> None:
+    cluster, wanted = tmp_path / "cluster.json", tmp_path / "wanted.json"
+    cluster.write_text(
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": [*OBJECTS]}), encoding="utf-8"
+    )
+    unknown = {"apiVersion": "example.com/v1", "kind": "Training", "metadata": {"name": "t"}, "spec": {}}
+    wanted.write_text(
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": [PAIR, unknown]}), encoding="utf-8"
+    )
+
+    ran = cli("repack", "-f", wanted, "--snapshot", str(cluster))
+
+    assert ran.code == 1
+    assert "no Pod has to move" in ran.err
+    assert "unknown kind without a Pod template: 1 Training (example.com/v1)" in ran.err
+
+
 def test_repack_needs_pods(cli: Cli) -> None:
     ran = cli("repack", "--snapshot", "examples/inventory")
     assert ran.code == 2
