@@ -8,8 +8,8 @@ Only then is the plan called minimal.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from app.core.dry_run.gang import GangAnswer, Outcome, place_gang
 from app.core.dry_run.movable import Movable, movable_pods
 from app.core.dry_run.place import PodPlacement, place
 from app.core.model.pod import Pod
@@ -26,8 +26,8 @@ MAX_MOVES = 50
 """Moves of a plan, unless the caller allows fewer."""
 MAX_TRIES = 4_000
 """States in which it is tried whether the waiting Pods fit, in the search for fewer moves."""
-
-Outcome = Literal["fits", "impossible", "unknown"]
+_TRIED_EACH = 500
+"""Attempts to put a waiting Pod on a node, for each state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +126,18 @@ class _Search:
         self._tries = 0
         self._hopeless = False
         self._exhausted = False
+        self._doubtful = False
         self.cut_off = False
 
     def run(self) -> None:
         """Finds the best plan; see ``result``."""
-        self._none = self._placed(self._start.state)
-        if _all_placed(self._none):
+        now = self._together(self._start.state)
+        self._none = now.placements
+        if now.outcome == "fits":
             self._best = (), self._none
             self._exhausted = True
             return
-        if not self._fits_without_any():
+        if self._without_any() == "impossible":
             self._hopeless = True
             return
         self._build()
@@ -145,24 +147,25 @@ class _Search:
         stays = self._movable.stays
         if self._best is not None:
             moves, placements = self._best
-            proof = "no fewer are enough" if self._exhausted else "fewer may be enough"
+            minimal = self._exhausted and not self._doubtful
+            proof = "no fewer are enough" if minimal else "fewer may be enough"
             text = f"{len(moves)} Pod(s) to move: {proof}" if moves else "no Pod has to move"
-            return Repack("fits", moves, placements, self._exhausted, text, stays)
+            return Repack("fits", moves, placements, minimal, text, stays)
         if self._hopeless:
             text = "not even moving all Pods that may move away would make room"
             return Repack("impossible", (), self._none, minimal=False, text=text, stays=stays)
-        if self._exhausted:
+        if self._exhausted and not self._doubtful:
             text = f"no sequence of up to {self._most} moves is enough"
             return Repack("impossible", (), self._none, minimal=False, text=text, stays=stays)
         text = "no sequence of moves was found within the limits"
         return Repack("unknown", (), self._none, minimal=False, text=text, stays=stays)
 
-    def _fits_without_any(self) -> bool:
+    def _without_any(self) -> Outcome:
         """Whether the waiting Pods fit if all movable Pods are gone, wherever those would go."""
         state = self._start.state.fork()
         for pod in self._movable.pods:
             self._take_off(state, pod)
-        return self._fit(state)
+        return self._together(state).outcome
 
     def _build(self) -> None:
         """A plan for one waiting Pod after another, each on the node with the fewest Pods in its way."""
@@ -305,27 +308,26 @@ class _Search:
         self._tries += 1
         state = step.state.fork()
         self._take_off(state, pod)
-        return self._fit(state)
+        return self._together(state).outcome != "impossible"
 
     def _found(self, step: _Step) -> bool:
         """Keeps the plan if the waiting Pods fit after it and it is the shortest."""
         self._tries += 1
-        placements = self._placed(step.state)
-        if not _all_placed(placements):
+        answer = self._together(step.state)
+        if answer.outcome != "fits":
             return False
         if self._best is None or len(step.moves) < len(self._best[0]):
-            self._best = step.moves, placements
+            self._best = step.moves, answer.placements
         return True
 
-    def _placed(self, state: State) -> tuple[PodPlacement, ...]:
+    def _together(self, state: State) -> GangAnswer:
+        """Whether all waiting Pods fit, in whatever order and places; remembers if that is not known."""
         pause()
-        return tuple(place(state.fork(), self._waiting, self._nodes, self._rules, shown=0))
-
-    def _fit(self, state: State) -> bool:
-        """Whether the waiting Pods fit; ``state`` is changed."""
+        answer = place_gang(state, self._waiting, self._nodes, self._rules, _TRIED_EACH, shown=0)
+        # It keeps an interruption to itself: the next pause raises it again.
         pause()
-        placed = place(state, self._waiting, self._nodes, self._rules, shown=0)
-        return all(item.chosen is not None for item in placed)
+        self._doubtful |= answer.outcome == "unknown"
+        return answer
 
     def _left(self, step: _Step) -> list[Pod]:
         """The movable Pods that have not moved yet."""
@@ -347,7 +349,3 @@ class _Search:
     def _devices(self, pod: Pod) -> int:
         claims = (self._start.state.claim(key) for key in self._movable.claims[pod.meta.uid])
         return sum(len(claim.allocation.devices) for claim in claims if claim and claim.allocation)
-
-
-def _all_placed(placements: Sequence[PodPlacement]) -> bool:
-    return all(item.chosen is not None for item in placements)

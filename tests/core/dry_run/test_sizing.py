@@ -77,7 +77,7 @@ def cheapest(wanted: list[int], there: list[int], shapes: list[tuple[int, float]
     return min(prices, default=None)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     wanted=st.lists(st.sampled_from(list(SIZES)), min_size=1, max_size=6),
     gpus=st.lists(st.integers(1, 4), min_size=1, max_size=2),
