@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from cats import PARALLELISM, CatJob
+from cats import MANIFESTS, PARALLELISM, CatJob
 from harness import objects
 from harness.extender import Extender
 from harness.holds import HoldWatcher
@@ -35,6 +35,26 @@ def test_the_job_with_cats_runs_to_its_end_and_its_devices_are_free_again(
     holds.catch_up()
     job.check_devices(holds)
     until(lambda: {state for _, state in devices()} == {"free"}, "every device is free again in the index")
+
+
+def test_the_first_pod_goes_where_all_pods_of_the_job_fit(
+    scene: Scene, kubelet: Kubelet, holds: HoldWatcher, scheduler: str
+) -> None:
+    """By itself it would go to the fuller node, and the second one would wait until it has ended."""
+    scene.node("a", [*objects.cats(1), *objects.blues(1)])
+    roomy = scene.node("b", [*objects.cats(3), *objects.blues(1)])
+    for body in objects.manifests(MANIFESTS):
+        if body["kind"] == "Job":
+            body["spec"]["completions"] = 2
+            body["spec"]["template"]["spec"]["schedulerName"] = scheduler
+        scene.create(body)
+
+    def running() -> list[str]:
+        return [pod["metadata"]["name"] for pod in kubelet.running(scene.namespace)]
+
+    until(lambda: len(running()) == 2, "both Pods run")
+    assert {scene.node_of(name) for name in running()} == {roomy}
+    holds.catch_up()
 
 
 def test_pods_without_claims_are_bound_too(scene: Scene, kubelet: Kubelet, scheduler: str) -> None:

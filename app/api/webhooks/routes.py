@@ -92,7 +92,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     failed, unresolvable = result.refused(curable=True), result.refused(curable=False)
     curable = _curable(service, pod, result, failed)
     _count(service, result)
-    chosen = await choose(service, pod, result)
+    chosen = await choose(service, judging.evaluation, result)
     if chosen.names:
         service.decider.passed(pod)
     elif not judging.late:

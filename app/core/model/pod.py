@@ -62,6 +62,12 @@ class Pod:
         """Whether it has run to its end and holds nothing of its node any more."""
         return self.phase in ("Succeeded", "Failed")
 
+    @property
+    def named_claims(self) -> tuple[tuple[str, str], ...]:
+        """Namespace and name of the claims that it names, and does not get from a template; each once."""
+        names = dict.fromkeys(item.claim_name for item in self.claims if item.claim_name is not None)
+        return tuple((self.meta.namespace, name) for name in names)
+
 
 def read_pod(raw: Any) -> Pod:
     """Reads a core/v1 Pod."""

@@ -21,6 +21,7 @@ from app.core.state.assume_cache import AssumeCache, Assumed
 from app.core.state.extended_resources import classes_by_resource
 from app.core.state.inventory import Inventory
 from app.core.state.nominations import Nomination
+from app.core.state.pending_users import PendingUsers
 from app.core.state.request_mix import RequestLog, RequestMix
 from app.core.state.residents import Residents
 from app.core.state.taken import ClaimKey, Taken, release, take
@@ -49,6 +50,7 @@ class State:
         self.revision = 0
         self.usage = Usage()
         self.residents = Residents()
+        self.pending_users = PendingUsers()
         self.classes: dict[str, DeviceClass] = {}
         self.inventory = Inventory(self.classes)
         self.templates: dict[Key, ResourceClaimTemplate] = {}
@@ -66,7 +68,7 @@ class State:
         other = State()
         other.revision = self.revision
         other.usage = self.usage.fork()
-        # Not other.residents: only filter scores by other Pods, on the state itself.
+        # Not residents and pending_users: only filter reads other Pods, on the state itself.
         other.classes = dict(self.classes)
         other.inventory = self.inventory.fork(other.classes)
         other.templates = dict(self.templates)
@@ -194,6 +196,7 @@ class State:
                 self.pods.pop(key, None)
                 self.usage.drop(key)
                 self.residents.drop(key)
+                self.pending_users.drop(key)
                 self.clear_nomination(key)
             case "PodDisruptionBudget":
                 self.budgets.pop(key, None)
@@ -350,6 +353,7 @@ class State:
 
     def _put_pod(self, pod: Pod) -> None:
         self.usage.put(pod)
+        self.pending_users.put(pod)
         # A pending Pod stays on the node that filter has named for it.
         if pod.node_name or pod.finished or pod.meta.deleted is not None:
             self.residents.put(pod)

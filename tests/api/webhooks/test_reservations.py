@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from app.core.json_object import JsonObject
+from app.core.state.state import State
 from tests.api.conftest import Asked, run
-from tests.objects import claim, device, device_class, node, pod, slice_of
+from tests.objects import claim, device, device_class, node, owned, pod, slice_of, template
 
 Inventory = Callable[..., Path]
 
@@ -199,3 +200,67 @@ def test_a_cluster_is_filled_to_the_last_device_whenever_the_binds_come(
         assert all(len(held) == 1 for held in holders)
 
     run(inventory(*objects), question, candidates=1)
+
+
+def siblings(number: int, *claims: str) -> list[JsonObject]:
+    return [pod(f"s{index}", *claims) for index in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("pods", "wanted"),
+    [
+        pytest.param(siblings(1, "c0"), "small", id="alone it goes to the fuller node"),
+        pytest.param(siblings(3, "c0"), "small", id="the others need nothing but the claim"),
+        pytest.param(
+            [pod("s0", "c0", "c1"), pod("s1", "c0", "c2")], "large", id="only one node has room for both"
+        ),
+        pytest.param(
+            [pod(f"s{number}", "c0", f"c{number + 1}") for number in range(7)],
+            "huge",
+            id="no node has room for all, so the one with room for most",
+        ),
+        pytest.param(
+            [pod("s0", "c0", "c1"), {**pod("s1", "c0", "c2"), "status": {"phase": "Succeeded"}}],
+            "small",
+            id="a Pod that has run to its end needs nothing",
+        ),
+        pytest.param(
+            [pod("s0", "c0", templates=("two",)), pod("s1", "c0", templates=("two",))],
+            "huge",
+            id="the claim of another Pod's template is not made yet",
+        ),
+    ],
+)
+def test_the_first_user_of_a_claim_goes_where_those_that_wait_fit_too(
+    inventory: Inventory, pods: list[JsonObject], wanted: str
+) -> None:
+    sizes = {"small": 2, "large": 4, "huge": 6}
+    objects = [device_class(), *(claim(f"c{number}") for number in range(8)), template("two", count=2)]
+    for name, devices in sizes.items():
+        objects += [node(name), slice_of(name, *(device(f"d{number}") for number in range(devices)))]
+    first = pods[0]
+    if "resourceClaimTemplateName" in first["spec"]["resourceClaims"][-1]:
+        objects.append(owned(claim("made", count=2), "Pod", "s0", "uid-s0"))
+        first = first | {"status": {"resourceClaimStatuses": [{"name": "two", "resourceClaimName": "made"}]}}
+
+    async def evaluation(service: Asked) -> None:
+        before = service.app.state.service.state.revision
+        answer = await service.post("/scheduler/filter", args(first, list(sizes)))
+        assert answer["NodeNames"] == [wanted]
+        # Nothing but the reservation of the Pod itself.
+        assert service.app.state.service.state.revision - before <= len(first["spec"]["resourceClaims"]) + 1
+
+    run(inventory(*objects, *pods[1:]), evaluation, candidates=1, policy="binpack")
+
+
+def test_pods_that_wait_for_other_claims_cost_nothing(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No copy of the state is made for a Pod whose claims nobody else names."""
+    monkeypatch.setattr(State, "fork", lambda _: pytest.fail("a copy"))
+
+    async def evaluation(service: Asked) -> None:
+        answer = await service.post("/scheduler/filter", args(pod("p", "c0")))
+        assert len(answer["NodeNames"]) == 1
+
+    run(inventory(*OBJECTS, pod("q", "c1")), evaluation, candidates=1)
