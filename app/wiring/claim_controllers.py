@@ -97,7 +97,7 @@ class ClaimControllers:
         yield Sample("extended_claims", text, changes, ("change",), counter=True)
         results: Labelled = {(result,): float(number) for result, number in self._reconciler.results.items()}
         text = (
-            "Stale claims, by result: repaired (finalizer, reservation, extended, abandoned), "
+            "Stale claims, by result: repaired (reservation, extended, abandoned), "
             "or left alone (not_ours, overtaken, in_use, not_leader, api_error)."
         )
         yield Sample("claims_reconciled", text, results, ("result",), counter=True)

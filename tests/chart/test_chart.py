@@ -20,7 +20,12 @@ pytestmark = pytest.mark.helm
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHART = REPOSITORY / "charts" / "dra-extender"
 OPEN = VALUE_SETS["open"]
-CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
+CLUSTER_WIDE = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "MutatingAdmissionPolicy",
+    "MutatingAdmissionPolicyBinding",
+}
 
 Render = Callable[..., list[JsonObject]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -386,6 +391,43 @@ def test_rights_are_those_of_the_clusters_version_and_the_next(
     assert (gates in container(deployed(manifests), "kube-scheduler")["args"]) is expected[1]
 
 
+PROTECTING = {"claimProtection": {"enabled": True}}
+ADMISSION = ("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")
+
+
+@pytest.mark.parametrize(
+    ("version", "values", "expected"),
+    [
+        pytest.param("1.36.0", PROTECTING, 1, id="the first version with the API"),
+        pytest.param("1.36.1-gke.100", PROTECTING, 1, id="a provider's build of it"),
+        pytest.param("1.38.0", PROTECTING, 1, id="newer"),
+        pytest.param("1.35.9", PROTECTING, 0, id="older"),
+        pytest.param("1.37.2", {}, 0, id="not asked for"),
+    ],
+)
+def test_claims_are_protected_on_creation_where_the_cluster_can_and_it_is_asked_for(
+    render: Render, version: str, values: dict[str, Any], expected: int
+) -> None:
+    manifests = render(values, kubernetes=version)
+    policies, bindings = (of_kind(manifests, kind) for kind in ADMISSION)
+    assert (len(policies), len(bindings)) == (expected, expected)
+    for policy, binding in zip(policies, bindings, strict=True):
+        assert binding["spec"] == {"policyName": policy["metadata"]["name"]}
+        assert policy["spec"] == yaml.safe_load((CHART / "files" / "protected-claims.yaml").read_text())
+
+
+def test_releases_in_two_namespaces_have_a_policy_each(run_helm: Run) -> None:
+    names = {
+        item["metadata"]["name"]
+        for namespace in ("one", "two")
+        for item in yaml.safe_load_all(
+            run_helm("template", "release", CHART, "--namespace", namespace, values=PROTECTING).stdout
+        )
+        if item is not None and item["kind"] in ADMISSION
+    }
+    assert len(names) == 2
+
+
 def test_view_of_kubernetes_includes_what_concerns_a_namespace(render: Render) -> None:
     role = named(render({}), "ClusterRole", "dra:release-dra-extender:view")
     assert role["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
@@ -697,6 +739,11 @@ NOTES = {
         ],
         ["ingressFrom is empty"],
     ),
+    "protected": (
+        {"claimProtection": {"enabled": True}},
+        ["schedulerName: dra-scheduler"],
+        ["claimProtection"],
+    ),
     "alone-and-open": (
         {"scheduler": {"enabled": False}, "networkPolicy": {"enabled": False}},
         ["get configmap release-dra-extender-scheduler"],
@@ -705,11 +752,8 @@ NOTES = {
 }
 
 
-@pytest.mark.parametrize(("values", "there", "not_there"), NOTES.values(), ids=NOTES.keys())
-def test_notes_say_what_to_do_next(
-    render: Render, tmp_path: Path, values: dict[str, Any], there: list[str], not_there: list[str]
-) -> None:
-    # Helm prints notes only for a release in a cluster, so they are rendered as an object of a copy here.
+def notes_of(render: Render, tmp_path: Path, values: dict[str, Any], **options: str) -> str:
+    """Helm prints notes only for a release in a cluster, so they are rendered as an object of a copy here."""
     chart = tmp_path / "chart"
     shutil.copytree(CHART, chart)
     text = (chart / "templates" / "NOTES.txt").read_text()
@@ -718,12 +762,26 @@ def test_notes_say_what_to_do_next(
         + text
         + '{{- end -}}\nkind: Notes\ntext: {{ include "notes" . | toJson }}\n'
     )
-    notes = only(render(values, chart=chart), "Notes")["text"]
+    notes: str = only(render(values, chart=chart, **options), "Notes")["text"]
+    return notes
+
+
+@pytest.mark.parametrize(("values", "there", "not_there"), NOTES.values(), ids=NOTES.keys())
+def test_notes_say_what_to_do_next(
+    render: Render, tmp_path: Path, values: dict[str, Any], there: list[str], not_there: list[str]
+) -> None:
+    notes = notes_of(render, tmp_path, values)
     assert "helm test release -n dra" in notes
     for part in there:
         assert part in notes
     for part in not_there:
         assert part not in notes
+
+
+def test_notes_say_where_claims_cannot_be_protected_on_creation(render: Render, tmp_path: Path) -> None:
+    assert "claimProtection.enabled has no effect before Kubernetes 1.36" in notes_of(
+        render, tmp_path, PROTECTING, kubernetes="1.35.0"
+    )
 
 
 def test_every_value_says_what_it_is() -> None:

@@ -78,6 +78,7 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             "dashboard": {"enabled": True},
         },
     },
+    "protecting": {"claimProtection": {"enabled": True}},
     "evicting": {"preemption": "evict", "replicas": 2},
     "traced": {
         "tracing": {"endpoint": "http://collector.tracing:4318", "ratio": 0.1},

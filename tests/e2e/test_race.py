@@ -198,14 +198,10 @@ def remove_all(scene: Scene) -> None:
 
 
 def kept_claims(scene: Scene) -> list[str]:
-    """Claims that hold devices, or that the finalizer keeps. Others are the garbage collector's to remove,
-    which is late with those whose Pod went while the API server was away."""
+    """Claims that hold devices. Others are the garbage collector's to remove, which is late with those whose
+    Pod went while the API server was away."""
     claims = scene.api.list("ResourceClaim", scene.namespace)
-    return [
-        claim["metadata"]["name"]
-        for claim in claims
-        if claim.get("status", {}).get("allocation") or claim["metadata"].get("finalizers")
-    ]
+    return [claim["metadata"]["name"] for claim in claims if claim.get("status", {}).get("allocation")]
 
 
 def test_a_rolling_restart_under_load_loses_no_pod(

@@ -4,7 +4,8 @@ Every write is a JSON patch that carries the resourceVersion it was decided on, 
 refuses it (409) after any other write; fields that are not named stay as they are. After such a conflict,
 the next one carries the fields that it was decided on instead: a write of other fields, a driver's status
 or a user's annotations, is no conflict then. The finalizer goes on before the allocation: a claim that holds
-devices cannot vanish.
+devices cannot vanish. It stays when they are freed, as in-tree: kube-controller-manager removes it from a
+claim without users that is deleted, and the next bind need not write it again.
 """
 
 from collections.abc import Callable, Container, Sequence
@@ -59,7 +60,7 @@ class ClaimWriter:
         Raises:
             ClaimLostError: it was deleted, or allocated by another client, meanwhile.
             ClusterError: the API server does not respond or refuses.
-        Cost: one request for a claim that is allocated, else two; two more for each conflict.
+        Cost: one request, and one more for a claim without the finalizer; two more for each conflict.
         """
         guard = _by_version
         for _ in range(_TRIES):
@@ -93,8 +94,8 @@ class ClaimWriter:
     async def undo(self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer) -> None:
         """Undoes ``reserve``; later writes of others stay.
 
-        Removes the reservation, and also the allocation and the finalizer if the allocation is the given
-        one and the claim has no other consumers.
+        Removes the reservation, and also the allocation if it is the given one and the claim has no other
+        consumers.
 
         Raises:
             ClusterError: the API server does not respond or refuses; the controllers repair the rest: a
@@ -122,8 +123,7 @@ class ClaimWriter:
     async def release(self, claim: ResourceClaim, uids: Container[str], *, free: bool) -> None:
         """Removes reservations from exactly this version of the claim, and what is then unused.
 
-        With ``free``, removes the allocation with the last reservation. Removes the finalizer from a
-        claim without an allocation.
+        With ``free``, removes the allocation with the last reservation.
 
         Raises:
             OvertakenError: the claim has changed since.
@@ -141,10 +141,7 @@ class ClaimWriter:
         if claim.allocation is not None and free and alone:
             patch.append({"op": "remove", "path": "/status/allocation"})
         if patch:
-            claim = await self._write(claim, patch, "status", guard=guard)
-        if claim.allocation is None and FINALIZER in claim.meta.finalizers:
-            index = claim.meta.finalizers.index(FINALIZER)
-            await self._write(claim, [{"op": "remove", "path": f"/metadata/finalizers/{index}"}], guard=guard)
+            await self._write(claim, patch, "status", guard=guard)
 
     async def refetch(self, claim: ResourceClaim) -> ResourceClaim:
         """The current claim from the API server.

@@ -141,6 +141,7 @@ def _body(claim: ResourceClaim, resource: Resource) -> dict[str, Any]:
             "namespace": meta.namespace,
             "generateName": meta.generate_name,
             "annotations": dict(meta.annotations),
+            "finalizers": [FINALIZER],  # before it holds devices, as the bind of any other claim
             "ownerReferences": [
                 {
                     "apiVersion": "v1",

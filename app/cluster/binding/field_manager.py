@@ -7,8 +7,6 @@ is ours exactly if it is as this program wrote it, which an annotation could not
 from collections.abc import Iterable
 from typing import Any
 
-from app.core.model.resource_claim import FINALIZER
-
 DEFAULT_MANAGER = "dra-extender"
 
 
@@ -18,11 +16,6 @@ class Ownership:
     def __init__(self, raw: dict[str, Any], manager: str) -> None:
         entries = (raw.get("metadata") or {}).get("managedFields") or ()
         self._fields = [entry.get("fieldsV1") or {} for entry in entries if entry.get("manager") == manager]
-
-    @property
-    def finalizer(self) -> bool:
-        """The finalizer that protects allocated claims."""
-        return self._owns("f:metadata", "f:finalizers", f'v:"{FINALIZER}"')
 
     @property
     def allocation(self) -> bool:

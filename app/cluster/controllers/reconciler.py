@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 
 _TURN = 1000  # claims checked before other tasks run
 _CAUSES = {
-    StaleClaim.FINALIZER: "had a finalizer from an interrupted bind",
     StaleClaim.RESERVATION: "was reserved by an interrupted bind",
     StaleClaim.EXTENDED: "was created by an interrupted bind",
     StaleClaim.ABANDONED: "was reserved for a deleted Pod",
@@ -179,8 +178,6 @@ class Reconciler:
             raise _SkippedError("overtaken")
         owned = Ownership(raw, self._manager)
         match what:
-            case StaleClaim.FINALIZER:
-                await self._free(claim, set(), owned, ours=owned.finalizer)
             case StaleClaim.RESERVATION:
                 await self._take_back(claim, await self._never_bound(claim), owned)
             case StaleClaim.ABANDONED:

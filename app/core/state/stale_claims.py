@@ -1,8 +1,9 @@
 """Finds claims of interrupted binds, and claims that no controller freed.
 
-Compares a claim with its Pods: a bind writes the finalizer, then allocation and reservation, then binds
-the Pod, so each step without the next one is a sign of an interruption. The caller checks that it is one
-of *this* program, and old enough.
+Compares a claim with its Pods: a bind writes allocation and reservation, then binds the Pod, so the first
+step without the next one is a sign of an interruption. The caller checks that it is one of *this* program,
+and old enough. The finalizer of a claim without devices is none: the claim can still be deleted,
+and claims may be created with it.
 
 kube-controller-manager removes the reservation of a deleted Pod at once. But it acts on the Pod's
 deletion event and can miss it, like the garbage collector, for Pods that are deleted right after an API
@@ -13,18 +14,15 @@ as the group, also without Pods: those are kube-controller-manager's alone.
 from enum import Enum
 
 from app.core.model.pod import Pod
-from app.core.model.resource_claim import EXTENDED_ANNOTATION, FINALIZER, Consumer, ResourceClaim
+from app.core.model.resource_claim import EXTENDED_ANNOTATION, Consumer, ResourceClaim
 from app.core.state.state import State
 
 
 class StaleClaim(Enum):
-    """``FINALIZER``: of a claim without devices. ``RESERVATION``: for a Pod that is not bound.
-
-    ``EXTENDED``: a claim for extended resources that its Pod does not use. ``ABANDONED``: a reservation for a
-    Pod that is gone.
+    """``RESERVATION``: for a Pod that is not bound. ``EXTENDED``: a claim for extended resources that its Pod
+    does not use. ``ABANDONED``: a reservation for a Pod that is gone.
     """
 
-    FINALIZER = "finalizer"
     RESERVATION = "reservation"
     EXTENDED = "extended"
     ABANDONED = "abandoned"
@@ -40,8 +38,6 @@ def stale_claim(state: State, claim: ResourceClaim) -> StaleClaim | None:
         return None
     if claim.meta.annotations.get(EXTENDED_ANNOTATION) == "true":
         return _of_extended(state, claim)
-    if claim.allocation is None and not claim.reserved_for:
-        return StaleClaim.FINALIZER if FINALIZER in claim.meta.finalizers else None
     if unbound_consumers(state, claim):
         return StaleClaim.RESERVATION
     return StaleClaim.ABANDONED if gone_consumers(state, claim) else None

@@ -101,6 +101,16 @@ annotations:
 {{- printf "%s:%s" .Release.Namespace (include "dra-extender.fullname" .) -}}
 {{- end -}}
 
+{{/* The same for kinds whose names are DNS subdomains. */}}
+{{- define "dra-extender.policyName" -}}
+{{- printf "%s.%s.dra-extender" (include "dra-extender.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
+{{/* Claims get their finalizer when they are created: not empty if so. The API is on by default since 1.36. */}}
+{{- define "dra-extender.protectsClaims" -}}
+{{- if and .Values.claimProtection.enabled (semverCompare ">=1.36-0" .Capabilities.KubeVersion.Version) -}}true{{- end -}}
+{{- end -}}
+
 {{/* Call with a dict of image (repository, tag, digest) and default (the tag if none is given). */}}
 {{- define "dra-extender.image" -}}
 {{- $tag := .image.tag | default .default -}}

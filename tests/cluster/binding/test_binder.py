@@ -40,6 +40,29 @@ async def test_a_bound_pod_has_its_claim_written_in_the_safe_order() -> None:
 
 
 @in_virtual_time
+async def test_a_claim_that_has_the_finalizer_costs_one_write_less() -> None:
+    protected = claim("c")
+    protected["metadata"]["finalizers"] = ["example.com/x", FINALIZER]
+    made = await cluster(protected, pods=(pod("p", "c"),))
+    assert await made.bind("p") is None
+    assert made.writes() == ["PATCH status", "POST binding"]
+    assert made.claim("c")["metadata"]["finalizers"] == ["example.com/x", FINALIZER]
+    await made.stop()
+
+
+@in_virtual_time
+async def test_the_finalizer_of_a_failed_attempt_stays_for_the_next() -> None:
+    made = await cluster(claim("c"), pods=(pod("p", "c"),))
+    made.server.faults.append(Fault(on("POST", "binding"), status=500))
+    assert await made.bind("p") is not None
+    assert made.claim("c")["metadata"]["finalizers"] == [FINALIZER]
+    assert made.writes() == ["PATCH c", "PATCH status", "POST binding", "PATCH status"]
+    assert await made.bind("p") is None
+    assert made.writes()[4:] == ["PATCH status", "POST binding"]
+    await made.stop()
+
+
+@in_virtual_time
 async def test_each_version_that_a_bind_makes_of_a_claim_is_read_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -154,7 +177,6 @@ async def _fail_then_succeed(name: str, fault: Fault) -> None:
     for item in (made.claim("c"), made.claim("d")):
         assert names(item) == []
         assert reserved(item) == []
-        assert not item["metadata"].get("finalizers")
     assert made.state.taken == {}
     assert made.state.assumed == {}
     assert await made.bind("p") is None
@@ -404,9 +426,9 @@ async def test_a_finalizer_that_somebody_else_took_off_during_the_undo_is_no_tro
     made.server.faults.append(Fault(on("POST", "binding"), status=500))
 
     def take_off(call: Call) -> bool:
-        # kube-controller-manager's part, just before our own patch of the finalizers arrives.
+        # kube-controller-manager's part, just before our own patch arrives.
         raw = made.claim("c")
-        ours = call.method == "PATCH" and call.path.endswith("resourceclaims/c") and b"remove" in call.body
+        ours = call.method == "PATCH" and call.path.endswith("c/status") and b"remove" in call.body
         if ours and raw["metadata"].get("finalizers"):
             metadata = {key: value for key, value in raw["metadata"].items() if key != "finalizers"}
             made.server.put(DRA, "resourceclaims", raw | {"metadata": metadata})

@@ -60,7 +60,6 @@ async def test_the_claim_is_made_told_to_the_pod_and_then_the_pod_is_bound() -> 
     }
     assert made.writes() == [
         "POST resourceclaims",
-        f"PATCH {meta['name']}",
         "PATCH status",
         "PATCH status",
         "POST binding",

@@ -34,7 +34,10 @@ async def user(world: "World", wish: Wish) -> None:
     await asyncio.sleep(wish.at)
     for name in wish.claims:
         if find(world.server.store, CLAIMS, name) is None:
-            world.server.put("resource.k8s.io/v1", "resourceclaims", new_claim(name))
+            claim = new_claim(name)
+            if world.protects:
+                claim["metadata"]["finalizers"] = [FINALIZER]
+            world.server.put("resource.k8s.io/v1", "resourceclaims", claim)
     body = new_pod(wish.name, *wish.claims)
     if wish.graceful:
         body["metadata"]["finalizers"] = [GRACE]

@@ -111,6 +111,8 @@ class World:
         self.late_volumes = 0.0 if sabotage else self.foreign.choice((0.0, 0.2, 0.6))
         self.restores = sabotage == OLD_VERSIONS or (not sabotage and self.foreign.random() < 0.2)
         self.restored = False
+        self.protects = not sabotage and seed % 2 == 1
+        """Claims are created with the finalizer, as the chart's admission policy does it."""
         self.replicas: list[Replica] = []
         self.crashes = 0
         self.story: list[str] = []

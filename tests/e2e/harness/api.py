@@ -24,6 +24,16 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "DeviceTaintRule": (f"apis/{TAINT_RULE_API or V1}", "devicetaintrules", False),
     "Event": ("apis/events.k8s.io/v1", "events", True),
     "Job": ("apis/batch/v1", "jobs", True),
+    "MutatingAdmissionPolicy": (
+        "apis/admissionregistration.k8s.io/v1",
+        "mutatingadmissionpolicies",
+        False,
+    ),
+    "MutatingAdmissionPolicyBinding": (
+        "apis/admissionregistration.k8s.io/v1",
+        "mutatingadmissionpolicybindings",
+        False,
+    ),
     "Namespace": ("api/v1", "namespaces", False),
     "Node": ("api/v1", "nodes", False),
     "Pod": ("api/v1", "pods", True),
