@@ -36,8 +36,8 @@ from app.cli.source import Source
 @click.option(
     "--candidates",
     type=click.IntRange(min=0),
-    help="Return at most N of the fitting nodes, the best first; 0: all. With 1, the devices are reserved "
-    "until the bind.  [default: 1]",
+    help="Return at most N of the fitting nodes, the best first, with the devices reserved on each; "
+    "0: all, and nothing is reserved.  [default: 1]",
 )
 @click.option(
     "--preemption",

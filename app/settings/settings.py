@@ -61,8 +61,9 @@ class Settings(
     candidates: int = Field(1, ge=0)
     """Maximum number of fitting nodes that filter returns, the best first; 0: all.
 
-    With 1, the devices are reserved for the Pod until its bind. With more, kube-scheduler's own scores
-    count, and nothing is reserved.
+    The devices are reserved for the Pod on each of these nodes until kube-scheduler has chosen one. With more
+    than 1, its own scores count; a Pod gets at most half of the nodes that fit, and one if others may share
+    its claims. With 0, nothing is reserved.
     """
 
     kubernetes_version: str = ""

@@ -8,6 +8,7 @@ from itertools import islice
 
 from app.api.service import Service
 from app.api.webhooks.companions import roomiest
+from app.api.webhooks.gang import group_of
 from app.core.dry_run.companions import waiting_companions, worth_trying
 from app.core.pauses import InterruptedWorkError
 from app.core.placement.pod_evaluation import PodEvaluation
@@ -17,7 +18,7 @@ from app.core.verdicts.filter_result import FilterResult
 
 log = logging.getLogger(__name__)
 _TRIES = 16
-"""Maximum number of nodes to try: usually the devices are still free on the first."""
+"""Maximum number of nodes to try without result: usually the devices are still free on the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +29,33 @@ class Choice:
     """
 
     names: Sequence[str]
-    overtaken: dict[str, str] = field(default_factory=dict)
+    overtaken: Mapping[str, str] = field(default_factory=dict)
 
 
 async def choose(service: Service, evaluation: PodEvaluation, result: FilterResult) -> Choice:
-    """The fitting nodes to return.
+    """The fitting nodes to return, with the Pod's devices reserved on each of them, unless all are returned.
 
-    With one candidate its devices are reserved, so that other Pods do not get them meanwhile. Cost: a
-    search on the node; see ``Candidates``, and ``roomiest`` for a Pod that decides where others run too.
+    Cost: a search on each; see ``Candidates``, and ``roomiest`` for a Pod that decides where others run too.
     """
-    pod = evaluation.pod
-    if service.decider.candidates.number != 1:
-        return Choice(service.decider.candidates.of(pod.meta.uid, result, service.clock()))
-    overtaken: dict[str, str] = {}
-    for name in await _ranked(service, evaluation, result):
-        if name not in service.state.nodes:
-            return Choice([name], overtaken)  # known only from the request: bind decides
-        refused = await service.decider.reservations.reserve(pod, name)
-        if refused is None:
-            return Choice([name], overtaken)
-        overtaken[name] = refused.message
-    return Choice([], overtaken)
+    candidates, pod = service.decider.candidates, evaluation.pod
+    if not candidates.number:
+        return Choice(result.fits())
+    # More nodes of one Pod of a group would be missing for the next.
+    grouped = bool(group_of(pod, service.settings.gang_labels))
+    number = 1 if grouped else candidates.number_of(result.fitting)
+    ranked = await _ranked(service, evaluation, result, number + _TRIES)
+    if ranked and ranked[0] not in service.state.nodes:
+        return Choice(ranked[:1])  # known only from the request: bind decides
+    known = [name for name in ranked if name in service.state.nodes]
+    if pod.nominated_node in known:
+        # Beside others, the next event of any kind would show it as the choice.
+        known.sort(key=lambda name: name != pod.nominated_node)
+        number = 1
+    reserved = await service.decider.reservations.reserve(pod, known, number)
+    return Choice(reserved.nodes, reserved.refused)
 
 
-async def _ranked(service: Service, evaluation: PodEvaluation, result: FilterResult) -> list[str]:
+async def _ranked(service: Service, evaluation: PodEvaluation, result: FilterResult, most: int) -> list[str]:
     """The best nodes, read before other tasks run, or from a copy."""
     if not result.fitting:
         return []
@@ -72,8 +76,8 @@ async def _ranked(service: Service, evaluation: PodEvaluation, result: FilterRes
             log.warning("the preferences of Pod %s were not weighed in time", "/".join(pod.meta.key))
     ranked = service.decider.candidates.ranked(fitting, liking, partial(load, service.state))
     if not companions:
-        return list(islice(ranked, _TRIES))
+        return list(islice(ranked, most))
     scores = {name: score for score in fitting.scores() for name in fitting.having(score)}
     names = list(ranked)
     best = await roomiest(service, pod, companions, worth_trying(names, scores.__getitem__))
-    return [*best, *islice((name for name in names if name not in best), _TRIES)]
+    return [*best, *islice((name for name in names if name not in best), most)]

@@ -114,7 +114,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     # Fitting nodes that are not selected are left out: as failed nodes they would be candidates of
     # preemption if another extender refuses the selected ones.
     names = _passed_on(service, args, chosen.names)
-    return json_response(filter_answer(args, names, failed | chosen.overtaken, unresolvable, trouble))
+    return json_response(filter_answer(args, names, {**failed, **chosen.overtaken}, unresolvable, trouble))
 
 
 @router.post(
@@ -182,7 +182,6 @@ async def bind(request: Request, service: ServiceOf) -> Response:
     body = await _body(request, service)
     args = read_bind_args(await _decoded(body, request, service))
     service.require_synced()
-    service.decider.candidates.settled(args.uid)
     known = service.state.pods.get((args.namespace, args.name))
     bind_context(pod=f"{args.namespace}/{args.name}", node=args.node)
     if known is not None:

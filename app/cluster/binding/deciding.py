@@ -1,14 +1,19 @@
-"""A decision for a bind, computed while other tasks run, and valid when it returns."""
+"""A decision on devices, computed while other tasks run, and valid when it returns."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
+from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError
-from app.core.placement.decision import ClaimAllocation, Refused
+from app.core.placement.decision import ClaimAllocation, Refused, decide_on
+from app.core.placement.pod_evaluation import PodEvaluation
+from app.core.placement.rules import Rules
 from app.core.state.state import State
 from app.event_loop.time_slice import Deadline, TimeSlice, at_once
 
 Decision = tuple[ClaimAllocation, ...] | Refused
+_TOO_LATE = "allocating its devices timed out; the next attempt continues from here"
 
 
 async def decide_unchanged(state: State, decide: Callable[[], Decision], seconds: float) -> Decision:
@@ -23,4 +28,60 @@ async def decide_unchanged(state: State, decide: Callable[[], Decision], seconds
         decision = await TimeSlice(clock).run(decide, Deadline(clock, seconds).expired)
         return decision if revision == state.revision else at_once(clock, decide)
     except InterruptedWorkError:
-        return Refused("allocating its devices timed out; the next attempt continues from here")
+        return Refused(_TOO_LATE)
+
+
+@dataclass(slots=True)
+class Places:
+    """The nodes on which devices were found for one Pod, and why there are none on others.
+
+    ``fitting`` has at most one node unless each claim is the Pod's own and not allocated yet: a claim that
+    another Pod may share has to be allocated before that Pod is filtered.
+    """
+
+    fitting: dict[str, tuple[ClaimAllocation, ...]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def find(self, evaluation: PodEvaluation, nodes: Iterable[str], number: int) -> None:
+        """Checks one node after another, until ``number`` fit."""
+        for node in nodes:
+            decision = decide_on(evaluation, node, None)
+            if isinstance(decision, Refused):
+                self.refused[node] = decision.message
+                continue
+            self.fitting[node] = decision
+            if len(self.fitting) == number or not all(item.is_undecided(evaluation.pod) for item in decision):
+                return
+
+
+async def decide_places(
+    state: State, pod: Pod, nodes: Iterable[str], rules: Rules, *, number: int, seconds: float
+) -> Places:
+    """Up to ``number`` of the nodes, in order, each with devices as if it were the only one.
+
+    Valid at the time of return, see ``decide_unchanged``. If the time is short, these are fewer nodes. Cost:
+    a search for each node that is checked.
+    """
+    nodes = tuple(nodes)
+    clock = asyncio.get_running_loop().time
+    revision, found = state.revision, Places()
+    work = _finding(state, pod, nodes, rules, number)
+    try:
+        await TimeSlice(clock).run(lambda: work(found), Deadline(clock, seconds).expired)
+    except InterruptedWorkError:
+        if not found.fitting:
+            return Places(refused=dict.fromkeys(nodes, _TOO_LATE))
+    if revision == state.revision:
+        return found
+    found = Places()
+    try:
+        at_once(clock, lambda: work(found))
+    except InterruptedWorkError:
+        found.refused = dict.fromkeys(nodes, _TOO_LATE) | found.refused
+    return found
+
+
+def _finding(
+    state: State, pod: Pod, nodes: Iterable[str], rules: Rules, number: int
+) -> Callable[[Places], None]:
+    return lambda found: found.find(PodEvaluation(state.as_seen_by(pod), pod, rules), nodes, number)

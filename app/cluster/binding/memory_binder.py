@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 
-from app.cluster.binding.deciding import decide_unchanged
+from app.cluster.binding.deciding import Decision, decide_unchanged
 from app.cluster.binding.reservations import Reservations
-from app.core.placement.decision import Refused, decide
+from app.core.model.pod import Pod
+from app.core.placement.decision import Refused, decide, forget
 from app.core.placement.rules import Rules
 from app.core.state.state import State
 
@@ -36,10 +37,7 @@ class MemoryBinder:
         if pod is None or (uid and pod.meta.uid and pod.meta.uid != uid):
             self.results["api_error"] += 1
             return f"Pod {namespace}/{name} not found"
-        self._reservations.release(pod.meta.uid, "bound")
-        claim_allocations = await decide_unchanged(
-            self._state, lambda: decide(self._state, pod, node, self._rules, self._now()), _SECONDS
-        )
+        claim_allocations = await self._granted(pod, node)
         if isinstance(claim_allocations, Refused):
             self.results["invalid" if claim_allocations.invalid else "misfit"] += 1
             return claim_allocations.message
@@ -53,6 +51,15 @@ class MemoryBinder:
         )
         self.results["bound"] += 1
         return None
+
+    async def _granted(self, pod: Pod, node: str) -> Decision:
+        reserved = self._reservations.take(pod, node)
+        if reserved is None:
+            return await decide_unchanged(
+                self._state, lambda: decide(self._state, pod, node, self._rules, self._now()), _SECONDS
+            )
+        forget(self._state, reserved, pod)
+        return tuple(item.stamped(self._now()) for item in reserved)
 
     def under_way(self, uid: str) -> str | None:  # noqa: ARG002 - see Binder
         """See ``Binder``. A bind ends before other tasks run."""

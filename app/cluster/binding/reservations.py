@@ -1,8 +1,9 @@
-"""Devices that are assumed for a Pod from the filter that returned its node until its bind.
+"""Devices that are reserved for a Pod from the filter that returned its nodes until its bind.
 
 After filter, kube-scheduler reserves the node's CPU for the Pod, binds its volumes and waits for permits
 before it calls bind. So the devices count as taken from the filter on, in memory only: the next Pods get
-others. A reservation ends with
+others. If filter returned several nodes, that holds for the devices of each, until the Pod's bind or
+``status.nominatedNodeName`` shows which of them kube-scheduler has chosen. A reservation ends with
 
 * the Pod's bind, which takes it over, or its next filter, which decides again;
 * an event that shows that kube-scheduler has given the Pod up: deleted, ``nominatedNodeName`` taken back, or
@@ -16,36 +17,68 @@ A reservation is not final: a bind that finds it outdated (another node, changed
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.cluster.binding.deciding import decide_unchanged
+from app.cluster.binding.deciding import decide_places
 from app.cluster.informers.informer import Event, Replaced, Upserted
+from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
-from app.core.placement.decision import ClaimAllocation, Refused, assume, decide, forget
+from app.core.placement.decision import ClaimAllocation, assume, forget
 from app.core.placement.rules import Rules
 from app.core.state.pools import Pool, PoolError
 from app.core.state.state import State
+from app.core.state.taken import ClaimKey
 
 DEFAULT_SECONDS = 60.0
 _DECIDE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
-    """The devices of one Pod on one node. ``pod`` is as filter received it."""
+class Place:
+    """The devices for a Pod on one node, and the pools that they were chosen from."""
 
-    pod: Pod
     node: str
     claim_allocations: tuple[ClaimAllocation, ...]
     pools: tuple[Pool, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The devices of one Pod on each node that it may be bound to. ``pod`` is as filter received it."""
+
+    pod: Pod
+    places: tuple[Place, ...]
     reserved_at: dt.datetime | None
     """None: not filtered yet, but planned for together with the other Pods of its group."""
     group: str = ""
     """The Pods that it was planned together with."""
     nominated: bool = False
     """``status.nominatedNodeName`` has shown the node."""
+
+    def on(self, node: str | None) -> Place | None:
+        """The place on a node, if it is one of the reserved ones."""
+        return next((place for place in self.places if place.node == node), None)
+
+    @property
+    def chosen(self) -> Place | None:
+        """The place, if there is only one."""
+        return self.places[0] if len(self.places) == 1 else None
+
+    @property
+    def allocations(self) -> Iterator[tuple[ClaimKey, Allocation]]:
+        """What each claim may get."""
+        for place in self.places:
+            yield from ((item.held.key, item.allocation) for item in place.claim_allocations)
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The nodes with devices for a Pod, and why there are none on others."""
+
+    nodes: tuple[str, ...]
+    refused: Mapping[str, str]
 
 
 class Reservations:
@@ -89,49 +122,52 @@ class Reservations:
         found = self._held.get(pod.meta.uid)
         return found.pod if found is not None and found.pod.meta.is_newer(pod.meta) else pod
 
-    async def reserve(self, pod: Pod, node: str) -> Refused | None:
-        """Decides on the Pod's devices on a node and assumes them at once; else returns the reasons.
+    async def reserve(self, pod: Pod, nodes: Iterable[str], number: int = 1) -> Reserved:
+        """Decides on the Pod's devices on each of up to ``number`` nodes, and reserves them at once.
 
-        Cost: a search on the node.
+        Only one if another Pod may share a claim. Cost: a search on each node that is checked.
         """
-        decided = await decide_unchanged(
-            self._state, lambda: decide(self._state, pod, node, self._rules, None), _DECIDE_SECONDS
+        found = await decide_places(
+            self._state, pod, nodes, self._rules, number=number, seconds=_DECIDE_SECONDS
         )
-        if isinstance(decided, Refused):
-            return decided
-        if decided:
-            self.put(Reservation(pod, node, decided, self._pools(node), self._now()))
-        return None
+        places = tuple(
+            Place(node, decided, self._pools(node)) for node, decided in found.fitting.items() if decided
+        )
+        if places:
+            self.put(Reservation(pod, places, self._now()))
+        return Reserved(tuple(found.fitting), found.refused)
 
     def forget_in(self, scratch: State, uid: str) -> None:
         """Makes what is reserved for the Pod free in a copy of the state."""
         found = self._held.get(uid)
         if found is not None:
-            forget(scratch, found.claim_allocations, found.pod)
+            _free(scratch, found)
 
     def plan(self, pod: Pod, node: str, claim_allocations: tuple[ClaimAllocation, ...], group: str) -> None:
         """Assumes what was decided for a Pod of a group, at once, before its filter."""
-        self.put(Reservation(pod, node, claim_allocations, self._pools(node), None, group))
+        self.put(Reservation(pod, (Place(node, claim_allocations, self._pools(node)),), None, group))
 
     def confirm(self, pod: Pod, group: str) -> str | None:
         """The node planned for the Pod with its group, if the plan is still valid; its time starts again."""
         found = self._held.get(pod.meta.uid)
-        if found is None or found.group != group or not self._stands(found, pod):
+        place = found.chosen if found is not None else None
+        if found is None or place is None or found.group != group or not self._stands(found, place, pod):
             return None
         self._held[pod.meta.uid] = replace(found, pod=pod, reserved_at=self._now())
         if not found.nominated:
             self._timers.pop(pod.meta.uid).cancel()
             self._time(pod.meta.uid)
-        return found.node
+        return place.node
 
     def put(self, made: Reservation) -> None:
         """Assumes a decision, in place of an earlier reservation of the Pod."""
         uid = made.pod.meta.uid
         self.release(uid, "filtered")
-        assume(self._state, made.claim_allocations, made.pod)
-        # Scores by other Pods count it at once, and until the watch shows another place.
-        self._state.residents.put(replace(made.pod, node_name=made.node))
         self._held[uid] = made
+        if made.chosen is None:
+            self._state.reserve(made.allocations)
+        else:
+            self._assume(made.pod, made.chosen)
         self._time(uid)
 
     def take(self, pod: Pod, node: str) -> tuple[ClaimAllocation, ...] | None:
@@ -142,18 +178,20 @@ class Reservations:
         found = self._held.get(pod.meta.uid)
         if found is None:
             return None
-        if found.node != node or not self._stands(found, pod):
+        place = found.on(node)
+        if place is None or not self._stands(found, place, pod):
             self.release(pod.meta.uid, "overtaken")
             return None
+        self._choose(found, place)
         self._drop(pod.meta.uid, "bound")
-        return found.claim_allocations
+        return place.claim_allocations
 
     def release(self, uid: str, why: str) -> None:
         """Ends a reservation, if there is one, and frees its devices."""
         found = self._held.get(uid)
         if found is not None:
             self._drop(uid, why)
-            forget(self._state, found.claim_allocations, found.pod)
+            _free(self._state, found)
             known = self._state.pods.get(found.pod.meta.key)
             if known is None or not known.node_name:
                 self._state.residents.drop(found.pod.meta.key)
@@ -184,24 +222,47 @@ class Reservations:
         found = self._held.get(uid)
         if found is None:
             return
-        nominated = status.get("nominatedNodeName") == found.node
+        version = metadata.get("resourceVersion")
+        if version and found.pod.meta.is_as_new_as(version):
+            return  # from before the filter
+        if raw["spec"].get("nodeName"):
+            self.release(uid, "overtaken")  # bound by another replica
+            return
+        nominated = found.on(status.get("nominatedNodeName"))
         given_up = found.reserved_at is not None and _unschedulable_since(status, found.reserved_at)
-        if metadata.get("deletionTimestamp") or (found.nominated and not nominated) or given_up:
+        if metadata.get("deletionTimestamp") or (found.nominated and nominated is None) or given_up:
             self.release(uid, "given_up")
-        elif nominated and not found.nominated:
-            self._held[uid] = replace(found, nominated=True)
+        elif nominated is not None and not found.nominated:
+            self._choose(found, nominated)
             self._timers.pop(uid).cancel()
 
-    def _stands(self, found: Reservation, pod: Pod) -> bool:
+    def _choose(self, found: Reservation, place: Place) -> None:
+        """kube-scheduler has chosen the node: the devices of the others are free."""
+        uid = found.pod.meta.uid
+        self._held[uid] = replace(found, places=(place,), nominated=True)
+        if found.chosen is None:
+            self._state.unreserve(found.allocations)
+            self._assume(found.pod, place)
+            self.lifted()
+
+    def _assume(self, pod: Pod, place: Place) -> None:
+        assume(self._state, place.claim_allocations, pod)
+        # Scores by other Pods count it at once, and until the watch shows another place.
+        self._state.residents.put(replace(pod, node_name=place.node))
+
+    def _stands(self, found: Reservation, place: Place, pod: Pod) -> bool:
         """Whether the decision is still valid. Cost: O(claims)."""
         if (pod.claims, pod.claim_statuses) != (found.pod.claims, found.pod.claim_statuses):
             return False
-        if found.pools is None or self._pools(found.node) is not found.pools:
+        if place.pools is None or self._pools(place.node) is not place.pools:
             return False
-        return all(self._is_whole(claim_allocation, pod) for claim_allocation in found.claim_allocations)
+        return all(self._is_whole(claim_allocation, pod) for claim_allocation in place.claim_allocations)
 
     def _is_whole(self, claim_allocation: ClaimAllocation, pod: Pod) -> bool:
         claim = self._state.stored_claim(claim_allocation.held.key)
+        assumed = self._state.assumed.get(claim_allocation.held.key)
+        if assumed is not None and assumed.allocation.devices != claim_allocation.allocation.devices:
+            return False
         if claim_allocation.held.generated:
             return claim is None and self._state.extended_claim(pod) is None
         if (
@@ -233,6 +294,13 @@ class Reservations:
         if timer is not None:
             timer.cancel()
         self.ended[why] += 1
+
+
+def _free(state: State, found: Reservation) -> None:
+    if found.chosen is None:
+        state.unreserve(found.allocations)
+    else:
+        forget(state, found.chosen.claim_allocations, found.pod)
 
 
 def _unschedulable_since(status: Mapping[str, Any], moment: dt.datetime) -> bool:

@@ -32,7 +32,8 @@ class Pod:
     ``preferred_terms`` those about other Pods.
     ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339), ``group`` the
     PodGroup it is scheduled with. ``refusal`` is why a scheduler has not placed it: the message of its
-    condition PodScheduled, or the condition's reason.
+    condition PodScheduled, or the condition's reason. ``nominated_node`` is the node that kube-scheduler
+    intends for it.
     """
 
     meta: Meta
@@ -56,6 +57,7 @@ class Pod:
     started: str | None = None
     group: str = ""
     refusal: str = ""
+    nominated_node: str = ""
 
     @property
     def finished(self) -> bool:
@@ -109,6 +111,7 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
         started = fields.optional(status, "startTime", fields.text)
         statuses = dict(fields.listed(status, "resourceClaimStatuses", read_claim_status))
         extended = fields.optional(status, "extendedResourceClaimStatus", _extended_claim)
+        nominated = fields.default(status, "nominatedNodeName", fields.text, "")
         refusals = [text for text in fields.listed(status, "conditions", _refusal) if text]
     except FieldError as error:
         raise error.under("status") from None
@@ -123,6 +126,7 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
         claim_statuses=statuses,
         extended_claim=extended,
         refusal=refusals[0] if refusals else "",
+        nominated_node=nominated,
         **parts,
     )
 

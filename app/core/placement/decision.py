@@ -26,6 +26,18 @@ class ClaimAllocation:
         """The entry in reservedFor: the Pod, or its PodGroup if the claim is the group's."""
         return self.held.group or Consumer("", "pods", pod.meta.name, pod.meta.uid)
 
+    def stamped(self, timestamp: str | None) -> "ClaimAllocation":
+        """With the allocation's time, RFC 3339, if the claim was not allocated before."""
+        return replace(self, allocation=replace(self.allocation, timestamp=timestamp)) if self.fresh else self
+
+    def is_undecided(self, pod: Pod) -> bool:
+        """Whether the claim may still be allocated on any node, and no other Pod waits for where.
+
+        That is so for a claim made for the Pod alone: from a template, or for extended resources.
+        """
+        owner = self.held.claim.meta.controller
+        return self.fresh and owner is not None and owner.kind == "Pod" and owner.uid == pod.meta.uid
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -45,7 +57,13 @@ def decide(
     Args:
         timestamp: set as allocationTimestamp of fresh allocations (RFC 3339), None for none.
     """
-    evaluation = PodEvaluation(state.as_seen_by(pod), pod, rules)
+    return decide_on(PodEvaluation(state.as_seen_by(pod), pod, rules), node, timestamp)
+
+
+def decide_on(
+    evaluation: PodEvaluation, node: str, timestamp: str | None
+) -> tuple[ClaimAllocation, ...] | Refused:
+    """As ``decide``, for a Pod that is evaluated on several nodes. Cost: a search."""
     if not evaluation.claims and not evaluation.varies and evaluation.refusal is None:
         return ()
     answer = evaluation.answer(node)

@@ -126,7 +126,7 @@ class DeviceViews:
         held = [holding for holding in holdings if not holding.admin]
         if held:
             if all(holding.nominated for holding in held):
-                return "assumed", "reserved for a Pod after a preemption"
+                return "assumed", "reserved for a Pod"
             if any(holding.claim in self._state.assumed for holding in held if not holding.nominated):
                 return "assumed", ""
             shared = any(holding.share_id is not None for holding in held)

@@ -18,7 +18,7 @@ class DoubleAllocation:
 def double_allocations(taken: Taken, claim: ClaimKey, allocation: Allocation) -> tuple[DoubleAllocation, ...]:
     """The claims that hold a device of this claim's allocation besides it.
 
-    Ignores admin access, devices reserved after a preemption, and shares of a device. Does not check
+    Ignores admin access, devices that the other claim only may get, and shares of a device. Does not check
     whether shares together exceed a capacity, which needs the slices.
     Cost: O(devices of the claim times their holders).
     """

@@ -293,6 +293,21 @@ class State:
             self.revision += 1
             self._touched(self._ledger.forget(key, pod_uid))
 
+    def reserve(self, allocations: Iterable[tuple[ClaimKey, Allocation]]) -> None:
+        """Counts devices as taken for claims that stay unallocated: each may get these or others.
+
+        Several allocations of one claim may contain the same device.
+        """
+        for key, allocation in allocations:
+            take(self._ledger.taken, key, allocation.devices, nominated=True)
+            self._note_reserved(allocation)
+
+    def unreserve(self, allocations: Iterable[tuple[ClaimKey, Allocation]]) -> None:
+        """Reverts ``reserve``."""
+        for key, allocation in allocations:
+            release(self._ledger.taken, key, allocation.devices, nominated=True)
+            self._note_reserved(allocation)
+
     @property
     def nominations(self) -> Mapping[Key, Nomination]:
         """The devices reserved after preemptions, by Pod."""
@@ -302,18 +317,14 @@ class State:
         """Counts devices as taken for a Pod until it is bound or gone, or until they are ``lift``ed."""
         self.clear_nomination(hold.pod)
         self._nominations[hold.pod] = hold
-        for key, allocation in hold.allocations:
-            take(self._ledger.taken, key, allocation.devices, nominated=True)
-        self._note_held(hold)
+        self.reserve(hold.allocations)
 
     def clear_nomination(self, pod: Key) -> None:
         """Holds nothing for a Pod any more, if anything was held."""
         hold = self._nominations.pop(pod, None)
         if hold is None:
             return
-        for key, allocation in hold.allocations:
-            release(self._ledger.taken, key, allocation.devices, nominated=True)
-        self._note_held(hold)
+        self.unreserve(hold.allocations)
 
     def as_seen_by(self, pod: Pod) -> "State":
         """This state, or a fork without the holds that the Pod may pass over. O(holds) if there are none."""
@@ -327,9 +338,9 @@ class State:
             seen.clear_nomination(key)
         return seen
 
-    def _note_held(self, hold: Nomination) -> None:
+    def _note_reserved(self, allocation: Allocation) -> None:
         self.revision += 1
-        self._touched({item.device.pool_id for _, held in hold.allocations for item in held.devices})
+        self._touched({item.device.pool_id for item in allocation.devices})
 
     def _touched(self, pools: Collection[PoolId]) -> None:
         for pool in pools:

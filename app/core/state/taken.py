@@ -21,7 +21,7 @@ class Holding:
     """That a claim holds a device: whole, a share of it (``share_id``), or with admin access.
 
     ``consumed`` is what the share takes of each capacity, in nano units. ``nominated``: the claim does not
-    have it, but gets it once others have released it (see ``holds``).
+    have it, but may get it: it is reserved after a preemption, or on one of several nodes.
     """
 
     claim: ClaimKey

@@ -61,7 +61,11 @@ def kept(service: Asked) -> int:
     return len(service.app.state.service.decider.reservations)
 
 
-def test_a_group_that_fits_is_reserved_whole_by_the_filter_of_its_first_pod(inventory: Inventory) -> None:
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_group_that_fits_is_reserved_whole_by_the_filter_of_its_first_pod(
+    inventory: Inventory, number: int
+) -> None:
+    """``number``: of nodes that are named for a Pod without a group."""
     gang = gang_of("g", 3)
 
     async def question(service: Asked) -> None:
@@ -79,11 +83,14 @@ def test_a_group_that_fits_is_reserved_whole_by_the_filter_of_its_first_pod(inve
             assert (await service.post("/scheduler/bind", bind))["Error"] == ""
 
     objects = inventory_of({"a": 1, "b": 1, "c": 1}, gang)
-    run(inventory(*objects, claim("x")), question, candidates=1)
+    run(inventory(*objects, claim("x")), question, candidates=number)
 
 
+@pytest.mark.parametrize("number", [1, 3])
 @pytest.mark.parametrize("labelled", [False, True])
-def test_of_a_group_that_does_not_fit_nothing_is_kept(inventory: Inventory, labelled: bool) -> None:
+def test_of_a_group_that_does_not_fit_nothing_is_kept(
+    inventory: Inventory, labelled: bool, number: int
+) -> None:
     gang = gang_of("g", 4, labelled=labelled)
 
     async def question(service: Asked) -> None:
@@ -96,7 +103,7 @@ def test_of_a_group_that_does_not_fit_nothing_is_kept(inventory: Inventory, labe
         assert single["NodeNames"]
 
     objects = inventory_of({"a": 1, "b": 1, "c": 1}, gang)
-    run(inventory(*objects, claim("x")), question, candidates=1, gang_labels=LABEL)
+    run(inventory(*objects, claim("x")), question, candidates=number, gang_labels=LABEL)
 
 
 def test_a_shared_claim_goes_where_all_of_its_pods_fit(inventory: Inventory) -> None:

@@ -78,6 +78,48 @@ def test_with_all_nodes_named_nothing_is_kept(inventory: Inventory) -> None:
     run(inventory(*OBJECTS), evaluation, candidates=0)
 
 
+def own(number: int) -> tuple[JsonObject, JsonObject]:
+    """A Pod, and the claim that was made for it."""
+    name = f"own{number}"
+    return pod(name, f"{name}-claim"), owned(claim(f"{name}-claim"), "Pod", name, f"uid-{name}")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_with_a_few_nodes_named_each_of_them_is_kept_until_bind_shows_which(
+    inventory: Inventory, order: tuple[int, ...]
+) -> None:
+    claims = [own(number)[1] for number in range(3)]
+    pods = [own(number)[0] for number in range(3)]
+
+    async def evaluation(service: Asked) -> None:
+        named = [(await service.post("/scheduler/filter", args(raw)))["NodeNames"] for raw in pods]
+        # Half of the nodes that fit.
+        assert [len(names) for names in named] == [2, 1, 1]
+        assert sorted(name for names in named for name in names) == NAMES
+        for number in order:
+            answer = await service.post("/scheduler/bind", bind(f"own{number}", named[number][-1]))
+            assert answer["Error"] == ""
+        assert service.app.state.service.state.assumed == {}
+        # What was not chosen is free again.
+        answer = await service.post("/scheduler/filter", args(pod("p", "c0")))
+        assert answer["NodeNames"] == named[0][:1]
+
+    run(inventory(*OBJECTS, *claims, *pods), evaluation, candidates=3)
+
+
+def test_a_nominated_node_is_named_alone(inventory: Inventory) -> None:
+    raw, made = own(0)
+    raw["status"] = {"nominatedNodeName": "n2"}
+
+    async def evaluation(service: Asked) -> None:
+        assert (await service.post("/scheduler/filter", args(raw)))["NodeNames"] == ["n2"]
+        # Where it does not fit, it has no say.
+        elsewhere = await service.post("/scheduler/filter", args(raw, ["n0", "n1", "n3", "n9"]))
+        assert len(elsewhere["NodeNames"]) == 1
+
+    run(inventory(*OBJECTS, made), evaluation, candidates=4)
+
+
 @pytest.mark.parametrize(
     ("wish", "wanted"),
     [

@@ -3,10 +3,12 @@
 import asyncio
 import random
 
+import pytest
+
 from tests.cluster.binding.cluster import DRA, Cluster, names
 from tests.cluster.fake_apiserver import FakeApiServer
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import claim, device, device_class, node, pod, slice_of
+from tests.objects import claim, device, device_class, node, owned, pod, slice_of
 
 NODES, DEVICES, PODS = 50, 16, 1000
 
@@ -20,8 +22,9 @@ async def full_cluster() -> Cluster:
         devices = (device(f"d{place}") for place in range(DEVICES))
         server.put(DRA, "resourceslices", slice_of(name, *devices))
     for number in range(PODS):
-        server.put(DRA, "resourceclaims", claim(f"c{number}"))
-        server.put("v1", "pods", pod(f"p{number}", f"c{number}"))
+        made_for = server.put("v1", "pods", pod(f"p{number}", f"c{number}"))["metadata"]
+        own = owned(claim(f"c{number}"), "Pod", made_for["name"], made_for["uid"])
+        server.put(DRA, "resourceclaims", own)
     made = Cluster(server)
     await made.start()
     return made
@@ -30,9 +33,10 @@ async def full_cluster() -> Cluster:
 class Scheduling:
     """kube-scheduler for all Pods at once. What becomes of a filtered Pod is drawn by lot."""
 
-    def __init__(self, made: Cluster, chance: random.Random) -> None:
+    def __init__(self, made: Cluster, chance: random.Random, number: int) -> None:
         self.made = made
         self.chance = chance
+        self.number = number
         self.ends: list[str] = []
 
     async def schedule(self, name: str) -> None:
@@ -51,10 +55,9 @@ class Scheduling:
         reservations.release(found.meta.uid, "filtered")
         used = {pool.pool: len(held.whole) for pool, held in state.taken.items()}
         free = [item for item in state.nodes if used.get(item, 0) < DEVICES]
-        for where in self.chance.sample(free, min(3, len(free))):
-            if await reservations.reserve(found, where) is None:
-                return where
-        return None
+        asked = self.chance.sample(free, min(3, len(free)))
+        nodes = (await reservations.reserve(found, asked, self.number)).nodes
+        return self.chance.choice(nodes) if nodes else None
 
     async def _goes_on(self, name: str, where: str) -> bool:
         """Whether the Pod is done with."""
@@ -81,10 +84,12 @@ class Scheduling:
         )
 
 
+@pytest.mark.parametrize("number", [1, 3])
 @in_virtual_time
-async def test_a_thousand_pods_get_all_devices_and_none_twice() -> None:
+async def test_a_thousand_pods_get_all_devices_and_none_twice(number: int) -> None:
+    """``number``: of nodes that a filter names."""
     made = await full_cluster()
-    scheduling = Scheduling(made, random.Random(18))  # noqa: S311 - a seed that replays
+    scheduling = Scheduling(made, random.Random(18), number)  # noqa: S311 - a seed that replays
     await asyncio.gather(*(scheduling.schedule(f"p{number}") for number in range(PODS)))
     await asyncio.sleep(90)  # the last reservation ends
     claims = made.server.store.select(("resource.k8s.io", "resourceclaims"))

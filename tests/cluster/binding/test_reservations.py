@@ -1,73 +1,18 @@
 """Devices that are kept for a Pod from its filter to its bind."""
 
 import asyncio
-import datetime as dt
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from app.cluster.binding.reservations import DEFAULT_SECONDS, Reservations
+from app.cluster.binding.reservations import DEFAULT_SECONDS
 from app.cluster.informers.informer import Deleted, Event, ObjectKey, Replaced, Upserted
 from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
-from app.core.placement.decision import Refused
-from app.core.placement.rules import Rules
-from app.core.selectors import SelectorCache
-from app.core.state.state import State
+from tests.cluster.binding.kept import Kept
 from tests.cluster.virtual_time import in_virtual_time
-from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
-
-
-class Kept:
-    """A state of two nodes with a device each, and what is kept of them. ``lifted`` counts."""
-
-    def __init__(self, *more: JsonObject, devices: int = 1) -> None:
-        self.state = State()
-        self.lifted = 0
-        names = [f"d{number}" for number in range(devices)]
-        for name in ("n1", "n2"):
-            self.put(node(name), slice_of(name, *(device(item) for item in names)))
-        self.put(device_class(), *(claim(name) for name in "cd"), pod("p", "c"), pod("q", "d"), *more)
-        self.reservations = Reservations(
-            self.state,
-            Rules(SelectorCache(), lambda: "s"),
-            lifted=self._lifted,
-            now=lambda: dt.datetime(2026, 1, 1, 0, 1, 0, 500_000, tzinfo=dt.UTC),
-        )
-
-    def put(self, *objects: JsonObject) -> None:
-        for raw in objects:
-            self.state.upsert(parse(raw))  # type: ignore[arg-type]  # no workloads
-
-    async def reserve(self, name: str, on: str = "n1") -> Refused | None:
-        found = self.pod(name)
-        return await self.reservations.reserve(found, on)
-
-    def pod(self, name: str) -> Pod:
-        return self.state.pods["default", name]
-
-    def takes(self, name: str, on: str = "n1") -> list[tuple[str, str]] | None:
-        """What a bind takes over: claims and devices."""
-        grants = self.reservations.take(self.pod(name), on)
-        if grants is None:
-            return None
-        return [
-            (grant.held.key[1], item.device.device) for grant in grants for item in grant.allocation.devices
-        ]
-
-    def notify(self, name: str, *, meta: JsonObject | None = None, **status: Any) -> None:
-        """What an informer tells of a Pod."""
-        raw = pod(name)
-        raw["metadata"] |= meta or {}
-        self.reservations.changed("Pod", Upserted(raw | {"status": status}))
-
-    def taken(self) -> set[str]:
-        return {f"{pool.pool}/{name}" for pool, held in self.state.taken.items() for name in held.whole}
-
-    def _lifted(self) -> None:
-        self.lifted += 1
+from tests.objects import allocation, claim, device, pod, slice_of
 
 
 def unschedulable(message: str, since: str) -> JsonObject:
@@ -83,10 +28,10 @@ def unschedulable(message: str, since: str) -> JsonObject:
 @in_virtual_time
 async def test_what_is_kept_for_one_pod_is_taken_for_all_others_until_its_bind_takes_it_over() -> None:
     kept = Kept()
-    assert await kept.reserve("p") is None
+    assert (await kept.reserve("p")).nodes == ("n1",)
     refused = await kept.reserve("q")
-    assert isinstance(refused, Refused)
-    assert "in use" in refused.message
+    assert refused.nodes == ()
+    assert "in use" in refused.refused["n1"]
     assert kept.takes("p") == [("c", "d0")]
     assert kept.taken() == {"n1/d0"}
     assert kept.reservations.ended == {"bound": 1}
@@ -175,8 +120,8 @@ async def test_while_kube_scheduler_names_the_node_devices_are_kept_and_no_longe
 async def test_a_claim_of_several_pods_is_kept_until_the_last_of_them() -> None:
     kept = Kept(pod("r", "c"))
     await kept.reserve("p")
-    assert isinstance(await kept.reserve("r", "n2"), Refused)
-    assert await kept.reserve("r", "n1") is None
+    assert (await kept.reserve("r", "n2")).nodes == ()
+    assert (await kept.reserve("r", "n1")).nodes == ("n1",)
     kept.reservations.release("uid-p", "given_up")
     assert kept.taken() == {"n1/d0"}
     kept.reservations.release("uid-r", "given_up")
@@ -217,7 +162,7 @@ async def test_a_bind_to_another_node_takes_nothing_over() -> None:
 
 @in_virtual_time
 async def test_a_new_term_keeps_nothing_of_the_one_before() -> None:
-    kept = Kept(devices=2)
+    kept = Kept(devices=(2, 2))
     await kept.reserve("p")
     await kept.reserve("q")
     kept.reservations.clear()
@@ -233,7 +178,7 @@ async def test_bind_goes_by_the_pod_as_filter_was_sent_it_where_that_is_newer() 
     )
     assert isinstance(old, Pod)
     assert isinstance(new, Pod)
-    await kept.reservations.reserve(new, "n1")
+    await kept.reservations.reserve(new, ["n1"])
     assert kept.reservations.newest(old) is new
     newest = parse(pod("p", "c") | {"metadata": pod("p")["metadata"] | {"resourceVersion": "3"}})
     assert isinstance(newest, Pod)

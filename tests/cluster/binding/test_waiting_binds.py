@@ -122,7 +122,7 @@ async def test_who_allocates_the_claim_meanwhile_is_noticed_without_its_version(
 @in_virtual_time
 async def test_a_bind_takes_over_what_its_filter_has_reserved() -> None:
     made = await cluster(claim("c"), claim("d"), pods=(pod("p", "c"), pod("q", "d")))
-    assert await made.reservations.reserve(made.state.pods["default", "p"], "n1") is None
+    assert (await made.reservations.reserve(made.state.pods["default", "p"], ["n1"])).nodes == ("n1",)
     assert await made.bind("p") is None
     assert made.reservations.ended == {"bound": 1}
     written = made.claim("c")

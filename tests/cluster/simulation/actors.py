@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from app.core.json_object import JsonObject
 from app.core.model.resource_claim import FINALIZER
 from tests.cluster.fake_store import Place
 from tests.cluster.simulation.invariants import CLAIMS, FOREIGN, PODS, find
-from tests.objects import allocation
+from tests.objects import allocation, owned
 from tests.objects import claim as new_claim
 from tests.objects import pod as new_pod
 
@@ -41,7 +43,9 @@ async def user(world: "World", wish: Wish) -> None:
     body = new_pod(wish.name, *wish.claims)
     if wish.graceful:
         body["metadata"]["finalizers"] = [GRACE]
-    world.server.put("v1", "pods", body)
+    made = world.server.put("v1", "pods", body)
+    if world.reserves:  # the seeds that show a broken rule are those of runs without it
+        _own(world, made)
     world.keep(world.loop.create_task(schedule(world, wish.name)))
     if wish.until is None:
         return
@@ -70,9 +74,28 @@ async def schedule(world: "World", name: str) -> None:
             node = world.random.choice(nodes)
             await world.pause()
             if (seconds := world.volumes()) > 0:
+                # Kubernetes 1.35 and later show the choice meanwhile.
+                _nominate(world, name, node if world.foreign.random() < 0.5 else "")
                 await asyncio.sleep(seconds)
             await world.ask(lambda replica, raw=raw, node=node: replica.bind(raw, node))
+            if seconds > 0:
+                _nominate(world, name, "")
         await asyncio.sleep(world.random.uniform(0.05, 0.6) + world.backoff())
+
+
+def _own(world: "World", pod: JsonObject) -> None:
+    """The Pod owns its claims, as if kube-controller-manager had made them from its template."""
+    for entry in pod["spec"].get("resourceClaims", ()):
+        if (name := entry["resourceClaimName"]).startswith("own-"):
+            owned_claim = partial(owned, kind="Pod", name=pod["metadata"]["name"], uid=pod["metadata"]["uid"])
+            world.server.store.update(Place(*CLAIMS, "default", name), owned_claim)
+
+
+def _nominate(world: "World", name: str, node: str) -> None:
+    place = Place(*PODS, "default", name)
+    if find(world.server.store, PODS, name) is not None:
+        status = {"nominatedNodeName": node} if node else {}
+        world.server.store.update(place, lambda old: {**old, "status": status}, "status")
 
 
 async def foreigner(world: "World", number: int) -> None:

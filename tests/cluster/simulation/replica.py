@@ -56,6 +56,7 @@ class Replica:
         client = ApiClient(BASE_URL, transport, timeouts=Timeouts(total=3.0))
         self.state: State = world.state()
         self.reservations = Reservations(self.state, RULES, RESERVATION_SECONDS)
+        self._promised: dict[str, tuple[list[str], float]] = {}
         feed = Feed(self.state, self.reservations.changed)
         self.informers = InformerGroup(
             client,
@@ -131,27 +132,30 @@ class Replica:
             if held is not None:
                 self.spawn(self._deallocator.deallocate(held.claim))
             # The seeds that show a broken rule are those of runs without reservations.
-            return fitting if self.world.sabotage else await self._reserved(pod, fitting)
+            return await self._reserved(pod, fitting) if self.world.reserves else fitting
 
     async def _reserved(self, pod: Pod, fitting: list[str]) -> list[str]:
-        for name in fitting:
-            if await self.reservations.reserve(pod, name) is None:
-                return [name]
-        return []
+        reserved = await self.reservations.reserve(pod, fitting, self.world.candidates)
+        until = self.world.loop.time() + RESERVATION_SECONDS
+        self._promised[pod.meta.uid] = list(reserved.nodes), until
+        return list(reserved.nodes)
 
     async def bind(self, raw: dict[str, Any], node_name: str) -> str | None:
         await self.election.lead(0.5)
         with self.election.answering():
             metadata = raw["metadata"]
-            promised = self.reservations.of(metadata["uid"])
+            promised, until = self._promised.pop(metadata["uid"], ([], 0.0))
+            in_time = self.world.loop.time() < until
             error = await self.binder.bind(
                 metadata["namespace"], metadata["name"], metadata["uid"], node_name
             )
-            if promised is not None and promised.node == node_name and "in use" in (error or ""):
+            lost = any(text in (error or "") for text in ("in use", "by another allocator"))
+            if node_name in promised and in_time and lost:
                 self.world.broken_promise(f"{self.name} promised {metadata['name']} {node_name}: {error}")
             return error
 
     async def _begin_term(self) -> None:
+        self._promised.clear()
         self.reservations.clear()
         await self._caught_up()
 

@@ -57,6 +57,7 @@ def test_a_seed_replays_its_run() -> None:
             id="rivals heard of late are not given way to",
         ),
         pytest.param("old versions", range(20), "counts as", id="a list after a restore changes nothing"),
+        pytest.param("one place", range(30, 40), "promised", id="one of the named nodes is reserved alone"),
     ],
 )
 def test_a_broken_rule_shows(sabotage: str, seeds: range, seen: str) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from app.cluster.client.errors import NotLeaderError
+from app.core.model.allocation import Allocation
 from app.core.state.state import State
+from app.core.state.taken import ClaimKey
 from tests.cluster.fake_apiserver import FakeApiServer
 from tests.cluster.fake_store import Backup
 from tests.cluster.simulation.actors import Wish, controller, end, foreigner, schedule, user
@@ -22,6 +24,7 @@ from tests.objects import pod as new_pod
 
 CHAOS_SECONDS = 6.0
 OLD_VERSIONS = "old versions"
+ONE_PLACE = "one place"
 REST_SECONDS = 90.0
 ACCIDENTS = ("crash", "crash", "stop", "cut off", "outage", "resign")
 ACCIDENTS_OF = {"no fence": ("stop",), "no barrier": ("resign", "crash"), "no last look": ("cut off",)}
@@ -83,6 +86,16 @@ class StubbornState(State):
         return set()
 
 
+class ForgetfulState(State):
+    """Keeps devices on the first of the named nodes only: the rule broken on purpose."""
+
+    def reserve(self, allocations: Iterable[tuple[ClaimKey, Allocation]]) -> None:
+        super().reserve(list(allocations)[:1])
+
+    def unreserve(self, allocations: Iterable[tuple[ClaimKey, Allocation]]) -> None:
+        super().unreserve(list(allocations)[:1])
+
+
 class World:
     """See ``run``."""
 
@@ -97,8 +110,6 @@ class World:
         self.slowest_seconds = 0.7
         self.node_count = self.random.choice((1, 2))
         self.per_node = self.random.choice((1, 2))
-        self.nodes = [f"n{number}" for number in range(self.node_count)]
-        self.devices = [(node, f"d{place}") for node in self.nodes for place in range(self.per_node)]
         # Of its own, so that what it draws changes no other choice.
         self.foreign = random.Random(f"foreign {seed}")  # noqa: S311 - a seed that replays
         self.strangers = self._strangers()
@@ -109,6 +120,12 @@ class World:
         self.fickle = 0.0 if sabotage else self.foreign.choice((0.0, 0.2, 0.5))
         self.slow = 0.0 if sabotage else self.foreign.choice((0.0, 0.1, 0.4))
         self.late_volumes = 0.0 if sabotage else self.foreign.choice((0.0, 0.2, 0.6))
+        self.reserves = sabotage in ("", ONE_PLACE)
+        self.candidates = 1 if sabotage else self.foreign.choice((1, 2))
+        if sabotage == ONE_PLACE:
+            self.candidates, self.late_volumes = 2, 0.6
+        if self.candidates > 1:
+            self.node_count, self.per_node = self.foreign.choice((2, 3)), 1
         self.restores = sabotage == OLD_VERSIONS or (not sabotage and self.foreign.random() < 0.2)
         self.restored = False
         self.protects = not sabotage and seed % 2 == 1
@@ -121,12 +138,22 @@ class World:
         self._kept: set[asyncio.Task[Any]] = set()
         self._number = 0
 
+    @property
+    def nodes(self) -> list[str]:
+        return [f"n{number}" for number in range(self.node_count)]
+
+    @property
+    def devices(self) -> list[tuple[str, str]]:
+        return [(node, f"d{place}") for node in self.nodes for place in range(self.per_node)]
+
     def state(self) -> State:
         state = inventory(self.node_count, self.per_node).fork()
         if self.sabotage == "late assume":
             state.__class__ = LateState
         elif self.sabotage == OLD_VERSIONS:
             state.__class__ = StubbornState
+        elif self.sabotage == ONE_PLACE:
+            state.__class__ = ForgetfulState
         return state
 
     def state_of(self, name: str) -> State:

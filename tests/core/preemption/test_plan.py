@@ -254,7 +254,7 @@ def test_what_is_held_is_taken_for_others_but_not_for_the_more_important(cluster
     state = cluster.state
     state.hold(Nomination(high.meta.key, high.meta.uid, high.priority, "a", given))
     view = next(DeviceViews(state).of_node("a"))
-    assert (view.state, view.note) == ("assumed", "reserved for a Pod after a preemption")
+    assert (view.state, view.note) == ("assumed", "reserved for a Pod")
     assert isinstance(decide(state, low, "a", RULES, None), Refused)
     assert not isinstance(decide(state, high, "a", RULES, None), Refused)
     assert not isinstance(decide(state, vip, "a", RULES, None), Refused)

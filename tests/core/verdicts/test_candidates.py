@@ -1,5 +1,6 @@
 """Which of the fitting nodes are passed on."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,67 +15,50 @@ def fits(**scores: int | None) -> FilterResult:
     return ListedResult(list(scores), verdicts)
 
 
-EQUAL = fits(**{f"n{number}": 5 for number in range(8)})
+EQUAL = fits(**{f"n{number}": 5 for number in range(20)})
 
 
-def test_zero_passes_every_node_that_fits_on_in_order() -> None:
-    answers = fits(a=1, b=9, c=None)
-    assert Candidates(0).of("p", answers, 0.0) == ["a", "b"]
+def ranked(candidates: Candidates, result: FilterResult, **loads: float) -> list[str]:
+    return list(candidates.ranked(result, {}, lambda name: loads.get(name, 0.0)))
 
 
-def test_the_best_come_first_and_the_next_best_fill_up() -> None:
-    assert Candidates(1).of("p", fits(a=1, b=9, c=4), 0.0) == ["b"]
-    assert Candidates(2).of("p", fits(a=1, b=9, c=4), 0.0) == ["b", "c"]
-    assert Candidates(5).of("p", fits(a=1, b=9, c=4), 0.0) == ["b", "c", "a"]
+def test_the_best_come_first() -> None:
+    assert ranked(Candidates(1), fits(a=1, b=9, c=None, d=4)) == ["b", "d", "a"]
+
+
+def test_what_the_pod_likes_counts_beside_its_devices() -> None:
+    liking = {"a": 401.0}  # 8 points of 50 and 1
+    found = Candidates(1).ranked(fits(a=1, b=9, c=4), liking, lambda _: 0.0)
+    assert list(found) == ["a", "b", "c"]
 
 
 def test_the_choice_among_equals_is_spread_and_moves_on() -> None:
-    candidates = Candidates(2)
-    assert candidates.of("p", EQUAL, 0.0) == ["n0", "n4"]
-    candidates.settled("p")
-    assert candidates.of("q", EQUAL, 0.0) == ["n1", "n5"]
-
-
-def test_pods_under_way_are_sent_to_nodes_of_their_own() -> None:
     candidates = Candidates(1)
-    answers = fits(best=9, next=8, last=1)
-    assert candidates.of("p", answers, 0.0) == ["best"]
-    assert candidates.of("q", answers, 0.0) == ["next"]
-    candidates.settled("p")
-    assert candidates.of("r", answers, 0.0) == ["best"]
+    first, second = (ranked(candidates, EQUAL)[:8] for _ in range(2))
+    assert first[:3] == ["n1", "n3", "n6"]
+    assert second[:3] == ["n2", "n4", "n7"]
 
 
-def test_where_every_node_is_aimed_at_one_is_passed_on_all_the_same() -> None:
-    candidates = Candidates(1)
-    assert candidates.of("p", fits(only=3), 0.0) == ["only"]
-    assert candidates.of("q", fits(only=3), 0.0) == ["only"]
+def test_the_freest_of_a_few_equals_comes_first() -> None:
+    busy = {f"n{number}": 0.5 for number in range(20) if number != 6}
+    assert ranked(Candidates(1), EQUAL, **busy)[0] == "n6"
 
 
-def test_a_pod_that_never_comes_to_be_bound_keeps_its_node_from_others_for_a_moment_only() -> None:
-    candidates = Candidates(1)
-    answers = fits(best=9, next=8)
-    candidates.of("p", answers, 0.0)
-    assert candidates.of("q", answers, 1.0) == ["next"]
-    assert candidates.of("r", answers, 10.0) == ["best"]
-
-
-def test_a_pod_that_is_filtered_again_is_not_in_its_own_way() -> None:
-    candidates = Candidates(1)
-    answers = fits(best=9, next=8)
-    assert [candidates.of("p", answers, 0.0) for _ in range(2)] == [["best"], ["best"]]
-
-
-@given(
-    st.integers(1, 9),
-    st.lists(st.lists(st.integers(0, 10) | st.none(), max_size=8), min_size=1, max_size=6),
+@pytest.mark.parametrize(
+    ("number", "fitting", "reserved"),
+    [(1, 0, 1), (1, 9, 1), (4, 1, 1), (4, 2, 1), (4, 5, 2), (4, 8, 4), (4, 100, 4)],
 )
-def test_as_many_as_asked_for_or_all_there_are_each_once_and_none_that_does_not_fit(
-    number: int, pods: list[list[int | None]]
-) -> None:
-    candidates = Candidates(number)
-    for uid, scores in enumerate(pods):
-        answers = fits(**{f"n{index}": score for index, score in enumerate(scores)})
-        chosen = candidates.of(str(uid), answers, float(uid))
+def test_half_of_the_nodes_are_left_to_others(number: int, fitting: int, reserved: int) -> None:
+    assert Candidates(number).number_of(fitting) == reserved
+
+
+@given(st.lists(st.lists(st.integers(0, 10) | st.none(), max_size=24), min_size=1, max_size=6))
+def test_every_node_that_fits_comes_once_and_no_other(pods: list[list[int | None]]) -> None:
+    candidates = Candidates(3)
+    for scores in pods:
+        chosen = ranked(candidates, fits(**{f"n{index}": score for index, score in enumerate(scores)}))
         fitting = {f"n{index}" for index, score in enumerate(scores) if score is not None}
-        assert set(chosen) <= fitting
-        assert len(chosen) == len(set(chosen)) == min(number, len(fitting))
+        assert sorted(chosen) == sorted(fitting)
+        assert [scores[int(name[1:])] for name in chosen] == sorted(
+            (score for score in scores if score is not None), reverse=True
+        )
