@@ -137,6 +137,8 @@ def pod_report(pod: JsonObject, title: str, most: int | None = None) -> str:
     if not nodes:
         return head
     groups = _alike(nodes) if most is not None else [[node] for node in sorted(nodes, key=_order)]
+    if len(groups) == 1 and f"nodes fit: {message_of(nodes[0])}" in head:
+        return head  # the reason is the Pod's, and no node's
     shown = groups[:most]
     rows = [[_nodes(group), group[0]["verdict"], message_of(group[0])] for group in shown]
     colors = [_COLORS.get(group[0]["verdict"], "") for group in shown]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from app.cli.shapes import Path, requests
+from app.cli.shapes import Path, claim_devices, items, requests
 from app.core.allocator import Reason
 from app.core.diagnosis import summary
 from app.core.model.errors import ObjectError
@@ -56,7 +56,7 @@ def impossible(
             reasons = _refusals(state, item.spec, rules)
             if reasons:
                 text = "no node of the inventory has enough matching devices, even if all were free"
-                yield index, _request_path(raw, reasons), f"{text}: {summary(0, reasons)}"
+                yield index, _place(raw, reasons), f"{text}: {summary(0, reasons)}"
 
 
 def _parsed(raw: Any) -> Any:
@@ -94,11 +94,18 @@ def _tolerant(spec: ClaimSpec) -> ClaimSpec:
     return replace(spec, requests=tuple(map(edited, spec.requests)))
 
 
-def _request_path(raw: Any, reasons: Sequence[Sequence[Reason]]) -> Path:
-    """The place of the request that does not fit, or of the first request if only all together do not fit."""
+def _place(raw: Any, reasons: Sequence[Sequence[Reason]]) -> Path:
+    """The place of the request that does not fit, of the constraint that keeps all together from fitting, or
+    of the first request.
+    """
     named = next((reason.request for found in reasons for reason in found if reason.request), None)
     places = list(requests(raw))
     for path, request in places:
         if named is not None and request.get("name") == named.partition("/")[0]:
             return path
+    unmet = {str(item) for found in reasons for reason in found for item in reason.evidence.constraints}
+    path, devices = claim_devices(raw)
+    for place, constraint in items(devices, "constraints", path):
+        if any(f"{kind} {attribute}" in unmet for kind, attribute in constraint.items()):
+            return place
     return places[0][0] if places else ()

@@ -17,9 +17,9 @@ from app.core.allocator.evidence import (
 )
 from app.core.allocator.node_devices import NodeDevices
 from app.core.allocator.outcome import Reason
-from app.core.allocator.plan import Alternative, ClaimPlan
+from app.core.allocator.plan import Alternative, ClaimPlan, RequestPlan
 from app.core.cel.common.errors import CelError
-from app.core.diagnosis.exclusions import AVAILABLE, Exclusions
+from app.core.diagnosis.exclusions import AVAILABLE, Exclusions, exclusions
 from app.core.model.device import Attribute, DeviceShape
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Taint
@@ -51,13 +51,16 @@ def evidence(found: Exclusions) -> Evidence:
 
 
 def constraint_values(node_devices: NodeDevices, claim: ClaimPlan) -> tuple[ConstraintValues, ...]:
-    """The constraints of a claim, with the values of usable devices. Cost: O(devices)."""
+    """The constraints of a claim, with the values of usable devices. Cost: O(devices).
+
+    Of a request with alternatives, the first one counts that the node has devices for.
+    """
     found = []
     for number, constraint in enumerate(claim.constraints):
         alternatives = [
             alternative
             for request in claim.requests
-            for alternative in request.alternatives[:1]
+            for alternative in _tried(node_devices, request)
             if number in alternative.constraints
         ]
         name = constraint.match_attribute or constraint.distinct_attribute or ""
@@ -78,6 +81,13 @@ def constraint_values(node_devices: NodeDevices, claim: ClaimPlan) -> tuple[Cons
             ConstraintValues(kind, name, needed, values, each if len(each) > 1 else (), disjoint=apart)
         )
     return tuple(found)
+
+
+def _tried(node_devices: NodeDevices, request: RequestPlan) -> tuple[Alternative, ...]:
+    if len(request.alternatives) == 1:
+        return request.alternatives
+    usable = (item for item in request.alternatives if exclusions(node_devices, item).suffices)
+    return (next(usable, request.alternatives[0]),)
 
 
 def _usable(node_devices: NodeDevices, alternative: Alternative) -> list[int]:

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from app.core.allocator import Reason
-from app.core.allocator.evidence import named
+from app.core.allocator.evidence import ConstraintValues, named
 
 MAX_NODE_MESSAGE = 200
 """Maximum characters about one node; an Event's note has 1024 for all nodes."""
 _MAX_GROUPS = 8
 _AS_NEAR: Mapping[str, int] = {}
+_OF_NODES = ("node(s)", "Insufficient")
 
 _CAUSES = {
     "DevicesInUse": "in use",
@@ -69,10 +70,21 @@ def headline(reason: Reason) -> str:
         return reason.message  # an error with more details
     if reason.request is not None:
         request = f"request {reason.request}"
+        template = _without_capacity(reason) or template
         return _mixed(reason, request) or template.format(request=request) + _details(reason)
     if reason.claim is None:
         return reason.message
     return template.format(request="a claim") + _details(reason)
+
+
+def _without_capacity(reason: Reason) -> str:
+    """The text where devices have none of the requested capacities, or by other names; or nothing."""
+    missing = [item for item in reason.evidence.capacities if item.best is None]
+    if reason.code != "CapacityTooSmall" or not missing:
+        return ""
+    if all(item.published for item in missing):
+        return "node(s) had matching devices that publish the capacity by another name for {request}"
+    return "node(s) had matching devices without the capacity for {request}"
 
 
 def _mixed(reason: Reason, request: str) -> str:
@@ -100,10 +112,21 @@ def _details(reason: Reason, codes: Iterable[str] = ()) -> str:
     if "CountersExhausted" in about:
         texts += [f"{item.counter_set}/{item.counter}" for item in behind.counters]
     if "CapacityTooSmall" in about:
-        texts += [f"{item.name} {item.wanted}" for item in behind.capacities]
+        texts += [
+            f"{item.name}: {item.published}" if item.published else f"{item.name} {item.wanted}"
+            for item in behind.capacities
+        ]
     if "ConstraintNotMet" in about:
-        texts += [str(item) for item in behind.constraints]
+        texts += [_apart(item) for item in behind.constraints]
     return f" ({named(dict.fromkeys(texts))})" if texts else ""
+
+
+def _apart(item: ConstraintValues) -> str:
+    """The constraint, and the requests whose devices have no value in common."""
+    if not item.disjoint:
+        return str(item)
+    requests = " and ".join(of.request for of in item.requests)
+    return f"{item}: none in common for {requests}"
 
 
 def _terms(reason: Reason) -> list[str]:
@@ -178,6 +201,8 @@ def grouped(fitting: int, groups: Counter[str], distances: Mapping[str, int] = _
     total = fitting + groups.total()
     if total == 0:
         return "there are no nodes"
+    if len(groups) == 1 and fitting == 0 and not (text := next(iter(groups))).startswith(_OF_NODES):
+        return f"0/{total} nodes fit: {text}"  # of the Pod or the claim, whatever the node
     ranked = sorted(groups.items(), key=lambda group: (distances.get(group[0], 0), -group[1], group[0]))
     parts = [f"{number} {text}" for text, number in ranked[:_MAX_GROUPS]]
     rest = sum(number for _, number in ranked[_MAX_GROUPS:])

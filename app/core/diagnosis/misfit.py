@@ -110,7 +110,8 @@ def _groups_apart(node_devices: NodeDevices) -> str:
                 groups.setdefault(item.counter_set, set()).add(names)
     apart = {counter_set: sorted(names) for counter_set, names in groups.items() if len(names) > 1}
     return "; ".join(
-        f"devices of the compatibility groups {' and '.join(names)} cannot share counter set {counter_set}"
+        f"node(s) had devices of the compatibility groups {' and '.join(names)}, which cannot share counter "
+        f"set {counter_set}"
         for counter_set, names in sorted(apart.items())
     )
 

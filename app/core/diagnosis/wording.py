@@ -56,7 +56,9 @@ def _cause(code: str, number: int, behind: Evidence) -> str:
     if code == "CountersExhausted":
         return f"{number} short of counters{_bracket(_counter(item) for item in behind.counters)}"
     if code == "CapacityTooSmall":
-        return f"{number} with too little capacity{_bracket(_capacity(item) for item in behind.capacities)}"
+        missing = bool(behind.capacities) and all(item.best is None for item in behind.capacities)
+        lack = "without the capacity" if missing else "with too little capacity"
+        return f"{number} {lack}{_bracket(_capacity(item) for item in behind.capacities)}"
     if code == "ConstraintNotMet":
         lacking = named(item.attribute for item in behind.constraints)
         return f"{number} without {lacking or 'the attribute of a constraint'}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.core.versions import DEFAULT, KubernetesVersion
 from app.core.versions.channel import Channel
+from app.core.versions.gates import Gate
 
 
 class UnknownFeatureError(ValueError):
@@ -16,9 +17,10 @@ class UnknownFeatureError(ValueError):
 class Features:
     """The rules of a cluster: its version, and which parts of resource.k8s.io are on.
 
-    The defaults are those of Kubernetes 1.37. A feature that is off refuses the claims and devices that
-    use it, as kube-scheduler does with the feature gate of the same name off. ``channel`` is the allocator
-    that kube-scheduler uses with them. Hashable: part of every cache's key that depends on it.
+    The defaults are those of Kubernetes 1.37, but for ``SHOWN_BY_OBJECTS``. A feature that is off refuses the
+    claims and devices that use it, as kube-scheduler does with the feature gate of the same name off.
+    ``channel`` is the allocator that kube-scheduler uses with them. Hashable: part of every cache's key that
+    depends on it.
     """
 
     admin_access: bool = True
@@ -34,6 +36,7 @@ class Features:
     optional_node_operations: bool = False
     partitionable_devices: bool = True
     prioritized_list: bool = True
+    workload_resource_claims: bool = True
     version: KubernetesVersion = DEFAULT
     channel: Channel = field(init=False, compare=False, repr=False)
 
@@ -53,7 +56,8 @@ class Features:
             gates: feature gates with their state, like ``{"DRAConsumableCapacity": True}``, as far as known;
                 the others have the version's defaults. Gates that do not matter here are ignored.
         """
-        on = {name: gate.on for name, gate in version.gates.items()} | dict(gates or {})
+        on = {name: gate.on or _is_shown(name, gate) for name, gate in version.gates.items()}
+        on |= gates or {}
         switches = {field: all(on.get(gate, False) for gate in names) for field, names in GATES.items()}
         return cls(version=version, **switches)
 
@@ -89,6 +93,7 @@ GATES: dict[str, tuple[str, ...]] = {
     "optional_node_operations": ("DRAOptionalNodeOperations",),
     "partitionable_devices": ("DRAPartitionableDevices",),
     "prioritized_list": ("DRAPrioritizedList",),
+    "workload_resource_claims": ("DRAWorkloadResourceClaims",),
 }
 """The feature gates that turn a feature on, all of them together."""
 
@@ -99,6 +104,18 @@ NAMES = {
 }
 """Name in Kubernetes to name here."""
 
-_SCHEDULER_FEATURES = frozenset({"device_taint_rules", "extended_resource"})
+SHOWN_BY_OBJECTS = frozenset({"DRAWorkloadResourceClaims"})
+"""Gates without which the API server drops the fields that they are about, and nothing else depends on them.
+
+Objects that have these fields show that the gate is on, so it is taken for on where a version has it off
+by default and the cluster does not report its gates.
+"""
+
+
+def _is_shown(name: str, gate: Gate) -> bool:
+    return name in SHOWN_BY_OBJECTS and gate.stage != "none"
+
+
+_SCHEDULER_FEATURES = frozenset({"device_taint_rules", "extended_resource", "workload_resource_claims"})
 """Those that the allocator does not know."""
 _ALLOCATOR_FEATURES = tuple(name for name in GATES if name not in _SCHEDULER_FEATURES)

@@ -8,7 +8,12 @@ from app.core.model.meta import Meta, OwnerReference
 from app.core.model.pod import Pod
 from app.core.model.pod_claim import PodClaim
 from app.core.model.pod_group import GROUP, PodGroup, made_for_group
-from app.core.model.resource_claim import MAX_RESERVED_FOR, Consumer, ResourceClaim
+from app.core.model.resource_claim import (
+    MAX_RESERVED_FOR,
+    Consumer,
+    ResourceClaim,
+    ResourceClaimTemplate,
+)
 from app.core.pauses import paced
 from app.core.placement.rules import Rules
 from app.core.state.state import State
@@ -62,8 +67,9 @@ def claims_of(state: State, pod: Pod, rules: Rules) -> tuple[HeldClaim, ...]:
         UnschedulableError: a claim is missing, deleted, someone else's, or used by too many Pods; or the
             Pod's PodGroup is missing, so that it is unknown whether a claim is the group's.
     """
-    group = state.groups.get((pod.meta.namespace, pod.group)) if pod.group and pod.claims else None
-    if rules.groups_known and group is None and pod.group and pod.claims:
+    grouped = bool(pod.group and pod.claims) and rules.features.workload_resource_claims
+    group = state.groups.get((pod.meta.namespace, pod.group)) if grouped else None
+    if rules.groups_known and group is None and grouped:
         name = f"{pod.meta.namespace}/{pod.group}"
         raise UnschedulableError(
             Reason("PodGroupNotFound", f"waiting for PodGroup {name}: it does not exist")
@@ -74,7 +80,7 @@ def claims_of(state: State, pod: Pod, rules: Rules) -> tuple[HeldClaim, ...]:
         found = _find(state, pod, entry, group if shared else None, generate=rules.generate_claims)
         if found is not None:
             known = found if group is None or not shared else replace(found, group=group.consumer)
-            _check(pod, known)
+            _check(pod, known, rules)
             held.append(known)
     return tuple(held)
 
@@ -107,6 +113,7 @@ def _find(
         )
     if generate:
         return _generated(state, pod, entry, group)
+    _template(state, namespace, entry)
     raise UnschedulableError(
         Reason(
             "WaitingForClaim",
@@ -115,16 +122,20 @@ def _find(
     )
 
 
+def _template(state: State, namespace: str, entry: PodClaim) -> ResourceClaimTemplate:
+    """Raises: UnschedulableError: the template does not exist."""
+    name = entry.template_name or ""
+    template = state.templates.get((namespace, name))
+    if template is not None:
+        return template
+    text = f"ResourceClaimTemplate {namespace}/{name} does not exist{_elsewhere(state.templates, name)}"
+    raise UnschedulableError(Reason("TemplateNotFound", text))
+
+
 def _generated(state: State, pod: Pod, entry: PodClaim, group: PodGroup | None) -> HeldClaim:
     """The claim for a Pod that does not exist yet, or the one that its group's Pods before it share."""
     namespace = pod.meta.namespace
-    template = state.templates.get((namespace, entry.template_name or ""))
-    if template is None:
-        name = f"{namespace}/{entry.template_name}"
-        text = f"ResourceClaimTemplate {name} does not exist"
-        raise UnschedulableError(
-            Reason("TemplateNotFound", text + _elsewhere(state.templates, entry.template_name))
-        )
+    template = _template(state, namespace, entry)
     owner = OwnerReference("Pod", pod.meta.name, pod.meta.uid, controller=True)
     if group is not None:
         owner = OwnerReference("PodGroup", group.meta.name, group.meta.uid, controller=True, api_group=GROUP)
@@ -147,15 +158,13 @@ def _elsewhere(keys: Iterable[tuple[str, str]], name: str | None) -> str:
     return f"; namespace {other} has one of this name" if other else ""
 
 
-def _check(pod: Pod, held: HeldClaim) -> None:
+def _check(pod: Pod, held: HeldClaim, rules: Rules) -> None:
     claim = held.claim
     namespace, name = held.key
     if claim.meta.deleted is not None:
         raise _refusal("ClaimDeleted", "ResourceClaim", namespace, name, "is being deleted")
-    if _from_template(pod, held) and pod.meta.uid and not _made_for(pod, claim):
-        raise _refusal(
-            "ClaimNotOwned", "ResourceClaim", namespace, name, f"was not created for Pod {pod.meta.name}"
-        )
+    if _from_template(pod, held) and pod.meta.uid and (text := _of_others(pod, claim, rules)):
+        raise _refusal("ClaimNotOwned", "ResourceClaim", namespace, name, text)
     user = held.group.uid if held.group is not None else pod.meta.uid
     reserved = any(consumer.uid == user for consumer in claim.reserved_for)
     if len(claim.reserved_for) >= MAX_RESERVED_FOR and not reserved:
@@ -175,12 +184,17 @@ def group_has_nodes(state: State, pod: Pod) -> bool:
     )
 
 
-def _made_for(pod: Pod, claim: ResourceClaim) -> bool:
-    """IsForPod in resourceclaim: for the Pod or, by its name, for its PodGroup."""
+def _of_others(pod: Pod, claim: ResourceClaim, rules: Rules) -> str:
+    """IsForPod in resourceclaim: empty if it is for the Pod or, by its name, for its PodGroup."""
     owner = claim.meta.controller
     if owner is not None and owner.uid == pod.meta.uid:
-        return True
-    return bool(pod.group) and made_for_group(claim, pod.group)
+        return ""
+    if not pod.group or not made_for_group(claim, pod.group):
+        return f"was not created for Pod {pod.meta.name}"
+    if rules.features.workload_resource_claims:
+        return ""
+    gate = "the feature gate DRAWorkloadResourceClaims is off"
+    return f"was created for PodGroup {pod.group}, and {gate}"
 
 
 def _from_template(pod: Pod, held: HeldClaim) -> bool:

@@ -103,7 +103,7 @@ def test_groups_that_cannot_share_a_counter_set_are_named() -> None:
     )
 
     assert messages(found) == [
-        "devices of the compatibility groups mig and vgpu cannot share counter set chip"
+        "node(s) had devices of the compatibility groups mig and vgpu, which cannot share counter set chip"
     ]
 
 
@@ -169,7 +169,7 @@ def test_a_template_of_another_namespace_is_named() -> None:
     found = asked(pod(templates=("t",)), *ONE, other)
 
     text = "ResourceClaimTemplate default/t does not exist; namespace team has one of this name"
-    assert found.summary == f"0/1 nodes fit: 1 {text}"
+    assert found.summary == f"0/1 nodes fit: {text}"
 
 
 EXTENDED = {"containers": [{"name": "c", "resources": {"limits": {"example.com/gpu": "1"}}}]}
@@ -178,7 +178,7 @@ EXTENDED = {"containers": [{"name": "c", "resources": {"limits": {"example.com/g
 def test_an_extended_resource_that_nobody_offers() -> None:
     found = asked(pod(**EXTENDED), node("n1", cpu="4"), node("n2", cpu="4"))
 
-    assert found.summary == "0/2 nodes fit: 2 no DeviceClass and no node offers example.com/gpu"
+    assert found.summary == "0/2 nodes fit: no DeviceClass and no node offers example.com/gpu"
     assert found.near_misses == ()
 
 

@@ -20,6 +20,7 @@ def test_names_are_those_of_kubernetes() -> None:
         "OptionalNodeOperations",
         "PartitionableDevices",
         "PrioritizedList",
+        "WorkloadResourceClaims",
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.core.json_object import JsonObject
+from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.placement.pod_claims import UnschedulableError, claims_of
@@ -105,6 +106,50 @@ def test_a_pod_waits_for(made: JsonObject, objects: list[JsonObject], code: str)
     with pytest.raises(UnschedulableError) as caught:
         claims_of(state_of(*objects), read(made), RULES)
     assert caught.value.reason.code == code
+
+
+OFF = replace(RULES, features=Features(workload_resource_claims=False))
+
+
+def test_without_the_gate_a_claim_of_the_group_is_of_no_use_to_its_pods() -> None:
+    state = state_of(pod_group("g", templates=("t",)), GROUPS_CLAIM)
+    with pytest.raises(UnschedulableError) as caught:
+        claims_of(state, read(SHARED), OFF)
+    assert caught.value.reason.code == "ClaimNotOwned"
+    assert str(caught.value).endswith(
+        "was created for PodGroup g, and the feature gate DRAWorkloadResourceClaims is off"
+    )
+
+
+def test_without_the_gate_a_claim_of_the_pod_does_not_wait_for_the_group() -> None:
+    state = state_of(owned(claim("p-t"), "Pod", "p", "uid-p"))
+    (held,) = claims_of(state, read(OWN), OFF)
+    assert (held.claim.meta.name, held.group) == ("p-t", None)
+
+
+WITHOUT_STATUS = pod("p", templates=("t",))
+ELSEWHERE = template("t")
+ELSEWHERE["metadata"]["namespace"] = "other"
+NOT_MADE: dict[str, tuple[list[JsonObject], str, str]] = {
+    "no-template": ([], "TemplateNotFound", "ResourceClaimTemplate default/t does not exist"),
+    "a-template-elsewhere": (
+        [ELSEWHERE],
+        "TemplateNotFound",
+        "ResourceClaimTemplate default/t does not exist; namespace other has one of this name",
+    ),
+    "a-template": (
+        [template("t")],
+        "WaitingForClaim",
+        "ResourceClaim for 't' has not been created from template t yet",
+    ),
+}
+
+
+@pytest.mark.parametrize(("objects", "code", "message"), NOT_MADE.values(), ids=NOT_MADE)
+def test_why_a_claim_has_not_been_created(objects: list[JsonObject], code: str, message: str) -> None:
+    with pytest.raises(UnschedulableError) as caught:
+        claims_of(state_of(*objects), read(WITHOUT_STATUS), RULES)
+    assert (caught.value.reason.code, str(caught.value)) == (code, message)
 
 
 def test_any_number_of_pods_shares_a_claim_through_their_group() -> None:

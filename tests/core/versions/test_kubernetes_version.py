@@ -55,6 +55,7 @@ def test_features_without_a_version_are_those_of_1_37() -> None:
                 "extended_resource",
                 "partitionable_devices",
                 "prioritized_list",
+                "workload_resource_claims",
             },
         ),
     ],

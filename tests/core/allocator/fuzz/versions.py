@@ -8,7 +8,7 @@ from app.core.json_object import JsonObject
 from app.core.model.features import GATES, NAMES, Features
 from app.core.versions import KubernetesVersion, version_named
 
-_SCHEDULER_ONLY = frozenset({"DeviceTaintRules", "ExtendedResource"})
+_SCHEDULER_ONLY = frozenset({"DeviceTaintRules", "ExtendedResource", "WorkloadResourceClaims"})
 _NEW_FIELDS = {
     37: {"derivedAttributes", "compatibilityGroups", "skipNodeOperations"},
     36: {"ints", "bools", "strings", "versions"},
