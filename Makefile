@@ -117,8 +117,8 @@ format: dev ## rewrite the sources in the project's format
 	@$(RUN)/ruff format .
 	@$(RUN)/ruff check --fix .
 
-fuzz-cel: dev | $(UV) ## compare random CEL expressions with cel-go: make fuzz-cel N=50000 SEED=1
-	@PYTHONPATH=tests/core/cel:tools $(RUN)/python -m cel_fuzz --n $(N) --seed $(SEED) --uv $(UV)
+fuzz-cel: dev | $(UV) ## compare random CEL expressions with cel-go: make fuzz-cel N=50000 SEED=1 KUBERNETES=1.36
+	@PYTHONPATH=tests/core/cel:tools $(RUN)/python -m cel_fuzz --n $(N) --seed $(SEED) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) --uv $(UV)
 
 bench: dev | $(UV) ## compare speed with the in-tree allocator: BENCH="--part http --rounds 20"
 	@PYTHONPATH=.:tools:tests/e2e $(RUN)/python -m bench --uv $(UV) $(BENCH)

@@ -1,5 +1,7 @@
 """``python -m cel_fuzz``: random expressions, this project's answer against cel-go's (``make fuzz-cel``).
 
+``--kubernetes 1.34`` compares with the environment, the estimator and the evaluation of that version.
+
 Prints every difference and exits with 1 if there is one.
 """
 
@@ -15,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from oracle import binary
+from oracle import DEFAULT, VERSIONS, binary
 
 from app.core.cel.compiler.compiler import deep
 from app.core.cel.estimate import Estimator
@@ -25,8 +27,10 @@ from app.core.selectors import CelError, CelFeatures, CelRuntimeError, compile_d
 from app.core.selectors.admission import MAX_COST
 from app.core.selectors.device_sizes import DEVICE_SIZES
 from app.core.selectors.environment import compile_expression
+from app.core.versions import version_named
+from app.core.versions.cel_rules import CelRules
 from cel_fuzz.grammar import Grammar, mutated
-from cel_fuzz.words import BARE, DEVICE
+from cel_fuzz.words import BARE, DEVICE, LIST_KINDS
 
 BATCH = 2000
 
@@ -99,12 +103,15 @@ def reference(questions: list[dict[str, Any]], program: Path) -> Iterator[dict[s
                 yield json.loads(line)
 
 
-def fuzz(count: int, seed: int, program: Path, *, garbage: float = 0.1) -> Counter[str]:
+def fuzz(
+    count: int, seed: int, program: Path, *, garbage: float = 0.1, rules: CelRules | None = None
+) -> Counter[str]:
     """Compares ``count`` expressions, verdicts and estimated costs, and prints the differences."""
     random = Random(seed)  # noqa: S311 - a run must be repeatable
     exclusions: Counter[str] = Counter()
+    environments = ENVIRONMENTS if rules is None else _environments(rules)
     while exclusions["expressions"] < count:
-        features = random.choice(ENVIRONMENTS)  # one a batch: the oracle keeps one compiler
+        features = random.choice(environments)  # one a batch: the oracle keeps one compiler
         cases = [
             _case(random, features, garbage) for _ in range(min(BATCH, count - exclusions["expressions"]))
         ]
@@ -126,6 +133,23 @@ ENVIRONMENTS = (
 )
 
 
+def _derives(rules: CelRules) -> bool:
+    """Whether the version has derived attributes: since 1.37, as attributes of stored expressions are."""
+    return rules.attributes == "stored"
+
+
+def _environments(rules: CelRules) -> tuple[CelFeatures, ...]:
+    """Those of another version: without the gates that it does not have."""
+    by_gate = () if rules.attributes == "never" else (True,)
+    sharing = (True, False) if rules.knows_sharing else (False,)
+    return tuple(
+        CelFeatures(lists, consumable, new, rules)
+        for lists in (False, *by_gate)
+        for consumable in sharing
+        for new in (False, True)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Case:
     mode: str
@@ -137,13 +161,15 @@ class _Case:
 
 def _case(random: Random, features: CelFeatures, garbage: float) -> _Case:
     mode, text = Grammar(random).expression()
+    while mode == "derived" and not _derives(features.rules):
+        mode, text = Grammar(random).expression()
     if random.random() < garbage:
         text = mutated(random, text)
-    device = BARE if random.random() < 0.1 else DEVICE
+    name = "bare" if random.random() < 0.1 else "plain" if features.rules.lists_need_gate else "full"
     evaluation = {
         "mode": mode,
         "expression": text,
-        "device": device,
+        "device": _DEVICES[name],
         "cost": True,
         "new": features.new_expressions,
         "features": {
@@ -151,10 +177,15 @@ def _case(random: Random, features: CelFeatures, garbage: float) -> _Case:
             "EnableListTypeAttributes": features.list_type_attributes,
         },
     }
-    return _Case(mode, text, _SHAPES["bare" if device is BARE else "full"], features, evaluation)
+    return _Case(mode, text, _SHAPES[name], features, evaluation)
 
 
-_SHAPES = {"full": shape_of(DEVICE), "bare": shape_of(BARE)}
+# "plain" is what API servers before 1.37 store with the gate DRAListTypeAttributes off, as by default.
+_PLAIN = DEVICE | {
+    "attributes": {name: value for name, value in DEVICE["attributes"].items() if not {*value} & LIST_KINDS}
+}
+_DEVICES = {"full": DEVICE, "plain": _PLAIN, "bare": BARE}
+_SHAPES = {name: shape_of(device) for name, device in _DEVICES.items()}
 
 
 def _compare_verdicts(case: _Case, theirs: dict[str, Any], program: Path, exclusions: Counter[str]) -> None:
@@ -201,8 +232,11 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--garbage", type=float, default=0.1, help="how many expressions are mutilated")
     options.add_argument("--uv", type=Path)
+    options.add_argument("--kubernetes", default=DEFAULT, choices=VERSIONS, help="the minor version")
     given = options.parse_args()
-    exclusions = fuzz(given.n, given.seed, binary(uv=given.uv), garbage=given.garbage)
+    rules = None if given.kubernetes == DEFAULT else version_named(given.kubernetes).cel
+    program = binary(given.kubernetes, uv=given.uv)
+    exclusions = fuzz(given.n, given.seed, program, garbage=given.garbage, rules=rules)
     _say(", ".join(f"{number} {name}" for name, number in sorted(exclusions.items())))
     sys.exit(1 if exclusions["differences"] else 0)
 

@@ -19,6 +19,7 @@ DEVICE: dict[str, Any] = {
     },
 }  # fmt: skip
 BARE: dict[str, Any] = {"driver": "gpu.example.com"}
+LIST_KINDS = frozenset({"strings", "ints", "bools", "versions"})
 
 STRINGS = (
     "", "a", "abc", "a100", "ünï", "gpu.example.com", "x-y_z", "  pad ", "A,b,C", "1", "-5", "0x1", "1.5", "1e3",
