@@ -176,7 +176,9 @@ def _round_up_wrapping(request: Quantity, limits: CapacityRange, least: Quantity
     steps = abs(added) // abs(step) * (1 if (added < 0) == (step < 0) else -1)
     if steps * step != added:
         steps += 1
-    return Quantity(_wrapped(start + _wrapped(step * steps)) * NANOS, "BinarySI")
+    rounded = _wrapped(start + _wrapped(step * steps))
+    # Go writes the least number of 64 bits without a suffix: it has no positive counterpart to shorten.
+    return Quantity(rounded * NANOS, "DecimalSI" if rounded == -_MAX_INT64 - 1 else "BinarySI")
 
 
 def _value(quantity: Quantity) -> int:
