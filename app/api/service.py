@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -20,7 +20,6 @@ from app.cluster.client.reviews import Reviewer
 from app.core.model.errors import ObjectError
 from app.core.overview.overview import Overview, Question
 from app.core.placement.rules import Rules
-from app.core.state.pools import PoolError
 from app.core.state.state import Key, State
 from app.core.verdicts.cache import VerdictCache
 from app.core.versions.cluster_version import ClusterVersion
@@ -184,17 +183,12 @@ class Service:
         settings = self.settings
         return Question(settings.overview_attribute, settings.overview_labels or None, "", namespace)
 
-    async def gather_pools(self) -> None:
-        """Builds the pools of all nodes: two thirds of the time of a first filter.
+    async def prepare_nodes(self) -> None:
+        """Prepares all nodes for the first filter, which would take most of its time for that.
 
         O(devices), in slices.
         """
-        time_slice, inventory = self.time_slice(), self.state.inventory
-        for name in list(inventory.nodes):
-            if name in inventory.nodes:  # it may have been deleted since
-                with suppress(PoolError):  # kept; evaluating the node reports it
-                    inventory.pools(name, self.rules.features)
-            await time_slice.yield_if_due()
+        await self.time_slice().run(lambda: self.verdict_cache.prepare(self.rules))
 
     @asynccontextmanager
     async def expensive(self, request: Request) -> AsyncIterator[Expensive]:

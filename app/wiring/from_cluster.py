@@ -121,7 +121,7 @@ class _ClusterService:
                 await stack.enter_async_context(background(self._end_with_version(), "version"))
             tasks.create_task(self.informers.run())
             await self.informers.wait_synced()
-            await service.gather_pools()
+            await service.prepare_nodes()
             keep_inventory()
             await stack.enter_async_context(background(sample_overview(service), "overview samples"))
             if deciding is not None:

@@ -55,7 +55,7 @@ async def serve_files(
     )
     for source in collectors.of_service(service):
         metrics.add_source(source)
-    await service.gather_pools()
+    await service.prepare_nodes()
     await stack.enter_async_context(background(service.backlog.run(), "backlog"))
     await stack.enter_async_context(background(sample_overview(service), "overview samples"))
     return service

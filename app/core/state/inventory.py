@@ -53,6 +53,7 @@ class Inventory:
         self._counting: dict[str, None] = {}
         self._by_pool: dict[PoolId, tuple[str, ...]] = {}
         self._pools: dict[Features, dict[str, _PoolsOrError]] = {}
+        self._last: tuple[Features, dict[str, _PoolsOrError]] | None = None
 
     def fork(self, classes: Mapping[str, DeviceClass] | None = None) -> "Inventory":
         """An independent copy. Cost: O(nodes + slices), no deep copy."""
@@ -145,7 +146,10 @@ class Inventory:
         Raises:
             PoolError: see ``gather_pools``; kept as well.
         """
-        kept = self._pools.setdefault(features, {})
+        last = self._last
+        if last is None or last[0] is not features:  # their hash takes longer than all the rest
+            last = self._last = (features, self._pools.setdefault(features, {}))
+        kept = last[1]
         pools = kept.get(node_name)
         if pools is None:
             pools = kept[node_name] = self._gather(node_name, features)

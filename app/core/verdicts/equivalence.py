@@ -11,15 +11,18 @@ from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.pools import PoolError
 from app.core.state.state import State
 from app.core.verdicts.node_signature import NodeSignature
+from app.core.verdicts.slice_looks import SliceLooks
 
 
 class EquivalenceClasses:
     """The key of each node, as of now. ``computed`` counts the keys that had to be made."""
 
-    def __init__(self, state: State, features: Features, attributes_read: AttributesRead) -> None:
+    def __init__(
+        self, state: State, features: Features, attributes_read: AttributesRead, looks: SliceLooks
+    ) -> None:
         self._state = state
         self._features = features
-        self._signature = NodeSignature(features, attributes_read)
+        self._signature = NodeSignature(features, attributes_read, looks)
         self._keys: dict[str, Hashable | None] = {}
         self._position = state.inventory.changes.position
         self.computed = 0
@@ -39,11 +42,12 @@ class EquivalenceClasses:
 
     def _made(self, name: str) -> Hashable | None:
         self.computed += 1
-        node = self._state.nodes.get(name)
+        inventory = self._state.inventory
+        node = inventory.nodes.get(name)
         if node is None:
             return None
         try:
-            pools = self._state.inventory.pools(name, self._features)
+            pools = inventory.pools(name, self._features)
         except PoolError:
             return None
         return self._signature.key(node, pools, self._state.taken)
@@ -52,7 +56,6 @@ class EquivalenceClasses:
         changes = self._state.inventory.changes
         changed = changes.since(self._position)
         self._position = changes.position
-        self._signature.trim(self._state.inventory.slices)
         if changed is None:
             self._keys.clear()
             return

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from app.core.diagnosis import node_message
+from app.core.pauses import paced
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.verdicts.cache import CacheEntry, VerdictCache
@@ -117,9 +118,15 @@ def _evaluated(
             answer = evaluation.answer(name)
             yield name, _verdict_of(evaluation.explained(answer))
         return
-    kept = entry.answers
-    for name in nodes:
-        early = None if evaluation.uniform and name in kept else evaluation.early(name)
+    kept, known_nodes = entry.answers, evaluation.state.nodes
+    only_known = evaluation.uniform and evaluation.refusal is None
+    for name in paced(nodes, _FEW):
+        found = kept.get(name) if evaluation.uniform else None
+        if found is not None:
+            verdict_cache.reused += 1
+            yield name, found
+            continue
+        early = None if only_known and name in known_nodes else evaluation.early(name)
         if early is not None:
             yield name, _verdict_of(early)
             continue

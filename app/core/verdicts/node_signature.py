@@ -8,25 +8,19 @@ and constraints read it), counters, taints, node selection, and what is taken of
 names of nodes, pools or devices, so a verdict with such a name belongs to a single node.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
-from itertools import count
+from collections.abc import Hashable, Sequence
 
-from app.core.allocator.counters import consumption_key
 from app.core.allocator.node_devices import NODE_OPERATIONS, PoolView
 from app.core.allocator.plan import Plan
-from app.core.model.device import Device, DeviceShape
+from app.core.model.device import Device
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import ResourceSlice
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.pools import Pool, node_matches
-from app.core.state.taken import NOTHING_TAKEN, Taken
-
-_MAX_PARTS = 200_000
-"""Numbered parts that are remembered, some 100 MB if no two devices are alike in what is seen."""
-_MAX_SHAPES = 4096
-"""Maximum number of shapes with a cached number; the cache keeps them alive."""
+from app.core.state.taken import Taken
+from app.core.verdicts.slice_looks import SliceLooks
 
 
 class UniqueNodeError(Exception):
@@ -36,18 +30,17 @@ class UniqueNodeError(Exception):
 class NodeSignature:
     """Keys of nodes for all plans with these features and attributes.
 
-    Parts of keys are numbered, and what a slice looks like is kept as long as the slice is the same,
-    so that a node costs O(its slices + devices taken there) once its slices are known.
+    Args:
+        looks: of the slices, for all signatures.
     """
 
-    def __init__(self, features: Features, attributes_read: AttributesRead) -> None:
+    def __init__(
+        self, features: Features, attributes_read: AttributesRead, looks: SliceLooks | None = None
+    ) -> None:
         self._features = features
         # Where one attribute can fail every expression, all of them count as read.
         self._sight = None if features.version.cel.lists_need_gate else attributes_read
-        self._next = count()
-        self._numbers: dict[Hashable, int] = {}
-        self._shapes: dict[DeviceShape, int] = {}
-        self._slices: dict[str, tuple[ResourceSlice, int]] = {}
+        self._looks = looks or SliceLooks()
         self._visible: dict[str, tuple[str, ...]] = {}
 
     def key(self, node: Node, pools: Sequence[Pool], taken: Taken) -> Hashable | None:
@@ -64,58 +57,32 @@ class NodeSignature:
     def _pool(self, node: Node, pool: Pool, taken: Taken) -> Hashable:
         if pool.incomplete or not pool.usable:
             raise UniqueNodeError  # reasons name the pool
-        held = taken.get(pool.id, NOTHING_TAKEN)
+        held, looks = taken.get(pool.id), self._looks
         slices = tuple([self._slice(node, item) for item in pool.slices])
-        if held is NOTHING_TAKEN and not pool.counter_sets:
-            return slices
+        if held is None:
+            if not pool.counter_sets:
+                return slices
+            return slices, looks.full_counters(pool, groups=self._features.compatibility_groups)
         view = PoolView(pool, held, self._features)
         left = view.ledger.state() if pool.counter_sets else None
         return slices, _held(pool, view), left
 
     def _slice(self, node: Node, item: ResourceSlice) -> int:
+        look = self._looks.of(item)
+        if look.ambiguous:
+            raise UniqueNodeError
+        names = self._visible.get(item.driver)
+        if names is None and self._sight is not None:
+            names = self._visible_of(item.driver, self._sight)
+        found = look.shapes.seen(names)
+        if look.rest is not None:
+            found = self._looks.numbers.of((found, look.rest))
         if item.per_device_node_selection or item.skip_node_operations:
             unsuited = bool(item.skip_node_operations) and NODE_OPERATIONS not in node.declared_features
-            devices = [(self._device(device, item), _reached(node, device, item)) for device in item.devices]
-            return self._number((unsuited, bool(item.skip_node_operations), tuple(devices)))
-        name = item.meta.name
-        known = self._slices.get(name)
-        if known is None or known[0] is not item:
-            devices_ = tuple([self._device(device, item) for device in item.devices])
-            known = self._slices[name] = (item, self._number(devices_))
-        return known[1]
-
-    def _device(self, device: Device, item: ResourceSlice) -> int:
-        selector = device.node_selector if item.per_device_node_selection else item.node_selector
-        if selector is not None and len(selector.terms) > 1:
-            raise UniqueNodeError  # an allocation of it is an error, which names it
-        shape = self._shape(device.shape)
-        unsupported = bool(device.node_allocatable)
-        if not (device.consumes_counters or device.taints or device.binding_conditions or unsupported):
-            return shape
-        taints = tuple((taint.key, taint.value, taint.effect) for taint in device.taints)
-        counters = consumption_key(device) if device.consumes_counters else None
-        return self._number((shape, counters, taints, bool(device.binding_conditions), unsupported))
-
-    def _shape(self, shape: DeviceShape) -> int:
-        found = self._shapes.get(shape)
-        if found is None:
-            if len(self._shapes) >= _MAX_SHAPES:
-                self._shapes.clear()
-            found = self._shapes[shape] = self._number(self._seen(shape))
+            reached = tuple([_reached(node, device, item) for device in item.devices])
+            part = (found, unsuited, bool(item.skip_node_operations), reached)
+            found = self._looks.numbers.of(part)
         return found
-
-    def _seen(self, shape: DeviceShape) -> Hashable:
-        """Kinds and values rather than attributes: Python hashes and compares them in C."""
-        attributes = shape.attributes
-        if self._sight is None:
-            seen = [(name, item.kind, item.value) for name, item in attributes.items()]
-        else:
-            names = self._visible.get(shape.driver) or self._visible_of(shape.driver, self._sight)
-            seen = [
-                (name, item.kind, item.value) for name in names if (item := attributes.get(name)) is not None
-            ]
-        # Those that are parsed can make every expression fail on the device, whether it reads them or not.
-        return shape.driver, shape.allow_multiple_allocations, shape.capacity_number, shape.parsed, *seen
 
     def _visible_of(self, driver: str, attributes_read: frozenset[str]) -> tuple[str, ...]:
         """The names under which a driver may publish these attributes: its own also without its domain."""
@@ -124,34 +91,16 @@ class NodeSignature:
         found = self._visible[driver] = tuple(sorted(attributes_read | own))
         return found
 
-    def _number(self, part: Hashable) -> int:
-        found = self._numbers.get(part)
-        if found is None:
-            if len(self._numbers) >= _MAX_PARTS:
-                self._numbers.clear()  # a number is never given twice: what looks new is only unshared
-            found = self._numbers[part] = next(self._next)
-        return found
-
-    def trim(self, known: Mapping[str, object]) -> None:
-        """Drops deleted slices. O(slices) when a quarter of them are, O(1) otherwise."""
-        if len(self._slices) > 64 + len(known) * 5 // 4:
-            self._slices = {name: entry for name, entry in self._slices.items() if name in known}
-
 
 def _held(pool: Pool, view: PoolView) -> Hashable:
     """The allocated devices, by position in the pool."""
-    whole = shared = 0
-    amounts: list[tuple[int, tuple[tuple[str, int], ...]]] = []
-    names = view.whole | view.shared
-    for position, placed in enumerate(pool.devices):
-        name = placed.device.name
-        if name in names:
-            whole |= (name in view.whole) << position
-            shared |= (name in view.shared) << position
-            capacity: Mapping[str, int] | None = view.capacity.get(name)
-            if capacity:
-                amounts.append((position, tuple(sorted(capacity.items()))))
-    return whole, shared, tuple(amounts)
+    names = [placed.device.name for placed in pool.devices]
+    whole = tuple(map(view.whole.__contains__, names))
+    if not view.shared and not view.capacity:
+        return whole
+    amounts = [(view.capacity.get(name) or {}).items() for name in names]
+    shared = tuple(map(view.shared.__contains__, names))
+    return whole, shared, tuple([tuple(sorted(amount)) for amount in amounts])
 
 
 def _reached(node: Node, device: Device, item: ResourceSlice) -> bool:

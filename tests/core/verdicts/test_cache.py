@@ -99,6 +99,57 @@ def test_selectors_are_evaluated_once_for_each_kind_of_node() -> None:
     assert rules.selectors.evaluations()["compiled"] == evaluations
 
 
+def test_slices_are_read_once_for_all_kinds_of_pods() -> None:
+    state, rules = cluster(), make_rules()
+    verdict_cache = VerdictCache(state)
+    verdict_cache.prepare(rules)
+    assert verdict_cache.looks.made == len(NODES)
+    ask(state, verdict_cache, rules, "a", BIG)
+    ask(state, verdict_cache, rules, "b", 'device.attributes["gpu.example.com"].index == 0')
+    assert len(verdict_cache.classes) == 2
+    assert verdict_cache.looks.made == len(NODES)
+    put(state, slice_of("n7", device("d0", size="small"), generation=2))
+    ask(state, verdict_cache, rules, "c", BIG)
+    assert verdict_cache.looks.made == len(NODES) + 1
+
+
+def test_nodes_are_prepared_for_the_claims_that_are_expected() -> None:
+    state, rules = cluster(), make_rules()
+    wrong = claim("wrong")
+    wrong["spec"]["devices"]["requests"][0]["exactly"]["deviceClassName"] = "absent"
+    put(state, claim("waiting", expression=BIG), wrong)
+    put(state, slice_of("n7", device("d0") | {"nodeName": "n7"}, generation=2))
+    verdict_cache = VerdictCache(state)
+    verdict_cache.prepare(rules)
+    (classes,) = verdict_cache.classes
+    assert classes.computed == len(NODES)
+    ask(state, verdict_cache, rules, "a", BIG)
+    assert verdict_cache.classes == (classes,)
+    assert classes.computed == len(NODES)
+
+
+def test_a_node_deleted_during_a_pause_is_not_prepared() -> None:
+    state, rules = cluster(), make_rules()
+    verdict_cache = VerdictCache(state)
+    with on_pause(lambda _cost: state.delete("Node", ("", NODES[-1]))):
+        verdict_cache.prepare(rules)
+    assert verdict_cache.looks.made == len(NODES) - 1
+
+
+def test_looks_of_deleted_slices_are_dropped() -> None:
+    state, rules = cluster(), make_rules()
+    verdict_cache = VerdictCache(state)
+    for number in range(100):
+        name = f"m{number}"
+        put(state, node(name), slice_of(name, device("d0", size="big")))
+    verdict_cache.prepare(rules)
+    ask(state, verdict_cache, rules, "a", BIG)
+    for number in range(100):
+        state.delete("ResourceSlice", ("", slice_of(f"m{number}")["metadata"]["name"]))
+    ask(state, verdict_cache, rules, "a", BIG)
+    assert len(verdict_cache.looks) == len(NODES)
+
+
 def test_a_changed_slice_costs_the_key_of_its_own_node() -> None:
     state, rules = cluster(), make_rules()
     verdict_cache = VerdictCache(state)
