@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.api.line_stream import LINES
 from app.api.openapi.errors import ERRORS
 from app.main import create_app
 from app.settings.settings import Settings
@@ -71,6 +72,9 @@ def _answers(responses: Schema) -> list[str]:
         if "$ref" in item:
             continue
         for kind, content in item.get("content", {}).items():
+            if kind == LINES:
+                lines += ["", f"Or the same as lines, `{kind}`: see *Lines* above."]
+                continue
             schema = content["schema"]
             shown = schema.get("items", schema)
             named = _type(schema) if "$ref" in schema else f"`{kind}`"

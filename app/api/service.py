@@ -65,10 +65,10 @@ class Streams:
         self.count = 0
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Raises: HttpError, 429."""
+    def place(self, instead: str) -> Iterator[None]:
+        """``instead``: what a client can do without a stream. Raises: HttpError, 429."""
         if self.count >= self._most:
-            text = "too many open streams; use /api/v1/changes instead"
+            text = f"too many open streams; {instead}"
             raise HttpError(429, "TooManyRequests", text, retry_after_seconds=5)
         self.count += 1
         try:

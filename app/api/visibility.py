@@ -26,11 +26,12 @@ class Visibility:
     namespaces: frozenset[str] | None
     nodes: bool
 
-    def redaction(self, state: State, *, nodes: bool) -> Redaction | None:
+    def redaction(self, state: State, *, nodes: bool, added: Iterable[str] = ()) -> Redaction | None:
         """Of answers about this state; None if there is nothing to hide.
 
         Args:
             nodes: whether the answer is for callers who need not know nodes.
+            added: namespaces in which the request may yet create claims.
         """
         without_nodes = nodes and not self.nodes
         if self.namespaces is None and not without_nodes:
@@ -39,7 +40,7 @@ class Visibility:
         hidden = frozenset[str]()
         if visible is not None:
             known = {key[0] for kind in ("ResourceClaim", "Pod") for key in paced(state.keys(kind), 256)}
-            hidden = frozenset(known - visible)
+            hidden = frozenset((known | set(added)) - visible)
         return Redaction(hidden.__contains__, state.nodes.keys() if without_nodes else ())
 
 

@@ -7,8 +7,8 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import httpx
@@ -27,6 +27,8 @@ _TIMEOUT_SECONDS = 300.0  # enough for a large dry run; connecting has a shorter
 _CONNECT_SECONDS = 5.0
 PAGE_SIZE = 5000
 """The most items that the API returns at once."""
+_LINES = "application/x-ndjson"
+_PREFERS_LINES = {"Accept": f"{_LINES}, application/json;q=0.5"}
 _FIELD = re.compile(r"(?P<field>(?:query\.)?\w+)(?:\[\d+\])?\.?(?P<rest>.*)")
 _FLAGS = {
     "drain": "--drain",
@@ -60,19 +62,52 @@ class Asker:
         return await self._ask("GET", path, params=params)
 
     async def items(self, path: str, **params: str | list[str]) -> list[JsonObject]:
-        """Reads all items of a list, page by page. Raises: CliError."""
+        """Reads all items of a list: as lines, which are of one inventory, or else page by page.
+
+        Raises: CliError.
+        """
         found: list[JsonObject] = []
+        page = await self._lines(path, found.append, params)
         params.setdefault("limit", str(PAGE_SIZE))
         while True:
-            page = await self.get(path, **params)
             found += page.get("items") or ()
             if not page.get("next"):
                 return found
             params["cursor"] = str(page["next"])
+            page = await self.get(path, **params)
+
+    async def _lines(
+        self, path: str, receive: Callable[[JsonObject], object], params: dict[str, str | list[str]]
+    ) -> JsonObject:
+        """Calls ``receive`` with each line of an answer but the last, as it comes.
+
+        Returns what the last line has, or the whole answer of a service that sends no lines.
+
+        Raises: CliError: also if the answer ends too early.
+        """
+        with self._explained():
+            async with self._client.stream("GET", path, headers=_PREFERS_LINES, params=params) as response:
+                if not response.headers.get("content-type", "").startswith(_LINES):
+                    await response.aread()
+                    return self._answer(path, response)
+                async for content in _lines_of(response):
+                    if content.keys() == {"end"}:
+                        return dict(content["end"])
+                    if content.keys() == {"error"}:
+                        raise self._refusal(path, response, content)
+                    receive(content)
+        raise UnreachableError(f"{self._name} did not finish its answer", "try again")
 
     async def _ask(self, method: str, path: str, **request: Any) -> JsonObject:
-        try:
+        with self._explained():
             response = await self._client.request(method, path, **request)
+        return self._answer(path, response)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Explains what is wrong with a connection, and what helps. Raises: CliError."""
+        try:
+            yield
         except httpx.InvalidURL as error:
             raise InputError(f"{self._name} is not a valid URL: {error}") from None
         except httpx.UnsupportedProtocol:
@@ -96,7 +131,6 @@ class Asker:
         except httpx.HTTPError as error:
             text = str(error) or type(error).__name__
             raise UnreachableError(f"no response from {self._name}: {text}") from None
-        return self._answer(path, response)
 
     def _answer(self, path: str, response: httpx.Response) -> JsonObject:
         try:
@@ -122,7 +156,7 @@ class Asker:
             return InputError(message)
         if response.status_code == 401 and error:
             return UnreachableError(message, f"set {TOKEN_VARIABLE} to a bearer token")
-        if response.is_success or response.status_code == 404:
+        if not error and (response.is_success or response.status_code == 404):
             return UnreachableError(f"{self._name} is not a dra-extender", "check the URL")
         return UnreachableError(message)
 
@@ -143,6 +177,17 @@ def ask(source: Source, evaluation: Callable[[Asker], Awaitable[T]]) -> T:
             return await evaluation(asker)
 
     return asyncio.run(call())
+
+
+async def _lines_of(response: httpx.Response) -> AsyncIterator[JsonObject]:
+    """The objects of the lines, each once its line is complete. Leaves out a last one that is cut off."""
+    parts: list[bytes] = []
+    async for piece in response.aiter_bytes():
+        *whole, rest = piece.split(b"\n")
+        for text in whole:
+            yield orjson.loads(b"".join([*parts, text]))
+            parts.clear()
+        parts.append(rest)
 
 
 def _credentials(token: str) -> dict[str, Any]:

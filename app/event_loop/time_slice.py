@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextvars import copy_context
 from typing import TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from app.core.pauses import InterruptedWorkError, on_pause
+from app.core.pauses import InterruptedWorkError, on_pause, pause
 
 T = TypeVar("T")
 
@@ -120,21 +120,8 @@ class TimeSlice:
         Raises:
             InterruptedWorkError: ``stop`` has ended it.
         """
-        outside = getcurrent()
-
-        def at_pause(cost: int) -> None:
-            self.cel_cost += cost
-            if self.is_due():
-                outside.switch()
-
         results: list[T] = []
-
-        def inside() -> None:
-            with on_pause(at_pause):
-                results.append(work())
-
-        worker = greenlet(inside)
-        worker.gr_context = copy_context()
+        worker = self._worker(lambda: results.append(work()))
         try:
             self._timed(worker.switch)
             while not worker.dead:
@@ -165,6 +152,53 @@ class TimeSlice:
         except InterruptedWorkError:
             return found, True
         return found, False
+
+    async def batches(self, items: Iterable[T], stop: Stop = _never) -> AsyncGenerator[list[T], None]:
+        """Yields the items of a generator, those of one slice together: none waits for a later one.
+
+        The generator goes on when the consumer requests the next batch. Consume it within ``aclosing``.
+
+        Raises:
+            InterruptedWorkError: ``stop`` has ended it.
+        """
+        found: list[T] = []
+
+        def gather() -> None:
+            for item in items:
+                found.append(item)
+                pause()
+
+        worker = self._worker(gather)
+        try:
+            self._timed(worker.switch)
+            while found or not worker.dead:
+                if found:
+                    batch = found[:]
+                    found.clear()
+                    yield batch
+                if not worker.dead:
+                    await self.yield_if_due()
+                    self._timed(_interrupt(worker) if stop() else worker.switch)
+        finally:
+            if not worker.dead:  # the consumer does not want the rest
+                worker.throw()
+
+    def _worker(self, work: Callable[[], object]) -> greenlet:
+        """A greenlet for plain work, which returns here at a pause after the slice is over."""
+        outside = getcurrent()
+
+        def at_pause(cost: int) -> None:
+            self.cel_cost += cost
+            if self.is_due():
+                outside.switch()
+
+        def inside() -> None:
+            with on_pause(at_pause):
+                work()
+
+        worker = greenlet(inside)
+        worker.gr_context = copy_context()
+        return worker
 
     def _timed(self, step: Callable[[], object]) -> None:
         begin = self._cpu_clock()

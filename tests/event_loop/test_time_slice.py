@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
 from contextvars import ContextVar
 from itertools import count
 from typing import Self
@@ -10,7 +11,7 @@ import orjson
 import pytest
 
 from app.api.dry_run.json_answers import encoded_nodes, node_verdict
-from app.core.pauses import InterruptedWorkError, paced, pause
+from app.core.pauses import InterruptedWorkError, in_order, on_pause, paced, pause
 from app.core.placement.node_result import NodeResult
 from app.event_loop.time_slice import Deadline, TimeSlice, at_once
 
@@ -193,3 +194,56 @@ def test_what_is_done_at_once_is_not_long() -> None:
     assert at_once(milliseconds(), lambda: 7) == 7
     with pytest.raises(InterruptedWorkError):
         at_once(milliseconds(), lambda: list(paced(range(10**6), 1)))
+
+
+def test_batches_have_the_items_of_a_slice_each() -> None:
+    async def collect() -> list[list[int]]:
+        return [batch async for batch in TimeSlice(milliseconds(), 0.005).batches(range(20))]
+
+    found = asyncio.run(collect())
+    assert [item for batch in found for item in batch] == list(range(20))
+    assert len(found) > 3
+    assert all(batch and len(batch) <= 6 for batch in found)
+
+
+def test_a_slow_consumer_stops_the_generator() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            made.append(number)
+            yield number
+
+    async def consume() -> None:
+        async with aclosing(TimeSlice(milliseconds(), 0.005).batches(items())) as batches:
+            first = await anext(batches)
+            assert made == first
+            await anext(batches)
+
+    asyncio.run(consume())
+    assert len(made) < 15
+
+
+def test_batches_end_when_they_are_stopped() -> None:
+    found: list[int] = []
+
+    async def consume() -> None:
+        async for batch in TimeSlice(milliseconds(), 0.005).batches(range(1000), lambda: len(found) > 10):
+            found.extend(batch)
+
+    with pytest.raises(InterruptedWorkError):
+        asyncio.run(consume())
+    assert 10 < len(found) < 20
+
+
+def test_order_is_found_with_pauses() -> None:
+    rest = [(number * 7919 % 5000,) for number in range(5000)]
+    pauses = 0
+
+    def count_pause(_cost: int) -> None:
+        nonlocal pauses
+        pauses += 1
+
+    with on_pause(count_pause):
+        assert list(in_order(rest)) == sorted(rest)
+    assert pauses >= 2 * 5000 // 256 - 1

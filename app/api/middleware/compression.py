@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.preferences import weights_in
 from app.api.service import made_service
 from app.event_loop.time_slice import Clock, TimeSlice
 
@@ -118,18 +119,9 @@ def _compressor(coding: str) -> tuple[_Compressor, int]:
 
 def accepted_coding(values: list[str]) -> str:
     """``zstd``, ``gzip``, or empty: the best that Accept-Encoding allows (RFC 9110, section 12.5.3)."""
-    weights: dict[str, float] = {}
-    for item in ",".join(values).split(","):
-        name, *parameters = (part.strip().lower() for part in item.split(";"))
-        weights.setdefault({"x-gzip": "gzip"}.get(name, name), _weight(parameters))
+    weights = {{"x-gzip": "gzip"}.get(name, name): weight for name, weight in weights_in(values).items()}
     ranked = [(weights.get(name, weights.get("*", 0.0)), name) for name in ("gzip", "zstd")]
     if "zstd" not in weights:
         ranked = ranked[:1]  # `*` is not a request for a coding that few clients know
     weight, best = max(ranked)
     return best if weight > 0 else ""
-
-
-def _weight(parameters: list[str]) -> float:
-    """The value of ``q``; 0 for one that cannot be read."""
-    given = next((text[2:] for text in parameters if text.startswith("q=")), "1")
-    return float(given) if re.fullmatch(r"[01](\.[0-9]{0,3})?", given) else 0.0

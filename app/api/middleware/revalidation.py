@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.line_stream import wants_lines
 from app.api.service import made_service
 
 _LISTS = "claims classes decisions devices fleet nodes overview pods policies pools usage"
@@ -50,7 +51,8 @@ def _tag(scope: Scope) -> str:
     The content may be newer than the tag, never older: then the next poll returns it once more.
     """
     service = made_service(scope["app"])
-    if service is None or scope["method"] not in ("GET", "HEAD"):
+    # Lines may end with an error, after a tag would have been sent.
+    if service is None or scope["method"] not in ("GET", "HEAD") or wants_lines(scope):
         return ""
     # Pods show what filter has answered, which is in the history.
     content = (

@@ -25,10 +25,16 @@ months.
 **Idempotence.** Every request under /api/v1 is safe to repeat, POST as well: nothing is stored, and the
 answer depends on the request and the inventory alone. Retry 429 and 503 after the seconds in Retry-After.
 
-**Caching.** Lists have an ETag. With it in If-None-Match, the response is 304 while nothing has changed.
+**Lines.** With `Accept: application/x-ndjson`, the lists of nodes, devices, pools, claims and Pods, and
+placements, return lines instead of one document: an item, or a Pod, in each, as soon as it is known, and all
+of a list without `limit`. The last line is `{"end": ...}`, with the other fields of the document, or
+`{"error": ...}`, as in any error response. Without either, the connection was lost.
+
+**Caching.** Lists have an ETag, but not as lines. With it in If-None-Match, the response is 304 while nothing
+has changed.
 
 **Compression.** Responses are compressed with gzip or zstd if Accept-Encoding lists them, except those of
-webhooks, streams, and small ones.
+webhooks, streams of events, and small ones.
 """
 
 TAGS = [

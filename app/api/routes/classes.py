@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.api.cursors import Cursor
+from app.api.cursors import Cursor, cursor_after
+from app.api.listing import Limit
 from app.api.models.inventory import ClassPage
 from app.api.query import Labels, Names, is_named
-from app.api.routes.inventory import Limit, listed
+from app.api.responses import json_response, one_by_one
 from app.api.service import Service, ServiceOf
 from app.core.model.device import DeviceShape
 from app.core.model.device_class import DeviceClass
@@ -48,7 +49,9 @@ async def classes(
     async with service.expensive(request) as work:
         shapes = await work.run(lambda: _shapes(state))
         items = await work.run(lambda: [_item(service, state.classes[item], shapes) for item in page])
-    return await listed(service, state, items, following)
+    encoded = await service.time_slice().run(lambda: one_by_one(items))
+    head = {"decides": service.decides, "revision": str(state.revision)}
+    return json_response({**head, "items": encoded, "next": cursor_after(following)})
 
 
 def _shapes(state: State) -> ShapeCounts:

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from app.api.cursors import Cursor, cursor_after
 from app.api.errors import HttpError
+from app.api.listing import Limit
 from app.api.models.records import DecisionPage
 from app.api.query import Namespace
 from app.api.responses import json_response
-from app.api.routes.inventory import Limit
 from app.api.service import ServiceOf
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])

@@ -13,9 +13,10 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.api.cursors import Cursor, cursor_after
+from app.api.listing import Limit
 from app.api.models.inventory import Changes, FleetPage
 from app.api.responses import json_response, one_by_one
-from app.api.routes.inventory import ALL_NODES, Limit
+from app.api.routes.inventory import ALL_NODES
 from app.api.service import Service, ServiceOf
 from app.core.overview.tallies import value_text
 from app.core.pauses import paced

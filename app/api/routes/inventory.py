@@ -1,26 +1,24 @@
 """Lists of nodes, devices and claims."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
-from heapq import nsmallest
-from itertools import islice
-from typing import Annotated, Any, TypeVar
+from bisect import bisect_left
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BeforeValidator
 from starlette.responses import Response
 
-from app.api.cursors import Cursor, cursor_after
+from app.api.cursors import Cursor
+from app.api.line_stream import STREAMED
+from app.api.listing import Limit, Listing
 from app.api.models.body import DeviceState
 from app.api.models.inventory import ClaimPage, DevicePage, NodePage
 from app.api.query import Labels, Names, Namespace, is_named
-from app.api.responses import json_response, one_by_one
-from app.api.service import Service, ServiceOf
+from app.api.service import ServiceOf
 from app.core.model.label_selector import LabelSelector
 from app.core.model.node import Node
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import PoolId
-from app.core.pauses import paced
+from app.core.pauses import in_order
 from app.core.placement.holders import state_of
 from app.core.state.device_views import DeviceView, DeviceViews
 from app.core.state.occupancy import shown_values
@@ -29,8 +27,6 @@ from app.core.state.taken import ClaimKey
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
-T = TypeVar("T")
-Limit = Annotated[int, Query(ge=1, le=5000, description="Maximum number of items in a page.")]
 Filter = Annotated[str, Query(description="Only items with this value in the field.")]
 StateFilter = Annotated[
     DeviceState | None,
@@ -41,27 +37,44 @@ ALL_NODES = "*"
 _NOT_READY = frozenset({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"})
 
 
-@router.get("/nodes", response_model=NodePage, summary="Nodes, with the number of their devices by state")
+@router.get(
+    "/nodes",
+    response_model=NodePage,
+    responses=STREAMED,
+    summary="Nodes, with the number of their devices by state",
+)
 async def nodes(
-    service: ServiceOf, labels: Labels, name: Names = None, limit: Limit = 500, cursor: Cursor = ""
+    request: Request,
+    service: ServiceOf,
+    labels: Labels,
+    *,
+    name: Names = None,
+    limit: Limit = 500,
+    cursor: Cursor = "",
 ) -> Response:
     service.require_synced()
     state = service.state.fork()
-    chosen = sorted(
-        node.name
-        for node in state.nodes.values()
-        if is_named(name, node.name) and (labels is None or labels.matches(node.meta.labels))
-    )
-    page, following = _page(chosen, lambda item: item, cursor, limit)
     device_views = DeviceViews(state)
-    items = (_node(device_views, state.nodes[item]) for item in page)
-    return await listed(service, state, items, following)
+    chosen = (
+        (node.name,)
+        for node in state.nodes.values()
+        if node.name > cursor
+        and is_named(name, node.name)
+        and (labels is None or labels.matches(node.meta.labels))
+    )
+    found = (state.nodes[own] for (own,) in in_order(chosen))
+    listing = Listing(state, found, lambda node: node.name, lambda node: _node(device_views, node))
+    return await listing.response(request, service, limit)
 
 
 @router.get(
-    "/devices", response_model=DevicePage, summary="Devices, their state, and the claims that hold them"
+    "/devices",
+    response_model=DevicePage,
+    responses=STREAMED,
+    summary="Devices, their state, and the claims that hold them",
 )
 async def devices(
+    request: Request,
     service: ServiceOf,
     labels: Labels,
     *,
@@ -84,12 +97,11 @@ async def devices(
 ) -> Response:
     """labelSelector selects by the labels of nodes."""
     service.require_synced()
-    # A fork: the inventory may change at every pause.
     state = service.state.fork()
     device_views, after = DeviceViews(state), _device_cursor(cursor)
     pools = device_views.pools(driver)
     reached = labelled_nodes(state, labels)
-    views = (
+    found = (
         view
         # Reads pool by pool from the cursor, up to the end of the page.
         for pool in pools[bisect_left(pools, after[:2], key=_pool_name) :]
@@ -100,13 +112,15 @@ async def devices(
         and is_on(view, reached)
         and is_named(name, view.id.device, f"{view.id.pool}/{view.id.device}", str(view.id))
     )
-    found = await service.time_slice().run(lambda: list(islice(views, limit + 1)))
-    following = str(found[limit - 1].id) if len(found) > limit else None
-    return await listed(service, state, (_device(view, show) for view in found[:limit]), following)
+    listing = Listing(state, found, lambda view: str(view.id), lambda view: _device(view, show))
+    return await listing.response(request, service, limit)
 
 
-@router.get("/claims", response_model=ClaimPage, summary="ResourceClaims and their devices")
+@router.get(
+    "/claims", response_model=ClaimPage, responses=STREAMED, summary="ResourceClaims and their devices"
+)
 async def claims(
+    request: Request,
     service: ServiceOf,
     namespace: Namespace,
     labels: Labels,
@@ -120,23 +134,19 @@ async def claims(
     service.require_synced()
     state = service.state.fork()
     after = tuple(cursor.split("/", 1))
-
-    def page_of() -> list[ClaimKey]:
-        keys = (
-            key
-            for key in paced(state.keys("ResourceClaim"), 256)
-            if namespace in ("", key[0])
-            and key > after
-            and is_named(name, key[1], "/".join(key))
-            and (labels is None or _has_labels(state, key, labels))
-        )
-        return nsmallest(limit + 1, keys)
-
-    names = await service.time_slice().run(page_of)
-    page = [claim for key in names[:limit] if (claim := state.claim(key)) is not None]
-    items = (_claim(state, claim) for claim in page)
-    following = "/".join(names[limit - 1]) if len(names) > limit else None
-    return await listed(service, state, items, following)
+    chosen = (
+        key
+        for key in state.keys("ResourceClaim")
+        if namespace in ("", key[0])
+        and key > after
+        and is_named(name, key[1], "/".join(key))
+        and (labels is None or _has_labels(state, key, labels))
+    )
+    found = (claim for key in in_order(chosen) if (claim := state.claim(key)) is not None)
+    listing = Listing(
+        state, found, lambda claim: "/".join(claim.meta.key), lambda claim: _claim(state, claim)
+    )
+    return await listing.response(request, service, limit)
 
 
 def labelled_nodes(state: State, labels: LabelSelector | None) -> frozenset[str] | None:
@@ -169,25 +179,6 @@ def _device_name(view: DeviceView) -> tuple[str, str, str]:
 
 def _pool_name(pool: PoolId) -> tuple[str, str]:
     return pool.driver, pool.pool
-
-
-def _page(
-    items: Sequence[T], name: Callable[[T], str], cursor: str, limit: int
-) -> tuple[Sequence[T], str | None]:
-    """The items after the one that the cursor names, which may no longer exist."""
-    start = bisect_right(items, cursor, key=name) if cursor else 0
-    page = items[start : start + limit]
-    return page, name(page[-1]) if start + limit < len(items) else None
-
-
-async def listed(service: Service, state: State, items: Iterable[Any], following: str | None) -> Response:
-    """A page of a list."""
-    revision = str(state.revision)
-    encoded = await service.time_slice().run(lambda: one_by_one(items))
-    following = cursor_after(following)
-    return json_response(
-        {"decides": service.decides, "revision": revision, "items": encoded, "next": following}
-    )
 
 
 def reaches(view: DeviceView, node: str) -> bool:

@@ -1,26 +1,26 @@
 """Pending Pods, and Pods with claims."""
 
-from heapq import nsmallest
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.cursors import Cursor
+from app.api.line_stream import STREAMED
+from app.api.listing import Limit, Listing
 from app.api.models.inventory import PodPage
 from app.api.query import Labels, Namespace, is_named
-from app.api.routes.inventory import Limit, listed
 from app.api.service import Service, ServiceOf
 from app.core.model.pod import Pod
 from app.core.model.pod_claim import PodClaim
-from app.core.pauses import paced
-from app.core.state.state import Key
+from app.core.pauses import in_order
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 
-@router.get("/pods", response_model=PodPage, summary="Pending Pods, and Pods with claims")
+@router.get("/pods", response_model=PodPage, responses=STREAMED, summary="Pending Pods, and Pods with claims")
 async def pods(
+    request: Request,
     service: ServiceOf,
     labels: Labels,
     *,
@@ -34,25 +34,19 @@ async def pods(
 ) -> Response:
     """For the reasons of one Pod, see /api/v1/pods/{namespace}/{name}/explain."""
     service.require_synced()
-    # A fork: the inventory may change at every pause.
     state = service.state.fork()
     after = tuple(cursor.split("/", 1))
-
-    def page_of() -> list[Key]:
-        keys = (
-            key
-            for key, pod in paced(state.pods.items(), 256)
-            if namespace in ("", key[0])
-            and key > after
-            and not (pending and (pod.node_name or pod.finished))
-            and is_named(name, key[1], "/".join(key))
-            and (labels is None or labels.matches(pod.meta.labels))
-        )
-        return nsmallest(limit + 1, keys)
-
-    keys = await service.time_slice().run(page_of)
-    following = "/".join(keys[limit - 1]) if len(keys) > limit else None
-    return await listed(service, state, (_item(service, state.pods[key]) for key in keys[:limit]), following)
+    chosen = (
+        key
+        for key, pod in state.pods.items()
+        if namespace in ("", key[0])
+        and key > after
+        and not (pending and (pod.node_name or pod.finished))
+        and is_named(name, key[1], "/".join(key))
+        and (labels is None or labels.matches(pod.meta.labels))
+    )
+    listing = Listing(state, in_order(chosen), "/".join, lambda key: _item(service, state.pods[key]))
+    return await listing.response(request, service, limit)
 
 
 def _item(service: Service, pod: Pod) -> dict[str, Any]:

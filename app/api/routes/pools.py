@@ -1,27 +1,38 @@
 """Pools of devices, with their slices."""
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.cursors import Cursor
+from app.api.line_stream import STREAMED
+from app.api.listing import Limit, Listing
 from app.api.models.inventory import PoolPage
 from app.api.query import Labels, is_named
-from app.api.routes.inventory import Filter, Limit, is_on, labelled_nodes, listed, reaches
+from app.api.routes.inventory import Filter, is_on, labelled_nodes, reaches
 from app.api.service import ServiceOf
 from app.core.model.resource_slice import PoolId
+from app.core.pauses import paced
 from app.core.state.device_views import STATES, DeviceView, DeviceViews
 from app.core.state.state import State
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 _MAX_NODES = 10
+_Found = tuple[PoolId, list[DeviceView]]
 
 
-@router.get("/pools", response_model=PoolPage, summary="Pools of devices, with their slices and states")
+@router.get(
+    "/pools",
+    response_model=PoolPage,
+    responses=STREAMED,
+    summary="Pools of devices, with their slices and states",
+)
 async def pools(
+    request: Request,
     service: ServiceOf,
     labels: Labels,
     *,
@@ -41,20 +52,15 @@ async def pools(
     reached = labelled_nodes(state, labels)
     start = bisect_right(known, _pool_of(cursor), key=_name) if cursor else 0
 
-    def page_of() -> list[tuple[PoolId, list[DeviceView]]]:
-        found = []
-        for pool in known[start:]:
+    def found() -> Iterator[_Found]:
+        for pool in paced(known[start:], 1):
             views = device_views.in_pool(pool)
             chosen = [view for view in views if reaches(view, node) and is_on(view, reached)]
             if chosen or not (views or node or labels):
-                found.append((pool, views))
-            if len(found) > limit:
-                break
-        return found
+                yield pool, views
 
-    found = await service.time_slice().run(page_of)
-    following = str(found[limit - 1][0]) if len(found) > limit else None
-    return await listed(service, state, (_item(state, *item) for item in found[:limit]), following)
+    listing = Listing(state, found(), lambda item: str(item[0]), lambda item: _item(state, *item))
+    return await listing.response(request, service, limit)
 
 
 def _pool_of(cursor: str) -> tuple[str, str]:

@@ -47,7 +47,7 @@ class _Counted(StreamingResponse):
         self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._streams.place():
+        with self._streams.place("use /api/v1/changes instead"):
             await super().__call__(scope, receive, send)
 
 
