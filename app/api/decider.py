@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from app.api.errors import not_ready
 from app.api.gang_attempts import GangAttempts
 from app.api.node_list_cache import NodeListCache
 from app.cluster.binding.binder import Binder
+from app.cluster.binding.planned_moves import PlannedMoves
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.errors import NotLeaderError
 from app.cluster.controllers.deallocator import Deallocator
@@ -37,6 +39,7 @@ class Decider:
     binder: Binder
     reservations: Reservations
     candidates: Candidates
+    planned_moves: PlannedMoves = field(default_factory=lambda: PlannedMoves(time.monotonic))
     name_lists: NodeListCache = field(default_factory=NodeListCache)
     gang_attempts: GangAttempts = field(default_factory=GangAttempts)
     requeuer: Requeuer | None = None

@@ -62,17 +62,18 @@ async def cluster_inventory(source: Source, progress: Callable[[str], None] = la
     Raises:
         UnreachableError: no credentials, no response, or no permission.
     """
-    return await _call(source, lambda client: _list_all(client, progress))
+    return await with_client(source, lambda client: _list_all(client, progress))
 
 
 async def read_version(source: Source) -> ClusterVersion | None:
     """The version of a cluster, or the one that a snapshot records. Raises: InputError, UnreachableError."""
     if source.snapshot:
         return read_inventory(source).version
-    return await _call(source, read_cluster_version)
+    return await with_client(source, read_cluster_version)
 
 
-async def _call(source: Source, evaluation: Callable[[ApiClient], Awaitable[T]]) -> T:
+async def with_client(source: Source, evaluation: Callable[[ApiClient], Awaitable[T]]) -> T:
+    """The result of requests to the API server. Raises: UnreachableError."""
     try:
         client = source.access().client(_timeouts(source))
         try:

@@ -1,10 +1,12 @@
 """``repack``: the fewest running Pods to move so that waiting ones fit."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from app.cli import options, what_if
+from app.cli.durations import DurationParam
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
 from app.cli.talk import say
@@ -28,6 +30,26 @@ from app.cli.talk import say
     show_default=True,
     help="Move at most this many Pods.",
 )
+@click.option(
+    "--apply",
+    "carry_out",
+    is_flag=True,
+    help="Carry out the plan: evict one Pod after the other, and stop at the first surprise.",
+)
+@click.option(
+    "--interval",
+    type=DurationParam(),
+    default="10s",
+    show_default=True,
+    help="With --apply, the least time between two evictions.",
+)
+@click.option(
+    "--timeout",
+    type=DurationParam(),
+    default="5m",
+    show_default=True,
+    help="With --apply, how long an evicted Pod may take to run on its new node.",
+)
 @options.generated
 @what_if.changes
 def repack(
@@ -43,17 +65,26 @@ def repack(
     pending: bool,
     nodes: tuple[str, ...],
     max_moves: int,
+    carry_out: bool,
+    interval: float,
+    timeout: float,
     generated: tuple[str, ...],
     changed: dict[str, Any],
 ) -> int:
-    """Show which running Pods to move so that others fit (dry run).
+    """Show which running Pods to move so that others fit; with --apply, move them.
 
     Plans for Pods and workloads in files, for pending Pods, or for the Pods of a drained node. Each step
     evicts one Pod that a controller creates again, and that fits on the other node at this step.
     DaemonSets, static Pods, Pods without a controller, Pods of groups and of higher priority stay, and
-    PodDisruptionBudgets are respected. Exit code 0: everything fits, 1: no plan, or a file holds a kind
-    that is not known, 2: bad input, 3: could not query.
+    PodDisruptionBudgets are respected. Nothing is written without --apply. With it, you need the
+    permissions `create` on pods/eviction, and `patch` and `list` on pods. Exit code 0: everything fits
+    (and was moved), 1: no plan, --apply stopped, or a file holds a kind that is not known, 2: bad input,
+    3: could not query.
     """
+    if carry_out and (source.snapshot or changed):
+        raise InputError(
+            "--apply moves Pods of a cluster as it is", "leave out --snapshot and simulated changes"
+        )
     if not paths and not pending and not changed.get("drain"):
         raise InputError("nothing to make room for", "name a file with -f, or use --pending or --drain NODE")
     wishes: dict[str, Any] = {
@@ -73,10 +104,38 @@ def repack(
         files = read_dry_run_input(paths, namespace)
         request |= request_fields(files, generated, namespace)
         unseen = bool(files.unseen)
-    return _ask(source, request, output) or (Exit.NO if unseen else Exit.OK)
+    answer = _ask(source, request, output)
+    if answer["outcome"] != "fits":
+        return Exit.NO
+    if carry_out and answer["moves"]:
+        return _apply(source, request, answer["moves"], interval, timeout)
+    return Exit.NO if unseen else Exit.OK
 
 
-def _ask(source: Source, request: dict[str, Any], output: str) -> int:
+def _apply(
+    source: Source, request: dict[str, Any], moves: list[dict[str, Any]], interval: float, timeout: float
+) -> int:
+    import asyncio  # noqa: PLC0415 - --help must be quick
+
+    from app.cli.asking import ask  # noqa: PLC0415 - as above
+    from app.cli.cluster_objects import with_client  # noqa: PLC0415 - as above
+    from app.cli.evictions import Pace, SurpriseError, carry_out, evict  # noqa: PLC0415 - as above
+
+    pace = Pace(interval, timeout)
+
+    def check(rest: Sequence[dict[str, Any]]) -> None:
+        steps = [{name: move[name] for name in ("namespace", "name", "to")} for move in rest]
+        answer = ask(source, lambda asker: asker.post("/api/v1/repack", request | {"moves": steps}))
+        if answer["outcome"] != "fits":
+            raise SurpriseError(f"the plan does not hold any more: {answer['text']}")
+
+    def move(item: dict[str, Any]) -> str:
+        return asyncio.run(with_client(source, lambda client: evict(client, item, pace)))
+
+    return carry_out(moves, check, move, pace)
+
+
+def _ask(source: Source, request: dict[str, Any], output: str) -> dict[str, Any]:
     from app.cli.asking import ask  # noqa: PLC0415 - --help must be quick
     from app.cli.placements import repack_table  # noqa: PLC0415 - as above
     from app.cli.printing import print_data  # noqa: PLC0415 - as above
@@ -95,4 +154,4 @@ def _ask(source: Source, request: dict[str, Any], output: str) -> int:
     if unplaced is not None:
         say(f"{unplaced['namespace']}/{unplaced['name']}: {unplaced['summary']}")
     say(f"{answer['text']} (inventory revision {answer['revision']})")
-    return Exit.OK if answer["outcome"] == "fits" else Exit.NO
+    return answer

@@ -2,12 +2,14 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from app.api.decider import Decider
 from app.api.history import History
 from app.api.webhooks.history_entries import preempt_decisions
+from app.cluster.binding.planned_moves import PlannedMoves
 from app.cluster.binding.reservations import Reservations
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
@@ -57,6 +59,7 @@ class Deciding:
         self._requeuer = Requeuer(writes, state, rules)
         self._events = PodEvents(writer, fence=self._fence)
         self._reservations = Reservations(state, rules, settings.reservation_seconds, self._requeuer.lifted)
+        self._planned_moves = PlannedMoves(time.monotonic)
         self.claims = ClaimControllers(
             writes,
             claims,
@@ -77,7 +80,7 @@ class Deciding:
         """Applies events to the state, and passes them to the parts."""
         return Feed(
             self._state,
-            _each(self._reservations.changed, self._requeuer.changed),
+            _each(self._reservations.changed, self._requeuer.changed, self._planned_moves.changed),
             claim_changed=self.claims.foreign.changed,
             pod_gone=self._requeuer.gone,
             released=released,
@@ -93,6 +96,7 @@ class Deciding:
             self.claims.binder,
             self._reservations,
             Candidates(self._settings.candidates),
+            planned_moves=self._planned_moves,
             requeuer=self._requeuer,
             deallocator=self.claims.deallocator,
             election=election_of(

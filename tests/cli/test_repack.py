@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Cli
 from tests.packed import OBJECTS, PAIR, running
 
@@ -52,6 +54,13 @@ def test_a_kind_that_is_not_known_is_no_success(cli: Cli, tmp_path: Path) -> Non
     assert ran.code == 1
     assert "no Pod has to move" in ran.err
     assert "unknown kind without a Pod template: 1 Training (example.com/v1)" in ran.err
+
+
+@pytest.mark.parametrize("flag", ["--snapshot=examples/inventory", "--drain=worker-1"])
+def test_only_a_plan_for_the_cluster_as_it_is_can_be_carried_out(cli: Cli, flag: str) -> None:
+    ran = cli("repack", "--pending", "--apply", flag)
+    assert ran.code == 2
+    assert "--apply moves Pods of a cluster as it is; leave out --snapshot and simulated changes" in ran.err
 
 
 def test_repack_needs_pods(cli: Cli) -> None:

@@ -11,7 +11,7 @@ from app.core.model.pod import Pod
 
 
 async def waiting_pods(
-    service: Service, body: WaitingPods, nodes: int, run: PreparedRun
+    service: Service, body: WaitingPods, nodes: int, run: PreparedRun, *, may_be_none: bool = False
 ) -> tuple[list[Pod], list[str]]:
     """The Pods that a drain has driven out, those given, and with ``pending`` those that wait for a node.
 
@@ -26,7 +26,7 @@ async def waiting_pods(
         names = {pod.meta.key for pod in pods}
         waiting = (pod for pod in run.overlay.state.pods.values() if not pod.node_name and not pod.finished)
         pods += [pod for pod in waiting if pod.meta.key not in names and (pod.claims or pod.extended)]
-    if not pods:
+    if not pods and not may_be_none:
         raise HttpError(422, "InvalidField", "give at least one Pod in pods, workloads or by pending", "pods")
     if len(pods) > most:
         raise HttpError(422, "TooManyPods", f"more than {most} Pods in one dry run", "pods")

@@ -221,6 +221,7 @@ class MoveItem(Body):
 
     namespace: str
     name: str
+    uid: str
     source: str = Field(alias="from", description="The node that it leaves.")
     to: str = Field(description="The node where it fits at this step.")
     claims: list[MovedClaim]

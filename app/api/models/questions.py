@@ -166,10 +166,21 @@ class SizingRequest(WaitingPods):
     shapes: list[NodeShape] = Field(min_length=1, max_length=5)
 
 
+class PlannedMove(RequestBody):
+    """A step of a plan."""
+
+    namespace: str
+    name: str
+    to: str = Field(description="The node that the Pod moves to.")
+
+
 class RepackRequest(WaitingPods):
     """Which running Pods to move so that these fit?"""
 
     max_moves: int = Field(50, ge=1, le=1000, strict=True, description="Maximum number of Pods to move.")
+    moves: Annotated[list[PlannedMove], Field(max_length=1000)] | None = Field(
+        None, description="A plan to check on the inventory as it is now, instead of a search for one."
+    )
 
 
 class CapacityRequest(Scenario):

@@ -13,7 +13,7 @@ from app.api.models.questions import RepackRequest
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
 from app.api.visibility import visibility_of
-from app.core.dry_run.repack import Move, Repack, repack
+from app.core.dry_run.repack import Move, Repack, follow, repack
 from app.core.model.allocation import Allocation
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
@@ -31,13 +31,18 @@ async def plan_repack(request: Request, service: ServiceOf) -> Response:
         run = await dry_run(service, body, work)
         state = run.overlay.state
         nodes = names_of(state, body.nodes)
-        pods, notes = await waiting_pods(service, body, len(nodes), run)
+        pods, notes = await waiting_pods(service, body, len(nodes), run, may_be_none=body.moves is not None)
         namespaces = {pod.meta.namespace for pod in pods}
         visible = (await visibility_of(request.scope, namespaces)).namespaces
         sees = None if visible is None else visible.__contains__
-        found = await work.run(
-            lambda: repack(state, pods, nodes, run.rules, most=body.max_moves, visible=sees)
-        )
+
+        def plan() -> Repack:
+            if body.moves is None:
+                return repack(state, pods, nodes, run.rules, most=body.max_moves, visible=sees)
+            steps = [((move.namespace, move.name), move.to) for move in body.moves]
+            return follow(state, pods, nodes, run.rules, steps, visible=sees)
+
+        found = await work.run(plan)
         answer = _answer(service, found)
         return json_response(answer | {"notes": [*run.overlay.notes, *notes]})
 
@@ -59,6 +64,7 @@ def _move(move: Move) -> dict[str, Any]:
     return {
         "namespace": move.pod.meta.namespace,
         "name": move.pod.meta.name,
+        "uid": move.pod.meta.uid,
         "from": move.source,
         "to": move.answer.node,
         "claims": [

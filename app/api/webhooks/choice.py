@@ -43,7 +43,8 @@ async def choose(service: Service, evaluation: PodEvaluation, result: FilterResu
     # More nodes of one Pod of a group would be missing for the next.
     grouped = bool(group_of(pod, service.settings.gang_labels))
     number = 1 if grouped else candidates.number_of(result.fitting)
-    ranked = await _ranked(service, evaluation, result, number + _TRIES)
+    ranked, sole = await _ranked(service, evaluation, result, number + _TRIES)
+    number = 1 if sole else number
     if ranked and ranked[0] not in service.state.nodes:
         return Choice(ranked[:1])  # known only from the request: bind decides
     known = [name for name in ranked if name in service.state.nodes]
@@ -55,10 +56,24 @@ async def choose(service: Service, evaluation: PodEvaluation, result: FilterResu
     return Choice(reserved.nodes, reserved.refused)
 
 
-async def _ranked(service: Service, evaluation: PodEvaluation, result: FilterResult, most: int) -> list[str]:
-    """The best nodes, read before other tasks run, or from a copy."""
+async def _ranked(
+    service: Service, evaluation: PodEvaluation, result: FilterResult, most: int
+) -> tuple[list[str], bool]:
+    """The best nodes, and whether the first of them is to be the only one."""
     if not result.fitting:
-        return []
+        return [], False
+    planned = service.decider.planned_moves.node_for(evaluation.pod)
+    moves = bool(planned) and planned in result.fits()
+    first = [planned] if moves else []
+    # Read before other tasks run, or from a copy.
+    best, sole = await _best(service, evaluation, result, most)
+    return [*first, *(name for name in best if name not in first)], moves or sole
+
+
+async def _best(
+    service: Service, evaluation: PodEvaluation, result: FilterResult, most: int
+) -> tuple[list[str], bool]:
+    """The nodes by score; the first is to be the only one if it has the most room for Pods that share a claim."""
     pod = evaluation.pod
     companions = waiting_companions(service.state, evaluation)
     fitting: ByScore = result
@@ -76,8 +91,8 @@ async def _ranked(service: Service, evaluation: PodEvaluation, result: FilterRes
             log.warning("the preferences of Pod %s were not weighed in time", "/".join(pod.meta.key))
     ranked = service.decider.candidates.ranked(fitting, liking, partial(load, service.state))
     if not companions:
-        return list(islice(ranked, most))
+        return list(islice(ranked, most)), False
     scores = {name: score for score in fitting.scores() for name in fitting.having(score)}
     names = list(ranked)
     best = await roomiest(service, pod, companions, worth_trying(names, scores.__getitem__))
-    return [*best, *islice((name for name in names if name not in best), most)]
+    return [*best, *islice((name for name in names if name not in best), most)], bool(best)

@@ -6,7 +6,7 @@ the way that also fit elsewhere. Then sequences of fewer moves are tried, all of
 Only then is the plan called minimal.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from app.core.dry_run.gang import GangAnswer, Outcome, place_gang
@@ -20,7 +20,7 @@ from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.preemption.eviction_stage import EvictionStage
 from app.core.preemption.victims import over_budget
-from app.core.state.state import State
+from app.core.state.state import Key, State
 
 MAX_MOVES = 50
 """Moves of a plan, unless the caller allows fewer."""
@@ -86,6 +86,31 @@ def repack(
     except InterruptedWorkError:
         search.cut_off = True
     return search.result()
+
+
+def follow(
+    state: State,
+    waiting: Sequence[Pod],
+    nodes: Sequence[str],
+    rules: Rules,
+    steps: Sequence[tuple[Key, str]],
+    *,
+    visible: Callable[[str], bool] | None = None,
+) -> Repack:
+    """Whether a plan still holds: each step possible in its turn, and room for all waiting Pods in the end.
+
+    Never ``minimal``: nothing else is tried. "impossible": ``text`` names the first step that is not
+    possible, and ``moves`` are those before it.
+
+    Args:
+        steps: key of the Pod, and the node that it moves to.
+
+    Cost: a search for each step, then that of placing the waiting Pods.
+    """
+    highest = min((pod.priority for pod in waiting), default=0)
+    goal = _Goal(tuple(waiting), tuple(nodes), rules, len(steps))
+    movable = movable_pods(state, highest) if visible is None else movable_pods(state, highest, visible)
+    return _Search(state, goal, movable).followed(steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +184,28 @@ class _Search:
             return Repack("impossible", (), self._none, minimal=False, text=text, stays=stays)
         text = "no sequence of moves was found within the limits"
         return Repack("unknown", (), self._none, minimal=False, text=text, stays=stays)
+
+    def followed(self, steps: Sequence[tuple[Key, str]]) -> Repack:
+        """See ``follow``."""
+        step, stays = self._start, self._movable.stays
+        try:
+            for number, (key, node) in enumerate(steps, 1):
+                pod = next((item for item in self._left(step) if item.meta.key == key), None)
+                made = None if pod is None else next(self._moves(step, pod, [node]), None)
+                if made is None:
+                    why = "may not move (any more)" if pod is None else f"does not fit on {node} (any more)"
+                    text = f"step {number}: Pod {'/'.join(key)} {why}"
+                    placements = self._together(step.state).placements
+                    return Repack("impossible", step.moves, placements, minimal=False, text=text, stays=stays)
+                step = made
+            answer = self._together(step.state)
+        except InterruptedWorkError:
+            text = "the time limit was reached before all steps were checked"
+            return Repack("unknown", step.moves, (), minimal=False, text=text, stays=stays)
+        text = f"{len(steps)} Pod(s) to move, as planned" if steps else "no Pod has to move"
+        if answer.outcome != "fits":
+            text = f"after these moves the waiting Pods do not fit: {answer.text}"
+        return Repack(answer.outcome, step.moves, answer.placements, minimal=False, text=text, stays=stays)
 
     def _without_any(self) -> Outcome:
         """Whether the waiting Pods fit if all movable Pods are gone, wherever those would go."""
@@ -239,14 +286,15 @@ class _Search:
     def _moved_away(self, step: _Step, victims: Sequence[Pod], node: str) -> _Step | None:
         """The state after the victims have moved to other nodes, the largest first; None if one cannot."""
         for victim in victims:
-            made = next(self._moves(step, victim, without=node, best=True), None)
+            others = (name for name in self._nodes if name != node)
+            made = next(self._moves(step, victim, others, best=True), None)
             if made is None:
                 return None
             step = made
         return step
 
-    def _moves(self, step: _Step, pod: Pod, *, without: str, best: bool = False) -> Iterator[_Step]:
-        """The states after a move of this Pod to a node where it fits, or to the best of these nodes."""
+    def _moves(self, step: _Step, pod: Pod, nodes: Iterable[str], *, best: bool = False) -> Iterator[_Step]:
+        """The states after a move of this Pod to one of the nodes where it fits, or to the best of these."""
         state = step.state.fork()
         before = tuple(
             claim for key in self._movable.claims[pod.meta.uid] if (claim := state.claim(key)) is not None
@@ -260,8 +308,8 @@ class _Search:
             return
         answers = [
             answer
-            for name in self._nodes
-            if name not in (pod.node_name, without) and (answer := evaluation.answer(name)).verdict == "fits"
+            for name in nodes
+            if name != pod.node_name and (answer := evaluation.answer(name)).verdict == "fits"
         ]
         if best:
             answers = sorted(answers, key=lambda answer: -(answer.score or 0))[:1]
@@ -290,7 +338,7 @@ class _Search:
             for pod in self._left(step):
                 if length == 1 and not self._helps(step, pod):
                     continue
-                for made in self._moves(step, pod, without=""):
+                for made in self._moves(step, pod, self._nodes):
                     if made.where in seen:
                         continue
                     seen.add(made.where)

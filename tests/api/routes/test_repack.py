@@ -46,6 +46,20 @@ def test_pending_pods_of_the_inventory(inventory: Inventory) -> None:
     assert len(repack(path, pending=True)["moves"]) == 1
 
 
+def test_a_plan_is_checked_on_the_inventory_as_it_is(inventory: Inventory) -> None:
+    path = inventory(*OBJECTS, *running("x", "n1", "a"), *running("y", "n2", "b"))
+    step = {"namespace": "default", "name": "x", "to": "n2"}
+
+    answer = repack(path, workloads=[PAIR], moves=[step])
+    assert (answer["outcome"], answer["text"]) == ("fits", "1 Pod(s) to move, as planned")
+    assert [(move["uid"], move["from"], move["to"]) for move in answer["moves"]] == [("x", "n1", "n2")]
+
+    answer = repack(path, workloads=[PAIR], moves=[step | {"name": "z"}])
+    assert (answer["outcome"], answer["moves"]) == ("impossible", [])
+    # Nobody waits any more: that is no mistake of a plan.
+    assert repack(path, pending=True, moves=[])["outcome"] == "fits"
+
+
 def test_none_is_found_where_none_may_move(inventory: Inventory) -> None:
     alone, held = running("x", "n1", "a")
     del alone["metadata"]["ownerReferences"]

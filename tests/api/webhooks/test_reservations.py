@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cluster.informers.informer import Upserted
 from app.core.json_object import JsonObject
 from app.core.state.state import State
 from tests.api.conftest import Asked, run
@@ -306,3 +307,39 @@ def test_pods_that_wait_for_other_claims_cost_nothing(
         assert len(answer["NodeNames"]) == 1
 
     run(inventory(*OBJECTS, pod("q", "c1")), evaluation, candidates=1)
+
+
+def test_the_successor_of_an_evicted_pod_is_sent_where_the_plan_has_it(inventory: Inventory) -> None:
+    def of_set(name: str) -> JsonObject:
+        return owned(pod(name, f"c{name[-1]}"), "ReplicaSet", "w", "w", "apps/v1")
+
+    moving = of_set("old0")
+    moving["metadata"]["annotations"] = {"dra-extender/move-to": "n2"}
+
+    async def evaluation(service: Asked) -> None:
+        service.app.state.service.decider.planned_moves.changed("Pod", Upserted(moving))
+        # Not a node that kube-scheduler has ruled out.
+        for names, expected in ((["n0", "n1"], ["n0"]), (NAMES, ["n2"]), (NAMES, ["n2"])):
+            answer = await service.post("/scheduler/filter", args(liking(of_set("new1"), "n0"), names))
+            assert answer["NodeNames"] == expected
+        other = await service.post("/scheduler/filter", args(liking(of_set("more2"), "n0")))
+        assert other["NodeNames"] == ["n0"]
+
+    run(inventory(*OBJECTS), evaluation, candidates=1)
+
+
+def test_a_planned_node_that_is_full_is_passed_over(inventory: Inventory) -> None:
+    moving = owned(pod("old", "c0"), "ReplicaSet", "w", "w", "apps/v1")
+    moving["metadata"]["annotations"] = {"dra-extender/move-to": "n2"}
+
+    async def evaluation(service: Asked) -> None:
+        service.app.state.service.decider.planned_moves.changed("Pod", Upserted(moving))
+        taker = await service.post("/scheduler/filter", args(pod("p", "c1"), ["n2"]))
+        assert taker["NodeNames"] == ["n2"]
+        answer = await service.post(
+            "/scheduler/filter", args(owned(pod("new", "c0"), "ReplicaSet", "w", "w", "apps/v1"))
+        )
+        assert len(answer["NodeNames"]) == 1
+        assert answer["NodeNames"] != ["n2"]
+
+    run(inventory(*OBJECTS), evaluation, candidates=1)

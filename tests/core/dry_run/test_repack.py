@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.core.dry_run import repack as module
 from app.core.dry_run.place import place
-from app.core.dry_run.repack import Repack, repack
+from app.core.dry_run.repack import Repack, follow, repack
 from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
@@ -239,3 +239,30 @@ def test_as_few_as_brute_force_finds(data: st.DataObject) -> None:
         assert found.outcome == "impossible"
     else:
         assert (found.outcome, found.minimal, len(found.moves)) == ("fits", True, expected)
+
+
+def test_a_plan_that_holds_is_followed_and_one_that_does_not_says_where() -> None:
+    state = cluster(4, 3, 1)
+    run(state, wanting("big", "three"), "n0")
+    run(state, wanting("small", "one"), "n1")
+    waiting = [wanting("w", "four")]
+    nodes = sorted(state.nodes)
+
+    def followed(*steps: tuple[str, str]) -> Repack:
+        before = state.revision
+        found = follow(state, waiting, nodes, rules(), [(("default", name), to) for name, to in steps])
+        assert state.revision == before
+        return found
+
+    found = followed(("small", "n2"), ("big", "n1"))
+    assert (found.outcome, found.minimal, found.text) == ("fits", False, "2 Pod(s) to move, as planned")
+    assert shown(found) == [("small", "n1", "n2"), ("big", "n0", "n1")]
+    assert [item.chosen.node for item in found.placements if item.chosen] == ["n0"]
+
+    assert followed(("big", "n1")).text == "step 1: Pod default/big does not fit on n1 (any more)"
+    assert shown(followed(("small", "n2"), ("big", "n2"))) == [("small", "n1", "n2")]
+    assert followed(("gone", "n1")).text == "step 1: Pod default/gone may not move (any more)"
+    short = followed(("small", "n2"))
+    assert (short.outcome, short.text[:45]) == ("impossible", "after these moves the waiting Pods do not fit")
+    with interrupted_after(1):
+        assert followed(("small", "n2")).outcome == "unknown"
