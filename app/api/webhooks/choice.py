@@ -59,7 +59,7 @@ async def choose(service: Service, evaluation: PodEvaluation, result: FilterResu
 async def _ranked(
     service: Service, evaluation: PodEvaluation, result: FilterResult, most: int
 ) -> tuple[list[str], bool]:
-    """The best nodes, and whether the first of them is to be the only one."""
+    """The best nodes, and whether filter names only the first."""
     if not result.fitting:
         return [], False
     planned = service.decider.planned_moves.node_for(evaluation.pod)
@@ -73,7 +73,7 @@ async def _ranked(
 async def _best(
     service: Service, evaluation: PodEvaluation, result: FilterResult, most: int
 ) -> tuple[list[str], bool]:
-    """The nodes by score; the first is to be the only one if it has the most room for Pods that share a claim."""
+    """The nodes by score; the one with room for Pods that share a claim comes first, and is the only one."""
     pod = evaluation.pod
     companions = waiting_companions(service.state, evaluation)
     fitting: ByScore = result
