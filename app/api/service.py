@@ -1,5 +1,6 @@
 """The components that every endpoint needs, wired by app.wiring."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -113,6 +114,7 @@ class Service:
     shares: Shares = field(init=False)
     _urgent: int = 0
     _urgent_until: float = 0.0
+    _long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.verdict_cache = VerdictCache(self.state)
@@ -168,7 +170,7 @@ class Service:
 
     def webhook_slice(self) -> TimeSlice:
         """For work that a webhook waits for."""
-        return TimeSlice(self.clock)
+        return TimeSlice(self.clock, queue=self._long_work)
 
     def time_slice(self) -> TimeSlice:
         """A time slice for work of lower priority than the webhooks."""

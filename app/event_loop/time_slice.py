@@ -23,6 +23,12 @@ YIELD_SECONDS = 0.01
 AT_ONCE_SECONDS = 0.02
 """How long no task may hold the loop."""
 
+LONG_SECONDS = 2 * TURN_SECONDS
+"""CPU time after which work is long, and queues with other long work."""
+
+QUANTUM_SECONDS = 0.02
+"""CPU time that long work gets until it is another's turn."""
+
 Clock = Callable[[], float]
 Stop = Callable[[], bool]
 
@@ -73,6 +79,8 @@ class TimeSlice:
         held: called with the CPU seconds of each slice, to monitor their length.
         cpu_clock: CPU seconds of this thread.
         share: of the loop's time, for background work.
+        queue: of long work, of which one piece runs at a time. Short work then waits for one slice of it,
+            and not for one of each piece.
     """
 
     def __init__(
@@ -84,6 +92,7 @@ class TimeSlice:
         held: Callable[[float], None] = _unwatched,
         cpu_clock: Clock = time.thread_time,
         share: float = 1.0,
+        queue: asyncio.Lock | None = None,
     ) -> None:
         self._clock = clock
         self._seconds = seconds
@@ -92,6 +101,9 @@ class TimeSlice:
         self._cpu_clock = cpu_clock
         self._rest = 1 / share - 1
         self._ends = clock() + seconds
+        self._queue = queue
+        self._has_turn = False
+        self._turn_ends = LONG_SECONDS
         self.cpu_seconds = 0.0
         self.cel_cost = 0
 
@@ -126,8 +138,10 @@ class TimeSlice:
             self._timed(worker.switch)
             while not worker.dead:
                 await self.yield_if_due()
+                await self._wait_for_turn()
                 self._timed(_interrupt(worker) if stop() else worker.switch)
         finally:
+            self._leave_queue()
             if not worker.dead:  # canceled: the caller does not wait any more
                 worker.throw()
         (result,) = results
@@ -182,6 +196,20 @@ class TimeSlice:
         finally:
             if not worker.dead:  # the consumer does not want the rest
                 worker.throw()
+
+    async def _wait_for_turn(self) -> None:
+        """Queues if the work is long, behind all that waits, each time its quantum is used up."""
+        if self._queue is None or self.cpu_seconds < self._turn_ends:
+            return
+        self._leave_queue()
+        await self._queue.acquire()  # first come, first served
+        self._has_turn = True
+        self._turn_ends = self.cpu_seconds + QUANTUM_SECONDS
+
+    def _leave_queue(self) -> None:
+        if self._queue is not None and self._has_turn:
+            self._has_turn = False
+            self._queue.release()
 
     def _worker(self, work: Callable[[], object]) -> greenlet:
         """A greenlet for plain work, which returns here at a pause after the slice is over."""

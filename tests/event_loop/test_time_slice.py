@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from contextvars import ContextVar
-from itertools import count
+from itertools import count, groupby
 from typing import Self
 
 import orjson
@@ -100,6 +100,69 @@ def test_two_pieces_of_work_take_turns() -> None:
 
     asyncio.run(both())
     assert "".join(seen) == "ab" * 5
+
+
+class Piece:
+    """Work of ``slices`` slices of 2 ms of CPU time each, which notes in ``seen`` when it runs."""
+
+    def __init__(self, name: str, slices: int, seen: list[str], queue: asyncio.Lock) -> None:
+        self._name, self._slices, self._seen, self._cpu = name, slices, seen, 0.0
+        self._time_slice = TimeSlice(milliseconds(), 0, cpu_clock=lambda: self._cpu, queue=queue)
+
+    async def run(self, stop: Callable[[], bool] = lambda: False) -> None:
+        await self._time_slice.run(self._work, stop)
+
+    def _work(self) -> None:
+        for number in range(self._slices):
+            if number:
+                pause()
+            self._seen.append(self._name)
+            self._cpu += 0.002
+
+
+def test_long_work_queues_so_that_short_work_waits_for_one_piece_of_it_only() -> None:
+    seen: list[str] = []
+
+    async def all_of_them() -> None:
+        queue = asyncio.Lock()
+        long = [asyncio.create_task(Piece(name, 30, seen, queue).run()) for name in "abcdefgh"]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        before = len(seen)
+        await Piece("-", 2, seen, queue).run()
+        assert seen[before:].count("-") == 2
+        assert len(seen) - before <= 2 * (2 + 1)
+        await asyncio.gather(*long)
+
+    asyncio.run(all_of_them())
+    # After two slices each, ten at a time: 20 ms of CPU time.
+    assert [seen.count(name) for name in "abcdefgh"] == [30] * 8
+    runs = ["".join(run) for _, run in groupby(name for name in seen[16:] if name != "-")]
+    assert max(map(len, runs)) in {10, 11}
+
+
+@pytest.mark.parametrize("end", ["stopped", "canceled", "failed"])
+def test_long_work_that_ends_early_leaves_the_queue(end: str) -> None:
+    seen: list[str] = []
+
+    def stop() -> bool:
+        if end == "failed" and len(seen) > 20:
+            raise ZeroDivisionError
+        return end == "stopped" and len(seen) > 20
+
+    async def one_after_the_other() -> None:
+        queue = asyncio.Lock()
+        task = asyncio.create_task(Piece("a", 1000, seen, queue).run(stop))
+        for _ in range(30):
+            await asyncio.sleep(0)
+        if end == "canceled":
+            task.cancel()
+        with pytest.raises((InterruptedWorkError, asyncio.CancelledError, ZeroDivisionError)):
+            await task
+        await Piece("b", 30, seen, queue).run()
+
+    asyncio.run(one_after_the_other())
+    assert seen.count("b") == 30
 
 
 def test_what_the_work_raises_is_raised() -> None:

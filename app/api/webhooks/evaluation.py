@@ -133,14 +133,26 @@ async def _carried_out(service: Service, work: _Work) -> str:
     deadline, patience = service.deadline(settings.filter_timeout_seconds), service.deadline(_DEAR_SECONDS)
     time_slice = service.webhook_slice()
 
+    paid = 0.0
+
     def dear() -> bool:
         cost = time_slice.cel_cost
         return cost > _allowance(service, tenant) or (
             cost > _DEAR_COST and (patience.expired() or deadline.expired())
         )
 
+    def pay() -> None:
+        nonlocal paid
+        if time_slice.cel_cost > 0:
+            shares.spend(tenant, time_slice.cpu_seconds - paid)
+            paid = time_slice.cpu_seconds
+
+    def stop() -> bool:
+        pay()  # at once: filters of other Pods of the tenant are in progress, too
+        return deadline.expired() or dear()
+
     try:
-        await time_slice.run(work.run, lambda: deadline.expired() or dear())
+        await time_slice.run(work.run, stop)
     except InterruptedWorkError:
         if not dear():
             return f"not judged within {settings.filter_timeout_seconds:g} s"
@@ -148,8 +160,7 @@ async def _carried_out(service: Service, work: _Work) -> str:
         backlog.add(tenant, work.kind, work.again(again, service.verdict_cache).run)
         return "its selectors take long to evaluate; they are being evaluated for the next attempt"
     finally:
-        if time_slice.cel_cost > 0:
-            shares.spend(tenant, time_slice.cpu_seconds)
+        pay()
     return ""
 
 
