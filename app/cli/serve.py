@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from app.cli import options
+from app.cli.candidates import CandidatesParam
 from app.cli.problems import Exit, InputError, UnreachableError
 from app.cli.source import Source
 
@@ -35,9 +36,10 @@ from app.cli.source import Source
 @options.kubernetes_version
 @click.option(
     "--candidates",
-    type=click.IntRange(min=0),
+    type=CandidatesParam(),
     help="Return at most N of the fitting nodes, the best first, with the devices reserved on each; "
-    "0: all, and nothing is reserved.  [default: 1]",
+    "0: all, and nothing is reserved; auto: 1, and 8 where kube-scheduler's own scores are needed.  "
+    "[default: auto]",
 )
 @click.option(
     "--preemption",

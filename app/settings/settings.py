@@ -13,7 +13,7 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
@@ -58,8 +58,9 @@ class Settings(
     policy: str = DEFAULT_POLICY
     """Default scoring policy."""
 
-    candidates: int = Field(1, ge=0)
-    """Maximum number of fitting nodes that filter returns, the best first; 0: all.
+    candidates: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    """Maximum number of fitting nodes that filter returns, the best first; 0: all. auto: 1, and 8 for Pods
+    that kube-scheduler prefers nodes for by what the extender does not know, such as Deployments' replicas.
 
     The devices are reserved for the Pod on each of these nodes until kube-scheduler has chosen one. With more
     than 1, its own scores count; a Pod gets at most half of the nodes that fit, and one if others may share

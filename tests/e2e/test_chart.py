@@ -188,7 +188,7 @@ def test_an_upgrade_from_the_last_release_works_and_can_be_rolled_back(
     after = deployment_of(scene)
     assert after != before
     assert "--auth=token" in after["initContainers"][0]["args"]
-    assert f"--candidates={values.get('candidates', 1)}" in after["initContainers"][0]["args"]
+    assert f"--candidates={values.get('candidates', 'auto')}" in after["initContainers"][0]["args"]
     run_job_with_cats(scene, kubelet, holds, release, name)
     release.rollback()
     assert deployment_of(scene) == before

@@ -38,11 +38,11 @@ async def choose(service: Service, evaluation: PodEvaluation, result: FilterResu
     Cost: a search on each; see ``Candidates``, and ``roomiest`` for a Pod that decides where others run too.
     """
     candidates, pod = service.decider.candidates, evaluation.pod
-    if not candidates.number:
+    if candidates.number == 0:
         return Choice(result.fits())
     # More nodes of one Pod of a group would be missing for the next.
     grouped = bool(group_of(pod, service.settings.gang_labels))
-    number = 1 if grouped else candidates.number_of(result.fitting)
+    number = 1 if grouped else candidates.number_of(pod, result.fitting)
     ranked, sole = await _ranked(service, evaluation, result, number + _TRIES)
     number = 1 if sole else number
     if ranked and ranked[0] not in service.state.nodes:

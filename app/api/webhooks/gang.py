@@ -45,7 +45,7 @@ async def choose_for_gang(service: Service, args: FilterArgs, pod: Pod) -> GangC
     Cost: none for a Pod without a group; that of ``place_gang`` for the first Pod of one.
     """
     group = group_of(pod, service.settings.gang_labels)
-    if not group or not service.decider.candidates.number:
+    if not group or service.decider.candidates.number == 0:
         return GangChoice()
     service.decider.gang_attempts.tried_again((pod.meta.namespace, group), pod.meta.uid)
     planned = service.decider.reservations.confirm(pod, group)

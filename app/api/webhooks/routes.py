@@ -260,7 +260,7 @@ async def _filter_args(request: Request, service: Service) -> FilterArgs:
         args = read_filter_args(await _decoded(body, request, service))
         # With a few candidates prioritize sends only their names, and filter never the list of the one
         # before.
-        if args.nodes is None and not service.decider.candidates.number:
+        if args.nodes is None and service.decider.candidates.number == 0:
             service.decider.name_lists.received(body, args.names)
     service.require_synced()
     return args

@@ -13,6 +13,7 @@ from app.core.model.node_selector import NodeSelector, read_node_selector, read_
 from app.core.model.pod_affinity import (
     PreferredTerm,
     SoftSpread,
+    has_unweighed_preferences,
     read_preferred_terms,
     read_soft_spread,
 )
@@ -29,7 +30,7 @@ class Pod:
     kube-controller-manager has decided that none is needed. ``extended`` is what its containers ask
     for of extended resources, ``extended_claim`` the claim that a scheduler has made for that.
     ``preferred_affinity`` are the preferred terms of its node affinity with their weights,
-    ``preferred_terms`` those about other Pods.
+    ``preferred_terms`` those about other Pods. ``unweighed``: see ``has_unweighed_preferences``.
     ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339), ``group`` the
     PodGroup it is scheduled with. ``refusal`` is why a scheduler has not placed it: the message of its
     condition PodScheduled, or the condition's reason. ``nominated_node`` is the node that kube-scheduler
@@ -48,6 +49,7 @@ class Pod:
     preferred_affinity: tuple[tuple[int, NodeSelector], ...] = ()
     preferred_terms: tuple[PreferredTerm, ...] = ()
     soft_spread: tuple[SoftSpread, ...] = ()
+    unweighed: bool = False
     tolerations: tuple[Toleration, ...] = ()
     claim_statuses: Mapping[str, str | None] = field(default_factory=dict)
     extended: tuple[ResourceRequest, ...] = ()
@@ -97,6 +99,7 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
             "priority": fields.default(spec, "priority", fields.integer, 0),
             "preferred_terms": near or (),
             "soft_spread": read_soft_spread(spec, meta.labels),
+            "unweighed": has_unweighed_preferences(spec, meta.controller),
             "node_selector": fields.mapped(spec, "nodeSelector", fields.text),
             "tolerations": fields.listed(spec, "tolerations", read_toleration),
             "extended": read_resource_requests(spec),

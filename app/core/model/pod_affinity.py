@@ -8,6 +8,11 @@ from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.errors import FieldError
 from app.core.model.label_selector import LabelExpression, LabelSelector, read_label_selector
+from app.core.model.meta import OwnerReference
+
+_KINDS = {"podAffinity": 1, "podAntiAffinity": -1}
+_SPREAD_BY_DEFAULT = frozenset({"ReplicaSet", "ReplicationController", "StatefulSet"})
+"""Controllers whose Pods the plugin finds by their selectors. Those of a Service are not known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ def read_preferred_terms(affinity: JsonObject, namespace: str) -> tuple[Preferre
     A term with a namespaceSelector that needs the labels of namespaces is left out: they are not known.
     """
     found: list[PreferredTerm] = []
-    for name, sign in (("podAffinity", 1), ("podAntiAffinity", -1)):
+    for name, sign in _KINDS.items():
         try:
             entries = fields.child(affinity, name)
             terms = fields.listed(entries, "preferredDuringSchedulingIgnoredDuringExecution", _weighted)
@@ -77,6 +82,33 @@ def read_preferred_terms(affinity: JsonObject, namespace: str) -> tuple[Preferre
                 key = fields.default(term, "topologyKey", fields.text, "")
                 found.append(PreferredTerm(sign * weight, key, selector, where))
     return tuple(found)
+
+
+def has_unweighed_preferences(spec: JsonObject, controller: OwnerReference | None) -> bool:
+    """Whether kube-scheduler prefers nodes for the Pod by what is not known here. Raises: FieldError.
+
+    That is the case for terms with a namespaceSelector that needs the labels of namespaces, for soft
+    constraints with nodeTaintsPolicy, and for replicas without a constraint, which PodTopologySpread
+    spreads by itself.
+    """
+    constraints = fields.listed(spec, "topologySpreadConstraints", fields.mapping)
+    if not constraints and controller is not None and controller.kind in _SPREAD_BY_DEFAULT:
+        return True
+    if any(
+        item.get("nodeTaintsPolicy") == "Honor" and item.get("whenUnsatisfiable") == "ScheduleAnyway"
+        for item in constraints
+    ):
+        return True
+    affinity = fields.child(spec, "affinity")
+    return any(_needs_namespaces(fields.child(affinity, name)) for name in _KINDS)
+
+
+def _needs_namespaces(affinity: JsonObject) -> bool:
+    terms = fields.listed(affinity, "preferredDuringSchedulingIgnoredDuringExecution", _weighted)
+    selectors = (
+        fields.optional(term, "namespaceSelector", read_label_selector) for weight, term in terms if weight
+    )
+    return any(item is not None and (item.labels or item.expressions) for item in selectors)
 
 
 def _weighted(raw: Any) -> tuple[int, JsonObject]:

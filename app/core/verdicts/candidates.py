@@ -6,10 +6,13 @@ scored at all.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import filterfalse
-from typing import Protocol
+from typing import Literal, Protocol
 
+from app.core.model.pod import Pod
 from app.core.placement.preferences import POINT
 
+_FEW = 8
+"""Nodes that ``auto`` leaves to kube-scheduler's scores: half as much again as the filter of one."""
 _COMPARED = 8
 """Equal nodes that are compared by what is free of them: one is far better than none."""
 
@@ -45,16 +48,18 @@ class Candidates:
     The best come first. Among equals the choice is spread evenly over them and moves on from Pod to Pod.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int | Literal["auto"]) -> None:
         self.number = number
         self._turn = 0
 
-    def number_of(self, fitting: int) -> int:
+    def number_of(self, pod: Pod, fitting: int) -> int:
         """On how many of the fitting nodes to reserve devices for a Pod: at most half of them.
 
-        The others are for the Pods that kube-scheduler filters before this one is bound.
+        The others are for the Pods that kube-scheduler filters before this one is bound. With ``auto`` it is
+        one, and a few for a Pod that kube-scheduler prefers nodes for by what is not known here.
         """
-        return min(self.number, max(1, fitting // 2))
+        most = (_FEW if pod.unweighed else 1) if self.number == "auto" else self.number
+        return min(most, max(1, fitting // 2))
 
     def ranked(
         self, result: ByScore, liking: Mapping[str, float], load: Callable[[str], float]

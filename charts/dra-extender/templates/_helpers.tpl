@@ -277,7 +277,7 @@ args:
 - --leader-elect
 - --leader-elect-name={{ include "dra-extender.fullname" . }}-leader
 - --leader-elect-namespace={{ .Release.Namespace }}
-- --candidates={{ int .Values.candidates }}
+- --candidates={{ if eq (toString .Values.candidates) "auto" }}auto{{ else }}{{ int .Values.candidates }}{{ end }}
 - {{ printf "--field-manager=%s" .Values.claims.fieldManager | quote }}
 - --binding-timeout-seconds={{ .Values.claims.bindingTimeoutSeconds }}
 - --bind-seconds={{ .Values.claims.bindSeconds }}

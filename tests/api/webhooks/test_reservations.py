@@ -108,6 +108,20 @@ def test_with_a_few_nodes_named_each_of_them_is_kept_until_bind_shows_which(
     run(inventory(*OBJECTS, *claims, *pods), evaluation, candidates=3)
 
 
+@pytest.mark.parametrize(("owner", "number"), [("ReplicaSet", 2), ("Job", 1)])
+def test_by_default_several_nodes_are_named_where_kube_scheduler_knows_more(
+    inventory: Inventory, owner: str, number: int
+) -> None:
+    raw, made = own(0)
+    raw = owned(raw, owner, "o", "uid-o")
+
+    async def evaluation(service: Asked) -> None:
+        answer = await service.post("/scheduler/filter", args(raw))
+        assert len(answer["NodeNames"]) == number
+
+    run(inventory(*OBJECTS, made), evaluation, candidates="auto")
+
+
 def test_a_nominated_node_is_named_alone(inventory: Inventory) -> None:
     raw, made = own(0)
     raw["status"] = {"nominatedNodeName": "n2"}

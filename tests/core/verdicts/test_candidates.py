@@ -1,12 +1,18 @@
 """Which of the fitting nodes are passed on."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.json_object import JsonObject
+from app.core.model.parse import parse
+from app.core.model.pod import Pod
 from app.core.verdicts.candidates import Candidates
 from app.core.verdicts.filter_result import FilterResult, ListedResult
 from app.core.verdicts.node_verdict import NodeVerdict
+from tests.objects import owned, pod
 
 
 def fits(**scores: int | None) -> FilterResult:
@@ -49,7 +55,65 @@ def test_the_freest_of_a_few_equals_comes_first() -> None:
     [(1, 0, 1), (1, 9, 1), (4, 1, 1), (4, 2, 1), (4, 5, 2), (4, 8, 4), (4, 100, 4)],
 )
 def test_half_of_the_nodes_are_left_to_others(number: int, fitting: int, reserved: int) -> None:
-    assert Candidates(number).number_of(fitting) == reserved
+    assert Candidates(number).number_of(asking({}), fitting) == reserved
+
+
+def asking(spec: JsonObject, *, owner: str = "") -> Pod:
+    raw = pod("p", "c")
+    found = parse(
+        owned(raw | {"spec": raw["spec"] | spec}, owner, "o", "uid-o")
+        if owner
+        else raw | {"spec": raw["spec"] | spec}
+    )
+    assert isinstance(found, Pod)
+    return found
+
+
+def near(kind: str, **more: Any) -> JsonObject:
+    term = {"topologyKey": "zone", "labelSelector": {}} | more
+    preferred = [{"weight": 1, "podAffinityTerm": term}]
+    return {"affinity": {kind: {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}}
+
+
+def spread(how: str, **more: Any) -> JsonObject:
+    return {
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": how} | more]
+    }
+
+
+LABELLED = {"namespaceSelector": {"matchLabels": {"team": "a"}}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "several"),
+    [
+        pytest.param(asking({}), False, id="no preference"),
+        pytest.param(asking({}, owner="Job"), False, id="of a Job"),
+        pytest.param(asking({}, owner="ReplicaSet"), True, id="replicas are spread by default"),
+        pytest.param(asking({}, owner="StatefulSet"), True, id="of a StatefulSet"),
+        pytest.param(
+            asking(spread("ScheduleAnyway"), owner="ReplicaSet"),
+            False,
+            id="a constraint takes the default's place",
+        ),
+        pytest.param(asking(spread("DoNotSchedule"), owner="ReplicaSet"), False, id="so does a required one"),
+        pytest.param(
+            asking(spread("ScheduleAnyway", nodeTaintsPolicy="Honor")),
+            True,
+            id="a constraint that honors taints",
+        ),
+        pytest.param(
+            asking(spread("DoNotSchedule", nodeTaintsPolicy="Honor")), False, id="unless it is required"
+        ),
+        pytest.param(asking(near("podAffinity")), False, id="Pods of known namespaces"),
+        pytest.param(asking(near("podAffinity", namespaceSelector={})), False, id="Pods of all namespaces"),
+        pytest.param(asking(near("podAntiAffinity", **LABELLED)), True, id="namespaces by their labels"),
+    ],
+)
+def test_auto_leaves_a_few_nodes_where_kube_scheduler_knows_more(wanted: Pod, several: bool) -> None:
+    assert Candidates("auto").number_of(wanted, 100) == (8 if several else 1)
+    assert Candidates("auto").number_of(wanted, 6) == (3 if several else 1)
+    assert Candidates(2).number_of(wanted, 100) == 2
 
 
 @given(st.lists(st.lists(st.integers(0, 10) | st.none(), max_size=24), min_size=1, max_size=6))
