@@ -184,6 +184,9 @@ class Planner:
             )
             self._variants.append(alternative)
             alternatives.append(alternative)
+        if self._channel.confuses_subrequests and all(item.takes_all for item in alternatives[:2]):
+            for second in alternatives[1:2]:
+                second.matcher = alternatives[0].matcher
         return RequestPlan(request, tuple(alternatives), is_list)
 
     def _check(self, spec: RequestSpec, claim: str, name: str) -> None:

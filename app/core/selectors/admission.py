@@ -52,7 +52,7 @@ def admit(text: str, features: CelFeatures, *, derived: bool = False) -> Admissi
         tree = compile_expression(text, written, derived=derived).tree
     except CelCompileError as error:
         return Admission(0, _refused(text, written, error, derived=derived))
-    return _estimated(text, tree)
+    return _estimated(text, tree, written.rules.estimated_before)
 
 
 def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived: bool) -> CelCompileError:
@@ -70,8 +70,8 @@ def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived
     return error
 
 
-def _estimated(text: str, tree: Expr) -> Admission:
-    estimator = Estimator(DEVICE_SIZES)
+def _estimated(text: str, tree: Expr, before: frozenset[str]) -> Admission:
+    estimator = Estimator(DEVICE_SIZES, before)
     cost = deep(lambda: estimator.cost(tree)).high
     if cost <= MAX_COST:
         return Admission(cost, None)

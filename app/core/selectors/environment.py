@@ -70,6 +70,8 @@ def environment(features: CelFeatures, *, derived: bool = False) -> Environment:
     attribute = types.DYNAMIC if features.lists else types.ANYTHING
 
     def refusal(result: Type) -> str | None:
+        if features.rules.unwraps_result:
+            result = types.plain(result)
         if derived:
             return _derived_refusal(result, features)
         if result in (types.BOOL, attribute):

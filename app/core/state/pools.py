@@ -179,8 +179,7 @@ def _build(
     ]
     holders = {id(item) for item in counters}
     own = tuple(item for item in relevant if id(item) not in holders)
-    if features.channel.ordered:
-        own = tuple(sorted(own, key=lambda item: item.meta.name))
+    own = _in_order(own, features)
     rest = tuple(item for item in others if id(item) not in holders)
     sets: dict[str, CounterSet] = {}
     reason = _duplicate_device(own)
@@ -202,7 +201,7 @@ def _build(
 
 def _build_partial(id_: PoolId, relevant: list[ResourceSlice], features: Features) -> Pool:
     """The pool as Kubernetes 1.33 and 1.34 see it: by the slices for this node alone."""
-    own, sets = tuple(relevant), dict[str, CounterSet]()
+    own, sets = _in_order(relevant, features), dict[str, CounterSet]()
     if features.partitionable_devices and any(_counts(item) for item in relevant):
         own = tuple(_with_own_counters(item, sets) for item in relevant)
     return Pool(
@@ -215,6 +214,16 @@ def _build_partial(id_: PoolId, relevant: list[ResourceSlice], features: Feature
         has_binding_conditions=_has_binding_conditions(own, features),
         devices=_placed(id_, own),
     )
+
+
+def _in_order(slices: Iterable[ResourceSlice], features: Features) -> tuple[ResourceSlice, ...]:
+    """The slices of a pool in the order in which their devices are tried: by name.
+
+    Old allocators keep the order in which they get them, but for those with binding conditions.
+    """
+    if features.channel.ordered:
+        return tuple(sorted(slices, key=lambda item: item.meta.name))
+    return tuple(sorted(slices, key=lambda item: _has_binding_conditions((item,), features)))
 
 
 def _counts(item: ResourceSlice) -> bool:

@@ -18,8 +18,9 @@ class CelRules:
     ``includes``: the same for the function includes(), or always. ``lists_need_gate``: with the gate off,
     every expression fails on a device that has an attribute with a list. ``lazy``: an attribute without a
     valid value fails the expressions that read it; otherwise every one on that device.
-    ``quoted_fields``: a name in back quotes is a field. ``knows_sharing``: there is the field
-    allowMultipleAllocations.
+    ``unwraps_result``: a google.protobuf.BoolValue is a bool. ``estimated_before``: the overloads whose
+    cost is estimated as cel-go did until 0.26. ``quoted_fields``: a name in back quotes is a field.
+    ``knows_sharing``: there is the field allowMultipleAllocations.
     """
 
     missing: frozenset[str] = frozenset()
@@ -28,6 +29,8 @@ class CelRules:
     includes: Literal["never", "stored", "always"] = "stored"
     lists_need_gate: bool = False
     lazy: bool = False
+    unwraps_result: bool = True
+    estimated_before: frozenset[str] = frozenset()
     quoted_fields: bool = True
     knows_sharing: bool = True
 
@@ -60,7 +63,13 @@ _NORMALIZED = frozenset({"string_bool_to_semver", "is_semver_string_bool"})
 
 CEL_1_38 = CelRules(includes="always", lazy=True)
 CEL_1_37 = CelRules()
-CEL_1_36 = CelRules(attributes="gate", lists_need_gate=True, quoted_fields=False)
+CEL_1_36 = CelRules(
+    attributes="gate",
+    lists_need_gate=True,
+    unwraps_result=False,
+    estimated_before=frozenset({"matches", "list_includes_dyn_dyn"}),
+    quoted_fields=False,
+)
 CEL_1_35 = replace(CEL_1_36, attributes="never", includes="never")
 CEL_1_34 = replace(CEL_1_35, missing_new=_LISTS)
 CEL_1_33 = replace(CEL_1_34, missing=_LISTS, missing_new=_LISTS | _NORMALIZED, knows_sharing=False)

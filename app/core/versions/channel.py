@@ -37,8 +37,9 @@ class Channel:
     Other: ``node_operations``: skipNodeOperations is used. ``binds_to_node``: the field is used.
     ``shows_sharing``: CEL sees allowMultipleAllocations; otherwise it is always false.
     ``forgets_subrequest``: All mode in a second or later subrequest continues with the first after one
-    device. ``rescans``: the search for each device of a request begins with the first, so that the request
-    can have several shares of one device.
+    device. ``confuses_subrequests``: if the first two subrequests have All mode, the second requests
+    the devices that match the first. ``rescans``: the search for each device of a request begins with the
+    first, so that the request can have several shares of one device.
     ``every_effect``: taints of unknown effects prevent allocation, too.
     ``merges_configuration``:
     configuration for all requests is written without their names. ``writes_tolerations``: results have the
@@ -64,6 +65,7 @@ class Channel:
     binds_to_node: bool = True
     shows_sharing: bool = True
     forgets_subrequest: bool = False
+    confuses_subrequests: bool = False
     rescans: bool = False
     every_effect: bool = False
     merges_configuration: bool = True
@@ -125,8 +127,10 @@ _INCUBATING_1_36 = replace(
 )
 ALLOCATORS_1_36: Allocators = ((_FIRST | {"list_type_attributes"}, _STABLE_1_36), (_ALL, _INCUBATING_1_36))
 
-_INCUBATING_1_35 = replace(_STABLE_1_36, forgets_subrequest=True)
-_EXPERIMENTAL_1_35 = replace(_INCUBATING_1_36, ordered=False, forgets_subrequest=True, rescans=True)
+_INCUBATING_1_35 = replace(_STABLE_1_36, forgets_subrequest=True, confuses_subrequests=True)
+_EXPERIMENTAL_1_35 = replace(
+    _INCUBATING_1_36, ordered=False, forgets_subrequest=True, confuses_subrequests=True, rescans=True
+)
 ALLOCATORS_1_35: Allocators = (
     (_FIRST | {"list_type_attributes"}, _INCUBATING_1_35),
     (_ALL, _EXPERIMENTAL_1_35),

@@ -65,12 +65,12 @@ def _compile(text: str, environment: Environment) -> Program:
     if not environment.quoted_fields and "`" in text:
         _refuse_quoted(text)
     tree = parse(text)
-    result = types.plain(check(tree, environment))
+    result = check(tree, environment)
     validate(tree)
     refusal = environment.refusal(result)
     if refusal is not None:
         raise CelCompileError(refusal)
-    return Program(text, tree, result, Interpreter(tree, tuple(environment.variables)))
+    return Program(text, tree, types.plain(result), Interpreter(tree, tuple(environment.variables)))
 
 
 def _refuse_quoted(text: str) -> None:

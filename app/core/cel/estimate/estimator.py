@@ -20,11 +20,14 @@ _SELECTED = frozenset({types.MAP, types.STRUCT, types.PARAM})
 class Estimator:
     """Estimates a tree once. ``variables`` declares the sizes of the variables by name.
 
+    ``before`` are the overloads that are estimated as cel-go did until 0.26.
+
     ``costs`` are the estimates by ``id`` of a node, ``turns`` those of how often a loop goes round,
     and ``unbounded`` the parts of a call or loop whose size nothing bounds, for explanations.
     """
 
-    def __init__(self, variables: Mapping[str, Declared]) -> None:
+    def __init__(self, variables: Mapping[str, Declared], before: frozenset[str] = frozenset()) -> None:
+        self._before = before
         self._sizes = Sizes(variables)
         self.costs: dict[int, Range] = {}
         self.turns: dict[int, Range] = {}
@@ -110,7 +113,7 @@ class Estimator:
         return cost
 
     def _overload(self, node: Call, call: functions.Call, costs: list[Range]) -> Estimate:
-        found = functions.estimate(node.function, call)
+        found = functions.estimate(node.function, call, self._before)
         if found is not None:
             return Estimate(found.cost.plus(standard.total(costs)), found.size)
         if call.overload == "conditional":

@@ -36,8 +36,10 @@ class Call(NamedTuple):
 _Rule = Callable[[Call], Estimate | None]
 
 
-def estimate(function: str, call: Call) -> Estimate | None:
-    """The estimate of a library, if one has a rule for this call. O(1)."""
+def estimate(function: str, call: Call, before: frozenset[str] = frozenset()) -> Estimate | None:
+    """The estimate of a library, if one has a rule for this call. ``before``: see Estimator. O(1)."""
+    if call.overload in before:
+        return _BEFORE[call.overload](call)
     rule = _BY_OVERLOAD.get(call.overload) or _BY_FUNCTION.get(function)
     return None if rule is None else rule(call)
 
@@ -247,6 +249,19 @@ def _selector(call: Call) -> Estimate:
 _SORTED = (
     "int", "uint", "double", "bool", types.DURATION.name, types.TIMESTAMP.name, "string", "bytes",
 )  # fmt: skip
+_LONGEST = 48  # ResourceSliceMaxAttributeValuesPerDevice in k8s.io/api/resource/v1
+
+
+def _list_attribute(_call: Call) -> Estimate:
+    return Estimate(Range(0, _LONGEST))
+
+
+_BEFORE: dict[str, Callable[[Call], Estimate]] = {
+    "matches": _one,
+    "list_includes_dyn_dyn": _list_attribute,
+}
+"""Until cel-go 0.26 and Kubernetes 1.36: the first had no rule, and the second was for attributes only."""
+
 _BY_OVERLOAD: dict[str, _Rule] = {
     "list_slice": _slice,
     "lists_range": _range,

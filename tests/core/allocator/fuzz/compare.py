@@ -148,15 +148,22 @@ def _forgets(request: JsonObject) -> bool:
     """Whether in-tree itself would not find the same devices among fewer.
 
     Until 1.36, turning back from a device makes distinctAttribute forget others of its request, so that
-    what it allows depends on the devices that were tried and refused.
+    what it allows depends on the devices that were tried and refused. Until 1.35, All mode in a second
+    subrequest ends after as many devices as the first subrequest has.
     """
-    if versions.features_of(request).channel.distinct not in ("requests", "identity"):
-        return False
-    claims = (item["spec"] for item in request["objects"] if item["kind"] == "ResourceClaim")
-    return any(
-        "distinctAttribute" in constraint
-        for spec in claims
-        for constraint in spec.get("devices", {}).get("constraints", ())
+    channel = versions.features_of(request).channel
+    specs = [
+        item["spec"].get("devices", {}) for item in request["objects"] if item["kind"] == "ResourceClaim"
+    ]
+    if channel.distinct in ("requests", "identity") and any(
+        "distinctAttribute" in constraint for spec in specs for constraint in spec.get("constraints", ())
+    ):
+        return True
+    return channel.forgets_subrequest and any(
+        alternative.get("allocationMode") == "All"
+        for spec in specs
+        for item in spec.get("requests", ())
+        for alternative in item.get("firstAvailable", ())[1:]
     )
 
 

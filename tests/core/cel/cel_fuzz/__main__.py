@@ -72,7 +72,7 @@ def estimate(mode: str, text: str, features: CelFeatures) -> int | None:
         tree = compile_expression(text, features, derived=mode == "derived").tree
     except CelError:
         return None
-    return deep(lambda: Estimator(DEVICE_SIZES).cost(tree)).high
+    return deep(lambda: Estimator(DEVICE_SIZES, features.rules.estimated_before).cost(tree)).high
 
 
 def estimated(theirs: dict[str, Any]) -> int | None:
