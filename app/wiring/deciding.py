@@ -60,6 +60,8 @@ class Deciding:
         self._events = PodEvents(writer, fence=self._fence)
         self._reservations = Reservations(state, rules, settings.reservation_seconds, self._requeuer.lifted)
         self._planned_moves = PlannedMoves(time.monotonic)
+        # Among replicas, each term begins with that.
+        self._restored = settings.leader_elect
         self.claims = ClaimControllers(
             writes,
             claims,
@@ -104,13 +106,23 @@ class Deciding:
                 self._client,
                 self._fence,
                 claim_informer,
-                self._reservations.clear,
+                self._reservations,
                 leases=leases,
                 line=line,
             ),
             events=self._events,
             preemptor=self._preemptor,
         )
+
+    def restoring(self) -> str:
+        """Why filters have to wait for ``restore``; empty if they need not."""
+        return "" if self._restored else "reserving devices for Pods that are being bound"
+
+    async def restore(self) -> None:
+        """Reserves devices for Pods that kube-scheduler has a node for. Only with a complete inventory."""
+        if not self._restored:
+            await self._reservations.restore()
+            self._restored = True
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Starts the tasks that need no inventory."""

@@ -121,6 +121,8 @@ class _ClusterService:
                 await stack.enter_async_context(background(self._end_with_version(), "version"))
             tasks.create_task(self.informers.run())
             await self.informers.wait_synced()
+            if deciding is not None:
+                await deciding.restore()
             await service.prepare_nodes()
             keep_inventory()
             await stack.enter_async_context(background(sample_overview(service), "overview samples"))
@@ -180,6 +182,7 @@ def _build(
         claim_informer = informers.informers[served.resource_claim.kind]
         decider = deciding.decider(claim_informer, leases, line)
         metrics.add_source(deciding.claims.samples)
+        checks["reservations"] = deciding.restoring
         if decider.election is not None:
             checks[LEADER_CHECK] = decider.election.not_ready_reason
     tokens = settings.auth == "token"

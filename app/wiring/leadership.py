@@ -3,8 +3,8 @@
 import datetime as dt
 import socket
 import uuid
-from collections.abc import Callable
 
+from app.cluster.binding.reservations import Reservations
 from app.cluster.client.client import ApiClient
 from app.cluster.client.fence import BootClock, Fence
 from app.cluster.informers.informer import Informer
@@ -28,7 +28,7 @@ def election_of(
     client: ApiClient,
     fence: Fence,
     claims: Informer,
-    begun: Callable[[], None],
+    reservations: Reservations,
     *,
     leases: ApiClient,
     line: Lifeline,
@@ -38,7 +38,7 @@ def election_of(
     Args:
         client: one that the fence does not hold back.
         claims: to be caught up with before a term.
-        begun: ends what does not outlive the term before.
+        reservations: those of an earlier term end with the new one, which begins with what the cluster shows.
         leases: a client for the Lease, of the loop that the election runs on.
     """
     if not settings.leader_elect:
@@ -47,8 +47,9 @@ def election_of(
 
     async def begin_term() -> None:
         """Raises: ClusterError."""
-        begun()
+        reservations.clear()
         await catch_up(client, claims, clock, page_size=settings.list_page_size)
+        await reservations.restore()
         if endpoint is not None:
             await endpoint.publish()
 

@@ -11,6 +11,7 @@ others. If filter returned several nodes, that holds for the devices of each, un
 * its timeout, unless ``nominatedNodeName`` shows that kube-scheduler still works on the Pod: it sets that
 field while volumes or permits take long.
 
+The same field shows a new process or leader which Pods an earlier one has named a node for: ``restore``.
 A reservation is not final: a bind that finds it outdated (another node, changed devices) decides again.
 """
 
@@ -32,6 +33,8 @@ from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 
 DEFAULT_SECONDS = 60.0
+RESTORED_SECONDS = 600.0
+"""As long as kube-scheduler waits for volumes (bindTimeoutSeconds) and for devices (bindingTimeout)."""
 _DECIDE_SECONDS = 5.0
 
 
@@ -155,8 +158,7 @@ class Reservations:
             return None
         self._held[pod.meta.uid] = replace(found, pod=pod, reserved_at=self._now())
         if not found.nominated:
-            self._timers.pop(pod.meta.uid).cancel()
-            self._time(pod.meta.uid)
+            self._time(pod.meta.uid, self._seconds)
         return place.node
 
     def put(self, made: Reservation) -> None:
@@ -168,7 +170,7 @@ class Reservations:
             self._state.reserve(made.allocations)
         else:
             self._assume(made.pod, made.chosen)
-        self._time(uid)
+        self._time(uid, self._seconds)
 
     def take(self, pod: Pod, node: str) -> tuple[ClaimAllocation, ...] | None:
         """Transfers the reservation to the Pod's bind, which assumes the devices from then on.
@@ -196,6 +198,19 @@ class Reservations:
             if known is None or not known.node_name:
                 self._state.residents.drop(found.pod.meta.key)
             self.lifted()
+
+    async def restore(self) -> None:
+        """Reserves devices for the Pods that kube-scheduler has chosen a node for, before the first filter.
+
+        They have ``RESTORED_SECONDS``. Needs a complete state. Cost: O(Pods), and a search for each such Pod.
+        """
+        waiting = [pod for pod in self._state.pods.values() if pod.nominated_node and _waits(pod)]
+        for pod in sorted(waiting, key=lambda pod: (-pod.priority, pod.meta.created or "", pod.meta.key)):
+            await self.reserve(pod, (pod.nominated_node,))
+            found = self._held.get(pod.meta.uid)
+            if found is not None:
+                self._held[pod.meta.uid] = replace(found, nominated=True)
+                self._time(pod.meta.uid, RESTORED_SECONDS)
 
     def clear(self) -> None:
         """Ends all reservations: those of another term are not valid in this one."""
@@ -234,7 +249,7 @@ class Reservations:
             self.release(uid, "given_up")
         elif nominated is not None and not found.nominated:
             self._choose(found, nominated)
-            self._timers.pop(uid).cancel()
+            self._stop_time(uid)
 
     def _choose(self, found: Reservation, place: Place) -> None:
         """kube-scheduler has chosen the node: the devices of the others are free."""
@@ -284,15 +299,20 @@ class Reservations:
         except (KeyError, PoolError):
             return None
 
-    def _time(self, uid: str) -> None:
+    def _time(self, uid: str, seconds: float) -> None:
+        """Starts the reservation's time, again if it runs already."""
+        self._stop_time(uid)
         loop = asyncio.get_running_loop()
-        self._timers[uid] = loop.call_later(self._seconds, self.release, uid, "expired")
+        self._timers[uid] = loop.call_later(seconds, self.release, uid, "expired")
 
-    def _drop(self, uid: str, why: str) -> None:
-        del self._held[uid]
+    def _stop_time(self, uid: str) -> None:
         timer = self._timers.pop(uid, None)
         if timer is not None:
             timer.cancel()
+
+    def _drop(self, uid: str, why: str) -> None:
+        del self._held[uid]
+        self._stop_time(uid)
         self.ended[why] += 1
 
 
@@ -301,6 +321,11 @@ def _free(state: State, found: Reservation) -> None:
         state.unreserve(found.allocations)
     else:
         forget(state, found.chosen.claim_allocations, found.pod)
+
+
+def _waits(pod: Pod) -> bool:
+    """Whether the Pod has no node yet and may get one."""
+    return not (pod.node_name or pod.finished or pod.meta.deleted or pod.scheduling_gates)
 
 
 def _unschedulable_since(status: Mapping[str, Any], moment: dt.datetime) -> bool:

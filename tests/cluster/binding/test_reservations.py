@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.cluster.binding.reservations import DEFAULT_SECONDS
+from app.cluster.binding.reservations import DEFAULT_SECONDS, RESTORED_SECONDS
 from app.cluster.informers.informer import Deleted, Event, ObjectKey, Replaced, Upserted
 from app.core.json_object import JsonObject
 from app.core.model.parse import parse
@@ -183,3 +183,60 @@ async def test_bind_goes_by_the_pod_as_filter_was_sent_it_where_that_is_newer() 
     newest = parse(pod("p", "c") | {"metadata": pod("p")["metadata"] | {"resourceVersion": "3"}})
     assert isinstance(newest, Pod)
     assert kept.reservations.newest(newest) is newest
+
+
+def chosen_for(raw: JsonObject, on: str, **more: JsonObject) -> JsonObject:
+    """A Pod that kube-scheduler has a node for."""
+    return raw | {"status": {"nominatedNodeName": on}} | more
+
+
+@in_virtual_time
+async def test_a_new_process_begins_with_the_pods_that_have_a_node_already() -> None:
+    kept = Kept(chosen_for(pod("p", "c"), "n2"))
+    await kept.reservations.restore()
+    assert kept.taken() == {"n2/d0"}
+    assert (await kept.reserve("q", "n2")).nodes == ()
+    await asyncio.sleep(RESTORED_SECONDS - 1)
+    assert kept.takes("p", "n2") == [("c", "d0")]
+
+
+@in_virtual_time
+async def test_of_two_pods_for_one_device_the_more_important_one_has_it() -> None:
+    q = pod("q", "d")
+    q["spec"]["priority"] = 7
+    kept = Kept(chosen_for(pod("p", "c"), "n1"), chosen_for(q, "n1"))
+    await kept.reservations.restore()
+    assert kept.reservations.of("uid-p") is None
+    assert kept.takes("q", "n1") == [("d", "d0")]
+
+
+RESTORED_ENDS: dict[str, Callable[[Kept], None]] = {
+    "kube-scheduler names no node any more": lambda kept: kept.notify("p"),
+    "it names another": lambda kept: kept.notify("p", nominatedNodeName="n1"),
+    "deleted": lambda kept: kept.reservations.changed("Pod", Deleted(pod("p"))),
+    "refused since": lambda kept: kept.notify(
+        "p", nominatedNodeName="n2", conditions=[unschedulable("no volume", "01:01")]
+    ),
+}
+
+
+@pytest.mark.parametrize("end", RESTORED_ENDS.values(), ids=RESTORED_ENDS)
+@in_virtual_time
+async def test_what_a_new_process_begins_with_ends_as_any_other(end: Callable[[Kept], None]) -> None:
+    kept = Kept(chosen_for(pod("p", "c"), "n2"))
+    await kept.reservations.restore()
+    kept.notify("p", nominatedNodeName="n2", conditions=[unschedulable("earlier", "00:59")])
+    assert kept.taken() == {"n2/d0"}
+    end(kept)
+    assert kept.taken() == set()
+
+
+@in_virtual_time
+async def test_a_new_process_does_not_begin_with_more_than_it_must_nor_for_ever() -> None:
+    gated = pod("q", "d")
+    gated["spec"]["schedulingGates"] = [{"name": "wait"}]
+    kept = Kept(chosen_for(pod("p", "c"), "n2"), chosen_for(gated, "n1"), pod("r", "c"))
+    await kept.reservations.restore()
+    assert kept.taken() == {"n2/d0"}
+    await asyncio.sleep(RESTORED_SECONDS + 1)
+    assert kept.taken() == set()

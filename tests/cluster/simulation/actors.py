@@ -75,11 +75,11 @@ async def schedule(world: "World", name: str) -> None:
             await world.pause()
             if (seconds := world.volumes()) > 0:
                 # Kubernetes 1.35 and later show the choice meanwhile.
-                _nominate(world, name, node if world.foreign.random() < 0.5 else "")
+                nominate(world, name, node if world.foreign.random() < 0.5 else "")
                 await asyncio.sleep(seconds)
             await world.ask(lambda replica, raw=raw, node=node: replica.bind(raw, node))
             if seconds > 0:
-                _nominate(world, name, "")
+                nominate(world, name, "")
         await asyncio.sleep(world.random.uniform(0.05, 0.6) + world.backoff())
 
 
@@ -91,7 +91,8 @@ def _own(world: "World", pod: JsonObject) -> None:
             world.server.store.update(Place(*CLAIMS, "default", name), owned_claim)
 
 
-def _nominate(world: "World", name: str, node: str) -> None:
+def nominate(world: "World", name: str, node: str) -> None:
+    """kube-scheduler shows that it waits with the Pod on this node, or no longer on any."""
     place = Place(*PODS, "default", name)
     if find(world.server.store, PODS, name) is not None:
         status = {"nominatedNodeName": node} if node else {}

@@ -149,7 +149,7 @@ class Replica:
             error = await self.binder.bind(
                 metadata["namespace"], metadata["name"], metadata["uid"], node_name
             )
-            lost = any(text in (error or "") for text in ("in use", "by another allocator"))
+            lost = any(text in (error or "") for text in ("in use", "was allocated device"))
             if node_name in promised and in_time and lost:
                 self.world.broken_promise(f"{self.name} promised {metadata['name']} {node_name}: {error}")
             return error
@@ -158,6 +158,7 @@ class Replica:
         self._promised.clear()
         self.reservations.clear()
         await self._caught_up()
+        await self.reservations.restore()
 
     async def _run(self) -> None:
         self.spawn(self.informers.run())

@@ -14,7 +14,7 @@ from app.core.state.state import State
 from app.core.state.taken import ClaimKey
 from tests.cluster.fake_apiserver import FakeApiServer
 from tests.cluster.fake_store import Backup
-from tests.cluster.simulation.actors import Wish, controller, end, foreigner, schedule, user
+from tests.cluster.simulation.actors import Wish, controller, end, foreigner, nominate, schedule, user
 from tests.cluster.simulation.invariants import FOREIGN, PODS, Watchdog, mistaken, unrest
 from tests.cluster.simulation.loop import OWNER, SimulationLoop
 from tests.cluster.simulation.network import TRANSIT_SECONDS
@@ -233,6 +233,9 @@ class World:
         store.compact()
         self.server.frozen = False
         self.watchdog.restored()
+        for pod in store.select(PODS):
+            # It waits for nothing any more.
+            nominate(self, pod["metadata"]["name"], "")
         self.server.break_watches()
         await self._until_none(self._mistaken)
         for pod in store.select(PODS):

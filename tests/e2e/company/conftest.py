@@ -5,16 +5,12 @@ from contextlib import AbstractContextManager
 
 import pytest
 from harness import scheduling
-from harness.company import Company
+from harness.company import EXTENDER, IN_TREE, RESERVATION_SECONDS, Company
 from harness.controlplane import ControlPlane
 from harness.extender import Extender
 from harness.holds import HoldWatcher
 from harness.kubelet import Kubelet
 from harness.scene import Scene
-
-IN_TREE, EXTENDER = "company-in-tree", "company-extender"
-# A Pod that was refused is tried again soon: a test need not wait for what is not under test.
-QUICK = {"podInitialBackoffSeconds": 1, "podMaxBackoffSeconds": 2}
 
 
 @pytest.fixture(scope="package")
@@ -27,7 +23,9 @@ def control_plane(
 
 @pytest.fixture(scope="package")
 def extender(control_plane: ControlPlane) -> Iterator[Extender]:
-    extender = Extender(control_plane, name="company-extender-process")
+    # Shorter than what tests wait for: what is kept longer is kept by what the cluster shows.
+    settings = {"DRA_RESERVATION_SECONDS": f"{RESERVATION_SECONDS}"}
+    extender = Extender(control_plane, name="company-extender-process", environment=settings)
     extender.process.start()
     yield extender
     extender.close()
@@ -37,9 +35,9 @@ def extender(control_plane: ControlPlane) -> Iterator[Extender]:
 @pytest.fixture(scope="package")
 def schedulers(control_plane: ControlPlane, extender: Extender) -> Iterator[None]:
     """One that allocates itself and one that asks the extender, by examples/kube-scheduler.yaml."""
-    in_tree = control_plane.scheduler(IN_TREE, scheduling.in_tree(IN_TREE) | QUICK)
+    in_tree = control_plane.scheduler(IN_TREE, scheduling.in_tree(IN_TREE) | scheduling.QUICK)
     asking = control_plane.scheduler(
-        EXTENDER, scheduling.with_extender(extender.url, scheduler_name=EXTENDER) | QUICK
+        EXTENDER, scheduling.with_extender(extender.url, scheduler_name=EXTENDER) | scheduling.QUICK
     )
     in_tree.start()
     asking.start()

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from harness.company import Company, again_and_again
+from harness.company import EXTENDER, Company, again_and_again
 from harness.wait import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kubernetes(since="1.37")]
@@ -32,7 +32,7 @@ def test_many_pods_of_one_claim_are_bound_without_a_failure(company: Company) ->
     claim = company.claim("shared")
     company.create(*(company.pod(f"pod-{number}", claim=claim) for number in range(SHARERS)))
     until(lambda: len(company.bound()) == SHARERS, "all are bound", seconds=60, pause=0.5)
-    if company.scheduler == "company-extender":
+    if company.scheduler == EXTENDER:
         # In-tree, the writes of these Pods conflict with each other, and some binds fail before they succeed.
         assert company.failures() == []
     assert len(company.scene.claim(claim)["status"]["reservedFor"]) == SHARERS

@@ -10,6 +10,9 @@ from harness import objects
 from harness.kubelet import Kubelet
 from harness.scene import Scene
 
+IN_TREE, EXTENDER = "company-in-tree", "company-extender"
+RESERVATION_SECONDS = 5
+
 
 class Company:
     """A scene for one scheduler. Its Pods take devices of the scene's nodes alone."""
@@ -28,6 +31,11 @@ class Company:
         status = {"status": {"capacity": room, "allocatable": room}}
         self.scene.api.patch("Node", full_name, status, subresource="status")
         return full_name
+
+    def slice_of(self, node: str) -> JsonObject:
+        """The ResourceSlice of a node."""
+        (found,) = self.scene.api.list("ResourceSlice", fieldSelector=f"spec.nodeName={node}")
+        return {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceSlice"} | found
 
     def template(self, name: str = "cats") -> str:
         """A ResourceClaimTemplate for one device."""
@@ -91,21 +99,43 @@ class Company:
         pods = (self.pod(f"{name}-{number}", template=template, group=name) for number in range(size))
         return self.create(*pods)
 
-    def storage(self, node: str, volumes: int) -> str:
-        """A StorageClass whose local volumes are bound to Pods when these have a node; on this node some."""
-        name = f"local-{self.scene.namespace}"
-        if self.scene.api.find("StorageClass", name) is None:
-            self.scene.create(
-                {
-                    "apiVersion": "storage.k8s.io/v1",
-                    "kind": "StorageClass",
-                    "metadata": {"name": name},
-                    "provisioner": "kubernetes.io/no-provisioner",
-                    "volumeBindingMode": "WaitForFirstConsumer",
-                }
-            )
+    def storage(self, node: str, volumes: int, *, immediate: bool = False) -> str:
+        """A StorageClass with some local volumes on this node, bound to Pods with a node, or at once."""
+        mode = "Immediate" if immediate else "WaitForFirstConsumer"
+        name = self._storage_class("kubernetes.io/no-provisioner", volumeBindingMode=mode)
         for number in range(volumes):
             self.scene.create(_volume(f"{node}-{number}", name, node))
+        return name
+
+    def provisioned(self, *nodes: str) -> str:
+        """A StorageClass whose volumes ``provision`` makes for Pods with a node: one of these, if any."""
+        on = {"key": "kubernetes.io/hostname", "values": list(nodes)}
+        allowed = {"allowedTopologies": [{"matchLabelExpressions": [on]}]} if nodes else {}
+        return self._storage_class("example.com/by-hand", volumeBindingMode="WaitForFirstConsumer", **allowed)
+
+    def selected_node(self, volume_claim: str) -> str:
+        """The node that kube-scheduler has chosen for the Pod of this claim, which waits for the volume."""
+        found = self.scene.api.get("PersistentVolumeClaim", volume_claim, self.scene.namespace)
+        return (found["metadata"].get("annotations") or {}).get("volume.kubernetes.io/selected-node", "")
+
+    def provision(self, volume_claim: str) -> None:
+        """What the provisioner does: a volume for the claim, for any node."""
+        found = self.scene.api.get("PersistentVolumeClaim", volume_claim, self.scene.namespace)
+        name = f"{volume_claim}-{self.scene.namespace}"
+        body = _volume(name, found["spec"]["storageClassName"], "")
+        body["spec"]["claimRef"] = {
+            "kind": "PersistentVolumeClaim",
+            "namespace": self.scene.namespace,
+            "name": volume_claim,
+            "uid": found["metadata"]["uid"],
+        }
+        self.scene.create(body)
+
+    def _storage_class(self, provisioner: str, **fields: Any) -> str:
+        name = f"{provisioner.split('/')[1]}-{self.scene.namespace}"
+        kind = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}}
+        if self.scene.api.find("StorageClass", name) is None:
+            self.scene.create(kind | {"provisioner": provisioner, **fields})
         return name
 
     def volume_claim(self, name: str, storage_class: str) -> str:
@@ -122,6 +152,10 @@ class Company:
             }
         )
         return name
+
+    def is_bound(self, volume_claim: str) -> bool:
+        found = self.scene.api.get("PersistentVolumeClaim", volume_claim, self.scene.namespace)
+        return found["status"]["phase"] == "Bound"
 
     def bound(self) -> dict[str, str]:
         """The node of each Pod that has one."""
@@ -190,18 +224,28 @@ def again_and_again(step: Callable[[int], object], pause: float) -> Iterator[Non
         thread.join()
 
 
+def spread(app: str, when: str) -> Mapping[str, Any]:
+    """A field of a Pod's spec: as many Pods of this label on each node; ``when`` is whenUnsatisfiable."""
+    constraint = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": when}
+    labels = {"labelSelector": {"matchLabels": {"app": app}}}
+    return {"topologySpreadConstraints": [constraint | labels]}
+
+
 def _volume(name: str, storage_class: str, node: str) -> JsonObject:
-    on_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": name},
-        "spec": {
-            "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": storage_class,
-            "local": {"path": f"/played/{name}"},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on_node]}]}},
-        },
+    """A local volume of the node, or without a node one for any."""
+    spec: JsonObject = {
+        "capacity": {"storage": "1Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "persistentVolumeReclaimPolicy": "Retain",
+        "storageClassName": storage_class,
     }
+    if node:
+        on_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+        terms = [{"matchExpressions": [on_node]}]
+        spec |= {
+            "local": {"path": f"/played/{name}"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
+        }
+    else:
+        spec["hostPath"] = {"path": f"/played/{name}"}
+    return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec}

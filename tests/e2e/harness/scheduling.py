@@ -9,6 +9,8 @@ from harness.process import Process
 from harness.wait import until
 
 EXAMPLE = EXAMPLES / "kube-scheduler.yaml"
+QUICK = {"podInitialBackoffSeconds": 1, "podMaxBackoffSeconds": 2}
+"""A Pod that was refused is tried again soon: a test need not wait for what is not under test."""
 
 
 def in_tree(scheduler_name: str) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""A process that starts while kube-scheduler waits with a Pod keeps the Pod's devices."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+import app.wiring.from_cluster
+from app.core.json_object import JsonObject
+from app.main import create_app
+from app.settings.settings import Settings
+from tests.cluster.fake_apiserver import FakeApiServer
+from tests.monitoring.conftest import Access
+from tests.objects import claim, device, device_class, node, pod, slice_of
+
+OBJECTS = (
+    ("nodes", node("n1")),
+    ("deviceclasses", device_class()),
+    ("resourceslices", slice_of("n1", device("d0"))),
+    ("resourceclaims", claim("c")),
+    ("resourceclaims", claim("d")),
+    ("pods", pod("waiting", "c") | {"status": {"nominatedNodeName": "n1"}}),
+    ("pods", pod("next", "d")),
+)
+
+
+@pytest.mark.parametrize("settings", [{}, {"leader_elect": True, "leader_elect_namespace": "dra"}])
+def test_the_first_filter_finds_them_taken(settings: dict[str, Any]) -> None:
+    async def asked() -> JsonObject:
+        server = FakeApiServer()
+        for plural, item in OBJECTS:
+            server.put(item["apiVersion"], plural, item)
+        application = create_app(Settings(**settings))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(app.wiring.from_cluster, "load_access", lambda *_, **__: Access(server))
+            transport = httpx.ASGITransport(application)
+            async with (
+                application.router.lifespan_context(application),
+                httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+            ):
+                body = {"Pod": pod("next", "d"), "Nodes": None, "NodeNames": ["n1"]}
+                while (answer := await client.post("/scheduler/filter", json=body)).status_code == 503:  # noqa: ASYNC110 - as kube-scheduler asks
+                    await asyncio.sleep(0)
+                return answer.raise_for_status().json()
+
+    answer = asyncio.run(asyncio.wait_for(asked(), 30))
+    assert answer["NodeNames"] == []
+    assert set(answer["FailedAndUnresolvableNodes"]) == {"n1"}
