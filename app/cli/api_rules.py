@@ -12,6 +12,7 @@ from typing import Any
 from app.cli.api_table import Span
 from app.cli.shapes import Path, claim_devices, items, request_specs, requests
 from app.core.json_object import JsonObject
+from app.core.model.admin_access import refusal
 from app.core.model.parse import ref_of
 from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.versions import FLAT_REQUEST_FIELDS
@@ -71,20 +72,11 @@ def admin_rules(
     raw: JsonObject, labels: Mapping[str, Mapping[str, Any]], label: str = ADMIN_ACCESS_LABEL
 ) -> Problems:
     """Of a claim or a template in a namespace whose labels are known: adminAccess needs ``label``."""
-    namespace = ref_of(raw).namespace
-    known = labels.get(namespace)
-    if known is None or known.get(label) == "true":
-        return
-    value = known.get(label)
-    has = (
-        f'has the label {label}: "{value}", not "true"'
-        if value is not None
-        else f'lacks the label {label}: "true"'
-    )
-    for path, request in requests(raw):
+    text = refusal(ref_of(raw).namespace, labels, label)
+    for path, request in requests(raw) if text else ():
         for at, spec in request_specs(path, request):
             if spec.get("adminAccess") is True:
-                yield (*at, "adminAccess"), f"the API server refuses it: namespace {namespace} {has}"
+                yield (*at, "adminAccess"), text
 
 
 def class_rules(raw: JsonObject) -> Problems:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.cli import shapes
+from app.core.model.admin_access import is_namespace, labels_of_namespaces
 from app.core.model.extended_resources import CLASS_PREFIX
 from app.core.model.generated import Generated, generated_by
 from app.core.model.parse import is_read, ref_of
@@ -59,8 +60,8 @@ def names_of(objects: Iterable[Any], *, complete: bool, generated: Iterable[Gene
             _gather(raw, found)
         elif ref.kind in ("ResourceClaim", "ResourceClaimTemplate"):
             requests[key] = frozenset(str(item.get("name")) for _, item in shapes.requests(raw))
-        elif ref.kind == "Namespace":
-            labels[ref.name] = _mapping(_mapping(raw.get("metadata")).get("labels"))
+        elif is_namespace(raw):
+            labels |= labels_of_namespaces([raw])
         elif ref.kind in ("Node", "DeviceClass"):
             resources |= _offered(ref.kind, ref.name, raw)
         elif not is_read(raw):

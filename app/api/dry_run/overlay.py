@@ -16,6 +16,13 @@ from app.core.dry_run.what_if import (
     drain,
     taint_devices,
 )
+from app.core.model.admin_access import (
+    Labels,
+    admin_requests,
+    is_namespace,
+    labels_of_namespaces,
+    refusal,
+)
 from app.core.model.device_taint_rule import DeviceTaintSelector
 from app.core.model.errors import ObjectError
 from app.core.model.generated import Generated, generated_by
@@ -49,19 +56,23 @@ class Overlay:
     notes: tuple[str, ...] = ()
 
 
-def lay_over(live: State, scenario: Scenario) -> Overlay:
-    """The state to evaluate.
+def lay_over(live: State, scenario: Scenario, admin_label: str) -> Overlay:
+    """The state to evaluate. ``admin_label``: see ``KubernetesVersion.admin_access_label``.
 
     Raises: HttpError: 422, names the object and the field. Cost: O(objects of both).
     """
     state = live.fork() if scenario.inventory == "live" else State()
     made = [Generated(item.kind, item.namespace or "default", item.name, "") for item in scenario.generated]
-    for index, raw in enumerate(flatten(scenario.objects)):
+    objects = list(flatten(scenario.objects))
+    labels = labels_of_namespaces(objects)
+    for index, raw in enumerate(objects):
         pause()
         generated = () if is_read(raw) else tuple(generated_by(raw))
         made += generated
-        if not generated:
-            put(state, read_inventory_object(raw, f"objects[{index}]"))
+        if not generated and not is_namespace(raw):
+            item = read_inventory_object(raw, f"objects[{index}]")
+            _admit(item, labels, admin_label, f"objects[{index}]")
+            put(state, item)
     notes = tuple(filter(None, (_generate(state, item) for item in made)))
     for index, name in enumerate(scenario.remove):
         pause()
@@ -74,6 +85,16 @@ def lay_over(live: State, scenario: Scenario) -> Overlay:
         except WhatIfError as error:
             raise HttpError(422, "NotFound", str(error), path) from None
     return Overlay(state, tuple(evicted), notes)
+
+
+def _admit(item: InventoryObject, labels: Labels, label: str, where: str) -> None:
+    """Refuses adminAccess where the API server would. Raises: HttpError, 422."""
+    if not isinstance(item, ResourceClaim | ResourceClaimTemplate):
+        return
+    text = refusal(item.meta.namespace, labels, label)
+    below = "spec" if isinstance(item, ResourceClaim) else "spec.spec"
+    for path in admin_requests(item.spec) if text else ():
+        raise HttpError(422, "InvalidObject", text, f"{where}.{below}.{path}")
 
 
 def _generate(state: State, item: Generated) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -86,8 +87,9 @@ class PreparedRun:
 async def dry_run(service: Service, body: Scenario, work: Expensive) -> PreparedRun:
     """Sets a dry run up. Raises: HttpError, 422, or 503 if time was up."""
     rules = _rules(service, body)
+    label = rules.features.version.admin_access_label
     try:
-        overlay = await work.time_slice.run(lambda: lay_over(service.state, body), work.stop)
+        overlay = await work.time_slice.run(partial(lay_over, service.state, body, label), work.stop)
     except InterruptedWorkError:
         raise work.time_up("the objects could not be read", "objects") from None
     if body.inventory == "live" and not service.decides:

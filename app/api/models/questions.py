@@ -62,7 +62,7 @@ class Scenario(RequestBody):
         "ResourceClaimTemplate, Pod in any served version, to add to the inventory: "
         "same kind and name replaces. Also custom resources whose controller creates claims or "
         "templates, such "
-        "as NVIDIA's ComputeDomain.",
+        "as NVIDIA's ComputeDomain; and Namespaces, whose labels decide about adminAccess.",
     )
     generated: list[GeneratedName] = Field(
         default_factory=list,

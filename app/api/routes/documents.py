@@ -15,6 +15,7 @@ from app.api.models.body import KubernetesObject
 from app.api.models.records import Documents
 from app.api.responses import json_response, one_by_one
 from app.api.service import ServiceOf
+from app.core.model.admin_access import is_namespace
 from app.core.model.errors import ObjectError
 from app.core.model.generated import generated_by
 from app.core.model.parse import is_read, is_to_be_placed, parse, ref_of
@@ -58,7 +59,7 @@ async def documents(request: Request, service: ServiceOf) -> Response:
 
 def _item(raw: Any, where: str) -> dict[str, Any]:
     ref = ref_of(raw)
-    role = "object" if next(generated_by(raw), None) is not None else "ignored"
+    role = "object" if is_namespace(raw) or next(generated_by(raw), None) is not None else "ignored"
     if is_read(raw):
         try:
             parse(raw)

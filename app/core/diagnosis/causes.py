@@ -2,7 +2,7 @@
 
 import re
 
-_NUMBERS = re.compile(r"^\d+(?:/\d+ nodes fit: \d+)? ")
+_NUMBERS = re.compile(r"^\d+(?:/\d+ nodes fit:(?: \d+(?= ))?)? ")
 """The text before each cause of a summary, and before the first one."""
 
 

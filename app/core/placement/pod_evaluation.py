@@ -22,6 +22,7 @@ from app.core.placement.chosen_policy import policy_for
 from app.core.placement.device_choice import pick, prospect_of
 from app.core.placement.extended_resources import ExtendedResources, Needs
 from app.core.placement.holders import with_holders
+from app.core.placement.missing_keys import is_about_a_key, names_of_devices, with_advice
 from app.core.placement.mix_of_claims import device_demand
 from app.core.placement.node_checks import check_node
 from app.core.placement.node_result import NodeResult, Verdict
@@ -153,7 +154,7 @@ class PodEvaluation:
         return frozenset(resources).difference(*(paced(node.allocatable.keys() for node in nodes)))
 
     def explained(self, answer: NodeResult) -> NodeResult:
-        """A misfit with its reasons, device by device; other results unchanged.
+        """A misfit with its reasons, device by device, and an error with advice; other results unchanged.
 
         The search itself collects none, since few nodes of a large cluster are explained. Cost: O(devices
         of the node) and a few bounded searches, see ``explain_misfit``.
@@ -161,6 +162,8 @@ class PodEvaluation:
         evaluation = self.on(answer.node)
         if evaluation is not self:
             return evaluation.explained(answer)
+        if answer.verdict == "invalid":
+            return replace(answer, reasons=tuple(map(self._advised, answer.reasons)))
         node = self.state.nodes.get(answer.node)
         if not answer.counted_later or node is None or isinstance(self._plan, Invalid):
             return answer
@@ -168,6 +171,13 @@ class PodEvaluation:
         reasons = explain_misfit(node, pools, self._plan, self.state.taken)
         known = tuple(with_holders(self.state, reason) for reason in reasons)
         return replace(answer, reasons=known, counted_later=False)
+
+    def _advised(self, reason: Reason) -> Reason:
+        return with_advice(reason, self._names) if is_about_a_key(reason) else reason
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return names_of_devices(self.state)
 
     def releasable(self) -> HeldClaim | None:
         """A claim to deallocate, so that the Pod can use devices elsewhere.

@@ -18,7 +18,6 @@ ENGINES = ("fast", "reference")
 Outcome = Literal["compiled", "interpreted", "reference", "invalid"]
 OUTCOMES: tuple[Outcome, ...] = ("compiled", "interpreted", "reference", "invalid")
 """What became of a text: a Python function, steps of the interpreter, cel-python's, or an error."""
-_ADVICE = ": guard it with has(), or use .? followed by orValue()"
 
 
 class Selector:
@@ -179,12 +178,7 @@ def _evaluated(
         device = view.lazy_device()
     elif view.error is not None and not lazy:
         raise CelRuntimeError(view.error)
-    try:
-        return program.evaluate({"device": device}, limit)
-    except CelRuntimeError as error:
-        if error.message.startswith("no such key"):
-            raise CelRuntimeError(error.message + _ADVICE, error.column, error.line) from None
-        raise
+    return program.evaluate({"device": device}, limit)
 
 
 class DerivedAttribute:

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.api.conftest import Asked, run
-from tests.objects import device, device_class, node, pod, slice_of, template
+from tests.objects import claim, device, device_class, node, pod, slice_of, template
 
 Inventory = Callable[..., Path]
 Json = dict[str, Any]
@@ -46,6 +47,7 @@ def unknown(*templates: Json) -> Json:
     }
 
 
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}
 DOMAIN = {
     "apiVersion": "resource.nvidia.com/v1beta1",
     "kind": "ComputeDomain",
@@ -140,12 +142,50 @@ def test_documents_are_told_apart_by_what_they_hold(inventory: Inventory) -> Non
     async def question(service: Asked) -> None:
         config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
         text = yaml.safe_dump_all(
-            [mpi_job(1), unknown(pod_template()), unknown(), DOMAIN, config, template("u")]
+            [mpi_job(1), unknown(pod_template()), unknown(), DOMAIN, config, template("u"), NAMESPACE]
         )
         answer = await service.client.post(
             "/api/v1/documents", content=text, headers={"Content-Type": "application/yaml"}
         )
-        roles = ["workload", "workload", "ignored", "object", "ignored", "object"]
+        roles = ["workload", "workload", "ignored", "object", "ignored", "object", "object"]
         assert [item["role"] for item in answer.json()["items"]] == roles
+
+    run(inventory(*OBJECTS), question)
+
+
+def with_admin_access(raw: Json) -> Json:
+    spec = raw["spec"]["spec"] if raw["kind"] == "ResourceClaimTemplate" else raw["spec"]
+    spec["devices"]["requests"][0]["exactly"]["adminAccess"] = True
+    return raw
+
+
+REQUEST = "devices.requests[0]"
+ADMIN: list[tuple[Json, str, str, str]] = [
+    (with_admin_access(claim("look")), "true", "1.37", ""),
+    (with_admin_access(claim("look")), "yes", "1.37", f"objects[1].spec.{REQUEST}.exactly.adminAccess"),
+    (
+        with_admin_access(template("look")),
+        "yes",
+        "1.37",
+        f"objects[1].spec.spec.{REQUEST}.exactly.adminAccess",
+    ),
+    (with_admin_access(claim("look")), "true", "1.33", f"objects[1].spec.{REQUEST}.exactly.adminAccess"),
+    (claim("look"), "yes", "1.37", ""),
+]
+
+
+@pytest.mark.parametrize(("asked", "label", "version", "path"), ADMIN)
+def test_admin_access_needs_the_label_of_the_namespace(
+    inventory: Inventory, asked: Json, label: str, version: str, path: str
+) -> None:
+    labels = {"resource.kubernetes.io/admin-access": label}
+    namespace = NAMESPACE | {"metadata": {"name": "default", "labels": labels}}
+
+    async def question(service: Asked) -> None:
+        body = {"pods": [pod("p")], "objects": [namespace, asked], "kubernetesVersion": version}
+        answer = await service.post("/api/v1/placements", body, 422 if path else 200)
+        if path:
+            assert answer["error"]["path"] == path
+            assert answer["error"]["message"].startswith("the API server refuses it: namespace default ")
 
     run(inventory(*OBJECTS), question)
