@@ -52,12 +52,20 @@ def edited(company: Company, _: Step) -> None:
     company.scene.api.patch("Pod", "first", body, company.scene.namespace)
 
 
+def slice_published_again(company: Company, step: Step) -> None:
+    """A driver that is updated takes its slice away, and brings the same devices back."""
+    found = company.slice_of(step.node)
+    company.scene.api.delete("ResourceSlice", found["metadata"]["name"])
+    time.sleep(0.5)
+    company.scene.create(found | {"metadata": {"name": found["metadata"]["name"]}})
+
+
 def nothing_for_longer_than_a_reservation(_: Company, __: Step) -> None:
     time.sleep(RESERVATION_SECONDS + 1)
 
 
 @STEPS
-@pytest.mark.parametrize("happens", [edited, nothing_for_longer_than_a_reservation])
+@pytest.mark.parametrize("happens", [edited, slice_published_again, nothing_for_longer_than_a_reservation])
 def test_the_pod_keeps_its_device(
     company: Company, held_up: Callable[[Company], Step], happens: Callable[[Company, Step], None]
 ) -> None:
@@ -86,6 +94,28 @@ def test_the_device_of_a_pod_that_is_deleted_goes_to_the_next(
         lambda: "second" in company.bound() or "two" in company.allocated(), "the second Pod has the device"
     )
     assert "one" not in company.allocated()
+
+
+@pytest.mark.parametrize(
+    ("held_up", "runs_on"),
+    [
+        pytest.param(waits_for_its_volume, "b", id="waits_for_its_volume"),
+        # Its claim is allocated on the node that is gone, and the API server binds it there.
+        pytest.param(waits_for_its_device, "a", id="waits_for_its_device"),
+    ],
+)
+def test_a_pod_whose_node_is_deleted_goes_on_by_what_was_written(
+    company: Company, held_up: Callable[[Company], Step], runs_on: str
+) -> None:
+    step = held_up(company)
+    nodes = {"a": step.node, "b": company.node("b")}
+    company.scene.api.delete("ResourceSlice", company.slice_of(step.node)["metadata"]["name"])
+    company.scene.api.delete("Node", step.node)
+    time.sleep(QUIET_SECONDS)
+    step.go_on()
+    until(company.bound, "the Pod is bound")
+    assert company.bound() == {"first": nodes[runs_on]}
+    assert company.allocated() == ["one"]
 
 
 def test_a_reservation_that_nobody_comes_for_ends(company: Company, extender: Extender) -> None:
