@@ -7,7 +7,18 @@ from pathlib import Path
 from gobuild import BuildError
 from oracle import binary
 
-from bench import allocation, cel, dry_run, end_to_end, files_entered, http_filter, memory, plot, shortcuts
+from bench import (
+    allocation,
+    cel,
+    dry_run,
+    end_to_end,
+    files_entered,
+    http_filter,
+    memory,
+    plot,
+    scale,
+    shortcuts,
+)
 from bench.run import Run
 
 RESULTS = Path(__file__).parent / "results"
@@ -18,6 +29,7 @@ PARTS = (
     dry_run.PART,
     files_entered.PART,
     memory.PART,
+    scale.PART,
     shortcuts.PART,
     end_to_end.PART,
 )

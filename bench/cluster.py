@@ -67,6 +67,11 @@ class Cluster:
                 return
             await asyncio.sleep(1)
 
+    async def are_protected(self, namespace: str) -> bool:
+        """Whether each claim of the namespace has a finalizer."""
+        claims, _ = await self._client.list_all(f"{_RESOURCE}/namespaces/{namespace}/resourceclaims")
+        return all(claim["metadata"].get("finalizers") for claim in claims)
+
     async def bound(self, namespace: str, number: int, seconds: float) -> list[float]:
         """When each Pod was bound, by a monotonic clock, in order; ends with the last or when time is up."""
         times: list[float] = []

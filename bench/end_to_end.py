@@ -12,11 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import yaml
 from harness import binaries, scheduling
 from harness.controlplane import EXTENDER, HOST, ControlPlane
 from harness.extender import Extender
@@ -35,6 +36,9 @@ _PROTOBUF = "application/vnd.kubernetes.protobuf"
 _MAX_ROUNDS = (3, 2)
 """By nodes: a round of six contenders takes a minute at 500 nodes, four at 5,000."""
 _TURN_SECONDS = 120.0
+_POLICY_SECONDS = 3.0
+"""Until the API server has read a policy."""
+_PROTECTED_CLAIMS = binaries.REPOSITORY / "charts" / "dra-extender" / "files" / "protected-claims.yaml"
 _SCENE = next(scene for scene in SCENES if scene.name == "one")
 
 
@@ -43,13 +47,15 @@ class Contender:
     """Who schedules.
 
     ``extender`` is "" (in-tree), "do-least" or "ours"; ``percentage`` of the nodes to filter, 0 for
-    kube-scheduler's default; ``one``: a single candidate; ``pods`` to bind in a run, by nodes.
+    kube-scheduler's default; ``one``: a single candidate; ``protected``: claims are created with their
+    finalizer; ``pods`` to bind in a run, by nodes.
     """
 
     name: str
     extender: str = ""
     percentage: int = 0
     one: bool = False
+    protected: bool = False
     pods: tuple[int, int] = (800, 500)
 
     def pods_for(self, nodes: int) -> int:
@@ -65,6 +71,7 @@ CONTENDERS = (
     Contender("ours", "ours", 100, pods=(800, 300)),
     Contender("do-least-one", "do-least", 100, one=True),
     Contender("ours-one", "ours", 100, one=True),
+    Contender("ours-protected-one", "ours", 100, one=True, protected=True),
 )
 
 
@@ -85,7 +92,10 @@ class Ground:
         self._turns += 1
         namespace = f"turn-{self._turns}"
         scheduler = f"bench-{self._turns}"
-        await self._cluster.put_pods(_SCENE, namespace, scheduler, pods)
+        with self._protecting() if contender.protected else nullcontext():
+            await self._cluster.put_pods(_SCENE, namespace, scheduler, pods)
+        if contender.protected and not await self._cluster.are_protected(namespace):
+            raise RuntimeError(f"{contender.name}: claims without a finalizer")
         with self._contending(contender, scheduler) as processes:
             before = {name: _cpu_seconds(pid) for name, pid in processes.items()}
             ready = time.monotonic()
@@ -102,6 +112,22 @@ class Ground:
             "since_ready": round(pods / (times[-1] - ready), 1),
             "cpu_ms": {name: round(seconds * 1e3 / pods, 2) for name, seconds in spent.items()},
         }
+
+    @contextmanager
+    def _protecting(self) -> Iterator[None]:
+        """With the admission policy of the chart."""
+        name, group = "bench", "admissionregistration.k8s.io/v1"
+        kinds = {
+            "MutatingAdmissionPolicy": yaml.safe_load(_PROTECTED_CLAIMS.read_text()),
+            "MutatingAdmissionPolicyBinding": {"policyName": name},
+        }
+        for kind, spec in kinds.items():
+            body = {"apiVersion": group, "kind": kind, "metadata": {"name": name}, "spec": spec}
+            self._plane.admin.create(body)
+        time.sleep(_POLICY_SECONDS)
+        yield
+        for kind in reversed(kinds):
+            self._plane.admin.delete(kind, name)
 
     @contextmanager
     def _contending(self, contender: Contender, scheduler: str) -> Iterator[dict[str, int]]:

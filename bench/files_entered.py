@@ -24,11 +24,14 @@ Call = Callable[[], Awaitable[Any]]
 
 
 class Walk:
-    """``files`` are those of the program that were entered; ``moves`` counts entries into another one."""
+    """``files`` are those of the program that were entered; ``moves`` counts entries into another one, and
+    ``calls`` its functions' calls.
+    """
 
     def __init__(self) -> None:
         self.files: set[str] = set()
         self.moves = 0
+        self.calls = 0
         self._last = ""
 
     @contextmanager
@@ -51,6 +54,7 @@ class Walk:
         name = frame.f_code.co_filename
         if event == "call" and name.startswith(_APP):
             self.files.add(name)
+            self.calls += 1
             self.moves += name != self._last
             self._last = name
 
@@ -89,7 +93,7 @@ async def _walk(client: httpx.AsyncClient, verb: str, body: bytes) -> Row:
     with walk.followed():
         answer = await client.post(f"/scheduler/{verb}", content=body, headers=_JSON)
     answer.raise_for_status()
-    return {"files": len(walk.files), "moves": walk.moves}
+    return {"files": len(walk.files), "moves": walk.moves, "calls": walk.calls}
 
 
 def _binding(name: str, node: str) -> dict[str, str]:
@@ -108,7 +112,7 @@ def _rows(run: Run) -> Iterator[Row]:
 
 PART = Part(
     "files",
-    "files of the program that a webhook enters, and moves from one to another",
-    ("request", "nodes", "files", "moves"),
+    "files of the program that a webhook enters, moves from one to another, and calls of its functions",
+    ("request", "nodes", "files", "moves", "calls"),
     _rows,
 )

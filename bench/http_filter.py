@@ -22,7 +22,7 @@ from bench import allocation
 from bench.run import Part, Row, Run
 from bench.scenes import SCENES, Scene, pod
 
-_START_SECONDS = 120.0
+_START_SECONDS = 600.0
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -98,7 +98,7 @@ async def measure(scene: Scene, nodes: int, rounds: int) -> dict[str, Any]:
             answer = await client.post("/scheduler/filter", content=body, headers=_JSON)
             filters.append((time.perf_counter() - start) * 1e3)
             answered = answer.raise_for_status().content
-            await _bind(client, asking, answered)
+            await bind(client, asking, answered)
             start = time.perf_counter()
             await client.post("/scheduler/filter", content=plain_body, headers=_JSON)
             plain.append((time.perf_counter() - start) * 1e3)
@@ -115,7 +115,8 @@ async def measure(scene: Scene, nodes: int, rounds: int) -> dict[str, Any]:
     }
 
 
-async def _bind(client: httpx.AsyncClient, asking: dict[str, Any], answered: bytes) -> None:
+async def bind(client: httpx.AsyncClient, asking: dict[str, Any], answered: bytes) -> None:
+    """Binds the Pod to the first node of a filter's answer, if there is one."""
     fitting = orjson.loads(answered)["NodeNames"]
     if not fitting:
         return

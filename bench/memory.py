@@ -21,7 +21,7 @@ async def measure(scene: Scene, nodes: int) -> Row:
     names = [f"node-{number:05}" for number in range(nodes)]
     async with service(scene.objects(nodes)) as serving:
         (await serving.client.get("/readyz")).raise_for_status()
-        ready, cpu = _resident_megabytes(serving.pid), _cpu_seconds(serving.pid)
+        ready, cpu = resident_megabytes(serving.pid), cpu_seconds(serving.pid)
         body = orjson.dumps({"Pod": pod("p", "wanted"), "NodeNames": names})
         headers = {"Content-Type": "application/json"}
         (await serving.client.post("/scheduler/filter", content=body, headers=headers)).raise_for_status()
@@ -30,19 +30,20 @@ async def measure(scene: Scene, nodes: int) -> Row:
             "nodes": nodes,
             "devices": nodes * DEVICES,
             "start_s": round(serving.start_seconds, 1),
-            "start_cpu_s": cpu,
+            "start_cpu_s": round(cpu, 1),
             "ready_mb": ready,
-            "asked_mb": _resident_megabytes(serving.pid),
+            "asked_mb": resident_megabytes(serving.pid),
         }
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """What the process has computed so far: unlike the time on the clock, no matter of who else is busy."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return round((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), 1)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _resident_megabytes(pid: int) -> int:
+def resident_megabytes(pid: int) -> int:
+    """Of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) // 1024

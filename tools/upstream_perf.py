@@ -40,7 +40,7 @@ class Contender:
 CONTENDERS = (
     Contender("in-tree", Side.IN_TREE),
     Contender("here", Side.HERE),
-    Contender("here, one candidate", Side.HERE, (("DRA_CANDIDATES", "1"),)),
+    Contender("here, all candidates", Side.HERE, (("DRA_CANDIDATES", "0"),)),
 )
 
 

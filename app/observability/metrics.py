@@ -7,10 +7,12 @@ values: no names of Pods, claims, nodes or paths.
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -39,35 +41,66 @@ class Sample:
     counter: bool = False
 
 
+Labelled = TypeVar("Labelled", bound=MetricWrapperBase)
+
+
+class ByLabels(Generic[Labelled]):
+    """The children of a metric by the values of its labels.
+
+    Each is looked up in the metric only once: that takes eight calls, some of them with a lock held.
+    """
+
+    __slots__ = ("_children", "_metric")
+
+    def __init__(self, metric: Labelled) -> None:
+        self._metric = metric
+        self._children: dict[tuple[str, ...], Labelled] = {}
+
+    def labels(self, *values: str) -> Labelled:
+        """The child with these values of the labels. O(1)."""
+        found = self._children.get(values)
+        if found is None:
+            found = self._children[values] = self._metric.labels(*values)
+        return found
+
+
 class Metrics:
     """The metrics of one application."""
 
     def __init__(self, version: str) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Histogram(
-            f"{PREFIX}_request_duration_seconds",
-            "Time from the first byte of a request to the last of its response, by verb and HTTP status.",
-            ("verb", "code"),
-            buckets=REQUEST_BUCKETS,
-            registry=self.registry,
+        self.requests = ByLabels(
+            Histogram(
+                f"{PREFIX}_request_duration_seconds",
+                "Time from the first byte of a request to the last of its response, by verb and HTTP status.",
+                ("verb", "code"),
+                buckets=REQUEST_BUCKETS,
+                registry=self.registry,
+            )
         )
-        self.in_flight = Gauge(
-            f"{PREFIX}_requests_in_flight",
-            "Requests in progress, by verb.",
-            ("verb",),
-            registry=self.registry,
+        self.in_flight = ByLabels(
+            Gauge(
+                f"{PREFIX}_requests_in_flight",
+                "Requests in progress, by verb.",
+                ("verb",),
+                registry=self.registry,
+            )
         )
-        self.filter_nodes = Counter(
-            f"{PREFIX}_filter_nodes_total",
-            "Nodes that filters evaluated for Pods with claims, by result: fits, misfit or invalid.",
-            ("result",),
-            registry=self.registry,
+        self.filter_nodes = ByLabels(
+            Counter(
+                f"{PREFIX}_filter_nodes_total",
+                "Nodes that filters evaluated for Pods with claims, by result: fits, misfit or invalid.",
+                ("result",),
+                registry=self.registry,
+            )
         )
-        self.refusals = Counter(
-            f"{PREFIX}_filter_refusals_total",
-            "Nodes that filters refused, by the code of the first reason.",
-            ("reason",),
-            registry=self.registry,
+        self.refusals = ByLabels(
+            Counter(
+                f"{PREFIX}_filter_refusals_total",
+                "Nodes that filters refused, by the code of the first reason.",
+                ("reason",),
+                registry=self.registry,
+            )
         )
         self.filter_fitting = Histogram(
             f"{PREFIX}_filter_fitting_nodes",
@@ -80,18 +113,22 @@ class Metrics:
             "Filters of Pods without claims, which pass at once.",
             registry=self.registry,
         )
-        self.late = Counter(
-            f"{PREFIX}_deadline_exceeded_total",
-            "Requests that reached their time limit before all nodes were evaluated, by verb.",
-            ("verb",),
-            registry=self.registry,
+        self.late = ByLabels(
+            Counter(
+                f"{PREFIX}_deadline_exceeded_total",
+                "Requests that reached their time limit before all nodes were evaluated, by verb.",
+                ("verb",),
+                registry=self.registry,
+            )
         )
-        self.bind_duration = Histogram(
-            f"{PREFIX}_bind_duration_seconds",
-            "Time of one bind, writes to the API server included, by outcome: bound or refused.",
-            ("outcome",),
-            buckets=doubling(0.001, 14),
-            registry=self.registry,
+        self.bind_duration = ByLabels(
+            Histogram(
+                f"{PREFIX}_bind_duration_seconds",
+                "Time of one bind, writes to the API server included, by outcome: bound or refused.",
+                ("outcome",),
+                buckets=doubling(0.001, 14),
+                registry=self.registry,
+            )
         )
         self.pod_wait = Histogram(
             f"{PREFIX}_pod_wait_seconds",
@@ -105,11 +142,13 @@ class Metrics:
             buckets=doubling(15, 16),  # to 5.7 days
             registry=self.registry,
         )
-        self.dry_run_pods = Counter(
-            f"{PREFIX}_dry_run_pods_total",
-            "Pods of dry runs, by result: placed or unplaced.",
-            ("result",),
-            registry=self.registry,
+        self.dry_run_pods = ByLabels(
+            Counter(
+                f"{PREFIX}_dry_run_pods_total",
+                "Pods of dry runs, by result: placed or unplaced.",
+                ("result",),
+                registry=self.registry,
+            )
         )
         self.turned_away = Counter(
             f"{PREFIX}_dry_runs_turned_away_total",

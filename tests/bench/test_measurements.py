@@ -8,7 +8,7 @@ import gobuild
 import oracle
 import pytest
 
-from bench import allocation, files_entered, http_filter, shortcuts
+from bench import allocation, files_entered, http_filter, scale, shortcuts
 from bench.scenes import SCENES
 
 FITTING = {
@@ -64,7 +64,14 @@ def test_files_are_counted_in_greenlets_too() -> None:
     rows = {row["request"]: row for row in asyncio.run(files_entered.measure(SCENES[0], 6))}
     first, warm = rows["first filter"], rows["warm filter"]
     assert first["files"] > rows["after a bind"]["files"] > warm["files"] > 10
-    assert all(row["moves"] >= row["files"] for row in rows.values())
+    assert all(row["calls"] >= row["moves"] >= row["files"] for row in rows.values())
+
+
+def test_what_grows_is_measured_over_http_and_by_events() -> None:
+    served = asyncio.run(scale.served(SCENES[0], 30))
+    assert served["filter_ms"] > 0
+    assert served["ready_mb"] > 10
+    assert scale.changed(SCENES[0], 30)["slice_ms"] > 0
 
 
 @pytest.mark.parametrize("name", shortcuts.SHORTCUTS)

@@ -45,9 +45,10 @@ async def choose(service: Service, evaluation: PodEvaluation, result: FilterResu
     number = 1 if grouped else candidates.number_of(pod, result.fitting)
     ranked, sole = await _ranked(service, evaluation, result, number + _TRIES)
     number = 1 if sole else number
-    if ranked and ranked[0] not in service.state.nodes:
+    nodes = service.state.nodes
+    if ranked and ranked[0] not in nodes:
         return Choice(ranked[:1])  # known only from the request: bind decides
-    known = [name for name in ranked if name in service.state.nodes]
+    known = [name for name in ranked if name in nodes]
     if pod.nominated_node in known:
         # Beside others, the next event of any kind would show it as the choice.
         known.sort(key=lambda name: name != pod.nominated_node)

@@ -91,14 +91,16 @@ def has_unweighed_preferences(spec: JsonObject, controller: OwnerReference | Non
     constraints with nodeTaintsPolicy, and for replicas without a constraint, which PodTopologySpread
     spreads by itself.
     """
-    constraints = fields.listed(spec, "topologySpreadConstraints", fields.mapping)
-    if not constraints and controller is not None and controller.kind in _SPREAD_BY_DEFAULT:
-        return True
-    if any(
+    if not spec.get("topologySpreadConstraints"):
+        if controller is not None and controller.kind in _SPREAD_BY_DEFAULT:
+            return True
+    elif any(
         item.get("nodeTaintsPolicy") == "Honor" and item.get("whenUnsatisfiable") == "ScheduleAnyway"
-        for item in constraints
+        for item in fields.listed(spec, "topologySpreadConstraints", fields.mapping)
     ):
         return True
+    if not spec.get("affinity"):
+        return False
     affinity = fields.child(spec, "affinity")
     return any(_needs_namespaces(fields.child(affinity, name)) for name in _KINDS)
 
