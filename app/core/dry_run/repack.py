@@ -6,12 +6,13 @@ the way that also fit elsewhere. Then sequences of fewer moves are tried, all of
 Only then is the plan called minimal.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from app.core.dry_run.gang import GangAnswer, Outcome, place_gang
 from app.core.dry_run.movable import Movable, movable_pods
 from app.core.dry_run.place import PodPlacement, place
+from app.core.dry_run.places import Places
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
 from app.core.pauses import InterruptedWorkError, pause
@@ -242,38 +243,53 @@ class _Search:
 
     def _make_room(self, step: _Step, pod: Pod) -> _Step | None:
         """The moves after which the Pod fits on some node, that node's Pods all going elsewhere."""
+        places = Places(
+            self._nodes,
+            self._rules,
+            lambda item: self._claims(step.state, item),
+            lambda item: self._without(step.state, item),
+        )
         there: dict[str, list[Pod]] = {}
         for item in self._left(step):
             there.setdefault(item.node_name, []).append(item)
         stage = EvictionStage(step.state.fork())
         evaluation = PodEvaluation(stage.state, pod, self._rules)
-        plans: list[tuple[int, int, str, list[Pod]]] = []
+        rough: list[tuple[int, int, str]] = []
         for node in self._nodes:
-            if node in there:
-                victims = self._in_the_way(stage, evaluation, node, there[node])
-                if victims is not None:
-                    devices = sum(self._devices(item) for item in victims)
-                    plans.append((len(victims), devices, node, victims))
-        plans.sort(key=lambda found: found[:3])
-        for _, _, node, victims in plans:
-            made = self._moved_away(step, victims, node)
-            if made is not None and len(made.moves) <= self._most:
-                return made
-        return None
+            victims = self._in_the_way(stage, evaluation, there.get(node, ()), node, self._smallest_first)
+            if victims is not None:
+                rough.append((len(victims), sum(self._devices(item) for item in victims), node))
+        best: _Step | None = None
+        for least, _, node in sorted(rough):
+            if best is not None and least >= len(best.moves) - len(step.moves):
+                break
+            can = [item for item in there[node] if places.exist(item)]
+            for order in (self._smallest_first, self._largest_first):
+                victims = self._in_the_way(stage, evaluation, can, node, order)
+                made = None if victims is None else self._moved_away(step, victims, node, places)
+                if made is not None and len(made.moves) <= self._most:
+                    best = made if best is None or len(made.moves) < len(best.moves) else best
+        return best
 
     def _in_the_way(
-        self, stage: EvictionStage, evaluation: PodEvaluation, node: str, there: Sequence[Pod]
+        self,
+        stage: EvictionStage,
+        evaluation: PodEvaluation,
+        there: Sequence[Pod],
+        node: str,
+        order: Callable[[Pod], tuple[int, Key]],
     ) -> list[Pod] | None:
         """Which Pods ``there`` have to leave the node so that the Pod fits, or None if that does not help.
 
         Args:
             stage: what ``evaluation`` is about; it is left as it was.
+            order: which Pods may stay first. If the smallest do, few have to leave; if the largest do, those
+                that leave are easier to place elsewhere.
         """
         stage.remove(there)
         victims = list(there)
-        fits = evaluation.answer(node).verdict == "fits"
-        # Those that are hardest to place elsewhere come back first.
-        for item in sorted(there, key=self._hardest_first) if fits else ():
+        fits = bool(there) and evaluation.answer(node).verdict == "fits"
+        for item in sorted(there, key=order) if fits else ():
             pause()
             stage.restore([item])
             if evaluation.answer(node).verdict == "fits":
@@ -283,41 +299,33 @@ class _Search:
         stage.restore(victims)
         return victims if fits else None
 
-    def _moved_away(self, step: _Step, victims: Sequence[Pod], node: str) -> _Step | None:
+    def _moved_away(self, step: _Step, victims: Sequence[Pod], node: str, places: Places) -> _Step | None:
         """The state after the victims have moved to other nodes, the largest first; None if one cannot."""
-        for victim in victims:
-            others = (name for name in self._nodes if name != node)
-            made = next(self._moves(step, victim, others, best=True), None)
+        for victim in sorted(victims, key=self._largest_first):
+            others = [name for name in places.best_first(victim) if name != node]
+            made = next(self._moves(step, victim, others), None)
             if made is None:
                 return None
             step = made
         return step
 
-    def _moves(self, step: _Step, pod: Pod, nodes: Iterable[str], *, best: bool = False) -> Iterator[_Step]:
-        """The states after a move of this Pod to one of the nodes where it fits, or to the best of these."""
-        state = step.state.fork()
-        before = tuple(
-            claim for key in self._movable.claims[pod.meta.uid] if (claim := state.claim(key)) is not None
-        )
-        self._take_off(state, pod)
-        again = state.pods[pod.meta.key]
+    def _moves(self, step: _Step, pod: Pod, nodes: Iterable[str]) -> Iterator[_Step]:
+        """The states after a move of this Pod to each of the nodes where it fits."""
         if over_budget([*(move.pod for move in step.moves), pod], tuple(self._start.state.budgets.values())):
             return
+        before = tuple(self._claims(step.state, pod))
+        state = self._without(step.state, pod)
+        again = state.pods[pod.meta.key]
         evaluation = PodEvaluation(state, again, self._rules)
         if evaluation.unclaimed is not None:
             return
-        answers = [
-            answer
-            for name in nodes
-            if name != pod.node_name and (answer := evaluation.answer(name)).verdict == "fits"
-        ]
-        if best:
-            answers = sorted(answers, key=lambda answer: -(answer.score or 0))[:1]
-        for answer in answers:
-            pause()
-            after = state.fork()
-            after.settle(again, answer.node, answer.settled)
-            yield _Step(after, (*step.moves, Move(pod, pod.node_name, before, answer)))
+        for name in nodes:
+            answer = evaluation.answer(name) if name != pod.node_name else None
+            if answer is not None and answer.verdict == "fits":
+                pause()
+                after = state.fork()
+                after.settle(again, answer.node, answer.settled)
+                yield _Step(after, (*step.moves, Move(pod, pod.node_name, before, answer)))
 
     def _try_fewer(self) -> None:
         """All sequences of fewer moves than the best plan, the shortest first, within ``MAX_TRIES``."""
@@ -335,9 +343,7 @@ class _Search:
     def _deepen(self, step: _Step, length: int, seen: set[frozenset[tuple[str, str]]]) -> bool:
         """Whether a sequence with ``length`` more moves is enough; it is then the best plan."""
         if self._best is None or len(step.moves) + length < len(self._best[0]):
-            for pod in self._left(step):
-                if length == 1 and not self._helps(step, pod):
-                    continue
+            for pod in self._last_moves(step) if length == 1 else self._left(step):
                 for made in self._moves(step, pod, self._nodes):
                     if made.where in seen:
                         continue
@@ -351,27 +357,45 @@ class _Search:
                         return False
         return False
 
-    def _helps(self, step: _Step, pod: Pod) -> bool:
-        """Whether the waiting Pods would fit if this one were gone: it may be the last to move."""
-        self._tries += 1
-        state = step.state.fork()
-        self._take_off(state, pod)
-        return self._together(state).outcome != "impossible"
+    def _last_moves(self, step: _Step) -> Iterator[Pod]:
+        """The Pods without which the waiting ones would fit: only such a Pod may be the last to move."""
+        stage = EvictionStage(step.state.fork())
+        first = PodEvaluation(stage.state, self._waiting[0], self._rules)
+        for pod in self._left(step):
+            if self._tries >= MAX_TRIES:
+                return
+            self._tries += 1
+            stage.remove([pod])
+            # One Pod that fits nowhere may fit where another has left, and nowhere else.
+            if len(self._waiting) == 1:
+                helps = first.answer(pod.node_name).verdict == "fits"
+            else:
+                helps = self._together(stage.state).outcome != "impossible"
+            stage.restore([pod])
+            if helps:
+                yield pod
 
     def _found(self, step: _Step) -> bool:
         """Keeps the plan if the waiting Pods fit after it and it is the shortest."""
         self._tries += 1
-        answer = self._together(step.state)
+        answer = self._together(step.state, {move.source for move in step.moves})
         if answer.outcome != "fits":
             return False
         if self._best is None or len(step.moves) < len(self._best[0]):
             self._best = step.moves, answer.placements
         return True
 
-    def _together(self, state: State) -> GangAnswer:
-        """Whether all waiting Pods fit, in whatever order and places; remembers if that is not known."""
+    def _together(self, state: State, left: Collection[str] | None = None) -> GangAnswer:
+        """Whether all waiting Pods fit, in whatever order and places; remembers if that is not known.
+
+        Args:
+            left: nodes that Pods have left. A single Pod that fitted nowhere before fits only there.
+        """
         pause()
-        answer = place_gang(state, self._waiting, self._nodes, self._rules, _TRIED_EACH, shown=0)
+        nodes = self._nodes
+        if left is not None and len(self._waiting) == 1:
+            nodes = tuple(name for name in nodes if name in left)
+        answer = place_gang(state, self._waiting, nodes, self._rules, _TRIED_EACH, shown=0)
         # It keeps an interruption to itself: the next pause raises it again.
         pause()
         self._doubtful |= answer.outcome == "unknown"
@@ -382,6 +406,17 @@ class _Search:
         moved = step.moved
         return [pod for pod in self._movable.pods if pod.meta.uid not in moved]
 
+    def _claims(self, state: State, pod: Pod) -> list[ResourceClaim]:
+        """The claims that the Pod gives back, as they are in this state."""
+        keys = self._movable.claims[pod.meta.uid]
+        return [claim for key in keys if (claim := state.claim(key)) is not None]
+
+    def _without(self, state: State, pod: Pod) -> State:
+        """A fork in which the Pod waits for a node."""
+        fork = state.fork()
+        self._take_off(fork, pod)
+        return fork
+
     def _take_off(self, state: State, pod: Pod) -> None:
         """The Pod waits for a node again, and its claims are deallocated."""
         for key in self._movable.claims[pod.meta.uid]:
@@ -391,8 +426,11 @@ class _Search:
                 state.upsert(replace(claim, allocation=None, reserved_for=()))
         state.upsert(replace(pod, node_name=""))
 
-    def _hardest_first(self, pod: Pod) -> tuple[int, tuple[str, str]]:
+    def _largest_first(self, pod: Pod) -> tuple[int, Key]:
         return -self._devices(pod), pod.meta.key
+
+    def _smallest_first(self, pod: Pod) -> tuple[int, Key]:
+        return self._devices(pod), pod.meta.key
 
     def _devices(self, pod: Pod) -> int:
         claims = (self._start.state.claim(key) for key in self._movable.claims[pod.meta.uid])

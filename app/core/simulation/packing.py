@@ -6,7 +6,7 @@ look at each state that some node is in, and a score only where task and state m
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -222,6 +222,11 @@ class Packing:
             percent: scale * sums[percent] / counts[percent] for percent in counts
         }
         self.result.mean = scale * sums.total() / counts.total() if counts else 0.0
+
+    @property
+    def running(self) -> Mapping[int, tuple[int, Sequence[int]]]:
+        """The node of each running Pod, by its position, and the positions of its GPUs there."""
+        return self._running
 
     def _arrive(self, pod: int, task: Task) -> bool:
         kept = self._kept.setdefault(task, {})
