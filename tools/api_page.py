@@ -3,7 +3,6 @@
 python tools/api_page.py           rewrites the page
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,7 @@ def page() -> str:
             lines += _parameters(operation.get("parameters", []))
             lines += _body(operation.get("requestBody"))
             lines += _answers(operation["responses"])
-            lines += _example(path, operation)
+            lines += _samples(operation)
     lines += [*_refusals(), "", "## Types"]
     for name, schema in sorted(types.items()):
         lines += ["", f"### {name}", *_described(schema), *_fields(schema)]
@@ -83,14 +82,13 @@ def _answers(responses: Schema) -> list[str]:
     return lines
 
 
-def _example(path: str, operation: Schema) -> list[str]:
-    """A command that sends the example, to a service of examples/inventory."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    if "example" not in content:
-        return []
-    body = json.dumps(content["example"], separators=(",", ":"))
-    command = f"curl -s http://127.0.0.1:8888{path} -H 'Content-Type: application/json' -d '{body}'"
-    return ["", "```sh", command, "```"]
+def _samples(operation: Schema) -> list[str]:
+    """The examples in each language, for a service of examples/inventory."""
+    return [
+        line
+        for sample in operation.get("x-codeSamples", ())
+        for line in ("", f"```{sample['lang']}", sample["source"].rstrip(), "```")
+    ]
 
 
 def _refusals() -> list[str]:

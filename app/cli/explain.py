@@ -29,15 +29,15 @@ def explain(*, pod: str, source: Source, namespace: str, output: str) -> int:
 
     space, name = _named(pod, namespace)
     path = f"/api/v1/pods/{space}/{name}/explain"
-    answer = ask(source, lambda asker: asker.get(path))
+    level = "summary" if output in (options.TABLE, options.NAME) else "full"
+    answer = ask(source, lambda asker: asker.get(path, explain=level))
     if output in (options.TABLE, options.WIDE):
         title = " has no node" if answer["node"] is None else f" is on {answer['node']}"
         out(pod_report(answer, title, MAX_NODES if output == options.TABLE else None))
     else:
         print_data(answer, output, [f"pod/{answer['name']}"])
     say(f"inventory revision {answer['revision']}")
-    fits = answer["node"] is not None or any(node["verdict"] == "fits" for node in answer["nodes"])
-    return Exit.OK if fits else Exit.NO
+    return Exit.OK if answer["node"] is not None or answer["fitting"] else Exit.NO
 
 
 def _named(text: str, namespace: str) -> tuple[str, str]:

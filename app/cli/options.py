@@ -20,7 +20,7 @@ Command = Callable[..., int]
 POLL_SECONDS = 2.0
 """Interval of --watch and --wait."""
 SERVER_VARIABLE = "DRA_EXTENDER_SERVER"
-TABLE, WIDE, JSON = formats.TABLE, formats.WIDE, formats.JSON
+TABLE, WIDE, JSON, NAME = formats.TABLE, formats.WIDE, formats.JSON, formats.NAME
 
 files = click.option(
     "-f",
@@ -119,7 +119,7 @@ _namespace = click.option(
 output = click.option(
     "-o",
     "--output",
-    type=OutputFormat(TABLE, WIDE, JSON, formats.YAML, formats.NAME),
+    type=OutputFormat(TABLE, WIDE, JSON, formats.YAML, NAME),
     default=TABLE,
     show_default=True,
     help="Output format.",

@@ -1,7 +1,9 @@
 """Prints the result of a dry run (POST /api/v1/placements) as tables."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from app.cli.output.devices_text import devices_of, results_of
 from app.cli.talk import counted, out, table
@@ -45,7 +47,7 @@ def _print(
     *,
     explain: bool,
 ) -> None:
-    pods = answer["pods"]
+    pods = _with_reasons(answer["pods"])
     colors = ["green" if pod["node"] is not None else "red" for pod in pods]
     out(table(head, [row(pod) for pod in pods], colors))
     listed = [pod for pod in pods if pod["node"] is None or explain]
@@ -54,13 +56,35 @@ def _print(
     if stuck:
         out(f"\nAll or nothing: {answer['gang']['text']}\nOne by one, the reasons are:")
     # Replicas mostly have the same reasons: consecutive equal reports are shown once.
-    for _, group in groupby(listed, key=lambda pod: (pod["node"], pod.get("summary"), pod.get("nodes"))):
+    for _, group in groupby(listed, key=_report_key):
         first, *more = group
         others = f" and {counted(len(more), 'more Pod')}" if more else ""
         verb = "are" if more else "is"
         placed = f" goes to {first['node']}" if first["node"] is not None else f" {verb} not placed"
         out("")
         out(pod_report(first, f"{others}{'' if stuck else placed}", most))
+
+
+def _with_reasons(pods: Sequence[JsonObject]) -> Sequence[JsonObject]:
+    """The Pods, with reasons in the groups that refer to those of an earlier Pod, which may not be shown."""
+    groups = [group for pod in pods for group in pod.get("groups") or ()]
+    known = {(group["verdict"], group["headline"]): group["reasons"] for group in groups if group["reasons"]}
+    return [
+        pod
+        | {
+            "groups": [
+                group | {"reasons": known.get((group["verdict"], group["headline"]), ())}
+                for group in pod.get("groups") or ()
+            ]
+        }
+        for pod in pods
+    ]
+
+
+def _report_key(pod: JsonObject) -> tuple[Any, ...]:
+    """Equal for Pods with equal reports."""
+    groups = [(group["verdict"], group["headline"], group["count"]) for group in pod.get("groups") or ()]
+    return pod["node"], pod.get("summary"), pod.get("nodes"), pod.get("nodesOmitted") and groups
 
 
 def capacity_table(answer: JsonObject) -> None:
@@ -133,22 +157,64 @@ def pod_report(pod: JsonObject, title: str, most: int | None = None) -> str:
     """The reasons of nodes (all, or at most ``limit``) for one Pod, below a summary."""
     head = f"{_name(pod)}{title}: {pod.get('summary') or 'no node was evaluated'}"
     head = "\n".join([head, *_near(pod), *_evicting(pod)])
-    nodes = pod.get("nodes") or ()
-    if not nodes:
+    grouped = most is not None and bool(pod.get("nodesOmitted")) and "groups" in pod
+    rows = _rows_by_group(pod) if grouped else _rows_by_node(pod, together=most is not None)
+    if not rows:
         return head
-    groups = _alike(nodes) if most is not None else [[node] for node in sorted(nodes, key=_order)]
-    if len(groups) == 1 and f"nodes fit: {message_of(nodes[0])}" in head:
-        return head  # the reason is the Pod's, and no node's
-    shown = groups[:most]
-    rows = [[_nodes(group), group[0]["verdict"], message_of(group[0])] for group in shown]
-    colors = [_COLORS.get(group[0]["verdict"], "") for group in shown]
-    lines = [f"  {line}" for line in table(("NODE", "VERDICT", "REASON"), rows, colors).splitlines()]
-    rest = sum(map(len, groups[len(shown) :]))
+    shown = rows[:most]
+    cells = [[row.nodes, row.verdict, row.text] for row in shown]
+    colors = [_COLORS.get(row.verdict, "") for row in shown]
+    lines = [f"  {line}" for line in table(("NODE", "VERDICT", "REASON"), cells, colors).splitlines()]
+    rest = sum(row.count for row in rows[len(shown) :])
     if rest:
         lines.append(f"  and {counted(rest, 'more node')}: use -o wide to show them")
-    if pod.get("nodesOmitted"):
+    if pod.get("nodesOmitted") and not grouped:
         lines.append(f"  and {counted(pod['nodesOmitted'], 'more node')}: select some with --node")
     return "\n".join([head, *lines])
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One or several nodes of a report. ``nodes``: some of their names."""
+
+    nodes: str
+    verdict: str
+    text: str
+    count: int
+
+
+def _rows_by_node(pod: JsonObject, *, together: bool) -> list[_Row]:
+    """From the verdict of each node; ``together``: a row for nodes with equal reasons."""
+    nodes = pod.get("nodes") or ()
+    groups = _alike(nodes) if together else [[node] for node in sorted(nodes, key=_order)]
+    return [
+        _Row(
+            named((node["name"] for node in group), MAX_NAMES),
+            group[0]["verdict"],
+            message_of(group[0]),
+            len(group),
+        )
+        for group in groups
+    ]
+
+
+def _rows_by_group(pod: JsonObject) -> list[_Row]:
+    """From the summary of many nodes."""
+    rows = []
+    if pod["fitting"]:
+        rows.append(_Row(_some(pod["fittingNodes"], pod["fitting"]), "fits", "", pod["fitting"]))
+    for group in pod["groups"]:
+        text = "; ".join(str(reason["message"]) for reason in group["reasons"]) or group["headline"]
+        rows.append(_Row(_some(group["nodes"], group["count"]), group["verdict"], text, group["count"]))
+    return rows
+
+
+def _some(names: Sequence[str], count: int) -> str:
+    """Some names of all: ``a, b, c and 4 more``."""
+    shown, rest = names[:MAX_NAMES], count - len(names[:MAX_NAMES])
+    if not shown:
+        return counted(count, "node")
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")
 
 
 def _order(node: JsonObject) -> tuple[bool, int]:
@@ -163,10 +229,6 @@ def _alike(nodes: Iterable[JsonObject]) -> list[list[JsonObject]]:
     for node in nodes:
         groups.setdefault((node["verdict"], message_of(node)), []).append(node)
     return sorted(groups.values(), key=lambda group: (*_order(group[0]), -len(group)))
-
-
-def _nodes(group: Sequence[JsonObject]) -> str:
-    return named((node["name"] for node in group), MAX_NAMES)
 
 
 def message_of(node: JsonObject) -> str:

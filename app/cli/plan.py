@@ -118,9 +118,16 @@ def plan(
     elif how_many:
         code = _how_many(source, request, output)
     else:
-        request["explain"] = "full"
+        request["explain"] = _level(output, explain=explain)
         code = _place(source, request, output, explain=explain, timeout=timeout if wait else None)
     return code or (Exit.NO if unseen else Exit.OK)
+
+
+def _level(output: str, *, explain: bool) -> str:
+    """How much of the nodes is requested: no more than is shown."""
+    if output == options.NAME:
+        return "none"
+    return "summary" if output == options.TABLE and not explain else "full"
 
 
 def _place(

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.middleware.access import is_guarded
+from app.api.openapi.code_samples import add_code_samples
 from app.api.openapi.errors import error_components, error_responses
 from app.api.openapi.examples import add_examples
 from app.api.openapi.schemas import tidy_schemas
@@ -81,6 +82,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             if method in _METHODS:
                 _complete(path, operation)
     add_examples(document)
+    add_code_samples(document)
     return document
 
 

@@ -21,9 +21,14 @@ _TEMPLATE = {
     "spec": {"spec": {"devices": {"requests": [_REQUEST]}}},
 }
 REQUESTS: JsonObject = {
-    "placePods": {"pods": [_POD], "objects": [_TEMPLATE], "replicas": 2},
+    "placePods": {"workloads": [_POD], "objects": [_TEMPLATE], "replicas": 2},
     "countCapacity": {"pod": _POD, "objects": [_TEMPLATE]},
-    "sizeNodes": {"pods": [_POD], "objects": [_TEMPLATE], "replicas": 9, "shapes": [{"like": "worker-5"}]},
+    "sizeNodes": {
+        "workloads": [_POD],
+        "objects": [_TEMPLATE],
+        "replicas": 9,
+        "shapes": [{"like": "worker-5"}],
+    },
     "parseDocuments": _POD,
 }
 """By operationId."""

@@ -15,6 +15,8 @@ TABLE, WIDE, JSON, YAML, NAME, CSV = "table", "wide", "json", "yaml", "name", "c
 _JSONPATH, _COLUMNS = "jsonpath", "custom-columns"
 _TEMPLATES = (_JSONPATH, f"{_JSONPATH}-as-json", f"{_JSONPATH}-file", _COLUMNS, f"{_COLUMNS}-file")
 
+_GO_TEMPLATES = ("go-template", "go-template-file", "template", "templatefile")
+
 
 class OutputFormat(click.ParamType[str]):
     """One of the named formats, or a template: ``jsonpath={.items[*].name}``.
@@ -35,6 +37,8 @@ class OutputFormat(click.ParamType[str]):
         kind, equals, _ = text.partition("=")
         if kind in _TEMPLATES and not equals:
             self.fail(f"{kind} needs a value: {kind}=...", param, ctx)
+        if kind in _GO_TEMPLATES:
+            self.fail(f"{kind} is a template of the programming language Go; use {_JSONPATH}=...", param, ctx)
         if kind not in _TEMPLATES:
             known = ", ".join(self._plain)
             self.fail(f"{text!r} is not one of {known}, {_JSONPATH}=..., {_COLUMNS}=...", param, ctx)
