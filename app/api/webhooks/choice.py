@@ -53,7 +53,7 @@ async def choose(service: Service, evaluation: PodEvaluation, result: FilterResu
         # Beside others, the next event of any kind would show it as the choice.
         known.sort(key=lambda name: name != pod.nominated_node)
         number = 1
-    reserved = await service.decider.reservations.reserve(pod, known, number)
+    reserved = await service.decider.reservations.reserve(pod, known, number, evaluation)
     return Choice(reserved.nodes, reserved.refused)
 
 

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError
 from app.core.placement.decision import ClaimAllocation, Refused, decide_on
 from app.core.placement.pod_evaluation import PodEvaluation
-from app.core.placement.rules import Rules
 from app.core.state.state import State
 from app.event_loop.time_slice import Deadline, TimeSlice, at_once
 
@@ -55,9 +53,9 @@ class Places:
 
 
 async def decide_places(
-    state: State, pod: Pod, nodes: Iterable[str], rules: Rules, *, number: int, seconds: float
+    state: State, evaluation: PodEvaluation, nodes: Iterable[str], *, number: int, seconds: float
 ) -> Places:
-    """Up to ``number`` of the nodes, in order, each with devices as if it were the only one.
+    """Up to ``number`` of the nodes, in order, each with devices for the Pod as if it were the only one.
 
     Valid at the time of return, see ``decide_unchanged``. If the time is short, these are fewer nodes. Cost:
     a search for each node that is checked.
@@ -65,7 +63,10 @@ async def decide_places(
     nodes = tuple(nodes)
     clock = asyncio.get_running_loop().time
     revision, found = state.revision, Places()
-    work = _finding(state, pod, nodes, rules, number)
+
+    def work(found: Places) -> None:
+        found.find(evaluation.renewed(state), nodes, number)
+
     try:
         await TimeSlice(clock).run(lambda: work(found), Deadline(clock, seconds).expired)
     except InterruptedWorkError:
@@ -79,9 +80,3 @@ async def decide_places(
     except InterruptedWorkError:
         found.refused = dict.fromkeys(nodes, _TOO_LATE) | found.refused
     return found
-
-
-def _finding(
-    state: State, pod: Pod, nodes: Iterable[str], rules: Rules, number: int
-) -> Callable[[Places], None]:
-    return lambda found: found.find(PodEvaluation(state.as_seen_by(pod), pod, rules), nodes, number)

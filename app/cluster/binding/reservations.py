@@ -27,6 +27,7 @@ from app.cluster.informers.informer import Event, Replaced, Upserted
 from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
 from app.core.placement.decision import ClaimAllocation, assume, forget
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.state.pools import Pool, PoolError
 from app.core.state.state import State
@@ -125,14 +126,19 @@ class Reservations:
         found = self._held.get(pod.meta.uid)
         return found.pod if found is not None and found.pod.meta.is_newer(pod.meta) else pod
 
-    async def reserve(self, pod: Pod, nodes: Iterable[str], number: int = 1) -> Reserved:
+    async def reserve(
+        self, pod: Pod, nodes: Iterable[str], number: int = 1, evaluation: PodEvaluation | None = None
+    ) -> Reserved:
         """Decides on the Pod's devices on each of up to ``number`` nodes, and reserves them at once.
 
         Only one if another Pod may share a claim. Cost: a search on each node that is checked.
+
+        Args:
+            evaluation: that of the filter, whose plan is used if the state is still the same.
         """
-        found = await decide_places(
-            self._state, pod, nodes, self._rules, number=number, seconds=_DECIDE_SECONDS
-        )
+        if evaluation is None:
+            evaluation = PodEvaluation(self._state.as_seen_by(pod), pod, self._rules)
+        found = await decide_places(self._state, evaluation, nodes, number=number, seconds=_DECIDE_SECONDS)
         places = tuple(
             Place(node, decided, self._pools(node)) for node, decided in found.fitting.items() if decided
         )

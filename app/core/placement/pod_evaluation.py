@@ -47,6 +47,8 @@ class PodEvaluation:
     def __init__(self, state: State, pod: Pod, rules: Rules, needs: Needs | None = None) -> None:
         self.state = state
         self.position = state.inventory.changes.position
+        self._revision = state.revision
+        self._given_rules = rules
         self.pod = pod
         self.rules = rules
         self.claims: tuple[HeldClaim, ...] = ()
@@ -66,6 +68,12 @@ class PodEvaluation:
         self._policy = policy_named(policy)
         self._demand = device_demand(self._policy, state, rules)
         self._pinned = AllocatedClaims(self.claims, rules)
+
+    def renewed(self, state: State) -> "PodEvaluation":
+        """This one, if the state has not changed, so that nothing is planned again; else a new one."""
+        seen = state.as_seen_by(self.pod)
+        current = seen is self.state and seen.revision == self._revision
+        return self if current else PodEvaluation(seen, self.pod, self._given_rules)
 
     def on(self, name: str) -> "PodEvaluation":
         """The evaluation for a node: this one, unless it ``varies``."""

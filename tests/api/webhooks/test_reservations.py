@@ -3,11 +3,14 @@
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.cluster.informers.informer import Upserted
+from app.core.allocator import plan_claims
 from app.core.json_object import JsonObject
+from app.core.placement import pod_evaluation
 from app.core.state.state import State
 from tests.api.conftest import Asked, run
 from tests.objects import claim, device, device_class, node, owned, pod, slice_of, template
@@ -52,6 +55,29 @@ def test_one_node_is_named_for_each_pod_and_none_twice(inventory: Inventory) -> 
         # Whoever was named a node is bound to it, however late.
         for number, name in reversed(list(enumerate(named))):
             assert (await service.post("/scheduler/bind", bind(f"p{number}", name)))["Error"] == ""
+
+    run(inventory(*OBJECTS), evaluation, candidates=1)
+
+
+def test_the_plan_of_filter_is_that_of_the_reservation_and_of_bind(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned: list[int] = []
+
+    def plan(*given: Any) -> Any:
+        planned.append(len(given))
+        return plan_claims(*given)
+
+    monkeypatch.setattr(pod_evaluation, "plan_claims", plan)
+
+    async def evaluation(service: Asked) -> None:
+        await service.post("/scheduler/filter", args(pod("p0", "c0")))
+        planned.clear()
+        answer = await service.post("/scheduler/filter", args(pod("p1", "c1")))
+        (name,) = answer["NodeNames"]
+        assert len(planned) == 1
+        assert (await service.post("/scheduler/bind", bind("p1", name)))["Error"] == ""
+        assert len(planned) == 1
 
     run(inventory(*OBJECTS), evaluation, candidates=1)
 

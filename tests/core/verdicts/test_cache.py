@@ -397,3 +397,15 @@ def test_an_answer_from_before_a_change_that_another_filter_has_heard_of_is_not_
         name for name, _ in verdicts(PodEvaluation(state, asking("p"), rules), ["n3"], verdict_cache)
     ] == ["n3"]
     assert known(PodEvaluation(state, asking("q"), rules), ["n3"], verdict_cache).unseen == [0]
+
+
+def test_an_evaluation_is_used_again_only_while_the_state_is_the_same() -> None:
+    state, rules = cluster(), make_rules()
+    put(state, claim("claim-a", expression=BIG))
+    evaluation = PodEvaluation(state, asking("a"), rules)
+    assert evaluation.renewed(state) is evaluation
+    put(state, node("new"))
+    newer = evaluation.renewed(state)
+    assert newer is not evaluation
+    assert newer.renewed(state) is newer
+    assert newer.renewed(state.fork()) is not newer
