@@ -17,6 +17,7 @@ from app.core.cel.estimate import Estimator
 from app.core.cel.estimate.blame import BEYOND, Blame, blamed
 from app.core.selectors.device_sizes import DEVICE_SIZES
 from app.core.selectors.environment import CelFeatures, compile_expression
+from app.core.versions.cel_rules import CelRules
 
 MAX_BYTES = 10 * 1024
 """CELSelectorExpressionMaxLength in k8s.io/api/resource/v1."""
@@ -52,7 +53,7 @@ def admit(text: str, features: CelFeatures, *, derived: bool = False) -> Admissi
         tree = compile_expression(text, written, derived=derived).tree
     except CelCompileError as error:
         return Admission(0, _refused(text, written, error, derived=derived))
-    return _estimated(text, tree, written.rules.estimated_before)
+    return _estimated(text, tree, written.rules)
 
 
 def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived: bool) -> CelCompileError:
@@ -70,8 +71,13 @@ def _refused(text: str, written: CelFeatures, error: CelCompileError, *, derived
     return error
 
 
-def _estimated(text: str, tree: Expr, before: frozenset[str]) -> Admission:
-    estimator = Estimator(DEVICE_SIZES, before)
+def estimator_of(rules: CelRules) -> Estimator:
+    """What estimates an expression as an API server of that version does."""
+    return Estimator(DEVICE_SIZES, rules.estimated_before, sized_parts=rules.sized_parts)
+
+
+def _estimated(text: str, tree: Expr, rules: CelRules) -> Admission:
+    estimator = estimator_of(rules)
     cost = deep(lambda: estimator.cost(tree)).high
     if cost <= MAX_COST:
         return Admission(cost, None)

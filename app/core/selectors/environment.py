@@ -84,6 +84,8 @@ def environment(features: CelFeatures, *, derived: bool = False) -> Environment:
         _functions(features),
         refusal,
         quoted_fields=features.rules.quoted_fields,
+        lenient_or=features.rules.lenient_or,
+        list_message=features.rules.list_message,
     )
 
 

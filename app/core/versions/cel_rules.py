@@ -19,8 +19,10 @@ class CelRules:
     every expression fails on a device that has an attribute with a list. ``lazy``: an attribute without a
     valid value fails the expressions that read it; otherwise every one on that device.
     ``unwraps_result``: a google.protobuf.BoolValue is a bool. ``estimated_before``: the overloads whose
-    cost is estimated as cel-go did until 0.26. ``quoted_fields``: a name in back quotes is a field.
-    ``knows_sharing``: there is the field allowMultipleAllocations.
+    cost is estimated as cel-go did until 0.26. ``sized_parts``: the estimate knows the sizes of types and of
+    parts of URLs. ``quoted_fields``: a name in back quotes is a field. ``lenient_or``: or() and orValue() of
+    a value that is not optional are the value; otherwise they fail. ``list_message``: ``list{}`` is an empty
+    list. ``knows_sharing``: there is the field allowMultipleAllocations.
     """
 
     missing: frozenset[str] = frozenset()
@@ -31,7 +33,10 @@ class CelRules:
     lazy: bool = False
     unwraps_result: bool = True
     estimated_before: frozenset[str] = frozenset()
+    sized_parts: bool = False
     quoted_fields: bool = True
+    lenient_or: bool = False
+    list_message: bool = True
     knows_sharing: bool = True
 
 
@@ -61,7 +66,7 @@ _LISTS = frozenset(
 _NORMALIZED = frozenset({"string_bool_to_semver", "is_semver_string_bool"})
 """semver() and isSemver() with a second argument, since 1.33."""
 
-CEL_1_38 = CelRules(includes="always", lazy=True)
+CEL_1_38 = CelRules(includes="always", lazy=True, sized_parts=True)
 CEL_1_37 = CelRules()
 CEL_1_36 = CelRules(
     attributes="gate",
@@ -69,6 +74,8 @@ CEL_1_36 = CelRules(
     unwraps_result=False,
     estimated_before=frozenset({"matches", "list_includes_dyn_dyn"}),
     quoted_fields=False,
+    lenient_or=True,
+    list_message=False,
 )
 CEL_1_35 = replace(CEL_1_36, attributes="never", includes="never")
 CEL_1_34 = replace(CEL_1_35, missing_new=_LISTS)

@@ -32,7 +32,8 @@ class Environment:
     ``variables`` are the types of the names that are given to an evaluation, ``messages`` the fields of
     the types that exist in this environment alone, by the full name of the type. ``refusal`` is given the
     type that an expression evaluates to, and returns why such a type is refused, or None. ``quoted_fields``:
-    a name in back quotes is a field.
+    a name in back quotes is a field. ``lenient_or``: or() and orValue() of a value that is not optional are
+    the value; otherwise they fail. ``list_message``: ``list{}`` is an empty list.
     """
 
     variables: Mapping[str, Type]
@@ -40,6 +41,8 @@ class Environment:
     functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=functions, repr=False)
     refusal: Callable[[Type], str | None] = any_result
     quoted_fields: bool = True
+    lenient_or: bool = False
+    list_message: bool = True
 
     def identifier(self, name: str) -> tuple[Type, object] | None:
         """The type of a variable or constant, and the constant's value."""
@@ -75,5 +78,5 @@ class Environment:
         fields = self.messages.get(name)
         if fields is not None:
             return name, Type(types.STRUCT, name), fields
-        result = message_type(name)
+        result = message_type(name) if self.list_message or name != types.LIST else None
         return None if result is None else (name, result, field_types(name))

@@ -70,7 +70,11 @@ def _compile(text: str, environment: Environment) -> Program:
     refusal = environment.refusal(result)
     if refusal is not None:
         raise CelCompileError(refusal)
-    return Program(text, tree, types.plain(result), Interpreter(tree, tuple(environment.variables)))
+    return Program(text, tree, types.plain(result), _planned(tree, environment))
+
+
+def _planned(tree: Expr, environment: Environment) -> Interpreter:
+    return Interpreter(tree, tuple(environment.variables), lenient_or=environment.lenient_or)
 
 
 def _refuse_quoted(text: str) -> None:

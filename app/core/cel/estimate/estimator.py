@@ -20,15 +20,24 @@ _SELECTED = frozenset({types.MAP, types.STRUCT, types.PARAM})
 class Estimator:
     """Estimates a tree once. ``variables`` declares the sizes of the variables by name.
 
-    ``before`` are the overloads that are estimated as cel-go did until 0.26.
+    ``before`` are the overloads that are estimated as cel-go did until 0.26. ``sized_parts``: parts of a URL
+    are no longer than the URL, and a type has size 1; otherwise nothing bounds them. Then nothing bounds an
+    element of an empty list or map; otherwise it has size 0.
 
     ``costs`` are the estimates by ``id`` of a node, ``turns`` those of how often a loop goes round,
     and ``unbounded`` the parts of a call or loop whose size nothing bounds, for explanations.
     """
 
-    def __init__(self, variables: Mapping[str, Declared], before: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, Declared],
+        before: frozenset[str] = frozenset(),
+        *,
+        sized_parts: bool = False,
+    ) -> None:
         self._before = before
-        self._sizes = Sizes(variables)
+        self._sized_parts = sized_parts
+        self._sizes = Sizes(variables, sized_types=sized_parts)
         self.costs: dict[int, Range] = {}
         self.turns: dict[int, Range] = {}
         self.unbounded: dict[int, list[Expr]] = {}
@@ -113,7 +122,7 @@ class Estimator:
         return cost
 
     def _overload(self, node: Call, call: functions.Call, costs: list[Range]) -> Estimate:
-        found = functions.estimate(node.function, call, self._before)
+        found = functions.estimate(node.function, call, self._before, sized_parts=self._sized_parts)
         if found is not None:
             return Estimate(found.cost.plus(standard.total(costs)), found.size)
         if call.overload == "conditional":
@@ -139,7 +148,8 @@ class Estimator:
         for item in node.items:
             cost = cost.plus(self.cost(item))
             values.append(self._sizes.size(item))
-        self._sizes.set_entries(node, Entries(of_list=True, keys=ONE, values=_around(values)))
+        if values or not self._sized_parts:
+            self._sizes.set_entries(node, Entries(of_list=True, keys=ONE, values=_around(values)))
         return cost.plus(exactly(LIST))
 
     def _map(self, node: MapLit) -> Range:
@@ -148,7 +158,9 @@ class Estimator:
             cost = cost.plus(self.cost(entry.key)).plus(self.cost(entry.value))
             keys.append(self._sizes.size(entry.key))
             values.append(self._sizes.size(entry.value))
-        self._sizes.set_entries(node, Entries(of_list=False, keys=_around(keys), values=_around(values)))
+        if values or not self._sized_parts:
+            entries = Entries(of_list=False, keys=_around(keys), values=_around(values))
+            self._sizes.set_entries(node, entries)
         return cost.plus(exactly(MAP))
 
     # Comprehensions
@@ -157,8 +169,12 @@ class Estimator:
         cost = self.cost(node.range).plus(self.cost(node.init))
         self._sizes.push_value(node.accumulator, node.init)
         cost = cost.plus(self.cost(node.result))
+        if self._sized_parts:
+            self._sizes.same(node, node.result)
         self._sizes.pop(node.accumulator)
-        self._sizes.same(node, node.result)
+        if not self._sized_parts:
+            # Without the variable, the size of a result that is the variable itself is lost.
+            self._sizes.same(node, node.result)
         return cost
 
     def _loop(self, node: Fold) -> Range:

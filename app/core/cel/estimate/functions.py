@@ -36,8 +36,15 @@ class Call(NamedTuple):
 _Rule = Callable[[Call], Estimate | None]
 
 
-def estimate(function: str, call: Call, before: frozenset[str] = frozenset()) -> Estimate | None:
-    """The estimate of a library, if one has a rule for this call. ``before``: see Estimator. O(1)."""
+def estimate(
+    function: str, call: Call, before: frozenset[str] = frozenset(), *, sized_parts: bool = False
+) -> Estimate | None:
+    """The estimate of a library, if one has a rule for this call. O(1).
+
+    ``before`` and ``sized_parts``: see Estimator.
+    """
+    if sized_parts and function in _PARTS and call.target is not None:
+        return Estimate(ONE, call.target.size.times(_PARTS[function]))
     if call.overload in before:
         return _BEFORE[call.overload](call)
     rule = _BY_OVERLOAD.get(call.overload) or _BY_FUNCTION.get(function)
@@ -249,6 +256,11 @@ def _selector(call: Call) -> Estimate:
 _SORTED = (
     "int", "uint", "double", "bool", types.DURATION.name, types.TIMESTAMP.name, "string", "bytes",
 )  # fmt: skip
+_PARTS = {
+    **dict.fromkeys(("getScheme", "getHostname", "getHost", "getPort", "getQuery"), ONE),
+    "getEscapedPath": Range(1, 3),
+}
+"""How many times as long as a URL its parts can be: escaping makes three characters of one."""
 _LONGEST = 48  # ResourceSliceMaxAttributeValuesPerDevice in k8s.io/api/resource/v1
 
 

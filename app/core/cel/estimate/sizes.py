@@ -68,9 +68,10 @@ def type_of(node: Expr) -> Type:
 
 
 class Sizes:
-    """Sizes and paths by node, variables by name. O(1) a question."""
+    """Sizes and paths by node, variables by name. O(1) a question. ``sized_types``: see Estimator."""
 
-    def __init__(self, variables: Mapping[str, Declared]) -> None:
+    def __init__(self, variables: Mapping[str, Declared], *, sized_types: bool = False) -> None:
+        self._sized_types = sized_types
         self._nowhere = Path([], 0, variables)
         self._sizes: dict[int, Range] = {}
         self._entries: dict[int, Entries] = {}
@@ -108,12 +109,15 @@ class Sizes:
         if size is None:
             size = declared_size(self.path(node))
             self.set_size(node, size)
-        if size is None and _is_scalar(type_of(node)):
+        if size is None and self._has_size_one(type_of(node)):
             size = ONE
         if size is None and isinstance(node, Ident):
             found = self.variable(node.name)
             size = None if found is None else found.size
         return size
+
+    def _has_size_one(self, term: Type) -> bool:
+        return _is_scalar(term) or (self._sized_types and term.kind == types.TYPE)
 
     def size(self, node: Expr) -> Range:
         """The size."""

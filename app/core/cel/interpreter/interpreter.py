@@ -28,11 +28,12 @@ _QUALIFIER_TYPES = (str, int, UInt, bool, float)
 class Interpreter:
     """A planned expression over ``variables``.
 
-    ``slots`` is how many local variables a frame needs, ``scopes`` where their names are.
-
+    ``slots`` is how many local variables a frame needs, ``scopes`` where their names are. ``lenient_or``: see
+    Environment.
     """
 
-    def __init__(self, root: Expr, variables: Sequence[str]) -> None:
+    def __init__(self, root: Expr, variables: Sequence[str], *, lenient_or: bool = False) -> None:
+        self._lenient_or = lenient_or
         self._variables = tuple(variables)
         self.scopes: list[dict[str, int]] = []
         self.slots = 0
@@ -178,11 +179,13 @@ class Interpreter:
         if len(node.operands()) != 2 or node.target is None:
             raise AssertionError(node)
         first, second = self.plan(node.target).run, self.plan(node.args[0]).run
-        unwrap = node.function == "orValue"
+        unwrap, lenient = node.function == "orValue", self._lenient_or
 
         def run(frame: Frame) -> Any:
             value = first(frame)
             if value.__class__ is not Optional:
+                if lenient:
+                    return value
                 raise located(no_overload(), node.pos)
             if value.present:
                 return value.value if unwrap else value
