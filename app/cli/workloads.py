@@ -10,6 +10,7 @@ from app.cli.inventory_names import names_of
 from app.cli.kinds import is_kubernetes
 from app.cli.located import Located, path_of, read_located
 from app.cli.problems import InputError
+from app.cli.rules import no_object
 from app.cli.talk import say
 from app.core.model.errors import ObjectError, path_text
 from app.core.model.generated import Generated, generated_by
@@ -42,6 +43,8 @@ def read_dry_run_input(paths: Sequence[str], namespace: str) -> DryRunInput:
     files = DryRunInput([], [], {})
     passive: Counter[str] = Counter()
     for item, raw in zip(located, own, strict=True):
+        if text := no_object(raw):
+            raise InputError(f"{item.source}:{item.line(('metadata', 'name'))}: {text}")
         if is_read(raw):
             _must_be_right(item, raw, labels)
             (files.workloads if is_to_be_placed(raw) else files.objects).append(raw)

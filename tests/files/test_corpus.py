@@ -221,6 +221,17 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
     "chart": [(1, "is a Helm or Go template: render it first, as with `helm template`")],
     "variables": [(5, "has variables to be filled in, like ${COUNT}: do that first, as with `envsubst`")],
     "quoted-template": [(3, "is a Helm or Go template: render it first, as with `helm template`")],
+    "classic": [
+        (
+            1,
+            "apiVersion: resource.k8s.io/v1alpha2 is not served since Kubernetes 1.31: ResourceClaimTemplate "
+            "is in resource.k8s.io/v1 and resource.k8s.io/v1beta1 and resource.k8s.io/v1beta2",
+        )
+    ],
+    "values": [(2, "is not a Kubernetes object: it has no apiVersion and no kind")],
+    "job-with-variables": [
+        (3, "has variables to be filled in, like ${SIZE}: do that first, as with `envsubst`")
+    ],
     "indentation": [
         (6, "spec.selectors[0]: cel is missing"),
         (7, "spec.selectors[0].expression: unknown field expression: it belongs under cel"),
@@ -235,6 +246,21 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
         (19, "spec.skipNodeOperations: unknown field skipNodeOperations before Kubernetes 1.37"),
     ],
 }
+NOT_PLANNED = {
+    "classic": "resource.k8s.io/v1alpha2 was removed in Kubernetes 1.31: write it again for one of v1, ",
+    "values": "values.yaml:2: is not a Kubernetes object: it has no apiVersion and no kind",
+    "job-with-variables": "variables.yaml:3: has variables to be filled in, like ${SIZE}: do that first",
+}
+
+
+@pytest.mark.parametrize(("name", "why"), NOT_PLANNED.items(), ids=NOT_PLANNED)
+def test_plan_refuses_what_check_names(cli: Cli, name: str, why: str) -> None:
+    ran = cli("plan", "-f", HERE / "corpus" / f"{name}.yaml", "--snapshot", CLUSTER)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert why in ran.err
+
+
 OF_ANOTHER_CLUSTER = {"gpu-or-cpu", "halves"}
 FLAGS = {
     "operator, with its template named": ("--generated", "leased"),

@@ -15,6 +15,8 @@ GROUP = "resource.k8s.io"
 VERSIONS = ("v1", "v1beta2", "v1beta1")
 """Newest first. DeviceTaintRule is also known from v1alpha3."""
 _READABLE = frozenset((*VERSIONS, "v1alpha3"))
+_REMOVED = {"v1alpha1": "1.27", "v1alpha2": "1.31"}
+"""Versions of classic DRA, by the first Kubernetes without them: they have no form in v1."""
 
 FLAT_REQUEST_FIELDS = (
     "deviceClassName",
@@ -41,7 +43,7 @@ def to_v1(raw: dict[str, Any]) -> dict[str, Any]:
     if group != GROUP:
         return raw
     if version not in _READABLE:
-        raise FieldError(f"{GROUP}/{version} is an unknown version ({', '.join(VERSIONS)})", "apiVersion")
+        raise FieldError(_unreadable(version), "apiVersion")
     convert = _CONVERSIONS.get(str(raw.get("kind")))
     spec = raw.get("spec")
     result = raw | {"apiVersion": f"{GROUP}/v1"}
@@ -50,6 +52,14 @@ def to_v1(raw: dict[str, Any]) -> dict[str, Any]:
     elif raw.get("kind") == "DeviceTaintRule" and isinstance(spec, dict):
         result["spec"] = _taint_rule_spec(spec, version)
     return result
+
+
+def _unreadable(version: str) -> str:
+    known = ", ".join(VERSIONS)
+    if version in _REMOVED:
+        end = _REMOVED[version]
+        return f"{GROUP}/{version} was removed in Kubernetes {end}: write it again for one of {known}"
+    return f"{GROUP}/{version} is an unknown version ({known})"
 
 
 def _slice_spec(spec: dict[str, Any]) -> dict[str, Any]:

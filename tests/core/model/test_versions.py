@@ -138,9 +138,17 @@ def test_taint_rules_are_read_from_the_version_that_first_had_them(version: str)
     assert parse(raw) == parse(raw | {"apiVersion": "resource.k8s.io/v1"})
 
 
-@pytest.mark.parametrize("version", ["v2", "v1alpha2", "v1beta3", ""])
-def test_an_unknown_version_is_an_error(version: str) -> None:
-    with pytest.raises(FieldError, match="an unknown version") as caught:
+@pytest.mark.parametrize(
+    ("version", "text"),
+    [
+        ("v2", "an unknown version"),
+        ("v1alpha2", "was removed in Kubernetes 1[.]31"),
+        ("v1beta3", "an unknown version"),
+        ("", "an unknown version"),
+    ],
+)
+def test_an_unknown_version_is_an_error(version: str, text: str) -> None:
+    with pytest.raises(FieldError, match=text) as caught:
         to_v1(claim(version, EXACTLY))
     assert caught.value.path == ("apiVersion",)
 
