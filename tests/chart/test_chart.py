@@ -343,7 +343,7 @@ def test_common_labels_and_annotations_are_on_every_object(render: Render) -> No
     assert (pod["example.com/a"], pod["example.com/contact"]) == ("b", "cats@example.com")
 
 
-def test_features_dry_runs_and_logging_are_settings_of_the_program(
+def test_version_features_dry_runs_and_logging_are_settings_of_the_program(
     render: Render, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[Settings] = []
@@ -353,6 +353,7 @@ def test_features_dry_runs_and_logging_are_settings_of_the_program(
         monkeypatch.setenv(item["name"], item["value"])
     assert run(list(extender["args"])) == 0
     (settings,) = started
+    assert settings.kubernetes_version == "1.36"
     assert settings.features == {"PartitionableDevices": False, "AdminAccess": True}
     assert (settings.dry_runs, settings.dry_run_timeout_seconds, settings.dry_run_pods) == (8, 30, 500)
     assert (settings.log_format, settings.verbosity) == ("text", 2)
@@ -684,6 +685,8 @@ REFUSED = {
         "tls.selfSigned.enabled excludes",
     ),
     "neither-on-nor-off": ({"tls": {"mutual": "maybe"}}, "mutual"),
+    "version-as-a-number": ({"kubernetesVersion": 1.36}, "kubernetesVersion"),
+    "patch-version": ({"kubernetesVersion": "1.36.2"}, "kubernetesVersion"),
     "feature-in-words": ({"features": {"AdminAccess": "yes"}}, "AdminAccess"),
     "no-dry-runs": ({"dryRuns": {"concurrent": 0}}, "concurrent"),
     "log-format": ({"logging": {"format": "xml"}}, "format"),

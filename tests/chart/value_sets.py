@@ -133,6 +133,7 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
         },
     },
     "tuned": {
+        "kubernetesVersion": "1.36",
         "features": {"PartitionableDevices": False, "AdminAccess": True},
         "dryRuns": {"concurrent": 8, "timeoutSeconds": 30, "pods": 500},
         "logging": {"format": "text", "verbosity": 2},

@@ -288,6 +288,9 @@ args:
 - --preemption={{ .Values.preemption }}
 - --log-format={{ .Values.logging.format }}
 - --verbosity={{ .Values.logging.verbosity }}
+{{- with .Values.kubernetesVersion }}
+- {{ printf "--kubernetes-version=%s" . | quote }}
+{{- end }}
 {{- range $name, $on := .Values.features }}
 - --feature={{ $name }}={{ $on }}
 {{- end }}
