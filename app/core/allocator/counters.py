@@ -40,7 +40,7 @@ class Ledger:
         }
         self._sharing: dict[str, Sharing] | None = {} if groups else None
         self._before: list[dict[str, Sharing]] = []
-        for item in (*pool.slices, *pool.other_slices):
+        for item in pool.drawing:
             for device in item.devices:
                 if device.consumes_counters and device.name in allocated:
                     self._draw(device, 1)

@@ -172,7 +172,7 @@ class Joint:
         )
         pools = []
         for pool in self._pools(name):
-            local = all(item.node_name == name for item in (*pool.slices, *pool.other_slices))
+            local = all(item.node_name == name for item in (*pool.slices, *pool.drawing))
             self.exact = self.exact and local
             pools.append(_pool(pool, self._state) if local and not pool.counter_sets else pool.id)
         return resources, node.declared_features, tuple(pools)

@@ -16,7 +16,14 @@ from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import paced
 from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
-from app.core.state.pools import Pool, PoolError, concerns_every_node, gather_pools
+from app.core.state.pools import (
+    Generation,
+    Pool,
+    PoolError,
+    concerns_every_node,
+    gather_pools,
+    newest_generation,
+)
 from app.core.state.taint_rules import CompiledRule, apply_taint_rules, compiled
 
 Key = TypeVar("Key")
@@ -53,6 +60,7 @@ class Inventory:
         self._counting: dict[str, None] = {}
         self._by_pool: dict[PoolId, tuple[str, ...]] = {}
         self._pools: dict[Features, dict[str, _PoolsOrError]] = {}
+        self._generations: dict[PoolId, dict[Features, Generation]] = {}
         self._last: tuple[Features, dict[str, _PoolsOrError]] | None = None
 
     def fork(self, classes: Mapping[str, DeviceClass] | None = None) -> "Inventory":
@@ -71,6 +79,7 @@ class Inventory:
         other._counting = dict(self._counting)
         other._by_pool = dict(self._by_pool)
         other._pools = {features: dict(pools) for features, pools in self._pools.items()}
+        other._generations = {pool: dict(found) for pool, found in self._generations.items()}
         return other
 
     def put_node(self, node: Node) -> None:
@@ -193,11 +202,16 @@ class Inventory:
             ]
         slices = [published[name] for name in names]
 
-        def pool_slices(pool: PoolId) -> tuple[ResourceSlice, ...]:
-            return tuple(published[name] for name in self._by_pool.get(pool, ()))
+        def newest(pool: PoolId) -> Generation:
+            known = self._generations.setdefault(pool, {})
+            found = known.get(features)
+            if found is None:
+                every = (published[name] for name in self._by_pool[pool])
+                found = known[features] = newest_generation(every, features)
+            return found
 
         try:
-            return gather_pools(self.nodes[node_name], slices, pool_slices, features)
+            return gather_pools(self.nodes[node_name], slices, newest, features)
         except PoolError as error:
             return error
 
@@ -222,7 +236,8 @@ class Inventory:
         return viewers
 
     def _forget_pool(self, pool: PoolId) -> None:
-        """Discards derived data of the nodes that see a pool."""
+        """Discards derived data of a pool, and of the nodes that see it."""
+        self._generations.pop(pool, None)
         self._forget(self._viewers(pool))
 
     def _forget(self, nodes: Iterable[str] | None) -> None:

@@ -32,8 +32,8 @@ class PlacedDevice:
 class Pool:
     """A pool as one node sees it.
 
-    ``slices`` hold the devices that the node can use, ``other_slices`` the rest: their devices draw from
-    the same counters. Both are without the slices that only publish counters, which end up in
+    ``slices`` hold the devices that the node can use, ``drawing`` all devices, also of other nodes, that draw
+    from the counters. Both are without the slices that only publish counters, which end up in
     ``counter_sets``. An incomplete or invalid pool has no slices, unless it ``takes_part`` all the same.
     Immutable, and compared by identity:
     reusing pools for the next snapshot also reuses data derived from them.
@@ -41,7 +41,7 @@ class Pool:
 
     id: PoolId
     slices: tuple[ResourceSlice, ...] = ()
-    other_slices: tuple[ResourceSlice, ...] = ()
+    drawing: tuple[ResourceSlice, ...] = ()
     counter_sets: Mapping[str, CounterSet] = field(default_factory=dict)
     incomplete: bool = False
     invalid_reason: str | None = None
@@ -55,6 +55,62 @@ class Pool:
         return (self.takes_part or not self.incomplete) and self.invalid_reason is None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Generation:
+    """The newest generation of a pool on all nodes, so that the pool of one node costs what is there.
+
+    ``slices`` are those that count, in no order.
+    ``counting`` publish counters, in ``counter_sets`` by name, and ``drawing`` have devices that draw from
+    them. ``counter_problem``: why the pool is invalid; which one of several problems it is depends on the
+    order, so each node finds out its own.
+    """
+
+    number: int
+    slices: tuple[ResourceSlice, ...]
+    counting: frozenset[str] = frozenset()
+    counter_sets: Mapping[str, CounterSet] = field(default_factory=dict)
+    drawing: tuple[ResourceSlice, ...] = ()
+    counter_problem: bool = False
+
+
+def newest_generation(slices: Iterable[ResourceSlice], features: Features) -> Generation:
+    """The newest generation of a pool, from all its slices, of any node and generation.
+
+    Raises: ValueError, if there are none. Cost: O(devices).
+    """
+    every = tuple(slices)
+    number = max(item.generation for item in every)
+    return _generation(
+        number,
+        tuple(
+            item
+            for item in every
+            if item.generation == number and (features.compatibility_groups or not _has_groups(item))
+        ),
+        features,
+    )
+
+
+def _generation(number: int, slices: tuple[ResourceSlice, ...], features: Features) -> Generation:
+    if not features.partitionable_devices or not any(map(_counts, slices)):
+        return Generation(number, slices)
+    counting = [item for item in slices if item.shared_counters]
+    names = frozenset(item.meta.name for item in counting)
+    rest = [item for item in slices if item.meta.name not in names]
+    sets: dict[str, CounterSet] = {}
+    # Only the stable allocator checks what devices in a counter slice consume.
+    checked = slices if features.channel.counters_everywhere else rest
+    problem = _collect_counters(counting, sets) or _missing_counter(sets, checked)
+    return Generation(
+        number,
+        slices,
+        names,
+        sets,
+        tuple(item for item in rest if any(device.consumes_counters for device in item.devices)),
+        problem is not None,
+    )
+
+
 def concerns_every_node(candidate: ResourceSlice, features: Features) -> bool:
     """Whether ``gather_pools`` needs the slice for every node, not only for its own."""
     if not candidate.node_name:
@@ -65,7 +121,7 @@ def concerns_every_node(candidate: ResourceSlice, features: Features) -> bool:
 def gather_pools(
     node: Node,
     slices: Iterable[ResourceSlice],
-    pool_slices: Callable[[PoolId], Sequence[ResourceSlice]],
+    newest: Callable[[PoolId], Generation],
     features: Features,
 ) -> tuple[Pool, ...]:
     """The pools of a node, in the order in which the search goes through them.
@@ -74,7 +130,7 @@ def gather_pools(
         node: name and labels matter, nothing else.
         slices: those with the node's name and those for which ``concerns_every_node`` holds; more
             do no harm.
-        pool_slices: all slices of a pool, for any node and of any generation.
+        newest: the newest generation of a pool that has slices.
         features: only PartitionableDevices, CompatibilityGroups and what ``channel_of`` uses.
 
     Raises:
@@ -85,7 +141,7 @@ def gather_pools(
     for candidate in slices:
         if not _ignored(candidate, features) and _relevant(candidate, node, features):
             _add(found, candidate)
-    pools = [pool for id_, relevant in found.items() if (pool := _pool(id_, relevant, pool_slices, features))]
+    pools = [pool for id_, relevant in found.items() if (pool := _pool(id_, relevant, newest, features))]
     return tuple(sorted(pools, key=lambda pool: (pool.has_binding_conditions, pool.id.driver, pool.id.pool)))
 
 
@@ -147,56 +203,55 @@ def _add(found: dict[PoolId, list[ResourceSlice]], candidate: ResourceSlice) -> 
 def _pool(
     id_: PoolId,
     relevant: list[ResourceSlice],
-    pool_slices: Callable[[PoolId], Sequence[ResourceSlice]],
+    newest: Callable[[PoolId], Generation],
     features: Features,
 ) -> Pool | None:
     """The pool, or None if a newer generation of it exists that has nothing for this node."""
     if features.channel.partial_pools:
         return _build_partial(id_, relevant, features)
-    generation, expected = relevant[0].generation, relevant[0].slice_count
+    number, expected = relevant[0].generation, relevant[0].slice_count
     if len(relevant) == expected:
-        return _build(id_, relevant, relevant, features)
-    every = pool_slices(id_)
-    if any(other.generation > generation for other in every):
+        return _build(id_, relevant, _generation(number, tuple(relevant), features), features)
+    generation = newest(id_)
+    if generation.number > number:
         return None
-    every = [
-        other
-        for other in every
-        if other.generation == generation and (features.compatibility_groups or not _has_groups(other))
-    ]
-    if len(every) != expected:
+    if len(generation.slices) != expected:
         return Pool(id_, incomplete=True)
-    return _build(id_, relevant, every, features)
+    return _build(id_, relevant, generation, features)
 
 
-def _build(
-    id_: PoolId, relevant: list[ResourceSlice], every: Sequence[ResourceSlice], features: Features
-) -> Pool:
-    names = {item.meta.name for item in relevant}
-    others = [item for item in every if item.meta.name not in names]
-    counters = [
-        item for item in (*relevant, *others) if features.partitionable_devices and item.shared_counters
-    ]
-    holders = {id(item) for item in counters}
-    own = tuple(item for item in relevant if id(item) not in holders)
+def _build(id_: PoolId, relevant: list[ResourceSlice], generation: Generation, features: Features) -> Pool:
+    own = tuple(item for item in relevant if item.meta.name not in generation.counting)
     own = _in_order(own, features)
-    rest = tuple(item for item in others if id(item) not in holders)
-    sets: dict[str, CounterSet] = {}
     reason = _duplicate_device(own)
-    if reason is None and features.partitionable_devices:
-        # Only the stable allocator checks what devices in a counter slice consume.
-        checked = relevant if features.channel.counters_everywhere else own
-        reason = _collect_counters(counters, sets) or _missing_counter(sets, (*checked, *rest))
+    if reason is None and generation.counter_problem:
+        reason = _counter_problem(relevant, own, generation, features)
     if reason is not None:
         return Pool(id_, invalid_reason=reason)
     return Pool(
         id_,
         slices=own,
-        other_slices=rest,
-        counter_sets=sets,
+        drawing=generation.drawing,
+        counter_sets=generation.counter_sets,
         has_binding_conditions=_has_binding_conditions(own, features),
         devices=_placed(id_, own),
     )
+
+
+def _counter_problem(
+    relevant: Sequence[ResourceSlice],
+    own: Sequence[ResourceSlice],
+    generation: Generation,
+    features: Features,
+) -> str | None:
+    """What is wrong with the counters, the node's own slices first. O(devices of the pool)."""
+    names = {item.meta.name for item in relevant}
+    others = [item for item in generation.slices if item.meta.name not in names]
+    sets: dict[str, CounterSet] = {}
+    counting = [item for item in (*relevant, *others) if item.meta.name in generation.counting]
+    checked = relevant if features.channel.counters_everywhere else own
+    rest = [item for item in others if item.meta.name not in generation.counting]
+    return _collect_counters(counting, sets) or _missing_counter(sets, (*checked, *rest))
 
 
 def _build_partial(id_: PoolId, relevant: list[ResourceSlice], features: Features) -> Pool:
@@ -207,6 +262,7 @@ def _build_partial(id_: PoolId, relevant: list[ResourceSlice], features: Feature
     return Pool(
         id_,
         slices=own,
+        drawing=own if sets else (),
         counter_sets=sets,
         incomplete=len(relevant) != relevant[0].slice_count,
         invalid_reason=_duplicate_device(own),

@@ -5,7 +5,7 @@ Nodes with equal signatures get the same verdict.
 Two nodes have equal keys if their devices agree, one by one and in order, in everything that
 ``node_devices``, ``partial``, ``bounds`` and ``symmetry`` look at: shape (as far as the plan's selectors
 and constraints read it), counters, taints, node selection, and what is taken of them. No key contains
-names of nodes, pools or devices, so a verdict with such a name belongs to a single node.
+names of nodes, devices or usable pools, so a verdict with such a name belongs to a single node.
 """
 
 from collections.abc import Hashable, Sequence
@@ -56,7 +56,9 @@ class NodeSignature:
 
     def _pool(self, node: Node, pool: Pool, taken: Taken) -> Hashable:
         if pool.incomplete or not pool.usable:
-            raise UniqueNodeError  # reasons name the pool
+            if pool.takes_part:
+                raise UniqueNodeError  # reasons name the pool, and it may have devices
+            return pool.id, pool.incomplete, pool.invalid_reason  # all that reasons say of it
         held, looks = taken.get(pool.id), self._looks
         slices = tuple([self._slice(node, item) for item in pool.slices])
         if held is None:

@@ -155,7 +155,7 @@ def _scene(devices: list[JsonObject], claim: JsonObject) -> tuple[Node, tuple[Po
     (node,), features = read.nodes, Features()
     plan = plan_claims(list(read.claims.values()), read.classes, features, SelectorCache())
     assert isinstance(plan, Plan)
-    return node, gather_pools(node, read.slices, read.pool_slices(), features), plan
+    return node, gather_pools(node, read.slices, read.newest(features), features), plan
 
 
 @pytest.mark.parametrize("name", ADVERSARIES)

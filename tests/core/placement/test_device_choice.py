@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 from fuzz import inventory, recorded
+from fuzz.versions import features_of
 
 from app.core.allocator import Fits, Invalid, Limits, allocate_planned, plan_claims
 from app.core.json_object import JsonObject
@@ -54,7 +55,7 @@ def test_no_policy_changes_a_verdict_of_the_recorded_cases(policy: str) -> None:
         state, pods = State(), [parse(item) for item in request["pods"]]
         put(state, *request["objects"])
         assert isinstance(pods[0], Pod)
-        features = Features().switched(request.get("features") or {})
+        features = features_of(request)
         evaluation = PodEvaluation(state, pods[0], rules(policy, fixed=True, features=features))
         for name, verdict in expected.items():
             answer = evaluation.answer(name)
@@ -68,7 +69,7 @@ def test_further_searches_are_bounded_by_the_first() -> None:
     for case in itertools.islice(recorded.corpus(), 100):
         request = case["request"]
         found = inventory.read(request)
-        features = Features().switched(request.get("features") or {})
+        features = features_of(request)
         wanting = parse(request["pods"][0])
         assert isinstance(wanting, Pod)
         claims = [found.claims[wanting.meta.namespace, str(item.claim_name)] for item in wanting.claims]
@@ -77,7 +78,7 @@ def test_further_searches_are_bounded_by_the_first() -> None:
             continue
         for target in found.nodes:
             try:
-                pools = gather_pools(target, found.slices, found.pool_slices(), features)
+                pools = gather_pools(target, found.slices, found.newest(features), features)
             except PoolError:
                 continue
             first = allocate_planned(

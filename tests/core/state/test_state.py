@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ from app.core.model.allocation import Allocation, read_allocation
 from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.resource_claim import Consumer, ResourceClaim
-from app.core.model.resource_slice import PoolId
+from app.core.model.resource_slice import PoolId, ResourceSlice
+from app.core.state import inventory
+from app.core.state.pools import Generation
 from app.core.state.state import State
 from tests.objects import DRIVER, allocation, claim, device, node, pod, slice_of
 
@@ -267,3 +270,29 @@ def test_a_pool_of_many_nodes_is_changed_for_all_of_them_at_once() -> None:
         assert isinstance(item, InventoryObject)
         state.upsert(item)
     assert state.inventory.touched <= 64 * 65
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_pool_of_many_nodes_is_put_together_once_for_all_of_them(
+    missing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Node by node, each would be all of its slices."""
+    nodes = [f"n{number}" for number in range(200)]
+    state = state_with(*map(node, nodes))
+    for name in nodes[missing:]:
+        raw = slice_of(name, device(name), count=len(nodes))
+        raw["spec"]["pool"]["name"] = "fabric"
+        state.upsert(read(raw))
+    made: list[int] = []
+    newest = inventory.newest_generation
+
+    def counted(slices: Iterable[ResourceSlice], features: Features) -> Generation:
+        every = tuple(slices)
+        made.append(len(every))
+        return newest(every, features)
+
+    monkeypatch.setattr(inventory, "newest_generation", counted)
+    found = [pool for name in nodes for pool in state.inventory.pools(name, Features())]
+    assert [pool.incomplete for pool in found] == [bool(missing)] * len(found)
+    assert [placed.id.device for pool in found for placed in pool.devices] == ([] if missing else nodes)
+    assert made == [len(nodes) - missing]

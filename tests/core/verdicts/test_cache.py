@@ -222,6 +222,19 @@ def changed_at_pause(number: int, change: Callable[[], None]) -> Iterator[list[i
         yield pauses
 
 
+def test_nodes_of_one_incomplete_pool_are_searched_once() -> None:
+    state, rules = cluster(), make_rules()
+    for name in NODES[1:]:
+        raw = slice_of(name, device("w"), count=len(NODES))
+        raw["spec"]["pool"]["name"] = "fabric"
+        raw["metadata"]["name"] = f"fabric-{name}"
+        put(state, raw)
+    verdict_cache = VerdictCache(state)
+    found = ask(state, verdict_cache, rules, "p", BIG)
+    assert {verdict.verdict for verdict in found.values()} == {"fits"}
+    assert verdict_cache.searches == 2  # the first node has no slice of the pool
+
+
 def test_what_changes_during_a_search_is_not_kept_for_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "PAUSE_STEPS", 1)
     for moment in count(1):

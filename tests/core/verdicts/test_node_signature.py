@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fuzz import inventory, recorded
+from fuzz.versions import features_of
 
 from app.core.allocator import (
     Fits,
@@ -55,12 +56,14 @@ class Scene:
         return DeviceDemand(RequestMix(kinds), self.inventory.classes, self.features, _SELECTORS)
 
     def pools(self, target: Node) -> tuple[Pool, ...]:
-        return gather_pools(target, self.inventory.slices, self.inventory.pool_slices(), self.features)
+        return gather_pools(
+            target, self.inventory.slices, self.inventory.newest(self.features), self.features
+        )
 
 
 def scene(request: JsonObject) -> Scene | None:
     found = inventory.read(request)
-    features = Features().switched(request.get("features") or {})
+    features = features_of(request)
     the_pod = parse(request["pods"][0])
     assert isinstance(the_pod, Pod)
     claims = [found.claims[the_pod.meta.namespace, str(item.claim_name)] for item in the_pod.claims]

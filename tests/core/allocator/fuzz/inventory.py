@@ -4,7 +4,7 @@ The product does the same in core/state and core/placement; here it is as short 
 a difference from the oracle is one of the allocator.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -18,10 +18,11 @@ from app.core.model import (
     resource_claim,
     resource_slice,
 )
+from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.resource_slice import PoolId
 from app.core.selectors.cache import SelectorCache
-from app.core.state.pools import PoolError, gather_pools
+from app.core.state.pools import Generation, PoolError, gather_pools, newest_generation
 from app.core.state.taint_rules import apply_taint_rules, compiled
 from app.core.state.taken import PoolTaken, take
 from fuzz import versions
@@ -63,11 +64,12 @@ class Inventory:
                 take(taken, claim.meta.key, claim.allocation.devices)
         return taken
 
-    def pool_slices(self) -> Callable[[PoolId], Sequence[resource_slice.ResourceSlice]]:
+    def newest(self, features: Features) -> Callable[[PoolId], Generation]:
+        """The newest generation of each pool."""
         pools: dict[PoolId, list[resource_slice.ResourceSlice]] = {}
         for item in self.slices:
             pools.setdefault(item.pool_id, []).append(item)
-        return lambda pool: pools.get(pool, ())
+        return lambda pool: newest_generation(pools[pool], features)
 
 
 def read(request: Mapping[str, Any]) -> Inventory:
@@ -88,7 +90,7 @@ def answer(request: Mapping[str, Any], *, limits: Limits = LIMITS) -> dict[str, 
     assert isinstance(the_pod, pod.Pod)
     claims = [inventory.claims[the_pod.meta.namespace, str(item.claim_name)] for item in the_pod.claims]
     wanted = request.get("nodes")
-    taken, pool_slices = inventory.taken(), inventory.pool_slices()
+    taken, newest = inventory.taken(), inventory.newest(features)
     numbers = count()
     outcomes: dict[str, Outcome] = {}
     for target in inventory.nodes:
@@ -98,7 +100,7 @@ def answer(request: Mapping[str, Any], *, limits: Limits = LIMITS) -> dict[str, 
             outcomes[target.name] = Misfit((Reason("OtherNode", "a claim's devices are elsewhere"),))
             continue
         try:
-            pools = gather_pools(target, inventory.slices, pool_slices, features)
+            pools = gather_pools(target, inventory.slices, newest, features)
         except PoolError as error:
             outcomes[target.name] = Invalid((Reason("NodeSelectorInvalid", str(error)),))
             continue
