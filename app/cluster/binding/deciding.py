@@ -78,5 +78,6 @@ async def decide_places(
     try:
         at_once(clock, lambda: work(found))
     except InterruptedWorkError:
-        found.refused = dict.fromkeys(nodes, _TOO_LATE) | found.refused
+        late = (node for node in nodes if node not in found.fitting)
+        found.refused = dict.fromkeys(late, _TOO_LATE) | found.refused
     return found

@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.cluster.binding.deciding import decide_places
 from app.cluster.binding.reservations import DEFAULT_SECONDS
 from app.cluster.informers.informer import Deleted, Upserted
 from app.core.json_object import JsonObject
+from app.core.pauses import InterruptedWorkError
+from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
+from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
+from app.core.state.state import State
 from tests.cluster.binding.kept import Kept, own_claim
 from tests.cluster.virtual_time import in_virtual_time, run
 from tests.objects import DRIVER, device, pod
@@ -256,3 +263,41 @@ def _fabric() -> JsonObject:
             "devices": [device("f0")],
         },
     }
+
+
+class Slow(PodEvaluation):
+    """Takes too long on n2; with ``news`` the state changes while it is at work for the first time."""
+
+    news = False
+
+    def renewed(self, state: State) -> PodEvaluation:  # noqa: ARG002 - as PodEvaluation's
+        return self
+
+    def answer(self, name: str) -> NodeResult:
+        if self.news:
+            self.news = False
+            self.state.delete("Node", ("", "n1"))
+        if name == "n2":
+            raise InterruptedWorkError("too long")
+        return super().answer(name)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "news", "fitting", "late"),
+    [
+        pytest.param(("n1", "n2"), False, ["n1"], [], id="what was found so far counts"),
+        pytest.param(("n2", "n1"), False, [], ["n1", "n2"], id="nothing was found"),
+        pytest.param(("n3", "n2"), True, ["n3"], ["n2"], id="again, since the state has changed"),
+        pytest.param(("n1", "n2"), True, [], ["n1", "n2"], id="the node has gone"),
+    ],
+)
+@in_virtual_time
+async def test_a_decision_that_takes_too_long_is_for_the_nodes_before(
+    nodes: tuple[str, ...], news: bool, fitting: list[str], late: list[str]
+) -> None:
+    kept = a_and_b(devices=(1, 1, 1))
+    evaluation = Slow(kept.state, kept.pod("a"), Rules(SelectorCache(), lambda: "s"))
+    evaluation.news = news
+    found = await decide_places(kept.state, evaluation, nodes, number=2, seconds=5.0)
+    assert list(found.fitting) == fitting
+    assert sorted(name for name, text in found.refused.items() if "timed out" in text) == late
