@@ -60,8 +60,8 @@ class Deciding:
         self._events = PodEvents(writer, fence=self._fence)
         self._reservations = Reservations(state, rules, settings.reservation_seconds, self._requeuer.lifted)
         self._planned_moves = PlannedMoves(time.monotonic)
-        # Among replicas, each term begins with that.
-        self._restored = settings.leader_elect
+        # Among replicas, each term begins with that. Without candidates, filter reserves nothing either.
+        self._restored = settings.leader_elect or settings.candidates == 0
         self.claims = ClaimControllers(
             writes,
             claims,

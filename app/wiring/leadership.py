@@ -49,7 +49,8 @@ def election_of(
         """Raises: ClusterError."""
         reservations.clear()
         await catch_up(client, claims, clock, page_size=settings.list_page_size)
-        await reservations.restore()
+        if settings.candidates != 0:
+            await reservations.restore()
         if endpoint is not None:
             await endpoint.publish()
 

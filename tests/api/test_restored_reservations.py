@@ -25,8 +25,12 @@ OBJECTS = (
 )
 
 
-@pytest.mark.parametrize("settings", [{}, {"leader_elect": True, "leader_elect_namespace": "dra"}])
-def test_the_first_filter_finds_them_taken(settings: dict[str, Any]) -> None:
+REPLICA = {"leader_elect": True, "leader_elect_namespace": "dra"}
+
+
+def first_filter(**settings: Any) -> JsonObject:
+    """The answer for the Pod `next`, by a process that has just started."""
+
     async def asked() -> JsonObject:
         server = FakeApiServer()
         for plural, item in OBJECTS:
@@ -44,6 +48,18 @@ def test_the_first_filter_finds_them_taken(settings: dict[str, Any]) -> None:
                     await asyncio.sleep(0)
                 return answer.raise_for_status().json()
 
-    answer = asyncio.run(asyncio.wait_for(asked(), 30))
+    return asyncio.run(asyncio.wait_for(asked(), 30))
+
+
+@pytest.mark.parametrize("settings", [{}, REPLICA], ids=["alone", "replica"])
+def test_the_first_filter_finds_them_taken(settings: dict[str, Any]) -> None:
+    answer = first_filter(**settings)
     assert answer["NodeNames"] == []
     assert set(answer["FailedAndUnresolvableNodes"]) == {"n1"}
+
+
+@pytest.mark.parametrize("settings", [{}, REPLICA], ids=["alone", "replica"])
+def test_where_filter_names_all_nodes_nothing_is_reserved_at_the_start_either(
+    settings: dict[str, Any],
+) -> None:
+    assert first_filter(candidates=0, **settings)["NodeNames"] == ["n1"]
