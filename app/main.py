@@ -85,7 +85,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
 
     Its lifespan reads the snapshot, or starts the informers and returns: readiness shows when they
     have synced. ``stays``: the process outlives the request, so the garbage collector must not go
-    through the inventory again and again.
+    through the inventory again and again, and the log warns of what holds the event loop.
     """
     metrics, shutdown = Metrics(version("dra-extender")), Shutdown()
 
@@ -94,7 +94,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
         async with AsyncExitStack() as stack:
             if tracing is not None:
                 stack.push_async_callback(asyncio.to_thread, tracing.stop)
-            line = await stack.enter_async_context(lifeline(settings, metrics))
+            line = await stack.enter_async_context(lifeline(settings, metrics, stays=stays))
             if settings.snapshot:
                 app.state.service = await serve_files(settings, metrics, shutdown, stack)
                 if stays:

@@ -23,6 +23,10 @@ _LIKENESS = 0.8
 """Similarity above which one name counts as a misspelling: 0.9 for Deploymnet, 0.78 for StatefulSet and
 DaemonSet.
 """
+_LIKENESS_OF_CUSTOM = 0.9
+"""The same in groups of custom resources, which have more kinds than are known here."""
+_MOST_LETTERS = 3
+"""More letters are another word: VirtualMachineInstancePreset is not a VirtualMachineInstanceReplicaSet."""
 
 
 def is_kubernetes(raw: Any) -> bool:
@@ -44,7 +48,7 @@ def kind_problems(raw: dict[str, Any], minor: str) -> Problems:
         yield ("kind",), f"{text} have taken their place"
     elif kind in KINDS and get_close_matches(group, (GROUP,), n=1, cutoff=_LIKENESS):
         return  # reported where the object is parsed
-    elif close := _close(kind, (name for known, name in CUSTOM if known == group)):
+    elif close := _close(kind, (name for known, name in CUSTOM if known == group), _LIKENESS_OF_CUSTOM):
         yield ("kind",), f"{group} has no kind {kind}, did you mean {close}?"
 
 
@@ -82,9 +86,9 @@ def _meant(table: ApiTable, key: tuple[str, str, str], minor: str) -> str:
     return f", is {close} ({'/'.join(filter(None, found))}) meant?"
 
 
-def _close(kind: str, names: Iterable[str]) -> str:
-    by_lower = {name.lower(): name for name in names}
-    close = get_close_matches(kind.lower(), by_lower, n=1, cutoff=_LIKENESS)
+def _close(kind: str, names: Iterable[str], cutoff: float = _LIKENESS) -> str:
+    by_lower = {name.lower(): name for name in names if abs(len(name) - len(kind)) <= _MOST_LETTERS}
+    close = get_close_matches(kind.lower(), by_lower, n=1, cutoff=cutoff)
     return by_lower[close[0]] if close else ""
 
 

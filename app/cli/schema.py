@@ -73,6 +73,8 @@ class _Walk:
                 field = fields.get(name)
                 if field is not None and field.span.has(self._minor):
                     yield from self._inside(inner, field, (*path, name), here)
+                elif str(name).startswith("$"):
+                    continue  # a directive of a strategic merge patch, as in Kustomize's files
                 elif name not in _TOLERATED.get(shape.rpartition(".")[2], ()):
                     yield from self._unknown(str(name), field, value, here)
                 elif name == "basic":

@@ -34,12 +34,13 @@ async def background(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerat
         await asyncio.wait([task])
 
 
-def watchdog(metrics: Metrics) -> Watchdog:
+def watchdog(metrics: Metrics, level: int = logging.WARNING) -> Watchdog:
     """Reports what holds the event loop, in the log and as a metric."""
 
     def report(held: Held) -> None:
         metrics.loop_held.observe(held.cpu_seconds)
-        log.warning(
+        log.log(
+            level,
             "the event loop was held for %.2f s (%.2f s of CPU time) at %s",
             held.seconds,
             held.cpu_seconds,

@@ -23,15 +23,21 @@ class Lifeline:
 
 
 @asynccontextmanager
-async def lifeline(settings: Settings, metrics: Metrics) -> AsyncGenerator[Lifeline, None]:
+async def lifeline(
+    settings: Settings, metrics: Metrics, *, stays: bool = True
+) -> AsyncGenerator[Lifeline, None]:
     """Watches the current loop for as long as the context lasts.
+
+    ``stays``: others wait for this process too, so that it warns of what holds the loop.
 
     Starts a second loop only if something runs on it: an election, or the probe.
 
     Raises: SettingsError if the port of the probe cannot be used.
     """
     async with AsyncExitStack() as stack:
-        watching = await stack.enter_async_context(watchdog(metrics))
+        watching = await stack.enter_async_context(
+            watchdog(metrics, logging.WARNING if stays else logging.DEBUG)
+        )
         probe = Probe(watching.silence, settings.loop_dead_seconds)
         elects = settings.leader_elect and settings.serves("webhooks")
         if settings.probe_port is None and not elects:

@@ -228,6 +228,8 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
             "is in resource.k8s.io/v1 and resource.k8s.io/v1beta1 and resource.k8s.io/v1beta2",
         )
     ],
+    "no-misspelling": [],
+    "idle": [],
     "values": [(2, "is not a Kubernetes object: it has no apiVersion and no kind")],
     "job-with-variables": [
         (3, "has variables to be filled in, like ${SIZE}: do that first, as with `envsubst`")
@@ -249,6 +251,7 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
 NOT_PLANNED = {
     "classic": "resource.k8s.io/v1alpha2 was removed in Kubernetes 1.31: write it again for one of v1, ",
     "values": "values.yaml:2: is not a Kubernetes object: it has no apiVersion and no kind",
+    "idle": "the workloads create no Pods, their replicas are 0: ask with another number of replicas",
     "job-with-variables": "variables.yaml:3: has variables to be filled in, like ${SIZE}: do that first",
 }
 
@@ -268,6 +271,7 @@ FLAGS = {
     "counters-beside-devices, 1.34": ("--kubernetes-version", "1.34"),
 }
 BESIDE = (
+    "idle",
     "operator",
     "machines",
     "pod-fields",

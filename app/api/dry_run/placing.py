@@ -61,6 +61,9 @@ class Placing:
         most = service.settings.dry_run_pods - len(driven_out)
         requested, notes = await pods_in(body, len(nodes), most, run)
         pods = [*(item.pod for item in driven_out), *requested]
+        if not pods and body.workloads:
+            text = "the workloads create no Pods, their replicas are 0: ask with another number of replicas"
+            raise HttpError(422, "InvalidField", text, "workloads")
         if not pods and not body.drain:
             raise HttpError(422, "InvalidField", "pods or workloads must contain at least one Pod", "pods")
         namespaces = {item.meta.namespace for item in pods}
