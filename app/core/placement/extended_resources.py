@@ -57,7 +57,7 @@ class ExtendedResources:
     """A Pod's extended resources, node by node.
 
     False if no class provides any of them. With the feature ExtendedResource off, classes provide nothing:
-    such a Pod fits only nodes whose device plugins offer the resources, as kube-scheduler requires then.
+    such a Pod fits only nodes whose device plugins offer all resources, as kube-scheduler requires then.
     Cost: O(requests) for each kind of nodes; O(resources) for a node of a known kind.
     """
 
@@ -67,7 +67,8 @@ class ExtendedResources:
         self._pod = pod
         classes = state.resource_classes
         mapped = any(request.resource in classes for request in pod.extended)
-        self._wanted = sorted({request.resource for request in pod.extended}) if mapped else []
+        counted = mapped or not by_class
+        self._wanted = sorted({request.resource for request in pod.extended}) if counted else []
         self._left = state.extended_claim(pod) if mapped and by_class and pod.meta.uid else None
         self._known: dict[tuple[str, ...], Needs] = {}
 
@@ -88,7 +89,7 @@ class ExtendedResources:
 
     def _needs(self, lacking: tuple[str, ...]) -> Needs:
         if not self._by_class:
-            return Needs(refusal=_switched_off(lacking[0])) if lacking else Needs()
+            return Needs(refusal=self._switched_off(lacking[0])) if lacking else Needs()
         classes = self._state.resource_classes
         unknown = next((name for name in lacking if name not in classes), None)
         if unknown is not None:
@@ -107,6 +108,11 @@ class ExtendedResources:
         reason = Reason("ExtendedClaimStale", text, name)
         return Needs(backed, refusal=reason, stale=HeldClaim(POD_CLAIM, self._left))
 
+    def _switched_off(self, resource: str) -> Reason:
+        by_class = resource in self._state.resource_classes
+        hint = ", and the feature DRAExtendedResource is disabled" if by_class else ""
+        return Reason("ResourceNotOffered", f"node(s) had no {resource}{hint}")
+
     def _claim(self, resources: tuple[str, ...]) -> HeldClaim:
         pod = self._pod
         requests: list[DeviceRequest] = []
@@ -118,11 +124,6 @@ class ExtendedResources:
             mappings += mapped
         spec = ClaimSpec(requests=tuple(sorted(requests, key=lambda request: request.name)))
         return HeldClaim(POD_CLAIM, ResourceClaim(_meta(pod), spec), generated=True, mappings=tuple(mappings))
-
-
-def _switched_off(resource: str) -> Reason:
-    text = f"node(s) had no {resource}, and the feature DRAExtendedResource is disabled"
-    return Reason("ResourceNotOffered", text)
 
 
 def _offers(node: Node, resource: str) -> bool:

@@ -89,7 +89,7 @@ def _verdict(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered: bo
         return None
     if _refused_earlier(request, answer):
         return None
-    if not ordered and _may_say(oracle, request, answer.node, ours):
+    if not ordered and may_say(oracle, request, answer.node, ours):
         return None
     text = f"in-tree says {theirs} ({answer.theirs.get('error', '')}), here it is {answer.ours}"
     return Difference(answer.node, f"{theirs}-{ours}{'-limit' if limit else ''}", text)
@@ -108,7 +108,7 @@ def _refused_earlier(request: JsonObject, answer: Answer) -> bool:
     )
 
 
-def _may_say(oracle: Oracle, request: JsonObject, node: str, verdict: str) -> bool:
+def may_say(oracle: Oracle, request: JsonObject, node: str, verdict: str) -> bool:
     """Whether in-tree gives that verdict in some order of its map, or for some order of the slices."""
     objects = list(request["objects"])
     for number in range(_REPEATS):
@@ -137,7 +137,7 @@ def _allocation(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered:
     again = oracle.ask(left)["nodes"][answer.node]
     # In-tree goes through half a million steps for some, and gets no answer in time: nothing is said then.
     if again["verdict"] not in ("fits", "timeout") and (
-        ordered or not _may_say(oracle, left, answer.node, "fits")
+        ordered or not may_say(oracle, left, answer.node, "fits")
     ):
         text = f"with only the chosen devices left, in-tree says {again}: {json.dumps(ours)}"
         return Difference(answer.node, "only-chosen", text)
