@@ -27,6 +27,8 @@ MAX_MOVES = 50
 """Moves of a plan, unless the caller allows fewer."""
 MAX_TRIES = 4_000
 """States in which it is tried whether the waiting Pods fit, in the search for fewer moves."""
+_MORE_NODES = 32
+"""Nodes that are tried for a plan of fewer moves, after one is found."""
 _TRIED_EACH = 500
 """Attempts to put a waiting Pod on a node, for each state."""
 
@@ -260,9 +262,12 @@ class _Search:
             if victims is not None:
                 rough.append((len(victims), sum(self._devices(item) for item in victims), node))
         best: _Step | None = None
+        more = _MORE_NODES
         for least, _, node in sorted(rough):
-            if best is not None and least >= len(best.moves) - len(step.moves):
-                break
+            if best is not None:
+                more -= 1
+                if least >= len(best.moves) - len(step.moves) or not more:
+                    break
             can = [item for item in there[node] if places.exist(item)]
             for order in (self._smallest_first, self._largest_first):
                 victims = self._in_the_way(stage, evaluation, can, node, order)
