@@ -125,3 +125,37 @@ def test_check_finds_what_the_api_server_of_a_version_refuses(
     assert (end in ran.err) is (version != "1.38")
     assert message in ran.out
     assert (ran.code, bool(ran.out)) == (bool(message), bool(message))
+
+
+ADMIN = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: watch, labels: {LABEL: "true"}}
+---
+apiVersion: resource.k8s.io/v1beta2
+kind: ResourceClaim
+metadata: {name: every, namespace: watch}
+spec:
+  devices:
+    requests:
+    - {name: all, exactly: {deviceClassName: resource.example.com, allocationMode: All, adminAccess: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("label", "version", "missing"),
+    [
+        ("resource.k8s.io/admin-access", "1.33", ""),
+        ("resource.kubernetes.io/admin-access", "1.33", "lacks the label resource.k8s.io/admin-access"),
+        ("resource.kubernetes.io/admin-access", "1.34", ""),
+        ("resource.k8s.io/admin-access", "1.34", "lacks the label resource.kubernetes.io/admin-access"),
+    ],
+)
+def test_check_knows_the_namespace_label_of_a_version(
+    cli: "Cli", tmp_path: Path, label: str, version: str, missing: str
+) -> None:
+    file = tmp_path / "claim.yaml"
+    file.write_text(ADMIN.replace("LABEL", label))
+    ran = cli("check", "-f", file, "--kubernetes-version", version)
+    assert missing in ran.out
+    assert ("lacks the label" in ran.out) is bool(missing)
