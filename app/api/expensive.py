@@ -27,14 +27,21 @@ def caller_of(scope: Scope) -> str:
     return str(scope.get(CALLER) or host)
 
 
+MAX_WAIT_SECONDS = 10.0
+"""How long a request waits for those before it; each may take minutes."""
+
+
 class Places:
-    """Admits a few requests at a time and queues as many; one caller gets at most half of that.
+    """Admits a few requests at a time and queues as many for a while; one caller gets at most half of that.
 
     ``count`` are those that are there, ``progress`` is by the name that a dry run was given.
     """
 
-    def __init__(self, at_a_time: int, turned_away: Callable[[], None]) -> None:
+    def __init__(
+        self, at_a_time: int, turned_away: Callable[[], None], wait_seconds: float = MAX_WAIT_SECONDS
+    ) -> None:
         self._slots = asyncio.Semaphore(at_a_time)
+        self._wait_seconds = wait_seconds
         self._most = 2 * at_a_time
         self._turned_away = turned_away
         self._of_caller: Counter[str] = Counter()
@@ -58,18 +65,31 @@ class Places:
     async def place(self, caller: str = "") -> AsyncIterator[None]:
         """Raises: HttpError, 429."""
         if self.count >= self._most or self._of_caller[caller] >= self._most_of(caller):
-            self._turned_away()
-            text = "too many expensive requests are in progress; webhooks come first"
-            raise HttpError(429, "TooManyRequests", text, retry_after_seconds=1)
+            raise self._too_many()
         self.count += 1
         self._of_caller[caller] += 1
         try:
-            async with self._slots:
+            await self._slot()
+            try:
                 yield
+            finally:
+                self._slots.release()
         finally:
             self.count -= 1
             self._of_caller[caller] -= 1
             self._of_caller += Counter()  # leaves out those that have none
+
+    async def _slot(self) -> None:
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise self._too_many() from None
+
+    def _too_many(self) -> HttpError:
+        self._turned_away()
+        text = "too many expensive requests are in progress; webhooks come first"
+        return HttpError(429, "TooManyRequests", text, retry_after_seconds=1)
 
     def _most_of(self, caller: str) -> int:
         return max(1, self._most // 2) if caller else self._most

@@ -100,7 +100,7 @@ class Settings(
     """Time limit of one dry run."""
 
     dry_runs: int = Field(4, ge=1)
-    """Maximum number of concurrent dry runs. As many may wait; others are rejected with 429."""
+    """Maximum number of concurrent dry runs. As many may wait for 10 s; others are rejected with 429."""
 
     dry_run_pods: int = Field(10_000, ge=1)
     """Maximum number of Pods in one dry run."""

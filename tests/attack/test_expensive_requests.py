@@ -180,6 +180,22 @@ def test_one_caller_leaves_places_for_others() -> None:
     assert len(turned_away) == 1
 
 
+def test_a_request_waits_for_those_before_it_for_a_short_time_only() -> None:
+    turned_away: list[None] = []
+
+    async def scene() -> None:
+        places = Places(1, lambda: turned_away.append(None), wait_seconds=0.01)
+        async with places.place("a"):
+            with pytest.raises(HttpError) as error:
+                await places.place("b").__aenter__()
+            assert (error.value.status, places.count) == (429, 1)
+        async with places.place("b"):
+            assert places.count == 1
+
+    asyncio.run(scene())
+    assert len(turned_away) == 1
+
+
 NUMBERS = st.integers(0, 200)
 CHANGES = st.fixed_dictionaries(
     {},
