@@ -59,7 +59,7 @@ class Placing:
         state, driven_out = run.overlay.state, run.overlay.evicted
         nodes = names_of(state, body.nodes)
         most = service.settings.dry_run_pods - len(driven_out)
-        requested, notes = await pods_in(body, len(nodes), most, run)
+        requested, notes = await pods_in(body, nodes, most, run)
         pods = [*(item.pod for item in driven_out), *requested]
         if not pods and body.workloads:
             text = "the workloads create no Pods, their replicas are 0: ask with another number of replicas"

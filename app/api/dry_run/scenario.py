@@ -1,6 +1,6 @@
 """Reads a dry run's request: the cluster to evaluate, the rules, the Pods."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +16,9 @@ from app.api.errors import HttpError, invalid_fields
 from app.api.expensive import Expensive
 from app.api.models.questions import PlacementRequest, Scenario, WaitingPods
 from app.api.service import Service
+from app.core.dry_run.daemon_pods import workload_pods
 from app.core.model.features import Features, UnknownFeatureError
+from app.core.model.node import Node
 from app.core.model.parse import Object
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
@@ -128,13 +130,15 @@ def _version_features(service: Service, name: str | None) -> Features:
 
 
 async def pods_in(
-    body: PlacementRequest | WaitingPods, nodes: int, most: int, run: PreparedRun
+    body: PlacementRequest | WaitingPods, names: Sequence[str], most: int, run: PreparedRun
 ) -> tuple[list[Pod], list[str]]:
     """The Pods in order, at most ``most``, and the assumptions about unknown kinds.
 
     Raises: HttpError, 422, or 503 after the time limit.
     """
     notes: list[str] = []
+    known = run.overlay.state.nodes
+    nodes = [known[name] for name in names if name in known]
     found = paced(islice(_pods(body, nodes, notes), most + 1), 8)
     try:
         pods = await run.work.time_slice.run(lambda: list(found), run.work.stop)
@@ -146,7 +150,7 @@ async def pods_in(
     return pods, notes
 
 
-def _pods(body: PlacementRequest | WaitingPods, nodes: int, notes: list[str]) -> Iterator[Pod]:
+def _pods(body: PlacementRequest | WaitingPods, nodes: Sequence[Node], notes: list[str]) -> Iterator[Pod]:
     """Yields the Pods one by one. Raises: HttpError, 422."""
     for index, raw in enumerate(body.pods):
         yield pod_of(raw, f"pods[{index}]")
@@ -157,7 +161,7 @@ def _pods(body: PlacementRequest | WaitingPods, nodes: int, notes: list[str]) ->
         yield from _expanded(item, f"workloads[{index}]", body.replicas, nodes)
 
 
-def _expanded(item: Object, where: str, replicas: int | None, nodes: int) -> Iterable[Pod]:
+def _expanded(item: Object, where: str, replicas: int | None, nodes: Sequence[Node]) -> Iterable[Pod]:
     if isinstance(item, Workload):
         if replicas is not None and len(item.sets) > 1:
             text = (
@@ -165,7 +169,7 @@ def _expanded(item: Object, where: str, replicas: int | None, nodes: int) -> Ite
                 "replica count"
             )
             raise HttpError(422, "InvalidField", text, "replicas")
-        return item.pods(nodes, replicas)
+        return workload_pods(item, nodes, replicas)
     if not isinstance(item, Pod):
         raise HttpError(422, "InvalidObject", f"a {kind_of(item)} creates no Pods", where)
     if replicas is None:

@@ -1,5 +1,6 @@
 """The Pods that a question about the cluster is for: given, driven out, or waiting already."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.api.dry_run.scenario import PreparedRun, pods_in
@@ -11,7 +12,7 @@ from app.core.model.pod import Pod
 
 
 async def waiting_pods(
-    service: Service, body: WaitingPods, nodes: int, run: PreparedRun, *, may_be_none: bool = False
+    service: Service, body: WaitingPods, nodes: Sequence[str], run: PreparedRun, *, may_be_none: bool = False
 ) -> tuple[list[Pod], list[str]]:
     """The Pods that a drain has driven out, those given, and with ``pending`` those that wait for a node.
 

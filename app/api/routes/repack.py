@@ -31,7 +31,7 @@ async def plan_repack(request: Request, service: ServiceOf) -> Response:
         run = await dry_run(service, body, work)
         state = run.overlay.state
         nodes = names_of(state, body.nodes)
-        pods, notes = await waiting_pods(service, body, len(nodes), run, may_be_none=body.moves is not None)
+        pods, notes = await waiting_pods(service, body, nodes, run, may_be_none=body.moves is not None)
         namespaces = {pod.meta.namespace for pod in pods}
         visible = (await visibility_of(request.scope, namespaces)).namespaces
         sees = None if visible is None else visible.__contains__

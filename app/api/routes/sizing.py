@@ -31,7 +31,7 @@ async def sizing(request: Request, service: ServiceOf) -> Response:
         run = await dry_run(service, body, work)
         absent = {shape.like for shape in body.shapes if not shape.exists}
         nodes = [name for name in names_of(run.overlay.state, body.nodes) if name not in absent]
-        pods, notes = await waiting_pods(service, body, len(nodes), run)
+        pods, notes = await waiting_pods(service, body, nodes, run)
         shapes = [NodeShape(shape.like, shape.price, shape.limit) for shape in body.shapes]
         try:
             found = await work.run(lambda: size(run.overlay.state, pods, nodes, run.rules, shapes))

@@ -51,7 +51,10 @@ def _any_label(_scene: Hypothesis, _node: str, _reason: Reason) -> Iterator[Chan
     yield Change("DropNodeSelector", text, {}, 17, lambda hypothesis: _edit_pod(hypothesis, node_selector={}))
 
 
-def _any_node(_scene: Hypothesis, _node: str, _reason: Reason) -> Iterator[Change]:
+def _any_node(hypothesis: Hypothesis, _node: str, _reason: Reason) -> Iterator[Change]:
+    affinity = hypothesis.pod.required_affinity
+    if affinity is not None and affinity.is_by_name:
+        return  # that of a DaemonSet's Pod: its controller creates no other
     text = "without the Pod's required node affinity"
     yield Change(
         "DropAffinity", text, {}, 17, lambda hypothesis: _edit_pod(hypothesis, required_affinity=None)

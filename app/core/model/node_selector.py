@@ -61,6 +61,11 @@ class NodeSelector:
         """The Kubernetes form."""
         return {"nodeSelectorTerms": [term.to_json() for term in self.terms]}
 
+    @property
+    def is_by_name(self) -> bool:
+        """Whether it selects nodes by their names alone."""
+        return all(term.match_fields and not term.match_expressions for term in self.terms)
+
     def matches(self, name: str, labels: Mapping[str, str]) -> bool:
         """Whether the node of that name and with these labels is selected.
 

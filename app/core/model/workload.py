@@ -57,9 +57,10 @@ class Workload:
         for item in self.sets:
             count = nodes if item.replicas is None else item.replicas if replicas is None else replicas
             for index in range(count):
-                yield self._pod(item, index)
+                yield self.pod(item, index)
 
-    def _pod(self, item: PodSet, index: int) -> Pod:
+    def pod(self, item: PodSet, index: int) -> Pod:
+        """One Pod of a set."""
         stem = self.meta.name or self.meta.generate_name.removesuffix("-")
         name = "-".join(filter(None, (stem, item.name, str(index))))
         made = item.template.meta
