@@ -42,6 +42,7 @@ FLAGS = {"features": "--feature"}
 # Values that are put together before they become a flag.
 VALUES = {
     "auth": "auth.mode",
+    "cluster_name": "overview.clusterName",
     "client_ca_file": "tls.clientCASecretName",
     "dry_run_pods": "dryRuns.pods",
     "dry_run_timeout_seconds": "dryRuns.timeoutSeconds",
@@ -49,6 +50,13 @@ VALUES = {
     "features": "features",
     "host": "",
     "leader_elect_service": "",
+    "metrics_groups": "metrics.groups",
+    "metrics_values": "metrics.values",
+    "overview_attribute": "overview.attribute",
+    "overview_history_file": "overview.historyVolume",
+    "overview_labels": "overview.labels",
+    "overview_prometheus_selector": "overview.prometheusSelector",
+    "overview_prometheus_url": "overview.prometheusURL",
     "roles": "roles.separate",
     "tls_cert_file": "tls.secretName",
     "tls_key_file": "tls.secretName",

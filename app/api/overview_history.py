@@ -67,6 +67,12 @@ class OverviewHistory:
         found = {name: None for item in self._samples for name in item.values}
         return sorted(found, key=lambda name: (name not in _NUMBERS, name))
 
+    def fill(self, samples: Iterable[OverviewSample]) -> None:
+        """Replaces what was before the start by the samples of Prometheus, oldest first."""
+        self._samples.clear()
+        self._samples.extend(samples)
+        self.source = "prometheus"
+
     def dump(self) -> bytes:
         """The samples as lines of JSON, for ``load``."""
         return b"".join(orjson.dumps(asdict(item)) + b"\n" for item in self._samples)

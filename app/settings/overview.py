@@ -24,6 +24,14 @@ class OverviewSettings(BaseModel):
     overview_history_file: Path | None = None
     """File that keeps the last 24 hours of the overview across restarts; default: in memory only."""
 
+    overview_prometheus_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    """Address of a Prometheus that scrapes /metrics. It fills the last 24 hours of the overview at the start;
+    if it cannot be reached, they come from the file or from memory.
+    """
+
+    overview_prometheus_selector: str = Field("", max_length=1000)
+    """Label matchers of this installation in that Prometheus, such as `job="dra-extender"`; default: none."""
+
     metrics_groups: tuple[Literal["attribute", "label", "namespace"], ...] = (
         "attribute",
         "label",

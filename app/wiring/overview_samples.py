@@ -5,9 +5,12 @@ import datetime as dt
 import logging
 from pathlib import Path
 
+import httpx
+
 from app.api.errors import HttpError
 from app.api.overview_history import STEP_SECONDS, sample_of, write
 from app.api.service import Service
+from app.wiring.prometheus_day import PrometheusError, day_of
 from app.wiring.rules import now, now_text
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,9 @@ async def sample_overview(service: Service) -> None:
     history = service.overview_history
     if path is not None:
         await _load(service, path)
+    if service.settings.overview_prometheus_url:
+        async with httpx.AsyncClient() as client:
+            await fill_from_prometheus(service, client)
     await asyncio.sleep(_FIRST_SECONDS)
     unwritten = 0
     while True:
@@ -37,6 +43,20 @@ async def sample_overview(service: Service) -> None:
             unwritten = 0
             await _save(path, history.dump())
         await asyncio.sleep(STEP_SECONDS)
+
+
+async def fill_from_prometheus(service: Service, client: httpx.AsyncClient) -> None:
+    """Fills the day before the start, once. If Prometheus fails, that is logged, and nothing changes."""
+    settings = service.settings
+    try:
+        samples = await day_of(
+            client, settings.overview_prometheus_url, settings.overview_prometheus_selector, now()
+        )
+    except PrometheusError as error:
+        log.warning("the last 24 hours are not from Prometheus: %s", error)
+        return
+    if samples:
+        service.overview_history.fill(samples)
 
 
 async def _load(service: Service, path: Path) -> None:

@@ -16,6 +16,17 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
         "scheduler": {"image": {"tag": "v1.36.0"}},
         "imagePullSecrets": [{"name": "registry"}],
     },
+    "overview": {
+        "overview": {
+            "clusterName": "cats",
+            "attribute": "product",
+            "labels": ["pool", "zone"],
+            "historyVolume": {"persistentVolumeClaim": {"claimName": "overview"}},
+            "prometheusURL": "http://prometheus.monitoring.svc:9090",
+            "prometheusSelector": 'job="dra-extender"',
+        },
+        "metrics": {"groups": ["label"], "values": 10},
+    },
     "everything-extra": {
         "extraArgs": ["--config=/etc/dra/config.yaml"],
         "extraEnv": [{"name": "DRA_LOG_FORMAT", "value": "json"}],

@@ -192,4 +192,6 @@ class HistoryAnswer(Body):
     step_seconds: float
     at: list[str]
     series: list[Series]
-    source: str = Field(description="memory or file: where samples from before the start come from.")
+    source: str = Field(
+        description="memory, file or prometheus: where samples from before the start come from."
+    )

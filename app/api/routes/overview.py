@@ -75,7 +75,8 @@ async def overview(
 )
 async def history(service: ServiceOf) -> Response:
     """One sample a minute, of this replica, thinned out to 288. A restart loses them, unless the setting
-    overview_history_file is given. For longer times, use Prometheus: /metrics has the same numbers.
+    overview_history_file or overview_prometheus_url is given: `source` is where they come from. For longer
+    times, use Prometheus: /metrics has the same numbers.
     """
     kept = service.overview_history
     points = kept.points()

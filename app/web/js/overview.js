@@ -10,6 +10,7 @@ import { age, count, duration, percent, reasonTitle, share } from "./words.js";
 const HISTORY_EVERY = 60_000;
 const GROUPS_SHOWN = 12;
 const PENDING_SHOWN = 6;
+const FROM = new Map([["file", ", from a file"], ["prometheus", ", from Prometheus"]]);
 
 export class OverviewView {
   /**
@@ -144,9 +145,8 @@ export class OverviewView {
   line(name, title, text) {
     const values = this.history?.series.find((/** @type {any} */ series) => series.name === name)?.values;
     if (this.namespace || !values) return null;
-    const { at } = this.history;
-    const drawn = line(at, values, title, text);
-    return drawn && h("div", { class: "line-box" }, drawn, h("span", { class: "faint small" }, `last ${hours(Date.parse(at.at(-1)) - Date.parse(at[0]))}`));
+    const { at, source } = this.history, drawn = line(at, values, title, text);
+    return drawn && h("div", { class: "line-box" }, drawn, h("span", { class: "faint small" }, `last ${hours(Date.parse(at.at(-1)) - Date.parse(at[0]))}${FROM.get(source) ?? ""}`));
   }
 
   /** @param {string} name */

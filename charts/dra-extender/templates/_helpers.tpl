@@ -322,6 +322,34 @@ env:
   value: {{ join "," . | quote }}
 {{- end }}
 {{- end }}
+{{- with .Values.overview.clusterName }}
+- name: DRA_CLUSTER_NAME
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.overview.attribute }}
+- name: DRA_OVERVIEW_ATTRIBUTE
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.overview.labels }}
+- name: DRA_OVERVIEW_LABELS
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- if .Values.overview.historyVolume }}
+- name: DRA_OVERVIEW_HISTORY_FILE
+  value: /var/lib/dra-extender/overview.jsonl
+{{- end }}
+{{- with .Values.overview.prometheusURL }}
+- name: DRA_OVERVIEW_PROMETHEUS_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.overview.prometheusSelector }}
+- name: DRA_OVERVIEW_PROMETHEUS_SELECTOR
+  value: {{ . | quote }}
+{{- end }}
+- name: DRA_METRICS_GROUPS
+  value: {{ join "," .Values.metrics.groups | quote }}
+- name: DRA_METRICS_VALUES
+  value: {{ .Values.metrics.values | int | quote }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
@@ -361,6 +389,10 @@ securityContext:
 volumeMounts:
 - name: tmp
   mountPath: /tmp
+{{- if .Values.overview.historyVolume }}
+- name: overview
+  mountPath: /var/lib/dra-extender
+{{- end }}
 {{- if $tls }}
 - name: tls
   mountPath: /etc/dra-extender/tls

@@ -135,6 +135,10 @@ volumeMounts:
 {{- define "dra-extender.volumes" -}}
 {{- $ := .root -}}
 {{- $decides := ne .role "api" -}}
+{{- with $.Values.overview.historyVolume }}
+- name: overview
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 - name: tmp
   emptyDir:
     sizeLimit: 16Mi
