@@ -90,6 +90,11 @@ def _job(spec: str) -> PodSetRule:
     return PodSetRule(f"{spec}.template.spec", ((spec, _at_one_time),))
 
 
+def _tasks(job: str) -> PodSetRule:
+    task = f"{job}.tasks.*"
+    return PodSetRule(f"{task}.template.spec", ((task, _replicas),))
+
+
 def _replicated_jobs(owner: str) -> PodSetRule:
     job = f"{owner}.replicatedJobs.*"
     factors = ((job, _replicas), (f"{job}.template.spec", _at_one_time))
@@ -179,9 +184,8 @@ CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
     ("actions.github.com", "EphemeralRunnerSet"): _one(_template(template="ephemeralRunnerSpec")),
     ("actions.github.com", "EphemeralRunner"): _one(PodSetRule("spec.spec")),
     ("actions.summerwind.dev", "RunnerDeployment"): _one(_template()),
-    ("batch.volcano.sh", "Job"): _one(
-        PodSetRule("spec.tasks.*.template.spec", (("spec.tasks.*", _replicas),))
-    ),
+    ("batch.volcano.sh", "Job"): _one(_tasks("spec")),
+    ("batch.volcano.sh", "CronJob"): _one(_tasks("spec.jobTemplate.spec")),
     ("apps.kruise.io", "CloneSet"): _one(_template()),
     ("apps.kruise.io", "StatefulSet"): _one(_template()),
     ("apps.kruise.io", "DaemonSet"): _one(_PER_NODE),

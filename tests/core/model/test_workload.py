@@ -347,6 +347,12 @@ KNOWN: dict[str, tuple[str, str, Any, dict[str, int | None]]] = {
         },
         {"ps": 1, "w": 4},
     ),
+    "cron job of another group": (
+        "batch.volcano.sh/v1alpha1",
+        "CronJob",
+        {"jobTemplate": {"spec": {"tasks": [{"name": "w", "replicas": 3, "template": template("g")}]}}},
+        {"w": 3},
+    ),
     "daemon set of another group": (
         "apps.kruise.io/v1alpha1",
         "DaemonSet",
