@@ -32,7 +32,7 @@ from app.core.verdicts.evaluate import verdicts
 from app.core.versions import version_named
 from fuzz import compare, generator, versions
 
-RECORDED = Path(__file__).parent.parent / "cases" / "questions-1.34.json"
+RECORDED = Path(__file__).parent.parent / "questions-1.34.json"
 VERSION = version_named("1.34")
 FEATURES = Features.of(VERSION)
 _FIRST = 500_000
