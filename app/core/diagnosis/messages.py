@@ -125,8 +125,8 @@ def _apart(item: ConstraintValues) -> str:
     """The constraint, and the requests whose devices have no value in common."""
     if not item.disjoint:
         return str(item)
-    requests = " and ".join(of.request for of in item.requests)
-    return f"{item}: none in common for {requests}"
+    *others, last = [of.request for of in item.requests]
+    return f"{item}: none in common for {', '.join(others)} and {last}"
 
 
 def _terms(reason: Reason) -> list[str]:

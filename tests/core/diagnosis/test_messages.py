@@ -1,10 +1,14 @@
 import pytest
 
 from app.core.allocator import Reason
+from app.core.allocator.evidence import ConstraintValues, Evidence, RequestValues
 from app.core.diagnosis.messages import MAX_NODE_MESSAGE, headline, node_message, summary
 
 IN_USE = Reason("DevicesInUse", "long text with 8 devices", "ns/c", "gpu", {"DevicesInUse": 8})
 NONE = Reason("SelectorRejected", "long text", "ns/c", "gpu")
+APART = ConstraintValues(
+    "matchAttribute", "numa", 3, (), tuple(RequestValues(name, ()) for name in "abc"), disjoint=True
+)
 CORDONED = Reason("NodeUnschedulable", "node(s) were unschedulable")
 
 
@@ -16,6 +20,11 @@ CORDONED = Reason("NodeUnschedulable", "node(s) were unschedulable")
         (
             Reason("ConstraintNotMet", "m", "ns/c"),
             "node(s) had no devices that satisfy the constraints of a claim",
+        ),
+        (
+            Reason("ConstraintNotMet", "m", "ns/c", evidence=Evidence(constraints=(APART,))),
+            "node(s) had no devices that satisfy the constraints of a claim "
+            "(matchAttribute numa: none in common for a, b and c)",
         ),
         (CORDONED, "node(s) were unschedulable"),
         (Reason("TooFewDevices", "each could be met alone"), "each could be met alone"),
