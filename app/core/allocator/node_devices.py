@@ -216,7 +216,8 @@ def set_up(
     for alternative in plan.alternatives:
         if alternative.takes_all:
             if plan.channel.broken_pools_here and (without := _from_broken(pools)):
-                # The pools before a broken one are searched first, which can be an error for all nodes.
+                # Claims that are too large, and the pools before a broken one, are errors for all nodes.
+                _check_sizes(node_devices, before=alternative)
                 _members(node_devices, alternative, without)
             _check_pools(alternative, pools, here=plan.channel.broken_pools_here)
             members = tuple(_members(node_devices, alternative))
@@ -283,11 +284,15 @@ def _held(node_devices: NodeDevices, position: int) -> Sequence[Mapping[str, int
     return (view.capacity[name],) if name in view.capacity else ()
 
 
-def _check_sizes(node_devices: NodeDevices) -> None:
-    limit = MAX_DEVICES
+def _check_sizes(node_devices: NodeDevices, before: Alternative | None = None) -> None:
+    """Refuses claims for too many devices; only as far as the requests ``before`` that one go."""
+    limit, stop = MAX_DEVICES, False
     for claim in node_devices.plan.claims:
         total, blamed = 0, None
         for request in claim.requests:
+            stop = stop or before in request.alternatives
+            if stop:
+                break
             total += min(node_devices.wanted[alternative.index] for alternative in request.alternatives)
             blamed = request if blamed is None and total > limit else blamed
         if blamed is not None:
