@@ -352,7 +352,9 @@ class ClusterBinder:
         if state is Readiness.READY:
             return False
         if rules.now is not None and timed_out(claim, rules.now(), rules.binding_timeout_seconds):
-            raise ClaimLostError(f"devices of ResourceClaim {name} were not ready in time")
+            raise ClaimLostError(
+                f"device binding timeout: ResourceClaim {name} has devices that are not ready"
+            )
         return True
 
     async def _undo(self, claim_allocations: tuple[ClaimAllocation, ...], pod: Pod) -> None:

@@ -32,7 +32,6 @@ var (
 	}
 	// Of a whole answer.
 	errorWordings = []wording{
-		{regexp.MustCompile(`were not ready in time`), "claim binding timeout"},
 		{regexp.MustCompile(`not judged within`), "timed out trying to allocate devices"},
 	}
 )
