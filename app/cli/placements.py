@@ -159,8 +159,8 @@ def pod_report(pod: JsonObject, title: str, most: int | None = None) -> str:
     head = "\n".join([head, *_near(pod), *_evicting(pod)])
     grouped = most is not None and bool(pod.get("nodesOmitted")) and "groups" in pod
     rows = _rows_by_group(pod) if grouped else _rows_by_node(pod, together=most is not None)
-    if not rows:
-        return head
+    if not rows or (len(rows) == 1 and f"nodes fit: {rows[0].text}" in head):
+        return head  # the reason is the Pod's, and no node's
     shown = rows[:most]
     cells = [[row.nodes, row.verdict, row.text] for row in shown]
     colors = [_COLORS.get(row.verdict, "") for row in shown]
