@@ -1,11 +1,13 @@
 """What if: manifests placed on the map, changes to the cluster, undone again."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, Request, expect
 
+from tests.packed import OBJECTS, PAIR, running
 from tests.web.conftest import Visit, placed_on_map
 from tests.web.what_ifs import FOUR_GPUS, JOB, headline, place
 
@@ -239,3 +241,36 @@ def test_whom_preemption_would_evict(visit: Callable[..., Visit]) -> None:
     expect(page.locator(".placed")).to_contain_text(
         "would evict ml-team/llm-training-0 (priority 0) from worker-5"
     )
+
+
+def test_which_pods_to_move(visit: Callable[..., Visit]) -> None:
+    seen = visit(*OBJECTS, *running("x", "n1", "a"), *running("y", "n2", "b"))
+    page = seen.open("#/whatif")
+    before = seen.served.service.state.revision
+    plan = page.get_by_role("button", name="Which Pods to move?")
+    expect(plan).to_be_disabled()
+    place(page, json.dumps(PAIR))
+    headline(page, "0 of 1 Pod placed")
+    plan.click()
+    card = page.get_by_role("region", name="Pods to move")
+    expect(card.get_by_role("listitem")).to_have_text(["default/x from n1 to n2 a"])
+    expect(card).to_contain_text("1 Pod(s) to move: no fewer are enough")
+    expect(card).to_contain_text("Then these fit: default/p on n1")
+    assert seen.served.service.state.revision == before
+    card.get_by_role("listitem").get_by_role("button", name="n2").click()
+    expect(page.get_by_role("complementary").get_by_role("heading", name="n2")).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+    # The plan is for what was placed.
+    page.get_by_role("button", name="Clear").click()
+    expect(card).to_be_hidden()
+
+
+def test_that_no_moves_help_is_said_with_the_pods_that_stay(visit: Callable[..., Visit]) -> None:
+    page = visit().open("#/whatif")
+    place(page, FOUR_GPUS)
+    headline(page, "0 of 1 Pod placed")
+    page.get_by_role("button", name="Which Pods to move?").click()
+    card = page.get_by_role("region", name="Pods to move")
+    expect(card).to_contain_text("not even moving all Pods that may move away would make room")
+    expect(card).to_contain_text("Pods that stay: ")
+    expect(card.get_by_role("listitem")).to_have_count(0)

@@ -27,6 +27,8 @@ export class Scenario extends EventTarget {
     this.note = "";
     /** How many more of the first workload's Pods fit. @type {any} */
     this.room = null;
+    /** Which running Pods to move so that all fit. @type {any} */
+    this.moves = null;
     this.running = 0;
   }
 
@@ -117,7 +119,7 @@ export class Scenario extends EventTarget {
   }
 
   forget() {
-    this.answer = this.room = null;
+    this.answer = this.room = this.moves = null;
     this.error = this.note = "";
   }
 
@@ -153,11 +155,23 @@ export class Scenario extends EventTarget {
 
   /** Counts how many of the first workload's Pods fit beside what is there. */
   async count() {
+    await this.ask("/api/v1/capacity", { workload: this.workloads[0] }, (room) => { this.room = room; });
+  }
+
+  /** Plans which running Pods to move so that all Pods fit. */
+  async plan() {
+    const { replicas } = this.choices;
+    const body = { workloads: this.workloads, ...(replicas === "" ? {} : { replicas: Number(replicas) }) };
+    await this.ask("/api/v1/repack", body, (moves) => { this.moves = moves; });
+  }
+
+  /** Queries the changed cluster. @param {string} path @param {any} body @param {(answer: any) => void} take */
+  async ask(path, body, take) {
     const { step, choices } = this;
     const current = () => this.step === step && this.choices === choices;
     try {
-      const room = await post("/api/v1/capacity", { ...this.cluster(choices.policy), workload: this.workloads[0] });
-      if (current()) this.room = room;
+      const answer = await post(path, { ...this.cluster(choices.policy), ...body });
+      if (current()) take(answer);
     } catch (error) {
       if (current()) this.error = error.message;
     }

@@ -2,6 +2,7 @@
 import { Choices } from "./choices.js";
 import { fill, h, plural } from "./dom.js";
 import { MoreNodes } from "./morenodes.js";
+import { movesCard } from "./moves.js";
 import { failure } from "./parts.js";
 import { podCard } from "./podcard.js";
 import { inWords } from "./step.js";
@@ -25,6 +26,7 @@ export class WhatIfPanel {
     this.choices = new Choices(scenario, () => this.place());
     this.nodes = new MoreNodes(() => [...actions.nodes().keys()].filter((name) => name !== "*"), (like, count) => this.moreNodes(like, count));
     this.more = h("button", { type: "button", title: "How many more Pods of the first workload fit", onclick: () => this.count() }, "How many more?");
+    this.moves = h("button", { type: "button", title: "The fewest running Pods to move so that all of these fit", onclick: () => this.plan() }, "Which Pods to move?");
     this.steps = h("div");
     this.result = h("div", { class: "result" });
     this.undo = h("button", { type: "button", title: "Undo the last change (u)", onclick: () => this.back() }, "Undo");
@@ -43,7 +45,7 @@ export class WhatIfPanel {
       this.nodes.element,
       this.steps,
       this.choices.element,
-      h("div", { class: "buttons" }, this.undo, this.clear, this.again, this.compare, this.more));
+      h("div", { class: "buttons" }, this.undo, this.clear, this.again, this.compare, this.more, this.moves));
     this.element = h("section", { class: "panel-body whatif", "aria-label": "What if" }, form, this.result);
     scenario.addEventListener("change", () => this.render());
     this.render();
@@ -110,6 +112,12 @@ export class WhatIfPanel {
     if (room) this.actions.announce(roomText(room));
   }
 
+  async plan() {
+    await this.scenario.plan();
+    const { moves } = this.scenario;
+    if (moves) this.actions.announce(moves.text);
+  }
+
   async back() {
     this.scenario.undo();
     await this.place();
@@ -121,6 +129,7 @@ export class WhatIfPanel {
     this.undo.disabled = !scenario.before.length;
     this.clear.disabled = scenario.empty;
     this.again.disabled = this.compare.disabled = !scenario.placeable || scenario.busy;
+    this.moves.disabled = scenario.busy || !scenario.answer?.unplaced;
     this.more.disabled = !scenario.workloads.length || scenario.busy;
     const change = (/** @type {string} */ text, /** @type {string} */ role, /** @type {() => void} */ remove, /** @type {(() => void) | null} */ edit = null) => h("li", null,
       h("span", { class: "tag" }, role), h("span", { class: "ellipsis grow", title: text }, text),
@@ -145,7 +154,7 @@ export class WhatIfPanel {
     const { scenario } = this;
     if (scenario.busy) return [h("p", { class: "faint" }, "Evaluating all nodes…")];
     if (scenario.error) return [failure(scenario.error)];
-    const { answer, room } = scenario;
+    const { answer, room, moves } = scenario;
     if (scenario.note) return [h("p", { class: "muted" }, scenario.note)];
     if (!answer) {
       return [h("p", { class: "faint" }, scenario.placeable ? "Not placed yet." : "Add a workload to see where its Pods would go. Nodes can be added, drained, and devices tainted or freed from the map.")];
@@ -157,6 +166,7 @@ export class WhatIfPanel {
       answer.gang && h("p", { class: "muted" }, answer.gang.text),
       ...answer.notes.map((/** @type {string} */ note) => h("p", { class: "muted" }, note)),
       room && h("p", { class: "card" }, h("span", { class: "strong" }, roomText(room)), room.summary && h("span", { class: "muted" }, ` ${room.summary}`)),
+      moves && movesCard(moves, this.actions),
       !answer.complete && h("p", { class: "error" }, "The time limit was reached before the last Pod."),
       h("ol", { class: "placed" }, answer.pods.slice(0, SHOWN).map((/** @type {any} */ pod) => this.card(pod))),
       answer.pods.length > SHOWN && h("p", { class: "faint" }, `${answer.pods.length - SHOWN} more Pods.`),
