@@ -142,7 +142,7 @@ async def running_cluster(port: int) -> AsyncGenerator[DemoCluster, None]:
         listening.close()
         raise InputError(f"port {port}: {error.strerror}", "choose another port with --port") from None
     # The demo shows the score of each node that fits, and sends Pods one by one.
-    application = create_app(Settings(snapshot=(str(examples() / INVENTORY),), candidates=0))
+    application = create_app(Settings(snapshot=(str(examples() / INVENTORY),), candidates=0), stays=False)
     server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -105,7 +105,8 @@ export class OverviewView {
 
   head() {
     const { cluster, nodes } = this.seen;
-    const leader = cluster.leader.elected && cluster.leader.holder !== null ? (cluster.leader.self ? `this replica leads (${cluster.leader.holder || "just elected"})` : cluster.leader.holder ? `${cluster.leader.holder} leads` : "no replica leads") : "";
+    const { elected, self, holder } = cluster.leader, alone = cluster.source === "files" ? "" : "decides for kube-scheduler";
+    const leader = self ? (elected ? `this replica leads (${holder || "just elected"})` : alone) : holder === null ? "only watches: another process decides for kube-scheduler" : holder ? `${holder} leads, this replica only watches` : "no replica leads";
     const facts = [
       cluster.version.startsWith(`v${cluster.rules}.`) ? `Kubernetes ${cluster.version}` : [cluster.version && `Kubernetes ${cluster.version}`, `rules of Kubernetes ${cluster.rules}`].filter(Boolean).join(", "),
       !this.namespace && plural(nodes, "node"),
@@ -116,7 +117,7 @@ export class OverviewView {
     return h("header", { class: "overview-head" },
       h("h2", null, this.namespace ? `Namespace ${this.namespace}` : cluster.name || (cluster.source === "files" ? "Example or saved inventory" : "Cluster")),
       this.namespace && h("button", { type: "button", onclick: () => { this.actions.changed({ ns: "" }); this.show({ by: this.by, ns: "" }); } }, "Whole cluster"),
-      h("p", { class: cluster.leader.elected && !cluster.leader.self && cluster.leader.holder === "" ? "bad-text" : "muted" }, facts.join(" · ")));
+      h("p", { class: elected && !self && holder === "" ? "bad-text" : "muted" }, facts.join(" · ")));
   }
 
   answers() {
