@@ -5,6 +5,7 @@ Standard library only: the bare python3 runs it before there is a virtual enviro
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -65,6 +66,15 @@ def module_version(module_folder: Path, module: str) -> str:
     if found is None:
         raise BuildError(f"{module_folder / 'go.mod'} does not require {module}")
     return found[1]
+
+
+def fingerprint(folder: Path, module_file: str = "go.mod") -> str:
+    """A version for a program of this repository: other sources or other modules have another one."""
+    digest = hashlib.sha256()
+    sums = module_file.removesuffix("mod") + "sum"
+    for path in [*sorted(folder.glob("*.go")), folder / module_file, folder / sums]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def build(

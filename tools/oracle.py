@@ -3,7 +3,6 @@
 Standard library only, as gobuild.
 """
 
-import hashlib
 import json
 import os
 import subprocess
@@ -36,17 +35,9 @@ def binary(version: str = DEFAULT, *, uv: Path | None = None) -> Path:
     name = "oracle" if version == DEFAULT else f"oracle-{version}"
     module = "go.mod" if version == DEFAULT else f"versions/{version}.mod"
     flags = [] if version == DEFAULT else [f"-modfile={module}", f"-tags=kube{version.replace('.', '')}"]
-    program = gobuild.Program(name, ".", _fingerprint(module), prepare=lambda _go: flags)
+    program = gobuild.Program(name, ".", gobuild.fingerprint(FOLDER, module), prepare=lambda _go: flags)
     gobuild.build(FOLDER, TARGET, (program,), uv=uv, module_file=module)
     return TARGET / name
-
-
-def _fingerprint(module: str) -> str:
-    digest = hashlib.sha256()
-    sums = module.removesuffix("mod") + "sum"
-    for path in [*sorted(FOLDER.glob("*.go")), FOLDER / module, FOLDER / sums]:
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 class OracleError(Exception):
