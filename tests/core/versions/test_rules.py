@@ -136,3 +136,11 @@ def test_an_attribute_that_the_selector_does_not_read(version: str, value: JsonO
 def test_a_field_in_back_quotes(version: str, expected: str) -> None:
     wanted = claim("c", expression=f'device.attributes["{DRIVER}"].`model` == "a100"')
     assert verdict(version, slice_of("n1", device("d", model="a100")), wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("1.36", "fits"), ("1.37", "invalid"), ("1.38", "invalid")]
+)
+def test_or_value_of_a_value_that_is_not_optional(version: str, expected: str) -> None:
+    wanted = claim("c", expression=f'device.attributes["{DRIVER}"].model.orValue("x") == "a100"')
+    assert verdict(version, slice_of("n1", device("d", model="a100")), wanted) == expected
