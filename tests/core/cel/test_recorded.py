@@ -103,10 +103,10 @@ def test_errors_point_at_their_place(text: str, line: int | None, column: int | 
     assert (error.line, error.column) == (line, column)
 
 
-def test_a_missing_key_comes_with_advice() -> None:
+def test_a_missing_key_is_named() -> None:
     cache = SelectorCache()
     selector = cache.get('device.attributes["gpu.example.com"].nothing == "x"', CelFeatures())
-    with pytest.raises(Exception, match=r"no such key: nothing.*has\(\)") as found:
+    with pytest.raises(Exception, match=r"no such key: nothing$") as found:
         selector.matches(shape_of(DEVICE))
     assert type(found.value).__name__ == "CelRuntimeError"
 
