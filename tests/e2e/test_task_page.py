@@ -1,8 +1,6 @@
 """What docs/task.md tells to type in a cluster, typed there."""
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ from harness import binaries, kubernetes, objects
 from harness.controlplane import ADMIN, ControlPlane
 from harness.kubelet import Kubelet
 from harness.scene import Scene
+from harness.shell import typed
 from harness.wait import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.core]
@@ -20,23 +19,6 @@ OLDER = "--to v1beta2"
 if not kubernetes.is_since("1.34"):
     assert f"For Kubernetes 1.33, add\n`{OLDER}` here and in step 4" in PAGE
     CREATE = CREATE.replace("dra-extender convert ", f"dra-extender convert {OLDER} ")
-
-
-def typed(commands: str, folder: Path, kubeconfig: Path) -> str:
-    """What they print, one after the other."""
-    programs = (binaries.REPOSITORY / ".venv" / "bin", binaries.folder())
-    path = ":".join([*map(str, programs), os.environ["PATH"]])
-    done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", commands],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=folder,
-        env=os.environ | {"PATH": path, "KUBECONFIG": str(kubeconfig)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_the_job_is_created_runs_and_is_cleaned_up(

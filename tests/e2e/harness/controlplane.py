@@ -50,21 +50,24 @@ class ControlPlane:
         qps: int = 500,
         groups: bool = False,
         volumes: bool = False,
+        gates: tuple[str, ...] = (),
+        served: tuple[str, ...] = (),
     ) -> None:
         """`storage`: how etcd holds objects, where `holds` wants JSON. `qps`: of Kubernetes' own clients.
 
         `groups`: with PodGroups and their claims, and what kube-scheduler makes of them. `volumes`: with
-        the controller that binds PersistentVolumeClaims.
+        the controller that binds PersistentVolumeClaims. `gates` and `served`: feature gates and API versions
+        that are on besides.
         """
         self._binaries = binaries
         self._storage = storage
         self._qps = qps
         self._served = "resource.k8s.io/v1beta2=true,resource.k8s.io/v1beta1=true"
-        gates: tuple[str, ...] = ()
+        self._served += "".join(f",{version}=true" for version in served)
         self._wanted = (*CONTROLLERS_WANTED, *(VOLUME_CONTROLLERS if volumes else ()))
         if groups:
             self._served += ",scheduling.k8s.io/v1beta1=true"
-            gates = ("GenericWorkload=true", "DRAWorkloadResourceClaims=true")
+            gates = (*gates, "GenericWorkload=true", "DRAWorkloadResourceClaims=true")
         self._version = kubernetes.flags(gates)
         self.home = home
         self.certificates = home / "certificates"
