@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from tests.objects import pod
+from tests.web.accessibility import violations
 from tests.web.conftest import Visit
 from tests.web.waiting_pods import FOUR
 from tests.web.what_ifs import JOB, headline, place
@@ -23,15 +23,6 @@ PLACES = (
     "#/claims",
     "#/decisions",
 )
-
-
-def violations(seen: Visit) -> list[str]:
-    found = Axe().run(seen.page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [
-        f"{rule['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
-        for rule in found
-        for node in rule["nodes"]
-    ]
 
 
 @pytest.mark.parametrize(

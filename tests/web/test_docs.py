@@ -5,8 +5,8 @@ from collections.abc import Callable
 import httpx
 from playwright.sync_api import Page, expect
 
+from tests.web.accessibility import violations
 from tests.web.conftest import Visit
-from tests.web.test_accessibility import violations
 
 
 def opened(visit: Callable[..., Visit], **settings: object) -> tuple[Visit, Page]:

@@ -87,6 +87,10 @@ class Placing:
         steps = place(state, self.pods, self.nodes, rules, shown=detail.verdicts, named=detail.names)
         return with_near_misses(state, rules, steps) if self.body.explain != "none" else steps
 
+    def run_out_of_time(self) -> None:
+        """Records that Pods are left out because time was up."""
+        self.late = True
+
     async def together(self) -> Sequence[PodPlacement]:
         """Places all Pods or none."""
         state, rules, detail, work = self.run.overlay.state, self.run.rules, self.detail, self.run.work

@@ -82,5 +82,5 @@ async def _lines(request: Request, service: Service) -> Lines:
                             count()
                         yield b"".join(batch)
             except InterruptedWorkError:
-                placing.late = True
+                placing.run_out_of_time()
         yield line({"end": await placing.summary()})

@@ -6,8 +6,8 @@ from app.core.dry_run.places import Places
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
 from app.core.state.state import State
+from tests.core.dry_run.moving import cluster, run, wanting
 from tests.core.dry_run.states import rules
-from tests.core.dry_run.test_repack import cluster, run, wanting
 
 
 def places_of(state: State) -> tuple[Places, list[Pod]]:
