@@ -24,6 +24,8 @@ _BYTES_A_VALUE = 8
 
 _AT_ONCE_BYTES = 256 * 1024
 """Maximum bytes of JSON decoded in one step: the names of 10,000 nodes take 1 ms, the worst case 5 ms."""
+_LIGHT_BYTES, _LIGHT_VALUES = 4 * 1024 * 1024, 65_536
+"""The same for JSON with few values and escapes: the names of 50,000 nodes take 7 ms, the worst 15 ms."""
 
 _JSON_TYPES = frozenset({"application/json", "text/json"})
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
@@ -117,7 +119,7 @@ async def _json(body: bytes, limit_bytes: int, time_slice: TimeSlice, stop: Stop
     if body.count(b",") > limit_bytes // _BYTES_A_VALUE:
         text = f"the body contains more than {limit_bytes // _BYTES_A_VALUE} values"
         raise HttpError(413, "TooLarge", text)
-    if len(body) > _AT_ONCE_BYTES:
+    if len(body) > _AT_ONCE_BYTES and not _is_light(body):
         found = await read_in_slices(lambda: list(documents_in_pieces(body, MAX_DEPTH)), time_slice, stop)
         return _object(found[0] if len(found) == 1 else found)
     try:
@@ -126,6 +128,11 @@ async def _json(body: bytes, limit_bytes: int, time_slice: TimeSlice, stop: Stop
         raise _no_json(str(error)) from None
     # Fast path: most bodies have too few brackets to exceed the depth.
     return _object(value if body.count(b"{") + body.count(b"[") <= MAX_DEPTH else shallow(value))
+
+
+def _is_light(body: bytes) -> bool:
+    """Whether decoding takes little time for the size. O(bytes), 1.5 ms a megabyte."""
+    return len(body) <= _LIGHT_BYTES and sum(map(body.count, (b",", b"{", b"[", b"\\"))) <= _LIGHT_VALUES
 
 
 def _no_json(message: str) -> HttpError:

@@ -256,7 +256,7 @@ def test_a_stream_ends_so_that_its_caller_is_asked_who_it_is_again(served: Path)
 def test_more_streams_than_wanted_are_told_to_come_back(served: Path) -> None:
     async def evaluation(service: Asked) -> None:
         places = service.app.state.service.streams
-        with places.place(), places.place():
+        with places.place("come back"), places.place("come back"):
             answer = await service.client.get("/api/v1/stream")
             assert (answer.status_code, answer.json()["error"]["code"]) == (429, "TooManyRequests")
             assert "retry-after" in answer.headers

@@ -30,7 +30,7 @@ async def decide_unchanged(state: State, decide: Callable[[], Decision], seconds
 
 
 @dataclass(slots=True)
-class Places:
+class DecidedNodes:
     """The nodes on which devices were found for one Pod, and why there are none on others.
 
     ``fitting`` has at most one node unless each claim is the Pod's own and not allocated yet: a claim that
@@ -52,9 +52,9 @@ class Places:
                 return
 
 
-async def decide_places(
+async def decide_on_nodes(
     state: State, evaluation: PodEvaluation, nodes: Iterable[str], *, number: int, seconds: float
-) -> Places:
+) -> DecidedNodes:
     """Up to ``number`` of the nodes, in order, each with devices for the Pod as if it were the only one.
 
     Valid at the time of return, see ``decide_unchanged``. If the time is short, these are fewer nodes. Cost:
@@ -62,19 +62,19 @@ async def decide_places(
     """
     nodes = tuple(nodes)
     clock = asyncio.get_running_loop().time
-    revision, found = state.revision, Places()
+    revision, found = state.revision, DecidedNodes()
 
-    def work(found: Places) -> None:
+    def work(found: DecidedNodes) -> None:
         found.find(evaluation.renewed(state), nodes, number)
 
     try:
         await TimeSlice(clock).run(lambda: work(found), Deadline(clock, seconds).expired)
     except InterruptedWorkError:
         if not found.fitting:
-            return Places(refused=dict.fromkeys(nodes, _TOO_LATE))
+            return DecidedNodes(refused=dict.fromkeys(nodes, _TOO_LATE))
     if revision == state.revision:
         return found
-    found = Places()
+    found = DecidedNodes()
     try:
         at_once(clock, lambda: work(found))
     except InterruptedWorkError:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.cluster.binding.deciding import decide_places
+from app.cluster.binding.deciding import decide_on_nodes
 from app.cluster.informers.informer import Event, Replaced, Upserted
 from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
@@ -138,7 +138,7 @@ class Reservations:
         """
         if evaluation is None:
             evaluation = PodEvaluation(self._state.as_seen_by(pod), pod, self._rules)
-        found = await decide_places(self._state, evaluation, nodes, number=number, seconds=_DECIDE_SECONDS)
+        found = await decide_on_nodes(self._state, evaluation, nodes, number=number, seconds=_DECIDE_SECONDS)
         places = tuple(
             Place(node, decided, self._pools(node)) for node, decided in found.fitting.items() if decided
         )

@@ -9,10 +9,10 @@ Only then is the plan called minimal.
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.gang import GangAnswer, Outcome, place_gang
 from app.core.dry_run.movable import Movable, movable_pods
 from app.core.dry_run.place import PodPlacement, place
-from app.core.dry_run.places import Places
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
 from app.core.pauses import InterruptedWorkError, pause
@@ -245,7 +245,7 @@ class _Search:
 
     def _make_room(self, step: _Step, pod: Pod) -> _Step | None:
         """The moves after which the Pod fits on some node, that node's Pods all going elsewhere."""
-        places = Places(
+        places = Destinations(
             self._nodes,
             self._rules,
             lambda item: self._claims(step.state, item),
@@ -304,7 +304,9 @@ class _Search:
         stage.restore(victims)
         return victims if fits else None
 
-    def _moved_away(self, step: _Step, victims: Sequence[Pod], node: str, places: Places) -> _Step | None:
+    def _moved_away(
+        self, step: _Step, victims: Sequence[Pod], node: str, places: Destinations
+    ) -> _Step | None:
         """The state after the victims have moved to other nodes, the largest first; None if one cannot."""
         for victim in sorted(victims, key=self._largest_first):
             others = [name for name in places.best_first(victim) if name != node]

@@ -163,7 +163,7 @@ SAME = (
     "{['kind','current-context']}",
     "{.nothing}",
     "{.contexts[0].name.x}",
-    "{..cluster}",
+    "{..server}",  # of a name in two branches kubectl prints one or the other first
     "{.clusters[0].cluster.server} {'a'} {1} {2.5} {true}",
     "{.kind",
     "{end}",

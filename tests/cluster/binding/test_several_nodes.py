@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cluster.binding.deciding import decide_places
+from app.cluster.binding.deciding import decide_on_nodes
 from app.cluster.binding.reservations import DEFAULT_SECONDS
 from app.cluster.informers.informer import Deleted, Upserted
 from app.core.json_object import JsonObject
@@ -298,6 +298,6 @@ async def test_a_decision_that_takes_too_long_is_for_the_nodes_before(
     kept = a_and_b(devices=(1, 1, 1))
     evaluation = Slow(kept.state, kept.pod("a"), Rules(SelectorCache(), lambda: "s"))
     evaluation.news = news
-    found = await decide_places(kept.state, evaluation, nodes, number=2, seconds=5.0)
+    found = await decide_on_nodes(kept.state, evaluation, nodes, number=2, seconds=5.0)
     assert list(found.fitting) == fitting
     assert sorted(name for name, text in found.refused.items() if "timed out" in text) == late

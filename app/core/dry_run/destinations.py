@@ -13,7 +13,7 @@ _Needs = tuple[tuple[str, int], ...]
 _Key = tuple[tuple[object, ...], _Needs, tuple[object, ...]]
 
 
-class Places:
+class Destinations:
     """The nodes with room for a Pod besides its own, evaluated when they are needed.
 
     Args:

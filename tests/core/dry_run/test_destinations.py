@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from app.core.dry_run.places import Places
+from app.core.dry_run.destinations import Destinations
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
 from app.core.state.state import State
@@ -10,7 +10,7 @@ from tests.core.dry_run.moving import cluster, run, wanting
 from tests.core.dry_run.states import rules
 
 
-def places_of(state: State) -> tuple[Places, list[Pod]]:
+def places_of(state: State) -> tuple[Destinations, list[Pod]]:
     """The places, and the Pods for which a fork was made."""
     forks: list[Pod] = []
 
@@ -25,7 +25,7 @@ def places_of(state: State) -> tuple[Places, list[Pod]]:
         fork.upsert(replace(pod, node_name=""))
         return fork
 
-    return Places(sorted(state.nodes), rules(policy="binpack"), claims, without), forks
+    return Destinations(sorted(state.nodes), rules(policy="binpack"), claims, without), forks
 
 
 def test_pods_of_a_kind_are_searched_for_once() -> None:

@@ -1,0 +1,46 @@
+"""Bodies are decoded in one step if that takes little time, and in pieces otherwise, to the same value."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from starlette.requests import Request
+
+from app.api import bodies
+from app.event_loop.time_slice import TimeSlice
+
+LIMIT_BYTES = 16 * 1024 * 1024
+NAMES = [f"ip-10-{number // 255}-{number % 255}-45.example.internal" for number in range(50_000)]
+BODIES: dict[str, tuple[dict[str, Any], bool]] = {
+    "a small body": ({"NodeNames": NAMES[:100]}, False),
+    "the names of 50,000 nodes": ({"NodeNames": NAMES}, False),
+    "many values": ({"NodeNames": [{} for _ in range(100_000)]}, True),
+    "many escapes": ({"NodeNames": ['"' * 300_000]}, True),
+    "more bytes than take little time in any case": ({"NodeNames": ["x" * 1_000_000] * 5}, True),
+}
+
+
+@pytest.mark.parametrize(("value", "in_pieces"), BODIES.values(), ids=BODIES)
+def test_what_takes_little_time_is_decoded_in_one_step(
+    value: dict[str, Any], *, in_pieces: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[int] = []
+    documents_in_pieces = bodies.documents_in_pieces
+
+    def counted(body: bytes, most: int) -> Iterator[Any]:
+        pieces.append(len(body))
+        return iter(documents_in_pieces(body, most))
+
+    monkeypatch.setattr(bodies, "documents_in_pieces", counted)
+
+    async def decoded() -> object:
+        loop = asyncio.get_running_loop()
+        request = Request({"type": "http", "headers": [(b"content-type", b"application/json")]})
+        return await bodies.decode_json(
+            orjson.dumps(value), request, LIMIT_BYTES, TimeSlice(loop.time), lambda: False
+        )
+
+    assert asyncio.run(decoded()) == value
+    assert bool(pieces) == in_pieces
