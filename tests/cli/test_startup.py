@@ -63,7 +63,7 @@ STARTS = {
     "a snapshot and a workload": (
         ("plan", "-f", str(EXAMPLES / "job-with-cats.yaml"), "--snapshot", str(EXAMPLES / "inventory")),
         set[str](),
-        935,
+        945,
     ),
 }
 
