@@ -5,7 +5,8 @@ refuses it (409) after any other write; fields that are not named stay as they a
 the next one carries the fields that it was decided on instead: a write of other fields, a driver's status
 or a user's annotations, is no conflict then. The finalizer goes on before the allocation: a claim that holds
 devices cannot vanish. It stays when they are freed, as in-tree: kube-controller-manager removes it from a
-claim without users that is deleted, and the next bind need not write it again.
+claim without users that is deleted, and the next bind need not write it again. Only ``undo`` removes it, so
+that a write without a response, which may still be on its way, finds another claim than it was decided on.
 """
 
 from collections.abc import Callable, Container, Sequence
@@ -95,7 +96,8 @@ class ClaimWriter:
         """Undoes ``reserve``; later writes of others stay.
 
         Removes the reservation, and also the allocation if it is the given one and the claim has no other
-        consumers.
+        consumers. Removes the finalizer from a claim without an allocation: after that, no write of
+        ``reserve`` can be applied any more, whichever fields or version it carries.
 
         Raises:
             ClusterError: the API server does not respond or refuses; the controllers repair the rest: a
@@ -118,7 +120,10 @@ class ClaimWriter:
         self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer, guard: Guard
     ) -> None:
         ours = claim.allocation is not None and _same_devices(claim.allocation, allocation)
-        await self._release(claim, {consumer.uid}, guard, free=ours)
+        claim = await self._release(claim, {consumer.uid}, guard, free=ours)
+        if claim.allocation is None and FINALIZER in claim.meta.finalizers:
+            index = claim.meta.finalizers.index(FINALIZER)
+            await self._write(claim, [{"op": "remove", "path": f"/metadata/finalizers/{index}"}], guard=guard)
 
     async def release(self, claim: ResourceClaim, uids: Container[str], *, free: bool) -> None:
         """Removes reservations from exactly this version of the claim, and what is then unused.
@@ -132,7 +137,9 @@ class ClaimWriter:
         """
         await self._release(claim, uids, _by_version, free=free)
 
-    async def _release(self, claim: ResourceClaim, uids: Container[str], guard: Guard, *, free: bool) -> None:
+    async def _release(
+        self, claim: ResourceClaim, uids: Container[str], guard: Guard, *, free: bool
+    ) -> ResourceClaim:
         patch: Patch = []
         for index, known in reversed(list(enumerate(claim.reserved_for))):
             if known.uid in uids:
@@ -140,8 +147,7 @@ class ClaimWriter:
         alone = len(patch) == len(claim.reserved_for)
         if claim.allocation is not None and free and alone:
             patch.append({"op": "remove", "path": "/status/allocation"})
-        if patch:
-            await self._write(claim, patch, "status", guard=guard)
+        return await self._write(claim, patch, "status", guard=guard) if patch else claim
 
     async def refetch(self, claim: ResourceClaim) -> ResourceClaim:
         """The current claim from the API server.
