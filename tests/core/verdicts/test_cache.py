@@ -198,13 +198,22 @@ def test_an_error_that_names_the_claim_is_found_anew() -> None:
     assert "claim-b" in second.message
 
 
-def test_invalid_pools_are_told_alike_for_all_nodes() -> None:
-    state, rules = cluster(), make_rules()
-    for name in ("n1", "n2"):
-        put(state, slice_of(name, device("d0"), device("d0"), generation=2))
-    found = ask(state, VerdictCache(state), rules, "a")
-    assert {found[name].message for name in ("n1", "n2")} == {
-        "node(s) had no devices for request r; node(s) had an invalid resource pool"
+BROKEN_POOLS = {
+    "an invalid one": (slice_of("n", device("d0"), device("d0"), generation=2), "an invalid resource pool"),
+    "an incomplete one": (slice_of("n", device("d0"), count=2, generation=2), "an incomplete resource pool"),
+}
+
+
+@pytest.mark.parametrize(("broken", "told"), BROKEN_POOLS.values(), ids=BROKEN_POOLS)
+def test_broken_pools_of_200_nodes_are_one_reason(broken: dict[str, Any], told: str) -> None:
+    state, rules, names = cluster(), make_rules(), [f"m{number}" for number in range(200)]
+    for name in names:
+        spec = broken["spec"] | {"nodeName": name, "pool": broken["spec"]["pool"] | {"name": name}}
+        put(state, node(name), broken | {"metadata": {"name": f"slice-{name}"}, "spec": spec})
+    put(state, claim("claim-a"))
+    found = dict(verdicts(PodEvaluation(state, asking("a"), rules), names, VerdictCache(state)))
+    assert {verdict.message for verdict in found.values()} == {
+        f"node(s) had no devices for request r; node(s) had {told}"
     }
 
 
