@@ -110,7 +110,7 @@ def plan(
     if paths:
         from app.cli.workloads import read_dry_run_input, request_fields  # noqa: PLC0415 - --help must be quick
 
-        files = read_dry_run_input(paths, namespace)
+        files = read_dry_run_input(paths, namespace, kubernetes_version)
         request |= request_fields(files, generated, namespace)
         unseen = bool(files.unseen)
     if nodes_needed:

@@ -1,7 +1,7 @@
 """Reads files for a dry run: workloads to place, and objects of the inventory."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,11 @@ from app.cli.located import Located, path_of, read_located
 from app.cli.problems import InputError
 from app.cli.rules import no_object
 from app.cli.talk import say
+from app.core.model.admin_access import is_namespace
 from app.core.model.errors import ObjectError, path_text
 from app.core.model.generated import Generated, generated_by
 from app.core.model.parse import is_namespaced, is_read, is_to_be_placed, parse, ref_of
+from app.core.versions import VERSIONS, VersionError, version_named
 
 TEMPLATE = "ResourceClaimTemplate"
 
@@ -28,9 +30,11 @@ class DryRunInput:
     unseen: dict[str, int]
 
 
-def read_dry_run_input(paths: Sequence[str], namespace: str) -> DryRunInput:
+def read_dry_run_input(paths: Sequence[str], namespace: str, kubernetes_version: str = "") -> DryRunInput:
     """The workloads to place and the other objects. Names ignored kinds on stderr.
 
+    Args:
+        kubernetes_version: whose API server would refuse an object; without one, all of them.
     Raises:
         InputError: a file cannot be read, an API server would refuse an object of it, or there is
             nothing to place.
@@ -40,15 +44,16 @@ def read_dry_run_input(paths: Sequence[str], namespace: str) -> DryRunInput:
         raise InputError(str(broken[0]))
     own = [in_namespace(item.raw, namespace) for item in located]
     labels = names_of(own, complete=False).labels
+    admin_labels = _admin_labels(kubernetes_version)
     files = DryRunInput([], [], {})
     passive: Counter[str] = Counter()
     for item, raw in zip(located, own, strict=True):
         if text := no_object(raw):
             raise InputError(f"{item.source}:{item.line(('metadata', 'name'))}: {text}")
         if is_read(raw):
-            _must_be_right(item, raw, labels)
+            _must_be_right(item, raw, labels, admin_labels)
             (files.workloads if is_to_be_placed(raw) else files.objects).append(raw)
-        elif next(generated_by(raw), None) is not None:
+        elif next(generated_by(raw), None) is not None or is_namespace(raw):
             files.objects.append(raw)
         elif is_kubernetes(raw):
             passive[raw["kind"]] += 1
@@ -63,6 +68,16 @@ def read_dry_run_input(paths: Sequence[str], namespace: str) -> DryRunInput:
         hint = "add a Pod, or an object with a Pod template"
         raise InputError(f"nothing to place in {', '.join(paths)}", hint)
     return files
+
+
+def _admin_labels(kubernetes_version: str) -> set[str]:
+    """The labels that allow adminAccess in a namespace, of one version or of all. Raises: InputError."""
+    if not kubernetes_version:
+        return {version.admin_access_label for version in VERSIONS}
+    try:
+        return {version_named(kubernetes_version).admin_access_label}
+    except VersionError as error:
+        raise InputError(f"--kubernetes-version: {error}") from None
 
 
 def request_fields(files: DryRunInput, generated: Iterable[str], namespace: str) -> dict[str, Any]:
@@ -90,13 +105,16 @@ def _counted(kinds: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
 
 
-def _must_be_right(item: Located, raw: Any, labels: Mapping[str, Mapping[str, Any]]) -> None:
+def _must_be_right(
+    item: Located, raw: Any, labels: Mapping[str, Mapping[str, Any]], admin_labels: Collection[str]
+) -> None:
     """The service or the API server would also refuse it, but neither knows the file."""
     try:
         parse(raw)
     except ObjectError as error:
         raise InputError(f"{item.source}:{item.line(path_of(error.path))}: {error}") from None
-    for path, message in admin_rules(raw, labels):
+    found = [list(admin_rules(raw, labels, label)) for label in admin_labels]
+    for path, message in found[-1] if all(found) else ():
         raise InputError(f"{item.source}:{item.line(path)}: {ref_of(raw)}: {path_text(path)}: {message}")
 
 

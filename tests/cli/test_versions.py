@@ -159,3 +159,37 @@ def test_check_knows_the_namespace_label_of_a_version(
     ran = cli("check", "-f", file, "--kubernetes-version", version)
     assert missing in ran.out
     assert ("lacks the label" in ran.out) is bool(missing)
+
+
+ADMIN_POD = """
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p, namespace: NAMESPACE}
+spec:
+  containers: [{name: main, image: registry.invalid/none}]
+  resourceClaims: [{name: c, resourceClaimName: CLAIM}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("label", "version", "missing"),
+    [
+        ("resource.k8s.io/admin-access", "1.33", ""),
+        ("resource.k8s.io/admin-access", "1.34", "claim.yaml:"),
+        ("resource.k8s.io/admin-access", "", "objects[1]."),
+        ("resource.kubernetes.io/admin-access", "", ""),
+    ],
+)
+def test_plan_refuses_admin_access_by_the_label_of_the_version(
+    cli: "Cli", tmp_path: Path, label: str, version: str, missing: str
+) -> None:
+    """With file and line if the version is given, else by the version of the snapshot or the service."""
+    file = tmp_path / "claim.yaml"
+    text = ADMIN.replace("LABEL", label)
+    claim = list(yaml.safe_load_all(text))[1]["metadata"]
+    file.write_text(text + ADMIN_POD.replace("NAMESPACE", claim["namespace"]).replace("CLAIM", claim["name"]))
+    flags = ("--kubernetes-version", version) if version else ()
+    ran = cli("plan", "-f", file, "--snapshot", INVENTORY, *flags)
+    assert ("lacks the label" in ran.err) is bool(missing)
+    assert missing in ran.err
