@@ -3,15 +3,11 @@
 import asyncio
 from typing import Any
 
-import httpx
 import pytest
 
-import app.wiring.from_cluster
 from app.core.json_object import JsonObject
-from app.main import create_app
-from app.settings.settings import Settings
+from tests.api.in_cluster import started
 from tests.cluster.fake_apiserver import FakeApiServer
-from tests.monitoring.conftest import Access
 from tests.objects import claim, device, device_class, node, pod, slice_of
 
 OBJECTS = (
@@ -32,21 +28,11 @@ def first_filter(**settings: Any) -> JsonObject:
     """The answer for the Pod `next`, by a process that has just started."""
 
     async def asked() -> JsonObject:
-        server = FakeApiServer()
-        for plural, item in OBJECTS:
-            server.put(item["apiVersion"], plural, item)
-        application = create_app(Settings(**settings))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(app.wiring.from_cluster, "load_access", lambda *_, **__: Access(server))
-            transport = httpx.ASGITransport(application)
-            async with (
-                application.router.lifespan_context(application),
-                httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
-            ):
-                body = {"Pod": pod("next", "d"), "Nodes": None, "NodeNames": ["n1"]}
-                while (answer := await client.post("/scheduler/filter", json=body)).status_code == 503:  # noqa: ASYNC110 - as kube-scheduler asks
-                    await asyncio.sleep(0)
-                return answer.raise_for_status().json()
+        async with started(FakeApiServer(), OBJECTS, **settings) as client:
+            body = {"Pod": pod("next", "d"), "Nodes": None, "NodeNames": ["n1"]}
+            while (answer := await client.post("/scheduler/filter", json=body)).status_code == 503:  # noqa: ASYNC110 - as kube-scheduler asks
+                await asyncio.sleep(0)
+            return answer.raise_for_status().json()
 
     return asyncio.run(asyncio.wait_for(asked(), 30))
 

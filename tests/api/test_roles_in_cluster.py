@@ -5,13 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
-import pytest
 
-import app.wiring.from_cluster
-from app.main import create_app
-from app.settings.settings import Settings
+from tests.api.in_cluster import started
 from tests.cluster.fake_apiserver import Call, FakeApiServer
-from tests.monitoring.conftest import OBJECTS, Access
+from tests.monitoring.conftest import OBJECTS
 from tests.objects import pod
 
 
@@ -20,19 +17,11 @@ def calls_of(ask: Callable[[httpx.AsyncClient], Awaitable[None]], **settings: An
 
     async def asked() -> list[Call]:
         server = FakeApiServer()
-        for plural, item in OBJECTS:
-            server.put(item["apiVersion"], plural, item)
-        application = create_app(Settings(leader_elect=True, leader_elect_namespace="dra", **settings))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(app.wiring.from_cluster, "load_access", lambda *_, **__: Access(server))
-            transport = httpx.ASGITransport(application)
-            async with (
-                application.router.lifespan_context(application),
-                httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
-            ):
-                while not (await client.get("/readyz")).is_success:  # noqa: ASYNC110 - as a probe asks
-                    await asyncio.sleep(0.01)
-                await ask(client)
+        lease = {"leader_elect": True, "leader_elect_namespace": "dra"}
+        async with started(server, OBJECTS, **lease, **settings) as client:
+            while not (await client.get("/readyz")).is_success:  # noqa: ASYNC110 - as a probe asks
+                await asyncio.sleep(0.01)
+            await ask(client)
         return server.calls
 
     return asyncio.run(asyncio.wait_for(asked(), 30))

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
-from harness import binaries, kubernetes, scheduling
+from harness import binaries, kubernetes, objects, scheduling
 from harness.controlplane import ControlPlane
 from harness.extender import Extender
 from harness.holds import HoldWatcher
@@ -59,6 +59,14 @@ def control_plane(start_control_plane: StartControlPlane) -> Iterator[ControlPla
 def scene(control_plane: ControlPlane) -> Iterator[Scene]:
     with Scene(control_plane.admin) as scene:
         yield scene
+
+
+@pytest.fixture
+def class_name(scene: Scene) -> str:
+    """A DeviceClass of the test's own, for every device of the tests' driver."""
+    name = f"any.{scene.namespace}"
+    scene.create(objects.device_class(name))
+    return name
 
 
 @pytest.fixture

@@ -27,13 +27,6 @@ reconcileIntervalSeconds: 1
 
 
 @pytest.fixture
-def class_name(scene: Scene) -> str:
-    name = f"keeping.{scene.namespace}"
-    scene.create(objects.device_class(name))
-    return name
-
-
-@pytest.fixture
 def hasty(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Extender]:
     """An extender that takes claims for left over after three seconds."""
     config = tmp_path / "extender.yaml"

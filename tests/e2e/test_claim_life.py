@@ -16,13 +16,6 @@ FINALIZER = "resource.kubernetes.io/delete-protection"
 DEVICE = "large-black-cat-0"
 
 
-@pytest.fixture
-def class_name(scene: Scene) -> str:
-    name = f"life.{scene.namespace}"
-    scene.create(objects.device_class(name))
-    return name
-
-
 def held(claim: dict[str, Any]) -> list[tuple[str, str]]:
     results = claim.get("status", {}).get("allocation", {"devices": {"results": []}})["devices"]["results"]
     return [(result["pool"], result["device"]) for result in results]

@@ -27,13 +27,6 @@ OTHER_WRITES = ["patch resourceclaims", *PROTECTED_WRITES]
 
 
 @pytest.fixture
-def class_name(scene: Scene) -> str:
-    name = f"protected.{scene.namespace}"
-    scene.create(objects.device_class(name))
-    return name
-
-
-@pytest.fixture
 def policy(scene: Scene, class_name: str) -> Iterator[str]:
     """The chart's policy, in effect."""
     name = f"protected.{scene.namespace}"
