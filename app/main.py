@@ -50,7 +50,7 @@ from app.observability.metrics import Metrics
 from app.settings.settings import Settings, SettingsError
 from app.wiring.background import background, watch_lag
 from app.wiring.from_files import serve_files
-from app.wiring.garbage_collection import keep_inventory
+from app.wiring.garbage_collection import collect_after_growth, keep_inventory
 from app.wiring.lifeline import lifeline
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
                 app.state.service = await serve_files(settings, metrics, shutdown, stack)
                 if stays:
                     keep_inventory()
+                    await stack.enter_async_context(background(collect_after_growth(), "garbage collection"))
             else:
                 from app.wiring.from_cluster import follow_cluster  # noqa: PLC0415 - what only a cluster needs
 

@@ -5,7 +5,6 @@ that has changed since: what a filter does while Pods of one template come and g
 from scratch for every Pod, so it has one figure.
 """
 
-import gc
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -22,7 +21,7 @@ from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from app.core.verdicts.cache import VerdictCache
 from app.core.verdicts.evaluate import verdicts
-from app.wiring.garbage_collection import COLLECTIONS
+from app.wiring.garbage_collection import keep_inventory
 from bench.run import Part, Row, Run
 from bench.scenes import SCENES, Scene, pod
 
@@ -45,9 +44,7 @@ class Ours:
         self._pod = wanted
         self._memo = VerdictCache(self._state)
         self._generation = 1
-        gc.collect()
-        gc.freeze()  # as the service does once it has read the cluster, thresholds included
-        gc.set_threshold(*COLLECTIONS)
+        keep_inventory()  # as the service does once it has read the cluster
 
     def _put(self, raws: list[dict[str, Any]]) -> None:
         for raw in raws:

@@ -32,7 +32,7 @@ from app.settings.settings import Settings
 from app.wiring import collectors
 from app.wiring.background import background
 from app.wiring.deciding import Deciding
-from app.wiring.garbage_collection import keep_inventory
+from app.wiring.garbage_collection import collect_after_growth, keep_inventory
 from app.wiring.lifeline import Lifeline
 from app.wiring.overview_metrics import hold_times
 from app.wiring.overview_samples import sample_overview
@@ -125,6 +125,7 @@ class _ClusterService:
                 await deciding.restore()
             await service.prepare_nodes()
             keep_inventory()
+            await stack.enter_async_context(background(collect_after_growth(), "garbage collection"))
             await stack.enter_async_context(background(sample_overview(service), "overview samples"))
             if deciding is not None:
                 await deciding.run(service.decider)

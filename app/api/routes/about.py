@@ -1,11 +1,10 @@
 """The version of this program, and that of the cluster."""
 
-from importlib.metadata import version as installed_version
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.api.models.records import VersionRecord
+from app.api.program_version import program_version
 from app.api.responses import json_response
 from app.api.service import ServiceOf
 
@@ -27,4 +26,4 @@ async def version(service: ServiceOf) -> Response:
         "changedGates": cluster.changed_gates,
         "features": service.rules.features.switches,
     }
-    return json_response({"version": installed_version("dra-extender"), "kubernetes": kubernetes})
+    return json_response({"version": program_version(), "kubernetes": kubernetes})

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -10,6 +9,7 @@ from starlette.responses import Response
 
 from app.api.models.overview import HistoryAnswer, OverviewAnswer
 from app.api.overview_history import STEP_SECONDS
+from app.api.program_version import program_version
 from app.api.query import Namespace
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
@@ -119,7 +119,7 @@ def _cluster(service: Service) -> dict[str, Any]:
         "rules": str(service.kubernetes.version),
         "server": facts.server,
         "source": facts.source,
-        "extender": version("dra-extender"),
+        "extender": program_version(),
         "ageSeconds": None if age is None else round(age, 1),
         "leader": {
             # Where this process only answers, others decide.

@@ -1,0 +1,243 @@
+"""No collection goes through more than a few thousand objects, and what it excludes is no cycle."""
+
+import asyncio
+import gc
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+import pytest
+
+from app.wiring import garbage_collection
+from app.wiring.garbage_collection import COLLECTIONS, collect_all, keep_inventory
+from tests.api.conftest import serving
+from tests.attack.dear_selectors import SELECTORS
+from tests.objects import claim, device, device_class, node, pod, slice_of
+
+NODES = [f"n{number:02}" for number in range(10)]
+MAX_OBJECTS = 20_000
+"""Of one collection: 20 ms where it takes a microsecond for each."""
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """Restores what concerns the whole process."""
+    thresholds, callbacks = gc.get_threshold(), gc.callbacks[:]
+    yield
+    gc.set_threshold(*thresholds)
+    gc.callbacks[:] = callbacks
+    gc.unfreeze()
+
+
+def test_no_collection_goes_through_more_objects_however_many_are_kept() -> None:
+    keep_inventory()
+    visited: list[int] = []
+
+    def note(phase: str, info: dict[str, Any]) -> None:
+        if phase == "start":
+            young = range(info["generation"] + 1)
+            visited.append(sum(len(gc.get_objects(generation)) for generation in young))
+
+    gc.callbacks.append(note)
+    kept = [[number] for number in range(300_000)]
+    assert len(visited) > 10
+    assert max(visited) < MAX_OBJECTS
+    assert len(kept) == 300_000
+
+
+def test_a_cycle_that_dies_young_is_freed() -> None:
+    keep_inventory()
+    freed: list[int] = []
+
+    class Knot:
+        def __init__(self) -> None:
+            self.self = self
+
+        def __del__(self) -> None:
+            freed.append(1)
+
+    for _ in range(100):
+        Knot()
+    kept = [[number] for number in range(4 * COLLECTIONS[0])]
+    assert len(freed) == 100
+    assert kept
+
+
+def test_a_cycle_that_was_excluded_is_freed_once_there_is_much_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_inventory()
+    knot: list[Any] = [0] * 100
+    knot.append(knot)
+    kept: list[Any] = [[number] for number in range(4 * COLLECTIONS[0])]
+    del knot
+    assert gc.collect() < 100, "it is excluded"
+    monkeypatch.setattr(garbage_collection, "_LOOK_SECONDS", 0.0)
+    rounds: list[int] = []
+    gc.callbacks.append(
+        lambda phase, info: (
+            rounds.append(info["collected"]) if phase == "stop" and info["generation"] == 2 else None
+        )
+    )
+
+    async def scene() -> None:
+        task = asyncio.create_task(garbage_collection.collect_after_growth())
+        await asyncio.sleep(0)
+        kept.extend([[number] for number in range(2 * sys.getallocatedblocks())])
+        while not rounds:  # noqa: ASYNC110 - there is nothing to wait for but the next look
+            await asyncio.sleep(0)
+        before = len(rounds)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert len(rounds) == before, "once, until there is more again"
+        task.cancel()
+
+    asyncio.run(scene())
+    assert rounds[0] > 0
+
+
+WANTED = [pod("wanted", "cheap")]
+POSTS: dict[str, tuple[str, Any, int]] = {
+    "filter": ("/scheduler/filter", {"Pod": pod("p", "cheap"), "NodeNames": NODES}, 200),
+    "filter of what is not a Pod": ("/scheduler/filter", {"Pod": {"x": 1}, "NodeNames": NODES}, 200),
+    "filter without its claim": ("/scheduler/filter", {"Pod": pod("p", "none"), "NodeNames": NODES}, 200),
+    "prioritize": ("/scheduler/prioritize", {"Pod": pod("p", "cheap"), "NodeNames": NODES}, 200),
+    "placements": ("/api/v1/placements", {"pods": WANTED}, 200),
+    "placements that are refused": ("/api/v1/placements", {"pods": [{}]}, 422),
+    "placements out of time": (
+        "/api/v1/placements",
+        {"pods": WANTED, "addNodes": [{"like": NODES[0], "count": 5_000}]},
+        503,
+    ),
+    "what-if": (
+        "/api/v1/placements",
+        {
+            "pods": WANTED,
+            "explain": "full",
+            "preemption": True,
+            "remove": [{"kind": "Node", "name": NODES[1]}],
+            "addNodes": [{"like": NODES[0], "count": 3}],
+            "taints": [{"driver": "gpu.example.com", "key": "k", "effect": "NoSchedule"}],
+        },
+        200,
+    ),
+    "capacity": ("/api/v1/capacity", {"pod": pod("p", "cheap")}, 200),
+    "broken JSON": ("/api/v1/placements", b"{{{", 400),
+}
+GETS = {
+    "matches": (f"/api/v1/matches?selector={quote('device.allowMultipleAllocations')}", 200),
+    "matches out of time": (f"/api/v1/matches?selector={quote(SELECTORS['beyond the limit'])}", 503),
+    "nodes": ("/api/v1/nodes", 200),
+    "devices": ("/api/v1/devices", 200),
+    "claims": ("/api/v1/claims", 200),
+    "overview": ("/api/v1/overview", 200),
+    "explanation": ("/api/v1/pods/default/known/explain", 200),
+    "explanation of no Pod": ("/api/v1/pods/default/unknown/explain", 404),
+    "no such path": ("/api/v1/unknown", 404),
+}
+REQUESTS = {name: ("POST", *given) for name, given in POSTS.items()} | {
+    name: ("GET", path, None, status) for name, (path, status) in GETS.items()
+}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Path:
+    cheap = claim("cheap", expression="device.driver == 'gpu.example.com'")
+    objects: list[Any] = [device_class(), cheap, pod("known", "cheap")]
+    for name in NODES:
+        objects += [node(name), slice_of(name, *(device(f"d{number}") for number in range(8)))]
+    path = tmp_path / "inventory.json"
+    path.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    return path
+
+
+async def ask(app: Any, method: str, path: str, body: Any) -> int:
+    """Status of the response. httpx, whose requests and responses refer to each other, is not used."""
+    content = body if isinstance(body, bytes) else orjson.dumps(body) if body is not None else b""
+    messages = [{"type": "http.request", "body": content, "more_body": False}]
+    status: list[int] = []
+    never = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        await never.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            status.append(message["status"])
+
+    target, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": target,
+        "raw_path": target.encode(),
+        "query_string": query.encode(),
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+        "scheme": "http",
+        "http_version": "1.1",
+        "root_path": "",
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "extensions": {},
+    }
+    await app(scope, receive, send)
+    return status[0]
+
+
+@contextmanager
+def cycles() -> Iterator[Counter[str]]:
+    """Afterwards it has the types of the objects that only the collector frees."""
+    found: Counter[str] = Counter()
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found.update(type(item).__qualname__ for item in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_of_any_kind_leaves_no_cycle(served: Path, name: str) -> None:
+    method, path, body, status = REQUESTS[name]
+
+    async def scene() -> Counter[str]:
+        async with serving(served, dry_run_timeout_seconds=0.05) as service:
+            for _ in range(3):  # what is made once is no leak
+                assert await ask(service.app, method, path, body) == status
+                await asyncio.sleep(0)
+            with cycles() as found:
+                for _ in range(5):
+                    await ask(service.app, method, path, body)
+                    await asyncio.sleep(0)
+            return found
+
+    assert not asyncio.run(scene())
+
+
+def test_cycles_are_found() -> None:
+    with cycles() as found:
+        knot: list[Any] = []
+        knot.append(knot)
+        del knot
+    assert found == Counter(list=1)
+
+
+def test_all_objects_are_gone_through_on_demand() -> None:
+    keep_inventory()
+    knot: list[Any] = [0]
+    knot.append(knot)
+    gc.freeze()
+    del knot
+    assert gc.collect() == 0
+    assert collect_all() >= 1
