@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.attacks.inputs import Attack, attacks
-from bench.attacks.probe import CLAIMS, Noticed, probe
+from bench.attacks.probe import CLAIMS, Noticed, probing
 from bench.attacks.served import Served, served
 from bench.scenes import SCENES
 
@@ -28,13 +28,8 @@ async def measure(service: Served, name: str, attack: Attack) -> dict[str, Any]:
     """One attack, with the probe beside it."""
     before = await service.lease()
     service.longest_turn.clear()
-    ended = asyncio.Event()
-    probing = asyncio.create_task(probe(service, ended, _LEAST))
-    try:
+    async with probing(service, _LEAST) as noticed:
         end = await attack(service)
-    finally:
-        ended.set()
-        noticed = await probing
     seconds, where = service.longest_turn.read()
     row = _row(service, name, noticed, seconds)
     kept = before == await service.lease()

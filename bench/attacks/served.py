@@ -25,15 +25,13 @@ _START_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """``api`` asks the service, ``probes`` its port for probes, ``cluster`` the API server."""
+class Watched:
+    """The service, for a process that did not start it. ``api`` and ``probes`` are the URLs of its ports."""
 
-    api: httpx.AsyncClient
-    probes: httpx.AsyncClient
-    cluster: httpx.AsyncClient
+    api: str
+    probes: str
     nodes: list[str]
     pid: int
-    longest_turn: LongestTurn
 
     def cpu_seconds(self) -> float:
         """What the service has computed so far, in all threads."""
@@ -44,6 +42,25 @@ class Served:
         status = Path(f"/proc/{self.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) // 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """``api`` asks the service, ``cluster`` the API server."""
+
+    api: httpx.AsyncClient
+    cluster: httpx.AsyncClient
+    watched: Watched
+    longest_turn: LongestTurn
+
+    @property
+    def nodes(self) -> list[str]:
+        """All of the cluster."""
+        return self.watched.nodes
+
+    def cpu_seconds(self) -> float:
+        """See ``Watched``."""
+        return self.watched.cpu_seconds()
 
     async def lease(self) -> tuple[str, int]:
         """The holder, and how often the holder has changed."""
@@ -70,7 +87,7 @@ async def served(objects: list[Any], nodes: list[str], *options: str) -> AsyncIt
         meter = LongestTurn(turns)
         inventory = (str(folder / "objects.json"), str(server))
         await stack.enter_async_context(_started("bench.attacks.apiserver", *inventory))
-        cluster = await stack.enter_async_context(_client(address))
+        cluster = await stack.enter_async_context(client_of(address))
         await _answering(cluster, "/api/v1/nodes?limit=1")
         arguments = (
             *("serve", "--kubeconfig", str(kubeconfig), "--port", str(port), "--probe-port", str(probes)),
@@ -79,13 +96,14 @@ async def served(objects: list[Any], nodes: list[str], *options: str) -> AsyncIt
         process = await stack.enter_async_context(
             _started("bench.attacks.metered", *arguments, *options, LONGEST_TURN=str(turns))
         )
-        api = await stack.enter_async_context(_client(f"http://{_HOST}:{port}"))
-        probing = await stack.enter_async_context(_client(f"http://{_HOST}:{probes}"))
+        watched = Watched(f"http://{_HOST}:{port}", f"http://{_HOST}:{probes}", nodes, process.pid)
+        api = await stack.enter_async_context(client_of(watched.api))
         await _answering(api, "/readyz")
-        yield Served(api, probing, cluster, nodes, process.pid, meter)
+        yield Served(api, cluster, watched, meter)
 
 
-def _client(url: str) -> httpx.AsyncClient:
+def client_of(url: str) -> httpx.AsyncClient:
+    """Of a server on this machine."""
     return httpx.AsyncClient(base_url=url, trust_env=False, timeout=120)
 
 

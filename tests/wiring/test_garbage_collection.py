@@ -68,35 +68,48 @@ def test_a_cycle_that_dies_young_is_freed() -> None:
     assert kept
 
 
-def test_a_cycle_that_was_excluded_is_freed_once_there_is_much_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_inventory()
-    knot: list[Any] = [0] * 100
-    knot.append(knot)
-    kept: list[Any] = [[number] for number in range(4 * COLLECTIONS[0])]
-    del knot
-    assert gc.collect() < 100, "it is excluded"
+class Blocks:
+    """What the interpreter has allocated, as the test says."""
+
+    def __init__(self) -> None:
+        self.count = 100
+        self.looks = 0
+
+    def __call__(self) -> int:
+        self.looks += 1
+        return self.count
+
+
+def test_all_objects_are_gone_through_once_when_there_are_much_more_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blocks, rounds = Blocks(), []
     monkeypatch.setattr(garbage_collection, "_LOOK_SECONDS", 0.0)
-    rounds: list[int] = []
-    gc.callbacks.append(
-        lambda phase, info: (
-            rounds.append(info["collected"]) if phase == "stop" and info["generation"] == 2 else None
-        )
-    )
+    monkeypatch.setattr(garbage_collection, "_LOOKS", 5)
+    monkeypatch.setattr(sys, "getallocatedblocks", blocks)
+    monkeypatch.setattr(garbage_collection, "collect_all", lambda: rounds.append(blocks.count))
+
+    async def looked(times: int) -> None:
+        until = blocks.looks + times
+        while blocks.looks < until:  # noqa: ASYNC110 - the task looks as often as it runs
+            await asyncio.sleep(0)
 
     async def scene() -> None:
         task = asyncio.create_task(garbage_collection.collect_after_growth())
-        await asyncio.sleep(0)
-        kept.extend([[number] for number in range(2 * sys.getallocatedblocks())])
-        while not rounds:  # noqa: ASYNC110 - there is nothing to wait for but the next look
-            await asyncio.sleep(0)
-        before = len(rounds)
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert len(rounds) == before, "once, until there is more again"
+        await looked(4)
+        for count in (290, 310, 250):  # a dry run
+            blocks.count = count
+            await looked(3)
+        assert not rounds
+        blocks.count = 310
+        await looked(20)
+        assert rounds == [310], "once: that is its size now"
+        blocks.count = 1000
+        await looked(20)
+        assert rounds == [310, 1000]
         task.cancel()
 
     asyncio.run(scene())
-    assert rounds[0] > 0
 
 
 WANTED = [pod("wanted", "cheap")]
