@@ -70,12 +70,15 @@ def read_dry_run_input(paths: Sequence[str], namespace: str, kubernetes_version:
     return files
 
 
-def _admin_labels(kubernetes_version: str) -> set[str]:
-    """The labels that allow adminAccess in a namespace, of one version or of all. Raises: InputError."""
+def _admin_labels(kubernetes_version: str) -> tuple[str, ...]:
+    """The labels that allow adminAccess in a namespace, of one version or of all, the newest last.
+
+    Raises: InputError.
+    """
     if not kubernetes_version:
-        return {version.admin_access_label for version in VERSIONS}
+        return tuple(dict.fromkeys(version.admin_access_label for version in VERSIONS))
     try:
-        return {version_named(kubernetes_version).admin_access_label}
+        return (version_named(kubernetes_version).admin_access_label,)
     except VersionError as error:
         raise InputError(f"--kubernetes-version: {error}") from None
 

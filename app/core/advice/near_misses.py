@@ -20,6 +20,7 @@ MAX_NODES = 12
 _MAX_CHANGES = 3
 _MAX_SHOWN = 6
 _MAX_MINIMISED = 24
+_GRADUAL = ("FewerDevices", "LowerCapacity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +146,9 @@ def _representatives(answers: Sequence[NodeResult]) -> list[NodeResult]:
 def _kind(change: Change) -> tuple[object, ...]:
     """Equal for changes of which only the first that helps is needed.
 
-    They are ordered: two devices fewer before three.
+    They are ordered: two devices fewer before three, half of the memory before a quarter.
     """
-    if change.code == "FewerDevices":
+    if change.code in _GRADUAL:
         return change.code, change.data["claim"], change.data["request"]
     return change.code, change.text
 

@@ -1,9 +1,9 @@
 """Proposes changes for the reasons of one node. An evaluation then shows whether they help."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from functools import partial
 from itertools import chain
 
@@ -23,6 +23,8 @@ from app.core.model.resource_slice import DeviceId
 MAX_HOLDERS = 8
 _MAX_CLASSES = 6
 _OTHER_CLASS = 42
+_SAME_NAME, _SAME_DOMAIN = 0.6, 0.8
+"""Similarity above which a name, or a domain, counts as a misspelling of another."""
 _DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
 
 
@@ -122,7 +124,7 @@ def _classes(misfit: NodeMisfit) -> Iterator[Change]:
         return
     wrong = spec.device_class
     # An existing class is not misspelled: another one has different devices, which is not a light change.
-    close = [] if wrong in classes else get_close_matches(wrong, classes, _MAX_CLASSES, 0.6)
+    close = [] if wrong in classes else _alike(wrong, classes)
     drivers = _drivers(classes[wrong]) if wrong in classes else frozenset[str]()
     others = [
         name
@@ -139,6 +141,22 @@ def _classes(misfit: NodeMisfit) -> Iterator[Change]:
         yield Change(
             "CreateClass", text, {"class": wrong}, 10, lambda hypothesis: hypothesis.state.upsert(made)
         )
+
+
+def _alike(wrong: str, classes: Iterable[str]) -> list[str]:
+    """The classes that a name may be a misspelling of, the likeliest first.
+
+    Name and domain are compared apart: a common domain does not make a GPU of a channel, nor a common name
+    another vendor's GPU of this one's.
+    """
+    name, _, domain = wrong.partition(".")
+    own = [known for known in classes if _likeness(known.partition(".")[2], domain) >= _SAME_DOMAIN]
+    close = [known for known in own if _likeness(known.partition(".")[0], name) >= _SAME_NAME]
+    return sorted(close, key=lambda known: (-_likeness(known, wrong), known))[:_MAX_CLASSES]
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other).ratio()
 
 
 def _drivers(item: DeviceClass) -> frozenset[str]:

@@ -67,7 +67,7 @@ class RequestTarget:
 def changes(reason: Reason, target: RequestTarget, spec: RequestSpec) -> Iterator[Change]:
     """All changes that the evidence of a reason suggests for its request."""
     yield from _tolerations(reason.evidence.taints, target)
-    yield from _capacities(reason, target)
+    yield from _capacities(reason, target, spec)
     for item in reason.evidence.selectors:
         yield from _selector(item, target, spec)
     if reason.code in ("SelectorFailed", "SelectorBroken"):
@@ -121,7 +121,7 @@ def _tolerating(more: tuple[Toleration, ...]) -> Edit:
     return lambda spec: replace(spec, tolerations=(*spec.tolerations, *more))
 
 
-def _capacities(reason: Reason, target: RequestTarget) -> Iterator[Change]:
+def _capacities(reason: Reason, target: RequestTarget, spec: RequestSpec) -> Iterator[Change]:
     lower: dict[str, Quantity] = {}
     for item in reason.evidence.capacities:
         if item.published:
@@ -136,7 +136,18 @@ def _capacities(reason: Reason, target: RequestTarget) -> Iterator[Change]:
     if lower:
         amounts = {name: amount.text for name, amount in lower.items()}
         text = f"with {named(f'{name} {amount}' for name, amount in amounts.items())}"
-        yield target.change("LowerCapacity", text, {"capacity": amounts}, 6, _lowered(lower))
+        weight = 6 + _fall(spec, lower)
+        yield target.change("LowerCapacity", text, {"capacity": amounts}, weight, _lowered(lower))
+
+
+def _fall(spec: RequestSpec, lower: Mapping[str, Quantity]) -> int:
+    """How much less than requested is left: 0 for nearly all of it, up to 3 for nearly nothing."""
+    shares = [
+        lower[name].nanos / asked.nanos
+        for name, asked in spec.capacity or ()
+        if name in lower and asked.nanos > 0
+    ]
+    return min(3, int(4 * (1 - min(shares, default=1))))
 
 
 def _lacking(name: str) -> Edit:

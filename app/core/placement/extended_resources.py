@@ -94,7 +94,9 @@ class ExtendedResources:
         unknown = next((name for name in lacking if name not in classes), None)
         if unknown is not None:
             text = f"node(s) had no {unknown}, and no DeviceClass provides it"
-            return Needs(refusal=Reason("ResourceNotOffered", text))
+            # What classes provide is not short on the node: the unknown resource is the only cause.
+            provided = frozenset(lacking) & classes.keys()
+            return Needs(provided, refusal=Reason("ResourceNotOffered", text))
         fresh = self._claim(lacking) if lacking else None
         if self._left is None:
             return Needs(frozenset(lacking), fresh)

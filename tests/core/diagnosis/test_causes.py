@@ -182,6 +182,14 @@ def test_an_extended_resource_that_nobody_offers() -> None:
     assert found.near_misses == ()
 
 
+def test_a_resource_that_nobody_offers_beside_one_that_a_class_provides() -> None:
+    limits = {"example.com/none": "1", "deviceclass.resource.kubernetes.io/gpu": "1"}
+    both = {"containers": [{"name": "c", "resources": {"limits": limits}}]}
+    found = asked(pod(**both), cls(), node("n1", cpu="4"), node("n2", cpu="4"))
+
+    assert found.summary == "0/2 nodes fit: no DeviceClass and no node offers example.com/none"
+
+
 def test_an_extended_resource_that_another_node_offers_is_insufficient() -> None:
     offering = node("n2", cpu="4")
     offering["status"]["allocatable"]["example.com/gpu"] = "0"
@@ -219,3 +227,31 @@ def test_pools_of_many_nodes_are_one_reason_behind_the_useful_one(code: str) -> 
 
     assert text.startswith("0/200 nodes fit: 200 node(s) had no devices for request r; node(s) had an i")
     assert "d/n" not in text
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "others", "first"),
+    [
+        ("gpu.exmple.com", ("gpu.example.com",), "with deviceClassName gpu.example.com"),
+        ("gpus.example.com", ("gpu.example.com",), "with deviceClassName gpu.example.com"),
+        ("channel.example.com", ("gpu.example.com",), "with a DeviceClass channel.example.com"),
+        ("gpu.other.org", ("gpu.example.com",), "with a DeviceClass gpu.other.org"),
+        ("gpux", ("gpu.example.com", "gpu"), "with deviceClassName gpu "),
+    ],
+    ids=["domain misspelt", "name misspelt", "another name", "another vendor", "without a domain"],
+)
+def test_a_missing_class_is_taken_for_a_misspelt_one_only_where_name_and_domain_are_alike(
+    asked_for: str, others: tuple[str, ...], first: str
+) -> None:
+    known = [cls(name) for name in others]
+    found = asked(pod("c"), node("n1"), *known, pool("n1", dev("a")), claim("c", req(of=asked_for)))
+
+    assert found.near_misses[0].text.startswith(first)
+
+
+def test_the_smallest_lowering_of_a_capacity_comes_first() -> None:
+    small, large = dev("a", memory="40Gi"), dev("b", memory="80Gi")
+    wanted = claim("c", req(capacity={"requests": {"memory": "100Gi"}}))
+    found = asked(pod("c"), *ONE, node("n2"), pool("n1", small), pool("n2", large), wanted)
+
+    assert [item.text for item in found.near_misses] == ["with memory 80Gi in request r (node n2)"]
