@@ -106,13 +106,13 @@ def plan(
     }
     request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}
     request["nodeChecks"] = node_checks
-    unseen = False
+    incomplete = False
     if paths:
         from app.cli.workloads import read_dry_run_input, request_fields  # noqa: PLC0415 - --help must be quick
 
         files = read_dry_run_input(paths, namespace, kubernetes_version)
         request |= request_fields(files, generated, namespace)
-        unseen = bool(files.unseen)
+        incomplete = not files.complete
     if nodes_needed:
         code = _nodes_needed(source, request | {"shapes": nodes_needed}, output)
     elif how_many:
@@ -120,7 +120,7 @@ def plan(
     else:
         request["explain"] = _level(output, explain=explain)
         code = _place(source, request, output, explain=explain, timeout=timeout if wait else None)
-    return code or (Exit.NO if unseen else Exit.OK)
+    return code or (Exit.NO if incomplete else Exit.OK)
 
 
 def _level(output: str, *, explain: bool) -> str:

@@ -97,19 +97,19 @@ def repack(
     }
     request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}
     request |= {"pending": pending, "maxMoves": max_moves}
-    unseen = False
+    incomplete = False
     if paths:
         from app.cli.workloads import read_dry_run_input, request_fields  # noqa: PLC0415 - --help must be quick
 
         files = read_dry_run_input(paths, namespace, kubernetes_version)
         request |= request_fields(files, generated, namespace)
-        unseen = bool(files.unseen)
+        incomplete = not files.complete
     answer = _ask(source, request, output)
     if answer["outcome"] != "fits":
         return Exit.NO
     if carry_out and answer["moves"]:
         return _apply(source, request, answer["moves"], interval, timeout)
-    return Exit.NO if unseen else Exit.OK
+    return Exit.NO if incomplete else Exit.OK
 
 
 def _apply(

@@ -14,6 +14,7 @@ from app.cli.shapes import (
     expressions,
     items,
     pod_specs,
+    pods_with_claims,
     request_specs,
     requests,
     selectors,
@@ -70,8 +71,8 @@ def defects(raw: dict[str, Any]) -> Problems:
 def pod_rules(raw: dict[str, Any], names: Names) -> Problems:
     """Containers and virtual machines may only use claims that their Pod names, and requests of those."""
     namespace = ref_of(raw).namespace or "default"
-    for path, spec in pod_specs(raw):
-        entries = [entry for _, entry in items(spec, "resourceClaims", path)]
+    for path, spec, named in pods_with_claims(raw):
+        entries = [entry for _, entry in named]
         for at, name, field, request in _used(path, spec):
             # Not by a set: a value of another type may not be hashable.
             entry = next((entry for entry in entries if entry.get("name") == name), None)
@@ -115,8 +116,8 @@ def references(raw: dict[str, Any], names: Names) -> Problems:
             name = spec.get("deviceClassName")
             if isinstance(name, str) and name and not names.has("DeviceClass", "", name):
                 yield (*at, "deviceClassName"), f"DeviceClass {name} not found"
-    for path, pod in pod_specs(raw):
-        for at, entry in items(pod, "resourceClaims", path):
+    for path, pod, entries in pods_with_claims(raw):
+        for at, entry in entries:
             yield from _claim_of(at, entry, namespace, names)
         yield from _resources(path, pod, names)
     yield from _attributes(raw, names)

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.json_object import JsonObject
 from app.core.model.pod_templates import value_at
-from app.core.model.workload import is_workload, located_templates
+from app.core.model.workload import claims_path, is_workload, located_templates
 
 Path = tuple[str | int, ...]
 
@@ -24,10 +24,29 @@ def pod_specs(raw: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
             yield path, spec
 
 
+def pods_with_claims(raw: JsonObject) -> Iterator[tuple[Path, JsonObject, list[tuple[Path, JsonObject]]]]:
+    """The Pod specs as in ``pod_specs``, each with the entries that name its claims, and their paths.
+
+    In some kinds the entries stand elsewhere, such as in the whole workflow for all of its steps.
+    """
+    places = {} if raw.get("kind") == "Pod" else {found.path: found for found in located_templates(raw)}
+    for path, spec in pod_specs(raw):
+        found = places.get(path)
+        *above, name = (*path, "resourceClaims") if found is None else claims_path(raw, found)
+        owner = value_at(raw, tuple(above))
+        entries = items(owner if isinstance(owner, dict) else None, str(name), tuple(above))
+        yield path, spec, list(entries)
+
+
 def containers(path: Path, spec: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
-    """The containers and init containers of a Pod spec."""
-    for group in ("initContainers", "containers"):
+    """The containers and init containers of a Pod spec, and those of a step of Argo Workflows."""
+    for group in ("initContainers", "containers", "sidecars"):
         yield from items(spec, group, path)
+    for name in ("container", "script"):
+        if isinstance(spec.get(name), dict):
+            yield (*path, name), spec[name]
+    several = spec.get("containerSet")
+    yield from items(several if isinstance(several, dict) else None, "containers", (*path, "containerSet"))
 
 
 def claim_devices(raw: JsonObject) -> tuple[Path, JsonObject]:

@@ -15,7 +15,8 @@ from app.cli.talk import say
 from app.core.model.admin_access import is_namespace
 from app.core.model.errors import ObjectError, path_text
 from app.core.model.generated import Generated, generated_by
-from app.core.model.parse import is_namespaced, is_read, is_to_be_placed, parse, ref_of
+from app.core.model.parse import Object, is_namespaced, is_read, is_to_be_placed, parse, ref_of
+from app.core.model.workload import Workload
 from app.core.versions import VERSIONS, VersionError, version_named
 
 TEMPLATE = "ResourceClaimTemplate"
@@ -23,11 +24,19 @@ TEMPLATE = "ResourceClaimTemplate"
 
 @dataclass(frozen=True, slots=True)
 class DryRunInput:
-    """The input of a dry run from files. ``unseen`` are unknown kinds, which may create Pods."""
+    """The input of a dry run from files. ``unseen`` are unknown kinds, which may create Pods, and
+    ``uncounted`` workloads whose controllers add claims to their Pods.
+    """
 
     workloads: list[Any]
     objects: list[Any]
     unseen: dict[str, int]
+    uncounted: list[Any]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer is about all Pods and devices of the files."""
+        return not self.unseen and not self.uncounted
 
 
 def read_dry_run_input(paths: Sequence[str], namespace: str, kubernetes_version: str = "") -> DryRunInput:
@@ -45,13 +54,14 @@ def read_dry_run_input(paths: Sequence[str], namespace: str, kubernetes_version:
     own = [in_namespace(item.raw, namespace) for item in located]
     labels = names_of(own, complete=False).labels
     admin_labels = _admin_labels(kubernetes_version)
-    files = DryRunInput([], [], {})
+    files = DryRunInput([], [], {}, [])
     passive: Counter[str] = Counter()
     for item, raw in zip(located, own, strict=True):
         if text := no_object(raw):
             raise InputError(f"{item.source}:{item.line(('metadata', 'name'))}: {text}")
         if is_read(raw):
-            _must_be_right(item, raw, labels, admin_labels)
+            if _uncounted(_must_be_right(item, raw, labels, admin_labels)):
+                files.uncounted.append(raw)
             (files.workloads if is_to_be_placed(raw) else files.objects).append(raw)
         elif next(generated_by(raw), None) is not None or is_namespace(raw):
             files.objects.append(raw)
@@ -108,17 +118,25 @@ def _counted(kinds: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
 
 
+def _uncounted(read: Object) -> bool:
+    return isinstance(read, Workload) and bool(read.uncounted)
+
+
 def _must_be_right(
     item: Located, raw: Any, labels: Mapping[str, Mapping[str, Any]], admin_labels: Collection[str]
-) -> None:
-    """The service or the API server would also refuse it, but neither knows the file."""
+) -> Object:
+    """The object. The service or the API server would also refuse it, but neither knows the file.
+
+    Raises: InputError.
+    """
     try:
-        parse(raw)
+        read = parse(raw)
     except ObjectError as error:
         raise InputError(f"{item.source}:{item.line(path_of(error.path))}: {error}") from None
     found = [list(admin_rules(raw, labels, label)) for label in admin_labels]
     for path, message in found[-1] if all(found) else ():
         raise InputError(f"{item.source}:{item.line(path)}: {ref_of(raw)}: {path_text(path)}: {message}")
+    return read
 
 
 def known(objects: Iterable[Any]) -> list[Any]:

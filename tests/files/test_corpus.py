@@ -50,6 +50,25 @@ PLANS = {
         1,
         "ignored, unknown kind without a Pod template: 1 Endpoint",
     ),
+    "workflows": Planned(
+        {
+            "nightly-train": 1,
+            "nightly-report": 1,
+            "chat": 2,
+            "partition": 1,
+            "edge": 1,
+            "idle": 1,
+        },
+        7,
+        0,
+        "its steps may run a template several times",
+    ),
+    "cliques": Planned(
+        {"serving-router": 1, "serving-decode": 4},
+        5,
+        1,
+        "its controller creates claims from spec.template.resourceClaimTemplates, and their devices are not",
+    ),
     "domain": Planned({"nccl": 2}, 2, 0, "is created by the controller of ComputeDomain default/fabric"),
     "operator": Planned({"tenant": 1}, 0, 1),
     "operator, with its template named": Planned({"tenant": 1}, 1, 0, "leased", ("--generated", "leased")),
@@ -115,6 +134,25 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
     ],
     "runners": [],
     "unknown": [],
+    "workflows": [],
+    "cliques": [],
+    "step-claims": [
+        (
+            7,
+            "spec.workflowSpec.resourceClaims[0].resourceClaimTemplateName: ResourceClaimTemplate "
+            "default/one-gren not found",
+        ),
+        (
+            18,
+            "spec.workflowSpec.templates[1].script.resources.claims[0].request: ResourceClaimTemplate "
+            "one-red has no request 'gpuu', did you mean gpu?",
+        ),
+        (
+            19,
+            "spec.workflowSpec.templates[1].script.resources.claims[1]: the Pod has no 'nic' in "
+            "spec.resourceClaims",
+        ),
+    ],
     "domain": [],
     "operator": [
         (
@@ -282,6 +320,8 @@ BESIDE = (
     "runners",
     "unknown",
     "domain",
+    "workflows",
+    "step-claims",
 )
 
 

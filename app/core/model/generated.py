@@ -4,15 +4,16 @@ NVIDIA's ComputeDomain is such a resource: its controller creates the ResourceCl
 ``spec.channel.resourceClaimTemplate.name``, and Pods refer to it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from app.core.model.pod_templates import MAX_SEARCHED
+from app.core.model.pod_templates import MAX_SEARCHED, Path
 from app.core.model.workload_kinds import group_of
 
 _KINDS = {"resourceClaimTemplate": "ResourceClaimTemplate", "resourceClaim": "ResourceClaim"}
+_SPEC_OF_CLAIM = "claimCreationSpec"
 _KUBERNETES = "k8s.io"
 
 
@@ -59,6 +60,35 @@ def generated_by(raw: Any, namespace: str = "default") -> Iterator[Generated]:
                 name = made.get("name") if isinstance(made, Mapping) else None
                 if isinstance(name, str) and name:
                     yield Generated(kind, own, name, owner)
+
+
+def requests_of_controller(raw: Any, pod_specs: Collection[Path]) -> Path:
+    """Where a custom resource requests devices itself, outside its Pod specs; empty if it does not.
+
+    Its controller makes claims of such requests and adds them to its Pods, as Grove does of
+    ``resourceClaimTemplates``, and the NIM operator of ``claimCreationSpec``. Returns the path of the
+    outermost list with the first of them. Cost: O(values of the object), at most ``MAX_SEARCHED``.
+    """
+    if not isinstance(raw, Mapping) or not _is_custom(raw):
+        return ()
+    stack: list[tuple[Path, Any]] = [(("spec",), raw.get("spec"))]
+    searched = 0
+    while stack and searched < MAX_SEARCHED:
+        searched += 1
+        path, value = stack.pop()
+        if isinstance(value, Mapping):
+            if isinstance(value.get("deviceClassName"), str) or _SPEC_OF_CLAIM in value:
+                listed = next((at for at, part in enumerate(path) if isinstance(part, int)), len(path))
+                return path[:listed]
+            names = list(islice(value, MAX_SEARCHED))
+            stack += [
+                ((*path, name), value[name]) for name in reversed(names) if (*path, name) not in pod_specs
+            ]
+        elif isinstance(value, list):
+            stack += [
+                ((*path, index), value[index]) for index in reversed(range(min(len(value), MAX_SEARCHED)))
+            ]
+    return ()
 
 
 def _is_custom(raw: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.errors import FieldError, path_text
+from app.core.model.generated import requests_of_controller
 from app.core.model.meta import Meta, read_meta
 from app.core.model.pod import Pod, pod_from_spec
 from app.core.model.pod_templates import MAX_TEMPLATES, Path, matches, pod_spec_paths, value_at
@@ -23,7 +24,8 @@ class PodSet:
     """Equal Pods of a workload. ``replicas`` is None where there is one Pod a node.
 
     ``name`` is empty where the workload has one template only. ``path`` leads to the Pod spec.
-    ``guessed``: the kind is not known, so the template is taken for one Pod.
+    ``guessed``: the kind is not known, so the template is taken for one Pod. ``assumption`` is what is not
+    known about the number of Pods of a kind that is.
     """
 
     name: str
@@ -31,15 +33,21 @@ class PodSet:
     template: Pod
     path: Path
     guessed: bool = False
+    assumption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A workload and its sets of Pods, at least one."""
+    """A workload and its sets of Pods, at least one.
+
+    ``uncounted`` is where it requests devices in claims that only its controller creates; empty if it does
+    not.
+    """
 
     kind: str
     meta: Meta
     sets: tuple[PodSet, ...]
+    uncounted: Path = ()
 
     @property
     def replicas(self) -> int | None:
@@ -69,15 +77,15 @@ class Workload:
 
     @property
     def guesses(self) -> tuple[str, ...]:
-        """What is assumed about it, for a person to judge; empty for kinds that are known."""
+        """What is assumed about it, for a person to judge; empty if all is known."""
         paths = [path_text(item.path) for item in self.sets if item.guessed]
-        if not paths:
-            return ()
+        texts = [f"unknown kind, so {path} is treated as a template of one Pod" for path in paths]
+        texts += dict.fromkeys(item.assumption for item in self.sets if item.assumption)
+        if self.uncounted:
+            where = path_text(self.uncounted)
+            texts.append(f"its controller creates claims from {where}, and their devices are not counted")
         name = "/".join(filter(None, (self.meta.namespace, self.meta.name or self.meta.generate_name)))
-        return tuple(
-            f"{self.kind} {name}: unknown kind, so {path} is treated as a template of one Pod"
-            for path in paths
-        )
+        return tuple(f"{self.kind} {name}: {text}" for text in texts)
 
 
 def is_workload(raw: Any) -> bool:
@@ -115,8 +123,8 @@ def _located(raw: Any) -> Iterator[PodSpecPlace]:
         covered.add(found.path)
         yield found
     for path in pod_spec_paths(raw):
-        if any(path[: len(known)] == known for known in covered):
-            continue
+        if any(path[: len(known)] == known[: len(path)] for known in covered):
+            continue  # in a Pod spec that is known, or around it
         owner = next((path[:end] for end in range(1, len(path)) if rules_of(value_at(raw, path[:end]))), None)
         found_here = (
             [PodSpecPlace(path)] if owner is None else list(_by_rules(raw, owner)) or [PodSpecPlace(path)]
@@ -129,7 +137,17 @@ def _by_rules(raw: Any, owner: Path) -> Iterator[PodSpecPlace]:
     source = value_at(raw, owner)
     for rule in rules_of(source):
         for path in matches(source, rule.spec):
-            yield PodSpecPlace((*owner, *path), rule, owner)
+            value = value_at(source, path) if rule.only is not None else None
+            if rule.only is None or (isinstance(value, dict) and rule.only(value)):
+                yield PodSpecPlace((*owner, *path), rule, owner)
+
+
+def claims_path(raw: Any, found: PodSpecPlace) -> Path:
+    """Where the claims of a Pod spec stand: in itself, or where its kind has them instead."""
+    own = (*found.path, "resourceClaims")
+    if found.rule is None or not found.rule.claims or value_at(raw, own):
+        return own
+    return (*found.owner, *found.rule.claims.split("."))
 
 
 def read_workload(kind: str, raw: Any) -> Workload:
@@ -150,6 +168,7 @@ def read_workload(kind: str, raw: Any) -> Workload:
         kind,
         meta,
         tuple(_pod_set(source, item, name, meta.namespace) for item, name in zip(found, names, strict=True)),
+        uncounted=requests_of_controller(source, [item.path for item in found]),
     )
 
 
@@ -174,15 +193,19 @@ def _pod_set(source: JsonObject, found: PodSpecPlace, name: str, namespace: str)
     wrapped = found.path[-1] == "spec"
     holder = value_at(source, found.path[:-1]) if wrapped and len(found.path) > 1 else {}
     if found.rule is not None and found.rule.view is not None and isinstance(spec, dict):
-        spec = found.rule.view(spec)
+        outer = value_at(source, (*found.owner, *found.rule.inherits.split(".")))
+        holder = holder if wrapped else spec
+        spec = found.rule.view(spec, outer if isinstance(outer, dict) else {})
     try:
         # Terms about other Pods look in the namespace that the Pods will have: that of the workload.
         meta = replace(read_meta(holder, namespaced=False, name_required=False), namespace=namespace)
         template = pod_from_spec(meta, fields.required({"spec": spec}, "spec", fields.mapping), {})
     except FieldError as error:
-        inner = error if wrapped else FieldError(error.reason, *error.path[1:])
+        own = wrapped or error.path[:1] != ("spec",)
+        inner = error if own else FieldError(error.reason, *error.path[1:])
         raise inner.under(*(found.path[:-1] if wrapped else found.path)) from None
-    return PodSet(name, _count(source, found), template, found.path, guessed=found.rule is None)
+    count, rule = _count(source, found), found.rule
+    return PodSet(name, count, template, found.path, rule is None, rule.assumption if rule else "")
 
 
 def _count(source: JsonObject, found: PodSpecPlace) -> int | None:
@@ -197,6 +220,8 @@ def _count(source: JsonObject, found: PodSpecPlace) -> int | None:
             product *= number(fields.mapping(value_at(source, path)))
         except FieldError as error:
             raise error.under(*path) from None
+    if found.rule.times is not None:
+        product *= found.rule.times(value_at(source, found.owner), found.path[len(found.owner) :])
     return product
 
 

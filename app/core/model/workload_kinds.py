@@ -10,6 +10,15 @@ from typing import Any
 from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.errors import FieldError
+from app.core.model.pod_templates import Path, value_at
+from app.core.model.workload_views import (
+    View,
+    machine,
+    model_service,
+    runs_in_a_pod,
+    slurm_node,
+    workflow_step,
+)
 
 Count = Callable[[JsonObject], int]
 
@@ -21,14 +30,25 @@ class PodSetRule:
     ``spec`` is a pattern of ``pod_templates.matches``. ``factors`` are patterns that begin like it,
     each with the number to read from the object there; the product is the number of Pods. ``name``
     distinguishes the sets of one workload; by default it is what ``*`` in ``spec`` stands for.
-    ``per_node``: one Pod a node. ``view`` gives a Pod spec where the API has something like it.
+    ``per_node``: one Pod a node. ``times``: another factor, from the whole object and the path of the spec.
+
+    ``only`` selects among the objects that the pattern finds. ``view`` gives a Pod spec where the
+    API has something like it, from that and from the object at ``inherits``; ``claims`` is the list of its
+    claims where it has no ``resourceClaims`` itself. ``more``: the API has further fields beside those of a
+    Pod spec. ``assumption`` is what is not known about the number of Pods.
     """
 
     spec: str
     factors: tuple[tuple[str, Count], ...] = ()
     name: str = ""
     per_node: bool = False
-    view: Callable[[JsonObject], JsonObject] | None = None
+    times: Callable[[JsonObject, Path], int] | None = None
+    only: Callable[[JsonObject], bool] | None = None
+    view: View | None = None
+    inherits: str = ""
+    claims: str = ""
+    more: bool = False
+    assumption: str = ""
 
 
 def _number(name: str, otherwise: int = 1) -> Count:
@@ -68,22 +88,25 @@ def _idle_runners(spec: JsonObject) -> int:
     return max(1, _number("minRunners", 0)(spec))
 
 
-def _machine(spec: JsonObject) -> JsonObject:
-    """Of a KubeVirt machine: what its virt-launcher Pod has of a Pod spec.
-
-    KubeVirt adds its own overhead, which depends on the machine's memory, and is not counted.
-    """
-    domain = spec.get("domain")
-    resources = domain.get("resources") if isinstance(domain, Mapping) else None
-    return {**spec, "resources": resources}
+def _of_scaling_groups(owner: JsonObject, path: Path) -> int:
+    """Of a clique: how often the scaling group that names it is there; once without a group."""
+    name = value_at(owner, (*path[:4], "name"))
+    groups = value_at(owner, ("spec", "template", "podCliqueScalingGroups"))
+    for group in groups if isinstance(groups, list) else ():
+        names = group.get("cliqueNames") if isinstance(group, dict) else None
+        if isinstance(names, list) and name in names:
+            return _replicas(group)
+    return 1
 
 
 def _one(*rules: PodSetRule) -> tuple[PodSetRule, ...]:
     return rules
 
 
-def _template(owner: str = "spec", count: Count | None = _replicas, template: str = "template") -> PodSetRule:
-    return PodSetRule(f"{owner}.{template}.spec", ((owner, count),) if count else ())
+def _template(
+    owner: str = "spec", count: Count | None = _replicas, template: str = "template", *, more: bool = False
+) -> PodSetRule:
+    return PodSetRule(f"{owner}.{template}.spec", ((owner, count),) if count else (), more=more)
 
 
 def _job(spec: str) -> PodSetRule:
@@ -111,7 +134,28 @@ def _ray(cluster: str) -> tuple[PodSetRule, ...]:
 
 def _machines(owner: str, count: Count | None) -> PodSetRule:
     factors = (("spec", count),) if count else ()
-    return PodSetRule(owner, factors, view=_machine)
+    return PodSetRule(owner, factors, view=machine)
+
+
+def _steps(workflow: str) -> PodSetRule:
+    """Of Argo Workflows: each template that runs in a Pod."""
+    text = "its steps may run a template several times, and each is planned as one Pod"
+    return PodSetRule(
+        f"{workflow}.templates.*",
+        only=runs_in_a_pod,
+        view=workflow_step,
+        inherits=workflow,
+        claims=f"{workflow}.resourceClaims",
+        assumption=text,
+    )
+
+
+def _spark(application: str) -> tuple[PodSetRule, ...]:
+    driver, executor = f"{application}.driver", f"{application}.executor"
+    return (
+        PodSetRule(f"{driver}.template.spec", name="driver"),
+        PodSetRule(f"{executor}.template.spec", ((executor, _number("instances")),), "executor"),
+    )
 
 
 _PER_NODE = PodSetRule("spec.template.spec", per_node=True)
@@ -155,12 +199,13 @@ CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
     ("trainer.kubeflow.org", "TrainingRuntime"): _one(_replicated_jobs("spec.template.spec")),
     ("trainer.kubeflow.org", "ClusterTrainingRuntime"): _one(_replicated_jobs("spec.template.spec")),
     ("nvidia.com", "DynamoGraphDeployment"): _one(
-        PodSetRule("spec.services.*.extraPodSpec", (("spec.services.*", _replicas),))
+        PodSetRule("spec.services.*.extraPodSpec", (("spec.services.*", _replicas),), more=True)
     ),
     ("grove.io", "PodCliqueSet"): _one(
         PodSetRule(
             "spec.template.cliques.*.spec.podSpec",
             (("spec", _replicas), ("spec.template.cliques.*.spec", _replicas)),
+            times=_of_scaling_groups,
         )
     ),
     ("grove.io", "PodClique"): _one(PodSetRule("spec.podSpec", (("spec", _replicas),))),
@@ -174,6 +219,10 @@ CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
         PodSetRule("spec.podSets.*.template.spec", (("spec.podSets.*", _number("count")),))
     ),
     ("argoproj.io", "Rollout"): _one(_template()),
+    ("argoproj.io", "Workflow"): _one(_steps("spec")),
+    ("argoproj.io", "WorkflowTemplate"): _one(_steps("spec")),
+    ("argoproj.io", "ClusterWorkflowTemplate"): _one(_steps("spec")),
+    ("argoproj.io", "CronWorkflow"): _one(_steps("spec.workflowSpec")),
     ("kubevirt.io", "VirtualMachine"): _one(_machines("spec.template.spec", None)),
     ("kubevirt.io", "VirtualMachineInstance"): _one(_machines("spec", None)),
     ("kubevirt.io", "VirtualMachineInstanceReplicaSet"): _one(_machines("spec.template.spec", _replicas)),
@@ -183,19 +232,24 @@ CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
     ("actions.github.com", "AutoscalingRunnerSet"): _one(_template(count=_idle_runners)),
     ("actions.github.com", "EphemeralRunnerSet"): _one(_template(template="ephemeralRunnerSpec")),
     ("actions.github.com", "EphemeralRunner"): _one(PodSetRule("spec.spec")),
-    ("actions.summerwind.dev", "RunnerDeployment"): _one(_template()),
+    ("actions.summerwind.dev", "RunnerDeployment"): _one(_template(more=True)),
     ("batch.volcano.sh", "Job"): _one(_tasks("spec")),
     ("batch.volcano.sh", "CronJob"): _one(_tasks("spec.jobTemplate.spec")),
     ("apps.kruise.io", "CloneSet"): _one(_template()),
     ("apps.kruise.io", "StatefulSet"): _one(_template()),
     ("apps.kruise.io", "DaemonSet"): _one(_PER_NODE),
-    ("sparkoperator.k8s.io", "SparkApplication"): _one(
-        PodSetRule("spec.driver.template.spec", name="driver"),
-        PodSetRule("spec.executor.template.spec", (("spec.executor", _number("instances")),), "executor"),
+    ("sparkoperator.k8s.io", "SparkApplication"): _spark("spec"),
+    ("sparkoperator.k8s.io", "ScheduledSparkApplication"): _spark("spec.template"),
+    ("serving.knative.dev", "Service"): _one(_template(count=None, more=True)),
+    ("serving.knative.dev", "Configuration"): _one(_template(count=None, more=True)),
+    ("serving.knative.dev", "Revision"): _one(PodSetRule("spec", more=True)),
+    ("apps.nvidia.com", "NIMService"): _one(
+        PodSetRule("spec", (("spec", _replicas),), view=model_service, claims="spec.draResources")
     ),
-    ("serving.knative.dev", "Service"): _one(_template(count=None)),
-    ("serving.knative.dev", "Configuration"): _one(_template(count=None)),
-    ("serving.knative.dev", "Revision"): _one(PodSetRule("spec")),
+    ("slinky.slurm.net", "NodeSet"): _one(
+        PodSetRule("spec.template.spec", (("spec", _replicas),), view=slurm_node, inherits="spec")
+    ),
+    ("slinky.slurm.net", "LoginSet"): _one(_template()),
 }
 """Custom resources whose numbers of Pods are known, by API group and kind."""
 

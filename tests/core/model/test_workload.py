@@ -276,6 +276,25 @@ KNOWN: dict[str, tuple[str, str, Any, dict[str, int | None]]] = {
         },
         {"prefill": 6},
     ),
+    "cliques of a scaling group": (
+        "grove.io/v1alpha1",
+        "PodCliqueSet",
+        {
+            "replicas": 2,
+            "template": {
+                "cliques": [
+                    {"name": "router", "spec": {"podSpec": pod()}},
+                    {"name": "decode", "spec": {"replicas": 3, "podSpec": pod("g")}},
+                    {"name": "prefill", "spec": {"podSpec": pod("g")}},
+                ],
+                "podCliqueScalingGroups": [
+                    {"name": "d", "cliqueNames": ["decode"], "replicas": 4},
+                    {"name": "p", "cliqueNames": ["prefill"]},
+                ],
+            },
+        },
+        {"router": 2, "decode": 24, "prefill": 2},
+    ),
     "clique": ("grove.io/v1alpha1", "PodClique", {"replicas": 3, "podSpec": pod("g")}, {"": 3}),
     "runner deployment": (
         "actions.summerwind.dev/v1alpha1",
@@ -365,6 +384,35 @@ KNOWN: dict[str, tuple[str, str, Any, dict[str, int | None]]] = {
         {"driver": {"template": template()}, "executor": {"instances": 3, "template": template("g")}},
         {"driver": 1, "executor": 3},
     ),
+    "spark by a schedule": (
+        "sparkoperator.k8s.io/v1beta2",
+        "ScheduledSparkApplication",
+        {
+            "template": {
+                "driver": {"template": template()},
+                "executor": {"instances": 3, "template": template("g")},
+            }
+        },
+        {"driver": 1, "executor": 3},
+    ),
+    "service of a model": (
+        "apps.nvidia.com/v1alpha1",
+        "NIMService",
+        {"replicas": 2, "draResources": [{"resourceClaimTemplateName": "g"}]},
+        {"": 2},
+    ),
+    "nodes of Slurm": (
+        "slinky.slurm.net/v1beta1",
+        "NodeSet",
+        {"replicas": 2, "slurmd": {"image": "s"}, "template": template("g")},
+        {"": 2},
+    ),
+    "logins of Slurm": (
+        "slinky.slurm.net/v1beta1",
+        "LoginSet",
+        {"replicas": 2, "template": template("g")},
+        {"": 2},
+    ),
 }
 
 
@@ -377,6 +425,104 @@ def test_kinds_that_are_known_know_their_replicas(
     assert groups(found) == sets
     assert found.guesses == ()
     assert all(claim.template_name == "g" for item in found.sets for claim in item.template.claims)
+
+
+WORKFLOW = {
+    "entrypoint": "all",
+    "resourceClaims": [{"name": "c", "resourceClaimTemplateName": "of-all"}],
+    "nodeSelector": {"zone": "a"},
+    "templates": [
+        {"name": "all", "steps": [[{"name": "s", "template": "plain"}]]},
+        {"name": "plain", "container": {"resources": {"limits": {"example.com/gpu": 1}}}},
+        {
+            "name": "own",
+            "metadata": {"labels": {"step": "own"}},
+            "nodeSelector": {"zone": "b"},
+            "resourceClaims": [{"name": "c", "resourceClaimTemplateName": "of-one"}],
+            "script": {"image": "python", "source": "print()"},
+        },
+        {"name": "pair", "containerSet": {"containers": [{"name": "a"}, {"name": "b"}]}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("Workflow", WORKFLOW),
+        ("WorkflowTemplate", WORKFLOW),
+        ("ClusterWorkflowTemplate", WORKFLOW),
+        ("CronWorkflow", {"schedules": ["@daily"], "workflowSpec": WORKFLOW}),
+    ],
+)
+def test_a_step_of_a_workflow_has_what_the_workflow_says_unless_it_says_otherwise(
+    kind: str, spec: Any
+) -> None:
+    found = read("argoproj.io/v1alpha1", kind, spec)
+
+    assert groups(found) == {"plain": 1, "own": 1, "pair": 1}
+    pods = {item.name: item.template for item in found.sets}
+    assert {name: made.claims[0].template_name for name, made in pods.items()} == {
+        "plain": "of-all",
+        "own": "of-one",
+        "pair": "of-all",
+    }
+    assert [item.resource for item in pods["plain"].extended] == ["example.com/gpu"]
+    assert (pods["plain"].node_selector, pods["own"].node_selector) == ({"zone": "a"}, {"zone": "b"})
+    assert pods["own"].meta.labels == {"step": "own"}
+    assert len(found.guesses) == 1
+    assert "its steps may run a template several times" in found.guesses[0]
+
+
+def test_the_daemon_of_a_slurm_node_is_a_container_of_its_pod() -> None:
+    slurmd = {"resources": {"limits": {"example.com/gpu": 4}}}
+    found = read(
+        "slinky.slurm.net/v1beta1", "NodeSet", {"slurmd": slurmd, "template": {"spec": {"nodeSelector": {}}}}
+    )
+
+    assert [(item.resource, item.count) for item in found.sets[0].template.extended] == [
+        ("example.com/gpu", 4)
+    ]
+
+
+ADDED = {
+    "templates of a set of cliques": (
+        "grove.io/v1alpha1",
+        "PodCliqueSet",
+        {
+            "template": {
+                "resourceClaimTemplates": [
+                    {"templateSpec": {"spec": {"devices": {"requests": [{"deviceClassName": "gpu"}]}}}}
+                ],
+                "cliques": [{"name": "a", "spec": {"podSpec": pod("g")}}],
+            }
+        },
+        "spec.template.resourceClaimTemplates",
+    ),
+    "claims that an operator specifies": (
+        "apps.nvidia.com/v1alpha1",
+        "NIMService",
+        {"draResources": [{"claimCreationSpec": {"devices": [{"name": "gpu"}]}}]},
+        "spec.draResources",
+    ),
+}
+
+
+@pytest.mark.parametrize(("version", "kind", "spec", "where"), ADDED.values(), ids=ADDED)
+def test_devices_that_a_controller_adds_are_named_as_not_counted(
+    version: str, kind: str, spec: Any, where: str
+) -> None:
+    found = read(version, kind, spec)
+
+    assert found.guesses == (
+        f"{kind} default/w: its controller creates claims from {where}, and their devices are not counted",
+    )
+
+
+def test_requests_in_a_pod_spec_are_not_those_of_a_controller() -> None:
+    spec = {"template": {"spec": {"containers": [{"name": "c", "env": [{"deviceClassName": "gpu"}]}]}}}
+
+    assert read("ml.example.com/v1", "Training", spec).uncounted == ()
 
 
 def test_a_pod_template_of_the_core_group_stands_beside_no_spec() -> None:
