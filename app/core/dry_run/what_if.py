@@ -95,12 +95,15 @@ def _name(selector: DeviceTaintSelector) -> str:
     return "/".join(part or "*" for part in (selector.driver, selector.pool, selector.device))
 
 
-def add_nodes(state: State, like: str, count: int) -> list[str]:
+def add_nodes(state: State, like: str, count: int, template: Node | None = None) -> list[str]:
     """Adds nodes like an existing one, with copies of its local devices, all free.
 
     Returns their names. They are schedulable, even if that node is cordoned. They can also use devices
     that select nodes by labels. For a pool that several nodes publish together, each new node gets a
     separate pool with the devices of the copied node.
+
+    Args:
+        template: what a new node is except for its name and devices, if not like the existing one.
 
     Raises: WhatIfError: the node does not exist, or too many are requested.
     Cost: O(devices added).
@@ -108,6 +111,7 @@ def add_nodes(state: State, like: str, count: int) -> list[str]:
     model = state.nodes.get(like)
     if model is None:
         raise WhatIfError(f"Node {like} not found")
+    model = template or model
     if count > MAX_ADDED:
         raise WhatIfError(f"at most {MAX_ADDED} nodes can be added, not {count}")
     inventory = state.inventory
