@@ -23,6 +23,11 @@ from app.cli.source import Source
     help="Port of /livez for a kubelet, answered by a separate thread.  [default: none]",
 )
 @click.option(
+    "--expander-port",
+    type=click.IntRange(0, 65535),
+    help="Port that answers Cluster Autoscaler's gRPC expander.  [default: none]",
+)
+@click.option(
     "--config", type=click.Path(path_type=Path), help="File with settings, of kind ExtenderConfiguration."
 )
 @click.option(

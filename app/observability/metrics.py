@@ -155,6 +155,24 @@ class Metrics:
             "Dry runs rejected with 429 because too many were in progress.",
             registry=self.registry,
         )
+        self.expander_requests = ByLabels(
+            Histogram(
+                f"{PREFIX}_expander_duration_seconds",
+                "Time of one request of Cluster Autoscaler for the best options, by gRPC status.",
+                ("code",),
+                buckets=doubling(0.001, 13),  # to 4.1 s: it waits 5 s
+                registry=self.registry,
+            )
+        )
+        self.expander_options = ByLabels(
+            Counter(
+                f"{PREFIX}_expander_options_total",
+                "Options of Cluster Autoscaler, by result: best or other, and in addition unknown if the "
+                "devices of the node group are not known.",
+                ("result",),
+                registry=self.registry,
+            )
+        )
         self.loop_lag = Histogram(
             f"{PREFIX}_event_loop_lag_seconds",
             "Delay of timers on the event loop, which delays every request.",

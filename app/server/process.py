@@ -6,8 +6,8 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,6 +17,9 @@ from app.server.connection import Bounds, Connection
 from app.server.connection_limit import ConnectionLimiter
 from app.server.tls import Tls, TlsFiles
 from app.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from app.server.grpc import GrpcListener
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,8 @@ class Server(uvicorn.Server):
         self._app = app
         self._settings = settings
         self._tls = _tls(settings)
+        self._expander_tls = _expander_tls(settings)
+        self.expander = _expander(app, settings)
         self._connections = ConnectionLimiter(min(settings.max_connections, _files_left()))
         self._bounds = Bounds(
             head_seconds=settings.header_timeout_seconds,
@@ -60,12 +65,17 @@ class Server(uvicorn.Server):
         Raises the signal again after the lifespan.
         """
         with super().capture_signals():
-            async with self._app.router.lifespan_context(self._app), _beside(self._check_connections()):
-                if self._tls is None:
-                    await self.serve()
-                    return
-                async with _beside(self._tls.follow()):
-                    await self.serve()
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self._app.router.lifespan_context(self._app))
+                if self.expander is not None and self._settings.expander_port is not None:
+                    host, port = self._settings.host.strip("[]"), self._settings.expander_port
+                    listening = self.expander.listening(host, port, self._expander_tls)
+                    await stack.enter_async_context(listening)
+                # Behind what may fail at the start: a group of tasks wraps its error.
+                await stack.enter_async_context(_beside(self._check_connections()))
+                for tls in filter(None, (self._tls, self._expander_tls)):
+                    await stack.enter_async_context(_beside(tls.follow()))
+                await self.serve()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -157,6 +167,26 @@ def _tls(settings: Settings) -> Tls | None:
     if settings.tls_cert_file is None or settings.tls_key_file is None:
         return None
     return Tls(TlsFiles(settings.tls_cert_file, settings.tls_key_file, settings.client_ca_file))
+
+
+def _expander_tls(settings: Settings) -> Tls | None:
+    """Cluster Autoscaler has no client certificate: none is requested."""
+    if settings.expander_port is None or settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    return Tls(TlsFiles(settings.tls_cert_file, settings.tls_key_file), "h2")
+
+
+def _expander(app: FastAPI, settings: Settings) -> "GrpcListener | None":
+    if settings.expander_port is None:
+        return None
+    from app.api.expander.best_options import BestOptions  # noqa: PLC0415 - few installations need it
+    from app.api.expander.messages import PATH  # noqa: PLC0415 - as above
+    from app.server.grpc import GrpcLimits, GrpcListener  # noqa: PLC0415 - as above
+
+    limits = GrpcLimits(
+        settings.expander_body_bytes, settings.body_timeout_seconds, settings.write_timeout_seconds
+    )
+    return GrpcListener({PATH: BestOptions(lambda: made_service(app))}, limits)
 
 
 def _files_left() -> int:

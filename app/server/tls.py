@@ -48,15 +48,19 @@ class _Renewed(ssl.SSLContext):
 
 
 class Tls:
-    """The context to listen with, reloaded when its files change."""
+    """The context to listen with, reloaded when its files change.
 
-    def __init__(self, files: TlsFiles) -> None:
+    ``protocol``: the one that is spoken over TLS, as ALPN names it.
+    """
+
+    def __init__(self, files: TlsFiles, protocol: str = "http/1.1") -> None:
         """Raises: SettingsError, if the files are not a certificate with its key."""
         self._files = files
+        self._protocol = protocol
         self.context = _Renewed(ssl.PROTOCOL_TLS_SERVER)
         try:
             self._digest = files.digest()
-            self.context.newest = _context(files)
+            self.context.newest = _context(files, protocol)
         except (OSError, ValueError) as error:
             raise SettingsError(f"TLS cannot be served: {_text(error, files)}") from None
         self._complained = ""
@@ -73,7 +77,7 @@ class Tls:
             digest = self._files.digest()
             if digest == self._digest:
                 return False
-            self.context.newest = _context(self._files)
+            self.context.newest = _context(self._files, self._protocol)
         except (OSError, ValueError) as error:
             text = _text(error, self._files)
             if text != self._complained:
@@ -85,12 +89,12 @@ class Tls:
         return True
 
 
-def _context(files: TlsFiles) -> ssl.SSLContext:
+def _context(files: TlsFiles, protocol: str) -> ssl.SSLContext:
     # As of Python 3.10: TLS 1.2 at least, ciphers with forward secrecy, no compression.
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([protocol])
     context.load_cert_chain(files.certificate, files.key, password=_no_password)
     if files.client_ca is not None:
         context.load_verify_locations(files.client_ca)

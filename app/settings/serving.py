@@ -41,6 +41,19 @@ class ServingSettings(BaseModel):
     the Lease is no longer renewed.
     """
 
+    expander_port: int | None = Field(None, ge=0, le=65535)
+    """Port that answers Cluster Autoscaler's gRPC expander (which node group to grow for Pods with claims),
+    with the certificate of ``tls_cert_file``; 0 picks a free port. Default: not served.
+    """
+
+    expander_prices: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Price of a node for the expander, by ID of the node group or by instance type: of options with the same
+    number of Pods the cheapest is best. As a=2.5,b=1 in the environment.
+    """
+
+    expander_body_bytes: Bytes = 32 * 1024 * 1024
+    """Maximum size of a request of Cluster Autoscaler, which names each Pod in each option."""
+
     allow_insecure_listen: bool = False
     """Allow listening on an address that is not loopback without TLS or authentication."""
 
@@ -119,6 +132,15 @@ class ServingSettings(BaseModel):
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("expander_prices", mode="before")
+    @classmethod
+    def _priced(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        # The ID of a group may contain any character, so the price is behind the last equals sign.
+        pairs = [text.strip().rpartition("=") for text in value.split(",") if text.strip()]
+        return {name: price for name, _, price in pairs}
 
     @field_validator("roles", mode="before")
     @classmethod
