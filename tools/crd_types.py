@@ -24,8 +24,14 @@ _RENAMED = {
 }
 _APIS = Path("pkg", "apis", "apiextensions")
 _PARTS = (_APIS / "v1", _APIS / "v1beta1", Path("pkg", "client"))
-# Files and lines about the internal version, which stays in the API server.
+# Files about the internal version, which stays in the API server.
 _LEFT_OUT = ("conversion.go", "zz_generated.conversion.go")
+# Of these files the decoders of JSON need the one value.
+_NULL = "null_literal.go"
+_NULL_LITERAL = """package {package}
+
+var nullLiteral = []byte("null")
+"""
 _GO_MOD = f"""module {_NEW}
 
 go 1.26.0
@@ -45,6 +51,8 @@ def prepare(go: Path) -> list[str]:
         shutil.rmtree(partial, ignore_errors=True)
         for part in _PARTS:
             _copy(source / part, partial / part)
+        for part in _PARTS[:2]:
+            (partial / part / _NULL).write_text(_NULL_LITERAL.format(package=part.name))
         (partial / "go.mod").write_text(_GO_MOD)
         partial.rename(TARGET)
     return []

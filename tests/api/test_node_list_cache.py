@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.node_list_cache import NodeListCache
-from app.api.webhooks.wire import priorities
+from app.api.webhooks.wire import priorities, read_filter_args
 from tests.api.conftest import Asked, run
 from tests.objects import claim, device, device_class, node, pod, slice_of
 
@@ -28,23 +28,36 @@ def test_the_list_that_was_sent_is_recognised() -> None:
     found = lists.split(body(NAMES))
     assert found is not None
     assert orjson.loads(found[0]) == {"Pod": POD, "Nodes": None}
-    assert found[1] is NAMES
+    assert found[1].names is NAMES
     assert lists.recognised == 1
 
 
-def test_a_list_that_came_before_is_recognised() -> None:
+def test_a_list_that_came_twice_in_succession_is_recognised() -> None:
     lists = NodeListCache()
-    assert lists.split(body(NAMES)) is None
-    lists.received(body(NAMES), NAMES)
+    for names in (NAMES, NAMES[1:], NAMES, NAMES):
+        assert lists.split(body(names)) is None
+        lists.received(body(names), names)
     found = lists.split(body(NAMES, {}))
     assert found is not None
-    assert found[1] is NAMES
+    assert found[1].names is NAMES
+
+
+def test_the_set_of_a_list_is_built_once_for_all_requests_with_the_list() -> None:
+    lists = NodeListCache()
+    for _ in range(2):
+        lists.received(body(NAMES), NAMES)
+    first, second = lists.split(body(NAMES)), lists.split(body(NAMES, {}))
+    assert first is not None
+    assert second is not None
+    assert read_filter_args({"Pod": POD}, first[1]).distinct == frozenset(NAMES)
+    assert second[1].distinct is first[1].distinct
 
 
 def test_a_list_that_came_goes_out_as_it_came() -> None:
     lists = NodeListCache()
     came = list(NAMES)
-    lists.received(body(came), came)
+    for _ in range(2):
+        lists.received(body(came), came)
     same, equal = lists.sent(came), lists.sent(list(came))
     assert orjson.dumps(same) == orjson.dumps(equal) == orjson.dumps(NAMES)
 

@@ -16,7 +16,7 @@ from app.core.pauses import InterruptedWorkError
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
 from app.core.verdicts.cache import VerdictCache
-from app.core.verdicts.evaluate import KnownVerdicts, indexed, known, verdicts
+from app.core.verdicts.evaluate import KnownVerdicts, current_entry, indexed, known, verdicts
 from app.core.verdicts.filter_result import FilterResult, IndexedResult, ListedResult
 from app.core.verdicts.index import VerdictIndex
 from app.core.verdicts.node_verdict import NodeVerdict
@@ -84,11 +84,14 @@ class _Work:
         self._kept: KnownVerdicts | None = None
 
     def run(self) -> None:
-        if self._distinct is not None:
-            self._every_node = indexed(self.evaluation, self._distinct, self._verdict_cache)
+        entry = current_entry(self.evaluation, self._verdict_cache)
+        if entry is not None and self._distinct is not None:
+            self._every_node = indexed(entry, self._distinct, self._verdict_cache)
         if self._every_node is not None:
             return
-        kept = self._kept = known(self.evaluation, self._names, self._verdict_cache)
+        kept = self._kept = known(entry, self._names, self._verdict_cache)
+        if not kept.unseen:
+            return
         unseen = [self._names[index] for index in kept.unseen]
         found = verdicts(self.evaluation, unseen, self._verdict_cache)
         for index, (_, verdict) in zip(kept.unseen, found, strict=True):

@@ -114,7 +114,8 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     # Fitting nodes that are not selected are left out: as failed nodes they would be candidates of
     # preemption if another extender refuses the selected ones.
     names = _passed_on(service, args, chosen.names)
-    return json_response(filter_answer(args, names, {**failed, **chosen.overtaken}, unresolvable, trouble))
+    failed = failed | chosen.overtaken if chosen.overtaken else failed
+    return json_response(filter_answer(args, names, failed, unresolvable, trouble))
 
 
 @router.post(
@@ -258,9 +259,7 @@ async def _filter_args(request: Request, service: Service) -> FilterArgs:
         args = read_filter_args(await _decoded(known[0], request, service), known[1])
     else:
         args = read_filter_args(await _decoded(body, request, service))
-        # With a few candidates prioritize sends only their names, and filter never the list of the one
-        # before.
-        if args.nodes is None and service.decider.candidates.number == 0:
+        if args.nodes is None:
             service.decider.name_lists.received(body, args.names)
     service.require_synced()
     return args

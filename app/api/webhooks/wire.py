@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from app.api.errors import HttpError
+from app.api.node_list_cache import NodeList
 from app.core.json_object import JsonObject
 from app.core.preemption.candidates import Candidate
 
@@ -105,14 +106,14 @@ class PreemptionArgs:
     candidates: dict[str, Candidate]
 
 
-def read_filter_args(body: Mapping[str, Any], known: Sequence[str] | None = None) -> FilterArgs:
+def read_filter_args(body: Mapping[str, Any], known: NodeList | None = None) -> FilterArgs:
     """``known``: the names, if they are cached. Raises: HttpError, 400."""
     fields = _folded(body)
     pod = fields.get("pod")
     if not isinstance(pod, dict):
         raise _malformed("must be a Pod", "Pod")
     if known is not None:
-        return FilterArgs(pod, known, None)
+        return FilterArgs(pod, known.names, None, known.distinct)
     names, nodes = fields.get("nodenames"), fields.get("nodes")
     if names is not None:
         once, distinct = _names(names)

@@ -30,26 +30,19 @@ class KnownVerdicts:
     unseen: Sequence[int]
 
 
-def indexed(
-    evaluation: PodEvaluation, distinct: frozenset[str], verdict_cache: VerdictCache
-) -> VerdictIndex | None:
-    """The answers for these nodes if they are kept for all of them, and for no others.
-
-    Cost: a key for each node that has changed, if they are few.
-    """
-    entry = _entry(evaluation, verdict_cache)
-    if entry is None or not entry.answers.is_for(distinct):
+def indexed(entry: CacheEntry, distinct: frozenset[str], verdict_cache: VerdictCache) -> VerdictIndex | None:
+    """The answers for these nodes if they are kept for all of them, and for no others. O(1)."""
+    if not entry.answers.is_for(distinct):
         return None
     verdict_cache.reused += len(distinct)
     return entry.answers
 
 
-def known(evaluation: PodEvaluation, nodes: Sequence[str], verdict_cache: VerdictCache) -> KnownVerdicts:
-    """The kept verdicts of the nodes.
+def known(entry: CacheEntry | None, nodes: Sequence[str], verdict_cache: VerdictCache) -> KnownVerdicts:
+    """The kept verdicts of the nodes; none without an entry.
 
-    Cost: O(nodes), in one go: some 30 ns for each; a key for each node that has changed, if they are few.
+    Cost: O(nodes), in one go: some 30 ns for each.
     """
-    entry = _entry(evaluation, verdict_cache)
     if entry is None:
         counts: Counter[NodeVerdict | None] = Counter({None: len(nodes)}) if nodes else Counter()
         return KnownVerdicts([None] * len(nodes), counts, range(len(nodes)))
@@ -61,8 +54,11 @@ def known(evaluation: PodEvaluation, nodes: Sequence[str], verdict_cache: Verdic
     return KnownVerdicts(found, counts, unseen)
 
 
-def _entry(evaluation: PodEvaluation, verdict_cache: VerdictCache) -> CacheEntry | None:
-    """The shelf, if all that it takes to answer the question is on it; with what has changed caught up."""
+def current_entry(evaluation: PodEvaluation, verdict_cache: VerdictCache) -> CacheEntry | None:
+    """The entry, if all that it takes to answer the question is in it; with what has changed caught up.
+
+    Cost: a key for each node that has changed, if they are few.
+    """
     if (
         not evaluation.uniform
         or evaluation.varies

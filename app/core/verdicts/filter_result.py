@@ -155,6 +155,8 @@ class IndexedResult(FilterResult):
         return [verdict for name in self.names if (verdict := self._roll.get(name)) is not None]
 
     def in_order(self, chosen: Collection[NodeVerdict]) -> Sequence[str]:
+        if not chosen:
+            return []
         others = set(chain.from_iterable(map(self._roll.members, self.counts.keys() - chosen)))
         return list(filterfalse(others.__contains__, self.names))
 
@@ -165,4 +167,7 @@ class IndexedResult(FilterResult):
         return list(chain.from_iterable(map(self._roll.members, chosen)))
 
     def texts_by_node(self, texts: Mapping[NodeVerdict, str]) -> dict[str, str]:
-        return {name: text for verdict, text in texts.items() for name in self._roll.members(verdict)}
+        found: dict[str, str] = {}
+        for verdict, text in texts.items():
+            found |= dict.fromkeys(self._roll.members(verdict), text)
+        return found

@@ -22,7 +22,8 @@ from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from app.core.verdicts.cache import VerdictCache
-from app.core.verdicts.evaluate import indexed, known, verdicts
+from app.core.verdicts.evaluate import KnownVerdicts, current_entry, indexed, known, verdicts
+from app.core.verdicts.index import VerdictIndex
 from app.core.verdicts.node_verdict import NodeVerdict
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 
@@ -54,6 +55,17 @@ def ask(
 ) -> dict[str, NodeVerdict]:
     put(state, claim(f"claim-{name}", expression=expression))
     return dict(verdicts(PodEvaluation(state, asking(name), rules), NODES, verdict_cache))
+
+
+def kept_for(evaluation: PodEvaluation, nodes: list[str], verdict_cache: VerdictCache) -> KnownVerdicts:
+    return known(current_entry(evaluation, verdict_cache), nodes, verdict_cache)
+
+
+def index_of(
+    evaluation: PodEvaluation, distinct: frozenset[str], verdict_cache: VerdictCache
+) -> VerdictIndex | None:
+    entry = current_entry(evaluation, verdict_cache)
+    return None if entry is None else indexed(entry, distinct, verdict_cache)
 
 
 def contents(found: dict[str, NodeVerdict]) -> dict[str, object]:
@@ -300,7 +312,7 @@ def test_whatever_happens_kept_answers_are_those_of_a_fresh_look(
         happen(state, kind, where, what)
         kept = ask(state, verdict_cache, rules, "p", expression)
         assert contents(kept) == contents(ask(state, VerdictCache(state), rules, "p", expression))
-        index = indexed(PodEvaluation(state, asking("p"), rules), frozenset(NODES), verdict_cache)
+        index = index_of(PodEvaluation(state, asking("p"), rules), frozenset(NODES), verdict_cache)
         if index is not None:
             assert {name: index.get(name) for name in NODES} == kept
         evaluation = PodEvaluation(state, asking("p"), rules)
@@ -345,15 +357,15 @@ def test_what_is_kept_is_known_without_a_search_and_what_has_changed_is_not() ->
     item = parse(pod("p", "claim-p"))
     assert isinstance(item, Pod)
     put(state, claim("claim-p"))
-    first = known(PodEvaluation(state, item, rules), NODES, verdict_cache)
+    first = kept_for(PodEvaluation(state, item, rules), NODES, verdict_cache)
     assert (first.found, list(first.unseen)) == ([None] * len(NODES), list(range(len(NODES))))
     found = ask(state, verdict_cache, rules, "p")
     searched = verdict_cache.searches
-    again = known(PodEvaluation(state, item, rules), NODES, verdict_cache)
+    again = kept_for(PodEvaluation(state, item, rules), NODES, verdict_cache)
     assert (again.found, again.unseen) == ([found[name] for name in NODES], [])
     assert again.counts == Counter(again.found)
     put(state, claim("other") | {"status": {"allocation": allocation("n3", "d0")}})
-    changed = known(PodEvaluation(state, item, rules), NODES, verdict_cache)
+    changed = kept_for(PodEvaluation(state, item, rules), NODES, verdict_cache)
     assert changed.unseen == [NODES.index("n3")]
     assert changed.counts[None] == 1
     assert verdict_cache.searches == searched
@@ -366,7 +378,7 @@ def test_no_node_is_looked_up_when_all_are_asked_about_whose_answers_are_kept() 
     found = ask(state, verdict_cache, rules, "p")
 
     def whole(*nodes: str) -> dict[str, NodeVerdict | None] | None:
-        index = indexed(PodEvaluation(state, asking("p"), rules), frozenset(nodes), verdict_cache)
+        index = index_of(PodEvaluation(state, asking("p"), rules), frozenset(nodes), verdict_cache)
         return None if index is None else {name: index.get(name) for name in nodes}
 
     assert whole(*NODES) == found
@@ -390,12 +402,12 @@ def test_a_changed_node_of_a_class_met_before_is_not_looked_for_among_all() -> N
     found = ask(state, verdict_cache, rules, "p")
     searched = verdict_cache.searches
     put(state, claim("more") | {"status": {"allocation": allocation("n7", "d0")}})
-    after = known(PodEvaluation(state, asking("p"), rules), NODES, verdict_cache)
+    after = kept_for(PodEvaluation(state, asking("p"), rules), NODES, verdict_cache)
     assert after.unseen == []
     assert after.found[NODES.index("n7")] is found["n3"]
     assert verdict_cache.searches == searched
     state.delete("Node", ("", "n7"))
-    assert known(PodEvaluation(state, asking("p"), rules), NODES, verdict_cache).unseen == [NODES.index("n7")]
+    assert kept_for(PodEvaluation(state, asking("p"), rules), NODES, verdict_cache).unseen == [NODES.index("n7")]
 
 
 def test_an_answer_from_before_a_change_that_another_filter_has_heard_of_is_not_kept(
@@ -411,14 +423,14 @@ def test_an_answer_from_before_a_change_that_another_filter_has_heard_of_is_not_
     def overtaken(evaluation: PodEvaluation, name: str) -> NodeResult:
         found = answer(evaluation, name)
         put(state, claim("other") | {"status": {"allocation": held}})
-        known(PodEvaluation(state, asking("q"), rules), ["n3"], verdict_cache)
+        kept_for(PodEvaluation(state, asking("q"), rules), ["n3"], verdict_cache)
         return found
 
     monkeypatch.setattr(PodEvaluation, "answer", overtaken)
     assert [
         name for name, _ in verdicts(PodEvaluation(state, asking("p"), rules), ["n3"], verdict_cache)
     ] == ["n3"]
-    assert known(PodEvaluation(state, asking("q"), rules), ["n3"], verdict_cache).unseen == [0]
+    assert kept_for(PodEvaluation(state, asking("q"), rules), ["n3"], verdict_cache).unseen == [0]
 
 
 def test_an_evaluation_is_used_again_only_while_the_state_is_the_same() -> None:
