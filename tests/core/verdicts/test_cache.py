@@ -407,7 +407,9 @@ def test_a_changed_node_of_a_class_met_before_is_not_looked_for_among_all() -> N
     assert after.found[NODES.index("n7")] is found["n3"]
     assert verdict_cache.searches == searched
     state.delete("Node", ("", "n7"))
-    assert kept_for(PodEvaluation(state, asking("p"), rules), NODES, verdict_cache).unseen == [NODES.index("n7")]
+    assert kept_for(PodEvaluation(state, asking("p"), rules), NODES, verdict_cache).unseen == [
+        NODES.index("n7")
+    ]
 
 
 def test_an_answer_from_before_a_change_that_another_filter_has_heard_of_is_not_kept(
