@@ -53,8 +53,8 @@ class NodeListCache:
     def received(self, body: bytes, names: Sequence[str]) -> None:
         """Caches the list at the end of a body when it comes twice in succession, in Go's encoding.
 
-        kube-scheduler sends the same list for each Pod if it looks at all nodes, and always another one if it
-        looks at a part of them. Cost: O(bytes of the list), a copy in C; the second time it is encoded.
+        kube-scheduler sends the same list for each Pod if it checks all nodes, and always another one if it
+        checks a part of them. Cost: O(bytes of the list), a copy in C; the second time it is encoded.
         """
         start = body.rfind(_FIELD)
         if start < 0 or len(body) - start < _LEAST_BYTES:
