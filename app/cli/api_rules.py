@@ -233,6 +233,11 @@ def _about(path: Path, item: JsonObject, names: set[str]) -> Problems:
         seen.add(name)
 
 
+def is_label(name: str) -> bool:
+    """Whether a name is a DNS label, as those of requests and of a Pod's claims are."""
+    return _fits(name, _LABEL, _MAX_LABEL)
+
+
 def _sized(path: Path, owner: JsonObject, name: str) -> Problems:
     values = owner.get(name)
     if isinstance(values, list) and len(values) > _MAX[name]:

@@ -246,6 +246,7 @@ def _findings(item: "Located", raw: object, names: "Names", checked: "_Rules") -
 def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterator[tuple["Path", str]]]:
     from app.cli import rules  # noqa: PLC0415 - as in check
     from app.cli.api_rules import admin_rules, claim_rules, class_rules, slice_rules, taint_rules  # noqa: PLC0415 - as in check
+    from app.cli.pod_validation import pod_validation  # noqa: PLC0415 - as in check
     from app.cli.policy_rule import policy_names  # noqa: PLC0415 - as in check
     from app.cli.schema import unknown_fields  # noqa: PLC0415 - as in check
 
@@ -258,6 +259,7 @@ def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterat
         slice_rules(raw, checked.minor),
         taint_rules(raw),
         rules.pod_rules(raw, names),
+        pod_validation(raw),
         policy_names(raw),
     ]
     return [*checks, rules.references(raw, names)] if names.complete else checks

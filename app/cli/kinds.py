@@ -6,7 +6,7 @@ from typing import Any
 
 from app.cli.api_table import ApiTable, api_table
 from app.core.model.parse import KINDS
-from app.core.model.versions import GROUP
+from app.core.model.versions import GROUP, VERSIONS
 from app.core.model.workload_kinds import CUSTOM
 
 Path = tuple[str | int, ...]
@@ -18,6 +18,8 @@ _SUCCESSORS = {
     "ResourceClaimParameters": "selectors and config of a request have taken their place",
     "PodSchedulingContext": "no scheduler needs it any more",
 }
+_CONVERTED = (*VERSIONS, "v1alpha3")
+_REPAIR = " (repair: dra-extender convert)"
 _PARAMETERS = ("ClaimParameters", "ClassParameters")
 _LIKENESS = 0.8
 """Similarity above which one name counts as a misspelling: 0.9 for Deploymnet, 0.78 for StatefulSet and
@@ -60,14 +62,21 @@ def _of_kubernetes(table: ApiTable, key: tuple[str, str, str], minor: str) -> Pr
     spelt = f"{group}/{version}" if group else version
     current = [known for known in table.served(minor) if known[0] == group and known[2] == kind]
     if current:
-        if span is not None or group != GROUP:  # unknown versions of DRA: reported where they are parsed
+        # Versions that DRA never had are reported where the object is parsed.
+        if span is not None or group != GROUP or any(known[:2] == (group, version) for known in table.kinds):
             gone = f" {span.without(minor)}" if span is not None else f" by Kubernetes {minor}"
             names = " and ".join(f"{group}/{known}" if group else known for _, known, _ in current)
-            yield ("apiVersion",), f"{spelt} is not served{gone}: {kind} is in {names}"
+            repair = _REPAIR if group == GROUP and version in _CONVERTED else ""
+            yield ("apiVersion",), f"{spelt} is not served{gone}: {kind} is in {names}{repair}"
     elif span is not None or any(known[0] == group and known[2] == kind for known in table.kinds):
         successor = _SUCCESSORS.get(kind)
         after = f": {successor}" if successor else ""
-        yield ("kind",), f"{group or 'the core group'} has no kind {kind} (gone with {version}){after}"
+        had = (
+            version
+            if span is not None
+            else max(known[1] for known in table.kinds if known[::2] == (group, kind))
+        )
+        yield ("kind",), f"{group or 'the core group'} has no kind {kind} (gone with {had}){after}"
     elif kind not in KINDS:
         yield ("kind",), f"{group or 'the core group'} has no kind {kind}{_meant(table, key, minor)}"
 
@@ -80,10 +89,12 @@ def _meant(table: ApiTable, key: tuple[str, str, str], minor: str) -> str:
     if close:
         return f", did you mean {close}?"
     close = _close(kind, (name for _, _, name in served))
-    found = next(((known, version) for known, version, name in served if name == close), None)
+    found = next(("/".join(filter(None, item[:2])) for item in served if item[2] == close), None)
     if found is None:
-        return ""
-    return f", is {close} ({'/'.join(filter(None, found))}) meant?"
+        # Of other groups only with the whole name: they have more kinds than are known here.
+        found = next((other for other, name in CUSTOM if name == kind), None)
+        close = kind
+    return f", is {close} ({found}) meant?" if found is not None else ""
 
 
 def _close(kind: str, names: Iterable[str], cutoff: float = _LIKENESS) -> str:

@@ -41,11 +41,6 @@ _REFERENCES = (
 def defects(raw: dict[str, Any]) -> Problems:
     """Forms that an API server refuses and this project accepts; ``convert`` repairs them."""
     version = str(raw.get("apiVersion"))
-    if version == f"{GROUP}/v1alpha3" and raw.get("kind") != "DeviceTaintRule":
-        yield (
-            ("apiVersion",),
-            f"{version} is served for DeviceTaintRules alone (repair: dra-extender convert)",
-        )
     if version in (f"{GROUP}/v1", f"{GROUP}/v1beta2"):
         for path, request in requests(raw):
             flat = [name for name in request if name in FLAT_REQUEST_FIELDS and request[name] is not None]
@@ -136,11 +131,13 @@ def _resources(path: Path, spec: dict[str, Any], names: Names) -> Problems:
     """Extended resources that no class and no node provides."""
     for at, container in containers(path, spec):
         resources = container.get("resources")
-        for side in ("requests", "limits"):
+        seen = set[str]()
+        for side in ("limits", "requests"):
             quantities = resources.get(side) if isinstance(resources, dict) else None
-            for name in quantities if isinstance(quantities, dict) else ():
-                if is_extended(str(name)) and str(name) not in names.resources:
+            for name in map(str, quantities if isinstance(quantities, dict) else ()):
+                if name not in seen and is_extended(name) and name not in names.resources:
                     yield (*at, "resources", side, name), f"no DeviceClass and no node offers {name}"
+                seen.add(name)
 
 
 def _attributes(raw: dict[str, Any], names: Names) -> Problems:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from app.cli.api_table import ApiTable, Field, api_table
+from app.cli.shapes import pod_specs
 from app.core.model.pod_templates import value_at
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
 from app.core.model.workload import located_templates
@@ -23,6 +24,10 @@ _TOLERATED = {"DeviceRequest": frozenset(FLAT_REQUEST_FIELDS), "Device": frozens
 """Fields of v1beta1 that are read in every version: another rule reports that they belong elsewhere."""
 _ALIKE = 0.85
 """Similarity of two names above which one counts as a misspelling of the other."""
+_ALIKE_INSIDE = 0.8
+"""The same for a field that belongs a level below: 0.85 for deviceClass and deviceClassName."""
+_AMOUNTS = {"CapacityRequirements": "requests"}
+"""Types whose only field is a map of quantities."""
 _DRA_ONLY = ("resourceclaim", "claims")
 """Prefixes of relevant field names of a Pod spec in an unknown kind."""
 
@@ -50,6 +55,15 @@ def unknown_fields(raw: dict[str, Any], minor: str) -> Problems:
                 yield from walk.unknown(value_at(raw, path), shape, path, ())
             else:
                 yield from walk.nearly_dra(value_at(raw, path), path)
+
+
+def misspelt_dra_fields(raw: dict[str, Any], minor: str) -> Problems:
+    """Of a Pod or a workload of any kind, only the unknown fields with names similar to those of DRA: without
+    them, the Pods would have no devices.
+    """
+    walk = _Walk(api_table(), minor)
+    for path, spec in pod_specs(raw):
+        yield from walk.nearly_dra(spec, path)
 
 
 class _Walk:
@@ -103,6 +117,8 @@ class _Walk:
     def _hint(self, name: str, value: dict[str, Any], above: tuple[tuple[Path, str], ...]) -> str:
         """The probable intention: another spelling, another place, or a similar name."""
         shape = above[-1][1]
+        if name == "spec" and shape.endswith(".ResourceClaimSpec") and above[0][1].endswith(".ResourceClaim"):
+            return ", is a ResourceClaimTemplate meant?"
         here = self._names(shape)
         same = get_close_matches(name.lower(), [known.lower() for known in here], n=1, cutoff=_ALIKE)
         if same:
@@ -115,7 +131,19 @@ class _Walk:
         if outer is not None:
             return f" here: it belongs {_place(outer)}"
         close = get_close_matches(name, here, n=1)
-        return f", did you mean {close[0]}?" if close else ""
+        return f", did you mean {close[0]}?" if close else self._hint_inside(name, shape)
+
+    def _hint_inside(self, name: str, shape: str) -> str:
+        """An entry of a map of quantities below, or a field of a type below with a similar name."""
+        fields = self._table.types.get(shape, {})
+        if (below := _AMOUNTS.get(shape.rpartition(".")[2])) is not None:
+            return f": it belongs under {below}"
+        inside: dict[str, str] = {}
+        for field in self._names(shape):
+            for known in self._names(fields[field].type):
+                inside.setdefault(known, f"{field}.{known}")
+        close = get_close_matches(name, inside, n=1, cutoff=_ALIKE_INSIDE)
+        return f", did you mean {inside[close[0]]}?" if close else ""
 
     def _names(self, shape: str) -> list[str]:
         fields = self._table.types.get(shape, {})

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.cli.api_rules import admin_rules
+from app.cli.api_table import NEWEST, minor_of
 from app.cli.inventory_names import names_of
 from app.cli.kinds import is_kubernetes
 from app.cli.located import Located, path_of, read_located
+from app.cli.pod_validation import pod_validation
 from app.cli.problems import InputError
 from app.cli.rules import no_object
+from app.cli.schema import Problems, misspelt_dra_fields
 from app.cli.talk import say
 from app.core.model.admin_access import is_namespace
 from app.core.model.errors import ObjectError, path_text
@@ -60,7 +63,12 @@ def read_dry_run_input(paths: Sequence[str], namespace: str, kubernetes_version:
         if text := no_object(raw):
             raise InputError(f"{item.source}:{item.line(('metadata', 'name'))}: {text}")
         if is_read(raw):
-            if _uncounted(_must_be_right(item, raw, labels, admin_labels)):
+            minor = minor_of(kubernetes_version) or NEWEST
+            # A misspelt field comes first: that another one is missing is the consequence.
+            _must_be_accepted(item, raw, misspelt_dra_fields(raw, minor))
+            read = _must_be_right(item, raw, labels, admin_labels)
+            _must_be_accepted(item, raw, pod_validation(raw))
+            if _uncounted(read):
                 files.uncounted.append(raw)
             (files.workloads if is_to_be_placed(raw) else files.objects).append(raw)
         elif next(generated_by(raw), None) is not None or is_namespace(raw):
@@ -112,6 +120,15 @@ def generated_names(texts: Iterable[str], namespace: str) -> list[Generated]:
             raise InputError(f"--generated {text!r} is not [NAMESPACE/]NAME of a ResourceClaimTemplate")
         found.append(Generated(kind, front[0] if front else namespace, name, ""))
     return found
+
+
+def _must_be_accepted(item: Located, raw: Any, problems: Problems) -> None:
+    """Refuses Pods that the API server does not accept: a plan of them would be one of other Pods.
+
+    Raises: InputError.
+    """
+    for path, message in problems if is_to_be_placed(raw) else ():
+        raise InputError(f"{item.source}:{item.line(path)}: {ref_of(raw)}: {path_text(path)}: {message}")
 
 
 def _counted(kinds: Mapping[str, int]) -> str:

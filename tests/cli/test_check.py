@@ -90,7 +90,7 @@ MISTAKES = {
     "a version that is served no more": (
         CLAIM.replace("k8s.io/v1", "k8s.io/v1alpha3"),
         1,
-        "DeviceTaintRules",
+        "v1alpha3 is not served since Kubernetes 1.34",
     ),
     "no name": (CLAIM.replace("  name: c\n", "  labels: {}\n"), 3, "metadata.name: is missing"),
     "wrong type": (CLAIM + "        count: many\n", 11, "must be a whole number"),

@@ -225,9 +225,81 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
         (
             50,
             "spec.resourceClaims[0].source: was removed in Kubernetes 1.31: its fields are now "
-            "next to the name (repair: dra-extender convert)",
+            "next to the name "
+            "(repair: dra-extender convert)",
         ),
         (59, "spec.predictor.resourceclaims: unknown field resourceclaims, did you mean resourceClaims?"),
+    ],
+    "more-kinds": [
+        (
+            2,
+            "kind: resource.k8s.io has no kind PodSchedulingContext (gone with v1alpha3): no scheduler "
+            "needs it any more",
+        ),
+        (6, "kind: batch has no kind JobSet, is JobSet (jobset.x-k8s.io) meant?"),
+        (9, "apiVersion: lacks a version: resource.k8s.io/v1"),
+        (14, "apiVersion: a Deployment is in group 'apps': apps/v1"),
+        (
+            19,
+            "apiVersion: resource.k8s.io/v1beta1 is not served by Kubernetes 1.37: DeviceTaintRule is "
+            "in resource.k8s.io/v1 and resource.k8s.io/v1alpha3 and resource.k8s.io/v1beta2 "
+            "(repair: dra-extender convert)",
+        ),
+        (
+            24,
+            "apiVersion: resource.k8s.io/v1alpha3 is not served since Kubernetes 1.34: ResourceClaim "
+            "is in resource.k8s.io/v1 and resource.k8s.io/v1beta1 and resource.k8s.io/v1beta2 "
+            "(repair: dra-extender convert)",
+        ),
+    ],
+    "pod-claims": [
+        (7, "spec.resourceClaims[1].name: duplicate claim name 'gpu'"),
+        (
+            8,
+            "spec.resourceClaims[2].name: must be lower-case letters, digits and '-', at most 63, not 'GPU2'",
+        ),
+        (14, "spec.containers[0].resources.claims[0]: must be an object, like `- name: gpu`"),
+        (16, "spec.containers[0].resources.claims[2]: claim 'gpu' is named twice"),
+        (24, "spec.template.spec.resources.claims: belongs under resources of a container, not of the Pod"),
+        (
+            31,
+            "spec.template.spec.containers[0].resources.limits[habana.ai/gaudi]: must be a whole "
+            "number, not 500m",
+        ),
+        (
+            31,
+            "spec.template.spec.containers[0].resources.limits[habana.ai/gaudi]: no DeviceClass and no "
+            "node offers habana.ai/gaudi",
+        ),
+        (
+            33,
+            "spec.template.spec.containers[0].resources.requests[habana.ai/gaudi]: must equal the "
+            "limit of an extended resource: 500m, not 1",
+        ),
+        (
+            34,
+            "spec.template.spec.containers[0].resources.requests[amd.com/gpu]: an extended resource "
+            "needs the same amount under limits: amd.com/gpu is missing there",
+        ),
+        (
+            34,
+            "spec.template.spec.containers[0].resources.requests[amd.com/gpu]: no DeviceClass and no "
+            "node offers amd.com/gpu",
+        ),
+    ],
+    "claim-fields": [
+        (7, "spec.devices.requests[0]: a request needs exactly one of exactly and firstAvailable"),
+        (
+            8,
+            "spec.devices.requests[0].deviceClass: unknown field deviceClass, did you mean "
+            "exactly.deviceClassName?",
+        ),
+        (
+            13,
+            "spec.devices.requests[1].exactly.capacity.memory: unknown field memory: it belongs under "
+            "requests",
+        ),
+        (19, "spec.spec: unknown field spec, is a ResourceClaimTemplate meant?"),
     ],
     "kinds": [
         (
@@ -322,7 +394,25 @@ BESIDE = (
     "domain",
     "workflows",
     "step-claims",
+    "pod-claims",
 )
+
+
+NOT_PLANNED = {
+    "pod-claims": "7: Pod default/a: spec.resourceClaims[1].name: duplicate claim name 'gpu'",
+    "pod-fields": "6: Pod default/a: spec.resourceclaims: unknown field resourceclaims, did you mean "
+    "resourceClaims?",
+}
+
+
+@pytest.mark.parametrize(("name", "why"), NOT_PLANNED.items(), ids=NOT_PLANNED)
+def test_pods_that_would_lose_their_claims_are_not_planned(cli: Cli, name: str, why: str) -> None:
+    file = HERE / "corpus" / f"{name}.yaml"
+
+    ran = cli("plan", "-f", file, "--snapshot", CLUSTER)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{file}:{why}" in ran.err
 
 
 @pytest.mark.parametrize(("name", "expected"), FINDINGS.items(), ids=FINDINGS)

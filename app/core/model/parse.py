@@ -161,8 +161,17 @@ def _checked(raw: Any) -> dict[str, Any]:
     group = raw["apiVersion"].rpartition("/")[0]
     expected = _GROUPS.get(kind, GROUP)
     if group != expected:
-        raise FieldError(f"a {kind} is in group {expected or 'core'!r}, not {group!r}", "apiVersion")
+        raise FieldError(_misplaced(kind, raw["apiVersion"], expected), "apiVersion")
     return raw
+
+
+def _misplaced(kind: str, version: str, expected: str) -> str:
+    group = version.rpartition("/")[0]
+    if version == expected:
+        return f"lacks a version: {expected}/v1"
+    if not group and expected:
+        return f"a {kind} is in group {expected!r}: {expected}/{version}"
+    return f"a {kind} is in group {expected or 'core'!r}, not {group!r}"
 
 
 def flatten(documents: Iterable[Any]) -> Iterator[Any]:

@@ -1,0 +1,116 @@
+"""The API server's validation of what a Pod spec requests of devices.
+
+The rules are those of pkg/apis/core/validation in k8s.io/kubernetes.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.cli.api_rules import is_label
+from app.cli.shapes import Path, containers, pods_with_claims
+from app.core.json_object import JsonObject
+from app.core.model.extended_resources import is_extended
+from app.core.model.quantity import Quantity, QuantityError, parse_quantity
+
+Problems = Iterator[tuple[Path, str]]
+
+_WHOLE = 10**9
+"""One, in nano units."""
+
+
+def pod_validation(raw: JsonObject) -> Problems:
+    """Checks the claims and the extended resources of a Pod or of each template of a workload.
+
+    Cost: O(containers and claims).
+    """
+    for path, spec, entries in pods_with_claims(raw):
+        yield from _names(entries)
+        resources = spec.get("resources")
+        if (
+            isinstance(resources, dict)
+            and resources.get("claims")
+            and isinstance(spec.get("containers"), list)
+        ):
+            yield (*path, "resources", "claims"), "belongs under resources of a container, not of the Pod"
+        for at, container in containers(path, spec):
+            yield from _used(at, container)
+            yield from _extended(at, container)
+
+
+def _names(entries: list[tuple[Path, JsonObject]]) -> Problems:
+    seen = set[str]()
+    for at, entry in entries:
+        name = entry.get("name")
+        if not isinstance(name, str) or not name:
+            continue  # reported where the Pod is parsed
+        if not is_label(name):
+            yield (*at, "name"), f"must be lower-case letters, digits and '-', at most 63, not {name!r}"
+        if name in seen:
+            yield (*at, "name"), f"duplicate claim name {name!r}"
+        seen.add(name)
+
+
+def _used(path: Path, container: JsonObject) -> Problems:
+    """A container names a claim once, or some requests of it, each once."""
+    resources = container.get("resources")
+    claims = resources.get("claims") if isinstance(resources, dict) else None
+    whole, parts = set[Any](), set[Any]()
+    for index, claim in enumerate(claims if isinstance(claims, list) else ()):
+        at = (*path, "resources", "claims", index)
+        if not isinstance(claim, dict):
+            yield (
+                at,
+                f"must be an object, like `- name: {claim}`"
+                if isinstance(claim, str)
+                else "must be an object",
+            )
+            continue
+        name, request = claim.get("name"), claim.get("request") or ""
+        if not isinstance(name, str) or not isinstance(request, str):
+            continue  # an unknown name: reported elsewhere
+        if (
+            name in whole
+            or (name, request) in parts
+            or (not request and any(name == one for one, _ in parts))
+        ):
+            yield at, f"claim {name!r} is named twice"
+        if request:
+            parts.add((name, request))
+        else:
+            whole.add(name)
+
+
+def _extended(path: Path, container: JsonObject) -> Problems:
+    """Extended resources are whole numbers, and are not overcommitted."""
+    resources = container.get("resources")
+    sides = {
+        side: {name: _amount(value) for name, value in _quantities(resources, side) if is_extended(name)}
+        for side in ("requests", "limits")
+    }
+    for side, amounts in sides.items():
+        for name, amount in amounts.items():
+            at = (*path, "resources", side, name)
+            if amount is not None and amount.nanos % _WHOLE:
+                yield at, f"must be a whole number, not {amount.text}"
+    for name, amount in sides["requests"].items():
+        at = (*path, "resources", "requests", name)
+        if name not in sides["limits"]:
+            yield at, f"an extended resource needs the same amount under limits: {name} is missing there"
+            continue
+        limit = sides["limits"][name]
+        if amount is not None and limit is not None and amount.nanos != limit.nanos:
+            yield at, f"must equal the limit of an extended resource: {limit.text}, not {amount.text}"
+
+
+def _quantities(resources: Any, side: str) -> Iterator[tuple[str, Any]]:
+    values = resources.get(side) if isinstance(resources, dict) else None
+    for name, value in values.items() if isinstance(values, dict) else ():
+        yield str(name), value
+
+
+def _amount(value: Any) -> Quantity | None:
+    """None if it is not a quantity: reported where the Pod is parsed."""
+    try:
+        return parse_quantity(value)
+    except QuantityError:
+        return None
