@@ -13,12 +13,12 @@ WORKDIR /app
 
 # Dependencies come first, so that their layer is reused until the lock file changes.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --extra tracing --no-install-project
+RUN uv sync --frozen --no-dev --extra tracing --extra expander --no-install-project
 
 COPY README.md LICENSE hatch_build.py ./
 COPY app ./app
 COPY examples ./examples
-RUN uv sync --frozen --no-dev --extra tracing --no-editable
+RUN uv sync --frozen --no-dev --extra tracing --extra expander --no-editable
 
 
 FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b

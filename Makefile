@@ -33,7 +33,7 @@ $(UV):
 	@touch $@
 
 .venv/.dev: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --frozen --inexact --quiet --extra tracing --extra view --group dev --group browser --group clients
+	@$(UV) sync --frozen --inexact --quiet --extra tracing --extra expander --extra view --group dev --group browser --group clients
 	@touch $@ .venv/.runtime
 
 .venv/.load: pyproject.toml uv.lock | $(UV)
@@ -83,7 +83,7 @@ docs: dev ## build the documentation site in dist/site; broken links are errors
 sbom: dev ## write the locked runtime dependencies to dist/sbom.json, as CycloneDX
 	@$(UV) sync --frozen --inexact --quiet --group sbom
 	@mkdir -p dist
-	@$(UV) export --frozen --quiet --no-dev --extra tracing --no-emit-project --format requirements-txt 	 | $(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json -
+	@$(UV) export --frozen --quiet --no-dev --extra tracing --extra expander --no-emit-project --format requirements-txt 	 | $(RUN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json -
 
 DIST_URL ?= https://example.com/dra-extender
 dist: sbom ## build what a release consists of in dist/: wheel, one-file program, krew manifest, SBOM, checksums

@@ -16,7 +16,7 @@ from app.api.service import Shutdown, made_service
 from app.server.connection import Bounds, Connection
 from app.server.connection_limit import ConnectionLimiter
 from app.server.tls import Tls, TlsFiles
-from app.settings.settings import Settings
+from app.settings.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from app.server.grpc import GrpcListener
@@ -177,12 +177,17 @@ def _expander_tls(settings: Settings) -> Tls | None:
 
 
 def _expander(app: FastAPI, settings: Settings) -> "GrpcListener | None":
+    """Raises: SettingsError if the port is enabled and HTTP/2 is not installed."""
     if settings.expander_port is None:
         return None
     from app.api.expander.best_options import BestOptions  # noqa: PLC0415 - few installations need it
     from app.api.expander.messages import PATH  # noqa: PLC0415 - as above
-    from app.server.grpc import GrpcLimits, GrpcListener  # noqa: PLC0415 - as above
 
+    try:
+        from app.server.grpc import GrpcLimits, GrpcListener  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        text = "expander_port needs the extra `expander`: pip install 'dra-extender[expander]'"
+        raise SettingsError(f"{text} ({error})") from None
     limits = GrpcLimits(
         settings.expander_body_bytes, settings.body_timeout_seconds, settings.write_timeout_seconds
     )

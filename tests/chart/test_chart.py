@@ -20,6 +20,8 @@ pytestmark = pytest.mark.helm
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHART = REPOSITORY / "charts" / "dra-extender"
 OPEN = VALUE_SETS["open"]
+EXPANDER = 8890
+"""A port for Cluster Autoscaler alone, with a policy for it."""
 CLUSTER_WIDE = {
     "ClusterRole",
     "ClusterRoleBinding",
@@ -164,7 +166,8 @@ def test_ports_and_probes_name_ports_that_are_there(manifests: list[JsonObject])
         for policy in of_kind(manifests, "NetworkPolicy"):
             if matches(policy["spec"]["podSelector"]["matchLabels"], labels):
                 for rule in policy["spec"]["ingress"]:
-                    assert {port["port"] for port in rule["ports"]} == set(open_ports(pod).values())
+                    allowed = {port["port"] for port in rule["ports"]}
+                    assert allowed in (set(open_ports(pod).values()) - {EXPANDER}, {EXPANDER})
         for item in containers(pod):
             own = {port["name"] for port in item["ports"]}
             for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
@@ -300,6 +303,37 @@ def test_only_kube_scheduler_reaches_what_decides(render: Render) -> None:
     assert matches(labels, deployed(manifests, "scheduler")["metadata"]["labels"])
     assert {"podSelector": {}} in peers("release-dra-extender-answers")
     assert peers("release-dra-extender-scheduler") == []  # none: nothing reaches it
+
+
+@pytest.mark.parametrize("separate", [False, True], ids=["one Pod", "separate"])
+def test_cluster_autoscaler_reaches_the_port_that_answers_it(
+    render: Render, monkeypatch: pytest.MonkeyPatch, separate: bool
+) -> None:
+    manifests = render(VALUE_SETS["expander"] | {"roles": {"separate": separate}})
+    template = deployed(manifests, "answers" if separate else "extender")
+    started: list[Settings] = []
+    monkeypatch.setattr("app.main.serve", started.append)
+    extender = container(template, "extender")
+    for item in extender["env"]:
+        monkeypatch.setenv(item["name"], item.get("value", ""))
+    assert run(list(extender["args"])) == 0
+    (settings,) = started
+    assert (settings.expander_port, settings.expander_prices) == (8890, {"pool-a": 2.5, "g2-standard-4": 1.0})
+    service = named(manifests, "Service", "release-dra-extender")
+    (port,) = (item for item in service["spec"]["ports"] if item["name"] == "expander")
+    assert {"name": port["targetPort"], "containerPort": 8890} in extender["ports"]
+    assert matches(service["spec"]["selector"], template["metadata"]["labels"])
+    policy = named(manifests, "NetworkPolicy", "release-dra-extender-expander")["spec"]
+    assert policy["ingress"][0]["ports"] == [{"port": 8890, "protocol": "TCP"}]
+    assert matches(policy["podSelector"]["matchLabels"], template["metadata"]["labels"])
+
+
+def test_only_what_answers_listens_for_cluster_autoscaler(render: Render) -> None:
+    def arguments(values: dict[str, Any]) -> list[str]:
+        return container(deployed(render(values), "extender"), "extender")["args"]
+
+    assert "--expander-port=8890" not in arguments({})
+    assert "--expander-port=8890" not in arguments(VALUE_SETS["expander"] | {"roles": {"separate": True}})
 
 
 def test_the_key_of_the_webhooks_is_not_in_the_pods_of_the_answers(render: Render) -> None:
@@ -684,6 +718,16 @@ REFUSED = {
         {"tls": {"secretName": "s", "selfSigned": {"enabled": True}}},
         "tls.selfSigned.enabled excludes",
     ),
+    "expander-in-the-clear": (
+        {
+            "expander": {"enabled": True},
+            "auth": {"mode": "off"},
+            "tls": {"selfSigned": {"enabled": False}},
+            "allowInsecureListen": True,
+        },
+        "expander.enabled needs tls",
+    ),
+    "a-node-for-nothing": ({"expander": {"prices": {"a": 0}}}, "prices"),
     "neither-on-nor-off": ({"tls": {"mutual": "maybe"}}, "mutual"),
     "version-as-a-number": ({"kubernetesVersion": 1.36}, "kubernetesVersion"),
     "patch-version": ({"kubernetesVersion": "1.36.2"}, "kubernetesVersion"),

@@ -54,6 +54,14 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             "extraArgs": ["--profiling=false"],
         },
     },
+    "expander": {
+        "expander": {"enabled": True, "prices": {"pool-a": 2.5, "g2-standard-4": 1}},
+        "networkPolicy": {
+            "expanderFrom": [
+                {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "cluster-autoscaler"}}}
+            ]
+        },
+    },
     "monitored": {
         "networkPolicy": {
             "ingressFrom": [

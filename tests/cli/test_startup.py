@@ -53,6 +53,7 @@ NEVER = {
     *("pydantic.v1.main", "pygments", "rich"),
 }
 """What only a cluster, a listening server, --cel-engine reference or import-csv needs, or nothing here."""
+HTTP2 = {"h2", "hpack", "hyperframe"}
 STARTS = {
     "a service that is asked": (("devices", "--server", "http://127.0.0.1:1"), {"fastapi", "pydantic"}, 350),
     "a snapshot": (
@@ -71,7 +72,8 @@ STARTS = {
 @pytest.mark.parametrize(("arguments", "besides", "most"), STARTS.values(), ids=STARTS)
 def test_a_command_imports_what_it_needs(arguments: tuple[str, ...], besides: set[str], most: int) -> None:
     """The number stands for the time, which differs from machine to machine: about 1 ms a module."""
-    loaded = modules_of(*arguments)
+    # httpx imports HTTP/2 if the extra `expander` is installed, as it is for these tests.
+    loaded = {name for name in modules_of(*arguments) if name.split(".")[0] not in HTTP2}
     assert loaded & (NEVER | besides) == set()
     assert 100 < len(loaded) <= most
 

@@ -5,6 +5,7 @@ clients that break its rules.
 import asyncio
 import json
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -440,3 +441,9 @@ async def _listen(port: int) -> None:
 def test_prices_are_read_from_text() -> None:
     found = Settings(expander_prices="a=2.5, projects/x=y=0.5").expander_prices
     assert found == {"a": 2.5, "projects/x=y": 0.5}
+
+
+def test_without_http_2_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "app.server.grpc", None)
+    with pytest.raises(SettingsError, match=r"expander_port needs the extra `expander`: pip install"):
+        asyncio.run(_listen(0))

@@ -218,6 +218,9 @@ tls.mutual is not on: every client that reaches the Pods could bind Pods
 {{- if and .Values.tls.certManager.enabled (not .Values.tls.certManager.issuerRef.name) -}}
 {{- fail "tls.certManager.enabled needs tls.certManager.issuerRef.name" -}}
 {{- end -}}
+{{- if and .Values.expander.enabled (not $tls) -}}
+{{- fail "expander.enabled needs tls.secretName, tls.certManager.enabled or tls.selfSigned.enabled: Cluster Autoscaler calls over TLS" -}}
+{{- end -}}
 {{- $open := include "dra-extender.open" . -}}
 {{- if and $open (not .Values.allowInsecureListen) -}}
 {{- fail (printf "%s. A NetworkPolicy protects only where the network plugin enforces it. Set allowInsecureListen to true if something else keeps others out" $open) -}}
@@ -244,6 +247,7 @@ tls.mutual is not on: every client that reaches the Pods could bind Pods
 {{- with .root -}}
 {{- $tls := ternary (include "dra-extender.tlsSecret" .) (include "dra-extender.answersTLSSecret" .) $decides -}}
 {{- $mutual := and (include "dra-extender.mutual" .) (or $decides (eq .Values.auth.mode "mtls")) -}}
+{{- $expander := and .Values.expander.enabled (ne $role "webhooks") -}}
 name: extender
 image: {{ include "dra-extender.image" (dict "image" .Values.image "default" .Chart.AppVersion) }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -272,6 +276,9 @@ args:
 - --port=8888
 # The liveness probe: it is answered while the event loop is held, and fails if that takes too long.
 - --probe-port=8889
+{{- if $expander }}
+- --expander-port=8890
+{{- end }}
 {{- if $decides }}
 # Only one replica may write. The Pods of a rollout overlap, so this is needed with one replica too.
 - --leader-elect
@@ -316,6 +323,14 @@ env:
     fieldRef:
       fieldPath: status.podIP
 {{- end }}
+{{- if and $expander .Values.expander.prices }}
+{{- $prices := list }}
+{{- range $group, $price := .Values.expander.prices }}
+{{- $prices = append $prices (printf "%s=%v" $group $price) }}
+{{- end }}
+- name: DRA_EXPANDER_PRICES
+  value: {{ join "," $prices | quote }}
+{{- end }}
 {{- if $decides }}
 {{- with .Values.tls.clientNames }}
 - name: DRA_WEBHOOK_CLIENT_NAMES
@@ -358,6 +373,10 @@ ports:
   containerPort: 8888
 - name: probe
   containerPort: 8889
+{{- if $expander }}
+- name: expander
+  containerPort: 8890
+{{- end }}
 livenessProbe:
   httpGet:
     path: /livez
