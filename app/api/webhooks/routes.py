@@ -114,7 +114,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     # Fitting nodes that are not selected are left out: as failed nodes they would be candidates of
     # preemption if another extender refuses the selected ones.
     names = _passed_on(service, args, chosen.names)
-    failed = failed | chosen.overtaken if chosen.overtaken else failed
+    failed = {**failed, **chosen.overtaken} if chosen.overtaken else failed
     return json_response(filter_answer(args, names, failed, unresolvable, trouble))
 
 

@@ -22,7 +22,7 @@ from app.core.simulation.trace import Job, Trace
 from app.core.state.state import Key, State
 from app.core.state.taken import NOTHING_TAKEN
 from app.core.verdicts.cache import VerdictCache
-from app.core.verdicts.evaluate import known, verdicts
+from app.core.verdicts.evaluate import current_entry, known, verdicts
 from app.core.verdicts.node_verdict import NodeVerdict
 
 NAMESPACE = "simulation"
@@ -167,7 +167,7 @@ class Simulation:
         self._state.delete("Pod", pod.meta.key)
 
     def _judged(self, evaluation: PodEvaluation) -> list[NodeVerdict]:
-        kept = known(evaluation, self._nodes, self._memo)
+        kept = known(current_entry(evaluation, self._memo), self._nodes, self._memo)
         found = verdicts(evaluation, [self._nodes[at] for at in kept.unseen], self._memo)
         for at, (_, verdict) in zip(kept.unseen, found, strict=True):
             kept.found[at] = verdict
