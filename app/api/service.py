@@ -27,6 +27,7 @@ from app.core.versions.cluster_version import ClusterVersion
 from app.event_loop.backlog import Backlog
 from app.event_loop.shares import Shares
 from app.event_loop.time_slice import Clock, Deadline, TimeSlice
+from app.event_loop.turns import Turns
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 
@@ -115,6 +116,8 @@ class Service:
     _urgent: int = 0
     _urgent_until: float = 0.0
     _long_work: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _webhook_turns: Turns = field(default_factory=Turns)
+    _other_turns: Turns = field(default_factory=Turns)
 
     def __post_init__(self) -> None:
         self.verdict_cache = VerdictCache(self.state)
@@ -168,13 +171,17 @@ class Service:
         finally:
             self._urgent -= 1
 
-    def webhook_slice(self) -> TimeSlice:
-        """For work that a webhook waits for."""
-        return TimeSlice(self.clock, queue=self._long_work)
+    def webhook_slice(self, tenant: str = "") -> TimeSlice:
+        """For work that a webhook waits for. ``tenant``: the namespace of its Pod; these take turns."""
+        return TimeSlice(self.clock, queue=self._long_work, turns=self._webhook_turns, tenant=tenant)
 
     def time_slice(self) -> TimeSlice:
-        """A time slice for work of lower priority than the webhooks."""
-        return TimeSlice(self.clock, urgent=lambda: self._urgent > 0 and self.clock() < self._urgent_until)
+        """For work of lower priority than the webhooks: all of it gets one slice in each turn of the loop."""
+        return TimeSlice(
+            self.clock,
+            urgent=lambda: self._urgent > 0 and self.clock() < self._urgent_until,
+            turns=self._other_turns,
+        )
 
     async def observe(self) -> None:
         """Makes the overview that the metrics are of, ``observed``. Cost: see ``Overviews.answer``."""

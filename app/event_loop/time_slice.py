@@ -2,20 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterable
 from contextvars import copy_context
 from typing import TypeVar
 
 from greenlet import getcurrent, greenlet
 
 from app.core.pauses import InterruptedWorkError, on_pause, pause
+from app.event_loop.turns import Turns
 
 T = TypeVar("T")
 
 TURN_SECONDS = 0.002
-"""How long a task may hold the loop; a plain filter waits at most this long for each other request in
-progress.
-"""
+"""How long a task may hold the loop; a plain filter waits at most this long for others in each turn of it."""
 
 YIELD_SECONDS = 0.01
 """How long such work yields to requests with priority before it runs anyway."""
@@ -81,6 +80,7 @@ class TimeSlice:
         share: of the loop's time, for background work.
         queue: of long work, of which one piece runs at a time. Short work then waits for one slice of it,
             and not for one of each piece.
+        turns: of which each slice takes one. ``tenant``: see there.
     """
 
     def __init__(
@@ -93,6 +93,8 @@ class TimeSlice:
         cpu_clock: Clock = time.thread_time,
         share: float = 1.0,
         queue: asyncio.Lock | None = None,
+        turns: Turns | None = None,
+        tenant: Hashable = "",
     ) -> None:
         self._clock = clock
         self._seconds = seconds
@@ -101,6 +103,9 @@ class TimeSlice:
         self._cpu_clock = cpu_clock
         self._rest = 1 / share - 1
         self._ends = clock() + seconds
+        self._turns = turns
+        self._tenant = tenant
+        self._begun = False
         self._queue = queue
         self._has_turn = False
         self._turn_ends = LONG_SECONDS
@@ -118,7 +123,13 @@ class TimeSlice:
             latest = self._clock() + YIELD_SECONDS
             while self._urgent() and self._clock() < latest:  # noqa: ASYNC110 - each pass reads from sockets
                 await asyncio.sleep(0)
-            self._ends = self._clock() + self._seconds
+            await self._next_turn()
+
+    async def _next_turn(self) -> None:
+        self._begun = True
+        if self._turns is not None:
+            await self._turns.next(self._tenant)
+        self._ends = self._clock() + self._seconds
 
     async def run(self, work: Callable[[], T], stop: Stop = _never) -> T:
         """Runs a plain function.
@@ -135,10 +146,12 @@ class TimeSlice:
         results: list[T] = []
         worker = self._worker(lambda: results.append(work()))
         try:
+            if not self._begun:
+                await self._next_turn()
             self._timed(worker.switch)
             while not worker.dead:
+                await self._wait_in_queue()
                 await self.yield_if_due()
-                await self._wait_for_turn()
                 self._timed(_interrupt(worker) if stop() else worker.switch)
         finally:
             self._leave_queue()
@@ -184,6 +197,8 @@ class TimeSlice:
 
         worker = self._worker(gather)
         try:
+            if not self._begun:
+                await self._next_turn()
             self._timed(worker.switch)
             while found or not worker.dead:
                 if found:
@@ -197,7 +212,7 @@ class TimeSlice:
             if not worker.dead:  # the consumer does not want the rest
                 worker.throw()
 
-    async def _wait_for_turn(self) -> None:
+    async def _wait_in_queue(self) -> None:
         """Queues if the work is long, behind all that waits, each time its quantum is used up."""
         if self._queue is None or self.cpu_seconds < self._turn_ends:
             return

@@ -8,7 +8,7 @@ import gc
 import sys
 from typing import Any
 
-COLLECTIONS = (5_000, 1, 50)
+COLLECTIONS = (2_000, 1, 50)
 """The collector's thresholds: see ``keep_inventory``."""
 
 _LOOK_SECONDS = 10.0
@@ -23,8 +23,9 @@ def keep_inventory() -> None:
     The inventory stays for as long as the process; going through it again and again would delay
     requests by 200 ms at 40,000 devices. What is replaced later is freed by its count of references.
 
-    A collection of the second generation goes through 15,000 objects at most. What is still in use then is
-    excluded as well, so that no collection grows with what a cache, a dry run or a body holds.
+    A collection of the second generation goes through 6,000 objects at most, some of which are large. What is
+    still in use then is excluded as well, so that no collection grows with what a cache, a dry run or a body
+    holds.
     """
     gc.collect()
     gc.freeze()

@@ -85,7 +85,7 @@ async def _best(
         names = [name for score in fitting.scores() for name in fitting.having(score)]
         deadline = service.deadline(service.settings.filter_timeout_seconds)
         try:
-            liking = await service.webhook_slice().run(
+            liking = await service.webhook_slice(pod.meta.namespace).run(
                 partial(preferences, service.state, pod, names), deadline.expired
             )
         except InterruptedWorkError:

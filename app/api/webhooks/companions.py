@@ -28,7 +28,7 @@ async def roomiest(
     """
     seen = service.state.as_seen_by(pod)
     state = seen.fork() if seen is service.state else seen
-    time_slice = service.webhook_slice()
+    time_slice = service.webhook_slice(pod.meta.namespace)
     deadline = service.deadline(service.settings.filter_timeout_seconds)
 
     def better() -> Iterator[NodeResult]:

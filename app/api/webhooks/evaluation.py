@@ -134,7 +134,7 @@ async def _carried_out(service: Service, work: _Work) -> str:
         work.refuse_all(_too_dear(backlog.cpu_seconds))
         return ""
     deadline, patience = service.deadline(settings.filter_timeout_seconds), service.deadline(_DEAR_SECONDS)
-    time_slice = service.webhook_slice()
+    time_slice = service.webhook_slice(tenant)
 
     paid = 0.0
 

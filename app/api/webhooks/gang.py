@@ -14,7 +14,6 @@ from app.api.webhooks.wire import FilterArgs
 from app.core.dry_run.gang import GangAnswer, place_gang
 from app.core.model.pod import Pod
 from app.core.placement.decision import claim_allocations_of
-from app.event_loop.time_slice import TimeSlice
 
 _TRIES = 3
 """Attempts to plan the group while the state changes; after these each Pod is evaluated alone."""
@@ -160,6 +159,7 @@ async def _plan(
 ) -> GangAnswer | None:
     rules = replace(service.rules, node_checks=True)
     deadline = service.deadline(service.settings.filter_timeout_seconds)
+    time_slice = service.webhook_slice(members[0].meta.namespace if members else "")
     for _ in range(_TRIES):
         revision, scratch = service.state.revision, service.state.fork()
         for member in members:
@@ -167,7 +167,7 @@ async def _plan(
             scratch.clear_nomination(member.meta.key)
         enough = max(1, min(needed, len(members)))
         work = partial(place_gang, scratch, members, nodes, rules, shown=0, enough=enough)
-        answer = await TimeSlice(service.clock).run(work, deadline.expired)
+        answer = await time_slice.run(work, deadline.expired)
         if revision == service.state.revision:
             return answer
     return None

@@ -168,7 +168,7 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
     )
     deadline = service.deadline(service.settings.filter_timeout_seconds)
     # Nodes not checked in time are left out: no Pod is evicted on a node that may not help.
-    helpful, _ = await service.webhook_slice().collect(candidates, deadline.expired)
+    helpful, _ = await service.webhook_slice(pod.meta.namespace).collect(candidates, deadline.expired)
     log.debug("preempt: %d of %d candidates help", len(helpful), len(args.candidates))
     return json_response(preemption_answer(dict(helpful)))
 

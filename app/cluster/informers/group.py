@@ -12,6 +12,7 @@ from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource, Served, discover
 from app.cluster.client.errors import ApiError, ClusterError, CredentialsError, NotServedError
 from app.cluster.informers.informer import Event, Informer, InformerSettings
+from app.event_loop.time_slice import TimeSlice
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +92,11 @@ class InformerGroup:
                 tasks.create_task(self._deliver(kind, informer), name=f"informer {kind}")
 
     async def _deliver(self, kind: str, informer: Informer) -> None:
+        # Hundreds of events may have arrived together.
+        time_slice = TimeSlice(asyncio.get_running_loop().time)
         async with aclosing(informer.events()) as events:
             async for event in events:
+                await time_slice.yield_if_due()
                 try:
                     if self._prepare is not None:
                         await self._prepare(kind, event)

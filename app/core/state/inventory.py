@@ -16,6 +16,7 @@ from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import paced
 from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
+from app.core.state.pool_generations import PoolGenerations
 from app.core.state.pools import (
     Generation,
     Pool,
@@ -61,6 +62,7 @@ class Inventory:
         self._by_pool: dict[PoolId, tuple[str, ...]] = {}
         self._pools: dict[Features, dict[str, _PoolsOrError]] = {}
         self._generations: dict[PoolId, dict[Features, Generation]] = {}
+        self._sizes = PoolGenerations()
         self._last: tuple[Features, dict[str, _PoolsOrError]] | None = None
 
     def fork(self, classes: Mapping[str, DeviceClass] | None = None) -> "Inventory":
@@ -80,6 +82,7 @@ class Inventory:
         other._by_pool = dict(self._by_pool)
         other._pools = {features: dict(pools) for features, pools in self._pools.items()}
         other._generations = {pool: dict(found) for pool, found in self._generations.items()}
+        other._sizes = self._sizes.fork()
         return other
 
     def put_node(self, node: Node) -> None:
@@ -110,6 +113,7 @@ class Inventory:
         self.drop_slice(slice_.meta.name)
         name = slice_.meta.name
         self.slices[name] = slice_
+        self._sizes.put(slice_)
         self._tainted[name] = tainted
         self._by_pool[slice_.pool_id] = (*self._by_pool.get(slice_.pool_id, ()), name)
         if slice_.node_name:
@@ -127,6 +131,7 @@ class Inventory:
             return
         self._forget_pool(old.pool_id)
         del self.slices[name], self._tainted[name]
+        self._sizes.drop(old)
         _remove(self._by_pool, old.pool_id, name)
         if old.node_name:
             _remove(self._by_node, old.node_name, name)
@@ -211,7 +216,7 @@ class Inventory:
             return found
 
         try:
-            return gather_pools(self.nodes[node_name], slices, newest, features)
+            return gather_pools(self.nodes[node_name], slices, newest, features, self._sizes.newest)
         except PoolError as error:
             return error
 

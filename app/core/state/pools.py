@@ -13,6 +13,7 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import CounterSet, DeviceId, PoolId, ResourceSlice
+from app.core.state.pool_generations import GenerationSize, has_groups
 
 
 class PoolError(ValueError):
@@ -85,7 +86,7 @@ def newest_generation(slices: Iterable[ResourceSlice], features: Features) -> Ge
         tuple(
             item
             for item in every
-            if item.generation == number and (features.compatibility_groups or not _has_groups(item))
+            if item.generation == number and (features.compatibility_groups or not has_groups(item))
         ),
         features,
     )
@@ -123,6 +124,7 @@ def gather_pools(
     slices: Iterable[ResourceSlice],
     newest: Callable[[PoolId], Generation],
     features: Features,
+    size: Callable[[PoolId], GenerationSize] | None = None,
 ) -> tuple[Pool, ...]:
     """The pools of a node, in the order in which the search goes through them.
 
@@ -132,6 +134,8 @@ def gather_pools(
             do no harm.
         newest: the newest generation of a pool that has slices.
         features: only PartitionableDevices, CompatibilityGroups and what ``channel_of`` uses.
+        size: that of the newest generation, if it is known without going through its slices. Then
+            ``newest`` is called for complete pools only.
 
     Raises:
         PoolError: a node selector is malformed.
@@ -141,7 +145,9 @@ def gather_pools(
     for candidate in slices:
         if not _ignored(candidate, features) and _relevant(candidate, node, features):
             _add(found, candidate)
-    pools = [pool for id_, relevant in found.items() if (pool := _pool(id_, relevant, newest, features))]
+    pools = [
+        pool for id_, relevant in found.items() if (pool := _pool(id_, relevant, newest, features, size))
+    ]
     return tuple(sorted(pools, key=lambda pool: (pool.has_binding_conditions, pool.id.driver, pool.id.pool)))
 
 
@@ -164,15 +170,7 @@ def _ignored(candidate: ResourceSlice, features: Features) -> bool:
         or (candidate.shared_counters and not features.channel.beside_devices)
     ):
         return True
-    return not features.compatibility_groups and _has_groups(candidate)
-
-
-def _has_groups(candidate: ResourceSlice) -> bool:
-    return any(
-        consumption.compatibility_groups
-        for device in candidate.devices
-        for consumption in device.consumes_counters
-    )
+    return not features.compatibility_groups and has_groups(candidate)
 
 
 def _relevant(candidate: ResourceSlice, node: Node, features: Features) -> bool:
@@ -205,6 +203,7 @@ def _pool(
     relevant: list[ResourceSlice],
     newest: Callable[[PoolId], Generation],
     features: Features,
+    size: Callable[[PoolId], GenerationSize] | None,
 ) -> Pool | None:
     """The pool, or None if a newer generation of it exists that has nothing for this node."""
     if features.channel.partial_pools:
@@ -212,6 +211,10 @@ def _pool(
     number, expected = relevant[0].generation, relevant[0].slice_count
     if len(relevant) == expected:
         return _build(id_, relevant, _generation(number, tuple(relevant), features), features)
+    if size is not None:
+        newer, counted = size(id_).number > number, size(id_).counted(features)
+        if newer or counted != expected:
+            return None if newer else Pool(id_, incomplete=True)
     generation = newest(id_)
     if generation.number > number:
         return None

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -85,3 +86,37 @@ async def test_handler_that_fails_on_one_object_gets_the_next_ones(caplog: pytes
 def test_two_resources_of_one_kind_are_refused() -> None:
     with pytest.raises(ValueError, match="one kind"):
         InformerGroup(client_of(FakeApiServer()), (NODE, NODE), lambda _kind, _event: None)
+
+
+class SlowClock(asyncio.SelectorEventLoop):
+    """A loop on which each look at the clock takes a millisecond."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        self.now += 0.001
+        return self.now
+
+
+def test_others_run_between_events_that_arrive_together() -> None:
+    handled: list[int] = []
+
+    class Burst:
+        async def events(self) -> AsyncGenerator[Event, None]:
+            for number in range(100):
+                yield Upserted({"metadata": {"name": str(number)}})
+
+    async def scene() -> int:
+        group = InformerGroup(client_of(FakeApiServer()), (NODE,), lambda _kind, _event: handled.append(1))
+        group.informers = {"Node": Burst()}  # type: ignore[dict-item] # what it needs of an informer
+        task, most = asyncio.create_task(group.run()), 0
+        while not task.done():
+            before = len(handled)
+            await asyncio.sleep(0)
+            most = max(most, len(handled) - before)
+        return most
+
+    with asyncio.Runner(loop_factory=SlowClock) as runner:
+        most = runner.run(scene())
+    assert len(handled) == 100
+    assert most <= 5
