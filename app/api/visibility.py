@@ -15,6 +15,9 @@ MAY = "dra-extender.may"
 _MAX_NAMESPACES = 16
 """Reviewed for one request; others are hidden."""
 
+_NAMESPACED = ("ResourceClaim", "ResourceClaimTemplate", "Pod")
+"""Kinds whose objects reasons name."""
+
 May = Callable[[str, str], Awaitable[bool]]
 """Whether the caller may get a resource of the API, in a namespace or, if that is empty, in all of them."""
 
@@ -39,7 +42,7 @@ class Visibility:
         visible = self.namespaces
         hidden = frozenset[str]()
         if visible is not None:
-            known = {key[0] for kind in ("ResourceClaim", "Pod") for key in paced(state.keys(kind), 256)}
+            known = {key[0] for kind in _NAMESPACED for key in paced(state.keys(kind), 256)}
             hidden = frozenset((known | set(added)) - visible)
         return Redaction(hidden.__contains__, state.nodes.keys() if without_nodes else ())
 

@@ -20,6 +20,7 @@ def rules_of(settings: Settings, cluster: ClusterVersion) -> Rules:
         limits=Limits(max_steps=settings.search_steps, max_probes=settings.search_probes),
         now=now,
         binding_timeout_seconds=settings.binding_timeout_seconds,
+        other_namespaces=False,
     )
 
 

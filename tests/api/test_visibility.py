@@ -23,6 +23,7 @@ CALLERS: dict[str, Allowed] = {
     "tenant": lambda access: access.namespace == "team-a",
     "planner": lambda access: access.verb == "create",
     "planner of team-b": lambda access: access.verb == "create" or access.namespace == "team-b",
+    "planner of team-a": lambda access: access.verb == "create" or access.namespace == "team-a",
     "viewer": lambda _: True,
 }
 
@@ -129,6 +130,36 @@ def test_a_planner_gets_nodes_and_no_names_of_others(served: Path, question: Any
     assert "secret" not in text
     assert "node-7" in text
     assert "another namespace" in text
+
+
+def lost(name: str) -> JsonObject:
+    """A Pod whose template only team-b has."""
+    raw = waiting(name, "team-a")
+    raw["spec"]["resourceClaims"] = [{"name": "c", "resourceClaimTemplateName": "gpu"}]
+    return raw
+
+
+LOST: dict[str, tuple[str, str, Any]] = {
+    "explain": ("GET", "/api/v1/pods/team-a/lost/explain?explain=full", None),
+    "placements": ("POST", "/api/v1/placements", {"pods": [lost("q")], "explain": "full"}),
+    "capacity": ("POST", "/api/v1/capacity", {"pod": lost("q")}),
+    "sizing": ("POST", "/api/v1/sizing", {"pods": [lost("q")], "shapes": [{"like": "node-7"}]}),
+}
+
+
+@pytest.mark.parametrize("question", LOST.values(), ids=LOST)
+def test_a_template_of_a_hidden_namespace_is_not_named(inventory: Inventory, question: Any) -> None:
+    raw = {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaimTemplate",
+        "metadata": {"name": "gpu", "namespace": "team-b"},
+        "spec": {"spec": claim("c")["spec"]},
+    }
+    path = inventory(node("node-7"), device_class(), raw, lost("lost"))
+
+    assert "team-b" not in text_of(path, "planner of team-a", *question)
+    if question[1] != "/api/v1/sizing":  # it says nothing of other namespaces to anyone
+        assert "namespace team-b has one of this name" in text_of(path, "viewer", *question)
 
 
 def test_the_numbers_stay(served: Path) -> None:

@@ -15,7 +15,7 @@ from app.api.dry_run.json_answers import (
     reason_json,
     shown_nodes,
 )
-from app.core.advice.redaction import Redaction
+from app.core.advice.redaction import Redaction, redacted
 from app.core.dry_run.node_groups import NO_GROUPS, NodeGroup, NodeGroups, groups_of
 from app.core.dry_run.place import PodPlacement
 
@@ -82,7 +82,7 @@ class Explainer:
         first = self._explained.setdefault((group.verdict, group.headline), pod)
         shown = {
             "verdict": group.verdict,
-            "headline": group.headline,
+            "headline": redacted(group.headline, redaction),
             "distance": group.distance,
             "count": group.count,
         }

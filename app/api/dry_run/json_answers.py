@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from app.api.responses import one_by_one
 from app.core.advice.near_misses import NearMiss
-from app.core.advice.redaction import Redaction
+from app.core.advice.redaction import Redaction, redacted
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
 from app.core.diagnosis import distance, node_message
@@ -75,7 +75,7 @@ def pod_answer(
             }
             for held, allocation in zip(item.claims, claims, strict=True)
         ],
-        "summary": item.summary,
+        "summary": redacted(item.summary, redaction),
         **nodes,
         "nearMisses": near_misses_json(item.near_misses, redaction),
     }

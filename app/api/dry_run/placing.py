@@ -20,6 +20,7 @@ from app.core.advice.redaction import Redaction
 from app.core.dry_run.gang import MAX_HINTED, GangAnswer, all_together, place_gang
 from app.core.dry_run.place import PodPlacement, place, with_near_misses
 from app.core.model.pod import Pod
+from app.core.state.shown_gates import unread_devices
 from app.core.state.state import Key, State
 
 
@@ -146,6 +147,10 @@ class Placing:
             self.notes += await work.time_slice.run(
                 lambda: all_together(before, self.pods, self.nodes, rules), work.stop
             )
+        if self.unplaced and not self.late:
+            state, version = self.run.overlay.state, rules.features.version
+            found = await work.time_slice.run(lambda: unread_devices(version, state), work.stop)
+            self.notes += [found] if found else []
         gang = self.gang
         return {
             "revision": str(self.service.state.revision),

@@ -118,6 +118,7 @@ def _rules(service: Service, body: Scenario) -> Rules:
         features=features,
         node_checks=body.node_checks,
         generate_claims=True,
+        other_namespaces=True,
     )
 
 

@@ -7,6 +7,7 @@ from app.api.dry_run.scenario import PreparedRun, pods_in
 from app.api.errors import HttpError
 from app.api.models.questions import WaitingPods
 from app.api.service import Service
+from app.core.advice.redaction import without_other_namespaces
 from app.core.dry_run.place import PodPlacement
 from app.core.model.pod import Pod
 
@@ -40,5 +41,5 @@ def placed_pod(item: PodPlacement) -> dict[str, Any]:
         "namespace": item.pod.meta.namespace,
         "name": item.pod.meta.name,
         "node": item.chosen.node if item.chosen is not None else None,
-        "summary": item.summary,
+        "summary": without_other_namespaces(item.summary),
     }

@@ -17,7 +17,7 @@ from app.api.models.questions import CapacityRequest
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
 from app.api.visibility import visibility_of
-from app.core.advice.redaction import Redaction
+from app.core.advice.redaction import Redaction, redacted
 from app.core.dry_run.place import PodPlacement, place, with_near_misses
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
@@ -94,6 +94,6 @@ def _capacity_answer(
         "fits": fits,
         "capped": not full and (late or fits >= limit),
         "nodes": [{"name": name, "count": count} for name, count in sorted(counts.items())],
-        "summary": last.summary if last and full else "",
+        "summary": redacted(last.summary, redaction) if last and full else "",
         "nearMisses": near_misses_json(last.near_misses, redaction) if last is not None else [],
     }

@@ -17,7 +17,7 @@ from app.api.service import ServiceOf
 from app.api.visibility import visibility_of
 from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.near_misses import NearMiss, near_misses
-from app.core.advice.redaction import Redaction
+from app.core.advice.redaction import Redaction, redacted
 from app.core.allocator.evidence import NO_EVIDENCE
 from app.core.diagnosis import summary
 from app.core.dry_run.node_groups import NO_GROUPS, NodeGroups, groups_of
@@ -57,7 +57,7 @@ async def explain(
     # Devices held for it or for Pods of lower priority are free to it, as in filter.
     seen = service.state.as_seen_by(pod)
     state = seen.fork() if seen is service.state else seen
-    evaluation = PodEvaluation(state, pod, replace(service.rules, node_checks=True))
+    evaluation = PodEvaluation(state, pod, replace(service.rules, node_checks=True, other_namespaces=True))
     answers: list[NodeResult] = []
     late = False
     near: tuple[NearMiss, ...] = ()
@@ -87,7 +87,7 @@ async def explain(
             "namespace": namespace,
             "name": name,
             "node": pod.node_name or None,
-            "summary": _first_line(pod, answers, len(state.nodes) if late else 0),
+            "summary": redacted(_first_line(pod, answers, len(state.nodes) if late else 0), redaction),
             "nodes": shown,
             "nodesOmitted": len(answers) - len(shown),
             **grouped,

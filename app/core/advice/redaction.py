@@ -19,6 +19,8 @@ OTHERS = "another namespace"
 """Stands for the name of a claim or Pod."""
 
 _NAMED = re.compile(r"(?<![\w./-])[a-z0-9](?:[-a-z0-9]*[a-z0-9])?/[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
+_ELSEWHERE = re.compile(r"; namespace ([a-z0-9-]+) has one of this name")
+"""The hint at a claim or template where one is missing: see ``pod_claims``."""
 _WORD = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
 
 
@@ -47,6 +49,7 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """The text without names of hidden namespaces."""
+        text = _ELSEWHERE.sub(lambda found: "" if self._hides(found[1]) else found[0], text)
         return _NAMED.sub(lambda found: OTHERS if self.hides(found[0]) else found[0], text)
 
     def hides(self, name: str) -> bool:
@@ -99,6 +102,16 @@ class Redaction:
 
     def _names_node(self, change: Change) -> bool:
         return any(word in self._nodes for word in _WORD.findall(change.text))
+
+
+def without_other_namespaces(text: str) -> str:
+    """The text without the hint at a claim or template of another namespace."""
+    return _ELSEWHERE.sub("", text)
+
+
+def redacted(text: str, redaction: Redaction | None) -> str:
+    """The text for a reader. None: one who may see everything."""
+    return text if redaction is None else redaction.text(text)
 
 
 def _texts(value: list[Any] | tuple[Any, ...]) -> bool:

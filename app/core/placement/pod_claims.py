@@ -77,7 +77,7 @@ def claims_of(state: State, pod: Pod, rules: Rules) -> tuple[HeldClaim, ...]:
     held: list[HeldClaim] = []
     for entry in pod.claims:
         shared = group is not None and entry in group.claims
-        found = _find(state, pod, entry, group if shared else None, generate=rules.generate_claims)
+        found = _find(state, pod, entry, group if shared else None, rules)
         if found is not None:
             known = found if group is None or not shared else replace(found, group=group.consumer)
             _check(pod, known, rules)
@@ -85,21 +85,18 @@ def claims_of(state: State, pod: Pod, rules: Rules) -> tuple[HeldClaim, ...]:
     return tuple(held)
 
 
-def _find(
-    state: State, pod: Pod, entry: PodClaim, group: PodGroup | None, *, generate: bool
-) -> HeldClaim | None:
+def _find(state: State, pod: Pod, entry: PodClaim, group: PodGroup | None, rules: Rules) -> HeldClaim | None:
     """``group``: the Pod's PodGroup, if the entry is the group's too (BindTo in resourceclaim)."""
     namespace = pod.meta.namespace
     if entry.claim_name is not None:
         claim = state.claim((namespace, entry.claim_name))
         if claim is None:
-            text = "it does not exist" + _elsewhere(
-                (item.meta.key for item in state.claims()), entry.claim_name
-            )
+            keys = (item.meta.key for item in state.claims())
+            text = f"it does not exist{_elsewhere(keys, entry.claim_name, rules)}"
             raise _refusal("ClaimNotFound", "waiting for ResourceClaim", namespace, entry.claim_name, text)
         return HeldClaim(entry.name, claim)
     statuses = pod.claim_statuses
-    if generate and group is not None and entry.name not in statuses:
+    if rules.generate_claims and group is not None and entry.name not in statuses:
         statuses = group.claim_statuses
     if entry.name in statuses:
         name = statuses[entry.name]
@@ -111,9 +108,9 @@ def _find(
         raise _refusal(
             "WaitingForClaim", "waiting for ResourceClaim", namespace, name, "it does not exist yet"
         )
-    if generate:
-        return _generated(state, pod, entry, group)
-    _template(state, namespace, entry)
+    if rules.generate_claims:
+        return _generated(state, pod, entry, group, rules)
+    _template(state, namespace, entry, rules)
     raise UnschedulableError(
         Reason(
             "WaitingForClaim",
@@ -122,20 +119,21 @@ def _find(
     )
 
 
-def _template(state: State, namespace: str, entry: PodClaim) -> ResourceClaimTemplate:
+def _template(state: State, namespace: str, entry: PodClaim, rules: Rules) -> ResourceClaimTemplate:
     """Raises: UnschedulableError: the template does not exist."""
     name = entry.template_name or ""
     template = state.templates.get((namespace, name))
     if template is not None:
         return template
-    text = f"ResourceClaimTemplate {namespace}/{name} does not exist{_elsewhere(state.templates, name)}"
+    hint = _elsewhere(state.templates, name, rules)
+    text = f"ResourceClaimTemplate {namespace}/{name} does not exist{hint}"
     raise UnschedulableError(Reason("TemplateNotFound", text))
 
 
-def _generated(state: State, pod: Pod, entry: PodClaim, group: PodGroup | None) -> HeldClaim:
+def _generated(state: State, pod: Pod, entry: PodClaim, group: PodGroup | None, rules: Rules) -> HeldClaim:
     """The claim for a Pod that does not exist yet, or the one that its group's Pods before it share."""
     namespace = pod.meta.namespace
-    template = _template(state, namespace, entry)
+    template = _template(state, namespace, entry, rules)
     owner = OwnerReference("Pod", pod.meta.name, pod.meta.uid, controller=True)
     if group is not None:
         owner = OwnerReference("PodGroup", group.meta.name, group.meta.uid, controller=True, api_group=GROUP)
@@ -152,8 +150,10 @@ def _generated(state: State, pod: Pod, entry: PodClaim, group: PodGroup | None) 
     return HeldClaim(entry.name, ResourceClaim(meta, template.spec), generated=True)
 
 
-def _elsewhere(keys: Iterable[tuple[str, str]], name: str | None) -> str:
+def _elsewhere(keys: Iterable[tuple[str, str]], name: str | None, rules: Rules) -> str:
     """Names a namespace with an object of this name: a Pod can only use those in its namespace. O(keys)."""
+    if not rules.other_namespaces:
+        return ""
     other = min((space for space, known in paced(keys) if known == name), default="")
     return f"; namespace {other} has one of this name" if other else ""
 

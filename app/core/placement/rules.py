@@ -19,6 +19,8 @@ class Rules:
     from templates for Pods that do not exist yet. ``now``: the time, for the timeout of binding
     conditions; without it there is none. ``policy_fixed``: ignore the policies of Pods and classes.
     ``groups_known``: the state has all PodGroups, as it has in a cluster that serves them.
+    ``other_namespaces``: reasons may name another namespace that has a missing claim or template. Not for
+    kube-scheduler, whose events everyone reads who may read the Pod.
     """
 
     selectors: SelectorCache
@@ -32,3 +34,4 @@ class Rules:
     now: Callable[[], datetime] | None = None
     binding_timeout_seconds: float = 600.0
     groups_known: bool = False
+    other_namespaces: bool = True

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from app.core.pauses import paced
 from app.core.state.state import State
 from app.core.versions.cluster_version import ClusterVersion
+from app.core.versions.kubernetes_version import KubernetesVersion
 
 
 def with_shown_gates(cluster: ClusterVersion, state: State) -> ClusterVersion:
@@ -14,6 +16,24 @@ def with_shown_gates(cluster: ClusterVersion, state: State) -> ClusterVersion:
     """
     if cluster.gates is not None or not cluster.version.counters_beside_devices:
         return cluster
-    if any(item.shared_counters and item.devices for item in state.inventory.slices.values()):
+    if _beside_devices(state):
         return replace(cluster, gates={"DRAPartitionableDevices": True})
     return cluster
+
+
+def unread_devices(cluster: KubernetesVersion, state: State) -> str:
+    """A note on slices whose devices a version does not read; empty if there are none. O(slices)."""
+    names = [] if cluster.counters_beside_devices else _beside_devices(state)
+    if not names:
+        return ""
+    which = f"ResourceSlice {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+    have = "have" if len(names) > 1 else "has"
+    return (
+        f"{which} {have} counters beside devices: only Kubernetes 1.33 and 1.34 read these devices; if the "
+        "cluster is one of them, give its version, as with --kubernetes-version 1.34"
+    )
+
+
+def _beside_devices(state: State) -> list[str]:
+    slices = state.inventory.slices.values()
+    return sorted(item.meta.name for item in paced(slices) if item.shared_counters and item.devices)

@@ -152,6 +152,13 @@ def test_why_a_claim_has_not_been_created(objects: list[JsonObject], code: str, 
     assert (caught.value.reason.code, str(caught.value)) == (code, message)
 
 
+def test_another_namespace_is_not_named_where_anyone_may_read_it() -> None:
+    rules = replace(RULES, other_namespaces=False)
+    with pytest.raises(UnschedulableError) as caught:
+        claims_of(state_of(ELSEWHERE), read(WITHOUT_STATUS), rules)
+    assert str(caught.value) == "ResourceClaimTemplate default/t does not exist"
+
+
 def test_any_number_of_pods_shares_a_claim_through_their_group() -> None:
     users = [*OTHERS[:255], {"apiGroup": "scheduling.k8s.io", "resource": "podgroups", "name": "g"}]
     users[-1]["uid"] = "uid-of-group-g"
