@@ -211,7 +211,7 @@ def _in_slices(feed: Feed) -> Preparation:
     """Reads objects that may be large, or many, in slices of the event loop's time."""
 
     async def prepare(kind: str, event: Event) -> None:
-        if kind == "ResourceSlice" or isinstance(event, Replaced):
+        if kind in {"ResourceSlice", "DeviceTaintRule"} or isinstance(event, Replaced):
             await TimeSlice(time.monotonic).run(lambda: feed.read_ahead(kind, event))
 
     return prepare

@@ -12,9 +12,10 @@ from app.core.dry_run.what_if import (
     Evicted,
     WhatIfError,
     add_nodes,
-    check_selects,
     drain,
+    name_of,
     taint_devices,
+    unselected,
 )
 from app.core.model.admin_access import (
     Labels,
@@ -120,13 +121,14 @@ def _changes(
             text = f"at most {MAX_ADDED} nodes can be added in all"
             raise HttpError(422, "InvalidField", text, f"addNodes[{index}].count")
         yield f"addNodes[{index}]", partial(add_nodes, state, more.like, more.count)
-    taints: list[tuple[DeviceTaintSelector, Taint]] = []
-    for index, item in enumerate(scenario.taints):
-        selector = DeviceTaintSelector(item.driver, item.pool, item.device)
-        yield f"taints[{index}]", partial(check_selects, state, selector)
-        taints.append((selector, Taint(item.key, item.value, item.effect)))
-    if taints:
-        yield "taints", partial(taint_devices, state, taints)
+    selectors = [DeviceTaintSelector(item.driver, item.pool, item.device) for item in scenario.taints]
+    missing = unselected(state, selectors)
+    if missing is not None:
+        text = f"device {name_of(selectors[missing])} not found"
+        raise HttpError(422, "NotFound", text, f"taints[{missing}]")
+    if selectors:
+        taints = [Taint(item.key, item.value, item.effect) for item in scenario.taints]
+        yield "taints", partial(taint_devices, state, zip(selectors, taints, strict=True))
     for index, name in enumerate(dict.fromkeys(scenario.drain)):
         yield f"drain[{index}]", partial(_drain, state, name, evicted)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from app.cluster.informers.informer import Deleted, Event, Replaced, Upserted
 from app.core.model.allocation import Allocation, read_allocation
+from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.errors import FieldError, ObjectError
 from app.core.model.meta import read_meta
 from app.core.model.parse import InventoryObject, parse, reread_claim
@@ -57,8 +58,11 @@ class Feed:
     def read_ahead(self, kind: str, event: Event) -> None:
         """Parses the objects of an event, with pauses, so that ``handle`` need not: call it right before.
 
-        Changes nothing in the state. Claims are left out: what is read of them depends on the state.
+        Changes nothing in the state. Claims are left out: what is read of them depends on the state. Of
+        DeviceTaintRules, it also finds out what they change.
         """
+        if kind == "DeviceTaintRule" and isinstance(event, Deleted):
+            self._state.inventory.foresee_rules((), (_key(event.object)[1],))
         if kind == "ResourceClaim" or isinstance(event, Deleted):
             return
         changed = event.changed if isinstance(event, Replaced) else (event.object,)
@@ -70,6 +74,10 @@ class Feed:
             except ObjectError as error:
                 read[id(raw)] = error
         self._ahead[kind] = read
+        if kind == "DeviceTaintRule":
+            rules = [item for item in read.values() if isinstance(item, DeviceTaintRule)]
+            gone = self._gone(kind, event) if isinstance(event, Replaced) else ()
+            self._state.inventory.foresee_rules(rules, (name for _, name in gone))
 
     def handle(self, kind: str, event: Event) -> None:
         """Applies one event, in one step. Cost: O(objects in it)."""
@@ -79,6 +87,9 @@ class Feed:
             case Deleted(item):
                 if not self._is_another(kind, item):
                     self._drop(kind, _key(item))
+            case Replaced() if kind == "DeviceTaintRule":
+                with self._state.inventory.rules_together():
+                    self._replace(kind, event)
             case Replaced():
                 self._replace(kind, event)
         if kind == "ResourceClaim":
@@ -94,8 +105,7 @@ class Feed:
         return None if claim is None else claim.allocation
 
     def _replace(self, kind: str, event: Replaced) -> None:
-        listed = {_key(item) for item in event.objects}
-        for key in self._state.keys(kind) - listed:
+        for key in self._gone(kind, event):
             self._drop(kind, key)
         # Knowledge from our own writes may be lost, and older events may be delivered again.
         anew = self._state.relisted(event.mark) if kind == "ResourceClaim" else ()
@@ -104,6 +114,10 @@ class Feed:
         for item in event.objects if anew else ():
             if _key(item) in anew:
                 self._put(kind, item)
+
+    def _gone(self, kind: str, event: Replaced) -> set[Key]:
+        """What is in the state and not in a list."""
+        return self._state.keys(kind) - {_key(item) for item in event.objects}
 
     def _put(self, kind: str, raw: Mapping[str, Any]) -> None:
         key = _key(raw)

@@ -1,7 +1,8 @@
 """Simulates changes of the cluster: a drained node, a tainted device, more nodes, a removed object."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from app.core.model.device_taint_rule import DeviceTaintRule, DeviceTaintSelector
 from app.core.model.meta import Meta
@@ -63,10 +64,25 @@ def _let_go(state: State, pod: Pod) -> None:
             state.upsert(replace(claim, reserved_for=rest, allocation=claim.allocation if rest else None))
 
 
-def check_selects(state: State, selector: DeviceTaintSelector) -> None:
-    """Raises: WhatIfError, if no device is selected. O(slices), with the devices of those selected."""
-    if not any(_selects(selector, slice_) for slice_ in paced(state.inventory.slices.values())):
-        raise WhatIfError(f"device {_name(selector)} not found")
+def unselected(state: State, selectors: Sequence[DeviceTaintSelector]) -> int | None:
+    """The index of the first selector that selects no device. Cost: O(selectors), and O(devices) for all."""
+    missing = {(item.driver, item.pool, item.device): None for item in selectors}
+    for slice_ in paced(state.inventory.slices.values(), 16):
+        if not missing:
+            break
+        for driver, pool in product((None, slice_.driver), (None, slice_.pool)):
+            missing.pop((driver, pool, None), None)
+            for device in slice_.devices:
+                missing.pop((driver, pool, device.name), None)
+    for index, item in enumerate(selectors):
+        if (item.driver, item.pool, item.device) in missing:
+            return index
+    return None
+
+
+def name_of(selector: DeviceTaintSelector) -> str:
+    """Driver, pool and device, with a star for all."""
+    return "/".join(part or "*" for part in (selector.driver, selector.pool, selector.device))
 
 
 def taint_devices(state: State, taints: Iterable[tuple[DeviceTaintSelector, Taint]]) -> None:
@@ -74,25 +90,13 @@ def taint_devices(state: State, taints: Iterable[tuple[DeviceTaintSelector, Tain
 
     A device with NoExecute keeps its claims: the taint matters here only for new Pods.
 
-    Cost: O(devices and taints), and of those that match each other.
+    Cost: O(devices and taints).
     """
     first = len(state.inventory.rules)
     state.taint(
         DeviceTaintRule(Meta(f"what-if-{number}"), taint, selector)
         for number, (selector, taint) in enumerate(taints, first)
     )
-
-
-def _selects(selector: DeviceTaintSelector, slice_: ResourceSlice) -> bool:
-    return (
-        selector.driver in (None, slice_.driver)
-        and selector.pool in (None, slice_.pool)
-        and (selector.device is None or any(item.name == selector.device for item in slice_.devices))
-    )
-
-
-def _name(selector: DeviceTaintSelector) -> str:
-    return "/".join(part or "*" for part in (selector.driver, selector.pool, selector.device))
 
 
 def add_nodes(state: State, like: str, count: int, template: Node | None = None) -> list[str]:

@@ -5,7 +5,8 @@ data only for the nodes that see the pool. Values in the index are immutable, so
 copies only a few dictionaries.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 from app.core.model.device_class import DeviceClass
@@ -25,12 +26,17 @@ from app.core.state.pools import (
     gather_pools,
     newest_generation,
 )
-from app.core.state.taint_rules import CompiledRule, apply_taint_rules, compiled
+from app.core.state.taint_rules import TaintRules, apply_taint_rules, compiled
 
 Key = TypeVar("Key")
 _PoolsOrError = tuple[Pool, ...] | PoolError
 
 
+_Foreseen = tuple[tuple[DeviceTaintRule, ...], dict[str, tuple[ResourceSlice, ResourceSlice]]]
+"""Rules, and by name what a slice is under them."""
+
+_FEW_POOLS = 256
+"""Pools that a change of rules discards one by one; if more change, all nodes are evaluated again."""
 _RULE_SELECTORS = 256
 """Compiled selectors of rules that are kept."""
 MAX_VIEWERS = 64
@@ -47,7 +53,9 @@ class Inventory:
 
     def __init__(self, classes: Mapping[str, DeviceClass] | None = None) -> None:
         self._classes = {} if classes is None else classes
-        self._compiled: tuple[CompiledRule, ...] = ()
+        self._compiled = TaintRules()
+        self._rules_wait = False
+        self._foreseen: _Foreseen = ((), {})
         self._selectors = SelectorCache(_RULE_SELECTORS)
         self.nodes: dict[str, Node] = {}
         self.slices: dict[str, ResourceSlice] = {}
@@ -140,7 +148,7 @@ class Inventory:
         self._counting.pop(name, None)
 
     def put_rules(self, rules: Iterable[DeviceTaintRule]) -> None:
-        """Adds DeviceTaintRules or replaces them. O(slices times rules), once for all."""
+        """Adds DeviceTaintRules or replaces them. O(devices), once for all; see ``foresee_rules``."""
         self.rules.update((rule.meta.name, rule) for rule in rules)
         self._taint_again()
 
@@ -148,6 +156,33 @@ class Inventory:
         """Removes a DeviceTaintRule, if it is there."""
         if self.rules.pop(name, None) is not None:
             self._taint_again()
+
+    @contextmanager
+    def rules_together(self) -> Iterator[None]:
+        """Applies all rules that are put and dropped inside at once, at the end."""
+        self._rules_wait = True
+        try:
+            yield
+        finally:
+            self._rules_wait = False
+            self._taint_again()
+
+    def foresee_rules(self, rules: Iterable[DeviceTaintRule], gone: Iterable[str] = ()) -> None:
+        """Finds out, with pauses, what slices will be once these rules are put and those names are dropped.
+
+        Changes nothing. The change itself then takes what is known of slices that have not changed meanwhile:
+        O(slices), without their devices.
+        """
+        coming = self.rules | {rule.meta.name: rule for rule in rules}
+        for name in gone:
+            coming.pop(name, None)
+        values = tuple(coming.values())
+        compiled_rules = compiled(values, self._classes, self._selectors)
+        found = {}
+        for name, slice_ in paced(tuple(self.slices.items()), 4):
+            before, after = self._tainted.get(name), apply_taint_rules(slice_, compiled_rules)
+            found[name] = (slice_, before if before and before.devices == after.devices else after)
+        self._foreseen = (values, found)
 
     def note_class(self, name: str) -> None:
         """A DeviceClass has changed: rules of Kubernetes 1.33 and 1.34 may select devices by it."""
@@ -258,13 +293,31 @@ class Inventory:
                 kept.pop(node, None)
 
     def _taint_again(self) -> None:
+        if self._rules_wait:
+            return
         # Rules are few and change seldom; a slice that comes out equal keeps its pools.
-        self._compiled = compiled(self.rules.values(), self._classes, self._selectors)
+        values = tuple(self.rules.values())
+        foreseen = self._foreseen[1] if self._foreseen[0] == values else {}
+        self._foreseen = ((), {})
+        self._compiled = compiled(values, self._classes, self._selectors)
+        changed = dict[PoolId, None]()
         for name, slice_ in paced(self.slices.items(), 4):
-            tainted = apply_taint_rules(slice_, self._compiled)
-            if tainted.devices != self._tainted[name].devices:
+            source, tainted = foreseen.get(name, (None, slice_))
+            if source is not slice_:
+                tainted = apply_taint_rules(slice_, self._compiled)
+            before = self._tainted[name]
+            if tainted is not before and tainted.devices != before.devices:
                 self._tainted[name] = tainted
-                self._forget_pool(slice_.pool_id)
+                changed[slice_.pool_id] = None
+        self._forget_pools(changed)
+
+    def _forget_pools(self, pools: Collection[PoolId]) -> None:
+        if len(pools) <= _FEW_POOLS:
+            for pool in paced(pools):
+                self._forget_pool(pool)
+            return
+        self._generations.clear()
+        self._forget(None)
 
 
 def _remove(index: dict[Key, tuple[str, ...]], key: Key, name: str) -> None:

@@ -1,15 +1,24 @@
 """DeviceTaintRules of every version: what they select."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.core.json_object import JsonObject
+from app.core.model.device_taint_rule import DeviceTaintRule, DeviceTaintSelector
 from app.core.model.features import Features
+from app.core.model.meta import Meta
 from app.core.model.parse import parse
+from app.core.model.resource_slice import ResourceSlice
+from app.core.model.taints import Taint
 from app.core.state.state import State
 from app.core.versions import version_named
+from tests.attack.dear_selectors import MAX_CALLS
 from tests.objects import DRIVER, device, device_class, node, slice_of
+from tests.pausing import Meter
 
 BLACK = f'device.attributes["{DRIVER}"].color == "black"'
 
@@ -80,3 +89,118 @@ def test_a_later_slice_is_tainted_as_well() -> None:
 def test_rules_do_not_count_while_the_feature_is_off() -> None:
     assert tainted(rule("v1", {}), features=Features.of(version_named("1.36"))) == set()
     assert tainted(rule("v1", {}), features=Features.of(version_named("1.37"))) == ALL
+
+
+NAMES = st.sampled_from([None, "a", "b"])
+RULES = st.lists(
+    st.builds(DeviceTaintSelector, NAMES, NAMES, st.sampled_from([None, "d0", "d1", "d9"])), max_size=8
+).map(
+    lambda selectors: [
+        DeviceTaintRule(Meta(f"r{number}"), Taint(f"k{number}", "", "NoSchedule"), selector)
+        for number, selector in enumerate(selectors)
+    ]
+)
+
+
+def slices() -> list[ResourceSlice]:
+    made, own = [], {"taints": [{"key": "own", "effect": "NoSchedule"}]}
+    for driver in "ab":
+        for pool in "ab":
+            raw = slice_of("n1", device("d0") | own, device("d1"))
+            raw["metadata"]["name"] = f"{driver}-{pool}"
+            raw["spec"] |= {"driver": driver, "pool": raw["spec"]["pool"] | {"name": pool}}
+            item = parse(raw)
+            assert isinstance(item, ResourceSlice)
+            made.append(item)
+    return made
+
+
+def by_comparison(slice_: ResourceSlice, rules: Iterable[DeviceTaintRule]) -> list[tuple[str, ...]]:
+    """The keys of the taints of each device, each device compared with each rule."""
+    return [
+        (
+            *(taint.key for taint in item.taints),
+            *(
+                rule.taint.key
+                for rule in rules
+                if rule.selector is not None
+                and rule.selector.driver in (None, slice_.driver)
+                and rule.selector.pool in (None, slice_.pool)
+                and rule.selector.device in (None, item.name)
+            ),
+        )
+        for item in slice_.devices
+    ]
+
+
+def keys_of(state: State) -> dict[str, list[tuple[str, ...]]]:
+    return {
+        item.meta.name: [tuple(taint.key for taint in device.taints) for device in item.devices]
+        for item in state.inventory.effective_slices()
+    }
+
+
+@given(RULES, RULES, st.booleans())
+def test_looked_up_rules_are_those_that_a_comparison_finds(
+    first: list[DeviceTaintRule], then: list[DeviceTaintRule], foreseen: bool
+) -> None:
+    state = State()
+    for item in slices():
+        state.upsert(item)
+    gone = {rule.meta.name for rule in first} - {rule.meta.name for rule in then}
+    state.taint(first)
+    assert keys_of(state) == {item.meta.name: by_comparison(item, first) for item in slices()}
+    if foreseen:
+        state.inventory.foresee_rules(then, gone)
+    changed = slices()[0]
+    state.upsert(changed)
+    with state.inventory.rules_together():
+        state.taint(then)
+        for name in gone:
+            state.delete("DeviceTaintRule", ("", name))
+    assert keys_of(state) == {item.meta.name: by_comparison(item, then) for item in slices()}
+
+
+def many_slices(number: int) -> State:
+    state = State()
+    for index in range(number):
+        name = f"n{index}"
+        for raw in (node(name), slice_of(name, *(device(f"d{at}") for at in range(8)))):
+            item: Any = parse(raw)
+            state.upsert(item)
+    return state
+
+
+def test_the_work_for_rules_is_that_for_devices_and_not_for_each_pair() -> None:
+    calls = []
+    for number in (10, 1_000):
+        state, meter = many_slices(50), Meter()
+        rules = [
+            DeviceTaintRule(
+                Meta(f"r{index}"),
+                Taint(f"k{index}", "", "NoSchedule"),
+                DeviceTaintSelector(DRIVER, None, f"d{index % 8}"),
+            )
+            for index in range(number)
+        ]
+        meter.measure(lambda state=state, rules=rules: state.taint(rules))
+        assert meter.most < MAX_CALLS
+        calls.append(meter.total)
+    # 990 rules more, each a few calls; 400 devices compared with each would be 400,000.
+    assert calls[1] - calls[0] < 25_000
+
+
+@pytest.mark.parametrize("names", [(None, None, None), (DRIVER, None, None), (None, None, "d3")])
+def test_a_rule_that_was_foreseen_changes_many_slices_in_few_steps(names: tuple[str | None, ...]) -> None:
+    slices, meter = 500, Meter()
+    state = many_slices(slices)
+    rule = DeviceTaintRule(Meta("r"), Taint("k", "", "NoSchedule"), DeviceTaintSelector(*names))
+    meter.measure(lambda: state.inventory.foresee_rules([rule]))
+    assert meter.most < 2_000, meter.where
+    assert all(not device.taints for item in state.inventory.effective_slices() for device in item.devices)
+    position, before = state.inventory.changes.position, meter.total
+    meter.measure(lambda: state.taint([rule]))
+    assert meter.total - before < 30 * slices
+    assert state.inventory.changes.since(position) is None
+    devices = (device for item in state.inventory.effective_slices() for device in item.devices)
+    assert sum(bool(device.taints) for device in devices) == (slices if names[2] else 8 * slices)
