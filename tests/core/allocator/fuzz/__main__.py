@@ -24,6 +24,7 @@ class Exclusions:
     def __init__(self) -> None:
         self.verdicts: Counter[str] = Counter()
         self.timeouts = 0
+        self.out_of_steps = 0
         self.steps = {"here": 0, "in-tree": 0}
         self.found: list[Path] = []
 
@@ -31,7 +32,8 @@ class Exclusions:
         for answer in answers:
             self.verdicts[inventory.verdict(answer.ours)] += 1
             if not answer.comparable:
-                self.timeouts += 1
+                self.timeouts += not answer.out_of_steps
+                self.out_of_steps += answer.out_of_steps
                 continue
             self.steps["here"] += answer.ours.steps
             self.steps["in-tree"] += answer.theirs["steps"]
@@ -40,8 +42,8 @@ class Exclusions:
         verdicts = ", ".join(f"{number} {verdict}" for verdict, number in sorted(self.verdicts.items()))
         return (
             f"{cases} cases, {len(self.found)} differences; nodes: {verdicts};"
-            f" in-tree out of time on {self.timeouts}; search steps: {self.steps['here']},"
-            f" in-tree {self.steps['in-tree']}"
+            f" in-tree out of time on {self.timeouts}, here out of steps on {self.out_of_steps};"
+            f" search steps: {self.steps['here']}, in-tree {self.steps['in-tree']}"
         )
 
 
