@@ -231,12 +231,13 @@ def _findings(item: "Located", raw: object, names: "Names", checked: "_Rules") -
         for where, message in rules.unreadable(raw):
             if path_of(where) not in dict(kinds):  # an apiVersion is unreadable for one reason
                 line, column = item.place(path_of(where))
-                yield Finding(item.source, line, message, column)
+                yield Finding(item.source, line, rules.cause(raw, path_of(where), message), column)
         checks += _checks(raw, names, checked)
     for problems in checks:
         for path, message in problems:
             line, column = item.place(path)
-            yield Finding(item.source, line, f"{path_text(path)}: {message}", column)
+            text = rules.cause(raw, path, f"{path_text(path)}: {message}")
+            yield Finding(item.source, line, text, column)
     for places in (rules.cel_errors(raw, checked.cel), rules.cel_slips(raw)):
         for path, row, offset, message in places:
             line, column = item.text_place(path, row, offset)

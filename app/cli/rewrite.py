@@ -9,19 +9,17 @@ from typing import Any, Literal
 import yaml
 
 from app.cli.located import opened
-from app.cli.shapes import Path, items, pod_specs, requests
+from app.cli.shapes import Path, items, lacks_restart_policy, pod_specs, requests
 from app.cli.text_edits import EditError, TextEdits
 from app.cli.unrendered import unrendered
 from app.core.json_object import JsonObject
 from app.core.model.errors import FieldError
 from app.core.model.parse import ref_of
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP, to_v1
-from app.core.model.workload_kinds import group_of
 from app.manifests.reader import ManifestError, load_documents
 
 Target = Literal["v1", "v1beta2", "v1beta1"]
 
-_RUN_TO_END = ("Never", "OnFailure")
 _OLD_RULES = "v1alpha3"
 """The version of DeviceTaintRules in clusters without resource.k8s.io/v1."""
 _BOM = "\ufeff"
@@ -129,7 +127,7 @@ class _Object:
                 yield from self._nest_requests()
                 yield from self._lift_devices()
         for path, spec in pod_specs(self._raw):
-            if _runs_to_its_end(self._raw, spec):
+            if lacks_restart_policy(self._raw, spec):
                 self._set_restart_policy(path, spec)
                 yield "restartPolicy: Never"
             for at, claim in items(spec, "resourceClaims", path):
@@ -234,12 +232,6 @@ class _Object:
         return node
 
 
-def _runs_to_its_end(raw: JsonObject, spec: JsonObject) -> bool:
-    """Whether these are the Pods of a Job, with a restartPolicy that a Job may not have."""
-    of_job = group_of(raw) == "batch" and raw.get("kind") in ("Job", "CronJob")
-    return of_job and spec.get("restartPolicy") not in _RUN_TO_END
-
-
 def _has_source(claim: JsonObject) -> bool:
     named = claim.get("resourceClaimName") or claim.get("resourceClaimTemplateName")
     return isinstance(claim.get("source"), dict) and not named
@@ -260,7 +252,7 @@ def _canonical(raw: Any) -> Any:
         return raw
     result = to_v1(raw)
     for path, spec in pod_specs(raw):
-        new = {**spec, "restartPolicy": "Never"} if _runs_to_its_end(raw, spec) else dict(spec)
+        new = {**spec, "restartPolicy": "Never"} if lacks_restart_policy(raw, spec) else dict(spec)
         claims = spec.get("resourceClaims")
         if isinstance(claims, list):
             new["resourceClaims"] = [_without_source(claim) for claim in claims]

@@ -13,6 +13,7 @@ from app.cli.shapes import (
     derived_attributes,
     expressions,
     items,
+    lacks_restart_policy,
     pod_specs,
     pods_with_claims,
     request_specs,
@@ -26,7 +27,6 @@ from app.core.model.extended_resources import is_extended
 from app.core.model.parse import parse, ref_of
 from app.core.model.pod_templates import value_at
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
-from app.core.model.workload_kinds import group_of
 from app.core.selectors import CelCompileError, CelFeatures
 from app.core.selectors.admission import MAX_COST, admit
 
@@ -56,8 +56,8 @@ def defects(raw: dict[str, Any]) -> Problems:
             if isinstance(device, dict) and device.get("basic") is not None:
                 message = f"{version} has no `basic` in a device (repair: dra-extender convert)"
                 yield ("spec", "devices", index, "basic"), message
-    for path, spec in pod_specs(raw) if group_of(raw) == "batch" else ():
-        if raw.get("kind") in ("Job", "CronJob") and spec.get("restartPolicy") not in ("Never", "OnFailure"):
+    for path, spec in pod_specs(raw):
+        if lacks_restart_policy(raw, spec):
             at = (*path, "restartPolicy") if "restartPolicy" in spec else path
             text = "the Pods of a Job need restartPolicy: Never or OnFailure (repair: dra-extender convert)"
             yield at, text
@@ -216,6 +216,13 @@ def no_object(raw: Any) -> str:
         return f"is not a Kubernetes object: it has no {' and no '.join(lacks)}"
     template = unrendered(str(value_at(raw, ("metadata", "name"))))
     return "" if template is None else template[1]
+
+
+def cause(raw: Any, path: Path, message: str) -> str:
+    """The message, or that the value at the path is one of a template, which no rule is about."""
+    value = value_at(raw, path)
+    template = unrendered(value) if isinstance(value, str) else None
+    return message if template is None else template[1]
 
 
 def unreadable(raw: Any) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import Any
 from app.core.json_object import JsonObject
 from app.core.model.pod_templates import value_at
 from app.core.model.workload import claims_path, is_workload, located_templates
+from app.core.model.workload_kinds import group_of
 
 Path = tuple[str | int, ...]
 
@@ -47,6 +48,18 @@ def containers(path: Path, spec: JsonObject) -> Iterator[tuple[Path, JsonObject]
             yield (*path, name), spec[name]
     several = spec.get("containerSet")
     yield from items(several if isinstance(several, dict) else None, "containers", (*path, "containerSet"))
+
+
+def lacks_restart_policy(raw: JsonObject, spec: JsonObject) -> bool:
+    """Whether a Pod spec is of a Job, which needs one of two.
+
+    A patch of a Job, as in Kustomize's files, does not: none of its containers has an image.
+    """
+    of_job = group_of(raw) == "batch" and raw.get("kind") in ("Job", "CronJob")
+    if not of_job or spec.get("restartPolicy") in ("Never", "OnFailure"):
+        return False
+    found = [container for _, container in containers((), spec)]
+    return not found or any(container.get("image") for container in found)
 
 
 def claim_devices(raw: JsonObject) -> tuple[Path, JsonObject]:

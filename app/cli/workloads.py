@@ -12,7 +12,7 @@ from app.cli.kinds import is_kubernetes
 from app.cli.located import Located, path_of, read_located
 from app.cli.pod_validation import pod_validation
 from app.cli.problems import InputError
-from app.cli.rules import no_object
+from app.cli.rules import cause, no_object
 from app.cli.schema import Problems, misspelt_dra_fields
 from app.cli.talk import say
 from app.core.model.admin_access import is_namespace
@@ -149,7 +149,8 @@ def _must_be_right(
     try:
         read = parse(raw)
     except ObjectError as error:
-        raise InputError(f"{item.source}:{item.line(path_of(error.path))}: {error}") from None
+        path = path_of(error.path)
+        raise InputError(f"{item.source}:{item.line(path)}: {cause(raw, path, str(error))}") from None
     found = [list(admin_rules(raw, labels, label)) for label in admin_labels]
     for path, message in found[-1] if all(found) else ():
         raise InputError(f"{item.source}:{item.line(path)}: {ref_of(raw)}: {path_text(path)}: {message}")

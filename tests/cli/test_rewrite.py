@@ -227,9 +227,9 @@ FORMS = {
     ),
     "JSON with tabs": (
         '{\n\t"apiVersion": "batch/v1",\n\t"kind": "Job",\n\t"metadata": {"name": "j"},\n'
-        '\t"spec": {"template": {"spec": {"containers": [{"name": "c"}]}}}\n}\n',
+        '\t"spec": {"template": {"spec": {"containers": [{"image": "i"}]}}}\n}\n',
         '{\n\t"apiVersion": "batch/v1",\n\t"kind": "Job",\n\t"metadata": {"name": "j"},\n'
-        '\t"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c"}]}}}\n}\n',
+        '\t"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"image": "i"}]}}}\n}\n',
     ),
     "a list": (
         "apiVersion: v1\nkind: List\nitems:\n- apiVersion: resource.k8s.io/v1beta2 # old\n"

@@ -338,6 +338,12 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
             "is in resource.k8s.io/v1 and resource.k8s.io/v1beta1 and resource.k8s.io/v1beta2",
         )
     ],
+    "patches": [],
+    "quoted-values": [
+        (10, "is a Helm or Go template: render it first, as with `helm template`"),
+        (15, "has variables to be filled in, like ${CLASS}: do that first, as with `envsubst`"),
+        (15, "has variables to be filled in, like ${COUNT}: do that first, as with `envsubst`"),
+    ],
     "no-misspelling": [],
     "idle": [],
     "values": [(2, "is not a Kubernetes object: it has no apiVersion and no kind")],
@@ -359,6 +365,7 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
     ],
 }
 NOT_PLANNED = {
+    "quoted-values": "10: is a Helm or Go template: render it first, as with `helm template`",
     "classic": "resource.k8s.io/v1alpha2 was removed in Kubernetes 1.31: write it again for one of v1, ",
     "values": "values.yaml:2: is not a Kubernetes object: it has no apiVersion and no kind",
     "idle": "the workloads create no Pods, their replicas are 0: ask with another number of replicas",
@@ -395,6 +402,7 @@ BESIDE = (
     "workflows",
     "step-claims",
     "pod-claims",
+    "patches",
 )
 
 
