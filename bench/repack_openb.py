@@ -20,8 +20,9 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from app.core.dry_run.moves import Move
 from app.core.dry_run.place import place
-from app.core.dry_run.repack import Move, repack
+from app.core.dry_run.repack import repack
 from app.core.json_object import JsonObject
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod

@@ -122,7 +122,7 @@ def repack_table(answer: JsonObject, *, wide: bool) -> None:
     ]
     if rows:
         out(table(("STEP", "NAMESPACE", "NAME", "FROM", "TO", "DEVICES", "THEN"), rows))
-    if wide or not rows:
+    if answer["pods"] and (wide or not rows):
         pods = [[pod["namespace"], pod["name"], pod["node"] or "-"] for pod in answer["pods"]]
         if rows:
             out("")

@@ -24,6 +24,12 @@ from app.cli.talk import say
 @click.option("--pending", is_flag=True, help="Make room for the Pods with claims that wait for a node.")
 @click.option("--node", "nodes", multiple=True, metavar="NAME", help="Use only this node. Repeatable.")
 @click.option(
+    "--fragmentation-below",
+    type=click.FloatRange(0.1, 100),
+    metavar="PERCENT",
+    help="Instead of room for Pods: move Pods until fragmentation, as the page shows it, is below this.",
+)
+@click.option(
     "--max-moves",
     type=click.IntRange(1, 1000),
     default=50,
@@ -64,6 +70,7 @@ def repack(
     replicas: int | None,
     pending: bool,
     nodes: tuple[str, ...],
+    fragmentation_below: float | None,
     max_moves: int,
     carry_out: bool,
     interval: float,
@@ -73,7 +80,8 @@ def repack(
 ) -> int:
     """Show which running Pods to move so that others fit; with --apply, move them.
 
-    Plans for Pods and workloads in files, for pending Pods, or for the Pods of a drained node. Each step
+    Plans for Pods and workloads in files, for pending Pods, or for the Pods of a drained node. With
+    --fragmentation-below it plans moves after which what is free is less scattered. Each step
     evicts one Pod that a controller creates again, and that fits on the other node at this step.
     DaemonSets, static Pods, Pods without a controller, Pods of groups and of higher priority stay, and
     PodDisruptionBudgets are respected. Nothing is written without --apply. With it, you need the
@@ -85,8 +93,13 @@ def repack(
         raise InputError(
             "--apply moves Pods of a cluster as it is", "leave out --snapshot and simulated changes"
         )
-    if not paths and not pending and not changed.get("drain"):
-        raise InputError("nothing to make room for", "name a file with -f, or use --pending or --drain NODE")
+    makes_room = bool(paths or pending or changed.get("drain"))
+    if makes_room and fragmentation_below is not None:
+        text = "--fragmentation-below is for the cluster as it is"
+        raise InputError(text, "leave out -f, --pending and --drain")
+    if not makes_room and fragmentation_below is None:
+        hint = "name a file with -f, or use --pending, --drain NODE or --fragmentation-below PERCENT"
+        raise InputError("nothing to make room for", hint)
     wishes: dict[str, Any] = {
         "replicas": replicas,
         "policy": policy or None,
@@ -97,6 +110,8 @@ def repack(
     }
     request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}
     request |= {"pending": pending, "maxMoves": max_moves}
+    if fragmentation_below is not None:
+        request["fragmentationBelow"] = fragmentation_below / 100
     incomplete = False
     if paths:
         from app.cli.workloads import read_dry_run_input, request_fields  # noqa: PLC0415 - --help must be quick

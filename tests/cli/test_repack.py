@@ -39,6 +39,32 @@ def test_a_plan_that_is_not_possible_says_why(cli: Cli, tmp_path: Path) -> None:
     assert "no sequence of up to 50 moves is enough" in ran.err
 
 
+def test_moves_until_fragmentation_is_below_a_bound(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "cluster.json"
+    objects = [*OBJECTS, *running("x", "n1", "a"), *running("y", "n2", "b")]
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}), encoding="utf-8")
+    wanted = ("repack", "--snapshot", str(file), "--fragmentation-below")
+
+    ran = cli(*wanted, "5")
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 2
+    assert "1 Pod(s) to move: fragmentation falls from " in ran.err
+
+    enough = cli(*wanted, "100")
+    assert (enough.code, enough.out) == (0, "")
+    assert "no Pod has to move: fragmentation is " in enough.err
+
+    unreachable = cli(*wanted, "5", "--node", "n3")
+    assert unreachable.code == 1
+    assert "no sequence of up to 50 moves leads to fragmentation below 5.0%" in unreachable.err
+
+    both = cli(*wanted, "5", "--pending")
+    assert both.code == 2
+    assert (
+        "--fragmentation-below is for the cluster as it is; leave out -f, --pending and --drain" in both.err
+    )
+
+
 def test_a_kind_that_is_not_known_is_no_success(cli: Cli, tmp_path: Path) -> None:
     cluster, wanted = tmp_path / "cluster.json", tmp_path / "wanted.json"
     cluster.write_text(
@@ -66,4 +92,4 @@ def test_only_a_plan_for_the_cluster_as_it_is_can_be_carried_out(cli: Cli, flag:
 def test_repack_needs_pods(cli: Cli) -> None:
     ran = cli("repack", "--snapshot", "examples/inventory")
     assert ran.code == 2
-    assert "nothing to make room for; name a file with -f, or use --pending or --drain NODE" in ran.err
+    assert "nothing to make room for; name a file with -f, or use --pending, --drain NODE or" in ran.err

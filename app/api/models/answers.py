@@ -227,6 +227,13 @@ class MoveItem(Body):
     claims: list[MovedClaim]
 
 
+class FragmentationChange(Body):
+    """Fragmentation as the overview shows it, 0 to 1, or null if no free device is of use for any request."""
+
+    before: float | None
+    after: float | None = Field(description="After the moves; without a plan, the lowest that was reached.")
+
+
 class RepackAnswer(Body):
     """What to move, in order. ``minimal``: it is proven that no fewer moves are enough."""
 
@@ -238,6 +245,7 @@ class RepackAnswer(Body):
     text: str
     moves: list[MoveItem]
     pods: list[SizedPod] = Field(description="The Pods that wait, after the moves.")
+    fragmentation: FragmentationChange | None = Field(description="With `fragmentationBelow`.")
     stays: dict[str, int] = Field(
         description="Number of running Pods with devices that may not move, by reason."
     )

@@ -178,6 +178,11 @@ class RepackRequest(WaitingPods):
     """Which running Pods to move so that these fit?"""
 
     max_moves: int = Field(50, ge=1, le=1000, strict=True, description="Maximum number of Pods to move.")
+    fragmentation_below: Annotated[float, Field(ge=0.001, le=1)] | None = Field(
+        None,
+        description="Instead of room for Pods: move Pods until fragmentation, as the overview shows it, is "
+        "below this (0 to 1).",
+    )
     moves: Annotated[list[PlannedMove], Field(max_length=1000)] | None = Field(
         None, description="A plan to check on the inventory as it is now, instead of a search for one."
     )

@@ -8,12 +8,15 @@ from starlette.responses import Response
 from app.api.dry_run.overlay import names_of
 from app.api.dry_run.scenario import documented, dry_run, read_request
 from app.api.dry_run.waiting_pods import placed_pod, waiting_pods
+from app.api.errors import HttpError
 from app.api.models.answers import RepackAnswer
 from app.api.models.questions import RepackRequest
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
 from app.api.visibility import visibility_of
-from app.core.dry_run.repack import Move, Repack, follow, repack
+from app.core.dry_run.defragment import Defragmentation, defragment, follow_defragmentation
+from app.core.dry_run.moves import Move
+from app.core.dry_run.repack import Repack, follow, repack
 from app.core.model.allocation import Allocation
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
@@ -24,26 +27,42 @@ router = APIRouter(prefix="/api/v1", tags=["dry runs"])
     operation_id="planRepack",
     response_model=RepackAnswer,
     openapi_extra=documented(RepackRequest),
-    summary="The fewest running Pods to move so that these Pods fit",
+    summary="The fewest running Pods to move so that these Pods fit, or fragmentation falls",
 )
 async def plan_repack(request: Request, service: ServiceOf) -> Response:
     async with read_request(request, service, RepackRequest) as (body, work):
         run = await dry_run(service, body, work)
         state = run.overlay.state
         nodes = names_of(state, body.nodes)
-        pods, notes = await waiting_pods(service, body, nodes, run, may_be_none=body.moves is not None)
+        bound = body.fragmentation_below
+        optional = body.moves is not None or bound is not None
+        pods, notes = await waiting_pods(service, body, nodes, run, may_be_none=optional)
+        if bound is not None and pods:
+            text = "is for the cluster as it is: leave out pods, workloads, pending and drain"
+            raise HttpError(422, "InvalidField", text, "fragmentationBelow")
         namespaces = {pod.meta.namespace for pod in pods}
         visible = (await visibility_of(request.scope, namespaces)).namespaces
         sees = None if visible is None else visible.__contains__
 
+        steps = [((move.namespace, move.name), move.to) for move in body.moves or ()]
+
         def plan() -> Repack:
             if body.moves is None:
                 return repack(state, pods, nodes, run.rules, most=body.max_moves, visible=sees)
-            steps = [((move.namespace, move.name), move.to) for move in body.moves]
             return follow(state, pods, nodes, run.rules, steps, visible=sees)
 
-        found = await work.run(plan)
-        answer = _answer(service, found)
+        def lower(below: float) -> Defragmentation:
+            if body.moves is None:
+                return defragment(state, nodes, run.rules, below, most=body.max_moves, visible=sees)
+            return follow_defragmentation(state, nodes, run.rules, below, steps, visible=sees)
+
+        answer: dict[str, Any] = {"fragmentation": None}
+        if bound is None:
+            answer |= _answer(service, await work.run(plan))
+        else:
+            lowered = await work.run(lambda: lower(bound))
+            answer |= _answer(service, lowered.plan)
+            answer["fragmentation"] = {"before": lowered.before, "after": lowered.after}
         return json_response(answer | {"notes": [*run.overlay.notes, *notes]})
 
 

@@ -6,21 +6,19 @@ the way that also fit elsewhere. Then sequences of fewer moves are tried, all of
 Only then is the plan called minimal.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.gang import GangAnswer, Outcome, place_gang
 from app.core.dry_run.movable import Movable, movable_pods
+from app.core.dry_run.moves import Move, Moves, Step
 from app.core.dry_run.place import PodPlacement, place
 from app.core.model.pod import Pod
-from app.core.model.resource_claim import ResourceClaim
 from app.core.pauses import InterruptedWorkError, pause
-from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.preemption.eviction_stage import EvictionStage
-from app.core.preemption.victims import over_budget
 from app.core.state.state import Key, State
 
 MAX_MOVES = 50
@@ -31,19 +29,6 @@ _MORE_NODES = 32
 """Nodes that are tried for a plan of fewer moves, after one is found."""
 _TRIED_EACH = 500
 """Attempts to put a waiting Pod on a node, for each state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One Pod, the node that it leaves, and what it gets on which other node.
-
-    ``before`` are its claims as they are allocated now.
-    """
-
-    pod: Pod
-    source: str
-    before: tuple[ResourceClaim, ...]
-    answer: NodeResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,31 +109,13 @@ class _Goal:
     most: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A state that moves have led to."""
-
-    state: State
-    moves: tuple[Move, ...] = ()
-
-    @property
-    def moved(self) -> frozenset[str]:
-        return frozenset(move.pod.meta.uid for move in self.moves)
-
-    @property
-    def where(self) -> frozenset[tuple[str, str]]:
-        """What makes two states equal: which Pod was moved to which node."""
-        return frozenset((move.pod.meta.uid, move.answer.node) for move in self.moves)
-
-
 class _Search:
     def __init__(self, state: State, goal: _Goal, movable: Movable) -> None:
-        self._start = _Step(state)
+        self._moves = Moves(state, movable, goal.rules)
         self._waiting = goal.waiting
         self._nodes = goal.nodes
         self._rules = goal.rules
         self._most = goal.most
-        self._movable = movable
         self._none: tuple[PodPlacement, ...] = ()
         self._best: tuple[tuple[Move, ...], tuple[PodPlacement, ...]] | None = None
         self._tries = 0
@@ -159,7 +126,7 @@ class _Search:
 
     def run(self) -> None:
         """Finds the best plan; see ``result``."""
-        now = self._together(self._start.state)
+        now = self._together(self._moves.start.state)
         self._none = now.placements
         if now.outcome == "fits":
             self._best = (), self._none
@@ -172,7 +139,7 @@ class _Search:
         self._try_fewer()
 
     def result(self) -> Repack:
-        stays = self._movable.stays
+        stays = self._moves.movable.stays
         if self._best is not None:
             moves, placements = self._best
             minimal = self._exhausted and not self._doubtful
@@ -190,14 +157,12 @@ class _Search:
 
     def followed(self, steps: Sequence[tuple[Key, str]]) -> Repack:
         """See ``follow``."""
-        step, stays = self._start, self._movable.stays
+        step, stays = self._moves.start, self._moves.movable.stays
         try:
             for number, (key, node) in enumerate(steps, 1):
-                pod = next((item for item in self._left(step) if item.meta.key == key), None)
-                made = None if pod is None else next(self._moves(step, pod, [node]), None)
-                if made is None:
-                    why = "may not move (any more)" if pod is None else f"does not fit on {node} (any more)"
-                    text = f"step {number}: Pod {'/'.join(key)} {why}"
+                made = self._moves.planned(step, key, node)
+                if isinstance(made, str):
+                    text = f"step {number}: {made}"
                     placements = self._together(step.state).placements
                     return Repack("impossible", step.moves, placements, minimal=False, text=text, stays=stays)
                 step = made
@@ -212,20 +177,20 @@ class _Search:
 
     def _without_any(self) -> Outcome:
         """Whether the waiting Pods fit if all movable Pods are gone, wherever those would go."""
-        state = self._start.state.fork()
-        for pod in self._movable.pods:
-            self._take_off(state, pod)
+        state = self._moves.start.state.fork()
+        for pod in self._moves.movable.pods:
+            self._moves.take_off(state, pod)
         return self._together(state).outcome
 
     def _build(self) -> None:
         """A plan for one waiting Pod after another, each on the node with the fewest Pods in its way."""
-        step = self._start
+        step = self._moves.start
         placed = step.state.fork()
         for pod in self._waiting:
             (alone,) = place(placed, [pod], self._nodes, self._rules, shown=0)
             if alone.chosen is not None:
                 continue
-            made = self._make_room(_Step(placed, step.moves), pod)
+            made = self._make_room(Step(placed, step.moves), pod)
             if made is None:
                 return
             step = made
@@ -233,35 +198,37 @@ class _Search:
             (alone,) = place(placed, [pod], self._nodes, self._rules, shown=0)
             if alone.chosen is None:
                 return
-        self._found(_Step(self._replayed(step.moves), step.moves))
+        self._found(Step(self._replayed(step.moves), step.moves))
 
     def _replayed(self, moves: tuple[Move, ...]) -> State:
         """The state after the moves alone, without the waiting Pods."""
-        state = self._start.state.fork()
+        state = self._moves.start.state.fork()
         for move in moves:
-            self._take_off(state, move.pod)
+            self._moves.take_off(state, move.pod)
             state.settle(move.pod, move.answer.node, move.answer.settled)
         return state
 
-    def _make_room(self, step: _Step, pod: Pod) -> _Step | None:
+    def _make_room(self, step: Step, pod: Pod) -> Step | None:
         """The moves after which the Pod fits on some node, that node's Pods all going elsewhere."""
         places = Destinations(
             self._nodes,
             self._rules,
-            lambda item: self._claims(step.state, item),
-            lambda item: self._without(step.state, item),
+            lambda item: self._moves.claims(step.state, item),
+            lambda item: self._moves.without(step.state, item),
         )
         there: dict[str, list[Pod]] = {}
-        for item in self._left(step):
+        for item in self._moves.left(step):
             there.setdefault(item.node_name, []).append(item)
         stage = EvictionStage(step.state.fork())
         evaluation = PodEvaluation(stage.state, pod, self._rules)
         rough: list[tuple[int, int, str]] = []
         for node in self._nodes:
-            victims = self._in_the_way(stage, evaluation, there.get(node, ()), node, self._smallest_first)
+            victims = self._in_the_way(
+                stage, evaluation, there.get(node, ()), node, self._moves.smallest_first
+            )
             if victims is not None:
-                rough.append((len(victims), sum(self._devices(item) for item in victims), node))
-        best: _Step | None = None
+                rough.append((len(victims), sum(self._moves.devices(item) for item in victims), node))
+        best: Step | None = None
         more = _MORE_NODES
         for least, _, node in sorted(rough):
             if best is not None:
@@ -269,7 +236,7 @@ class _Search:
                 if least >= len(best.moves) - len(step.moves) or not more:
                     break
             can = [item for item in there[node] if places.exist(item)]
-            for order in (self._smallest_first, self._largest_first):
+            for order in (self._moves.smallest_first, self._moves.largest_first):
                 victims = self._in_the_way(stage, evaluation, can, node, order)
                 made = None if victims is None else self._moved_away(step, victims, node, places)
                 if made is not None and len(made.moves) <= self._most:
@@ -304,54 +271,34 @@ class _Search:
         stage.restore(victims)
         return victims if fits else None
 
-    def _moved_away(
-        self, step: _Step, victims: Sequence[Pod], node: str, places: Destinations
-    ) -> _Step | None:
+    def _moved_away(self, step: Step, victims: Sequence[Pod], node: str, places: Destinations) -> Step | None:
         """The state after the victims have moved to other nodes, the largest first; None if one cannot."""
-        for victim in sorted(victims, key=self._largest_first):
+        for victim in sorted(victims, key=self._moves.largest_first):
             others = [name for name in places.best_first(victim) if name != node]
-            made = next(self._moves(step, victim, others), None)
+            made = next(self._moves.of(step, victim, others), None)
             if made is None:
                 return None
             step = made
         return step
 
-    def _moves(self, step: _Step, pod: Pod, nodes: Iterable[str]) -> Iterator[_Step]:
-        """The states after a move of this Pod to each of the nodes where it fits."""
-        if over_budget([*(move.pod for move in step.moves), pod], tuple(self._start.state.budgets.values())):
-            return
-        before = tuple(self._claims(step.state, pod))
-        state = self._without(step.state, pod)
-        again = state.pods[pod.meta.key]
-        evaluation = PodEvaluation(state, again, self._rules)
-        if evaluation.unclaimed is not None:
-            return
-        for name in nodes:
-            answer = evaluation.answer(name) if name != pod.node_name else None
-            if answer is not None and answer.verdict == "fits":
-                pause()
-                after = state.fork()
-                after.settle(again, answer.node, answer.settled)
-                yield _Step(after, (*step.moves, Move(pod, pod.node_name, before, answer)))
-
     def _try_fewer(self) -> None:
         """All sequences of fewer moves than the best plan, the shortest first, within ``MAX_TRIES``."""
-        most = min(self._most, len(self._movable.pods))
+        most = min(self._most, len(self._moves.movable.pods))
         most = most if self._best is None else len(self._best[0]) - 1
         for length in range(1, most + 1):
             seen: set[frozenset[tuple[str, str]]] = set()
-            if self._deepen(self._start, length, seen):
+            if self._deepen(self._moves.start, length, seen):
                 self._exhausted = True
                 return
             if self._tries >= MAX_TRIES:
                 return
         self._exhausted = True
 
-    def _deepen(self, step: _Step, length: int, seen: set[frozenset[tuple[str, str]]]) -> bool:
+    def _deepen(self, step: Step, length: int, seen: set[frozenset[tuple[str, str]]]) -> bool:
         """Whether a sequence with ``length`` more moves is enough; it is then the best plan."""
         if self._best is None or len(step.moves) + length < len(self._best[0]):
-            for pod in self._last_moves(step) if length == 1 else self._left(step):
-                for made in self._moves(step, pod, self._nodes):
+            for pod in self._last_moves(step) if length == 1 else self._moves.left(step):
+                for made in self._moves.of(step, pod, self._nodes):
                     if made.where in seen:
                         continue
                     seen.add(made.where)
@@ -364,11 +311,11 @@ class _Search:
                         return False
         return False
 
-    def _last_moves(self, step: _Step) -> Iterator[Pod]:
+    def _last_moves(self, step: Step) -> Iterator[Pod]:
         """The Pods without which the waiting ones would fit: only such a Pod may be the last to move."""
         stage = EvictionStage(step.state.fork())
         first = PodEvaluation(stage.state, self._waiting[0], self._rules)
-        for pod in self._left(step):
+        for pod in self._moves.left(step):
             if self._tries >= MAX_TRIES:
                 return
             self._tries += 1
@@ -382,7 +329,7 @@ class _Search:
             if helps:
                 yield pod
 
-    def _found(self, step: _Step) -> bool:
+    def _found(self, step: Step) -> bool:
         """Keeps the plan if the waiting Pods fit after it and it is the shortest."""
         self._tries += 1
         answer = self._together(step.state, {move.source for move in step.moves})
@@ -407,38 +354,3 @@ class _Search:
         pause()
         self._doubtful |= answer.outcome == "unknown"
         return answer
-
-    def _left(self, step: _Step) -> list[Pod]:
-        """The movable Pods that have not moved yet."""
-        moved = step.moved
-        return [pod for pod in self._movable.pods if pod.meta.uid not in moved]
-
-    def _claims(self, state: State, pod: Pod) -> list[ResourceClaim]:
-        """The claims that the Pod gives back, as they are in this state."""
-        keys = self._movable.claims[pod.meta.uid]
-        return [claim for key in keys if (claim := state.claim(key)) is not None]
-
-    def _without(self, state: State, pod: Pod) -> State:
-        """A fork in which the Pod waits for a node."""
-        fork = state.fork()
-        self._take_off(fork, pod)
-        return fork
-
-    def _take_off(self, state: State, pod: Pod) -> None:
-        """The Pod waits for a node again, and its claims are deallocated."""
-        for key in self._movable.claims[pod.meta.uid]:
-            claim = state.claim(key)
-            if claim is not None:
-                state.forget(key)
-                state.upsert(replace(claim, allocation=None, reserved_for=()))
-        state.upsert(replace(pod, node_name=""))
-
-    def _largest_first(self, pod: Pod) -> tuple[int, Key]:
-        return -self._devices(pod), pod.meta.key
-
-    def _smallest_first(self, pod: Pod) -> tuple[int, Key]:
-        return self._devices(pod), pod.meta.key
-
-    def _devices(self, pod: Pod) -> int:
-        claims = (self._start.state.claim(key) for key in self._movable.claims[pod.meta.uid])
-        return sum(len(claim.allocation.devices) for claim in claims if claim and claim.allocation)

@@ -1,9 +1,9 @@
 """Devices added up by driver, attribute, label and namespace, and what is free for expected requests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.core.overview.requests import Demands
+from app.core.overview.requests import Demand, Demands
 from app.core.overview.tallies import ALL_NODES, NodeTally, Tallies
 from app.core.pauses import paced
 from app.core.state.device_views import STATES
@@ -159,18 +159,30 @@ def _add_node(sums: Sums, name: str, tally: NodeTally, labels: Mapping[str, str]
     _add_room(sums, tally, driver)
 
 
-def _add_room(sums: Sums, tally: NodeTally, driver: str) -> None:
+def room_in(
+    tally: NodeTally, demands: Sequence[Demand | DemandRoom], driver: str = ""
+) -> dict[int, tuple[int, int]]:
+    """By position of the demand: the free devices that match it, and how many such requests they satisfy."""
     by_demand: dict[int, int] = {}
     for (number, of_driver), free in tally.free_for.items():
         if driver in ("", of_driver):
             by_demand[number] = by_demand.get(number, 0) + free
-    usable: dict[int, int] = {}
+    found: dict[int, tuple[int, int]] = {}
     for number, free in by_demand.items():
+        demand = demands[number]
+        fits = 0 if number in tally.blocked else 1 if demand.takes_all else free // demand.count
+        found[number] = free, fits
+    return found
+
+
+def _add_room(sums: Sums, tally: NodeTally, driver: str) -> None:
+    found = room_in(tally, sums.rooms, driver)
+    usable = {number: fits for number, (_, fits) in found.items()}
+    for number, (free, fits) in found.items():
         room = sums.rooms[number]
-        usable[number] = 0 if number in tally.blocked else 1 if room.takes_all else free // room.count
         room.free += free
-        room.unusable += 0 if usable[number] else free
-        room.fits += usable[number]
+        room.unusable += 0 if fits else free
+        room.fits += fits
     for (number, of_driver), free in tally.free_for.items():
         if driver in ("", of_driver):
             room = sums.rooms[number]

@@ -89,46 +89,57 @@ class Tallies:
             self.nodes.pop(name, None)
             return
         self.counted += 1
-        tally = NodeTally()
         # The slices of a node are counted in one go, those of no node with pauses: they may be thousands.
-        for slice_ in paced(slices, _EVERY) if name == ALL_NODES else slices:
-            self._add(tally, slice_, views, demands)
-        self.nodes[name] = tally
+        counted = paced(slices, _EVERY) if name == ALL_NODES else slices
+        self.nodes[name] = tally = tally_of(counted, views, demands, self.attribute)
         if tally.unsettled:
             self._unsettled.add(name)
 
-    def _add(self, tally: NodeTally, slice_: ResourceSlice, views: DeviceViews, demands: Demands) -> None:
-        driver = slice_.driver
-        trouble = views.trouble(slice_.pool_id)
-        if trouble:
-            tally.troubles[slice_.pool_id] = trouble
-        for item in views.of_slice(slice_):
-            shape = item.device.shape
-            cell = tally.cells.setdefault((driver, value_text(shape, self.attribute)), [0] * len(STATES))
-            state = STATES.index(item.state)
-            cell[state] += 1
-            self._note_demands(tally, driver, item, demands)
-            if item.holdings:
-                _note_holders(tally, driver, item)
-                tally.unsettled = tally.unsettled or state == _ASSUMED
-            for taint in item.device.taints:
-                if taint.effect in _BLOCKING:
-                    text = (
-                        f"{taint.key}={taint.value}:{taint.effect}"
-                        if taint.value
-                        else f"{taint.key}:{taint.effect}"
-                    )
-                    tally.tainted[text, driver] = tally.tainted.get((text, driver), 0) + 1
 
-    @staticmethod
-    def _note_demands(tally: NodeTally, driver: str, item: DeviceStatus, demands: Demands) -> None:
-        free = item.state == "free"
-        for number, demand in enumerate(demands.items):
-            if (free or demand.takes_all) and demand.matcher.verdict(item.device.shape) is True:
-                if free:
-                    tally.free_for[number, driver] = tally.free_for.get((number, driver), 0) + 1
-                else:
-                    tally.blocked.add(number)
+def tally_of(
+    slices: Iterable[ResourceSlice], views: DeviceViews, demands: Demands, attribute: str = ""
+) -> NodeTally:
+    """The tally of the devices in these slices, those of a node or of no node. O(devices x demands)."""
+    tally = NodeTally()
+    for slice_ in slices:
+        _add(tally, slice_, views, demands, attribute)
+    return tally
+
+
+def _add(
+    tally: NodeTally, slice_: ResourceSlice, views: DeviceViews, demands: Demands, attribute: str
+) -> None:
+    driver = slice_.driver
+    trouble = views.trouble(slice_.pool_id)
+    if trouble:
+        tally.troubles[slice_.pool_id] = trouble
+    for item in views.of_slice(slice_):
+        shape = item.device.shape
+        cell = tally.cells.setdefault((driver, value_text(shape, attribute)), [0] * len(STATES))
+        state = STATES.index(item.state)
+        cell[state] += 1
+        _note_demands(tally, driver, item, demands)
+        if item.holdings:
+            _note_holders(tally, driver, item)
+            tally.unsettled = tally.unsettled or state == _ASSUMED
+        for taint in item.device.taints:
+            if taint.effect in _BLOCKING:
+                text = (
+                    f"{taint.key}={taint.value}:{taint.effect}"
+                    if taint.value
+                    else f"{taint.key}:{taint.effect}"
+                )
+                tally.tainted[text, driver] = tally.tainted.get((text, driver), 0) + 1
+
+
+def _note_demands(tally: NodeTally, driver: str, item: DeviceStatus, demands: Demands) -> None:
+    free = item.state == "free"
+    for number, demand in enumerate(demands.items):
+        if (free or demand.takes_all) and demand.matcher.verdict(item.device.shape) is True:
+            if free:
+                tally.free_for[number, driver] = tally.free_for.get((number, driver), 0) + 1
+            else:
+                tally.blocked.add(number)
 
 
 def value_text(shape: DeviceShape, attribute: str) -> str:

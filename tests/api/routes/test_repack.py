@@ -60,6 +60,38 @@ def test_a_plan_is_checked_on_the_inventory_as_it_is(inventory: Inventory) -> No
     assert repack(path, pending=True, moves=[])["outcome"] == "fits"
 
 
+def test_moves_until_fragmentation_is_below_a_bound(inventory: Inventory) -> None:
+    path = inventory(*OBJECTS, *running("x", "n1", "a"), *running("y", "n2", "b"))
+
+    async def evaluation(service: Asked) -> Any:
+        return await service.get("/api/v1/overview")
+
+    shown = run(path, evaluation)["total"]["fragmentation"]
+    assert shown > 0
+
+    answer = repack(path, fragmentationBelow=0.01)
+    assert (answer["outcome"], answer["minimal"], len(answer["moves"]), answer["pods"]) == (
+        "fits",
+        True,
+        1,
+        [],
+    )
+    assert answer["fragmentation"] == {"before": pytest.approx(shown, abs=1e-3), "after": 0}
+
+    steps = [{name: answer["moves"][0][name] for name in ("namespace", "name", "to")}]
+    assert repack(path, fragmentationBelow=0.01, moves=steps)["outcome"] == "fits"
+    stale = repack(path, fragmentationBelow=0.01, moves=[steps[0] | {"to": "n3"}])
+    assert (stale["outcome"], stale["text"][:7]) == ("impossible", "step 1:")
+
+
+def test_a_bound_that_no_moves_reach_is_told_with_the_lowest(inventory: Inventory) -> None:
+    path = inventory(*OBJECTS, *running("x", "n1", "a"), *running("y", "n2", "b"))
+    answer = repack(path, fragmentationBelow=0.01, nodes=["n3"])
+    assert (answer["outcome"], answer["moves"]) == ("impossible", [])
+    assert answer["text"] == "no sequence of up to 50 moves leads to fragmentation below 1.0%"
+    assert answer["fragmentation"]["after"] == answer["fragmentation"]["before"]
+
+
 def test_none_is_found_where_none_may_move(inventory: Inventory) -> None:
     alone, held = running("x", "n1", "a")
     del alone["metadata"]["ownerReferences"]
@@ -76,10 +108,21 @@ def test_none_is_found_where_none_may_move(inventory: Inventory) -> None:
     [
         ({}, "pods"),
         ({"workloads": [PAIR], "maxMoves": 0}, "maxMoves"),
+        ({"workloads": [PAIR], "fragmentationBelow": 0.5}, "fragmentationBelow"),
+        ({"fragmentationBelow": 0}, "fragmentationBelow"),
+        ({"fragmentationBelow": 1.5}, "fragmentationBelow"),
         ({"workloads": [PAIR], "maxMoves": True}, "maxMoves"),
         ({"workloads": [PAIR], "moves": 3}, "moves"),
     ],
-    ids=["nothing to place", "no moves", "true is no number", "unknown field"],
+    ids=[
+        "nothing to place",
+        "no moves",
+        "with Pods",
+        "a bound of 0",
+        "a bound above 1",
+        "true is no number",
+        "unknown field",
+    ],
 )
 def test_bad_input_names_the_field(inventory: Inventory, body: JsonObject, path: str) -> None:
     assert repack(inventory(*OBJECTS), 422, **body)["error"]["path"] == path
