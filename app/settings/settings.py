@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+from app.core.allocator import Limits
 from app.core.model.features import NAMES, Features
 from app.core.scoring import DEFAULT_POLICY, policy_named
 from app.core.versions import version_named
@@ -105,12 +106,12 @@ class Settings(
     dry_run_pods: int = Field(10_000, ge=1)
     """Maximum number of Pods in one dry run."""
 
-    search_steps: int = Field(100_000, ge=1)
+    search_steps: int = Field(Limits().max_steps, ge=1)
     """Maximum number of search steps for one Pod on one node; in-tree counts them as
     NumAllocateOneInvocations.
     """
 
-    search_probes: int = Field(2_000_000, ge=1)
+    search_probes: int = Field(Limits().max_probes, ge=1)
     """Maximum number of devices examined in one search."""
 
     request_timeout_seconds: Seconds = 30.0
