@@ -40,14 +40,13 @@ class PodSet:
 class Workload:
     """A workload and its sets of Pods, at least one.
 
-    ``uncounted`` is where it requests devices in claims that only its controller creates; empty if it does
-    not.
+    ``uncounted`` says which devices or Pods it gets beside those; empty if there are none.
     """
 
     kind: str
     meta: Meta
     sets: tuple[PodSet, ...]
-    uncounted: Path = ()
+    uncounted: str = ""
 
     @property
     def replicas(self) -> int | None:
@@ -81,9 +80,7 @@ class Workload:
         paths = [path_text(item.path) for item in self.sets if item.guessed]
         texts = [f"unknown kind, so {path} is treated as a template of one Pod" for path in paths]
         texts += dict.fromkeys(item.assumption for item in self.sets if item.assumption)
-        if self.uncounted:
-            where = path_text(self.uncounted)
-            texts.append(f"its controller creates claims from {where}, and their devices are not counted")
+        texts += filter(None, (self.uncounted,))
         name = "/".join(filter(None, (self.meta.namespace, self.meta.name or self.meta.generate_name)))
         return tuple(f"{self.kind} {name}: {text}" for text in texts)
 
@@ -168,8 +165,22 @@ def read_workload(kind: str, raw: Any) -> Workload:
         kind,
         meta,
         tuple(_pod_set(source, item, name, meta.namespace) for item, name in zip(found, names, strict=True)),
-        uncounted=requests_of_controller(source, [item.path for item in found]),
+        uncounted=_uncounted(source, found),
     )
+
+
+def _uncounted(source: JsonObject, found: list[PodSpecPlace]) -> str:
+    requested = requests_of_controller(source, [item.path for item in found])
+    if requested:
+        return f"its controller creates claims from {path_text(requested)}, and their devices are not counted"
+    created = (
+        path
+        for item in found
+        if item.rule is not None and item.rule.creates
+        for path in matches(value_at(source, item.owner), item.rule.creates)
+    )
+    first = next(created, None)
+    return f"the objects that it creates from {path_text(first)} are not planned" if first else ""
 
 
 def _without_template(kind: str, source: JsonObject) -> FieldError:

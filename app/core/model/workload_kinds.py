@@ -35,7 +35,8 @@ class PodSetRule:
     ``only`` selects among the objects that the pattern finds. ``view`` gives a Pod spec where the
     API has something like it, from that and from the object at ``inherits``; ``claims`` is the list of its
     claims where it has no ``resourceClaims`` itself. ``more``: the API has further fields beside those of a
-    Pod spec. ``assumption`` is what is not known about the number of Pods.
+    Pod spec. ``assumption`` is what is not known about the number of Pods. ``creates`` is a pattern of fields
+    from which other objects are created, which may have Pods.
     """
 
     spec: str
@@ -49,6 +50,7 @@ class PodSetRule:
     claims: str = ""
     more: bool = False
     assumption: str = ""
+    creates: str = ""
 
 
 def _number(name: str, otherwise: int = 1) -> Count:
@@ -147,6 +149,7 @@ def _steps(workflow: str) -> PodSetRule:
         inherits=workflow,
         claims=f"{workflow}.resourceClaims",
         assumption=text,
+        creates=f"{workflow}.templates.*.resource",
     )
 
 

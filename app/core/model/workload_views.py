@@ -8,7 +8,7 @@ from app.core.json_object import JsonObject
 View = Callable[[JsonObject, JsonObject], JsonObject]
 """Of what a rule has found, and of the fields that it inherits."""
 _INHERITED = ("resourceClaims", "nodeSelector", "affinity", "tolerations", "schedulerName")
-_STEPS = ("container", "script", "containerSet", "resource", "data")
+_STEPS = ("container", "script", "containerSet")
 """Fields of a template of Argo Workflows of which one makes it run in its own Pod."""
 
 

@@ -499,6 +499,17 @@ ADDED = {
         },
         "spec.template.resourceClaimTemplates",
     ),
+    "objects that a step creates": (
+        "argoproj.io/v1alpha1",
+        "Workflow",
+        {
+            "templates": [
+                {"name": "a", "container": {"image": "a"}},
+                {"name": "b", "resource": {"action": "create", "manifest": "kind: Job"}},
+            ]
+        },
+        "spec.templates[1].resource",
+    ),
     "claims that an operator specifies": (
         "apps.nvidia.com/v1alpha1",
         "NIMService",
@@ -509,20 +520,19 @@ ADDED = {
 
 
 @pytest.mark.parametrize(("version", "kind", "spec", "where"), ADDED.values(), ids=ADDED)
-def test_devices_that_a_controller_adds_are_named_as_not_counted(
+def test_devices_and_pods_beside_those_of_the_templates_are_named(
     version: str, kind: str, spec: Any, where: str
 ) -> None:
     found = read(version, kind, spec)
 
-    assert found.guesses == (
-        f"{kind} default/w: its controller creates claims from {where}, and their devices are not counted",
-    )
+    assert where in found.uncounted
+    assert found.guesses[-1] == f"{kind} default/w: {found.uncounted}"
 
 
 def test_requests_in_a_pod_spec_are_not_those_of_a_controller() -> None:
     spec = {"template": {"spec": {"containers": [{"name": "c", "env": [{"deviceClassName": "gpu"}]}]}}}
 
-    assert read("ml.example.com/v1", "Training", spec).uncounted == ()
+    assert read("ml.example.com/v1", "Training", spec).uncounted == ""
 
 
 def test_a_pod_template_of_the_core_group_stands_beside_no_spec() -> None:
