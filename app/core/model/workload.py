@@ -40,7 +40,7 @@ class PodSet:
 class Workload:
     """A workload and its sets of Pods, at least one.
 
-    ``uncounted`` says which devices or Pods it gets beside those; empty if there are none.
+    ``uncounted`` shows which devices or Pods it gets beside those; empty if there are none.
     """
 
     kind: str
