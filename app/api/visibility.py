@@ -60,6 +60,7 @@ async def visibility_of(scope: Scope, asked: Iterable[str], granted: Iterable[st
     may: May | None = scope.get(MAY)
     if may is None:
         return EVERYTHING
+    granted = tuple(granted)
     nodes = await may("nodes", "")
     if await may("claims", ""):
         return Visibility(None, nodes)

@@ -11,6 +11,7 @@ import pytest
 
 from app.cluster.client.reviews import AccessAttributes, ReviewResult
 from app.core.json_object import JsonObject
+from app.core.state.state import State
 from app.main import create_app
 from app.settings.settings import Settings
 from tests.api.conftest import Asked
@@ -190,3 +191,116 @@ def test_a_viewer_sees_all(served: Path, question: Any) -> None:
     text = text_of(served, "viewer", *question)
     assert "team-b/secret-0" in text
     assert "another namespace" not in text
+
+
+LISTS = {
+    "devices": "/api/v1/devices",
+    "devices of a node": "/api/v1/devices?node=node-7&state=taken&show=*",
+    "a device": "/api/v1/devices/gpu.example.com/node-7/d0",
+    "fleet": "/api/v1/fleet",
+    "fleet by attribute": "/api/v1/fleet?node=node-7&attribute=model",
+    "decisions": "/api/v1/decisions",
+    "usage by namespace": "/api/v1/usage?by=namespace&by=driver",
+    "overview": "/api/v1/overview",
+}
+NAMED = {"decisions": "/api/v1/decisions?namespace=team-b", "usage": "/api/v1/usage?heldIn=team-b"}
+REFUSED = [
+    {"Pod": waiting("p", "team-a"), "NodeNames": ["node-7"]},
+    {"Pod": waiting("secret-p", "team-b"), "NodeNames": ["node-7"]},
+]
+CALLERS |= {
+    "lister": lambda access: access.resource != "claims",
+    "lister of team-a": lambda access: access.resource != "claims" or access.namespace == "team-a",
+}
+
+
+async def after_filters(service: Asked, target: str, status: int = 200) -> str:
+    """A list after a filter of each Pod has been refused."""
+    for body in REFUSED:
+        answer = await service.client.post("/scheduler/filter", json=body)
+        assert answer.status_code == 200, answer.text
+    found = await service.client.get(target)
+    assert found.status_code == status, found.text
+    return found.text
+
+
+@pytest.mark.parametrize("target", LISTS.values(), ids=LISTS)
+def test_a_list_names_nothing_of_namespaces_that_its_reader_may_not_see(served: Path, target: str) -> None:
+    text = asked(served, "lister of team-a", lambda service: after_filters(service, target))
+    assert "secret" not in text
+    assert "team-b" not in text
+    everything = asked(served, "viewer", lambda service: after_filters(service, target))
+    assert "team-b" in everything
+
+
+@pytest.mark.parametrize("target", ["/api/v1/devices", "/api/v1/fleet"])
+def test_a_list_names_what_its_reader_may_see(served: Path, target: str) -> None:
+    text = asked(served, "lister of team-a", lambda service: after_filters(service, target))
+    assert "team-a/known" in text
+    assert "another namespace" in text
+    nothing = asked(served, "lister", lambda service: after_filters(service, target))
+    assert "team-" not in nothing
+
+
+@pytest.mark.parametrize("target", ["pods", "claims", "overview"])
+def test_a_list_of_one_namespace_names_no_other(served: Path, target: str) -> None:
+    path = f"/api/v1/{target}?namespace=team-a"
+    text = asked(served, "tenant", lambda service: after_filters(service, path))
+    assert "team-a" in text
+    assert "secret" not in text
+    assert "team-b" not in text
+
+
+def test_lines_of_devices_name_nothing_else_either(served: Path) -> None:
+    async def lines(service: Asked) -> str:
+        headers = {"Accept": "application/x-ndjson"}
+        answer = await service.client.get("/api/v1/devices", headers=headers)
+        assert answer.status_code == 200
+        return answer.text
+
+    assert "secret" not in asked(served, "lister of team-a", lines)
+    assert "secret" in asked(served, "viewer", lines)
+
+
+@pytest.mark.parametrize("target", NAMED.values(), ids=NAMED)
+def test_a_namespace_that_is_asked_for_has_to_be_visible(served: Path, target: str) -> None:
+    asked(served, "lister of team-a", lambda service: after_filters(service, target, 403))
+    asked(served, "viewer", lambda service: after_filters(service, target))
+
+
+def test_numbers_of_hidden_namespaces_are_added_up(served: Path) -> None:
+    async def evaluation(service: Asked) -> Any:
+        usage = await service.get("/api/v1/usage", by="namespace")
+        overview = await service.get("/api/v1/overview")
+        return (
+            {item["group"]["namespace"]: item["taken"] for item in usage["items"]},
+            {item["name"]: item["inUse"] for item in overview["namespaces"]},
+        )
+
+    usage, overview = asked(served, "lister of team-a", evaluation)
+    assert usage == {"team-a": 1, "another namespace": 3}
+    assert overview == {"team-a": 1, "another namespace": 3}
+    usage, overview = asked(served, "viewer", evaluation)
+    assert usage == {"team-a": 1, "team-b": 2, "team-c": 1}
+
+
+def test_a_caller_who_may_see_all_costs_two_reviews(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reviewed: list[AccessAttributes] = []
+    decide = Reviews.decide
+
+    async def counted(self: Reviews, token: str, access: AccessAttributes) -> ReviewResult:
+        reviewed.append(access)
+        return await decide(self, token, access)
+
+    monkeypatch.setattr(Reviews, "decide", counted)
+    read: list[str] = []
+    keys = State.keys
+
+    def noted(self: State, kind: str) -> Any:
+        read.append(kind)
+        return keys(self, kind)
+
+    monkeypatch.setattr(State, "keys", noted)
+    asked(served, "viewer", lambda service: service.get("/api/v1/devices"))
+    assert {(access.resource, access.namespace) for access in reviewed[1:]} <= {("nodes", ""), ("claims", "")}
+    assert not read

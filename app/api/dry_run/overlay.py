@@ -100,7 +100,7 @@ def _admit(item: InventoryObject, labels: Labels, label: str, where: str) -> Non
 
 def _generate(state: State, item: Generated) -> str:
     """Adds an empty claim or template for one that a controller has not created yet. Returns a note."""
-    if item.key in state.keys(item.kind):
+    if state.has(item.kind, item.key):
         return ""
     meta = Meta(item.name, item.namespace)
     empty = ClaimSpec()
@@ -181,7 +181,7 @@ def _remove(state: State, name: ObjectName, where: str) -> None:
         raise HttpError(422, "InvalidField", text, f"{where}.kind")
     namespace = (name.namespace or "default") if kind in NAMESPACED else ""
     key = (namespace, name.name)
-    if key not in state.keys(kind):
+    if not state.has(kind, key):
         text = f"{kind} {'/'.join(part for part in key if part)} not found"
         raise HttpError(422, "NotFound", text, f"{where}.name")
     state.delete(kind, key)

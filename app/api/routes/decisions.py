@@ -1,10 +1,10 @@
 """Recent decisions: filters, binds and preemptions, newest first."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.cursors import Cursor, cursor_after
@@ -14,6 +14,7 @@ from app.api.models.records import DecisionPage
 from app.api.query import Namespace
 from app.api.responses import json_response
 from app.api.service import ServiceOf
+from app.api.shown_names import shown_names
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
@@ -22,6 +23,7 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
     "/decisions", response_model=DecisionPage, summary="Recent filters, binds and preemptions, newest first"
 )
 async def decisions(
+    request: Request,
     service: ServiceOf,
     limit: Limit = 100,
     cursor: Cursor = "",
@@ -36,12 +38,14 @@ async def decisions(
     if cursor and not cursor.isdecimal():
         text = "must be `next` of an earlier page of decisions"
         raise HttpError(400, "InvalidParameter", text, "query.cursor")
+    names = await shown_names(request, service.state, named=namespace)
+    names.require(namespace)
     matching = (
         entry
         for entry in service.history.before(int(cursor) if cursor else None)
-        if namespace in ("", entry.namespace) and name in ("", entry.name)
+        if namespace in ("", entry.namespace) and name in ("", entry.name) and names.sees(entry.namespace)
     )
     items = list(islice(matching, limit + 1))
     following = str(items[limit - 1].number) if len(items) > limit else None
-    shown = [asdict(item) for item in items[:limit]]
+    shown = [asdict(replace(item, summary=names.text(item.summary))) for item in items[:limit]]
     return json_response({"decides": service.decides, "items": shown, "next": cursor_after(following)})

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api.errors import HttpError
 from app.api.models.device import DeviceDetail
 from app.api.responses import json_response
 from app.api.service import ServiceOf
+from app.api.shown_names import ShownNames, shown_names
+from app.core.advice.redaction import OTHERS
 from app.core.model.device import Attribute, Device
 from app.core.model.quantity import Quantity
 from app.core.model.resource_slice import DeviceId, PoolId
@@ -26,13 +28,14 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
     response_model=DeviceDetail,
     summary="One device: attributes, capacity, taints, counters, holders",
 )
-async def detail(driver: str, pool: str, device: str, service: ServiceOf) -> Response:
+async def detail(request: Request, driver: str, pool: str, device: str, service: ServiceOf) -> Response:
     service.require_synced()
     state, device_id = service.state, DeviceId(driver, pool, device)
     view = DeviceViews(state).of(device_id)
     found = _published(state, device_id)
     if view is None or found is None:
         raise HttpError(404, "NotFound", f"device {device_id} not found")
+    names = await shown_names(request, state)
     holdings = state.taken.get(device_id.pool_id, NOTHING_TAKEN).holdings.get(device, ())
     return json_response(
         {
@@ -55,7 +58,7 @@ async def detail(driver: str, pool: str, device: str, service: ServiceOf) -> Res
             ],
             "counterSets": _counter_sets(state, device_id.pool_id, found),
             "multiple": found.allow_multiple_allocations,
-            "holders": [_holder(state, holding) for holding in holdings],
+            "holders": [_holder(state, holding, names) for holding in holdings],
         }
     )
 
@@ -126,8 +129,10 @@ def _counter_sets(state: State, pool: PoolId, device: Device) -> list[dict[str, 
     ]
 
 
-def _holder(state: State, holding: Holding) -> dict[str, Any]:
+def _holder(state: State, holding: Holding, names: ShownNames) -> dict[str, Any]:
     namespace, name = holding.claim
+    if not names.sees(namespace):
+        return _hidden(state, holding)
     claim = state.claim(holding.claim)
     allocation = claim.allocation if claim is not None else None
     return {
@@ -139,4 +144,18 @@ def _holder(state: State, holding: Holding) -> dict[str, Any]:
         "shareID": holding.share_id,
         "adminAccess": holding.admin,
         "reservedFor": [consumer.to_json() for consumer in (claim.reserved_for if claim is not None else ())],
+    }
+
+
+def _hidden(state: State, holding: Holding) -> dict[str, Any]:
+    """A holder whose names the caller may not see."""
+    return {
+        "namespace": OTHERS,
+        "name": "",
+        "since": None,
+        "created": None,
+        "assumed": holding.claim in state.assumed,
+        "shareID": None,
+        "adminAccess": holding.admin,
+        "reservedFor": [],
     }

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.cursors import Cursor, cursor_after
@@ -18,6 +18,7 @@ from app.api.models.inventory import Changes, FleetPage
 from app.api.responses import json_response, one_by_one
 from app.api.routes.inventory import ALL_NODES
 from app.api.service import Service, ServiceOf
+from app.api.shown_names import ShownNames, shown_names
 from app.core.overview.tallies import value_text
 from app.core.pauses import paced
 from app.core.state.device_views import DeviceView, DeviceViews
@@ -32,6 +33,7 @@ _MAX_NODES_OF_DEVICE = 10
 
 @router.get("/fleet", response_model=FleetPage, summary="All nodes and devices in compact form")
 async def fleet(
+    request: Request,
     service: ServiceOf,
     limit: Limit = 500,
     cursor: Cursor = "",
@@ -54,13 +56,14 @@ async def fleet(
     service.require_synced()
     # A fork: the inventory may change at every pause.
     state = service.state.fork()
+    shown = await shown_names(request, state)
     device_views = DeviceViews(state)
     names = sorted(chain((ALL_NODES,), state.nodes) if node is None else set(node))
     start = bisect_right(names, cursor) if cursor else 0
     page = names[start : start + limit]
     there = (name for name in page if name == ALL_NODES or name in state.nodes)
     items = (
-        _item_of(state, device_views, name) | _group(state, device_views, name, label, attribute)
+        _item_of(state, device_views, name, shown) | _group(state, device_views, name, label, attribute)
         for name in there
     )
     encoded = await service.time_slice().run(lambda: one_by_one(items))
@@ -114,19 +117,19 @@ def _group(state: State, device_views: DeviceViews, name: str, label: str, attri
     return {}
 
 
-def _item_of(state: State, device_views: DeviceViews, name: str) -> dict[str, Any]:
+def _item_of(state: State, device_views: DeviceViews, name: str, shown: ShownNames) -> dict[str, Any]:
     if name == ALL_NODES:
-        return _item(name, "shared", device_views.shared())
-    item = _item(name, "node", device_views.of_node(name))
+        return _item(name, "shared", device_views.shared(), shown)
+    item = _item(name, "node", device_views.of_node(name), shown)
     return item | {"unschedulable": state.nodes[name].unschedulable}
 
 
-def _item(name: str, kind: str, views: Iterable[DeviceView]) -> dict[str, Any]:
+def _item(name: str, kind: str, views: Iterable[DeviceView], shown: ShownNames) -> dict[str, Any]:
     pools: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for view in paced(views, 64):
         device: dict[str, Any] = {"device": view.id.device, "state": view.state}
         if view.claims:
-            device["claims"] = list(view.claims)
+            device["claims"] = shown.claims(view.claims)
         if view.note:
             device["note"] = view.note
         if kind == "shared":

@@ -14,6 +14,7 @@ from app.api.models.body import DeviceState
 from app.api.models.inventory import ClaimPage, DevicePage, NodePage
 from app.api.query import Labels, Names, Namespace, is_named
 from app.api.service import ServiceOf
+from app.api.shown_names import ShownNames, shown_names
 from app.core.model.label_selector import LabelSelector
 from app.core.model.node import Node
 from app.core.model.resource_claim import ResourceClaim
@@ -98,6 +99,7 @@ async def devices(
     """labelSelector selects by the labels of nodes."""
     service.require_synced()
     state = service.state.fork()
+    names = await shown_names(request, state)
     device_views, after = DeviceViews(state), _device_cursor(cursor)
     pools = device_views.pools(driver)
     reached = labelled_nodes(state, labels)
@@ -112,7 +114,7 @@ async def devices(
         and is_on(view, reached)
         and is_named(name, view.id.device, f"{view.id.pool}/{view.id.device}", str(view.id))
     )
-    listing = Listing(state, found, lambda view: str(view.id), lambda view: _device(view, show))
+    listing = Listing(state, found, lambda view: str(view.id), lambda view: _device(view, show, names))
     return await listing.response(request, service, limit)
 
 
@@ -203,14 +205,14 @@ def _node_status(node: Node) -> str:
     return ("Ready" if ready else "NotReady") + (",SchedulingDisabled" if node.unschedulable else "")
 
 
-def _device(view: DeviceView, show: list[str] | None) -> dict[str, Any]:
+def _device(view: DeviceView, show: list[str] | None, names: ShownNames) -> dict[str, Any]:
     item = {
         "driver": view.id.driver,
         "pool": view.id.pool,
         "device": view.id.device,
         "nodes": list(view.nodes),
         "state": view.state,
-        "claims": list(view.claims),
+        "claims": names.claims(view.claims),
         "note": view.note,
     }
     return item if show is None else item | {"values": shown_values(view.shape, show)}

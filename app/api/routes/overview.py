@@ -1,10 +1,11 @@
 """How full the cluster is, what is free, who waits, and why."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.models.overview import HistoryAnswer, OverviewAnswer
@@ -13,6 +14,8 @@ from app.api.program_version import program_version
 from app.api.query import Namespace
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
+from app.api.shown_names import ShownNames, shown_names
+from app.core.advice.redaction import OTHERS
 from app.core.overview.groups import DemandRoom, Group, Sums
 from app.core.overview.overview import Overview, Question
 from app.core.overview.pending import MAX_ASKS, PendingGroup
@@ -32,6 +35,7 @@ MAX_LISTED = 20
     summary="How full the cluster is, what is free, which Pods are pending, and why",
 )
 async def overview(
+    request: Request,
     service: ServiceOf,
     *,
     namespace: Namespace,
@@ -64,7 +68,8 @@ async def overview(
         driver,
         namespace,
     )
-    return json_response(answer_of(service, await service.overviews.answer(question)))
+    names = await shown_names(request, service.state, named=namespace, granted=(namespace,))
+    return json_response(answer_of(service, await service.overviews.answer(question), names))
 
 
 @router.get(
@@ -93,7 +98,7 @@ async def history(service: ServiceOf) -> Response:
     )
 
 
-def answer_of(service: Service, seen: Overview) -> dict[str, Any]:
+def answer_of(service: Service, seen: Overview, names: ShownNames) -> dict[str, Any]:
     """The body. Cost: O(groups)."""
     narrowed = bool(seen.question.namespace)
     return {
@@ -102,9 +107,9 @@ def answer_of(service: Service, seen: Overview) -> dict[str, Any]:
         "cluster": _cluster(service),
         "nodes": 0 if narrowed else seen.nodes,
         **(_narrowed() if narrowed else _devices(seen)),
-        "namespaces": _namespaces(seen),
-        "pending": _pending(seen),
-        "troubles": _troubles(seen, narrowed=narrowed),
+        "namespaces": _namespaces(seen, names),
+        "pending": _pending(seen, names),
+        "troubles": _troubles(seen, names, narrowed=narrowed),
         "mix": [] if narrowed else [_room(room) for room in seen.sums.rooms],
     }
 
@@ -183,7 +188,7 @@ def _by_size(item: Group) -> tuple[int, str]:
     return -item.devices, item.name
 
 
-def _namespaces(seen: Overview) -> list[dict[str, Any]]:
+def _namespaces(seen: Overview, shown: ShownNames) -> list[dict[str, Any]]:
     pending: dict[str, int] = {}
     for group in seen.pending:
         for name, count in group.namespaces.items():
@@ -206,34 +211,56 @@ def _namespaces(seen: Overview) -> list[dict[str, Any]]:
                     "pending": pending.get(name, 0),
                 }
             )
-    return found[:MAX_GROUPS]
+    return (found if shown.all else _together(found, shown))[:MAX_GROUPS]
 
 
-def _pending(seen: Overview) -> dict[str, Any]:
+def _together(found: list[dict[str, Any]], shown: ShownNames) -> list[dict[str, Any]]:
+    """The namespaces, with those that the caller may not see added up."""
+    seen = [item for item in found if shown.sees(item["name"])]
+    hidden = [item for item in found if not shown.sees(item["name"])]
+    if not hidden:
+        return seen
+    by_driver: Counter[str] = Counter()
+    for item in hidden:
+        by_driver.update(item["byDriver"])
+    return [
+        *seen,
+        {
+            "name": OTHERS,
+            "inUse": sum(item["inUse"] for item in hidden),
+            "percent": round(sum(item["percent"] for item in hidden), 1),
+            "byDriver": dict(sorted(by_driver.items())),
+            "pending": sum(item["pending"] for item in hidden),
+        },
+    ]
+
+
+def _pending(seen: Overview, names: ShownNames) -> dict[str, Any]:
     oldest = [group.oldest for group in seen.pending if group.oldest]
     return {
         "pods": seen.waiting,
         "oldest": min(oldest, default=None),
-        "groups": [_pending_group(group) for group in seen.pending[:MAX_LISTED]],
+        "groups": [_pending_group(group, names) for group in seen.pending[:MAX_LISTED]],
         "groupsOmitted": max(0, len(seen.pending) - MAX_LISTED),
     }
 
 
-def _pending_group(group: PendingGroup) -> dict[str, Any]:
+def _pending_group(group: PendingGroup, names: ShownNames) -> dict[str, Any]:
     return {
-        "reason": group.reason.text,
+        "reason": names.text(group.reason.text),
         "code": group.reason.code,
         "estimated": group.reason.estimated,
         "pods": group.pods,
         "oldest": group.oldest,
         "asks": [{"text": text, "pods": pods} for text, pods in group.asks.most_common(MAX_ASKS)],
         "asksOmitted": max(0, len(group.asks) - MAX_ASKS),
-        "examples": ["/".join(key) for key in group.examples],
+        "examples": ["/".join(key) for key in group.examples if names.sees(key[0])],
     }
 
 
-def _troubles(seen: Overview, *, narrowed: bool) -> dict[str, Any]:
+def _troubles(seen: Overview, names: ShownNames, *, narrowed: bool) -> dict[str, Any]:
     found = Troubles(claims=seen.troubles.claims) if narrowed else seen.troubles
+    shown = [item for item in found.claims if names.sees(item.namespace)]
     incomplete = sum(text.startswith("pool incomplete") for text in found.pools.values())
     pools = [(pool, text) for pool, text in found.pools.items()]
     pools += [(pool, "no slices, and claims hold its devices") for pool in found.pools_gone]
@@ -248,7 +275,7 @@ def _troubles(seen: Overview, *, narrowed: bool) -> dict[str, Any]:
         "taints": [] if narrowed else _taints(seen.sums),
         "driversGone": [asdict(item) for item in found.drivers_gone[:MAX_LISTED]],
         "claimsLeft": len(found.claims),
-        "claims": [asdict(item) for item in found.claims[:MAX_LISTED]],
+        "claims": [asdict(item) for item in shown[:MAX_LISTED]],
         "nodesGone": 0 if narrowed else seen.sums.nodes_gone,
         "unschedulable": 0 if narrowed else seen.unschedulable,
     }

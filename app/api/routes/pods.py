@@ -11,6 +11,7 @@ from app.api.listing import Limit, Listing
 from app.api.models.inventory import PodPage
 from app.api.query import Labels, Namespace, is_named
 from app.api.service import Service, ServiceOf
+from app.api.shown_names import ShownNames, shown_names
 from app.core.model.pod import Pod
 from app.core.model.pod_claim import PodClaim
 from app.core.pauses import in_order
@@ -35,6 +36,7 @@ async def pods(
     """For the reasons of one Pod, see /api/v1/pods/{namespace}/{name}/explain."""
     service.require_synced()
     state = service.state.fork()
+    names = await shown_names(request, state, named=namespace, granted=(namespace,))
     after = tuple(cursor.split("/", 1))
     chosen = (
         key
@@ -45,14 +47,15 @@ async def pods(
         and is_named(name, key[1], "/".join(key))
         and (labels is None or labels.matches(pod.meta.labels))
     )
-    listing = Listing(state, in_order(chosen), "/".join, lambda key: _item(service, state.pods[key]))
+    listing = Listing(state, in_order(chosen), "/".join, lambda key: _item(service, state.pods[key], names))
     return await listing.response(request, service, limit)
 
 
-def _item(service: Service, pod: Pod) -> dict[str, Any]:
+def _item(service: Service, pod: Pod, names: ShownNames) -> dict[str, Any]:
     namespace, name = pod.meta.key
     last = service.history.latest(namespace, name)
     refused = last is not None and last.outcome in ("refused", "failed")
+    summary = names.text(last.summary) if last is not None and refused else ""
     return {
         "namespace": namespace,
         "name": name,
@@ -61,10 +64,10 @@ def _item(service: Service, pod: Pod) -> dict[str, Any]:
         "created": pod.meta.created,
         "priority": pod.priority,
         "schedulerName": pod.scheduler_name,
-        "said": last.summary if last is not None and refused else "",
+        "said": summary,
         "saidAt": last.at if last is not None and refused else None,
         "status": _status(pod),
-        "reason": last.summary if last is not None and refused else "" if pod.node_name else pod.refusal,
+        "reason": summary if last is not None and refused else "" if pod.node_name else pod.refusal,
         "labels": pod.meta.labels,
     }
 

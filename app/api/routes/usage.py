@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.errors import HttpError
@@ -12,8 +12,9 @@ from app.api.query import Labels
 from app.api.responses import json_response, one_by_one
 from app.api.routes.inventory import Filter, is_on, labelled_nodes, reaches
 from app.api.service import ServiceOf
+from app.api.shown_names import ShownNames, shown_names
 from app.core.state.device_views import DeviceViews
-from app.core.state.occupancy import DIMENSIONS, Dimension, Occupancy, dimension, occupancy
+from app.core.state.occupancy import DIMENSIONS, NONE, Dimension, Occupancy, dimension, occupancy
 from app.core.state.state import State
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
@@ -24,6 +25,7 @@ _DIMENSIONS = ", ".join(DIMENSIONS)
 
 @router.get("/usage", response_model=UsagePage, summary="How many devices are taken and free, by groups")
 async def usage(
+    request: Request,
     service: ServiceOf,
     labels: Labels,
     *,
@@ -41,7 +43,9 @@ async def usage(
     service.require_synced()
     state = service.state.fork()
     names = by or ["driver"]
-    dimensions = _dimensions(state, names)
+    shown = await shown_names(request, state, named=holder)
+    shown.require(holder)
+    dimensions = _dimensions(state, names, shown)
     reached = labelled_nodes(state, labels)
     views = (
         view
@@ -69,7 +73,7 @@ async def usage(
     )
 
 
-def _dimensions(state: State, names: list[str]) -> list[Dimension]:
+def _dimensions(state: State, names: list[str], shown: ShownNames) -> list[Dimension]:
     """Raises: HttpError, 400."""
     if len(names) > MAX_DIMENSIONS:
         raise HttpError(400, "InvalidParameter", f"at most {MAX_DIMENSIONS} groups", "query.by")
@@ -79,8 +83,15 @@ def _dimensions(state: State, names: list[str]) -> list[Dimension]:
         if made is None or names.count(name) > 1:
             text = f"{name!r} is not one of {_DIMENSIONS}" if made is None else f"{name!r} is repeated"
             raise HttpError(400, "InvalidParameter", text, "query.by")
-        found.append(made)
+        found.append(made if name != "namespace" or shown.all else _hiding(made, shown))
     return found
+
+
+def _hiding(namespaces: Dimension, shown: ShownNames) -> Dimension:
+    """Namespaces that the caller may not see are one group."""
+    return lambda view: dict.fromkeys(
+        name if name == NONE else shown.namespace(name) for name in namespaces(view)
+    )
 
 
 def _item(group: Mapping[str, str], found: Occupancy) -> dict[str, Any]:

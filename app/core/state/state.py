@@ -206,23 +206,39 @@ class State:
                 raise ValueError(f"{kind} is not part of the state")
 
     def keys(self, kind: str) -> set[Key]:
-        """The keys of all objects of a kind, to compare with a new list."""
-        by_name: dict[str, Mapping[str, object]] = {
-            "Node": self.inventory.nodes,
-            "ResourceSlice": self.inventory.slices,
-            "DeviceTaintRule": self.inventory.rules,
-            "DeviceClass": self.classes,
+        """The keys of all objects of a kind, to compare with a new list. Cost: O(objects of the kind)."""
+        if (names := self._by_name(kind)) is not None:
+            return {("", name) for name in names}
+        return set(self.pods) | self.usage.keys() if kind == "Pod" else set(self._by_key(kind))
+
+    def has(self, kind: str, key: Key) -> bool:
+        """Whether there is such an object. Cost: O(1)."""
+        if (names := self._by_name(kind)) is not None:
+            return key[1] in names and not key[0]
+        return key in self._by_key(kind) or (kind == "Pod" and key in self.usage)
+
+    def _by_name(self, kind: str) -> Mapping[str, object] | None:
+        match kind:
+            case "Node":
+                return self.inventory.nodes
+            case "ResourceSlice":
+                return self.inventory.slices
+            case "DeviceTaintRule":
+                return self.inventory.rules
+            case "DeviceClass":
+                return self.classes
+        return None
+
+    def _by_key(self, kind: str) -> Mapping[Key, object]:
+        """Raises: KeyError, for an unknown kind."""
+        known: dict[str, Mapping[Key, object]] = {
+            "ResourceClaimTemplate": self.templates,
+            "ResourceClaim": self._ledger.claims,
+            "Pod": self.pods,
+            "PodDisruptionBudget": self.budgets,
+            "PodGroup": self.groups,
         }
-        if kind in by_name:
-            return {("", name) for name in by_name[kind]}
-        by_key: dict[str, set[Key]] = {
-            "ResourceClaimTemplate": set(self.templates),
-            "ResourceClaim": set(self._ledger.claims),
-            "Pod": set(self.pods) | self.usage.keys(),
-            "PodDisruptionBudget": set(self.budgets),
-            "PodGroup": set(self.groups),
-        }
-        return by_key[kind]
+        return known[kind]
 
     def assume(
         self, key: ClaimKey, allocation: Allocation, consumers: Mapping[str, Consumer] | None = None

@@ -43,6 +43,10 @@ class Usage:
         if counted is not None:
             self._change(counted[0], counted[1], -1)
 
+    def __contains__(self, key: PodKey) -> bool:
+        """Whether a Pod is counted."""
+        return key in self._pods
+
     def keys(self) -> set[PodKey]:
         """The Pods that are counted."""
         return set(self._pods)
