@@ -158,9 +158,19 @@ def _is_many(change: Change) -> bool:
     return isinstance(claims, list) and len(claims) > 1
 
 
-def _codes(answer: NodeResult) -> set[tuple[str, str | None, str | None]]:
-    """Requests of several claims may have one name."""
-    return {(reason.code, reason.claim, reason.request) for reason in answer.reasons}
+def _codes(answer: NodeResult) -> set[tuple[object, ...]]:
+    """Requests of several claims may have one name. A capacity that has another name is another cause than
+    one that is too small.
+    """
+    return {
+        (
+            reason.code,
+            reason.claim,
+            reason.request,
+            tuple(item.best is None for item in reason.evidence.capacities),
+        )
+        for reason in answer.reasons
+    }
 
 
 def _ranked(found: Iterable[NearMiss]) -> tuple[NearMiss, ...]:

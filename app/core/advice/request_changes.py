@@ -123,6 +123,7 @@ def _tolerating(more: tuple[Toleration, ...]) -> Edit:
 
 def _capacities(reason: Reason, target: RequestTarget, spec: RequestSpec) -> Iterator[Change]:
     lower: dict[str, Quantity] = {}
+    amounts: dict[str, str] = {}  # as they were published
     for item in reason.evidence.capacities:
         if item.published:
             text = f"with capacity {item.published} instead of {item.name}"
@@ -132,9 +133,8 @@ def _capacities(reason: Reason, target: RequestTarget, spec: RequestSpec) -> Ite
             text = f"without {item.name}, which no device has,"
             yield target.change("DropCapacity", text, {"capacity": item.name}, 9, _lacking(item.name))
         elif parse_quantity(item.best).nanos > 0:
-            lower[item.name] = parse_quantity(item.best)
+            lower[item.name], amounts[item.name] = parse_quantity(item.best), item.best
     if lower:
-        amounts = {name: amount.text for name, amount in lower.items()}
         text = f"with {named(f'{name} {amount}' for name, amount in amounts.items())}"
         weight = 6 + _fall(spec, lower)
         yield target.change("LowerCapacity", text, {"capacity": amounts}, weight, _lowered(lower))

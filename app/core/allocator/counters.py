@@ -4,7 +4,7 @@ Devices of a pool draw from its counter sets. What allocated devices draw is rea
 within and out of the node's reach, as in-tree does; a device that is no longer published draws nothing.
 """
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass
 
 from app.core.model.device import CounterConsumption, Device
@@ -70,6 +70,21 @@ class Ledger:
             for consumption in device.consumes_counters
             for name, amount in consumption.counters.items()
             if self._left[consumption.counter_set, name] < amount.nanos
+        )
+
+    def shortages_together(self, devices: Iterable[Device]) -> tuple[tuple[str, str, Quantity, int], ...]:
+        """The same for several devices: what they need together."""
+        needed: dict[Key, Quantity] = {}
+        for device in devices:
+            for consumption in device.consumes_counters:
+                for name, amount in consumption.counters.items():
+                    key = consumption.counter_set, name
+                    before = needed[key].nanos if key in needed else 0
+                    needed[key] = Quantity(before + amount.nanos, amount.format)
+        return tuple(
+            (*key, amount, self._left[key])
+            for key, amount in sorted(needed.items())
+            if self._left[key] < amount.nanos
         )
 
     def refund(self, device: Device) -> None:

@@ -22,6 +22,7 @@ from app.core.cel.common.errors import CelError
 from app.core.diagnosis.exclusions import AVAILABLE, Exclusions, exclusions
 from app.core.model.device import Attribute, DeviceShape
 from app.core.model.quantity import Quantity
+from app.core.model.resource_slice import PoolId
 from app.core.model.taints import Taint
 from app.core.pauses import paced
 from app.core.selectors.environment import cel_features
@@ -196,6 +197,21 @@ def _counters(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[Coun
     return tuple(
         CounterShortage(*key, needed.text, left.text) for key, (needed, left) in sorted(least.items())
     )
+
+
+def shortages_together(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[CounterShortage, ...]:
+    """The counters that these devices overdraw together."""
+    pools: dict[PoolId, list[int]] = {}
+    for position in sorted(positions):
+        pools.setdefault(node_devices.views[position].pool.id, []).append(position)
+    found = []
+    for pool, members in pools.items():
+        devices = [node_devices.devices[position].device for position in members]
+        short = node_devices.views[members[0]].ledger.shortages_together(devices)
+        for counter_set, counter, needed, left in short:
+            rest = Quantity(left, needed.format).text
+            found.append(CounterShortage(str(pool), counter_set, counter, needed.text, rest))
+    return tuple(found)
 
 
 def _capacities(

@@ -73,7 +73,10 @@ def headline(reason: Reason) -> str:
         template = _without_capacity(reason) or template
         return _mixed(reason, request) or template.format(request=request) + _details(reason)
     if reason.claim is None:
-        return reason.message
+        of_all = reason.code == "CountersExhausted" and reason.evidence.counters
+        return (
+            template.format(request="all devices together") + _details(reason) if of_all else reason.message
+        )
     return template.format(request="a claim") + _details(reason)
 
 

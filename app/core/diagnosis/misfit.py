@@ -11,9 +11,9 @@ from app.core.allocator.node_devices import USABLE, NodeDevices, set_up
 from app.core.allocator.outcome import AllocationError, Limits, Reason
 from app.core.allocator.plan import ClaimPlan, Plan, RequestPlan
 from app.core.allocator.search import Search
-from app.core.diagnosis.evidence import constraint_values, evidence
+from app.core.diagnosis.evidence import constraint_values, evidence, shortages_together
 from app.core.diagnosis.exclusions import DEVICES, exclusions
-from app.core.diagnosis.wording import listed, listed_constraints
+from app.core.diagnosis.wording import listed, listed_constraints, listed_counters
 from app.core.model.node import Node
 from app.core.pauses import paced
 from app.core.state.pools import Pool
@@ -30,7 +30,7 @@ def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) 
     ``available`` and the causes by their code, for SelectorRejected also by selector; ``evidence`` names
     holders, terms of selectors, taints, and the missing amounts. If each request can be satisfied alone,
     the reason is why not together: a claim's constraints, counters, or too few devices.
-    Cost: O(devices * alternatives), and at most claims + 2 bounded searches.
+    Cost: O(devices * alternatives), and at most claims + 3 bounded searches.
     """
     reasons = [*_pool_reasons(pools)]
     try:
@@ -81,17 +81,21 @@ def _together(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken) ->
     constrained = [number for number, claim in enumerate(node_devices.plan.claims) if claim.constraints]
     for leave_out in [[number] for number in constrained] + [constrained] * (len(constrained) > 1):
         if _would_fit(node_devices, pools, taken, _without_constraints(node_devices.plan, leave_out)):
-            return [_unsatisfied(node_devices, node_devices.plan.claims[number]) for number in leave_out]
-    counters = Reason("CountersExhausted", "node(s) had too few counters left for all devices together")
+            unsatisfied = [_unsatisfied(node_devices, node_devices.plan.claims[at]) for at in leave_out]
+            # With enough counters the constraints would hold: neither is the cause alone.
+            drawn = _drawn(node_devices, pools, taken, node_devices.plan)
+            return unsatisfied if drawn is None else [*unsatisfied, drawn]
     if groups := _groups_apart(node_devices):
         features = replace(node_devices.plan.features, compatibility_groups=False)
         if _would_fit(node_devices, pools, taken, replace(node_devices.plan, features=features)):
             return [Reason("CountersExhausted", groups)]
-    if _would_fit(node_devices, pools, taken, node_devices.plan, counters=False):
-        return [counters]
+    drawn = _drawn(node_devices, pools, taken, node_devices.plan)
+    if drawn is not None:
+        return [drawn]
     relaxed = _without_constraints(node_devices.plan, constrained)
-    if constrained and _would_fit(node_devices, pools, taken, relaxed, counters=False):
-        return [*(_unsatisfied(node_devices, node_devices.plan.claims[at]) for at in constrained), counters]
+    drawn = _drawn(node_devices, pools, taken, relaxed) if constrained else None
+    if drawn is not None:
+        return [*(_unsatisfied(node_devices, node_devices.plan.claims[at]) for at in constrained), drawn]
     total = len(node_devices.devices)
     message = "node(s) could satisfy each request alone, but not all together"
     return [Reason("TooFewDevices", message, counts={DEVICES: total})]
@@ -122,17 +126,30 @@ def _unsatisfied(node_devices: NodeDevices, claim: ClaimPlan) -> Reason:
     return Reason("ConstraintNotMet", message, claim.name, evidence=behind)
 
 
-def _would_fit(
-    node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken, plan: Plan, *, counters: bool = True
-) -> bool:
+def _drawn(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken, plan: Plan) -> Reason | None:
+    """That counters are short, by the first devices that fit without them; None if none do."""
     relaxed = set_up(node_devices.node, pools, taken, plan)
-    relaxed.counters = counters
+    relaxed.counters = False
+    search = _searched(relaxed)
+    if search is None:
+        return None
+    short = shortages_together(relaxed, {item.position for item in search.partial.assignments})
+    message = f"node(s) had too few counters left for all devices together{listed_counters(short)}"
+    return Reason("CountersExhausted", message, evidence=Evidence(counters=short))
+
+
+def _would_fit(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken, plan: Plan) -> bool:
+    return _searched(set_up(node_devices.node, pools, taken, plan)) is not None
+
+
+def _searched(relaxed: NodeDevices) -> Search | None:
+    """The search that has found devices, or None."""
     search = Search(relaxed, _WHAT_IF)
     try:
         search.run()
     except AllocationError:
-        return False  # too much work, or an error hidden by the constraint: unknown
-    return search.found
+        return None  # too much work, or an error hidden by the constraint: unknown
+    return search if search.found else None
 
 
 def _without_constraints(plan: Plan, claims: Sequence[int]) -> Plan:

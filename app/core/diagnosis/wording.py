@@ -70,6 +70,11 @@ def _bracket(texts: Iterable[str]) -> str:
     return f" ({text})" if text else ""
 
 
+def listed_counters(items: Iterable[CounterShortage]) -> str:
+    """Like `` (gpu-0/slots: 6 needed, 4 left)``; empty without items."""
+    return _bracket(_counter(item) for item in items)
+
+
 def _counter(item: CounterShortage) -> str:
     return f"{item.counter_set}/{item.counter}: {item.needed} needed, {item.left} left"
 

@@ -255,3 +255,24 @@ def test_the_smallest_lowering_of_a_capacity_comes_first() -> None:
     found = asked(pod("c"), *ONE, node("n2"), pool("n1", small), pool("n2", large), wanted)
 
     assert [item.text for item in found.near_misses] == ["with memory 80Gi in request r (node n2)"]
+
+
+def test_what_devices_need_of_a_counter_together() -> None:
+    parts = [drawing(dev(name), slots="3") for name in "ab"]
+    found = asked(
+        pod("c"), *ONE, counters("n1", slots="4"), pool("n1", *parts, of=2), claim("c", req(count=2))
+    )
+
+    assert messages(found) == [
+        "node(s) had too few counters left for all devices together (chip/slots: 6 needed, 4 left)"
+    ]
+
+
+def test_a_capacity_of_another_name_that_is_too_small_as_well_takes_two_changes() -> None:
+    wanted = claim("c", req(capacity={"requests": {f"{DRIVER}/memory": "30Gi"}}))
+    found = asked(pod("c"), *ONE, pool("n1", dev("a", memory="20Gi")), wanted)
+
+    assert found.near_misses[0].text == (
+        f"with capacity memory instead of {DRIVER}/memory in request r and with memory 20Gi in request r "
+        "(node n1)"
+    )

@@ -264,7 +264,7 @@ CASES: dict[str, Case] = {
         ("FreeDevices",),
     ),
     "each could be met alone, the counters not": Case(
-        "0/1 nodes fit: 1 node(s) had too few counters left for all devices together",
+        "0/1 nodes fit: 1 node(s) had too few counters left for all devices together (chip/slots)",
         (
             *ONE,
             counters("n1", slots="4"),
@@ -273,6 +273,24 @@ CASES: dict[str, Case] = {
         ),
         pod("c"),
         ("FewerDevices",),
+    ),
+    "a pair of one socket that draws too much, and one of two that does not": Case(
+        "0/1 nodes fit: 1 node(s) had no devices that satisfy the constraints of a claim "
+        f"(matchAttribute {NUMA}); node(s) had too few counters left for all devices together (chip/slots)",
+        (
+            *ONE,
+            counters("n1", slots="4"),
+            pool(
+                "n1",
+                drawing(dev("a", numa=0), slots="3"),
+                drawing(dev("b", numa=0), slots="3"),
+                drawing(dev("c", numa=1), slots="1"),
+                of=2,
+            ),
+            claim("c", req(count=2), match=NUMA),
+        ),
+        pod("c"),
+        ("DropConstraint", "FewerDevices"),
     ),
     "a pair on two sockets": Case(
         "0/1 nodes fit: 1 node(s) had no devices that satisfy the constraints of a claim "
