@@ -40,6 +40,19 @@ from app.cli.talk import counted, say
     help="The fewest nodes --like these, or the cheapest, to add so that everything fits.",
 )
 @click.option(
+    "--trace",
+    "trace_file",
+    metavar="FILE",
+    help="With --nodes-needed, place the Pods of this trace that run together, on new nodes alone.",
+)
+@click.option(
+    "--quantile",
+    type=click.FloatRange(0, 1),
+    default=0.95,
+    show_default=True,
+    help="With --trace, the share of the time for which its demand is no larger.",
+)
+@click.option(
     "--all-or-nothing",
     is_flag=True,
     help="Place all Pods or none, searching beyond greedy one-by-one placement.",
@@ -74,6 +87,8 @@ def plan(
     explain: bool,
     how_many: bool,
     nodes_needed: Any,
+    trace_file: str | None,
+    quantile: float,
     all_or_nothing: bool,
     preemption: bool,
     wait: bool,
@@ -92,7 +107,10 @@ def plan(
     if nodes_needed and (how_many or all_or_nothing or preemption or wait):
         text = "--nodes-needed goes with none of --how-many, --all-or-nothing, --preemption, --wait"
         raise InputError(text, "leave it out")
-    if not paths and (how_many or not changed.get("drain")):
+    if trace_file and (not nodes_needed or paths or replicas is not None or changed.get("drain")):
+        text = "--trace requires --nodes-needed, and excludes -f, --replicas and --drain"
+        raise InputError(text, "write --nodes-needed --like NODE --trace FILE")
+    if not paths and not trace_file and (how_many or not changed.get("drain")):
         raise InputError("nothing to place", "name a file with -f, or a node with --drain")
     wishes: dict[str, Any] = {
         "replicas": replicas,
@@ -113,6 +131,11 @@ def plan(
         files = read_dry_run_input(paths, namespace, kubernetes_version)
         request |= request_fields(files, generated, namespace)
         incomplete = not files.complete
+    if trace_file:
+        from app.cli.trace_demand import demand_fields  # noqa: PLC0415 - as above
+
+        # Nodes that are there hold Pods of the trace, if it was recorded there.
+        request |= demand_fields(trace_file, quantile, namespace) | {"nodes": list(nodes)}
     if nodes_needed:
         code = _nodes_needed(source, request | {"shapes": nodes_needed}, output)
     elif how_many:

@@ -1,6 +1,8 @@
 """``plan`` with the flags that change the cluster, and its other questions."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,9 +100,58 @@ def test_how_many_nodes_to_add(cli: Cli) -> None:
     assert cli(*wanted, "--like", "worker-7").code == 1
 
 
+def trace_of(tmp_path: Path, *jobs: tuple[str, float, float]) -> str:
+    """A file with jobs of one GPU, or of a pair: kind, arrival, seconds."""
+
+    def kind(name: str, count: int) -> dict[str, Any]:
+        request = {"name": "gpu", "exactly": {"deviceClassName": "gpu.example.com", "count": count}}
+        return {"name": name, "size": count, "spec": {"devices": {"requests": [request]}}}
+
+    listed = [{"name": f"j{number}", "kind": kind, "at": at, "seconds": seconds}
+              for number, (kind, at, seconds) in enumerate(jobs)]  # fmt: skip
+    file = tmp_path / "trace.json"
+    text = json.dumps({"name": "days", "kinds": [kind("1 GPU", 1), kind("2 GPUs", 2)], "jobs": listed})
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+def test_nodes_for_what_a_trace_runs_together(cli: Cli, tmp_path: Path) -> None:
+    """Worker-5 has four GPUs: five are in use for most of the time, and nine for a tenth of it."""
+    jobs = [("1 GPU", 0, 200), ("2 GPUs", 0, 200), ("2 GPUs", 0, 200), *[("2 GPUs", 90, 10)] * 2]
+    trace = trace_of(tmp_path, *jobs, ("1 GPU", 100, 1))
+    wanted = ("plan", "--nodes-needed", "--like", "worker-5", "--trace", trace, *SNAPSHOT)
+
+    usual = cli(*wanted, "--quantile", "0.5")
+    assert usual.code == 0
+    assert (
+        "days: at the 0.5 quantile of its demand, 0 s after its start, 3 Pods with 5 devices; at most 9"
+        in (usual.err)
+    )
+    assert "2 like worker-5: nothing cheaper is enough" in usual.err
+    assert "3 like worker-5: nothing cheaper is enough" in cli(*wanted).err
+    # Of its four GPUs some are in use.
+    there = json.loads(cli(*wanted, "--node", "worker-7", "-o", "json").out)
+    assert there["nodesNeeded"] == 3
+    assert len(there["pods"]) == 5
+
+
+def test_a_trace_without_demand_or_that_is_none(cli: Cli, tmp_path: Path) -> None:
+    wanted = ("plan", "--nodes-needed", "--like", "worker-5", *SNAPSHOT, "--trace")
+    idle = cli(*wanted, trace_of(tmp_path, ("1 GPU", 0, 1), ("1 GPU", 100, 1)), "--quantile", "0.5")
+    assert (idle.code, "no Pod runs at the 0.5 quantile; use a larger --quantile" in idle.err) == (2, True)
+    missing = cli(*wanted, str(tmp_path / "none.json"))
+    assert (missing.code, "--trace: " in missing.err) == (2, True)
+    (tmp_path / "other.json").write_text("[]", encoding="utf-8")
+    assert cli(*wanted, str(tmp_path / "other.json")).code == 2
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
+        (
+            ("--like", "worker-5", "--trace", "x"),
+            "--trace requires --nodes-needed, and excludes -f, --replicas and --drain",
+        ),
         ((), "--nodes-needed requires --like"),
         (
             ("--like", "worker-5", "--add-nodes", "2"),
