@@ -92,6 +92,7 @@ class _Search:
         self._rules = rules
         self._shapes = shapes
         self._none: GangAnswer | None = None
+        self._misfit: Pod | None = None
         self._best: tuple[float, Counts, GangAnswer] | None = None
         self._short: list[Counts] = []
         self._doubtful = False
@@ -104,7 +105,8 @@ class _Search:
         self._none = self._ask(tuple(0 for _ in self._shapes))
         if self._none.outcome == "fits":
             return
-        if not all(self._somewhere(state, nodes, pod) for pod in self._pods):
+        self._misfit = next((pod for pod in self._pods if not self._somewhere(state, nodes, pod)), None)
+        if self._misfit is not None:
             # More of the same nodes would not help: it fits on none.
             self._short.append(tuple(shape.limit for shape in self._shapes))
             return
@@ -122,6 +124,8 @@ class _Search:
             )
             placements = self._none.placements if self._none is not None else ()
             why = self._none.text if self._none is not None else "time was up before the first set"
+            if self._misfit is not None:
+                why = f"Pod {'/'.join(self._misfit.meta.key)} fits neither on these nor on the existing nodes"
             outcome: Outcome = "impossible" if proven else "unknown"
             return Sizing(outcome, {}, 0.0, minimal=False, text=f"{text}: {why}", placements=placements,
                           sets_tried=self._tried)  # fmt: skip

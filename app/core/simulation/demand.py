@@ -27,7 +27,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A time in which nobody comes or goes."""
+    """A time in which no Pod comes or goes."""
 
     at: float
     seconds: float

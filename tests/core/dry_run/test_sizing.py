@@ -128,7 +128,10 @@ def test_two_kinds_of_nodes_are_mixed_where_that_is_cheaper() -> None:
 @pytest.mark.parametrize(
     ("shape", "text"),
     [
-        (NodeShape("s0"), "no number of these nodes is enough"),
+        (
+            NodeShape("s0"),
+            "no number of these nodes is enough: Pod default/p0 fits neither on these nor on the existing",
+        ),
         (NodeShape("s1", limit=1), "no number of these nodes is enough"),
     ],
 )
@@ -137,6 +140,13 @@ def test_nodes_that_can_never_do_are_said_to_be_so(shape: NodeShape, text: str) 
     assert (found.outcome, found.minimal) == ("impossible", False)
     assert found.text.startswith(text)
     assert all(item.chosen is None for item in found.placements)
+
+
+def test_the_pod_that_fits_on_none_is_named() -> None:
+    found = sized(cluster(2), wanting("one", "two", "three", "one"), NodeShape("s0"))
+    assert found.text == (
+        "no number of these nodes is enough: Pod default/p2 fits neither on these nor on the existing nodes"
+    )
 
 
 def test_a_node_that_is_not_known_is_an_error() -> None:
