@@ -4,6 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+LATE_SECONDS = 300.0
+"""Bookmarks come about every minute, and a silent watch is renewed after 70 s. As in the alert
+DraExtenderWatchSilent.
+"""
+
 
 def _ageless() -> float | None:
     return None
@@ -22,3 +27,8 @@ class ClusterFacts:
     server: str = ""
     source: Literal["cluster", "files"] = "files"
     age: Callable[[], float | None] = _ageless
+
+    def late_seconds(self) -> float | None:
+        """The age, if it is longer than a watch that works is silent; else None."""
+        age = self.age()
+        return age if age is not None and age > LATE_SECONDS else None

@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from app.api.history import History
-from app.api.pending_reasons import PendingReasons
+from app.api.pending_reasons import NOT_EVALUATED, PendingReasons
+from app.core.model.pod import Pod
 from app.core.overview.overview import Overview, Overviewer, Question
-from app.core.overview.pending import waiting
+from app.core.overview.pending import PodReason, waiting
 from app.core.pauses import InterruptedWorkError
 from app.core.placement.rules import Rules
 from app.core.state.state import State
@@ -19,6 +20,7 @@ _MAX_KEPT = 16
 _EVALUATION_SECONDS = 2.0
 """Time for Pods that no filter has answered; with less, an answer has some that are not evaluated yet."""
 _CHEAP_SECONDS = 0.05
+_INCOMPLETE = (-1, -1)
 _REST = 4
 """After an answer that took longer, it counts for as many times that long: at most a fifth of a core."""
 
@@ -26,7 +28,7 @@ _REST = 4
 @dataclass(slots=True, eq=False)
 class _Kept:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    seen: tuple[int, int] = (-1, -1)
+    seen: tuple[int, int] = _INCOMPLETE
     overview: Overview | None = None
     until: float = 0.0
 
@@ -53,6 +55,7 @@ class Overviews:
         self._viewer = Overviewer(state, rules)
         self._kept: OrderedDict[Question, _Kept] = OrderedDict()
         self._counting = asyncio.Lock()
+        self._evaluated_until = 0.0
         self.made = 0
 
     @property
@@ -78,14 +81,37 @@ class Overviews:
                 time_slice = self._time_slice()
                 overview = await self._made(question, time_slice)
             cpu = time_slice.cpu_seconds
-            kept.keep(overview, seen, self._clock() + (_REST * cpu if cpu > _CHEAP_SECONDS else 0.0))
+            # What is not evaluated yet is for the next answer, even if nothing has changed then.
+            complete = all(group.reason != NOT_EVALUATED for group in overview.pending)
+            until = self._clock() + (_REST * cpu if cpu > _CHEAP_SECONDS else 0.0)
+            kept.keep(overview, seen if complete else _INCOMPLETE, until)
             return overview
 
-    async def _made(self, question: Question, time_slice: TimeSlice) -> Overview:
-        self.made += 1
+    def reason_of(self, pod: Pod) -> PodReason:
+        """Why a pending Pod has no node, as far as that is known. Cost: O(claims)."""
+        return self._reasons.of(pod)
+
+    async def evaluate(self, namespace: str) -> None:
+        """Finds the reasons of pending Pods that no filter has answered, as an overview does.
+
+        Cost: nothing until some time after an evaluation that took long, as for overviews.
+        """
+        async with self._counting:
+            if self._clock() < self._evaluated_until:
+                return
+            time_slice = self._time_slice()
+            await self._evaluate(namespace, time_slice)
+            cpu = time_slice.cpu_seconds
+            self._evaluated_until = self._clock() + (_REST * cpu if cpu > _CHEAP_SECONDS else 0.0)
+
+    async def _evaluate(self, namespace: str, time_slice: TimeSlice) -> None:
         deadline = Deadline(self._clock, _EVALUATION_SECONDS)
-        pods = waiting(self._state, question.namespace)
+        pods = waiting(self._state, namespace)
         # What is missing at the end of the time is marked, and found out by later answers.
         with suppress(InterruptedWorkError):
             await time_slice.run(lambda: self._reasons.evaluate(pods), deadline.expired)
+
+    async def _made(self, question: Question, time_slice: TimeSlice) -> Overview:
+        self.made += 1
+        await self._evaluate(question.namespace, time_slice)
         return await time_slice.run(lambda: self._viewer.view(question, self._reasons.of))

@@ -57,6 +57,8 @@ OUTPUTS = {
         '{"label:rack":""} {"label:rack":"r7"}',
     ),
     "top of a namespace": ("top --by namespace -n team-a -o jsonpath={.total.devices}", "1"),
+    "Pods of a reason": ("pods --reason toofewdevices -o jsonpath={.items[*].code}", "TooFewDevices"),
+    "a reason that no Pod has": ("pods --reason Fits -o name", ""),
     "top with a total": ("top --by node -o jsonpath={.total.percent}", "25"),
     "a label as a column": (
         "nodes gpu-node-a -L rack --no-headers",

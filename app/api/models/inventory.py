@@ -60,7 +60,8 @@ class PodItem(Body):
     """A pending Pod or a Pod with claims.
 
     ``said`` is the last refusal by filter. ``reason`` is the same, or if there is none, the message of
-    the Pod's condition PodScheduled, from another scheduler for example.
+    the Pod's condition PodScheduled, from another scheduler for example. With ``evaluate``, it is the reason
+    of /api/v1/overview.
     """
 
     namespace: str
@@ -77,6 +78,12 @@ class PodItem(Body):
         "pending."
     )
     reason: str
+    code: str = Field(
+        description="The code of the reason that refuses most nodes; NotEvaluated if there is none yet, and "
+        "empty for a Pod with a node."
+    )
+    group: str = Field(description="`key` of its group in /api/v1/overview; empty for a Pod with a node.")
+    requests: str = Field(description="What it requests of devices; empty for none.")
     labels: dict[str, str]
 
 
@@ -208,10 +215,15 @@ class FleetPage(Body):
 
 
 class Changes(Body):
-    """``changed``: nodes to read again; null: all. ``decisions``: number of the last decision."""
+    """``changed``: nodes to read again; null: all. ``decisions``: number of the last decision.
+
+    ``lateSeconds``: time since the last watch event or bookmark of a resource, if it is over five minutes;
+    the inventory may be old then. Null otherwise.
+    """
 
     revision: str
     cursor: str
     nodes: int
     changed: list[str] | None
     decisions: int
+    late_seconds: float | None

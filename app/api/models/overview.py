@@ -79,8 +79,9 @@ class Asking(Body):
 
 
 class PendingGroupModel(Body):
-    """Pods with the same causes."""
+    """Pods with the same causes. ``key``: for `reason` of /api/v1/pods."""
 
+    key: str
     reason: str
     code: str = Field(description="The code of the reason that refuses most nodes.")
     estimated: bool = Field(description="Evaluated for this answer: no filter has evaluated them.")

@@ -103,6 +103,7 @@ def changes_since(service: Service, cursor: str) -> dict[str, Any]:
         "nodes": len(service.state.nodes),
         "changed": None if changed is None else sorted(changed),
         "decisions": service.history.last,
+        "lateSeconds": service.cluster.late_seconds(),
     }
 
 

@@ -247,6 +247,7 @@ def _pending(seen: Overview, names: ShownNames) -> dict[str, Any]:
 
 def _pending_group(group: PendingGroup, names: ShownNames) -> dict[str, Any]:
     return {
+        "key": group.key,
         "reason": names.text(group.reason.text),
         "code": group.reason.code,
         "estimated": group.reason.estimated,

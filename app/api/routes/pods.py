@@ -14,7 +14,12 @@ from app.api.service import Service, ServiceOf
 from app.api.shown_names import ShownNames, shown_names
 from app.core.model.pod import Pod
 from app.core.model.pod_claim import PodClaim
+from app.core.overview.pending import PodReason
+from app.core.overview.requests import text_of_pod
 from app.core.pauses import in_order
+from app.core.state.state import State
+
+_NONE = PodReason("")
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
@@ -32,9 +37,27 @@ async def pods(
     cursor: Cursor = "",
     namespace: Namespace,
     pending: Annotated[bool, Query(description="Only Pods without a node.")] = False,
+    reason: Annotated[
+        str,
+        Query(
+            max_length=200,
+            description="Only pending Pods with this reason: a reason code in any case, or the `key` of a "
+            "group of /api/v1/overview. Evaluates.",
+        ),
+    ] = "",
+    evaluate: Annotated[
+        bool,
+        Query(
+            description="Evaluate pending Pods that no filter has evaluated, as /api/v1/overview does: "
+            "`reason` is the one shown there."
+        ),
+    ] = False,
 ) -> Response:
-    """For the reasons of one Pod, see /api/v1/pods/{namespace}/{name}/explain."""
+    """For the reasons of one Pod by node, see /api/v1/pods/{namespace}/{name}/explain."""
     service.require_synced()
+    evaluate = evaluate or bool(reason)
+    if evaluate:
+        await service.overviews.evaluate(namespace)
     state = service.state.fork()
     names = await shown_names(request, state, named=namespace, granted=(namespace,))
     after = tuple(cursor.split("/", 1))
@@ -43,16 +66,30 @@ async def pods(
         for key, pod in state.pods.items()
         if namespace in ("", key[0])
         and key > after
-        and not (pending and (pod.node_name or pod.finished))
+        and not ((pending or reason) and (pod.node_name or pod.finished))
         and is_named(name, key[1], "/".join(key))
         and (labels is None or labels.matches(pod.meta.labels))
+        and (not reason or _waits_for(service.overviews.reason_of(pod), reason))
     )
-    listing = Listing(state, in_order(chosen), "/".join, lambda key: _item(service, state.pods[key], names))
+    listing = Listing(
+        state,
+        in_order(chosen),
+        "/".join,
+        lambda key: _item(service, state, state.pods[key], names, evaluated=evaluate),
+    )
     return await listing.response(request, service, limit)
 
 
-def _item(service: Service, pod: Pod, names: ShownNames) -> dict[str, Any]:
+def _waits_for(found: PodReason, reason: str) -> bool:
+    return found.code.lower() == reason.lower() or found.group == reason
+
+
+def _item(
+    service: Service, state: State, pod: Pod, names: ShownNames, *, evaluated: bool
+) -> dict[str, Any]:
     namespace, name = pod.meta.key
+    pending = not (pod.node_name or pod.finished)
+    why = service.overviews.reason_of(pod) if pending else _NONE
     last = service.history.latest(namespace, name)
     refused = last is not None and last.outcome in ("refused", "failed")
     summary = names.text(last.summary) if last is not None and refused else ""
@@ -67,9 +104,16 @@ def _item(service: Service, pod: Pod, names: ShownNames) -> dict[str, Any]:
         "said": summary,
         "saidAt": last.at if last is not None and refused else None,
         "status": _status(pod),
-        "reason": summary if last is not None and refused else "" if pod.node_name else pod.refusal,
+        "reason": names.text(why.text) if evaluated and pending else summary or _refusal(pod),
+        "code": why.code,
+        "group": why.group,
+        "requests": text_of_pod(state, pod),
         "labels": pod.meta.labels,
     }
+
+
+def _refusal(pod: Pod) -> str:
+    return "" if pod.node_name else pod.refusal
 
 
 def _status(pod: Pod) -> str:

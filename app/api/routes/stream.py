@@ -57,7 +57,8 @@ async def _events(request: Request, service: Service, cursor: str) -> AsyncItera
     while passed < service.settings.stream_seconds and not service.shutdown.begun:
         if await request.is_disconnected():
             return
-        seen = (service.state.revision, service.history.last)
+        late = service.cluster.late_seconds() is not None
+        seen = (service.state.revision, service.history.last, late)
         if seen != sent:
             sent, silent = seen, 0.0
             news = changes_since(service, cursor)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from app.core.diagnosis import causes_of
 from app.core.model.pod import Pod
@@ -26,11 +27,19 @@ class PodReason:
     code: str = ""
     estimated: bool = False
 
+    @property
+    def group(self) -> str:
+        """Equal for equal causes, whatever the numbers of nodes; also in another process. O(length)."""
+        if not self.text:
+            return self.code
+        return blake2b("\n".join(sorted(causes_of(self.text))).encode(), digest_size=6).hexdigest()
+
 
 @dataclass(slots=True)
 class PendingGroup:
-    """Pods with the same causes; ``text`` is that of one of them. ``asks``: how many Pods request what."""
+    """Pods with the same causes; ``reason`` is that of one of them. ``asks``: how many Pods request what."""
 
+    key: str
     reason: PodReason
     pods: int = 0
     oldest: str | None = None
@@ -51,13 +60,13 @@ def group_pending(
     state: State, reason_of: Callable[[Pod], PodReason], namespace: str = ""
 ) -> list[PendingGroup]:
     """The groups, the largest first, then the oldest. Cost: O(pending Pods x claims), with pauses."""
-    groups: dict[tuple[str, frozenset[str]], PendingGroup] = {}
+    groups: dict[str, PendingGroup] = {}
     for pod in waiting(state, namespace):
         reason = reason_of(pod)
-        key = (reason.code if not reason.text else "", causes_of(reason.text))
+        key = reason.group
         group = groups.get(key)
         if group is None:
-            group = groups[key] = PendingGroup(reason)
+            group = groups[key] = PendingGroup(key, reason)
         group.pods += 1
         group.created.append(pod.meta.created)
         group.namespaces[pod.meta.namespace] += 1

@@ -11,6 +11,7 @@ import pytest
 from app.api.overview_history import OverviewHistory, OverviewSample, sample_of, write
 from app.core.model.parse import parse
 from app.core.overview.overview import Question
+from app.core.overview.pending import PodReason
 from tests.api.conftest import Asked, run
 from tests.objects import (
     DRIVER,
@@ -160,6 +161,64 @@ def test_pending_pods_with_equal_reasons_are_one_group(inventory: Inventory) -> 
         assert [(item["pods"], item["code"]) for item in groups] == [(6, "TooFewDevices")]
 
     run(inventory(*cluster()), evaluation)
+
+
+def test_a_group_leads_to_all_its_pods_page_by_page(inventory: Inventory) -> None:
+    gated = waiting("gated", "one", "2026-01-01T00:00:00Z")
+    gated["spec"]["schedulingGates"] = [{"name": "quota.example.com"}]
+
+    async def evaluation(service: Asked) -> None:
+        plain = (await service.get("/api/v1/pods", pending=True))["items"]
+        assert {item["code"] for item in plain} == {"NotEvaluated", "SchedulingGated"}
+        # Whoever comes by a link has not read the overview before: the list itself evaluates.
+        first = await service.get("/api/v1/pods", reason="toofewdevices", limit=4)
+        rest = await service.get("/api/v1/pods", reason="toofewdevices", limit=4, cursor=first["next"])
+        found = first["items"] + rest["items"]
+        groups = (await service.get(OVERVIEW))["pending"]["groups"]
+        assert {group["code"] for group in groups} == {"TooFewDevices", "SchedulingGated"}
+        for group in groups:
+            named = (await service.get("/api/v1/pods", reason=group["key"]))["items"]
+            assert len(named) == group["pods"]
+            assert {(item["group"], item["code"], item["reason"]) for item in named} == {
+                (group["key"], group["code"], group["reason"])
+            }
+            assert {item["requests"] for item in named} == {asked["text"] for asked in group["asks"]}
+        assert {item["name"] for item in found} == {f"w{number}" for number in range(6)}
+        assert len(first["items"]) == 4
+        every = (await service.get("/api/v1/pods", pending=True, evaluate=True))["items"]
+        assert Counter(item["group"] for item in every) == {item["key"]: item["pods"] for item in groups}
+        assert (await service.get("/api/v1/pods", reason="Fits"))["items"] == []
+
+    run(inventory(*cluster(), gated, generated("gated")), evaluation)
+
+
+def test_what_one_answer_leaves_unevaluated_the_next_one_has(inventory: Inventory) -> None:
+    kinds = 40
+    objects: list[Any] = [device_class("gpu"), node("n1"), slice_of("n1", device("d0"))]
+    for number in range(kinds):
+        objects += [claim(f"c{number}", 10 + number), pod(f"p{number}", f"c{number}")]
+
+    async def evaluation(service: Asked) -> None:
+        codes = []
+        for _ in range(2):
+            groups = (await service.get(OVERVIEW))["pending"]["groups"]
+            codes.append(Counter({group["code"]: group["pods"] for group in groups}))
+        assert 0 < codes[0]["NotEvaluated"] < kinds
+        # Nothing has changed in between.
+        assert codes[1]["NotEvaluated"] == 0
+        made = service.app.state.service.overviews.made
+        await service.get(OVERVIEW)
+        assert service.app.state.service.overviews.made == made
+
+    run(inventory(*objects), evaluation)
+
+
+def test_reasons_are_equal_whatever_the_numbers_and_in_every_process() -> None:
+    few = PodReason("0/8 nodes fit: 3 too few, 5 no device", "TooFewDevices")
+    assert few.group == PodReason("0/9 nodes fit: 5 no device, 4 too few", "NoDevices").group
+    assert few.group != PodReason("0/8 nodes fit: 8 no device", "NoDevices").group
+    assert few.group == "f4ed1d910422"
+    assert PodReason("", "BindFailed").group == "BindFailed"
 
 
 GATED = waiting("gated", "one", "2026-01-01T00:00:00Z")
