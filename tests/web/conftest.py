@@ -172,6 +172,6 @@ def visit(browser: Browser, serve: Callable[..., Served]) -> Iterator[Callable[.
 
 def placed_on_map(page: Page, key: str) -> tuple[float, float]:
     """Where a device is in the window, as the page itself lays it out."""
-    page.wait_for_function("key => globalThis.draExtender.map.where(key)", arg=key)
-    x, y = page.evaluate("key => globalThis.draExtender.map.where(key)", key)
+    # In one call: the map may be laid out again between two.
+    x, y = page.wait_for_function("key => globalThis.draExtender.map.where(key)", arg=key).json_value()
     return x, y

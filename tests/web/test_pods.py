@@ -1,5 +1,6 @@
 """Why is this Pod pending?"""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from playwright.sync_api import expect
 from app.api.history import Decision
 from tests.objects import pod
 from tests.web.conftest import Visit
+from tests.web.fleets import fleet, generated, waiting
 from tests.web.waiting_pods import FOUR
 
 
@@ -54,6 +56,66 @@ def test_what_stands_behind_a_reason_is_told_and_leads_on(visit: Callable[..., V
     held.get_by_role("button", name="ml-team/llm-training").click()
     expect(page.get_by_role("link", name="Claims")).to_have_attribute("aria-current", "page")
     expect(page.locator("table tbody tr:visible")).to_have_count(1)
+
+
+def test_a_group_of_the_overview_leads_to_all_its_pods_page_by_page(visit: Callable[..., Visit]) -> None:
+    others = [*generated_pods("many", 205, 9), *generated_pods("few", 3, 1)]
+    seen = visit(*fleet(4), *others)
+    page = seen.open("")
+    card = page.get_by_role("region", name="Pending Pods").get_by_role("listitem").filter(has_text="205 Pods")
+    reason = card.locator(".clamp").get_attribute("title")
+    card.get_by_role("button", name="and 202 more").click()
+    head = page.get_by_role("region", name="Reason")
+    expect(head).to_contain_text("205 Pods: No node has enough matching devices")
+    expect(head).to_contain_text(str(reason))
+    items = page.get_by_role("region", name="List of Pods").get_by_role("listitem")
+    expect(items).to_have_count(200)
+    expect(items.first).to_contain_text("many-0")
+    expect(items.first).to_contain_text("requests 9 x gpu")
+    expect(items.first).to_contain_text(re.compile(r"\d+ (min|h|days)"))
+    page.get_by_role("button", name="Next").click()
+    expect(items).to_have_count(5)
+    expect(items.last).to_contain_text("many-204")
+    # By the URL: reload, a Pod and back, and back again.
+    page.reload()
+    expect(head).to_contain_text("205 Pods")
+    page.get_by_role("button", name="many-7", exact=False).first.click()
+    expect(page.get_by_role("heading", name="many-7")).to_be_visible()
+    expect(head).to_contain_text("205 Pods")
+    page.go_back()
+    expect(page.get_by_role("heading", name="many-7")).to_be_hidden()
+    expect(head).to_contain_text("205 Pods")
+    page.get_by_role("button", name="All pending Pods").click()
+    expect(head).to_be_hidden()
+    expect(page.get_by_role("region", name="List of Pods")).to_contain_text("208 Pods")
+    page.go_back()
+    expect(head).to_contain_text("205 Pods")
+    page.go_back()
+    expect(page.get_by_role("region", name="Who waits?").locator(".big")).to_have_text("208")
+    # All of them, whatever their reason.
+    page.get_by_role("region", name="Who waits?").get_by_role("button").click()
+    expect(head).to_be_hidden()
+    expect(page.get_by_role("region", name="List of Pods")).to_contain_text(" of 208 Pods")
+
+
+def test_a_reason_that_no_pod_has_any_more_says_so(visit: Callable[..., Visit]) -> None:
+    seen = visit(*fleet(4), *generated_pods("few", 2, 9))
+    page = seen.open("#/pods?reason=toofewdevices")
+    expect(page.get_by_role("region", name="Reason")).to_contain_text("2 Pods")
+    seen.served.do(
+        lambda: [seen.served.service.state.delete("Pod", ("research", f"few-{at}")) for at in (0, 1)]
+    )
+    expect(page.get_by_text("No Pod is pending for this reason any more.")).to_be_visible()
+    page.get_by_role("button", name="All pending Pods").click()
+    expect(page.get_by_text("No Pod is pending.")).to_be_visible()
+
+
+def generated_pods(kind: str, number: int, count: int) -> list[dict[str, Any]]:
+    """Pods with equal reasons: each requests as many devices."""
+    found: list[dict[str, Any]] = []
+    for at in range(number):
+        found += [generated(f"{kind}-{at}", count, None), waiting(f"{kind}-{at}", kind)]
+    return found
 
 
 def test_a_near_miss_leads_to_its_node(visit: Callable[..., Visit]) -> None:

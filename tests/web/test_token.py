@@ -108,7 +108,7 @@ def test_a_token_is_asked_for_reviewed_and_kept_for_the_tab_alone(
 ) -> None:
     page = visit(served=guarded).open(live=False)
     give(page, "guessed")
-    expect(page.get_by_role("alert")).to_have_text("That token was refused.")
+    expect(page.get_by_role("alert")).to_have_text("The token was refused. It may have expired.")
     give(page, "of-jane")
     expect(page.locator("#link")).to_have_attribute("data-kind", "live")
     expect(page.get_by_role("button", name="free 1")).to_be_visible()

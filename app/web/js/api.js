@@ -2,6 +2,7 @@
 
 const TOKEN = "dra-extender.token";
 
+/** An answer that is not a good one. `status` 0: there was none. */
 export class ApiError extends Error {
   /** @param {number} status @param {string} message @param {string} [path] */
   constructor(status, message, path = "") {
@@ -11,13 +12,13 @@ export class ApiError extends Error {
   }
 }
 
-/** @type {() => Promise<string>} */
+/** @type {(refused: boolean) => Promise<string>} */
 let askForToken = () => Promise.reject(new ApiError(401, "The service requires a token."));
 /** @type {Promise<string> | null} */
 let asking = null;
 let declined = false;
 
-/** @param {() => Promise<string>} ask called once for any number of requests that were refused together */
+/** @param {(refused: boolean) => Promise<string>} ask called once for any number of requests that were refused together; refused: there was a token */
 export function onUnauthorized(ask) {
   askForToken = ask;
 }
@@ -38,19 +39,31 @@ export async function send(path, init = {}) {
     const token = sessionStorage.getItem(TOKEN);
     const headers = new Headers(init.headers);
     if (token) headers.set("Authorization", `Bearer ${token}`);
-    const answer = await fetch(path, { ...init, headers, cache: "no-store" });
+    const answer = await answered(fetch(path, { ...init, headers, cache: "no-store" }));
     if (answer.ok) return answer;
     if (answer.status !== 401) throw await failure(answer);
     // Another request may have got a new token meanwhile.
     if (sessionStorage.getItem(TOKEN) !== token) continue;
     if (declined) throw new ApiError(401, "The service requires a token.");
-    sessionStorage.setItem(TOKEN, await newToken());
+    sessionStorage.setItem(TOKEN, await newToken(token !== null));
   }
 }
 
-/** One question for all the requests that were refused together. */
-function newToken() {
-  asking ??= askForToken().catch((error) => { declined = true; throw error; }).finally(() => { asking = null; });
+/**
+ * A browser reports a connection that fails as a TypeError, in its own words.
+ * @template T @param {Promise<T>} promise of a request, or of its body @returns {Promise<T>}
+ */
+async function answered(promise) {
+  try {
+    return await promise;
+  } catch (error) {
+    throw error instanceof TypeError ? new ApiError(0, "The service does not answer.") : error;
+  }
+}
+
+/** One question for all the requests that were refused together. @param {boolean} refused */
+function newToken(refused) {
+  asking ??= askForToken(refused).catch((error) => { declined = true; throw error; }).finally(() => { asking = null; });
   return asking;
 }
 
@@ -66,14 +79,14 @@ export async function get(path, query = {}, signal) {
     for (const item of Array.isArray(value) ? value : [value]) search.append(name, String(item));
   }
   const text = search.toString();
-  return (await send(text ? `${path}?${text}` : path, { signal })).json();
+  return answered((await send(text ? `${path}?${text}` : path, { signal })).json());
 }
 
 /** @param {string} path @param {any} body @param {AbortSignal} [signal] @returns {Promise<any>} */
 export async function post(path, body, signal) {
   const text = typeof body === "string";
   const headers = { "Content-Type": text ? "application/yaml" : "application/json" };
-  return (await send(path, { method: "POST", body: text ? body : JSON.stringify(body), headers, signal })).json();
+  return answered((await send(path, { method: "POST", body: text ? body : JSON.stringify(body), headers, signal })).json());
 }
 
 /**

@@ -1,15 +1,19 @@
 /** ResourceClaims: what each holds, and for which Pods. */
 import { list } from "./api.js";
-import { fill, h, plural, time } from "./dom.js";
-import { failure, nothing, table } from "./parts.js";
+import { h, plural, time } from "./dom.js";
+import { narrowed, nothing, pager, table } from "./parts.js";
+import { Reading } from "./reading.js";
+import { renew, write } from "./renew.js";
+import { loading, trouble } from "./states.js";
 
 const PAGE = 200;
 
 export class ClaimsView {
-  /** @param {{ openDevice: (key: string) => void, openPod: (namespace: string, name: string) => void, onSearch: (query: string) => void }} actions */
+  /** @param {{ openDevice: (key: string) => void, openPod: (namespace: string, name: string) => void, onSearch: (query: string) => void, narrow: (namespace: string) => void }} actions */
   constructor(actions) {
     this.actions = actions;
-    this.claims = /** @type {any[] | null} */ (null);
+    this.namespace = "";
+    this.reading = new Reading(() => list("/api/v1/claims", this.namespace ? { namespace: this.namespace } : {}), () => this.render(), () => !this.element.hidden);
     this.query = "";
     this.start = 0;
     this.input = h("input", { type: "search", "aria-label": "Filter claims", placeholder: "Filter by claim, Pod, device; or free, held", oninput: (/** @type {any} */ event) => {
@@ -20,58 +24,58 @@ export class ClaimsView {
     } });
     this.count = h("p", { class: "muted", role: "status" });
     this.body = h("div", { class: "fill" });
-    this.element = h("section", { class: "page", "aria-label": "Claims", hidden: true }, h("div", { class: "tools" }, this.input, this.count), this.body);
+    this.scope = h("span");
+    this.element = h("section", { class: "page", "aria-label": "Claims", hidden: true }, h("div", { class: "tools" }, this.input, this.scope, this.count), this.body);
   }
 
-  /** @param {string} query */
-  show(query) {
+  /** @param {string} query @param {string} namespace the only one to read, or "" */
+  async show(query, namespace) {
+    if (namespace !== this.namespace) this.reading.forget();
+    this.namespace = namespace;
     this.query = this.input.value = query;
     this.render();
-    this.refresh();
+    await this.refresh();
   }
 
   async refresh() {
-    if (this.element.hidden) return;
-    try {
-      this.claims = await list("/api/v1/claims");
-      this.render();
-    } catch (error) {
-      fill(this.body, failure(error.message));
-    }
+    if (!this.element.hidden) await this.reading.read();
   }
 
   render() {
     if (this.element.hidden) return;
-    if (!this.claims) {
-      fill(this.body, h("p", { class: "faint pad" }, "Reading claims…"));
+    const { data, error, at } = this.reading;
+    renew(this.scope, narrowed(this.namespace, this.actions.narrow));
+    const problem = error && trouble(error, { retry: () => this.refresh(), since: at, namespace: { value: this.namespace, take: this.actions.narrow } });
+    if (!data) {
+      write(this.count, "");
+      renew(this.body, problem || loading("Reading claims…"));
       return;
     }
+    renew(this.body, problem, ...this.listed(data));
+  }
+
+  /** @param {any[]} claims */
+  listed(claims) {
     const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = this.claims.filter((claim) => {
+    const found = claims.filter((claim) => {
       const text = words.length ? words_of(claim) : "";
       return words.every((word) => text.includes(word));
     });
     this.start = Math.min(this.start, Math.max(0, Math.floor((found.length - 1) / PAGE) * PAGE));
     const end = Math.min(found.length, this.start + PAGE);
-    this.count.textContent = found.length > PAGE ? `${this.start + 1}–${end} of ${plural(found.length, "claim")}` : plural(found.length, "claim");
+    write(this.count, found.length > PAGE ? `${this.start + 1}–${end} of ${plural(found.length, "claim")}` : plural(found.length, "claim"));
     if (!found.length) {
-      fill(this.body, nothing(this.claims.length ? "No claim matches." : "There are no claims.", ""));
-      return;
+      return [claims.length ? nothing("No claim matches.", "Clear the filter to list all of them.")
+        : nothing("There are no claims.", "A Pod gets one from its ResourceClaimTemplate, or you create a ResourceClaim.")];
     }
-    fill(this.body, table("Claims", ["Claim", "Devices", "Reserved for", "Allocated"], found.slice(this.start, end).map((claim) => [
+    const turn = (/** @type {number} */ by) => { this.start += by; this.render(); this.body.scrollTop = 0; };
+    const shown = found.slice(this.start, end);
+    return [table("Claims", ["Claim", "Devices", "Reserved for", "Allocated"], shown.map((claim) => [
       [h("span", { class: "strong" }, claim.name), " ", h("span", { class: "muted" }, claim.namespace), claim.assumed && h("span", { class: "tag" }, "assumed")],
       this.devices(claim),
       claim.reservedFor.length ? claim.reservedFor.flatMap((/** @type {any} */ pod) => [pod.resource === "pods" ? h("button", { type: "button", class: "link", "data-key": `${claim.namespace}/${claim.name} for ${pod.name}`, onclick: () => this.actions.openPod(claim.namespace, pod.name) }, pod.name) : `${pod.resource}/${pod.name}`, " "]) : h("span", { class: "faint" }, "nobody"),
       claim.allocation ? time(claim.allocation.allocationTimestamp) : h("span", { class: "faint" }, "not allocated"),
-    ])), found.length > PAGE && this.pager(end, found.length));
-  }
-
-  /** @param {number} end @param {number} total */
-  pager(end, total) {
-    const turn = (/** @type {number} */ by) => { this.start += by; this.render(); this.body.scrollTop = 0; };
-    return h("p", { class: "pager" },
-      h("button", { type: "button", "data-key": "previous", disabled: this.start === 0, onclick: () => turn(-PAGE) }, "Previous"),
-      h("button", { type: "button", "data-key": "next", disabled: end >= total, onclick: () => turn(PAGE) }, "Next"));
+    ]), { keys: shown.map((claim) => `${claim.namespace}/${claim.name}`) }), found.length > PAGE && pager(this.start, PAGE, found.length, turn)];
   }
 
   /** @param {any} claim */

@@ -1,8 +1,9 @@
 /** Policies side by side: the same what-if under each of them. */
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { fill, h, plural } from "./dom.js";
-import { failure, table } from "./parts.js";
+import { table } from "./parts.js";
 import { devicesOf } from "./scenario.js";
+import { loading, trouble } from "./states.js";
 
 const SHOWN = 200;
 
@@ -17,19 +18,19 @@ export class CompareDialog {
       this.body);
   }
 
-  /** @param {any[]} named the policies there are */
-  async open(named) {
+  async open() {
     const chosen = this.scenario.choices.policy;
-    const policies = !chosen || named.some(({ name }) => name === chosen) ? named : [{ name: chosen, summary: "As selected." }, ...named];
-    this.element.showModal();
-    fill(this.body, h("p", { class: "faint" }, "Placing with each policy…"));
+    if (!this.element.open) this.element.showModal();
+    fill(this.body, loading("Placing with each policy…"));
     try {
+      const named = /** @type {any[]} */ ((await get("/api/v1/policies")).items);
+      const policies = !chosen || named.some(({ name }) => name === chosen) ? named : [{ name: chosen, summary: "As selected." }, ...named];
       // One after another: dry runs leave room for the webhooks.
       const answers = [];
       for (const policy of policies) answers.push(await post("/api/v1/placements", this.scenario.request(policy.name)));
       fill(this.body, ...this.compared(policies, answers));
     } catch (error) {
-      fill(this.body, failure(error.message));
+      fill(this.body, trouble(error, { retry: () => this.open() }));
     }
   }
 

@@ -3,6 +3,9 @@ import { get } from "./api.js";
 import { fill, h, time } from "./dom.js";
 import { compare } from "./fleet.js";
 import { badge, definition, facts, failure, panelHead } from "./parts.js";
+import { Reading } from "./reading.js";
+import { renew, write } from "./renew.js";
+import { loading, trouble } from "./states.js";
 import { termOf } from "./search.js";
 
 /** @typedef {import("./fleet.js").Device} Device */
@@ -22,6 +25,7 @@ export class DevicePanel {
     this.rest = h("div");
     this.element = h("section", { class: "panel-body", "aria-label": "Device" }, this.top, this.state, this.buttons, this.rest);
     this.shown = "";
+    this.reading = new Reading(() => this.read(), () => this.render(), () => this.device !== null && this.element.isConnected);
   }
 
   /** Shows a device, as far as it is known at once, and then in full. @param {Device} device */
@@ -29,24 +33,36 @@ export class DevicePanel {
     const again = this.key === device.key;
     this.key = device.key;
     this.head(device, again);
-    if (!again) fill(this.rest, h("p", { class: "faint" }, "Reading…"));
-    try {
-      const path = [device.driver, ...device.pool.split("/"), device.device].map(encodeURIComponent).join("/");
-      const detail = await get(`/api/v1/devices/${path}`);
-      const gone = detail.holders.map((/** @type {any} */ holder) => this.actions.isGone(nameOf(holder)));
-      const shown = JSON.stringify([{ ...detail, revision: "" }, this.actions.isTainted(device.key), this.actions.plannedFor(device.key), gone]);
-      if (this.key !== device.key || (again && shown === this.shown)) return;
-      this.shown = shown;
-      fill(this.rest, ...this.body(device, detail));
-    } catch (error) {
-      if (this.key === device.key) fill(this.rest, failure(error.message));
+    if (!again) {
+      this.reading.forget();
+      this.shown = "";
+      this.render();
     }
+    await this.reading.read();
+  }
+
+  /** @returns {Promise<any>} */
+  read() {
+    const { driver, pool, device } = /** @type {Device} */ (this.device);
+    return get(`/api/v1/devices/${[driver, ...pool.split("/"), device].map(encodeURIComponent).join("/")}`);
+  }
+
+  render() {
+    const { device } = this, { data, error, at } = this.reading;
+    if (!device) return;
+    const gone = data?.holders.map((/** @type {any} */ holder) => this.actions.isGone(nameOf(holder)));
+    const shown = JSON.stringify([device.key, data && { ...data, revision: "" }, error && [error.status, error.message], this.actions.isTainted(device.key), this.actions.plannedFor(device.key), gone]);
+    if (shown === this.shown) return;
+    this.shown = shown;
+    const problem = error && trouble(error, { retry: () => this.reading.read(), since: at });
+    fill(this.rest, problem, ...(data ? this.body(device, data) : [!problem && loading("Reading…")]));
   }
 
   /** The device is no more. @param {string} key */
   gone(key) {
     this.key = key;
     this.device = null;
+    this.reading.forget();
     this.shown = "";
     const [name] = key.split("/").slice(-1);
     fill(this.top, panelHead("Device", name, this.actions.close));
@@ -59,8 +75,8 @@ export class DevicePanel {
   head(device, again) {
     this.device = device;
     if (!again) fill(this.top, panelHead("Device", device.device, this.actions.close));
-    fill(this.state, badge(device.state), device.note && h("span", { class: "muted" }, device.note));
-    this.taint.textContent = this.actions.isTainted(device.key) ? "Untaint in what-if" : "Taint in what-if";
+    renew(this.state, badge(device.state), device.note && h("span", { class: "muted" }, device.note));
+    write(this.taint, this.actions.isTainted(device.key) ? "Untaint in what-if" : "Taint in what-if");
     this.buttons.hidden = false;
   }
 

@@ -1,4 +1,5 @@
 /** Dialogs that belong to no view: the keys, and the question for a token. */
+import { ApiError } from "./api.js";
 import { h } from "./dom.js";
 
 /** What keys do: shown in the help, and tested. @type {[string, string][]} */
@@ -50,27 +51,23 @@ export class HelpDialog {
   }
 }
 
-/** Opens a dialog for a bearer token, which stays in this tab. @returns {() => Promise<string>} */
+/** Opens a dialog for a bearer token, which stays in this tab. @returns {(refused: boolean) => Promise<string>} */
 export function tokenQuestion() {
   const input = h("input", { id: "token", type: "password", autocomplete: "off", required: true });
-  let asked = 0;
   const hint = h("p", { class: "error", role: "alert" });
   const form = h("form", { method: "dialog" }, h("label", { class: "field", for: "token" }, "Bearer token", input), hint,
     h("div", { class: "buttons" }, h("button", { class: "primary", value: "use" }, "Use token"), h("button", { value: "", formnovalidate: true }, "Not now")));
   const dialog = h("dialog", { "aria-labelledby": "token-title" }, h("h2", { id: "token-title" }, "Authentication required"),
     h("p", { class: "muted" }, "Enter the token of a user or ServiceAccount with read permission, such as from ", h("code", null, "kubectl create token"), ". It is kept for this tab only."), form);
   document.body.append(dialog);
-  return () => new Promise((resolve, reject) => {
-    hint.textContent = asked++ ? "That token was refused." : "";
+  return (refused) => new Promise((resolve, reject) => {
+    hint.textContent = refused ? "The token was refused. It may have expired." : "";
     input.value = "";
     dialog.returnValue = "";
     dialog.showModal();
     dialog.addEventListener("close", () => {
       if (dialog.returnValue === "use" && input.value.trim()) resolve(input.value.trim());
-      else {
-        asked = 0;
-        reject(new Error("The service requires a token."));
-      }
+      else reject(new ApiError(401, "The service requires a token."));
     }, { once: true });
   });
 }

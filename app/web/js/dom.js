@@ -4,6 +4,9 @@
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
 
+/** @type {WeakSet<Element>} */
+const LISTENING = new WeakSet();
+
 /**
  * Makes an element. `on…` properties are listeners, `class`, `data-…`, `aria-…` and the like are attributes,
  * true and false set and leave out an attribute.
@@ -16,8 +19,10 @@ export function h(tag, properties, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties ?? {})) {
     if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "value" || name === "checked") element[name] = value;
+    if (name.startsWith("on")) {
+      element.addEventListener(name.slice(2), value);
+      LISTENING.add(element);
+    } else if (name === "value" || name === "checked") element[name] = value;
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   element.append(...nodes(children));
@@ -37,6 +42,11 @@ export function fill(element, ...children) {
   if (key === undefined) return;
   const same = /** @type {HTMLElement[]} */ ([...element.querySelectorAll("[data-key]")]).find((known) => known.dataset.key === key);
   same?.focus({ preventScroll: true });
+}
+
+/** Whether an element was made with a listener. @param {Element} element */
+export function listens(element) {
+  return LISTENING.has(element);
 }
 
 /** @param {string} id @returns {any} */
@@ -66,7 +76,7 @@ export function ago(at, now = Date.now()) {
 }
 
 /** @param {(Child | Child[])[]} children @returns {(Node | string)[]} */
-function nodes(children) {
+export function nodes(children) {
   return /** @type {any[]} */ (children)
     .flat()
     .filter((child) => child !== null && child !== undefined && child !== false)

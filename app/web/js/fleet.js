@@ -11,6 +11,7 @@ import { get, list } from "./api.js";
 export const STATES = ["free", "taken", "shared", "assumed", "tainted", "unusable"];
 const BATCH = 100;
 const FULL_EVERY = 3000;
+const REFUSED_AGAIN = 30000;
 
 export class Fleet extends EventTarget {
   constructor() {
@@ -23,6 +24,9 @@ export class Fleet extends EventTarget {
     this.drivers = [];
     this.revision = "";
     this.loaded = false;
+    /** That this user may not read it: the other views go on. @type {any} */
+    this.error = null;
+    this.refusedAt = 0;
     /** Rows read so far: the work that news has caused. */
     this.read = 0;
     this.lastFull = 0;
@@ -37,7 +41,7 @@ export class Fleet extends EventTarget {
     this.by = by;
     if (!this.loaded) return;
     this.lastFull = 0;
-    await this.readAll();
+    await this.permitted(() => this.readAll());
     this.changed();
   }
 
@@ -46,10 +50,24 @@ export class Fleet extends EventTarget {
    * @param {import("./stream.js").News} news
    */
   async follow(news) {
-    if (news.changed === null) await this.readAll();
-    else if (news.changed.length) await this.readSome(news.changed);
+    const { changed } = news;
+    if (changed === null || this.error) await this.permitted(() => this.readAll());
+    else if (changed.length) await this.permitted(() => this.readSome(changed));
     this.revision = news.revision;
     this.changed();
+  }
+
+  /** Reads; a refusal is kept, and the next read is tried after a while. @param {() => Promise<void>} read */
+  async permitted(read) {
+    if (this.error && Date.now() - this.refusedAt < REFUSED_AGAIN) return;
+    try {
+      await read();
+      this.error = null;
+    } catch (/** @type {any} */ error) {
+      if (error.status !== 403) throw error;
+      this.error = error;
+      this.refusedAt = Date.now();
+    }
   }
 
   /** Sorted names of all rows; `*`, devices of no single node, comes first. */

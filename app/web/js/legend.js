@@ -26,7 +26,7 @@ export class Legend {
       counts.set(`driver ${device.driver}`, (counts.get(`driver ${device.driver}`) ?? 0) + 1);
     }
     const drivers = this.fleet.drivers.length > 1 ? this.fleet.drivers : [];
-    const shown = JSON.stringify([[...counts], this.search.query, this.palette.theme]);
+    const shown = JSON.stringify([[...counts].toSorted(), this.search.query, this.palette.theme]);
     // Buttons that a person is about to press are not replaced without need.
     if (shown === this.shown) return;
     this.shown = shown;

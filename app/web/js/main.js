@@ -4,7 +4,8 @@ import { ClaimsView } from "./claims.js";
 import { CompareDialog } from "./compare.js";
 import { DecisionsView } from "./decisions.js";
 import { HelpDialog, tokenQuestion } from "./dialogs.js";
-import { byId } from "./dom.js";
+import { ago, byId } from "./dom.js";
+import { acceptDrops } from "./drops.js";
 import { Fleet } from "./fleet.js";
 import { Keys } from "./keys.js";
 import { showLink } from "./link.js";
@@ -13,6 +14,7 @@ import { OverviewView } from "./overview.js";
 import { Pace } from "./pace.js";
 import { Palette } from "./palette.js";
 import { PodsView } from "./pods.js";
+import { write } from "./renew.js";
 import { Route } from "./route.js";
 import { Scenario } from "./scenario.js";
 import { Search } from "./search.js";
@@ -32,28 +34,30 @@ const fleet = new Fleet();
 const search = new Search();
 const scenario = new Scenario();
 
-const openPod = (/** @type {string} */ namespace, /** @type {string} */ name) => route.go("pods", ...[namespace, name].filter(Boolean));
+const openPod = (/** @type {string} */ namespace, /** @type {string} */ name) => route.goWith({ reason: "" }, "pods", namespace, name);
 const openDevice = (/** @type {string} */ key) => mapView.openDevice(key);
 const openNode = (/** @type {string} */ name) => mapView.openNode(name);
 
+const narrow = (/** @type {string} */ namespace) => route.goWith({ ns: namespace }, route.place.view);
 const openClaim = (/** @type {string} */ name) => { route.set({ claims: name }); route.go("claims"); };
 
 const compare = new CompareDialog(scenario);
 const whatif = new WhatIfPanel(scenario, {
   openDevice, openNode, openClaim, announce,
-  compare: async () => compare.open((await get("/api/v1/policies")).items),
+  compare: () => compare.open(),
   nodes: () => fleet.rows,
   showPlaced: () => mapView.showPlanned(),
 });
 const mapView = new MapView({ fleet, search, palette, route, scenario, whatif, announce, openPod });
+acceptDrops(() => { if (route.place.view !== "whatif") route.go("whatif"); }, whatif);
 const tabs = new Tabs(byId("views"), (view) => route.go(view));
-const pods = new PodsView({ open: openPod, openNode, openClaim, announce, onCount: (count) => tabs.count("pods", count) });
-const claims = new ClaimsView({ openDevice, openPod, onSearch: (query) => route.set({ claims: query }) });
+const pods = new PodsView({ open: (namespace, name) => route.go("pods", ...[namespace, name].filter(Boolean)), openNode, openClaim, announce, onCount: (count) => tabs.count("pods", count), narrow, everyReason: () => route.goWith({ reason: "" }, "pods") });
+const claims = new ClaimsView({ openDevice, openPod, onSearch: (query) => route.set({ claims: query }), narrow });
 const decisions = new DecisionsView({ openPod, openNode });
 const overview = new OverviewView({
   openPod, openNode, openClaim,
   find: (query) => mapView.find(query),
-  pods: () => route.go("pods"),
+  pods: (reason) => route.goWith({ reason }, "pods"),
   changed: (query) => route.set(query),
 });
 const help = new HelpDialog();
@@ -76,8 +80,8 @@ async function show() {
   document.title = `${tabs.title(view)} · dra-extender`;
   if (view === "overview") await overview.show(query);
   if (view === "map" || view === "whatif") await mapView.enter(view);
-  if (view === "pods") await pods.show(rest);
-  if (view === "claims") claims.show(query.claims ?? "");
+  if (view === "pods") await pods.show(rest, query);
+  if (view === "claims") await claims.show(query.claims ?? "", query.ns ?? "");
   if (view === "decisions") await decisions.refresh(newest);
 }
 
@@ -85,8 +89,21 @@ const stream = new Stream(async (news) => {
   newest = news.decisions;
   await fleet.follow(news);
   lists.ask();
-}, (link) => showLink(link, fleet, announce));
+}, (link) => {
+  showLink(link, fleet, announce);
+  // Without news, what a user may see is read all the same.
+  if (link.kind !== "refused") return;
+  decisions.outdate();
+  lists.ask();
+});
 
+// Ages go on while nothing happens.
+setInterval(() => {
+  if (document.hidden) return;
+  for (const element of /** @type {NodeListOf<HTMLTimeElement>} */ (document.querySelectorAll("main time[datetime]"))) write(element, ago(Date.parse(element.dateTime)));
+  overview.render();
+  pods.render();
+}, 10_000);
 onUnauthorized(tokenQuestion());
 byId("link").addEventListener("click", () => { askAgain(); stream.retry(); });
 byId("help").addEventListener("click", () => help.open());

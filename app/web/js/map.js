@@ -4,6 +4,7 @@ import { h, plural } from "./dom.js";
 import { DENSITIES, Layout, widened } from "./layout.js";
 import { Names } from "./names.js";
 import { Order } from "./order.js";
+import { write } from "./renew.js";
 
 /** @typedef {import("./fleet.js").Device} Device */
 /** @typedef {import("./fleet.js").Row} Row */
@@ -97,13 +98,14 @@ export class FleetMap {
     this.spacer.style.height = `${Math.max(this.layout.height, this.scroller.clientHeight)}px`;
     this.index = new Map(rows.map((row, at) => [row.name, at]));
     this.empty.hidden = rows.length > 0;
-    this.empty.textContent = this.emptyText();
+    write(this.empty, this.emptyText());
     this.say();
   }
 
   emptyText() {
+    if (this.fleet.error) return "";
     if (!this.fleet.loaded) return "Reading the inventory…";
-    return this.search.active ? "No device matches this search." : "There are no nodes.";
+    return this.search.active ? "No device matches this search. Clear the search field to see all of them." : "There are no nodes. Check the service's kubeconfig, or the files that it serves.";
   }
 
   render() {
@@ -222,7 +224,7 @@ export class FleetMap {
   say() {
     const device = this.current();
     this.scroller.setAttribute("aria-activedescendant", device ? "map-cursor" : "");
-    this.option.textContent = device ? spoken(device, this.planned.get(device.key)) : "no device";
+    write(this.option, device ? spoken(device, this.planned.get(device.key)) : "no device");
     this.option.setAttribute("aria-setsize", String(this.fleet.devices.size));
   }
 

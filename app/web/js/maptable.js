@@ -1,7 +1,9 @@
 /** The map as a table, a page at a time: sorted, with totals, to be saved. */
-import { fill, h, plural } from "./dom.js";
+import { h, plural } from "./dom.js";
 import { STATES } from "./fleet.js";
 import { badge, table } from "./parts.js";
+import { renew } from "./renew.js";
+import { loading } from "./states.js";
 
 /** @typedef {import("./fleet.js").Device} Device */
 
@@ -51,11 +53,15 @@ export class MapTable {
     const end = this.start + shown.length;
     const turn = (/** @type {number} */ by) => { this.start += by; this.render(); this.element.scrollTop = 0; };
     const columns = COLUMNS.filter(([name]) => !this.hidden.has(name));
-    fill(this.body,
-      h("p", { class: "pager" }, devices.length ? `${this.start + 1}–${end} of ${plural(devices.length, "device")}` : "No devices.",
+    if (!this.map.fleet.loaded) {
+      renew(this.body, !this.map.fleet.error && loading("Reading the inventory…"));
+      return;
+    }
+    renew(this.body,
+      h("p", { class: "pager" }, devices.length ? `${this.start + 1}–${end} of ${plural(devices.length, "device")}` : this.map.search.active ? "No device matches this search." : "No devices: no driver has published ResourceSlices.",
         h("button", { type: "button", "data-key": "previous", disabled: this.start === 0, onclick: () => turn(-PAGE) }, "Previous"),
         h("button", { type: "button", "data-key": "next", disabled: end >= devices.length, onclick: () => turn(PAGE) }, "Next"),
-        h("button", { type: "button", "data-key": "csv", disabled: !devices.length, onclick: () => this.save(devices) }, "Save as CSV")),
+        h("button", { type: "button", "data-key": "csv", disabled: !devices.length, onclick: () => this.save(this.devices()) }, "Save as CSV")),
       h("p", { class: "totals muted pad" }, totals(devices)),
       table("Devices", columns.map(([name]) => name), shown.map((device) => columns.map(([name, text]) => this.cell(device, name, text))),
         { sort: { by: this.sortBy, down: this.down, pick: (name) => this.sortAt(name) } }));

@@ -1,11 +1,11 @@
 /** The view of the map: search, legend, map or table, and a panel beside it. */
 import { DevicePanel } from "./device.js";
-import { byId, fill, h, plural } from "./dom.js";
-import { acceptDrops } from "./drops.js";
+import { byId, fill, h } from "./dom.js";
 import { Legend } from "./legend.js";
 import { FleetMap } from "./map.js";
+import { MapStatus } from "./mapstatus.js";
 import { MapTable } from "./maptable.js";
-import { NodePanel } from "./node.js";
+import { GONE, NodePanel } from "./node.js";
 import { Ordering } from "./ordering.js";
 import { pack, unpack } from "./packed.js";
 import { PLACED, PlanBar } from "./planbar.js";
@@ -31,6 +31,7 @@ export class MapView {
     const pick = (/** @type {any} */ device) => this.openDevice(device.key);
     this.map = new FleetMap(fleet, search, palette, { pick, pickNode: (row) => this.openNode(row.name) });
     this.table = new MapTable(this.map, pick);
+    this.status = new MapStatus(this.map);
     this.legend = new Legend(fleet, search, palette, onSearch);
     this.device = new DevicePanel({
       close, search: onSearch, openPod,
@@ -51,7 +52,6 @@ export class MapView {
     fleet.addEventListener("change", () => this.refresh());
     scenario.addEventListener("change", () => this.replanned());
     route.addEventListener("query", () => this.pack());
-    acceptDrops(() => { if (route.place.view !== "whatif") route.go("whatif"); }, whatif);
     byId("main").classList.add("ready");
   }
 
@@ -61,7 +61,6 @@ export class MapView {
       clearTimeout(timer);
       timer = setTimeout(() => this.find(this.input.value), 150);
     } });
-    this.note = h("p", { id: "search-note", class: "note", role: "status" });
     this.densities = h("select", { "aria-label": "Density", onchange: () => { this.route.set({ density: this.densities.value }); this.settle(); } }, DENSE.map((name) => h("option", { value: name }, name === "heat" ? "heat map" : name)));
     this.colours = h("select", { "aria-label": "Color by", onchange: () => { this.route.set({ colour: this.colours.value }); this.settle(); } }, h("option", { value: "state" }, "by state"), h("option", { value: "driver" }, "by driver"));
     this.ordering = new Ordering(this.map.order, this.fleet, async (changes) => {
@@ -78,7 +77,7 @@ export class MapView {
     this.element = h("section", { class: "map-view", "aria-label": "Map" },
       h("div", { class: "stage" },
         h("div", { class: "toolbar" }, h("div", { class: "search" }, this.input), this.ordering.groups, this.ordering.sorts, this.colours, this.densities, this.flipper),
-        this.legend.element, this.note, this.plan.element, this.map.element, this.table.element),
+        this.status.trouble, this.legend.element, this.status.note, this.plan.element, this.map.element, this.table.element),
       this.side);
   }
 
@@ -108,7 +107,8 @@ export class MapView {
     const table = as === "table";
     this.map.element.hidden = table;
     this.table.element.hidden = !table;
-    this.flipper.textContent = table ? "Map" : "Table";
+    const other = table ? "Map" : "Table";
+    if (this.flipper.textContent !== other) this.flipper.textContent = other;
     this.flipper.setAttribute("aria-pressed", String(table));
     this.map.update();
     this.table.render();
@@ -119,7 +119,7 @@ export class MapView {
     this.legend.render();
     this.map.update();
     this.table.render();
-    this.status();
+    this.status.render();
     if (!this.side.hidden) this.showPanel(true);
     document.body.dataset.read = String(this.fleet.read);
   }
@@ -140,15 +140,7 @@ export class MapView {
     this.map.update();
     this.table.start = 0;
     this.table.render();
-    this.status();
-  }
-
-  status() {
-    const rows = this.map.rows();
-    const found = this.map.matched?.size ?? 0;
-    this.note.classList.toggle("error", Boolean(this.search.error));
-    this.note.textContent = this.search.error
-      || [!this.fleet.loaded && this.fleet.rows.size > 0 && `Reading the inventory: ${plural(this.fleet.rows.size, "node")} so far`, this.map.density === "heat" && this.fleet.loaded && "Each square is a node: the darker, the more of its devices are in use", this.search.active && `${plural(found, "device")} on ${plural(rows.length, "node")}`, this.search.note].filter(Boolean).join(". ");
+    this.status.render();
   }
 
   /** @param {string} key */
@@ -191,7 +183,7 @@ export class MapView {
       } else if (this.fleet.loaded) this.device.gone(device);
     } else if (node && (row || this.fleet.loaded)) {
       content = this.node.element;
-      this.node.show(row ?? { name: node, kind: "node", unschedulable: false, group: "", used: 0, free: 0, usable: 0, devices: [] });
+      this.node.show(row ?? { name: node, kind: GONE, unschedulable: false, group: "", used: 0, free: 0, usable: 0, devices: [] });
     }
     if (content && this.side.firstChild !== content) {
       fill(this.side, content);

@@ -31,7 +31,12 @@ export class Ordering {
   async offer() {
     if (this.offered) return;
     this.offered = true;
-    const seen = await get("/api/v1/overview").catch(() => ({ labelNames: [], attributes: [] }));
+    const seen = await get("/api/v1/overview").catch((error) => {
+      // The next time that the map is entered, it is read again.
+      this.offered = false;
+      this.groups.title = `Labels and attributes cannot be listed: ${error.message}`;
+      return { labelNames: [], attributes: [] };
+    });
     const values = ["", "driver", ...seen.labelNames.map((/** @type {string} */ name) => `label:${name}`), ...seen.attributes.map((/** @type {string} */ name) => `attribute:${name}`)];
     const { value } = this.groups;
     if (!values.includes(value)) values.push(value);

@@ -1,13 +1,17 @@
 /** The first view: how full, what is free, who waits, why. Each number is one of GET /api/v1/overview. */
 import { get } from "./api.js";
-import { fill, h, plural } from "./dom.js";
+import { h, plural } from "./dom.js";
 import { hours, line } from "./line.js";
 import { Pace } from "./pace.js";
-import { failure, nothing, table } from "./parts.js";
+import { nothing, table } from "./parts.js";
+import { Reading } from "./reading.js";
+import { renew } from "./renew.js";
 import { termOf } from "./search.js";
+import { loading, trouble } from "./states.js";
 import { age, count, duration, percent, reasonTitle, share } from "./words.js";
 
 const HISTORY_EVERY = 60_000;
+const NOT_EVALUATED = "NotEvaluated";
 const GROUPS_SHOWN = 12;
 const PENDING_SHOWN = 6;
 const FROM = new Map([["file", ", from a file"], ["prometheus", ", from Prometheus"]]);
@@ -15,32 +19,41 @@ const FROM = new Map([["file", ", from a file"], ["prometheus", ", from Promethe
 export class OverviewView {
   /**
    * @param {{ openPod: (namespace: string, name: string) => void, openNode: (name: string) => void, openClaim: (name: string) => void,
-   *   find: (query: string) => void, pods: () => void, changed: (query: Record<string, string>) => void }} actions
+   *   find: (query: string) => void, pods: (reason: string) => void, changed: (query: Record<string, string>) => void }} actions
    */
   constructor(actions) {
     this.actions = actions;
-    /** @type {any} */
-    this.seen = null;
     /** @type {any} */
     this.history = null;
     this.historyAt = 0;
     this.by = "attribute";
     this.namespace = "";
     this.all = false;
-    this.error = /** @type {any} */ (null);
-    this.shown = "";
-    this.pace = new Pace(() => this.read(), 2000);
+    this.reading = new Reading(() => this.answer(), () => this.render(), () => !this.element.hidden);
+    this.pace = new Pace(async () => { if (!this.element.hidden) await this.reading.read(); }, 2000);
     this.body = h("div", { class: "overview" });
     this.element = h("section", { class: "page", "aria-label": "Overview", hidden: true }, h("div", { class: "fill" }, this.body));
-    this.choice = h("select", { "aria-label": "Group devices by", onchange: () => { this.actions.changed({ by: this.choice.value }); this.show({ by: this.choice.value, ns: this.namespace }); } });
   }
 
   /** @param {Record<string, string>} query of the URL */
   async show(query) {
+    const namespace = query.ns ?? "";
+    if (namespace !== this.namespace) this.reading.forget();
     this.by = query.by || "attribute";
-    this.namespace = query.ns ?? "";
+    this.namespace = namespace;
     this.render();
-    await this.read();
+    await this.reading.read();
+  }
+
+  /** @param {Record<string, string>} change of the URL */
+  turn(change) {
+    this.actions.changed(change);
+    this.show({ by: this.by, ns: this.namespace, ...change });
+  }
+
+  /** The last answer. */
+  get seen() {
+    return this.reading.data;
   }
 
   /** After news. */
@@ -48,37 +61,30 @@ export class OverviewView {
     if (!this.element.hidden) this.pace.ask();
   }
 
-  async read() {
-    if (this.element.hidden) return;
+  async answer() {
     const [kind, name = ""] = parted(this.by);
     /** @type {Record<string, any>} */
     const query = {};
     if (this.namespace) query.namespace = this.namespace;
     if (kind === "attribute" && name) query.attribute = name;
     if (kind === "label" && name) query.label = name;
-    try {
-      const seen = await get("/api/v1/overview", query);
-      if (!this.namespace && Date.now() - this.historyAt > HISTORY_EVERY) {
-        this.history = await get("/api/v1/overview/history").catch(() => null);
-        this.historyAt = Date.now();
-      }
-      this.seen = seen;
-      this.error = null;
-    } catch (error) {
-      this.error = error;
+    const seen = await get("/api/v1/overview", query);
+    if (!this.namespace && Date.now() - this.historyAt > HISTORY_EVERY) {
+      // The lines are an extra: the numbers do not wait for what a user may not see.
+      this.history = await get("/api/v1/overview/history").catch(() => null);
+      this.historyAt = Date.now();
     }
-    this.render();
+    return seen;
   }
 
   render() {
     if (this.element.hidden) return;
-    const { seen, error } = this;
-    const shown = JSON.stringify([seen, error?.message, this.by, this.all, this.historyAt, this.namespace, Math.floor(Date.now() / 10_000)]);
-    if (shown === this.shown) return;
-    this.shown = shown;
-    if (error?.status === 403) fill(this.body, ...this.forbidden(error));
-    else if (seen) fill(this.body, error && failure(`These numbers are old: ${error.message}`), ...this.parts());
-    else fill(this.body, error ? failure(error.message) : h("p", { class: "faint pad" }, "Adding up devices and Pods…"));
+    const { data, error, at } = this.reading;
+    // The service evaluates a part of many different Pods at a time.
+    if (!error && data?.pending.groups.some((/** @type {any} */ group) => group.code === NOT_EVALUATED)) this.pace.ask();
+    const problem = error && trouble(error, { retry: () => this.reading.read(), since: at, namespace: { value: this.namespace, take: (name) => this.turn({ ns: name }) } });
+    if (data) renew(this.body, problem, ...this.parts());
+    else renew(this.body, problem || loading("Adding up devices and Pods…"));
   }
 
   parts() {
@@ -87,19 +93,6 @@ export class OverviewView {
       h("div", { class: "overview-columns" },
         h("div", null, this.groups(), this.mix(), this.troubles()),
         h("div", null, this.pending())),
-    ];
-  }
-
-  /** @param {any} error */
-  forbidden(error) {
-    const field = h("input", { id: "own-namespace", autocomplete: "off", required: true, value: this.namespace });
-    return [
-      failure(error.message),
-      h("form", { class: "tools", onsubmit: (/** @type {Event} */ event) => {
-        event.preventDefault();
-        this.actions.changed({ ns: field.value.trim() });
-        this.show({ by: this.by, ns: field.value.trim() });
-      } }, h("label", { class: "field", for: "own-namespace" }, "Show one namespace instead", field), h("button", { type: "submit" }, "Show")),
     ];
   }
 
@@ -116,7 +109,7 @@ export class OverviewView {
     ].filter(Boolean);
     return h("header", { class: "overview-head" },
       h("h2", null, this.namespace ? `Namespace ${this.namespace}` : cluster.name || (cluster.source === "files" ? "Example or saved inventory" : "Cluster")),
-      this.namespace && h("button", { type: "button", onclick: () => { this.actions.changed({ ns: "" }); this.show({ by: this.by, ns: "" }); } }, "Whole cluster"),
+      this.namespace && h("button", { type: "button", "data-key": "whole cluster", onclick: () => this.turn({ ns: "" }) }, "Whole cluster"),
       h("p", { class: elected && !self && holder === "" ? "bad-text" : "muted" }, facts.join(" · ")));
   }
 
@@ -136,8 +129,8 @@ export class OverviewView {
       card("Who waits?", number("pending", count(pending.pods)), [
         h("span", null, pending.pods ? (pending.pods === 1 ? "pending Pod" : "pending Pods") : "No Pod is pending"),
         pending.oldest && h("span", null, "oldest ", number("oldest", age(pending.oldest))),
-      ], this.line("pending", "Pending Pods", count), pending.pods ? () => this.actions.pods() : null),
-      card("Why?", null, waits.length ? waits.slice(0, 3).map((/** @type {any} */ group) => h("span", { class: "why" }, h("span", { class: "strong" }, count(group.pods)), " ", reasonTitle(group.code, group.reason), h("span", { class: "muted" }, ` · ${asked(group)}`)))
+      ], this.line("pending", "Pending Pods", count), pending.pods ? () => this.actions.pods("") : null),
+      card("Why?", null, waits.length ? waits.slice(0, 3).map((/** @type {any} */ group) => h("span", { class: "why" }, h("button", { type: "button", class: "link strong", "data-key": `why ${group.key}`, title: "List them", onclick: () => this.actions.pods(group.key) }, count(group.pods), h("span", { class: "unseen" }, " Pods")), " ", reasonTitle(group.code, group.reason), h("span", { class: "muted" }, ` · ${asked(group)}`)))
         : [h("span", null, pending.pods ? "All of them fit: kube-scheduler tries them next" : "Nothing keeps Pods waiting")],
       null, null, attention(troubles)));
   }
@@ -159,16 +152,17 @@ export class OverviewView {
     const { seen } = this;
     if (this.namespace) return h("div", null, h("h3", null, "Devices held"), this.namespaces());
     const [kind, name = ""] = parted(this.by);
-    fill(this.choice,
+    const choice = h("select", { "aria-label": "Group devices by", "data-key": "group by", onchange: (/** @type {any} */ event) => this.turn({ by: event.target.value }) },
       seen.attributes.length > 0 && h("option", { value: "attribute" }, seen.attribute.name && kind !== "attribute" ? "product" : `product (${seen.attribute.name || "no attribute"})`),
       h("option", { value: "driver" }, "driver"),
       h("option", { value: "namespace" }, "namespace"),
       seen.labels.length > 0 && kind !== "label" ? seen.labels.map((/** @type {any} */ label) => h("option", { value: `label:${label.name}` }, `label ${label.name}`)) : null,
       seen.attributes.filter((/** @type {string} */ one) => one !== seen.attribute.name || name).map((/** @type {string} */ one) => h("option", { value: `attribute:${one}` }, `attribute ${one}`)),
       seen.labelNames.filter((/** @type {string} */ one) => kind === "label" || !seen.labels.some((/** @type {any} */ label) => label.name === one)).map((/** @type {string} */ one) => h("option", { value: `label:${one}` }, `label ${one}`)));
-    this.choice.value = this.by;
+    // As an attribute, by which two of them are compared.
+    for (const option of choice.options) option.toggleAttribute("selected", option.value === this.by);
     return h("section", { "aria-label": "Devices" },
-      h("div", { class: "section-head" }, h("h3", null, "Devices"), h("label", { class: "inline" }, "by ", this.choice)),
+      h("div", { class: "section-head" }, h("h3", null, "Devices"), h("label", { class: "inline" }, "by ", choice)),
       this.by === "namespace" ? this.namespaces() : this.deviceTable(kind, name));
   }
 
@@ -176,7 +170,7 @@ export class OverviewView {
   deviceTable(kind, name) {
     const { seen } = this;
     const found = kind === "driver" ? { items: seen.drivers, omitted: 0 } : kind === "label" ? seen.labels.find((/** @type {any} */ label) => label.name === name) ?? seen.labels[0] : seen.attribute.name ? seen.attribute : { items: seen.drivers, omitted: 0, name: "driver" };
-    if (!found || !found.items.length) return nothing("No devices.", "Drivers have published no ResourceSlices.");
+    if (!found || !found.items.length) return nothing("No devices.", "No driver has published ResourceSlices. Install a DRA driver, or check its Pods: kubectl get resourceslices.");
     const items = this.all ? found.items : found.items.slice(0, GROUPS_SHOWN);
     const query = (/** @type {string} */ value) => (kind === "driver" || found.name === "driver" ? `driver:${value}` : kind === "label" ? "" : termOf("attr", `${found.name}=${value}`));
     const title = kind === "driver" || found.name === "driver" ? "Driver" : found.name;
@@ -196,7 +190,7 @@ export class OverviewView {
 
   namespaces() {
     const items = this.seen.namespaces;
-    if (!items.length) return nothing("No namespace holds devices.", "");
+    if (!items.length) return nothing("No namespace holds devices.", "No claim has an allocation.");
     return table("Namespaces", ["Namespace", ...(this.namespace ? [] : ["Share"]), "In use", "Pending Pods"], items.slice(0, this.all ? items.length : GROUPS_SHOWN).map((/** @type {any} */ item) => [
       h("span", { class: "name" }, item.name), ...(this.namespace ? [] : [percent(item.percent)]),
       h("span", { title: Object.entries(item.byDriver).map(([driver, held]) => `${driver}: ${held}`).join(", ") }, count(item.inUse)),
@@ -216,17 +210,17 @@ export class OverviewView {
 
   pending() {
     const { pending } = this.seen;
-    if (!pending.groups.length) return h("section", { "aria-label": "Pending Pods" }, h("h3", null, "Pending Pods"), nothing("No Pod is pending.", ""));
+    if (!pending.groups.length) return h("section", { "aria-label": "Pending Pods" }, h("h3", null, "Pending Pods"), nothing("No Pod is pending.", "Every Pod that names this scheduler has a node."));
     const groups = this.all ? pending.groups : pending.groups.slice(0, PENDING_SHOWN);
     const left = pending.groups.length - groups.length + pending.groupsOmitted;
     return h("section", { "aria-label": "Pending Pods" },
       h("h3", null, "Pending Pods, by reason"),
       h("ul", { class: "plain waits" }, groups.map((/** @type {any} */ group) => h("li", { class: "card" },
-        h("p", { class: "line" }, h("span", { class: "strong" }, plural(group.pods, "Pod")), h("span", { class: "grow" }, reasonTitle(group.code, group.reason)), h("span", { class: "muted nowrap", title: "Age of the oldest" }, age(group.oldest))),
+        h("p", { class: "line" }, h("button", { type: "button", class: "link strong", "data-key": `reason ${group.key}`, title: "List all of them", onclick: () => this.actions.pods(group.key) }, plural(group.pods, "Pod")), h("span", { class: "grow" }, reasonTitle(group.code, group.reason)), h("span", { class: "muted nowrap", title: "Age of the oldest" }, age(group.oldest))),
         h("p", { class: "muted clamp", title: group.reason }, group.reason),
         h("p", { class: "small" }, "requests ", group.asks.flatMap((/** @type {any} */ asking, /** @type {number} */ at) => [at ? ", " : "", h("span", { class: "ask" }, asking.text), group.asks.length > 1 ? ` (${asking.pods})` : ""]), group.asksOmitted ? ` and ${group.asksOmitted} others` : ""),
         h("p", { class: "small names" }, group.examples.map((/** @type {string} */ name) => h("button", { type: "button", class: "link", "data-key": `pod ${name}`, onclick: () => { const [namespace, pod] = parted(name, "/"); this.actions.openPod(namespace, pod); } }, name)),
-          group.pods > group.examples.length && h("span", { class: "faint" }, `and ${count(group.pods - group.examples.length)} more`))))),
+          group.pods > group.examples.length && h("button", { type: "button", class: "link", "data-key": `more of ${group.key}`, onclick: () => this.actions.pods(group.key) }, `and ${count(group.pods - group.examples.length)} more`))))),
       left > 0 && h("p", { class: "faint" }, `${plural(left, "more reason")}.`));
   }
 

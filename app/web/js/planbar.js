@@ -1,5 +1,6 @@
 /** The bar above the map while there is a what-if. */
-import { fill, h, plural } from "./dom.js";
+import { h, plural } from "./dom.js";
+import { renew } from "./renew.js";
 import { inWords } from "./step.js";
 
 /** The search for what the what-if placed. */
@@ -26,10 +27,10 @@ export class PlanBar {
       busy && "placing…",
       ...inWords(step),
     ].filter(Boolean);
-    fill(this.element, h("span", { class: "strong" }, "What if"), h("span", { class: "grow" }, parts.join(" · ") || "nothing to place yet"),
+    renew(this.element, h("span", { class: "strong" }, "What if"), h("span", { class: "grow" }, parts.join(" · ") || "nothing to place yet"),
       actions.placed() > 0 && h("button", { type: "button", "data-key": "placed", onclick: () => actions.showPlaced() }, actions.query() === PLACED ? "Show all devices" : "Show only these devices"),
-      h("button", { type: "button", onclick: () => actions.back(), disabled: !scenario.before.length }, "Undo"),
-      h("button", { type: "button", onclick: () => scenario.clear() }, "Clear"),
+      h("button", { type: "button", "data-key": "undo", onclick: () => actions.back(), disabled: !scenario.before.length }, "Undo"),
+      h("button", { type: "button", "data-key": "clear", onclick: () => scenario.clear() }, "Clear"),
       h("a", { href: "#/whatif", class: "button", onclick: (/** @type {Event} */ event) => { event.preventDefault(); actions.open(); } }, "Open"));
   }
 }

@@ -34,6 +34,11 @@ export class Route extends EventTarget {
     location.hash = write({ view, rest, query: this.place.query });
   }
 
+  /** Goes to a view with another query, as a new entry in the browser's history. @param {Record<string, string>} changes @param {string} view @param {...string} rest */
+  goWith(changes, view, ...rest) {
+    location.hash = write({ view, rest, query: { ...this.place.query, ...changes } });
+  }
+
   /** Changes some of the query without a new entry in the browser's history. @param {Record<string, string>} changes */
   set(changes) {
     this.place = { ...this.place, query: { ...this.place.query, ...changes } };

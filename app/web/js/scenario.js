@@ -23,7 +23,8 @@ export class Scenario extends EventTarget {
     this.choices = AS_USUAL;
     /** @type {any} */
     this.answer = null;
-    this.error = "";
+    /** @type {any} of the last request, or null */
+    this.error = null;
     this.note = "";
     /** How many more of the first workload's Pods fit. @type {any} */
     this.room = null;
@@ -120,7 +121,8 @@ export class Scenario extends EventTarget {
 
   forget() {
     this.answer = this.room = this.moves = null;
-    this.error = this.note = "";
+    this.error = null;
+    this.note = "";
   }
 
   /** Everything that the URL needs to show the same to another person. */
@@ -173,7 +175,7 @@ export class Scenario extends EventTarget {
       const answer = await post(path, { ...this.cluster(choices.policy), ...body });
       if (current()) take(answer);
     } catch (error) {
-      if (current()) this.error = error.message;
+      if (current()) this.error = error;
     }
     this.changed();
   }
@@ -184,14 +186,15 @@ export class Scenario extends EventTarget {
     const { step, choices } = this;
     const current = () => this.step === step && this.choices === choices;
     this.running += 1;
-    this.error = this.note = "";
+    this.error = null;
+    this.note = "";
     this.changed();
     try {
       const answer = await post("/api/v1/placements", this.request());
       if (current()) this.answer = answer;
       if (current() && !answer.pods.length) this.note = NOBODY;
     } catch (error) {
-      if (current()) this.error = error.path ? `${error.message} (${error.path})` : error.message;
+      if (current()) this.error = error;
     }
     this.running -= 1;
     this.changed();

@@ -1,5 +1,6 @@
 /** The search field: words and `field:value` terms, all of which must hold; `-` turns a term round. */
 import { get } from "./api.js";
+import { sentence } from "./states.js";
 
 /** @typedef {import("./fleet.js").Device} Device */
 /** @typedef {{ field: string, values: string[], not: boolean, text: string }} Term */
@@ -86,7 +87,7 @@ export class Search {
         found.set(term, new Set(answer.items));
         if (answer.failures.length) note = `Some devices cannot be evaluated: ${answer.failures[0].message}`;
       } catch (caught) {
-        error = String(caught.message);
+        error = sentence(caught);
         found.set(term, new Set());
       }
     }

@@ -4,13 +4,17 @@
  * seconds, not the page.
  */
 import { get, send } from "./api.js";
+import { sentence, stateOf } from "./states.js";
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 15000;
 const SILENCE = 40000;
 
-/** @typedef {{ revision: string, cursor: string, nodes: number, changed: string[] | null, decisions: number }} News */
-/** @typedef {{ kind: "connecting" | "live" | "polling" | "stale", since?: number, retry?: number, error?: string }} Link */
+/** @typedef {{ revision: string, cursor: string, nodes: number, changed: string[] | null, decisions: number, lateSeconds: number | null }} News */
+/**
+ * @typedef {{ kind: "connecting" | "live" | "late" | "polling" | "stale" | "refused" | "login", since?: number, error?: string }} Link
+ *   late: the service itself has no news from the API server; refused: the user may not read changes; since: milliseconds
+ */
 
 export class Stream {
   /**
@@ -23,6 +27,8 @@ export class Stream {
     this.cursor = "";
     this.heard = Date.now();
     this.failures = 0;
+    /** Since when the service has no news from the API server, milliseconds; 0 if it has. */
+    this.lateSince = 0;
     /** @type {(() => void) | null} */
     this.wake = null;
   }
@@ -70,13 +76,18 @@ export class Stream {
         this.failures = 0;
         this.heard = Date.now();
         live = true;
-        this.onLink({ kind: "live" });
         for (const event of events) await this.read(event);
+        this.onLink(this.current());
       }
     } finally {
       clearTimeout(timer);
       stop.abort();
     }
+  }
+
+  /** The link while news comes. @returns {Link} */
+  current() {
+    return this.lateSince ? { kind: "late", since: this.lateSince } : { kind: "live" };
   }
 
   /** @param {string} event */
@@ -90,6 +101,7 @@ export class Stream {
     // The cursor moves on only when the news has been taken in.
     await this.onNews(news);
     this.cursor = news.cursor;
+    this.lateSince = news.lateSeconds === null ? 0 : Date.now() - news.lateSeconds * 1000;
   }
 
   /** Waits before the next attempt, asking once what has changed. @param {string} error */
@@ -100,9 +112,10 @@ export class Stream {
       const news = await get("/api/v1/changes", { since: this.cursor });
       await this.tell(news);
       this.heard = Date.now();
-      this.onLink({ kind: "polling", since: this.heard, retry: Date.now() + wait, error });
-    } catch (caught) {
-      this.onLink({ kind: "stale", since: this.heard, retry: Date.now() + wait, error: sentence(caught) });
+      this.onLink(this.lateSince ? this.current() : { kind: "polling", since: this.heard, error });
+    } catch (/** @type {any} */ caught) {
+      const state = stateOf(caught);
+      this.onLink({ kind: state === "forbidden" ? "refused" : state === "login" ? "login" : "stale", since: this.heard, error: sentence(caught) });
     }
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, wait);
@@ -110,10 +123,4 @@ export class Stream {
     });
     this.wake = null;
   }
-}
-
-/** What went wrong, as a sentence. The error of a failed fetch is not understandable for people. @param {any} error */
-function sentence(error) {
-  const text = error instanceof TypeError ? "The service does not answer" : String(error?.message ?? error);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

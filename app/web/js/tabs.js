@@ -1,5 +1,6 @@
 /** The links to the views. */
 import { fill, h } from "./dom.js";
+import { renew } from "./renew.js";
 
 /** @type {[string, string][]} */
 const TABS = [["overview", "Overview"], ["map", "Map"], ["whatif", "What if"], ["pods", "Pods"], ["claims", "Claims"], ["decisions", "Decisions"]];
@@ -34,6 +35,6 @@ export class Tabs {
   /** Shows that something waits there. @param {string} view @param {number} count */
   count(view, count) {
     const link = this.links.get(view);
-    fill(link, this.title(view), count ? [" ", h("span", { class: "bubble", title: `${count} pending` }, String(count), h("span", { class: "unseen" }, " pending"))] : null);
+    renew(link, this.title(view), count ? [" ", h("span", { class: "bubble", title: `${count} pending` }, String(count), h("span", { class: "unseen" }, " pending"))] : null);
   }
 }

@@ -3,8 +3,8 @@ import { Choices } from "./choices.js";
 import { fill, h, plural } from "./dom.js";
 import { MoreNodes } from "./morenodes.js";
 import { movesCard } from "./moves.js";
-import { failure } from "./parts.js";
 import { podCard } from "./podcard.js";
+import { loading, trouble } from "./states.js";
 import { inWords } from "./step.js";
 
 const SHOWN = 100;
@@ -67,7 +67,7 @@ export class WhatIfPanel {
       await this.place();
       this.reveal();
     } catch (error) {
-      fill(this.read, failure(`${source ? `${source}: ` : ""}${error.message}${error.path ? ` (${error.path})` : ""}`));
+      fill(this.read, source && h("p", { class: "strong" }, source), trouble(error, { retry: () => this.add(text, source) }));
     }
   }
 
@@ -152,8 +152,8 @@ export class WhatIfPanel {
 
   outcome() {
     const { scenario } = this;
-    if (scenario.busy) return [h("p", { class: "faint" }, "Evaluating all nodes…")];
-    if (scenario.error) return [failure(scenario.error)];
+    if (scenario.busy) return [loading("Evaluating all nodes…")];
+    if (scenario.error) return [trouble(scenario.error, { retry: () => this.place() })];
     const { answer, room, moves } = scenario;
     if (scenario.note) return [h("p", { class: "muted" }, scenario.note)];
     if (!answer) {
