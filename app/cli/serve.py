@@ -117,6 +117,27 @@ from app.cli.source import Source
     metavar="URL",
     help="OpenTelemetry collector for spans, such as http://127.0.0.1:4318.  [default: no tracing]",
 )
+@click.option(
+    "--overview-prometheus-url",
+    metavar="URL",
+    help="Prometheus that fills the last 24 hours of the overview at the start.  [default: none]",
+)
+@click.option(
+    "--overview-prometheus-token-file",
+    type=click.Path(path_type=Path),
+    help="File with a bearer token for that Prometheus.",
+)
+@click.option("--overview-prometheus-username", help="User name for that Prometheus.")
+@click.option(
+    "--overview-prometheus-password-file",
+    type=click.Path(path_type=Path),
+    help="File with the password of that user.",
+)
+@click.option(
+    "--overview-prometheus-ca-file",
+    type=click.Path(path_type=Path),
+    help="CA certificates of that Prometheus.  [default: those of the system]",
+)
 @click.option("--trace-ratio", type=float, help="Fraction of requests to trace.  [default: 1]")
 def serve(
     *,

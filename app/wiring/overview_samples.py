@@ -10,6 +10,7 @@ import httpx
 from app.api.errors import HttpError
 from app.api.overview_history import STEP_SECONDS, sample_of, write
 from app.api.service import Service
+from app.wiring.prometheus_client import prometheus_client
 from app.wiring.prometheus_day import PrometheusError, day_of
 from app.wiring.rules import now, now_text
 
@@ -27,8 +28,7 @@ async def sample_overview(service: Service) -> None:
     if path is not None:
         await _load(service, path)
     if service.settings.overview_prometheus_url:
-        async with httpx.AsyncClient() as client:
-            await fill_from_prometheus(service, client)
+        await fill_from_prometheus(service)
     await asyncio.sleep(_FIRST_SECONDS)
     unwritten = 0
     while True:
@@ -45,13 +45,14 @@ async def sample_overview(service: Service) -> None:
         await asyncio.sleep(STEP_SECONDS)
 
 
-async def fill_from_prometheus(service: Service, client: httpx.AsyncClient) -> None:
+async def fill_from_prometheus(service: Service, transport: httpx.AsyncBaseTransport | None = None) -> None:
     """Fills the day before the start, once. If Prometheus fails, that is logged, and nothing changes."""
     settings = service.settings
     try:
-        samples = await day_of(
-            client, settings.overview_prometheus_url, settings.overview_prometheus_selector, now()
-        )
+        async with prometheus_client(settings, transport) as client:
+            samples = await day_of(
+                client, settings.overview_prometheus_url, settings.overview_prometheus_selector, now()
+            )
     except PrometheusError as error:
         log.warning("the last 24 hours are not from Prometheus: %s", error)
         return

@@ -93,8 +93,11 @@ async def _content(client: httpx.AsyncClient, url: str, form: Mapping[str, Any])
             if size > _MAX_BYTES:
                 raise PrometheusError(f"the answer is larger than {_MAX_BYTES} bytes")
             parts.append(part)
-    if response.status_code >= 500 or not parts:
-        raise PrometheusError(f"{url} returned status {response.status_code}")
+    status = response.status_code
+    if status in (401, 403):
+        raise PrometheusError(f"{url} returned status {status}: check the credentials for it")
+    if 300 <= status < 400 or status >= 500 or not parts:
+        raise PrometheusError(f"{url} returned status {status}")
     return b"".join(parts)
 
 

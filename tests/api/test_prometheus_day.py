@@ -91,6 +91,12 @@ WRONG: dict[str, tuple[Respond, str]] = {
     "a page": (lambda _: httpx.Response(200, text="<html>"), "something else"),
     "other JSON": (lambda _: httpx.Response(200, json=[1]), "something else"),
     "no series": (lambda _: httpx.Response(200, json={"status": "success", "data": {}}), "something else"),
+    "a redirect": (lambda _: httpx.Response(302, headers={"location": "http://login/"}, text="login"), "302"),
+    "no credentials": (lambda _: httpx.Response(401, text="who"), "401: check the credentials"),
+    "other credentials": (
+        lambda _: httpx.Response(403, json={"status": "error"}),
+        "403: check the credentials",
+    ),
     "a failure": (lambda _: httpx.Response(502, text="bad gateway"), "502"),
     "too much": (lambda _: httpx.Response(200, content=b" " * (32 * 1024 * 1024 + 1)), "larger"),
 }
@@ -111,8 +117,7 @@ def test_what_is_wrong_is_named(respond: Respond, text: str) -> None:
 def filled(inventory: Callable[..., Path], respond: Respond) -> Any:
     async def evaluation(service: Asked) -> Any:
         made = service.app.state.service
-        async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
-            await fill_from_prometheus(made, client)
+        await fill_from_prometheus(made, httpx.MockTransport(respond))
         return await service.get("/api/v1/overview/history")
 
     path = inventory(node("n1"), device_class(), slice_of("n1", device("d0")))

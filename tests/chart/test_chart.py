@@ -1,6 +1,7 @@
 """The rendered manifests hold together, whatever the values."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -191,7 +192,8 @@ def test_volumes_and_accounts_are_there(manifests: list[JsonObject]) -> None:
             for volume in spec["volumes"]
             if "configMap" in volume and not volume["configMap"].get("optional")
         }
-        assert given <= rendered
+        # What the user's values name is the user's.
+        assert given - {"openshift-service-ca.crt"} <= rendered
         assert (spec["serviceAccountName"] in accounts) is bool(accounts)
     # The rest is for others to read: Grafana, and a kube-scheduler of the user's own.
     name = deployment(manifests)["metadata"]["name"]
@@ -581,6 +583,41 @@ def test_numbers_with_a_point_may_come_as_texts(render: Render, seconds: str) ->
     assert scheduler_configuration(manifests)["clientConnection"]["qps"] == 0.5
 
 
+CREDENTIALS = {
+    "a token": ({}, {"TOKEN_FILE": "/etc/dra-extender/prometheus/token"}),
+    "a user": (
+        {"prometheusUsername": "reader"},
+        {"USERNAME": "reader", "PASSWORD_FILE": "/etc/dra-extender/prometheus/password"},
+    ),
+    "a CA": (
+        {"prometheusCA": {"configMap": {"name": "ca"}}},
+        {
+            "TOKEN_FILE": "/etc/dra-extender/prometheus/token",
+            "CA_FILE": "/etc/dra-extender/prometheus-ca/ca.crt",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("more", "expected"), CREDENTIALS.values(), ids=CREDENTIALS)
+def test_prometheus_gets_the_credentials_of_the_values(
+    render: Render, more: dict[str, Any], expected: dict[str, str]
+) -> None:
+    secret = {"secret": {"secretName": "prometheus-reader"}}
+    values = {"prometheusURL": "https://prometheus:9090", "prometheusCredentials": secret, **more}
+    pod_spec = deployed(render({"overview": values}))
+    extender = container(pod_spec, "extender")
+    prefix = "DRA_OVERVIEW_PROMETHEUS_"
+    named = {item["name"].removeprefix(prefix): item.get("value") for item in extender["env"]}
+    assert expected.items() <= named.items()
+    assert {"TOKEN_FILE", "PASSWORD_FILE", "USERNAME", "CA_FILE"} & named.keys() == expected.keys()
+    volumes = {item["name"]: item for item in pod_spec["spec"]["volumes"]}
+    assert volumes["prometheus"] == {"name": "prometheus", **secret}
+    mounted = {item["mountPath"]: volumes[item["name"]] for item in extender["volumeMounts"]}
+    for path in (value for value in expected.values() if value.startswith("/")):
+        assert path.rpartition("/")[0] in mounted
+
+
 def test_spans_are_sent_only_where_they_are_wanted(render: Render) -> None:
     arguments = container(deployed(render({})), "extender")["args"]
     assert not [text for text in arguments if "otlp" in text or "trace" in text]
@@ -749,6 +786,14 @@ REFUSED = {
     "grace-of-no-time": ({"claims": {"reconcileGraceSeconds": "0.0"}}, "reconcileGraceSeconds"),
     "grace-in-words": ({"claims": {"reconcileGraceSeconds": "long"}}, "reconcileGraceSeconds"),
     "no-requests-a-second": ({"scheduler": {"qps": "0.0"}}, "qps"),
+    "credentials-in-the-clear": (
+        {"overview": {"prometheusURL": "http://p", "prometheusCredentials": {"secret": {"secretName": "s"}}}},
+        "overview.prometheusCredentials needs an overview.prometheusURL with https",
+    ),
+    "user-without-password": (
+        {"overview": {"prometheusURL": "https://p", "prometheusUsername": "u"}},
+        "overview.prometheusUsername needs overview.prometheusCredentials",
+    ),
     "label-that-is-no-text": ({"podLabels": {"a": 1}}, "podLabels"),
 }
 
@@ -767,7 +812,16 @@ def test_a_kubernetes_without_the_api_is_refused(run_helm: Run) -> None:
 
 
 NOTES = {
-    "second-scheduler": ({}, ["schedulerName: dra-scheduler", "kube-scheduler:v1.37.2"], ["bindVerb"]),
+    "second-scheduler": (
+        {},
+        [
+            "schedulerName: dra-scheduler",
+            "kube-scheduler:v1.37.2",
+            "--clusterrole=dra:release-dra-extender:viewer --serviceaccount=dra:page-reader",
+            "kubectl -n dra create token page-reader",
+        ],
+        ["bindVerb"],
+    ),
     "alone": (
         {"scheduler": {"enabled": False}},
         [
@@ -823,6 +877,20 @@ def test_notes_say_what_to_do_next(
         assert part in notes
     for part in not_there:
         assert part not in notes
+
+
+def test_the_page_is_opened_as_the_documentation_says(render: Render, tmp_path: Path) -> None:
+    page = (CHART.parents[1] / "docs" / "install.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (opening,) = (block for block in blocks if "port-forward" in block)
+    # The page's release is called otherwise, and is in another namespace.
+    here = opening.replace("kube-system", "dra").replace("dra:dra-extender:", "dra:release-dra-extender:")
+    here = here.replace("service/dra-extender", "service/release-dra-extender")
+    notes = notes_of(render, tmp_path, {})
+    for line in here.splitlines():
+        assert f"  {line}\n" in notes
+    (role,) = re.findall(r"--clusterrole=(\S+)", here)
+    assert role in {item["metadata"]["name"] for item in of_kind(render({}), "ClusterRole")}
 
 
 def test_notes_say_where_claims_cannot_be_protected_on_creation(render: Render, tmp_path: Path) -> None:

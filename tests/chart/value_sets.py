@@ -27,6 +27,20 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
         },
         "metrics": {"groups": ["label"], "values": 10},
     },
+    "prometheus-with-a-token": {
+        "overview": {
+            "prometheusURL": "https://thanos-querier.openshift-monitoring.svc:9091",
+            "prometheusCredentials": {
+                "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]},
+            },
+            "prometheusCA": {
+                "configMap": {
+                    "name": "openshift-service-ca.crt",
+                    "items": [{"key": "service-ca.crt", "path": "ca.crt"}],
+                }
+            },
+        },
+    },
     "everything-extra": {
         "extraArgs": ["--config=/etc/dra/config.yaml"],
         "extraEnv": [{"name": "DRA_LOG_FORMAT", "value": "json"}],

@@ -5,6 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import pytest
 import yaml
@@ -92,6 +93,53 @@ def test_most_metrics_are_on_the_dashboard_or_in_an_alert(exposition: str) -> No
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_docs_say_what_to_do_on_an_alert(rule: dict[str, object]) -> None:
     assert f"### {rule['alert']}\n" in OPERATIONS
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_the_runbook_of_an_alert_is_a_heading_of_the_documentation(rule: dict[str, Any]) -> None:
+    path, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    headings = re.findall(r"^#+ (.*)$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+    # As GitHub and the documentation site make the addresses of headings.
+    slugs = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-"): heading for heading in headings}
+    assert slugs[anchor] == rule["alert"]
+
+
+BY_SCRAPING = {"namespace", "instance", "job", "le"}
+LABELS = [
+    *(
+        (rule["alert"], rule["expr"], re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
+        for rule in ALERTS
+    ),
+    *(
+        (panel["title"], target["expr"], re.findall(r"{{ *(\w+) *}}", target.get("legendFormat", "")))
+        for panel in DASHBOARD["panels"]
+        for target in panel["targets"]
+    ),
+]
+
+
+@pytest.mark.parametrize(("_name", "expression", "shown"), LABELS, ids=[item[0] for item in LABELS])
+def test_queries_and_their_texts_use_labels_that_are_there(
+    _name: str, expression: str, shown: list[str]
+) -> None:
+    described = {name: set(re.findall(r"\w+", labels)) for name, _, labels, _ in ROW.findall(OPERATIONS)}
+    metrics = [re.sub(r"_(bucket|sum|count)$", "", name) for name in NAME.findall(expression)]
+    there = BY_SCRAPING.union(
+        *(described.get(name, described.get(f"{name}_total", set())) for name in metrics)
+    )
+    grouped = [re.findall(r"\w+", labels) for labels in re.findall(r"\b(?:by|on) \(([^)]*)\)", expression)]
+    matched = [re.findall(r"(\w+) *(?:=~|!~|!=|=)", text) for text in re.findall(r"{([^}]*)}", expression)]
+    used = {name for names in (*grouped, *matched) for name in names}
+    assert used <= there
+    # What is summed up has the labels that it is summed up by, and no others.
+    left = set(re.findall(r"\w+", grouped_first(expression))) if grouped else there
+    assert set(shown) <= left
+
+
+def grouped_first(expression: str) -> str:
+    """The labels of the outermost aggregation that keeps some."""
+    found = re.search(r"\b(?:by|on) \(([^)]*)\)", expression)
+    return found[1] if found else ""
 
 
 def test_docs_describe_no_alert_that_is_not_there() -> None:

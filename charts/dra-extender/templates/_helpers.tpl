@@ -193,6 +193,18 @@ tls.mutual is not on: every client that reaches the Pods could bind Pods
 {{- end -}}
 {{- end -}}
 
+{{/* Values with which the extender would not start, or would send credentials in the clear. */}}
+{{- define "dra-extender.checkPrometheus" -}}
+{{- with .Values.overview -}}
+{{- if and .prometheusCredentials (not (hasPrefix "https://" .prometheusURL)) -}}
+{{- fail "overview.prometheusCredentials needs an overview.prometheusURL with https" -}}
+{{- end -}}
+{{- if and .prometheusUsername (not .prometheusCredentials) -}}
+{{- fail "overview.prometheusUsername needs overview.prometheusCredentials with the file password" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Values that leave the service open, or that lock everyone out. */}}
 {{- define "dra-extender.checkTLS" -}}
 {{- $tls := include "dra-extender.tlsSecret" . -}}
@@ -361,6 +373,21 @@ env:
 - name: DRA_OVERVIEW_PROMETHEUS_SELECTOR
   value: {{ . | quote }}
 {{- end }}
+{{- if .Values.overview.prometheusCredentials }}
+{{- with .Values.overview.prometheusUsername }}
+- name: DRA_OVERVIEW_PROMETHEUS_USERNAME
+  value: {{ . | quote }}
+- name: DRA_OVERVIEW_PROMETHEUS_PASSWORD_FILE
+  value: /etc/dra-extender/prometheus/password
+{{- else }}
+- name: DRA_OVERVIEW_PROMETHEUS_TOKEN_FILE
+  value: /etc/dra-extender/prometheus/token
+{{- end }}
+{{- end }}
+{{- if .Values.overview.prometheusCA }}
+- name: DRA_OVERVIEW_PROMETHEUS_CA_FILE
+  value: /etc/dra-extender/prometheus-ca/ca.crt
+{{- end }}
 - name: DRA_METRICS_GROUPS
   value: {{ join "," .Values.metrics.groups | quote }}
 - name: DRA_METRICS_VALUES
@@ -411,6 +438,16 @@ volumeMounts:
 {{- if .Values.overview.historyVolume }}
 - name: overview
   mountPath: /var/lib/dra-extender
+{{- end }}
+{{- if .Values.overview.prometheusCredentials }}
+- name: prometheus
+  mountPath: /etc/dra-extender/prometheus
+  readOnly: true
+{{- end }}
+{{- if .Values.overview.prometheusCA }}
+- name: prometheus-ca
+  mountPath: /etc/dra-extender/prometheus-ca
+  readOnly: true
 {{- end }}
 {{- if $tls }}
 - name: tls

@@ -139,6 +139,14 @@ volumeMounts:
 - name: overview
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with $.Values.overview.prometheusCredentials }}
+- name: prometheus
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $.Values.overview.prometheusCA }}
+- name: prometheus-ca
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 - name: tmp
   emptyDir:
     sizeLimit: 16Mi
