@@ -84,9 +84,7 @@ def _waits_for(found: PodReason, reason: str) -> bool:
     return found.code.lower() == reason.lower() or found.group == reason
 
 
-def _item(
-    service: Service, state: State, pod: Pod, names: ShownNames, *, evaluated: bool
-) -> dict[str, Any]:
+def _item(service: Service, state: State, pod: Pod, names: ShownNames, *, evaluated: bool) -> dict[str, Any]:
     namespace, name = pod.meta.key
     pending = not (pod.node_name or pod.finished)
     why = service.overviews.reason_of(pod) if pending else _NONE
