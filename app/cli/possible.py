@@ -29,7 +29,14 @@ from app.core.state.state import State
 
 _KINDS = frozenset({"Node", "ResourceSlice", "DeviceClass"})
 _ABOUT_DEVICES = frozenset(
-    {"SelectorRejected", "TooFewDevices", "NoDevices", "ConstraintNotMet", "CapacityTooSmall"}
+    {
+        "SelectorRejected",
+        "TooFewDevices",
+        "NoDevices",
+        "ConstraintNotMet",
+        "CapacityTooSmall",
+        "CountersExhausted",  # nothing draws from them here
+    }
 )
 _EVERYTHING = Toleration(operator="Exists")
 
