@@ -167,7 +167,7 @@ class DistinctByRequest:
         if attribute is None:
             return False
         mark = self._mark(attribute, device)
-        if self._requests and (attribute.kind not in _SCALARS or mark in self._latest.values()):
+        if self._latest and (attribute.kind not in _SCALARS or mark in self._latest.values()):
             return False
         self._latest[request] = mark
         self._requests.append(request)
