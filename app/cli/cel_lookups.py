@@ -9,6 +9,7 @@ from app.core.cel.parser.parser import parse
 
 _TYPES = frozenset({"int", "bool", "string", "version", "ints", "bools", "strings", "versions"})
 _INDEX, _OPTIONAL_INDEX, _OPTIONAL_SELECT = "_[_]", "_[?_]", "_?._"
+_LOOKUPS = (_INDEX, _OPTIONAL_INDEX, _OPTIONAL_SELECT, "@in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,17 @@ def slips(text: str) -> Iterator[tuple[int, str]]:
         if domain is not None and "/" in domain[1]:
             of, _, name = domain[1].partition("/")
             yield node.pos, f'CEL separates domain and name: device.{domain[0]}["{of}"].{name}'
+        if isinstance(node, Call) and node.function not in _LOOKUPS:
+            yield from _without_domain(node)
+
+
+def _without_domain(call: Call) -> Iterator[tuple[int, str]]:
+    """Arguments like ``device.attributes.model``, which stand for a whole domain."""
+    for arg in call.args:
+        domain = _domain(arg)
+        if domain is not None and isinstance(arg, Select) and "." not in domain[1]:
+            text = f'the domain is missing: device.{domain[0]}["DOMAIN"].{domain[1]}'
+            yield arg.pos, text
 
 
 def _parsed(text: str) -> Expr | None:

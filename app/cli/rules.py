@@ -1,10 +1,10 @@
 """The rules of ``check``: each checks one raw object and yields paths and messages."""
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
-from app.cli.cel_lookups import required_lookups, slips
+from app.cli.cel_lookups import Lookup, required_lookups, slips
 from app.cli.inventory_names import Names
 from app.cli.shapes import (
     Path,
@@ -32,6 +32,8 @@ from app.core.selectors.admission import MAX_COST, admit
 
 Problems = Iterator[tuple[Path, str]]
 
+_ALIKE = 0.8
+"""Similarity above which a domain or a name counts as a misspelling of another."""
 _REFERENCES = (
     ("resourceClaimName", "ResourceClaim"),
     ("resourceClaimTemplateName", "ResourceClaimTemplate"),
@@ -164,7 +166,29 @@ def _missing(texts: Iterable[tuple[Path, str]], names: Names) -> Problems:
             have = names.attributes if lookup.kind == "attributes" else names.capacities
             if f"{lookup.domain}/{lookup.name}" not in have:
                 what = "attribute" if lookup.kind == "attributes" else "capacity"
-                yield path, f"no device has the {what} {lookup.domain}/{lookup.name}"
+                hint = _meant(lookup, names)
+                yield path, f"no device has the {what} {lookup.domain}/{lookup.name}{hint}"
+
+
+def _meant(lookup: Lookup, names: Names) -> str:
+    """The other map that has the name, or a similar name of the same."""
+    own, other = names.attributes, names.capacities
+    where = "capacity"
+    if lookup.kind != "attributes":
+        own, other, where = other, own, "attributes"
+    full = f"{lookup.domain}/{lookup.name}"
+    if full in other:
+        return f': it is in device.{where}["{lookup.domain}"]'
+    close = (known for known in sorted(own) if _alike(known, lookup))
+    best = max(close, key=lambda known: SequenceMatcher(None, known, full).ratio(), default="")
+    return f", did you mean {best}?" if best else ""
+
+
+def _alike(known: str, lookup: Lookup) -> bool:
+    """Whether both domain and name are: most names share their domain."""
+    domain, _, name = known.partition("/")
+    pairs = ((domain, lookup.domain), (name.lower(), lookup.name.lower()))
+    return all(SequenceMatcher(None, one, other).ratio() >= _ALIKE for one, other in pairs)
 
 
 def cel_slips(raw: dict[str, Any]) -> Iterator["Place"]:

@@ -118,6 +118,7 @@ def test_what_the_api_server_refuses_is_not_planned(cli: Cli) -> None:
 
 
 REQUEST = "spec.spec.devices.requests"
+SELECTOR = "spec.devices.requests[0].exactly.selectors"
 FINDINGS: dict[str, list[tuple[int, str]]] = {
     "templates": [],
     "built-in": [],
@@ -183,6 +184,33 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
             19,
             f"{REQUEST}[1].exactly.selectors[0].cel.expression: memory is the value "
             "itself in CEL: remove .value",
+        ),
+    ],
+    "cel-names": [
+        (
+            11,
+            f"{SELECTOR}[0].cel.expression: "
+            'no device has the attribute gpu.nvidia.com/memory: it is in device.capacity["gpu.nvidia.com"]',
+        ),
+        (
+            12,
+            f"{SELECTOR}[1].cel.expression: "
+            "no device has the attribute gpu.nvidia.com/Type, did you mean gpu.nvidia.com/type?",
+        ),
+        (
+            13,
+            f"{SELECTOR}[2].cel.expression: "
+            "no device has the attribute gpu.nvida.com/type, did you mean gpu.nvidia.com/type?",
+        ),
+        (
+            14,
+            f'{SELECTOR}[3].cel.expression: the domain is missing: device.attributes["DOMAIN"].type',
+        ),
+        (
+            15,
+            f"{SELECTOR}[4].cel.expression: "
+            "CEL: syntax error: found 'and', expected the end of the expression; "
+            "write && for the logical operator (column 35)",
         ),
     ],
     "many-devices": [

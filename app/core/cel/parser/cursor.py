@@ -8,9 +8,9 @@ from app.core.cel.common.errors import CelCompileError
 from app.core.cel.parser import literals
 from app.core.cel.parser.lexer import Token
 
+_OPERATORS = {"and": "&&", "or": "||", "not": "!"}
+"""Words of other languages."""
 _LITERALS = frozenset({"int", "uint", "float", "string", "bytes", "true", "false", "null"})
-
-
 _AHEAD = 256
 
 
@@ -59,8 +59,10 @@ class Cursor:
         token = self._tokens[self._at]
         names = {"end": "the end of the expression", "name": "a name"}
         found = names.get(token.kind, repr(token.text)) if token.kind == "end" else repr(token.text)
+        word = _OPERATORS.get(token.text)
+        hint = f"; write {word} for the logical operator" if word else ""
         return CelCompileError(
-            f"syntax error: found {found}, expected {names.get(expected, repr(expected))}", token.pos
+            f"syntax error: found {found}, expected {names.get(expected, repr(expected))}{hint}", token.pos
         )
 
     def literal(self) -> Literal:
