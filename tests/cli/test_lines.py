@@ -116,6 +116,8 @@ POD: JsonObject = {
     "schedulerName": "",
     "status": "Pending",
     "reason": "0/1 nodes are available",
+    "code": "NoDevices",
+    "requests": "",
     "labels": {},
 }
 KINDS = {
