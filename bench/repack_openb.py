@@ -20,14 +20,18 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from app.core.dry_run.moves import Move
+from app.core.dry_run.destinations import Destinations
+from app.core.dry_run.movable import movable_pods
+from app.core.dry_run.moves import Move, Moves
 from app.core.dry_run.place import place
 from app.core.dry_run.repack import repack
 from app.core.json_object import JsonObject
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError, on_pause
+from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
+from app.core.preemption.eviction_stage import EvictionStage
 from app.core.selectors import SelectorCache
 from app.core.simulation.arrivals import Event, shuffled
 from app.core.simulation.packing import Packing
@@ -37,6 +41,7 @@ from app.core.state.state import State
 
 DRIVER = "gpu.example.com"
 API = "resource.k8s.io/v1"
+MOST_GPUS = 8
 SECONDS_EACH = 60.0
 """CPU time for one waiting Pod, as long as a dry run may take; then the best plan so far counts."""
 Placed = tuple[Task, int, Sequence[int]]
@@ -59,7 +64,7 @@ def main() -> int:
     ]
     nodes, running = filled(nodes, tasks, given.policy, given.seed, given.allocated / 100)
     state = cluster(nodes, running)
-    largest = Counter(task for task in tasks if task.gpu == 8 * WHOLE).most_common(1)[0][0]
+    largest = Counter(task for task in tasks if task.gpu == MOST_GPUS * WHOLE).most_common(1)[0][0]
     most = int(given.share / 100 * len(running))
     found = repacked(state, largest, most)
     used = sum(task.gpu for task, _, _ in running) / sum(node.gpus for node in nodes) / WHOLE
@@ -100,6 +105,7 @@ def repacked(state: State, task: Task, most: int) -> JsonObject:
     numbers = count()
     rules = Rules(SelectorCache(), lambda: f"share-{next(numbers)}", node_checks=True, generate_claims=True)
     nodes, without, moved = list(state.nodes), 0, 0
+    stopped: JsonObject = {}
     seconds: list[float] = []
     state.upsert(_object(_template("waiting", task)))
     for number in count():
@@ -114,6 +120,7 @@ def repacked(state: State, task: Task, most: int) -> JsonObject:
         seconds.append(round(time.process_time() - begin, 2))
         print(f"{len(seconds)}: {found.text}, {moved} of {most} moved, {seconds[-1]} s", file=sys.stderr)
         if found.outcome != "fits":
+            stopped = stops(state, pod, nodes, rules)
             break
         for move in found.moves:
             _carry_out(state, move)
@@ -121,7 +128,74 @@ def repacked(state: State, task: Task, most: int) -> JsonObject:
         (placed,) = place(state, [pod], nodes, rules, shown=0)
         assert placed.chosen is not None  # noqa: S101 - the plan says so
     after = len(seconds) - 1
-    return {"fitWithoutMoves": without, "fitAfterMoves": after, "moved": moved, "secondsEach": seconds}
+    return {
+        "fitWithoutMoves": without,
+        "fitAfterMoves": after,
+        "moved": moved,
+        "secondsEach": seconds,
+        "stopped": stopped,
+    }
+
+
+def stops(state: State, waiting: Pod, nodes: Sequence[str], rules: Rules) -> JsonObject:
+    """Why no plan was found: large nodes by what is in the way, and the Pods that fit nowhere else."""
+    moves = Moves(state, movable_pods(state, waiting.priority), rules)
+    there: dict[str, list[Pod]] = {}
+    for pod in moves.left(moves.start):
+        there.setdefault(pod.node_name, []).append(pod)
+    places = Destinations(
+        nodes, rules, lambda pod: moves.claims(state, pod), lambda pod: moves.without(state, pod)
+    )
+    stage = EvictionStage(state.fork())
+    evaluation = PodEvaluation(stage.state, waiting, rules)
+    found: Counter[str] = Counter()
+    in_the_way: Counter[int] = Counter()
+    stuck = 0
+    for name in nodes:
+        if sum(len(item.devices) for item in state.inventory.node_slices(name)) < MOST_GPUS:
+            continue
+        pods = there.get(name, [])
+        can = [pod for pod in pods if places.exist(pod)]
+        stuck += len(pods) - len(can)
+        if not _fits_without(stage, evaluation, pods, name):
+            found["noRoomWithoutAll"] += 1
+        elif not _fits_without(stage, evaluation, can, name):
+            found["somePodFitsNowhereElse"] += 1
+            stay = [pod for pod in pods if pod not in can]
+            in_the_way[_in_the_way(stage, evaluation, can, sorted(stay, key=moves.smallest_first), name)] += 1
+        else:
+            found["eachFitsElsewhereNotAllTogether"] += 1
+    large = sum(found.values())
+    return {
+        "nodes": large,
+        **found,
+        "pods": sum(map(len, there.values())),
+        "fitNowhereElse": stuck,
+        "nodesByPodsInTheWayThatFitNowhereElse": dict(sorted(in_the_way.items())),
+    }
+
+
+def _in_the_way(
+    stage: EvictionStage, evaluation: PodEvaluation, can: Sequence[Pod], stay: Sequence[Pod], node: str
+) -> int:
+    """How many of the Pods that fit nowhere else have to leave, the others being gone, the smallest last."""
+    stage.remove([*can, *stay])
+    left = list(stay)
+    for pod in stay:
+        stage.restore([pod])
+        if evaluation.answer(node).verdict == "fits":
+            left.remove(pod)
+        else:
+            stage.remove([pod])
+    stage.restore([*can, *left])
+    return len(left)
+
+
+def _fits_without(stage: EvictionStage, evaluation: PodEvaluation, pods: Sequence[Pod], node: str) -> bool:
+    stage.remove(pods)
+    fits = evaluation.answer(node).verdict == "fits"
+    stage.restore(pods)
+    return fits
 
 
 def _carry_out(state: State, move: Move) -> None:

@@ -31,3 +31,36 @@ def test_the_cluster_is_filled_up_to_the_share() -> None:
     assert len(state.pods) == 18
     held = [item for claim in state.claims() if claim.allocation for item in claim.allocation.devices]
     assert {str(dict(item.consumed_capacity)["shares"]) for item in held} == {"500"}
+
+
+def test_what_stops_it_is_counted() -> None:
+    """Large nodes: on n0 a Pod without GPUs holds the CPU, where one of two Pods of n1 could go, and the one of
+    n3 could not.
+    """
+    full = Task(60_000, 1_024, 0, 0, frozenset())
+    wide = Task(4_000, 1_024, 1, WHOLE, frozenset())
+    small = Task(1_000, 1_024, 1, 500, frozenset())
+    taken = Task(63_000, 1_024, 2, WHOLE, frozenset())
+    state = cluster(
+        [*NODES, ListedNode("n3", 64_000, 65_536, 8, "A")],
+        [
+            (full, 0, []),
+            (wide, 1, [0]),
+            (wide, 1, [1]),
+            (small, 1, [2]),
+            (taken, 2, [0, 1]),
+            (LARGE, 3, range(8)),
+        ],
+    )
+
+    stopped = repacked(state, Task(60_000, 8_192, 8, WHOLE, frozenset()), 5)["stopped"]
+
+    assert stopped == {
+        "nodes": 3,
+        "noRoomWithoutAll": 1,
+        "somePodFitsNowhereElse": 1,
+        "eachFitsElsewhereNotAllTogether": 1,
+        "pods": 5,
+        "fitNowhereElse": 1,
+        "nodesByPodsInTheWayThatFitNowhereElse": {1: 1},
+    }
