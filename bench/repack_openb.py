@@ -64,7 +64,10 @@ def main() -> int:
     ]
     nodes, running = filled(nodes, tasks, given.policy, given.seed, given.allocated / 100)
     state = cluster(nodes, running)
-    largest = Counter(task for task in tasks if task.gpu == MOST_GPUS * WHOLE).most_common(1)[0][0]
+    large = Counter(task for task in tasks if task.gpu == MOST_GPUS * WHOLE).most_common(1)
+    if not large:
+        parser.error(f"no Pod of the list {given.list} requests {MOST_GPUS} whole GPUs")
+    ((largest, _),) = large
     most = int(given.share / 100 * len(running))
     found = repacked(state, largest, most)
     used = sum(task.gpu for task, _, _ in running) / sum(node.gpus for node in nodes) / WHOLE

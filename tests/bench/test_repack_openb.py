@@ -34,9 +34,7 @@ def test_the_cluster_is_filled_up_to_the_share() -> None:
 
 
 def test_what_stops_it_is_counted() -> None:
-    """Large nodes: on n0 a Pod without GPUs holds the CPU, where one of two Pods of n1 could go, and the one of
-    n3 could not.
-    """
+    """On n0 a Pod without GPUs holds the CPU. One of two Pods of n1 could go there, that of n3 could not."""
     full = Task(60_000, 1_024, 0, 0, frozenset())
     wide = Task(4_000, 1_024, 1, WHOLE, frozenset())
     small = Task(1_000, 1_024, 1, 500, frozenset())
