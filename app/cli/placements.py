@@ -240,7 +240,11 @@ def message_of(node: JsonObject) -> str:
 
 
 def _pools_of_several_drivers(answer: JsonObject) -> bool:
-    """Whether a pool's name is not enough to distinguish the devices of the result."""
+    """Whether a pool's name is not enough to distinguish devices, of the inventory or (from an older service)
+    of the result.
+    """
+    if answer.get("poolNamesShared"):
+        return True
     found = {
         (result["pool"], result["driver"])
         for pod in answer["pods"]

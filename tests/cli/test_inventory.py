@@ -55,7 +55,15 @@ def test_claims_have_their_devices_and_pods(cli: "Cli") -> None:
     ran = cli("claims", *INVENTORY)
 
     assert [row[:-1] for row in rows_of(ran.out)] == [
-        ["default", "petting-zoo", "allocated", "worker-6/cat-0,", "worker-6/blue-0", "zoo-keeper"],
+        # Two drivers have a pool with the name of the node.
+        [
+            "default",
+            "petting-zoo",
+            "allocated",
+            "resource-driver.example.com/worker-6/cat-0,",
+            "resource-driver.example.com/worker-6/blue-0",
+            "zoo-keeper",
+        ],
         ["ml-team", "llm-training", "allocated", "worker-5/gpu-0,", "worker-5/gpu-1", "llm-training-0"],
     ]
 

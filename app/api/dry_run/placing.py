@@ -1,7 +1,7 @@
 """A dry run of Pods: the request, and its answer Pod by Pod, for a whole answer and for one in lines."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
@@ -34,6 +34,7 @@ class Placing:
         placed, unplaced: Pods answered so far.
         late: whether time was up before the last Pod.
         gang: the answer for all together, if that is requested.
+        pools: names of the pools that Pods got devices of.
     """
 
     service: Service
@@ -50,6 +51,7 @@ class Placing:
     unplaced: int = 0
     late: bool = False
     gang: GangAnswer | None = None
+    pools: set[str] = field(default_factory=set)
 
     @classmethod
     async def of(
@@ -132,6 +134,7 @@ class Placing:
             entry = pod_answer(item, explainer.nodes(item, shown), shown)
             if item.chosen is not None:
                 self.placed += 1
+                self.pools |= {got.device.pool for made in item.chosen.allocations for got in made.devices}
             else:
                 self.unplaced += 1
             yield entry | {"evictedFrom": self.evicted.get(key), "preemption": preempted.get(key)}
@@ -162,5 +165,6 @@ class Placing:
                 if gang is not None
                 else {}
             ),
+            "poolNamesShared": bool(self.pools & self.run.overlay.state.inventory.shared_pool_names()),
             "notes": [*self.run.overlay.notes, *self.notes],
         }

@@ -151,6 +151,11 @@ class PlacementAnswer(Body):
     )
     gang: GangModel | None = Field(None, description="The result of allOrNothing.")
     pods: list[PodAnswer]
+    pool_names_shared: bool = Field(
+        default=False,
+        description="Another driver has a pool with the name of one that Pods got devices of: a device's "
+        "name needs the driver.",
+    )
     notes: list[str] = Field(description="Assumptions about unknown kinds and templates.")
 
 

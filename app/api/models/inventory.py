@@ -43,7 +43,8 @@ class DeviceItem(Body):
 class ClaimItem(Body):
     """``assumed``: allocated, but not confirmed by the API server yet.
 
-    ``note``: that it is being deleted, or reserved for Pods that are gone.
+    ``note``: that it is being deleted, or reserved for Pods that are gone. ``poolNameShared``: another driver
+    has a pool with the name of one of its pools, so that a device's name needs the driver.
     """
 
     namespace: str
@@ -52,6 +53,7 @@ class ClaimItem(Body):
     reserved_for: list[Consumer]
     assumed: bool
     note: str = ""
+    pool_name_shared: bool = False
     labels: dict[str, str]
     created: str | None
 

@@ -1,6 +1,7 @@
 """Lists of nodes, devices and claims."""
 
 from bisect import bisect_left
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -145,8 +146,9 @@ async def claims(
         and (labels is None or _has_labels(state, key, labels))
     )
     found = (claim for key in in_order(chosen) if (claim := state.claim(key)) is not None)
+    shared = state.inventory.shared_pool_names()
     listing = Listing(
-        state, found, lambda claim: "/".join(claim.meta.key), lambda claim: _claim(state, claim)
+        state, found, lambda claim: "/".join(claim.meta.key), lambda claim: _claim(state, claim, shared)
     )
     return await listing.response(request, service, limit)
 
@@ -218,7 +220,8 @@ def _device(view: DeviceView, show: list[str] | None, names: ShownNames) -> dict
     return item if show is None else item | {"values": shown_values(view.shape, show)}
 
 
-def _claim(state: State, claim: ResourceClaim) -> dict[str, Any]:
+def _claim(state: State, claim: ResourceClaim, shared: Collection[str]) -> dict[str, Any]:
+    devices = claim.allocation.devices if claim.allocation is not None else ()
     return {
         "namespace": claim.meta.namespace,
         "name": claim.meta.name,
@@ -226,6 +229,7 @@ def _claim(state: State, claim: ResourceClaim) -> dict[str, Any]:
         "reservedFor": [consumer.to_json() for consumer in claim.reserved_for],
         "assumed": claim.meta.key in state.assumed,
         "note": state_of(state, claim),
+        "poolNameShared": any(item.device.pool in shared for item in devices),
         "labels": claim.meta.labels,
         "created": claim.meta.created,
     }

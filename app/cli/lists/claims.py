@@ -35,6 +35,7 @@ def _state(item: Item) -> str:
 
 
 def _devices(item: Item, *, full: bool = False) -> str:
+    full = full or bool(item.get("poolNameShared"))
     return devices_of(item["allocation"], full=full) if item["allocation"] else NO_VALUE
 
 

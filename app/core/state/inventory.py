@@ -5,6 +5,7 @@ data only for the nodes that see the pool. Values in the index are immutable, so
 copies only a few dictionaries.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -213,6 +214,11 @@ class Inventory:
     def pool_ids(self) -> Iterable[PoolId]:
         """The pools that have slices."""
         return self._by_pool.keys()
+
+    def shared_pool_names(self) -> frozenset[str]:
+        """Names of pools that several drivers have, often that of the node. O(pools)."""
+        names = Counter(pool.pool for pool in paced(self._by_pool))
+        return frozenset(name for name, drivers in names.items() if drivers > 1)
 
     def nodes_with_slices(self) -> Iterable[str]:
         """The nodes that slices name, whether they are known or not."""
