@@ -19,6 +19,8 @@ from h2.settings import SettingCodes
 
 from app.api.expander.status import Code, StatusError
 
+MAX_TEXT = 1000
+"""Characters of an error; a name in it may have been long."""
 MAX_CALLS = 4
 """Calls at a time on one connection; Cluster Autoscaler makes one."""
 _WINDOW = 1 << 20
@@ -31,7 +33,10 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 
 @dataclass(slots=True)
 class Call:
-    """One call. ``seconds``: what the client gives it. ``since``: when it began."""
+    """One call. ``seconds``: what the client gives it. ``since``: when it began.
+
+    ``sent``: bytes of ``answer`` that are on their way.
+    """
 
     stream: int
     path: str
@@ -39,6 +44,7 @@ class Call:
     since: float
     body: bytearray = field(default_factory=bytearray)
     answer: bytes = b""
+    sent: int = 0
     status: Code | None = None
 
     def message(self) -> bytes:
@@ -122,7 +128,8 @@ class Calls:
         if self._open.pop(call.stream, None) is None:
             return
         unfinished = self._arriving.pop(call.stream, None) is not None
-        status = [("grpc-status", str(int(code))), ("grpc-message", quote(text, safe=_PRINTABLE))]
+        message = quote(text[:MAX_TEXT], safe=_PRINTABLE)
+        status = [("grpc-status", str(int(code))), ("grpc-message", message)]
         self._http2.send_headers(call.stream, [*_HEAD, *status], end_stream=True)
         if unfinished:
             self._refuse_rest(call.stream)
@@ -186,12 +193,13 @@ class Calls:
     def _flush(self, call: Call) -> None:
         """Sends what the client has room for, and the status behind the last byte."""
         stream = call.stream
-        while call.answer:
+        while call.sent < len(call.answer):
             room = min(self._http2.local_flow_control_window(stream), self._http2.max_outbound_frame_size)
             if room <= 0:
                 return
-            self._http2.send_data(stream, call.answer[:room])
-            call.answer = call.answer[room:]
+            part = call.answer[call.sent : call.sent + room]
+            self._http2.send_data(stream, part)
+            call.sent += len(part)
         del self._open[stream]
         self._http2.send_headers(stream, [("grpc-status", "0")], end_stream=True)
 

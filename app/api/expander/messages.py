@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.api.expander.objects import read_raw
-from app.api.expander.protobuf import Budget, Value, fields, integer, text, written
+from app.api.expander.protobuf import MAX_FIELDS, Budget, Value, fields, integer, text, written
 from app.core.dry_run.expansion import Option
 from app.core.dry_run.what_if import MAX_ADDED
 from app.core.model.errors import FieldError, ObjectError
@@ -20,6 +20,11 @@ from app.core.model.pod import Pod
 from app.core.pauses import pause
 
 PATH = "/grpcplugin.Expander/BestOptions"
+MAX_OPTIONS = 10_000
+MAX_OBJECT_FIELDS = 10_000
+"""Fields of a Pod or Node, those aside that are skipped in one piece. The model reads an object in one go."""
+_MAX_NAME = 1024
+_MAX_DEBUG = 256
 _OPTIONS, _NODE_MAP, _NODE_BYTES_MAP = 1, 2, 3
 _GROUP, _COUNT, _DEBUG = 1, 2, 3
 _NAMES = {_GROUP: "nodeGroupId", _COUNT: "nodeCount", _DEBUG: "debug", 4: "pod", 5: "podBytes"}
@@ -40,7 +45,8 @@ class OptionMessage:
 
     def answer(self) -> bytes:
         """The option to send back, without its Pods: Cluster Autoscaler finds its own by the group."""
-        return written(_GROUP, self.group) + written(_COUNT, self.count) + written(_DEBUG, self.debug)
+        debug = self.debug[:_MAX_DEBUG]
+        return written(_GROUP, self.group) + written(_COUNT, self.count) + written(_DEBUG, debug)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,12 @@ class BestOptionsRequest:
     options: tuple[Option, ...]
 
 
-def read_request(data: bytes, most_pods: int) -> BestOptionsRequest:
-    """Reads a request. Raises: RequestError. Cost: O(fields), with pauses; a Pod of several options once."""
-    budget = Budget()
+def read_request(data: bytes, most_pods: int, most_fields: int = MAX_FIELDS) -> BestOptionsRequest:
+    """Reads a request. Cost: O(fields), with pauses; a Pod of several options is read once.
+
+    Raises: RequestError.
+    """
+    budget = Budget(most_fields)
     found: list[OptionMessage] = []
     nodes: dict[str, dict[str, memoryview]] = {"nodeMap": {}, "nodeBytesMap": {}}
     try:
@@ -82,6 +91,8 @@ def response(options: list[OptionMessage]) -> bytes:
 
 
 def _option(data: memoryview, index: int, budget: Budget) -> OptionMessage:
+    if index >= MAX_OPTIONS:
+        raise FieldError(f"has more than {MAX_OPTIONS} options")
     option = OptionMessage()
     try:
         for number, value in fields(data, budget):
@@ -115,6 +126,8 @@ def _check(option: OptionMessage, index: int) -> None:
         raise FieldError(text, "options", index, "nodeCount")
     if not option.group:
         raise FieldError("is missing", "options", index, "nodeGroupId")
+    if len(option.group) > _MAX_NAME:
+        raise FieldError(f"must have at most {_MAX_NAME} characters", "options", index, "nodeGroupId")
 
 
 def _add_node(nodes: dict[str, memoryview], name: str, data: memoryview, budget: Budget) -> None:
@@ -176,9 +189,12 @@ class _Objects:
         return pod
 
     def _parse(self, kind: str, data: memoryview, where: str) -> Any:
-        pause()
+        own = Budget(MAX_OBJECT_FIELDS)
         try:
-            return parse(read_raw(kind, data, self._budget))
+            raw = read_raw(kind, data, own)
+            self._budget.spend(MAX_OBJECT_FIELDS - own.left)
+            pause()
+            return parse(raw)
         except FieldError as error:
             raise RequestError(f"{where}: {kind}: {_text(error, 'the object')}") from None
         except ObjectError as error:

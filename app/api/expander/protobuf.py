@@ -27,9 +27,9 @@ class Budget:
     def __init__(self, fields: int = MAX_FIELDS) -> None:
         self.left = fields
 
-    def spend(self) -> None:
-        """Counts one field. Pauses at intervals. Raises: FieldError."""
-        self.left -= 1
+    def spend(self, fields: int = 1) -> None:
+        """Counts fields. Pauses at intervals. Raises: FieldError."""
+        self.left -= fields
         if self.left < 0:
             raise FieldError("has too many fields")
         if not self.left % _PAUSE_EVERY:
