@@ -40,7 +40,7 @@ class GrpcListener:
     def __init__(self, methods: Mapping[str, Handler], limits: GrpcLimits) -> None:
         self._methods = methods
         self._limits = limits
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], _Connection] = {}
         self.port = 0
 
     @asynccontextmanager
@@ -64,12 +64,22 @@ class GrpcListener:
             await asyncio.gather(*self._connections, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= MAX_CONNECTIONS:
+        if len(self._connections) >= MAX_CONNECTIONS and not self._close_an_idle_one():
             writer.transport.abort()
             return
-        task = asyncio.create_task(_Connection(reader, writer, self._methods, self._limits).run())
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        connection = _Connection(reader, writer, self._methods, self._limits)
+        task = asyncio.create_task(connection.run())
+        self._connections[task] = connection
+        task.add_done_callback(lambda done: self._connections.pop(done, None))
+
+    def _close_an_idle_one(self) -> bool:
+        """Closes the oldest connection without a call; its client can open another one."""
+        for task, connection in self._connections.items():
+            if connection.idle:
+                del self._connections[task]
+                task.cancel()
+                return True
+        return False
 
 
 class _Connection:
@@ -87,6 +97,11 @@ class _Connection:
         self._clock = asyncio.get_running_loop().time
         self._calls = Calls(methods, limits.message_bytes, self._clock, self._begin, self._end)
         self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether no call arrives or is answered."""
+        return not self._tasks and self._calls.since is None
 
     async def run(self) -> None:
         """Serves until the client leaves, breaks the protocol or is too slow."""

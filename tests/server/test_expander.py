@@ -394,15 +394,35 @@ def test_a_call_that_is_given_up_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     plain(scene)
 
 
-def test_more_connections_than_there_may_be_are_closed() -> None:
+def test_of_too_many_connections_the_oldest_without_a_call_is_closed() -> None:
     async def scene(connect: Callable[[], Awaitable[Peer]]) -> None:
-        first = [await connect() for _ in range(grpc.MAX_CONNECTIONS)]
-        for peer in first:
+        busy = await connect()
+        busy.call(1, ONE[:-1], end=False)
+        await busy.flush()
+        idle = [await connect() for _ in range(grpc.MAX_CONNECTIONS - 1)]
+        for peer in idle:
             peer.call(1, ONE)
             await peer.answered(1)
+        new = await connect()
+        new.call(1, ONE)
+        assert (await new.answered(1))["grpc-status"] == "0"
+        await idle[0].closed()
+        busy.http2.send_data(1, ONE[-1:], end_stream=True)
+        assert (await busy.answered(1))["grpc-status"] == "0"
+
+    plain(scene)
+
+
+def test_more_connections_with_calls_than_there_may_be_are_refused() -> None:
+    async def scene(connect: Callable[[], Awaitable[Peer]]) -> None:
+        busy = [await connect() for _ in range(grpc.MAX_CONNECTIONS)]
+        for peer in busy:
+            peer.call(1, ONE[:-1], end=False)
+            peer.call(3, ONE)
+            assert (await peer.answered(3))["grpc-status"] == "0", "the first call has arrived too"
         await (await connect()).closed()
-        first[0].call(3, ONE)
-        assert (await first[0].answered(3))["grpc-status"] == "0"
+        busy[0].http2.send_data(1, ONE[-1:], end_stream=True)
+        assert (await busy[0].answered(1))["grpc-status"] == "0"
 
     plain(scene)
 
