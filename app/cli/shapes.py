@@ -40,10 +40,12 @@ def pods_with_claims(raw: JsonObject) -> Iterator[tuple[Path, JsonObject, list[t
 
 
 def containers(path: Path, spec: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
-    """The containers and init containers of a Pod spec, and those of a step of Argo Workflows."""
+    """The containers and init containers of a Pod spec, and those of a step of Argo Workflows and of a
+    service of a Dynamo graph.
+    """
     for group in ("initContainers", "containers", "sidecars"):
         yield from items(spec, group, path)
-    for name in ("container", "script"):
+    for name in ("container", "script", "mainContainer"):
         if isinstance(spec.get(name), dict):
             yield (*path, name), spec[name]
     several = spec.get("containerSet")

@@ -204,7 +204,7 @@ def _pod_set(source: JsonObject, found: PodSpecPlace, name: str, namespace: str)
     wrapped = found.path[-1] == "spec"
     holder = value_at(source, found.path[:-1]) if wrapped and len(found.path) > 1 else {}
     if found.rule is not None and found.rule.view is not None and isinstance(spec, dict):
-        outer = value_at(source, (*found.owner, *found.rule.inherits.split(".")))
+        outer = value_at(source, found.path[: len(found.owner) + found.rule.inherits.count(".") + 1])
         holder = holder if wrapped else spec
         spec = found.rule.view(spec, outer if isinstance(outer, dict) else {})
     try:

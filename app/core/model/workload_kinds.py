@@ -13,6 +13,7 @@ from app.core.model.errors import FieldError
 from app.core.model.pod_templates import Path, value_at
 from app.core.model.workload_views import (
     View,
+    graph_service,
     machine,
     model_service,
     runs_in_a_pod,
@@ -33,7 +34,8 @@ class PodSetRule:
     ``per_node``: one Pod a node. ``times``: another factor, from the whole object and the path of the spec.
 
     ``only`` selects among the objects that the pattern finds. ``view`` gives a Pod spec where the
-    API has something like it, from that and from the object at ``inherits``; ``claims`` is the list of its
+    API has something like it, from that and from the object at ``inherits``, a pattern that begins like
+    ``spec``; ``claims`` is the list of its
     claims where it has no ``resourceClaims`` itself. ``more``: the API has further fields beside those of a
     Pod spec. ``assumption`` is what is not known about the number of Pods. ``creates`` is a pattern of fields
     from which other objects are created, which may have Pods.
@@ -83,6 +85,12 @@ def _ray_workers(group: JsonObject) -> int:
     least, most = _number("minReplicas", 0)(group), _number("maxReplicas", 2**31 - 1)(group)
     replicas = min(max(_number("replicas", 0)(group), least), most)
     return replicas * _number("numOfHosts")(group)
+
+
+def _nodes_of_service(service: JsonObject) -> int:
+    """Of a service of a Dynamo graph: a Pod on each of the nodes that one replica takes."""
+    nodes = service.get("multinode")
+    return _replicas(service) * (_number("nodeCount")(nodes) if isinstance(nodes, dict) else 1)
 
 
 def _idle_runners(spec: JsonObject) -> int:
@@ -202,7 +210,12 @@ CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
     ("trainer.kubeflow.org", "TrainingRuntime"): _one(_replicated_jobs("spec.template.spec")),
     ("trainer.kubeflow.org", "ClusterTrainingRuntime"): _one(_replicated_jobs("spec.template.spec")),
     ("nvidia.com", "DynamoGraphDeployment"): _one(
-        PodSetRule("spec.services.*.extraPodSpec", (("spec.services.*", _replicas),), more=True)
+        PodSetRule(
+            "spec.services.*.extraPodSpec",
+            (("spec.services.*", _nodes_of_service),),
+            view=graph_service,
+            inherits="spec.services.*",
+        )
     ),
     ("grove.io", "PodCliqueSet"): _one(
         PodSetRule(

@@ -8,6 +8,7 @@ from app.core.json_object import JsonObject
 View = Callable[[JsonObject, JsonObject], JsonObject]
 """Of what a rule has found, and of the fields that it inherits."""
 _INHERITED = ("resourceClaims", "nodeSelector", "affinity", "tolerations", "schedulerName")
+_NVIDIA = "nvidia.com/gpu"
 _STEPS = ("container", "script", "containerSet")
 """Fields of a template of Argo Workflows of which one makes it run in its own Pod."""
 
@@ -56,6 +57,28 @@ def model_service(spec: JsonObject, _: JsonObject) -> JsonObject:
     same = {name: spec.get(name) for name in ("nodeSelector", "affinity", "tolerations", "schedulerName")}
     container = {"name": "model", "resources": _quantities(spec.get("resources"))}
     return {**same, "resourceClaims": named, "containers": [container]}
+
+
+def graph_service(spec: JsonObject, service: JsonObject) -> JsonObject:
+    """Of a service of a Dynamo graph: the Pod spec beside it with its main container, which gets the
+    resources of the service. Its ``gpu`` stands for NVIDIA's extended resource, or that of ``gpuType``.
+    """
+    main, resources = _mapping(spec.get("mainContainer")), _mapping(service.get("resources"))
+    own = _mapping(main.get("resources"))
+    sides = {
+        side: {**_amounts(_mapping(resources.get(side))), **_mapping(own.get(side))}
+        for side in ("requests", "limits")
+    }
+    container = {"name": "main", **main, "resources": {**own, **sides}}
+    return {**spec, "containers": [container, *_listed(spec.get("containers"))]}
+
+
+def _amounts(side: Mapping[str, Any]) -> JsonObject:
+    """The amounts of one side of a Dynamo service's resources, by the names that a Pod has for them."""
+    found = {name: side[name] for name in ("cpu", "memory") if side.get(name) is not None}
+    if side.get("gpu") is not None:
+        found[str(side.get("gpuType") or _NVIDIA)] = side["gpu"]
+    return {**found, **_mapping(side.get("custom"))}
 
 
 def slurm_node(spec: JsonObject, node_set: JsonObject) -> JsonObject:

@@ -485,6 +485,23 @@ def test_the_daemon_of_a_slurm_node_is_a_container_of_its_pod() -> None:
     ]
 
 
+def test_a_service_of_a_graph_has_its_gpus_beside_the_pod_spec() -> None:
+    service = {
+        "replicas": 2,
+        "multinode": {"nodeCount": 3},
+        "resources": {"requests": {"cpu": "2"}, "limits": {"gpu": "4"}},
+        "extraPodSpec": {"mainContainer": {"image": "i"}},
+    }
+    other = {"resources": {"limits": {"gpu": 1, "gpuType": "gpu.intel.com/xe"}}, "extraPodSpec": {}}
+    found = read("nvidia.com/v1alpha1", "DynamoGraphDeployment", {"services": {"A": service, "B": other}})
+
+    assert groups(found) == {"a": 6, "b": 1}
+    asked = {item.name: item.template.extended for item in found.sets}
+    assert [(item.resource, item.count) for item in asked["a"]] == [("nvidia.com/gpu", 4)]
+    assert [(item.resource, item.count) for item in asked["b"]] == [("gpu.intel.com/xe", 1)]
+    assert str(found.sets[0].template.requests["cpu"]) == "2"
+
+
 ADDED = {
     "templates of a set of cliques": (
         "grove.io/v1alpha1",
