@@ -1,5 +1,6 @@
 """Pod specs of kinds that write them in another form, as Kubernetes' Pod specs."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,9 +17,16 @@ _STEPS = ("container", "script", "containerSet")
 def machine(spec: JsonObject, _: JsonObject) -> JsonObject:
     """Of a KubeVirt machine: what its virt-launcher Pod has of a Pod spec.
 
-    KubeVirt adds its own overhead, which depends on the machine's memory, and is not counted.
+    A GPU or host device with a ``deviceName`` is one of the extended resource of that name. KubeVirt adds its
+    own overhead, which depends on the machine's memory, and is not counted.
     """
-    return {**spec, "resources": _mapping(spec.get("domain")).get("resources")}
+    domain = _mapping(spec.get("domain"))
+    devices = _mapping(domain.get("devices"))
+    listed = [*_listed(devices.get("gpus")), *_listed(devices.get("hostDevices"))]
+    names = [item.get("deviceName") for item in listed if isinstance(item, Mapping)]
+    counts = Counter(name for name in names if isinstance(name, str) and name)
+    compute = {"name": "compute", "resources": {"limits": dict(counts)}}
+    return {**spec, "resources": domain.get("resources"), "containers": [compute]}
 
 
 def runs_in_a_pod(template: JsonObject) -> bool:

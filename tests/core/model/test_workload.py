@@ -502,6 +502,18 @@ def test_a_service_of_a_graph_has_its_gpus_beside_the_pod_spec() -> None:
     assert str(found.sets[0].template.requests["cpu"]) == "2"
 
 
+def test_a_device_of_a_machine_that_has_a_name_is_an_extended_resource() -> None:
+    devices = {
+        "gpus": [{"name": "a", "deviceName": "nvidia.com/TU104GL"}, {"name": "b", "claimName": "g"}],
+        "hostDevices": [{"name": "c", "deviceName": "nvidia.com/TU104GL"}],
+    }
+    spec = {"domain": {"devices": devices, "resources": {"requests": {"memory": "8Gi"}}}}
+    [found] = read("kubevirt.io/v1", "VirtualMachineInstance", spec | {"resourceClaims": []}).sets
+
+    assert [(item.resource, item.count) for item in found.template.extended] == [("nvidia.com/TU104GL", 2)]
+    assert found.template.requests["memory"].nanos == 8 * 2**30 * 10**9
+
+
 ADDED = {
     "templates of a set of cliques": (
         "grove.io/v1alpha1",
