@@ -20,6 +20,7 @@ PLACES = (
     "#/map?device=gpu.example.com/worker-6/gpu-1",
     "#/map?node=worker-6",
     "#/pods/default/trainer",
+    "#/pods?reason=devicesinuse",
     "#/claims",
     "#/decisions",
 )

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import httpx
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.accessibility import violations
 from tests.web.conftest import Visit
@@ -21,6 +22,22 @@ def test_every_operation_is_there(visit: Callable[..., Visit]) -> None:
     paths = httpx.get(f"{seen.served.url}/openapi.json", trust_env=False).json()["paths"]
     expected = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert set(page.locator("#operations > details > summary > code").all_inner_texts()) == expected
+
+
+@pytest.mark.parametrize("status", [0, 503])
+def test_a_reference_that_cannot_be_read_says_so(visit: Callable[..., Visit], status: int) -> None:
+    seen = visit()
+
+    def answer(route: Route) -> None:
+        if status:
+            route.fulfill(status=status, body="not now")
+        else:
+            route.abort()
+
+    seen.page.route("**/openapi.json", answer)
+    page = seen.open("docs", live=False)
+    expect(page.get_by_role("alert")).to_contain_text("The service does not answer: ")
+    expect(page.get_by_role("alert")).to_contain_text("reload the page")
 
 
 def test_types_unfold_to_the_bottom(visit: Callable[..., Visit]) -> None:

@@ -107,12 +107,28 @@ function operation(method, path, described, api) {
 
 document.documentElement.dataset.theme = wantedTheme();
 const main = document.getElementById("operations");
-const api = await (await fetch("/openapi.json")).json();
-const groups = new Map();
-for (const [path, methods] of Object.entries(api.paths)) {
-  for (const method of METHODS.filter((name) => methods[name])) {
-    const tag = methods[method].tags?.[0] ?? "other";
-    groups.set(tag, [...(groups.get(tag) ?? []), operation(method, path, methods[method], api)]);
-  }
+
+async function read() {
+  const answer = await fetch("/openapi.json");
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  return answer.json();
 }
-main.replaceChildren(...[...groups].flatMap(([tag, operations]) => [element("h2", tag), ...operations]));
+
+function show(api) {
+  const groups = new Map();
+  for (const [path, methods] of Object.entries(api.paths)) {
+    for (const method of METHODS.filter((name) => methods[name])) {
+      const tag = methods[method].tags?.[0] ?? "other";
+      groups.set(tag, [...(groups.get(tag) ?? []), operation(method, path, methods[method], api)]);
+    }
+  }
+  main.replaceChildren(...[...groups].flatMap(([tag, operations]) => [element("h2", tag), ...operations]));
+}
+
+try {
+  show(await read());
+} catch (error) {
+  const said = element("p", `The service does not answer: ${error.message}. Check the connection, and reload the page.`);
+  said.setAttribute("role", "alert");
+  main.replaceChildren(said);
+}

@@ -25,6 +25,8 @@ export class Legend {
       counts.set(device.state, (counts.get(device.state) ?? 0) + 1);
       counts.set(`driver ${device.driver}`, (counts.get(`driver ${device.driver}`) ?? 0) + 1);
     }
+    // Before there is anything to count, zeros would be wrong.
+    this.element.hidden = !this.fleet.rows.size;
     const drivers = this.fleet.drivers.length > 1 ? this.fleet.drivers : [];
     const shown = JSON.stringify([[...counts].toSorted(), this.search.query, this.palette.theme]);
     // Buttons that a person is about to press are not replaced without need.
