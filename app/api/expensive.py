@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fastapi import Request
@@ -102,6 +102,8 @@ class Expensive:
     time_slice: TimeSlice
     stop: Stop
     seconds: float
+    leftovers: list[Callable[[], None]] = field(default_factory=list)
+    """Free what the work has left, with pauses: called when the response is made, or the work has failed."""
 
     async def run(self, work: Callable[[], T]) -> T:
         """Runs plain code and returns its result. Raises: HttpError, 503, at the time limit."""
@@ -109,6 +111,11 @@ class Expensive:
             return await self.time_slice.run(work, self.stop)
         except InterruptedWorkError:
             raise self.time_up("the answer could not be found") from None
+
+    async def clear(self) -> None:
+        """Calls the ``leftovers``."""
+        while self.leftovers:
+            await self.time_slice.run(self.leftovers.pop())
 
     def time_up(self, what: str, where: str = "") -> HttpError:
         """``what`` was not done in time."""

@@ -13,7 +13,7 @@ from app.api.cursors import cursor_after
 from app.api.errors import HttpError
 from app.api.expensive import until_client_leaves
 from app.api.line_stream import Lines, LineStream, line, wants_lines
-from app.api.responses import json_response, one_by_one
+from app.api.responses import ListResponse, encoded
 from app.api.service import Service
 from app.core.pauses import InterruptedWorkError
 from app.core.state.state import State
@@ -47,10 +47,11 @@ class Listing(Generic[T]):
             )
         time_slice = service.time_slice()
         page = await time_slice.run(lambda: list(islice(self.found, limit + 1)))
-        encoded = await time_slice.run(lambda: one_by_one(map(self.item, page[:limit])))
+        items = await time_slice.run(lambda: encoded(map(self.item, page[:limit])))
         following = cursor_after(self.name(page[limit - 1]) if len(page) > limit else None)
         head = {"decides": service.decides, "revision": str(self.state.revision)}
-        return json_response({**head, "items": encoded, "next": following}, headers={"Vary": "Accept"})
+        head |= {"next": following}
+        return ListResponse(head, "items", items, time_slice, headers={"Vary": "Accept"})
 
     async def _lines(self, request: Request, service: Service, limit: int | None) -> Lines:
         """An item in each line; the last one is the page without its items.

@@ -209,7 +209,11 @@ class Service:
         async with self.places.place(caller_of(request.scope)), until_client_leaves(request) as left:
             seconds = self.settings.dry_run_timeout_seconds
             deadline = self.deadline(seconds)
-            yield Expensive(self.time_slice(), lambda: left() or deadline.expired(), seconds)
+            work = Expensive(self.time_slice(), lambda: left() or deadline.expired(), seconds)
+            try:
+                yield work
+            finally:
+                await work.clear()
 
     def deadline(self, seconds: float) -> Deadline:
         return Deadline(self.clock, seconds)

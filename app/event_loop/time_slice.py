@@ -136,7 +136,7 @@ class TimeSlice:
 
         At its pauses (see ``app.core.pauses``) other tasks run. It runs in a greenlet, whose stack is
         suspended at a pause and resumed later. So the state of the cluster may change at a pause, as at
-        an await.
+        an await. Once interrupted, it may pause again while it frees what it holds.
 
         Args:
             stop: called after each slice; True ends the work.
@@ -149,14 +149,16 @@ class TimeSlice:
             if not self._begun:
                 await self._next_turn()
             self._timed(worker.switch)
+            interrupted = False
             while not worker.dead:
                 await self._wait_in_queue()
                 await self.yield_if_due()
-                self._timed(_interrupt(worker) if stop() else worker.switch)
+                now = not interrupted and stop()
+                interrupted = interrupted or now
+                self._timed(_interrupt(worker) if now else worker.switch)
         finally:
             self._leave_queue()
-            if not worker.dead:  # canceled: the caller does not wait any more
-                worker.throw()
+            await self._ended(worker)
         (result,) = results
         return result
 
@@ -196,6 +198,7 @@ class TimeSlice:
                 pause()
 
         worker = self._worker(gather)
+        interrupted = False
         try:
             if not self._begun:
                 await self._next_turn()
@@ -207,10 +210,20 @@ class TimeSlice:
                     yield batch
                 if not worker.dead:
                     await self.yield_if_due()
-                    self._timed(_interrupt(worker) if stop() else worker.switch)
+                    now = not interrupted and stop()
+                    interrupted = interrupted or now
+                    self._timed(_interrupt(worker) if now else worker.switch)
         finally:
-            if not worker.dead:  # the consumer does not want the rest
-                worker.throw()
+            await self._ended(worker)
+
+    async def _ended(self, worker: greenlet) -> None:
+        """Ends work that its caller does not wait for any more: canceled, or the rest is not read."""
+        step = worker.throw
+        while not worker.dead:
+            self._timed(step)
+            step = worker.switch
+            if not worker.dead:
+                await self.yield_if_due()
 
     async def _wait_in_queue(self) -> None:
         """Queues if the work is long, behind all that waits, each time its quantum is used up."""

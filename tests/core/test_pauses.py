@@ -1,6 +1,9 @@
+from itertools import pairwise
+from typing import Any
+
 import pytest
 
-from app.core.pauses import InterruptedWorkError, on_pause, paced, pause
+from app.core.pauses import PACE, InterruptedWorkError, emptied, on_pause, paced, pause
 from tests.pausing import interrupted_after
 
 
@@ -37,3 +40,18 @@ def test_an_interruption_is_raised_out_of_the_pause() -> None:
         pause()
         with pytest.raises(InterruptedWorkError):
             pause()
+
+
+@pytest.mark.parametrize(
+    "container",
+    [[[number] for number in range(10_000)], {number: [number] for number in range(10_000)}],
+    ids=["list", "dict"],
+)
+def test_a_container_is_emptied_with_pauses(container: Any) -> None:
+    pauses: list[int] = []
+    with on_pause(lambda _cost: pauses.append(len(container))):
+        emptied(container, [1])
+    assert not container
+    steps = [before - after for before, after in pairwise([10_000, *pauses])]
+    assert steps
+    assert max(steps) <= PACE

@@ -310,3 +310,70 @@ def test_order_is_found_with_pauses() -> None:
     with on_pause(count_pause):
         assert list(in_order(rest)) == sorted(rest)
     assert pauses >= 2 * 5000 // 256 - 1
+
+
+def test_work_that_is_interrupted_frees_what_it_holds_in_slices() -> None:
+    """The pauses of its ``finally`` are as those before: it is not interrupted again."""
+
+    async def scene() -> None:
+        clock, freed, turns = Ticks(), list[int](), 0
+
+        def work() -> None:
+            try:
+                while True:
+                    pause()
+            finally:
+                for number in range(20):
+                    freed.append(number)
+                    pause()
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        counting = asyncio.create_task(count())
+        with pytest.raises(InterruptedWorkError):
+            await TimeSlice(clock, seconds=2).run(work, lambda: clock.now > 10)
+        assert freed == list(range(20))
+        assert turns > 5
+        counting.cancel()
+
+    asyncio.run(scene())
+
+
+def test_work_that_is_canceled_frees_what_it_holds_in_slices() -> None:
+    async def scene() -> None:
+        freed: list[int] = []
+
+        def work() -> None:
+            try:
+                while True:
+                    pause()
+            finally:
+                for number in range(20):
+                    freed.append(number)
+                    pause()
+
+        task = asyncio.create_task(TimeSlice(Ticks(), seconds=2).run(work))
+        await asyncio.sleep(0)
+        task.cancel()
+        seen = []
+        while not task.done():
+            await asyncio.sleep(0)
+            seen.append(len(freed))
+        assert freed == list(range(20))
+        assert len(set(seen)) > 5
+
+    asyncio.run(scene())
+
+
+class Ticks:
+    """A clock on which each look takes a second."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -20,6 +21,7 @@ from app.core.advice.redaction import Redaction
 from app.core.dry_run.gang import MAX_HINTED, GangAnswer, all_together, place_gang
 from app.core.dry_run.place import PodPlacement, place, with_near_misses
 from app.core.model.pod import Pod
+from app.core.pauses import emptied
 from app.core.state.shown_gates import unread_devices
 from app.core.state.state import Key, State
 
@@ -113,6 +115,7 @@ class Placing:
         work = self.run.work
         async with self.service.places.watched(self.body.progress, len(self.pods)) as count:
             placed, self.late = await work.time_slice.collect(self.steps(), work.stop, count)
+        work.leftovers.append(partial(emptied, placed))
         return placed
 
     async def preemptions(self, placed: Sequence[PodPlacement]) -> Mapping[Key, Any]:

@@ -94,6 +94,7 @@ async def dry_run(service: Service, body: Scenario, work: Expensive) -> Prepared
         overlay = await work.time_slice.run(partial(lay_over, service.state, body, label), work.stop)
     except InterruptedWorkError:
         raise work.time_up("the objects could not be read", "objects") from None
+    work.leftovers.append(overlay.state.let_go)
     if body.inventory == "live" and not service.decides:
         overlay = replace(overlay, notes=(_INCOMPLETE, *overlay.notes))
     return PreparedRun(overlay, rules, work)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from app.api.cursors import Cursor, cursor_after
 from app.api.listing import Limit
 from app.api.models.inventory import Changes, FleetPage
-from app.api.responses import json_response, one_by_one
+from app.api.responses import ListResponse, encoded, json_response
 from app.api.routes.inventory import ALL_NODES
 from app.api.service import Service, ServiceOf
 from app.api.shown_names import ShownNames, shown_names
@@ -66,9 +66,11 @@ async def fleet(
         _item_of(state, device_views, name, shown) | _group(state, device_views, name, label, attribute)
         for name in there
     )
-    encoded = await service.time_slice().run(lambda: one_by_one(items))
+    time_slice = service.time_slice()
+    found = await time_slice.run(lambda: encoded(items))
     following = page[-1] if start + limit < len(names) else None
-    return json_response({"revision": str(state.revision), "items": encoded, "next": cursor_after(following)})
+    head = {"revision": str(state.revision), "next": cursor_after(following)}
+    return ListResponse(head, "items", found, time_slice)
 
 
 @router.get(

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -13,10 +12,10 @@ from app.api.dry_run.scenario import documented, read_request
 from app.api.line_stream import STREAMED, Lines, LineStream, line, wants_lines
 from app.api.models.answers import PlacementAnswer
 from app.api.models.questions import DryRunList, PlacementRequest
-from app.api.responses import json_response
+from app.api.responses import ListResponse, encoded, json_response
 from app.api.service import Service, ServiceOf
 from app.core.dry_run.place import PodPlacement
-from app.core.pauses import InterruptedWorkError, paced
+from app.core.pauses import InterruptedWorkError
 from app.core.state.state import Key
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
@@ -38,7 +37,8 @@ async def placements(request: Request, service: ServiceOf) -> Response:
         placed = await placing.decided()
         preempted = await placing.preemptions(placed)
         pods = await work.time_slice.run(lambda: _encoded(placing, placed, preempted))
-        return json_response(await placing.summary() | {"pods": pods}, headers={"Vary": "Accept"})
+        head = await placing.summary()
+        return ListResponse(head, "pods", pods, service.time_slice(), headers={"Vary": "Accept"})
 
 
 @router.get(
@@ -51,11 +51,9 @@ async def dry_runs(service: ServiceOf) -> Response:
     )
 
 
-def _encoded(
-    placing: Placing, placed: Sequence[PodPlacement], preempted: Mapping[Key, Any]
-) -> list[orjson.Fragment]:
+def _encoded(placing: Placing, placed: Sequence[PodPlacement], preempted: Mapping[Key, Any]) -> list[bytes]:
     """Encodes bit by bit: 25 MB at once would block the webhooks."""
-    return [orjson.Fragment(orjson.dumps(entry)) for entry in paced(placing.answers(placed, preempted), 16)]
+    return encoded(placing.answers(placed, preempted), 16)
 
 
 async def _lines(request: Request, service: Service) -> Lines:

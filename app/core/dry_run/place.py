@@ -61,7 +61,22 @@ def place(
         named: maximum number of names of nodes that fit, in ``groups``; None for no groups.
     """
     rankings = Rankings(nodes)
-    explained: set[str] = set()
+    try:
+        yield from _placed(state, pods, rules, rankings, shown=shown, named=named)
+    finally:
+        rankings.let_go()
+
+
+def _placed(
+    state: State,
+    pods: Iterable[Pod],
+    rules: Rules,
+    rankings: Rankings,
+    *,
+    shown: int | None,
+    named: int | None,
+) -> Iterator[PodPlacement]:
+    nodes, explained = rankings.nodes, set[str]()
     together = Companions(pods if isinstance(pods, Sequence) else ())
     for number, pod in enumerate(pods):
         evaluation = PodEvaluation(state, pod, rules)
@@ -82,6 +97,7 @@ def place(
         else:
             settle(state, evaluation, chosen)
             rankings.touch(chosen.node)
+        rankings.done(standing)
         held = evaluation.claims if chosen is None else chosen.claims
         yield PodPlacement(pod, held, answers, chosen, text, len(nodes), groups=groups)
 

@@ -23,7 +23,7 @@ from app.core.dry_run.node_groups import (
 )
 from app.core.model.allocation import Allocation
 from app.core.model.resource_claim import ClaimSpec
-from app.core.pauses import paced
+from app.core.pauses import emptied, paced
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
@@ -119,6 +119,10 @@ class Ranking:
         best = best_names(self._scores, self._nodes, most)
         return NodeGroups(len(self._scores), best, in_order(refused))
 
+    def let_go(self) -> None:
+        """Frees the results, with pauses: 5,000 of 1 kB each. The ranking is of no use then."""
+        emptied(self._ranked, self._answers)
+
     def _put(self, name: str, answer: NodeResult) -> None:
         self._scores.pop(name, None)
         before = self._group_of.pop(name, None)
@@ -143,22 +147,34 @@ class Ranking:
 
 
 class Rankings:
-    """The rankings of one dry run, which is the only writer of its state."""
+    """The rankings of ``nodes`` in one dry run, which is the only writer of its state."""
 
     def __init__(self, nodes: Sequence[str]) -> None:
-        self._nodes = nodes
+        self.nodes = nodes
         self._kept: list[Ranking] = []
 
     def of(self, evaluation: PodEvaluation) -> Ranking:
         """The ranking of the Pod's kind; a temporary one if results depend on the Pod."""
         if not evaluation.repeatable or evaluation.refusal is not None:
-            return Ranking(evaluation, self._nodes)
+            return Ranking(evaluation, self.nodes)
         for kept in self._kept:
             if kept.serves(evaluation):
                 return kept
-        made = Ranking(evaluation, self._nodes)
-        self._kept = [*self._kept[-_KINDS + 1 :], made]
+        made = Ranking(evaluation, self.nodes)
+        self._kept.append(made)
+        if len(self._kept) > _KINDS:
+            self._kept.pop(0).let_go()
         return made
+
+    def done(self, ranking: Ranking) -> None:
+        """Frees a ranking that is not kept for later Pods."""
+        if not any(kept is ranking for kept in self._kept):
+            ranking.let_go()
+
+    def let_go(self) -> None:
+        """Frees all of them, with pauses."""
+        while self._kept:
+            self._kept.pop().let_go()
 
     def touch(self, node: str) -> None:
         """Marks the node of a placed Pod."""

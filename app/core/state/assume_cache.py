@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from app.core.model.allocation import Allocation
 from app.core.model.resource_claim import EXTENDED_ANNOTATION, Consumer, ResourceClaim
 from app.core.model.resource_slice import PoolId
+from app.core.pauses import emptied
 from app.core.state.taken import ClaimKey, PoolTaken, release, take
 
 _NONE: Collection[PoolId] = ()
@@ -47,6 +48,10 @@ class AssumeCache:
         other._floor = dict(self._floor)
         other.writes = self.writes
         return other
+
+    def let_go(self) -> None:
+        """See ``State.let_go``."""
+        emptied(self.claims, self.assumed, self.taken)
 
     def claim(self, key: ClaimKey) -> ResourceClaim | None:
         """A claim with its assumed allocation."""

@@ -15,7 +15,7 @@ from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.resource_slice import PoolId, ResourceSlice
-from app.core.pauses import paced
+from app.core.pauses import emptied, paced
 from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
 from app.core.state.pool_generations import PoolGenerations
@@ -93,6 +93,11 @@ class Inventory:
         other._generations = {pool: dict(found) for pool, found in self._generations.items()}
         other._sizes = self._sizes.fork()
         return other
+
+    def let_go(self) -> None:
+        """See ``State.let_go``."""
+        emptied(self.nodes, self._tainted, self.slices, self._by_pool, self._by_node, self._generations)
+        emptied(*self._pools.values())
 
     def put_node(self, node: Node) -> None:
         """Adds a node or replaces it."""

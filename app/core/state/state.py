@@ -17,6 +17,7 @@ from app.core.model.pod import Pod
 from app.core.model.pod_group import PodGroup
 from app.core.model.resource_claim import Consumer, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import PoolId, ResourceSlice
+from app.core.pauses import emptied
 from app.core.state.assume_cache import AssumeCache, Assumed
 from app.core.state.extended_resources import classes_by_resource
 from app.core.state.inventory import Inventory
@@ -81,6 +82,12 @@ class State:
         other._requests = self._requests.fork()
         other._ledger = self._ledger.fork()
         return other
+
+    def let_go(self) -> None:
+        """Frees what only this copy has, with pauses. It is empty then."""
+        emptied(self.pods, self.templates, self.budgets, self.groups)
+        self._ledger.let_go()
+        self.inventory.let_go()
 
     @property
     def taken(self) -> Taken:

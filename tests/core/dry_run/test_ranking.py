@@ -211,3 +211,41 @@ def test_only_so_many_answers_are_shown_but_a_new_misfit_always_is() -> None:
     assert [item.nodes for item in found] == [6] * 6
     assert found[4].summary == found[5].summary
     assert found[1].summary.startswith("5/6 nodes fit")
+
+
+def results_kept(rankings: list[Ranking]) -> int:
+    return sum(len(ranking._answers) for ranking in rankings)
+
+
+@pytest.mark.parametrize("end", ["exhausted", "closed"])
+def test_results_are_freed_with_pauses_however_the_run_ends(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Ranking] = []
+    begin = Ranking.__init__
+
+    def noted(self: Ranking, evaluation: PodEvaluation, nodes: Any) -> None:
+        made.append(self)
+        begin(self, evaluation, nodes)
+
+    monkeypatch.setattr(Ranking, "__init__", noted)
+    kinds = [parse(pod(f"p{number}", templates=("one",)) | {"spec": spec(number)}) for number in range(24)]
+    most: list[int] = []
+    steps = place(cluster(), kinds, NODES, Rules(SelectorCache(), lambda: "share"))  # type: ignore[arg-type] # they are Pods
+    for _ in range(20):
+        next(steps)
+        most.append(results_kept(made))
+    assert max(most) <= 16 * len(NODES), "of kinds that are not kept, nothing is left"
+    pauses: list[int] = []
+    with on_pause(lambda _cost: pauses.append(results_kept(made))):
+        if end == "closed":
+            steps.close()  # type: ignore[attr-defined] # it is a generator
+        else:
+            list(steps)
+    assert results_kept(made) == 0
+
+
+def spec(number: int) -> JsonObject:
+    """Of a kind of its own."""
+    raw: JsonObject = pod("p", templates=("one",))["spec"]
+    return raw | {"priority": number}
