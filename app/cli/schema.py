@@ -49,7 +49,7 @@ def unknown_fields(raw: dict[str, Any], minor: str) -> Problems:
         built_in = (group_of(raw), kind) in BUILT_IN
         for found in located_templates(raw):
             path = found.path
-            if built_in or (found.rule is not None and found.rule.view is None and not found.rule.more):
+            if built_in or (found.rule is not None and not found.rule.more):
                 whole = path[-1] == "spec" and len(path) > 1
                 path, shape = (path[:-1], _TEMPLATE) if whole else (path, _POD)
                 yield from walk.unknown(value_at(raw, path), shape, path, ())

@@ -18,6 +18,7 @@ from app.core.model.workload_views import (
     model_service,
     runs_in_a_pod,
     slurm_node,
+    spark_role,
     workflow_step,
 )
 
@@ -144,7 +145,7 @@ def _ray(cluster: str) -> tuple[PodSetRule, ...]:
 
 def _machines(owner: str, count: Count | None) -> PodSetRule:
     factors = (("spec", count),) if count else ()
-    return PodSetRule(owner, factors, view=machine)
+    return PodSetRule(owner, factors, view=machine, more=True)
 
 
 def _steps(workflow: str) -> PodSetRule:
@@ -158,14 +159,21 @@ def _steps(workflow: str) -> PodSetRule:
         claims=f"{workflow}.resourceClaims",
         assumption=text,
         creates=f"{workflow}.templates.*.resource",
+        more=True,
     )
 
 
 def _spark(application: str) -> tuple[PodSetRule, ...]:
     driver, executor = f"{application}.driver", f"{application}.executor"
     return (
-        PodSetRule(f"{driver}.template.spec", name="driver"),
-        PodSetRule(f"{executor}.template.spec", ((executor, _number("instances")),), "executor"),
+        PodSetRule(f"{driver}.template.spec", name="driver", view=spark_role, inherits=driver),
+        PodSetRule(
+            f"{executor}.template.spec",
+            ((executor, _number("instances")),),
+            "executor",
+            view=spark_role,
+            inherits=executor,
+        ),
     )
 
 
@@ -215,6 +223,7 @@ CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
             (("spec.services.*", _nodes_of_service),),
             view=graph_service,
             inherits="spec.services.*",
+            more=True,
         )
     ),
     ("grove.io", "PodCliqueSet"): _one(
@@ -260,7 +269,7 @@ CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
     ("serving.knative.dev", "Configuration"): _one(_template(count=None, more=True)),
     ("serving.knative.dev", "Revision"): _one(PodSetRule("spec", more=True)),
     ("apps.nvidia.com", "NIMService"): _one(
-        PodSetRule("spec", (("spec", _replicas),), view=model_service, claims="spec.draResources")
+        PodSetRule("spec", (("spec", _replicas),), view=model_service, claims="spec.draResources", more=True)
     ),
     ("slinky.slurm.net", "NodeSet"): _one(
         PodSetRule("spec.template.spec", (("spec", _replicas),), view=slurm_node, inherits="spec")

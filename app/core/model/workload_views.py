@@ -89,6 +89,15 @@ def _amounts(side: Mapping[str, Any]) -> JsonObject:
     return {**found, **_mapping(side.get("custom"))}
 
 
+def spark_role(spec: JsonObject, role: JsonObject) -> JsonObject:
+    """Of the driver or the executors of Spark: the Pod spec of its template, with its ``gpu``."""
+    gpu = _mapping(role.get("gpu"))
+    if gpu.get("name") is None:
+        return spec
+    limits = {str(gpu["name"]): gpu.get("quantity")}
+    return {**spec, "containers": [*_listed(spec.get("containers")), {"resources": {"limits": limits}}]}
+
+
 def slurm_node(spec: JsonObject, node_set: JsonObject) -> JsonObject:
     """Of a Slurm NodeSet: the Pod spec of its template, with the slurmd container beside it."""
     slurmd = _mapping(node_set.get("slurmd"))

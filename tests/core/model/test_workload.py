@@ -502,6 +502,18 @@ def test_a_service_of_a_graph_has_its_gpus_beside_the_pod_spec() -> None:
     assert str(found.sets[0].template.requests["cpu"]) == "2"
 
 
+def test_an_executor_has_its_gpus_beside_its_template() -> None:
+    executor = {"instances": 2, "gpu": {"name": "nvidia.com/gpu", "quantity": 3}, "template": template()}
+    found = read(
+        "sparkoperator.k8s.io/v1beta2",
+        "SparkApplication",
+        {"driver": {"template": template()}, "executor": executor},
+    )
+
+    asked = {item.name: [(it.resource, it.count) for it in item.template.extended] for item in found.sets}
+    assert asked == {"driver": [], "executor": [("nvidia.com/gpu", 3)]}
+
+
 def test_a_device_of_a_machine_that_has_a_name_is_an_extended_resource() -> None:
     devices = {
         "gpus": [{"name": "a", "deviceName": "nvidia.com/TU104GL"}, {"name": "b", "claimName": "g"}],
