@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from app.core.allocator import result
 from app.core.allocator.matching import SelectorSource
 from app.core.allocator.node_devices import NodeDevices, Order, set_up
-from app.core.allocator.outcome import AllocationError, Fits, Invalid, Limits, Misfit, Outcome, Reason
+from app.core.allocator.outcome import AllocationError, Fits, Invalid, Limits, Misfit, Outcome
 from app.core.allocator.plan import Alternative, Plan, Planner
 from app.core.allocator.search import Search
 from app.core.model.device_class import DeviceClass
@@ -84,7 +84,7 @@ def allocate_planned(
         search = Search(node_devices, limits)
         search.run()
         if not search.found:
-            return _nothing_found(pools, plan, search.steps)
+            return _nothing_found(node_devices, search.steps)
         found = result.fits(
             node_devices, _chosen(node_devices, search), search.partial.assignments, new_share_id
         )
@@ -94,12 +94,11 @@ def allocate_planned(
     return Fits(found.allocations, search.steps, found.ranks)
 
 
-def _nothing_found(pools: Sequence[Pool], plan: Plan, steps: int) -> Outcome:
-    """Misfit, unless the search of Kubernetes 1.34 has come to an invalid pool."""
-    broken = next((pool for pool in pools if pool.invalid_reason is not None), None)
-    if broken is None or not plan.channel.partial_pools:
+def _nothing_found(node_devices: NodeDevices, steps: int) -> Outcome:
+    """Misfit, unless the search of Kubernetes 1.34 would have come to an invalid pool."""
+    if node_devices.barrier is None:
         return Misfit(steps=steps)
-    return Invalid((Reason("PoolInvalid", f"pool {broken.id} is invalid: {broken.invalid_reason}"),), steps)
+    return Invalid((node_devices.barrier[1],), steps)
 
 
 def _chosen(node_devices: NodeDevices, search: Search) -> list[list[Alternative]]:

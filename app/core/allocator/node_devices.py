@@ -62,7 +62,8 @@ class NodeDevices:
     """One node's devices in the order of the search. Devices are named by their position in it.
 
     By variant: ``wanted`` is how many devices it needs, ``members`` which ones if that is all.
-    ``counters`` is False for the question whether the claims would fit without counters.
+    ``counters`` is False for the question whether the claims would fit without counters. ``barrier`` is what
+    ends a search that comes to a position: the invalid pool of Kubernetes 1.34.
     """
 
     plan: Plan
@@ -74,6 +75,7 @@ class NodeDevices:
     wanted: list[int]
     members: list[tuple[int, ...]]
     counters: bool = True
+    barrier: tuple[int, Reason] | None = None
 
     def status(self, alternative: Alternative, position: int) -> Status:
         """Whether the request may use the device, as far as it does not depend on the search."""
@@ -212,6 +214,7 @@ def set_up(
         statuses=[[None] * len(devices) for _ in plan.alternatives],
         wanted=[alternative.spec.count for alternative in plan.alternatives],
         members=[()] * len(plan.alternatives),
+        barrier=_barrier(pools, views, as_published=order is None) if plan.channel.partial_pools else None,
     )
     for alternative in plan.alternatives:
         if alternative.takes_all:
@@ -225,6 +228,22 @@ def set_up(
             node_devices.wanted[alternative.index] = len(members)
     _check_sizes(node_devices)
     return node_devices
+
+
+def _barrier(
+    pools: Sequence[Pool], views: Sequence[PoolView], *, as_published: bool
+) -> tuple[int, Reason] | None:
+    """Where a search of Kubernetes 1.34 comes to an invalid pool, at the latest, and the reason then.
+
+    Its pools are in the order of a Go map, but those with binding conditions are the last ones.
+    """
+    broken = next((pool for pool in pools if pool.invalid_reason is not None), None)
+    if broken is None:
+        return None
+    later = [number for number, view in enumerate(views) if view.pool.has_binding_conditions]
+    last = not as_published or not later or broken.has_binding_conditions
+    reason = Reason("PoolInvalid", f"pool {broken.id} is invalid: {broken.invalid_reason}")
+    return (len(views) if last else later[0]), reason
 
 
 def _seen_by_cel(placed: PlacedDevice, *, shows_sharing: bool) -> DeviceShape:

@@ -190,7 +190,9 @@ class Search:
     def _next_device(self, frame: _Pick) -> Outcome | None:
         """Tries the next device that can be taken, in the order of the board."""
         partial, alternative, dead, symmetry = self.partial, frame.alternative, frame.dead, self._symmetry
-        for position in range(frame.position, len(self._node_devices.devices)):
+        barrier = self._node_devices.barrier
+        end = len(self._node_devices.devices) if barrier is None else barrier[0]
+        for position in range(frame.position, end):
             self._probes += 1
             if not self._probes % PAUSE_STEPS:
                 pause()
@@ -200,6 +202,8 @@ class Search:
                 continue
             if partial.take(alternative, position) is None:
                 return self._chosen(frame, position)
+        if barrier is not None:
+            raise AllocationError(barrier[1])
         return self._give_up(frame, Outcome.FAILED)
 
     def _usable(self, alternative: Alternative, position: int) -> bool:

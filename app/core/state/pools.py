@@ -261,7 +261,7 @@ def _build_partial(id_: PoolId, relevant: list[ResourceSlice], features: Feature
     """The pool as Kubernetes 1.33 and 1.34 see it: by the slices for this node alone."""
     own, sets = _in_order(relevant, features), dict[str, CounterSet]()
     if features.partitionable_devices and any(_counts(item) for item in relevant):
-        own = tuple(_with_own_counters(item, sets) for item in relevant)
+        own = tuple(_with_own_counters(item, sets) for item in own)
     return Pool(
         id_,
         slices=own,

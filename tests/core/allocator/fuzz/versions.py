@@ -6,6 +6,8 @@ from typing import Any
 
 from app.core.json_object import JsonObject
 from app.core.model.features import GATES, NAMES, Features
+from app.core.selectors import cel_features
+from app.core.selectors.selector import compile_selector
 from app.core.versions import KubernetesVersion, version_named
 
 _SCHEDULER_ONLY = frozenset({"DeviceTaintRules", "ExtendedResource", "WorkloadResourceClaims"})
@@ -47,6 +49,7 @@ def for_version(request: JsonObject, version: KubernetesVersion, number: int) ->
         features["PartitionableDevices"] = False
     gone = set().union(*(names for minor, names in _NEW_FIELDS.items() if version.minor < minor))
     objects = [_object(item, version, rng) for item in _without(request["objects"], gone)]
+    _name_sound_classes(objects, version)
     return request | {"kubernetesVersion": version.name, "features": features, "objects": objects}
 
 
@@ -84,6 +87,25 @@ def _select(rule: JsonObject, rng: random.Random) -> None:
         "device.allowMultipleAllocations",
     )
     selector["selectors"] = [{"cel": {"expression": rng.choice(texts)}}]
+
+
+def _name_sound_classes(objects: list[JsonObject], version: KubernetesVersion) -> None:
+    """Leaves out of rules a class with a broken selector, which the API server does not store.
+
+    In-tree goes on with the taints that the slices had before it: a case has no before.
+    """
+    features = cel_features(Features.of(version))
+    broken = {
+        item["metadata"]["name"]
+        for item in objects
+        if item["kind"] == "DeviceClass"
+        for selector in item["spec"].get("selectors", ())
+        if compile_selector(selector.get("cel", {}).get("expression", ""), features).error is not None
+    }
+    for item in objects:
+        selector = item["spec"].get("deviceSelector", {}) if item["kind"] == "DeviceTaintRule" else {}
+        if selector.get("deviceClassName") in broken:
+            del selector["deviceClassName"]
 
 
 def _qualify(claim: JsonObject, rng: random.Random) -> None:
