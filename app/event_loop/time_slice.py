@@ -175,6 +175,7 @@ class TimeSlice:
             for item in items:
                 found.append(item)
                 count()
+                pause()
 
         try:
             await self.run(gather, stop)

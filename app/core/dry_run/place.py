@@ -9,6 +9,7 @@ from app.core.dry_run.companions import Companions, best_for_all
 from app.core.dry_run.node_groups import NO_GROUPS, NodeGroups
 from app.core.dry_run.ranking import Rankings, settle
 from app.core.model.pod import Pod
+from app.core.pauses import pause
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.pod_evaluation import PodEvaluation
@@ -79,6 +80,7 @@ def _placed(
     nodes, explained = rankings.nodes, set[str]()
     together = Companions(pods if isinstance(pods, Sequence) else ())
     for number, pod in enumerate(pods):
+        pause()  # with few nodes, all known, nothing else does
         evaluation = PodEvaluation(state, pod, rules)
         standing = rankings.of(evaluation)
         standing.refresh(evaluation)

@@ -12,16 +12,16 @@ from tests.objects import pod
 def test_a_long_dry_run_tells_how_far_it_is(inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_FIRST_SECONDS", 0)
     monkeypatch.setattr(progress, "_EVERY_SECONDS", 0)
-    request = {"workloads": [pod("p", templates=("t",))], "replicas": 2_000}
+    request = {"workloads": [pod("p", templates=("t",))], "replicas": 800}
 
     async def evaluation(service: Asked) -> None:
         said: list[str] = []
         answer = await progress.placements_with_progress(Asker(service.client, "it"), request, said.append)
-        assert len(answer["pods"]) == 2_000
+        assert len(answer["pods"]) == 800
         assert said
         numbers = [int(text.split()[0]) for text in said]
         assert numbers == sorted(numbers)
-        assert all(text.endswith(" of 2000 Pods evaluated") for text in said)
+        assert all(text.endswith(" of 800 Pods evaluated") for text in said)
         assert await service.get("/api/v1/dry-runs") == {"items": []}
 
     run(inventory(*OBJECTS), evaluation)

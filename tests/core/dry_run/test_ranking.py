@@ -19,6 +19,7 @@ from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from tests.objects import claim, claim_spec, device, device_class, node, pod, slice_of, template
+from tests.pausing import Meter
 
 NODES = [f"n{number}" for number in range(6)]
 
@@ -249,3 +250,13 @@ def spec(number: int) -> JsonObject:
     """Of a kind of its own."""
     raw: JsonObject = pod("p", templates=("one",))["spec"]
     return raw | {"priority": number}
+
+
+def test_many_pods_on_few_nodes_are_placed_with_pauses() -> None:
+    kinds = [parse(pod(f"p{number}", templates=("one",))) for number in range(500)]
+    meter = Meter()
+    rules = Rules(SelectorCache(), lambda: "share", generate_claims=True)
+    found: list[Any] = []
+    meter.measure(lambda: found.extend(place(cluster(), kinds, NODES[:1], rules)))  # type: ignore[arg-type] # they are Pods
+    assert len(found) == 500
+    assert meter.most < 5_000, meter.where
