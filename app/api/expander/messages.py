@@ -6,7 +6,7 @@ Source: cluster-autoscaler/expander/grpcplugin/protos/expander.proto and grpc_cl
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from app.api.expander.objects import read_raw
@@ -34,14 +34,15 @@ class RequestError(ValueError):
     """A request that cannot be answered: which object, which field, and why."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class OptionMessage:
-    """An option as it came. ``pods`` are not read yet: the name of their field, and their bytes."""
+    """An option as it came. ``pods`` are not read yet: their bytes, from the field ``pods_field``."""
 
-    group: str = ""
-    count: int = 0
-    debug: str = ""
-    pods: dict[str, list[memoryview]] = field(default_factory=dict)
+    group: str
+    count: int
+    debug: str
+    pods_field: str
+    pods: tuple[memoryview, ...]
 
     def answer(self) -> bytes:
         """The option to send back, without its Pods: Cluster Autoscaler finds its own by the group."""
@@ -93,29 +94,34 @@ def response(options: list[OptionMessage]) -> bytes:
 def _option(data: memoryview, index: int, budget: Budget) -> OptionMessage:
     if index >= MAX_OPTIONS:
         raise FieldError(f"has more than {MAX_OPTIONS} options")
-    option = OptionMessage()
+    found: dict[str, Any] = {}
     try:
         for number, value in fields(data, budget):
             name = _NAMES.get(number)
             if name is not None:
-                _set(option, name, value, budget)
+                _put(found, name, value, budget)
     except FieldError as error:
         raise error.under("options", index) from None
+    pods = "podBytes" if "podBytes" in found else "pod"
+    option = OptionMessage(
+        found.get("nodeGroupId", ""),
+        found.get("nodeCount", 0),
+        found.get("debug", ""),
+        pods,
+        tuple(found.get(pods, ())),
+    )
     _check(option, index)
     return option
 
 
-def _set(option: OptionMessage, name: str, value: Value, budget: Budget) -> None:
+def _put(found: dict[str, Any], name: str, value: Value, budget: Budget) -> None:
     try:
-        match name:
-            case "nodeGroupId":
-                option.group = text(value, budget)
-            case "nodeCount":
-                option.count = integer(value, budget)
-            case "debug":
-                option.debug = text(value, budget)
-            case _:
-                option.pods.setdefault(name, []).append(_bytes(value))
+        if name in ("nodeGroupId", "debug"):
+            found[name] = text(value, budget)
+        elif name == "nodeCount":
+            found[name] = integer(value, budget)
+        else:
+            found.setdefault(name, []).append(_bytes(value))
     except FieldError as error:
         raise error.under(name) from None
 
@@ -165,12 +171,11 @@ class _Objects:
 
     def option(self, item: OptionMessage, index: int, nodes: Mapping[str, Node]) -> Option:
         """The option with its Pods. Raises: RequestError."""
-        name = "podBytes" if "podBytes" in item.pods else "pod"
-        raw = item.pods.get(name, ())
-        self._count += len(raw)
+        where = f"options[{index}].{item.pods_field}"
+        self._count += len(item.pods)
         if self._count > self._most:
-            raise RequestError(f"options[{index}].{name}: more than {self._most} Pods in one request")
-        pods = tuple(self._pod(one, f"options[{index}].{name}[{at}]") for at, one in enumerate(raw))
+            raise RequestError(f"{where}: more than {self._most} Pods in one request")
+        pods = tuple(self._pod(one, f"{where}[{at}]") for at, one in enumerate(item.pods))
         return Option(item.group, item.count, pods, nodes.get(item.group))
 
     def node(self, data: memoryview, where: str) -> Node | None:
