@@ -6,13 +6,10 @@ the way that also fit elsewhere. Then sequences of fewer moves are tried, all of
 Only then is the plan called minimal.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from app.core.dry_run.destinations import Destinations
-from app.core.dry_run.detours import Detours
 from app.core.dry_run.gang import GangAnswer, Outcome, place_gang
 from app.core.dry_run.movable import Movable, movable_pods
 from app.core.dry_run.moves import Move, Moves, Step
@@ -241,50 +238,10 @@ class _Search:
             can = [item for item in there[node] if places.exist(item)]
             for order in (self._moves.smallest_first, self._moves.largest_first):
                 victims = self._in_the_way(stage, evaluation, can, node, order)
-                made = None if victims is None else self._moved_away(step, victims, {node}, places)
+                made = None if victims is None else self._moved_away(step, victims, node, places)
                 if made is not None and len(made.moves) <= self._most:
                     best = made if best is None or len(made.moves) < len(best.moves) else best
-        if best is not None or not rough:
-            return best
-        usable = {name: [item for item in pods if places.exist(item)] for name, pods in there.items()}
-        detours = Detours(
-            self._rules,
-            lambda item: self._moves.without(step.state, item),
-            {
-                name: sorted(usable[name], key=self._moves.smallest_first)
-                for name in self._nodes
-                if usable.get(name)
-            },
-            places.key,
-        )
-        for node, victims in self._fewest_stuck(
-            stage, evaluation, there, [node for _, _, node in rough], usable
-        ):
-            if all(places.exist(item) or detours.of(item) for item in victims):
-                made = self._moved_away(step, victims, {node}, places, detours)
-                if made is not None and len(made.moves) <= self._most:
-                    return made
-        return None
-
-    def _fewest_stuck(
-        self,
-        stage: EvictionStage,
-        evaluation: PodEvaluation,
-        there: Mapping[str, Sequence[Pod]],
-        nodes: Sequence[str],
-        usable: Mapping[str, Sequence[Pod]],
-    ) -> list[tuple[str, list[Pod]]]:
-        """Nodes and the Pods in the way there, those first with the fewest that fit nowhere else."""
-        rated: list[tuple[int, int, str, list[Pod]]] = []
-        for node in nodes:
-            free = {item.meta.uid for item in usable[node]}
-            order = partial(_stuck_first, free)
-            victims = self._in_the_way(stage, evaluation, there[node], node, order)
-            if victims is not None:
-                stuck = sum(item.meta.uid not in free for item in victims)
-                rated.append((stuck, len(victims), node, victims))
-        rated.sort(key=lambda item: item[:3])
-        return [(node, victims) for _, _, node, victims in rated[:_MORE_NODES]]
+        return best
 
     def _in_the_way(
         self,
@@ -314,37 +271,15 @@ class _Search:
         stage.restore(victims)
         return victims if fits else None
 
-    def _moved_away(
-        self,
-        step: Step,
-        victims: Sequence[Pod],
-        avoided: AbstractSet[str],
-        places: Destinations,
-        detours: Detours | None = None,
-    ) -> Step | None:
+    def _moved_away(self, step: Step, victims: Sequence[Pod], node: str, places: Destinations) -> Step | None:
         """The state after the victims have moved to other nodes, the largest first; None if one cannot."""
         for victim in sorted(victims, key=self._moves.largest_first):
-            others = [name for name in places.best_first(victim) if name not in avoided]
+            others = [name for name in places.best_first(victim) if name != node]
             made = next(self._moves.of(step, victim, others), None)
-            if made is None and detours is not None:
-                made = self._by_a_detour(step, victim, avoided, places, detours)
             if made is None:
                 return None
             step = made
         return step
-
-    def _by_a_detour(
-        self, step: Step, victim: Pod, avoided: AbstractSet[str], places: Destinations, detours: Detours
-    ) -> Step | None:
-        moved = step.moved
-        for third, pods in detours.of(victim):
-            if third in avoided or any(pod.meta.uid in moved for pod in pods):
-                continue
-            after = self._moved_away(step, pods, {*avoided, third}, places)
-            made = None if after is None else next(self._moves.of(after, victim, [third]), None)
-            if made is not None:
-                return made
-        return None
 
     def _try_fewer(self) -> None:
         """All sequences of fewer moves than the best plan, the shortest first, within ``MAX_TRIES``."""
@@ -419,8 +354,3 @@ class _Search:
         pause()
         self._doubtful |= answer.outcome == "unknown"
         return answer
-
-
-def _stuck_first(free: AbstractSet[str], pod: Pod) -> tuple[int, Key]:
-    """Sorts those before that are not among the UIDs of ``free``."""
-    return int(pod.meta.uid in free), pod.meta.key
