@@ -10,7 +10,7 @@ from app.core.placement.rules import Rules
 from app.core.state.state import State
 
 _Needs = tuple[tuple[str, int], ...]
-_Key = tuple[tuple[object, ...], _Needs, tuple[object, ...]]
+KindKey = tuple[tuple[object, ...], _Needs, tuple[object, ...]]
 
 
 class Destinations:
@@ -33,7 +33,7 @@ class Destinations:
         self._rules = rules
         self._claims = claims
         self._without = without
-        self._kinds: dict[_Key, _Kind] = {}
+        self._kinds: dict[KindKey, _Kind] = {}
         self._full: dict[tuple[object, object], list[_Needs]] = {}
 
     def exist(self, pod: Pod) -> bool:
@@ -41,7 +41,7 @@ class Destinations:
 
         A Pod that needs as much of everything as one without a place is not searched for.
         """
-        claims, needs, rest = key = self._key(pod)
+        claims, needs, rest = key = self.key(pod)
         full = self._full.setdefault((claims, rest), [])
         if key not in self._kinds and any(_covers(needs, less) for less in full):
             return False
@@ -56,7 +56,8 @@ class Destinations:
         scores = {name: score for name, score in self._kind(pod).scores() if name != pod.node_name}
         return sorted(scores, key=lambda name: -scores[name])
 
-    def _key(self, pod: Pod) -> _Key:
+    def key(self, pod: Pod) -> KindKey:
+        """What Pods of one kind have in common: their requests, and what restricts their nodes."""
         rest = (
             tuple(sorted(pod.node_selector.items())),
             pod.required_affinity,
@@ -67,7 +68,7 @@ class Destinations:
         return tuple(claim.spec for claim in self._claims(pod)), needs, rest
 
     def _kind(self, pod: Pod) -> "_Kind":
-        key = self._key(pod)
+        key = self.key(pod)
         if key not in self._kinds:
             state = self._without(pod)
             evaluation = PodEvaluation(state, state.pods[pod.meta.key], self._rules)

@@ -1,19 +1,19 @@
 """Which running Pods to move so that waiting ones fit: as few as possible.
 
 A move takes a Pod off its node and places it on another one where it fits at that time, so that each step is
-safe by itself. First a plan is built for one waiting Pod after another: on each node, the fewest Pods in
-the way that also fit elsewhere. Then sequences of fewer moves are tried, all of them if there are few enough.
-Only then is the plan called minimal.
+safe by itself. First a plan is built for one waiting Pod after another (``Room``): on each node, the fewest
+Pods in the way that also fit elsewhere. Then sequences of fewer moves are tried, all of them if there are few
+enough. Only then is the plan called minimal.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.gang import GangAnswer, Outcome, place_gang
 from app.core.dry_run.movable import Movable, movable_pods
 from app.core.dry_run.moves import Move, Moves, Step
 from app.core.dry_run.place import PodPlacement, place
+from app.core.dry_run.room import Room
 from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError, pause
 from app.core.placement.pod_evaluation import PodEvaluation
@@ -25,8 +25,6 @@ MAX_MOVES = 50
 """Moves of a plan, unless the caller allows fewer."""
 MAX_TRIES = 4_000
 """States in which it is tried whether the waiting Pods fit, in the search for fewer moves."""
-_MORE_NODES = 32
-"""Nodes that are tried for a plan of fewer moves, after one is found."""
 _TRIED_EACH = 500
 """Attempts to put a waiting Pod on a node, for each state."""
 
@@ -190,7 +188,8 @@ class _Search:
             (alone,) = place(placed, [pod], self._nodes, self._rules, shown=0)
             if alone.chosen is not None:
                 continue
-            made = self._make_room(Step(placed, step.moves), pod)
+            room = Room(self._moves, Step(placed, step.moves), pod, self._nodes, self._rules)
+            made = room.made(self._most)
             if made is None:
                 return
             step = made
@@ -207,79 +206,6 @@ class _Search:
             self._moves.take_off(state, move.pod)
             state.settle(move.pod, move.answer.node, move.answer.settled)
         return state
-
-    def _make_room(self, step: Step, pod: Pod) -> Step | None:
-        """The moves after which the Pod fits on some node, that node's Pods all going elsewhere."""
-        places = Destinations(
-            self._nodes,
-            self._rules,
-            lambda item: self._moves.claims(step.state, item),
-            lambda item: self._moves.without(step.state, item),
-        )
-        there: dict[str, list[Pod]] = {}
-        for item in self._moves.left(step):
-            there.setdefault(item.node_name, []).append(item)
-        stage = EvictionStage(step.state.fork())
-        evaluation = PodEvaluation(stage.state, pod, self._rules)
-        rough: list[tuple[int, int, str]] = []
-        for node in self._nodes:
-            victims = self._in_the_way(
-                stage, evaluation, there.get(node, ()), node, self._moves.smallest_first
-            )
-            if victims is not None:
-                rough.append((len(victims), sum(self._moves.devices(item) for item in victims), node))
-        best: Step | None = None
-        more = _MORE_NODES
-        for least, _, node in sorted(rough):
-            if best is not None:
-                more -= 1
-                if least >= len(best.moves) - len(step.moves) or not more:
-                    break
-            can = [item for item in there[node] if places.exist(item)]
-            for order in (self._moves.smallest_first, self._moves.largest_first):
-                victims = self._in_the_way(stage, evaluation, can, node, order)
-                made = None if victims is None else self._moved_away(step, victims, node, places)
-                if made is not None and len(made.moves) <= self._most:
-                    best = made if best is None or len(made.moves) < len(best.moves) else best
-        return best
-
-    def _in_the_way(
-        self,
-        stage: EvictionStage,
-        evaluation: PodEvaluation,
-        there: Sequence[Pod],
-        node: str,
-        order: Callable[[Pod], tuple[int, Key]],
-    ) -> list[Pod] | None:
-        """Which Pods ``there`` have to leave the node so that the Pod fits, or None if that does not help.
-
-        Args:
-            stage: what ``evaluation`` is about; it is left as it was.
-            order: which Pods may stay first. If the smallest do, few have to leave; if the largest do, those
-                that leave are easier to place elsewhere.
-        """
-        stage.remove(there)
-        victims = list(there)
-        fits = bool(there) and evaluation.answer(node).verdict == "fits"
-        for item in sorted(there, key=order) if fits else ():
-            pause()
-            stage.restore([item])
-            if evaluation.answer(node).verdict == "fits":
-                victims.remove(item)
-            else:
-                stage.remove([item])
-        stage.restore(victims)
-        return victims if fits else None
-
-    def _moved_away(self, step: Step, victims: Sequence[Pod], node: str, places: Destinations) -> Step | None:
-        """The state after the victims have moved to other nodes, the largest first; None if one cannot."""
-        for victim in sorted(victims, key=self._moves.largest_first):
-            others = [name for name in places.best_first(victim) if name != node]
-            made = next(self._moves.of(step, victim, others), None)
-            if made is None:
-                return None
-            step = made
-        return step
 
     def _try_fewer(self) -> None:
         """All sequences of fewer moves than the best plan, the shortest first, within ``MAX_TRIES``."""

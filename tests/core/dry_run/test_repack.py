@@ -61,6 +61,29 @@ def test_a_chain_is_found_that_no_single_node_shows() -> None:
     assert shown(found) == [("small", "n1", "n2"), ("big", "n0", "n1")]
 
 
+def test_a_detour_is_built_without_trying_all_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``big`` fits on n1 once the small Pod there that may move has left."""
+    monkeypatch.setattr(module, "MAX_TRIES", 0)
+    state = cluster(4, 4, 1)
+    run(state, wanting("big", "three"), "n0")
+    run(state, wanting("small", "one"), "n1")
+    run(state, wanting("fixed", "one", owner=None), "n1")
+
+    found = planned(state, wanting("w", "four"))
+
+    assert (found.outcome, found.minimal) == ("fits", False)
+    assert shown(found) == [("small", "n1", "n2"), ("big", "n0", "n1")]
+
+
+def test_a_detour_counts_against_the_limit_of_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TRIES", 0)
+    state = cluster(4, 3, 1)
+    run(state, wanting("big", "three"), "n0")
+    run(state, wanting("small", "one"), "n1")
+    assert planned(state, wanting("w", "four"), most=1).outcome != "fits"
+    assert planned(state, wanting("w", "four"), most=2).outcome == "fits"
+
+
 def test_several_waiting_pods_are_planned_together() -> None:
     state = cluster(4, 4, 4)
     for number in range(3):
