@@ -59,8 +59,12 @@ def on_pause(hook: Hook) -> Iterator[None]:
 
 
 def paced(items: Iterable[T], every: int = PACE) -> Iterator[T]:
-    """The items, with a pause before each ``every``-th. For loops whose turns take microseconds."""
-    left = every
+    """The items, with a pause before the first, and then before each ``every``-th.
+
+    For loops whose turns take microseconds. Without the first one, a loop over thousands of short loops would
+    never pause: the devices of each of many small pools.
+    """
+    left = 1
     for item in items:
         left -= 1
         if not left:

@@ -8,6 +8,7 @@ from app.api.service import Service
 from app.cluster.controllers.preemptor import Preemptor
 from app.cluster.informers.group import InformerGroup
 from app.cluster.leadership.election import Election
+from app.core.pauses import paced
 from app.observability.metrics import Sample
 from app.wiring.overview_metrics import certificates, overview
 
@@ -43,8 +44,10 @@ def inventory(service: Service) -> Callable[[], Iterable[Sample]]:
     def samples() -> Iterable[Sample]:
         yield Sample("nodes", "Known nodes.", {(): len(state.nodes)})
         claims: Counter[tuple[str, ...]] = Counter({("allocated",): 0, ("pending",): 0})
-        for claim in state.claims():
-            claims[("allocated" if claim.allocation is not None else "pending",)] += 1
+        for key in paced(state.keys("ResourceClaim")):
+            claim = state.claim(key)
+            if claim is not None:
+                claims[("allocated" if claim.allocation is not None else "pending",)] += 1
         yield Sample("claims", "ResourceClaims by state: allocated or pending.", claims, ("state",))
         yield Sample(
             "assumed_claims",

@@ -8,6 +8,7 @@ from app.api.service import Service
 from app.core.model.allocation import Allocation
 from app.core.overview.groups import Group, Sums
 from app.core.overview.overview import Overview
+from app.core.pauses import paced
 from app.core.state.device_views import STATES
 from app.observability.certificates import CertificateError, expiry
 from app.observability.durations import seconds_since
@@ -145,7 +146,7 @@ def _pending(seen: Overview) -> Iterator[Sample]:
     counts: Labelled = {}
     oldest, moment = 0.0, now()
     for group in seen.pending:
-        for created in group.created:
+        for created in paced(list(group.created)):
             seconds = seconds_since(created, moment) or 0.0  # 0 for a Pod from a file
             oldest = max(oldest, seconds)
             age = next((name for name, end in AGES if seconds < end), _OLDEST)

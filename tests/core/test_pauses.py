@@ -23,9 +23,9 @@ def test_a_pause_calls_the_innermost_hook() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "every", "pauses"), [(0, 3, 0), (2, 3, 0), (3, 3, 1), (7, 3, 2), (5, 1, 5)]
+    ("number", "every", "pauses"), [(0, 3, 0), (1, 3, 1), (3, 3, 1), (4, 3, 2), (7, 3, 3), (5, 1, 5)]
 )
-def test_paced_items_are_all_there_with_a_pause_at_every_so_many(
+def test_paced_items_are_all_there_with_a_pause_at_the_first_and_at_every_so_many(
     number: int, every: int, pauses: int
 ) -> None:
     calls: list[None] = []

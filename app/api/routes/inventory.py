@@ -20,7 +20,7 @@ from app.core.model.label_selector import LabelSelector
 from app.core.model.node import Node
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import PoolId
-from app.core.pauses import in_order
+from app.core.pauses import in_order, paced
 from app.core.placement.holders import state_of
 from app.core.state.device_views import DeviceView, DeviceViews
 from app.core.state.occupancy import shown_values
@@ -59,7 +59,7 @@ async def nodes(
     device_views = DeviceViews(state)
     chosen = (
         (node.name,)
-        for node in state.nodes.values()
+        for node in paced(state.nodes.values())
         if node.name > cursor
         and is_named(name, node.name)
         and (labels is None or labels.matches(node.meta.labels))
@@ -103,7 +103,7 @@ async def devices(
     names = await shown_names(request, state)
     device_views, after = DeviceViews(state), _device_cursor(cursor)
     pools = device_views.pools(driver)
-    reached = labelled_nodes(state, labels)
+    reached = await service.time_slice().run(lambda: labelled_nodes(state, labels))
     found = (
         view
         # Reads pool by pool from the cursor, up to the end of the page.
@@ -139,7 +139,7 @@ async def claims(
     after = tuple(cursor.split("/", 1))
     chosen = (
         key
-        for key in state.keys("ResourceClaim")
+        for key in paced(state.keys("ResourceClaim"))
         if namespace in ("", key[0])
         and key > after
         and is_named(name, key[1], "/".join(key))
@@ -154,10 +154,10 @@ async def claims(
 
 
 def labelled_nodes(state: State, labels: LabelSelector | None) -> frozenset[str] | None:
-    """The nodes that a selector selects; None for all, as without one."""
+    """The nodes that a selector selects; None for all, as without one. O(nodes), with pauses."""
     if labels is None:
         return None
-    return frozenset(name for name, node in state.nodes.items() if labels.matches(node.meta.labels))
+    return frozenset(name for name, node in paced(state.nodes.items()) if labels.matches(node.meta.labels))
 
 
 def is_on(view: DeviceView, nodes: frozenset[str] | None) -> bool:

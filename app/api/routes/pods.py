@@ -16,7 +16,7 @@ from app.core.model.pod import Pod
 from app.core.model.pod_claim import PodClaim
 from app.core.overview.pending import PodReason
 from app.core.overview.requests import text_of_pod
-from app.core.pauses import in_order
+from app.core.pauses import in_order, paced
 from app.core.state.state import State
 
 _NONE = PodReason("")
@@ -63,7 +63,7 @@ async def pods(
     after = tuple(cursor.split("/", 1))
     chosen = (
         key
-        for key, pod in state.pods.items()
+        for key, pod in paced(state.pods.items())
         if namespace in ("", key[0])
         and key > after
         and not ((pending or reason) and (pod.node_name or pod.finished))

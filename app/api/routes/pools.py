@@ -48,8 +48,11 @@ async def pools(
     service.require_synced()
     state = service.state.fork()
     device_views = DeviceViews(state)
-    known = [pool for pool in device_views.pools(driver) if is_named(name, pool.pool, str(pool))]
-    reached = labelled_nodes(state, labels)
+    time_slice = service.time_slice()
+    known = await time_slice.run(
+        lambda: [pool for pool in paced(device_views.pools(driver)) if is_named(name, pool.pool, str(pool))]
+    )
+    reached = await time_slice.run(lambda: labelled_nodes(state, labels))
     start = bisect_right(known, _pool_of(cursor), key=_name) if cursor else 0
 
     def found() -> Iterator[_Found]:

@@ -46,7 +46,8 @@ async def usage(
     shown = await shown_names(request, state, named=holder)
     shown.require(holder)
     dimensions = _dimensions(state, names, shown)
-    reached = labelled_nodes(state, labels)
+    time_slice = service.time_slice()
+    reached = await time_slice.run(lambda: labelled_nodes(state, labels))
     views = (
         view
         for view in DeviceViews(state).devices()
@@ -55,7 +56,6 @@ async def usage(
         and is_on(view, reached)
         and (not holder or any(claim.startswith(f"{holder}/") for claim in view.claims))
     )
-    time_slice = service.time_slice()
     groups, total = await time_slice.run(lambda: occupancy(views, dimensions))
     items = await time_slice.run(
         lambda: one_by_one(

@@ -54,8 +54,8 @@ class DeviceViews:
 
     def devices(self) -> Iterator[DeviceView]:
         """All devices, slice by slice. O(1) a device, and O(nodes) for each node selector."""
-        for slice_ in list(self._state.inventory.effective_slices()):
-            yield from self._in_slice(slice_)
+        for slice_ in paced(list(self._state.inventory.effective_slices()), 8):
+            yield from paced(self._in_slice(slice_), 64)
 
     def pools(self, driver: str = "") -> list[PoolId]:
         """The pools of a driver, or of all, by driver and name. O(pools)."""
