@@ -44,7 +44,7 @@ def test_pending(desktop: Visit) -> None:
     keep(desktop, "page-start", height=300)
     page.get_by_role("link", name="Pods 2 pending").click()
     page.get_by_text("Why is it pending?").wait_for()
-    keep(desktop, "page-pods", height=250)
+    keep(desktop, "page-pods", height=290)
     page.get_by_role("button", name="trainer").click()
     page.set_viewport_size({"width": 1180, "height": 740})
     page.locator(".reasons summary", has_text="too few free matching devices").click()

@@ -50,7 +50,7 @@ export function nothing(title, text) {
 
 /** The namespace that a list is narrowed to, with the way back. @param {string} namespace @param {(name: string) => void} narrow */
 export function narrowed(namespace, narrow) {
-  return namespace ? h("p", { class: "line" }, h("span", { class: "tag" }, `namespace ${namespace}`), h("button", { type: "button", class: "link", "data-key": "whole cluster", onclick: () => narrow("") }, "Whole cluster")) : null;
+  return namespace ? h("p", { class: "line narrowed" }, h("span", { class: "tag" }, `namespace ${namespace}`), h("button", { type: "button", class: "link", "data-key": "whole cluster", onclick: () => narrow("") }, "Whole cluster")) : null;
 }
 
 /** Previous and next page of a list. @param {number} start @param {number} size @param {number} total @param {(by: number) => void} turn */

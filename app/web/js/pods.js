@@ -139,7 +139,7 @@ export class PodsView {
     const name = `${pod.namespace}/${pod.name}`;
     return h("li", null, h("button", { type: "button", class: "item", "data-key": name, "aria-current": name === this.wanted ? "true" : null, onclick: () => this.actions.open(pod.namespace, pod.name) },
       h("span", { class: "line" }, h("span", { class: "strong ellipsis" }, pod.name), h("span", { class: "muted" }, pod.namespace), pod.node ? h("span", { class: "tag good" }, "running") : h("span", { class: "tag warn" }, "pending"),
-        h("span", { class: "muted nowrap", title: pod.created ? `created ${pod.created}` : null }, age(pod.created))),
+        pod.created && h("span", { class: "muted nowrap", title: `created ${pod.created}` }, age(pod.created))),
       pod.requests && h("span", { class: "ellipsis small" }, "requests ", h("span", { class: "ask" }, pod.requests)),
       !(this.reason && pod.reason) && h("span", { class: "muted ellipsis" }, pod.node ? `on ${pod.node}` : pod.reason || pod.said || `pending; claims: ${pod.claims.join(", ") || "none"}`)));
   }
