@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app.core.json_object import JsonObject
 from app.core.model.parse import parse
@@ -32,6 +32,8 @@ FLAGS = (
     "--disable-sync",
 )
 PATIENCE_MS = 10_000
+# Also for what is expected: 5 s are short where other tests use the processors.
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Started(uvicorn.Server):
