@@ -23,7 +23,7 @@ from app.cluster.client.discovery import BUDGET, NODE, POD, Served
 from app.cluster.client.reviews import TokenReviewer
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup, Preparation, discover_patiently, patiently
-from app.cluster.informers.informer import Event, InformerSettings, Replaced
+from app.cluster.informers.informer import Event, InformerSettings
 from app.core.state.state import State
 from app.core.versions.cluster_version import ClusterVersion
 from app.event_loop.time_slice import TimeSlice
@@ -211,8 +211,7 @@ def _in_slices(feed: Feed) -> Preparation:
     """Reads objects that may be large, or many, in slices of the event loop's time."""
 
     async def prepare(kind: str, event: Event) -> None:
-        if kind in {"ResourceSlice", "DeviceTaintRule"} or isinstance(event, Replaced):
-            await TimeSlice(time.monotonic).run(lambda: feed.read_ahead(kind, event))
+        await TimeSlice(time.monotonic).run(lambda: feed.read_ahead(kind, event))
 
     return prepare
 

@@ -58,17 +58,19 @@ class Feed:
     def read_ahead(self, kind: str, event: Event) -> None:
         """Parses the objects of an event, with pauses, so that ``handle`` need not: call it right before.
 
-        Changes nothing in the state. Claims are left out: what is read of them depends on the state. Of
+        Changes nothing in the state. Known claims are left out: of those, only the status is read again. Of
         DeviceTaintRules, it also finds out what they change.
         """
         if kind == "DeviceTaintRule" and isinstance(event, Deleted):
             self._state.inventory.foresee_rules((), (_key(event.object)[1],))
-        if kind == "ResourceClaim" or isinstance(event, Deleted):
+        if isinstance(event, Deleted):
             return
         changed = event.changed if isinstance(event, Replaced) else (event.object,)
         read: dict[int, InventoryObject | ObjectError] = {}
         for raw in changed:
             pause()
+            if kind == "ResourceClaim" and self._known(_key(raw), raw) is not None:
+                continue
             try:
                 read[id(raw)] = self._read(kind, _key(raw), raw)
             except ObjectError as error:
@@ -146,11 +148,8 @@ class Feed:
 
     def _read(self, kind: str, key: Key, raw: Mapping[str, Any]) -> InventoryObject:
         """Raises: ObjectError."""
-        if kind == "ResourceClaim":
-            known = self._state.stored_claim(key)
-            # The readable part of a malformed claim has no requests.
-            if known is not None and known.spec.requests and known.meta.uid == raw["metadata"].get("uid"):
-                return reread_claim(raw, known)
+        if kind == "ResourceClaim" and (known := self._known(key, raw)) is not None:
+            return reread_claim(raw, known)
         ahead = self._ahead.get(kind, {}).get(id(raw))
         if isinstance(ahead, ObjectError):
             raise ahead
@@ -160,6 +159,18 @@ class Feed:
         if isinstance(item, Workload):
             raise TypeError(f"workloads are not watched: {item.kind}")
         return item
+
+    def _known(self, key: Key, raw: Mapping[str, Any]) -> ResourceClaim | None:
+        """The claim in the state of which the object is another version: its spec cannot change."""
+        known = self._state.stored_claim(key)
+        # The readable part of a malformed claim has no requests.
+        if (
+            known is None
+            or not known.spec.requests
+            or known.meta.uid != (raw.get("metadata") or {}).get("uid")
+        ):
+            return None
+        return known
 
     def _make_do(self, kind: str, key: Key, raw: Mapping[str, Any]) -> None:
         if kind == "ResourceSlice":
