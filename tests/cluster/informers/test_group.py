@@ -88,16 +88,6 @@ def test_two_resources_of_one_kind_are_refused() -> None:
         InformerGroup(client_of(FakeApiServer()), (NODE, NODE), lambda _kind, _event: None)
 
 
-class SlowClock(asyncio.SelectorEventLoop):
-    """A loop on which each look at the clock takes a millisecond."""
-
-    now = 0.0
-
-    def time(self) -> float:
-        self.now += 0.001
-        return self.now
-
-
 def test_others_run_between_events_that_arrive_together() -> None:
     handled: list[int] = []
 
@@ -116,7 +106,6 @@ def test_others_run_between_events_that_arrive_together() -> None:
             most = max(most, len(handled) - before)
         return most
 
-    with asyncio.Runner(loop_factory=SlowClock) as runner:
-        most = runner.run(scene())
+    most = asyncio.run(scene())
     assert len(handled) == 100
-    assert most <= 5
+    assert most <= 16
