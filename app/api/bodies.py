@@ -159,7 +159,7 @@ def shallow(value: Any) -> Any:
             inner
             for outer in paced(level)
             if type(outer) is dict or type(outer) is list
-            for inner in (outer.values() if type(outer) is dict else outer)
+            for inner in paced(outer.values() if type(outer) is dict else outer, 4_096)
             if type(inner) is dict or type(inner) is list
         ]
         depth += 1

@@ -1,7 +1,8 @@
 """Bodies are decoded in one step if that takes little time, and in pieces otherwise, to the same value."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -9,7 +10,11 @@ import pytest
 from starlette.requests import Request
 
 from app.api import bodies
+from app.api.expensive import Expensive
+from app.core.pauses import PACE, on_pause
 from app.event_loop.time_slice import TimeSlice
+from tests.api.conftest import Asked, run
+from tests.objects import node
 
 LIMIT_BYTES = 16 * 1024 * 1024
 NAMES = [f"ip-10-{number // 255}-{number % 255}-45.example.internal" for number in range(50_000)]
@@ -44,3 +49,38 @@ def test_what_takes_little_time_is_decoded_in_one_step(
 
     assert asyncio.run(decoded()) == value
     assert bool(pieces) == in_pieces
+
+
+@pytest.mark.parametrize("path", ["/api/v1/placements", "/api/v1/documents"])
+def test_what_a_large_body_has_left_is_freed_with_pauses(
+    path: str, inventory: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[int] = []
+    clear = Expensive.clear
+
+    async def noted(self: Expensive) -> None:
+        with on_pause(lambda _cost: left.append(0)):
+            for free in self.leftovers:
+                free()
+        self.leftovers.clear()
+        await clear(self)
+
+    monkeypatch.setattr(Expensive, "clear", noted)
+    body = b"{" + b",".join(b'"k%d":1' % index for index in range(20_000)) + b"}"
+
+    async def evaluation(service: Asked) -> None:
+        answer = await service.client.post(path, content=body, headers={"Content-Type": "application/yaml"})
+        assert answer.status_code == 422
+
+    run(inventory(node("n")), evaluation)
+    assert len(left) >= 20_000 // PACE
+
+
+@pytest.mark.parametrize(
+    "value", [dict.fromkeys(map(str, range(50_000))), [None] * 50_000], ids=["map", "list"]
+)
+def test_the_depth_of_a_wide_value_is_found_with_pauses(value: Any) -> None:
+    pauses: list[int] = []
+    with on_pause(pauses.append):
+        assert bodies.shallow(value) is value
+    assert len(pauses) >= 50_000 // 5_000

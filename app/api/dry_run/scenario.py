@@ -22,7 +22,7 @@ from app.core.model.node import Node
 from app.core.model.parse import Object
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
-from app.core.pauses import InterruptedWorkError, paced
+from app.core.pauses import InterruptedWorkError, emptied, paced
 from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
 from app.core.state.shown_gates import with_shown_gates
@@ -62,6 +62,7 @@ async def read_request(
     content = await read_body(request, settings.api_body_bytes, settings.body_timeout_seconds)
     async with service.expensive(request) as work:
         raw = await decode_any(content, request, settings.api_body_bytes, work.time_slice, work.stop)
+        work.leftovers.append(partial(emptied, raw))
         unknown = next((name for name in raw if name not in _names(model)), None)
         if unknown is not None and len(raw) > _MAX_FIELDS:
             # Or each would be evaluated, and reported.

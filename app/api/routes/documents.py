@@ -19,6 +19,7 @@ from app.core.model.admin_access import is_namespace
 from app.core.model.errors import ObjectError
 from app.core.model.generated import generated_by
 from app.core.model.parse import is_read, is_to_be_placed, parse, ref_of
+from app.core.pauses import emptied
 from app.manifests.reader import load_manifests
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
@@ -51,6 +52,8 @@ async def documents(request: Request, service: ServiceOf) -> Response:
             work.time_slice,
             work.stop,
         )
+        maps = [item for item in found if isinstance(item, dict)]
+        work.leftovers.append(lambda: emptied(*maps, found))
         if len(found) > _MAX_OBJECTS:
             raise HttpError(422, "TooManyObjects", f"{len(found)} objects exceed the limit of {_MAX_OBJECTS}")
         items = (_item(raw, f"manifests[{index}]") for index, raw in enumerate(found))
