@@ -86,6 +86,7 @@ def environment(features: CelFeatures, *, derived: bool = False) -> Environment:
         quoted_fields=features.rules.quoted_fields,
         lenient_or=features.rules.lenient_or,
         list_message=features.rules.list_message,
+        variants=features.rules.variants,
     )
 
 

@@ -22,7 +22,9 @@ class CelRules:
     cost is estimated as cel-go did until 0.26. ``sized_parts``: the estimate knows the sizes of types and of
     parts of URLs. ``quoted_fields``: a name in back quotes is a field. ``lenient_or``: or() and orValue() of
     a value that is not optional are the value; otherwise they fail. ``list_message``: ``list{}`` is an empty
-    list. ``knows_sharing``: there is the field allowMultipleAllocations.
+    list. ``knows_sharing``: there is the field allowMultipleAllocations. ``variants`` are other results of
+    functions: ``exact differences`` of quantities, and ``more colons`` in the host of a URL, which Go takes
+    until 1.25 (GODEBUG urlstrictcolons).
     """
 
     missing: frozenset[str] = frozenset()
@@ -38,6 +40,7 @@ class CelRules:
     lenient_or: bool = False
     list_message: bool = True
     knows_sharing: bool = True
+    variants: frozenset[str] = frozenset()
 
 
 _KEYS = (
@@ -66,7 +69,7 @@ _LISTS = frozenset(
 _NORMALIZED = frozenset({"string_bool_to_semver", "is_semver_string_bool"})
 """semver() and isSemver() with a second argument, since 1.33."""
 
-CEL_1_38 = CelRules(includes="always", lazy=True, sized_parts=True)
+CEL_1_38 = CelRules(includes="always", lazy=True, sized_parts=True, variants=frozenset({"exact differences"}))
 CEL_1_37 = CelRules()
 CEL_1_36 = CelRules(
     attributes="gate",
@@ -77,6 +80,6 @@ CEL_1_36 = CelRules(
     lenient_or=True,
     list_message=False,
 )
-CEL_1_35 = replace(CEL_1_36, attributes="never", includes="never")
+CEL_1_35 = replace(CEL_1_36, attributes="never", includes="never", variants=frozenset({"more colons"}))
 CEL_1_34 = replace(CEL_1_35, missing_new=_LISTS)
 CEL_1_33 = replace(CEL_1_34, missing=_LISTS, missing_new=_LISTS | _NORMALIZED, knows_sharing=False)

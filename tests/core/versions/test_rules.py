@@ -144,3 +144,24 @@ def test_a_field_in_back_quotes(version: str, expected: str) -> None:
 def test_or_value_of_a_value_that_is_not_optional(version: str, expected: str) -> None:
     wanted = claim("c", expression=f'device.attributes["{DRIVER}"].model.orValue("x") == "a100"')
     assert verdict(version, slice_of("n1", device("d", model="a100")), wanted) == expected
+
+
+COLONS = '"https://ex.com:1:2"'
+SMALLEST = "quantity('40Gi').sub(-9223372036854775808).isGreaterThan(quantity('1'))"
+
+
+@pytest.mark.parametrize(
+    ("version", "expression", "expected"),
+    [
+        ("1.35", f"isURL({COLONS})", "fits"),
+        ("1.36", f"isURL({COLONS})", "misfit"),
+        ("1.35", f"isURL(dyn({COLONS}))", "fits"),
+        ("1.35", f'url({COLONS}).getPort() == "2"', "fits"),
+        ("1.35", f"!format.uri().validate({COLONS}).hasValue()", "fits"),
+        ("1.36", f"!format.uri().validate({COLONS}).hasValue()", "misfit"),
+        ("1.37", SMALLEST, "misfit"),
+        ("1.38", SMALLEST, "fits"),
+    ],
+)
+def test_functions_of_expressions(version: str, expression: str, expected: str) -> None:
+    assert verdict(version, slice_of("n1", device("d0")), claim("c", expression=expression)) == expected

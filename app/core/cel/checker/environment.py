@@ -33,7 +33,8 @@ class Environment:
     the types that exist in this environment alone, by the full name of the type. ``refusal`` is given the
     type that an expression evaluates to, and returns why such a type is refused, or None. ``quoted_fields``:
     a name in back quotes is a field. ``lenient_or``: or() and orValue() of a value that is not optional are
-    the value; otherwise they fail. ``list_message``: ``list{}`` is an empty list.
+    the value; otherwise they fail. ``list_message``: ``list{}`` is an empty list. ``variants``
+    name implementations that differ (``library.registry.VARIANTS``).
     """
 
     variables: Mapping[str, Type]
@@ -43,6 +44,7 @@ class Environment:
     quoted_fields: bool = True
     lenient_or: bool = False
     list_message: bool = True
+    variants: frozenset[str] = frozenset()
 
     def identifier(self, name: str) -> tuple[Type, object] | None:
         """The type of a variable or constant, and the constant's value."""

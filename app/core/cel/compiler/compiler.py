@@ -74,7 +74,12 @@ def _compile(text: str, environment: Environment) -> Program:
 
 
 def _planned(tree: Expr, environment: Environment) -> Interpreter:
-    return Interpreter(tree, tuple(environment.variables), lenient_or=environment.lenient_or)
+    return Interpreter(
+        tree,
+        tuple(environment.variables),
+        lenient_or=environment.lenient_or,
+        variants=environment.variants,
+    )
 
 
 def _refuse_quoted(text: str) -> None:

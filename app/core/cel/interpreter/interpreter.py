@@ -28,12 +28,20 @@ _QUALIFIER_TYPES = (str, int, UInt, bool, float)
 class Interpreter:
     """A planned expression over ``variables``.
 
-    ``slots`` is how many local variables a frame needs, ``scopes`` where their names are. ``lenient_or``: see
-    Environment.
+    ``slots`` is how many local variables a frame needs, ``scopes`` where their names are. ``lenient_or``
+    and ``variants``: see Environment.
     """
 
-    def __init__(self, root: Expr, variables: Sequence[str], *, lenient_or: bool = False) -> None:
+    def __init__(
+        self,
+        root: Expr,
+        variables: Sequence[str],
+        *,
+        lenient_or: bool = False,
+        variants: frozenset[str] = frozenset(),
+    ) -> None:
         self._lenient_or = lenient_or
+        self._variants = variants
         self._variables = tuple(variables)
         self.scopes: list[dict[str, int]] = []
         self.slots = 0
@@ -135,7 +143,7 @@ class Interpreter:
             if found is not None:
                 return found
         pattern = pattern_call(node, steps)
-        run = pattern or implementation(node.function, node.overloads)
+        run = pattern or implementation(node.function, node.overloads, self._variants)
         if node.function in CONVERSIONS and len(steps) == 1 and steps[0].constant:
             return constant(at_once(lambda: run(steps[0].value), node))
         cost = runtime_cost.call_cost(node.function, overload)

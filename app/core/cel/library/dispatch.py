@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 from app.core.cel.common import types
-from app.core.cel.common.declarations import Overload, functions, overloads
+from app.core.cel.common.declarations import functions, overloads
 from app.core.cel.common.types import Type
 from app.core.cel.library import kubernetes, lists, std, strings
 from app.core.cel.library.operators import BINARY, contains, logical_not, size
-from app.core.cel.library.registry import OVERLOADS, Implementation
+from app.core.cel.library.registry import Implementation, implementation_of
 from app.core.cel.values.arithmetic import negate
 from app.core.cel.values.kinds import is_list, length, no_overload, part_of, type_name
 from app.core.cel.values.objects import Cidr, Ip, Quantity, Semver, Url
@@ -39,20 +39,25 @@ _UNGUARDED = frozenset({"contains", "startsWith", "endsWith", "flatten"})
 _MODULES = (kubernetes, lists, std, strings)
 
 
-def implementation(function: str, chosen: tuple[str, ...]) -> Implementation:
-    """The implementation that a call runs, given the overloads that the checker has found."""
+def implementation(
+    function: str, chosen: tuple[str, ...], variants: frozenset[str] = frozenset()
+) -> Implementation:
+    """The implementation that a call runs, given the overloads that the checker has found.
+
+    ``variants``: see Environment.
+    """
     singleton = SINGLETONS.get(function)
     if singleton is not None:
         return singleton
     if len(chosen) == 1:
-        return _single(chosen[0])
-    return _any_of(function)
+        return _single(chosen[0], variants)
+    return _any_of(function, variants)
 
 
 @lru_cache(maxsize=512)
-def _single(overload_id: str) -> Implementation:
+def _single(overload_id: str, variants: frozenset[str]) -> Implementation:
     overload = overloads()[overload_id]
-    target = OVERLOADS.get(overload_id)
+    target = implementation_of(overload_id, variants)
     if target is None:
         return _absent
     if overload.function in _UNGUARDED:
@@ -94,9 +99,13 @@ def _absent(*_args: Any) -> Any:
 
 
 @lru_cache(maxsize=128)
-def _any_of(function: str) -> Implementation:
+def _any_of(function: str, variants: frozenset[str]) -> Implementation:
     unguarded = function in _UNGUARDED
-    candidates = tuple(_candidate(overload) for overload in functions()[function] if overload.id in OVERLOADS)
+    candidates = tuple(
+        (tuple(_guard(term) for term in overload.args), target)
+        for overload in functions()[function]
+        if (target := implementation_of(overload.id, variants)) is not None
+    )
 
     def dispatched(*args: Any) -> Any:
         for guards, run in candidates:
@@ -107,10 +116,6 @@ def _any_of(function: str) -> Implementation:
         raise no_overload()
 
     return dispatched
-
-
-def _candidate(overload: Overload) -> tuple[tuple[_Guard, ...], Implementation]:
-    return tuple(_guard(term) for term in overload.args), OVERLOADS[overload.id]
 
 
 def _anything(_value: Any) -> bool:

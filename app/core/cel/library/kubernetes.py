@@ -1,6 +1,7 @@
 """Functions of the Kubernetes libraries: quantities, versions, addresses, URLs, named formats."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from app.core.cel.common.errors import EvalError
@@ -76,6 +77,18 @@ def quantity_add(left: Quantity, right: Quantity) -> Quantity:
 def quantity_sub(left: Quantity, right: Quantity) -> Quantity:
     """left.sub(right)."""
     return left.plus(right, -1)
+
+
+@implements("quantity_sub", variant="exact differences")
+def quantity_sub_exact(left: Quantity, right: Quantity) -> Quantity:
+    """left.sub(right), with the smallest number too."""
+    return left.plus(right, -1, exact=True)
+
+
+@implements("quantity_sub_int", variant="exact differences")
+def quantity_sub_int_exact(left: Quantity, right: int) -> Quantity:
+    """left.sub(int), with the smallest number too."""
+    return left.plus(Quantity(right, 0, like="e0"), -1, exact=True)
 
 
 @implements("quantity_add_int")
@@ -191,18 +204,24 @@ def cidr_prefix_length(network: Cidr) -> int:
 
 # URLs
 
+_LENIENT = "more colons"
+_parse_leniently = partial(parse_request_uri, one_colon=False)
 implements("is_url_string")(_can(parse_request_uri))
+implements("is_url_string", variant=_LENIENT)(_can(_parse_leniently))
 
 
 @implements("string_to_url")
-def url(text: str) -> Url:
+def url(text: str, *, one_colon: bool = True) -> Url:
     """url(text): absolute, or an absolute path."""
     try:
-        found = parse_request_uri(text)
+        found = parse_request_uri(text, one_colon=one_colon)
         # With a scheme and without a fragment, url.Parse reads the same.
-        return found if found.scheme and "#" not in text else parse_url(text)
+        return found if found.scheme and "#" not in text else parse_url(text, one_colon=one_colon)
     except EvalError as error:
         raise EvalError(f"URL parse error during conversion from string: {error}") from None
+
+
+implements("string_to_url", variant=_LENIENT)(partial(url, one_colon=False))
 
 
 def _text(raw: bytes) -> str:
@@ -247,3 +266,9 @@ def validate(named: NamedFormat, text: str) -> Optional:
     """format.validate(text): the errors in it, if any."""
     found = problems(named, text)
     return Optional(tuple(found)) if found else NONE
+
+
+@implements("format-validate", variant=_LENIENT)
+def validate_leniently(named: NamedFormat, text: str) -> Optional:
+    """format.validate(text), where a host takes more colons."""
+    return NONE if named.key == "uri" and _can(_parse_leniently)(text) else validate(named, text)

@@ -81,10 +81,13 @@ class Quantity:
         power = float(f"1e{self.scale}") if self.scale < 400 else float("inf")
         return base * power
 
-    def plus(self, other: "Quantity", sign: int = 1) -> "Quantity":
-        """The sum, or with sign -1 the difference."""
+    def plus(self, other: "Quantity", sign: int = 1, *, exact: bool = False) -> "Quantity":
+        """The sum, or with sign -1 the difference.
+
+        ``exact``: with the smallest number of 64 bits too, as int64Amount.Sub has it since Kubernetes 1.38.
+        """
         like = self.like if self.value else other.like
-        if not self.big and not other.big:
+        if not self.big and not other.big and not (exact and sign < 0 and other.value == INT_MIN):
             # int64Amount.Sub negates in 64 bits: the smallest number stays what it is.
             value = other.value * sign
             small = self._small_sum(INT_MIN if value > INT_MAX else value, other.scale, like)

@@ -107,23 +107,25 @@ class Url:
         return found
 
 
-def parse_request_uri(text: str) -> Url:
+def parse_request_uri(text: str, *, one_colon: bool = True) -> Url:
     """url.ParseRequestURI: an absolute URL or an absolute path.
+
+    ``one_colon``: the host of http and https takes one colon only, as Go has it since 1.26.
 
     Raises:
         EvalError: it is none.
     """
-    return _parse(text.encode("utf-8", "surrogateescape"), request=True)
+    return _parse(text.encode("utf-8", "surrogateescape"), request=True, one_colon=one_colon)
 
 
-def parse_url(text: str) -> Url:
-    """url.Parse, for what parse_request_uri takes.
+def parse_url(text: str, *, one_colon: bool = True) -> Url:
+    """url.Parse, for what parse_request_uri takes. ``one_colon``: as there.
 
     Raises:
         EvalError: it is none.
     """
     raw, _, fragment = text.encode("utf-8", "surrogateescape").partition(b"#")
-    url = _parse(raw, request=False)
+    url = _parse(raw, request=False, one_colon=one_colon)
     if fragment:
         url.fragment = _unescape(fragment)
         url.raw_fragment = b"" if fragment == _escape(url.fragment, _FRAGMENT) else fragment
@@ -134,7 +136,7 @@ def _invalid(message: str) -> EvalError:
     return EvalError(message)
 
 
-def _parse(raw: bytes, *, request: bool) -> Url:
+def _parse(raw: bytes, *, request: bool, one_colon: bool) -> Url:
     check_readable(raw, "URL")
     usual = _USUAL.match(raw)
     if usual is not None:
@@ -166,7 +168,7 @@ def _parse(raw: bytes, *, request: bool) -> Url:
     if (url.scheme or (not request and not rest.startswith(b"///"))) and rest.startswith(b"//"):
         authority, slash, path = rest[2:].partition(b"/")
         rest = slash + path
-        url.user, url.host = _authority(url.scheme, authority)
+        url.user, url.host = _authority(authority, one_colon=one_colon and url.scheme in (b"http", b"https"))
     elif url.scheme and rest.startswith(b"/"):
         url.omit_host = True
     url.path = _unescape(rest)
@@ -189,9 +191,9 @@ def _scheme(raw: bytes) -> tuple[bytes, bytes]:
     return b"", raw
 
 
-def _authority(scheme: bytes, authority: bytes) -> tuple[bytes | None, bytes]:
+def _authority(authority: bytes, *, one_colon: bool) -> tuple[bytes | None, bytes]:
     info, at, host = authority.rpartition(b"@")
-    parsed = _host(scheme, host)
+    parsed = _host(host, one_colon=one_colon)
     if not at:
         return None, parsed
     if not all(byte in _USERINFO for byte in info):
@@ -203,7 +205,7 @@ def _authority(scheme: bytes, authority: bytes) -> tuple[bytes | None, bytes]:
     return user, parsed
 
 
-def _host(scheme: bytes, host: bytes) -> bytes:
+def _host(host: bytes, *, one_colon: bool) -> bytes:
     opening = host.rfind(b"[")
     if opening > 0:
         raise _invalid("invalid IP-literal")
@@ -211,8 +213,7 @@ def _host(scheme: bytes, host: bytes) -> bytes:
         return _literal_host(host)
     first, last = host.find(b":"), host.rfind(b":")
     if first != -1:
-        # http and https take one colon only.
-        port = host[first if scheme in (b"http", b"https") else last :]
+        port = host[first if one_colon else last :]
         _check_port(port)
     return _unescape_host(host)
 
