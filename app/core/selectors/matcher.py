@@ -25,15 +25,18 @@ _MAX_COST = 2_000
 _MAX_BLOCKS = 6
 
 
-def compile_matcher(tree: Expr, interpreted: Matcher, evaluations: list[int]) -> Matcher | None:
+def compile_matcher(
+    tree: Expr, interpreted: Matcher, evaluations: list[int], variants: frozenset[str] = frozenset()
+) -> Matcher | None:
     """A function for the checked expression, or None where the interpreter has to do it.
 
-    ``interpreted`` evaluates in full; ``evaluations[0]`` is counted up by every call.
+    ``interpreted`` evaluates in full; ``evaluations[0]`` is counted up by every call. ``variants``: see the
+    Environment of cel.
     """
     try:
         if worst_case(tree) > _MAX_COST:
             return None
-        writer = _Writer()
+        writer = _Writer(variants)
         writer.root(tree)
     except (DeclinedError, UnboundedError, RecursionError):
         return None
@@ -63,8 +66,8 @@ class _Part:
 
 
 class _Writer:
-    def __init__(self) -> None:
-        self._calls = matcher_calls.Calls()
+    def __init__(self, variants: frozenset[str]) -> None:
+        self._calls = matcher_calls.Calls(variants)
         self._lines: list[str] = []
         self._errors = 0
 

@@ -29,7 +29,8 @@ _DECLINED = frozenset({
 class Calls:
     """Writes terms, and collects the names that they use."""
 
-    def __init__(self) -> None:
+    def __init__(self, variants: frozenset[str] = frozenset()) -> None:
+        self._variants = variants
         self.source = GeneratedSource()
         self.scope: Scope = {}
         self._operand = 0
@@ -241,7 +242,7 @@ class Calls:
         return self._general(node, terms)
 
     def _general(self, node: Call, terms: list[Term]) -> Term:
-        run = implementation(node.function, node.overloads)
+        run = implementation(node.function, node.overloads, self._variants)
         kind = "any"
         if node.function == "size":
             kind = "int"

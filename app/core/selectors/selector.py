@@ -80,7 +80,7 @@ def compile_selector(text: str, features: CelFeatures = CelFeatures(), *, engine
 
         matcher = compile_reference(text, program.tree, slow, evaluations)
     else:
-        matcher = compile_matcher(program.tree, slow, evaluations)
+        matcher = compile_matcher(program.tree, slow, evaluations, rules.variants)
     outcome: Outcome = "interpreted"
     if matcher is not None:
         outcome = "reference" if engine == "reference" else "compiled"
