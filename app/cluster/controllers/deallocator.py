@@ -50,14 +50,33 @@ class Deallocator:
         self._state = state
         self._extended = ExtendedClaims(client, resource, state)
         self._alone_with = alone_with
-        self._busy: set[str] = set()
+        self._busy: dict[str, ResourceClaim] = {}
+        self._next: dict[str, ResourceClaim] = {}
         self.results: Counter[str] = Counter()
 
     async def deallocate(self, claim: ResourceClaim) -> bool:
-        """Frees the claim's devices. Returns False if not, for a reason that is counted or logged."""
-        if claim.meta.uid in self._busy:
+        """Frees the claim's devices. Returns False if not, for a reason that is counted or logged.
+
+        While a write for the claim is in progress, a later decision waits for its end: that write may fail
+        because the claim has changed, and the later decision knows the change.
+        """
+        uid = claim.meta.uid
+        under_way = self._busy.get(uid)
+        if under_way is not None:
+            if claim.meta.resource_version != under_way.meta.resource_version:
+                self._next[uid] = claim
             return False
-        self._busy.add(claim.meta.uid)
+        self._busy[uid] = claim
+        try:
+            freed = await self._attempt(claim)
+            while not freed and (later := self._next.pop(uid, None)) is not None:
+                freed = await self._attempt(later)
+        finally:
+            del self._busy[uid]
+            self._next.pop(uid, None)
+        return freed
+
+    async def _attempt(self, claim: ResourceClaim) -> bool:
         try:
             async with self._alone_with(claim.meta.key):
                 await self._take(claim)
@@ -69,8 +88,6 @@ class Deallocator:
             self.results["api_error"] += 1
             log.warning("ResourceClaim %s could not be deallocated: %s", "/".join(claim.meta.key), error)
             return False
-        finally:
-            self._busy.discard(claim.meta.uid)
         self.results["freed"] += 1
         return True
 

@@ -61,6 +61,22 @@ async def test_a_refusal_is_logged_and_two_calls_at_a_time_are_one(caplog: pytes
     assert await deallocator.deallocate(item)
 
 
+@in_virtual_time
+async def test_a_decision_on_a_newer_claim_is_carried_out_after_a_write_that_was_overtaken() -> None:
+    server = FakeApiServer()
+    deallocator, state, item = await start(server)
+    (stored,) = server.store.select(("resource.k8s.io", "resourceclaims"))
+    newer = parse(
+        server.put(DRA, "resourceclaims", stored | {"metadata": stored["metadata"] | {"labels": {"a": "b"}}})
+    )
+    assert isinstance(newer, ResourceClaim)
+    server.faults.append(Fault(lambda call: call.method == "PATCH", status=409, delay=1))
+    outcomes = await asyncio.gather(deallocator.deallocate(item), deallocator.deallocate(newer))
+    assert outcomes == [True, False]
+    assert deallocator.results == {"overtaken": 1, "freed": 1}
+    assert state.taken == {}
+
+
 def deallocator_of(made: Cluster) -> Deallocator:
     resource, binder = made.served.resource_claim, made.binder
     return Deallocator(made.client, resource, made.state, alone_with=binder.freeing)
