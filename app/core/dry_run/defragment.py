@@ -103,7 +103,6 @@ class _Search:
     def __init__(self, state: State, goal: _Goal, movable: Movable) -> None:
         self._moves = Moves(state, movable, goal.rules)
         self._nodes = goal.nodes
-        self._rules = goal.rules
         self._below = goal.below
         self._most = goal.most
         self._measure = Fragmentation(state, goal.rules)
@@ -153,10 +152,9 @@ class _Search:
         outcome: Outcome = "fits"
         text = f"{len(steps)} Pod(s) to move, as planned"
         try:
-            for number, (key, node) in enumerate(steps, 1):
-                made = self._moves.planned(step, key, node)
+            for made in self._moves.followed(steps):
                 if isinstance(made, str):
-                    outcome, text = "impossible", f"step {number}: {made}"
+                    outcome, text = "impossible", made
                     break
                 step = made
             else:
@@ -194,12 +192,7 @@ class _Search:
             step, value = made, self._value(made)
 
     def _round(self, step: Step, value: float) -> Step:
-        places = Destinations(
-            self._nodes,
-            self._rules,
-            lambda pod: self._moves.claims(step.state, pod),
-            lambda pod: self._moves.without(step.state, pod),
-        )
+        places = self._moves.destinations(step, self._nodes)
         touched: set[str] = set()
         made = step
         for pods in self._groups(step, value):

@@ -1,6 +1,7 @@
 """Third nodes for Pods that fit on no other node: there they fit once a few Pods have gone elsewhere."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from app.core.dry_run.destinations import KindKey
 from app.core.model.pod import Pod
@@ -51,6 +52,10 @@ class Detours:
     def _search(self, pod: Pod) -> tuple[Detour, ...]:
         stage = EvictionStage(self._without(pod))
         evaluation = PodEvaluation(stage.state, stage.state.pods[pod.meta.key], self._rules)
+
+        def fits(name: str) -> bool:
+            return evaluation.answer(name).verdict == "fits"
+
         found: list[Detour] = []
         for name, pods in self._usable.items():
             if name == pod.node_name:
@@ -60,19 +65,10 @@ class Detours:
                 pause()
                 stage.remove([item])
                 gone.append(item)
-                if evaluation.answer(name).verdict == "fits":
-                    found.append((name, tuple(self._needed(stage, evaluation, name, gone))))
+                if fits(name):
+                    # The last one is needed: without it the Pod did not fit.
+                    gone = [*stage.reprieve(gone[:-1], partial(fits, name)), item]
+                    found.append((name, tuple(gone)))
                     break
             stage.restore(gone)
         return tuple(sorted(found, key=lambda detour: len(detour[1])))
-
-    @staticmethod
-    def _needed(stage: EvictionStage, evaluation: PodEvaluation, name: str, gone: list[Pod]) -> list[Pod]:
-        """Those without which it would not fit. ``stage`` is left as it was."""
-        needed = list(gone)
-        for item in gone[:-1]:
-            stage.restore([item])
-            if evaluation.answer(name).verdict == "fits":
-                needed.remove(item)
-            stage.remove([item])
-        return needed

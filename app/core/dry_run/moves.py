@@ -2,9 +2,10 @@
 it fits at that time, so that each step is safe by itself.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.movable import Movable
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
@@ -81,13 +82,26 @@ class Moves:
                 after.settle(again, answer.node, answer.settled)
                 yield Step(after, (*step.moves, Move(pod, pod.node_name, before, answer)))
 
-    def planned(self, step: Step, key: Key, node: str) -> Step | str:
-        """The state after a move that was planned before, or why it is not possible (any more)."""
+    def _planned(self, step: Step, key: Key, node: str) -> Step | str:
         pod = next((item for item in self.left(step) if item.meta.key == key), None)
         if pod is None:
             return f"Pod {'/'.join(key)} may not move (any more)"
         made = next(self.of(step, pod, [node]), None)
         return made or f"Pod {'/'.join(key)} does not fit on {node} (any more)"
+
+    def followed(self, steps: Iterable[tuple[Key, str]]) -> Iterator[Step | str]:
+        """The state after each of the moves that were planned before.
+
+        The last item is why the next move is not possible (any more), if one is not.
+        """
+        step = self.start
+        for number, (key, node) in enumerate(steps, 1):
+            made = self._planned(step, key, node)
+            if isinstance(made, str):
+                yield f"step {number}: {made}"
+                return
+            step = made
+            yield step
 
     def left(self, step: Step) -> list[Pod]:
         """The movable Pods that have not moved yet."""
@@ -98,6 +112,15 @@ class Moves:
         """The claims that the Pod gives back, as they are in this state."""
         keys = self.movable.claims[pod.meta.uid]
         return [claim for key in keys if (claim := state.claim(key)) is not None]
+
+    def destinations(self, step: Step, nodes: Sequence[str]) -> Destinations:
+        """Where Pods fit on these nodes in that state."""
+        return Destinations(
+            nodes,
+            self._rules,
+            lambda pod: self.claims(step.state, pod),
+            lambda pod: self.without(step.state, pod),
+        )
 
     def without(self, state: State, pod: Pod) -> State:
         """A fork in which the Pod waits for a node."""

@@ -157,12 +157,10 @@ class _Search:
         """See ``follow``."""
         step, stays = self._moves.start, self._moves.movable.stays
         try:
-            for number, (key, node) in enumerate(steps, 1):
-                made = self._moves.planned(step, key, node)
+            for made in self._moves.followed(steps):
                 if isinstance(made, str):
-                    text = f"step {number}: {made}"
                     placements = self._together(step.state).placements
-                    return Repack("impossible", step.moves, placements, minimal=False, text=text, stays=stays)
+                    return Repack("impossible", step.moves, placements, minimal=False, text=made, stays=stays)
                 step = made
             answer = self._together(step.state)
         except InterruptedWorkError:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 
-from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.detours import Detours
 from app.core.dry_run.moves import Moves, Step
 from app.core.model.pod import Pod
@@ -34,12 +33,7 @@ class Room:
         self._step = step
         self._nodes = nodes
         self._rules = rules
-        self._places = Destinations(
-            nodes,
-            rules,
-            lambda item: moves.claims(step.state, item),
-            lambda item: moves.without(step.state, item),
-        )
+        self._places = moves.destinations(step, nodes)
         self._there: dict[str, list[Pod]] = {}
         for item in moves.left(step):
             self._there.setdefault(item.node_name, []).append(item)
@@ -116,19 +110,16 @@ class Room:
             order: which Pods may stay first. If the smallest do, few have to leave; if the largest do, those
                 that leave are easier to place elsewhere.
         """
-        stage, evaluation = self._stage, self._evaluation
-        stage.remove(there)
-        victims = list(there)
-        fits = bool(there) and evaluation.answer(node).verdict == "fits"
-        for item in sorted(there, key=order) if fits else ():
+
+        def fits() -> bool:
             pause()
-            stage.restore([item])
-            if evaluation.answer(node).verdict == "fits":
-                victims.remove(item)
-            else:
-                stage.remove([item])
-        stage.restore(victims)
-        return victims if fits else None
+            return self._evaluation.answer(node).verdict == "fits"
+
+        self._stage.remove(there)
+        helps = bool(there) and fits()
+        victims = self._stage.reprieve(sorted(there, key=order), fits) if helps else there
+        self._stage.restore(victims)
+        return list(victims) if helps else None
 
     def _moved_away(
         self, step: Step, victims: Sequence[Pod], avoided: AbstractSet[str], detours: Detours | None = None

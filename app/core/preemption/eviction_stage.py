@@ -5,7 +5,7 @@ shared claim keeps its devices as long as one of its Pods stays, and evictions d
 reserved for other consumers than Pods, or for none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from app.core.model.pod import Pod
@@ -57,6 +57,19 @@ class EvictionStage:
                 claim = self._freed.pop(key, None)
                 if claim is not None:
                     self.state.upsert(claim)
+
+    def reprieve(self, pods: Iterable[Pod], fits: Callable[[], bool]) -> list[Pod]:
+        """Reverts ``remove`` of each Pod, in their order, as long as ``fits`` holds.
+
+        Returns those without which it would not. Cost: a call of ``fits`` for each Pod.
+        """
+        away: list[Pod] = []
+        for pod in pods:
+            self.restore([pod])
+            if not fits():
+                self.remove([pod])
+                away.append(pod)
+        return away
 
     def users(self, key: ClaimKey) -> frozenset[str]:
         """The UIDs of the Pods that use a claim, empty if no eviction frees its devices."""

@@ -248,13 +248,7 @@ class _Search:
         """Adds Pods back where possible, those that a budget protects first; the rest are the victims."""
         protected = over_budget(candidates, self._budgets)
         order = sorted(candidates, key=lambda pod: pod.meta.uid not in protected)
-        victims: list[Pod] = []
-        for pod in order:
-            self._stage.restore([pod])
-            answer = self.evaluation.answer(node)
-            if answer.verdict != "fits":
-                self._stage.remove([pod])
-                victims.append(pod)
+        victims = self._stage.reprieve(order, lambda: self.evaluation.answer(node).verdict == "fits")
         return by_importance(victims)
 
     def _improved(self, node: str, candidates: list[Pod], victims: list[Pod]) -> list[Pod]:

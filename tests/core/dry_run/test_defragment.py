@@ -1,7 +1,6 @@
 """Which Pods to move until fragmentation is below a bound: the fewest, by brute force over small cases."""
 
-from collections.abc import Mapping, Sequence
-from itertools import product
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +14,7 @@ from app.core.overview.overview import Overviewer, Question
 from app.core.overview.pending import PodReason
 from app.core.overview.requests import Demands
 from app.core.state.state import State
-from tests.core.dry_run.moving import SIZES, cluster, run, wanting
+from tests.core.dry_run.moving import Running, built, cluster, drawn, reachable, run, wanting
 from tests.core.dry_run.states import rules
 from tests.pausing import interrupted_after
 
@@ -136,7 +135,6 @@ def test_a_plan_that_holds_is_followed_and_one_that_does_not_says_where() -> Non
     assert (outcome, text[:35]) == ("impossible", "after these moves fragmentation is ")
 
 
-Running = Mapping[str, tuple[int, int]]
 """Node and devices of each running Pod."""
 Shares = Sequence[tuple[int, float]]
 """Devices of a request, and its share of the mix."""
@@ -150,41 +148,20 @@ def fragmentation(free: Sequence[int], shares: Shares) -> float:
 
 def fewest(gpus: Sequence[int], running: Running, shares: Shares, below: float) -> tuple[int | None, float]:
     """The fewest moves, over all sequences in which each Pod moves once; and the lowest fragmentation."""
-    states = {tuple((name, at, size, False) for name, (at, size) in running.items())}
     lowest = 1.0
-    for moves in range(len(running) + 1):
-        following = set()
-        for state in states:
-            free = [total - sum(size for _, at, size, _ in state if at == number)
-                    for number, total in enumerate(gpus)]  # fmt: skip
-            lowest = min(lowest, fragmentation(free, shares))
-            if fragmentation(free, shares) < below:
-                return moves, lowest
-            for index, to in product(range(len(state)), range(len(gpus))):
-                name, at, size, moved = state[index]
-                if not moved and to != at and free[to] >= size:
-                    following.add((*state[:index], (name, to, size, True), *state[index + 1 :]))
-        states = following
+    for moves, free in reachable(gpus, running):
+        lowest = min(lowest, fragmentation(free, shares))
+        if fragmentation(free, shares) < below:
+            return moves, lowest
     return None, lowest
 
 
 @settings(max_examples=500, deadline=None)
 @given(data=st.data())
 def test_as_few_as_brute_force_finds(data: st.DataObject) -> None:
-    gpus = data.draw(st.lists(st.integers(1, 4), min_size=2, max_size=3), label="GPUs")
-    free = list(gpus)
-    running: dict[str, tuple[int, int]] = {}
-    for number in range(data.draw(st.integers(0, 4), label="running")):
-        at = data.draw(st.integers(0, len(gpus) - 1))
-        size = data.draw(st.integers(1, 2))
-        if free[at] >= size:
-            free[at] -= size
-            running[f"r{number}"] = (at, size)
+    gpus, running = drawn(data)
     below = data.draw(st.sampled_from([0.0, 0.05, 0.15, 0.3, 0.5]), label="below")
-    names = {count: name for name, count in SIZES.items()}
-    state = cluster(*gpus)
-    for name, (at, size) in running.items():
-        run(state, wanting(name, names[size]), f"n{at}")
+    state = built(gpus, running)
     shares = [(item.count, item.share) for item in Demands(state.request_mix, state, rules()).items]
 
     found = planned(state, below + 1e-9)

@@ -1,8 +1,7 @@
 """Which Pods to move: the fewest, by brute force over small cases, and never one that has to stay."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
-from tests.core.dry_run.moving import SIZES, cluster, run, wanting
+from tests.core.dry_run.moving import SIZES, Running, built, cluster, drawn, reachable, run, wanting
 from tests.core.dry_run.states import rules
 from tests.pausing import interrupted_after
 
@@ -176,7 +175,6 @@ def test_what_is_interrupted_says_that_it_is_not_proven() -> None:
     assert (found.outcome, found.minimal) == ("unknown", False)
 
 
-Running = Mapping[str, tuple[int, int]]
 """Node and devices of each running Pod."""
 
 
@@ -192,39 +190,17 @@ def fits_all(free: list[int], sizes: Sequence[int]) -> bool:
 
 def fewest(gpus: Sequence[int], running: Running, waiting: Sequence[int]) -> int | None:
     """The fewest moves, over all sequences in which each Pod moves once; None if none is enough."""
-    states = {tuple((name, at, size, False) for name, (at, size) in running.items())}
-    for moves in range(len(running) + 1):
-        following = set()
-        for state in states:
-            free = [total - sum(size for _, at, size, _ in state if at == number)
-                    for number, total in enumerate(gpus)]  # fmt: skip
-            if fits_all(free, waiting):
-                return moves
-            for index, to in product(range(len(state)), range(len(gpus))):
-                name, at, size, moved = state[index]
-                if not moved and to != at and free[to] >= size:
-                    following.add((*state[:index], (name, to, size, True), *state[index + 1 :]))
-        states = following
-    return None
+    enough = (moves for moves, free in reachable(gpus, running) if fits_all(free, waiting))
+    return next(enough, None)
 
 
 @settings(max_examples=500, deadline=None)
 @given(data=st.data())
 def test_as_few_as_brute_force_finds(data: st.DataObject) -> None:
-    gpus = data.draw(st.lists(st.integers(1, 4), min_size=2, max_size=3), label="GPUs")
-    free = list(gpus)
-    running: dict[str, tuple[int, int]] = {}
-    for number in range(data.draw(st.integers(0, 4), label="running")):
-        at = data.draw(st.integers(0, len(gpus) - 1))
-        size = data.draw(st.integers(1, 2))
-        if free[at] >= size:
-            free[at] -= size
-            running[f"r{number}"] = (at, size)
+    gpus, running = drawn(data)
     waiting = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=2), label="waiting")
     names = {count: name for name, count in SIZES.items()}
-    state = cluster(*gpus)
-    for name, (at, size) in running.items():
-        run(state, wanting(name, names[size]), f"n{at}")
+    state = built(gpus, running)
 
     found = planned(state, *(wanting(f"w{number}", names[size]) for number, size in enumerate(waiting)))
 
