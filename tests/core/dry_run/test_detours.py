@@ -55,3 +55,14 @@ def test_no_more_leave_than_a_few() -> None:
     waiting = wanting("w", "four")
     state.upsert(waiting)
     assert shown(detours(state, {"n1": small}), waiting) == []
+
+
+def test_of_two_of_which_one_has_to_go_one_goes() -> None:
+    """The third one is in the way; of the room that it leaves and the others', three GPUs are needed."""
+    state = cluster(1, 4)
+    first, second, third = wanting("a", "one"), wanting("b", "one"), wanting("c", "two")
+    for item in (first, second, third):
+        run(state, item, "n1")
+    waiting = wanting("w", "three")
+    state.upsert(waiting)
+    assert shown(detours(state, {"n1": [first, second, third]}), waiting) == [("n1", ["b", "c"])]
