@@ -312,20 +312,22 @@ def test_order_is_found_with_pauses() -> None:
     assert pauses >= 2 * 5000 // 256 - 1
 
 
+def never_ends(freed: list[int]) -> None:
+    """Work that frees what it holds, with pauses, when it is ended."""
+    try:
+        while True:
+            pause()
+    finally:
+        for number in range(20):
+            freed.append(number)
+            pause()
+
+
 def test_work_that_is_interrupted_frees_what_it_holds_in_slices() -> None:
     """The pauses of its ``finally`` are as those before: it is not interrupted again."""
 
     async def scene() -> None:
         clock, freed, turns = Ticks(), list[int](), 0
-
-        def work() -> None:
-            try:
-                while True:
-                    pause()
-            finally:
-                for number in range(20):
-                    freed.append(number)
-                    pause()
 
         async def count() -> None:
             nonlocal turns
@@ -335,7 +337,7 @@ def test_work_that_is_interrupted_frees_what_it_holds_in_slices() -> None:
 
         counting = asyncio.create_task(count())
         with pytest.raises(InterruptedWorkError):
-            await TimeSlice(clock, seconds=2).run(work, lambda: clock.now > 10)
+            await TimeSlice(clock, seconds=2).run(lambda: never_ends(freed), lambda: clock.now > 10)
         assert freed == list(range(20))
         assert turns > 5
         counting.cancel()
@@ -347,16 +349,7 @@ def test_work_that_is_canceled_frees_what_it_holds_in_slices() -> None:
     async def scene() -> None:
         freed: list[int] = []
 
-        def work() -> None:
-            try:
-                while True:
-                    pause()
-            finally:
-                for number in range(20):
-                    freed.append(number)
-                    pause()
-
-        task = asyncio.create_task(TimeSlice(Ticks(), seconds=2).run(work))
+        task = asyncio.create_task(TimeSlice(Ticks(), seconds=2).run(lambda: never_ends(freed)))
         await asyncio.sleep(0)
         task.cancel()
         seen = []

@@ -155,9 +155,11 @@ class Placing:
             )
         if self.unplaced and not self.late:
             state, version = self.run.overlay.state, rules.features.version
-            found = await work.time_slice.run(lambda: unread_devices(version, state), work.stop)
+            # Also after the time limit: it is short, and all Pods are placed.
+            found = await work.time_slice.run(lambda: unread_devices(version, state))
             self.notes += [found] if found else []
         gang = self.gang
+        shared = await work.time_slice.run(self.run.overlay.state.inventory.shared_pool_names)
         return {
             "revision": str(self.service.state.revision),
             "placed": self.placed,
@@ -168,6 +170,6 @@ class Placing:
                 if gang is not None
                 else {}
             ),
-            "poolNamesShared": bool(self.pools & self.run.overlay.state.inventory.shared_pool_names()),
+            "poolNamesShared": bool(self.pools & shared),
             "notes": [*self.run.overlay.notes, *self.notes],
         }

@@ -146,7 +146,7 @@ async def claims(
         and (labels is None or _has_labels(state, key, labels))
     )
     found = (claim for key in in_order(chosen) if (claim := state.claim(key)) is not None)
-    shared = state.inventory.shared_pool_names()
+    shared = await service.time_slice().run(state.inventory.shared_pool_names)
     listing = Listing(
         state, found, lambda claim: "/".join(claim.meta.key), lambda claim: _claim(state, claim, shared)
     )

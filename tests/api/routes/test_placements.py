@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.api.dry_run import placing
 from app.core.json_object import JsonObject
 from app.core.model.allocation import read_allocation
 from app.core.model.resource_slice import PoolId
+from app.core.pauses import pause
 from app.core.state.device_views import DeviceViews
 from app.core.state.nominations import Nomination
+from app.core.state.shown_gates import unread_devices
+from app.core.state.state import State
+from app.core.versions.kubernetes_version import KubernetesVersion
 from tests.api.conftest import Asked, run, serving
 from tests.api.placement_objects import OBJECTS, Inventory
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of, template
@@ -53,6 +59,25 @@ def test_pods_see_what_the_earlier_ones_took_and_nothing_is_written(inventory: I
         assert service.app.state.service.state.revision == before
 
     run(inventory(*OBJECTS), evaluation)
+
+
+def test_the_time_limit_after_the_last_pod_takes_nothing_from_the_answer(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All Pods are placed: what follows is a note about slices that the version does not read."""
+
+    def late(version: KubernetesVersion, state: State) -> str:
+        time.sleep(0.6)  # beyond the limit below
+        pause()
+        return unread_devices(version, state)
+
+    monkeypatch.setattr(placing, "unread_devices", late)
+
+    async def evaluation(service: Asked) -> None:
+        answer = await service.post("/api/v1/placements", {"workloads": [deployment(4)]})
+        assert (answer["placed"], answer["unplaced"], answer["complete"]) == (3, 1, True)
+
+    run(inventory(*OBJECTS), evaluation, dry_run_timeout_seconds=0.5)
 
 
 def test_every_node_that_fits_says_what_the_pod_would_get_there(inventory: Inventory) -> None:
