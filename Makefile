@@ -62,7 +62,7 @@ lint: dev ## check format, lint (of the page and the English too), types, import
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
 
-check: lint ## run lint, then the whole suite, with floors for coverage
+check: lint docs ## run lint, build the documentation, then run the whole suite, with floors for coverage
 	@$(RUN)/python -m slipcover --source app --json --out .cache/coverage.json -m $(IN_PARALLEL)
 	@$(RUN)/python tools/coverage_floor.py .cache/coverage.json
 	@$(RUN)/python -m pytest tests/e2e

@@ -6,9 +6,11 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTSIDE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)\)")
+FROM_ROOT = re.compile(r"\]\(docs/")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -24,8 +26,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Links to files of the repository go to their copies; links to its folders become words or lists."""
+def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
+    """Links to files of the repository go to their copies, those of the copies to the site's pages.
+
+    Links to folders of the repository become words.
+    """
+    if page.file.src_uri.startswith("files/"):
+        return FROM_ROOT.sub("](../", markdown)  # of copies from the repository's root, such as the changelog
     return OUTSIDE.sub(_link, markdown)
 
 
