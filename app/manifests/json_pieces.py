@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from app.core.pauses import pause
+from app.core.pauses import paced, pause
 
 PIECE_BYTES = 64 * 1024
 """Maximum bytes decoded in one step: 1 ms, or 3 ms for a text of ``{}``."""
@@ -18,14 +18,18 @@ MAX_TEXT_BYTES = 2 * 1024 * 1024
 """Maximum bytes of one string, which is decoded in one step: 8 ms if it is all escapes. An API server refuses
 objects of this size.
 """
+MAX_KEYS = 100_000
+"""Maximum number of keys of one object: a dictionary that grows moves all its keys in one step, 15 ms for a
+million. No Kubernetes object has as many.
+"""
 _PAUSE_TOKENS = 256
 
 _STRUCTURE = re.compile(rb'["\[\]{},]')
-_KEY = re.compile(rb'\s*("(?:[^"\\]|\\.){0,4096}")\s*:\s*')
+_KEY = re.compile(rb'"(?:[^"\\]|\\.){0,4096}"')
 _SPACES = b" \t\n\r"
 _SPACE = re.compile(rb"[ \t\n\r]*")
 _CLOSING = {ord("["): ord("]"), ord("{"): ord("}")}
-_COMMA, _QUOTE = ord(","), ord('"')
+_COMMA, _COLON, _QUOTE = ord(","), ord(":"), ord('"')
 
 
 class JSONPieceError(ValueError):
@@ -75,6 +79,12 @@ def documents_in_pieces(text: bytes, max_depth: int) -> Iterator[Any]:
             return
 
 
+def occurrences(text: bytes, signs: bytes) -> int:
+    """How often these bytes occur in a text, with pauses. Cost: 0.4 ms for each megabyte and sign."""
+    starts = paced(range(0, len(text), PIECE_BYTES), 1)
+    return sum(text.count(sign, at, at + PIECE_BYTES) for at in starts for sign in signs)
+
+
 def _end_of_value(text: bytes, span: _Span, max_depth: int) -> int:
     """The position after the array or object that begins the span; other values end with the text."""
     if span.start == span.end or text[span.start] not in _CLOSING:
@@ -97,7 +107,7 @@ def _value(text: bytes, span: _Span) -> Any:
     if end - start <= PIECE_BYTES or text[start] not in _CLOSING:
         pause()
         if end - start > MAX_TEXT_BYTES:
-            raise JSONPieceError(f"a string is longer than {MAX_TEXT_BYTES // 1024 // 1024} MiB", start)
+            raise _too_long(start)
         return _decoded(text[start:end], start)
     members = _members(text, _Span(start, end))
     if text[start] == ord("["):
@@ -119,15 +129,19 @@ def _array(text: bytes, members: Iterator[_Span]) -> list[Any]:
 def _object(text: bytes, members: Iterator[_Span]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for piece, is_one in _pieces(members):
+        if len(found) > MAX_KEYS:
+            raise JSONPieceError(f"an object has more than {MAX_KEYS} keys", piece.start)
         if not is_one:
             pause()
             found |= _decoded(b"{" + text[piece.start : piece.end] + b"}", piece.start - 1)
             continue
-        key = _KEY.match(text, piece.start, piece.end)
+        key = _KEY.match(text, after_spaces(text, piece.start, piece.end), piece.end)
         if key is None:
             raise JSONPieceError("a key must be text of a reasonable length", piece.start)
-        name = _decoded(key[1], key.start(1))
-        found[name] = _value(text, _Span(key.end(), piece.end))
+        colon = after_spaces(text, key.end(), piece.end)
+        if text[colon] != _COLON:
+            raise JSONPieceError("a colon is missing", colon)
+        found[_decoded(key[0], key.start())] = _value(text, _Span(colon + 1, piece.end))
     return found
 
 
@@ -193,10 +207,11 @@ def _member(text: bytes, span: _Span) -> _Span:
 
 def _end_of_string(text: bytes, at: int, end: int) -> int:
     """The position after the closing quote of the string that begins at ``at``."""
+    start, limit = at, min(end, at + MAX_TEXT_BYTES)
     while True:
-        quote = text.find(b'"', at, end)
+        quote = text.find(b'"', at, limit)
         if quote < 0:
-            raise JSONPieceError("unexpected end of data", end)
+            raise JSONPieceError("unexpected end of data", end) if limit == end else _too_long(start)
         before = text[at:quote]
         at = quote + 1
         if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
@@ -204,9 +219,23 @@ def _end_of_string(text: bytes, at: int, end: int) -> int:
         pause()
 
 
+def after_spaces(text: bytes, start: int, end: int) -> int:
+    """The position of the first byte of a part of the text that is not a space, or its end. With pauses."""
+    while start < end:
+        match = _SPACE.match(text, start, min(start + PIECE_BYTES, end))
+        if match is None or match.end() < start + PIECE_BYTES:
+            return match.end() if match is not None else start
+        start = match.end()
+        pause()
+    return start
+
+
+def _too_long(start: int) -> JSONPieceError:
+    return JSONPieceError(f"a string is longer than {MAX_TEXT_BYTES // 1024 // 1024} MiB", start)
+
+
 def _stripped(text: bytes, span: _Span) -> _Span:
-    match = _SPACE.match(text, span.start, span.end)
-    start, end = match.end() if match is not None else span.start, span.end
+    start, end = after_spaces(text, span.start, span.end), span.end
     while start < end and text[end - 1] in _SPACES:
         before = max(start, end - PIECE_BYTES)
         end = before + len(text[before:end].rstrip(_SPACES))

@@ -7,6 +7,7 @@ an error, and so is a tag without a meaning in JSON. Aliases may not expand a do
 
 import re
 import sys
+from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,14 @@ import yaml
 
 from app.core.model.parse import flatten
 from app.core.pauses import paced, pause
-from app.manifests.json_pieces import JSONPieceError, documents_in_pieces
+from app.manifests.json_pieces import (
+    MAX_KEYS,
+    MAX_TEXT_BYTES,
+    JSONPieceError,
+    after_spaces,
+    documents_in_pieces,
+    occurrences,
+)
 
 MAX_DEPTH = 200
 """Levels of nesting in one document; a Kubernetes object has about twenty."""
@@ -25,6 +33,11 @@ MAX_ALIASED_VALUES = 100_000
 """Values that the aliases of one document may add to it (goyaml allows about 400,000)."""
 SUFFIXES = (".yaml", ".yml", ".json")
 
+_PIECE_BYTES = 256 * 1024
+"""Of a text, between two pauses: looking through it takes 0.1 ms."""
+_UTF8 = getincrementaldecoder("utf-8")
+_TAG_DIRECTIVE = re.compile(rb"(?:^|[\n\r\x85\xa8\xa9\xbf])%TAG")
+"""At the beginning of a line: after a line break of YAML, or a byte order mark. They end with these bytes."""
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INT = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
 _INT_START = frozenset("+-.0123456789")
@@ -65,9 +78,9 @@ def load_manifests(text: str | bytes, source: str, max_values: int | None = None
 
 def load_documents(text: str | bytes, source: str, max_values: int | None = None) -> list[Any]:
     """The documents of a text, without opening lists. Raises: as ``load_manifests``."""
-    data = _decoded(text, source)
-    pause()  # each pass over 16 MiB takes milliseconds
-    if data.lstrip()[:1] not in ("{", "["):
+    data = _checked(text, source)
+    start = after_spaces(data, 0, len(data))
+    if data[start : start + 1] not in (b"{", b"["):
         return list(_Reader(data, source, max_values).documents())
     try:
         return _json_documents(data, source, max_values)
@@ -124,45 +137,88 @@ def _is_manifest(file: Path, root: Path) -> bool:
     return file.suffix in SUFFIXES and not hidden and file.is_file()
 
 
-def _decoded(text: str | bytes, source: str) -> str:
+def _checked(text: str | bytes, source: str) -> bytes:
+    """The text in UTF-8 without a byte order mark. Raises: ManifestError."""
     if isinstance(text, str):
-        return text.removeprefix("\ufeff")
-    try:
-        return text.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ManifestError(source, "not valid UTF-8", text.count(b"\n", 0, error.start) + 1) from None
+        return text.removeprefix("\ufeff").encode()
+    position = _not_utf8(text)
+    if position is not None:
+        raise ManifestError(source, "not valid UTF-8", _line(text, position))
+    return text.removeprefix(BOM_UTF8)
 
 
-def _json_documents(text: str, source: str, max_values: int | None) -> list[Any]:
+def _not_utf8(text: bytes) -> int | None:
+    """The position of the first byte that is not UTF-8."""
+    decoder = _UTF8()
+    for at in _steps(len(text)):
+        end = at + _PIECE_BYTES
+        begun = len(decoder.getstate()[0])  # bytes of a character that the last piece has cut
+        try:
+            decoder.decode(text[at:end], final=end >= len(text))
+        except UnicodeDecodeError as error:
+            return at - begun + error.start
+    return None
+
+
+def _line(text: bytes, position: int) -> int:
+    """From 1."""
+    return sum(text.count(b"\n", at, min(at + _PIECE_BYTES, position)) for at in _steps(position)) + 1
+
+
+def _column(text: bytes, position: int) -> int:
+    """In characters from 1; in bytes on a line that is longer than any that a person reads."""
+    start = text.rfind(b"\n", 0, position) + 1
+    before = text[start:position]
+    return len(before) + 1 if len(before) > _PIECE_BYTES else len(before.decode(errors="replace")) + 1
+
+
+def _steps(end: int) -> Iterator[int]:
+    """Where pieces of a text begin, with a pause before each."""
+    return paced(range(0, end, _PIECE_BYTES), 1)
+
+
+def _json_documents(data: bytes, source: str, max_values: int | None) -> list[Any]:
     """One JSON text, or several one after another as kubectl accepts them."""
-    if max_values is not None and sum(text.count(sign) for sign in paced(",{[", 1)) > max_values:
+    if max_values is not None and occurrences(data, b",{[") > max_values:
         raise ManifestError(source, "contains too many values")
-    pause()
-    data = text.encode()
     try:
         if max_values is None:
             with suppress(orjson.JSONDecodeError):
                 return [orjson.loads(data)]
         return list(documents_in_pieces(data, MAX_DEPTH))
     except JSONPieceError as error:
-        before = data[: error.pos].decode(errors="replace")
-        line = before.count("\n") + 1
-        column = len(before) - before.rfind("\n")
-        raise ManifestError(source, f"not valid JSON: {error}", line, column) from None
+        place = (_line(data, error.pos), _column(data, error.pos))
+        raise ManifestError(source, f"not valid JSON: {error}", *place) from None
+
+
+def _has_tag_directive(text: bytes) -> bool:
+    return b"%TAG" in text and _TAG_DIRECTIVE.search(text) is not None
 
 
 class _Pausing:
-    """A text that is read in pieces, with a pause after each: libyaml may need all of it for one comment."""
+    """A text that is read in pieces, with a pause after each.
 
-    def __init__(self, text: bytes) -> None:
+    Raises (from ``read``): ManifestError: libyaml needs more than ``MAX_TEXT_BYTES`` for one event.
+    """
+
+    def __init__(self, text: bytes, source: str) -> None:
         self._text = text
+        self._source = source
         self._at = 0
+        self._event_at = 0
+
+    def event(self) -> None:
+        """The parser has come to its next event."""
+        self._event_at = self._at
 
     def read(self, size: int = -1, /) -> bytes:
         """The next ``size`` bytes, fewer at the end."""
         pause()
         start = self._at
         self._at = start + size if size >= 0 else len(self._text)
+        if self._at - self._event_at > MAX_TEXT_BYTES + _PIECE_BYTES:
+            text = f"a scalar or a comment is longer than {MAX_TEXT_BYTES // 1024 // 1024} MiB"
+            raise ManifestError(self._source, text)
         return self._text[start : self._at]
 
 
@@ -187,7 +243,7 @@ class _Reader:
     JSON does not, and lets aliases multiply. Works event by event, with pauses.
     """
 
-    def __init__(self, text: str, source: str, max_values: int | None = None) -> None:
+    def __init__(self, text: bytes, source: str, max_values: int | None = None) -> None:
         self._text = text
         self._source = source
         self._values_left = max_values
@@ -198,12 +254,16 @@ class _Reader:
 
     def documents(self) -> Iterator[Any]:
         """Raises: ManifestError."""
-        pause()
-        if "%TAG" in self._text and re.search(r"^%TAG", self._text, re.MULTILINE):
+        if any(
+            _has_tag_directive(self._text[max(0, at - 5) : at + _PIECE_BYTES])
+            for at in _steps(len(self._text))
+        ):
             # Not needed for any Kubernetes object, and libyaml's time grows with their square.
             raise ManifestError(self._source, "TAG directives are not supported")
+        pieces = _Pausing(self._text, self._source)
         try:
-            for event in paced(yaml.parse(_Pausing(self._text.encode()), Loader=yaml.CSafeLoader)):
+            for event in paced(yaml.parse(pieces, Loader=yaml.CSafeLoader)):
+                pieces.event()
                 self._count(event)
                 if isinstance(event, yaml.DocumentEndEvent):
                     yield self._root
@@ -292,6 +352,8 @@ class _Reader:
             raise self._error("a key must be a string", event.start_mark)
         if key in mapping:
             raise self._error(f"duplicate key {key!r}", event.start_mark)
+        if len(mapping) >= MAX_KEYS:
+            raise self._error(f"a mapping has more than {MAX_KEYS} keys", event.start_mark)
         return key
 
     def _merge(self, parent: _Collection, value: Any, event: yaml.Event) -> None:
@@ -299,7 +361,10 @@ class _Reader:
         for source in value if isinstance(value, list) else [value]:
             if not isinstance(source, dict):
                 raise self._error("only mappings can be merged with <<", event.start_mark)
-            parent.merged = source | parent.merged
+            for key, inner in paced(source.items()):
+                parent.merged.setdefault(key, inner)
+            if len(parent.merged) > MAX_KEYS:
+                raise self._error(f"a mapping has more than {MAX_KEYS} keys", event.start_mark)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
         text: str = event.value

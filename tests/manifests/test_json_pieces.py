@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.manifests import json_pieces
-from app.manifests.json_pieces import JSONPieceError, documents_in_pieces, loads_in_pieces
+from app.manifests.json_pieces import JSONPieceError, documents_in_pieces, loads_in_pieces, occurrences
 from tests.pausing import Meter
 
 CALLS = 20_000
@@ -66,8 +66,15 @@ def test_documents_follow_each_other(documents: list[Any]) -> None:
         b"[" + b" " * 900_000 + b"1]",
         b'{"' + b"k" * 3_000 + b'": [' + b"1," * 300_000 + b"1]}",
         b"{}" * 300_000,
+        b" " * 900_000 + b"[1]",
+        b"{" + b" " * 900_000 + b'"k":1}',
+        b'{"k"' + b" " * 900_000 + b":1}",
+        b'{"k":' + b" " * 900_000 + b"1}",
     ],
-    ids=["maps", "texts", "deep", "escapes", "lists in maps", "space", "key", "documents"],
+    ids=[
+        *("maps", "texts", "deep", "escapes", "lists in maps", "space", "key", "documents"),
+        *("space first", "space before a key", "space before a colon", "space before a value"),
+    ],
 )
 def test_there_is_a_pause_every_few_milliseconds(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
@@ -87,3 +94,20 @@ def test_a_string_that_is_too_long_to_decode_in_one_step_is_refused(monkeypatch:
     assert loads_in_pieces(json.dumps(["x" * 98]).encode()) == ["x" * 98]
     with pytest.raises(JSONPieceError, match="a string is longer than"):
         loads_in_pieces(json.dumps({"a": ["x" * 99]}).encode())
+
+
+def test_an_object_with_more_keys_than_can_be_moved_in_one_step_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(json_pieces, "MAX_KEYS", 100)
+    few = {f"k{index}": index for index in range(90)}
+    assert loads_in_pieces(json.dumps(few).encode()) == few
+    with pytest.raises(JSONPieceError, match="more than 100 keys"):
+        loads_in_pieces(json.dumps({f"k{index}": index for index in range(200)}).encode())
+
+
+@given(st.binary(max_size=60), st.integers(1, 9))
+def test_occurrences_are_counted_over_all_pieces(text: bytes, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_pieces, "PIECE_BYTES", size)
+        assert occurrences(text, b"\x00,[") == sum(map(text.count, (b"\x00", b",", b"[")))

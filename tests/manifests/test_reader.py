@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.pauses import on_pause
+from app.manifests import json_pieces, reader
 from app.manifests.reader import ManifestError, load_documents, load_manifests, read_paths
+from tests.pausing import Meter
 
 NODE = "apiVersion: v1\nkind: Node\nmetadata:\n  name: {name}\n"
 
@@ -85,6 +88,8 @@ def test_a_document_in_flow_style_is_yaml() -> None:
         ("a: {<<: 1}", "x:1:9: only mappings can be merged with <<"),
         ("? [a]\n: 1", "x:1:5: a key must be a string"),
         ("%TAG !a! tag:b\n---\na: 1", "x: TAG directives are not supported"),
+        ("# a\r%TAG !a! tag:b\r---\ra: 1", "x: TAG directives are not supported"),
+        ("# a\u2028%TAG !a! tag:b\n---\na: 1", "x: TAG directives are not supported"),
         ("a: \x01", "x: not valid YAML: unacceptable character #x0001"),
         ('{"a": "\\ud800"}', "x:1:8: not valid JSON"),
         ("- " * 300 + "a", "x:1:401: nested deeper than 200 levels"),
@@ -101,6 +106,80 @@ def test_a_text_that_cannot_be_read_is_refused_with_its_place(text: str, message
 def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(ManifestError, match="x:2: not valid UTF-8"):
         load_documents(b"a: 1\nb: \xff", "x")
+
+
+@given(st.binary(max_size=40), st.integers(1, 9))
+def test_the_line_of_a_byte_that_is_no_text_does_not_depend_on_pieces(text: bytes, size: int) -> None:
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+    else:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "_PIECE_BYTES", size)
+        with pytest.raises(ManifestError) as caught:
+            load_documents(text, "x")
+    assert str(caught.value) == f"x:{line}: not valid UTF-8"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"#" * 4_000, id="comment"),
+        pytest.param(b"a: " + b"x" * 4_000, id="scalar"),
+        pytest.param(b" " * 4_000 + b"a: 1", id="space before YAML"),
+        pytest.param(b" " * 4_000 + b"[1]", id="space before JSON"),
+        pytest.param("é".encode() * 2_000, id="characters of two bytes"),
+        pytest.param(b"a: 1\n#%TAG" + b"%TAG" * 1_000, id="no directives"),
+        pytest.param(b"\n" * 4_000 + b"\xff", id="no text at the end"),
+    ],
+)
+def test_a_pass_over_a_long_text_pauses_after_each_piece(
+    text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_PIECE_BYTES", 16)
+    monkeypatch.setattr(json_pieces, "PIECE_BYTES", 16)
+    pauses = 0
+
+    def hook(_cost: int) -> None:
+        nonlocal pauses
+        pauses += 1
+
+    with on_pause(hook), suppress(ManifestError):
+        load_documents(text, "x", max_values=1_000)
+    assert pauses >= len(text) / 16
+
+
+@pytest.mark.parametrize(
+    "text", ["a: " + "x" * 5_000, "#" * 5_000, "a: 1\n" + "# b\n" * 1_300, "a:" + " " * 5_000]
+)
+def test_what_the_parser_would_take_in_one_step_is_bounded(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "MAX_TEXT_BYTES", 1_000)
+    monkeypatch.setattr(reader, "_PIECE_BYTES", 16)
+    with pytest.raises(ManifestError, match="x: a scalar or a comment is longer than"):
+        load_documents(text, "x")
+
+
+def test_a_mapping_with_more_keys_than_can_be_moved_in_one_step_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader, "MAX_KEYS", 3)
+    assert load_documents("a: 1\nb: 1\nc: 1", "x") == [{"a": 1, "b": 1, "c": 1}]
+    with pytest.raises(ManifestError, match="x:4:1: a mapping has more than 3 keys"):
+        load_documents("a: 1\nb: 1\nc: 1\nd: 1", "x")
+    with pytest.raises(ManifestError, match="a mapping has more than 3 keys"):
+        load_documents("<<: [{a: 1, b: 1}, {c: 1, d: 1}]", "x")
+
+
+def test_many_mappings_are_merged_in_steps() -> None:
+    sources = ", ".join(f"{{k{index}: {index}, same: {index}}}" for index in range(2_000))
+    meter = Meter()
+    found = meter.measure(lambda: load_documents(f"<<: [{sources}]", "x"))
+    assert found == [{f"k{index}": index for index in range(2_000)} | {"same": 0}]
+    assert meter.most < 5_000, meter.where
 
 
 def test_aliases_cannot_multiply_without_end() -> None:
