@@ -153,9 +153,7 @@ class TimeSlice:
             while not worker.dead:
                 await self._wait_in_queue()
                 await self.yield_if_due()
-                now = not interrupted and stop()
-                interrupted = interrupted or now
-                self._timed(_interrupt(worker) if now else worker.switch)
+                interrupted = self._go_on(worker, stop, interrupted=interrupted)
         finally:
             self._leave_queue()
             await self._ended(worker)
@@ -211,11 +209,15 @@ class TimeSlice:
                     yield batch
                 if not worker.dead:
                     await self.yield_if_due()
-                    now = not interrupted and stop()
-                    interrupted = interrupted or now
-                    self._timed(_interrupt(worker) if now else worker.switch)
+                    interrupted = self._go_on(worker, stop, interrupted=interrupted)
         finally:
             await self._ended(worker)
+
+    def _go_on(self, worker: greenlet, stop: Stop, *, interrupted: bool) -> bool:
+        """One more slice, which interrupts the work if it is to stop. Returns whether it has been, by now."""
+        now = not interrupted and stop()
+        self._timed(_interrupt(worker) if now else worker.switch)
+        return interrupted or now
 
     async def _ended(self, worker: greenlet) -> None:
         """Ends work that its caller does not wait for any more: canceled, or the rest is not read."""
