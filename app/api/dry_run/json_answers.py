@@ -16,7 +16,6 @@ from app.core.allocator.evidence import Evidence
 from app.core.diagnosis import distance, node_message
 from app.core.dry_run.place import PodPlacement
 from app.core.placement.node_result import NodeResult
-from app.core.placement.pod_claims import HeldClaim
 
 MAX_NODE_VERDICTS = 50_000
 """Maximum number of verdicts in one response, about 25 MB.
@@ -70,7 +69,7 @@ def pod_answer(
             {
                 "podClaim": held.pod_claim,
                 "claim": held.claim.meta.name,
-                "shared": _is_shared(item, held),
+                "shared": held.by_name,
                 "allocation": allocation.to_json() if allocation is not None else None,
             }
             for held, allocation in zip(item.claims, claims, strict=True)
@@ -140,7 +139,3 @@ def _plain(value: Any) -> Any:
 def _camel_names(kind: type) -> tuple[tuple[str, str], ...]:
     """Each field's name, and its camelCase form. Cached: there are few types."""
     return tuple((field.name, to_camel(field.name)) for field in fields(kind))
-
-
-def _is_shared(item: PodPlacement, held: HeldClaim) -> bool:
-    return any(entry.name == held.pod_claim and entry.claim_name is not None for entry in item.pod.claims)

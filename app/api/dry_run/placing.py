@@ -66,6 +66,7 @@ class Placing:
         most = service.settings.dry_run_pods - len(driven_out)
         requested, notes = await pods_in(body, nodes, most, run)
         pods = [*(item.pod for item in driven_out), *requested]
+        work.leftovers.append(partial(emptied, pods))
         if not pods and body.workloads:
             text = "the workloads create no Pods, their replicas are 0: ask with another number of replicas"
             raise HttpError(422, "InvalidField", text, "workloads")

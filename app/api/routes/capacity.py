@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,6 +22,7 @@ from app.core.advice.redaction import Redaction, redacted
 from app.core.dry_run.place import PodPlacement, place, with_near_misses
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
+from app.core.pauses import emptied
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
@@ -36,12 +38,13 @@ async def capacity(request: Request, service: ServiceOf) -> Response:
     async with read_request(request, service, CapacityRequest) as (body, work):
         run = await dry_run(service, body, work)
         state, rules = run.overlay.state, run.rules
-        pod, notes = _one_pod(body)
+        pod, notes = await work.time_slice.run(lambda: _one_pod(body))
         nodes = names_of(state, body.nodes)
         limit = min(body.limit, service.settings.dry_run_pods)
         more = (numbered(pod, index) for index in range(limit))
         steps = with_near_misses(state, rules, _until_full(place(state, more, nodes, rules, shown=0)))
         placed, late = await work.time_slice.collect(steps, work.stop)
+        work.leftovers.append(partial(emptied, placed))
         visible = await visibility_of(request.scope, [pod.meta.namespace])
         redaction = await work.time_slice.run(lambda: visible.redaction(state, nodes=False))
         answer = _capacity_answer(service, placed, limit, late=late, redaction=redaction)

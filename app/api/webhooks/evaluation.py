@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from app.api.service import Service
@@ -57,7 +58,8 @@ async def evaluate_nodes(service: Service, args: FilterArgs, pod: Pod, verb: str
         state = state.fork()
         verdict_cache = VerdictCache(state)
     wrong = {name: error for name in unknown if (error := _add_node(state, args, name)) is not None}
-    evaluation = PodEvaluation(state, pod, service.rules)
+    preparing = service.webhook_slice(pod.meta.namespace)
+    evaluation = await preparing.run_short(partial(PodEvaluation, state, pod, service.rules))
     names = [name for name in args.names if name not in wrong] if wrong else args.names
     work = _Work(evaluation, names, args.distinct, verdict_cache)
     late = await _carried_out(service, work)

@@ -45,7 +45,7 @@ from app.api.webhooks.wire import (
 from app.core.json_object import JsonObject
 from app.core.model.errors import ObjectError
 from app.core.model.extended_resources import asks_for
-from app.core.model.parse import parse
+from app.core.model.parse import Object, parse
 from app.core.model.pod import Pod
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.preemption.candidates import INCURABLE, helpful_candidates, hosts_of_victims
@@ -69,7 +69,7 @@ Endpoint = Callable[[Request, Service], Awaitable[Response]]
 async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     args = await _filter_args(request, service)
     try:
-        pod = _pod(service, args.pod)
+        pod = await _pod(service, args.pod)
     except ObjectError as error:
         # kube-scheduler would only show a status code, and this Pod is invalid on every node.
         return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, str(error))))
@@ -127,7 +127,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
 async def prioritize(request: Request, service: ServiceOf) -> Response:
     args = await _filter_args(request, service)
     try:
-        pod = _pod(service, args.pod)
+        pod = await _pod(service, args.pod)
     except ObjectError:
         pod = None  # filter has reported the error; kube-scheduler ignores one here
     if pod is None:
@@ -151,7 +151,7 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
     args = read_preemption_args(await _decoded(body, request, service))
     service.require_synced()
     try:
-        pod = _pod(service, args.pod)
+        pod = await _pod(service, args.pod)
     except ObjectError:
         return json_response(preemption_answer({}))  # no eviction for a Pod that cannot be placed
     if pod is None:
@@ -265,12 +265,15 @@ async def _filter_args(request: Request, service: Service) -> FilterArgs:
     return args
 
 
-def _pod(service: Service, raw: JsonObject) -> Pod | None:
+async def _pod(service: Service, raw: JsonObject) -> Pod | None:
     """The Pod if it requests devices; None for a plain one, which is not parsed. Raises: ObjectError."""
     plain = not _asks_for_devices(raw, service.state)
     if plain and not service.learns_pods:
         return None
-    pod = _as_watched(service.state, raw) or parse(raw | {"apiVersion": "v1", "kind": "Pod"})
+    pod: Object | None = _as_watched(service.state, raw)
+    if pod is None:
+        whole = raw | {"apiVersion": "v1", "kind": "Pod"}
+        pod = await service.webhook_slice().run_short(lambda: parse(whole))
     assert isinstance(pod, Pod)  # noqa: S101 - by its kind
     if service.learns_pods:
         _learn(service.state, pod)

@@ -17,6 +17,7 @@ from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.state.state import State
+from app.event_loop.time_slice import TimeSlice
 
 _RETRY_SECONDS = 0.5
 
@@ -69,9 +70,8 @@ class PodWriter:
         pod = self._state.pods.get((namespace, name))
         if pod is None or pod.meta.uid != uid:
             # Not in the state: our watch is behind that of kube-scheduler.
-            item = parse(
-                {"apiVersion": "v1", "kind": "Pod"} | await self._client.get(POD.path(namespace, name))
-            )
+            raw = {"apiVersion": "v1", "kind": "Pod"} | await self._client.get(POD.path(namespace, name))
+            item = await TimeSlice(asyncio.get_running_loop().time).run_short(lambda: parse(raw))
             if not isinstance(item, Pod) or (uid and item.meta.uid != uid):
                 raise PodLostError(f"Pod {namespace}/{name} was deleted and created again")
             pod = item

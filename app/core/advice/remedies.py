@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher, get_close_matches
+from difflib import SequenceMatcher
 from functools import partial
+from heapq import nlargest
 from itertools import chain
 
 from app.core.advice import hypothesis as scenes
@@ -19,12 +20,19 @@ from app.core.model.features import NAMES
 from app.core.model.meta import Meta
 from app.core.model.resource_claim import MAX_DEVICES, ClaimSpec, Constraint
 from app.core.model.resource_slice import DeviceId
+from app.core.pauses import paced
 
 MAX_HOLDERS = 8
 _MAX_CLASSES = 6
 _OTHER_CLASS = 42
 _SAME_NAME, _SAME_DOMAIN = 0.6, 0.8
 """Similarity above which a name, or a domain, counts as a misspelling of another."""
+_MAX_SIMILAR = 3
+"""Names proposed instead of one that does not exist."""
+_MAX_NAMES = 16
+"""Claims and templates of a Pod that do not exist, and for which others are proposed."""
+_COMPARED = 16
+"""Names compared between two pauses: 20 us each."""
 _DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
 
 
@@ -175,20 +183,40 @@ def _names(misfit: NodeMisfit) -> Iterator[Change]:
     """Claims and templates with similar names."""
     hypothesis = misfit.hypothesis
     namespace = hypothesis.pod.meta.namespace
-    for number, entry in enumerate(hypothesis.pod.claims):
-        field, kind, there = (
-            ("claim_name", "ResourceClaim", {claim.meta.key for claim in hypothesis.state.claims()})
+    there = (claim.meta.key for claim in paced(hypothesis.state.claims()))
+    claims = {name for space, name in there if space == namespace}
+    templates = {name for space, name in paced(hypothesis.state.templates) if space == namespace}
+    looked_for = 0
+    for number, entry in enumerate(paced(hypothesis.pod.claims)):
+        field, kind, known = (
+            ("claim_name", "ResourceClaim", claims)
             if entry.claim_name is not None
-            else ("template_name", "ResourceClaimTemplate", set(hypothesis.state.templates))
+            else ("template_name", "ResourceClaimTemplate", templates)
         )
         name = entry.claim_name or entry.template_name or ""
-        known = sorted(other for space, other in there if space == namespace)
         if name in known:
             continue
-        for other in get_close_matches(name, known, 3, 0.6):
+        looked_for += 1
+        if looked_for > _MAX_NAMES:
+            return
+        for other in _similar(name, known):
             text = f"with {kind} {other} instead of {name}"
             data = {"podClaim": entry.name, "kind": kind, "name": other}
             yield Change("UseOther", text, data, 4, _renaming(number, field, other))
+
+
+def _similar(name: str, known: Iterable[str]) -> list[str]:
+    """As ``get_close_matches``, with pauses: a namespace may have thousands of claims."""
+    matcher = SequenceMatcher()
+    matcher.set_seq2(name)
+    found = []
+    for other in paced(known, _COMPARED):
+        matcher.set_seq1(other)
+        if matcher.real_quick_ratio() >= _SAME_NAME and matcher.quick_ratio() >= _SAME_NAME:
+            likeness = matcher.ratio()
+            if likeness >= _SAME_NAME:
+                found.append((likeness, other))
+    return [other for _, other in nlargest(_MAX_SIMILAR, found)]
 
 
 def _renaming(number: int, field: str, name: str) -> Callable[[Hypothesis], None]:

@@ -4,6 +4,7 @@ Each counts what the devices can give at most, with some of the rules left out: 
 and all but one constraint. What cannot be done with fewer rules cannot be done with all of them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from app.core.allocator.node_devices import USABLE, NodeDevices
@@ -36,8 +37,11 @@ def cannot_fit(node_devices: NodeDevices, safe: Sequence[tuple[int, int]]) -> bo
         return True
     channel = node_devices.plan.channel
     if not (node_devices.plan.features.list_type_attributes and channel.sets):
+        safe_of = defaultdict[int, list[RequestPlan]](list)
+        for claim_index, request_index in safe:
+            safe_of[claim_index].append(claims[claim_index].requests[request_index])
         for claim_index, claim in enumerate(claims):
-            own = [claim.requests[request] for number, request in safe if number == claim_index]
+            own = safe_of[claim_index]
             for number, constraint in enumerate(claim.constraints):
                 if _constraint_broken(node_devices, own, number, constraint, places):
                     return True

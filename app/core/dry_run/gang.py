@@ -155,9 +155,8 @@ def _members(state: State, pods: Sequence[Pod], nodes: Sequence[str], rules: Rul
 
 
 def _kind(pod: Pod, evaluation: PodEvaluation) -> object:
-    names = {entry.name for entry in pod.claims if entry.claim_name is not None}
     claims = tuple(
-        held.key if held.pod_claim in names or held.group or held.claim.allocation else held.claim.spec
+        held.key if held.by_name or held.group or held.claim.allocation else held.claim.spec
         for held in evaluation.claims
     )
     resources = tuple(sorted((name, amount.nanos) for name, amount in pod.requests.items()))

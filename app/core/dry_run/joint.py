@@ -57,8 +57,7 @@ class Member:
         )
 
     def _identity(self, held: HeldClaim) -> ClaimId:
-        by_name = any(entry.name == held.pod_claim and entry.claim_name for entry in self.pod.claims)
-        if by_name or held.group is not None:
+        if held.by_name or held.group is not None:
             return ("shared", *held.key)
         return ("own", str(self.index), held.pod_claim)
 

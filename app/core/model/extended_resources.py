@@ -13,6 +13,7 @@ from typing import Any
 from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.errors import FieldError
+from app.core.pauses import paced
 
 CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"
 """Prefix of a class's name in the resource that every class provides."""
@@ -68,9 +69,8 @@ def read_resource_requests(spec: JsonObject) -> tuple[ResourceRequest, ...]:
         return ()
     starting = fields.listed(spec, "initContainers", _container)
     found: list[ResourceRequest] = []
-    for index, (name, requests, sidecar) in enumerate(
-        (*starting, *fields.listed(spec, "containers", _container))
-    ):
+    containers = paced((*starting, *fields.listed(spec, "containers", _container)))
+    for index, (name, requests, sidecar) in enumerate(containers):
         passing = index < len(starting) and not sidecar
         for rank, resource in enumerate(sorted(requests)):
             count, rest = divmod(requests[resource], 10**9)

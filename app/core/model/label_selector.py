@@ -1,12 +1,13 @@
 """Label selectors, of objects and as text (k8s.io/apimachinery/pkg/labels)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.model import fields
 from app.core.model.errors import FieldError
+from app.core.pauses import PACE, paced
 
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 _KEY = r"(?P<key>[A-Za-z0-9][-A-Za-z0-9_./]*)"
@@ -25,15 +26,20 @@ class LabelExpression:
     key: str
     operator: str
     values: tuple[str, ...] = ()
+    allowed: frozenset[str] = field(init=False, compare=False, repr=False)
+    """The values: a Pod may list 100,000, and be compared with many others."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "allowed", frozenset(self.values))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """NotIn matches an absent label too (apimachinery, labels.Requirement)."""
         value = labels.get(self.key)
         match self.operator:
             case "In":
-                return value in self.values
+                return value in self.allowed
             case "NotIn":
-                return value not in self.values
+                return value not in self.allowed
             case "Exists":
                 return value is not None
             case "Gt" | "Lt":
@@ -56,10 +62,13 @@ class LabelSelector:
     expressions: tuple[LabelExpression, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """O(labels and expressions of the selector)."""
+        """O(labels and expressions of the selector), with pauses if they are many."""
         if any(labels.get(key) != value for key, value in self.labels.items()):
             return False
-        return all(expression.matches(labels) for expression in self.expressions)
+        expressions: Iterable[LabelExpression] = self.expressions
+        if len(self.expressions) > PACE:
+            expressions = paced(expressions)
+        return all(expression.matches(labels) for expression in expressions)
 
 
 def read_label_selector(raw: Any) -> LabelSelector:

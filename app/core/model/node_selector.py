@@ -1,11 +1,12 @@
 """Node selectors, as k8s.io/component-helpers/scheduling/corev1/nodeaffinity reads them."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.model import fields
+from app.core.pauses import PACE, paced
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
@@ -25,6 +26,11 @@ class NodeSelectorRequirement:
     key: str
     operator: str
     values: tuple[str, ...] = ()
+    allowed: frozenset[str] = field(init=False, compare=False, repr=False)
+    """The values: a Pod may list 100,000, and be compared with thousands of nodes."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "allowed", frozenset(self.values))
 
     def to_json(self) -> dict[str, Any]:
         """The Kubernetes form."""
@@ -53,9 +59,17 @@ class NodeSelectorTerm:
 
 @dataclass(frozen=True, slots=True)
 class NodeSelector:
-    """One of the terms must hold."""
+    """One of the terms must hold.
+
+    ``error`` is why it cannot be evaluated, empty if it can: like nodeaffinity.NewNodeSelector, every term is
+    checked before any is evaluated.
+    """
 
     terms: tuple[NodeSelectorTerm, ...]
+    error: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "error", _error(self.terms))
 
     def to_json(self) -> dict[str, Any]:
         """The Kubernetes form."""
@@ -70,13 +84,15 @@ class NodeSelector:
         """Whether the node of that name and with these labels is selected.
 
         Raises:
-            SelectorError: a term is malformed, even if another one selects the node: like
-                nodeaffinity.NewNodeSelector, every term is checked before any is evaluated.
-        Cost: O(requirements).
+            SelectorError: a term is malformed, even if another one selects the node.
+        Cost: O(requirements), with pauses if they are many.
         """
-        for term in self.terms:
-            _validate(term)
-        return any(_term_matches(term, name, labels) for term in self.terms)
+        if self.error:
+            raise SelectorError(self.error)
+        terms: Iterable[NodeSelectorTerm] = self.terms
+        if len(self.terms) > PACE:
+            terms = paced(terms)
+        return any(_term_matches(term, name, labels) for term in terms)
 
 
 def read_node_selector(raw: Any) -> NodeSelector:
@@ -105,7 +121,10 @@ def _requirement(raw: Any) -> NodeSelectorRequirement:
 def _term_matches(term: NodeSelectorTerm, name: str, labels: Mapping[str, str]) -> bool:
     if not term.match_expressions and not term.match_fields:
         return False
-    return all(_holds(item, labels) for item in term.match_expressions) and all(
+    expressions: Iterable[NodeSelectorRequirement] = term.match_expressions
+    if len(term.match_expressions) > PACE:
+        expressions = paced(expressions)
+    return all(_holds(item, labels) for item in expressions) and all(
         _field_holds(item, name) for item in term.match_fields
     )
 
@@ -120,9 +139,9 @@ def _holds(requirement: NodeSelectorRequirement, labels: Mapping[str, str]) -> b
     value = labels.get(requirement.key)
     match requirement.operator:
         case "In":
-            return value is not None and value in requirement.values
+            return value in requirement.allowed
         case "NotIn":
-            return value is None or value not in requirement.values
+            return value not in requirement.allowed
         case "Exists":
             return value is not None
         case "DoesNotExist":
@@ -143,8 +162,17 @@ def _is_int64(text: str) -> bool:
     return len(text) <= _MAX_LABEL and bool(_INTEGER.match(text)) and -(2**63) <= int(text) < 2**63
 
 
+def _error(terms: tuple[NodeSelectorTerm, ...]) -> str:
+    try:
+        for term in terms:
+            _validate(term)
+    except SelectorError as error:
+        return str(error)
+    return ""
+
+
 def _validate(term: NodeSelectorTerm) -> None:
-    for item in term.match_expressions:
+    for item in paced(term.match_expressions):
         _validate_expression(item)
     for item in term.match_fields:
         if item.operator not in ("In", "NotIn"):
@@ -169,7 +197,7 @@ def _validate_expression(item: NodeSelectorRequirement) -> None:
                 raise SelectorError(f"{item.key}: for 'Gt', 'Lt' operators, the value must be an integer")
         case _:
             raise SelectorError(f"{item.operator!r} is not a valid node selector operator")
-    for value in item.values:
+    for value in paced(item.values):
         if value and (len(value) > _MAX_LABEL or not _LABEL_NAME.match(value)):
             raise SelectorError(f"{item.key}: {value!r} is not a label value")
 

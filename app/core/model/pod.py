@@ -20,6 +20,10 @@ from app.core.model.pod_affinity import (
 from app.core.model.pod_claim import PodClaim, read_claim_status, read_pod_claim
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Toleration, read_toleration
+from app.core.pauses import paced
+
+MAX_PREFERENCES = 100
+"""Preferred terms, or soft constraints, that are weighed for each node. A Pod may have thousands of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class Pod:
     kube-controller-manager has decided that none is needed. ``extended`` is what its containers ask
     for of extended resources, ``extended_claim`` the claim that a scheduler has made for that.
     ``preferred_affinity`` are the preferred terms of its node affinity with their weights,
-    ``preferred_terms`` those about other Pods. ``unweighed``: see ``has_unweighed_preferences``.
+    ``preferred_terms`` those about other Pods. ``unweighed``: see ``has_unweighed_preferences``, or there are
+    more than ``MAX_PREFERENCES`` of a kind, and these three are empty.
     ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339), ``group`` the
     PodGroup it is scheduled with. ``refusal`` is why a scheduler has not placed it: the message of its
     condition PodScheduled, or the condition's reason. ``nominated_node`` is the node that kube-scheduler
@@ -91,15 +96,18 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
     try:
         claims = fields.listed(spec, "resourceClaims", read_pod_claim)
         affinity = fields.optional(spec, "affinity", _node_affinity) or _Affinity()
-        near = fields.optional(spec, "affinity", lambda raw: read_preferred_terms(raw, meta.namespace))
+        near = fields.optional(spec, "affinity", lambda raw: read_preferred_terms(raw, meta.namespace)) or ()
+        spread = read_soft_spread(spec, meta.labels)
+        countless = max(len(affinity.preferred), len(near), len(spread)) > MAX_PREFERENCES
         requests = _requests(spec)
         parts: dict[str, Any] = {
             "node_name": fields.default(spec, "nodeName", fields.text, ""),
             "scheduler_name": fields.default(spec, "schedulerName", fields.text, ""),
             "priority": fields.default(spec, "priority", fields.integer, 0),
-            "preferred_terms": near or (),
-            "soft_spread": read_soft_spread(spec, meta.labels),
-            "unweighed": has_unweighed_preferences(spec, meta.controller),
+            "preferred_affinity": () if countless else affinity.preferred,
+            "preferred_terms": () if countless else near,
+            "soft_spread": () if countless else spread,
+            "unweighed": countless or has_unweighed_preferences(spec, meta.controller),
             "node_selector": fields.mapped(spec, "nodeSelector", fields.text),
             "tolerations": fields.listed(spec, "tolerations", read_toleration),
             "extended": read_resource_requests(spec),
@@ -125,7 +133,6 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
         started=started,
         requests=requests,
         required_affinity=affinity.required,
-        preferred_affinity=affinity.preferred,
         claim_statuses=statuses,
         extended_claim=extended,
         refusal=refusals[0] if refusals else "",
@@ -210,26 +217,26 @@ def _requests(spec: JsonObject) -> dict[str, Quantity]:
 
     Containers and sidecars together, or the largest init container beside the sidecars started
     before it, whichever is more; a request of the Pod as a whole replaces that (for cpu, memory
-    and huge pages); plus overhead.
+    and huge pages); plus overhead. Cost: O(requests of all containers).
     """
     total: dict[str, int] = {}
-    for container in fields.listed(spec, "containers", _container):
+    for container in paced(fields.listed(spec, "containers", _container)):
         _add(total, container.requests)
     sidecars: dict[str, int] = {}
     peak: dict[str, int] = {}
-    for container in fields.listed(spec, "initContainers", _container):
+    for container in paced(fields.listed(spec, "initContainers", _container)):
         if container.sidecar:
             _add(total, container.requests)
             _add(sidecars, container.requests)
-            _raise(peak, sidecars)
-        else:
-            together = dict(sidecars)
-            _add(together, container.requests)
-            _raise(peak, together)
-    _raise(total, peak)
+            continue
+        # Of other resources the sidecars before it need no more than all sidecars together.
+        for name, amount in container.requests.items():
+            peak[name] = max(peak.get(name, 0), sidecars.get(name, 0) + amount.nanos)
+    for name, nanos in peak.items():
+        total[name] = max(total.get(name, 0), nanos)
     total |= _pod_level(spec, total)
     _add(total, fields.mapped(spec, "overhead", fields.quantity))
-    return {name: Quantity(nanos) for name, nanos in total.items()}
+    return {name: Quantity(nanos) for name, nanos in paced(total.items())}
 
 
 def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int]:
@@ -255,8 +262,3 @@ def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int
 def _add(total: dict[str, int], more: Mapping[str, Quantity]) -> None:
     for name, amount in more.items():
         total[name] = total.get(name, 0) + amount.nanos
-
-
-def _raise(total: dict[str, int], floor: Mapping[str, int]) -> None:
-    for name, nanos in floor.items():
-        total[name] = max(total.get(name, 0), nanos)

@@ -9,6 +9,7 @@ from app.core.model import fields
 from app.core.model.errors import FieldError
 from app.core.model.label_selector import LabelExpression, LabelSelector, read_label_selector
 from app.core.model.meta import OwnerReference
+from app.core.pauses import paced
 
 _KINDS = {"podAffinity": 1, "podAntiAffinity": -1}
 _SPREAD_BY_DEFAULT = frozenset({"ReplicaSet", "ReplicationController", "StatefulSet"})
@@ -75,7 +76,7 @@ def read_preferred_terms(affinity: JsonObject, namespace: str) -> tuple[Preferre
             terms = fields.listed(entries, "preferredDuringSchedulingIgnoredDuringExecution", _weighted)
         except FieldError as error:
             raise error.under(name) from None
-        for weight, term in terms:
+        for weight, term in paced(terms):
             where = _namespaces(term, namespace)
             if where != ():
                 selector = fields.optional(term, "labelSelector", read_label_selector)
@@ -108,7 +109,9 @@ def has_unweighed_preferences(spec: JsonObject, controller: OwnerReference | Non
 def _needs_namespaces(affinity: JsonObject) -> bool:
     terms = fields.listed(affinity, "preferredDuringSchedulingIgnoredDuringExecution", _weighted)
     selectors = (
-        fields.optional(term, "namespaceSelector", read_label_selector) for weight, term in terms if weight
+        fields.optional(term, "namespaceSelector", read_label_selector)
+        for weight, term in paced(terms)
+        if weight
     )
     return any(item is not None and (item.labels or item.expressions) for item in selectors)
 

@@ -1,9 +1,11 @@
 """Taints and tolerations, of nodes and of devices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.core.model import fields
+from app.core.pauses import PACE, paced
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,13 @@ class Toleration:
         if self.seconds is not None:
             result["tolerationSeconds"] = self.seconds
         return result
+
+
+def is_tolerated(taint: Taint, tolerations: Sequence[Toleration]) -> bool:
+    """Whether one of the tolerations tolerates the taint. O(tolerations), with pauses if they are many."""
+    if len(tolerations) <= PACE:
+        return any(toleration.tolerates(taint) for toleration in tolerations)
+    return any(toleration.tolerates(taint) for toleration in paced(tolerations))
 
 
 def read_taint(raw: Any) -> Taint:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from app.core.allocator import Invalid, plan_claims
 from app.core.allocator.matching import Matcher
@@ -14,6 +15,8 @@ from app.core.state.request_mix import RequestMix
 from app.core.state.state import State
 
 _MAX_TEXT = 120
+_MAX_PARTS = 16
+"""Claims and extended resources of a Pod that its text contains: a Pod may have thousands."""
 _LONG = re.compile(r"""device\.(?:attributes|capacity)\[(?:"[^"]*"|'[^']*')\]\.""")
 """The part of a selector before the name of an attribute."""
 _MAX_VERDICTS = 500_000
@@ -93,10 +96,14 @@ def text_of_spec(spec: RequestSpec) -> str:
 
 
 def text_of_pod(state: State, pod: Pod) -> str:
-    """What a Pod requests of devices, all its claims together; empty for none. O(claims)."""
-    parts = [_text_of_claim(_spec(state, pod, entry_name)) for entry_name in _entries(pod)]
-    parts += [f"{item.count} x {item.resource}" for item in pod.extended]
-    return " + ".join(part for part in parts if part)
+    """What a Pod requests of devices, all its claims together; empty for none.
+
+    The first ``_MAX_PARTS`` claims and extended resources, and the number of the others.
+    """
+    parts = [_text_of_claim(_spec(state, pod, names)) for names in islice(_entries(pod), _MAX_PARTS)]
+    parts += [f"{item.count} x {item.resource}" for item in pod.extended[: _MAX_PARTS - len(parts)]]
+    more = len(pod.claims) + len(pod.extended) - len(parts)
+    return " + ".join(part for part in (*parts, f"{more} more" if more else "") if part)
 
 
 def _entries(pod: Pod) -> Iterable[tuple[str | None, str | None]]:

@@ -7,6 +7,7 @@ earlier attempt is reused if it still matches the node's needs, and only freed o
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -119,9 +120,11 @@ class ExtendedResources:
         pod = self._pod
         requests: list[DeviceRequest] = []
         mappings: list[RequestMapping] = []
+        requested = defaultdict[str, list[ResourceRequest]](list)
+        for request in pod.extended:
+            requested[request.resource].append(request)
         for resource in resources:
-            requested = [request for request in pod.extended if request.resource == resource]
-            made, mapped = _requests(requested, self._state.resource_classes[resource].meta.name)
+            made, mapped = _requests(requested[resource], self._state.resource_classes[resource].meta.name)
             requests += made
             mappings += mapped
         spec = ClaimSpec(requests=tuple(sorted(requests, key=lambda request: request.name)))

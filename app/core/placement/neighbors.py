@@ -26,7 +26,7 @@ def spread_points(state: State, pod: Pod, nodes: Sequence[Node]) -> Mapping[str,
     A node without one of the topology labels gets none. Cost: O(all nodes) a constraint.
     """
     keys = [item.topology_key for item in pod.soft_spread]
-    scored = [node for node in nodes if all(key in node.meta.labels for key in keys)]
+    scored = [node for node in paced(nodes) if all(key in node.meta.labels for key in keys)]
     if not keys:
         return {}
     total = dict.fromkeys((node.name for node in scored), 0.0)
@@ -47,16 +47,16 @@ def _crowding(
     on_nodes = state.residents.matching(constraint.selector, (pod.meta.namespace,))
     if key == _HOSTNAME:
         counts, size = on_nodes, len(nodes)
-        place = {node.name: node.name for node in nodes}
+        place = {node.name: node.name for node in paced(nodes)}
     else:
-        place = {node.name: node.meta.labels[key] for node in nodes}
+        place = {node.name: node.meta.labels[key] for node in paced(nodes)}
         counts, size = Counter(), len(set(place.values()))
         for name, number in paced(on_nodes.items()):
             node = state.nodes.get(name)
             if node is not None and _counts(pod, node, constraint, keys):
                 counts[node.meta.labels[key]] += number
     weight = math.log(size + 2)
-    return {name: counts[value] * weight + constraint.max_skew - 1 for name, value in place.items()}
+    return {name: counts[value] * weight + constraint.max_skew - 1 for name, value in paced(place.items())}
 
 
 def _counts(pod: Pod, node: Node, constraint: SoftSpread, keys: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
 from app.core.model.pod import Pod
 from app.core.model.quantity import Quantity
-from app.core.model.taints import Taint
+from app.core.model.taints import Taint, is_tolerated
 from app.core.state.usage import Usage, requests_of
 
 _UNSCHEDULABLE = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
@@ -27,7 +27,7 @@ def check_node(pod: Pod, node: Node, usage: Usage, backed: Collection[str] = ())
 
 
 def _taints(pod: Pod, node: Node) -> Reason | None:
-    if node.unschedulable and not _tolerated(pod, _UNSCHEDULABLE):
+    if node.unschedulable and not is_tolerated(_UNSCHEDULABLE, pod.tolerations):
         return Reason("NodeUnschedulable", "node(s) were unschedulable")
     for taint in keeps_off(pod, node):
         return Reason("NodeTainted", f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}")
@@ -39,12 +39,8 @@ def keeps_off(pod: Pod, node: Node) -> tuple[Taint, ...]:
     return tuple(
         taint
         for taint in node.taints
-        if taint.effect in ("NoSchedule", "NoExecute") and not _tolerated(pod, taint)
+        if taint.effect in ("NoSchedule", "NoExecute") and not is_tolerated(taint, pod.tolerations)
     )
-
-
-def _tolerated(pod: Pod, taint: Taint) -> bool:
-    return any(toleration.tolerates(taint) for toleration in pod.tolerations)
 
 
 def _affinity(pod: Pod, node: Node) -> Reason | None:

@@ -34,7 +34,8 @@ class HeldClaim:
 
     ``generated``: it does not exist yet, but was generated here: from a template, for a dry run, or for
     extended resources. For the latter, ``mappings`` are the requests of containers. ``group``: the Pod's
-    PodGroup, if the claim is the group's: it is reserved for the group.
+    PodGroup, if the claim is the group's: it is reserved for the group. ``by_name``: the Pod names the claim,
+    so that others may use it, too.
     """
 
     pod_claim: str
@@ -42,6 +43,7 @@ class HeldClaim:
     generated: bool = False
     mappings: tuple[RequestMapping, ...] = ()
     group: Consumer | None = None
+    by_name: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -75,12 +77,12 @@ def claims_of(state: State, pod: Pod, rules: Rules) -> tuple[HeldClaim, ...]:
             Reason("PodGroupNotFound", f"waiting for PodGroup {name}: it does not exist")
         )
     held: list[HeldClaim] = []
-    for entry in pod.claims:
+    for entry in paced(pod.claims):
         shared = group is not None and entry in group.claims
         found = _find(state, pod, entry, group if shared else None, rules)
         if found is not None:
             known = found if group is None or not shared else replace(found, group=group.consumer)
-            _check(pod, known, rules)
+            _check(pod, entry, known, rules)
             held.append(known)
     return tuple(held)
 
@@ -94,7 +96,7 @@ def _find(state: State, pod: Pod, entry: PodClaim, group: PodGroup | None, rules
             keys = (item.meta.key for item in state.claims())
             text = f"it does not exist{_elsewhere(keys, entry.claim_name, rules)}"
             raise _refusal("ClaimNotFound", "waiting for ResourceClaim", namespace, entry.claim_name, text)
-        return HeldClaim(entry.name, claim)
+        return HeldClaim(entry.name, claim, by_name=True)
     statuses = pod.claim_statuses
     if rules.generate_claims and group is not None and entry.name not in statuses:
         statuses = group.claim_statuses
@@ -158,12 +160,12 @@ def _elsewhere(keys: Iterable[tuple[str, str]], name: str | None, rules: Rules) 
     return f"; namespace {other} has one of this name" if other else ""
 
 
-def _check(pod: Pod, held: HeldClaim, rules: Rules) -> None:
+def _check(pod: Pod, entry: PodClaim, held: HeldClaim, rules: Rules) -> None:
     claim = held.claim
     namespace, name = held.key
     if claim.meta.deleted is not None:
         raise _refusal("ClaimDeleted", "ResourceClaim", namespace, name, "is being deleted")
-    if _from_template(pod, held) and pod.meta.uid and (text := _of_others(pod, claim, rules)):
+    if entry.template_name is not None and pod.meta.uid and (text := _of_others(pod, claim, rules)):
         raise _refusal("ClaimNotOwned", "ResourceClaim", namespace, name, text)
     user = held.group.uid if held.group is not None else pod.meta.uid
     reserved = any(consumer.uid == user for consumer in claim.reserved_for)
@@ -195,10 +197,6 @@ def _of_others(pod: Pod, claim: ResourceClaim, rules: Rules) -> str:
         return ""
     gate = "the feature gate DRAWorkloadResourceClaims is off"
     return f"was created for PodGroup {pod.group}, and {gate}"
-
-
-def _from_template(pod: Pod, held: HeldClaim) -> bool:
-    return any(entry.name == held.pod_claim and entry.template_name is not None for entry in pod.claims)
 
 
 def _refusal(code: str, subject: str, namespace: str, name: str, text: str) -> UnschedulableError:

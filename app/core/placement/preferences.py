@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
 from app.core.model.pod import Pod
-from app.core.model.taints import Taint
+from app.core.model.taints import is_tolerated
 from app.core.pauses import paced
 from app.core.placement.neighbors import affinity_points, spread_points
 from app.core.state.state import State
@@ -47,7 +47,7 @@ def preferences(state: State, pod: Pod, names: Iterable[str]) -> Mapping[str, fl
         - unwelcome.get(node.name, 0.0)
         + spread.get(node.name, 0.0)
         + near.get(node.name, 0.0)
-        for node in nodes
+        for node in paced(nodes)
     }
 
 
@@ -80,8 +80,4 @@ def _liking(pod: Pod, node: Node) -> int:
 
 
 def _reluctance(pod: Pod, node: Node) -> int:
-    return sum(taint.is_soft and not _tolerated(pod, taint) for taint in node.taints)
-
-
-def _tolerated(pod: Pod, taint: Taint) -> bool:
-    return any(toleration.tolerates(taint) for toleration in pod.tolerations)
+    return sum(taint.is_soft and not is_tolerated(taint, pod.tolerations) for taint in node.taints)

@@ -1,0 +1,176 @@
+"""A Pod as large as the API server admits holds nobody up, whichever part of it is large."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from app.core.model.parse import parse
+from app.core.model.pod import MAX_PREFERENCES, Pod
+from tests.api.conftest import Asked, run
+from tests.attack.dear_selectors import MAX_CALLS, NODES, probe
+from tests.attack.loop_meter import LoopMeter
+from tests.objects import claim, device, device_class, node, pod, slice_of
+from tests.pausing import Meter
+
+NUMBER = 3_000
+"""Of the entries of what is large: their square is far beyond what one turn may do."""
+
+_EXISTS = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "Exists"}]}
+_FEW = {"labelSelector": {"matchLabels": {"app": "x"}}, "topologyKey": "kubernetes.io/hostname"}
+
+
+def containers(number: int, **more: Any) -> list[dict[str, Any]]:
+    """Each requests a resource that no other one does."""
+    found = []
+    for index in range(number):
+        amounts = {f"example.com/r{index}": "1"}
+        found.append(
+            {"name": f"c{index}", "image": "i", "resources": {"requests": amounts, "limits": amounts}} | more
+        )
+    return found
+
+
+def affinity(kind: str, when: str, entries: Any) -> dict[str, Any]:
+    return {"affinity": {kind: {f"{when}DuringSchedulingIgnoredDuringExecution": entries}}}
+
+
+SPECS: dict[str, dict[str, Any]] = {
+    "containers": {"containers": containers(NUMBER)},
+    "sidecars": {"initContainers": containers(NUMBER, restartPolicy="Always")},
+    "sidecars and init containers": {
+        "initContainers": [*containers(NUMBER, restartPolicy="Always"), *containers(NUMBER)]
+    },
+    "tolerations": {"tolerations": [{"key": f"k{index}", "operator": "Exists"} for index in range(NUMBER)]},
+    "nodeSelector": {"nodeSelector": {f"k{index}": "v" for index in range(NUMBER)}},
+    "required terms": affinity("nodeAffinity", "required", {"nodeSelectorTerms": [_EXISTS] * NUMBER}),
+    "values of a required term": affinity(
+        "nodeAffinity",
+        "required",
+        {
+            "nodeSelectorTerms": [
+                {
+                    "matchExpressions": [
+                        {"key": "a", "operator": "NotIn", "values": [f"v{index}" for index in range(NUMBER)]}
+                    ]
+                }
+            ]
+        },
+    ),
+    "requirements of a term": affinity(
+        "nodeAffinity",
+        "required",
+        {
+            "nodeSelectorTerms": [
+                {
+                    "matchExpressions": [
+                        {"key": f"k{index}", "operator": "DoesNotExist"} for index in range(NUMBER)
+                    ]
+                }
+            ]
+        },
+    ),
+    "preferred terms": affinity("nodeAffinity", "preferred", [{"weight": 1, "preference": _EXISTS}] * NUMBER),
+    "preferred Pods": affinity("podAffinity", "preferred", [{"weight": 1, "podAffinityTerm": _FEW}] * NUMBER),
+    "soft constraints": {
+        "topologySpreadConstraints": [_FEW | {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}] * NUMBER
+    },
+    "scheduling gates": {"schedulingGates": [{"name": f"g{index}"} for index in range(NUMBER)]},
+    "the same claim": {
+        "resourceClaims": [{"name": f"e{index}", "resourceClaimName": "cheap"} for index in range(NUMBER)]
+    },
+    "claims that do not exist": {
+        "resourceClaims": [
+            {"name": f"e{index}", "resourceClaimName": f"no-{index}"} for index in range(NUMBER)
+        ]
+    },
+    "claims from a template": {
+        "resourceClaims": [
+            {"name": f"e{index}", "resourceClaimTemplateName": "cheap"} for index in range(NUMBER)
+        ]
+    },
+}
+
+
+def large(name: str) -> Any:
+    raw = pod("large", "cheap")
+    raw["spec"] |= SPECS[name]
+    return raw
+
+
+def inventory(folder: Path, *more: Any) -> Path:
+    """Nodes with a resident Pod each, a class, a claim, a template and ``more``."""
+    template: Any = claim("cheap", expression="device.driver == 'gpu.example.com'")
+    template = template | {"kind": "ResourceClaimTemplate", "spec": {"spec": template["spec"]}}
+    objects: list[Any] = [
+        *more,
+        device_class(),
+        claim("cheap", expression="device.driver == 'gpu.example.com'"),
+        template,
+    ]
+    for number, name in enumerate(NODES):
+        item = node(name)
+        item["metadata"]["labels"] = {"kubernetes.io/hostname": name}
+        item["spec"] = {"taints": [{"key": "soft", "effect": "PreferNoSchedule"}]}
+        devices = [device(f"d{index}", uuid=f"{name}-{index}") for index in range(8)]
+        resident = pod(f"resident-{number}")
+        resident["metadata"]["labels"] = {"app": "x"}
+        resident["spec"]["nodeName"] = name
+        objects += [item, slice_of(name, *devices), resident]
+    path = folder / "inventory.json"
+    path.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    return path
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_large_pod_is_read_with_pauses(name: str) -> None:
+    meter = Meter()
+    found = meter.measure(lambda: parse(large(name)))
+    assert isinstance(found, Pod), found
+    assert meter.most < MAX_CALLS, meter.where
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_large_pod_holds_nobody_up(tmp_path: Path, name: str) -> None:
+    meter = LoopMeter()
+    raw = large(name)
+    pending = raw | {"metadata": raw["metadata"] | {"name": "pending", "uid": "uid-pending"}}
+    looked_at = ["pods", "pods?evaluate=true", "pods/default/pending/explain", "overview", "claims"]
+    asked = {
+        "/scheduler/filter": {"Pod": raw, "NodeNames": NODES},
+        "/scheduler/prioritize": {"Pod": raw, "NodeNames": NODES},
+        "/api/v1/placements": {"pods": [raw], "nodeChecks": True},
+        "/api/v1/capacity": {"pod": raw, "limit": 2},
+    }
+
+    async def attack(service: Asked) -> None:
+        for path, body in asked.items():
+            answer = await service.client.post(path, json=body, timeout=60)
+            assert answer.status_code in (200, 422, 503), answer.text
+        for path in looked_at:
+            answer = await service.client.get(f"/api/v1/{path}", timeout=60)
+            assert answer.status_code == 200, answer.text
+
+    async def scene(service: Asked) -> None:
+        await probe(service, 99)
+        with meter.measuring():
+            task = asyncio.create_task(attack(service))
+            for turn in range(5):
+                await probe(service, turn)
+            await task
+
+    run(inventory(tmp_path, pending), scene, dry_run_timeout_seconds=5)
+    assert meter.most_calls < MAX_CALLS, meter.where
+
+
+def test_more_preferences_than_are_weighed_are_left_to_the_scheduler() -> None:
+    few, many = pod("few"), pod("many")
+    for raw, number in ((few, MAX_PREFERENCES), (many, MAX_PREFERENCES + 1)):
+        raw["spec"] |= affinity("nodeAffinity", "preferred", [{"weight": 1, "preference": _EXISTS}] * number)
+    weighed, left = parse(few), parse(many)
+    assert isinstance(weighed, Pod)
+    assert isinstance(left, Pod)
+    assert (len(weighed.preferred_affinity), weighed.unweighed) == (MAX_PREFERENCES, False)
+    assert (len(left.preferred_affinity), left.unweighed) == (0, True)
