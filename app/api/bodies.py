@@ -28,7 +28,7 @@ _LIGHT_BYTES, _LIGHT_VALUES = 4 * 1024 * 1024, 65_536
 """The same for JSON with few values and escapes: the names of 50,000 nodes take 7 ms, the worst 15 ms."""
 
 _AT_ONCE_VALUES = 4_096
-"""Values looked at in one step."""
+"""Values between two pauses."""
 
 _JSON_TYPES = frozenset({"application/json", "text/json"})
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
