@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from app.core.json_object import JsonObject
 from app.core.model.errors import FieldError
 from app.core.model.quantity import Quantity, QuantityError, parse_quantity
+from app.core.pauses import paced_if_many
 
 T = TypeVar("T")
 
@@ -107,7 +108,7 @@ def listed(source: JsonObject, name: str, read: Callable[[Any], T]) -> tuple[T, 
     if not isinstance(value, list | tuple):
         raise FieldError(f"must be a list, not {_kind(value)}", name)
     items: list[T] = []
-    for index, item in enumerate(value):
+    for index, item in enumerate(paced_if_many(value)):
         try:
             items.append(read(item))
         except FieldError as error:
@@ -121,7 +122,7 @@ def mapped(source: JsonObject, name: str, read: Callable[[Any], T]) -> dict[str,
     if value is None:
         return {}
     result: dict[str, T] = {}
-    for key, item in required(source, name, mapping).items():
+    for key, item in paced_if_many(required(source, name, mapping).items()):
         if not isinstance(key, str):
             raise FieldError(f"the key {key!r} must be a string", name)
         try:

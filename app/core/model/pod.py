@@ -20,6 +20,7 @@ from app.core.model.pod_affinity import (
 from app.core.model.pod_claim import PodClaim, read_claim_status, read_pod_claim
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Toleration, read_toleration
+from app.core.pauses import paced_if_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +214,11 @@ def _requests(spec: JsonObject) -> dict[str, Quantity]:
     and huge pages); plus overhead.
     """
     total: dict[str, int] = {}
-    for container in fields.listed(spec, "containers", _container):
+    for container in paced_if_many(fields.listed(spec, "containers", _container)):
         _add(total, container.requests)
     sidecars: dict[str, int] = {}
     peak: dict[str, int] = {}
-    for container in fields.listed(spec, "initContainers", _container):
+    for container in paced_if_many(fields.listed(spec, "initContainers", _container)):
         if container.sidecar:
             _add(total, container.requests)
             _add(sidecars, container.requests)
@@ -229,7 +230,7 @@ def _requests(spec: JsonObject) -> dict[str, Quantity]:
     _raise(total, peak)
     total |= _pod_level(spec, total)
     _add(total, fields.mapped(spec, "overhead", fields.quantity))
-    return {name: Quantity(nanos) for name, nanos in total.items()}
+    return {name: Quantity(nanos) for name, nanos in paced_if_many(total.items())}
 
 
 def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int]:
@@ -245,7 +246,7 @@ def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int
     except FieldError as error:
         raise error.under("resources") from None
     result: dict[str, int] = {}
-    for name, amount in (limits | requests).items():
+    for name, amount in paced_if_many((limits | requests).items()):
         huge = name.startswith("hugepages-")
         if huge or (name in ("cpu", "memory") and (name in requests or name not in containers)):
             result[name] = amount.nanos
@@ -253,10 +254,10 @@ def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int
 
 
 def _add(total: dict[str, int], more: Mapping[str, Quantity]) -> None:
-    for name, amount in more.items():
+    for name, amount in paced_if_many(more.items()):
         total[name] = total.get(name, 0) + amount.nanos
 
 
 def _raise(total: dict[str, int], floor: Mapping[str, int]) -> None:
-    for name, nanos in floor.items():
+    for name, nanos in paced_if_many(floor.items()):
         total[name] = max(total.get(name, 0), nanos)

@@ -94,7 +94,7 @@ def is_workload(raw: Any) -> bool:
         return False
     if (group_of(raw), raw["kind"]) in BUILT_IN:
         return True
-    return next(_located(raw), None) is not None
+    return next(located_templates(raw), None) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +106,12 @@ class PodSpecPlace:
     owner: Path = ()
 
 
-def located_templates(raw: Any) -> tuple[PodSpecPlace, ...]:
-    """The Pod specs of a workload of any kind. Cost: O(values of the object)."""
-    return tuple(_located(raw))
+def located_templates(raw: Any) -> Iterator[PodSpecPlace]:
+    """The Pod specs of a workload of any kind: by the rules of its kind, then by shape.
 
-
-def _located(raw: Any) -> Iterator[PodSpecPlace]:
-    """By the rules of its kind, then by shape; an object embedded in another goes by its own kind."""
+    An object embedded in another goes by its own kind. Cost: O(values of the object) for each that is
+    taken.
+    """
     if isinstance(raw, Mapping) and group_of(raw) in GROUPS_WITHOUT_TEMPLATES:
         return
     covered: set[Path] = set()
@@ -154,7 +153,7 @@ def read_workload(kind: str, raw: Any) -> Workload:
     if not meta.name and not meta.generate_name:
         raise FieldError("is missing", "metadata", "name")
     found: list[PodSpecPlace] = []
-    for item in _located(source):
+    for item in located_templates(source):
         found.append(item)
         if len(found) > MAX_TEMPLATES:
             raise FieldError(f"contains more than {MAX_TEMPLATES} Pod templates")
