@@ -129,9 +129,9 @@ def _switches(texts: tuple[str, ...]) -> dict[str, bool]:
 
 def _rules(text: str, found: "ClusterVersion | None", switches: dict[str, bool]) -> _Rules:
     """For the version of the flag, else for what the cluster or the snapshot is. Raises: InputError."""
-    from app.cli.api_table import NEWEST, api_table, minor_of  # noqa: PLC0415 - as in check
     from app.core.model.features import Features  # noqa: PLC0415 - as in check
     from app.core.versions import OLDEST, VersionError, version_named  # noqa: PLC0415 - as in check
+    from app.manifests.validation.api_table import NEWEST, api_table, minor_of  # noqa: PLC0415 - as in check
 
     minor = minor_of(text) if text else str(found.version) if found is not None else NEWEST
     if minor is None:
@@ -246,10 +246,16 @@ def _findings(item: "Located", raw: object, names: "Names", checked: "_Rules") -
 
 def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterator[tuple["Path", str]]]:
     from app.cli import rules  # noqa: PLC0415 - as in check
-    from app.cli.api_rules import admin_rules, claim_rules, class_rules, slice_rules, taint_rules  # noqa: PLC0415 - as in check
-    from app.cli.pod_validation import pod_validation  # noqa: PLC0415 - as in check
     from app.cli.policy_rule import policy_names  # noqa: PLC0415 - as in check
-    from app.cli.schema import unknown_fields  # noqa: PLC0415 - as in check
+    from app.manifests.validation.api_rules import (  # noqa: PLC0415 - as in check
+        admin_rules,
+        claim_rules,
+        class_rules,
+        slice_rules,
+        taint_rules,
+    )
+    from app.manifests.validation.pod_validation import pod_validation  # noqa: PLC0415 - as in check
+    from app.manifests.validation.schema import unknown_fields  # noqa: PLC0415 - as in check
 
     checks = [
         rules.defects(raw),

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from app.cli.api_table import ApiTable, api_table
 from app.core.model.parse import KINDS
 from app.core.model.versions import GROUP, VERSIONS
 from app.core.model.workload_kinds import CUSTOM
+from app.manifests.validation.api_table import ApiTable, api_table
 
 Path = tuple[str | int, ...]
 Problems = Iterator[tuple[Path, str]]

@@ -5,15 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.cli.api_rules import admin_rules
-from app.cli.api_table import NEWEST, minor_of
 from app.cli.inventory_names import names_of
 from app.cli.kinds import is_kubernetes
 from app.cli.located import Located, path_of, read_located
-from app.cli.pod_validation import pod_validation
 from app.cli.problems import InputError
 from app.cli.rules import cause, no_object
-from app.cli.schema import Problems, misspelt_dra_fields
 from app.cli.talk import say
 from app.core.model.admin_access import is_namespace
 from app.core.model.errors import ObjectError, path_text
@@ -21,6 +17,10 @@ from app.core.model.generated import Generated, generated_by
 from app.core.model.parse import Object, is_namespaced, is_read, is_to_be_placed, parse, ref_of
 from app.core.model.workload import Workload
 from app.core.versions import VERSIONS, VersionError, version_named
+from app.manifests.validation.api_rules import admin_rules
+from app.manifests.validation.api_table import NEWEST, minor_of
+from app.manifests.validation.pod_validation import pod_validation
+from app.manifests.validation.schema import Problems, misspelt_dra_fields
 
 TEMPLATE = "ResourceClaimTemplate"
 

@@ -7,6 +7,7 @@ from app.core.json_object import JsonObject
 from app.core.model.pod_templates import value_at
 from app.core.model.workload import claims_path, is_workload, located_templates
 from app.core.model.workload_kinds import group_of
+from app.core.pauses import paced_if_many
 
 Path = tuple[str | int, ...]
 
@@ -121,7 +122,7 @@ def selectors(path: Path, owner: JsonObject | None) -> Iterator[tuple[Path, str]
 def items(owner: JsonObject | None, name: str, path: Path) -> Iterator[tuple[Path, JsonObject]]:
     """The objects in a list field of the owner, with their paths."""
     values = owner.get(name) if owner is not None else None
-    for index, value in enumerate(values if isinstance(values, list) else ()):
+    for index, value in enumerate(paced_if_many(values) if isinstance(values, list) else ()):
         if isinstance(value, dict):
             yield (*path, name, index), value
 
