@@ -109,8 +109,11 @@ def check(
             _report(findings, objects, output)
         else:
             _print(findings, output)
-        if unseen := _unseen(own, rules.minor):
-            say(f"ignored, unknown kind without a Pod template: {', '.join(unseen)}")
+        unknown, lacking = _unseen(own, rules.minor)
+        if unknown:
+            say(f"ignored, unknown kind without a Pod template: {', '.join(unknown)}")
+        if lacking:
+            say(f"ignored, without a Pod template: {', '.join(lacking)}")
         for text in _ends(own, rules.minor):
             say(text)
         say(_verdict(len(findings), len(objects), complete=names.complete))
@@ -198,19 +201,22 @@ def _impossible(
         yield Finding(objects[index].source, line, f"{path_text(path)}: {message}", column)
 
 
-def _unseen(own: list[Any], minor: str) -> list[str]:
-    """Objects of unknown kinds without other findings."""
-    from app.cli.kinds import is_kubernetes, kind_problems  # noqa: PLC0415 - as in check
+def _unseen(own: list[Any], minor: str) -> tuple[list[str], list[str]]:
+    """Objects without a Pod template and without other findings: of unknown kinds, and of known ones."""
+    from app.cli.kinds import is_kubernetes, kind_problems, without_template  # noqa: PLC0415 - as in check
     from app.core.model.generated import generated_by  # noqa: PLC0415 - as in check
     from app.core.model.parse import is_read, ref_of  # noqa: PLC0415 - as in check
+    from app.core.model.workload_kinds import rules_of  # noqa: PLC0415 - as in check
 
-    return [
-        str(ref_of(raw))
+    found = [
+        raw
         for raw in own
         if not is_read(raw)
         and not is_kubernetes(raw)
         and not any((*generated_by(raw), *kind_problems(raw, minor)))
     ]
+    unknown = [str(ref_of(raw)) for raw in found if not rules_of(raw)]
+    return unknown, [without_template(raw) for raw in found if rules_of(raw)]
 
 
 def _findings(item: "Located", raw: object, names: "Names", checked: "_Rules") -> Iterator["Finding"]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from app.core.json_object import JsonObject
@@ -158,7 +159,7 @@ def read_workload(kind: str, raw: Any) -> Workload:
         if len(found) > MAX_TEMPLATES:
             raise FieldError(f"contains more than {MAX_TEMPLATES} Pod templates")
     if not found:
-        raise _without_template(kind, source)
+        raise without_template(kind, source)
     names = _names(source, found)
     return Workload(
         kind,
@@ -182,20 +183,40 @@ def _uncounted(source: JsonObject, found: list[PodSpecPlace]) -> str:
     return f"the objects that it creates from {path_text(first)} are not planned" if first else ""
 
 
-def _without_template(kind: str, source: JsonObject) -> FieldError:
-    """Names the first field on the way to the template that is missing or not an object."""
-    rules = rules_of(source)
-    if not rules:
-        return FieldError(f"a {kind} contains no Pod template")
+def without_template(kind: str, source: JsonObject) -> FieldError:
+    """Of an object in which no Pod template was found: what is missing, as far as its kind is known.
+
+    Names the first field on the way to the template that is missing or has another type. Where several
+    templates are possible, it names what is around all of them.
+    """
+    ends = [_end_of(rule, source) for rule in rules_of(source)]
+    if len({path for path, _ in ends}) == 1:
+        path, reason = ends[0]
+        return FieldError(reason, *path)
+    same = zip(*(path for path, _ in ends), strict=False)
+    around = tuple(parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, same))
+    return FieldError("contains no Pod template" if around else f"a {kind} contains no Pod template", *around)
+
+
+def _end_of(rule: PodSetRule, source: JsonObject) -> tuple[Path, str]:
+    """How far an object has the fields that lead to a Pod template, and what is wrong there."""
     path: Path = ()
     value: Any = source
-    for part in rules[0].spec.split("."):
-        if not isinstance(value, Mapping):
-            return FieldError("must be an object", *path)
-        path, value = (*path, part), value.get(part)
-        if value is None or part == "*":
-            break
-    return FieldError("is missing", *path)
+    for part in rule.spec.split("."):
+        if part == "*":
+            if not isinstance(value, Mapping | list):
+                return path, "must be a list or an object"
+            if not value:
+                return path, "is empty"
+            path = (*path, next(iter(value)) if isinstance(value, Mapping) else 0)
+        elif not isinstance(value, Mapping):
+            return path, "must be an object"
+        else:
+            path = (*path, part)
+        value = value_at(source, path)
+        if value is None:
+            return path, "is missing"
+    return path, "makes no Pods itself"
 
 
 def _pod_set(source: JsonObject, found: PodSpecPlace, name: str, namespace: str) -> PodSet:

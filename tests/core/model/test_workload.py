@@ -646,6 +646,56 @@ def test_what_has_no_template_makes_no_pods(spec: Any) -> None:
         parse(raw)
 
 
+KNOWN_WITHOUT_TEMPLATE: dict[str, tuple[str, str, Any, str]] = {
+    "nothing": ("jobset.x-k8s.io/v1alpha2", "JobSet", {}, "spec.replicatedJobs: is missing"),
+    "an empty list": (
+        "jobset.x-k8s.io/v1alpha2",
+        "JobSet",
+        {"replicatedJobs": []},
+        "spec.replicatedJobs: is empty",
+    ),
+    "a level is missing": (
+        "jobset.x-k8s.io/v1alpha2",
+        "JobSet",
+        {"replicatedJobs": [{"name": "j", "template": {}}]},
+        "spec.replicatedJobs[0].template.spec: is missing",
+    ),
+    "a number for a list": (
+        "jobset.x-k8s.io/v1alpha2",
+        "JobSet",
+        {"replicatedJobs": 1},
+        "spec.replicatedJobs: must be a list or an object",
+    ),
+    "a text for an object": ("argoproj.io/v1alpha1", "Rollout", "x", "spec: must be an object"),
+    "one of several templates": (
+        "leaderworkerset.x-k8s.io/v1",
+        "LeaderWorkerSet",
+        {"leaderWorkerTemplate": {"size": 2}},
+        "spec.leaderWorkerTemplate: contains no Pod template",
+    ),
+    "steps that call others": (
+        "argoproj.io/v1alpha1",
+        "Workflow",
+        {"templates": [{"name": "a", "steps": []}]},
+        "spec.templates[0]: makes no Pods itself",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "spec", "message"), KNOWN_WITHOUT_TEMPLATE.values(), ids=KNOWN_WITHOUT_TEMPLATE
+)
+def test_a_known_kind_without_a_template_is_told_what_is_missing(
+    version: str, kind: str, spec: Any, message: str
+) -> None:
+    raw = {"apiVersion": version, "kind": kind, "metadata": {"name": "w"}, "spec": spec}
+
+    assert not is_read(raw)
+    with pytest.raises(ObjectError) as caught:
+        parse(raw)
+    assert str(caught.value) == f"{kind} w: {message}"
+
+
 def test_a_pod_group_is_read_and_has_no_pods_of_its_own() -> None:
     meta = {"name": "w"}
     raw = {
