@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from conftest import Cli
 
 OBJECTS = (node("n1"), device_class(), slice_of("n1", device("d0"), device("d1")), template("t"))
+STEP = {"name": "main", "resources": {"claim": [{"name": "gpu"}]}}
+ELSEWHERE: dict[str, tuple[str, str, JsonObject, str]] = {
+    "a step of a workflow": (
+        "argoproj.io/v1alpha1",
+        "Workflow",
+        {"templates": [{"name": "t", "container": STEP}]},
+        "templates[0].container",
+    ),
+    "a model": (
+        "serving.kserve.io/v1beta1",
+        "InferenceService",
+        {"predictor": {"model": STEP}},
+        "predictor.model",
+    ),
+}
+"""Containers in other places than those of a Pod."""
 KINDS: dict[str, tuple[Callable[[JsonObject], JsonObject], str]] = {
     "Pod": (pod, "spec"),
     "Job": (job, "spec.template.spec"),
@@ -58,6 +74,21 @@ def test_both_refuse_it_for_the_same_field(cli: "Cli", snapshot: Path, case: str
     assert (status, error["code"]) == (422, "InvalidObject")
     assert error["path"] == f"workloads[0].{above}.{below}"
     assert error["message"] == f"{kind} default/p: {message}"
+
+
+@pytest.mark.parametrize(("version", "kind", "spec", "at"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_both_refuse_it_in_containers_of_other_kinds(
+    cli: "Cli", snapshot: Path, version: str, kind: str, spec: JsonObject, at: str
+) -> None:
+    meta = {"name": "p", "namespace": "default"}
+    raw = {"apiVersion": version, "kind": kind, "metadata": meta, "spec": spec}
+
+    code, printed = planned(cli, snapshot, raw)
+    status, error = asked(snapshot, raw)
+
+    assert (code, status) == (2, 422)
+    assert f"spec.{at}.resources.claim: unknown field claim, did you mean claims?" in printed
+    assert error["path"] == f"workloads[0].spec.{at}.resources.claim"
 
 
 @pytest.mark.parametrize("kind", KINDS)

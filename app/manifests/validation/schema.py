@@ -16,7 +16,7 @@ from app.core.model.workload import located_templates
 from app.core.model.workload_kinds import BUILT_IN, group_of
 from app.core.pauses import paced_if_many, pause
 from app.manifests.validation.api_table import ApiTable, Field, api_table
-from app.manifests.validation.shapes import pod_specs
+from app.manifests.validation.shapes import containers, pod_specs
 
 Path = tuple[str | int, ...]
 Problems = Iterator[tuple[Path, str]]
@@ -179,14 +179,10 @@ class _Walk:
             return
         yield from self._nearly(spec, _POD, path, ())
         yield from self.unknown(spec.get("resourceClaims"), _CLAIM_OF_POD, (*path, "resourceClaims"), ())
-        for group in ("initContainers", "containers"):
-            listed = spec.get(group)
-            for index, container in enumerate(paced_if_many(listed) if isinstance(listed, list) else ()):
-                if isinstance(container, dict):
-                    at_container = (*path, group, index)
-                    yield from self._nearly(container, "core.v1.Container", at_container, ((path, _POD),))
-                    shape, resources = "core.v1.ResourceRequirements", (*at_container, "resources")
-                    yield from self.unknown(container.get("resources"), shape, resources, ())
+        for at, container in containers(path, spec):
+            yield from self._nearly(container, "core.v1.Container", at, ((path, _POD),))
+            shape, resources = "core.v1.ResourceRequirements", (*at, "resources")
+            yield from self.unknown(container.get("resources"), shape, resources, ())
 
     def _nearly(
         self, value: dict[str, Any], shape: str, path: Path, above: tuple[tuple[Path, str], ...]

@@ -41,12 +41,12 @@ def pods_with_claims(raw: JsonObject) -> Iterator[tuple[Path, JsonObject, list[t
 
 
 def containers(path: Path, spec: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
-    """The containers and init containers of a Pod spec, and those of a step of Argo Workflows and of a
-    service of a Dynamo graph.
+    """The containers and init containers of a Pod spec, and those of a step of Argo Workflows, of a service
+    of a Dynamo graph and of a model of KServe.
     """
     for group in ("initContainers", "containers", "sidecars"):
         yield from items(spec, group, path)
-    for name in ("container", "script", "mainContainer"):
+    for name in ("container", "script", "mainContainer", "model"):
         if isinstance(spec.get(name), dict):
             yield (*path, name), spec[name]
     several = spec.get("containerSet")

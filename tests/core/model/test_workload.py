@@ -646,6 +646,40 @@ def test_what_has_no_template_makes_no_pods(spec: Any) -> None:
         parse(raw)
 
 
+def inference(**components: Any) -> Workload:
+    return read("serving.kserve.io/v1beta1", "InferenceService", components)
+
+
+def test_an_inference_service_has_its_container_under_model() -> None:
+    gpus = {"limits": {"nvidia.com/gpu": 4, "cpu": 8}, "claims": [{"name": "gpu"}]}
+    claims = [{"name": "gpu", "resourceClaimTemplateName": "one"}]
+    found = inference(predictor={"model": {"name": "", "resources": gpus}, "resourceClaims": claims})
+
+    (only,) = found.sets
+    assert (only.name, only.replicas, only.guessed) == ("predictor", 1, False)
+    assert [(item.resource, item.count) for item in only.template.extended] == [("nvidia.com/gpu", 4)]
+    assert [item.template_name for item in only.template.claims] == ["one"]
+    assert only.template.requests["cpu"].nanos == 8 * 10**9
+
+
+def test_an_inference_service_has_a_set_for_each_component() -> None:
+    container = {"containers": [{"name": "c"}]}
+    found = inference(
+        predictor=container | {"minReplicas": 3, "workerSpec": container | {"pipelineParallelSize": 4}},
+        transformer=container | {"minReplicas": 0},
+        explainer=container | {"minReplicas": 2},
+    )
+
+    assert groups(found) == {"predictor": 3, "worker": 9, "transformer": 1, "explainer": 2}
+
+
+def test_without_a_size_of_the_pipeline_one_worker_is_planned_and_said() -> None:
+    found = inference(predictor={"model": {}, "workerSpec": {"containers": [{"name": "c"}]}})
+
+    assert groups(found) == {"predictor": 1, "worker": 1}
+    assert "one is planned" in found.guesses[0]
+
+
 KNOWN_WITHOUT_TEMPLATE: dict[str, tuple[str, str, Any, str]] = {
     "nothing": ("jobset.x-k8s.io/v1alpha2", "JobSet", {}, "spec.replicatedJobs: is missing"),
     "an empty list": (
