@@ -180,7 +180,19 @@ def _uncounted(source: JsonObject, found: list[PodSpecPlace]) -> str:
         for path in matches(value_at(source, item.owner), item.rule.creates)
     )
     first = next(created, None)
-    return f"the objects that it creates from {path_text(first)} are not planned" if first else ""
+    if first:
+        return f"the objects that it creates from {path_text(first)} are not planned"
+    patch = next(_patches(source, found), None)
+    return f"its Pods are planned without the changes of {path_text(patch)}" if patch else ""
+
+
+def _patches(source: JsonObject, found: list[PodSpecPlace]) -> Iterator[Path]:
+    """The fields that change the Pods of a workload and are not read."""
+    rules = {(item.owner, item.rule): None for item in found if item.rule is not None and item.rule.patches}
+    for owner, rule in rules:
+        for pattern in rule.patches:
+            for path in matches(value_at(source, owner), pattern):
+                yield (*owner, *path)
 
 
 def without_template(kind: str, source: JsonObject) -> FieldError:

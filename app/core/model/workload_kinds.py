@@ -40,7 +40,8 @@ class PodSetRule:
     ``spec``; ``claims`` is the list of its
     claims where it has no ``resourceClaims`` itself. ``more``: the API has further fields beside those of a
     Pod spec. ``assumption`` is what is not known about the number of Pods. ``creates`` is a pattern of fields
-    from which other objects are created, which may have Pods.
+    from which other objects are created, which may have Pods. ``patches`` are patterns of fields that change
+    the Pods and are not read.
     """
 
     spec: str
@@ -55,6 +56,7 @@ class PodSetRule:
     more: bool = False
     assumption: str = ""
     creates: str = ""
+    patches: tuple[str, ...] = ()
 
 
 def _number(name: str, otherwise: int = 1) -> Count:
@@ -170,6 +172,9 @@ def _steps(workflow: str) -> PodSetRule:
         claims=f"{workflow}.resourceClaims",
         assumption=text,
         creates=f"{workflow}.templates.*.resource",
+        patches=tuple(
+            f"{workflow}.{name}" for name in ("templateDefaults", "podSpecPatch", "templates.*.podSpecPatch")
+        ),
         more=True,
     )
 

@@ -646,6 +646,31 @@ def test_what_has_no_template_makes_no_pods(spec: Any) -> None:
         parse(raw)
 
 
+PATCHES: dict[str, tuple[dict[str, Any], str]] = {
+    "defaults of all templates": ({"templateDefaults": {"container": {"resources": {}}}}, "templateDefaults"),
+    "a patch of all Pods": ({"podSpecPatch": "nodeName: n1"}, "podSpecPatch"),
+}
+
+
+@pytest.mark.parametrize(("fields", "name"), PATCHES.values(), ids=PATCHES)
+@pytest.mark.parametrize("kind", ["Workflow", "CronWorkflow"])
+def test_a_workflow_that_changes_its_pods_elsewhere_says_so(
+    kind: str, fields: dict[str, Any], name: str
+) -> None:
+    spec = {"templates": [{"name": "t", "container": {"image": "i"}}]} | fields
+    above = "spec.workflowSpec" if kind == "CronWorkflow" else "spec"
+    found = read("argoproj.io/v1alpha1", kind, {"workflowSpec": spec} if kind == "CronWorkflow" else spec)
+
+    assert found.uncounted == f"its Pods are planned without the changes of {above}.{name}"
+
+
+def test_a_patch_of_one_template_is_named() -> None:
+    step = {"name": "t", "container": {"image": "i"}, "podSpecPatch": "{}"}
+    found = read("argoproj.io/v1alpha1", "Workflow", {"templates": [step]})
+
+    assert found.uncounted.endswith("spec.templates[0].podSpecPatch")
+
+
 def inference(**components: Any) -> Workload:
     return read("serving.kserve.io/v1beta1", "InferenceService", components)
 
