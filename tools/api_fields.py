@@ -1,4 +1,4 @@
-"""Makes app/cli/api_fields.json: which kinds and fields the API servers of each minor version have.
+"""Makes app/manifests/validation/api_fields.json: kinds and fields of the API servers of each minor version.
 
 From the OpenAPI documents that the Go module k8s.io/kubernetes carries (``go mod download`` fetches it):
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "app" / "cli" / "api_fields.json"
+TABLE = ROOT / "app" / "manifests" / "validation" / "api_fields.json"
 VERSIONS = (
     "1.30.14",
     "1.31.14",

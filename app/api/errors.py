@@ -21,6 +21,8 @@ _NAMES = {
     413: "TooLarge",
     415: "UnsupportedMediaType",
 }
+_MAX_TEXT = 2_000
+"""Letters of a message or path about an object, which may have names of megabytes."""
 
 
 class ErrorDetail(BaseModel):
@@ -79,7 +81,11 @@ def not_ready(missing: str) -> HttpError:
 def invalid_object(error: ObjectError, where: str) -> HttpError:
     """``where`` is the object's place in the body, like ``objects[2]``."""
     path = f"{where}.{error.path}" if error.path else where
-    return HttpError(422, "InvalidObject", f"{error.ref}: {error.reason}", path)
+    return HttpError(422, "InvalidObject", _cut(f"{error.ref}: {error.reason}"), _cut(path))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 1]}…"
 
 
 def invalid_fields(error: ValidationError) -> HttpError:

@@ -109,8 +109,11 @@ def check(
             _report(findings, objects, output)
         else:
             _print(findings, output)
-        if unseen := _unseen(own, rules.minor):
-            say(f"ignored, unknown kind without a Pod template: {', '.join(unseen)}")
+        unknown, lacking = _unseen(own, rules.minor)
+        if unknown:
+            say(f"ignored, unknown kind without a Pod template: {', '.join(unknown)}")
+        if lacking:
+            say(f"ignored, without a Pod template: {', '.join(lacking)}")
         for text in _ends(own, rules.minor):
             say(text)
         say(_verdict(len(findings), len(objects), complete=names.complete))
@@ -129,9 +132,9 @@ def _switches(texts: tuple[str, ...]) -> dict[str, bool]:
 
 def _rules(text: str, found: "ClusterVersion | None", switches: dict[str, bool]) -> _Rules:
     """For the version of the flag, else for what the cluster or the snapshot is. Raises: InputError."""
-    from app.cli.api_table import NEWEST, api_table, minor_of  # noqa: PLC0415 - as in check
     from app.core.model.features import Features  # noqa: PLC0415 - as in check
     from app.core.versions import OLDEST, VersionError, version_named  # noqa: PLC0415 - as in check
+    from app.manifests.validation.api_table import NEWEST, api_table, minor_of  # noqa: PLC0415 - as in check
 
     minor = minor_of(text) if text else str(found.version) if found is not None else NEWEST
     if minor is None:
@@ -198,19 +201,22 @@ def _impossible(
         yield Finding(objects[index].source, line, f"{path_text(path)}: {message}", column)
 
 
-def _unseen(own: list[Any], minor: str) -> list[str]:
-    """Objects of unknown kinds without other findings."""
-    from app.cli.kinds import is_kubernetes, kind_problems  # noqa: PLC0415 - as in check
+def _unseen(own: list[Any], minor: str) -> tuple[list[str], list[str]]:
+    """Objects without a Pod template and without other findings: of unknown kinds, and of known ones."""
+    from app.cli.kinds import is_kubernetes, kind_problems, without_template  # noqa: PLC0415 - as in check
     from app.core.model.generated import generated_by  # noqa: PLC0415 - as in check
     from app.core.model.parse import is_read, ref_of  # noqa: PLC0415 - as in check
+    from app.core.model.workload_kinds import rules_of  # noqa: PLC0415 - as in check
 
-    return [
-        str(ref_of(raw))
+    found = [
+        raw
         for raw in own
         if not is_read(raw)
         and not is_kubernetes(raw)
         and not any((*generated_by(raw), *kind_problems(raw, minor)))
     ]
+    unknown = [str(ref_of(raw)) for raw in found if not rules_of(raw)]
+    return unknown, [without_template(raw) for raw in found if rules_of(raw)]
 
 
 def _findings(item: "Located", raw: object, names: "Names", checked: "_Rules") -> Iterator["Finding"]:
@@ -246,10 +252,16 @@ def _findings(item: "Located", raw: object, names: "Names", checked: "_Rules") -
 
 def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterator[tuple["Path", str]]]:
     from app.cli import rules  # noqa: PLC0415 - as in check
-    from app.cli.api_rules import admin_rules, claim_rules, class_rules, slice_rules, taint_rules  # noqa: PLC0415 - as in check
-    from app.cli.pod_validation import pod_validation  # noqa: PLC0415 - as in check
     from app.cli.policy_rule import policy_names  # noqa: PLC0415 - as in check
-    from app.cli.schema import unknown_fields  # noqa: PLC0415 - as in check
+    from app.manifests.validation.api_rules import (  # noqa: PLC0415 - as in check
+        admin_rules,
+        claim_rules,
+        class_rules,
+        slice_rules,
+        taint_rules,
+    )
+    from app.manifests.validation.pod_validation import pod_validation  # noqa: PLC0415 - as in check
+    from app.manifests.validation.schema import unknown_fields  # noqa: PLC0415 - as in check
 
     checks = [
         rules.defects(raw),

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.cli import shapes
 from app.core.model.admin_access import is_namespace, labels_of_namespaces
 from app.core.model.extended_resources import CLASS_PREFIX
 from app.core.model.generated import Generated, generated_by
 from app.core.model.parse import is_read, ref_of
 from app.core.model.versions import GROUP
+from app.manifests.validation import shapes
 
 Key = tuple[str, str, str]
 

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from app.cli.api_table import ApiTable, api_table
-from app.core.model.parse import KINDS
+from app.core.json_object import JsonObject
+from app.core.model.errors import path_text
+from app.core.model.parse import KINDS, ref_of
 from app.core.model.versions import GROUP, VERSIONS
+from app.core.model.workload import without_template as lack_of
 from app.core.model.workload_kinds import CUSTOM
+from app.manifests.validation.api_table import ApiTable, api_table
 
 Path = tuple[str | int, ...]
 Problems = Iterator[tuple[Path, str]]
@@ -35,6 +38,12 @@ def is_kubernetes(raw: Any) -> bool:
     """Whether the kind is one that Kubernetes itself has, or had, in any version."""
     kind, (group, _) = str(raw.get("kind")), _version(raw)
     return any((known, name) == (group, kind) for known, _, name in api_table().kinds)
+
+
+def without_template(raw: JsonObject) -> str:
+    """Of an object of a known kind without a Pod template: its name, and what is missing."""
+    error = lack_of(str(raw.get("kind")), raw)
+    return f"{ref_of(raw)} ({path_text(error.path)} {error.reason})"
 
 
 def kind_problems(raw: dict[str, Any], minor: str) -> Problems:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from app.cli.shapes import Path, pod_specs
 from app.core.model.pod_templates import value_at
 from app.core.placement.chosen_policy import ANNOTATION
 from app.core.scoring import UnknownPolicyError, policy_named
+from app.manifests.validation.shapes import Path, pod_specs
 
 
 def policy_names(raw: dict[str, Any]) -> Iterator[tuple[Path, str]]:

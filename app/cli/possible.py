@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from app.cli.shapes import Path, claim_devices, items, requests
 from app.core.allocator import Reason
 from app.core.diagnosis import summary
 from app.core.model.errors import ObjectError
@@ -26,6 +25,7 @@ from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
+from app.manifests.validation.shapes import Path, claim_devices, items, requests
 
 _KINDS = frozenset({"Node", "ResourceSlice", "DeviceClass"})
 _ABOUT_DEVICES = frozenset(

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import yaml
 
 from app.cli.located import opened
-from app.cli.shapes import Path, items, lacks_restart_policy, pod_specs, requests
 from app.cli.text_edits import EditError, TextEdits
 from app.cli.unrendered import unrendered
 from app.core.json_object import JsonObject
@@ -17,6 +16,7 @@ from app.core.model.errors import FieldError
 from app.core.model.parse import ref_of
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP, to_v1
 from app.manifests.reader import ManifestError, load_documents
+from app.manifests.validation.shapes import Path, items, lacks_restart_policy, pod_specs, requests
 
 Target = Literal["v1", "v1beta2", "v1beta1"]
 

@@ -6,7 +6,16 @@ from typing import Any
 
 from app.cli.cel_lookups import Lookup, required_lookups, slips
 from app.cli.inventory_names import Names
-from app.cli.shapes import (
+from app.cli.unrendered import unrendered
+from app.core.cel.compiler.compiler import place
+from app.core.model.errors import ObjectError
+from app.core.model.extended_resources import is_extended
+from app.core.model.parse import parse, ref_of
+from app.core.model.pod_templates import value_at
+from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
+from app.core.selectors import CelCompileError, CelFeatures
+from app.core.selectors.admission import MAX_COST, admit
+from app.manifests.validation.shapes import (
     Path,
     claim_devices,
     containers,
@@ -20,15 +29,6 @@ from app.cli.shapes import (
     requests,
     selectors,
 )
-from app.cli.unrendered import unrendered
-from app.core.cel.compiler.compiler import place
-from app.core.model.errors import ObjectError
-from app.core.model.extended_resources import is_extended
-from app.core.model.parse import parse, ref_of
-from app.core.model.pod_templates import value_at
-from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
-from app.core.selectors import CelCompileError, CelFeatures
-from app.core.selectors.admission import MAX_COST, admit
 
 Problems = Iterator[tuple[Path, str]]
 

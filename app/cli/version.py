@@ -24,7 +24,7 @@ def version(*, source: Source, client_only: bool, output: str) -> int:
     that differ from its defaults. Without --server and --snapshot, the cluster is that of the kubeconfig.
     Exit code 3: it did not answer.
     """
-    from app.cli.api_table import NEWEST  # noqa: PLC0415 - --help must be quick
+    from app.manifests.validation.api_table import NEWEST  # noqa: PLC0415 - --help must be quick
 
     answer: dict[str, Any] = {
         "clientVersion": installed_version(PROGRAM),

@@ -5,35 +5,38 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.cli.api_rules import admin_rules
-from app.cli.api_table import NEWEST, minor_of
 from app.cli.inventory_names import names_of
-from app.cli.kinds import is_kubernetes
+from app.cli.kinds import is_kubernetes, without_template
 from app.cli.located import Located, path_of, read_located
-from app.cli.pod_validation import pod_validation
 from app.cli.problems import InputError
 from app.cli.rules import cause, no_object
-from app.cli.schema import Problems, misspelt_dra_fields
 from app.cli.talk import say
 from app.core.model.admin_access import is_namespace
 from app.core.model.errors import ObjectError, path_text
 from app.core.model.generated import Generated, generated_by
 from app.core.model.parse import Object, is_namespaced, is_read, is_to_be_placed, parse, ref_of
 from app.core.model.workload import Workload
+from app.core.model.workload_kinds import rules_of
 from app.core.versions import VERSIONS, VersionError, version_named
+from app.manifests.validation.api_rules import admin_rules
+from app.manifests.validation.api_table import NEWEST, minor_of
+from app.manifests.validation.pod_validation import pod_validation
+from app.manifests.validation.schema import Problems, misspelt_dra_fields
 
 TEMPLATE = "ResourceClaimTemplate"
 
 
 @dataclass(frozen=True, slots=True)
 class DryRunInput:
-    """The input of a dry run from files. ``unseen`` are unknown kinds, which may create Pods, and
-    ``uncounted`` workloads whose controllers add claims to their Pods.
+    """The input of a dry run from files.
+
+    ``unseen`` are objects without a Pod template, by kind, which may create Pods, and ``uncounted`` workloads
+    whose controllers add claims to their Pods.
     """
 
     workloads: list[Any]
     objects: list[Any]
-    unseen: dict[str, int]
+    unseen: Counter[str]
     uncounted: list[Any]
 
     @property
@@ -57,8 +60,8 @@ def read_dry_run_input(paths: Sequence[str], namespace: str, kubernetes_version:
     own = [in_namespace(item.raw, namespace) for item in located]
     labels = names_of(own, complete=False).labels
     admin_labels = _admin_labels(kubernetes_version)
-    files = DryRunInput([], [], {}, [])
-    passive: Counter[str] = Counter()
+    files = DryRunInput([], [], Counter(), [])
+    ignored: list[Any] = []
     for item, raw in zip(located, own, strict=True):
         if text := no_object(raw):
             raise InputError(f"{item.source}:{item.line(('metadata', 'name'))}: {text}")
@@ -73,15 +76,10 @@ def read_dry_run_input(paths: Sequence[str], namespace: str, kubernetes_version:
             (files.workloads if is_to_be_placed(raw) else files.objects).append(raw)
         elif next(generated_by(raw), None) is not None or is_namespace(raw):
             files.objects.append(raw)
-        elif is_kubernetes(raw):
-            passive[raw["kind"]] += 1
         else:
-            name = f"{raw['kind']} ({raw.get('apiVersion')})"
-            files.unseen[name] = files.unseen.get(name, 0) + 1
-    if passive:
-        say(f"creates no Pods: {_counted(passive)}")
-    if files.unseen:
-        say(f"ignored, unknown kind without a Pod template: {_counted(files.unseen)}")
+            ignored.append(raw)
+    files.unseen.update(_named(raw) for raw in ignored if not is_kubernetes(raw))
+    _say_ignored(ignored)
     if not files.workloads:
         hint = "add a Pod, or an object with a Pod template"
         raise InputError(f"nothing to place in {', '.join(paths)}", hint)
@@ -129,6 +127,21 @@ def _must_be_accepted(item: Located, raw: Any, problems: Problems) -> None:
     """
     for path, message in problems if is_to_be_placed(raw) else ():
         raise InputError(f"{item.source}:{item.line(path)}: {ref_of(raw)}: {path_text(path)}: {message}")
+
+
+def _say_ignored(objects: Sequence[Any]) -> None:
+    """Names what is not read: kinds that make no Pods, unknown ones, and known ones that lack a template."""
+    if passive := Counter(raw["kind"] for raw in objects if is_kubernetes(raw)):
+        say(f"creates no Pods: {_counted(passive)}")
+    others = [raw for raw in objects if not is_kubernetes(raw)]
+    if unknown := Counter(_named(raw) for raw in others if not rules_of(raw)):
+        say(f"ignored, unknown kind without a Pod template: {_counted(unknown)}")
+    if lacking := [without_template(raw) for raw in others if rules_of(raw)]:
+        say(f"ignored, without a Pod template: {', '.join(lacking)}")
+
+
+def _named(raw: Any) -> str:
+    return f"{raw['kind']} ({raw.get('apiVersion')})"
 
 
 def _counted(kinds: Mapping[str, int]) -> str:

@@ -150,6 +150,26 @@ def test_other_kinds_are_skipped_with_a_note(cli: "Cli", tmp_path: Path) -> None
     assert "creates no Pods: 1 ConfigMap" in ran.err
 
 
+JOB_SET = "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\nmetadata: {name: j}\nspec: {}\n"
+
+
+@pytest.mark.parametrize("command", [("plan", *INVENTORY, "-f"), ("check", "-f")], ids=["plan", "check"])
+def test_a_known_kind_without_a_template_is_not_called_unknown(
+    cli: "Cli", tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "more.yaml"
+    thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\n"
+    file.write_text(f"{JOB_SET}---\n{thing}---\n{Path(PAGE).read_text()}")
+
+    ran = cli(*command, file)
+
+    assert "ignored, without a Pod template: JobSet j (spec.replicatedJobs is missing)" in ran.err
+    assert "unknown kind without a Pod template" in ran.err
+    unknown = next(line for line in ran.err.splitlines() if "unknown kind" in line)
+    assert "JobSet" not in unknown
+    assert command[0] == "check" or ran.code != 0
+
+
 def test_the_namespace_flag_is_for_what_names_none(cli: "Cli") -> None:
     ran = cli("plan", "-f", PAGE, *INVENTORY, "-n", "cats", "-o", "json")
 

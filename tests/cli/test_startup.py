@@ -64,7 +64,7 @@ STARTS = {
     "a snapshot and a workload": (
         ("plan", "-f", str(EXAMPLES / "job-with-cats.yaml"), "--snapshot", str(EXAMPLES / "inventory")),
         set[str](),
-        955,
+        960,
     ),
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 import api_fields
 import pytest
 
-from app.cli.api_table import NEWEST, Span, api_table, minor_of
+from app.manifests.validation.api_table import NEWEST, Span, api_table, minor_of
 
 
 def document(version: str) -> dict[str, Any]:

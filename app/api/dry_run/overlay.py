@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from app.api.errors import HttpError, invalid_object
+from app.api.dry_run.request_objects import read_object, read_placed
+from app.api.errors import HttpError
 from app.api.models.questions import ObjectName, Scenario
 from app.core.dry_run.what_if import (
     MAX_ADDED,
@@ -25,16 +26,15 @@ from app.core.model.admin_access import (
     refusal,
 )
 from app.core.model.device_taint_rule import DeviceTaintSelector
-from app.core.model.errors import ObjectError
 from app.core.model.generated import Generated, generated_by
-from app.core.model.limits import beyond_limits
 from app.core.model.meta import Meta
-from app.core.model.parse import NAMESPACED, InventoryObject, Object, flatten, is_read, parse, ref_of
+from app.core.model.parse import NAMESPACED, InventoryObject, flatten, is_read, is_to_be_placed
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim, ResourceClaimTemplate
 from app.core.model.taints import Taint
 from app.core.model.workload import Workload
 from app.core.pauses import pause
 from app.core.state.state import State, kind_of
+from app.core.versions import KubernetesVersion
 
 _KINDS = (
     "Node",
@@ -57,8 +57,8 @@ class Overlay:
     notes: tuple[str, ...] = ()
 
 
-def lay_over(live: State, scenario: Scenario, admin_label: str) -> Overlay:
-    """The state to evaluate. ``admin_label``: see ``KubernetesVersion.admin_access_label``.
+def lay_over(live: State, scenario: Scenario, version: KubernetesVersion) -> Overlay:
+    """The state to evaluate. ``version``: whose API server takes the objects.
 
     Raises: HttpError: 422, names the object and the field. Cost: O(objects of both).
     """
@@ -71,8 +71,8 @@ def lay_over(live: State, scenario: Scenario, admin_label: str) -> Overlay:
         generated = () if is_read(raw) else tuple(generated_by(raw))
         made += generated
         if not generated and not is_namespace(raw):
-            item = read_inventory_object(raw, f"objects[{index}]")
-            _admit(item, labels, admin_label, f"objects[{index}]")
+            item = read_inventory_object(raw, f"objects[{index}]", version)
+            _admit(item, labels, version.admin_access_label, f"objects[{index}]")
             put(state, item)
     notes = tuple(filter(None, (_generate(state, item) for item in made)))
     for index, name in enumerate(scenario.remove):
@@ -145,27 +145,16 @@ def put(state: State, item: InventoryObject) -> None:
     state.upsert(item)
 
 
-def read_inventory_object(raw: Any, where: str) -> InventoryObject:
+def read_inventory_object(raw: Any, where: str, version: KubernetesVersion) -> InventoryObject:
     """Raises: HttpError, 422."""
-    item = read_object(raw, where)
+    # A Pod that runs has been accepted, by the API server that it ran on.
+    item = read_placed(raw, where, version) if is_to_be_placed(raw) else read_object(raw, where)
     if isinstance(item, Workload):
         text = f"a {item.kind} is not part of the inventory; put workloads into their own field"
         raise HttpError(422, "InvalidObject", text, where)
     if isinstance(raw, Mapping) and not item.meta.name:
         raise HttpError(422, "InvalidObject", "name is missing", f"{where}.metadata.name")
     return item
-
-
-def read_object(raw: Any, where: str) -> Object:
-    """Raises: HttpError, 422."""
-    beyond = beyond_limits(raw)
-    if beyond is not None:
-        path, reason = beyond
-        raise HttpError(422, "InvalidObject", f"{ref_of(raw)}: {path} {reason}", f"{where}.{path}")
-    try:
-        return parse(raw)
-    except ObjectError as error:
-        raise invalid_object(error, where) from None
 
 
 def names_of(state: State, names: Iterable[str] | None) -> list[str]:

@@ -11,7 +11,8 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from app.api.bodies import decode_any, read_body
-from app.api.dry_run.overlay import Overlay, lay_over, read_object
+from app.api.dry_run.overlay import Overlay, lay_over
+from app.api.dry_run.request_objects import read_placed
 from app.api.errors import HttpError, invalid_fields
 from app.api.expensive import Expensive
 from app.api.models.questions import PlacementRequest, Scenario, WaitingPods
@@ -27,7 +28,7 @@ from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
 from app.core.state.shown_gates import with_shown_gates
 from app.core.state.state import kind_of
-from app.core.versions import VersionError, version_named
+from app.core.versions import KubernetesVersion, VersionError, version_named
 from app.core.versions.cluster_version import ClusterVersion
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -90,9 +91,9 @@ class PreparedRun:
 async def dry_run(service: Service, body: Scenario, work: Expensive) -> PreparedRun:
     """Sets a dry run up. Raises: HttpError, 422, or 503 if time was up."""
     rules = _rules(service, body)
-    label = rules.features.version.admin_access_label
+    version = rules.features.version
     try:
-        overlay = await work.time_slice.run(partial(lay_over, service.state, body, label), work.stop)
+        overlay = await work.time_slice.run(partial(lay_over, service.state, body, version), work.stop)
     except InterruptedWorkError:
         raise work.time_up("the objects could not be read", "objects") from None
     work.leftovers.append(overlay.state.let_go)
@@ -142,7 +143,8 @@ async def pods_in(
     notes: list[str] = []
     known = run.overlay.state.nodes
     nodes = [known[name] for name in names if name in known]
-    found = paced(islice(_pods(body, nodes, notes), most + 1), 8)
+    version = run.rules.features.version
+    found = paced(islice(_pods(body, nodes, notes, version), most + 1), 8)
     try:
         pods = await run.work.time_slice.run(lambda: list(found), run.work.stop)
     except InterruptedWorkError:
@@ -153,12 +155,14 @@ async def pods_in(
     return pods, notes
 
 
-def _pods(body: PlacementRequest | WaitingPods, nodes: Sequence[Node], notes: list[str]) -> Iterator[Pod]:
+def _pods(
+    body: PlacementRequest | WaitingPods, nodes: Sequence[Node], notes: list[str], version: KubernetesVersion
+) -> Iterator[Pod]:
     """Yields the Pods one by one. Raises: HttpError, 422."""
     for index, raw in enumerate(body.pods):
-        yield pod_of(raw, f"pods[{index}]")
+        yield pod_of(raw, f"pods[{index}]", version)
     for index, raw in enumerate(body.workloads):
-        item = read_object(raw, f"workloads[{index}]")
+        item = read_placed(raw, f"workloads[{index}]", version)
         if isinstance(item, Workload):
             notes += item.guesses
         yield from _expanded(item, f"workloads[{index}]", body.replicas, nodes)
@@ -180,8 +184,9 @@ def _expanded(item: Object, where: str, replicas: int | None, nodes: Sequence[No
     return (numbered(item, index) for index in range(replicas))
 
 
-def pod_of(raw: Any, where: str) -> Pod:
-    item = read_object(raw, where)
+def pod_of(raw: Any, where: str, version: KubernetesVersion) -> Pod:
+    """A Pod to place. Raises: HttpError, 422."""
+    item = read_placed(raw, where, version)
     if not isinstance(item, Pod):
         raise HttpError(422, "InvalidObject", f"a {raw.get('kind')} is not a Pod", where)
     return item

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api.dry_run.json_answers import near_misses_json
-from app.api.dry_run.overlay import names_of, read_object
+from app.api.dry_run.overlay import names_of
+from app.api.dry_run.request_objects import read_placed
 from app.api.dry_run.scenario import documented, dry_run, numbered, pod_of, read_request
 from app.api.errors import HttpError
 from app.api.models.answers import CapacityAnswer
@@ -23,6 +24,7 @@ from app.core.dry_run.place import PodPlacement, place, with_near_misses
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
 from app.core.pauses import emptied
+from app.core.versions import KubernetesVersion
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
@@ -38,7 +40,7 @@ async def capacity(request: Request, service: ServiceOf) -> Response:
     async with read_request(request, service, CapacityRequest) as (body, work):
         run = await dry_run(service, body, work)
         state, rules = run.overlay.state, run.rules
-        pod, notes = await work.time_slice.run(lambda: _one_pod(body))
+        pod, notes = await work.run(partial(_one_pod, body, rules.features.version))
         nodes = names_of(state, body.nodes)
         limit = min(body.limit, service.settings.dry_run_pods)
         more = (numbered(pod, index) for index in range(limit))
@@ -51,13 +53,13 @@ async def capacity(request: Request, service: ServiceOf) -> Response:
         return json_response(answer | {"notes": [*run.overlay.notes, *notes]})
 
 
-def _one_pod(body: CapacityRequest) -> tuple[Pod, tuple[str, ...]]:
+def _one_pod(body: CapacityRequest, version: KubernetesVersion) -> tuple[Pod, tuple[str, ...]]:
     """The Pod to count, and the assumptions about it. Raises: HttpError, 422."""
     if (body.pod is None) == (body.workload is None):
         raise HttpError(422, "InvalidField", "give exactly one of pod and workload", "pod")
     if body.pod is not None:
-        return pod_of(body.pod, "pod"), ()
-    item = read_object(body.workload, "workload")
+        return pod_of(body.pod, "pod", version), ()
+    item = read_placed(body.workload, "workload", version)
     if isinstance(item, Workload):
         return _one_of(item), item.guesses
     if isinstance(item, Pod):

@@ -10,16 +10,17 @@ from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from app.api.bodies import MAX_YAML_VALUES, read_body, read_in_slices, require_yaml, shallow
+from app.api.dry_run.request_objects import read_object, read_placed
 from app.api.errors import HttpError
 from app.api.models.body import KubernetesObject
 from app.api.models.records import Documents
 from app.api.responses import json_response, one_by_one
 from app.api.service import ServiceOf
 from app.core.model.admin_access import is_namespace
-from app.core.model.errors import ObjectError
 from app.core.model.generated import generated_by
-from app.core.model.parse import is_read, is_to_be_placed, parse, ref_of
+from app.core.model.parse import is_read, is_to_be_placed, ref_of
 from app.core.pauses import emptied
+from app.core.versions import KubernetesVersion
 from app.manifests.reader import load_manifests
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
@@ -56,20 +57,20 @@ async def documents(request: Request, service: ServiceOf) -> Response:
         work.leftovers.append(lambda: emptied(*maps, found))
         if len(found) > _MAX_OBJECTS:
             raise HttpError(422, "TooManyObjects", f"{len(found)} objects exceed the limit of {_MAX_OBJECTS}")
-        items = (_item(raw, f"manifests[{index}]") for index, raw in enumerate(found))
+        version = service.rules.features.version
+        items = (_item(raw, f"manifests[{index}]", version) for index, raw in enumerate(found))
         return json_response({"items": await work.run(lambda: one_by_one(items))})
 
 
-def _item(raw: Any, where: str) -> dict[str, Any]:
+def _item(raw: Any, where: str, version: KubernetesVersion) -> dict[str, Any]:
     ref = ref_of(raw)
     role = "object" if is_namespace(raw) or next(generated_by(raw), None) is not None else "ignored"
     if is_read(raw):
-        try:
-            parse(raw)
-        except ObjectError as error:
-            path = f"{where}.{error.path}" if error.path else where
-            raise HttpError(422, "InvalidObject", f"{error.ref}: {error.reason}", path) from None
         role = "workload" if is_to_be_placed(raw) else "object"
+        if role == "workload":
+            read_placed(raw, where, version)
+        else:
+            read_object(raw, where)
     return {
         "kind": ref.kind,
         "namespace": ref.namespace,

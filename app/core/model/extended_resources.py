@@ -13,7 +13,7 @@ from typing import Any
 from app.core.json_object import JsonObject
 from app.core.model import fields
 from app.core.model.errors import FieldError
-from app.core.pauses import paced
+from app.core.pauses import paced_if_many
 
 CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"
 """Prefix of a class's name in the resource that every class provides."""
@@ -51,11 +51,11 @@ def asks_for(spec: JsonObject, selected: Callable[[str], bool]) -> bool:
     """
     for part in ("containers", "initContainers"):
         containers = spec.get(part)
-        for container in containers if isinstance(containers, list) else ():
+        for container in paced_if_many(containers) if isinstance(containers, list) else ():
             resources = container.get("resources") if isinstance(container, dict) else None
             for side in ("requests", "limits"):
                 named = resources.get(side) if isinstance(resources, dict) else None
-                if isinstance(named, dict) and any(map(selected, named)):
+                if isinstance(named, dict) and any(map(selected, paced_if_many(named))):
                     return True
     return False
 
@@ -69,10 +69,10 @@ def read_resource_requests(spec: JsonObject) -> tuple[ResourceRequest, ...]:
         return ()
     starting = fields.listed(spec, "initContainers", _container)
     found: list[ResourceRequest] = []
-    containers = paced((*starting, *fields.listed(spec, "containers", _container)))
-    for index, (name, requests, sidecar) in enumerate(containers):
+    listed = (*starting, *fields.listed(spec, "containers", _container))
+    for index, (name, requests, sidecar) in enumerate(paced_if_many(listed)):
         passing = index < len(starting) and not sidecar
-        for rank, resource in enumerate(sorted(requests)):
+        for rank, resource in enumerate(paced_if_many(sorted(requests))):
             count, rest = divmod(requests[resource], 10**9)
             if is_extended(resource) and count > 0 and not rest:
                 found.append(ResourceRequest(name, index, rank, resource, count, passing))
@@ -92,6 +92,6 @@ def _container(raw: Any) -> tuple[str, dict[str, int], bool]:
         raise error.under("resources") from None
     return (
         fields.default(source, "name", fields.text, ""),
-        {name: amount.nanos for name, amount in amounts.items()},
+        {name: amount.nanos for name, amount in paced_if_many(amounts.items())},
         fields.default(source, "restartPolicy", fields.text, "") == "Always",
     )

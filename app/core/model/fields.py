@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from app.core.json_object import JsonObject
 from app.core.model.errors import FieldError
 from app.core.model.quantity import Quantity, QuantityError, parse_quantity
-from app.core.pauses import PACE, paced
+from app.core.pauses import paced_if_many
 
 T = TypeVar("T")
 
@@ -101,14 +101,14 @@ def child(source: JsonObject, name: str) -> JsonObject:
 
 
 def listed(source: JsonObject, name: str, read: Callable[[Any], T]) -> tuple[T, ...]:
-    """A list field, empty if absent. Reads long ones with pauses."""
+    """A list field, empty if absent."""
     value = source.get(name)
     if value is None:
         return ()
     if not isinstance(value, list | tuple):
         raise FieldError(f"must be a list, not {_kind(value)}", name)
     items: list[T] = []
-    for index, item in enumerate(value if len(value) <= PACE else paced(value)):
+    for index, item in enumerate(paced_if_many(value)):
         try:
             items.append(read(item))
         except FieldError as error:
@@ -117,13 +117,12 @@ def listed(source: JsonObject, name: str, read: Callable[[Any], T]) -> tuple[T, 
 
 
 def mapped(source: JsonObject, name: str, read: Callable[[Any], T]) -> dict[str, T]:
-    """An object field with values of one type, empty if absent. Reads large ones with pauses."""
+    """An object field with values of one type, empty if absent."""
     value = source.get(name)
     if value is None:
         return {}
     result: dict[str, T] = {}
-    entries = required(source, name, mapping).items()
-    for key, item in entries if len(entries) <= PACE else paced(entries):
+    for key, item in paced_if_many(required(source, name, mapping).items()):
         if not isinstance(key, str):
             raise FieldError(f"the key {key!r} must be a string", name)
         try:

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.core.model.pod_templates import MAX_SEARCHED, Path
 from app.core.model.workload_kinds import group_of
+from app.core.pauses import FEW, pause
 
 _KINDS = {"resourceClaimTemplate": "ResourceClaimTemplate", "resourceClaim": "ResourceClaim"}
 _SPEC_OF_CLAIM = "claimCreationSpec"
@@ -50,6 +51,8 @@ def generated_by(raw: Any, namespace: str = "default") -> Iterator[Generated]:
     searched = 0
     while stack and searched < MAX_SEARCHED:
         searched += 1
+        if not searched % FEW:
+            pause()
         value = stack.pop()
         if isinstance(value, list):
             stack += value[:MAX_SEARCHED]
@@ -75,6 +78,8 @@ def requests_of_controller(raw: Any, pod_specs: Collection[Path]) -> Path:
     searched = 0
     while stack and searched < MAX_SEARCHED:
         searched += 1
+        if not searched % FEW:
+            pause()
         path, value = stack.pop()
         if isinstance(value, Mapping):
             if isinstance(value.get("deviceClassName"), str) or _SPEC_OF_CLAIM in value:

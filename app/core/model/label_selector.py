@@ -1,13 +1,13 @@
 """Label selectors, of objects and as text (k8s.io/apimachinery/pkg/labels)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.model import fields
 from app.core.model.errors import FieldError
-from app.core.pauses import PACE, paced
+from app.core.pauses import paced_if_many
 
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 _KEY = r"(?P<key>[A-Za-z0-9][-A-Za-z0-9_./]*)"
@@ -65,10 +65,7 @@ class LabelSelector:
         """O(labels and expressions of the selector), with pauses if they are many."""
         if any(labels.get(key) != value for key, value in self.labels.items()):
             return False
-        expressions: Iterable[LabelExpression] = self.expressions
-        if len(self.expressions) > PACE:
-            expressions = paced(expressions)
-        return all(expression.matches(labels) for expression in expressions)
+        return all(expression.matches(labels) for expression in paced_if_many(self.expressions))
 
 
 def read_label_selector(raw: Any) -> LabelSelector:

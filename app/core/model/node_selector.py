@@ -1,12 +1,12 @@
 """Node selectors, as k8s.io/component-helpers/scheduling/corev1/nodeaffinity reads them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.model import fields
-from app.core.pauses import PACE, paced
+from app.core.pauses import paced_if_many
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
@@ -89,10 +89,7 @@ class NodeSelector:
         """
         if self.error:
             raise SelectorError(self.error)
-        terms: Iterable[NodeSelectorTerm] = self.terms
-        if len(self.terms) > PACE:
-            terms = paced(terms)
-        return any(_term_matches(term, name, labels) for term in terms)
+        return any(_term_matches(term, name, labels) for term in paced_if_many(self.terms))
 
 
 def read_node_selector(raw: Any) -> NodeSelector:
@@ -121,10 +118,7 @@ def _requirement(raw: Any) -> NodeSelectorRequirement:
 def _term_matches(term: NodeSelectorTerm, name: str, labels: Mapping[str, str]) -> bool:
     if not term.match_expressions and not term.match_fields:
         return False
-    expressions: Iterable[NodeSelectorRequirement] = term.match_expressions
-    if len(term.match_expressions) > PACE:
-        expressions = paced(expressions)
-    return all(_holds(item, labels) for item in expressions) and all(
+    return all(_holds(item, labels) for item in paced_if_many(term.match_expressions)) and all(
         _field_holds(item, name) for item in term.match_fields
     )
 
@@ -172,7 +166,7 @@ def _error(terms: tuple[NodeSelectorTerm, ...]) -> str:
 
 
 def _validate(term: NodeSelectorTerm) -> None:
-    for item in paced(term.match_expressions):
+    for item in paced_if_many(term.match_expressions):
         _validate_expression(item)
     for item in term.match_fields:
         if item.operator not in ("In", "NotIn"):
@@ -197,7 +191,7 @@ def _validate_expression(item: NodeSelectorRequirement) -> None:
                 raise SelectorError(f"{item.key}: for 'Gt', 'Lt' operators, the value must be an integer")
         case _:
             raise SelectorError(f"{item.operator!r} is not a valid node selector operator")
-    for value in paced(item.values):
+    for value in paced_if_many(item.values):
         if value and (len(value) > _MAX_LABEL or not _LABEL_NAME.match(value)):
             raise SelectorError(f"{item.key}: {value!r} is not a label value")
 

@@ -16,7 +16,7 @@ from app.core.model.resource_claim import ResourceClaim, ResourceClaimTemplate, 
 from app.core.model.resource_slice import ResourceSlice, read_resource_slice
 from app.core.model.versions import GROUP, to_v1
 from app.core.model.workload import Workload
-from app.core.model.workload_kinds import BUILT_IN
+from app.core.model.workload_kinds import BUILT_IN, rules_of
 
 InventoryObject = (
     Node
@@ -157,6 +157,8 @@ def _checked(raw: Any) -> dict[str, Any]:
     if kind not in KINDS or _foreign(raw):
         if workload.is_workload(raw):
             return raw
+        if rules_of(raw):
+            raise workload.without_template(kind, raw)
         raise FieldError(f"{kind} is an unknown kind ({', '.join(sorted(KINDS))})", "kind")
     group = raw["apiVersion"].rpartition("/")[0]
     expected = _GROUPS.get(kind, GROUP)

@@ -20,7 +20,7 @@ from app.core.model.pod_affinity import (
 from app.core.model.pod_claim import PodClaim, read_claim_status, read_pod_claim
 from app.core.model.quantity import Quantity
 from app.core.model.taints import Toleration, read_toleration
-from app.core.pauses import paced
+from app.core.pauses import paced_if_many
 
 MAX_PREFERENCES = 100
 """Preferred terms, or soft constraints, that are weighed for each node. A Pod may have thousands of them."""
@@ -220,23 +220,23 @@ def _requests(spec: JsonObject) -> dict[str, Quantity]:
     and huge pages); plus overhead. Cost: O(requests of all containers).
     """
     total: dict[str, int] = {}
-    for container in paced(fields.listed(spec, "containers", _container)):
+    for container in paced_if_many(fields.listed(spec, "containers", _container)):
         _add(total, container.requests)
     sidecars: dict[str, int] = {}
     peak: dict[str, int] = {}
-    for container in paced(fields.listed(spec, "initContainers", _container)):
+    for container in paced_if_many(fields.listed(spec, "initContainers", _container)):
         if container.sidecar:
             _add(total, container.requests)
             _add(sidecars, container.requests)
             continue
         # Of other resources the sidecars before it need no more than all sidecars together.
-        for name, amount in container.requests.items():
+        for name, amount in paced_if_many(container.requests.items()):
             peak[name] = max(peak.get(name, 0), sidecars.get(name, 0) + amount.nanos)
-    for name, nanos in peak.items():
+    for name, nanos in paced_if_many(peak.items()):
         total[name] = max(total.get(name, 0), nanos)
     total |= _pod_level(spec, total)
     _add(total, fields.mapped(spec, "overhead", fields.quantity))
-    return {name: Quantity(nanos) for name, nanos in paced(total.items())}
+    return {name: Quantity(nanos) for name, nanos in paced_if_many(total.items())}
 
 
 def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int]:
@@ -252,7 +252,7 @@ def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int
     except FieldError as error:
         raise error.under("resources") from None
     result: dict[str, int] = {}
-    for name, amount in (limits | requests).items():
+    for name, amount in paced_if_many((limits | requests).items()):
         huge = name.startswith("hugepages-")
         if huge or (name in ("cpu", "memory") and (name in requests or name not in containers)):
             result[name] = amount.nanos
@@ -260,5 +260,5 @@ def _pod_level(spec: JsonObject, containers: Mapping[str, int]) -> dict[str, int
 
 
 def _add(total: dict[str, int], more: Mapping[str, Quantity]) -> None:
-    for name, amount in more.items():
+    for name, amount in paced_if_many(more.items()):
         total[name] = total.get(name, 0) + amount.nanos

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from app.core.pauses import FEW, paced_if_many, pause
+
 Path = tuple[str | int, ...]
 
 MAX_TEMPLATES = 100
@@ -30,6 +32,8 @@ def pod_spec_paths(raw: Any) -> Iterator[Path]:
     searched = 0
     while stack and searched < MAX_SEARCHED:
         searched += 1
+        if not searched % FEW:
+            pause()
         path, value = stack.pop()
         if isinstance(value, Mapping):
             if is_pod_spec(value):
@@ -45,9 +49,9 @@ def pod_spec_paths(raw: Any) -> Iterator[Path]:
 def is_pod_spec(value: Mapping[str, Any]) -> bool:
     """Whether an object has the shape of a Pod spec. O(containers and claims in it)."""
     containers, claims = value.get("containers"), value.get("resourceClaims")
-    if isinstance(containers, list) and containers and all(map(_is_container, containers)):
+    if isinstance(containers, list) and containers and all(map(_is_container, paced_if_many(containers))):
         return True
-    return isinstance(claims, list) and any(map(_is_reference, claims))
+    return isinstance(claims, list) and any(map(_is_reference, paced_if_many(claims)))
 
 
 def _is_container(value: Any) -> bool:
@@ -74,8 +78,8 @@ def matches(raw: Any, pattern: str) -> Iterator[Path]:
     """The paths that a pattern like ``spec.podSets.*.template`` stands for; ``*`` is any key or index."""
     found: list[Path] = [()]
     for part in pattern.split(".") if pattern else ():
-        found = [(*path, step) for path in found for step in _steps(value_at(raw, path), part)]
-    yield from found
+        found = [(*path, step) for path in paced_if_many(found) for step in _steps(value_at(raw, path), part)]
+    yield from paced_if_many(found)
 
 
 def _steps(value: Any, part: str) -> Iterator[str | int]:
@@ -83,6 +87,6 @@ def _steps(value: Any, part: str) -> Iterator[str | int]:
         if isinstance(value, Mapping) and value.get(part) is not None:
             yield part
     elif isinstance(value, Mapping):
-        yield from value
+        yield from paced_if_many(value)
     elif isinstance(value, list):
-        yield from range(len(value))
+        yield from paced_if_many(range(len(value)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.model import fields
-from app.core.pauses import PACE, paced
+from app.core.pauses import paced_if_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,7 @@ class Toleration:
 
 def is_tolerated(taint: Taint, tolerations: Sequence[Toleration]) -> bool:
     """Whether one of the tolerations tolerates the taint. O(tolerations), with pauses if they are many."""
-    if len(tolerations) <= PACE:
-        return any(toleration.tolerates(taint) for toleration in tolerations)
-    return any(toleration.tolerates(taint) for toleration in paced(tolerations))
+    return any(toleration.tolerates(taint) for toleration in paced_if_many(tolerations))
 
 
 def read_taint(raw: Any) -> Taint:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from app.core.json_object import JsonObject
@@ -94,7 +95,7 @@ def is_workload(raw: Any) -> bool:
         return False
     if (group_of(raw), raw["kind"]) in BUILT_IN:
         return True
-    return next(_located(raw), None) is not None
+    return next(located_templates(raw), None) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,12 @@ class PodSpecPlace:
     owner: Path = ()
 
 
-def located_templates(raw: Any) -> tuple[PodSpecPlace, ...]:
-    """The Pod specs of a workload of any kind. Cost: O(values of the object)."""
-    return tuple(_located(raw))
+def located_templates(raw: Any) -> Iterator[PodSpecPlace]:
+    """The Pod specs of a workload of any kind: by the rules of its kind, then by shape.
 
-
-def _located(raw: Any) -> Iterator[PodSpecPlace]:
-    """By the rules of its kind, then by shape; an object embedded in another goes by its own kind."""
+    An object embedded in another goes by its own kind. Cost: O(values of the object) for each that is
+    taken.
+    """
     if isinstance(raw, Mapping) and group_of(raw) in GROUPS_WITHOUT_TEMPLATES:
         return
     covered: set[Path] = set()
@@ -154,12 +154,12 @@ def read_workload(kind: str, raw: Any) -> Workload:
     if not meta.name and not meta.generate_name:
         raise FieldError("is missing", "metadata", "name")
     found: list[PodSpecPlace] = []
-    for item in _located(source):
+    for item in located_templates(source):
         found.append(item)
         if len(found) > MAX_TEMPLATES:
             raise FieldError(f"contains more than {MAX_TEMPLATES} Pod templates")
     if not found:
-        raise _without_template(kind, source)
+        raise without_template(kind, source)
     names = _names(source, found)
     return Workload(
         kind,
@@ -180,23 +180,55 @@ def _uncounted(source: JsonObject, found: list[PodSpecPlace]) -> str:
         for path in matches(value_at(source, item.owner), item.rule.creates)
     )
     first = next(created, None)
-    return f"the objects that it creates from {path_text(first)} are not planned" if first else ""
+    if first:
+        return f"the objects that it creates from {path_text(first)} are not planned"
+    patch = next(_patches(source, found), None)
+    return f"its Pods are planned without the changes of {path_text(patch)}" if patch else ""
 
 
-def _without_template(kind: str, source: JsonObject) -> FieldError:
-    """Names the first field on the way to the template that is missing or not an object."""
-    rules = rules_of(source)
-    if not rules:
-        return FieldError(f"a {kind} contains no Pod template")
+def _patches(source: JsonObject, found: list[PodSpecPlace]) -> Iterator[Path]:
+    """The fields that change the Pods of a workload and are not read."""
+    rules = {(item.owner, item.rule): None for item in found if item.rule is not None and item.rule.patches}
+    for owner, rule in rules:
+        for pattern in rule.patches:
+            for path in matches(value_at(source, owner), pattern):
+                yield (*owner, *path)
+
+
+def without_template(kind: str, source: JsonObject) -> FieldError:
+    """Of an object in which no Pod template was found: what is missing, as far as its kind is known.
+
+    Names the first field on the way to the template that is missing or has another type. Where several
+    templates are possible, it names what is around all of them.
+    """
+    ends = [_end_of(rule, source) for rule in rules_of(source)]
+    if len({path for path, _ in ends}) == 1:
+        path, reason = ends[0]
+        return FieldError(reason, *path)
+    same = zip(*(path for path, _ in ends), strict=False)
+    around = tuple(parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, same))
+    return FieldError("contains no Pod template" if around else f"a {kind} contains no Pod template", *around)
+
+
+def _end_of(rule: PodSetRule, source: JsonObject) -> tuple[Path, str]:
+    """How far an object has the fields that lead to a Pod template, and what is wrong there."""
     path: Path = ()
     value: Any = source
-    for part in rules[0].spec.split("."):
-        if not isinstance(value, Mapping):
-            return FieldError("must be an object", *path)
-        path, value = (*path, part), value.get(part)
-        if value is None or part == "*":
-            break
-    return FieldError("is missing", *path)
+    for part in rule.spec.split("."):
+        if part == "*":
+            if not isinstance(value, Mapping | list):
+                return path, "must be a list or an object"
+            if not value:
+                return path, "is empty"
+            path = (*path, next(iter(value)) if isinstance(value, Mapping) else 0)
+        elif not isinstance(value, Mapping):
+            return path, "must be an object"
+        else:
+            path = (*path, part)
+        value = value_at(source, path)
+        if value is None:
+            return path, "is missing"
+    return path, "makes no Pods itself"
 
 
 def _pod_set(source: JsonObject, found: PodSpecPlace, name: str, namespace: str) -> PodSet:

@@ -14,6 +14,7 @@ from app.core.model.pod_templates import Path, value_at
 from app.core.model.workload_views import (
     View,
     graph_service,
+    inference_component,
     machine,
     model_service,
     runs_in_a_pod,
@@ -39,7 +40,8 @@ class PodSetRule:
     ``spec``; ``claims`` is the list of its
     claims where it has no ``resourceClaims`` itself. ``more``: the API has further fields beside those of a
     Pod spec. ``assumption`` is what is not known about the number of Pods. ``creates`` is a pattern of fields
-    from which other objects are created, which may have Pods.
+    from which other objects are created, which may have Pods. ``patches`` are patterns of fields that change
+    the Pods and are not read.
     """
 
     spec: str
@@ -54,6 +56,7 @@ class PodSetRule:
     more: bool = False
     assumption: str = ""
     creates: str = ""
+    patches: tuple[str, ...] = ()
 
 
 def _number(name: str, otherwise: int = 1) -> Count:
@@ -92,6 +95,16 @@ def _nodes_of_service(service: JsonObject) -> int:
     """Of a service of a Dynamo graph: a Pod on each of the nodes that one replica takes."""
     nodes = service.get("multinode")
     return _replicas(service) * (_number("nodeCount")(nodes) if isinstance(nodes, dict) else 1)
+
+
+def _served(component: JsonObject) -> int:
+    """Of a component of an InferenceService: one that scales to zero runs once while it is called."""
+    return max(1, _number("minReplicas")(component))
+
+
+def _workers_of_stages(worker: JsonObject) -> int:
+    """Of a model on several nodes: a worker for each stage of the pipeline but the first."""
+    return max(1, _number("pipelineParallelSize", 2)(worker) - 1)
 
 
 def _idle_runners(spec: JsonObject) -> int:
@@ -159,6 +172,9 @@ def _steps(workflow: str) -> PodSetRule:
         claims=f"{workflow}.resourceClaims",
         assumption=text,
         creates=f"{workflow}.templates.*.resource",
+        patches=tuple(
+            f"{workflow}.{name}" for name in ("templateDefaults", "podSpecPatch", "templates.*.podSpecPatch")
+        ),
         more=True,
     )
 
@@ -175,6 +191,18 @@ def _spark(application: str) -> tuple[PodSetRule, ...]:
             inherits=executor,
         ),
     )
+
+
+def _inference() -> tuple[PodSetRule, ...]:
+    """Of KServe: each component is a Pod spec, in which a model may stand for its container."""
+    components = tuple(
+        PodSetRule(f"spec.{name}", ((f"spec.{name}", _served),), name, view=inference_component, more=True)
+        for name in ("predictor", "transformer", "explainer")
+    )
+    worker = "spec.predictor.workerSpec"
+    factors = (("spec.predictor", _served), (worker, _workers_of_stages))
+    text = "without pipelineParallelSize, its serving runtime has the number of workers, and one is planned"
+    return (*components, PodSetRule(worker, factors, "worker", more=True, assumption=text))
 
 
 _PER_NODE = PodSetRule("spec.template.spec", per_node=True)
@@ -265,6 +293,7 @@ CUSTOM: Mapping[tuple[str, str], tuple[PodSetRule, ...]] = {
     ("apps.kruise.io", "DaemonSet"): _one(_PER_NODE),
     ("sparkoperator.k8s.io", "SparkApplication"): _spark("spec"),
     ("sparkoperator.k8s.io", "ScheduledSparkApplication"): _spark("spec.template"),
+    ("serving.kserve.io", "InferenceService"): _inference(),
     ("serving.knative.dev", "Service"): _one(_template(count=None, more=True)),
     ("serving.knative.dev", "Configuration"): _one(_template(count=None, more=True)),
     ("serving.knative.dev", "Revision"): _one(PodSetRule("spec", more=True)),

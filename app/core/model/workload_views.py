@@ -67,6 +67,13 @@ def model_service(spec: JsonObject, _: JsonObject) -> JsonObject:
     return {**same, "resourceClaims": named, "containers": [container]}
 
 
+def inference_component(spec: JsonObject, _: JsonObject) -> JsonObject:
+    """Of a component of a KServe InferenceService: the Pod spec that it is, with the model as a container."""
+    model = spec.get("model")
+    served = [{"name": "kserve-container", **model}] if isinstance(model, Mapping) else []
+    return {**spec, "containers": [*served, *_listed(spec.get("containers"))]}
+
+
 def graph_service(spec: JsonObject, service: JsonObject) -> JsonObject:
     """Of a service of a Dynamo graph: the Pod spec beside it with its main container, which gets the
     resources of the service. Its ``gpu`` stands for NVIDIA's extended resource, or that of ``gpuType``.

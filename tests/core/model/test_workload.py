@@ -646,6 +646,115 @@ def test_what_has_no_template_makes_no_pods(spec: Any) -> None:
         parse(raw)
 
 
+PATCHES: dict[str, tuple[dict[str, Any], str]] = {
+    "defaults of all templates": ({"templateDefaults": {"container": {"resources": {}}}}, "templateDefaults"),
+    "a patch of all Pods": ({"podSpecPatch": "nodeName: n1"}, "podSpecPatch"),
+}
+
+
+@pytest.mark.parametrize(("fields", "name"), PATCHES.values(), ids=PATCHES)
+@pytest.mark.parametrize("kind", ["Workflow", "CronWorkflow"])
+def test_a_workflow_that_changes_its_pods_elsewhere_says_so(
+    kind: str, fields: dict[str, Any], name: str
+) -> None:
+    spec = {"templates": [{"name": "t", "container": {"image": "i"}}]} | fields
+    above = "spec.workflowSpec" if kind == "CronWorkflow" else "spec"
+    found = read("argoproj.io/v1alpha1", kind, {"workflowSpec": spec} if kind == "CronWorkflow" else spec)
+
+    assert found.uncounted == f"its Pods are planned without the changes of {above}.{name}"
+
+
+def test_a_patch_of_one_template_is_named() -> None:
+    step = {"name": "t", "container": {"image": "i"}, "podSpecPatch": "{}"}
+    found = read("argoproj.io/v1alpha1", "Workflow", {"templates": [step]})
+
+    assert found.uncounted.endswith("spec.templates[0].podSpecPatch")
+
+
+def inference(**components: Any) -> Workload:
+    return read("serving.kserve.io/v1beta1", "InferenceService", components)
+
+
+def test_an_inference_service_has_its_container_under_model() -> None:
+    gpus = {"limits": {"nvidia.com/gpu": 4, "cpu": 8}, "claims": [{"name": "gpu"}]}
+    claims = [{"name": "gpu", "resourceClaimTemplateName": "one"}]
+    found = inference(predictor={"model": {"name": "", "resources": gpus}, "resourceClaims": claims})
+
+    (only,) = found.sets
+    assert (only.name, only.replicas, only.guessed) == ("predictor", 1, False)
+    assert [(item.resource, item.count) for item in only.template.extended] == [("nvidia.com/gpu", 4)]
+    assert [item.template_name for item in only.template.claims] == ["one"]
+    assert only.template.requests["cpu"].nanos == 8 * 10**9
+
+
+def test_an_inference_service_has_a_set_for_each_component() -> None:
+    container = {"containers": [{"name": "c"}]}
+    found = inference(
+        predictor=container | {"minReplicas": 3, "workerSpec": container | {"pipelineParallelSize": 4}},
+        transformer=container | {"minReplicas": 0},
+        explainer=container | {"minReplicas": 2},
+    )
+
+    assert groups(found) == {"predictor": 3, "worker": 9, "transformer": 1, "explainer": 2}
+
+
+def test_without_a_size_of_the_pipeline_one_worker_is_planned_and_said() -> None:
+    found = inference(predictor={"model": {}, "workerSpec": {"containers": [{"name": "c"}]}})
+
+    assert groups(found) == {"predictor": 1, "worker": 1}
+    assert "one is planned" in found.guesses[0]
+
+
+KNOWN_WITHOUT_TEMPLATE: dict[str, tuple[str, str, Any, str]] = {
+    "nothing": ("jobset.x-k8s.io/v1alpha2", "JobSet", {}, "spec.replicatedJobs: is missing"),
+    "an empty list": (
+        "jobset.x-k8s.io/v1alpha2",
+        "JobSet",
+        {"replicatedJobs": []},
+        "spec.replicatedJobs: is empty",
+    ),
+    "a level is missing": (
+        "jobset.x-k8s.io/v1alpha2",
+        "JobSet",
+        {"replicatedJobs": [{"name": "j", "template": {}}]},
+        "spec.replicatedJobs[0].template.spec: is missing",
+    ),
+    "a number for a list": (
+        "jobset.x-k8s.io/v1alpha2",
+        "JobSet",
+        {"replicatedJobs": 1},
+        "spec.replicatedJobs: must be a list or an object",
+    ),
+    "a text for an object": ("argoproj.io/v1alpha1", "Rollout", "x", "spec: must be an object"),
+    "one of several templates": (
+        "leaderworkerset.x-k8s.io/v1",
+        "LeaderWorkerSet",
+        {"leaderWorkerTemplate": {"size": 2}},
+        "spec.leaderWorkerTemplate: contains no Pod template",
+    ),
+    "steps that call others": (
+        "argoproj.io/v1alpha1",
+        "Workflow",
+        {"templates": [{"name": "a", "steps": []}]},
+        "spec.templates[0]: makes no Pods itself",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "spec", "message"), KNOWN_WITHOUT_TEMPLATE.values(), ids=KNOWN_WITHOUT_TEMPLATE
+)
+def test_a_known_kind_without_a_template_is_told_what_is_missing(
+    version: str, kind: str, spec: Any, message: str
+) -> None:
+    raw = {"apiVersion": version, "kind": kind, "metadata": {"name": "w"}, "spec": spec}
+
+    assert not is_read(raw)
+    with pytest.raises(ObjectError) as caught:
+        parse(raw)
+    assert str(caught.value) == f"{kind} w: {message}"
+
+
 def test_a_pod_group_is_read_and_has_no_pods_of_its_own() -> None:
     meta = {"name": "w"}
     raw = {

@@ -1,7 +1,6 @@
 """The API server's validation of claims, classes and taint rules, beyond types.
 
-The rules are those of pkg/apis/resource/validation in k8s.io/kubernetes; CEL has its own rules in
-``app.cli.rules``.
+The rules are those of pkg/apis/resource/validation in k8s.io/kubernetes, without those of CEL.
 """
 
 import json
@@ -9,14 +8,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.cli.api_table import Span
-from app.cli.shapes import Path, claim_devices, items, request_specs, requests
 from app.core.json_object import JsonObject
 from app.core.model.admin_access import refusal
 from app.core.model.parse import ref_of
 from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.versions import FLAT_REQUEST_FIELDS
 from app.core.versions.kubernetes_version import ADMIN_ACCESS_LABEL
+from app.manifests.validation.api_table import Span
+from app.manifests.validation.shapes import Path, claim_devices, items, request_specs, requests
 
 Problems = Iterator[tuple[Path, str]]
 

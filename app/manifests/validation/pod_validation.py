@@ -6,16 +6,19 @@ The rules are those of pkg/apis/core/validation in k8s.io/kubernetes.
 from collections.abc import Iterator
 from typing import Any
 
-from app.cli.api_rules import is_label
-from app.cli.shapes import Path, containers, pods_with_claims
 from app.core.json_object import JsonObject
 from app.core.model.extended_resources import is_extended
 from app.core.model.quantity import Quantity, QuantityError, parse_quantity
+from app.core.pauses import paced_if_many
+from app.manifests.validation.api_rules import is_label
+from app.manifests.validation.shapes import Path, containers, pods_with_claims
 
 Problems = Iterator[tuple[Path, str]]
 
 _WHOLE = 10**9
 """One, in nano units."""
+_SHOWN = 253
+"""Letters of a name in a message: as many as the longest valid name has."""
 
 
 def pod_validation(raw: JsonObject) -> Problems:
@@ -39,14 +42,15 @@ def pod_validation(raw: JsonObject) -> Problems:
 
 def _names(entries: list[tuple[Path, JsonObject]]) -> Problems:
     seen = set[str]()
-    for at, entry in entries:
+    for at, entry in paced_if_many(entries):
         name = entry.get("name")
         if not isinstance(name, str) or not name:
             continue  # reported where the Pod is parsed
         if not is_label(name):
-            yield (*at, "name"), f"must be lower-case letters, digits and '-', at most 63, not {name!r}"
+            text = f"must be lower-case letters, digits and '-', at most 63, not {_quoted(name)}"
+            yield (*at, "name"), text
         if name in seen:
-            yield (*at, "name"), f"duplicate claim name {name!r}"
+            yield (*at, "name"), f"duplicate claim name {_quoted(name)}"
         seen.add(name)
 
 
@@ -54,8 +58,8 @@ def _used(path: Path, container: JsonObject) -> Problems:
     """A container names a claim once, or some requests of it, each once."""
     resources = container.get("resources")
     claims = resources.get("claims") if isinstance(resources, dict) else None
-    whole, parts = set[Any](), set[Any]()
-    for index, claim in enumerate(claims if isinstance(claims, list) else ()):
+    whole, parts, in_part = set[str](), set[tuple[str, str]](), set[str]()
+    for index, claim in enumerate(paced_if_many(claims) if isinstance(claims, list) else ()):
         at = (*path, "resources", "claims", index)
         if not isinstance(claim, dict):
             yield (
@@ -68,14 +72,11 @@ def _used(path: Path, container: JsonObject) -> Problems:
         name, request = claim.get("name"), claim.get("request") or ""
         if not isinstance(name, str) or not isinstance(request, str):
             continue  # an unknown name: reported elsewhere
-        if (
-            name in whole
-            or (name, request) in parts
-            or (not request and any(name == one for one, _ in parts))
-        ):
-            yield at, f"claim {name!r} is named twice"
+        if name in whole or (name, request) in parts or (not request and name in in_part):
+            yield at, f"claim {_quoted(name)} is named twice"
         if request:
             parts.add((name, request))
+            in_part.add(name)
         else:
             whole.add(name)
 
@@ -88,11 +89,11 @@ def _extended(path: Path, container: JsonObject) -> Problems:
         for side in ("requests", "limits")
     }
     for side, amounts in sides.items():
-        for name, amount in amounts.items():
+        for name, amount in paced_if_many(amounts.items()):
             at = (*path, "resources", side, name)
             if amount is not None and amount.nanos % _WHOLE:
                 yield at, f"must be a whole number, not {amount.text}"
-    for name, amount in sides["requests"].items():
+    for name, amount in paced_if_many(sides["requests"].items()):
         at = (*path, "resources", "requests", name)
         if name not in sides["limits"]:
             yield at, f"an extended resource needs the same amount under limits: {name} is missing there"
@@ -104,8 +105,13 @@ def _extended(path: Path, container: JsonObject) -> Problems:
 
 def _quantities(resources: Any, side: str) -> Iterator[tuple[str, Any]]:
     values = resources.get(side) if isinstance(resources, dict) else None
-    for name, value in values.items() if isinstance(values, dict) else ():
+    for name, value in paced_if_many(values.items()) if isinstance(values, dict) else ():
         yield str(name), value
+
+
+def _quoted(name: str) -> str:
+    """A name as a message shows it: a request may have one of megabytes."""
+    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…")
 
 
 def _amount(value: Any) -> Quantity | None:

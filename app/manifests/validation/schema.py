@@ -4,16 +4,19 @@ The API server drops unknown fields, or refuses them with strict validation: eit
 the intended one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
-from app.cli.api_table import ApiTable, Field, api_table
-from app.cli.shapes import pod_specs
-from app.core.model.pod_templates import value_at
+from app.core.model.pod_templates import MAX_TEMPLATES, value_at
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP
 from app.core.model.workload import located_templates
 from app.core.model.workload_kinds import BUILT_IN, group_of
+from app.core.pauses import paced_if_many, pause
+from app.manifests.validation.api_table import ApiTable, Field, api_table
+from app.manifests.validation.shapes import containers, pod_specs
 
 Path = tuple[str | int, ...]
 Problems = Iterator[tuple[Path, str]]
@@ -26,6 +29,10 @@ _ALIKE = 0.85
 """Similarity of two names above which one counts as a misspelling of the other."""
 _ALIKE_INSIDE = 0.8
 """The same for a field that belongs a level below: 0.85 for deviceClass and deviceClassName."""
+_TEMPLATES_AT_ONCE = 16
+"""Pod templates of one object between two pauses."""
+_LONGEST = 64
+"""Letters of a name up to which it is compared with others: the longest field has 46."""
 _AMOUNTS = {"CapacityRequirements": "requests"}
 """Types whose only field is a map of quantities."""
 _DRA_ONLY = ("resourceclaim", "claims")
@@ -38,7 +45,7 @@ def unknown_fields(raw: dict[str, Any], minor: str) -> Problems:
     Checks resource.k8s.io objects, Pods and Pod templates. In an unknown kind, whose Pod specs may have
     additional fields, reports only fields with names similar to those of DRA.
     """
-    walk = _Walk(api_table(), minor)
+    walk = _walk(minor)
     kind, version = str(raw.get("kind")), str(raw.get("apiVersion"))
     if version.startswith(f"{GROUP}/"):
         yield from walk.unknown(raw, f"resource.{version.partition('/')[2]}.{kind}", (), ())
@@ -60,10 +67,19 @@ def unknown_fields(raw: dict[str, Any], minor: str) -> Problems:
 def misspelt_dra_fields(raw: dict[str, Any], minor: str) -> Problems:
     """Of a Pod or a workload of any kind, only the unknown fields with names similar to those of DRA: without
     them, the Pods would have no devices.
+
+    Not in more templates than a workload may have. Cost: O(fields and containers), with pauses.
     """
-    walk = _Walk(api_table(), minor)
-    for path, spec in pod_specs(raw):
+    walk = _walk(minor)
+    for number, (path, spec) in enumerate(islice(pod_specs(raw), MAX_TEMPLATES), 1):
+        if not number % _TEMPLATES_AT_ONCE:
+            pause()
         yield from walk.nearly_dra(spec, path)
+
+
+@lru_cache(maxsize=32)
+def _walk(minor: str) -> "_Walk":
+    return _Walk(api_table(), minor)
 
 
 class _Walk:
@@ -72,6 +88,7 @@ class _Walk:
     def __init__(self, table: ApiTable, minor: str) -> None:
         self._table = table
         self._minor = minor
+        self._known: dict[str, Mapping[str, Field]] = {}
 
     def unknown(self, value: Any, shape: str, path: Path, above: tuple[tuple[Path, str], ...]) -> Problems:
         """``above``: paths and types of the objects around, innermost last."""
@@ -79,11 +96,11 @@ class _Walk:
         if fields is None:
             return
         if isinstance(value, list):
-            for index, item in enumerate(value):
+            for index, item in enumerate(paced_if_many(value)):
                 yield from self.unknown(item, shape, (*path, index), above)
         elif isinstance(value, dict):
             here = (*above, (path, shape))
-            for name, inner in value.items():
+            for name, inner in paced_if_many(value.items()):
                 field = fields.get(name)
                 if field is not None and field.span.has(self._minor):
                     yield from self._inside(inner, field, (*path, name), here)
@@ -99,7 +116,7 @@ class _Walk:
 
     def _inside(self, value: Any, field: Field, path: Path, above: tuple[tuple[Path, str], ...]) -> Problems:
         if field.keyed and isinstance(value, dict):
-            for key, item in value.items():
+            for key, item in paced_if_many(value.items()):
                 yield from self.unknown(item, field.type, (*path, key), above)
         else:
             yield from self.unknown(value, field.type, path, above)
@@ -116,6 +133,8 @@ class _Walk:
 
     def _hint(self, name: str, value: dict[str, Any], above: tuple[tuple[Path, str], ...]) -> str:
         """The probable intention: another spelling, another place, or a similar name."""
+        if len(name) > _LONGEST:
+            return ""
         shape = above[-1][1]
         if name == "spec" and shape.endswith(".ResourceClaimSpec") and above[0][1].endswith(".ResourceClaim"):
             return ", is a ResourceClaimTemplate meant?"
@@ -123,7 +142,7 @@ class _Walk:
         same = get_close_matches(name.lower(), [known.lower() for known in here], n=1, cutoff=_ALIKE)
         if same:
             return f", did you mean {next(known for known in here if known.lower() == same[0])}?"
-        inner = [known for known in here if name in self._names(self._table.types[shape][known].type)]
+        inner = [known for known in here if name in self._names(self._names(shape)[known].type)]
         written = [known for known in inner if known in value] or inner
         if written:
             return f": it belongs under {written[0]}"
@@ -145,9 +164,14 @@ class _Walk:
         close = get_close_matches(name, inside, n=1, cutoff=_ALIKE_INSIDE)
         return f", did you mean {inside[close[0]]}?" if close else ""
 
-    def _names(self, shape: str) -> list[str]:
-        fields = self._table.types.get(shape, {})
-        return [name for name, field in fields.items() if field.span.has(self._minor)]
+    def _names(self, shape: str) -> Mapping[str, Field]:
+        """The fields that a type has in this version, by name."""
+        if shape not in self._known:
+            fields = self._table.types.get(shape, {})
+            self._known[shape] = {
+                name: field for name, field in fields.items() if field.span.has(self._minor)
+            }
+        return self._known[shape]
 
     def nearly_dra(self, spec: Any, path: Path) -> Problems:
         """The same for a Pod spec that may have additional fields."""
@@ -155,21 +179,17 @@ class _Walk:
             return
         yield from self._nearly(spec, _POD, path, ())
         yield from self.unknown(spec.get("resourceClaims"), _CLAIM_OF_POD, (*path, "resourceClaims"), ())
-        for group in ("initContainers", "containers"):
-            listed = spec.get(group)
-            for index, container in enumerate(listed if isinstance(listed, list) else ()):
-                if isinstance(container, dict):
-                    at_container = (*path, group, index)
-                    yield from self._nearly(container, "core.v1.Container", at_container, ((path, _POD),))
-                    shape, resources = "core.v1.ResourceRequirements", (*at_container, "resources")
-                    yield from self.unknown(container.get("resources"), shape, resources, ())
+        for at, container in containers(path, spec):
+            yield from self._nearly(container, "core.v1.Container", at, ((path, _POD),))
+            shape, resources = "core.v1.ResourceRequirements", (*at, "resources")
+            yield from self.unknown(container.get("resources"), shape, resources, ())
 
     def _nearly(
         self, value: dict[str, Any], shape: str, path: Path, above: tuple[tuple[Path, str], ...]
     ) -> Problems:
         known = self._names(shape)
-        for name in value:
-            if name not in known and str(name).lower().startswith(_DRA_ONLY):
+        for name in paced_if_many(value):
+            if name not in known and str(name)[:_LONGEST].lower().startswith(_DRA_ONLY):
                 yield from self._unknown(str(name), None, value, (*above, (path, shape)))
 
 

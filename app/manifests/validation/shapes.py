@@ -7,6 +7,7 @@ from app.core.json_object import JsonObject
 from app.core.model.pod_templates import value_at
 from app.core.model.workload import claims_path, is_workload, located_templates
 from app.core.model.workload_kinds import group_of
+from app.core.pauses import paced_if_many
 
 Path = tuple[str | int, ...]
 
@@ -40,12 +41,12 @@ def pods_with_claims(raw: JsonObject) -> Iterator[tuple[Path, JsonObject, list[t
 
 
 def containers(path: Path, spec: JsonObject) -> Iterator[tuple[Path, JsonObject]]:
-    """The containers and init containers of a Pod spec, and those of a step of Argo Workflows and of a
-    service of a Dynamo graph.
+    """The containers and init containers of a Pod spec, and those of a step of Argo Workflows, of a service
+    of a Dynamo graph and of a model of KServe.
     """
     for group in ("initContainers", "containers", "sidecars"):
         yield from items(spec, group, path)
-    for name in ("container", "script", "mainContainer"):
+    for name in ("container", "script", "mainContainer", "model"):
         if isinstance(spec.get(name), dict):
             yield (*path, name), spec[name]
     several = spec.get("containerSet")
@@ -121,7 +122,7 @@ def selectors(path: Path, owner: JsonObject | None) -> Iterator[tuple[Path, str]
 def items(owner: JsonObject | None, name: str, path: Path) -> Iterator[tuple[Path, JsonObject]]:
     """The objects in a list field of the owner, with their paths."""
     values = owner.get(name) if owner is not None else None
-    for index, value in enumerate(values if isinstance(values, list) else ()):
+    for index, value in enumerate(paced_if_many(values) if isinstance(values, list) else ()):
         if isinstance(value, dict):
             yield (*path, name, index), value
 
