@@ -23,6 +23,9 @@ PACE = 256
 FEW = 64
 """Items in a list of an object that are read without a pause: some 1,000 calls."""
 
+_FREED = 8
+"""Items freed between two pauses: each may be the only owner of thousands of objects."""
+
 _RUN = 1024
 """Items sorted at once, in less than a millisecond."""
 
@@ -100,7 +103,7 @@ def emptied(*containers: MutableSequence[Any] | MutableMapping[Any, Any]) -> Non
     that nothing else refers to, however small each of them is.
     """
     for container in containers:
-        left = PACE
+        left = _FREED
         while container:
             if isinstance(container, MutableMapping):
                 container.popitem()
@@ -109,4 +112,4 @@ def emptied(*containers: MutableSequence[Any] | MutableMapping[Any, Any]) -> Non
             left -= 1
             if not left:
                 pause()
-                left = PACE
+                left = _FREED

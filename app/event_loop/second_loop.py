@@ -1,12 +1,23 @@
 """A second event loop, in its own thread, for work that must go on while the first loop is held."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
+from app.event_loop.time_slice import TURN_SECONDS
+
 T = TypeVar("T")
+
+SWITCH_SECONDS = TURN_SECONDS / 4
+"""How long a thread waits for the interpreter before it demands it.
+
+A busy first loop gives the interpreter up for some microseconds in each of its turns. That wakes the thread which
+waits, too late to get it, and the wait begins again: with Python's 5 ms, which are longer than a turn, it never
+ends. Each of the dozen steps of a probe took 0.1 s, and renewing the lease as well.
+"""
 
 
 class Loops(Protocol):
@@ -41,11 +52,13 @@ class OneLoop:
 class SecondLoop:
     """Enter it on the first loop. Leaving it cancels what runs on the second loop, and waits for that.
 
-    Both loops share the interpreter, which switches between them every 5 ms, and never within one call of
-    a function in C.
+    Both loops share the interpreter, which switches between them every ``SWITCH_SECONDS``, and never within
+    one call of a function in C.
     """
 
     async def __aenter__(self) -> Self:
+        self._before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._first = asyncio.get_running_loop()
         self._second = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="second loop", daemon=True)
@@ -57,6 +70,7 @@ class SecondLoop:
     ) -> None:
         self._second.call_soon_threadsafe(self._second.stop)
         await asyncio.to_thread(self._thread.join)
+        sys.setswitchinterval(self._before)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._second) as runner:

@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
 from app.event_loop.second_loop import SecondLoop
+from app.event_loop.time_slice import TURN_SECONDS
 
 PATIENCE_SECONDS = 30.0
+WAITS = 100
 
 
 def test_it_runs_while_the_first_loop_is_held() -> None:
@@ -27,6 +30,28 @@ def test_it_runs_while_the_first_loop_is_held() -> None:
             assert await work != threading.get_ident()
 
     asyncio.run(scene())
+
+
+def test_a_first_loop_that_is_always_busy_does_not_starve_it() -> None:
+    """Each time the first loop looks for events it gives the interpreter up, and wakes the other in vain."""
+
+    async def waits() -> None:
+        for _ in range(WAITS):
+            await asyncio.sleep(0.0001)  # gives the interpreter up, and needs it again
+
+    async def scene() -> int:
+        turns = 0
+        async with SecondLoop() as second:
+            work = asyncio.create_task(second.run(waits()))
+            while not work.done():
+                turns += 1
+                end = time.thread_time() + TURN_SECONDS
+                while time.thread_time() < end:
+                    pass
+                await asyncio.sleep(0)
+        return turns
+
+    assert asyncio.run(scene()) < 3 * WAITS
 
 
 def test_a_call_back_runs_on_the_first_loop_and_errors_come_through() -> None:

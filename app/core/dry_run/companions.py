@@ -13,7 +13,7 @@ from app.core.dry_run.ranking import Ranking
 from app.core.model.meta import Meta
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
-from app.core.pauses import pause
+from app.core.pauses import paced, pause
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
@@ -32,7 +32,7 @@ class Companions:
     def __init__(self, pods: Sequence[Pod]) -> None:
         self._users: dict[Key, list[int]] = {}
         self._pods = pods
-        for number, pod in enumerate(pods):
+        for number, pod in enumerate(paced(pods)):
             for claim in pod.named_claims:
                 self._users.setdefault(claim, []).append(number)
 
