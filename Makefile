@@ -14,7 +14,7 @@ export UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format generate control-plane helm kwok docs sbom dist e2e upstream-build upstream upstream-perf fuzz fuzz-cel bench attack load openb
+.PHONY: help install dev demo test lint check format generate control-plane helm kwok docs sbom dist e2e upstream-build upstream upstream-perf fuzz fuzz-cel bench attack load load-kwok openb
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -134,3 +134,6 @@ openb: dev ## place Alibaba's openb lists by all policies, for docs/policies.md:
 
 load: .venv/.load ## run locust scenarios, headless, with thresholds: LOAD="--nodes 5000 --seconds 60"
 	@PYTHONPATH=. $(RUN)/python -m loadtest.run $(LOAD)
+
+load-kwok: .venv/.load control-plane kwok ## as load, on a real control plane with kwok for kubelets: LOAD="--rate 20"
+	@PYTHONPATH=.:tools:tests/e2e $(RUN)/python -m loadtest.kwok $(LOAD)
