@@ -8,6 +8,7 @@ failed and the checks of kwok_locustfile.py passed.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ def run(given: argparse.Namespace) -> int:
     if why := missing():
         print(why, file=sys.stderr)
         return 2
-    with kwok_cluster(given.nodes, given.candidates) as (server, service):
+    with kwok_cluster(given.nodes, given.candidates, given.logs) as (server, service):
         return _locust(given, server, service)
 
 
@@ -63,15 +64,16 @@ def main() -> int:
     parser.add_argument("--life", type=float, default=5.0, help="seconds that a Pod runs")
     parser.add_argument("--askers", type=int, default=4, help="people with dry runs and lists meanwhile")
     parser.add_argument("--candidates", type=int, default=0, help="as of serve")
+    parser.add_argument("--logs", type=Path, metavar="DIR", help="keep the logs of all processes there")
     parser.add_argument("--server", help="URL of `kubectl proxy` to the API server of a cluster of your own")
     parser.add_argument("--service", help="URL of the extender of that cluster")
     given = parser.parse_args()
     if bool(given.server) != bool(given.service):
         parser.error("--server and --service go together")
     if given.nodes * DEVICES < 2 * given.rate * given.life:
-        parser.error(
-            "fewer devices than twice those in use at once: more --nodes, or a lower --rate or --life"
-        )
+        parser.error("too few --nodes: they need twice as many devices as --rate times --life")
+    # As Ctrl-C does: the processes of the cluster end in order.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     return run(given)
 
 

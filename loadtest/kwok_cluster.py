@@ -1,5 +1,6 @@
 """A cluster for one load: the programs of `make control-plane`, kwok for kubelets, and the extender."""
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -32,8 +33,10 @@ def missing() -> str:
 
 
 @contextmanager
-def kwok_cluster(nodes: int, candidates: int) -> Iterator[tuple[str, str]]:
+def kwok_cluster(nodes: int, candidates: int, logs: Path | None) -> Iterator[tuple[str, str]]:
     """A cluster with an inventory, all of whose processes end with the block.
+
+    ``logs`` is a folder that gets the logs of all processes.
 
     Returns: the URLs of the API server, which needs no credentials there (kubectl proxy), and of the service.
     """
@@ -49,9 +52,17 @@ def kwok_cluster(nodes: int, candidates: int) -> Iterator[tuple[str, str]]:
             extender.close()
             _timed("the service", extender.process.start)
             plane.scheduler("kube-scheduler", scheduling.with_extender(extender.url)).start()
-            yield _proxy(plane), extender.url
+            server = _proxy(plane)
+            before = {process.name: process.cpu_seconds() for process in plane.processes}
+            yield server, extender.url
+            spent = (f"{one.name} {one.cpu_seconds() - before[one.name]:.1f}" for one in plane.processes)
+            print(f"CPU seconds during the load: {', '.join(spent)}", flush=True)
         finally:
             plane.stop()
+            if logs is not None:
+                logs.mkdir(parents=True, exist_ok=True)
+                for process in plane.processes:
+                    shutil.copy(process.log, logs)
 
 
 def _put(admin: Api, nodes: int) -> None:

@@ -30,11 +30,13 @@ LIFE = os.environ.get("LOAD_LIFE", "5s")
 PROGRESS_SECONDS = 5
 _KNOWN_SECONDS = 1.0
 """After which the service has received the event of a Pod."""
+_RESUME_SECONDS = 0.2
 _PODS = f"{SERVER}/api/v1/namespaces/{NAMESPACE}/pods"
 _CLAIMS = f"{SERVER}/apis/resource.k8s.io/v1/resourceclaims"
 
 numbers = count()
 broken: list[str] = []
+resumed: list[str] = []
 
 
 def report(name: str, seconds: float) -> None:
@@ -86,34 +88,44 @@ def begin(environment: Environment, **_: Any) -> None:
 
 
 def follow(url: str, take: Callable[[JsonObject], None]) -> None:
-    """Lists and watches. A watch that ends too early is a problem: what it missed would not be checked."""
+    """Lists, and watches from there on."""
     listed = requests.get(url, timeout=60)
     listed.raise_for_status()
     body = listed.json()
     for item in body["items"]:
         take({"type": "ADDED", "object": item})
+    gevent.spawn(watch, url, body["metadata"]["resourceVersion"], take)
 
-    def watch() -> None:
+
+def watch(url: str, version: str, take: Callable[[JsonObject], None]) -> None:
+    """Every event after this version, in the order of the API server.
+
+    A watch that ends is resumed at the last version, which leaves no gap: an API server under load ends those
+    whose client is slow. One that cannot be resumed fails the run, since the checks would have a gap.
+    """
+    while True:
         try:
-            for event in watched(url, body["metadata"]["resourceVersion"]):
+            for event in watched(url, version):
+                if event["type"] == "ERROR":
+                    broken.append(f"the watch of {url} broke: {event['object'].get('message', '')}")
+                    return
+                version = event["object"]["metadata"]["resourceVersion"]
                 take(event)
-            broken.append(f"the watch of {url} ended")
-        except (requests.RequestException, ValueError, LookupError) as error:
-            broken.append(f"the watch of {url} broke: {error!r}")
-
-    gevent.spawn(watch)
+        except requests.HTTPError as error:
+            broken.append(str(error))
+            return
+        except requests.RequestException as error:
+            print(f"the watch of {url}: {error}", flush=True)
+        resumed.append(url)
+        gevent.sleep(_RESUME_SECONDS)
 
 
 def watched(url: str, version: str) -> Iterator[JsonObject]:
-    """The events after this version, in the order of the API server."""
+    """The events of one request."""
     query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "3600"}
     with requests.get(url, params=query, stream=True, timeout=(60, None)) as answer:
         answer.raise_for_status()
-        for line in answer.iter_lines(chunk_size=None):
-            event = orjson.loads(line)
-            if event["type"] == "ERROR":
-                raise ValueError(event["object"].get("message", ""))
-            yield event
+        yield from map(orjson.loads, answer.iter_lines(chunk_size=None))
 
 
 def tell_progress(environment: Environment) -> None:
@@ -144,6 +156,6 @@ def evaluate(environment: Environment, **_: Any) -> None:
     problems = broken + progress.problems()
     if environment.stats.total.num_failures:
         problems.append(f"{environment.stats.total.num_failures} requests failed")
-    print(f"at the end: {summary(environment)}")
+    print(f"at the end: {summary(environment)}; watches resumed {len(resumed)} times")
     print("failed: " + "; ".join(problems) if problems else "passed")
     environment.process_exit_code = 1 if problems else 0
