@@ -1,5 +1,5 @@
-# Every target sets up what it needs. Nothing is installed outside this folder, except the control plane and Helm,
-# which all clones share.
+# Every target sets up what it needs. Nothing is installed outside this folder, except the control plane, Helm
+# and kwok, which all clones share.
 # Requirements of a fresh machine: Python 3.11 or newer, make and git.
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -14,7 +14,7 @@ export UV_PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint check format generate control-plane helm docs sbom dist e2e upstream-build upstream upstream-perf fuzz fuzz-cel bench attack load openb
+.PHONY: help install dev demo test lint check format generate control-plane helm kwok docs sbom dist e2e upstream-build upstream upstream-perf fuzz fuzz-cel bench attack load load-kwok openb
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ demo: install ## run a Job through filter, prioritize and bind on the example in
 # In parallel, but for the end-to-end tests: they share a control plane, and some of them measure time.
 WORKERS ?= auto
 IN_PARALLEL := pytest --ignore=tests/e2e -n $(WORKERS) --dist worksteal
-test: dev ## run the whole suite; skips tests that need missing Go, Chromium or Helm
+test: dev ## run the whole suite; skips tests that need missing Go, Chromium, Helm or kwok
 	@$(RUN)/python -m $(IN_PARALLEL)
 	@$(RUN)/python -m pytest tests/e2e
 
@@ -75,6 +75,9 @@ control-plane: | $(UV) ## build etcd, Kubernetes' programs and kubectl for e2e, 
 
 helm: | $(UV) ## build Helm for the tests of the chart, once for all clones (1-3 min)
 	@$(PYTHON) tools/helm.py --uv $(UV)
+
+kwok: | $(UV) ## build kwok, which plays kubelets, for e2e and load-kwok, once for all clones (1-5 min)
+	@$(PYTHON) tools/kwok.py --uv $(UV)
 
 docs: dev ## build the documentation site in dist/site; broken links are errors
 	@$(UV) sync --frozen --inexact --quiet --group docs
@@ -131,3 +134,6 @@ openb: dev ## place Alibaba's openb lists by all policies, for docs/policies.md:
 
 load: .venv/.load ## run locust scenarios, headless, with thresholds: LOAD="--nodes 5000 --seconds 60"
 	@PYTHONPATH=. $(RUN)/python -m loadtest.run $(LOAD)
+
+load-kwok: .venv/.load control-plane kwok ## as load, on a real control plane with kwok for kubelets: LOAD="--rate 20"
+	@PYTHONPATH=.:tools:tests/e2e $(RUN)/python -m loadtest.kwok $(LOAD)

@@ -18,10 +18,11 @@ import uvloop
 
 from app.core.json_object import JsonObject
 from bench.scenes import SCENES, Scene
+from loadtest.holds import Holds
+from loadtest.inventory import NAMESPACE
 from tests.cluster.fake_apiserver import FakeApiServer, asgi
 from tests.cluster.fake_store import Change
 
-NAMESPACE = "default"
 _DRA = "resource.k8s.io/v1"
 _SCENE = next(scene for scene in SCENES if scene.name == "one")
 _LIFE_SECONDS = 10.0
@@ -36,8 +37,7 @@ class Cluster:
         self._scene = scene
         self._nodes = nodes
         self._churn = churn
-        self._held: dict[tuple[str, str], frozenset[str]] = {}
-        self._holders: Counter[str] = Counter()
+        self._holds = Holds()
         self._bound: deque[tuple[float, str]] = deque()
         self._seen = 0
         self.told: Counter[str] = Counter()
@@ -63,23 +63,11 @@ class Cluster:
     def _take(self, change: Change) -> None:
         place = change.place
         if place.plural == "resourceclaims":
-            self._hold((place.namespace, place.name), change)
+            self._holds.take(change.object, gone=change.type == "DELETED")
+            self.told["given"], self.told["twice"] = self._holds.given, self._holds.twice
         elif place.plural == "pods" and change.type == "MODIFIED" and change.object["spec"].get("nodeName"):
             self.told["bound"] += 1
             self._bound.append((asyncio.get_running_loop().time(), place.name))
-
-    def _hold(self, claim: tuple[str, str], change: Change) -> None:
-        status = {} if change.type == "DELETED" else change.object.get("status") or {}
-        results = ((status.get("allocation") or {}).get("devices") or {}).get("results") or ()
-        now = frozenset(f"{item['pool']}/{item['device']}" for item in results)
-        before = self._held.get(claim, frozenset())
-        for device in before - now:
-            self._holders[device] -= 1
-        for device in now - before:
-            self._holders[device] += 1
-            self.told["given"] += 1
-            self.told["twice"] += self._holders[device] > 1
-        self._held[claim] = now
 
     async def churn(self) -> None:
         """Changes slices, and ends Pods some seconds after they were bound."""

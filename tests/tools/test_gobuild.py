@@ -179,6 +179,7 @@ def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_p
         (["control_plane.py", "--kubernetes", "1.33"], "control-plane/v1.33.13"),
         (["control_plane.py", "--kubernetes", "1.34"], "control-plane/v1.37.2"),
         (["helm.py"], "helm/v3.22.0"),
+        (["kwok.py"], "kwok/v0.8.0"),
     ],
 )
 def test_the_programs_tell_where_they_build_without_building(

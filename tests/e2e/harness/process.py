@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 log = logging.getLogger(__name__)
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 # Where the system has it (util-linux), children end with the test run even if that is killed outright.
 LEASH = (setpriv, "--pdeathsig", "KILL", "--") if (setpriv := shutil.which("setpriv")) else ()
@@ -47,6 +48,11 @@ class Process:
         if self._popen is None:
             raise AssertionError(f"{self.name} was never started")
         return self._popen.pid
+
+    def cpu_seconds(self) -> float:
+        """CPU time that it has used since its start."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def start(self, *, seconds: float = 60) -> None:
         """Starts it and waits until it is ready; an early exit fails at once, with the end of its log."""
