@@ -14,9 +14,9 @@ T = TypeVar("T")
 SWITCH_SECONDS = TURN_SECONDS / 4
 """How long a thread waits for the interpreter before it demands it.
 
-A busy first loop gives the interpreter up for some microseconds in each of its turns. That wakes the thread which
-waits, too late to get it, and the wait begins again: with Python's 5 ms, which are longer than a turn, it never
-ends. Each of the dozen steps of a probe took 0.1 s, and renewing the lease as well.
+A busy first loop gives the interpreter up for some microseconds in each of its turns. That wakes the
+thread which waits, too late to get it, and the wait begins again: with Python's 5 ms, which are longer than a
+turn, it seldom ends. Each of the dozen steps of a probe took 0.1 s, and those of a renewal of the lease.
 """
 
 
