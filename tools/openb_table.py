@@ -73,9 +73,9 @@ def run_missing(folder: Path) -> None:
 
 
 def _missing(results: Json, lists: list[str]) -> Iterator[tuple[str, str, int]]:
-    """The extender's own policy first: it is what the table is for."""
-    for seed in SEEDS:
-        for policy in reversed(POLICIES):
+    """The extender's own policy with all seeds first: it is what the table is for."""
+    for policy in reversed(POLICIES):
+        for seed in SEEDS:
             for name in lists:
                 if str(seed) not in results["lists"].get(name, {}).get(policy, {}):
                     yield name, policy, seed
