@@ -15,7 +15,7 @@ _VALUE = re.compile(r"[-A-Za-z0-9_.]*\Z")
 _SET = re.compile(rf"{_KEY}\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)\Z")
 _EQUALITY = re.compile(rf"{_KEY}\s*(?P<operator>==|=|!=|>|<)\s*(?P<value>[^\s=!<>(),]*)\Z")
 _EXISTENCE = re.compile(rf"(?P<not>!?)\s*{_KEY}\Z")
-_COMMA_OUTSIDE = re.compile(r",(?![^(]*\))")
+_SEPARATOR = re.compile(r"[,()]")
 _BY_SIGN = {"=": "In", "==": "In", "!=": "NotIn", ">": "Gt", "<": "Lt"}
 
 
@@ -84,8 +84,21 @@ def parse_label_selector(text: str) -> LabelSelector:
 
     Raises: FieldError for the first part that is none of these.
     """
-    parts = [part.strip() for part in _COMMA_OUTSIDE.split(text)] if text.strip() else []
-    return LabelSelector(expressions=tuple(map(_requirement, parts)))
+    parts = [part.strip() for part in _parts(text)] if text.strip() else []
+    return LabelSelector(expressions=tuple(map(_requirement, paced_if_many(parts))))
+
+
+def _parts(text: str) -> list[str]:
+    """What is between the commas outside of parentheses. O(characters)."""
+    parts: list[str] = []
+    start, inside = 0, False
+    for found in _SEPARATOR.finditer(text):
+        if found[0] != ",":
+            inside = found[0] == "("
+        elif not inside:
+            parts.append(text[start : found.start()])
+            start = found.end()
+    return [*parts, text[start:]]
 
 
 def _requirement(text: str) -> LabelExpression:
