@@ -59,8 +59,9 @@ class Feed:
         """Parses the objects of an event, with pauses, so that ``handle`` need not: call it right before.
 
         Changes nothing in the state. Known claims are left out: of those, only the status is read again. Of
-        DeviceTaintRules, it also finds out what they change.
+        DeviceTaintRules, it also finds out what they change. And it frees what earlier events have left.
         """
+        self._state.inventory.free_outdated()
         if kind == "DeviceTaintRule" and isinstance(event, Deleted):
             self._state.inventory.foresee_rules((), (_key(event.object)[1],))
         if isinstance(event, Deleted):

@@ -10,6 +10,7 @@ from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.resource_claim import Consumer, ResourceClaim
 from app.core.model.resource_slice import PoolId, ResourceSlice
+from app.core.pauses import on_pause
 from app.core.state import inventory
 from app.core.state.pools import Generation
 from app.core.state.state import State
@@ -170,6 +171,23 @@ def test_a_slice_for_all_nodes_reaches_every_node_and_leaves_them_again() -> Non
     assert [len(state.inventory.pools(name, FEATURES)) for name in ("n1", "n2")] == [1, 1]
     state.delete("ResourceSlice", ("", "n1-slice"))
     assert [len(state.inventory.pools(name, FEATURES)) for name in ("n1", "n2")] == [0, 0]
+
+
+def test_the_pools_of_all_nodes_are_freed_with_pauses_after_they_have_changed_at_once() -> None:
+    names = [f"n{index}" for index in range(100)]
+    state = state_with(*map(node, names), *(slice_of(name, device("d")) for name in names))
+    assert [len(state.inventory.pools(name, FEATURES)) for name in names] == [1] * 100
+    shared = slice_of("shared", device("s"))
+    del shared["spec"]["nodeName"]
+    state.upsert(read(shared | {"spec": shared["spec"] | {"allNodes": True}}))
+    assert [len(state.inventory.pools(name, FEATURES)) for name in names] == [2] * 100
+    pauses: list[int] = []
+    with on_pause(pauses.append):
+        state.inventory.free_outdated()
+    assert len(pauses) >= 100 / 8
+    with on_pause(pauses.append):
+        state.inventory.free_outdated()
+    assert len(pauses) < 2 * 100 / 8, "nothing is left"
 
 
 def test_new_labels_of_a_node_open_devices_to_it() -> None:
