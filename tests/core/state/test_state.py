@@ -184,10 +184,10 @@ def test_the_pools_of_all_nodes_are_freed_with_pauses_after_they_have_changed_at
     pauses: list[int] = []
     with on_pause(pauses.append):
         state.inventory.free_outdated()
-    assert len(pauses) >= 100 / 8
+    assert len(pauses) == 100 // 8
     with on_pause(pauses.append):
         state.inventory.free_outdated()
-    assert len(pauses) < 2 * 100 / 8, "nothing is left"
+    assert len(pauses) == 100 // 8, "nothing is left"
 
 
 def test_new_labels_of_a_node_open_devices_to_it() -> None:
