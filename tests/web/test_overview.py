@@ -53,7 +53,7 @@ def test_the_first_screen_of_a_large_cluster_answers_with_the_numbers_of_the_api
     page = visit(served=large).open("", live=False)
     answered(page)
     # What takes longer than an answer is evaluated for the next one.
-    expect(page.get_by_role("region", name="Why?")).not_to_contain_text("Not evaluated yet", timeout=60_000)
+    expect(page.get_by_role("region", name="Why?")).not_to_contain_text("Not evaluated yet", timeout=240_000)
     expect(page.get_by_role("region", name="Pending Pods")).not_to_contain_text("Not evaluated yet")
     seen = overview_of(page, large)
     total, waiting = seen["total"], seen["pending"]
