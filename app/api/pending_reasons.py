@@ -23,14 +23,20 @@ from app.core.verdicts.node_verdict import NodeVerdict
 _MAX_KINDS = 32
 """Kinds of Pods that one answer evaluates; the others are for the next one."""
 _MAX_KEPT = 256
+_MAX_INTERRUPTIONS = 8
+"""After which a Pod takes too long to evaluate: each time it had a part of an answer's seconds, or all."""
+TAKES_LONG = PodReason("takes long to evaluate", "NotEvaluated", estimated=True)
 NOT_EVALUATED = PodReason("not evaluated yet", "NotEvaluated", estimated=True)
 _REFUSED = frozenset({"refused", "failed"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
+    """``interruptions`` of an evaluation that has not ended yet; 0 if it has, or was given up."""
+
     reason: PodReason
     revision: int
+    interruptions: int = 0
 
 
 class PendingReasons:
@@ -56,31 +62,39 @@ class PendingReasons:
         """Evaluates those without a reason, with pauses. Cost: as a filter of each kind of Pods.
 
         Raises:
-            InterruptedWorkError: the caller's time is up. The Pod that it was about counts as evaluated.
+            InterruptedWorkError: the caller's time is up. After some interruptions, the Pod that it was about
+                counts as evaluated.
         """
         left = _MAX_KINDS
         for pod in pods:
             if self._known(pod) is not None:
                 continue
             kind = _kind(self._state, pod)
-            kept = self._kept.get(kind)
-            if kept is not None and kept.revision == self._state.revision:
+            kept, revision = self._kept.get(kind), self._state.revision
+            current = kept if kept is not None and kept.revision == revision else None
+            if current is not None and not current.interruptions:
                 continue
             left -= 1
             if left < 0:
                 return
-            revision = self._state.revision
-            reason = NOT_EVALUATED if kept is None else kept.reason
+            before = NOT_EVALUATED if kept is None else kept.reason
+            found = _Kept(before, revision)
             try:
-                reason = self._evaluated(pod)
+                found = _Kept(self._evaluated(pod), revision)
             except InterruptedWorkError:
-                reason = PodReason("takes long to evaluate", "NotEvaluated", estimated=True)
+                # The verdicts that it has found are cached, and the next answer goes on from there.
+                interruptions = 1 + (current.interruptions if current is not None else 0)
+                again = interruptions < _MAX_INTERRUPTIONS
+                found = _Kept(before, revision, interruptions) if again else _Kept(TAKES_LONG, revision)
                 raise
             finally:
-                self._kept[kind] = _Kept(reason, revision)
-                self._kept.move_to_end(kind)
-                if len(self._kept) > _MAX_KEPT:
-                    self._kept.popitem(last=False)
+                self._keep(kind, found)
+
+    def _keep(self, kind: object, found: _Kept) -> None:
+        self._kept[kind] = found
+        self._kept.move_to_end(kind)
+        if len(self._kept) > _MAX_KEPT:
+            self._kept.popitem(last=False)
 
     def _known(self, pod: Pod) -> PodReason | None:
         if pod.meta.deleted:
