@@ -82,7 +82,7 @@ class PendingReasons:
             try:
                 found = _Kept(self._evaluated(pod), revision)
             except InterruptedWorkError:
-                # The verdicts that it has found are cached, and the next answer goes on from there.
+                # The verdicts found so far are cached: the next answer continues there.
                 interruptions = 1 + (current.interruptions if current is not None else 0)
                 again = interruptions < _MAX_INTERRUPTIONS
                 found = _Kept(before, revision, interruptions) if again else _Kept(TAKES_LONG, revision)
