@@ -3,6 +3,7 @@
 Standard library only: the bare python3 runs it before there is a virtual environment.
 """
 
+import argparse
 import contextlib
 import fcntl
 import hashlib
@@ -106,6 +107,24 @@ def build(
             _build_one(go, module_folder, target, program)
             _record(target, program)
         _say(f"{len(missing)} built into {target} in {_elapsed(started)}")
+
+
+def command(description: str | None, module_folder: Path, target: Path, program: Program) -> int:
+    """The command line of a tool that builds one program of a module. Returns the exit code."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--uv", type=Path, help="the uv that gets Go where the PATH has none")
+    parser.add_argument("--where", action="store_true", help="print the folder of the binary and stop")
+    arguments = parser.parse_args()
+    if arguments.where:
+        print(target)
+        return 0
+    try:
+        build(module_folder, target, (program,), uv=arguments.uv)
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{program.name}: {target / program.name}")
+    return 0
 
 
 def is_built(target: Path, programs: tuple[Program, ...]) -> bool:

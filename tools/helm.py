@@ -1,6 +1,5 @@
 """make helm: Helm for the tests of the chart, built from its Go module."""
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -25,22 +24,5 @@ def program() -> gobuild.Program:
     return gobuild.Program("helm", "helm.sh/helm/v3/cmd/helm", version, flags)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--uv", type=Path, help="the uv that gets Go where the PATH has none")
-    parser.add_argument("--where", action="store_true", help="print the folder of the binary and stop")
-    arguments = parser.parse_args()
-    if arguments.where:
-        print(folder())
-        return 0
-    try:
-        gobuild.build(MODULE, folder(), (program(),), uv=arguments.uv)
-    except gobuild.BuildError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"helm: {folder() / 'helm'}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(gobuild.command(__doc__, MODULE, folder(), program()))

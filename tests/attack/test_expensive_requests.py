@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from app.api.errors import HttpError
 from app.api.expensive import Places
 from tests.api.conftest import Asked, run
-from tests.attack.dear_selectors import MAX_CALLS, NODES, SELECTORS, probe
-from tests.attack.loop_meter import LoopMeter
+from tests.attack.dear_selectors import MAX_CALLS, NODES, SELECTORS
+from tests.attack.held import held
 from tests.objects import claim, device, device_class, node, pod, slice_of
 
 BODIES = {
@@ -62,22 +62,6 @@ def served(tmp_path: Path) -> Path:
     path = tmp_path / "inventory.json"
     path.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     return path
-
-
-def held(served: Path, attack: Any, **settings: Any) -> LoopMeter:
-    """Runs an attack beside probes."""
-    meter = LoopMeter()
-
-    async def scene(service: Asked) -> None:
-        await probe(service, 99)
-        with meter.measuring():
-            task = asyncio.create_task(attack(service))
-            for turn in range(5):
-                await probe(service, turn)
-            await task
-
-    run(served, scene, **settings)
-    return meter
 
 
 @pytest.mark.parametrize(("kind", "body"), BODIES.values(), ids=BODIES)

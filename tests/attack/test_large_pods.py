@@ -1,6 +1,5 @@
 """A Pod as large as the API server admits holds nobody up, whichever part of it is large."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,9 @@ import pytest
 
 from app.core.model.parse import parse
 from app.core.model.pod import MAX_PREFERENCES, Pod
-from tests.api.conftest import Asked, run
-from tests.attack.dear_selectors import MAX_CALLS, NODES, probe
-from tests.attack.loop_meter import LoopMeter
+from tests.api.conftest import Asked
+from tests.attack.dear_selectors import MAX_CALLS, NODES
+from tests.attack.held import held
 from tests.objects import claim, device, device_class, node, pod, slice_of
 from tests.pausing import Meter
 
@@ -134,7 +133,6 @@ def test_a_large_pod_is_read_with_pauses(name: str) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_a_large_pod_holds_nobody_up(tmp_path: Path, name: str) -> None:
-    meter = LoopMeter()
     raw = large(name)
     pending = raw | {"metadata": raw["metadata"] | {"name": "pending", "uid": "uid-pending"}}
     looked_at = ["pods", "pods?evaluate=true", "pods/default/pending/explain", "overview", "claims"]
@@ -153,15 +151,7 @@ def test_a_large_pod_holds_nobody_up(tmp_path: Path, name: str) -> None:
             answer = await service.client.get(f"/api/v1/{path}", timeout=60)
             assert answer.status_code == 200, answer.text
 
-    async def scene(service: Asked) -> None:
-        await probe(service, 99)
-        with meter.measuring():
-            task = asyncio.create_task(attack(service))
-            for turn in range(5):
-                await probe(service, turn)
-            await task
-
-    run(inventory(tmp_path, pending), scene, dry_run_timeout_seconds=5)
+    meter = held(inventory(tmp_path, pending), attack, dry_run_timeout_seconds=5)
     assert meter.most_calls < MAX_CALLS, meter.where
 
 
