@@ -17,7 +17,7 @@ from app.core.model.allocation import Allocation, read_allocation
 from app.core.model.device_taint_rule import DeviceTaintRule
 from app.core.model.errors import FieldError, ObjectError
 from app.core.model.meta import read_meta
-from app.core.model.parse import InventoryObject, parse, reread_claim
+from app.core.model.parse import InventoryObject, parse, reread_claim, reread_pod
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
 from app.core.model.workload import Workload
 from app.core.pauses import pause
@@ -156,7 +156,8 @@ class Feed:
             raise ahead
         if ahead is not None:
             return ahead
-        item = parse(raw)
+        before = self._state.pods.get(key) if kind == "Pod" else None
+        item = parse(raw) if before is None else reread_pod(raw, before)
         if isinstance(item, Workload):
             raise TypeError(f"workloads are not watched: {item.kind}")
         return item

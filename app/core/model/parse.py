@@ -133,18 +133,34 @@ def reread_claim(raw: Any, before: ResourceClaim) -> ResourceClaim:
     Raises: ObjectError; it is another kind of object, or another claim.
     """
     try:
-        return _claim_like(before, _checked(raw))
+        return _claim_like(before, _of_kind("ResourceClaim", raw))
+    except FieldError as error:
+        raise ObjectError(ref_of(raw), path_text(error.path), error.reason) from None
+
+
+def reread_pod(raw: Any, before: Pod) -> Pod:
+    """Reads a Pod of which an earlier version is known: see ``read_pod``.
+
+    Raises: ObjectError; it is another kind of object.
+    """
+    try:
+        return read_pod(_of_kind("Pod", raw), before)
     except FieldError as error:
         raise ObjectError(ref_of(raw), path_text(error.path), error.reason) from None
 
 
 def _claim_like(before: ResourceClaim, source: dict[str, Any]) -> ResourceClaim:
-    if source["kind"] != "ResourceClaim":
-        raise FieldError(f"must be ResourceClaim, not {source['kind']}", "kind")
     claim = read_claim(source, before.spec)
     if claim.meta.uid != before.meta.uid:
         raise FieldError("is that of another claim", "metadata", "uid")
     return claim
+
+
+def _of_kind(kind: str, raw: Any) -> dict[str, Any]:
+    source = _checked(raw)
+    if source["kind"] != kind:
+        raise FieldError(f"must be {kind}, not {source['kind']}", "kind")
+    return source
 
 
 def _checked(raw: Any) -> dict[str, Any]:

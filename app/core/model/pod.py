@@ -1,7 +1,7 @@
 """Pods, as far as placing them goes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.core.json_object import JsonObject
@@ -39,7 +39,7 @@ class Pod:
     ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339), ``group`` the
     PodGroup it is scheduled with. ``refusal`` is why a scheduler has not placed it: the message of its
     condition PodScheduled, or the condition's reason. ``nominated_node`` is the node that kube-scheduler
-    intends for it.
+    intends for it. ``generation`` is metadata.generation, 0 if there is none.
     """
 
     meta: Meta
@@ -65,6 +65,7 @@ class Pod:
     group: str = ""
     refusal: str = ""
     nominated_node: str = ""
+    generation: int = field(default=0, compare=False)
 
     @property
     def finished(self) -> bool:
@@ -78,29 +79,57 @@ class Pod:
         return tuple((self.meta.namespace, name) for name in names)
 
 
-def read_pod(raw: Any) -> Pod:
-    """Reads a core/v1 Pod."""
+def read_pod(raw: Any, before: Pod | None = None) -> Pod:
+    """Reads a core/v1 Pod.
+
+    ``before``: an earlier version of it. Its spec is not read again unless it has changed.
+    """
     source = fields.mapping(raw)
     meta = read_meta(raw, namespaced=True, name_required=False)
     if not meta.name and not meta.generate_name:
         raise FieldError("is missing", "metadata", "name")
-    return pod_from_spec(
-        meta,
-        fields.required(source, "spec", fields.mapping),
-        fields.child(source, "status"),
+    spec, status = fields.required(source, "spec", fields.mapping), fields.child(source, "status")
+    try:
+        generation = fields.default(fields.child(source, "metadata"), "generation", fields.integer, 0)
+    except FieldError as error:
+        raise error.under("metadata") from None
+    if before is None or not _has_spec_of(before, meta, generation):
+        return pod_from_spec(meta, spec, status, generation)
+    return replace(before, meta=meta, node_name=_node_name(spec), **_status_parts(status))
+
+
+def _has_spec_of(before: Pod, meta: Meta, generation: int) -> bool:
+    """Whether all but spec.nodeName of the spec, as far as it is read here, is that of an earlier version.
+
+    The API server increases metadata.generation with each change of a Pod's spec (KEP-5067,
+    pkg/registry/core/pod/strategy.go), but not when it sets spec.nodeName in a binding (storage/storage.go).
+    Some of what is read of a spec depends on labels and owners.
+    """
+    known = before.meta
+    return (
+        generation > 0
+        and (generation, meta.uid) == (before.generation, known.uid)
+        and (meta.labels, meta.owners) == (known.labels, known.owners)
     )
 
 
-def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
+def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject, generation: int = 0) -> Pod:
     """Builds a Pod from a PodSpec and a PodStatus (empty for a Pod that does not exist yet)."""
+    return Pod(meta=meta, generation=generation, **_spec_parts(meta, spec), **_status_parts(status))
+
+
+def _spec_parts(meta: Meta, spec: JsonObject) -> dict[str, Any]:
+    """The fields of ``Pod`` that are of the spec. Some depend on labels and owners, too."""
     try:
         claims = fields.listed(spec, "resourceClaims", read_pod_claim)
         affinity = fields.optional(spec, "affinity", _node_affinity) or _Affinity()
         near = fields.optional(spec, "affinity", lambda raw: read_preferred_terms(raw, meta.namespace)) or ()
         spread = read_soft_spread(spec, meta.labels)
         countless = max(len(affinity.preferred), len(near), len(spread)) > MAX_PREFERENCES
-        requests = _requests(spec)
-        parts: dict[str, Any] = {
+        return {
+            "claims": claims,
+            "requests": _requests(spec),
+            "required_affinity": affinity.required,
             "node_name": fields.default(spec, "nodeName", fields.text, ""),
             "scheduler_name": fields.default(spec, "schedulerName", fields.text, ""),
             "priority": fields.default(spec, "priority", fields.integer, 0),
@@ -117,28 +146,29 @@ def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject) -> Pod:
         }
     except FieldError as error:
         raise error.under("spec") from None
+
+
+def _node_name(spec: JsonObject) -> str:
     try:
-        phase = fields.default(status, "phase", fields.text, "")
-        started = fields.optional(status, "startTime", fields.text)
-        statuses = dict(fields.listed(status, "resourceClaimStatuses", read_claim_status))
-        extended = fields.optional(status, "extendedResourceClaimStatus", _extended_claim)
-        nominated = fields.default(status, "nominatedNodeName", fields.text, "")
+        return fields.default(spec, "nodeName", fields.text, "")
+    except FieldError as error:
+        raise error.under("spec") from None
+
+
+def _status_parts(status: JsonObject) -> dict[str, Any]:
+    """The fields of ``Pod`` that are of the status."""
+    try:
         refusals = [text for text in fields.listed(status, "conditions", _refusal) if text]
+        return {
+            "phase": fields.default(status, "phase", fields.text, ""),
+            "started": fields.optional(status, "startTime", fields.text),
+            "claim_statuses": dict(fields.listed(status, "resourceClaimStatuses", read_claim_status)),
+            "extended_claim": fields.optional(status, "extendedResourceClaimStatus", _extended_claim),
+            "refusal": refusals[0] if refusals else "",
+            "nominated_node": fields.default(status, "nominatedNodeName", fields.text, ""),
+        }
     except FieldError as error:
         raise error.under("status") from None
-    return Pod(
-        meta=meta,
-        claims=claims,
-        phase=phase,
-        started=started,
-        requests=requests,
-        required_affinity=affinity.required,
-        claim_statuses=statuses,
-        extended_claim=extended,
-        refusal=refusals[0] if refusals else "",
-        nominated_node=nominated,
-        **parts,
-    )
 
 
 def _refusal(raw: Any) -> str:

@@ -8,7 +8,7 @@ from app.core.model.device_class import DeviceClass
 from app.core.model.errors import ObjectError, ObjectRef, path_text
 from app.core.model.meta import OwnerReference
 from app.core.model.node import Node
-from app.core.model.parse import flatten, parse, ref_of, reread_claim
+from app.core.model.parse import flatten, parse, ref_of, reread_claim, reread_pod
 from app.core.model.pod import Pod
 from app.core.model.pod_claim import PodClaim
 from app.core.model.quantity import parse_quantity
@@ -345,4 +345,74 @@ def test_what_is_not_the_claim_that_is_known_is_not_read_as_it(what: str, other:
     assert isinstance(before, ResourceClaim)
     with pytest.raises(ObjectError) as caught:
         reread_claim(other, before)
+    assert caught.value.path == path, what
+
+
+OWNER = {"kind": "Job", "name": "j", "uid": "o"}
+
+
+def a_pod(metadata: dict[str, Any], spec: dict[str, Any], status: dict[str, Any] | None = None) -> Any:
+    about = {"name": "p", "namespace": "default", "uid": "u", "resourceVersion": "1", "generation": 1}
+    spread = {"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}
+    plain = {
+        "tolerations": [{"key": "a", "operator": "Exists"}],
+        "containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}],
+        "topologySpreadConstraints": [spread | {"labelSelector": {}, "matchLabelKeys": ["hash"]}],
+    }
+    labels = {"labels": {"hash": "x"}}
+    return raw("Pod", api="v1", spec=plain | spec) | {
+        "metadata": about | labels | metadata,
+        "status": status or {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("what", "later", "read_again"),
+    [
+        ("it is bound", a_pod({"resourceVersion": "2"}, {"nodeName": "n"}), False),
+        ("its status changes", a_pod({"resourceVersion": "2"}, {}, {"phase": "Running"}), False),
+        ("it is to be deleted", a_pod({"deletionTimestamp": "2026-01-31T00:00:00Z"}, {}), False),
+        ("its spec changes", a_pod({"generation": 2}, {"tolerations": []}), True),
+        ("its labels change", a_pod({"labels": {"hash": "y"}}, {}), True),
+        (
+            "its owners change",
+            a_pod({"ownerReferences": [{"kind": "Job", "name": "j", "uid": "o"}]}, {}),
+            True,
+        ),
+        ("it is another of its name", a_pod({"uid": "v"}, {"tolerations": []}), True),
+        ("generations are unknown", a_pod({"generation": None}, {"tolerations": []}), True),
+    ],
+)
+def test_the_spec_of_a_known_pod_is_read_again_only_if_it_may_have_changed(
+    what: str, later: Any, read_again: bool
+) -> None:
+    before = parse(a_pod({}, {}))
+    assert isinstance(before, Pod)
+    after = reread_pod(later, before)
+    assert after == parse(later), what
+    assert after.generation == (later["metadata"]["generation"] or 0), what
+    assert (after.tolerations is not before.tolerations) == read_again, what
+
+
+def test_without_a_generation_the_spec_of_a_pod_is_always_read() -> None:
+    before = parse(a_pod({"generation": None}, {}))
+    assert isinstance(before, Pod)
+    later = a_pod({"generation": None}, {"tolerations": []})
+    assert reread_pod(later, before) == parse(later)
+
+
+@pytest.mark.parametrize(
+    ("what", "other", "path"),
+    [
+        ("another kind", raw("ResourceSlice", spec={}), "kind"),
+        ("a node that is no name", a_pod({}, {"nodeName": 3}), "spec.nodeName"),
+        ("a generation that is no number", a_pod({"generation": "1"}, {}), "metadata.generation"),
+        ("a phase that is no text", a_pod({}, {}, {"phase": 3}), "status.phase"),
+    ],
+)
+def test_what_is_wrong_with_a_known_pod_is_told_as_of_any_other(what: str, other: Any, path: str) -> None:
+    before = parse(a_pod({}, {}))
+    assert isinstance(before, Pod)
+    with pytest.raises(ObjectError) as caught:
+        reread_pod(other, before)
     assert caught.value.path == path, what
