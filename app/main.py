@@ -118,12 +118,15 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
         generate_unique_id_function=operation_id,
         dependencies=[Depends(require_known_parameters)],
         redirect_slashes=False,  # a redirect would repeat what a client has put into Host
+        # What is measured and traced is the project's own; FastAPI would look for providers in each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.metrics, app.state.shutdown = metrics, shutdown
 
     def guarded(answers: ASGIApp) -> ASGIApp:
         # Outermost is what measures: it counts refusals too.
-        traced = answers if tracing is None else tracing.around(answers)
+        answered = routes.Webhooks(answers) if settings.serves("webhooks") else answers
+        traced = answered if tracing is None else tracing.around(answered)
         sent = Compression(Revalidation(traced), time.monotonic)
         return Instrumentation(
             Authorization(sent, settings, rules=access.AccessRules(settings, _reviewer)),
@@ -134,7 +137,6 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
     app.add_middleware(guarded)
     errors.install(app)
     if settings.serves("webhooks"):
-        app.router.routes.extend(routes.ROUTES)
         app.include_router(routes.router)
     if settings.serves("api"):
         for part in _QUESTIONS:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from app.api.errors import HttpError
 from app.core.pauses import InterruptedWorkError, paced
@@ -46,15 +46,18 @@ async def read_body(request: Request, limit_bytes: int, timeout_seconds: float) 
     size = 0
     try:
         async with asyncio.timeout(timeout_seconds):
-            async for chunk in request.stream():
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise HttpError(400, "CutOff", "the body is incomplete")
+                chunk, more = message.get("body", b""), message.get("more_body", False)
                 size += len(chunk)
                 if size > limit_bytes:
                     raise _too_large(limit_bytes)
                 chunks.append(chunk)
     except TimeoutError:
         raise HttpError(408, "TooSlow", f"reading the body took longer than {timeout_seconds:g} s") from None
-    except ClientDisconnect:
-        raise HttpError(400, "CutOff", "the body is incomplete") from None
     if size > _AT_ONCE_BYTES:
         await asyncio.sleep(0)  # joining 16 MiB takes milliseconds, and so did receiving the last of them
     return b"".join(chunks)

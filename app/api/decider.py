@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,9 +54,8 @@ class Decider:
         """Whether no other replica decides."""
         return self.election is None or self.election.fence.open
 
-    @asynccontextmanager
-    async def lead(self, seconds: float) -> AsyncIterator[None]:
-        """Context of a webhook: among replicas only the leader handles it.
+    async def lead(self, seconds: float) -> AbstractContextManager[None]:
+        """Returns the context of a webhook: among replicas only the leader handles it.
 
         Args:
             seconds: how long to wait for becoming the leader.
@@ -65,14 +64,12 @@ class Decider:
         """
         election = self.election
         if election is None:
-            yield
-            return
+            return nullcontext()
         try:
             await election.lead(seconds)
         except NotLeaderError as error:
             raise not_ready(str(error)) from None
-        with election.answering():
-            yield
+        return election.answering()
 
     def stop_leading(self, seconds: float) -> None:
         """Releases the lease as soon as the webhooks in progress are answered, or after these seconds."""

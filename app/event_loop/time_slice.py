@@ -156,7 +156,8 @@ class TimeSlice:
                 interrupted = self._go_on(worker, stop, interrupted=interrupted)
         finally:
             self._leave_queue()
-            await self._ended(worker)
+            if not worker.dead:
+                await self._ended(worker)
         (result,) = results
         return result
 

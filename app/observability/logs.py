@@ -19,6 +19,10 @@ def set_up_logs(
 
     Returns: the handler, for its removal.
     """
+    # No line names its place in the sources, a thread or a process: the look-ups are a third of a log call
+    # (docs.python.org/3/howto/logging.html, "Optimization").
+    logging._srcfile = None  # noqa: SLF001  # documented there
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     root = logging.getLogger()

@@ -6,6 +6,7 @@ uvicorn limits neither a request's head nor the time that any part of it takes.
 import asyncio
 import http
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -91,7 +92,7 @@ class Connection(HttpToolsProtocol):
         self._head_done_at = self.loop.time()
         # Otherwise a whole request in one piece would count as a head.
         self._head_bytes = 0
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        size = len(self.url) + 4 * len(self.headers) + sum(map(len, chain.from_iterable(self.headers)))
         if len(self.url) > self._bounds.url_bytes:
             self._refuse(414, "URLTooLong", f"the URL is longer than {self._bounds.url_bytes} bytes")
         elif size > self._bounds.head_bytes or len(self.headers) > MAX_HEADERS:

@@ -64,8 +64,11 @@ class Instrumentation:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                ours = _headers_of(scope["path"], verb)
-                message["headers"] = _with(message.get("headers", ()), ours, request_id)
+                given = message.get("headers", ())
+                if verb in _WEBHOOKS:  # their answers have none of these
+                    message["headers"] = [*given, *_WEBHOOK_HEADERS, (_RAW_ID, request_id.encode())]
+                else:
+                    message["headers"] = _with(given, _headers_of(scope["path"]), request_id)
             await send(message)
 
         started = self._clock()
@@ -83,15 +86,15 @@ class Instrumentation:
                 self._metrics.requests.labels(verb, str(status or 500)).observe(self._clock() - started)
 
 
-def _headers_of(path: str, verb: str) -> tuple[_Header, ...]:
-    if verb in _WEBHOOKS:
-        return _WEBHOOK_HEADERS
+def _headers_of(path: str) -> tuple[_Header, ...]:
     return _GUARDED_HEADERS if is_guarded(path) else _OPEN_HEADERS
 
 
 def _request_id(scope: Scope) -> str:
-    given = next((value for name, value in scope["headers"] if name == _RAW_ID), b"")
-    return given.decode() if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+    for name, value in scope["headers"]:
+        if name == _RAW_ID and _GIVEN_ID.fullmatch(value):
+            return str(value, "ascii")
+    return secrets.token_hex(8)
 
 
 def _with(given: Iterable[_Header], ours: Iterable[_Header], request_id: str) -> list[_Header]:

@@ -14,9 +14,10 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.bodies import decode_json, read_body
+from app.api.errors import HttpError
 from app.api.parameters import unknown_parameter
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf, service_of
@@ -77,13 +78,14 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
         service.metrics.plain_pods.inc()
         return json_response(filter_answer(args, _passed_on(service, args, args.names), {}, {}))
     _about(pod)
-    bound_to = service.decider.binder.under_way(pod.meta.uid)
+    decider = service.decider
+    bound_to = decider.binder.under_way(pod.meta.uid)
     if bound_to is not None:
         return json_response(_being_bound(args, bound_to))
     answered = await _answered_for_gang(service, args, pod)
     if answered is not None:
         return answered
-    service.decider.reservations.release(pod.meta.uid, "filtered")
+    decider.reservations.release(pod.meta.uid, "filtered")
     started = service.clock()
     judging = await evaluate_nodes(service, args, pod, "filter")
     # Read the result before other tasks run.
@@ -94,12 +96,12 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     _count(service, result)
     chosen = await choose(service, judging.evaluation, result)
     if chosen.names:
-        service.decider.passed(pod)
+        decider.passed(pod)
     elif not judging.late:
         let_go(service, pod)
-        service.decider.refused(judging.evaluation, decision.summary)
-        if service.decider.preemptor is not None:
-            service.decider.preemptor.refused(pod, list(failed))
+        decider.refused(judging.evaluation, decision.summary)
+        if decider.preemptor is not None:
+            decider.preemptor.refused(pod, list(failed))
         failed, unresolvable = _split(failed, unresolvable, curable)
     bind_context(fitting=result.fitting, nodes=len(args.names))
     log.debug("filter: %d of %d nodes fit", result.fitting, len(args.names))
@@ -206,25 +208,39 @@ async def bind(request: Request, service: ServiceOf) -> Response:
     return json_response(bind_answer(error))
 
 
-def _plain(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-    async def respond(request: Request) -> Response:
-        if request.scope["query_string"]:
-            raise unknown_parameter(next(iter(request.query_params), ""), ())
-        service = await service_of(request)
-        async with service.decider.lead(service.settings.leader_elect_wait_seconds):
-            return await endpoint(request, service)
+class Webhooks:
+    """Answers kube-scheduler's calls, and passes every other request on to ``others``.
 
-    return respond
+    FastAPI and Starlette take a tenth of a millisecond of every call for routes, dependencies and stacks of
+    contexts. Their own routes are for the reference, and for every method but POST.
+    """
+
+    def __init__(self, others: ASGIApp) -> None:
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = _ENDPOINTS.get(scope["path"]) if scope.get("method") == "POST" else None
+        if endpoint is None:
+            await self._others(scope, receive, send)
+            return
+        try:
+            response = await _respond(endpoint, Request(scope, receive, send))
+        except HttpError as error:
+            response = error.response()
+        await response(scope, receive, send)
 
 
-ROUTES = [
-    Route(route.path, _plain(route.endpoint), methods=["POST"])
-    for route in router.routes
-    if isinstance(route, APIRoute)
-]
-"""What answers kube-scheduler, for an application to have before all other routes: FastAPI takes a
-millisecond of every call for dependencies and stacks of contexts. Its own routes are for the reference, and
-for every method but POST."""
+async def _respond(endpoint: Endpoint, request: Request) -> Response:
+    if request.scope["query_string"]:
+        raise unknown_parameter(next(iter(request.query_params), ""), ())
+    service = await service_of(request)
+    with await service.decider.lead(service.settings.leader_elect_wait_seconds):
+        return await endpoint(request, service)
+
+
+_ENDPOINTS: Mapping[str, Endpoint] = {
+    route.path: route.endpoint for route in router.routes if isinstance(route, APIRoute)
+}
 
 
 def _waited(service: Service, pod: Pod) -> None:

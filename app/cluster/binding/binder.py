@@ -138,7 +138,10 @@ class ClusterBinder:
         # first must not remove what the second depends on.
         deadline = asyncio.get_running_loop().time() + self._wait_seconds
         try:
-            async with asyncio.timeout_at(deadline):
+            if lock.locked():
+                async with asyncio.timeout_at(deadline):
+                    await lock.acquire()
+            else:
                 await lock.acquire()
         except TimeoutError:
             return self._ended("waiting", "waiting for an earlier bind of the Pod")
@@ -203,10 +206,10 @@ class ClusterBinder:
         """Adds the allocation time, which is when it is written."""
         claim = self._state.stored_claim(claim_allocation.held.key)
         if claim is not None and claim.allocation is not None:
-            return replace(claim_allocation, allocation=claim.allocation)
-        return replace(
-            claim_allocation, allocation=replace(claim_allocation.allocation, timestamp=self._timestamp())
-        )
+            allocation = claim.allocation
+        else:
+            allocation = replace(claim_allocation.allocation, timestamp=self._timestamp())
+        return ClaimAllocation(claim_allocation.held, allocation, claim_allocation.fresh)
 
     async def _seen_to_run(self, pod: Pod, node: str) -> tuple[str, str | None] | None:
         """The result of a bind that must not be executed; None if it must.
@@ -270,9 +273,11 @@ class ClusterBinder:
         Raises: ClaimLostError.
         """
         found = double_allocations(self._state.taken, claim_allocation.held.key, claim_allocation.allocation)
+        if not found:
+            return
         claim = self._state.claim(claim_allocation.held.key)
         users = claim.reserved_for if claim is not None else ()
-        if found and all(user.uid == consumer.uid for user in users):
+        if all(user.uid == consumer.uid for user in users):
             self.withdrawn += 1
             other = "/".join(found[0].claim)
             raise ClaimLostError(

@@ -190,7 +190,8 @@ class Reservations:
         if place is None or not self._stands(found, place, pod):
             self.release(pod.meta.uid, "overtaken")
             return None
-        self._choose(found, place)
+        if found.chosen is None:
+            self._choose(found, place)
         self._drop(pod.meta.uid, "bound")
         return place.claim_allocations
 
@@ -269,7 +270,7 @@ class Reservations:
     def _assume(self, pod: Pod, place: Place) -> None:
         assume(self._state, place.claim_allocations, pod)
         # Scores by other Pods count it at once, and until the watch shows another place.
-        self._state.residents.put(replace(pod, node_name=place.node))
+        self._state.residents.put(pod, place.node)
 
     def _stands(self, found: Reservation, place: Place, pod: Pod) -> bool:
         """Whether the decision is still valid. Cost: O(claims)."""

@@ -204,7 +204,9 @@ def set_up(
         last = (float("inf"),)
         positions = sorted(range(len(devices)), key=lambda at: order.get(devices[at].id, last))
         devices, views = [devices[at] for at in positions], [views[at] for at in positions]
-    shapes = [_seen_by_cel(placed, shows_sharing=plan.channel.shows_sharing) for placed in paced(devices)]
+    shapes = [placed.device.shape for placed in paced(devices)]
+    if not plan.channel.shows_sharing:
+        shapes = [_without_sharing(shape) for shape in paced(shapes)]
     node_devices = NodeDevices(
         plan=plan,
         node=node,
@@ -246,9 +248,9 @@ def _barrier(
     return (len(views) if last else later[0]), reason
 
 
-def _seen_by_cel(placed: PlacedDevice, *, shows_sharing: bool) -> DeviceShape:
-    shape = placed.device.shape
-    if shows_sharing or shape.allow_multiple_allocations is None:
+def _without_sharing(shape: DeviceShape) -> DeviceShape:
+    """As CEL sees it."""
+    if shape.allow_multiple_allocations is None:
         return shape
     return intern_shape(shape.driver, shape.attributes, shape.capacity)
 

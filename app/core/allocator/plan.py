@@ -43,21 +43,19 @@ class Alternative:
     arithmetic: Arithmetic
     is_subrequest: bool
     charges: dict[DeviceShape, Charge | Reason | None] = field(default_factory=dict)
+    takes_all: bool = field(init=False)
+    """Whether it needs every matching device."""
+    admin: bool = field(init=False)
+    """Whether it may use devices that are in use."""
 
-    @property
-    def takes_all(self) -> bool:
-        """Whether it needs every matching device."""
-        return self.spec.allocation_mode == "All"
+    def __post_init__(self) -> None:
+        self.takes_all = self.spec.allocation_mode == "All"
+        self.admin = bool(self.spec.admin_access)
 
     @property
     def request(self) -> str:
         """The name of the request, or of the one that it is a subrequest of."""
         return self.name.partition("/")[0]
-
-    @property
-    def admin(self) -> bool:
-        """Whether it may use devices that are in use."""
-        return bool(self.spec.admin_access)
 
     def charge(self, shape: DeviceShape) -> Charge | Reason | None:
         """What it takes of such a device; None: it cannot; a Reason: computing that fails."""

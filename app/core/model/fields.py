@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from app.core.json_object import JsonObject
 from app.core.model.errors import FieldError
 from app.core.model.quantity import Quantity, QuantityError, parse_quantity
-from app.core.pauses import paced_if_many
+from app.core.pauses import FEW, paced, paced_if_many
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _INT64 = 2**63
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
@@ -79,25 +80,42 @@ def required(source: JsonObject, name: str, read: Callable[[Any], T]) -> T:
     value = source.get(name)
     if value is None:
         raise FieldError("is missing", name)
-    return _read(name, read, value)
+    try:
+        return read(value)
+    except FieldError as error:
+        raise error.under(name) from None
 
 
 def optional(source: JsonObject, name: str, read: Callable[[Any], T]) -> T | None:
     """A field that may be absent."""
     value = source.get(name)
-    return None if value is None else _read(name, read, value)
+    if value is None:
+        return None
+    try:
+        return read(value)
+    except FieldError as error:
+        raise error.under(name) from None
 
 
-def default(source: JsonObject, name: str, read: Callable[[Any], T], otherwise: T) -> T:
+def default(source: JsonObject, name: str, read: Callable[[Any], T], otherwise: U) -> T | U:
     """A field with a value for when it is absent."""
     value = source.get(name)
-    return otherwise if value is None else _read(name, read, value)
+    if value is None:
+        return otherwise
+    try:
+        return read(value)
+    except FieldError as error:
+        raise error.under(name) from None
 
 
 def child(source: JsonObject, name: str) -> JsonObject:
     """An object field, empty if absent."""
-    empty: JsonObject = {}
-    return default(source, name, mapping, empty)
+    value = source.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise FieldError(f"must be an object, not {_kind(value)}", name)
+    return value
 
 
 def listed(source: JsonObject, name: str, read: Callable[[Any], T]) -> tuple[T, ...]:
@@ -108,11 +126,11 @@ def listed(source: JsonObject, name: str, read: Callable[[Any], T]) -> tuple[T, 
     if not isinstance(value, list | tuple):
         raise FieldError(f"must be a list, not {_kind(value)}", name)
     items: list[T] = []
-    for index, item in enumerate(paced_if_many(value)):
-        try:
-            items.append(read(item))
-        except FieldError as error:
-            raise error.under(name, index) from None
+    try:
+        for item in value if len(value) <= FEW else paced(value, FEW):
+            items.append(read(item))  # noqa: PERF401 - their number tells where an error is
+    except FieldError as error:
+        raise error.under(name, len(items)) from None
     return tuple(items)
 
 
@@ -121,8 +139,10 @@ def mapped(source: JsonObject, name: str, read: Callable[[Any], T]) -> dict[str,
     value = source.get(name)
     if value is None:
         return {}
+    if not isinstance(value, dict):
+        raise FieldError(f"must be an object, not {_kind(value)}", name)
     result: dict[str, T] = {}
-    for key, item in paced_if_many(required(source, name, mapping).items()):
+    for key, item in paced_if_many(value.items()):
         if not isinstance(key, str):
             raise FieldError(f"the key {key!r} must be a string", name)
         try:
@@ -130,13 +150,6 @@ def mapped(source: JsonObject, name: str, read: Callable[[Any], T]) -> dict[str,
         except FieldError as error:
             raise error.under(name, key) from None
     return result
-
-
-def _read(name: str, read: Callable[[Any], T], value: Any) -> T:
-    try:
-        return read(value)
-    except FieldError as error:
-        raise error.under(name) from None
 
 
 def _kind(value: Any) -> str:

@@ -36,11 +36,11 @@ class Meta:
     owners: tuple[OwnerReference, ...] = ()
     created: str | None = None
     deleted: str | None = None
+    key: tuple[str, str] = field(init=False, repr=False, compare=False)
+    """Namespace and name: unique within a kind."""
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """Namespace and name: unique within a kind."""
-        return (self.namespace, self.name)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", (self.namespace, self.name))
 
     @property
     def version(self) -> int:

@@ -77,7 +77,8 @@ def claim_allocations_of(answer: NodeResult, timestamp: str | None) -> tuple[Cla
     claim_allocations: dict[ClaimKey, ClaimAllocation] = {}
     for held, allocation in zip(answer.claims, answer.allocations, strict=True):
         fresh = held.claim.allocation is None
-        given = replace(allocation, timestamp=timestamp) if fresh else allocation
+        stamp = fresh and allocation.timestamp != timestamp
+        given = replace(allocation, timestamp=timestamp) if stamp else allocation
         # A Pod may name a claim twice. In-tree allocates it twice and writes the first result.
         claim_allocations.setdefault(held.key, ClaimAllocation(held, given, fresh))
     return tuple(claim_allocations.values())

@@ -53,13 +53,16 @@ def preferences(state: State, pod: Pod, names: Iterable[str]) -> Mapping[str, fl
 
 def load(state: State, name: str) -> float:
     """The fraction of a node's CPU and memory that is requested, 0 to 1. Cost: O(1)."""
-    node, used = state.nodes.get(name), state.usage.of(name)
-    parts = [
-        used.get(resource, 0) / amount.nanos
-        for resource in _WEIGHED
-        if node is not None and (amount := node.allocatable.get(resource)) is not None and amount.nanos
-    ]
-    return sum(parts) / len(parts) if parts else 0.0
+    used, node = state.usage.of(name), state.nodes.get(name)
+    if node is None or not used:
+        return 0.0
+    total, weighed = 0.0, 0
+    for resource in _WEIGHED:
+        amount = node.allocatable.get(resource)
+        if amount is not None and amount.nanos:
+            total += used.get(resource, 0) / amount.nanos
+            weighed += 1
+    return total / weighed if weighed else 0.0
 
 
 def _shares(found: Mapping[str, int], most: int) -> Mapping[str, float]:

@@ -76,12 +76,13 @@ class Prospect:
     @cached_property
     def occupancy(self) -> Occupancy:
         """How full the node will be. O(devices)."""
-        new = {item.device for _, item in self.new}
         total = used = 0
         for pool in self.pools:
             held = self.taken.get(pool.id, NOTHING_TAKEN)
+            new = {item.device.device for _, item in self.new if item.device.pool_id == pool.id}
+            taken = held.whole | held.shared | new
             total += len(pool.devices)
-            used += sum(held.is_allocated(item.device.name) or item.id in new for item in pool.devices)
+            used += sum([item.device.name in taken for item in pool.devices])
         return Occupancy(total, used)
 
     @cached_property

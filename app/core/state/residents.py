@@ -18,15 +18,19 @@ class Residents:
         self._pods: dict[PodKey, tuple[_Labels, str]] = {}
         self._counts: dict[str, dict[_Labels, Counter[str]]] = {}
 
-    def put(self, pod: Pod) -> None:
-        """Adds a Pod that has a node and is neither done nor being deleted; any other is removed."""
+    def put(self, pod: Pod, planned: str = "") -> None:
+        """Adds a Pod that has a node and is neither done nor being deleted; any other is removed.
+
+        ``planned``: the node that it will have.
+        """
         self.drop(pod.meta.key)
-        if not pod.node_name or pod.finished or pod.meta.deleted is not None:
+        node = planned or pod.node_name
+        if not node or pod.finished or pod.meta.deleted is not None:
             return
         labels = frozenset(pod.meta.labels.items())
-        self._pods[pod.meta.key] = (labels, pod.node_name)
+        self._pods[pod.meta.key] = (labels, node)
         alike = self._counts.setdefault(pod.meta.namespace, {}).setdefault(labels, Counter())
-        alike[pod.node_name] += 1
+        alike[node] += 1
 
     def drop(self, key: PodKey) -> None:
         """Removes a Pod, if it is counted."""
