@@ -55,6 +55,7 @@ async def service(objects: list[dict[str, Any]]) -> AsyncIterator[Serving]:
             seconds = time.perf_counter() - started
             drained = asyncio.create_task(_drain(process))
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                await client.get("/livez")  # the first request of this process imports half of httpx
                 yield Serving(client, process.pid, seconds)
             drained.cancel()
         finally:
