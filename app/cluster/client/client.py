@@ -22,6 +22,11 @@ from app.core.json_object import JsonObject
 
 T = TypeVar("T")
 
+_FIRST_PAGE = 16
+"""Objects of the first page of a list: their size is not known before."""
+_PAGE_BYTES = 2 * 1024 * 1024
+"""About what a page of a list has: it is decoded in some 10 ms."""
+
 
 class ApiClient:
     """Requests to one API server. Safe to use from many tasks of one event loop.
@@ -91,10 +96,7 @@ class ApiClient:
 
         Raises GoneError if the token is too old.
         """
-        page = {"limit": str(limit), **(params or {})}
-        if continue_token:
-            page["continue"] = continue_token
-        return await self._request(ApiCall("GET", path, page))
+        return await self._request(_page_call(path, limit, continue_token, params))
 
     async def newest_version(self, path: str, *, limit: int = 500) -> int:
         """The highest resourceVersion of the objects of a list, as they are now; 0 for none.
@@ -117,12 +119,17 @@ class ApiClient:
     ) -> tuple[list[JsonObject], str]:
         """Every object of a list, read page by page, and the resourceVersion of the whole.
 
-        Adds the apiVersion and kind to items, which the API server leaves out of lists.
+        Adds the apiVersion and kind to items, which the API server leaves out of lists. A page has ``limit``
+        objects at most, and fewer if they are large: an object may have 1.5 MB, and a page is decoded in one
+        step.
         """
         objects: list[JsonObject] = []
-        token = ""
+        token, number = "", min(limit, _FIRST_PAGE)
         while True:
-            page = await self.list_page(path, limit=limit, continue_token=token, params=params)
+            body = await self._body(_page_call(path, number, token, params))
+            page = object_of(f"GET {path}", body)
+            if found := len(page.get("items") or ()):
+                number = max(1, min(limit, _PAGE_BYTES * found // len(body)))
             metadata = page.get("metadata") or {}
             kind = str(page.get("kind", "")).removesuffix("List")
             for item in page.get("items") or ():
@@ -224,6 +231,9 @@ class ApiClient:
         await self._transport.aclose()
 
     async def _request(self, call: ApiCall) -> JsonObject:
+        return object_of(call.name, await self._body(call))
+
+    async def _body(self, call: ApiCall) -> bytes:
         # A plugin may wait for user input, which does not count as the API server's time.
         await self._auth.authorization()
         try:
@@ -236,7 +246,7 @@ class ApiClient:
             raise ConnectionFailedError(call.name, text_of(error), sent=True) from error
         if not 200 <= answer.status < 300:
             raise error_of_response(call.name, answer.status, answer.headers, answer.body)
-        return object_of(call.name, answer.body)
+        return answer.body
 
     async def _answer(self, call: ApiCall) -> Answer:
         """Sends, and sends once more with new credentials after a 401."""
@@ -314,6 +324,13 @@ class ApiClient:
         except httpx.TransportError as error:
             sent = not isinstance(error, httpx.ConnectError)
             raise ConnectionFailedError(call.name, text_of(error), sent=sent) from error
+
+
+def _page_call(path: str, limit: int, continue_token: str, params: Params | None) -> ApiCall:
+    page = {"limit": str(limit), **(params or {})}
+    if continue_token:
+        page["continue"] = continue_token
+    return ApiCall("GET", path, page)
 
 
 def _both(first: Callable[[], None] | None, second: Callable[[], None] | None) -> Callable[[], None] | None:

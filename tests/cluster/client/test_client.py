@@ -303,6 +303,29 @@ async def test_list_all_reads_every_page_and_adds_version_and_kind() -> None:
 
 
 @in_virtual_time
+@pytest.mark.parametrize(
+    ("what", "letters", "pages"),
+    [
+        ("small objects", 10, [16, 500, 84]),
+        ("large ones", 100_000, [16] + [20] * 29 + [4]),
+        ("each larger than a page", 3_000_000, [16, *[1] * 4]),
+    ],
+)
+async def test_a_page_of_a_list_has_fewer_objects_if_they_are_large(
+    what: str, letters: int, pages: list[int]
+) -> None:
+    server = FakeApiServer()
+    for number in range(sum(pages)):
+        about = {"name": f"p{number:04}", "namespace": "default", "annotations": {"a": "x" * letters}}
+        server.put("v1", "pods", {"metadata": about})
+    objects, _ = await client_of(server).list_all(POD.path())
+    assert len(objects) == sum(pages), what
+    starts = [int(call.query.get("continue", "0-0").partition("-")[2]) for call in server.calls]
+    ends = [*starts[1:], len(objects)]
+    assert [end - start for start, end in zip(starts, ends, strict=True)] == pages, what
+
+
+@in_virtual_time
 async def test_path_before_the_api_is_kept() -> None:
     seen: list[str] = []
 
