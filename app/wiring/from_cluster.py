@@ -26,7 +26,7 @@ from app.cluster.informers.group import InformerGroup, Preparation, discover_pat
 from app.cluster.informers.informer import Event, InformerSettings
 from app.core.state.state import State
 from app.core.versions.cluster_version import ClusterVersion
-from app.event_loop.time_slice import TimeSlice
+from app.event_loop.time_slice import Clock, TimeSlice
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 from app.wiring import collectors
@@ -171,7 +171,7 @@ def _build(
         client,
         (NODE, POD, *((BUDGET,) if settings.preemption != "off" else ()), *served.resources()),
         feed.handle,
-        prepare=_in_slices(feed),
+        prepare=in_slices(feed),
         settings=InformerSettings(
             page_size=settings.list_page_size, read_timeout_seconds=settings.watch_silence_seconds
         ),
@@ -207,11 +207,19 @@ def _build(
     return _ClusterService(service, informers, deciding, client)
 
 
-def _in_slices(feed: Feed) -> Preparation:
-    """Reads objects that may be large, or many, in slices of the event loop's time."""
+def in_slices(feed: Feed, clock: Clock = time.monotonic) -> Preparation:
+    """Reads objects that may be large, or many, in slices of the event loop's time.
+
+    Events of one kind share a slice with what was done about the ones before: hundreds may arrive at once,
+    and a slice of a pool that many nodes see takes milliseconds to apply.
+    """
+    slices: dict[str, TimeSlice] = {}
 
     async def prepare(kind: str, event: Event) -> None:
-        await TimeSlice(time.monotonic).run(lambda: feed.read_ahead(kind, event))
+        if kind not in slices:
+            slices[kind] = TimeSlice(clock)
+        await slices[kind].yield_if_due()
+        await slices[kind].run(lambda: feed.read_ahead(kind, event))
 
     return prepare
 
