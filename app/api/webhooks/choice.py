@@ -68,7 +68,8 @@ async def _ranked(
     first = [planned] if moves else []
     # Read before other tasks run, or from a copy.
     best, sole = await _best(service, evaluation, result, most)
-    return [*first, *(name for name in best if name not in first)], moves or sole
+    others = [name for name in best if name != planned] if moves else best
+    return [*first, *others], moves or sole
 
 
 async def _best(

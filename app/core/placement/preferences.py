@@ -53,7 +53,7 @@ def preferences(state: State, pod: Pod, names: Iterable[str]) -> Mapping[str, fl
 
 def load(state: State, name: str) -> float:
     """The fraction of a node's CPU and memory that is requested, 0 to 1. Cost: O(1)."""
-    used, node = state.usage.of(name), state.nodes.get(name)
+    used, node = state.usage.of(name), state.inventory.nodes.get(name)
     if node is None or not used:
         return 0.0
     total, weighed = 0.0, 0
