@@ -2,19 +2,19 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Verb = Literal["filter", "bind", "preempt"]
 Outcome = Literal["passed", "refused", "bound", "failed", "evicted", "useless"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """A filter, a bind or a preemption. ``summary`` is the reason of a refusal, or names the evicted Pods.
 
-    ``reason`` is the code of the reason that refused most nodes. ``number``, ``first`` and ``times`` are set
-    by ``History``; afterwards nothing changes.
+    ``reason`` is the code of the reason that refused most nodes. ``number`` and ``times`` are set by
+    ``History``.
     """
 
     at: str
@@ -47,7 +47,7 @@ class History:
         self.last = 0
 
     def add(self, decision: Decision) -> None:
-        """Adds a decision, as the newest one. It is the history's from then on."""
+        """Adds a decision, as the newest one."""
         self.last += 1
         key = _key(decision)
         first, times = decision.at, 1
@@ -55,8 +55,7 @@ class History:
         if before is not None and _same(before, decision):
             del self._entries[before.number]
             first, times = before.first, before.times + 1
-        decision.number, decision.first, decision.times = self.last, first, times
-        self._entries[self.last] = decision
+        self._entries[self.last] = replace(decision, number=self.last, first=first, times=times)
         self._latest[key] = self.last
         if len(self._entries) > self._size:
             number, oldest = self._entries.popitem(last=False)

@@ -21,7 +21,7 @@ def set_up_logs(
     """
     # No line names its place in the sources, a thread or a process: the look-ups are a third of a log call
     # (docs.python.org/3/howto/logging.html, "Optimization").
-    logging._srcfile = None  # noqa: SLF001  # documented there
+    logging._srcfile = None  # noqa: SLF001 - documented there
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
