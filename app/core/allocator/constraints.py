@@ -217,6 +217,11 @@ class DistinctSets:
         return frozenset(self._seen)
 
 
+def is_scalar(attribute: Attribute) -> bool:
+    """Whether it has one value of a known type."""
+    return attribute.kind in _SCALARS
+
+
 def as_set(attribute: Attribute | None) -> Values | None:
     """Type and values, or None for an attribute of unknown type."""
     if attribute is None or attribute.kind == "unknown" or attribute.value == ():

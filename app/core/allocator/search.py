@@ -14,7 +14,7 @@ from app.core.allocator.node_devices import USABLE, NodeDevices
 from app.core.allocator.outcome import AllocationError, Limits, Reason
 from app.core.allocator.partial_allocation import PartialAllocation
 from app.core.allocator.plan import Alternative
-from app.core.allocator.symmetry import Symmetry, safe_requests
+from app.core.allocator.symmetry import Symmetry, depends_on_order, safe_requests
 from app.core.model.resource_claim import MAX_DEVICES
 from app.core.pauses import pause
 
@@ -240,10 +240,12 @@ class Search:
             frame.all_too_large = frame.all_too_large and result is Outcome.TOO_LARGE
             return None
         if self._symmetry is None and not self._is_plain:
-            self._symmetry = Symmetry(self._node_devices, self.partial)
             if cannot_fit(self._node_devices, safe_requests(self._node_devices)):
                 self._stack.clear()
                 return Outcome.FAILED
+            self._is_plain = depends_on_order(self._node_devices)
+            if not self._is_plain:
+                self._symmetry = Symmetry(self._node_devices, self.partial)
         self.partial.undo()
         if result is Outcome.TOO_LARGE or frame.alternative.takes_all:
             return self._give_up(frame, result)

@@ -6,11 +6,14 @@ See docs/allocator.md for why leaving them out cannot change the answer.
 from collections import Counter
 from collections.abc import Hashable
 
+from app.core.allocator.constraints import is_scalar
 from app.core.allocator.counters import consumption_key
 from app.core.allocator.node_devices import USABLE, NodeDevices
 from app.core.allocator.outcome import Reason
 from app.core.allocator.partial_allocation import PartialAllocation
 from app.core.allocator.plan import Alternative
+from app.core.model.device import Attribute
+from app.core.pauses import paced
 
 
 class Symmetry:
@@ -96,6 +99,29 @@ def compared_attributes(alternative: Alternative, node_devices: NodeDevices) -> 
         constraints[number].match_attribute or constraints[number].distinct_attribute or ""
         for number in alternative.constraints
     ]
+
+
+def depends_on_order(node_devices: NodeDevices) -> bool:
+    """Whether devices that can be allocated in one order cannot in another: then kinds prove nothing.
+
+    With distinctAttribute and without ListTypeAttributes, a device whose attribute is a list, or of no known
+    type, may be the first, and goes with none before it.
+    Cost: O(devices) for each variant under such a constraint.
+    """
+    plan = node_devices.plan
+    if plan.features.list_type_attributes and plan.channel.sets:
+        return False
+    for alternative in plan.alternatives:
+        constraints = plan.claims[alternative.claim_index].constraints
+        names = [constraints[number].distinct_attribute for number in alternative.constraints]
+        for name in filter(None, names):
+            for position, placed in enumerate(paced(node_devices.devices)):
+                if node_devices.status(alternative, position) is not USABLE:
+                    continue
+                value = alternative.attributes.get(placed.device.shape, name)
+                if isinstance(value, Attribute) and not is_scalar(value):
+                    return True
+    return False
 
 
 def safe_requests(node_devices: NodeDevices) -> list[tuple[int, int]]:
