@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from app.core.model.device import CounterConsumption, Device
 from app.core.model.quantity import Quantity
+from app.core.model.resource_slice import ResourceSlice
 from app.core.state.pools import Pool
 
 Key = tuple[str, str]  # counter set, counter
@@ -40,7 +41,7 @@ class Ledger:
         }
         self._sharing: dict[str, Sharing] | None = {} if groups else None
         self._before: list[dict[str, Sharing]] = []
-        for item in pool.drawing:
+        for item in _in_order(pool) if groups else pool.drawing:
             for device in item.devices:
                 if device.consumes_counters and device.name in allocated:
                     self._draw(device, 1)
@@ -127,6 +128,15 @@ class Ledger:
             self._sharing[consumption.counter_set] = (
                 users.joined_by(groups) if users is not None else Sharing(groups or None)
             )
+
+
+def _in_order(pool: Pool) -> list[ResourceSlice]:
+    """The slices as in-tree goes through them: those with devices for the node first, each part by name.
+
+    It matters where devices with groups and without are held together, which the gate's being off allowed.
+    """
+    here = {item.meta.name for item in pool.slices}
+    return sorted(pool.drawing, key=lambda item: (item.meta.name not in here, item.meta.name))
 
 
 def consumption_key(device: Device) -> Hashable:
