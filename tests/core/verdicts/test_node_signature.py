@@ -134,13 +134,13 @@ def fewer(item: JsonObject) -> None:
 def hungry(item: JsonObject) -> None:
     for found in devices_of(item):
         for draw in found.get("consumesCounters") or ():
-            for counter in draw["counters"].values():
+            for counter in draw.get("counters", {}).values():
                 counter["value"] = "1000"
 
 
 def scarce(item: JsonObject) -> None:
     for counters in item.get("spec", {}).get("sharedCounters") or ():
-        for counter in counters["counters"].values():
+        for counter in counters.get("counters", {}).values():
             counter["value"] = "1"
 
 
