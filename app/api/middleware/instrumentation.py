@@ -92,8 +92,8 @@ def _headers_of(path: str) -> tuple[_Header, ...]:
 
 def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
-        if name == _RAW_ID and _GIVEN_ID.fullmatch(value):
-            return str(value, "ascii")
+        if name == _RAW_ID:
+            return value.decode() if _GIVEN_ID.fullmatch(value) else secrets.token_hex(8)
     return secrets.token_hex(8)
 
 

@@ -65,11 +65,11 @@ async def _ranked(
         return [], False
     planned = service.decider.planned_moves.node_for(evaluation.pod)
     moves = bool(planned) and planned in result.fits()
-    first = [planned] if moves else []
     # Read before other tasks run, or from a copy.
     best, sole = await _best(service, evaluation, result, most)
-    others = [name for name in best if name != planned] if moves else best
-    return [*first, *others], moves or sole
+    if not moves:
+        return best, sole
+    return [planned, *(name for name in best if name != planned)], True
 
 
 async def _best(

@@ -211,7 +211,7 @@ async def bind(request: Request, service: ServiceOf) -> Response:
 class Webhooks:
     """Answers kube-scheduler's calls, and passes every other request on to ``others``.
 
-    FastAPI and Starlette take a tenth of a millisecond of every call for routes, dependencies and stacks of
+    FastAPI and Starlette take some 60 function calls of every one for routes, wrapped errors and stacks of
     contexts. Their own routes are for the reference, and for every method but POST.
     """
 

@@ -138,10 +138,7 @@ class ClusterBinder:
         # first must not remove what the second depends on.
         deadline = asyncio.get_running_loop().time() + self._wait_seconds
         try:
-            if lock.locked():
-                async with asyncio.timeout_at(deadline):
-                    await lock.acquire()
-            else:
+            async with asyncio.timeout_at(deadline):
                 await lock.acquire()
         except TimeoutError:
             return self._ended("waiting", "waiting for an earlier bind of the Pod")

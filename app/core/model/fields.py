@@ -88,13 +88,7 @@ def required(source: JsonObject, name: str, read: Callable[[Any], T]) -> T:
 
 def optional(source: JsonObject, name: str, read: Callable[[Any], T]) -> T | None:
     """A field that may be absent."""
-    value = source.get(name)
-    if value is None:
-        return None
-    try:
-        return read(value)
-    except FieldError as error:
-        raise error.under(name) from None
+    return default(source, name, read, None)
 
 
 def default(source: JsonObject, name: str, read: Callable[[Any], T], otherwise: U) -> T | U:
@@ -136,13 +130,8 @@ def listed(source: JsonObject, name: str, read: Callable[[Any], T]) -> tuple[T, 
 
 def mapped(source: JsonObject, name: str, read: Callable[[Any], T]) -> dict[str, T]:
     """An object field with values of one type, empty if absent."""
-    value = source.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise FieldError(f"must be an object, not {_kind(value)}", name)
     result: dict[str, T] = {}
-    for key, item in paced_if_many(value.items()):
+    for key, item in paced_if_many(child(source, name).items()):
         if not isinstance(key, str):
             raise FieldError(f"the key {key!r} must be a string", name)
         try:

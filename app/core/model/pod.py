@@ -115,11 +115,12 @@ def _has_spec_of(before: Pod, meta: Meta, generation: int) -> bool:
 
 def pod_from_spec(meta: Meta, spec: JsonObject, status: JsonObject, generation: int = 0) -> Pod:
     """Builds a Pod from a PodSpec and a PodStatus (empty for a Pod that does not exist yet)."""
-    return Pod(meta=meta, generation=generation, **_spec_parts(meta, spec), **_status_parts(status))
+    known: dict[str, Any] = {"meta": meta, "generation": generation, "node_name": _node_name(spec)}
+    return Pod(**known, **_spec_parts(meta, spec), **_status_parts(status))
 
 
 def _spec_parts(meta: Meta, spec: JsonObject) -> dict[str, Any]:
-    """The fields of ``Pod`` that are of the spec. Some depend on labels and owners, too."""
+    """The fields of ``Pod`` that are of the spec, but the node. Some depend on labels and owners, too."""
     try:
         claims = fields.listed(spec, "resourceClaims", read_pod_claim)
         affinity = fields.optional(spec, "affinity", _node_affinity) or _Affinity()
@@ -130,7 +131,6 @@ def _spec_parts(meta: Meta, spec: JsonObject) -> dict[str, Any]:
             "claims": claims,
             "requests": _requests(spec),
             "required_affinity": affinity.required,
-            "node_name": fields.default(spec, "nodeName", fields.text, ""),
             "scheduler_name": fields.default(spec, "schedulerName", fields.text, ""),
             "priority": fields.default(spec, "priority", fields.integer, 0),
             "preferred_affinity": () if countless else affinity.preferred,
