@@ -14,6 +14,9 @@ from harness.kubernetes import RESOURCE_API, TAINT_RULE_API
 V1 = "resource.k8s.io/v1"
 """The version that tests write; it is sent as the one that is served, whose objects look the same."""
 
+# What a client hears while an API server is killed, starts, or has too much to do.
+PASSING = (401, 403, 409, 429, 500, 503, 504)
+
 # kind -> (path of its API group and version, plural, namespaced)
 KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ClusterRole": ("apis/rbac.authorization.k8s.io/v1", "clusterroles", False),

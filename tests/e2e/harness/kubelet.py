@@ -1,16 +1,21 @@
 """The kubelet's part: bound Pods run, are taken away when deleted, and end when the test says so."""
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 import httpx
 
 from app.core.json_object import JsonObject
-from harness.api import Api, ApiError
+from harness.api import PASSING, Api, ApiError
 from harness.objects import finished
 from harness.wait import until
 
 PAUSE_SECONDS = 0.1
+
+T = TypeVar("T")
 
 
 class Kubelet:
@@ -54,26 +59,33 @@ class Kubelet:
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE_SECONDS):
-            try:
-                for pod in self._api.list("Pod"):
-                    self._sync(pod)
-            except httpx.TransportError:
-                continue  # the test has killed the API server
-            except ApiError as error:
-                # A Pod may be gone since the list, or another have its name, and an API server that starts
-                # or stops refuses what it will do later; anything else is a fault of this class.
-                replaced = error.code == 422 and "metadata.uid" in error.message
-                if error.code not in (401, 403, 404, 409, 429, 500, 503) and not replaced:
-                    self.died = error
+            for pod in self._whatever_happens(lambda: self._api.list("Pod")) or ():
+                if self._stopped.is_set():
                     return
+                self._whatever_happens(partial(self._sync, pod))
+
+    def _whatever_happens(self, act: Callable[[], T]) -> T | None:
+        """None where the API server did not do it this time: each Pod by itself, because a list has Pods that
+        are gone when their turn comes, and what comes behind them must not wait until none is."""
+        try:
+            return act()
+        except httpx.TransportError:
+            return None  # the test has killed the API server
+        except ApiError as error:
+            # Gone since the list, or another has its name; anything else that lasts is a fault of this class.
+            replaced = error.code == 422 and "metadata.uid" in error.message
+            if error.code not in (*PASSING, 404) and not replaced:
+                self.died = error
+                self._stopped.set()
+            return None
 
     def _sync(self, pod: JsonObject) -> None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         bound = bool(pod["spec"].get("nodeName"))
         uid = pod["metadata"]["uid"]
-        if bound and "deletionTimestamp" in pod["metadata"] and not finished(pod):
-            self._set_phase(namespace, name, "Failed", uid)
-        elif bound and "deletionTimestamp" in pod["metadata"]:
+        if bound and "deletionTimestamp" in pod["metadata"]:
+            if not finished(pod):
+                self._set_phase(namespace, name, "Failed", uid)
             self._api.delete("Pod", name, namespace, grace=0, uid=uid)
         elif bound and pod["status"]["phase"] == "Pending":
             fault = self._claims_fault(pod)

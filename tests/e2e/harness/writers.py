@@ -10,10 +10,10 @@ import httpx
 
 from app.core.json_object import JsonObject
 from harness import objects
-from harness.api import Api, ApiError
+from harness.api import PASSING, Api, ApiError
 
-# What a client hears while an API server is killed, starts, or has too much to do.
-PASSING = (401, 403, 409, 429, 500, 503, 504)
+# Also where ten programs share two slow cores; only a Pod that nobody takes away waits so long.
+INSIST_SECONDS = 300
 
 
 class Writers:
@@ -57,7 +57,7 @@ class Writers:
         """Ends the deleting; returns when every Pod is there."""
         self._enough.set()
         for thread in self._threads:
-            thread.join(240)
+            thread.join(INSIST_SECONDS + 60)
         assert not any(thread.is_alive() for thread in self._threads), "writers are still at work"
         assert self.died == [], f"writers died of {self.died}"
 
@@ -107,7 +107,7 @@ class Writers:
     @staticmethod
     def _insist(act: Callable[[], Any]) -> Any:
         """Until it is done."""
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + INSIST_SECONDS
         while True:
             last: object = "it says it has not"
             try:
@@ -120,5 +120,5 @@ class Writers:
                     raise
                 last = error
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the API server has not done it in 180 s: {last}")
+                raise TimeoutError(f"the API server has not done it in {INSIST_SECONDS} s: {last}")
             time.sleep(0.1)
