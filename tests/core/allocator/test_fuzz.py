@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from fuzz import __main__ as fuzz
-from fuzz import compare, generator, inventory, shrink
+from fuzz import amounts, compare, generator, inventory, shrink
 from oracle import Oracle
 
 from app.core.allocator import Misfit
@@ -44,6 +44,15 @@ def test_minimised_case_has_no_part_to_spare() -> None:
 
     smallest = shrink.shrink(request, still_shows)
     assert [item["kind"] for item in smallest["objects"]] == ["DeviceClass", "DeviceClass"]
+
+
+def test_no_other_capacity_beside_one_by_two_names() -> None:
+    requests = {"lanes": "1", "gpu.example.com/slots": "1Gi", "slots": "7"}
+    exactly = {"deviceClassName": "class", "capacity": {"requests": requests}}
+    claim = {"kind": "ResourceClaim", "spec": {"devices": {"requests": [{"exactly": exactly}]}}}
+    (plain,) = amounts.with_one_answer({"objects": [claim]})["objects"]
+    left = plain["spec"]["devices"]["requests"][0]["exactly"]["capacity"]["requests"]
+    assert left == {"gpu.example.com/slots": "1Gi", "slots": "7"}
 
 
 def test_same_number_same_case() -> None:
