@@ -69,6 +69,7 @@ CONTENDERS = (
     Contender("in-tree-100", percentage=100, pods=(500, 80)),
     Contender("do-least", "do-least", 100, pods=(800, 300)),
     Contender("ours", "ours", 100, pods=(800, 300)),
+    Contender("ours-protected", "ours", 100, pods=(800, 300), protected=True),
     Contender("do-least-one", "do-least", 100, one=True),
     Contender("ours-one", "ours", 100, one=True),
     Contender("ours-protected-one", "ours", 100, one=True, protected=True),
