@@ -158,6 +158,52 @@ async def _many_claims(service: Served) -> str:
     return await filtered(service, pod("many", *names))
 
 
+def _large_pods() -> dict[str, Any]:
+    """What makes a Pod large."""
+    limits = [{"limits": {"cpu": "1m", f"example.com/r-{index}": "0"}} for index in range(3_000)]
+    terms = [
+        {
+            "weight": 1,
+            "preference": {
+                "matchExpressions": [{"key": f"k-{index}", "operator": "In", "values": ["x", "y"]}]
+            },
+        }
+        for index in range(3_000)
+    ]
+    affinity = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": terms}}
+    return {
+        "containers": {
+            "containers": [
+                {"name": f"c-{index}", "image": "i", "resources": item} for index, item in enumerate(limits)
+            ]
+        },
+        "init containers": {
+            "initContainers": [
+                {"name": f"i-{index}", "image": "i", "restartPolicy": "Always", "resources": item}
+                for index, item in enumerate(limits)
+            ]
+        },
+        "claims": {
+            "resourceClaims": [{"name": f"r-{index}", "resourceClaimName": "large"} for index in range(3_000)]
+        },
+        "affinity terms": {"affinity": affinity},
+    }
+
+
+def _filters_of_large(what: str, spec: dict[str, Any]) -> None:
+    name = "large-" + what.replace(" ", "-")
+
+    @_attack(f"filters of a Pod with 3,000 {what}")
+    async def _(service: Served) -> str:
+        await write(service, claim("large" if what == "claims" else name, ["true"]))
+        raw = pod(name, name, **spec)
+        return await filtered(service, raw)
+
+
+for _what, _spec in _large_pods().items():
+    _filters_of_large(_what, _spec)
+
+
 @_attack("explanation of a Pod with 32 dear selectors")
 async def _explain(service: Served) -> str:
     await write(service, claim("explained", [text + "  " for text in _dear("reads the device")]))
