@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from app.core.model.pod import Pod
+from app.core.model.pod_claim import PodClaim
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.resource_slice import DeviceId, ResourceSlice
 from app.core.placement.pod_claims import HeldClaim, UnschedulableError, claims_of
@@ -55,17 +56,17 @@ def apart(hypothesis: Hypothesis, name: str, has: Callable[[ClaimSpec], bool]) -
 
     Returns: `` of template t`` or the like, or nothing. Cost: O(claims of the Pod).
     """
+    entries = {entry.name: entry for entry in hypothesis.pod.claims}
     origins = {
-        "/".join(held.key): _origin(hypothesis, held)
+        "/".join(held.key): _origin(entries.get(held.pod_claim), held)
         for held in claims_held(hypothesis)
         if has(held.claim.spec)
     }
     return f" of {origins[name]}" if name in origins and len(set(origins.values())) > 1 else ""
 
 
-def _origin(hypothesis: Hypothesis, held: HeldClaim) -> str:
-    """The object to edit to change the claim."""
-    entry = next((item for item in hypothesis.pod.claims if item.name == held.pod_claim), None)
+def _origin(entry: PodClaim | None, held: HeldClaim) -> str:
+    """The object to edit to change the claim. ``entry``: of the Pod, if the claim is from one."""
     if held.generated and entry is not None and entry.template_name:
         return f"template {entry.template_name}"
     return f"claim {'/'.join(held.key)}"

@@ -82,7 +82,12 @@ class PartialAllocation:
         draws = node_devices.counters and bool(placed.device.consumes_counters) and not in_shares
         if draws and not view.ledger.charge(placed.device):
             return "CountersExhausted"
-        added = self._add_to_constraints(alternative, position)
+        try:
+            added = self._add_to_constraints(alternative, position)
+        except AllocationError:
+            if draws:
+                view.ledger.refund(placed.device)
+            raise
         cause = None if added == len(alternative.constraints) else "ConstraintNotMet"
         if cause is None and alternative.takes_all and not self._has_room(position, charge):
             cause = "CapacityTooSmall"
@@ -146,6 +151,7 @@ class PartialAllocation:
             constraint = constraints[number]
             attribute = alternative.attributes.get(shape, constraint.attribute)
             if isinstance(attribute, Reason):
+                self._remove_from_constraints(alternative, count)
                 raise AllocationError(attribute)
             if not constraint.add(attribute, alternative.request, position):
                 return count

@@ -17,6 +17,7 @@ from app.core.allocator.evidence import (
 )
 from app.core.allocator.node_devices import NodeDevices
 from app.core.allocator.outcome import Reason
+from app.core.allocator.partial_allocation import PartialAllocation
 from app.core.allocator.plan import Alternative, ClaimPlan, RequestPlan
 from app.core.cel.common.errors import CelError
 from app.core.diagnosis.exclusions import AVAILABLE, Exclusions, exclusions
@@ -87,7 +88,8 @@ def constraint_values(node_devices: NodeDevices, claim: ClaimPlan) -> tuple[Cons
 def _tried(node_devices: NodeDevices, request: RequestPlan) -> tuple[Alternative, ...]:
     if len(request.alternatives) == 1:
         return request.alternatives
-    usable = (item for item in request.alternatives if exclusions(node_devices, item).suffices)
+    empty = PartialAllocation(node_devices)
+    usable = (item for item in request.alternatives if exclusions(node_devices, item, empty).suffices)
     return (next(usable, request.alternatives[0]),)
 
 

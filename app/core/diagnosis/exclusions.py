@@ -82,15 +82,19 @@ class Exclusions:
         return dict(counts)
 
 
-def exclusions(node_devices: NodeDevices, alternative: Alternative) -> Exclusions:
-    """Finds the exclusions. Cost: O(devices). Leaves the counters and constraints unchanged."""
+def exclusions(node_devices: NodeDevices, alternative: Alternative, empty: PartialAllocation) -> Exclusions:
+    """Finds the exclusions. Cost: O(devices). Leaves the counters and constraints unchanged.
+
+    ``empty``: an allocation on the node that has no devices yet. Making one costs O(claims): all requests
+    share one.
+    """
     positions = (
         node_devices.members[alternative.index] if alternative.takes_all else range(len(node_devices.devices))
     )
     # If All mode finds no devices, report why none is a member.
     found = Exclusions(node_devices, alternative, {}, {})
     for position in paced(positions or range(len(node_devices.devices))):
-        cause = _cause(node_devices, alternative, position)
+        cause = _cause(node_devices, alternative, position, empty)
         if isinstance(cause, int):
             found.rejected.setdefault(cause, []).append(position)
             cause = "SelectorRejected"
@@ -98,7 +102,9 @@ def exclusions(node_devices: NodeDevices, alternative: Alternative) -> Exclusion
     return found
 
 
-def _cause(node_devices: NodeDevices, alternative: Alternative, position: int) -> str | int:
+def _cause(
+    node_devices: NodeDevices, alternative: Alternative, position: int, empty: PartialAllocation
+) -> str | int:
     """Why the request cannot use the device; the index of the selector that rejects it.
 
     Selectors come first, since users ask what would match.
@@ -114,11 +120,10 @@ def _cause(node_devices: NodeDevices, alternative: Alternative, position: int) -
     status = node_devices.status(alternative, position)
     if status is not USABLE:
         return "CapacityTooSmall" if isinstance(status, Reason) else str(status)
-    partial = PartialAllocation(node_devices)
     try:
-        cause = partial.take(alternative, position)
+        cause = empty.take(alternative, position)
     except AllocationError as error:
         return error.reason.code
     if cause is None:
-        partial.undo()  # the node owns the counters
+        empty.undo()
     return cause or AVAILABLE

@@ -3,12 +3,14 @@
 The search itself collects no reasons, since most nodes of a large cluster are never explained.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from app.core.allocator.evidence import Evidence
 from app.core.allocator.node_devices import USABLE, NodeDevices, set_up
 from app.core.allocator.outcome import AllocationError, Limits, Reason
+from app.core.allocator.partial_allocation import PartialAllocation
 from app.core.allocator.plan import ClaimPlan, Plan, RequestPlan
 from app.core.allocator.search import Search
 from app.core.diagnosis.evidence import constraint_values, evidence, shortages_together
@@ -37,11 +39,12 @@ def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) 
         node_devices = set_up(node, pools, taken, plan)
     except AllocationError as error:
         return (*reasons, error.reason)
+    empty, several = PartialAllocation(node_devices), _names_in_several(plan)
     alone = [
         reason
         for claim in plan.claims
         for request in claim.requests
-        for reason in _alone(node_devices, claim, request)
+        for reason in _alone(node_devices, claim, request, empty, several)
     ]
     return (*(alone or _together(node_devices, pools, taken)), *reasons)
 
@@ -56,24 +59,30 @@ def _pool_reasons(pools: Sequence[Pool]) -> list[Reason]:
     return reasons
 
 
-def _alone(node_devices: NodeDevices, claim: ClaimPlan, request: RequestPlan) -> list[Reason]:
+def _alone(
+    node_devices: NodeDevices,
+    claim: ClaimPlan,
+    request: RequestPlan,
+    empty: PartialAllocation,
+    several: frozenset[str],
+) -> list[Reason]:
     """Why none of the request's alternatives can be satisfied alone. Empty if one can."""
     reasons = []
     for alternative in request.alternatives:
-        found = exclusions(node_devices, alternative)
+        found = exclusions(node_devices, alternative, empty)
         if found.suffices:
             return []
         behind = evidence(found)
-        of = f" of claim {claim.name}" if _is_in_several(node_devices.plan, request) else ""
+        of = f" of claim {claim.name}" if request.request.name in several else ""
         message = f"request {alternative.name}{of}: {listed(found, behind)}"
         reasons.append(Reason(found.code(), message, claim.name, alternative.name, found.counts(), behind))
     return reasons
 
 
-def _is_in_several(plan: Plan, request: RequestPlan) -> bool:
-    """Whether several claims of the Pod have a request of this name."""
-    name = request.request.name
-    return sum(any(item.request.name == name for item in claim.requests) for claim in plan.claims) > 1
+def _names_in_several(plan: Plan) -> frozenset[str]:
+    """Names of requests that several claims of the Pod have. Cost: O(requests)."""
+    claims = Counter(name for claim in plan.claims for name in {item.request.name for item in claim.requests})
+    return frozenset(name for name, number in claims.items() if number > 1)
 
 
 def _together(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken) -> list[Reason]:

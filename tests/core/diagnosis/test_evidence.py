@@ -18,6 +18,7 @@ from tests.core.diagnosis.applying import Situation
 from tests.core.diagnosis.inventory import claim, dev, pod, pool, req, shareable
 from tests.core.diagnosis.situations import BIG, NUMA, ONE, RED, SLOTS_USED_UP, placed
 from tests.objects import DRIVER
+from tests.pausing import Meter
 
 
 def reason(*objects: JsonObject) -> Reason:
@@ -174,3 +175,16 @@ def test_near_misses_are_bounded_whatever_the_situation(monkeypatch: pytest.Monk
     monkeypatch.setattr(PodEvaluation, "answer", lambda self, name: asked.append(name) or answer(self, name))
     assert near_misses(Hypothesis(state, wanted, rules), found.answers) == ()
     assert len(asked) == MAX_QUESTIONS
+
+
+def test_the_reasons_of_many_claims_grow_with_their_number() -> None:
+    def calls(number: int) -> int:
+        names = [f"c{index}" for index in range(number)]
+        objects = [*ONE, pool("n1", *(dev(f"d{index}") for index in range(8)))]
+        situation = Situation([*objects, *(claim(name, req()) for name in names)], pod(*names))
+        state, wanted, rules = situation.parsed()
+        meter = Meter()
+        meter.measure(lambda: [*place(state, [wanted], sorted(state.nodes), rules)])
+        return meter.total
+
+    assert calls(800) < 3 * calls(400)
