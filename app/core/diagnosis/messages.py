@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from app.core.allocator import Reason
 from app.core.allocator.evidence import ConstraintValues, named
+from app.core.pauses import paced_if_many
 
 MAX_NODE_MESSAGE = 200
 """Maximum characters about one node; an Event's note has 1024 for all nodes."""
@@ -173,7 +174,7 @@ def code_distance(code: str) -> int:
 
 def node_message(reasons: Sequence[Reason]) -> str:
     """The text for one node: all its reasons, each once, truncated to ``MAX_NODE_MESSAGE`` characters."""
-    text = "; ".join(dict.fromkeys(headline(reason) for reason in reasons)) or (
+    text = "; ".join(dict.fromkeys(headline(reason) for reason in paced_if_many(reasons))) or (
         "node(s) could not allocate all claims"
     )
     return text if len(text) <= MAX_NODE_MESSAGE else f"{text[: MAX_NODE_MESSAGE - 1]}…"

@@ -16,7 +16,7 @@ from app.core.allocator import (
 from app.core.diagnosis.misfit import explain_misfit
 from app.core.model.node import Node
 from app.core.model.pod import Pod
-from app.core.pauses import paced, pause
+from app.core.pauses import paced, paced_if_many, pause
 from app.core.placement.allocated_claims import AllocatedClaims
 from app.core.placement.chosen_policy import policy_for
 from app.core.placement.device_choice import pick, prospect_of
@@ -177,7 +177,7 @@ class PodEvaluation:
             return answer
         pools = self.state.inventory.pools(answer.node, self.rules.features)
         reasons = explain_misfit(node, pools, self._plan, self.state.taken)
-        known = tuple(with_holders(self.state, reason) for reason in reasons)
+        known = tuple(with_holders(self.state, reason) for reason in paced_if_many(reasons))
         return replace(answer, reasons=known, counted_later=False)
 
     def _advised(self, reason: Reason) -> Reason:
