@@ -78,25 +78,28 @@ def test_a_call_back_runs_on_the_first_loop_and_errors_come_through() -> None:
 
 def test_leaving_cancels_what_runs_and_waits_for_its_end() -> None:
     ended: list[str] = []
+    begun = threading.Semaphore(0)
 
-    async def endless() -> None:
+    async def endless(name: str) -> None:
         try:
+            begun.release()
             await asyncio.Event().wait()
         finally:
             await asyncio.sleep(0)
-            ended.append("endless")
+            ended.append(name)
+
+    async def started(second: SecondLoop, name: str) -> asyncio.Task[None]:
+        """A coroutine that is cancelled before its first step ends without any."""
+        work = asyncio.create_task(second.run(endless(name)))
+        await asyncio.sleep(0)  # it is handed over
+        assert begun.acquire(timeout=PATIENCE_SECONDS)
+        return work
 
     async def scene() -> None:
         async with SecondLoop() as second:
-            work = asyncio.create_task(second.run(endless()))
-            await asyncio.sleep(0)
-            work.cancel()
-            left = asyncio.create_task(second.run(endless()))
-            await asyncio.sleep(0)
-            called, first = asyncio.Event(), asyncio.get_running_loop()
-            second.soon(lambda: first.call_soon_threadsafe(called.set))
-            await called.wait()
-        assert ended == ["endless", "endless"]
+            (await started(second, "cancelled")).cancel()
+            left = await started(second, "left")
+        assert sorted(ended) == ["cancelled", "left"]
         left.cancel()
 
     asyncio.run(scene())
