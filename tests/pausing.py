@@ -9,6 +9,7 @@ from typing import Any
 from app.core.pauses import InterruptedWorkError, on_pause
 
 _COVERAGE = "/slipcover/"
+_PROBE = "slipcover.probe"
 
 
 @contextmanager
@@ -26,18 +27,29 @@ def interrupted_after(pauses: int) -> Iterator[None]:
         yield
 
 
-def is_call(frame: FrameType, event: str, argument: Any) -> bool:
-    """Whether an event of ``sys.setprofile`` is a call of a function of Python or C.
+class CallCounter:
+    """Counts calls of functions, of Python's and of C's, as a function for ``sys.setprofile``.
 
-    Calls of slipcover, and those that it makes, are not: it measures coverage by a call in each line.
+    Calls that slipcover makes do not count, nor what they call in turn. It measures coverage by a call in
+    each line, and now and then looks at every function of every module, in the thread that happens to run.
     """
-    if event == "call":
-        return _COVERAGE not in frame.f_code.co_filename
-    if event != "c_call":
-        return False
-    return getattr(argument, "__module__", None) != "slipcover.probe" and (
-        _COVERAGE not in frame.f_code.co_filename
-    )
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._coverage: FrameType | None = None
+        """The frame of slipcover that everything runs below, at present."""
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
+        if self._coverage is not None:
+            if event == "return" and frame is self._coverage:
+                self._coverage = None
+        elif event == "call":
+            if _COVERAGE in frame.f_code.co_filename:
+                self._coverage = frame
+            else:
+                self.calls += 1
+        elif event == "c_call" and getattr(argument, "__module__", None) != _PROBE:
+            self.calls += 1
 
 
 class Meter:
@@ -51,14 +63,14 @@ class Meter:
         self.total = 0
         self.pauses = 0
         self.where = ""
-        self._calls = 0
+        self._counter = CallCounter()
         self._most_pauses = most_pauses
 
     def measure(self, work: Callable[[], object]) -> object:
         """Runs the work, and gives what it returns or raises; None if it was interrupted."""
-        self._calls = 0
+        self._counter.calls = 0
         outer = sys.getprofile()
-        sys.setprofile(self._count)
+        sys.setprofile(self._counter)
         try:
             with on_pause(self._paused):
                 return work()
@@ -70,10 +82,6 @@ class Meter:
             sys.setprofile(outer)
             self._note("the end")
 
-    def _count(self, frame: FrameType, event: str, argument: Any) -> None:
-        if is_call(frame, event, argument):
-            self._calls += 1
-
     def _paused(self, _cost: int) -> None:
         frame = sys._getframe(2)
         self._note(f"{frame.f_code.co_filename}:{frame.f_lineno}")
@@ -82,7 +90,7 @@ class Meter:
             raise InterruptedWorkError
 
     def _note(self, where: str) -> None:
-        if self._calls > self.most:
-            self.most, self.where = self._calls, where
-        self.total += self._calls
-        self._calls = 0
+        calls, self._counter.calls = self._counter.calls, 0
+        self.total += calls
+        if calls > self.most:
+            self.most, self.where = calls, where

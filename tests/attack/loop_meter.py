@@ -5,10 +5,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Any
 
-from tests.pausing import is_call
+from tests.pausing import CallCounter
 
 
 class LoopMeter:
@@ -23,27 +21,26 @@ class LoopMeter:
         self.most_seconds = 0.0
         self.where = ""
         self.slowest = ""
-        self._calls = 0
 
     @contextmanager
     def measuring(self, *, count: bool = True) -> Iterator[None]:
         """Measures every loop of this thread that runs meanwhile. ``count``: calls as well."""
         run = asyncio.Handle._run
-        meter = self
+        meter, counter = self, CallCounter()
 
         def measured(handle: asyncio.Handle) -> None:
-            meter._calls = 0
+            counter.calls = 0
             begin = time.thread_time()
             if count:
-                sys.setprofile(meter._count)
+                sys.setprofile(counter)
             try:
                 run(handle)
             finally:
                 if count:
                     sys.setprofile(None)
                 seconds = time.thread_time() - begin
-                if meter._calls > meter.most_calls:
-                    meter.most_calls, meter.where = meter._calls, repr(handle)[:300]
+                if counter.calls > meter.most_calls:
+                    meter.most_calls, meter.where = counter.calls, repr(handle)[:300]
                 if seconds > meter.most_seconds:
                     meter.most_seconds, meter.slowest = seconds, repr(handle)[:300]
 
@@ -52,7 +49,3 @@ class LoopMeter:
             yield
         finally:
             asyncio.Handle._run = run  # type: ignore[method-assign] # put back
-
-    def _count(self, frame: FrameType, event: str, argument: Any) -> None:
-        if is_call(frame, event, argument):
-            self._calls += 1

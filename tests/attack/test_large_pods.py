@@ -11,7 +11,7 @@ from app.core.model.pod import MAX_PREFERENCES, Pod
 from tests.api.conftest import Asked
 from tests.attack.dear_selectors import MAX_CALLS, NODES
 from tests.attack.held import held
-from tests.objects import claim, device, device_class, node, pod, slice_of
+from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 from tests.pausing import Meter
 
 NUMBER = 3_000
@@ -80,6 +80,9 @@ SPECS: dict[str, dict[str, Any]] = {
     "the same claim": {
         "resourceClaims": [{"name": f"e{index}", "resourceClaimName": "cheap"} for index in range(NUMBER)]
     },
+    "a claim for devices in use": {
+        "resourceClaims": [{"name": f"e{index}", "resourceClaimName": "late"} for index in range(NUMBER)]
+    },
     "claims that do not exist": {
         "resourceClaims": [
             {"name": f"e{index}", "resourceClaimName": f"no-{index}"} for index in range(NUMBER)
@@ -107,6 +110,7 @@ def inventory(folder: Path, *more: Any) -> Path:
         *more,
         device_class(),
         claim("cheap", expression="device.driver == 'gpu.example.com'"),
+        claim("late", expression="has(device.attributes['gpu.example.com'].late)"),
         template,
     ]
     for number, name in enumerate(NODES):
@@ -114,10 +118,18 @@ def inventory(folder: Path, *more: Any) -> Path:
         item["metadata"]["labels"] = {"kubernetes.io/hostname": name}
         item["spec"] = {"taints": [{"key": "soft", "effect": "PreferNoSchedule"}]}
         devices = [device(f"d{index}", uuid=f"{name}-{index}") for index in range(8)]
+        used = [device(f"used-{index}", late="yes") for index in range(8)]
+        holder = claim(f"holder-{number}", count=8)
+        holder["status"] = {
+            "allocation": allocation(name, *(item["name"] for item in used)),
+            "reservedFor": [
+                {"resource": "pods", "name": f"resident-{number}", "uid": f"uid-resident-{number}"}
+            ],
+        }
         resident = pod(f"resident-{number}")
         resident["metadata"]["labels"] = {"app": "x"}
         resident["spec"]["nodeName"] = name
-        objects += [item, slice_of(name, *devices), resident]
+        objects += [item, slice_of(name, *devices, *used), resident, holder]
     path = folder / "inventory.json"
     path.write_bytes(orjson.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     return path
