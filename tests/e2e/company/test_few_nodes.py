@@ -66,7 +66,7 @@ def test_once_the_choice_shows_only_its_device_is_kept(company: Company, few: Ex
     until(lambda: len(company.bound()) == len(nodes) - 1, "all nodes but one have a Pod")
     assert sorted(company.bound().values()) == sorted(set(nodes) - {chosen})
     company.provision(volume)
-    company.kubelet.wait_running(company.scene.namespace, "first", seconds=20)
+    company.kubelet.wait_running(company.scene.namespace, "first")
     assert company.bound()["first"] == chosen
     assert len(company.bound().keys() & set(others)) == 3
     assert 'dra_extender_reservations_ended_total{end="bound"}' in few.metrics()

@@ -52,6 +52,6 @@ def test_the_new_leader_keeps_the_device_of_a_pod_that_waits_for_its_volume(
     time.sleep(QUIET_SECONDS)
     assert company.bound() == {}
     company.provision(volume)
-    kubelet.wait_running(scene.namespace, "first", seconds=20)
+    kubelet.wait_running(scene.namespace, "first")
     assert set(company.bound()) == {"first"}
     leader.start(seconds=180)

@@ -76,7 +76,7 @@ def test_the_pod_keeps_its_device(
     time.sleep(QUIET_SECONDS)
     assert company.bound() == {}
     step.go_on()
-    company.kubelet.wait_running(company.scene.namespace, "first", seconds=20)
+    company.kubelet.wait_running(company.scene.namespace, "first")
     assert set(company.bound()).isdisjoint(second)
 
 
@@ -147,5 +147,5 @@ def test_a_pod_keeps_its_device_when_the_extender_starts_again(
     time.sleep(QUIET_SECONDS)
     assert company.bound() == {}
     step.go_on()
-    company.kubelet.wait_running(company.scene.namespace, "first", seconds=20)
+    company.kubelet.wait_running(company.scene.namespace, "first")
     assert set(company.bound()) == {"first"}

@@ -24,7 +24,7 @@ def test_three_pods_that_like_one_node_go_to_three_nodes(company: Company) -> No
         for number in range(3)
     ]
     names = company.create(*bodies)
-    company.kubelet.wait_running(company.scene.namespace, *names, seconds=20)
+    company.kubelet.wait_running(company.scene.namespace, *names)
     assert len(set(company.bound().values())) == 3
     assert nodes[0] in company.bound().values()
 
@@ -40,7 +40,7 @@ def test_eight_pods_fill_four_nodes_of_two_devices(company: Company) -> None:
         for number in range(8)
     ]
     names = company.create(*bodies)
-    company.kubelet.wait_running(company.scene.namespace, *names, seconds=20)
+    company.kubelet.wait_running(company.scene.namespace, *names)
     taken = list(company.bound().values())
     assert sorted(taken.count(node) for node in nodes) == [2, 2, 2, 2]
 
@@ -59,7 +59,7 @@ def test_a_pod_deleted_before_it_is_bound_leaves_its_device_to_the_next(company:
     # waits for another event, or for five minutes.
     time.sleep(SETTLE_SECONDS)
     second = company.create(company.pod("second", template=template))
-    company.kubelet.wait_running(company.scene.namespace, *second, seconds=20)
+    company.kubelet.wait_running(company.scene.namespace, *second)
 
 
 def test_pods_that_keep_apart_and_want_one_port_each_get_a_node(company: Company) -> None:
@@ -72,7 +72,7 @@ def test_pods_that_keep_apart_and_want_one_port_each_get_a_node(company: Company
         body["spec"]["containers"][0]["ports"] = [{"containerPort": 80, "hostPort": 8080}]
         bodies.append(body)
     names = company.create(*bodies)
-    company.kubelet.wait_running(company.scene.namespace, *names, seconds=20)
+    company.kubelet.wait_running(company.scene.namespace, *names)
     bound = company.bound()
     for kind in ("apart", "port"):
         assert len({bound[name] for name in names if name.startswith(kind)}) == 3
@@ -87,7 +87,7 @@ def test_pods_go_where_their_volumes_are_already(company: Company) -> None:
         claim = company.claim(f"claim-{number}")
         body = company.pod(f"pod-{number}", claim=claim, volume=volume, **preferring(nodes[0]))
         names += company.create(body)
-    company.kubelet.wait_running(company.scene.namespace, *names, seconds=20)
+    company.kubelet.wait_running(company.scene.namespace, *names)
     assert sorted(company.bound().values()) == sorted(nodes[1:])
 
 
@@ -136,5 +136,5 @@ def test_pods_that_would_rather_spread_do_where_there_is_room(company: Company) 
     template = company.template()
     bodies = [company.pod(f"pod-{n}", template=template, **spread("pod", "ScheduleAnyway")) for n in range(4)]
     names = company.create(*bodies)
-    company.kubelet.wait_running(company.scene.namespace, *names, seconds=20)
+    company.kubelet.wait_running(company.scene.namespace, *names)
     assert sorted(company.bound().values()) == nodes

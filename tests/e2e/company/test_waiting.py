@@ -23,7 +23,7 @@ def test_a_pod_whose_device_is_late_keeps_the_cpu_of_its_node(company: Company) 
     time.sleep(READY_SECONDS)
     assert company.bound() == {}
     company.tell(claim, "attached")
-    company.kubelet.wait_running(company.scene.namespace, "first", seconds=10)
+    company.kubelet.wait_running(company.scene.namespace, "first")
     assert set(company.bound()) == {"first"}
 
 
@@ -49,7 +49,7 @@ def test_a_claim_that_somebody_writes_to_all_the_time_is_allocated_all_the_same(
     with again_and_again(write, 0.05):
         time.sleep(0.5)
         company.create(company.pod("pod", claim=claim))
-        company.kubelet.wait_running(namespace, "pod", seconds=10)
+        company.kubelet.wait_running(namespace, "pod")
     assert company.failures() == []
 
 

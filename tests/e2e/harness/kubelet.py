@@ -11,7 +11,7 @@ import httpx
 from app.core.json_object import JsonObject
 from harness.api import PASSING, Api, ApiError
 from harness.objects import finished
-from harness.wait import until
+from harness.wait import PATIENCE_SECONDS, until
 
 PAUSE_SECONDS = 0.1
 
@@ -51,7 +51,7 @@ class Kubelet:
         ]
         return sorted(running, key=lambda p: int(p["metadata"]["resourceVersion"]))
 
-    def wait_running(self, namespace: str, *names: str, seconds: float = 30) -> None:
+    def wait_running(self, namespace: str, *names: str, seconds: float = PATIENCE_SECONDS) -> None:
         def all_run() -> bool:
             return {*names} <= {p["metadata"]["name"] for p in self.running(namespace)}
 

@@ -8,8 +8,11 @@ import httpx
 
 T = TypeVar("T")
 
+PATIENCE_SECONDS = 60
+"""Far less than the five minutes after which kube-scheduler looks at a refused Pod by itself."""
 
-def until(check: Callable[[], T], what: str, *, seconds: float = 30, pause: float = 0.05) -> T:
+
+def until(check: Callable[[], T], what: str, *, seconds: float = PATIENCE_SECONDS, pause: float = 0.05) -> T:
     """Calls `check` until it returns something true, and returns that.
 
     A server that cannot be reached counts as "not yet": tests kill servers. Every other exception of `check`
