@@ -14,6 +14,7 @@ from app.api.node_list_cache import NodeListCache
 from app.cluster.binding.binder import Binder
 from app.cluster.binding.planned_moves import PlannedMoves
 from app.cluster.binding.reservations import Reservations
+from app.cluster.binding.undelivered_claims import UndeliveredClaims
 from app.cluster.client.errors import NotLeaderError
 from app.cluster.controllers.deallocator import Deallocator
 from app.cluster.controllers.preemptor import Preemptor
@@ -32,8 +33,8 @@ class Decider:
     """All that decides and writes. A process that only answers questions has none of it.
 
     ``requeuer`` and ``deallocator`` exist only with a cluster, ``election`` only among replicas. ``events``
-    records on Pods why they do not fit, also with a cluster only. ``preemptor``, if enabled, evicts others
-    for them.
+    records on Pods why they do not fit, and ``undelivered_claims`` waits for their claims, also with a
+    cluster only. ``preemptor``, if enabled, evicts others for them.
     """
 
     binder: Binder
@@ -46,6 +47,7 @@ class Decider:
     deallocator: Deallocator | None = None
     election: Election | None = None
     events: PodEvents | None = None
+    undelivered_claims: UndeliveredClaims | None = None
     preemptor: Preemptor | None = None
     _chores: set[asyncio.Task[object]] = field(default_factory=set)
 

@@ -11,6 +11,7 @@ from app.api.history import History
 from app.api.webhooks.history_entries import preempt_decisions
 from app.cluster.binding.planned_moves import PlannedMoves
 from app.cluster.binding.reservations import Reservations
+from app.cluster.binding.undelivered_claims import UndeliveredClaims
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource
 from app.cluster.client.fence import Fence
@@ -57,6 +58,7 @@ class Deciding:
         writes = client.guarded(self._fence)
         writer = EventWriter(writes, socket.gethostname(), now)
         self._requeuer = Requeuer(writes, state, rules)
+        self._undelivered_claims = UndeliveredClaims(client, claims, state)
         self._events = PodEvents(writer, fence=self._fence)
         self._reservations = Reservations(state, rules, settings.reservation_seconds, self._requeuer.lifted)
         self._planned_moves = PlannedMoves(time.monotonic)
@@ -82,7 +84,12 @@ class Deciding:
         """Applies events to the state, and passes them to the parts."""
         return Feed(
             self._state,
-            _each(self._reservations.changed, self._requeuer.changed, self._planned_moves.changed),
+            _each(
+                self._reservations.changed,
+                self._requeuer.changed,
+                self._planned_moves.changed,
+                self._undelivered_claims.changed,
+            ),
             claim_changed=self.claims.foreign.changed,
             pod_gone=self._requeuer.gone,
             released=released,
@@ -111,6 +118,7 @@ class Deciding:
                 line=line,
             ),
             events=self._events,
+            undelivered_claims=self._undelivered_claims,
             preemptor=self._preemptor,
         )
 

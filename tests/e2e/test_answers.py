@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -27,30 +28,50 @@ PROGRAM = binaries.REPOSITORY / ".venv" / "bin" / "dra-extender"
 PAGE = binaries.REPOSITORY / "examples" / "dra-task-page.yaml"
 ANNOTATION = "dra-extender/devices-appeared"
 MANY = 1000
-Dra = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def dra(control_plane: ControlPlane) -> Dra:
-    """`kubectl dra` as somebody with the extender's rights, in the scene's namespace."""
-    environment = os.environ | {
-        "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}",
-        "KUBECONFIG": str(control_plane.kubeconfig(EXTENDER)),
-    }
+@dataclass
+class Dra:
+    """`kubectl dra`, to be called with its arguments."""
 
-    def run(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [binaries.folder() / "kubectl", "dra", *arguments],
+            self._command(arguments),
             capture_output=True,
             text=True,
             timeout=120,
-            env=environment,
+            env=self.environment,
             check=False,
         )
         assert done.returncode == code, done.stderr
         return done
 
-    return run
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Without waiting for its end."""
+        return subprocess.Popen(
+            self._command(arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        )
+
+    def _command(self, arguments: tuple[str | Path, ...]) -> list[str | Path]:
+        return [binaries.folder() / "kubectl", "dra", *arguments]
+
+
+@pytest.fixture
+def dra(control_plane: ControlPlane) -> Dra:
+    """`kubectl dra` as somebody with the extender's rights, in the scene's namespace."""
+    return Dra(
+        os.environ
+        | {
+            "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}",
+            "KUBECONFIG": str(control_plane.kubeconfig(EXTENDER)),
+        }
+    )
 
 
 def test_a_refused_pod_is_told_by_an_event_and_by_kubectl(
@@ -105,14 +126,14 @@ def test_plan_waits_until_it_fits(scene: Scene, scheduler: str, dra: Dra, tmp_pa
     claim = objects.claim("cat", device_class=CLASS)
     wanted.write_text(yaml.safe_dump_all([claim, objects.pod("waiting", scheduler, claims={"cat": "cat"})]))
     asked = ("plan", "-f", wanted, "-n", scene.namespace, "--node", node, "--wait", "--timeout", "60s")
-    with ThreadPoolExecutor(1) as beside:
-        answer = beside.submit(dra, *asked, "-o", "json")
-        time.sleep(5)
-        assert not answer.done()
+    with dra.start(*asked, "-o", "json") as waiting:
+        assert waiting.stderr is not None
+        told = waiting.stderr.readline()
+        assert "0/1 nodes fit: 1 node(s) had no devices for request device" in told
         scene.create(objects.slice_of(node, objects.cats(1)))
-        done = answer.result()
-    assert "0/1 nodes fit: 1 node(s) had no devices for request device" in done.stderr
-    assert [pod["node"] for pod in json.loads(done.stdout)["pods"]] == [node]
+        answer, told = waiting.communicate(timeout=120)
+    assert waiting.returncode == 0, told
+    assert [pod["node"] for pod in json.loads(answer)["pods"]] == [node]
     assert scene.api.list("Pod", scene.namespace) == [], "nothing is written"
 
 
@@ -182,7 +203,7 @@ def test_of_a_thousand_refused_pods_one_device_wakes_few(
     _wait_quiet(extender)
     before = _filters(extender)
     scene.create(objects.slice_of(node, objects.cats(1)))
-    until(lambda: _bound(scene), "a Pod is bound", seconds=30)
+    until(lambda: _bound(scene), "a Pod is bound")
     time.sleep(3)
     requeued, asked = _woken(scene), _filters(extender) - before
     log.info("woken: %d of %d; filter calls since: %d", requeued, MANY, asked)

@@ -79,6 +79,8 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
         return json_response(filter_answer(args, _passed_on(service, args, args.names), {}, {}))
     _about(pod)
     decider = service.decider
+    if decider.undelivered_claims is not None:
+        await decider.undelivered_claims.wait_for(pod, service.broken)
     bound_to = decider.binder.under_way(pod.meta.uid)
     if bound_to is not None:
         return json_response(_being_bound(args, bound_to))

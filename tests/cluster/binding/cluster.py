@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -54,6 +55,7 @@ class Cluster:
         self._transport = transport or InMemoryTransport(server)
         self.state = State()
         self.wall = WallClock()
+        self.listeners: list[Callable[[str, Event], None]] = []
 
     async def start(self) -> None:
         self.client = client = ApiClient("http://fake", self._transport)
@@ -71,6 +73,7 @@ class Cluster:
             groups_known=served.pod_group is not None,
         )
         self.reservations = Reservations(self.state, rules, now=self.wall.now)
+        self.listeners.append(self.reservations.changed)
         self.binder = ClusterBinder(
             client,
             served.resource_claim,
@@ -84,7 +87,8 @@ class Cluster:
         await self.group.wait_synced()
 
     def _changed(self, kind: str, event: Event) -> None:
-        self.reservations.changed(kind, event)
+        for listener in self.listeners:
+            listener(kind, event)
 
     async def stop(self) -> None:
         self.task.cancel()

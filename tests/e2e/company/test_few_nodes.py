@@ -51,7 +51,7 @@ def test_eight_pods_with_volumes_fill_four_nodes_of_two_devices(company: Company
             for number in range(8)
         )
     )
-    company.kubelet.wait_running(company.scene.namespace, *names, seconds=30)
+    company.kubelet.wait_running(company.scene.namespace, *names)
     taken = list(company.bound().values())
     assert sorted(taken.count(node) for node in nodes) == [2, 2, 2, 2]
 

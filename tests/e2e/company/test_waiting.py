@@ -58,5 +58,5 @@ def test_pods_of_a_template_wait_for_their_claims_without_an_alarm(company: Comp
         company.node(name, 25)
     template = company.template()
     names = company.create(*(company.pod(f"pod-{number}", template=template) for number in range(100)))
-    until(lambda: len(company.bound()) == len(names), "all are bound", seconds=30, pause=0.5)
+    until(lambda: len(company.bound()) == len(names), "all are bound", pause=0.5)
     assert not [text for text in company.failures() if "ResourceClaim" in text]
