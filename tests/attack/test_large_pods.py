@@ -1,13 +1,21 @@
 """A Pod as large as the API server admits holds nobody up, whichever part of it is large."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from app.api.dry_run.detail import Detail, Explainer
+from app.api.dry_run.json_answers import encoded_nodes
+from app.core.allocator import Reason
+from app.core.allocator.evidence import Evidence, SelectorCount
+from app.core.diagnosis import summary
+from app.core.dry_run.node_groups import groups_of
 from app.core.model.parse import parse
 from app.core.model.pod import MAX_PREFERENCES, Pod
+from app.core.placement.node_result import NodeResult
 from tests.api.conftest import Asked
 from tests.attack.dear_selectors import MAX_CALLS, NODES
 from tests.attack.held import held
@@ -103,7 +111,7 @@ def large(name: str) -> Any:
 
 
 def inventory(folder: Path, *more: Any) -> Path:
-    """Nodes with a resident Pod each, a class, a claim, a template and ``more``."""
+    """Nodes with a resident Pod each, a class, claims, a template and ``more``."""
     template: Any = claim("cheap", expression="device.driver == 'gpu.example.com'")
     template = template | {"kind": "ResourceClaimTemplate", "spec": {"spec": template["spec"]}}
     objects: list[Any] = [
@@ -165,6 +173,26 @@ def test_a_large_pod_holds_nobody_up(tmp_path: Path, name: str) -> None:
 
     meter = held(inventory(tmp_path, pending), attack, dry_run_timeout_seconds=5)
     assert meter.most_calls < MAX_CALLS, meter.where
+
+
+FULL = Detail.of("full", 1, NODES)
+WRITERS: dict[str, Callable[[list[NodeResult]], object]] = {
+    "nodes": lambda results: encoded_nodes(results, full=True),
+    "groups": lambda results: Explainer(FULL).grouped(groups_of(results, 3), "p", None),
+    "summary": lambda results: summary(0, [result.reasons for result in results]),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_reasons_without_end_are_written_with_pauses(writer: str) -> None:
+    behind = Evidence(selectors=tuple(SelectorCount(f"selector #{n}", "text", 8) for n in range(4)))
+    reasons = tuple(Reason("TooFewDevices", f"text {n}", f"c{n}", "r", {}, behind) for n in range(NUMBER))
+    results = [NodeResult(name, "misfit", reasons) for name in NODES[:3]]
+    meter = Meter()
+    found = meter.measure(lambda: WRITERS[writer](results))
+    assert found
+    assert not isinstance(found, Exception), found
+    assert meter.most < MAX_CALLS, meter.where
 
 
 def test_more_preferences_than_are_weighed_are_left_to_the_scheduler() -> None:

@@ -18,6 +18,7 @@ from app.api.dry_run.json_answers import (
 from app.core.advice.redaction import Redaction, redacted
 from app.core.dry_run.node_groups import NO_GROUPS, NodeGroup, NodeGroups, groups_of
 from app.core.dry_run.place import PodPlacement
+from app.core.pauses import paced_if_many
 
 Explain = Literal["none", "summary", "full"]
 MAX_SUMMARY_VERDICTS = 2000
@@ -89,5 +90,5 @@ class Explainer:
         if first != pod:
             return {**shown, "nodes": [], "reasons": [], "explainedBy": first}
         example = group.example if redaction is None else redaction.result(group.example)
-        reasons = [reason_json(reason, full=True) for reason in example.reasons]
+        reasons = [reason_json(reason, full=True) for reason in paced_if_many(example.reasons)]
         return {**shown, "nodes": group.names, "reasons": reasons, "explainedBy": None}

@@ -15,6 +15,7 @@ from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
 from app.core.diagnosis import distance, node_message
 from app.core.dry_run.place import PodPlacement
+from app.core.pauses import paced_if_many
 from app.core.placement.node_result import NodeResult
 
 MAX_NODE_VERDICTS = 50_000
@@ -102,7 +103,7 @@ def node_verdict(answer: NodeResult, *, full: bool) -> dict[str, Any]:
         "headline": "" if answer.verdict == "fits" else node_message(answer.reasons),
         "distance": 0 if answer.verdict == "fits" else distance(answer.reasons),
         "scoreParts": [asdict(item) for item in answer.score_parts] if full else [],
-        "reasons": [reason_json(item, full=full) for item in answer.reasons],
+        "reasons": [reason_json(item, full=full) for item in paced_if_many(answer.reasons)],
         "allocations": [allocation.to_json() for allocation in answer.allocations],
     }
 

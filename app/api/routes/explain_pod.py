@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -70,16 +70,11 @@ async def explain(
                 hypothesis = Hypothesis(state, pod, evaluation.rules)
                 near = await work.time_slice.run(lambda: near_misses(hypothesis, answers), work.stop)
         redaction = await work.time_slice.run(lambda: visible.redaction(state, nodes=True))
-        names = [answer.node for answer in answers]
-        detail = Detail.of(level, 1, names)
-        said = answers[: detail.verdicts] if visible.nodes else []
-        groups = NO_GROUPS if detail.names is None else groups_of(answers, detail.names)
-        explainer = Explainer(detail)
-        grouped = explainer.grouped(
-            groups if visible.nodes else _unnamed(groups, redaction), f"{namespace}/{name}", redaction
+        explained = await work.time_slice.run(
+            lambda: _explained(pod, answers, level, redaction, names_nodes=visible.nodes)
         )
-        shown = await work.time_slice.run(
-            lambda: encoded_nodes(said, full=level == "full", redaction=redaction)
+        first_line = await work.time_slice.run(
+            lambda: redacted(_first_line(pod, answers, len(state.nodes) if late else 0), redaction)
         )
     return json_response(
         {
@@ -87,13 +82,31 @@ async def explain(
             "namespace": namespace,
             "name": name,
             "node": pod.node_name or None,
-            "summary": redacted(_first_line(pod, answers, len(state.nodes) if late else 0), redaction),
-            "nodes": shown,
-            "nodesOmitted": len(answers) - len(shown),
-            **grouped,
+            "summary": first_line,
+            **explained,
             "nearMisses": near_misses_json(near, redaction),
         }
     )
+
+
+def _explained(
+    pod: Pod,
+    answers: Sequence[NodeResult],
+    level: Explain,
+    redaction: Redaction | None,
+    *,
+    names_nodes: bool,
+) -> dict[str, Any]:
+    """The nodes and their groups. Cost: O(reasons of all nodes), with pauses."""
+    detail = Detail.of(level, 1, [answer.node for answer in answers])
+    said = answers[: detail.verdicts] if names_nodes else []
+    groups = NO_GROUPS if detail.names is None else groups_of(answers, detail.names)
+    shown = groups if names_nodes else _unnamed(groups, redaction)
+    return {
+        "nodes": encoded_nodes(said, full=level == "full", redaction=redaction),
+        "nodesOmitted": len(answers) - len(said),
+        **Explainer(detail).grouped(shown, "/".join(pod.meta.key), redaction),
+    }
 
 
 def _unnamed(groups: NodeGroups, redaction: Redaction | None) -> NodeGroups:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from app.core.advice.change import Change
 from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.remedies import free, remedies
+from app.core.pauses import paced, paced_if_many
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 
@@ -128,11 +129,11 @@ class _Hunt:
 def _representatives(answers: Sequence[NodeResult]) -> list[NodeResult]:
     """One node for each kind of misfit; more if all have the same, since the remedy may differ."""
     kinds: dict[object, NodeResult] = {}
-    for answer in answers:
+    for answer in paced(answers, 32):
         if answer.verdict != "fits":
             reasons = tuple(
                 (reason.code, reason.claim, reason.request, tuple(sorted(reason.counts.items())))
-                for reason in answer.reasons
+                for reason in paced_if_many(answer.reasons)
             )
             kinds.setdefault(reasons, answer)
     chosen = list(kinds.values())[:MAX_NODES]
