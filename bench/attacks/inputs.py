@@ -101,6 +101,17 @@ async def filtered(service: Served, raw: Any, seconds: float = 45.0) -> str:
         await asyncio.sleep(1)
 
 
+async def explained(service: Served, raw: Any) -> str:
+    """Creates a Pod, and asks why it is pending."""
+    await service.create(f"/api/v1/namespaces/{TENANT}/pods", raw)
+    for _ in range(100):
+        found = await asked(service, "GET", f"/api/v1/pods/{TENANT}/{raw['metadata']['name']}/explain")
+        if not found.startswith("404"):
+            break
+        await asyncio.sleep(0.1)
+    return found
+
+
 async def posted(service: Served, path: str, body: Any, kind: str = _JSON) -> str:
     """Status, code, and seconds."""
     content = body if isinstance(body, bytes) else orjson.dumps(body)
@@ -207,13 +218,14 @@ for _what, _spec in _large_pods().items():
 @_attack("explanation of a Pod with 32 dear selectors")
 async def _explain(service: Served) -> str:
     await write(service, claim("explained", [text + "  " for text in _dear("reads the device")]))
-    await service.create(f"/api/v1/namespaces/{TENANT}/pods", pod("explained", "explained"))
-    for _ in range(100):
-        found = await asked(service, "GET", f"/api/v1/pods/{TENANT}/explained/explain")
-        if not found.startswith("404"):
-            return found
-        await asyncio.sleep(0.1)
-    return found
+    return await explained(service, pod("explained", "explained"))
+
+
+@_attack("explanation of a Pod with 3,000 claims for devices that do not exist")
+async def _explain_large(service: Served) -> str:
+    await write(service, claim("none", ["device.driver == 'none'"]))
+    entries = [{"name": f"r-{index}", "resourceClaimName": "none"} for index in range(3_000)]
+    return await explained(service, pod("hopeless", resourceClaims=entries))
 
 
 @_attack("matches, a selector beyond the cost limit; the client leaves after 5 s")

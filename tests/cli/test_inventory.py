@@ -205,9 +205,10 @@ def test_serve_that_cannot_start_says_so_in_one_line(
     ran = program("serve", *flags, "--port", "0")
 
     assert ran.code == code
-    assert ran.err.startswith("dra-extender: ")
-    assert said in ran.err
-    assert ran.err.count("\n") == 1
+    # On a busy machine, the log says that the event loop was held while a thread started.
+    (line,) = [line for line in ran.err.splitlines() if "the event loop was held" not in line]
+    assert line.startswith("dra-extender: ")
+    assert said in line
 
 
 def test_serve_refuses_settings_in_one_line(cli: "Cli") -> None:

@@ -42,7 +42,7 @@ class NodeVerdict(Body):
     )
     headline: str
     distance: int = Field(0, description="0 to 2: how far the node is from fitting. 0 is nearest.")
-    reasons: list[ReasonModel]
+    reasons: list[ReasonModel] = Field(description="Of requests that no device satisfies, the first 100.")
     allocations: list[AllocationResult]
 
 

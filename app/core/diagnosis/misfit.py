@@ -6,6 +6,7 @@ The search itself collects no reasons, since most nodes of a large cluster are n
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from app.core.allocator.evidence import Evidence
 from app.core.allocator.node_devices import USABLE, NodeDevices, set_up
@@ -21,6 +22,9 @@ from app.core.pauses import paced
 from app.core.state.pools import Pool
 from app.core.state.taken import Taken
 
+MAX_REASONS = 100
+"""Of one node. A Pod may have thousands of claims, and each reason takes half a kilobyte on each node."""
+
 _WHAT_IF = Limits(max_steps=10_000, max_probes=200_000)
 
 
@@ -31,7 +35,8 @@ def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) 
     how many devices each cause excludes: ``counts`` holds ``devices`` (checked), ``wanted``,
     ``available`` and the causes by their code, for SelectorRejected also by selector; ``evidence`` names
     holders, terms of selectors, taints, and the missing amounts. If each request can be satisfied alone,
-    the reason is why not together: a claim's constraints, counters, or too few devices.
+    the reason is why not together: a claim's constraints, counters, or too few devices. Of the reasons of
+    requests, the first ``MAX_REASONS``.
     Cost: O(devices * alternatives), and at most claims + 3 bounded searches.
     """
     reasons = [*_pool_reasons(pools)]
@@ -40,12 +45,13 @@ def explain_misfit(node: Node, pools: Sequence[Pool], plan: Plan, taken: Taken) 
     except AllocationError as error:
         return (*reasons, error.reason)
     empty, several = PartialAllocation(node_devices), _names_in_several(plan)
-    alone = [
+    each = (
         reason
         for claim in plan.claims
         for request in claim.requests
         for reason in _alone(node_devices, claim, request, empty, several)
-    ]
+    )
+    alone = list(islice(each, MAX_REASONS))
     return (*(alone or _together(node_devices, pools, taken)), *reasons)
 
 

@@ -9,6 +9,7 @@ from app.api.dry_run.json_answers import evidence_json
 from app.core.advice.hypothesis import Hypothesis
 from app.core.advice.near_misses import MAX_QUESTIONS, near_misses
 from app.core.allocator import Reason
+from app.core.diagnosis.misfit import MAX_REASONS
 from app.core.dry_run.place import place
 from app.core.json_object import JsonObject
 from app.core.model.features import Features
@@ -188,3 +189,12 @@ def test_the_reasons_of_many_claims_grow_with_their_number() -> None:
         return meter.total
 
     assert calls(800) < 3 * calls(400)
+
+
+def test_a_node_has_so_many_reasons_at_most() -> None:
+    names = [f"c{index}" for index in range(MAX_REASONS + 50)]
+    wanting = (claim(name, req(where=RED)) for name in names)
+    found = placed(Situation([*ONE, pool("n1", dev("d0", colour="blue")), *wanting], pod(*names)))
+    assert [reason.claim for reason in found.answers[0].reasons] == [
+        f"default/{name}" for name in names[:MAX_REASONS]
+    ]
