@@ -18,6 +18,7 @@ BEAT_SECONDS = 0.05
 HELD_SECONDS = 0.1
 """From when on a turn of the loop is reported: five times what any may take, for the machine may be busy."""
 _FRAMES = 8
+_NONE = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Held:
     """A turn of the loop that took long.
 
     ``cpu_seconds`` of the loop's thread: much less than ``seconds`` where the machine was busy with others.
-    ``stack`` has the innermost frames, as they were in the middle of it, the outermost first.
+    ``stack`` has the innermost frames, as they were in the middle of it, the outermost first; empty if they
+    were not seen.
     """
 
     seconds: float
@@ -46,6 +48,7 @@ class Watchdog:
         self._ended = threading.Event()
         self._beat = time.monotonic()
         self._cpu = 0.0
+        self._longest = _NONE
         self._timer: asyncio.TimerHandle | None = None
 
     def silence(self) -> float:
@@ -56,6 +59,7 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._watched = threading.get_ident()
         self._clock = time.pthread_getcpuclockid(self._watched)
+        self._beat, self._cpu = time.monotonic(), time.clock_gettime(self._clock)
         self._strike()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self._thread.start()
@@ -69,25 +73,32 @@ class Watchdog:
         self._ended.set()
 
     def _strike(self) -> None:
-        self._cpu = time.clock_gettime(self._clock)
-        self._beat = time.monotonic()
+        cpu, now = time.clock_gettime(self._clock), time.monotonic()
+        seconds = now - self._beat - BEAT_SECONDS
+        if seconds >= max(self._held_seconds, self._longest[0]):
+            self._longest = (seconds, cpu - self._cpu)
+        # Last: the thread reads the others when this has changed.
+        self._cpu, self._beat = cpu, now
         self._timer = self._loop.call_later(BEAT_SECONDS, self._strike)
 
     def _watch(self) -> None:
         stack: tuple[str, ...] = ()
-        began, cpu = self._beat, self._cpu
+        began = self._beat
         while not self._ended.wait(BEAT_SECONDS):
-            if self._beat != began:
-                if stack:
-                    self._tell(began, cpu, stack)
-                stack, began, cpu = (), self._beat, self._cpu
+            beat = self._beat
+            if beat != began:
+                self._tell(stack)
+                stack, began = (), beat
             elif not stack and self.silence() > BEAT_SECONDS + self._held_seconds / 2:
                 stack = self._stack()
 
-    def _tell(self, began: float, cpu: float, stack: tuple[str, ...]) -> None:
-        seconds = self._beat - began - BEAT_SECONDS
-        if seconds >= self._held_seconds:
-            self._report(Held(seconds, self._cpu - cpu, stack))
+    def _tell(self, stack: tuple[str, ...]) -> None:
+        """Reports the longest turn since the last look, as the loop has timed it: a busy loop keeps this
+        thread waiting for the interpreter for seconds, however short its turns are.
+        """
+        (seconds, cpu), self._longest = self._longest, _NONE
+        if seconds > 0:
+            self._report(Held(seconds, cpu, stack))
 
     def _stack(self) -> tuple[str, ...]:
         frame = sys._current_frames().get(self._watched)  # noqa: SLF001 - the only way to see another thread
