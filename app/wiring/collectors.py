@@ -160,7 +160,8 @@ def preemption(preemptor: Preemptor) -> Callable[[], Iterable[Sample]]:
         outcomes: Labelled = {(name,): float(number) for name, number in preemptor.outcomes.items()}
         text = (
             "Attempts to evict Pods for a refused one, by outcome: evicted, useless (no eviction helps), "
-            "waiting (devices are being freed), budget, overtaken, not_leader, api_error."
+            "waiting (devices are being freed), budget, overtaken, incomplete (PodGroup), not_leader, "
+            "api_error."
         )
         yield Sample("preemption_attempts", text, outcomes, ("outcome",), counter=True)
         text = "Pods evicted for others."

@@ -23,7 +23,14 @@ from app.cluster.events.preemption_events import PreemptionEvents
 from app.core.model.pod import Pod
 from app.core.pauses import InterruptedWorkError
 from app.core.placement.rules import Rules
-from app.core.preemption.plan import Hopeless, Preemption, evictable, partners, plan_preemption
+from app.core.preemption.plan import (
+    Hopeless,
+    Preemption,
+    evictable,
+    lacks_partners,
+    partners,
+    plan_preemption,
+)
 from app.core.state.nominations import Nomination
 from app.core.state.state import Key, State
 from app.event_loop.time_slice import TimeSlice, at_once
@@ -83,8 +90,9 @@ class Preemptor:
     """Accepts refused Pods, and evicts in a background task.
 
     ``outcomes`` counts attempts: evicted, useless (no eviction helps), waiting (devices are already being
-    freed), budget (a PodDisruptionBudget forbids it), overtaken (the cluster kept changing), not_leader,
-    api_error. ``victims`` counts Pods that were evicted.
+    freed), budget (a PodDisruptionBudget forbids it), overtaken (the cluster kept changing), incomplete (the
+    watch has not delivered enough Pods of the PodGroup), not_leader, api_error. ``victims`` counts Pods that
+    were evicted.
 
     Args:
         client: writes only while this replica may; with permission to create pods/eviction and patch
@@ -147,8 +155,8 @@ class Preemptor:
             self._fence.begin()
             for _ in range(_TRIES):
                 known = self._waiting(pod)
-                if known is None:
-                    return Attempt(pod, "overtaken")
+                if known is None or lacks_partners(self._state, known, self._rules):
+                    return Attempt(pod, "overtaken" if known is None else "incomplete")
                 revision = self._state.revision
                 plans = await self._planned(known, nodes)
                 if isinstance(plans, Hopeless):

@@ -125,6 +125,27 @@ def partners(state: State, pod: Pod) -> tuple[Pod, ...]:
     return (pod, *sorted(others, key=lambda other: other.meta.key))
 
 
+def lacks_partners(state: State, pod: Pod, rules: Rules) -> bool:
+    """Whether the state has fewer Pods of the Pod's PodGroup than may run, or not the PodGroup.
+
+    kube-scheduler tries a group when it knows enough of its Pods; the watch of this program may deliver them
+    later. Evictions for a part of the group are useless if there is no room for the rest. Cost: O(Pods).
+    """
+    if not pod.group:
+        return False
+    group = state.groups.get((pod.meta.namespace, pod.group))
+    if group is None:
+        return rules.groups_known
+    known = sum(
+        other.group == pod.group
+        and other.meta.namespace == pod.meta.namespace
+        and other.meta.deleted is None
+        and not other.finished
+        for other in state.pods.values()
+    )
+    return known < (group.min_count or 0)
+
+
 def terminating(state: State) -> list[Pod]:
     """Pods that are being deleted or have completed. Cost: O(Pods)."""
     return [pod for pod in state.pods.values() if pod.meta.deleted is not None or pod.finished]

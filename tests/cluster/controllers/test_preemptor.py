@@ -30,7 +30,7 @@ RULES = Rules(selectors=SelectorCache(16), new_share_id=lambda: str(uuid4()))
 class Scene:
     """One node with devices that Pods of priority 0 hold, one each."""
 
-    def __init__(self, devices: int, **settings: Any) -> None:
+    def __init__(self, devices: int, rules: Rules = RULES, **settings: Any) -> None:
         self.server = FakeApiServer()
         self.state = State()
         self.attempts: list[Attempt] = []
@@ -40,7 +40,7 @@ class Scene:
         self.preemptor = Preemptor(
             client,
             self.state,
-            RULES,
+            rules,
             events,
             fence=self.fence,
             attempted=self.attempts.append,
@@ -102,6 +102,42 @@ async def half_evicted() -> tuple[Scene, Pod, asyncio.Task[None]]:
     await asyncio.sleep(2)
     assert scene.preemptor.victims == 1
     return scene, high, task
+
+
+def pod_group(name: str, least: int) -> dict[str, Any]:
+    policy = {"gang": {"minCount": least}}
+    metadata = {"name": name, "namespace": "default", "uid": f"uid-{name}"}
+    spec = {"schedulingPolicy": policy}
+    return {
+        "apiVersion": "scheduling.k8s.io/v1beta1",
+        "kind": "PodGroup",
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+@pytest.mark.parametrize(
+    ("groups", "outcome"),
+    [
+        ([pod_group("g", 3)], "incomplete"),
+        ([], "incomplete"),
+        ([pod_group("g", 2)], "evicted"),
+        ([pod_group("g", 1)], "evicted"),
+    ],
+    ids=["a Pod is not known yet", "the group is not known yet", "enough Pods", "more than enough Pods"],
+)
+def test_nobody_is_evicted_for_a_part_of_a_pod_group(groups: list[dict[str, Any]], outcome: str) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        scene = Scene(2, replace(RULES, groups_known=True))
+        scene.put(*groups)
+        gang = [scene.waiting(f"high-{n}", schedulingGroup={"podGroupName": "g"}) for n in range(2)]
+        await scene.refuse(gang[0])
+        assert [attempt.outcome for attempt in scene.attempts] == [outcome]
+        evicted = {"low-0", "low-1"} if outcome == "evicted" else set()
+        assert scene.left() == {"low-0", "low-1", "high-0", "high-1"} - evicted
+
+    run()
 
 
 @in_virtual_time
