@@ -1,5 +1,6 @@
 """A Pod as large as the API server admits holds nobody up, whichever part of it is large."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,23 @@ import pytest
 
 from app.api.dry_run.detail import Detail, Explainer
 from app.api.dry_run.json_answers import encoded_nodes
+from app.cluster.controllers.requeue_trial import RequeueTrial
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence, SelectorCount
 from app.core.diagnosis import summary
 from app.core.dry_run.node_groups import groups_of
 from app.core.model.parse import parse
 from app.core.model.pod import MAX_PREFERENCES, Pod
+from app.core.model.workload import Workload
 from app.core.placement.node_result import NodeResult
+from app.core.placement.pod_evaluation import PodEvaluation
+from app.core.placement.rules import Rules
+from app.core.selectors import SelectorCache
+from app.core.state.state import State
 from tests.api.conftest import Asked
 from tests.attack.dear_selectors import MAX_CALLS, NODES
 from tests.attack.held import held
+from tests.attack.loop_meter import LoopMeter
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
 from tests.pausing import Meter
 
@@ -173,6 +181,25 @@ def test_a_large_pod_holds_nobody_up(tmp_path: Path, name: str) -> None:
 
     meter = held(inventory(tmp_path, pending), attack, dry_run_timeout_seconds=5)
     assert meter.most_calls < MAX_CALLS, meter.where
+
+
+def test_a_large_pod_that_was_refused_is_tried_again_with_pauses(tmp_path: Path) -> None:
+    """After each change of the cluster."""
+    state, raw, meter = State(), large("a claim for devices in use"), LoopMeter()
+    for item in orjson.loads(inventory(tmp_path).read_bytes())["items"]:
+        known = parse(item)
+        assert not isinstance(known, Workload)
+        state.upsert(known)
+    pending = parse(raw)
+    assert isinstance(pending, Pod)
+    rules = Rules(SelectorCache(16), lambda: "share")
+
+    async def tried() -> PodEvaluation:
+        with meter.measuring():
+            return await asyncio.create_task(RequeueTrial(state, rules).ask(pending))
+
+    assert len(asyncio.run(tried()).missing) == NUMBER
+    assert meter.most_calls < MAX_CALLS // 2, meter.where
 
 
 FULL = Detail.of("full", 1, NODES)

@@ -52,9 +52,18 @@ class RequeueTrial:
             self._changed[position] = found
         return found
 
-    def ask(self, pod: Pod) -> PodEvaluation:
-        """The state to try: with the devices of the Pods before."""
-        return PodEvaluation(self._state, pod, self._rules)
+    async def ask(self, pod: Pod) -> PodEvaluation:
+        """The state to try: with the devices of the Pods before. Its ``refusal`` is computed.
+
+        Cost: O(claims), in time slices: a Pod may have thousands.
+        """
+
+        def prepared() -> PodEvaluation:
+            evaluation = PodEvaluation(self._state, pod, self._rules)
+            _ = evaluation.refusal  # plans the claims
+            return evaluation
+
+        return await TimeSlice(asyncio.get_running_loop().time).run_short(prepared)
 
     async def first_fit(self, evaluation: PodEvaluation, nodes: list[str]) -> NodeResult | None:
         """The first node that fits, whose devices count as taken from then on.

@@ -177,7 +177,7 @@ class Requeuer:
         nodes = trial.nodes(refused.position, everywhere=refused.everywhere)
         answer = None
         if nodes:
-            evaluation = trial.ask(pod)
+            evaluation = await trial.ask(pod)
             if evaluation.refusal is not None and not evaluation.varies:
                 return None  # no node was tried: all changes still count
             self.looked_at += 1
