@@ -9,11 +9,12 @@ import orjson
 import pytest
 
 from app.api.dry_run.detail import Detail, Explainer
-from app.api.dry_run.json_answers import encoded_nodes
+from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, Budget, encoded_nodes
 from app.cluster.controllers.requeue_trial import RequeueTrial
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence, SelectorCount
 from app.core.diagnosis import summary
+from app.core.diagnosis.misfit import MAX_REASONS
 from app.core.dry_run.node_groups import groups_of
 from app.core.model.parse import parse
 from app.core.model.pod import MAX_PREFERENCES, Pod
@@ -220,6 +221,13 @@ def test_reasons_without_end_are_written_with_pauses(writer: str) -> None:
     assert found
     assert not isinstance(found, Exception), found
     assert meter.most < MAX_CALLS, meter.where
+
+
+def test_a_response_has_so_many_reasons_at_most() -> None:
+    reasons = (Reason("NoDevices", "text"),) * MAX_REASONS
+    results = [NodeResult(f"n{number}", "misfit", reasons) for number in range(5_000)]
+    assert len(Budget().first(results)) * MAX_REASONS == MAX_NODE_VERDICTS
+    assert not Budget().spend(results)
 
 
 def test_more_preferences_than_are_weighed_are_left_to_the_scheduler() -> None:

@@ -1,47 +1,58 @@
 """Placements and reasons as the JSON of /api/v1."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 import orjson
 from pydantic.alias_generators import to_camel
 
-from app.api.responses import one_by_one
+from app.api.responses import encoded, one_by_one
 from app.core.advice.near_misses import NearMiss
 from app.core.advice.redaction import Redaction, redacted
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence
 from app.core.diagnosis import distance, node_message
 from app.core.dry_run.place import PodPlacement
-from app.core.pauses import paced_if_many
+from app.core.pauses import paced, paced_if_many
 from app.core.placement.node_result import NodeResult
 
 MAX_NODE_VERDICTS = 50_000
-"""Maximum number of verdicts in one response, about 25 MB.
+"""Maximum number of verdicts in one response, and of their reasons, about 25 MB.
 
 Beyond it, a Pod shows only its selected node and the number of others.
 """
 
 
 class Budget:
-    """The number of node verdicts that a response may still contain."""
+    """The number of node verdicts that a response may still contain, and of their reasons.
+
+    A Pod with many claims has up to 100 reasons for each node.
+    """
 
     def __init__(self, left: int = MAX_NODE_VERDICTS) -> None:
         self._left = left
+        self._reasons = MAX_NODE_VERDICTS
 
-    def spend(self, number: int) -> bool:
-        """Whether there is room; if not, spends nothing."""
-        if number > self._left:
+    def spend(self, answers: Sequence[NodeResult]) -> bool:
+        """Whether there is room for these; if not, spends nothing. Cost: O(answers)."""
+        reasons = sum(len(answer.reasons) for answer in paced(answers))
+        if len(answers) > self._left or reasons > self._reasons:
             return False
-        self._left -= number
+        self._left -= len(answers)
+        self._reasons -= reasons
         return True
+
+    def first(self, answers: Sequence[NodeResult]) -> list[NodeResult]:
+        """The first of these that there is room for. Cost: O(answers)."""
+        return list(takewhile(lambda answer: self.spend((answer,)), answers))
 
 
 def shown_nodes(item: PodPlacement, budget: Budget) -> Sequence[NodeResult]:
     """The nodes of a Pod in a response: all of them or, beyond the budget, the selected one."""
-    if item.answers and budget.spend(len(item.answers)):
+    if item.answers and budget.spend(item.answers):
         return item.answers
     return [item.chosen] if item.chosen is not None else []
 
@@ -50,9 +61,22 @@ def encoded_nodes(
     answers: Iterable[NodeResult], *, full: bool, redaction: Redaction | None = None
 ) -> list[orjson.Fragment]:
     """The verdicts of nodes, encoded one by one: 5,000 at once would block the event loop for 30 ms."""
+    return one_by_one(_verdicts(answers, full=full, redaction=redaction))
+
+
+def encoded_verdicts(
+    answers: Iterable[NodeResult], *, full: bool, redaction: Redaction | None = None
+) -> list[bytes]:
+    """As ``encoded_nodes``, for a ``ListResponse``."""
+    return encoded(_verdicts(answers, full=full, redaction=redaction))
+
+
+def _verdicts(
+    answers: Iterable[NodeResult], *, full: bool, redaction: Redaction | None
+) -> Iterator[dict[str, Any]]:
     if redaction is not None:
         answers = map(redaction.result, answers)
-    return one_by_one(node_verdict(answer, full=full) for answer in answers)
+    return (node_verdict(answer, full=full) for answer in answers)
 
 
 def pod_answer(

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.dry_run.detail import Detail, Explain, Explainer
-from app.api.dry_run.json_answers import encoded_nodes, near_misses_json
+from app.api.dry_run.json_answers import Budget, encoded_verdicts, near_misses_json
 from app.api.errors import HttpError
 from app.api.models.answers import Explanation
-from app.api.responses import json_response
+from app.api.responses import ListResponse
 from app.api.service import ServiceOf
 from app.api.visibility import visibility_of
 from app.core.advice.hypothesis import Hypothesis
@@ -22,7 +23,7 @@ from app.core.allocator.evidence import NO_EVIDENCE
 from app.core.diagnosis import summary
 from app.core.dry_run.node_groups import NO_GROUPS, NodeGroups, groups_of
 from app.core.model.pod import Pod
-from app.core.pauses import InterruptedWorkError
+from app.core.pauses import InterruptedWorkError, emptied
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 
@@ -65,28 +66,28 @@ async def explain(
         if not pod.node_name:
             found = map(evaluation.explained, evaluation.answers(sorted(state.nodes)))
             answers, late = await work.time_slice.collect(found, work.stop)
+            work.leftovers.append(partial(emptied, answers))
         if answers and not any(answer.verdict == "fits" for answer in answers):
             with suppress(InterruptedWorkError):
                 hypothesis = Hypothesis(state, pod, evaluation.rules)
                 near = await work.time_slice.run(lambda: near_misses(hypothesis, answers), work.stop)
         redaction = await work.time_slice.run(lambda: visible.redaction(state, nodes=True))
-        explained = await work.time_slice.run(
+        nodes, explained = await work.time_slice.run(
             lambda: _explained(pod, answers, level, redaction, names_nodes=visible.nodes)
         )
         first_line = await work.time_slice.run(
             lambda: redacted(_first_line(pod, answers, len(state.nodes) if late else 0), redaction)
         )
-    return json_response(
-        {
-            "revision": str(state.revision),
-            "namespace": namespace,
-            "name": name,
-            "node": pod.node_name or None,
-            "summary": first_line,
-            **explained,
-            "nearMisses": near_misses_json(near, redaction),
-        }
-    )
+    head = {
+        "revision": str(state.revision),
+        "namespace": namespace,
+        "name": name,
+        "node": pod.node_name or None,
+        "summary": first_line,
+        **explained,
+        "nearMisses": near_misses_json(near, redaction),
+    }
+    return ListResponse(head, "nodes", nodes, service.time_slice())
 
 
 def _explained(
@@ -96,14 +97,13 @@ def _explained(
     redaction: Redaction | None,
     *,
     names_nodes: bool,
-) -> dict[str, Any]:
-    """The nodes and their groups. Cost: O(reasons of all nodes), with pauses."""
+) -> tuple[list[bytes], dict[str, Any]]:
+    """The nodes, encoded, and their groups. Cost: O(reasons of all nodes), with pauses."""
     detail = Detail.of(level, 1, [answer.node for answer in answers])
-    said = answers[: detail.verdicts] if names_nodes else []
+    said = Budget(detail.verdicts).first(answers) if names_nodes else []
     groups = NO_GROUPS if detail.names is None else groups_of(answers, detail.names)
     shown = groups if names_nodes else _unnamed(groups, redaction)
-    return {
-        "nodes": encoded_nodes(said, full=level == "full", redaction=redaction),
+    return encoded_verdicts(said, full=level == "full", redaction=redaction), {
         "nodesOmitted": len(answers) - len(said),
         **Explainer(detail).grouped(shown, "/".join(pod.meta.key), redaction),
     }
