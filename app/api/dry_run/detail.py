@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
+
 from app.api.dry_run.json_answers import (
     MAX_NODE_VERDICTS,
     Budget,
@@ -65,8 +67,9 @@ class Explainer:
         if groups is NO_GROUPS and detail.names is not None:
             groups = groups_of(item.answers, detail.names)
         pod = "/".join(item.pod.meta.key)
+        encoded = encoded_nodes(verdicts, full=detail.explain == "full", redaction=redaction)
         return {
-            "nodes": encoded_nodes(verdicts, full=detail.explain == "full", redaction=redaction),
+            "nodes": [orjson.Fragment(text) for text in encoded],
             "nodesOmitted": item.nodes - len(verdicts),
             **self.grouped(groups, pod, redaction),
         }

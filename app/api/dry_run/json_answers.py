@@ -1,15 +1,14 @@
 """Placements and reasons as the JSON of /api/v1."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from functools import cache
 from itertools import takewhile
 from typing import Any
 
-import orjson
 from pydantic.alias_generators import to_camel
 
-from app.api.responses import encoded, one_by_one
+from app.api.responses import encoded
 from app.core.advice.near_misses import NearMiss
 from app.core.advice.redaction import Redaction, redacted
 from app.core.allocator import Reason
@@ -59,24 +58,11 @@ def shown_nodes(item: PodPlacement, budget: Budget) -> Sequence[NodeResult]:
 
 def encoded_nodes(
     answers: Iterable[NodeResult], *, full: bool, redaction: Redaction | None = None
-) -> list[orjson.Fragment]:
-    """The verdicts of nodes, encoded one by one: 5,000 at once would block the event loop for 30 ms."""
-    return one_by_one(_verdicts(answers, full=full, redaction=redaction))
-
-
-def encoded_verdicts(
-    answers: Iterable[NodeResult], *, full: bool, redaction: Redaction | None = None
 ) -> list[bytes]:
-    """As ``encoded_nodes``, for a ``ListResponse``."""
-    return encoded(_verdicts(answers, full=full, redaction=redaction))
-
-
-def _verdicts(
-    answers: Iterable[NodeResult], *, full: bool, redaction: Redaction | None
-) -> Iterator[dict[str, Any]]:
+    """The verdicts of nodes, encoded one by one: 5,000 at once would block the event loop for 30 ms."""
     if redaction is not None:
         answers = map(redaction.result, answers)
-    return (node_verdict(answer, full=full) for answer in answers)
+    return encoded(node_verdict(answer, full=full) for answer in answers)
 
 
 def pod_answer(

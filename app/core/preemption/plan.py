@@ -6,7 +6,7 @@ important first, as long as the Pod still fits. Each proposal is verified: the a
 state after the evictions.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
@@ -113,14 +113,7 @@ def partners(state: State, pod: Pod) -> tuple[Pod, ...]:
     if not pod.group:
         return (pod,)
     others = (
-        other
-        for other in state.pods.values()
-        if other.group == pod.group
-        and other.meta.namespace == pod.meta.namespace
-        and other.meta.uid != pod.meta.uid
-        and not other.node_name
-        and not other.finished
-        and other.meta.deleted is None
+        other for other in _of_group(state, pod) if other.meta.uid != pod.meta.uid and not other.node_name
     )
     return (pod, *sorted(others, key=lambda other: other.meta.key))
 
@@ -136,14 +129,20 @@ def lacks_partners(state: State, pod: Pod, rules: Rules) -> bool:
     group = state.groups.get((pod.meta.namespace, pod.group))
     if group is None:
         return rules.groups_known
-    known = sum(
-        other.group == pod.group
-        and other.meta.namespace == pod.meta.namespace
-        and other.meta.deleted is None
-        and not other.finished
-        for other in state.pods.values()
-    )
+    known = sum(1 for _ in _of_group(state, pod))
     return known < (group.min_count or 0)
+
+
+def _of_group(state: State, pod: Pod) -> Iterator[Pod]:
+    """The Pods of the Pod's PodGroup that may run, with and without a node. Cost: O(Pods)."""
+    return (
+        other
+        for other in state.pods.values()
+        if other.group == pod.group
+        and other.meta.namespace == pod.meta.namespace
+        and not other.finished
+        and other.meta.deleted is None
+    )
 
 
 def terminating(state: State) -> list[Pod]:
