@@ -40,14 +40,25 @@ def test_the_job_with_cats_runs_to_its_end_and_its_devices_are_free_again(
 def test_the_first_pod_goes_where_all_pods_of_the_job_fit(
     scene: Scene, kubelet: Kubelet, holds: HoldWatcher, scheduler: str
 ) -> None:
-    """By itself it would go to the fuller node, and the second one would wait until it has ended."""
+    """By itself it would go to the fuller node, and the second one would wait until it has ended.
+
+    The class comes last, so that both Pods wait: the Job controller makes them one after the other.
+    """
     scene.node("a", [*objects.cats(1), *objects.blues(1)])
     roomy = scene.node("b", [*objects.cats(3), *objects.blues(1)])
-    for body in objects.manifests(MANIFESTS):
-        if body["kind"] == "Job":
-            body["spec"]["completions"] = 2
-            body["spec"]["template"]["spec"]["schedulerName"] = scheduler
-        scene.create(body)
+    (job,) = (body for body in objects.manifests(MANIFESTS) if body["kind"] == "Job")
+    job["spec"]["completions"] = 2
+    job["spec"]["template"]["spec"]["schedulerName"] = scheduler
+    bodies = [body for body in objects.manifests(MANIFESTS) if body["kind"] != "Job"]
+    scene.create_all(body for body in bodies if body["kind"] != "DeviceClass")
+    scene.create(job)
+
+    def refused() -> bool:
+        names = [pod["metadata"]["name"] for pod in scene.api.list("Pod", scene.namespace)]
+        return len(names) == 2 and all(scene.events(name, "FailedScheduling") for name in names)
+
+    until(refused, "both Pods wait for the class")
+    scene.create_all(body for body in bodies if body["kind"] == "DeviceClass")
 
     def running() -> list[str]:
         return [pod["metadata"]["name"] for pod in kubelet.running(scene.namespace)]

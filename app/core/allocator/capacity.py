@@ -28,6 +28,11 @@ class Charge:
     consumed: tuple[tuple[str, Quantity], ...]
     amounts: tuple[tuple[str, int, int], ...]  # short name, taken by one allocation, held by the device
 
+    @property
+    def is_negative(self) -> bool:
+        """Whether it takes less than nothing of a capacity: only by arithmetic that wraps around."""
+        return any(amount < 0 for _, amount, _ in self.amounts)
+
     def fits(self, *taken: Mapping[str, int]) -> bool:
         """Whether the device has room for it beside what is ``taken`` (nano units by name)."""
         for name, amount, value in self.amounts:

@@ -117,11 +117,23 @@ class NodeDevices:
             if isinstance(charge, Reason):
                 return charge
             # All mode checks the remaining capacity only after the constraints: see trial.
-            if not alternative.takes_all and not charge.fits(view.capacity.get(device.name, {})):
+            has_room = alternative.takes_all or charge.fits(view.capacity.get(device.name, {}))
+            if not has_room and not self._may_gain_room(device):
                 return "CapacityTooSmall"
         if self._still_shared(alternative, device, view):
             return "DevicesInUse"
         return self._refusal(alternative, placed) or USABLE
+
+    def _may_gain_room(self, device: Device) -> bool:
+        """Whether a share that the search takes of the device can leave more of it than before.
+
+        Until Kubernetes 1.36 an amount near the largest 64-bit number wraps to a negative one when it is
+        rounded up to a step. Only then a device without room now may have some later in the same search.
+        """
+        if self.plan.channel.exact_amounts or not device.allow_multiple_allocations:
+            return False
+        charges = (alternative.charge(device.shape) for alternative in self.plan.alternatives)
+        return any(isinstance(charge, Charge) and charge.is_negative for charge in charges)
 
     def _still_shared(self, alternative: Alternative, device: Device, view: PoolView) -> bool:
         """Whether shares are left of a device that cannot be shared any more, and they count."""

@@ -216,9 +216,10 @@ class Search:
         """A device has been taken: on to the request's next device or to the next request."""
         frame.chosen, frame.position = position, position + 1
         self._count_step()
-        alternative = frame.alternative
+        alternative, start = frame.alternative, 0 if self._restarts else frame.position
         if alternative.takes_all and alternative.rank and self._node_devices.plan.channel.forgets_subrequest:
             alternative = self._node_devices.plan.claims[frame.claim].requests[frame.request].alternatives[0]
+            start = 0
         result = self._go_on(
             _Pick(
                 frame.claim,
@@ -226,7 +227,7 @@ class Search:
                 alternative,
                 is_entry=False,
                 count=frame.count + 1,
-                position=0 if self._restarts else frame.position,
+                position=start,
                 dead=set(frame.dead),
             )
         )

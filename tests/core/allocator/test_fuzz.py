@@ -55,6 +55,25 @@ def test_no_other_capacity_beside_one_by_two_names() -> None:
     assert left == {"gpu.example.com/slots": "1Gi", "slots": "7"}
 
 
+@pytest.mark.parametrize(
+    ("version", "amount", "plain"),
+    [
+        ("1.35", "8Ei", "7Ei"),
+        ("1.35", "9223372036854775807", "7Ei"),
+        ("1.35", "7Ei", "7Ei"),
+        ("1.35", "1.5Gi", "1610612736"),
+        ("1.35", "999999999999999999", "999999999999999999"),
+        ("1.37", "8Ei", "8Ei"),
+    ],
+)
+def test_amounts_that_in_tree_changes_become_integers(version: str, amount: str, plain: str) -> None:
+    exactly = {"deviceClassName": "class", "capacity": {"requests": {"slots": amount}}}
+    claim = {"kind": "ResourceClaim", "spec": {"devices": {"requests": [{"exactly": exactly}]}}}
+    case = amounts.with_one_answer({"objects": [claim], "kubernetesVersion": version})
+    changed = case["objects"][0]["spec"]["devices"]["requests"][0]["exactly"]["capacity"]["requests"]
+    assert changed == {"slots": plain}
+
+
 def test_same_number_same_case() -> None:
     assert generator.case(11) == generator.case(11)
     assert generator.case(11) != generator.case(12)
