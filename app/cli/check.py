@@ -168,11 +168,11 @@ def _report(findings: "list[Finding]", objects: "list[Located]", output: str) ->
     from datetime import datetime  # noqa: PLC0415 - as in check
     from importlib.metadata import version  # noqa: PLC0415 - as in check
 
-    from app.cli.output.reports import TOOL, Checked, Place, junit, sarif  # noqa: PLC0415 - as in check
+    from app.cli.output.reports import TOOL, Checked, SourcePosition, junit, sarif  # noqa: PLC0415 - as in check
     from app.cli.printing import json_text  # noqa: PLC0415 - as in check
     from app.core.model.parse import ref_of  # noqa: PLC0415 - as in check
 
-    places = [Place(item.source, item.line, item.column, item.message) for item in findings]
+    places = [SourcePosition(item.source, item.line, item.column, item.message) for item in findings]
     if output == _SARIF:
         out(json_text(sarif(places, version(TOOL))))
         return

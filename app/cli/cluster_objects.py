@@ -25,7 +25,7 @@ _NO_LIMIT = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Inventory:
+class ClusterObjects:
     """The raw objects of a cluster, and its version; None for manifests that do not record it."""
 
     objects: list[Any]
@@ -37,7 +37,7 @@ class Inventory:
         return {"apiVersion": "v1", "kind": "List", **record, "items": self.objects}
 
 
-def read_inventory(source: Source, progress: Callable[[str], None] = lambda _: None) -> Inventory:
+def read_inventory(source: Source, progress: Callable[[str], None] = lambda _: None) -> ClusterObjects:
     """Of a snapshot or of the cluster. Raises: InputError, UnreachableError."""
     if not source.snapshot:
         return asyncio.run(cluster_inventory(source, progress))
@@ -46,7 +46,7 @@ def read_inventory(source: Source, progress: Callable[[str], None] = lambda _: N
         version = next(filter(None, map(recorded, documents)), None)
     except (ManifestError, VersionError) as error:
         raise InputError(str(error)) from None
-    return Inventory(list(flatten(documents)), version)
+    return ClusterObjects(list(flatten(documents)), version)
 
 
 def inventory_objects(source: Source, progress: Callable[[str], None] = lambda _: None) -> list[Any]:
@@ -54,7 +54,9 @@ def inventory_objects(source: Source, progress: Callable[[str], None] = lambda _
     return read_inventory(source, progress).objects
 
 
-async def cluster_inventory(source: Source, progress: Callable[[str], None] = lambda _: None) -> Inventory:
+async def cluster_inventory(
+    source: Source, progress: Callable[[str], None] = lambda _: None
+) -> ClusterObjects:
     """Reads the relevant objects of the cluster page by page, and calls ``progress`` after each kind.
 
     Leaves out Pods that have completed, since they hold no devices.
@@ -98,7 +100,7 @@ def _timeouts(source: Source) -> Timeouts | None:
     return Timeouts(read=seconds, total=seconds) if seconds else Timeouts(read=_NO_LIMIT, total=_NO_LIMIT)
 
 
-async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> Inventory:
+async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> ClusterObjects:
     served = await discover(client)
     version = await read_cluster_version(client)
     found: list[JsonObject] = []
@@ -108,7 +110,7 @@ async def _list_all(client: ApiClient, progress: Callable[[str], None]) -> Inven
             objects = [pod for pod in objects if not _finished(pod)]
         progress(f"{len(objects)} {resource.plural}")
         found += objects
-    return Inventory(found, version)
+    return ClusterObjects(found, version)
 
 
 async def _list(client: ApiClient, resource: Resource) -> list[JsonObject]:

@@ -52,7 +52,7 @@ def snapshot(
     --snapshot of the other commands. It records the version and feature gates of the cluster. With
     --snapshot, reads manifests instead, such as those of kubectl get -o yaml in -.
     """
-    from app.cli.cluster_objects import Inventory, read_inventory  # noqa: PLC0415 - --help must be quick
+    from app.cli.cluster_objects import ClusterObjects, read_inventory  # noqa: PLC0415 - --help must be quick
     from app.cli.printing import yaml_text  # noqa: PLC0415 - as above
 
     inventory = read_inventory(source, say)
@@ -63,7 +63,7 @@ def snapshot(
         objects = [item for item in objects if item.get("kind") != "Pod" or _has_claims(item)]
     if anonymize:
         objects = _anonymized(objects)
-    text = yaml_text(Inventory(objects, inventory.version).document())
+    text = yaml_text(ClusterObjects(objects, inventory.version).document())
     if target == "-":
         write(text)
         return Exit.OK

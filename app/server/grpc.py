@@ -13,7 +13,7 @@ from typing import Any
 
 from app.api.expander.best_options import Handler
 from app.api.expander.status import Code, StatusError
-from app.server.grpc_calls import Call, Calls
+from app.server.grpc_calls import GrpcCall, GrpcCalls
 from app.server.tls import Tls
 from app.settings.settings import SettingsError
 
@@ -95,7 +95,7 @@ class _Connection:
         self._methods = methods
         self._limits = limits
         self._clock = asyncio.get_running_loop().time
-        self._calls = Calls(methods, limits.message_bytes, self._clock, self._begin, self._end)
+        self._calls = GrpcCalls(methods, limits.message_bytes, self._clock, self._begin, self._end)
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     @property
@@ -138,16 +138,16 @@ class _Connection:
         async with asyncio.timeout(self._limits.write_seconds):
             await self._writer.drain()
 
-    def _begin(self, call: Call) -> None:
+    def _begin(self, call: GrpcCall) -> None:
         task = self._tasks[call.stream] = asyncio.create_task(self._answer(call))
         task.add_done_callback(lambda _: self._tasks.pop(call.stream, None))
 
-    def _end(self, call: Call) -> None:
+    def _end(self, call: GrpcCall) -> None:
         task = self._tasks.get(call.stream)
         if task is not None:
             task.cancel()
 
-    async def _answer(self, call: Call) -> None:
+    async def _answer(self, call: GrpcCall) -> None:
         try:
             answer = await self._methods[call.path](call.message(), call.seconds)
         except StatusError as error:

@@ -32,7 +32,7 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 
 
 @dataclass(slots=True)
-class Call:
+class GrpcCall:
     """One call. ``seconds``: what the client gives it. ``since``: when it began.
 
     ``sent``: bytes of ``answer`` that are on their way.
@@ -60,7 +60,7 @@ class Call:
         return bytes(memoryview(body)[_PREFIX:])
 
 
-class Calls:
+class GrpcCalls:
     """The calls of one connection.
 
     Args:
@@ -76,16 +76,16 @@ class Calls:
         paths: Iterable[str],
         most: int,
         clock: Callable[[], float],
-        begin: Callable[[Call], None],
-        end: Callable[[Call], None],
+        begin: Callable[[GrpcCall], None],
+        end: Callable[[GrpcCall], None],
     ) -> None:
         self._paths = frozenset(paths)
         self._most = most
         self._clock = clock
         self._begin = begin
         self._end = end
-        self._open: dict[int, Call] = {}
-        self._arriving: dict[int, Call] = {}
+        self._open: dict[int, GrpcCall] = {}
+        self._arriving: dict[int, GrpcCall] = {}
         self._http2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         limits: dict[SettingCodes | int, int] = {
             SettingCodes.MAX_CONCURRENT_STREAMS: MAX_CALLS,
@@ -115,7 +115,7 @@ class Calls:
         """Bytes for the client."""
         return self._http2.data_to_send()
 
-    def succeed(self, call: Call, message: bytes) -> None:
+    def succeed(self, call: GrpcCall, message: bytes) -> None:
         """Answers a call."""
         if call.stream in self._open:
             call.answer = b"\0" + len(message).to_bytes(_PREFIX - 1, "big") + message
@@ -123,7 +123,7 @@ class Calls:
             self._http2.send_headers(call.stream, _HEAD)
             self._flush(call)
 
-    def fail(self, call: Call, code: Code, text: str) -> None:
+    def fail(self, call: GrpcCall, code: Code, text: str) -> None:
         """Ends a call with an error. Its client need not send the rest."""
         if self._open.pop(call.stream, None) is None:
             return
@@ -158,7 +158,7 @@ class Calls:
     def _request(self, event: RequestReceived) -> None:
         headers: Mapping[str, str] = {_text(name): _text(value) for name, value in event.headers}
         stream = event.stream_id
-        call = Call(
+        call = GrpcCall(
             stream, headers.get(":path", ""), _seconds(headers.get("grpc-timeout", "")), self._clock()
         )
         self._open[stream] = self._arriving[stream] = call
@@ -190,7 +190,7 @@ class Calls:
         if call is not None:
             self._begin(call)
 
-    def _flush(self, call: Call) -> None:
+    def _flush(self, call: GrpcCall) -> None:
         """Sends what the client has room for, and the status behind the last byte."""
         stream = call.stream
         while call.sent < len(call.answer):

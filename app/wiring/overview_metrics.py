@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.api.service import Service
 from app.core.model.allocation import Allocation
-from app.core.overview.groups import Group, Sums
+from app.core.overview.groups import DeviceGroup, Sums
 from app.core.overview.overview import Overview
 from app.core.pauses import paced
 from app.core.state.device_views import STATES
@@ -113,7 +113,7 @@ def _groups(service: Service, seen: Overview) -> Iterator[Sample]:
     yield Sample("devices_by_namespace", text, held, ("claim_namespace", "driver"))
 
 
-def _by_value(name: str, groups: Mapping[str, Group], most: int) -> Labelled:
+def _by_value(name: str, groups: Mapping[str, DeviceGroup], most: int) -> Labelled:
     found: Labelled = {}
     for at, group in enumerate(sorted(groups.values(), key=lambda item: (-item.devices, item.name))):
         value = group.name if at < most else OTHER

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from app.api.dry_run.detail import Detail, Explainer
-from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, Budget, encoded_nodes
+from app.api.dry_run.json_answers import MAX_NODE_VERDICTS, VerdictBudget, encoded_nodes
 from app.cluster.controllers.requeue_trial import RequeueTrial
 from app.core.allocator import Reason
 from app.core.allocator.evidence import Evidence, SelectorCount
@@ -226,8 +226,8 @@ def test_reasons_without_end_are_written_with_pauses(writer: str) -> None:
 def test_a_response_has_so_many_reasons_at_most() -> None:
     reasons = (Reason("NoDevices", "text"),) * MAX_REASONS
     results = [NodeResult(f"n{number}", "misfit", reasons) for number in range(5_000)]
-    assert len(Budget().first(results)) * MAX_REASONS == MAX_NODE_VERDICTS
-    assert not Budget().spend(results)
+    assert len(VerdictBudget().first(results)) * MAX_REASONS == MAX_NODE_VERDICTS
+    assert not VerdictBudget().spend(results)
 
 
 def test_more_preferences_than_are_weighed_are_left_to_the_scheduler() -> None:

@@ -11,7 +11,7 @@ import pytest
 from app.cli.asking import Asker
 from app.cli.lists.claims import CLAIMS
 from app.cli.lists.devices import DEVICES
-from app.cli.lists.listing import View, print_items
+from app.cli.lists.listing import ListQuery, print_items
 from app.cli.lists.pods import PODS
 from app.cli.problems import UnreachableError
 from app.cli.waiting import watched
@@ -136,7 +136,7 @@ def test_a_list_costs_as_much_for_each_item_however_long_it_is(
 
     def calls(number: int) -> int:
         lines = [orjson.dumps(item | {name: f"x{index:05}"}) + b"\n" for index in range(number)]
-        view = View(output=output, sort_by=f".{name}")
+        view = ListQuery(output=output, sort_by=f".{name}")
 
         def work() -> None:
             found = items(streamed(*lines, END))

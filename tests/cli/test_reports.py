@@ -12,7 +12,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from app.cli.output.reports import Checked, Place, junit, sarif
+from app.cli.output.reports import Checked, SourcePosition, junit, sarif
 
 if TYPE_CHECKING:
     from conftest import Cli
@@ -141,7 +141,7 @@ HOSTILE = 'a "b" <c> & \x07 \ud7ff'
 
 
 def test_any_text_is_quoted() -> None:
-    place = Place("dir with blank/ä<1>.yaml", 0, 0, HOSTILE)
+    place = SourcePosition("dir with blank/ä<1>.yaml", 0, 0, HOSTILE)
     root = ET.fromstring(junit([place], [Checked("other", 1, HOSTILE)], "2026-01-02T03:04:05"))  # noqa: S314 - own
     assert_junit(root)
     [mistake] = root.iter("failure")
@@ -154,7 +154,7 @@ def test_any_text_is_quoted() -> None:
 
 @pytest.mark.parametrize(("file", "uri"), [("-", "stdin"), ("/abs/x.yaml", "file:///abs/x.yaml")])
 def test_a_file_is_a_uri(file: str, uri: str) -> None:
-    [result] = sarif([Place(file, 1, 1, "m")], "1")["runs"][0]["results"]
+    [result] = sarif([SourcePosition(file, 1, 1, "m")], "1")["runs"][0]["results"]
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
 
 

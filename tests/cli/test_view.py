@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input
 
 from app.cli.lists.devices import DEVICES
-from app.cli.lists.listing import Kind
+from app.cli.lists.listing import ListKind
 from app.cli.lists.nodes import NODES
 from app.cli.lists.pods import PODS
 from app.cli.problems import UnreachableError
@@ -27,7 +27,7 @@ class Service:
         self.reads: list[str] = []
         self.broken = False
 
-    def __call__(self, kind: Kind) -> list[dict[str, Any]]:
+    def __call__(self, kind: ListKind) -> list[dict[str, Any]]:
         self.reads.append(kind.noun)
         if self.broken:
             raise UnreachableError("no response")

@@ -12,7 +12,7 @@ import orjson
 
 from app.api.dry_run.json_answers import (
     MAX_NODE_VERDICTS,
-    Budget,
+    VerdictBudget,
     encoded_nodes,
     reason_json,
     shown_nodes,
@@ -56,7 +56,7 @@ class Explainer:
 
     def __init__(self, detail: Detail) -> None:
         self._detail = detail
-        self._budget = Budget(detail.verdicts)
+        self._budget = VerdictBudget(detail.verdicts)
         self._explained: dict[tuple[str, str], str] = {}
 
     def nodes(self, item: PodPlacement, redaction: Redaction | None) -> dict[str, Any]:

@@ -25,7 +25,7 @@ Beyond it, a Pod shows only its selected node and the number of others.
 """
 
 
-class Budget:
+class VerdictBudget:
     """The number of node verdicts that a response may still contain, and of their reasons.
 
     A Pod with many claims has up to 100 reasons for each node.
@@ -49,7 +49,7 @@ class Budget:
         return list(takewhile(lambda answer: self.spend((answer,)), answers))
 
 
-def shown_nodes(item: PodPlacement, budget: Budget) -> Sequence[NodeResult]:
+def shown_nodes(item: PodPlacement, budget: VerdictBudget) -> Sequence[NodeResult]:
     """The nodes of a Pod in a response: all of them or, beyond the budget, the selected one."""
     if item.answers and budget.spend(item.answers):
         return item.answers

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.api.expander.objects import read_raw
-from app.api.expander.protobuf import MAX_FIELDS, Budget, Value, fields, integer, text, written
+from app.api.expander.protobuf import MAX_FIELDS, FieldBudget, Value, fields, integer, text, written
 from app.core.dry_run.expansion import Option
 from app.core.dry_run.what_if import MAX_ADDED
 from app.core.model.errors import FieldError, ObjectError
@@ -63,7 +63,7 @@ def read_request(data: bytes, most_pods: int, most_fields: int = MAX_FIELDS) -> 
 
     Raises: RequestError.
     """
-    budget = Budget(most_fields)
+    budget = FieldBudget(most_fields)
     found: list[OptionMessage] = []
     nodes: dict[str, dict[str, memoryview]] = {"nodeMap": {}, "nodeBytesMap": {}}
     try:
@@ -91,7 +91,7 @@ def response(options: list[OptionMessage]) -> bytes:
     return b"".join(written(_OPTIONS, option.answer()) for option in options)
 
 
-def _option(data: memoryview, index: int, budget: Budget) -> OptionMessage:
+def _option(data: memoryview, index: int, budget: FieldBudget) -> OptionMessage:
     if index >= MAX_OPTIONS:
         raise FieldError(f"has more than {MAX_OPTIONS} options")
     found: dict[str, Any] = {}
@@ -114,7 +114,7 @@ def _option(data: memoryview, index: int, budget: Budget) -> OptionMessage:
     return option
 
 
-def _put(found: dict[str, Any], name: str, value: Value, budget: Budget) -> None:
+def _put(found: dict[str, Any], name: str, value: Value, budget: FieldBudget) -> None:
     try:
         if name in ("nodeGroupId", "debug"):
             found[name] = text(value, budget)
@@ -136,7 +136,7 @@ def _check(option: OptionMessage, index: int) -> None:
         raise FieldError(f"must have at most {_MAX_NAME} characters", "options", index, "nodeGroupId")
 
 
-def _add_node(nodes: dict[str, memoryview], name: str, data: memoryview, budget: Budget) -> None:
+def _add_node(nodes: dict[str, memoryview], name: str, data: memoryview, budget: FieldBudget) -> None:
     group, node = "", memoryview(b"")
     try:
         for number, value in fields(data, budget):
@@ -163,7 +163,7 @@ def _text(error: FieldError, whole: str) -> str:
 class _Objects:
     """Reads Pods and Nodes, each Pod once: every option names those that it would help."""
 
-    def __init__(self, budget: Budget, most_pods: int) -> None:
+    def __init__(self, budget: FieldBudget, most_pods: int) -> None:
         self._budget = budget
         self._most = most_pods
         self._count = 0
@@ -194,7 +194,7 @@ class _Objects:
         return pod
 
     def _parse(self, kind: str, data: memoryview, where: str) -> Any:
-        own = Budget(MAX_OBJECT_FIELDS)
+        own = FieldBudget(MAX_OBJECT_FIELDS)
         try:
             raw = read_raw(kind, data, own)
             self._budget.spend(MAX_OBJECT_FIELDS - own.left)

@@ -7,13 +7,22 @@ them.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.api.expander.protobuf import Budget, Field, Message, MessageOf, Value, boolean, integer, text
+from app.api.expander.protobuf import (
+    FieldBudget,
+    Message,
+    MessageField,
+    MessageOf,
+    Value,
+    boolean,
+    integer,
+    text,
+)
 from app.core.model.errors import FieldError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _time(value: Value, budget: Budget) -> str:
+def _time(value: Value, budget: FieldBudget) -> str:
     """A Time in RFC 3339; empty for the zero time of Go."""
     seconds = MessageOf(TIME)(value, budget).get("seconds")
     if seconds is None:
@@ -25,30 +34,30 @@ def _time(value: Value, budget: Budget) -> str:
     return "" if found.year == 1 else f"{found:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _quantity(value: Value, budget: Budget) -> str:
+def _quantity(value: Value, budget: FieldBudget) -> str:
     """A Quantity as text."""
     return str(MessageOf(QUANTITY)(value, budget).get("string", "0"))
 
 
-def _of(table: Message, name: str, many: str = "") -> Field:
-    return Field(name, MessageOf(table), many)
+def _of(table: Message, name: str, many: str = "") -> MessageField:
+    return MessageField(name, MessageOf(table), many)
 
 
-def _text(name: str, many: str = "") -> Field:
-    return Field(name, text, many)
+def _text(name: str, many: str = "") -> MessageField:
+    return MessageField(name, text, many)
 
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
-TIME: Message = {1: Field("seconds", integer)}
+TIME: Message = {1: MessageField("seconds", integer)}
 QUANTITY: Message = {1: _text("string")}
 OWNER: Message = {
     1: _text("kind"),
     3: _text("name"),
     4: _text("uid"),
     5: _text("apiVersion"),
-    6: Field("controller", boolean),
+    6: MessageField("controller", boolean),
 }
 META: Message = {
     1: _text("name"),
@@ -56,8 +65,8 @@ META: Message = {
     3: _text("namespace"),
     5: _text("uid"),
     6: _text("resourceVersion"),
-    8: Field("creationTimestamp", _time),
-    9: Field("deletionTimestamp", _time),
+    8: MessageField("creationTimestamp", _time),
+    9: MessageField("deletionTimestamp", _time),
     11: _text("labels", "map"),
     12: _text("annotations", "map"),
     13: _of(OWNER, "ownerReferences", "list"),
@@ -70,7 +79,7 @@ NODE_TERM: Message = {
     2: _of(EXPRESSION, "matchFields", "list"),
 }
 NODE_SELECTOR: Message = {1: _of(NODE_TERM, "nodeSelectorTerms", "list")}
-PREFERRED_NODES: Message = {1: Field("weight", integer), 2: _of(NODE_TERM, "preference")}
+PREFERRED_NODES: Message = {1: MessageField("weight", integer), 2: _of(NODE_TERM, "preference")}
 NODE_AFFINITY: Message = {1: _of(NODE_SELECTOR, _REQUIRED), 2: _of(PREFERRED_NODES, _PREFERRED, "list")}
 POD_TERM: Message = {
     1: _of(LABEL_SELECTOR, "labelSelector"),
@@ -80,28 +89,31 @@ POD_TERM: Message = {
     5: _text("matchLabelKeys", "list"),
     6: _text("mismatchLabelKeys", "list"),
 }
-WEIGHTED_TERM: Message = {1: Field("weight", integer), 2: _of(POD_TERM, "podAffinityTerm")}
+WEIGHTED_TERM: Message = {1: MessageField("weight", integer), 2: _of(POD_TERM, "podAffinityTerm")}
 POD_AFFINITY: Message = {1: _of(POD_TERM, _REQUIRED, "list"), 2: _of(WEIGHTED_TERM, _PREFERRED, "list")}
 AFFINITY: Message = {
     1: _of(NODE_AFFINITY, "nodeAffinity"),
     2: _of(POD_AFFINITY, "podAffinity"),
     3: _of(POD_AFFINITY, "podAntiAffinity"),
 }
-RESOURCES: Message = {1: Field("limits", _quantity, "map"), 2: Field("requests", _quantity, "map")}
+RESOURCES: Message = {
+    1: MessageField("limits", _quantity, "map"),
+    2: MessageField("requests", _quantity, "map"),
+}
 CONTAINER: Message = {1: _text("name"), 8: _of(RESOURCES, "resources"), 24: _text("restartPolicy")}
 TOLERATION: Message = {
     1: _text("key"),
     2: _text("operator"),
     3: _text("value"),
     4: _text("effect"),
-    5: Field("tolerationSeconds", integer),
+    5: MessageField("tolerationSeconds", integer),
 }
 SPREAD: Message = {
-    1: Field("maxSkew", integer),
+    1: MessageField("maxSkew", integer),
     2: _text("topologyKey"),
     3: _text("whenUnsatisfiable"),
     4: _of(LABEL_SELECTOR, "labelSelector"),
-    5: Field("minDomains", integer),
+    5: MessageField("minDomains", integer),
     6: _text("nodeAffinityPolicy"),
     7: _text("nodeTaintsPolicy"),
     8: _text("matchLabelKeys", "list"),
@@ -115,9 +127,9 @@ POD_SPEC: Message = {
     19: _text("schedulerName"),
     20: _of(CONTAINER, "initContainers", "list"),
     22: _of(TOLERATION, "tolerations", "list"),
-    25: Field("priority", integer),
+    25: MessageField("priority", integer),
     31: _text("preemptionPolicy"),
-    32: Field("overhead", _quantity, "map"),
+    32: MessageField("overhead", _quantity, "map"),
     33: _of(SPREAD, "topologySpreadConstraints", "list"),
     38: _of({1: _text("name")}, "schedulingGates", "list"),
     39: _of(POD_CLAIM, "resourceClaims", "list"),
@@ -128,19 +140,22 @@ CONDITION: Message = {1: _text("type"), 2: _text("status"), 5: _text("reason"), 
 POD_STATUS: Message = {
     1: _text("phase"),
     2: _of(CONDITION, "conditions", "list"),
-    7: Field("startTime", _time),
+    7: MessageField("startTime", _time),
     11: _text("nominatedNodeName"),
     15: _of({1: _text("name"), 2: _text("resourceClaimName")}, "resourceClaimStatuses", "list"),
     18: _of({2: _text("resourceClaimName")}, "extendedResourceClaimStatus"),
 }
 POD: Message = {1: _of(META, "metadata"), 2: _of(POD_SPEC, "spec"), 3: _of(POD_STATUS, "status")}
 TAINT: Message = {1: _text("key"), 2: _text("value"), 3: _text("effect")}
-NODE_SPEC: Message = {4: Field("unschedulable", boolean), 5: _of(TAINT, "taints", "list")}
-NODE_STATUS: Message = {2: Field("allocatable", _quantity, "map"), 14: _text("declaredFeatures", "list")}
+NODE_SPEC: Message = {4: MessageField("unschedulable", boolean), 5: _of(TAINT, "taints", "list")}
+NODE_STATUS: Message = {
+    2: MessageField("allocatable", _quantity, "map"),
+    14: _text("declaredFeatures", "list"),
+}
 NODE: Message = {1: _of(META, "metadata"), 2: _of(NODE_SPEC, "spec"), 3: _of(NODE_STATUS, "status")}
 _TABLES = {"Pod": MessageOf(POD), "Node": MessageOf(NODE)}
 
 
-def read_raw(kind: str, data: memoryview, budget: Budget) -> dict[str, Any]:
+def read_raw(kind: str, data: memoryview, budget: FieldBudget) -> dict[str, Any]:
     """A Pod or Node as an object of its JSON, in v1. Raises: FieldError."""
     return {"apiVersion": "v1", "kind": kind} | _TABLES[kind](data, budget)

@@ -21,7 +21,7 @@ _MAX_VARINT_BYTES = 10
 Value = int | memoryview
 
 
-class Budget:
+class FieldBudget:
     """What is left of the fields that one request may have."""
 
     def __init__(self, fields: int = MAX_FIELDS) -> None:
@@ -36,7 +36,7 @@ class Budget:
             pause()
 
 
-def fields(data: memoryview, budget: Budget) -> Iterator[tuple[int, Value]]:
+def fields(data: memoryview, budget: FieldBudget) -> Iterator[tuple[int, Value]]:
     """Number and value of each field of a message. Raises: FieldError. O(fields)."""
     at = 0
     while at < len(data):
@@ -78,22 +78,22 @@ def _slice(data: memoryview, at: int, length: int) -> tuple[memoryview, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class MessageField:
     """One field of a message: its name in JSON, and how its value is read.
 
     ``many``: "list" for a repeated field, "map" for a map from strings.
     """
 
     name: str
-    read: Callable[[Value, Budget], Any]
+    read: Callable[[Value, FieldBudget], Any]
     many: str = ""
 
 
-Message = Mapping[int, Field]
+Message = Mapping[int, MessageField]
 """The fields by number."""
 
 
-def text(value: Value, _: Budget) -> str:
+def text(value: Value, _: FieldBudget) -> str:
     """A string."""
     if isinstance(value, int):
         raise FieldError("must be a string, not a number")
@@ -103,14 +103,14 @@ def text(value: Value, _: Budget) -> str:
         raise FieldError("is not valid UTF-8") from None
 
 
-def integer(value: Value, _: Budget) -> int:
+def integer(value: Value, _: FieldBudget) -> int:
     """An int32 or int64: negative ones are in two's complement of 64 bits."""
     if not isinstance(value, int):
         raise FieldError("must be a number, not a string or message")
     return value - (1 << 64) if value >> 63 else value
 
 
-def boolean(value: Value, budget: Budget) -> bool:
+def boolean(value: Value, budget: FieldBudget) -> bool:
     """A bool."""
     return integer(value, budget) != 0
 
@@ -121,7 +121,7 @@ class MessageOf:
 
     table: Message
 
-    def __call__(self, value: Value, budget: Budget) -> dict[str, Any]:
+    def __call__(self, value: Value, budget: FieldBudget) -> dict[str, Any]:
         """Raises: FieldError. O(fields)."""
         if isinstance(value, int):
             raise FieldError("must be a message, not a number")
@@ -133,7 +133,7 @@ class MessageOf:
         return found
 
 
-def _put(found: dict[str, Any], field: Field, item: Value, budget: Budget) -> None:
+def _put(found: dict[str, Any], field: MessageField, item: Value, budget: FieldBudget) -> None:
     position: tuple[int, ...] = ()
     try:
         if field.many == "map":
@@ -154,7 +154,7 @@ def _put(found: dict[str, Any], field: Field, item: Value, budget: Budget) -> No
         found.pop(field.name, None)  # the last one counts
 
 
-def _entry(field: Field, item: Value, budget: Budget) -> tuple[str, Any]:
+def _entry(field: MessageField, item: Value, budget: FieldBudget) -> tuple[str, Any]:
     if isinstance(item, int):
         raise FieldError("must be a message, not a number")
     key, value = "", None

@@ -12,7 +12,7 @@ from app.api.responses import json_response
 from app.api.service import ServiceOf
 from app.api.shown_names import ShownNames, shown_names
 from app.core.advice.redaction import OTHERS
-from app.core.model.device import Attribute, Device
+from app.core.model.device import Device, DeviceAttribute
 from app.core.model.quantity import Quantity
 from app.core.model.resource_slice import DeviceId, PoolId
 from app.core.state.device_views import DeviceViews
@@ -78,7 +78,7 @@ def _published(state: State, device_id: DeviceId) -> Device | None:
     )
 
 
-def _value(attribute: Attribute) -> Any:
+def _value(attribute: DeviceAttribute) -> Any:
     value = attribute.value
     return list(value) if isinstance(value, tuple) else value
 

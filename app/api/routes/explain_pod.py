@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.dry_run.detail import Detail, Explain, Explainer
-from app.api.dry_run.json_answers import Budget, encoded_nodes, near_misses_json
+from app.api.dry_run.json_answers import VerdictBudget, encoded_nodes, near_misses_json
 from app.api.errors import HttpError
 from app.api.models.answers import Explanation
 from app.api.responses import ListResponse
@@ -100,7 +100,7 @@ def _explained(
 ) -> tuple[list[bytes], dict[str, Any]]:
     """The nodes, encoded, and their groups. Cost: O(reasons of all nodes), with pauses."""
     detail = Detail.of(level, 1, [answer.node for answer in answers])
-    said = Budget(detail.verdicts).first(answers) if names_nodes else []
+    said = VerdictBudget(detail.verdicts).first(answers) if names_nodes else []
     groups = NO_GROUPS if detail.names is None else groups_of(answers, detail.names)
     shown = groups if names_nodes else _unnamed(groups, redaction)
     return encoded_nodes(said, full=level == "full", redaction=redaction), {

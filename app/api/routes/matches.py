@@ -10,7 +10,7 @@ from app.api.errors import HttpError
 from app.api.models.device import Matches
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
-from app.core.model.device import Attribute, Device, DeviceShape
+from app.core.model.device import Device, DeviceAttribute, DeviceShape
 from app.core.pauses import paced
 from app.core.selectors import CelError, Selector, cel_features
 from app.core.state.state import State
@@ -110,6 +110,6 @@ def _has(shape: DeviceShape, name: str, value: str) -> bool:
     )
 
 
-def _texts(attribute: Attribute) -> list[Any]:
+def _texts(attribute: DeviceAttribute) -> list[Any]:
     values = attribute.value if isinstance(attribute.value, tuple) else (attribute.value,)
     return [str(value).lower() if isinstance(value, bool) else str(value) for value in values]

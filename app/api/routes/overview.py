@@ -16,7 +16,7 @@ from app.api.responses import json_response
 from app.api.service import Service, ServiceOf
 from app.api.shown_names import ShownNames, shown_names
 from app.core.advice.redaction import OTHERS
-from app.core.overview.groups import DemandRoom, Group, Sums
+from app.core.overview.groups import DemandRoom, DeviceGroup, Sums
 from app.core.overview.overview import Overview, Question
 from app.core.overview.pending import MAX_ASKS, PendingGroup
 from app.core.overview.troubles import Troubles
@@ -152,7 +152,7 @@ def _devices(seen: Overview) -> dict[str, Any]:
 
 def _narrowed() -> dict[str, Any]:
     return {
-        "total": _group(Group("")) | {"fragmentation": None},
+        "total": _group(DeviceGroup("")) | {"fragmentation": None},
         "drivers": [],
         "attribute": _grouped("", {}),
         "attributes": [],
@@ -161,7 +161,7 @@ def _narrowed() -> dict[str, Any]:
     }
 
 
-def _group(item: Group) -> dict[str, Any]:
+def _group(item: DeviceGroup) -> dict[str, Any]:
     return {
         "name": item.name,
         "devices": item.devices,
@@ -175,7 +175,7 @@ def _group(item: Group) -> dict[str, Any]:
     }
 
 
-def _grouped(name: str, groups: Mapping[str, Group]) -> dict[str, Any]:
+def _grouped(name: str, groups: Mapping[str, DeviceGroup]) -> dict[str, Any]:
     items = sorted(groups.values(), key=_by_size)
     return {
         "name": name,
@@ -184,7 +184,7 @@ def _grouped(name: str, groups: Mapping[str, Group]) -> dict[str, Any]:
     }
 
 
-def _by_size(item: Group) -> tuple[int, str]:
+def _by_size(item: DeviceGroup) -> tuple[int, str]:
     return -item.devices, item.name
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from app.cli import options
-from app.cli.lists.listing import GONE, NO_VALUE, Column, Item, Kind, View, age_of, listing, show
+from app.cli.lists.listing import GONE, NO_VALUE, Column, Item, ListKind, ListQuery, age_of, listing, show
 from app.cli.output.devices_text import devices_of
 from app.cli.problems import Exit
 from app.cli.source import Source
@@ -17,7 +17,7 @@ _COLORS = {"assumed": "yellow", "pending": "yellow", GONE: "dim"}
 @click.command()
 @options.anywhere
 @listing(namespaced=True)
-def claims(*, source: Source, view: View) -> int:
+def claims(*, source: Source, view: ListQuery) -> int:
     """List claims, their devices and their Pods.
 
     NAME is a claim as NAME, NAMESPACE/NAME or claim/NAME.
@@ -53,7 +53,7 @@ def _consumer(consumer: dict[str, Any]) -> str:
     return name if resource in ("pods", "") else f"{resource}/{name}"
 
 
-CLAIMS = Kind(
+CLAIMS = ListKind(
     "claim",
     "/api/v1/claims",
     (

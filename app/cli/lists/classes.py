@@ -3,7 +3,17 @@
 import click
 
 from app.cli import options
-from app.cli.lists.listing import GONE, NO_VALUE, Column, Kind, View, age_of, listing, show, status_of
+from app.cli.lists.listing import (
+    GONE,
+    NO_VALUE,
+    Column,
+    ListKind,
+    ListQuery,
+    age_of,
+    listing,
+    show,
+    status_of,
+)
 from app.cli.lists.nodes import in_states
 from app.cli.problems import Exit
 from app.cli.source import Source
@@ -12,7 +22,7 @@ from app.cli.source import Source
 @click.command()
 @options.anywhere
 @listing()
-def classes(*, source: Source, view: View) -> int:
+def classes(*, source: Source, view: ListQuery) -> int:
     """List DeviceClasses, with the number of their devices.
 
     A device counts for each class whose selectors match it. STATUS shows the error of a selector.
@@ -21,7 +31,7 @@ def classes(*, source: Source, view: View) -> int:
     return Exit.OK
 
 
-CLASSES = Kind(
+CLASSES = ListKind(
     "class",
     "/api/v1/classes",
     (

@@ -6,7 +6,7 @@ from itertools import islice
 import click
 
 from app.cli import options
-from app.cli.lists.listing import Column, Item, Kind, View, listing, print_items
+from app.cli.lists.listing import Column, Item, ListKind, ListQuery, listing, print_items
 from app.cli.problems import Exit, InputError
 from app.cli.source import PROXY, Source
 from app.cli.talk import counted, say
@@ -32,7 +32,7 @@ _COLORS = {
     help="Maximum number, newest first.",
 )
 @click.option("--pod", default="", metavar="NAME", help="Only Pods with this name.")
-def decisions(*, source: Source, view: View, limit: int, pod: str) -> int:
+def decisions(*, source: Source, view: ListQuery, limit: int, pod: str) -> int:
     """List recent responses to kube-scheduler.
 
     A service keeps the last thousand filters, binds and preemptions in memory, each replica its own.
@@ -60,7 +60,7 @@ def _reason(item: Item) -> str:
     return " ".join(part for part in (item["node"] and f"on {item['node']}", item["summary"]) if part) or "-"
 
 
-DECISIONS = Kind(
+DECISIONS = ListKind(
     "decision",
     "/api/v1/decisions",
     (

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli import options
-from app.cli.lists.listing import GONE, NO_VALUE, Column, Item, Kind, Query, View, head_of, listing, show
+from app.cli.lists.listing import (
+    GONE,
+    NO_VALUE,
+    Column,
+    Item,
+    ListKind,
+    ListQuery,
+    Query,
+    head_of,
+    listing,
+    show,
+)
 from app.cli.problems import Exit
 from app.cli.source import Source
 from app.cli.talk import counted, say
@@ -42,7 +53,7 @@ _MAX_NODES = 3
 def devices(
     *,
     source: Source,
-    view: View,
+    view: ListQuery,
     node: str,
     driver: str,
     state: str | None,
@@ -117,7 +128,7 @@ def _value_column(name: str) -> Column:
     return Column(head_of(name), text)
 
 
-DEVICES = Kind(
+DEVICES = ListKind(
     "device",
     "/api/v1/devices",
     (

@@ -30,7 +30,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ListKind:
     """What is listed.
 
     ``prefixes`` are the words before a slash in names, as in pod/NAME; the first is what -o name prints, if
@@ -57,7 +57,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ListQuery:
     """What the flags and arguments of a list request."""
 
     names: tuple[str, ...] = ()
@@ -148,9 +148,9 @@ def listing(
             namespace: str = "",
             **flags: Any,
         ) -> int:
-            own = {name: flags.pop(name) for name in tuple(flags) if name in View.__dataclass_fields__}
+            own = {name: flags.pop(name) for name in tuple(flags) if name in ListQuery.__dataclass_fields__}
             keys = tuple(key for text in label_columns for key in text.split(",") if key)
-            view = View(
+            view = ListQuery(
                 **own,
                 headers=not no_headers,
                 label_columns=keys,
@@ -167,9 +167,9 @@ def listing(
 
 
 def show(
-    kind: Kind,
+    kind: ListKind,
     source: Source,
-    view: View,
+    view: ListQuery,
     query: Query,
     *,
     selected: Callable[[Item], bool] = lambda _: True,
@@ -212,7 +212,7 @@ def show(
             say(counted(len(items), kind.noun))
 
 
-def print_items(kind: Kind, view: View, items: Sequence[Item]) -> None:
+def print_items(kind: ListKind, view: ListQuery, items: Sequence[Item]) -> None:
     """Prints items in the format of the view. Raises: InputError for a path that does not suit them."""
     from app.cli.printing import print_data  # noqa: PLC0415 - as above
 
@@ -228,7 +228,7 @@ def print_items(kind: Kind, view: View, items: Sequence[Item]) -> None:
 
 
 def print_rows(
-    view: View, heads: Sequence[str], rows: Sequence[Sequence[str]], colors: Iterable[str] = ()
+    view: ListQuery, heads: Sequence[str], rows: Sequence[Sequence[str]], colors: Iterable[str] = ()
 ) -> None:
     """Prints a table that fits the terminal, or CSV."""
     if view.output == CSV:
@@ -253,7 +253,7 @@ def csv_text(heads: Sequence[str], rows: Iterable[Sequence[str]], *, headers: bo
     return text.getvalue()
 
 
-def shown_columns(kind: Kind, view: View) -> list[Column]:
+def shown_columns(kind: ListKind, view: ListQuery) -> list[Column]:
     """The columns of the kind, and those of labels."""
     wide = view.output in (WIDE, CSV)
     columns = [column for column in kind.columns if wide or not column.wide]
@@ -306,14 +306,14 @@ def _labels(item: Item) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(found.items())) or "<none>"
 
 
-def _query_of(view: View) -> Query:
+def _query_of(view: ListQuery) -> Query:
     query: Query = {"name": list(view.names)} if view.names else {}
     if view.labels:
         query["labelSelector"] = view.labels
     return query | ({"namespace": view.namespace} if view.namespace else {})
 
 
-def _plain_name(kind: Kind, text: str) -> str:
+def _plain_name(kind: ListKind, text: str) -> str:
     """``NAME`` of ``pod/NAME``. Raises: InputError."""
     front, slash, name = text.rpartition("/")
     if slash and front.lower() in kind.prefixes:
@@ -325,6 +325,6 @@ def _plain_name(kind: Kind, text: str) -> str:
     return text
 
 
-def _absent(kind: Kind, view: View, items: Iterable[Item]) -> list[str]:
+def _absent(kind: ListKind, view: ListQuery, items: Iterable[Item]) -> list[str]:
     known = {name for item in items for name in kind.names(item)} if view.names else set()
     return [name for name in view.names if name not in known]

@@ -3,7 +3,18 @@
 import click
 
 from app.cli import options
-from app.cli.lists.listing import GONE, NO_VALUE, Column, Item, Kind, View, age_of, listing, show, status_of
+from app.cli.lists.listing import (
+    GONE,
+    NO_VALUE,
+    Column,
+    Item,
+    ListKind,
+    ListQuery,
+    age_of,
+    listing,
+    show,
+    status_of,
+)
 from app.cli.problems import Exit
 from app.cli.source import Source
 
@@ -14,7 +25,7 @@ _UNAVAILABLE = ("tainted", "unusable")
 @click.command()
 @options.anywhere
 @listing()
-def nodes(*, source: Source, view: View) -> int:
+def nodes(*, source: Source, view: ListQuery) -> int:
     """List nodes, with the number of their devices.
 
     Devices that several nodes can use are not counted here; see pools.
@@ -32,7 +43,7 @@ def _count(item: Item, *states: str) -> str:
     return str(sum(in_states(counts, *states) for counts in item["devices"].values()))
 
 
-NODES = Kind(
+NODES = ListKind(
     "node",
     "/api/v1/nodes",
     (

@@ -8,9 +8,9 @@ from app.cli.lists.listing import (
     NO_VALUE,
     Column,
     Item,
-    Kind,
+    ListKind,
+    ListQuery,
     Query,
-    View,
     age_of,
     listing,
     show,
@@ -31,7 +31,7 @@ from app.cli.source import Source
     metavar="CODE",
     help="Only pending Pods with this reason: a reason code such as TooFewDevices.",
 )
-def pods(*, source: Source, view: View, everything: bool, reason: str) -> int:
+def pods(*, source: Source, view: ListQuery, everything: bool, reason: str) -> int:
     """List pending Pods, and why they are pending.
 
     NAME is a Pod as NAME, NAMESPACE/NAME or pod/NAME; a named Pod may have a node. REASON is the last
@@ -50,7 +50,7 @@ def pods(*, source: Source, view: View, everything: bool, reason: str) -> int:
     return Exit.OK
 
 
-def _show_reason(source: Source, view: View, reason: str) -> None:
+def _show_reason(source: Source, view: ListQuery, reason: str) -> None:
     """While watching, a Pod whose reason changes is shown once more: the service must not leave it out."""
     query: Query = {"evaluate": "true"} if view.watch else {"reason": reason}
     show(
@@ -66,7 +66,7 @@ def _color(item: Item) -> str:
     return "dim" if item.get(GONE) else "" if item["node"] else "yellow"
 
 
-PODS = Kind(
+PODS = ListKind(
     "Pod",
     "/api/v1/pods",
     (

@@ -8,9 +8,9 @@ from app.cli.lists.listing import (
     NO_VALUE,
     Column,
     Item,
-    Kind,
+    ListKind,
+    ListQuery,
     Query,
-    View,
     age_of,
     listing,
     show,
@@ -28,7 +28,7 @@ _MAX_NODES = 3
 @listing(labels=False)
 @click.option("--node", default="", metavar="NAME", help="Only pools with devices that this node can use.")
 @click.option("--driver", default="", metavar="NAME", help="Only pools of this driver.")
-def pools(*, source: Source, view: View, node: str, driver: str) -> int:
+def pools(*, source: Source, view: ListQuery, node: str, driver: str) -> int:
     """List pools of devices, and whether they are complete.
 
     NAME is a pool as POOL or DRIVER/POOL. STATUS shows why no device of a pool can be used, such as
@@ -47,7 +47,7 @@ def _nodes(item: Item) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "") or NO_VALUE
 
 
-POOLS = Kind(
+POOLS = ListKind(
     "pool",
     "/api/v1/pools",
     (

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from app.cli import options
-from app.cli.lists.listing import NO_VALUE, Item, View, head_of, listing, ordered, print_rows
+from app.cli.lists.listing import NO_VALUE, Item, ListQuery, head_of, listing, ordered, print_rows
 from app.cli.output.formats import CSV
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
@@ -37,7 +37,7 @@ _COUNTS = ("devices", "taken", "free", "unavailable", "largestFree")
     metavar="NAME",
     help="Only devices that claims of this namespace hold.",
 )
-def top(*, source: Source, view: View, by: tuple[str, ...], node: str, driver: str, held_in: str) -> int:
+def top(*, source: Source, view: ListQuery, by: tuple[str, ...], node: str, driver: str, held_in: str) -> int:
     """Show how many devices are taken and free, by groups.
 
     LARGEST FREE is the most free devices that one node has, or one pool that several nodes use: no Pod can
@@ -60,7 +60,7 @@ def _read(source: Source, query: dict[str, Any]) -> Item:
     return ask(source, lambda asker: asker.get("/api/v1/usage", **query))
 
 
-def _watch(source: Source, view: View, query: dict[str, Any], groups: list[str]) -> None:
+def _watch(source: Source, view: ListQuery, query: dict[str, Any], groups: list[str]) -> None:
     import time  # noqa: PLC0415 - as above
 
     known: Any = None
@@ -82,7 +82,7 @@ def _group(name: str) -> str:
     return f"{prefix}:{key}"
 
 
-def _print(view: View, answer: Item, groups: list[str]) -> None:
+def _print(view: ListQuery, answer: Item, groups: list[str]) -> None:
     from app.cli.printing import print_data  # noqa: PLC0415 - as above
 
     items = ordered(answer["items"], view.sort_by)

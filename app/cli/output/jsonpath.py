@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.cli.output.path_nodes import (
-    Descend,
-    Field,
-    Filter,
+    DescendNode,
+    FieldNode,
+    FilterNode,
     JsonPathError,
-    Literal,
+    LiteralNode,
     Part,
     Path,
-    Range,
-    Slice,
-    Step,
-    Union,
+    PathNode,
+    RangeNode,
+    SliceNode,
+    UnionNode,
 )
 from app.cli.output.path_reader import read_template
 
@@ -76,7 +76,7 @@ def _rendered(parts: Sequence[Part], data: Any) -> Iterator[str]:
     for part in parts:
         if isinstance(part, str):
             yield part
-        elif isinstance(part, Range):
+        elif isinstance(part, RangeNode):
             for value in _walk([data], part.path):
                 yield from _rendered(part.body, value)
         else:
@@ -89,25 +89,25 @@ def _walk(values: list[Any], path: Path) -> list[Any]:
     return values
 
 
-def _apply(values: list[Any], step: Step) -> list[Any]:
-    if isinstance(step, Union):
+def _apply(values: list[Any], step: PathNode) -> list[Any]:
+    if isinstance(step, UnionNode):
         return [item for path in step.paths for item in _walk(values, path)]
     return [item for value in values for item in _found(value, step)]
 
 
-def _found(value: Any, step: Step) -> Iterable[Any]:
+def _found(value: Any, step: PathNode) -> Iterable[Any]:
     """What a step finds in one value."""
     match step:
-        case Literal():
+        case LiteralNode():
             return [step.value]
-        case Field():
+        case FieldNode():
             return [value[step.name]] if isinstance(value, dict) and step.name in value else []
-        case Slice():
+        case SliceNode():
             return [] if value is None else _sliced(value, step)
-        case Filter():
+        case FilterNode():
             return _filtered(value, step)
         case _:
-            return _containers(value) if isinstance(step, Descend) else _children(value)
+            return _containers(value) if isinstance(step, DescendNode) else _children(value)
 
 
 def _children(value: Any) -> list[Any]:
@@ -124,7 +124,7 @@ def _containers(value: Any) -> Iterator[Any]:
             yield from _containers(child)
 
 
-def _sliced(value: Any, step: Slice) -> list[Any]:
+def _sliced(value: Any, step: SliceNode) -> list[Any]:
     items = _listed(value)
     size = len(items)
     if step.step is not None and step.step <= 0:
@@ -149,7 +149,7 @@ def _listed(value: Any) -> list[Any]:
     return value
 
 
-def _filtered(value: Any, step: Filter) -> Iterator[Any]:
+def _filtered(value: Any, step: FilterNode) -> Iterator[Any]:
     for item in _listed(value):
         left = _walk([item], step.left)
         if not step.operator:

@@ -9,31 +9,31 @@ class JsonPathError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
+class LiteralNode:
     """Text, a number, true or false."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldNode:
     """``.name``"""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Wildcard:
+class WildcardNode:
     """``.*``: all values of a mapping or a list."""
 
 
 @dataclass(frozen=True, slots=True)
-class Descend:
+class DescendNode:
     """``..``: the value and everything in it that contains values."""
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class SliceNode:
     """``[start:end:step]``. ``single``: one index, whose absence is an error."""
 
     start: int | None
@@ -43,14 +43,14 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class Union:
+class UnionNode:
     """``['a','b']`` or ``[0,2]``."""
 
     paths: tuple["Path", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class FilterNode:
     """``[?(@.a=="b")]``; without an operator: items that have the field."""
 
     left: "Path"
@@ -58,12 +58,12 @@ class Filter:
     right: "Path"
 
 
-Step = Literal | Field | Wildcard | Descend | Slice | Union | Filter
-Path = tuple[Step, ...]
+PathNode = LiteralNode | FieldNode | WildcardNode | DescendNode | SliceNode | UnionNode | FilterNode
+Path = tuple[PathNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class RangeNode:
     """``{range PATH}...{end}``"""
 
     path: Path
@@ -71,12 +71,12 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Keyword:
+class KeywordNode:
     """``range`` or ``end``, before the template is nested."""
 
     word: str
     path: Path
 
 
-Part = str | Path | Range
+Part = str | Path | RangeNode
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")

@@ -5,19 +5,19 @@ from collections.abc import Iterator, Sequence
 
 from app.cli.output.path_nodes import (
     COMPARISONS,
-    Descend,
-    Field,
-    Filter,
+    DescendNode,
+    FieldNode,
+    FilterNode,
     JsonPathError,
-    Keyword,
-    Literal,
+    KeywordNode,
+    LiteralNode,
     Part,
     Path,
-    Range,
-    Slice,
-    Step,
-    Union,
-    Wildcard,
+    PathNode,
+    RangeNode,
+    SliceNode,
+    UnionNode,
+    WildcardNode,
 )
 
 _NUMBER = re.compile(r"[+-]?[\d.]+")
@@ -26,7 +26,7 @@ _KEY = re.compile(r"'([^']*)'\Z")
 _COMPARISON = re.compile(r"([^!<>=]+)([!<>=]+)(.+)\Z", re.DOTALL)
 _ENDS_NAME = frozenset(" \t\r\n.,[]$@{}")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'"}
-_Flat = str | Path | Keyword
+_Flat = str | Path | KeywordNode
 
 
 def read_template(text: str) -> tuple[Part, ...]:
@@ -41,11 +41,11 @@ def _nested(flat: list[_Flat], at: int, *, inside: bool) -> tuple[list[Part], li
     while at < len(flat):
         part = flat[at]
         at += 1
-        if not isinstance(part, Keyword):
+        if not isinstance(part, KeywordNode):
             parts.append(part)
         elif part.word == "range":
             body, rest = _nested(flat[at:], 0, inside=True)
-            parts.append(Range(part.path, tuple(body)))
+            parts.append(RangeNode(part.path, tuple(body)))
             flat, at = rest, 0
         elif inside:
             return parts, flat[at:]
@@ -75,8 +75,8 @@ class _Reader:
         self.at = at
         self._text = text
 
-    def action(self) -> Path | Keyword:
-        steps: list[Step] = []
+    def action(self) -> Path | KeywordNode:
+        steps: list[PathNode] = []
         word = ""
         while True:
             sign = self._peek()
@@ -84,7 +84,7 @@ class _Reader:
                 raise JsonPathError(f"{self._text!r}: an action has no closing brace")
             if sign == "}":
                 self.at += 1
-                return Keyword(word, tuple(steps)) if word else tuple(steps)
+                return KeywordNode(word, tuple(steps)) if word else tuple(steps)
             if sign in " \t@$":
                 self.at += 1
             elif sign.isalpha() or sign == "_":
@@ -96,7 +96,7 @@ class _Reader:
             else:
                 steps += self._step(sign)
 
-    def _step(self, sign: str) -> Sequence[Step]:
+    def _step(self, sign: str) -> Sequence[PathNode]:
         if self._text.startswith("[?(", self.at):
             return (self._filter(),)
         if self._text.startswith("..", self.at):
@@ -104,44 +104,44 @@ class _Reader:
         if sign == "[":
             return self._brackets()
         if sign in "\"'":
-            return (Literal(self._quoted(sign)),)
+            return (LiteralNode(self._quoted(sign)),)
         if sign == ".":
             self.at += 1
             return (self._name(),)
         if sign in "+-" or sign.isdigit():
-            return (Literal(self._number()),)
+            return (LiteralNode(self._number()),)
         raise JsonPathError(f"{self._text!r}: {sign!r} is not expected in an action")
 
     def _peek(self) -> str:
         return self._text[self.at : self.at + 1]
 
-    def _identifier(self) -> Literal | str:
+    def _identifier(self) -> LiteralNode | str:
         start = self.at
         while self._peek() and self._peek() not in _ENDS_NAME:
             self.at += 1
         word = self._text[start : self.at]
         if word in ("true", "false"):
-            return Literal(word == "true")
+            return LiteralNode(word == "true")
         if word in ("range", "end"):
             return word
         raise JsonPathError(f"{self._text!r}: {word!r} is not known; a field begins with a dot")
 
-    def _descent(self) -> tuple[Step, ...]:
+    def _descent(self) -> tuple[PathNode, ...]:
         self.at += 2
         following = self._peek()
         if self._text.startswith("..", self.at):
             raise JsonPathError(f"{self._text!r}: '..' is repeated")
         named = following.isalnum() or following == "_"
-        return (Descend(), self._name()) if named else (Descend(),)
+        return (DescendNode(), self._name()) if named else (DescendNode(),)
 
-    def _name(self) -> Field | Wildcard:
+    def _name(self) -> FieldNode | WildcardNode:
         name = ""
         while self._peek() and self._peek() not in _ENDS_NAME:
             if self._peek() == "\\":
                 self.at += 1
             name += self._peek()
             self.at += 1
-        return Wildcard() if name == "*" else Field(name)
+        return WildcardNode() if name == "*" else FieldNode(name)
 
     def _number(self) -> int | float:
         found = _NUMBER.match(self._text, self.at)
@@ -166,17 +166,17 @@ class _Reader:
         self.at += 1
         return text
 
-    def _brackets(self) -> Sequence[Step]:
+    def _brackets(self) -> Sequence[PathNode]:
         end = self._text.find("]", self.at)
         if end < 0:
             raise JsonPathError(f"{self._text!r}: '[' has no ']'")
         inner, self.at = self._text[self.at + 1 : end], end + 1
         parts = inner.split(",")
         if len(parts) > 1:
-            return (Union(tuple(tuple(_bracket(part.strip())) for part in parts)),)
+            return (UnionNode(tuple(tuple(_bracket(part.strip())) for part in parts)),)
         return _bracket(inner)
 
-    def _filter(self) -> Filter:
+    def _filter(self) -> FilterNode:
         start = self.at = self.at + 3
         quote = ""
         while (sign := self._peek()) != ")" or quote:
@@ -193,26 +193,26 @@ class _Reader:
         self.at += 2
         found = _COMPARISON.match(text)
         if found is None:
-            return Filter(_path(text), "", ())
+            return FilterNode(_path(text), "", ())
         if found[2] not in COMPARISONS:
             raise JsonPathError(f"{found[2]!r} is not a comparison")
-        return Filter(_path(found[1]), found[2], _path(found[3]))
+        return FilterNode(_path(found[1]), found[2], _path(found[3]))
 
 
 def _path(text: str) -> Path:
     found = _Reader(f"{text}}}", 0).action()
-    if isinstance(found, Keyword):
+    if isinstance(found, KeywordNode):
         raise JsonPathError(f"{found.word!r} is not expected in a filter")
     return found
 
 
-def _bracket(text: str) -> Sequence[Step]:
+def _bracket(text: str) -> Sequence[PathNode]:
     if text == "*":
-        return (Slice(None, None, None, single=False),)
+        return (SliceNode(None, None, None, single=False),)
     if found := _KEY.match(text):
         return _path(f".{found[1]}")
     found = _SLICE.match(text)
     if found is None or not text:
         raise JsonPathError(f"{text!r} is not an index, a slice or a quoted key")
     start, end, step = (int(part) if part and part != "-" else None for part in found.groups())
-    return (Slice(start, end, step, single=found[2] is None),)
+    return (SliceNode(start, end, step, single=found[2] is None),)

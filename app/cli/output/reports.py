@@ -15,7 +15,7 @@ _XML_REFUSES = {code: " " for code in range(32) if chr(code) not in "\t\n\r"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourcePosition:
     """A finding: the file, line and column (from 1) and what is wrong there."""
 
     file: str
@@ -33,7 +33,7 @@ class Checked:
     name: str
 
 
-def sarif(findings: Iterable[Place], version: str) -> dict[str, Any]:
+def sarif(findings: Iterable[SourcePosition], version: str) -> dict[str, Any]:
     """A SARIF log with one run. Each finding is an error at its place."""
     rule = {
         "id": RULE,
@@ -54,7 +54,7 @@ def sarif(findings: Iterable[Place], version: str) -> dict[str, Any]:
     }
 
 
-def junit(findings: Sequence[Place], objects: Iterable[Checked], started: str) -> str:
+def junit(findings: Sequence[SourcePosition], objects: Iterable[Checked], started: str) -> str:
     """JUnit XML: a test suite for each file, and in it a test case for each object.
 
     A finding fails the object that it is in; before the first object, the file itself.
@@ -70,7 +70,7 @@ def junit(findings: Sequence[Place], objects: Iterable[Checked], started: str) -
     return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", *suites, "</testsuites>", ""])
 
 
-def _result(finding: Place) -> dict[str, Any]:
+def _result(finding: SourcePosition) -> dict[str, Any]:
     region = {"startLine": max(finding.line, 1), "startColumn": max(finding.column, 1)}
     return {
         "ruleId": RULE,
@@ -91,10 +91,10 @@ def _uri(file: str) -> str:
     return path.as_uri() if path.is_absolute() else quote(path.as_posix())
 
 
-_Case = tuple[Checked, list[Place]]
+_Case = tuple[Checked, list[SourcePosition]]
 
 
-def _cases(findings: Sequence[Place], objects: Iterable[Checked]) -> list[_Case]:
+def _cases(findings: Sequence[SourcePosition], objects: Iterable[Checked]) -> list[_Case]:
     cases: dict[str, list[_Case]] = {}
     for item in sorted(objects, key=lambda item: (item.file, item.line)):
         cases.setdefault(item.file, []).append((item, []))
@@ -126,7 +126,7 @@ def _suite(number: int, file: str, cases: list[_Case], started: str) -> str:
     )
 
 
-def _case(item: Checked, findings: list[Place]) -> str:
+def _case(item: Checked, findings: list[SourcePosition]) -> str:
     head = f'    <testcase classname={_attribute(item.file)} name={_attribute(item.name)} time="0"'
     if not findings:
         return f"{head}/>"

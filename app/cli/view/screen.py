@@ -7,10 +7,10 @@ from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.widgets import DataTable, Footer, Header, Input, TabbedContent, TabPane
 
-from app.cli.lists.listing import Item, Kind
+from app.cli.lists.listing import Item, ListKind
 from app.cli.problems import CliError
 
-Read = Callable[[Kind], list[Item]]
+Read = Callable[[ListKind], list[Item]]
 """Reads the items of a kind, in its own thread. Raises: CliError."""
 
 
@@ -29,7 +29,7 @@ class Screen(App[None]):
         *((str(number), f"tab({number - 1})", "") for number in range(1, 5)),
     ]
 
-    def __init__(self, kinds: Sequence[Kind], read: Read, seconds: float, first: int = 0) -> None:
+    def __init__(self, kinds: Sequence[ListKind], read: Read, seconds: float, first: int = 0) -> None:
         super().__init__()
         self._kinds = kinds
         self._read = read
@@ -83,11 +83,11 @@ class Screen(App[None]):
         )
 
     @property
-    def _kind(self) -> Kind:
+    def _kind(self) -> ListKind:
         active = self.query_one(TabbedContent).active
         return next(kind for kind in self._kinds if _tab(kind) == active)
 
-    def _load(self, kind: Kind) -> None:
+    def _load(self, kind: ListKind) -> None:
         try:
             items = self._read(kind)
         except CliError as error:
@@ -96,7 +96,7 @@ class Screen(App[None]):
         self._items[kind.noun] = items
         self.call_from_thread(self._show, kind)
 
-    def _show(self, kind: Kind) -> None:
+    def _show(self, kind: ListKind) -> None:
         """Fills the table of a kind; the cursor stays in its row."""
         words = self.query_one(Input).value.lower().split()
         table: DataTable[str] = self.query_one(f"#{_tab(kind)} DataTable", DataTable)
@@ -113,5 +113,5 @@ class Screen(App[None]):
         self.sub_title = f"{table.row_count} of {len(items)} {kind.noun}s"
 
 
-def _tab(kind: Kind) -> str:
+def _tab(kind: ListKind) -> str:
     return f"tab-{kind.noun.lower()}"

@@ -8,7 +8,7 @@ from app.cli import options
 from app.cli.source import Source
 
 if TYPE_CHECKING:
-    from app.cli.lists.listing import Item, Kind
+    from app.cli.lists.listing import Item, ListKind
 
 
 def is_possible() -> bool:
@@ -16,7 +16,7 @@ def is_possible() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and find_spec("textual") is not None
 
 
-def begin(source: Source, first: "Kind") -> None:
+def begin(source: Source, first: "ListKind") -> None:
     """Shows the view until it is closed."""
     from app.cli.asking import ask  # noqa: PLC0415 - what only a view needs
     from app.cli.lists.claims import CLAIMS  # noqa: PLC0415 - as above
@@ -25,7 +25,7 @@ def begin(source: Source, first: "Kind") -> None:
     from app.cli.lists.pods import PODS  # noqa: PLC0415 - as above
     from app.cli.view.screen import Screen  # noqa: PLC0415 - as above
 
-    def read(kind: "Kind") -> "list[Item]":
+    def read(kind: "ListKind") -> "list[Item]":
         query = {"pending": "true"} if kind is PODS else {}
         return ask(source, lambda asker: asker.items(kind.path, **query))
 

@@ -38,7 +38,7 @@ from app.cluster.client.fence import Fence
 from app.cluster.client.retrying import Requests, RetryingClient
 from app.core.model.errors import ObjectError
 from app.core.model.pod import Pod
-from app.core.model.resource_claim import Consumer, ResourceClaim
+from app.core.model.resource_claim import ConsumerReference, ResourceClaim
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
 from app.core.placement.decision import ClaimAllocation, Refused, assume, decide, forget
 from app.core.placement.rules import Rules
@@ -114,7 +114,7 @@ class ClusterBinder:
         self._ending = False
         self._locks: WeakValueDictionary[ClaimKey, asyncio.Lock] = WeakValueDictionary()
         self._doubtful: set[ClaimKey] = set()
-        self._reserving: dict[ClaimKey, dict[str, Consumer]] = {}
+        self._reserving: dict[ClaimKey, dict[str, ConsumerReference]] = {}
         self._pod_locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
         self._pods = PodWriter(client, state, fence.write_seconds)
         self._slots = BindLimiter(_AT_A_TIME)
@@ -262,7 +262,7 @@ class ClusterBinder:
         for error in sorted(failed, key=lambda error: not isinstance(error, NotLeaderError)):
             raise error
 
-    def _give_way(self, claim_allocation: ClaimAllocation, consumer: Consumer) -> None:
+    def _give_way(self, claim_allocation: ClaimAllocation, consumer: ConsumerReference) -> None:
         """Aborts if another allocator has given a device to another claim.
 
         Does not abort for a claim that other Pods already use: that would help no one.
@@ -299,7 +299,10 @@ class ClusterBinder:
             await self.extended.announce(pod, claim_allocation.held)
 
     async def _reserve_with_others(
-        self, claim_allocation: ClaimAllocation, consumer: Consumer, waiting: Mapping[str, Consumer]
+        self,
+        claim_allocation: ClaimAllocation,
+        consumer: ConsumerReference,
+        waiting: Mapping[str, ConsumerReference],
     ) -> None:
         """Writes the claim for all Pods that wait to be written into it: for most of them it is done then."""
         async with self.alone_with(claim_allocation.held.key), self._slots.begin:
@@ -385,7 +388,9 @@ class ClusterBinder:
                     break
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _undo_one(self, claim_allocation: ClaimAllocation, consumer: Consumer) -> Exception | None:
+    async def _undo_one(
+        self, claim_allocation: ClaimAllocation, consumer: ConsumerReference
+    ) -> Exception | None:
         try:
             async with self.alone_with(claim_allocation.held.key):
                 if self._stays(claim_allocation):

@@ -18,7 +18,7 @@ from app.cluster.client.errors import ConflictError, InvalidError, NotFoundError
 from app.cluster.client.retrying import Requests
 from app.core.model.allocation import Allocation
 from app.core.model.parse import parse, reread_claim
-from app.core.model.resource_claim import FINALIZER, MAX_RESERVED_FOR, Consumer, ResourceClaim
+from app.core.model.resource_claim import FINALIZER, MAX_RESERVED_FOR, ConsumerReference, ResourceClaim
 from app.core.state.state import State
 
 Patch = list[dict[str, Any]]
@@ -51,7 +51,7 @@ class ClaimWriter:
         self.conflicts = 0
 
     async def reserve(
-        self, claim: ResourceClaim, allocation: Allocation, consumers: Sequence[Consumer]
+        self, claim: ResourceClaim, allocation: Allocation, consumers: Sequence[ConsumerReference]
     ) -> None:
         """Makes the claim hold ``allocation`` and be reserved for ``consumers``.
 
@@ -75,7 +75,11 @@ class ClaimWriter:
         raise ClaimLostError(f"ResourceClaim {_name(claim)} is changed too often by other clients")
 
     async def _reserve_once(
-        self, claim: ResourceClaim, allocation: Allocation, consumers: Sequence[Consumer], guard: Guard
+        self,
+        claim: ResourceClaim,
+        allocation: Allocation,
+        consumers: Sequence[ConsumerReference],
+        guard: Guard,
     ) -> None:
         _check(claim, allocation)
         if claim.allocation is None and FINALIZER not in claim.meta.finalizers:
@@ -92,7 +96,7 @@ class ClaimWriter:
         if patch:
             await self._write(claim, patch, "status", guard=guard)
 
-    async def undo(self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer) -> None:
+    async def undo(self, claim: ResourceClaim, allocation: Allocation, consumer: ConsumerReference) -> None:
         """Undoes ``reserve``; later writes of others stay.
 
         Removes the reservation, and also the allocation if it is the given one and the claim has no other
@@ -117,7 +121,7 @@ class ClaimWriter:
             return
 
     async def _undo_once(
-        self, claim: ResourceClaim, allocation: Allocation, consumer: Consumer, guard: Guard
+        self, claim: ResourceClaim, allocation: Allocation, consumer: ConsumerReference, guard: Guard
     ) -> None:
         ours = claim.allocation is not None and _same_devices(claim.allocation, allocation)
         claim = await self._release(claim, {consumer.uid}, guard, free=ours)

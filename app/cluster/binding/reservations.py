@@ -40,7 +40,7 @@ _DECIDE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReservedPlace:
     """The devices for a Pod on one node, and the pools that they were chosen from."""
 
     node: str
@@ -53,7 +53,7 @@ class Reservation:
     """The devices of one Pod on each node that it may be bound to. ``pod`` is as filter received it."""
 
     pod: Pod
-    places: tuple[Place, ...]
+    places: tuple[ReservedPlace, ...]
     reserved_at: dt.datetime | None
     """None: not filtered yet, but planned for together with the other Pods of its group."""
     group: str = ""
@@ -61,12 +61,12 @@ class Reservation:
     nominated: bool = False
     """``status.nominatedNodeName`` has shown the node."""
 
-    def on(self, node: str | None) -> Place | None:
+    def on(self, node: str | None) -> ReservedPlace | None:
         """The place on a node, if it is one of the reserved ones."""
         return next((place for place in self.places if place.node == node), None)
 
     @property
-    def chosen(self) -> Place | None:
+    def chosen(self) -> ReservedPlace | None:
         """The place, if there is only one."""
         return self.places[0] if len(self.places) == 1 else None
 
@@ -140,7 +140,9 @@ class Reservations:
             evaluation = PodEvaluation(self._state.as_seen_by(pod), pod, self._rules)
         found = await decide_on_nodes(self._state, evaluation, nodes, number=number, seconds=_DECIDE_SECONDS)
         places = tuple(
-            Place(node, decided, self._pools(node)) for node, decided in found.fitting.items() if decided
+            ReservedPlace(node, decided, self._pools(node))
+            for node, decided in found.fitting.items()
+            if decided
         )
         if places:
             self.put(Reservation(pod, places, self._now()))
@@ -154,7 +156,7 @@ class Reservations:
 
     def plan(self, pod: Pod, node: str, claim_allocations: tuple[ClaimAllocation, ...], group: str) -> None:
         """Assumes what was decided for a Pod of a group, at once, before its filter."""
-        self.put(Reservation(pod, (Place(node, claim_allocations, self._pools(node)),), None, group))
+        self.put(Reservation(pod, (ReservedPlace(node, claim_allocations, self._pools(node)),), None, group))
 
     def confirm(self, pod: Pod, group: str) -> str | None:
         """The node planned for the Pod with its group, if the plan is still valid; its time starts again."""
@@ -258,7 +260,7 @@ class Reservations:
             self._choose(found, nominated)
             self._stop_time(uid)
 
-    def _choose(self, found: Reservation, place: Place) -> None:
+    def _choose(self, found: Reservation, place: ReservedPlace) -> None:
         """kube-scheduler has chosen the node: the devices of the others are free."""
         uid = found.pod.meta.uid
         self._held[uid] = replace(found, places=(place,), nominated=True)
@@ -267,12 +269,12 @@ class Reservations:
             self._assume(found.pod, place)
             self.lifted()
 
-    def _assume(self, pod: Pod, place: Place) -> None:
+    def _assume(self, pod: Pod, place: ReservedPlace) -> None:
         assume(self._state, place.claim_allocations, pod)
         # Scores by other Pods count it at once, and until the watch shows another place.
         self._state.residents.put(pod, place.node)
 
-    def _stands(self, found: Reservation, place: Place, pod: Pod) -> bool:
+    def _stands(self, found: Reservation, place: ReservedPlace, pod: Pod) -> bool:
         """Whether the decision is still valid. Cost: O(claims)."""
         if (pod.claims, pod.claim_statuses) != (found.pod.claims, found.pod.claim_statuses):
             return False

@@ -11,7 +11,7 @@ from typing import Any
 from app.core.advice.change import Change
 from app.core.advice.near_misses import NearMiss
 from app.core.allocator import Reason
-from app.core.allocator.evidence import Holder
+from app.core.allocator.evidence import HoldingClaim
 from app.core.placement.node_result import NodeResult
 from app.core.state.taken import ClaimKey
 
@@ -63,7 +63,7 @@ class Redaction:
     def reason(self, reason: Reason) -> Reason:
         """A reason; the numbers stay."""
         message, hidden = reason.message, 0
-        shown: list[Holder] = []
+        shown: list[HoldingClaim] = []
         for holder in reason.evidence.holders:
             if not self.hides(holder.claim):
                 shown.append(holder)
@@ -72,7 +72,7 @@ class Redaction:
             if holder.state:  # it names the Pods
                 message = message.replace(f"; claim {holder.claim} is {holder.state}", "")
         if hidden:
-            shown.append(Holder(OTHERS, hidden))
+            shown.append(HoldingClaim(OTHERS, hidden))
         evidence = replace(reason.evidence, holders=tuple(shown)) if hidden else reason.evidence
         return replace(reason, message=_once(self.text(message)), evidence=evidence)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from app.core.allocator.node_devices import USABLE, NodeDevices
 from app.core.allocator.plan import Alternative, RequestPlan
-from app.core.model.device import Attribute
+from app.core.model.device import DeviceAttribute
 from app.core.model.resource_claim import Constraint
 from app.core.pauses import paced
 
@@ -106,16 +106,16 @@ def _constraint_broken(
 
 def _values(
     node_devices: NodeDevices, request: RequestPlan, name: str, places: Places
-) -> Iterable[Attribute]:
+) -> Iterable[DeviceAttribute]:
     for alternative in request.alternatives:
         for position in paced(places[alternative.index]):
             value = alternative.attributes.get(node_devices.devices[position].device.shape, name)
-            if isinstance(value, Attribute):
+            if isinstance(value, DeviceAttribute):
                 yield value
 
 
 def _value_suffices(
-    node_devices: NodeDevices, requests: list[RequestPlan], name: str, value: Attribute, places: Places
+    node_devices: NodeDevices, requests: list[RequestPlan], name: str, value: DeviceAttribute, places: Places
 ) -> bool:
     """Whether all the requests could be met by devices with this value, sharing them freely or not."""
     narrowed = {

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from app.core.cel.common.errors import EvalError
 from app.core.cel.values.semver import parse_semver
-from app.core.model.device import Attribute
+from app.core.model.device import DeviceAttribute
 
 _SCALARS = frozenset({"string", "int", "bool", "version"})
 _FAMILY = {"strings": "string", "ints": "int", "bools": "bool", "versions": "version"}
@@ -23,7 +23,7 @@ class ConstraintState(Protocol):
 
     attribute: str
 
-    def add(self, attribute: Attribute | None, _request: str = "", _device: int = 0) -> bool:
+    def add(self, attribute: DeviceAttribute | None, _request: str = "", _device: int = 0) -> bool:
         """Adds a device of a request by its attribute, or reports that it does not match the others.
 
         ``_device`` is its position.
@@ -36,7 +36,9 @@ class ConstraintState(Protocol):
         """All that later answers depend on."""
 
 
-def find_attribute(attributes: Mapping[str, Attribute], driver: str, name: str) -> Attribute | None:
+def find_attribute(
+    attributes: Mapping[str, DeviceAttribute], driver: str, name: str
+) -> DeviceAttribute | None:
     """An attribute by its full name: published so, or without the domain if that is the driver's."""
     found = attributes.get(name)
     if found is None:
@@ -46,7 +48,7 @@ def find_attribute(attributes: Mapping[str, Attribute], driver: str, name: str) 
     return found
 
 
-def as_comparable(attribute: Attribute, *, lists: bool) -> Attribute | None:
+def as_comparable(attribute: DeviceAttribute, *, lists: bool) -> DeviceAttribute | None:
     """The attribute as Kubernetes 1.38 compares it: versions without build metadata, which does not belong to
     their order. None: it is of a type that constraints do not know, or holds a version that is none.
     """
@@ -54,13 +56,13 @@ def as_comparable(attribute: Attribute, *, lists: bool) -> Attribute | None:
         if attribute.kind != "version":
             return attribute
         version = _without_build(str(attribute.value))
-        return None if version is None else Attribute("version", version)
+        return None if version is None else DeviceAttribute("version", version)
     if not lists or not isinstance(attribute.value, tuple) or not attribute.value:
         return None
     if attribute.kind != "versions":
         return attribute
     versions = [_without_build(str(item)) for item in attribute.value]
-    return None if None in versions else Attribute("versions", tuple(map(str, versions)))
+    return None if None in versions else DeviceAttribute("versions", tuple(map(str, versions)))
 
 
 def _without_build(version: str) -> str | None:
@@ -76,9 +78,9 @@ class MatchScalar:
 
     def __init__(self, attribute: str) -> None:
         self.attribute = attribute
-        self._seen: list[Attribute] = []
+        self._seen: list[DeviceAttribute] = []
 
-    def add(self, attribute: Attribute | None, _request: str = "", _device: int = 0) -> bool:
+    def add(self, attribute: DeviceAttribute | None, _request: str = "", _device: int = 0) -> bool:
         """See ConstraintState. The first device may have any value, even a list."""
         if attribute is None:
             return False
@@ -103,7 +105,7 @@ class MatchSets:
         self.attribute = attribute
         self._common: list[Values] = []
 
-    def add(self, attribute: Attribute | None, _request: str = "", _device: int = 0) -> bool:
+    def add(self, attribute: DeviceAttribute | None, _request: str = "", _device: int = 0) -> bool:
         """See ConstraintState."""
         values = as_set(attribute)
         if values is None:
@@ -130,9 +132,9 @@ class DistinctScalar:
 
     def __init__(self, attribute: str) -> None:
         self.attribute = attribute
-        self._seen: list[Attribute] = []
+        self._seen: list[DeviceAttribute] = []
 
-    def add(self, attribute: Attribute | None, _request: str = "", _device: int = 0) -> bool:
+    def add(self, attribute: DeviceAttribute | None, _request: str = "", _device: int = 0) -> bool:
         """See ConstraintState. A list goes with nothing, but may be the first."""
         if attribute is None:
             return False
@@ -162,7 +164,7 @@ class DistinctByRequest:
         self._latest: dict[str, Hashable] = {}
         self._requests: list[str] = []
 
-    def add(self, attribute: Attribute | None, request: str = "", device: int = 0) -> bool:
+    def add(self, attribute: DeviceAttribute | None, request: str = "", device: int = 0) -> bool:
         """See ConstraintState."""
         if attribute is None:
             return False
@@ -181,7 +183,7 @@ class DistinctByRequest:
         """See ConstraintState."""
         return frozenset(self._latest.items()), tuple(self._requests)
 
-    def _mark(self, attribute: Attribute, _device: int) -> Hashable:
+    def _mark(self, attribute: DeviceAttribute, _device: int) -> Hashable:
         """What must differ from device to device."""
         return attribute
 
@@ -189,7 +191,7 @@ class DistinctByRequest:
 class DistinctByIdentity(DistinctByRequest):
     """distinctAttribute of Kubernetes 1.34: compares pointers, so that only a device is equal to itself."""
 
-    def _mark(self, _attribute: Attribute, device: int) -> Hashable:
+    def _mark(self, _attribute: DeviceAttribute, device: int) -> Hashable:
         return device
 
 
@@ -200,7 +202,7 @@ class DistinctSets:
         self.attribute = attribute
         self._seen: list[Values] = []
 
-    def add(self, attribute: Attribute | None, _request: str = "", _device: int = 0) -> bool:
+    def add(self, attribute: DeviceAttribute | None, _request: str = "", _device: int = 0) -> bool:
         """See ConstraintState."""
         values = as_set(attribute)
         if values is None or any(values[0] == kind and values[1] & seen for kind, seen in self._seen):
@@ -217,12 +219,12 @@ class DistinctSets:
         return frozenset(self._seen)
 
 
-def is_scalar(attribute: Attribute) -> bool:
+def is_scalar(attribute: DeviceAttribute) -> bool:
     """Whether it has one value of a known type."""
     return attribute.kind in _SCALARS
 
 
-def as_set(attribute: Attribute | None) -> Values | None:
+def as_set(attribute: DeviceAttribute | None) -> Values | None:
     """Type and values, or None for an attribute of unknown type."""
     if attribute is None or attribute.kind == "unknown" or attribute.value == ():
         return None

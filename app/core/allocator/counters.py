@@ -7,7 +7,7 @@ within and out of the node's reach, as in-tree does; a device that is no longer 
 from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass
 
-from app.core.model.device import CounterConsumption, Device
+from app.core.model.device import Device, DeviceCounterConsumption
 from app.core.model.quantity import Quantity
 from app.core.model.resource_slice import ResourceSlice
 from app.core.state.pools import Pool
@@ -144,7 +144,7 @@ def consumption_key(device: Device) -> Hashable:
     return tuple([_draw_key(consumption) for consumption in device.consumes_counters])
 
 
-def _draw_key(consumption: CounterConsumption) -> Hashable:
+def _draw_key(consumption: DeviceCounterConsumption) -> Hashable:
     amounts = [(name, amount.nanos) for name, amount in consumption.counters.items()]
     groups = frozenset(consumption.compatibility_groups) if consumption.compatibility_groups else None
     return consumption.counter_set, tuple(amounts if len(amounts) == 1 else sorted(amounts)), groups

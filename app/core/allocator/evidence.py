@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class HoldingClaim:
     """A claim (namespace/name) and how many of the matching devices it holds.
 
     ``state`` is set if the claim is being deleted, or is reserved for Pods that are gone.
@@ -124,7 +124,7 @@ class Evidence:
     ``example`` is a device (driver/pool/device) that the request could use, or could if it were free.
     """
 
-    holders: tuple[Holder, ...] = ()
+    holders: tuple[HoldingClaim, ...] = ()
     selectors: tuple[SelectorCount, ...] = ()
     taints: tuple[TaintCount, ...] = ()
     counters: tuple[CounterShortage, ...] = ()

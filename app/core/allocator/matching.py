@@ -13,7 +13,7 @@ from app.core.allocator.constraints import as_comparable, find_attribute
 from app.core.allocator.evidence import SelectorCount
 from app.core.allocator.outcome import Reason
 from app.core.cel.common.errors import CelError, CelRuntimeError
-from app.core.model.device import Attribute, DeviceShape
+from app.core.model.device import DeviceAttribute, DeviceShape
 from app.core.pauses import pause
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.selectors.environment import CelFeatures
@@ -49,7 +49,7 @@ class CompiledDerivation(Protocol):
     def attributes_read(self) -> AttributesRead:
         """The attributes that decide it."""
 
-    def evaluate(self, shape: DeviceShape) -> Attribute:
+    def evaluate(self, shape: DeviceShape) -> DeviceAttribute:
         """The attribute; raises CelRuntimeError."""
 
 
@@ -125,9 +125,9 @@ class Attributes:
     request: str
     strict: bool = False
     lists: bool = False
-    values: dict[tuple[str, DeviceShape], "Attribute | Reason | None"] = field(default_factory=dict)
+    values: dict[tuple[str, DeviceShape], "DeviceAttribute | Reason | None"] = field(default_factory=dict)
 
-    def get(self, shape: DeviceShape, name: str) -> "Attribute | Reason | None":
+    def get(self, shape: DeviceShape, name: str) -> "DeviceAttribute | Reason | None":
         """The attribute by its full name. One evaluation a shape."""
         if name not in self.derived and not self.strict:
             return find_attribute(shape.attributes, shape.driver, name)
@@ -141,20 +141,20 @@ class Attributes:
         """Whether ``get`` can return a Reason."""
         return self.strict or bool(self.derived)
 
-    def _found(self, shape: DeviceShape, name: str) -> "Attribute | Reason | None":
-        found: Attribute | Reason | None = None
+    def _found(self, shape: DeviceShape, name: str) -> "DeviceAttribute | Reason | None":
+        found: DeviceAttribute | Reason | None = None
         if name in self.derived:
             found = self._evaluate(shape, name)
         elif "/" in name:
             found = find_attribute(shape.attributes, shape.driver, name)
-        if not self.strict or not isinstance(found, Attribute):
+        if not self.strict or not isinstance(found, DeviceAttribute):
             return found
         comparable = as_comparable(found, lists=self.lists)
         if comparable is None:
             return self._error("AttributeUnsupported", f"attribute {name}: unsupported attribute value")
         return comparable
 
-    def _evaluate(self, shape: DeviceShape, name: str) -> "Attribute | Reason":
+    def _evaluate(self, shape: DeviceShape, name: str) -> "DeviceAttribute | Reason":
         expression = self.derived[name]
         if expression.error is not None:
             return self._error("SelectorBroken", f"derived attribute {name}: {expression.error}")

@@ -12,7 +12,7 @@ from app.core.allocator.node_devices import USABLE, NodeDevices
 from app.core.allocator.outcome import Reason
 from app.core.allocator.partial_allocation import PartialAllocation
 from app.core.allocator.plan import Alternative
-from app.core.model.device import Attribute
+from app.core.model.device import DeviceAttribute
 from app.core.pauses import paced
 
 
@@ -119,7 +119,7 @@ def depends_on_order(node_devices: NodeDevices) -> bool:
                 if node_devices.status(alternative, position) is not USABLE:
                     continue
                 value = alternative.attributes.get(placed.device.shape, name)
-                if isinstance(value, Attribute) and not is_scalar(value):
+                if isinstance(value, DeviceAttribute) and not is_scalar(value):
                     return True
     return False
 

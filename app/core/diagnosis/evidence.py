@@ -8,7 +8,7 @@ from app.core.allocator.evidence import (
     ConstraintValues,
     CounterShortage,
     Evidence,
-    Holder,
+    HoldingClaim,
     RequestValues,
     SelectorCount,
     TaintCount,
@@ -21,7 +21,7 @@ from app.core.allocator.partial_allocation import PartialAllocation
 from app.core.allocator.plan import Alternative, ClaimPlan, RequestPlan
 from app.core.cel.common.errors import CelError
 from app.core.diagnosis.exclusions import AVAILABLE, Exclusions, exclusions
-from app.core.model.device import Attribute, DeviceShape
+from app.core.model.device import DeviceAttribute, DeviceShape
 from app.core.model.quantity import Quantity
 from app.core.model.resource_slice import PoolId
 from app.core.model.taints import Taint
@@ -105,19 +105,19 @@ def _elements(
     found: set[object] = set()
     for position in paced(positions):
         attribute = alternative.attributes.get(node_devices.devices[position].device.shape, name)
-        if isinstance(attribute, Attribute):
+        if isinstance(attribute, DeviceAttribute):
             found.update(attribute.value if isinstance(attribute.value, tuple) else (attribute.value,))
     return frozenset(found)
 
 
-def _holders(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[Holder, ...]:
+def _holders(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[HoldingClaim, ...]:
     counts: Counter[str] = Counter()
     for position in paced(positions):
         holdings = node_devices.views[position].taken.holdings.get(
             node_devices.devices[position].device.name, ()
         )
         counts.update({"/".join(holding.claim) for holding in holdings if not holding.admin})
-    return tuple(Holder(claim, number) for claim, number in _ranked(counts))
+    return tuple(HoldingClaim(claim, number) for claim, number in _ranked(counts))
 
 
 def _ranked(counts: "Counter[str]") -> list[tuple[str, int]]:
@@ -266,7 +266,7 @@ def _values(
 ) -> tuple[ValueCount, ...]:
     counts: Counter[str | None] = Counter()
     for position in paced(positions):
-        attribute: Attribute | Reason | None = None
+        attribute: DeviceAttribute | Reason | None = None
         if alternatives:
             attribute = alternatives[0].attributes.get(node_devices.devices[position].device.shape, name)
         counts[_shown(attribute)] += 1
@@ -274,8 +274,8 @@ def _values(
     return tuple(ValueCount(value, number) for value, number in ordered[:_MAX_VALUES])
 
 
-def _shown(attribute: Attribute | Reason | None) -> str | None:
-    if not isinstance(attribute, Attribute):
+def _shown(attribute: DeviceAttribute | Reason | None) -> str | None:
+    if not isinstance(attribute, DeviceAttribute):
         return None
     if isinstance(attribute.value, tuple):
         return "[" + ", ".join(str(item) for item in attribute.value) + "]"

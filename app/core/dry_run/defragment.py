@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.gang import Outcome
 from app.core.dry_run.movable import Movable, movable_pods
-from app.core.dry_run.moves import Moves, Step
+from app.core.dry_run.moves import MovedState, Moves
 from app.core.dry_run.repack import MAX_MOVES, MAX_TRIES, Repack
 from app.core.model.pod import Pod
 from app.core.overview.fragmentation import Fragmentation
@@ -108,7 +108,7 @@ class _Search:
         self._measure = Fragmentation(state, goal.rules)
         self._before = self._measure.now()
         self._lowest = (self._before or 0.0, self._moves.start)
-        self._best: Step | None = None
+        self._best: MovedState | None = None
         self._exhausted = False
         self.cut_off = False
 
@@ -167,7 +167,7 @@ class _Search:
         plan = Repack(outcome, step.moves, (), minimal=False, text=text, stays=stays)
         return Defragmentation(plan, self._before, after, len(step.moves))
 
-    def _value(self, step: Step) -> float:
+    def _value(self, step: MovedState) -> float:
         """The fragmentation of a state. Keeps the state if it is the best, or the lowest so far."""
         pause()
         value = self._measure.after(step.state, step.nodes) or 0.0
@@ -191,7 +191,7 @@ class _Search:
                 return
             step, value = made, self._value(made)
 
-    def _round(self, step: Step, value: float) -> Step:
+    def _round(self, step: MovedState, value: float) -> MovedState:
         places = self._moves.destinations(step, self._nodes)
         touched: set[str] = set()
         made = step
@@ -206,7 +206,7 @@ class _Search:
                     break
         return made
 
-    def _groups(self, step: Step, value: float) -> list[list[Pod]]:
+    def _groups(self, step: MovedState, value: float) -> list[list[Pod]]:
         """Pods of one node that could go together, the most promising ones first."""
         there: dict[str, list[Pod]] = {}
         for pod in self._moves.left(step):
@@ -219,7 +219,7 @@ class _Search:
         return [pods for _, _, pods in rated[:_SOURCES]]
 
     def _rated(
-        self, step: Step, value: float, node: str, pods: Sequence[Pod]
+        self, step: MovedState, value: float, node: str, pods: Sequence[Pod]
     ) -> Iterator[tuple[float, str, list[Pod]]]:
         """What fragmentation gains, for each Pod to move, if the first ones leave; the lowest is best."""
         state = step.state.fork()
@@ -229,7 +229,7 @@ class _Search:
             without = self._measure.after(state, {*step.nodes, node}) or 0.0
             yield (without - value) / number, node, list(pods[:number])
 
-    def _away(self, step: Step, pods: Sequence[Pod], places: Destinations) -> Step | None:
+    def _away(self, step: MovedState, pods: Sequence[Pod], places: Destinations) -> MovedState | None:
         """The state after the Pods have gone elsewhere, each to where fragmentation is lowest then."""
         for pod in sorted(pods, key=self._moves.largest_first):
             targets = places.best_first(pod)[:_TARGETS]
@@ -247,7 +247,7 @@ class _Search:
         for length in range(1, most + 1):
             if self._best is not None and length >= len(self._best.moves):
                 break
-            following: list[Step] = []
+            following: list[MovedState] = []
             for step in frontier:
                 for made in self._steps(step):
                     if made.where in seen:
@@ -262,6 +262,6 @@ class _Search:
             frontier = following
         self._exhausted = True
 
-    def _steps(self, step: Step) -> Iterator[Step]:
+    def _steps(self, step: MovedState) -> Iterator[MovedState]:
         for pod in self._moves.left(step):
             yield from self._moves.of(step, pod, self._nodes)

@@ -31,7 +31,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MovedState:
     """A state that moves have led to."""
 
     state: State
@@ -60,11 +60,11 @@ class Moves:
     """
 
     def __init__(self, state: State, movable: Movable, rules: Rules) -> None:
-        self.start = Step(state)
+        self.start = MovedState(state)
         self.movable = movable
         self._rules = rules
 
-    def of(self, step: Step, pod: Pod, nodes: Iterable[str]) -> Iterator[Step]:
+    def of(self, step: MovedState, pod: Pod, nodes: Iterable[str]) -> Iterator[MovedState]:
         """The states after a move of this Pod to each of the nodes where it fits."""
         if over_budget([*(move.pod for move in step.moves), pod], tuple(self.start.state.budgets.values())):
             return
@@ -80,16 +80,16 @@ class Moves:
                 pause()
                 after = state.fork()
                 after.settle(again, answer.node, answer.settled)
-                yield Step(after, (*step.moves, Move(pod, pod.node_name, before, answer)))
+                yield MovedState(after, (*step.moves, Move(pod, pod.node_name, before, answer)))
 
-    def _planned(self, step: Step, key: Key, node: str) -> Step | str:
+    def _planned(self, step: MovedState, key: Key, node: str) -> MovedState | str:
         pod = next((item for item in self.left(step) if item.meta.key == key), None)
         if pod is None:
             return f"Pod {'/'.join(key)} may not move (any more)"
         made = next(self.of(step, pod, [node]), None)
         return made or f"Pod {'/'.join(key)} does not fit on {node} (any more)"
 
-    def followed(self, steps: Iterable[tuple[Key, str]]) -> Iterator[Step | str]:
+    def followed(self, steps: Iterable[tuple[Key, str]]) -> Iterator[MovedState | str]:
         """The state after each of the moves that were planned before.
 
         The last item is why the next move is not possible (any more), if one is not.
@@ -103,7 +103,7 @@ class Moves:
             step = made
             yield step
 
-    def left(self, step: Step) -> list[Pod]:
+    def left(self, step: MovedState) -> list[Pod]:
         """The movable Pods that have not moved yet."""
         moved = step.moved
         return [pod for pod in self.movable.pods if pod.meta.uid not in moved]
@@ -113,7 +113,7 @@ class Moves:
         keys = self.movable.claims[pod.meta.uid]
         return [claim for key in keys if (claim := state.claim(key)) is not None]
 
-    def destinations(self, step: Step, nodes: Sequence[str]) -> Destinations:
+    def destinations(self, step: MovedState, nodes: Sequence[str]) -> Destinations:
         """Where Pods fit on these nodes in that state."""
         return Destinations(
             nodes,

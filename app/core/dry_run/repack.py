@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from app.core.dry_run.gang import GangAnswer, Outcome, place_gang
 from app.core.dry_run.movable import Movable, movable_pods
-from app.core.dry_run.moves import Move, Moves, Step
+from app.core.dry_run.moves import Move, MovedState, Moves
 from app.core.dry_run.place import PodPlacement, place
 from app.core.dry_run.room import Room
 from app.core.model.pod import Pod
@@ -186,7 +186,7 @@ class _Search:
             (alone,) = place(placed, [pod], self._nodes, self._rules, shown=0)
             if alone.chosen is not None:
                 continue
-            room = Room(self._moves, Step(placed, step.moves), pod, self._nodes, self._rules)
+            room = Room(self._moves, MovedState(placed, step.moves), pod, self._nodes, self._rules)
             made = room.made(self._most)
             if made is None:
                 return
@@ -195,7 +195,7 @@ class _Search:
             (alone,) = place(placed, [pod], self._nodes, self._rules, shown=0)
             if alone.chosen is None:
                 return
-        self._found(Step(self._replayed(step.moves), step.moves))
+        self._found(MovedState(self._replayed(step.moves), step.moves))
 
     def _replayed(self, moves: tuple[Move, ...]) -> State:
         """The state after the moves alone, without the waiting Pods."""
@@ -218,7 +218,7 @@ class _Search:
                 return
         self._exhausted = True
 
-    def _deepen(self, step: Step, length: int, seen: set[frozenset[tuple[str, str]]]) -> bool:
+    def _deepen(self, step: MovedState, length: int, seen: set[frozenset[tuple[str, str]]]) -> bool:
         """Whether a sequence with ``length`` more moves is enough; it is then the best plan."""
         if self._best is None or len(step.moves) + length < len(self._best[0]):
             for pod in self._last_moves(step) if length == 1 else self._moves.left(step):
@@ -235,7 +235,7 @@ class _Search:
                         return False
         return False
 
-    def _last_moves(self, step: Step) -> Iterator[Pod]:
+    def _last_moves(self, step: MovedState) -> Iterator[Pod]:
         """The Pods without which the waiting ones would fit: only such a Pod may be the last to move."""
         stage = EvictionStage(step.state.fork())
         first = PodEvaluation(stage.state, self._waiting[0], self._rules)
@@ -253,7 +253,7 @@ class _Search:
             if helps:
                 yield pod
 
-    def _found(self, step: Step) -> bool:
+    def _found(self, step: MovedState) -> bool:
         """Keeps the plan if the waiting Pods fit after it and it is the shortest."""
         self._tries += 1
         answer = self._together(step.state, {move.source for move in step.moves})

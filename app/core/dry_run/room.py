@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 
 from app.core.dry_run.detours import Detours
-from app.core.dry_run.moves import Moves, Step
+from app.core.dry_run.moves import MovedState, Moves
 from app.core.model.pod import Pod
 from app.core.pauses import pause
 from app.core.placement.pod_evaluation import PodEvaluation
@@ -28,7 +28,7 @@ class Room:
         nodes: for the Pod, and for those that move.
     """
 
-    def __init__(self, moves: Moves, step: Step, pod: Pod, nodes: Sequence[str], rules: Rules) -> None:
+    def __init__(self, moves: Moves, step: MovedState, pod: Pod, nodes: Sequence[str], rules: Rules) -> None:
         self._moves = moves
         self._step = step
         self._nodes = nodes
@@ -40,7 +40,7 @@ class Room:
         self._stage = EvictionStage(step.state.fork())
         self._evaluation = PodEvaluation(self._stage.state, pod, rules)
 
-    def made(self, most: int) -> Step | None:
+    def made(self, most: int) -> MovedState | None:
         """The state after at most ``most`` moves in all, in which the Pod fits on some node.
 
         Cost: for each node a search for each movable Pod there, and for each kind of Pod one for each node.
@@ -53,8 +53,8 @@ class Room:
         best = self._directly(sorted(rough), most)
         return best if best is not None else self._by_detours([node for _, _, node in rough], most)
 
-    def _directly(self, rough: Sequence[tuple[int, int, str]], most: int) -> Step | None:
-        best: Step | None = None
+    def _directly(self, rough: Sequence[tuple[int, int, str]], most: int) -> MovedState | None:
+        best: MovedState | None = None
         more = _MORE_NODES
         for least, _, node in rough:
             if best is not None:
@@ -69,7 +69,7 @@ class Room:
                     best = made if best is None or len(made.moves) < len(best.moves) else best
         return best
 
-    def _by_detours(self, nodes: Sequence[str], most: int) -> Step | None:
+    def _by_detours(self, nodes: Sequence[str], most: int) -> MovedState | None:
         if not nodes:
             return None
         usable = {
@@ -122,8 +122,12 @@ class Room:
         return list(victims) if helps else None
 
     def _moved_away(
-        self, step: Step, victims: Sequence[Pod], avoided: AbstractSet[str], detours: Detours | None = None
-    ) -> Step | None:
+        self,
+        step: MovedState,
+        victims: Sequence[Pod],
+        avoided: AbstractSet[str],
+        detours: Detours | None = None,
+    ) -> MovedState | None:
         """The state after the victims have moved to other nodes, the largest first; None if one cannot."""
         for victim in sorted(victims, key=self._moves.largest_first):
             others = [name for name in self._places.best_first(victim) if name not in avoided]
@@ -136,8 +140,8 @@ class Room:
         return step
 
     def _by_a_detour(
-        self, step: Step, victim: Pod, avoided: AbstractSet[str], detours: Detours
-    ) -> Step | None:
+        self, step: MovedState, victim: Pod, avoided: AbstractSet[str], detours: Detours
+    ) -> MovedState | None:
         moved = step.moved
         for third, pods in detours.of(victim):
             if third in avoided or any(pod.meta.uid in moved for pod in pods):

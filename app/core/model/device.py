@@ -18,7 +18,7 @@ AttributeValue = str | int | bool | tuple[str, ...] | tuple[int, ...] | tuple[bo
 
 
 @dataclass(frozen=True, slots=True)
-class Attribute:
+class DeviceAttribute:
     """One attribute. ``unknown`` (value None) is a type that a newer API server may have added."""
 
     kind: AttributeKind
@@ -85,7 +85,7 @@ class DeviceShape:
     def __init__(
         self,
         driver: str,
-        attributes: Mapping[str, Attribute],
+        attributes: Mapping[str, DeviceAttribute],
         capacity: "_Capacity",
         *,
         allow_multiple_allocations: bool | None,
@@ -123,7 +123,7 @@ _numbers = count()
 
 def intern_shape(
     driver: str,
-    attributes: Mapping[str, Attribute],
+    attributes: Mapping[str, DeviceAttribute],
     capacity: Mapping[str, DeviceCapacity],
     *,
     allow_multiple_allocations: bool | None = None,
@@ -151,7 +151,7 @@ def _intern_capacity(capacity: Mapping[str, DeviceCapacity]) -> _Capacity:
 
 
 @dataclass(frozen=True, slots=True)
-class CounterConsumption:
+class DeviceCounterConsumption:
     """What a device takes from one counter set, and with which groups it may share the set."""
 
     counter_set: str
@@ -165,7 +165,7 @@ class Device:
 
     name: str
     shape: DeviceShape
-    consumes_counters: tuple[CounterConsumption, ...] = ()
+    consumes_counters: tuple[DeviceCounterConsumption, ...] = ()
     node_name: str | None = None
     node_selector: NodeSelector | None = None
     all_nodes: bool = False
@@ -218,19 +218,19 @@ _LISTS = (
 )
 
 
-def read_attribute(raw: Any) -> Attribute:
+def read_attribute(raw: Any) -> DeviceAttribute:
     """Reads an attribute: the one of its fields that is set, or ``unknown``."""
     source = fields.mapping(raw)
     for list_kind, read_item in _LISTS:
         # An empty list, which the API server refuses, is a list to CEL and of no type to constraints.
         if source.get(list_kind) is not None:
             items = fields.listed(source, list_kind, read_item)
-            return Attribute(list_kind, items)  # type: ignore[arg-type]  # the table pairs kinds with readers
+            return DeviceAttribute(list_kind, items)  # type: ignore[arg-type]  # the table pairs kinds with readers
     for kind, read in _SCALARS:
         value = source.get(kind)
         if value is not None:
-            return Attribute(kind, fields.required(source, kind, read))  # type: ignore[arg-type]  # as above
-    return Attribute("unknown", None)
+            return DeviceAttribute(kind, fields.required(source, kind, read))  # type: ignore[arg-type]  # as above
+    return DeviceAttribute("unknown", None)
 
 
 def _capacity(raw: Any) -> DeviceCapacity:
@@ -267,9 +267,9 @@ def read_counters(source: JsonObject) -> dict[str, Quantity]:
     )
 
 
-def _consumption(raw: Any) -> CounterConsumption:
+def _consumption(raw: Any) -> DeviceCounterConsumption:
     source = fields.mapping(raw)
-    return CounterConsumption(
+    return DeviceCounterConsumption(
         counter_set=fields.required(source, "counterSet", fields.text),
         counters=read_counters(source),
         compatibility_groups=fields.listed(source, "compatibilityGroups", fields.text),

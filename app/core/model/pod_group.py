@@ -9,7 +9,7 @@ from app.core.model import fields
 from app.core.model.errors import FieldError
 from app.core.model.meta import Meta, read_meta
 from app.core.model.pod_claim import PodClaim, read_claim_status, read_pod_claim
-from app.core.model.resource_claim import Consumer, ResourceClaim
+from app.core.model.resource_claim import ConsumerReference, ResourceClaim
 
 GROUP = "scheduling.k8s.io"
 
@@ -29,9 +29,9 @@ class PodGroup:
     claim_statuses: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
-    def consumer(self) -> Consumer:
+    def consumer(self) -> ConsumerReference:
         """The entry in reservedFor of its claims."""
-        return Consumer(GROUP, "podgroups", self.meta.name, self.meta.uid)
+        return ConsumerReference(GROUP, "podgroups", self.meta.name, self.meta.uid)
 
 
 def made_for_group(claim: ResourceClaim, group: str) -> bool:
@@ -40,7 +40,7 @@ def made_for_group(claim: ResourceClaim, group: str) -> bool:
     return owner is not None and (owner.kind, owner.api_group, owner.name) == ("PodGroup", GROUP, group)
 
 
-def reserved_for_group(consumer: Consumer, group: str) -> bool:
+def reserved_for_group(consumer: ConsumerReference, group: str) -> bool:
     """Whether an entry of reservedFor is the PodGroup of this name: its Pods do not know its uid."""
     return (consumer.api_group, consumer.resource, consumer.name) == (GROUP, "podgroups", group)
 

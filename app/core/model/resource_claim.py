@@ -89,7 +89,7 @@ class ClaimSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Consumer:
+class ConsumerReference:
     """An entry of status.reservedFor."""
 
     api_group: str
@@ -118,7 +118,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceStatus:
+class AllocatedDeviceStatus:
     """What a driver reports of an allocated device."""
 
     driver: str
@@ -135,8 +135,8 @@ class ResourceClaim:
     meta: Meta
     spec: ClaimSpec
     allocation: Allocation | None = None
-    reserved_for: tuple[Consumer, ...] = ()
-    device_status: tuple[DeviceStatus, ...] = ()
+    reserved_for: tuple[ConsumerReference, ...] = ()
+    device_status: tuple[AllocatedDeviceStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +251,9 @@ def _configuration(raw: Any) -> ClaimConfiguration:
     )
 
 
-def _consumer(raw: Any) -> Consumer:
+def _consumer(raw: Any) -> ConsumerReference:
     source = fields.mapping(raw)
-    return Consumer(
+    return ConsumerReference(
         api_group=fields.default(source, "apiGroup", fields.text, ""),
         resource=fields.default(source, "resource", fields.text, ""),
         name=fields.default(source, "name", fields.text, ""),
@@ -261,9 +261,9 @@ def _consumer(raw: Any) -> Consumer:
     )
 
 
-def _device_status(raw: Any) -> DeviceStatus:
+def _device_status(raw: Any) -> AllocatedDeviceStatus:
     source = fields.mapping(raw)
-    return DeviceStatus(
+    return AllocatedDeviceStatus(
         driver=fields.default(source, "driver", fields.text, ""),
         pool=fields.default(source, "pool", fields.text, ""),
         device=fields.default(source, "device", fields.text, ""),

@@ -12,7 +12,7 @@ from app.core.state.device_views import DeviceViews
 from app.core.state.state import State
 
 
-class Fragments(NamedTuple):
+class FragmentedDevices(NamedTuple):
     """Free devices, weighted by the mix: of no use where they are, and all that match a request of it."""
 
     unusable: float
@@ -31,7 +31,7 @@ class Fragmentation:
         views = DeviceViews(state)
         names = [ALL_NODES, *state.inventory.nodes_with_slices()]
         self._nodes = {name: self._of_node(state, views, name) for name in paced(names, 8)}
-        self._total = Fragments(
+        self._total = FragmentedDevices(
             sum(item.unusable for item in self._nodes.values()),
             sum(item.matching for item in self._nodes.values()),
         )
@@ -45,13 +45,13 @@ class Fragmentation:
         views = DeviceViews(state)
         unusable, matching = self._total
         for name in {ALL_NODES, *changed}:
-            before = self._nodes.get(name, Fragments(0.0, 0.0))
+            before = self._nodes.get(name, FragmentedDevices(0.0, 0.0))
             new = self._of_node(state, views, name)
             unusable += new.unusable - before.unusable
             matching += new.matching - before.matching
         return _ratio(unusable, matching)
 
-    def _of_node(self, state: State, views: DeviceViews, name: str) -> Fragments:
+    def _of_node(self, state: State, views: DeviceViews, name: str) -> FragmentedDevices:
         inventory = state.inventory
         slices = inventory.shared_slices() if name == ALL_NODES else inventory.node_slices(name)
         tally = tally_of(slices, views, self._demands)
@@ -60,7 +60,7 @@ class Fragmentation:
             weight = self._demands.items[number].share * free
             unusable += 0.0 if fits else weight
             matching += weight
-        return Fragments(unusable, matching)
+        return FragmentedDevices(unusable, matching)
 
 
 def _ratio(unusable: float, matching: float) -> float | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.core.overview.requests import Demand, Demands
+from app.core.overview.requests import Demands, MixRequest
 from app.core.overview.tallies import ALL_NODES, NodeTally, Tallies
 from app.core.pauses import paced
 from app.core.state.device_views import STATES
@@ -14,7 +14,7 @@ _IN_USE = tuple(STATES.index(name) for name in ("taken", "shared", "assumed"))
 
 
 @dataclass(slots=True)
-class Group:
+class DeviceGroup:
     """Devices that have something in common.
 
     ``states`` in the order of ``STATES``, ``nodes`` with such devices. ``largest``: the most free devices of
@@ -84,10 +84,10 @@ class DemandRoom:
 class Sums:
     """Everything that is added up over the nodes."""
 
-    total: Group
-    drivers: dict[str, Group]
-    values: dict[str, Group]
-    labels: dict[str, dict[str, Group]]
+    total: DeviceGroup
+    drivers: dict[str, DeviceGroup]
+    values: dict[str, DeviceGroup]
+    labels: dict[str, dict[str, DeviceGroup]]
     namespaces: dict[str, NamespaceUse]
     rooms: list[DemandRoom]
     tainted: dict[tuple[str, str], int]
@@ -111,7 +111,7 @@ def add_up(tallies: Tallies, state: State, demands: Demands, labels: Iterable[st
     pauses.
     """
     sums = Sums(
-        Group(""),
+        DeviceGroup(""),
         {},
         {},
         {name: {} for name in labels},
@@ -160,7 +160,7 @@ def _add_node(sums: Sums, name: str, tally: NodeTally, labels: Mapping[str, str]
 
 
 def room_in(
-    tally: NodeTally, demands: Sequence[Demand | DemandRoom], driver: str = ""
+    tally: NodeTally, demands: Sequence[MixRequest | DemandRoom], driver: str = ""
 ) -> dict[int, tuple[int, int]]:
     """By position of the demand: the free devices that match it, and how many such requests they satisfy."""
     by_demand: dict[int, int] = {}
@@ -196,14 +196,14 @@ def _into(sums: dict[str, list[int]], key: str, states: list[int]) -> None:
     sums[key] = states if known is None else [one + other for one, other in zip(known, states, strict=True)]
 
 
-def _group(groups: dict[str, Group], name: str) -> Group:
+def _group(groups: dict[str, DeviceGroup], name: str) -> DeviceGroup:
     found = groups.get(name)
     if found is None:
-        found = groups[name] = Group(name)
+        found = groups[name] = DeviceGroup(name)
     return found
 
 
-def _count(groups: dict[str, Group], name: str, states: list[int]) -> Group:
+def _count(groups: dict[str, DeviceGroup], name: str, states: list[int]) -> DeviceGroup:
     found = _group(groups, name)
     found.add(states)
     found.nodes += 1

@@ -23,7 +23,7 @@ _MAX_VERDICTS = 500_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Demand:
+class MixRequest:
     """One request of the mix: ``count`` devices on one node, ``share`` of all its requests (0 to 1).
 
     ``takes_all``: all matching devices of a node, of which none may be in use; then ``count`` is 1.
@@ -47,7 +47,7 @@ class Demands:
         # Kept, so that a comparison by identity shows what they were made from.
         self.mix = mix
         self.classes = [state.classes.get(name) for name in mix.class_names]
-        found: dict[tuple[object, ...], Demand] = {}
+        found: dict[tuple[object, ...], MixRequest] = {}
         for spec, weight in mix.kinds:
             plan = plan_claims(
                 [ResourceClaim(Meta("mix", ""), spec)], state.classes, rules.features, rules.selectors
@@ -62,10 +62,12 @@ class Demands:
                 key = (first.spec.device_class, first.spec.selectors, first.spec.allocation_mode, count)
                 known = found.get(key)
                 share = weight + (known.share if known is not None else 0.0)
-                found[key] = Demand(text_of_spec(first.spec), count, first.takes_all, share, first.matcher)
+                found[key] = MixRequest(
+                    text_of_spec(first.spec), count, first.takes_all, share, first.matcher
+                )
         total = sum(item.share for item in found.values())
         self.items = tuple(
-            Demand(item.text, item.count, item.takes_all, item.share / total, item.matcher)
+            MixRequest(item.text, item.count, item.takes_all, item.share / total, item.matcher)
             for item in sorted(found.values(), key=lambda item: (-item.share, item.text))
         )
 

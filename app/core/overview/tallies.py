@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from app.core.model.device import Attribute, DeviceShape
+from app.core.model.device import DeviceAttribute, DeviceShape
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.overview.requests import Demands
 from app.core.pauses import paced
@@ -190,7 +190,7 @@ def attribute_names(state: State) -> list[str]:
     return sorted(name for name, known in values.items() if 0 < len(known) <= MAX_VALUES)
 
 
-def _groups(attribute: Attribute) -> bool:
+def _groups(attribute: DeviceAttribute) -> bool:
     return attribute.kind in ("string", "bool", "version")
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from app.core.model.allocation import AllocatedDevice
-from app.core.model.resource_claim import DeviceStatus, ResourceClaim
+from app.core.model.resource_claim import AllocatedDeviceStatus, ResourceClaim
 
 
 class Readiness(Enum):
@@ -73,7 +73,7 @@ def read_time(text: str) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _status_of(claim: ResourceClaim, device: AllocatedDevice) -> DeviceStatus | None:
+def _status_of(claim: ResourceClaim, device: AllocatedDevice) -> AllocatedDeviceStatus | None:
     key = (device.device.driver, device.device.pool, device.device.device, device.share_id)
     return next(
         (

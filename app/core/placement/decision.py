@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from app.core.diagnosis import node_message
 from app.core.model.allocation import Allocation
 from app.core.model.pod import Pod
-from app.core.model.resource_claim import Consumer
+from app.core.model.resource_claim import ConsumerReference
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.pod_evaluation import PodEvaluation
@@ -22,9 +22,9 @@ class ClaimAllocation:
     allocation: Allocation
     fresh: bool
 
-    def consumer(self, pod: Pod) -> Consumer:
+    def consumer(self, pod: Pod) -> ConsumerReference:
         """The entry in reservedFor: the Pod, or its PodGroup if the claim is the group's."""
-        return self.held.group or Consumer("", "pods", pod.meta.name, pod.meta.uid)
+        return self.held.group or ConsumerReference("", "pods", pod.meta.name, pod.meta.uid)
 
     def stamped(self, timestamp: str | None) -> "ClaimAllocation":
         """With the allocation's time, RFC 3339, if the claim was not allocated before."""

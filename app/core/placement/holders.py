@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from app.core.allocator import Reason
-from app.core.allocator.evidence import Holder
-from app.core.model.resource_claim import Consumer, ResourceClaim
+from app.core.allocator.evidence import HoldingClaim
+from app.core.model.resource_claim import ConsumerReference, ResourceClaim
 from app.core.state.state import State
 
 
@@ -21,7 +21,7 @@ def with_holders(state: State, reason: Reason) -> Reason:
     return replace(reason, message=message, evidence=replace(reason.evidence, holders=holders))
 
 
-def _known(state: State, holder: Holder) -> Holder:
+def _known(state: State, holder: HoldingClaim) -> HoldingClaim:
     namespace, _, name = holder.claim.partition("/")
     claim = state.claim((namespace, name))
     return holder if claim is None else replace(holder, state=state_of(state, claim))
@@ -42,7 +42,7 @@ def state_of(state: State, claim: ResourceClaim) -> str:
     return ", ".join(parts)
 
 
-def _is_gone(state: State, claim: ResourceClaim, consumer: Consumer) -> bool:
+def _is_gone(state: State, claim: ResourceClaim, consumer: ConsumerReference) -> bool:
     if consumer.resource != "pods" or consumer.api_group:
         return False
     pod = state.pods.get((claim.meta.namespace, consumer.name))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from app.core.allocator import Reason
 from app.core.model.allocation import Allocation
-from app.core.model.resource_claim import Consumer, ResourceClaim
+from app.core.model.resource_claim import ConsumerReference, ResourceClaim
 from app.core.placement.pod_claims import HeldClaim
 from app.core.scoring import ScorePart
 
@@ -35,7 +35,7 @@ class NodeResult:
     counted_later: bool = False
 
     @property
-    def settled(self) -> Iterator[tuple[ResourceClaim, Allocation, Consumer | None]]:
+    def settled(self) -> Iterator[tuple[ResourceClaim, Allocation, ConsumerReference | None]]:
         """Each claim with its allocation, and with the PodGroup that it is reserved for, if any."""
         for held, allocation in zip(self.claims, self.allocations, strict=True):
             yield held.claim, allocation, held.group

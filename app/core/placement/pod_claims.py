@@ -10,7 +10,7 @@ from app.core.model.pod_claim import PodClaim
 from app.core.model.pod_group import GROUP, PodGroup, made_for_group
 from app.core.model.resource_claim import (
     MAX_RESERVED_FOR,
-    Consumer,
+    ConsumerReference,
     ResourceClaim,
     ResourceClaimTemplate,
 )
@@ -42,7 +42,7 @@ class HeldClaim:
     claim: ResourceClaim
     generated: bool = False
     mappings: tuple[RequestMapping, ...] = ()
-    group: Consumer | None = None
+    group: ConsumerReference | None = None
     by_name: bool = False
 
     @property

@@ -12,7 +12,7 @@ from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
 from app.core.model.meta import Meta
 from app.core.model.resource_claim import ResourceClaim
-from app.core.scoring.expected_use import WHOLE, Demand, DemandGroup
+from app.core.scoring.expected_use import WHOLE, DemandGroup, PodDemand
 from app.core.scoring.places import value_of
 from app.core.state.request_mix import RequestMix
 
@@ -66,7 +66,7 @@ class _Group:
         if found is None:
             count = max(1, self.alternatives[0][0].spec.count)
             demands = [
-                Demand(0, 0, count, share, "", weight)
+                PodDemand(0, 0, count, share, "", weight)
                 for share, (_, weight) in zip(shares, self.alternatives, strict=True)
             ]
             found = self.made[shares] = DemandGroup(count, "", demands, self.weight)

@@ -27,7 +27,7 @@ _MIN_SAMPLES, _MAX_SAMPLES = 2, 16
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class PodDemand:
     """What Pods of one kind ask of a node.
 
     Args:
@@ -59,7 +59,7 @@ class NodeRoom:
 class DemandGroup:
     """Demands for the same devices. ``weight`` is the share of the mix's Pods with devices, from 0 to 1."""
 
-    def __init__(self, devices: int, selector: str, demands: Sequence[Demand], total: float) -> None:
+    def __init__(self, devices: int, selector: str, demands: Sequence[PodDemand], total: float) -> None:
         self.devices = devices
         self.selector = selector
         self._own = sum(item.weight for item in demands)
@@ -156,8 +156,8 @@ class ExpectedUse:
         demands: the mix. Pods without devices are left out: they find room beside devices in use.
     """
 
-    def __init__(self, demands: Iterable[Demand]) -> None:
-        by_group: dict[tuple[int, str], list[Demand]] = {}
+    def __init__(self, demands: Iterable[PodDemand]) -> None:
+        by_group: dict[tuple[int, str], list[PodDemand]] = {}
         for item in demands:
             if item.devices and item.weight > 0:
                 by_group.setdefault((item.devices, item.selector), []).append(item)

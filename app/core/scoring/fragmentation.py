@@ -22,7 +22,7 @@ _New = Mapping[str, AllocatedDevice | None]
 
 
 @dataclass(slots=True)
-class Group:
+class FragmentGroup:
     """``free`` is what may still be taken of ``total``, by weight."""
 
     name: str
@@ -145,18 +145,18 @@ def _share(part: int, whole: int) -> float:
     return min(part, whole) / whole
 
 
-class Fragments:
+class NodeFragments:
     """The groups of a node. Cost: O(devices), with counters O(devices x partitions of a set)."""
 
     def __init__(self, prospect: Prospect) -> None:
         self._matched = tuple(sorted(prospect.matched))
         self.rooms = [PoolRoom(pool, prospect.taken.get(pool.id, NOTHING_TAKEN)) for pool in prospect.pools]
-        self._groups: dict[Hashable, Group] = {}
-        self._of: dict[tuple[int, int], list[Group]] = {}
+        self._groups: dict[Hashable, FragmentGroup] = {}
+        self._of: dict[tuple[int, int], list[FragmentGroup]] = {}
         for number, room in enumerate(self.rooms):
             for position, placed in enumerate(room.devices):
                 groups = [
-                    self._groups.setdefault(key, Group(name))
+                    self._groups.setdefault(key, FragmentGroup(name))
                     for key, name in self._keys(number, room, position, placed)
                 ]
                 self._of[number, position] = groups
@@ -199,7 +199,7 @@ class Fragments:
             yield by_group
 
     def _broken(self, lost: dict[tuple[int, int], float]) -> list[Broken]:
-        by_group: dict[int, tuple[Group, float]] = {}
+        by_group: dict[int, tuple[FragmentGroup, float]] = {}
         for at, weight in lost.items():
             for group in self._of[at]:
                 by_group[id(group)] = group, by_group.get(id(group), (group, 0.0))[1] + weight

@@ -11,7 +11,7 @@ from math import log2
 from app.core.allocator import Order
 from app.core.model.device import DeviceShape
 from app.core.scoring.device_demand import FreeDevice
-from app.core.scoring.fragmentation import Fragments, PoolRoom
+from app.core.scoring.fragmentation import NodeFragments, PoolRoom
 from app.core.scoring.places import LEVELS, READS, place_of
 from app.core.scoring.prospect import AssignedDevice, Prospect
 from app.core.state.taken import NOTHING_TAKEN
@@ -62,7 +62,7 @@ def first_fit(prospect: Prospect) -> Merit:
 
 def least_fragmentation(prospect: Prospect) -> Merit:
     """Keeps whole nodes, NUMA nodes, large partitions and unshared devices free for those who need them."""
-    broken = Fragments(prospect).broken(prospect)
+    broken = NodeFragments(prospect).broken(prospect)
     loss, taken = sum(item.loss for item in broken), sum(item.taken for item in broken)
     # A device that is left alone costs 1, one of a whole group of eight 15: on a scale of doublings.
     value = 1.0 - max(0.0, log2(loss / taken)) / _LOSS_DOUBLINGS if taken else 1.0
@@ -125,7 +125,7 @@ DEFAULT_POLICY = "binpack"
 
 
 def _fragment_orders(prospect: Prospect) -> Iterable[Order]:
-    return Fragments(prospect).order(len(prospect.new))
+    return NodeFragments(prospect).order(len(prospect.new))
 
 
 def _topology_orders(prospect: Prospect) -> Iterable[Order]:
@@ -165,7 +165,7 @@ def _expected_use_orders(prospect: Prospect) -> Iterable[Order]:
         if room.free[position]
     }  # fmt: skip
     if len(prospect.new) > 1:
-        yield from Fragments(prospect).order(len(prospect.new))
+        yield from NodeFragments(prospect).order(len(prospect.new))
 
 
 ORDERS: dict[str, Orders] = {

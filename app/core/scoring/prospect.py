@@ -12,7 +12,7 @@ from app.core.state.taken import NOTHING_TAKEN, Taken
 
 
 @dataclass(frozen=True, slots=True)
-class Occupancy:
+class DriverOccupancy:
     """Devices of the drivers that a Pod uses on a node: all, and those taken once the Pod is there."""
 
     total: int
@@ -74,7 +74,7 @@ class Prospect:
         return tuple([pool for pool in self._pools if pool.id.driver in drivers and pool.usable])
 
     @cached_property
-    def occupancy(self) -> Occupancy:
+    def occupancy(self) -> DriverOccupancy:
         """How full the node will be. O(devices)."""
         total = used = 0
         for pool in self.pools:
@@ -83,7 +83,7 @@ class Prospect:
             taken = held.whole | held.shared | new
             total += len(pool.devices)
             used += sum([item.device.name in taken for item in pool.devices])
-        return Occupancy(total, used)
+        return DriverOccupancy(total, used)
 
     @cached_property
     def given(self) -> tuple[AssignedDevice, ...]:

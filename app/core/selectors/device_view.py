@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 from app.core.cel.common.errors import EvalError
 from app.core.cel.values.containers import NativeMap, anew
-from app.core.cel.values.quantities import Quantity, parse_quantity
+from app.core.cel.values.quantities import QuantityValue, parse_quantity
 from app.core.cel.values.semver import parse_semver
-from app.core.model.device import Attribute, DeviceShape
+from app.core.model.device import DeviceAttribute, DeviceShape
 
 # Limits of the API (k8s.io/api/resource/v1); a shape within them has a known worst-case cost.
 _MAX_ENTRIES = 32
@@ -73,7 +73,7 @@ class View:
         self.driver = shape.driver
         self.shared = bool(shape.allow_multiple_allocations)
         self.flat: dict[str, Any] = {}
-        self.amounts: dict[str, Quantity] = {}
+        self.amounts: dict[str, QuantityValue] = {}
         self.error: str | None = None
         self.lists: str | None = None
         self.unreadable: dict[str, str] = {}
@@ -161,7 +161,7 @@ def _domains(values: dict[str, Any]) -> Domains:
     return Domains(domains)
 
 
-def attribute_value(name: str, attribute: Attribute) -> Any:
+def attribute_value(name: str, attribute: DeviceAttribute) -> Any:
     """The CEL value of an attribute.
 
     Raises:
@@ -180,11 +180,11 @@ def attribute_value(name: str, attribute: Attribute) -> Any:
     return value
 
 
-def _quantity(value: Any) -> Quantity:
+def _quantity(value: Any) -> QuantityValue:
     try:
         return parse_quantity(value.text)
     except EvalError:
-        return Quantity(value.nanos, -9)
+        return QuantityValue(value.nanos, -9)
 
 
 def _is_small_value(value: Any) -> bool:

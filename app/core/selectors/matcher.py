@@ -67,7 +67,7 @@ class _Part:
 
 class _Writer:
     def __init__(self, variants: frozenset[str]) -> None:
-        self._calls = matcher_calls.Calls(variants)
+        self._calls = matcher_calls.TermWriter(variants)
         self._lines: list[str] = []
         self._errors = 0
 

@@ -26,7 +26,7 @@ _DECLINED = frozenset({
 })  # fmt: skip
 
 
-class Calls:
+class TermWriter:
     """Writes terms, and collects the names that they use."""
 
     def __init__(self, variants: frozenset[str] = frozenset()) -> None:

@@ -8,7 +8,7 @@ from app.core.cel.library.strings import regex
 from app.core.cel.values import ordering
 from app.core.cel.values.equality import equal as same
 from app.core.cel.values.equality import not_equal
-from app.core.cel.values.quantities import Quantity
+from app.core.cel.values.quantities import QuantityValue
 from app.core.cel.values.semver import Semver
 from app.core.selectors import matcher_runtime
 from app.core.selectors.generated_source import GeneratedSource
@@ -123,13 +123,13 @@ def version_call(source: GeneratedSource, name: str, terms: list[Term]) -> Term 
     if name == "compareTo":
         if not (terms[1].constant and left.kind in ("attribute", "quantity")):
             return None
-        kind = Semver if terms[1].kind == "semver" else Quantity
+        kind = Semver if terms[1].kind == "semver" else QuantityValue
         if left.kind == "quantity":
-            return Term(f"{left.code}.compare({terms[1].code})", "int") if kind is Quantity else None
+            return Term(f"{left.code}.compare({terms[1].code})", "int") if kind is QuantityValue else None
         call = f"compare({terms[1].code})"
     else:
         kind, call = Semver, name
-    if left.kind != "attribute" or (kind is Quantity) or (name != "compareTo" and terms[1:]):
+    if left.kind != "attribute" or (kind is QuantityValue) or (name != "compareTo" and terms[1:]):
         return None
     held = source.temporary()
     test = f"({held} := {left.code}).__class__ is {source.constant(kind)}"

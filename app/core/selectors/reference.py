@@ -14,7 +14,7 @@ from celpy.evaluation import CELEvalError
 
 from app.core.cel.common.ast import Call, Expr, Ident, Literal, Select, children
 from app.core.cel.common.errors import CelRuntimeError, EvalError
-from app.core.cel.values.quantities import Quantity, parse_quantity
+from app.core.cel.values.quantities import QuantityValue, parse_quantity
 from app.core.cel.values.semver import Semver, parse_semver
 from app.core.model.device import DeviceShape
 from app.core.selectors.device_view import view_of
@@ -92,7 +92,7 @@ class _Opaque:
 
     __hash__ = None  # type: ignore[assignment]  # as Go's structs with slices
 
-    def __init__(self, value: Quantity | Semver) -> None:
+    def __init__(self, value: QuantityValue | Semver) -> None:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
@@ -130,7 +130,7 @@ def _value(value: Any) -> Any:
         return wrap(value)
     if isinstance(value, tuple | list):
         return celtypes.ListType([_value(item) for item in value])
-    return _Opaque(value) if isinstance(value, Quantity | Semver) else value
+    return _Opaque(value) if isinstance(value, QuantityValue | Semver) else value
 
 
 def _extensions() -> dict[str, Callable[..., Any]]:
@@ -146,7 +146,7 @@ def _extensions() -> dict[str, Callable[..., Any]]:
     }
 
 
-def _parsing(parse: Callable[[str], Quantity | Semver]) -> Callable[..., Any]:
+def _parsing(parse: Callable[[str], QuantityValue | Semver]) -> Callable[..., Any]:
     def parsed(text: Any) -> Any:
         if not isinstance(text, celtypes.StringType):
             return CELEvalError("no such overload", TypeError, ())
@@ -167,6 +167,6 @@ def _semver(value: Any) -> Semver:
 def _compared(one: Any, other: Any) -> int:
     if isinstance(one, _Opaque) and isinstance(other, _Opaque):
         left, right = one.value, other.value
-        if isinstance(left, Quantity) and isinstance(right, Quantity):
+        if isinstance(left, QuantityValue) and isinstance(right, QuantityValue):
             return left.compare(right)
     return _semver(one).compare(_semver(other))

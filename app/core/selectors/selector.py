@@ -8,7 +8,7 @@ from app.core.cel import LIMIT, CelCompileError, CelRuntimeError, Program
 from app.core.cel.values.kinds import is_list, items, type_name
 from app.core.cel.values.semver import Semver
 from app.core.cel.values.values import Optional, TypeValue
-from app.core.model.device import Attribute, AttributeKind, DeviceShape
+from app.core.model.device import AttributeKind, DeviceAttribute, DeviceShape
 from app.core.selectors.attributes_read import AttributesRead, attributes_read
 from app.core.selectors.device_view import view_of
 from app.core.selectors.environment import CelFeatures, compile_expression
@@ -197,7 +197,7 @@ class DerivedAttribute:
         self._program = program
         self.error = error
 
-    def evaluate(self, shape: DeviceShape) -> Attribute:
+    def evaluate(self, shape: DeviceShape) -> DeviceAttribute:
         """The attribute's value on a device.
 
         Raises:
@@ -234,18 +234,18 @@ _KINDS: dict[type, tuple[AttributeKind, AttributeKind]] = {
 }
 
 
-def _as_attribute(result: Any) -> Attribute:
+def _as_attribute(result: Any) -> DeviceAttribute:
     value = _native(result)
     kinds = _KINDS.get(value.__class__)
     if kinds is not None:
-        return Attribute(kinds[0], value.text if value.__class__ is Semver else value)
+        return DeviceAttribute(kinds[0], value.text if value.__class__ is Semver else value)
     if not is_list(result):
         raise CelRuntimeError(f"unsupported CEL return type: {type_name(result)}")
     elements = [_native(item) for item in items(result)]
     if not elements:
-        return Attribute("strings", ())
+        return DeviceAttribute("strings", ())
     kind = elements[0].__class__
     if kind not in _KINDS or any(element.__class__ is not kind for element in elements):
         raise CelRuntimeError("the elements of the list must be all strings, ints, bools or versions")
     values = tuple(element.text if kind is Semver else element for element in elements)
-    return Attribute(_KINDS[kind][1], values)
+    return DeviceAttribute(_KINDS[kind][1], values)

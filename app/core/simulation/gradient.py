@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import exp
 
-from app.core.scoring.expected_use import Demand, ExpectedUse, NodeRoom
+from app.core.scoring.expected_use import ExpectedUse, NodeRoom, PodDemand
 from app.core.simulation.packing import ChosenNode, NodeState, ScoredNodes, first_of_best
 from app.core.simulation.published import MAX_POINTS
 from app.core.simulation.task_list import WHOLE, Task
@@ -111,7 +111,7 @@ class ExpectedUsePolicy:
         self._models = {task: "|".join(sorted(task.models)) for task in counts}
         self._named = {text: task.models for task, text in self._models.items()}
         self._use = ExpectedUse(
-            Demand(task.cpu, task.memory, task.gpus, task.share, self._models[task], count)
+            PodDemand(task.cpu, task.memory, task.gpus, task.share, self._models[task], count)
             for task, count in counts.items()
         )
         self._matching: dict[str, dict[str, bool]] = {}

@@ -13,7 +13,7 @@ from app.core.model.allocation import Allocation
 from app.core.model.meta import Meta
 from app.core.model.pod import Pod
 from app.core.model.pod_claim import PodClaim
-from app.core.model.resource_claim import Consumer, ResourceClaim
+from app.core.model.resource_claim import ConsumerReference, ResourceClaim
 from app.core.model.resource_slice import DeviceId
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
@@ -224,7 +224,7 @@ class Simulation:
                 self._used[home] += sign * self._weights[item.device]
 
 
-def _user(claim: ResourceClaim, pod: Pod) -> Consumer | None:
+def _user(claim: ResourceClaim, pod: Pod) -> ConsumerReference | None:
     """The Pod as one of those that an allocated claim is reserved for. By name: files may have no uids."""
     if claim.allocation is None or claim.meta.namespace != pod.meta.namespace:
         return None

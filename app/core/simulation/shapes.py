@@ -10,7 +10,7 @@ from math import cos, exp, log, pi, sqrt
 
 from app.core.json_object import JsonObject
 from app.core.simulation import fleet
-from app.core.simulation.trace import Job, Kind, Trace, kind
+from app.core.simulation.trace import Job, PodKind, Trace, kind
 
 Draw = Callable[[], float]
 """The next random number, from 0 to below 1."""
@@ -59,7 +59,7 @@ class Shape:
         total = sum(item.share for item in self.mixed)
         work = sum(item.share / total * item.size * item.hours for item in self.mixed) * HOUR
         mean_gap = work / (devices * (load or self.load))
-        kinds: dict[str, Kind] = {item.name: kind(item.name, item.size, item.spec) for item in self.mixed}
+        kinds: dict[str, PodKind] = {item.name: kind(item.name, item.size, item.spec) for item in self.mixed}
         found, at = [], 0.0
         for number in range(jobs):
             at += -log(1.0 - draw()) * mean_gap / max(0.05, self.rate(at))

@@ -9,7 +9,7 @@ from app.core.model.resource_claim import ClaimSpec, read_claim_spec
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class PodKind:
     """Pods with the same requests. ``size`` is what one requests, in devices."""
 
     name: str
@@ -32,18 +32,18 @@ class Trace:
     """Jobs in the order of their arrival."""
 
     name: str
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, PodKind]
     jobs: Sequence[Job]
 
     @property
-    def largest(self) -> Kind:
+    def largest(self) -> PodKind:
         """The kind that is hardest to place: of the largest size, the last named."""
         return max(self.kinds.values(), key=lambda kind: kind.size)
 
 
-def kind(name: str, size: float, spec: JsonObject) -> Kind:
+def kind(name: str, size: float, spec: JsonObject) -> PodKind:
     """A kind by the spec of its claim, as in a manifest. Raises: FieldError."""
-    return Kind(name, size, read_claim_spec(spec))
+    return PodKind(name, size, read_claim_spec(spec))
 
 
 def trace_to_json(trace: Trace, specs: Mapping[str, JsonObject]) -> JsonObject:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from app.core.model.allocation import Allocation
-from app.core.model.resource_claim import EXTENDED_ANNOTATION, Consumer, ResourceClaim
+from app.core.model.resource_claim import EXTENDED_ANNOTATION, ConsumerReference, ResourceClaim
 from app.core.model.resource_slice import PoolId
 from app.core.pauses import emptied
 from app.core.state.taken import ClaimKey, PoolTaken, release, take
@@ -20,7 +20,7 @@ class Assumed:
     """
 
     allocation: Allocation
-    consumers: Mapping[str, Consumer] = field(default_factory=dict)
+    consumers: Mapping[str, ConsumerReference] = field(default_factory=dict)
 
 
 class AssumeCache:
@@ -103,7 +103,7 @@ class AssumeCache:
         return self._exchange(key, before)
 
     def assume(
-        self, key: ClaimKey, allocation: Allocation, consumers: Mapping[str, Consumer]
+        self, key: ClaimKey, allocation: Allocation, consumers: Mapping[str, ConsumerReference]
     ) -> Collection[PoolId]:
         """Counts devices as taken, and consumers by the uids of Pods, before the API server has them."""
         before = self._held(key)

@@ -14,7 +14,7 @@ as the group, also without Pods: those are kube-controller-manager's alone.
 from enum import Enum
 
 from app.core.model.pod import Pod
-from app.core.model.resource_claim import EXTENDED_ANNOTATION, Consumer, ResourceClaim
+from app.core.model.resource_claim import EXTENDED_ANNOTATION, ConsumerReference, ResourceClaim
 from app.core.state.state import State
 
 
@@ -43,7 +43,7 @@ def stale_claim(state: State, claim: ResourceClaim) -> StaleClaim | None:
     return StaleClaim.ABANDONED if gone_consumers(state, claim) else None
 
 
-def unbound_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...]:
+def unbound_consumers(state: State, claim: ResourceClaim) -> tuple[ConsumerReference, ...]:
     """The consumers of the claim that are pending Pods."""
     found = []
     for consumer in claim.reserved_for:
@@ -53,7 +53,7 @@ def unbound_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...
     return tuple(found)
 
 
-def gone_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...]:
+def gone_consumers(state: State, claim: ResourceClaim) -> tuple[ConsumerReference, ...]:
     """The consumers of the claim that are not in the state: deleted or completed Pods."""
     found = []
     for consumer in claim.reserved_for:
@@ -64,7 +64,7 @@ def gone_consumers(state: State, claim: ResourceClaim) -> tuple[Consumer, ...]:
     return tuple(found)
 
 
-def _is_pod(consumer: Consumer) -> bool:
+def _is_pod(consumer: ConsumerReference) -> bool:
     return consumer.resource == "pods" and not consumer.api_group
 
 

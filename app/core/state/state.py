@@ -15,7 +15,7 @@ from app.core.model.node import Node
 from app.core.model.parse import InventoryObject
 from app.core.model.pod import Pod
 from app.core.model.pod_group import PodGroup
-from app.core.model.resource_claim import Consumer, ResourceClaim, ResourceClaimTemplate
+from app.core.model.resource_claim import ConsumerReference, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import emptied
 from app.core.state.assume_cache import AssumeCache, Assumed
@@ -248,7 +248,7 @@ class State:
         return known[kind]
 
     def assume(
-        self, key: ClaimKey, allocation: Allocation, consumers: Mapping[str, Consumer] | None = None
+        self, key: ClaimKey, allocation: Allocation, consumers: Mapping[str, ConsumerReference] | None = None
     ) -> None:
         """Counts devices as taken, and consumers, before the API server has them.
 
@@ -370,7 +370,10 @@ class State:
             self.inventory.note_taken(pool)
 
     def settle(
-        self, pod: Pod, node: str, allocations: Iterable[tuple[ResourceClaim, Allocation, Consumer | None]]
+        self,
+        pod: Pod,
+        node: str,
+        allocations: Iterable[tuple[ResourceClaim, Allocation, ConsumerReference | None]],
     ) -> None:
         """Makes the state as if the Pod ran on the node, with these allocations for its claims.
 
@@ -378,7 +381,7 @@ class State:
         dry run's fork, an inventory from files.
         """
         meta = pod.meta
-        itself = Consumer("", "pods", meta.name, meta.uid or f"{meta.namespace}/{meta.name}")
+        itself = ConsumerReference("", "pods", meta.name, meta.uid or f"{meta.namespace}/{meta.name}")
         for claim, allocation, consumer in allocations:
             user = consumer or itself
             others = tuple(known for known in claim.reserved_for if known.uid != user.uid)

@@ -10,7 +10,7 @@ import pytest
 
 from app.api.expander import objects
 from app.api.expander.objects import read_raw
-from app.api.expander.protobuf import Budget, Message, MessageOf, boolean, integer, text
+from app.api.expander.protobuf import FieldBudget, Message, MessageOf, boolean, integer, text
 from app.core.json_object import JsonObject
 from app.core.model.parse import parse
 from tests.objects import pod as small_pod
@@ -126,12 +126,12 @@ def marshaled(program: Path, raw: JsonObject) -> memoryview:
 @pytest.mark.parametrize("raw", [POD, NODE, small_pod("p", "c")], ids=["Pod", "Node", "small Pod"])
 def test_an_object_is_read_as_its_json(cluster_autoscaler: Path, raw: JsonObject) -> None:
     data = marshaled(cluster_autoscaler, raw)
-    assert parse(read_raw(raw["kind"], data, Budget())) == parse(raw)
+    assert parse(read_raw(raw["kind"], data, FieldBudget())) == parse(raw)
 
 
 @pytest.mark.oracle
 def test_times_that_are_not_set_are_absent(cluster_autoscaler: Path) -> None:
-    meta = read_raw("Pod", marshaled(cluster_autoscaler, small_pod("p")), Budget())["metadata"]
+    meta = read_raw("Pod", marshaled(cluster_autoscaler, small_pod("p")), FieldBudget())["metadata"]
     assert meta.keys() <= {"name", "namespace", "uid"}
 
 

@@ -5,23 +5,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.expander.objects import read_raw
-from app.api.expander.protobuf import Budget, Field, MessageOf, boolean, fields, integer, text, written
+from app.api.expander.protobuf import (
+    FieldBudget,
+    MessageField,
+    MessageOf,
+    boolean,
+    fields,
+    integer,
+    text,
+    written,
+)
 from app.core.model.errors import FieldError, path_text
 from app.core.pauses import on_pause
 
-INNER = MessageOf({1: Field("name", text), 2: Field("count", integer), 3: Field("on", boolean)})
+INNER = MessageOf(
+    {1: MessageField("name", text), 2: MessageField("count", integer), 3: MessageField("on", boolean)}
+)
 READ = MessageOf(
     {
-        1: Field("one", INNER),
-        2: Field("many", INNER, "list"),
-        3: Field("labels", text, "map"),
-        4: Field("text", text),
+        1: MessageField("one", INNER),
+        2: MessageField("many", INNER, "list"),
+        3: MessageField("labels", text, "map"),
+        4: MessageField("text", text),
     }
 )
 
 
 def read(data: bytes, most: int = 1000) -> dict:
-    return READ(memoryview(data), Budget(most))
+    return READ(memoryview(data), FieldBudget(most))
 
 
 READS = {
@@ -89,7 +100,7 @@ def test_long_messages_pause() -> None:
 def test_any_bytes_are_an_object_or_refused(data: bytes) -> None:
     def outcome(kind: str) -> str:
         try:
-            return read_raw(kind, memoryview(data), Budget())["kind"]
+            return read_raw(kind, memoryview(data), FieldBudget())["kind"]
         except FieldError as error:
             return error.reason
 
@@ -98,7 +109,7 @@ def test_any_bytes_are_an_object_or_refused(data: bytes) -> None:
 
 @given(st.integers(1, 500), st.integers(-(1 << 63), (1 << 63) - 1), st.binary())
 def test_what_is_written_is_read(number: int, value: int, data: bytes) -> None:
-    found = list(fields(memoryview(written(number, value) + written(number, data)), Budget()))
+    found = list(fields(memoryview(written(number, value) + written(number, data)), FieldBudget()))
     expected = [(number, value & (1 << 64) - 1)] if value else []
     assert [(key, item if isinstance(item, int) else bytes(item)) for key, item in found] == [
         *expected,

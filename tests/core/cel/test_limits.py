@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.model.device import Attribute, DeviceShape, intern_shape
+from app.core.model.device import DeviceAttribute, DeviceShape, intern_shape
 from app.core.selectors import CelRuntimeError, compile_selector
 
 
@@ -121,5 +121,7 @@ def test_what_an_expression_can_reach_is_a_device_and_nothing_of_python() -> Non
     "text", ['{}.matches("^.$")', '{}.find(".").size() == 1', '{}.findAll(".").size() == 1']
 )
 def test_a_text_that_is_no_unicode_is_one_character(text: str) -> None:
-    broken = intern_shape("gpu.example.com", {"gpu.example.com/model": Attribute("string", "\ud800")}, {})
+    broken = intern_shape(
+        "gpu.example.com", {"gpu.example.com/model": DeviceAttribute("string", "\ud800")}, {}
+    )
     assert compile_selector(text.format('device.attributes["gpu.example.com"].model')).matches(broken)

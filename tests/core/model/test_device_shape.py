@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.core.model import device as device_module
-from app.core.model.device import Attribute, Device, read_attribute, read_device
+from app.core.model.device import Device, DeviceAttribute, read_attribute, read_device
 
 DEVICE: dict[str, Any] = {
     "name": "a",
@@ -80,28 +80,28 @@ def test_a_shape_does_not_change_with_the_json_it_was_read_from() -> None:
     shape = read_device(raw, "frozen").shape
     raw["attributes"]["own"]["strings"].append("y")  # type: ignore[index]
     raw["attributes"]["more"] = {"int": 1}  # type: ignore[index]
-    assert dict(shape.attributes) == {"own": Attribute("strings", ("x",))}
+    assert dict(shape.attributes) == {"own": DeviceAttribute("strings", ("x",))}
     assert read_device(raw, "frozen").shape is not shape
 
 
 ATTRIBUTES = {
-    "string": ({"string": "a"}, Attribute("string", "a")),
-    "empty-string": ({"string": ""}, Attribute("string", "")),
-    "int": ({"int": -1}, Attribute("int", -1)),
-    "zero": ({"int": 0}, Attribute("int", 0)),
-    "false": ({"bool": False}, Attribute("bool", False)),
-    "version": ({"version": "1.2.3"}, Attribute("version", "1.2.3")),
-    "ints": ({"ints": [1, 2]}, Attribute("ints", (1, 2))),
-    "bools": ({"bools": [True]}, Attribute("bools", (True,))),
-    "strings": ({"strings": ["a", "b"]}, Attribute("strings", ("a", "b"))),
-    "versions": ({"versions": ["1.0.0"]}, Attribute("versions", ("1.0.0",))),
-    "empty-list": ({"ints": []}, Attribute("ints", ())),
-    "null-beside-a-value": ({"int": None, "string": "a"}, Attribute("string", "a")),
-    "of-a-newer-type": ({"duration": "1s"}, Attribute("unknown", None)),
-    "nothing": ({}, Attribute("unknown", None)),
+    "string": ({"string": "a"}, DeviceAttribute("string", "a")),
+    "empty-string": ({"string": ""}, DeviceAttribute("string", "")),
+    "int": ({"int": -1}, DeviceAttribute("int", -1)),
+    "zero": ({"int": 0}, DeviceAttribute("int", 0)),
+    "false": ({"bool": False}, DeviceAttribute("bool", False)),
+    "version": ({"version": "1.2.3"}, DeviceAttribute("version", "1.2.3")),
+    "ints": ({"ints": [1, 2]}, DeviceAttribute("ints", (1, 2))),
+    "bools": ({"bools": [True]}, DeviceAttribute("bools", (True,))),
+    "strings": ({"strings": ["a", "b"]}, DeviceAttribute("strings", ("a", "b"))),
+    "versions": ({"versions": ["1.0.0"]}, DeviceAttribute("versions", ("1.0.0",))),
+    "empty-list": ({"ints": []}, DeviceAttribute("ints", ())),
+    "null-beside-a-value": ({"int": None, "string": "a"}, DeviceAttribute("string", "a")),
+    "of-a-newer-type": ({"duration": "1s"}, DeviceAttribute("unknown", None)),
+    "nothing": ({}, DeviceAttribute("unknown", None)),
 }
 
 
 @pytest.mark.parametrize(("raw", "expected"), ATTRIBUTES.values(), ids=ATTRIBUTES)
-def test_attributes(raw: dict[str, Any], expected: Attribute) -> None:
+def test_attributes(raw: dict[str, Any], expected: DeviceAttribute) -> None:
     assert read_attribute(raw) == expected

@@ -12,7 +12,7 @@ from app.core.model.parse import flatten, parse, ref_of, reread_claim, reread_po
 from app.core.model.pod import Pod
 from app.core.model.pod_claim import PodClaim
 from app.core.model.quantity import parse_quantity
-from app.core.model.resource_claim import Condition, Consumer, ResourceClaim, ResourceClaimTemplate
+from app.core.model.resource_claim import Condition, ConsumerReference, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import DeviceId, PoolId, ResourceSlice
 
 
@@ -119,7 +119,7 @@ def test_a_claim_with_status() -> None:
     assert claim.allocation.devices[0].device == DeviceId("d", "p", "dev")
     assert claim.allocation.devices[0].device.pool_id == PoolId("d", "p")
     assert claim.allocation.node_selector is None
-    assert claim.reserved_for == (Consumer("", "pods", "p", "2"),)
+    assert claim.reserved_for == (ConsumerReference("", "pods", "p", "2"),)
     assert claim.device_status[0].conditions == (Condition("Ready", "True"),)
 
 

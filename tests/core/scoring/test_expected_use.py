@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.scoring.expected_use import WHOLE, Demand, ExpectedUse, NodeRoom
+from app.core.scoring.expected_use import WHOLE, ExpectedUse, NodeRoom, PodDemand
 
 
 def demand(
@@ -14,8 +14,8 @@ def demand(
     selector: str = "",
     weight: float = 1,
     memory: int = 0,
-) -> Demand:
-    return Demand(cpu, memory, devices, share, selector, weight)
+) -> PodDemand:
+    return PodDemand(cpu, memory, devices, share, selector, weight)
 
 
 def worth(use: ExpectedUse, cpu: int, *shares: int, memory: int = 0, matching: str = "") -> float:
@@ -77,7 +77,7 @@ def test_a_mix_is_judged_alike_each_time() -> None:
 
 DEMANDS = st.lists(
     st.builds(
-        Demand,
+        PodDemand,
         cpu=st.integers(0, 4000),
         memory=st.integers(0, 50),
         devices=st.integers(0, 3),
@@ -91,7 +91,7 @@ DEMANDS = st.lists(
 
 @given(DEMANDS, st.integers(0, 20000), st.integers(0, 99), st.lists(st.integers(1, WHOLE), max_size=40))
 def test_a_room_is_worth_no_more_than_what_is_free(
-    demands: list[Demand], cpu: int, memory: int, shares: list[int]
+    demands: list[PodDemand], cpu: int, memory: int, shares: list[int]
 ) -> None:
     found = worth(ExpectedUse(demands), cpu, *shares, memory=memory, matching="A")
     assert 0 <= found <= sum(shares) + 1e-6

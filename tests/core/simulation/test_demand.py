@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.simulation.demand import demand_at
-from app.core.simulation.trace import Job, Kind, Trace, kind
+from app.core.simulation.trace import Job, PodKind, Trace, kind
 from tests.core.diagnosis.inventory import req
 
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, PodKind] = {
     name: kind(name, size, {"devices": {"requests": [req(count=max(1, int(size)))]}})
     for name, size in {"small": 1.0, "large": 4.0, "half": 0.5}.items()
 }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from app.core.model.allocation import Allocation, read_allocation
 from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
-from app.core.model.resource_claim import Consumer, ResourceClaim
+from app.core.model.resource_claim import ConsumerReference, ResourceClaim
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import on_pause
 from app.core.state import inventory
@@ -52,7 +52,7 @@ def names_taken(state: State) -> set[str]:
 
 def test_an_assumed_device_is_taken_at_once_and_free_again_when_forgotten() -> None:
     state = state_with(claim("c"))
-    state.assume(KEY, held_on("n1", "d0"), {"u": Consumer("", "pods", "p", "u")})
+    state.assume(KEY, held_on("n1", "d0"), {"u": ConsumerReference("", "pods", "p", "u")})
     assert names_taken(state) == {"d0"}
     assumed = state.claim(KEY)
     assert assumed is not None
@@ -78,8 +78,8 @@ def test_a_write_of_what_was_assumed_makes_no_node_look_different() -> None:
 
 def test_forgetting_one_of_two_pods_keeps_the_allocation_assumed() -> None:
     state = state_with(claim("c"))
-    state.assume(KEY, held_on("n1", "d0"), {"u": Consumer("", "pods", "p", "u")})
-    state.assume(KEY, held_on("n1", "d0"), {"v": Consumer("", "pods", "q", "v")})
+    state.assume(KEY, held_on("n1", "d0"), {"u": ConsumerReference("", "pods", "p", "u")})
+    state.assume(KEY, held_on("n1", "d0"), {"v": ConsumerReference("", "pods", "q", "v")})
     state.forget(KEY, "u")
     assert names_taken(state) == {"d0"}
     state.forget(KEY, "v")
@@ -88,7 +88,7 @@ def test_forgetting_one_of_two_pods_keeps_the_allocation_assumed() -> None:
 
 def test_what_is_assumed_for_one_pod_of_a_group_is_for_the_other_too_and_the_group_is_one_user() -> None:
     state = state_with(claim("c"))
-    group = Consumer("scheduling.k8s.io", "podgroups", "g", "group")
+    group = ConsumerReference("scheduling.k8s.io", "podgroups", "g", "group")
     for uid in "uv":
         state.assume(KEY, held_on("n1", "d0"), {uid: group})
     assumed = state.claim(KEY)

@@ -107,7 +107,7 @@ class Estimator:
         """A range around the possible costs of the overloads that the types leave open."""
         cost, size = Range(MAX, 0), None
         for overload in node.overloads:
-            found = self._overload(node, functions.Call(overload, target, args), costs)
+            found = self._overload(node, functions.OverloadCall(overload, target, args), costs)
             cost = cost.union(found.cost)
             if found.size is not None:
                 size = found.size if size is None else size.union(found.size)
@@ -121,7 +121,7 @@ class Estimator:
         self._sizes.set_size(node, size)
         return cost
 
-    def _overload(self, node: Call, call: functions.Call, costs: list[Range]) -> Estimate:
+    def _overload(self, node: Call, call: functions.OverloadCall, costs: list[Range]) -> Estimate:
         found = functions.estimate(node.function, call, self._before, sized_parts=self._sized_parts)
         if found is not None:
             return Estimate(found.cost.plus(standard.total(costs)), found.size)

@@ -25,7 +25,7 @@ class Estimate(NamedTuple):
     size: Range | None = None
 
 
-class Call(NamedTuple):
+class OverloadCall(NamedTuple):
     """A call with one of its overloads. ``target`` is set for member functions."""
 
     overload: str
@@ -33,11 +33,11 @@ class Call(NamedTuple):
     args: tuple[Operand, ...]
 
 
-_Rule = Callable[[Call], Estimate | None]
+_Rule = Callable[[OverloadCall], Estimate | None]
 
 
 def estimate(
-    function: str, call: Call, before: frozenset[str] = frozenset(), *, sized_parts: bool = False
+    function: str, call: OverloadCall, before: frozenset[str] = frozenset(), *, sized_parts: bool = False
 ) -> Estimate | None:
     """The estimate of a library, if one has a rule for this call. O(1).
 
@@ -54,14 +54,14 @@ def estimate(
 # Texts
 
 
-def _one(_call: Call) -> Estimate:
+def _one(_call: OverloadCall) -> Estimate:
     return Estimate(ONE)
 
 
 def _reads(times: int = 1, *, keeps: bool = False) -> _Rule:
     """Reads its argument that many times; ``keeps``: the result is as large."""
 
-    def rule(call: Call) -> Estimate | None:
+    def rule(call: OverloadCall) -> Estimate | None:
         if not call.args:
             return None
         size = call.args[0].size
@@ -70,14 +70,14 @@ def _reads(times: int = 1, *, keeps: bool = False) -> _Rule:
     return rule
 
 
-def _changes(call: Call) -> Estimate | None:
+def _changes(call: OverloadCall) -> Estimate | None:
     """A text made from the target, about as long."""
     if call.target is None:
         return None
     return Estimate(call.target.size.scaled(STRING_FACTOR), call.target.size)
 
 
-def _replace(call: Call) -> Estimate | None:
+def _replace(call: OverloadCall) -> Estimate | None:
     if call.target is None:
         return None
     text, old, new = call.target.size, call.args[0].size, call.args[1].size
@@ -97,7 +97,7 @@ def _replace(call: Call) -> Estimate | None:
     return Estimate(text.scaled(2 * STRING_FACTOR), size)
 
 
-def _split(call: Call) -> Estimate | None:
+def _split(call: OverloadCall) -> Estimate | None:
     if call.target is None:
         return None
     size = call.target.size
@@ -109,7 +109,7 @@ def _split(call: Call) -> Estimate | None:
     return Estimate(size.scaled(2 * STRING_FACTOR), Range(0, most))
 
 
-def _join(call: Call) -> Estimate | None:
+def _join(call: OverloadCall) -> Estimate | None:
     if call.target is None:
         return None
     count, element = call.target.size, call.target.element()
@@ -120,7 +120,7 @@ def _join(call: Call) -> Estimate | None:
     return Estimate(size.scaled(STRING_FACTOR), size)
 
 
-def _find(call: Call) -> Estimate | None:
+def _find(call: OverloadCall) -> Estimate | None:
     if call.target is None:
         return None
     size = call.target.size
@@ -132,19 +132,19 @@ def searching(text: Range, pattern: Range) -> Range:
     return text.plus(ONE).scaled(STRING_FACTOR).times(pattern.scaled(REGEX_FACTOR))
 
 
-def _validate(call: Call) -> Estimate:
+def _validate(call: OverloadCall) -> Estimate:
     return Estimate(call.args[0].size.scaled(STRING_FACTOR).scaled(_FORMAT_PATTERN * REGEX_FACTOR))
 
 
 # Networks
 
 
-def _ip(call: Call) -> Estimate | None:
+def _ip(call: OverloadCall) -> Estimate | None:
     return Estimate(ONE) if call.overload == "cidr_ip" else _reads()(call)
 
 
 def _contains(text_overload: str, more: Range) -> _Rule:
-    def rule(call: Call) -> Estimate:
+    def rule(call: OverloadCall) -> Estimate:
         cost = _ADDRESS.plus(_ADDRESS).scaled(STRING_FACTOR).plus(more)
         if call.overload == text_overload:
             cost = cost.plus(call.args[0].size.scaled(STRING_FACTOR))
@@ -156,7 +156,7 @@ def _contains(text_overload: str, more: Range) -> _Rule:
 # Equality
 
 
-def _equals(call: Call) -> Estimate | None:
+def _equals(call: OverloadCall) -> Estimate | None:
     left, right = (operand.type for operand in call.args)
     if left.name != right.name:
         return None
@@ -175,7 +175,7 @@ def _equals(call: Call) -> Estimate | None:
 # Lists
 
 
-def _elements(call: Call) -> Estimate | None:
+def _elements(call: OverloadCall) -> Estimate | None:
     """Reads every element once, and all of it if it is a text."""
     if call.target is None:
         return None
@@ -201,29 +201,29 @@ def _number(operand: Operand, otherwise: int) -> int:
     return otherwise
 
 
-def _slice(call: Call) -> Estimate | None:
+def _slice(call: OverloadCall) -> Estimate | None:
     if call.target is None:
         return None
     start, end = _number(call.args[0], 0), _number(call.args[1], call.target.size.high)
     return _makes(exactly((end - start) % 2**64), 1)
 
 
-def _range(call: Call) -> Estimate:
+def _range(call: OverloadCall) -> Estimate:
     return _makes(exactly(_number(call.args[0], MAX)), 1)
 
 
-def _reverse(call: Call) -> Estimate | None:
+def _reverse(call: OverloadCall) -> Estimate | None:
     return None if call.target is None else _makes(call.target.size, 1)
 
 
-def _flatten(call: Call) -> Estimate | None:
+def _flatten(call: OverloadCall) -> Estimate | None:
     if call.target is None:
         return None
     depth = _number(call.args[0], MAX) if call.args else 1
     return _makes(call.target.size, float(depth))
 
 
-def _distinct(call: Call) -> Estimate | None:
+def _distinct(call: OverloadCall) -> Estimate | None:
     if call.target is None:
         return None
     return _makes(call.target.size.times(call.target.size), 2.0)
@@ -232,7 +232,7 @@ def _distinct(call: Call) -> Estimate | None:
 def _sort(kind: str, *, by_keys: bool) -> _Rule:
     factor = 2.0 + STRING_FACTOR if kind in ("string", "bytes") else 2.0
 
-    def rule(call: Call) -> Estimate | None:
+    def rule(call: OverloadCall) -> Estimate | None:
         compared = call.args[0] if by_keys else call.target
         return None if compared is None else _makes(compared.size.times(compared.size), factor)
 
@@ -240,14 +240,14 @@ def _sort(kind: str, *, by_keys: bool) -> _Rule:
 
 
 def _sets(factor: int) -> _Rule:
-    def rule(call: Call) -> Estimate:
+    def rule(call: OverloadCall) -> Estimate:
         pairs = call.args[0].size.times(call.args[1].size)
         return Estimate(pairs.scaled(float(factor)).plus(ONE))
 
     return rule
 
 
-def _selector(call: Call) -> Estimate:
+def _selector(call: OverloadCall) -> Estimate:
     size = call.args[0].size
     requirements = size.scaled(0.5).scaled(50.0)
     return Estimate(exactly(LIST).plus(size.scaled(STRING_FACTOR)).plus(requirements))
@@ -264,11 +264,11 @@ _PARTS = {
 _LONGEST = 48  # ResourceSliceMaxAttributeValuesPerDevice in k8s.io/api/resource/v1
 
 
-def _list_attribute(_call: Call) -> Estimate:
+def _list_attribute(_call: OverloadCall) -> Estimate:
     return Estimate(Range(0, _LONGEST))
 
 
-_BEFORE: dict[str, Callable[[Call], Estimate]] = {
+_BEFORE: dict[str, Callable[[OverloadCall], Estimate]] = {
     "matches": _one,
     "list_includes_dyn_dyn": _list_attribute,
 }

@@ -5,7 +5,7 @@ Here, costs are those of the arguments as well: operators that need not evaluate
 
 from collections.abc import Callable, Sequence
 
-from app.core.cel.estimate.functions import Call, Estimate, searching
+from app.core.cel.estimate.functions import Estimate, OverloadCall, searching
 from app.core.cel.estimate.ranges import NOTHING, ONE, Range
 from app.core.cel.estimate.sizes import Operand
 from app.core.cel.library.runtime_cost import STRING_FACTOR
@@ -29,7 +29,7 @@ def total(costs: Sequence[Range]) -> Range:
     return found
 
 
-def standard(call: Call, costs: Sequence[Range]) -> Estimate:
+def standard(call: OverloadCall, costs: Sequence[Range]) -> Estimate:
     """The estimate of a call that no library has a rule for; ``costs`` are those of its arguments."""
     overload, args = call.overload, call.args
     if overload in ("logical_and", "logical_or"):
@@ -51,52 +51,52 @@ def _comparison(left: Operand, right: Operand) -> Estimate:
     return Estimate(Range(1 if most > 0 else 0, most).scaled(STRING_FACTOR))
 
 
-def _sum(call: Call) -> Estimate:
+def _sum(call: OverloadCall) -> Estimate:
     size = call.args[0].size.plus(call.args[1].size)
     return Estimate(ONE if call.overload == "add_list" else size.scaled(STRING_FACTOR), size)
 
 
-def _to_bytes(call: Call) -> Estimate:
+def _to_bytes(call: OverloadCall) -> Estimate:
     size = call.args[0].size
     return Estimate(size.scaled(STRING_FACTOR), Range(size.low, size.high * 4 % _WRAPPED))
 
 
-def _to_text(call: Call) -> Estimate:
+def _to_text(call: OverloadCall) -> Estimate:
     size = call.args[0].size
     return Estimate(size.scaled(STRING_FACTOR), Range(size.low // 4, size.high))
 
 
-def _quote(call: Call) -> Estimate:
+def _quote(call: OverloadCall) -> Estimate:
     size = call.args[0].size
     quoted = Range((size.low + 2) % _WRAPPED, (size.high * 2 + 2) % _WRAPPED)
     return Estimate(size.scaled(STRING_FACTOR), quoted)
 
 
-def _reads_target(call: Call) -> Estimate:
+def _reads_target(call: OverloadCall) -> Estimate:
     return Estimate(ONE if call.target is None else call.target.size.scaled(STRING_FACTOR))
 
 
-def _contains(call: Call) -> Estimate:
+def _contains(call: OverloadCall) -> Estimate:
     if call.target is None:
         return Estimate(ONE)
     part = call.args[0].size.scaled(STRING_FACTOR)
     return Estimate(call.target.size.scaled(STRING_FACTOR).times(part))
 
 
-def _matches(call: Call) -> Estimate:
+def _matches(call: OverloadCall) -> Estimate:
     text, pattern = (call.target, *call.args) if call.target is not None else call.args
     return Estimate(searching(text.size, pattern.size))
 
 
-def _reads_argument(call: Call) -> Estimate:
+def _reads_argument(call: OverloadCall) -> Estimate:
     return Estimate(call.args[0].size.scaled(STRING_FACTOR))
 
 
-def _in_list(call: Call) -> Estimate:
+def _in_list(call: OverloadCall) -> Estimate:
     return Estimate(call.args[1].size.scaled(1.0))
 
 
-_RULES: dict[str, Callable[[Call], Estimate]] = {
+_RULES: dict[str, Callable[[OverloadCall], Estimate]] = {
     "string_format": _reads_target,
     "string_to_bytes": _to_bytes,
     "bytes_to_string": _to_text,

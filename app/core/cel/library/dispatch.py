@@ -17,7 +17,7 @@ from app.core.cel.library.operators import BINARY, contains, logical_not, size
 from app.core.cel.library.registry import Implementation, implementation_of
 from app.core.cel.values.arithmetic import negate
 from app.core.cel.values.kinds import is_list, length, no_overload, part_of, type_name
-from app.core.cel.values.objects import Cidr, Ip, Quantity, Semver, Url
+from app.core.cel.values.objects import Cidr, Ip, QuantityValue, Semver, Url
 from app.core.cel.values.values import Duration, Optional, Timestamp, UInt
 
 _Guard = Callable[[Any], bool]
@@ -159,5 +159,5 @@ def _map_guard(key_guard: _Guard, value_guard: _Guard) -> _Guard:
 _PLAIN: dict[str, type] = {
     "bool": bool, "int": int, "uint": UInt, "double": float, "string": str, "bytes": bytes,
     "optional_type": Optional, types.DURATION.name: Duration, types.TIMESTAMP.name: Timestamp,
-    **{kind.type_name: kind for kind in (Quantity, Semver, Url, Ip, Cidr)},
+    **{kind.type_name: kind for kind in (QuantityValue, Semver, Url, Ip, Cidr)},
 }  # fmt: skip

@@ -8,7 +8,7 @@ from app.core.cel.common.errors import EvalError
 from app.core.cel.library.formats import FORMATS, problems
 from app.core.cel.library.registry import implements
 from app.core.cel.values.networks import Cidr, Ip, is_dotted, parse_cidr, parse_ip
-from app.core.cel.values.quantities import Quantity, parse_amount, parse_quantity
+from app.core.cel.values.quantities import QuantityValue, parse_amount, parse_quantity
 from app.core.cel.values.semver import Semver, is_version, normalized, parse_semver
 from app.core.cel.values.urls import Url, parse_request_uri, parse_url
 from app.core.cel.values.values import INT_MAX, NONE, CelMap, NamedFormat, Optional
@@ -29,31 +29,31 @@ def _can(parse: Callable[[str], Any]) -> Callable[[str], bool]:
 
 
 @implements("string_to_quantity")
-def quantity(text: str) -> Quantity:
+def quantity(text: str) -> QuantityValue:
     """quantity(text): a new object each time, since Go holds quantities as keys of maps by their address."""
     return parse_quantity(text)
 
 
 implements("is_quantity_string")(_can(parse_amount))
-implements("quantity_sign")(Quantity.sign)
-implements("quantity_compare_to")(Quantity.compare)
-implements("quantity_get_float")(Quantity.as_float)
+implements("quantity_sign")(QuantityValue.sign)
+implements("quantity_compare_to")(QuantityValue.compare)
+implements("quantity_get_float")(QuantityValue.as_float)
 
 
 @implements("quantity_is_greater_than")
-def quantity_is_greater_than(left: Quantity, right: Quantity) -> bool:
+def quantity_is_greater_than(left: QuantityValue, right: QuantityValue) -> bool:
     """left.isGreaterThan(right)."""
     return left.nanos > right.nanos
 
 
 @implements("quantity_is_less_than")
-def quantity_is_less_than(left: Quantity, right: Quantity) -> bool:
+def quantity_is_less_than(left: QuantityValue, right: QuantityValue) -> bool:
     """left.isLessThan(right)."""
     return left.nanos < right.nanos
 
 
 @implements("quantity_get_int")
-def quantity_as_integer(value: Quantity) -> int:
+def quantity_as_integer(value: QuantityValue) -> int:
     """quantity.asInteger()."""
     number = value.as_int()
     if number is None:
@@ -62,45 +62,45 @@ def quantity_as_integer(value: Quantity) -> int:
 
 
 @implements("quantity_is_integer")
-def quantity_is_integer(value: Quantity) -> bool:
+def quantity_is_integer(value: QuantityValue) -> bool:
     """quantity.isInteger()."""
     return value.as_int() is not None
 
 
 @implements("quantity_add")
-def quantity_add(left: Quantity, right: Quantity) -> Quantity:
+def quantity_add(left: QuantityValue, right: QuantityValue) -> QuantityValue:
     """left.add(right)."""
     return left.plus(right)
 
 
 @implements("quantity_sub")
-def quantity_sub(left: Quantity, right: Quantity) -> Quantity:
+def quantity_sub(left: QuantityValue, right: QuantityValue) -> QuantityValue:
     """left.sub(right)."""
     return left.plus(right, -1)
 
 
 @implements("quantity_sub", variant="exact differences")
-def quantity_sub_exact(left: Quantity, right: Quantity) -> Quantity:
+def quantity_sub_exact(left: QuantityValue, right: QuantityValue) -> QuantityValue:
     """left.sub(right), with the smallest number too."""
     return left.plus(right, -1, exact=True)
 
 
 @implements("quantity_sub_int", variant="exact differences")
-def quantity_sub_int_exact(left: Quantity, right: int) -> Quantity:
+def quantity_sub_int_exact(left: QuantityValue, right: int) -> QuantityValue:
     """left.sub(int), with the smallest number too."""
-    return left.plus(Quantity(right, 0, like="e0"), -1, exact=True)
+    return left.plus(QuantityValue(right, 0, like="e0"), -1, exact=True)
 
 
 @implements("quantity_add_int")
-def quantity_add_int(left: Quantity, right: int) -> Quantity:
+def quantity_add_int(left: QuantityValue, right: int) -> QuantityValue:
     """left.add(int)."""
-    return left.plus(Quantity(right, 0, like="e0"))
+    return left.plus(QuantityValue(right, 0, like="e0"))
 
 
 @implements("quantity_sub_int")
-def quantity_sub_int(left: Quantity, right: int) -> Quantity:
+def quantity_sub_int(left: QuantityValue, right: int) -> QuantityValue:
     """left.sub(int)."""
-    return left.plus(Quantity(right, 0, like="e0"), -1)
+    return left.plus(QuantityValue(right, 0, like="e0"), -1)
 
 
 # Versions

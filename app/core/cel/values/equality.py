@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.cel.common.errors import EvalAbortError, EvalError
 from app.core.cel.values.kinds import LISTS, NUMBERS, items, length, no_overload
-from app.core.cel.values.objects import COMPARED_OBJECTS, Message, Quantity
+from app.core.cel.values.objects import COMPARED_OBJECTS, Message, QuantityValue
 from app.core.cel.values.ordering import compare
 from app.core.cel.values.values import (
     CelMap,
@@ -73,7 +73,7 @@ def _equal_directly(left: Any, right: Any) -> bool:
 
 def _is_pointer(value: Any) -> bool:
     # add() and sub() return a *Quantity in Go, which the type's own Equal does not take on the right.
-    return value.__class__ is Quantity and value.pointer
+    return value.__class__ is QuantityValue and value.pointer
 
 
 def not_equal(left: Any, right: Any) -> bool:

@@ -11,7 +11,7 @@ from app.core.cel.common.errors import EvalError
 from app.core.cel.values import times
 from app.core.cel.values.containers import NativeMap
 from app.core.cel.values.kinds import each, is_list, type_name
-from app.core.cel.values.objects import Cidr, Ip, Message, Quantity, Semver, Url
+from app.core.cel.values.objects import Cidr, Ip, Message, QuantityValue, Semver, Url
 from app.core.cel.values.quantity_text import quantity_text
 from app.core.cel.values.values import CelMap, ConcatList, Duration, Optional, Timestamp, TypeValue, UInt
 
@@ -101,7 +101,7 @@ def as_text(value: Any) -> str | None:
         return str(value)
     if kind is Semver:
         return str(value.text)
-    if kind is Quantity:
+    if kind is QuantityValue:
         return quantity_text(value)
     return str(value.text().decode("utf-8", "surrogateescape")) if kind is Url else None
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from app.core.cel.common.errors import EvalError
 from app.core.cel.values.networks import Cidr, Ip
-from app.core.cel.values.quantities import Quantity
+from app.core.cel.values.quantities import QuantityValue
 from app.core.cel.values.semver import Semver
 from app.core.cel.values.urls import Url
 
 # Kinds whose == is an error when the other side is of another kind.
-COMPARED_OBJECTS = frozenset({Quantity, Semver, Url, Ip, Cidr})
+COMPARED_OBJECTS = frozenset({QuantityValue, Semver, Url, Ip, Cidr})
 
 
 class Message:
@@ -45,4 +45,4 @@ class Message:
         return not self.fields
 
 
-__all__ = ["COMPARED_OBJECTS", "Cidr", "Ip", "Message", "Quantity", "Semver", "Url"]
+__all__ = ["COMPARED_OBJECTS", "Cidr", "Ip", "Message", "QuantityValue", "Semver", "Url"]

@@ -28,7 +28,7 @@ _BINARY_DIGITS = 20  # of the largest binary suffix
 _CHUNK = 4000
 
 
-class Quantity:
+class QuantityValue:
     """``value`` times ten to the ``scale``; ``big`` where Go holds it as a decimal of any size.
 
     ``like`` is the text that it was read from, or that a sum (``pointer``) is printed like.
@@ -47,11 +47,11 @@ class Quantity:
         self.like = like
         self.nanos = value * _NANOS if scale == 0 else _nanos(value, scale)
 
-    def equals(self, other: "Quantity") -> bool:
+    def equals(self, other: "QuantityValue") -> bool:
         """Same amount."""
         return self.nanos == other.nanos
 
-    def compare(self, other: "Quantity") -> int:
+    def compare(self, other: "QuantityValue") -> int:
         """-1, 0 or 1."""
         return -1 if self.nanos < other.nanos else int(self.nanos > other.nanos)
 
@@ -81,7 +81,7 @@ class Quantity:
         power = float(f"1e{self.scale}") if self.scale < 400 else float("inf")
         return base * power
 
-    def plus(self, other: "Quantity", sign: int = 1, *, exact: bool = False) -> "Quantity":
+    def plus(self, other: "QuantityValue", sign: int = 1, *, exact: bool = False) -> "QuantityValue":
         """The sum, or with sign -1 the difference.
 
         ``exact``: with the smallest number of 64 bits too, as int64Amount.Sub has it since Kubernetes 1.38.
@@ -97,20 +97,20 @@ class Quantity:
         if max(self.scale, other.scale) - scale > _LARGE_EXPONENT:
             raise EvalError("the quantities are too far apart to add")
         value = self.value * 10 ** (self.scale - scale) + sign * other.value * 10 ** (other.scale - scale)
-        return Quantity(value, scale, big=True, pointer=True, like=like)
+        return QuantityValue(value, scale, big=True, pointer=True, like=like)
 
-    def _small_sum(self, value: int, scale: int, like: str) -> "Quantity | None":
+    def _small_sum(self, value: int, scale: int, like: str) -> "QuantityValue | None":
         """int64Amount.Add: None where the sum needs more than 64 bits."""
         if value == 0:
-            return Quantity(self.value, self.scale, pointer=True, like=like)
+            return QuantityValue(self.value, self.scale, pointer=True, like=like)
         if self.value == 0:
-            return Quantity(value, scale, pointer=True, like=like)
+            return QuantityValue(value, scale, pointer=True, like=like)
         low = min(self.scale, scale)
         if max(self.scale, scale) - low > _FAST_DIGITS:
             return None
         ours, theirs = self.value * 10 ** (self.scale - low), value * 10 ** (scale - low)
         fits = all(INT_MIN <= part <= INT_MAX for part in (ours, theirs, ours + theirs))
-        return Quantity(ours + theirs, low, pointer=True, like=like) if fits else None
+        return QuantityValue(ours + theirs, low, pointer=True, like=like) if fits else None
 
 
 def _nanos(value: int, scale: int) -> int:
@@ -136,16 +136,16 @@ def _rank(value: int, shift: int) -> int:
     return int(10**_LARGE_EXPONENT * (shift + digits) * 10**_RANKED_DIGITS + first)
 
 
-def parse_quantity(text: str) -> Quantity:
+def parse_quantity(text: str) -> QuantityValue:
     """Reads a quantity as resource.ParseQuantity does.
 
     Raises:
         EvalError: the text is none.
     """
     if len(text) <= _FAST_DIGITS and text.isdigit() and text.isascii():
-        return Quantity(int(text), 0, like=text)
+        return QuantityValue(int(text), 0, like=text)
     value, scale, big = parse_amount(text)
-    return Quantity(value, scale, big=big, like=text)
+    return QuantityValue(value, scale, big=big, like=text)
 
 
 def parse_amount(text: str) -> tuple[int, int, bool]:

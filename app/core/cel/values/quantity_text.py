@@ -6,7 +6,7 @@ suffix of the same sort that leaves no fraction.
 
 import re
 
-from app.core.cel.values.quantities import Quantity
+from app.core.cel.values.quantities import QuantityValue
 
 _PARTS = re.compile(r"[+-]?([0-9]*)(?:\.([0-9]*))?(.*)\Z", re.DOTALL)
 _DECIMAL = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
@@ -16,7 +16,7 @@ _KIBI = 1024
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)\Z")
 
 
-def quantity_text(quantity: Quantity) -> str:
+def quantity_text(quantity: QuantityValue) -> str:
     """Quantity.String. O(digits)."""
     whole, fraction, suffix = _parts(quantity.like)
     if not quantity.pointer and not quantity.big and _is_canonical(quantity, whole, fraction, suffix):
@@ -40,7 +40,7 @@ def _parts(text: str) -> tuple[str, str, str]:
     return found[1].lstrip("0") or "0", found[2] or "", found[3]
 
 
-def _is_canonical(quantity: Quantity, whole: str, fraction: str, suffix: str) -> bool:
+def _is_canonical(quantity: QuantityValue, whole: str, fraction: str, suffix: str) -> bool:
     """Whether ParseQuantity keeps the text."""
     digits = whole + fraction
     if quantity.like == "0":
@@ -50,7 +50,7 @@ def _is_canonical(quantity: Quantity, whole: str, fraction: str, suffix: str) ->
     return quantity.scale % 3 == 0 and not digits.endswith("000") and digits[0] != "0"
 
 
-def _integer(quantity: Quantity) -> int | None:
+def _integer(quantity: QuantityValue) -> int | None:
     """The amount, if it is whole."""
     if quantity.scale >= 0:
         return int(quantity.value * 10**quantity.scale)
@@ -65,7 +65,7 @@ def _with_suffix(number: int, base: int, suffixes: dict[int, str]) -> str:
     return f"{number}{suffixes.get(power, '')}"
 
 
-def _thousands(quantity: Quantity) -> tuple[int, int]:
+def _thousands(quantity: QuantityValue) -> tuple[int, int]:
     """The amount without zeros at its end, times ten to a multiple of three."""
     amount, exponent = quantity.value, quantity.scale
     while amount % 10 == 0:
