@@ -51,6 +51,7 @@ from app.settings.settings import Settings, SettingsError
 from app.wiring.background import background, watch_lag
 from app.wiring.from_files import serve_files
 from app.wiring.garbage_collection import collect_after_growth, keep_inventory
+from app.wiring.leftovers import free_leftovers
 from app.wiring.lifeline import lifeline
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
 
                 await follow_cluster(app, settings, stack, tracing, line)
             await stack.enter_async_context(background(watch_lag(metrics), "event loop lag"))
+            await stack.enter_async_context(background(free_leftovers(time.monotonic), "leftovers"))
             yield
 
     app = FastAPI(

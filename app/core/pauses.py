@@ -106,14 +106,14 @@ def in_order(items: Iterable[Ordered]) -> Iterator[Ordered]:
     yield from paced(merge(*runs))
 
 
-def emptied(*containers: MutableSequence[Any] | MutableMapping[Any, Any]) -> None:
-    """Empties containers that are not read any more, with pauses.
+def emptied(*containers: MutableSequence[Any] | MutableMapping[Any, Any], every: int = _FREED) -> None:
+    """Empties containers that are not read any more, with a pause after each ``every`` items.
 
     The last reference to a million objects frees them all in one step of 0.1 s. Pass what has many objects
     that nothing else refers to, however small each of them is.
     """
     for container in containers:
-        left = _FREED
+        left = every
         while container:
             if isinstance(container, MutableMapping):
                 container.popitem()
@@ -122,4 +122,4 @@ def emptied(*containers: MutableSequence[Any] | MutableMapping[Any, Any]) -> Non
             left -= 1
             if not left:
                 pause()
-                left = _FREED
+                left = every

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from app.core.allocator.capacity import Arithmetic, CapacityError, Charge, arithmetic_of, charge
 from app.core.allocator.matching import Attributes, Matcher, NamedSelector, SelectorSource
 from app.core.allocator.outcome import AllocationError, Reason
+from app.core.leftovers import leave
 from app.core.model.device import DeviceShape
 from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
@@ -111,9 +112,17 @@ class Plan:
     channel: Channel
     selectors: SelectorSource
 
+    def __del__(self) -> None:
+        if len(self.alternatives) > _FEW:
+            # The claims end first, so that each step frees what one request has kept.
+            leave([*self.alternatives, *self.claims])
+
 
 _AT_ONCE = 32
 """Claims planned between two pauses."""
+
+_FEW = 64
+"""Requests and subrequests of a plan that is freed at once. Each may have kept a result for every device."""
 
 
 class Planner:

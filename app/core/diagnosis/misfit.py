@@ -4,7 +4,7 @@ The search itself collects no reasons, since most nodes of a large cluster are n
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -167,10 +167,11 @@ def _searched(relaxed: NodeDevices) -> Search | None:
     return search if search.found else None
 
 
-def _without_constraints(plan: Plan, claims: Sequence[int]) -> Plan:
+def _without_constraints(plan: Plan, claims: Iterable[int]) -> Plan:
+    relaxed_claims = set(claims)
     alternatives = [
-        replace(alternative, constraints=()) if alternative.claim_index in claims else alternative
-        for alternative in plan.alternatives
+        replace(alternative, constraints=()) if alternative.claim_index in relaxed_claims else alternative
+        for alternative in paced(plan.alternatives)
     ]
     relaxed = tuple(
         replace(
@@ -185,6 +186,6 @@ def _without_constraints(plan: Plan, claims: Sequence[int]) -> Plan:
                 for request in claim.requests
             ),
         )
-        for claim in plan.claims
+        for claim in paced(plan.claims)
     )
     return replace(plan, claims=relaxed, alternatives=tuple(alternatives))

@@ -15,6 +15,7 @@ from app.core.allocator import (
 )
 from app.core.allocator.search import PAUSE_STEPS
 from app.core.json_object import JsonObject
+from app.core.leftovers import received_by
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.pauses import InterruptedWorkError, on_pause
@@ -224,3 +225,24 @@ def test_identical_devices_are_not_tried_again() -> None:
     outcome = allocate_planned(node, pools, plan, {}, new_share_id=lambda: "id")
     assert isinstance(outcome, Misfit)
     assert outcome.steps < 40
+
+
+@pytest.mark.parametrize(("claims", "left"), [(64, []), (65, [130])])
+def test_a_plan_of_many_requests_leaves_its_parts_when_it_ends(claims: int, left: list[int]) -> None:
+    objects: list[JsonObject] = [
+        {
+            "apiVersion": "resource.k8s.io/v1",
+            "kind": "ResourceClaim",
+            "metadata": {"name": f"c{number}", "namespace": "default"},
+            "spec": {"devices": {"requests": [_request("r")]}},
+        }
+        for number in range(claims)
+    ]
+    objects.append({"apiVersion": "resource.k8s.io/v1", "kind": "DeviceClass", "metadata": {"name": "gpu"}})
+    read = inventory.read({"objects": objects})
+    plan = plan_claims(list(read.claims.values()), read.classes, Features(), SelectorCache())
+    assert isinstance(plan, Plan)
+    received: list[int] = []
+    with received_by(lambda parts: received.append(len(parts))):
+        del plan
+    assert received == left
