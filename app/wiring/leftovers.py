@@ -5,8 +5,7 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-from app.core.leftovers import received_by
-from app.core.pauses import emptied
+from app.core.pauses import emptied, received_by
 from app.event_loop.time_slice import Clock, TimeSlice
 
 _SHARE = 0.5

@@ -4,7 +4,7 @@ import asyncio
 import time
 from itertools import pairwise
 
-from app.core import leftovers
+from app.core.pauses import leave
 from app.wiring.leftovers import free_leftovers
 
 PARTS = 4_000
@@ -30,8 +30,8 @@ def test_what_is_left_is_freed_in_slices_while_others_run() -> None:
         ticks = iter(range(1_000_000))
         task = asyncio.create_task(free_leftovers(lambda: float(next(ticks))))
         await asyncio.sleep(0)
-        leftovers.leave([Part() for _ in range(PARTS)])
-        leftovers.leave([Part() for _ in range(PARTS)])
+        leave([Part() for _ in range(PARTS)])
+        leave([Part() for _ in range(PARTS)])
         while Part.alive:
             seen.append(Part.alive)
             await asyncio.sleep(0)
@@ -46,7 +46,7 @@ def test_parts_of_another_thread_are_freed_too() -> None:
     async def scene() -> None:
         task = asyncio.create_task(free_leftovers(time.monotonic))
         await asyncio.sleep(0)
-        await asyncio.to_thread(leftovers.leave, [Part()])
+        await asyncio.to_thread(leave, [Part()])
         while Part.alive:  # noqa: ASYNC110 - freed by the other task
             await asyncio.sleep(0)
         task.cancel()
@@ -55,5 +55,5 @@ def test_parts_of_another_thread_are_freed_too() -> None:
 
 
 def test_without_a_receiver_parts_end_at_once() -> None:
-    leftovers.leave([Part() for _ in range(PARTS)])
+    leave([Part() for _ in range(PARTS)])
     assert Part.alive == 0

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from app.core.allocator.capacity import Arithmetic, CapacityError, Charge, arithmetic_of, charge
 from app.core.allocator.matching import Attributes, Matcher, NamedSelector, SelectorSource
 from app.core.allocator.outcome import AllocationError, Reason
-from app.core.leftovers import leave
 from app.core.model.device import DeviceShape
 from app.core.model.device_class import DeviceClass
 from app.core.model.features import Features
 from app.core.model.resource_claim import Constraint, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.taints import Taint
-from app.core.pauses import paced
+from app.core.pauses import leave, paced
 from app.core.selectors.environment import cel_features
 from app.core.versions.channel import Channel
 

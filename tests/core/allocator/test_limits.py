@@ -15,10 +15,9 @@ from app.core.allocator import (
 )
 from app.core.allocator.search import PAUSE_STEPS
 from app.core.json_object import JsonObject
-from app.core.leftovers import received_by
 from app.core.model.features import Features
 from app.core.model.node import Node
-from app.core.pauses import InterruptedWorkError, on_pause
+from app.core.pauses import InterruptedWorkError, on_pause, received_by
 from app.core.selectors import SelectorCache
 from app.core.state.pools import Pool, gather_pools
 from tests.pausing import interrupted_after
