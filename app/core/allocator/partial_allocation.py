@@ -61,7 +61,9 @@ class PartialAllocation:
         return None
 
     def take(self, alternative: Alternative, position: int) -> str | None:
-        """Selects the device for the request, or returns the obstacle: then nothing is changed.
+        """Selects the device for the request, or returns the obstacle.
+
+        Then nothing is changed, but for what the channel ``keeps_refused``.
 
         The device's status must be USABLE and it must not be ``in_use``, but for All mode.
 
@@ -92,7 +94,8 @@ class PartialAllocation:
         if cause is None and alternative.takes_all and not self._has_room(position, charge):
             cause = "CapacityTooSmall"
         if cause is not None:
-            self._remove_from_constraints(alternative, added)
+            if cause == "ConstraintNotMet" or not node_devices.plan.channel.keeps_refused:
+                self._remove_from_constraints(alternative, added)
             if draws:
                 view.ledger.refund(placed.device)
             if cause == "ConstraintNotMet" and alternative.takes_all:

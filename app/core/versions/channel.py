@@ -39,7 +39,8 @@ class Channel:
     ``forgets_subrequest``: All mode in a second or later subrequest continues with the first after one
     device. ``confuses_subrequests``: if the first two subrequests have All mode, the second requests
     the devices that match the first. ``rescans``: the search for each device of a request begins with the
-    first, so that the request can have several shares of one device.
+    first, so that the request can have several shares of one device. ``keeps_refused``: constraints go on
+    comparing with a device that All mode has refused for its capacity.
     ``every_effect``: taints of unknown effects prevent allocation, too.
     ``merges_configuration``:
     configuration for all requests is written without their names. ``writes_tolerations``: results have the
@@ -67,6 +68,7 @@ class Channel:
     forgets_subrequest: bool = False
     confuses_subrequests: bool = False
     rescans: bool = False
+    keeps_refused: bool = False
     every_effect: bool = False
     merges_configuration: bool = True
     writes_tolerations: bool = True
@@ -129,7 +131,12 @@ ALLOCATORS_1_36: Allocators = ((_FIRST | {"list_type_attributes"}, _STABLE_1_36)
 
 _INCUBATING_1_35 = replace(_STABLE_1_36, forgets_subrequest=True, confuses_subrequests=True)
 _EXPERIMENTAL_1_35 = replace(
-    _INCUBATING_1_36, ordered=False, forgets_subrequest=True, confuses_subrequests=True, rescans=True
+    _INCUBATING_1_36,
+    ordered=False,
+    forgets_subrequest=True,
+    confuses_subrequests=True,
+    rescans=True,
+    keeps_refused=True,
 )
 ALLOCATORS_1_35: Allocators = (
     (_FIRST | {"list_type_attributes"}, _INCUBATING_1_35),
