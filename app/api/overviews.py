@@ -87,6 +87,14 @@ class Overviews:
             kept.keep(overview, seen if complete else _INCOMPLETE, until)
             return overview
 
+    async def sample(self, question: Question) -> Overview:
+        """The overview of this moment, whose reasons of pending Pods are what is known of them already.
+
+        Cost: see ``Overviewer.view``, in time slices. No Pod is evaluated for it.
+        """
+        async with self._counting:
+            return await self._time_slice().run(lambda: self._viewer.view(question, self._reasons.of))
+
     def reason_of(self, pod: Pod) -> PodReason:
         """Why a pending Pod has no node, as far as that is known. Cost: O(claims)."""
         return self._reasons.of(pod)

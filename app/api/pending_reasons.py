@@ -59,24 +59,27 @@ class PendingReasons:
         return NOT_EVALUATED if kept is None else kept.reason
 
     def evaluate(self, pods: Iterable[Pod]) -> None:
-        """Evaluates those without a reason, with pauses. Cost: as a filter of each kind of Pods.
+        """Evaluates those without a reason, with pauses. Cost: as one filter of each kind of Pods.
 
         Raises:
             InterruptedWorkError: the caller's time is up. After some interruptions, the Pod that it was about
                 counts as evaluated.
         """
-        left = _MAX_KINDS
+        # The state changes at pauses, and most of all while Pods of one kind are bound: each kind once.
+        seen: set[object] = set()
         for pod in pods:
             if self._known(pod) is not None:
                 continue
             kind = _kind(self._state, pod)
+            if kind in seen:
+                continue
             kept, revision = self._kept.get(kind), self._state.revision
             current = kept if kept is not None and kept.revision == revision else None
             if current is not None and not current.interruptions:
                 continue
-            left -= 1
-            if left < 0:
+            if len(seen) == _MAX_KINDS:
                 return
+            seen.add(kind)
             before = NOT_EVALUATED if kept is None else kept.reason
             found = _Kept(before, revision)
             try:

@@ -37,7 +37,7 @@ async def sample_overview(service: Service) -> None:
         except HttpError:
             await asyncio.sleep(_FIRST_SECONDS)
             continue
-        history.add(sample_of(await service.overviews.answer(service.usual_question()), now_text()))
+        history.add(sample_of(await service.overviews.sample(service.usual_question()), now_text()))
         unwritten += 1
         if path is not None and (unwritten >= _WRITE_EVERY or len(history) == 1):
             unwritten = 0

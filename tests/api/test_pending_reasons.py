@@ -6,7 +6,7 @@ from app.api.history import History
 from app.api.pending_reasons import NOT_EVALUATED, PendingReasons
 from app.core.model.parse import InventoryObject, parse
 from app.core.model.pod import Pod
-from app.core.pauses import InterruptedWorkError
+from app.core.pauses import InterruptedWorkError, on_pause
 from app.core.placement.rules import Rules
 from app.core.selectors.cache import SelectorCache
 from app.core.state.state import State
@@ -54,3 +54,17 @@ def test_what_is_interrupted_again_and_again_is_given_up_until_something_changes
     state.upsert(state.nodes[NODES[0]])
     reasons.evaluate([pending])
     assert reasons.of(pending).code == "TooFewDevices"
+
+
+def test_pods_of_one_kind_are_evaluated_once_while_the_cluster_changes() -> None:
+    state, pending = waiting()
+    others = [parse(pod(f"p{number}", "many")) for number in range(10)]
+    for other in others:
+        assert isinstance(other, Pod)
+        state.upsert(other)
+    reasons = PendingReasons(state, RULES, History())
+    before = state.revision
+    with on_pause(lambda _cost: state.upsert(state.nodes[NODES[0]])):
+        reasons.evaluate([pending, *(other for other in others if isinstance(other, Pod))])
+    assert state.revision > before
+    assert reasons.evaluations == 1

@@ -365,10 +365,21 @@ def test_the_last_day_is_kept_minute_by_minute_and_answered_thinned_out(inventor
 def test_a_sample_has_the_numbers_of_the_overview(inventory: Inventory) -> None:
     async def evaluation(service: Asked) -> None:
         seen = await service.get(OVERVIEW)
-        overview = await service.app.state.service.overviews.answer(Question())
+        overview = await service.app.state.service.overviews.sample(Question())
         values = sample_of(overview, "now").values
         assert values["inUse"] == seen["total"]["inUse"] == values[f"inUse {DRIVER}"]
         assert values["pending"] == 6
+
+    run(inventory(*cluster()), evaluation)
+
+
+def test_a_sample_evaluates_no_pod(inventory: Inventory) -> None:
+    async def evaluation(service: Asked) -> None:
+        overviews = service.app.state.service.overviews
+        sampled = await overviews.sample(Question())
+        assert (sampled.waiting, overviews.evaluations) == (6, 0)
+        answered = await overviews.answer(Question())
+        assert (answered.waiting, overviews.evaluations > 0) == (6, True)
 
     run(inventory(*cluster()), evaluation)
 

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +103,8 @@ def _verdict(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered: bo
         return None
     if (not ordered or _in_any_order(answer)) and may_say(oracle, request, answer.node, ours):
         return None
+    if limit and not ordered and _may_run_out(oracle, request, answer.node):
+        return None
     text = f"in-tree says {theirs} ({answer.theirs.get('error', '')}), here it is {answer.ours}"
     return Difference(answer.node, f"{theirs}-{ours}{'-limit' if limit else ''}", text)
 
@@ -130,13 +132,23 @@ def _refused_earlier(request: JsonObject, answer: Answer) -> bool:
 
 def may_say(oracle: Oracle, request: JsonObject, node: str, verdict: str) -> bool:
     """Whether in-tree gives that verdict in some order of its map, or for some order of the slices."""
+    return any(answer["verdict"] == verdict for answer in _in_other_orders(oracle, request, node))
+
+
+def _may_run_out(oracle: Oracle, request: JsonObject, node: str) -> bool:
+    """Whether in-tree, in some order, has no answer in its time or in as many steps as are taken here."""
+    return any(
+        answer["verdict"] == "timeout" or answer["steps"] > Limits().max_steps
+        for answer in _in_other_orders(oracle, request, node)
+    )
+
+
+def _in_other_orders(oracle: Oracle, request: JsonObject, node: str) -> Iterator[JsonObject]:
     objects = list(request["objects"])
     for number in range(_REPEATS):
         turned = objects[number % len(objects) :] + objects[: number % len(objects)]
         again = request | {"objects": turned if number % 2 else turned[::-1], "nodes": [node]}
-        if oracle.ask(again | {"timeoutMs": TIMEOUT_MS})["nodes"][node]["verdict"] == verdict:
-            return True
-    return False
+        yield oracle.ask(again | {"timeoutMs": TIMEOUT_MS})["nodes"][node]
 
 
 def _allocation(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered: bool) -> Difference | None:
