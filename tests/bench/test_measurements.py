@@ -56,7 +56,7 @@ def test_the_in_tree_allocator_says_the_same() -> None:
 
 def test_filters_over_http_are_answered_by_a_process_of_its_own() -> None:
     row = asyncio.run(http_filter.measure(SCENES[0], 5, 4))
-    assert row["filter_ms"] > 0
+    assert row["pod_ms"] > row["filter_ms"] > 0
     assert row["answer_bytes"] > len("node-00000") * 5
 
 
