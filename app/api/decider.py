@@ -11,6 +11,7 @@ from typing import Any
 from app.api.errors import not_ready
 from app.api.gang_attempts import GangAttempts
 from app.api.node_list_cache import NodeListCache
+from app.api.nominated_looks import NominatedLooks
 from app.cluster.binding.binder import Binder
 from app.cluster.binding.planned_moves import PlannedMoves
 from app.cluster.binding.reservations import Reservations
@@ -43,6 +44,7 @@ class Decider:
     planned_moves: PlannedMoves = field(default_factory=lambda: PlannedMoves(time.monotonic))
     name_lists: NodeListCache = field(default_factory=NodeListCache)
     gang_attempts: GangAttempts = field(default_factory=GangAttempts)
+    nominated_looks: NominatedLooks = field(default_factory=NominatedLooks)
     requeuer: Requeuer | None = None
     deallocator: Deallocator | None = None
     election: Election | None = None

@@ -53,8 +53,17 @@ async def choose(service: Service, evaluation: PodEvaluation, result: FilterResu
         # Beside others, the next event of any kind would show it as the choice.
         known.sort(key=lambda name: name != pod.nominated_node)
         number = 1
+    points = _points(result, known) if number > 1 else {}
     reserved = await service.decider.reservations.reserve(pod, known, number, evaluation)
+    if len(reserved.nodes) > 1:
+        kept = {name: points[name] for name in reserved.nodes if name in points}
+        service.decider.reservations.note_points(pod.meta.uid, kept)
     return Choice(reserved.nodes, reserved.refused)
+
+
+def _points(result: FilterResult, among: Sequence[str]) -> dict[str, int]:
+    chosen = set(among)
+    return {name: score for score in result.scores() for name in result.having(score) if name in chosen}
 
 
 async def _ranked(

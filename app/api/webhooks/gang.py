@@ -38,38 +38,55 @@ def group_of(pod: Pod, labels: Sequence[str]) -> str:
     return ""
 
 
-async def choose_for_gang(service: Service, args: FilterArgs, pod: Pod) -> GangChoice:
+async def choose_for_gang(
+    service: Service, args: FilterArgs, pod: Pod, *, first_look: bool = False
+) -> GangChoice:
     """The node planned for the Pod; plans its whole group if there is no valid plan.
 
-    Cost: none for a Pod without a group; that of ``place_gang`` for the first Pod of one.
+    Cost: none for a Pod without a group; that of ``place_gang`` for the first Pod of one, twice if its Pods
+    do not all fit on the nodes of the request.
+
+    Args:
+        first_look: the request is about the nominated node, and one about all nodes follows a refusal.
     """
     group = group_of(pod, service.settings.gang_labels)
+    reservations = service.decider.reservations
     if not group or service.decider.candidates.number == 0:
         return GangChoice()
     service.decider.gang_attempts.tried_again((pod.meta.namespace, group), pod.meta.uid)
-    planned = service.decider.reservations.confirm(pod, group)
-    if planned is not None and planned in args.names:
-        return GangChoice(planned)
+    planned = reservations.planned(pod, group)
+    if planned in args.names:
+        return GangChoice(reservations.confirm(pod, group) or "")
+    if planned is not None and first_look:
+        return GangChoice(refusal=f"the Pods of group {group} fit together with this one on another node")
     members = _members(service, pod, group)
     if len(members) < 2 or (pod.group and _is_beside(service, pod, members, group)):
         return GangChoice()
-    nodes = [name for name in args.names if name in service.state.nodes]
-    answer = await _planned(service, members, nodes, group)
-    if answer is None or answer.outcome != "fits":
-        # The scheduler of a PodGroup counts itself how many of its Pods are enough.
-        if pod.group or answer is None:
-            return GangChoice()
-        _release(service, members, group)
-        text = f"the {len(members)} Pods of group {group} do not fit together: {answer.text}"
-        return GangChoice(refusal=text)
-    service.decider.gang_attempts.end((pod.meta.namespace, group))
-    chosen = {item.pod.meta.uid: item.chosen for item in answer.placements if item.chosen is not None}
-    for uid, found in chosen.items():
-        member = next(member for member in members if member.meta.uid == uid)
-        service.decider.reservations.plan(member, found.node, claim_allocations_of(found, None), group)
-    service.decider.reservations.confirm(pod, group)
-    own = chosen.get(pod.meta.uid)
-    return GangChoice("" if own is None else own.node)
+    answer = await _planned(service, members, args.names)
+    if answer is not None and answer.outcome == "fits":
+        service.decider.gang_attempts.end((pod.meta.namespace, group))
+        _reserve(service, members, answer, group)
+        return GangChoice(reservations.confirm(pod, group) or "")
+    # The scheduler of a PodGroup counts itself how many of its Pods are enough.
+    refusal = ""
+    if not pod.group and answer is not None:
+        refusal = f"the {len(members)} Pods of group {group} do not fit together: {answer.text}"
+        if not first_look:
+            _release(service, members, group)
+    return GangChoice(refusal=refusal)
+
+
+def _reserve(service: Service, members: Sequence[Pod], answer: GangAnswer, group: str) -> None:
+    """Reserves the plan, in place of what its Pods had before."""
+    by_uid = {member.meta.uid: member for member in members}
+    # First all of them: the devices of one may be planned for another.
+    for item in answer.placements:
+        service.decider.reservations.release(item.pod.meta.uid, "overtaken")
+    for item in answer.placements:
+        if item.chosen is not None:
+            allocations = claim_allocations_of(item.chosen, None)
+            member = by_uid[item.pod.meta.uid]
+            service.decider.reservations.plan(member, item.chosen.node, allocations, group)
 
 
 def let_go(service: Service, pod: Pod) -> None:
@@ -132,26 +149,32 @@ def _members(service: Service, pod: Pod, group: str) -> list[Pod]:
     return [pod, *sorted(others, key=lambda other: other.meta.key)]
 
 
-async def _planned(
-    service: Service, members: Sequence[Pod], nodes: Sequence[str], group: str
-) -> GangAnswer | None:
-    """A plan for enough of the Pods that is valid for the state when this returns; None if the state changed
-    too often.
+async def _planned(service: Service, members: Sequence[Pod], names: Sequence[str]) -> GangAnswer | None:
+    """A plan for enough of the Pods that is valid for the state when this returns.
 
-    Pods whose nodes kube-scheduler knows keep them, unless the group does not fit then.
+    None if the state changed too often, or enough Pods have a node without the first one. Pods whose nodes
+    kube-scheduler knows keep them: it has given them the CPU there. The others are planned on the nodes of
+    the request, which kube-scheduler has checked for the first Pod, or else on any: it may refuse the Pods
+    different nodes.
     """
-    needed = _needed(service, members[0], members)
-    known = {member.meta.uid for member in members[1:] if _is_answered(service, member, group)}
-    rest = [member for member in members if member.meta.uid not in known]
-    answer = await _plan(service, rest, nodes, needed - len(known)) if known else None
-    if answer is not None and answer.outcome == "fits":
+    pod = members[0]
+    needed = _needed(service, pod, members)
+    rest = [pod, *(member for member in members[1:] if not _is_answered(service, member))]
+    needed -= len(members) - len(rest)
+    if needed <= 0 and len(rest) < len(members):
+        return None
+    nodes = [name for name in names if name in service.state.nodes]
+    answer = await _plan(service, rest, nodes, needed)
+    if answer is None or answer.outcome == "fits" or len(rest) < 2 or len(nodes) == len(service.state.nodes):
         return answer
-    return await _plan(service, members, nodes, needed)
+    asked = frozenset(nodes)
+    others = [name for name in service.state.nodes if name not in asked]
+    return await _plan(service, [replace(pod, only_on=asked), *rest[1:]], nodes + others, needed)
 
 
-def _is_answered(service: Service, member: Pod, group: str) -> bool:
+def _is_answered(service: Service, member: Pod) -> bool:
     found = service.decider.reservations.of(member.meta.uid)
-    return found is not None and found.group == group and found.reserved_at is not None
+    return found is not None and found.reserved_at is not None
 
 
 async def _plan(
@@ -168,6 +191,7 @@ async def _plan(
         enough = max(1, min(needed, len(members)))
         work = partial(place_gang, scratch, members, nodes, rules, shown=0, enough=enough)
         answer = await time_slice.run(work, deadline.expired)
-        if revision == service.state.revision:
+        answered = any(_is_answered(service, member) for member in members[1:])
+        if revision == service.state.revision and not answered:
             return answer
     return None

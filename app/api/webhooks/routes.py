@@ -84,7 +84,8 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     bound_to = decider.binder.under_way(pod.meta.uid)
     if bound_to is not None:
         return json_response(_being_bound(args, bound_to))
-    answered = await _answered_for_gang(service, args, pod)
+    first_look = decider.nominated_looks.is_first(pod, args.names)
+    answered = await _answered_for_gang(service, args, pod, first_look=first_look)
     if answered is not None:
         return answered
     decider.reservations.release(pod.meta.uid, "filtered")
@@ -98,8 +99,12 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     _count(service, result)
     chosen = await choose(service, judging.evaluation, result)
     if chosen.names:
+        decider.nominated_looks.end(pod)
         decider.passed(pod)
+    elif first_look and not judging.late:
+        decider.nominated_looks.refused(pod)
     elif not judging.late:
+        decider.nominated_looks.end(pod)
         let_go(service, pod)
         decider.refused(judging.evaluation, decision.summary)
         if decider.preemptor is not None:
@@ -137,6 +142,10 @@ async def prioritize(request: Request, service: ServiceOf) -> Response:
     if pod is None:
         return json_response(priorities(args.names, repeat(0, len(args.names))))
     _about(pod)
+    # Its devices are reserved there: to an evaluation they are taken.
+    reserved = service.decider.reservations.of(pod.meta.uid)
+    if reserved is not None and reserved.points.keys() >= set(args.names):
+        return json_response(priorities(args.names, [reserved.points[name] for name in args.names]))
     result = (await evaluate_nodes(service, args, pod, "prioritize")).result
     if result.names is args.names:
         return json_response(priorities(args.names, result.points()))
@@ -163,8 +172,11 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
         return json_response(preemption_answer(with_victims))
     _about(pod)
     state = service.state.as_seen_by(pod)
+    state = state.fork() if state is service.state else state
+    # Another extender has refused the node that filter returned.
+    service.decider.reservations.forget_in(state, pod.meta.uid)
     candidates = helpful_candidates(
-        state.fork() if state is service.state else state,
+        state,
         pod,
         args.candidates,
         service.rules,
@@ -358,16 +370,23 @@ def _count(service: Service, result: FilterResult) -> None:
         service.metrics.refusals.labels(reason).inc(count)
 
 
-async def _answered_for_gang(service: Service, args: FilterArgs, pod: Pod) -> Response | None:
+async def _answered_for_gang(
+    service: Service, args: FilterArgs, pod: Pod, *, first_look: bool
+) -> Response | None:
     """The answer for a Pod that has a place with its group, or none because the group has none."""
-    gang = await choose_for_gang(service, args, pod)
+    gang = await choose_for_gang(service, args, pod, first_look=first_look)
     if not gang.node and not gang.refusal:
         return None
     service.history.add(gang_decision(service, pod, gang, len(args.names)))
     if gang.node:
+        service.decider.nominated_looks.end(pod)
         service.decider.passed(pod)
         return json_response(filter_answer(args, [gang.node], {}, {}))
-    service.decider.refused(PodEvaluation(service.state, pod, service.rules), gang.refusal)
+    if first_look:
+        service.decider.nominated_looks.refused(pod)
+    else:
+        service.decider.nominated_looks.end(pod)
+        service.decider.refused(PodEvaluation(service.state, pod, service.rules), gang.refusal)
     return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, gang.refusal)))
 
 

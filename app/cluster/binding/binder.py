@@ -29,6 +29,7 @@ from app.cluster.client.discovery import Resource
 from app.cluster.client.errors import (
     ClusterError,
     ConnectionFailedError,
+    NotFoundError,
     NotLeaderError,
     ServerError,
     TooManyRequestsError,
@@ -166,6 +167,9 @@ class ClusterBinder:
         except NotLeaderError as error:
             return self._ended("not_leader", str(error))
         except (ClusterError, ObjectError, PodLostError) as error:
+            if self._reservations is not None and isinstance(error, PodLostError | NotFoundError):
+                # Deleted while its filter was answered: no event about it comes any more.
+                self._reservations.release(uid, "given_up")
             return self._ended("api_error", str(error))
         if pod.node_name == node:
             return self._ended("bound", None)
@@ -180,10 +184,13 @@ class ClusterBinder:
                 ended = await self._seen_to_run(pod, node)
                 if ended is not None:
                     return self._ended(*ended)
-            return await self._carry_out(pod, node, claim_allocations, deadline)
+            failed = await self._carry_out(pod, node, claim_allocations, deadline)
         finally:
             # By now the claims contain the devices, or the bind has been undone.
             forget(self._state, claim_allocations, pod)
+        if failed is not None and self._reservations is not None:
+            self._reservations.not_bound(pod)
+        return failed
 
     async def _granted(self, pod: Pod, node: str) -> Decision:
         """The devices that filter has reserved, if still valid; else a decision on the current state.

@@ -19,7 +19,7 @@ import asyncio
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.cluster.binding.deciding import decide_on_nodes
@@ -29,6 +29,7 @@ from app.core.model.pod import Pod
 from app.core.placement.decision import ClaimAllocation, assume, forget
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
+from app.core.state.double_allocations import double_allocations, overdrawn
 from app.core.state.pools import Pool, PoolError
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
@@ -60,6 +61,8 @@ class Reservation:
     """The Pods that it was planned together with."""
     nominated: bool = False
     """``status.nominatedNodeName`` has shown the node."""
+    points: Mapping[str, int] = field(default_factory=dict)
+    """What prioritize returns for the nodes: their scores from before the devices were reserved."""
 
     def on(self, node: str | None) -> ReservedPlace | None:
         """The place on a node, if it is one of the reserved ones."""
@@ -154,20 +157,36 @@ class Reservations:
         if found is not None:
             _free(scratch, found)
 
+    def note_points(self, uid: str, points: Mapping[str, int]) -> None:
+        """Keeps the scores of the reserved nodes, for kube-scheduler's next request about the Pod."""
+        found = self._held.get(uid)
+        if found is not None:
+            self._held[uid] = replace(found, points=points)
+
     def plan(self, pod: Pod, node: str, claim_allocations: tuple[ClaimAllocation, ...], group: str) -> None:
         """Assumes what was decided for a Pod of a group, at once, before its filter."""
         self.put(Reservation(pod, (ReservedPlace(node, claim_allocations, self._pools(node)),), None, group))
 
-    def confirm(self, pod: Pod, group: str) -> str | None:
-        """The node planned for the Pod with its group, if the plan is still valid; its time starts again."""
+    def planned(self, pod: Pod, group: str) -> str | None:
+        """The node planned for the Pod with its group, if the plan is still valid. Cost: O(claims)."""
         found = self._held.get(pod.meta.uid)
         place = found.chosen if found is not None else None
         if found is None or place is None or found.group != group or not self._stands(found, place, pod):
             return None
+        return place.node
+
+    def confirm(self, pod: Pod, group: str) -> str | None:
+        """The planned node, if the plan is still valid: it is returned to kube-scheduler now.
+
+        The reservation's time starts again.
+        """
+        node, found = self.planned(pod, group), self._held.get(pod.meta.uid)
+        if node is None or found is None:
+            return None
         self._held[pod.meta.uid] = replace(found, pod=pod, reserved_at=self._now())
         if not found.nominated:
             self._time(pod.meta.uid, self._seconds)
-        return place.node
+        return node
 
     def put(self, made: Reservation) -> None:
         """Assumes a decision, in place of an earlier reservation of the Pod."""
@@ -203,10 +222,14 @@ class Reservations:
         if found is not None:
             self._drop(uid, why)
             _free(self._state, found)
-            known = self._state.pods.get(found.pod.meta.key)
-            if known is None or not known.node_name:
-                self._state.residents.drop(found.pod.meta.key)
+            self.not_bound(found.pod)
             self.lifted()
+
+    def not_bound(self, pod: Pod) -> None:
+        """The Pod does not count on its reserved node for the scores of others any more."""
+        known = self._state.pods.get(pod.meta.key)
+        if known is None or not known.node_name:
+            self._state.residents.drop(pod.meta.key)
 
     async def restore(self) -> None:
         """Reserves devices for the Pods that kube-scheduler has chosen a node for, before the first filter.
@@ -215,11 +238,24 @@ class Reservations:
         """
         waiting = [pod for pod in self._state.pods.values() if pod.nominated_node and _waits(pod)]
         for pod in sorted(waiting, key=lambda pod: (-pod.priority, pod.meta.created or "", pod.meta.key)):
+            if not self._still_waits(pod):
+                continue
             await self.reserve(pod, (pod.nominated_node,))
             found = self._held.get(pod.meta.uid)
-            if found is not None:
+            if found is not None and not self._still_waits(pod):
+                self.release(pod.meta.uid, "given_up")  # meanwhile, when there was nothing to release yet
+            elif found is not None:
                 self._held[pod.meta.uid] = replace(found, nominated=True)
                 self._time(pod.meta.uid, RESTORED_SECONDS)
+
+    def _still_waits(self, pod: Pod) -> bool:
+        known = self._state.pods.get(pod.meta.key)
+        return (
+            known is not None
+            and known.meta.uid == pod.meta.uid
+            and known.nominated_node == pod.nominated_node
+            and _waits(known)
+        )
 
     def clear(self) -> None:
         """Ends all reservations: those of another term are not valid in this one."""
@@ -254,7 +290,8 @@ class Reservations:
             return
         nominated = found.on(status.get("nominatedNodeName"))
         given_up = found.reserved_at is not None and _unschedulable_since(status, found.reserved_at)
-        if metadata.get("deletionTimestamp") or (found.nominated and nominated is None) or given_up:
+        ended = bool(metadata.get("deletionTimestamp")) or status.get("phase") in ("Succeeded", "Failed")
+        if ended or (found.nominated and nominated is None) or given_up:
             self.release(uid, "given_up")
         elif nominated is not None and not found.nominated:
             self._choose(found, nominated)
@@ -280,12 +317,18 @@ class Reservations:
             return False
         if place.pools is None or self._pools(place.node) is not place.pools:
             return False
+        allocations = [item.allocation for item in place.claim_allocations]
+        if overdrawn(self._state.taken, allocations, place.pools):
+            return False
         return all(self._is_whole(claim_allocation, pod) for claim_allocation in place.claim_allocations)
 
     def _is_whole(self, claim_allocation: ClaimAllocation, pod: Pod) -> bool:
         claim = self._state.stored_claim(claim_allocation.held.key)
         assumed = self._state.assumed.get(claim_allocation.held.key)
         if assumed is not None and assumed.allocation.devices != claim_allocation.allocation.devices:
+            return False
+        taken, allocation = self._state.taken, claim_allocation.allocation
+        if double_allocations(taken, claim_allocation.held.key, allocation):
             return False
         if claim_allocation.held.generated:
             return claim is None and self._state.extended_claim(pod) is None

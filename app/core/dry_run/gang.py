@@ -168,6 +168,7 @@ def _kind(pod: Pod, evaluation: PodEvaluation) -> object:
         resources,
         labels,
         pod.required_affinity,
+        pod.only_on,
         pod.tolerations,
         pod.node_name,
         extended,

@@ -39,7 +39,9 @@ class Pod:
     ``never_preempts`` is preemptionPolicy Never, ``started`` status.startTime (RFC 3339), ``group`` the
     PodGroup it is scheduled with. ``refusal`` is why a scheduler has not placed it: the message of its
     condition PodScheduled, or the condition's reason. ``nominated_node`` is the node that kube-scheduler
-    intends for it. ``generation`` is metadata.generation, 0 if there is none.
+    intends for it. ``generation`` is metadata.generation, 0 if there is none. ``only_on`` are the nodes of
+    kube-scheduler's request for it, None for any: it refuses the others for what is not known here, like
+    volumes.
     """
 
     meta: Meta
@@ -65,6 +67,7 @@ class Pod:
     group: str = ""
     refusal: str = ""
     nominated_node: str = ""
+    only_on: frozenset[str] | None = None
     generation: int = field(default=0, compare=False)
 
     @property

@@ -23,6 +23,8 @@ def check_node(pod: Pod, node: Node, usage: Usage, backed: Collection[str] = ())
     """
     if pod.node_name and pod.node_name != node.name:
         return Reason("NodeName", f"node(s) did not match the Pod's nodeName {pod.node_name}")
+    if pod.only_on is not None and node.name not in pod.only_on:
+        return Reason("NodeNotRequested", "node(s) were refused by kube-scheduler before")
     return _taints(pod, node) or _affinity(pod, node) or _resources(pod, node, usage, backed)
 
 

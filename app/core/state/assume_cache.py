@@ -17,10 +17,12 @@ class Assumed:
     """An allocation and consumers that the API server has not confirmed yet.
 
     ``consumers`` are by the uid of the Pod for which they are assumed: the Pod itself or its PodGroup.
+    ``uid`` is that of the claim, empty for one that is not created yet.
     """
 
     allocation: Allocation
     consumers: Mapping[str, ConsumerReference] = field(default_factory=dict)
+    uid: str = ""
 
 
 class AssumeCache:
@@ -84,6 +86,8 @@ class AssumeCache:
         if old is not None and old.meta.uid != claim.meta.uid:
             # Deleted and created again with the same name: data about the old one is invalid.
             touched.update(self.drop(key))
+        assumed = self.assumed.get(key)
+        if assumed is not None and assumed.uid not in ("", claim.meta.uid):
             touched.update(self.forget(key))
         before = self._held(key)
         self._floor.pop(key, None)
@@ -107,9 +111,10 @@ class AssumeCache:
     ) -> Collection[PoolId]:
         """Counts devices as taken, and consumers by the uids of Pods, before the API server has them."""
         before = self._held(key)
-        old = self.assumed.get(key)
-        kept = old.consumers if old is not None else {}
-        self.assumed[key] = Assumed(allocation, {**kept, **consumers})
+        old, claim = self.assumed.get(key), self.claims.get(key)
+        uid = claim.meta.uid if claim is not None else ""
+        kept = old.consumers if old is not None and old.uid in ("", uid) else {}
+        self.assumed[key] = Assumed(allocation, {**kept, **consumers}, uid)
         return self._exchange(key, before)
 
     def forget(self, key: ClaimKey, pod_uid: str | None = None) -> Collection[PoolId]:

@@ -1,9 +1,12 @@
-"""Devices that two claims hold at once: the effect of another allocator."""
+"""Devices that two claims hold at once: the effect of another allocator, or of an outdated decision."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.core.model.allocation import AllocatedDevice, Allocation
+from app.core.model.device import Device
 from app.core.model.resource_slice import DeviceId
+from app.core.state.pools import Pool
 from app.core.state.taken import ClaimKey, Holding, Taken
 
 
@@ -38,3 +41,33 @@ def _excludes(item: AllocatedDevice, held: Holding) -> bool:
     if item.admin_access or held.admin or held.nominated:
         return False
     return item.share_id is None or held.share_id is None
+
+
+def overdrawn(taken: Taken, allocations: Iterable[Allocation], pools: Iterable[Pool]) -> bool:
+    """Whether all shares of a device in the allocations, which count as taken, exceed one of its capacities.
+
+    Cost: nothing without shares that consume capacity, else O(devices of their pools).
+    """
+    shares = {item.device for allocation in allocations for item in allocation.devices if _consumes(item)}
+    if not shares:
+        return False
+    return any(
+        _exceeds(taken, placed.id, placed.device)
+        for pool in pools
+        for placed in pool.devices
+        if placed.id in shares
+    )
+
+
+def _consumes(item: AllocatedDevice) -> bool:
+    return item.share_id is not None and not item.admin_access and bool(item.consumed_capacity)
+
+
+def _exceeds(taken: Taken, device: DeviceId, published: Device) -> bool:
+    pool, capacity = taken.get(device.pool_id), published.shape.capacity
+    amounts = pool.by_short_names(device.driver).get(device.device, {}) if pool is not None else {}
+    for name, nanos in amounts.items():
+        item = capacity.get(f"{device.driver}/{name}") or capacity.get(name)
+        if item is not None and nanos > item.value.nanos:
+            return True
+    return False

@@ -13,7 +13,7 @@ from app.core.json_object import JsonObject
 from app.core.placement import pod_evaluation
 from app.core.state.state import State
 from tests.api.conftest import Asked, run
-from tests.objects import claim, device, device_class, node, owned, pod, slice_of, template
+from tests.objects import allocation, claim, device, device_class, node, owned, pod, slice_of, template
 
 Inventory = Callable[..., Path]
 
@@ -383,3 +383,33 @@ def test_a_planned_node_that_is_full_is_passed_over(inventory: Inventory) -> Non
         assert answer["NodeNames"] != ["n2"]
 
     run(inventory(*OBJECTS), evaluation, candidates=1)
+
+
+def test_prioritize_does_not_take_what_is_kept_for_the_pod_from_it(inventory: Inventory) -> None:
+    raw, made = own(0)
+
+    async def question(service: Asked) -> None:
+        nodes = (await service.post("/scheduler/filter", args(raw)))["NodeNames"]
+        scores = await service.post("/scheduler/prioritize", args(raw, nodes))
+        assert [item["Score"] for item in scores] == [10, 10]
+
+    run(inventory(*OBJECTS, raw, made), question, candidates=2)
+
+
+def test_preempt_does_not_take_what_is_kept_for_the_pod_from_it(inventory: Inventory) -> None:
+    """Filter named n0, and another extender refused it."""
+    raw, made = own(0)
+    raw["spec"]["priority"] = 1000
+    low = pod("low", "held")
+    low["spec"] |= {"nodeName": "n1", "priority": 1}
+    user = {"resource": "pods", "name": "low", "uid": "uid-low"}
+    held = claim("held") | {"status": {"allocation": allocation("n1", "d0"), "reservedFor": [user]}}
+    victims = {"n1": {"Pods": [{"UID": "uid-low"}], "NumPDBViolations": 0}}
+
+    async def question(service: Asked) -> None:
+        answer = await service.post("/scheduler/filter", args(raw, ["n0", "n1"]))
+        assert answer["NodeNames"] == ["n0"]
+        answer = await service.post("/scheduler/preempt", {"Pod": raw, "NodeNameToMetaVictims": victims})
+        assert list(answer["NodeNameToMetaVictims"]) == ["n1"]
+
+    run(inventory(*OBJECTS, raw, made, low, held), question, candidates=1)
