@@ -83,8 +83,8 @@ class Decider:
     def refused(self, evaluation: PodEvaluation, summary: str, held: HeldClaim | None = None) -> None:
         """Follows up a filter that has found no node, like PostFilter of the in-tree plugin.
 
-        It deallocates ``held``, a claim whose node the Pod cannot use, records an event on the Pod, and requeues
-        the Pod when devices appear.
+        It deallocates ``held``, a claim whose node the Pod cannot use, records an event on the Pod, and
+        requeues the Pod when devices appear.
         """
         if self.events is not None:
             self.events.refused(evaluation.pod, summary)

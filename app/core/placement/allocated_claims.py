@@ -30,7 +30,8 @@ class AllocatedClaims:
     def refusal(self, node: Node) -> NodeResult | None:
         """The result if the node cannot use one of the claims: the first reason.
 
-        All of them are ``unusable``: the first may be one that cannot be released. Cost: O(devices they hold).
+        All of them are ``unusable``: the first may be one that cannot be released.
+        Cost: O(devices they hold).
         """
         first: Reason | None = None
         unusable: list[ClaimKey] = []
