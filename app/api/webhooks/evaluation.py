@@ -173,7 +173,7 @@ async def _carried_out(service: Service, work: _Work) -> str:
 async def claim_to_release(service: Service, evaluation: PodEvaluation) -> HeldClaim | None:
     """The claim to deallocate for a Pod that fits no node; None as well if that is not found out in time.
 
-    The next attempt of the Pod asks again. Cost: that of ``PodEvaluation.releasable``.
+    The next attempt of the Pod tries again. Cost: that of ``PodEvaluation.releasable``.
     """
     if not evaluation.allocated and not evaluation.varies:
         return None

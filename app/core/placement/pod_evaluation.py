@@ -208,7 +208,7 @@ class PodEvaluation:
         return next((held for held in found if held is not None), None)
 
     def _can_be_released(self, held: HeldClaim) -> bool:
-        """Whether nobody else uses the claim."""
+        """Whether no other Pod uses the claim."""
         own = {self.pod.meta.uid}
         if held.group is not None and not group_has_nodes(self.state, self.pod):
             own.add(held.group.uid)
