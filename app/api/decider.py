@@ -23,6 +23,7 @@ from app.cluster.controllers.requeuer import Requeuer
 from app.cluster.events.pod_events import PodEvents
 from app.cluster.leadership.election import Election
 from app.core.model.pod import Pod
+from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.verdicts.candidates import Candidates
 
@@ -81,15 +82,14 @@ class Decider:
         if self.election is not None:
             self._start(self.election.resign(seconds))
 
-    def refused(self, evaluation: PodEvaluation, summary: str) -> None:
+    def refused(self, evaluation: PodEvaluation, summary: str, held: HeldClaim | None = None) -> None:
         """Follows up a filter that has found no node, like PostFilter of the in-tree plugin.
 
-        It deallocates a claim whose node the Pod cannot use, records an event on the Pod, and requeues
-        the Pod when devices appear.
+        It deallocates ``held``, a claim whose node the Pod cannot use, records an event on the Pod, and
+        requeues the Pod when devices appear.
         """
         if self.events is not None:
             self.events.refused(evaluation.pod, summary)
-        held = evaluation.releasable()
         if held is not None and self.deallocator is not None:
             log.info("deallocating a claim", extra={"claim": "/".join(held.key)})
             self._start(self.deallocator.deallocate(held.claim))

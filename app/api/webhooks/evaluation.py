@@ -14,6 +14,7 @@ from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ClaimSpec
 from app.core.pauses import InterruptedWorkError
+from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.state.state import State
 from app.core.verdicts.cache import VerdictCache
@@ -167,6 +168,29 @@ async def _carried_out(service: Service, work: _Work) -> str:
     finally:
         pay()
     return ""
+
+
+async def claim_to_release(service: Service, evaluation: PodEvaluation) -> HeldClaim | None:
+    """The claim to deallocate for a Pod that fits no node; None as well if that is not found out in time.
+
+    The next attempt of the Pod tries again. Cost: that of ``PodEvaluation.releasable``.
+    """
+    if not evaluation.allocated and not evaluation.varies:
+        return None
+    tenant = evaluation.pod.meta.namespace
+    time_slice = service.webhook_slice(tenant)
+    deadline = service.deadline(service.settings.filter_timeout_seconds)
+
+    def stop() -> bool:
+        return deadline.expired() or time_slice.cel_cost > _allowance(service, tenant)
+
+    try:
+        return await time_slice.run(evaluation.releasable, stop)
+    except InterruptedWorkError:
+        return None
+    finally:
+        if time_slice.cel_cost > 0:
+            service.shares.spend(tenant, time_slice.cpu_seconds)
 
 
 def _allowance(service: Service, tenant: str) -> int:

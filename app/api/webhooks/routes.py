@@ -22,7 +22,7 @@ from app.api.parameters import unknown_parameter
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf, service_of
 from app.api.webhooks.choice import choose
-from app.api.webhooks.evaluation import evaluate_nodes
+from app.api.webhooks.evaluation import claim_to_release, evaluate_nodes
 from app.api.webhooks.gang import choose_for_gang, let_go
 from app.api.webhooks.history_entries import bind_decision, filter_decision, gang_decision
 from app.api.webhooks.wire import (
@@ -106,7 +106,8 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     elif not judging.late:
         decider.nominated_looks.end(pod)
         let_go(service, pod)
-        decider.refused(judging.evaluation, decision.summary)
+        held = await claim_to_release(service, judging.evaluation)
+        decider.refused(judging.evaluation, decision.summary, held)
         if decider.preemptor is not None:
             decider.preemptor.refused(pod, list(failed))
         failed, unresolvable = _split(failed, unresolvable, curable)

@@ -64,6 +64,8 @@ def _places(node_devices: NodeDevices, alternative: Alternative) -> list[int]:
 def _alone(node_devices: NodeDevices, alternative: Alternative, places: Places) -> bool:
     """Whether there are enough devices for the variant if no other request takes any."""
     needed = node_devices.wanted[alternative.index]
+    if alternative.admin and node_devices.plan.channel.admin_leaves_no_trace:
+        needed = min(needed, 1)  # one device is enough for all
     return len(places[alternative.index]) >= needed and (needed > 0 or not alternative.takes_all)
 
 

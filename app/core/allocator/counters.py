@@ -33,7 +33,9 @@ class Sharing:
 class Ledger:
     """The rest in the counter sets of one pool. ``charge`` and ``refund`` are exact opposites."""
 
-    def __init__(self, pool: Pool, allocated: Collection[str], *, groups: bool) -> None:
+    def __init__(
+        self, pool: Pool, allocated: Collection[str], *, groups: bool, own_counters_only: bool = False
+    ) -> None:
         self._left: dict[Key, int] = {
             (counter_set.name, name): amount.nanos
             for counter_set in pool.counter_sets.values()
@@ -46,8 +48,8 @@ class Ledger:
                 if device.consumes_counters and device.name in allocated:
                     self._draw(device, 1)
                     self._join(device)
-        # In-tree compares all counters of a pool: one that is overdrawn blocks every device.
-        self._overdrawn = any(left < 0 for left in self._left.values())
+        # Since 1.34 in-tree compares all counters of a pool: one that is overdrawn blocks every device.
+        self._overdrawn = not own_counters_only and any(left < 0 for left in self._left.values())
 
     def charge(self, device: Device) -> bool:
         """Draws what the device needs, if it is there and the device may share it."""

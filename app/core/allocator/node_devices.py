@@ -32,7 +32,17 @@ Status = bool | str | Reason
 class PoolView:
     """A pool and its allocated devices."""
 
-    __slots__ = ("_groups", "_ledger", "capacity", "marked", "pool", "shared", "taken", "whole")
+    __slots__ = (
+        "_groups",
+        "_ledger",
+        "_own_counters_only",
+        "capacity",
+        "marked",
+        "pool",
+        "shared",
+        "taken",
+        "whole",
+    )
 
     def __init__(self, pool: Pool, taken: PoolTaken, features: Features) -> None:
         self.pool = pool
@@ -47,13 +57,19 @@ class PoolView:
         # Devices that count as shared: a further share of theirs draws no counters.
         self.marked = self.shared & taken.capacity.keys() if channel.marked_by_capacity else self.shared
         self._groups = features.compatibility_groups
+        self._own_counters_only = channel.own_counters_only
         self._ledger: Ledger | None = None
 
     @property
     def ledger(self) -> Ledger:
         """The pool's counters, added up when the first device needs them."""
         if self._ledger is None:
-            self._ledger = Ledger(self.pool, self.whole | self.shared, groups=self._groups)
+            self._ledger = Ledger(
+                self.pool,
+                self.whole | self.shared,
+                groups=self._groups,
+                own_counters_only=self._own_counters_only,
+            )
         return self._ledger
 
 

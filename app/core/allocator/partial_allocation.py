@@ -1,7 +1,7 @@
 """The devices that the search has taken so far, with undo.
 
 ``take`` and ``undo`` are exact opposites and work like a stack: the devices, shares, counters and
-constraints are after an undo what they were before the take.
+constraints are after an undo what they were before the take. ``keep`` ends a take without an undo.
 """
 
 from collections.abc import Hashable
@@ -16,12 +16,16 @@ from app.core.allocator.plan import Alternative
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A device given to a request. ``charge`` is set for a share of a device."""
+    """A device given to a request. ``charge`` is set for a share of a device.
+
+    ``size`` is how many devices the claim had before.
+    """
 
     position: int
     alternative: Alternative
     charge: Charge | None
     charged_counters: bool
+    size: int
 
 
 class PartialAllocation:
@@ -35,6 +39,7 @@ class PartialAllocation:
         self._shares: dict[int, int] = {}
         self._consumed: dict[int, dict[str, int]] = {}
         channel = node_devices.plan.channel
+        self._admin_leaves_no_trace = channel.admin_leaves_no_trace
         sets = node_devices.plan.features.list_type_attributes and channel.sets
         self._constraints: list[list[ConstraintState]] = [
             [
@@ -49,6 +54,8 @@ class PartialAllocation:
     def in_use(self, alternative: Alternative, position: int) -> bool:
         """Whether this search has given the device away already, as far as the request minds."""
         holders = self._holders.get(position, 0)
+        if self._leaves_no_trace(alternative):
+            return False
         return bool(holders >> alternative.claim_index & 1 if alternative.admin else holders)
 
     def taken_of(self, position: int, *, by_claim: bool) -> Hashable | None:
@@ -102,15 +109,21 @@ class PartialAllocation:
                 message = f"cannot add device {placed.id}: a constraint of the claim would not be satisfied"
                 raise AllocationError(Reason(cause, message, alternative.claim, alternative.name))
             return cause
-        self._record(Assignment(position, alternative, charge if shareable else None, draws))
+        if draws and self._leaves_no_trace(alternative):
+            view.ledger.refund(placed.device)
+            draws = False
+        size = self.sizes[alternative.claim_index]
+        self._record(Assignment(position, alternative, charge if shareable else None, draws, size))
         return None
 
     def undo(self) -> None:
-        """Takes back the latest grant."""
+        """Takes back the latest grant, and with it the place in the claim of those kept since."""
         assignment = self.assignments.pop()
         position, alternative = assignment.position, assignment.alternative
-        self.sizes[alternative.claim_index] -= 1
-        if assignment.charge is None:
+        self.sizes[alternative.claim_index] = assignment.size
+        if self._leaves_no_trace(alternative):
+            pass
+        elif assignment.charge is None:
             self._holders[position] &= ~(1 << alternative.claim_index)
         else:
             self._shares[position] -= 1
@@ -119,19 +132,29 @@ class PartialAllocation:
         if assignment.charged_counters:
             self._node_devices.views[position].ledger.refund(self._node_devices.devices[position].device)
 
+    def keep(self) -> None:
+        """Leaves the latest grant's device taken for the rest of the search, though it is not granted."""
+        self.assignments.pop()
+
     def constraint_state(self, claim_index: int) -> Hashable:
         """The state of the claim's constraints with the devices taken so far."""
         return tuple(constraint.state() for constraint in self._constraints[claim_index])
 
     def _record(self, assignment: Assignment) -> None:
         claim_index, position = assignment.alternative.claim_index, assignment.position
-        if assignment.charge is None:
+        if self._leaves_no_trace(assignment.alternative):
+            pass
+        elif assignment.charge is None:
             self._holders[position] = self._holders.get(position, 0) | 1 << claim_index
         else:
             self._shares[position] = self._shares.get(position, 0) + 1
             self._consume(position, assignment.charge, 1)
         self.assignments.append(assignment)
         self.sizes[claim_index] += 1
+
+    def _leaves_no_trace(self, alternative: Alternative) -> bool:
+        """Whether others may have the devices of this request as well, and it the same one again."""
+        return alternative.admin and self._admin_leaves_no_trace
 
     def _consume(self, position: int, charge: Charge, sign: int) -> None:
         consumed = self._consumed.setdefault(position, {})

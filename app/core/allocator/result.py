@@ -80,13 +80,20 @@ def _configuration(
         for name, names in requests.items()
         for configuration in classes[name].config
     ]
-    met = {alternative.name for alternative in chosen} | {item.request.name for item in claim.requests}
-    config += [
-        AllocationConfiguration(FROM_CLAIM, written(item.requests), item.configuration)
-        for item in claim.claim.spec.config
-        if not item.requests or not met.isdisjoint(item.requests)
-    ]
+    for item in claim.claim.spec.config:
+        copies = _met(item.requests, claim, chosen) if item.requests else 1
+        if merges:
+            copies = min(copies, 1)
+        config += [AllocationConfiguration(FROM_CLAIM, written(item.requests), item.configuration)] * copies
     return tuple(config)
+
+
+def _met(names: Sequence[str], claim: ClaimPlan, chosen: Sequence[Alternative]) -> int:
+    """How many of the claim's requests are among the names, or their chosen subrequests are."""
+    return sum(
+        item.request.name in names or alternative.name in names
+        for item, alternative in zip(claim.requests, chosen, strict=True)
+    )
 
 
 def _unless_all(names: Sequence[str], claim: ClaimPlan, chosen: Sequence[Alternative]) -> tuple[str, ...]:

@@ -68,6 +68,11 @@ class _Pick:
 def _must_try_all(node_devices: NodeDevices) -> bool:
     """Whether nothing may be left out: what old allocators forget depends on what they have tried."""
     plan = node_devices.plan
+    if plan.channel.all_keeps_devices and any(
+        alternative.takes_all and (alternative.is_subrequest or alternative.admin or alternative.constraints)
+        for alternative in plan.alternatives
+    ):
+        return True
     if plan.channel.rescans and any(map(node_devices.shareable, range(len(node_devices.devices)))):
         return True
     if plan.channel.distinct in ("requests", "identity") and any(
@@ -94,8 +99,6 @@ class Search:
         self._symmetry: Symmetry | None = None
         self._dead_ends: set[Hashable] = set()
         self._is_plain = _must_try_all(node_devices)
-        # Old allocators try the devices before the last one again.
-        self._restarts = self._is_plain and node_devices.plan.channel.rescans
 
     def run(self) -> None:
         """Searches, with a pause every PAUSE_STEPS steps. Afterwards ``found`` is the result.
@@ -160,7 +163,8 @@ class Search:
         if pick.count >= number:
             return Outcome.FOUND
         if number - pick.count > MAX_DEVICES - self.partial.sizes[pick.claim]:
-            return Outcome.TOO_LARGE
+            is_failure = self._node_devices.plan.channel.large_is_failure
+            return Outcome.FAILED if is_failure else Outcome.TOO_LARGE
         self._stack.append(pick)
         return None
 
@@ -216,7 +220,8 @@ class Search:
         """A device has been taken: on to the request's next device or to the next request."""
         frame.chosen, frame.position = position, position + 1
         self._count_step()
-        alternative, start = frame.alternative, 0 if self._restarts else frame.position
+        alternative = frame.alternative
+        start = 0 if self._restarts(alternative) else frame.position
         if alternative.takes_all and alternative.rank and self._node_devices.plan.channel.forgets_subrequest:
             alternative = self._node_devices.plan.claims[frame.claim].requests[frame.request].alternatives[0]
             start = 0
@@ -235,24 +240,53 @@ class Search:
             result = self._enter(frame.claim, frame.request + 1)
         return result
 
+    def _restarts(self, alternative: Alternative) -> bool:
+        """Whether the devices before the last one are tried again, as old allocators do."""
+        channel = self._node_devices.plan.channel
+        return channel.rescans and (self._is_plain or (alternative.admin and channel.admin_leaves_no_trace))
+
     def _turn_back(self, frame: _Choice | _Pick, result: Outcome) -> Outcome | None:
         """What was tried from this frame has failed. None: the frame may try something else."""
         if isinstance(frame, _Choice):
             frame.all_too_large = frame.all_too_large and result is Outcome.TOO_LARGE
             return None
         if self._symmetry is None and not self._is_plain:
-            if cannot_fit(self._node_devices, safe_requests(self._node_devices)):
+            safe = safe_requests(self._node_devices)
+            if cannot_fit(self._node_devices, safe):
                 self._stack.clear()
                 return Outcome.FAILED
-            self._is_plain = depends_on_order(self._node_devices)
+            self._is_plain = depends_on_order(self._node_devices) or self._may_hide_error(safe)
             if not self._is_plain:
                 self._symmetry = Symmetry(self._node_devices, self.partial)
+        if frame.alternative.takes_all and self._node_devices.plan.channel.all_keeps_devices:
+            return self._keep(frame)
         self.partial.undo()
         if result is Outcome.TOO_LARGE or frame.alternative.takes_all:
             return self._give_up(frame, result)
         if frame.chosen is not None and self._symmetry is not None:
             frame.dead.add(self._symmetry.likeness(frame.chosen))
         return None
+
+    def _may_hide_error(self, safe: list[tuple[int, int]]) -> bool:
+        """Whether All mode can keep a device on which a request would fail."""
+        plan = self._node_devices.plan
+        return plan.channel.all_keeps_devices and any(
+            alternative.takes_all and (claim_index, request_index) not in safe
+            for claim_index, claim in enumerate(plan.claims)
+            for request_index, request in enumerate(claim.requests)
+            for alternative in request.alternatives
+        )
+
+    def _keep(self, frame: _Pick) -> Outcome:
+        """Turns back from a device of All mode as Kubernetes 1.33 does: it stays taken.
+
+        So the request can never be met, and only what the search still tries on its way could matter.
+        """
+        self.partial.keep()
+        if self._is_plain:
+            return self._give_up(frame, Outcome.FAILED)
+        self._stack.clear()
+        return Outcome.FAILED
 
     def _give_up(self, frame: _Choice | _Pick, result: Outcome) -> Outcome:
         """Takes the frame off the stack. A claim that got too large is a plain failure to those before it."""

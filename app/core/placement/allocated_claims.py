@@ -1,6 +1,6 @@
 """Allocated claims: they only restrict the nodes of the Pod."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from app.core.allocator import Reason
 from app.core.allocator.evidence import named
@@ -8,26 +8,34 @@ from app.core.allocator.node_devices import NODE_OPERATIONS
 from app.core.model.allocation import Allocation
 from app.core.model.node import Node
 from app.core.model.node_selector import SelectorError
+from app.core.pauses import paced, paced_if_many
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out, unready_devices
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.rules import Rules
+from app.core.state.taken import ClaimKey
 
 
 class AllocatedClaims:
-    """The allocated claims of one Pod. ``unusable`` are those that prevented a node."""
+    """The allocated claims of one Pod. ``unusable`` are those that prevent a node, by node."""
 
     def __init__(self, claims: Sequence[HeldClaim], rules: Rules) -> None:
         self._rules = rules
         self._claims = [(held, held.claim.allocation) for held in claims if held.claim.allocation is not None]
-        self.unusable: set[tuple[str, str]] = set()
+        self.unusable: dict[str, tuple[ClaimKey, ...]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._claims)
 
     def refusal(self, node: Node) -> NodeResult | None:
-        """The result if the node cannot use one of the claims. Cost: O(devices they hold)."""
-        for held, allocation in self._claims:
+        """The result if the node cannot use one of the claims: the first reason.
+
+        All of them are ``unusable``: the first may be one that cannot be released.
+        Cost: O(devices they hold).
+        """
+        first: Reason | None = None
+        unusable: list[ClaimKey] = []
+        for held, allocation in paced_if_many(self._claims):
             try:
                 reason = self._against(held, allocation, node)
             except SelectorError as error:
@@ -36,9 +44,16 @@ class AllocatedClaims:
                 broken = Reason("AllocationInvalid", text, claim)
                 return NodeResult(node.name, "invalid", (broken,), curable=False)
             if reason is not None:
-                self.unusable.add(held.key)
-                return NodeResult(node.name, "misfit", (reason,), curable=False)
-        return None
+                first = first or reason
+                unusable.append(held.key)
+        if first is None:
+            return None
+        self.unusable[node.name] = tuple(unusable)
+        return NodeResult(node.name, "misfit", (first,), curable=False)
+
+    def unusable_on(self, held: HeldClaim) -> Iterator[str]:
+        """The nodes that the claim prevented, so far. Cost: O(such nodes of all claims)."""
+        return (name for name, keys in paced(self.unusable.items()) if held.key in keys)
 
     def _against(self, held: HeldClaim, allocation: Allocation, node: Node) -> Reason | None:
         claim, rules = "/".join(held.key), self._rules

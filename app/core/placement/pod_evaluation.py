@@ -20,7 +20,7 @@ from app.core.pauses import paced, paced_if_many, pause
 from app.core.placement.allocated_claims import AllocatedClaims
 from app.core.placement.chosen_policy import policy_for
 from app.core.placement.device_choice import pick, prospect_of
-from app.core.placement.extended_resources import ExtendedResources, Needs
+from app.core.placement.extended_resources import POD_CLAIM, ExtendedResources, Needs
 from app.core.placement.holders import with_holders
 from app.core.placement.missing_keys import is_about_a_key, names_of_devices, with_advice
 from app.core.placement.mix_of_claims import device_demand
@@ -56,6 +56,7 @@ class PodEvaluation:
         self._needs = needs or Needs()
         self._resources = _resources_of(state, pod, rules) if needs is None and pod.extended else None
         self._kinds: dict[int, PodEvaluation] = {}
+        self._with_devices: dict[str, bool] = {}
         self.varies = bool(self._resources)
         try:
             self.claims = claims_of(state, pod, rules) + self._needs.claims()
@@ -190,21 +191,65 @@ class PodEvaluation:
     def releasable(self) -> HeldClaim | None:
         """A claim to deallocate, so that the Pod can use devices elsewhere.
 
-        Call it when no node fits: returns the first claim that prevented a node, and that is reserved for
-        no other Pod (PostFilter of the in-tree plugin), or for the Pod's PodGroup of which no Pod has a node
-        (PodGroupPostFilter).
+        Call it when no node fits: returns the first claim that prevented a node where the others would fit,
+        and that is reserved for no other Pod (PostFilter of the in-tree plugin), or for the Pod's PodGroup of
+        which no Pod has a node (PodGroupPostFilter).
+
+        Cost: if the Pod has claims without an allocation, a search for each node that such a claim prevented,
+        until one fits.
         """
-        in_the_way = [held for held in self.claims if held.key in self._pinned.unusable]
-        in_the_way += [self._needs.stale] if self._needs.stale is not None else []
-        for held in in_the_way:
-            own = {self.pod.meta.uid}
-            if held.group is not None and not group_has_nodes(self.state, self.pod):
-                own.add(held.group.uid)
-            others = any(consumer.uid not in own for consumer in held.claim.reserved_for)
-            if not others and held.key not in self.state.assumed:
+        for held in paced_if_many(self.claims):
+            if self._can_be_released(held) and self._is_the_obstacle(held):
                 return held
-        found = (evaluation.releasable() for evaluation in self._kinds.values())
+        stale = self._needs.stale
+        if stale is not None and self._can_be_released(stale):
+            return stale
+        found = (evaluation.releasable() for evaluation in paced_if_many(self._kinds.values()))
         return next((held for held in found if held is not None), None)
+
+    def _can_be_released(self, held: HeldClaim) -> bool:
+        """Whether no other Pod uses the claim."""
+        own = {self.pod.meta.uid}
+        if held.group is not None and not group_has_nodes(self.state, self.pod):
+            own.add(held.group.uid)
+        others = any(consumer.uid not in own for consumer in held.claim.reserved_for)
+        return not others and held.key not in self.state.assumed
+
+    def _is_the_obstacle(self, held: HeldClaim) -> bool:
+        """Whether the claim prevented a node that has devices for those without an allocation.
+
+        In-tree the plugin remembers a claim only after its allocator has found such devices. A claim for
+        extended resources is deleted in any case.
+        """
+        nodes = self._pinned.unusable_on(held)
+        return any(held.pod_claim == POD_CLAIM or self._has_devices(name) for name in nodes)
+
+    def _has_devices(self, name: str) -> bool:
+        """Whether the claims without an allocation fit on the node. Cost: a search, once a node."""
+        if not self.missing:
+            return True
+        found = self._with_devices.get(name)
+        if found is None:
+            node, plan = self.state.nodes.get(name), self._plan
+            found = node is not None and not isinstance(plan, Invalid) and self._finds_devices(node, plan)
+            self._with_devices[name] = found
+        return found
+
+    def _finds_devices(self, node: Node, plan: Plan) -> bool:
+        pause()
+        try:
+            pools = self.state.inventory.pools(node.name, self.rules.features)
+        except PoolError:
+            return False
+        outcome = allocate_planned(
+            node,
+            pools,
+            plan,
+            self.state.taken,
+            limits=self.rules.limits,
+            new_share_id=self.rules.new_share_id,
+        )
+        return isinstance(outcome, Fits)
 
     def _allocate(self, node: Node, plan: Plan) -> NodeResult:
         try:

@@ -167,7 +167,7 @@ def node_matches(
 def _ignored(candidate: ResourceSlice, features: Features) -> bool:
     if not features.partitionable_devices and (
         candidate.per_device_node_selection is not None
-        or (candidate.shared_counters and not features.channel.beside_devices)
+        or (candidate.shared_counters and features.channel.hides_counters)
     ):
         return True
     return not features.compatibility_groups and has_groups(candidate)

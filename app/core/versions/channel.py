@@ -42,8 +42,16 @@ class Channel:
     first, so that the request can have several shares of one device. ``keeps_refused``: constraints go on
     comparing with a device that All mode has refused for its capacity.
     ``every_effect``: taints of unknown effects prevent allocation, too.
-    ``merges_configuration``:
-    configuration for all requests is written without their names. ``writes_tolerations``: results have the
+    ``all_keeps_devices``: the devices of a request for All stay taken when the search turns back from it.
+    ``large_is_failure``: a claim that gets too large is a plain failure; otherwise other devices of the
+    request before are not tried then.
+    ``admin_leaves_no_trace``: administrative access takes any device, as often as requested, and draws no
+    counters that others need.
+    ``own_counters_only``: a device needs the counters that it names; otherwise an overdrawn counter
+    prevents all devices of the pool.
+    ``hides_counters``: a slice with counters is ignored while PartitionableDevices is off.
+    ``merges_configuration``: configuration for all requests is written without their names, and for several
+    once; otherwise once for each of them. ``writes_tolerations``: results have the
     tolerations of their request.
     """
 
@@ -70,6 +78,11 @@ class Channel:
     rescans: bool = False
     keeps_refused: bool = False
     every_effect: bool = False
+    all_keeps_devices: bool = False
+    large_is_failure: bool = False
+    admin_leaves_no_trace: bool = False
+    own_counters_only: bool = False
+    hides_counters: bool = True
     merges_configuration: bool = True
     writes_tolerations: bool = True
 
@@ -151,6 +164,17 @@ _EXPERIMENTAL_1_34 = replace(
     partial_pools=True,
     distinct="identity",
     every_effect=True,
+    hides_counters=False,
     writes_tolerations=False,
 )
 ALLOCATORS_1_34: Allocators = ((_ALL, _EXPERIMENTAL_1_34),)
+
+_ONLY_1_33 = replace(
+    _EXPERIMENTAL_1_34,
+    all_keeps_devices=True,
+    large_is_failure=True,
+    admin_leaves_no_trace=True,
+    own_counters_only=True,
+    hides_counters=True,
+)
+ALLOCATORS_1_33: Allocators = ((_ALL, _ONLY_1_33),)

@@ -14,6 +14,7 @@ from app.core.versions.cel_rules import (
     CelRules,
 )
 from app.core.versions.channel import (
+    ALLOCATORS_1_33,
     ALLOCATORS_1_34,
     ALLOCATORS_1_35,
     ALLOCATORS_1_36,
@@ -76,7 +77,7 @@ _V1_33 = KubernetesVersion(
     apis=("v1beta2", "v1beta1"),
     default_apis=(),
     taint_rule_apis=("v1alpha3",),
-    allocators=ALLOCATORS_1_34,
+    allocators=ALLOCATORS_1_33,
     cel=CEL_1_33,
     gates=gates_of(33),
     taint_rule_selectors=True,

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.model.node import Node
+from app.core.model.resource_claim import ResourceClaim
 from app.core.state import inventory as state_inventory
 from app.core.state.pools import Pool, gather_pools
 from tests.api.conftest import Asked, run, serving
@@ -145,6 +146,43 @@ def test_a_claim_held_elsewhere_is_not_to_be_cured_by_eviction(inventory: Invent
         assert set(answer["FailedAndUnresolvableNodes"]) == {"n2", "bare"}
 
     run(inventory(*OBJECTS), evaluation)
+
+
+class FreedClaims:
+    """Stands in for the deallocator."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    async def deallocate(self, held: ResourceClaim) -> bool:
+        self.names.append(held.meta.name)
+        return True
+
+
+@pytest.mark.parametrize(("count", "freed"), [(1, ["held"]), (2, [])])
+def test_a_claim_that_keeps_its_pod_from_a_node_with_room_is_deallocated(
+    inventory: Inventory, count: int, freed: list[str]
+) -> None:
+    """The other claim requests as many devices as n1 has, or more."""
+    held = claim("held") | {"status": {"allocation": allocation("n2", "d0")}}
+    objects = [
+        device_class(),
+        node("n1"),
+        node("n2"),
+        slice_of("n1", device("d0")),
+        slice_of("n2", device("d0")),
+        held,
+        claim("other", count),
+    ]
+
+    async def evaluation(service: Asked) -> None:
+        claims = service.app.state.service.decider.deallocator = FreedClaims()
+        answer = await service.post("/scheduler/filter", args(pod("p", "held", "other"), ["n1"]))
+        assert set(answer["FailedAndUnresolvableNodes"]) == {"n1"}
+        await asyncio.sleep(0)
+        assert claims.names == freed
+
+    run(inventory(*objects), evaluation)
 
 
 def test_a_broken_selector_fails_its_pod_with_the_reason_and_is_no_500(inventory: Inventory) -> None:

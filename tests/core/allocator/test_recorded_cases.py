@@ -28,7 +28,7 @@ def test_corpus_of_generated_cases() -> None:
     assert wrong == {}
 
 
-@pytest.mark.parametrize("version", ["1.34", "1.35", "1.36", "1.38"])
+@pytest.mark.parametrize("version", ["1.33", "1.34", "1.35", "1.36", "1.38"])
 def test_corpus_of_another_version(version: str) -> None:
     wrong = {
         case["name"]: found
@@ -40,7 +40,7 @@ def test_corpus_of_another_version(version: str) -> None:
 
 def test_versions_differ_on_their_cases() -> None:
     """With the rules of 1.37, cases of other versions have another answer."""
-    for version in ("1.34", "1.35", "1.36", "1.38"):
+    for version in ("1.33", "1.34", "1.35", "1.36", "1.38"):
         cases = list(recorded.corpus(version_named(version)))
         known = [case["request"] | {"kubernetesVersion": "1.37"} for case in cases]
         assert any(

@@ -8,6 +8,7 @@ from app.core.json_object import JsonObject
 from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
+from app.core.pauses import InterruptedWorkError
 from app.core.placement.pod_claims import UnschedulableError, claims_of
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
@@ -27,6 +28,7 @@ from tests.objects import (
     slice_of,
     template,
 )
+from tests.pausing import Meter, interrupted_after
 
 RULES = Rules(SelectorCache(), lambda: "s", groups_known=True)
 DRY = replace(RULES, generate_claims=True, groups_known=False)
@@ -203,3 +205,62 @@ def test_a_claim_that_keeps_a_group_from_all_nodes_is_released(
     evaluation = PodEvaluation(state, read(grouped(pod("p", "c"), "g")), RULES)
     assert evaluation.answer("n2").verdict == "misfit"
     assert (evaluation.releasable() is not None) == freed
+
+
+def taken_on(name: str, where: str, *users: JsonObject) -> JsonObject:
+    """A claim that has device d0 of a node."""
+    return claim(name) | {"status": {"allocation": allocation(where, "d0"), "reservedFor": list(users)}}
+
+
+@pytest.mark.parametrize(("free", "freed"), [((), None), (("d1",), "b")])
+def test_a_claim_is_released_only_where_the_others_would_fit(
+    free: tuple[str, ...], freed: str | None
+) -> None:
+    """In-tree the plugin comes to its list of unusable claims after the allocator has found devices."""
+    state = state_of(
+        device_class(),
+        node("n1"),
+        node("n2"),
+        slice_of("n1", device("d0"), *map(device, free)),
+        slice_of("n2", device("d0")),
+        taken_on("another", "n1", OTHERS[0]),
+        taken_on("b", "n2"),
+        claim("c"),
+    )
+    evaluation = PodEvaluation(state, read(pod("p", "b", "c")), RULES)
+    assert evaluation.answer("n1").verdict == "misfit"
+    held = evaluation.releasable()
+    assert (held.claim.meta.name if held is not None else None) == freed
+
+
+def test_a_claim_behind_one_that_is_in_use_is_released() -> None:
+    state = state_of(node("n1"), node("n2"), taken_on("a", "n2", OTHERS[0]), taken_on("b", "n2"))
+    evaluation = PodEvaluation(state, read(pod("p", "a", "b")), RULES)
+    (reason,) = evaluation.answer("n1").reasons
+    assert "claim default/a," in reason.message
+    held = evaluation.releasable()
+    assert held is not None
+    assert held.claim.meta.name == "b"
+
+
+def test_looking_for_a_claim_to_release_pauses_before_each_search() -> None:
+    names = [f"n{number}" for number in range(50)]
+    state = state_of(
+        device_class(),
+        *map(node, names),
+        node("other"),
+        taken_on("a", "other"),
+        taken_on("b", "other"),
+        claim("c"),
+    )
+    evaluation = PodEvaluation(state, read(pod("p", "a", "b", "c")), RULES)
+    assert {answer.verdict for answer in evaluation.answers(names)} == {"misfit"}
+    with interrupted_after(10), pytest.raises(InterruptedWorkError):
+        evaluation.releasable()
+    meter = Meter()
+    assert meter.measure(evaluation.releasable) is None
+    assert meter.pauses >= len(names) - 11
+    assert meter.most < 2_000
+    meter.pauses = 0
+    assert meter.measure(evaluation.releasable) is None
+    assert meter.pauses < 10  # each node is searched once, whatever the number of claims

@@ -155,9 +155,8 @@ def _allocation(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered:
     assert isinstance(answer.ours, Fits)
     ours = to_json(answer.ours)
     if ordered and answer.comparable:
-        theirs = answer.theirs.get("allocations", [])
-        theirs = comparable(theirs, request)
-        if comparable(ours, request) != theirs:
+        theirs = without_share_ids(answer.theirs.get("allocations", []))
+        if without_share_ids(ours) != theirs:
             text = f"in-tree: {json.dumps(theirs)}\nhere: {json.dumps(ours)}"
             return Difference(answer.node, "allocation", text)
     broken = _broken_rule(request, ours)
@@ -197,20 +196,6 @@ def _forgets(request: JsonObject) -> bool:
         for item in spec.get("requests", ())
         for alternative in item.get("firstAvailable", ())[1:]
     )
-
-
-def comparable(allocations: Any, request: JsonObject) -> Any:
-    """Without share ids, and without configuration that old versions repeat for each request."""
-    allocations = without_share_ids(allocations)
-    if versions.features_of(request).channel.merges_configuration:
-        return allocations
-    for allocation in allocations:
-        config = allocation["devices"].get("config")
-        if config:
-            allocation["devices"]["config"] = [
-                item for number, item in enumerate(config) if item not in config[:number]
-            ]
-    return allocations
 
 
 def _steps(answer: Answer) -> Difference | None:
