@@ -31,7 +31,7 @@ class DeviceItem(Body):
     driver: str
     pool: str
     device: str
-    nodes: list[str] = Field(description="At most ten; those of one device alone are complete.")
+    nodes: list[str] = Field(description="At most ten; the answer about one device has all.")
     nodes_omitted: int
     state: DeviceState
     claims: list[str]

@@ -107,7 +107,7 @@ class _NamespaceBudgets:
 
     def selecting(self, pod: Meta) -> tuple[DisruptionBudget, ...]:
         """Those that are about the Pod, whether its eviction is in progress or not."""
-        # Without the other labels: each Pod of a StatefulSet has one of its own.
+        # Without the other labels: each Pod of a StatefulSet has its own.
         kind = frozenset((key, value) for key, value in pod.labels.items() if key in self._keys)
         found = self._known.get(kind)
         if found is None:

@@ -172,7 +172,7 @@ class DeviceViews:
 
     def _selected(self, selector: NodeSelector) -> tuple[str, ...]:
         # By identity: the state, which is that of one moment, keeps its selectors alive. Then by value: each
-        # device may have a selector of its own. Its hash is that of all its values, so it is taken once.
+        # device may have its own selector. Its hash is that of all its values, so it is taken once.
         found = self._reached.get(id(selector))
         if found is None:
             found = self._selected_by.get(selector)
