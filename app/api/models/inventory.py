@@ -31,7 +31,8 @@ class DeviceItem(Body):
     driver: str
     pool: str
     device: str
-    nodes: list[str]
+    nodes: list[str] = Field(description="At most ten; the answer about one device has all.")
+    nodes_omitted: int
     state: DeviceState
     claims: list[str]
     note: str = Field(description="Why the device is tainted or unusable.")

@@ -15,7 +15,8 @@ from app.core.advice.redaction import OTHERS
 from app.core.model.device import Device, DeviceAttribute
 from app.core.model.quantity import Quantity
 from app.core.model.resource_slice import DeviceId, PoolId
-from app.core.state.device_views import DeviceViews
+from app.core.pauses import paced
+from app.core.state.device_views import DeviceView, DeviceViews
 from app.core.state.state import State
 from app.core.state.taken import NOTHING_TAKEN, Holding
 
@@ -30,37 +31,42 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 )
 async def detail(request: Request, driver: str, pool: str, device: str, service: ServiceOf) -> Response:
     service.require_synced()
-    state, device_id = service.state, DeviceId(driver, pool, device)
-    view = DeviceViews(state).of(device_id)
-    found = _published(state, device_id)
+    # A fork: the inventory may change at every pause.
+    state, device_id = service.state.fork(), DeviceId(driver, pool, device)
+    time_slice = service.time_slice()
+    view = await time_slice.run(lambda: DeviceViews(state).of(device_id))
+    found = await time_slice.run(lambda: _published(state, device_id))
     if view is None or found is None:
         raise HttpError(404, "NotFound", f"device {device_id} not found")
     names = await shown_names(request, state)
-    holdings = state.taken.get(device_id.pool_id, NOTHING_TAKEN).holdings.get(device, ())
-    return json_response(
-        {
-            "revision": str(state.revision),
-            "driver": driver,
-            "pool": pool,
-            "device": device,
-            "nodes": list(view.nodes),
-            "state": view.state,
-            "note": view.note,
-            "attributes": {name: _value(item) for name, item in sorted(found.shape.attributes.items())},
-            "capacity": _capacity(state, device_id, found),
-            "taints": [
-                {"key": taint.key, "value": taint.value, "effect": taint.effect, "since": taint.time_added}
-                for taint in found.taints
-            ],
-            "counters": [
-                {"set": item.counter_set, "consumes": _texts(item.counters)}
-                for item in found.consumes_counters
-            ],
-            "counterSets": _counter_sets(state, device_id.pool_id, found),
-            "multiple": found.allow_multiple_allocations,
-            "holders": [_holder(state, holding, names) for holding in holdings],
-        }
-    )
+    return json_response(await time_slice.run(lambda: _detail(state, view, found, names)))
+
+
+def _detail(state: State, view: DeviceView, found: Device, names: ShownNames) -> dict[str, Any]:
+    """Cost: O(devices of its pool), with pauses."""
+    pool = view.id.pool_id
+    holdings = state.taken.get(pool, NOTHING_TAKEN).holdings.get(view.id.device, ())
+    return {
+        "revision": str(state.revision),
+        "driver": view.id.driver,
+        "pool": view.id.pool,
+        "device": view.id.device,
+        "nodes": list(view.nodes),
+        "state": view.state,
+        "note": view.note,
+        "attributes": {name: _value(item) for name, item in sorted(found.shape.attributes.items())},
+        "capacity": _capacity(state, view.id, found),
+        "taints": [
+            {"key": taint.key, "value": taint.value, "effect": taint.effect, "since": taint.time_added}
+            for taint in found.taints
+        ],
+        "counters": [
+            {"set": item.counter_set, "consumes": _texts(item.counters)} for item in found.consumes_counters
+        ],
+        "counterSets": _counter_sets(state, pool, found),
+        "multiple": found.allow_multiple_allocations,
+        "holders": [_holder(state, holding, names) for holding in paced(holdings, 16)],
+    }
 
 
 def _published(state: State, device_id: DeviceId) -> Device | None:
@@ -71,7 +77,7 @@ def _published(state: State, device_id: DeviceId) -> Device | None:
             device
             for slice_ in slices
             if slice_.generation == newest
-            for device in slice_.devices
+            for device in paced(slice_.devices)
             if device.name == device_id.device
         ),
         None,
@@ -106,7 +112,8 @@ def _counter_sets(state: State, pool: PoolId, device: Device) -> list[dict[str, 
     taken = state.taken.get(pool, NOTHING_TAKEN)
     names = {item.counter_set for item in device.consumes_counters}
     drawn: dict[tuple[str, str], int] = {}
-    for other in (other for slice_ in slices for other in slice_.devices if taken.is_allocated(other.name)):
+    devices = (other for slice_ in slices for other in paced(slice_.devices))
+    for other in (other for other in devices if taken.is_allocated(other.name)):
         for item in other.consumes_counters:
             for name, amount in item.counters.items():
                 key = (item.counter_set, name)
@@ -123,7 +130,7 @@ def _counter_sets(state: State, pool: PoolId, device: Device) -> list[dict[str, 
                 for name, amount in sorted(counter_set.counters.items())
             ],
         }
-        for slice_ in slices
+        for slice_ in paced(slices)
         for counter_set in slice_.shared_counters
         if counter_set.name in names
     ]

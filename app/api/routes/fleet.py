@@ -16,7 +16,7 @@ from app.api.cursors import Cursor, cursor_after
 from app.api.listing import Limit
 from app.api.models.inventory import Changes, FleetPage
 from app.api.responses import ListResponse, encoded, json_response
-from app.api.routes.inventory import ALL_NODES
+from app.api.routes.inventory import ALL_NODES, MAX_NODES_OF_DEVICE
 from app.api.service import Service, ServiceOf
 from app.api.shown_names import ShownNames, shown_names
 from app.core.overview.tallies import value_text
@@ -28,7 +28,6 @@ router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 MAX_CHANGED = 500
 """Maximum number of changed nodes in one response; beyond it, reading all is faster."""
-_MAX_NODES_OF_DEVICE = 10
 
 
 @router.get("/fleet", response_model=FleetPage, summary="All nodes and devices in compact form")
@@ -136,7 +135,7 @@ def _item(name: str, kind: str, views: Iterable[DeviceView], shown: ShownNames) 
         if view.note:
             device["note"] = view.note
         if kind == "shared":
-            device["nodes"] = list(view.nodes[:_MAX_NODES_OF_DEVICE])
+            device["nodes"] = list(view.nodes[:MAX_NODES_OF_DEVICE])
             device["nodesOmitted"] = len(view.nodes) - len(device["nodes"])
         pools.setdefault((view.id.driver, view.id.pool), []).append(device)
     return {

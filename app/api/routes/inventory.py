@@ -36,6 +36,8 @@ StateFilter = Annotated[
     BeforeValidator(lambda given: given or None),
 ]
 ALL_NODES = "*"
+MAX_NODES_OF_DEVICE = 10
+"""Thousands of nodes may use each of thousands of devices. The answer about one device has all of them."""
 _NOT_READY = frozenset({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"})
 
 
@@ -102,13 +104,14 @@ async def devices(
     state = service.state.fork()
     names = await shown_names(request, state)
     device_views, after = DeviceViews(state), _device_cursor(cursor)
-    pools = device_views.pools(driver)
-    reached = await service.time_slice().run(lambda: labelled_nodes(state, labels))
+    time_slice = service.time_slice()
+    pools = await time_slice.run(lambda: device_views.pools(driver))
+    reached = await time_slice.run(lambda: labelled_nodes(state, labels))
     found = (
         view
         # Reads pool by pool from the cursor, up to the end of the page.
         for pool in pools[bisect_left(pools, after[:2], key=_pool_name) :]
-        for view in device_views.in_pool(pool)
+        for view in paced(device_views.in_pool(pool), 8)
         if _device_name(view) > after
         and status in (None, view.state)
         and reaches(view, node)
@@ -212,7 +215,8 @@ def _device(view: DeviceView, show: list[str] | None, names: ShownNames) -> dict
         "driver": view.id.driver,
         "pool": view.id.pool,
         "device": view.id.device,
-        "nodes": list(view.nodes),
+        "nodes": list(view.nodes[:MAX_NODES_OF_DEVICE]),
+        "nodesOmitted": max(0, len(view.nodes) - MAX_NODES_OF_DEVICE),
         "state": view.state,
         "claims": names.claims(view.claims),
         "note": view.note,

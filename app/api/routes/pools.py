@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from heapq import nsmallest
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -58,7 +59,7 @@ async def pools(
     def found() -> Iterator[_Found]:
         for pool in paced(known[start:], 1):
             views = device_views.in_pool(pool)
-            chosen = [view for view in views if reaches(view, node) and is_on(view, reached)]
+            chosen = any(reaches(view, node) and is_on(view, reached) for view in paced(views, 8))
             if chosen or not (views or node or labels):
                 yield pool, views
 
@@ -79,15 +80,15 @@ def _item(state: State, pool: PoolId, views: list[DeviceView]) -> dict[str, Any]
     slices = state.inventory.pool_slices(pool)
     generation = max(slice_.generation for slice_ in slices)
     current = [slice_ for slice_ in slices if slice_.generation == generation]
-    nodes = sorted({node for view in views for node in view.nodes})
+    nodes = _nodes_of(views)
     counts = dict.fromkeys(STATES, 0)
-    for view in views:
+    for view in paced(views):
         counts[view.state] += 1
     return {
         "driver": pool.driver,
         "pool": pool.pool,
-        "nodes": nodes[:_MAX_NODES],
-        "nodesOmitted": len(nodes[_MAX_NODES:]),
+        "nodes": nsmallest(_MAX_NODES, paced(nodes)),
+        "nodesOmitted": max(0, len(nodes) - _MAX_NODES),
         "generation": generation,
         "slices": len(current),
         "sliceCount": current[0].slice_count,
@@ -95,3 +96,11 @@ def _item(state: State, pool: PoolId, views: list[DeviceView]) -> dict[str, Any]
         "status": next((view.note for view in views if view.state == "unusable"), "Ready"),
         "created": min((slice_.meta.created for slice_ in current if slice_.meta.created), default=None),
     }
+
+
+def _nodes_of(views: list[DeviceView]) -> set[str]:
+    """The nodes that can use any of these devices; those of one selector are read once."""
+    found: set[str] = set()
+    for nodes in paced({id(view.nodes): view.nodes for view in paced(views)}.values(), 8):
+        found.update(nodes)
+    return found

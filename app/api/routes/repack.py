@@ -18,6 +18,7 @@ from app.core.dry_run.defragment import Defragmentation, defragment, follow_defr
 from app.core.dry_run.moves import Move
 from app.core.dry_run.repack import Repack, follow, repack
 from app.core.model.allocation import Allocation
+from app.core.pauses import paced
 
 router = APIRouter(prefix="/api/v1", tags=["dry runs"])
 
@@ -58,12 +59,14 @@ async def plan_repack(request: Request, service: ServiceOf) -> Response:
 
         answer: dict[str, Any] = {"fragmentation": None}
         if bound is None:
-            answer |= _answer(service, await work.run(plan))
+            answer |= await work.run(lambda: _answer(service, plan()))
         else:
-            lowered = await work.run(lambda: lower(bound))
-            answer |= _answer(service, lowered.plan)
-            answer["fragmentation"] = {"before": lowered.before, "after": lowered.after}
+            answer |= await work.run(lambda: _lowered(service, lower(bound)))
         return json_response(answer | {"notes": [*run.overlay.notes, *notes]})
+
+
+def _lowered(service: Service, found: Defragmentation) -> dict[str, Any]:
+    return _answer(service, found.plan) | {"fragmentation": {"before": found.before, "after": found.after}}
 
 
 def _answer(service: Service, found: Repack) -> dict[str, Any]:
@@ -72,8 +75,8 @@ def _answer(service: Service, found: Repack) -> dict[str, Any]:
         "outcome": found.outcome,
         "minimal": found.minimal,
         "text": found.text,
-        "moves": [_move(item) for item in found.moves],
-        "pods": [placed_pod(item) for item in found.placements],
+        "moves": [_move(item) for item in paced(found.moves, 8)],
+        "pods": [placed_pod(item) for item in paced(found.placements, 8)],
         "stays": found.stays,
     }
 

@@ -162,7 +162,9 @@ async def prioritize(request: Request, service: ServiceOf) -> Response:
 )
 async def preempt(request: Request, service: ServiceOf) -> Response:
     body = await _body(request, service)
-    args = read_preemption_args(await _decoded(body, request, service))
+    decoded = await _decoded(body, request, service)
+    time_slice = service.webhook_slice()
+    args = await time_slice.run(lambda: read_preemption_args(decoded))
     service.require_synced()
     try:
         pod = await _pod(service, args.pod)
@@ -170,7 +172,7 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
         return json_response(preemption_answer({}))  # no eviction for a Pod that cannot be placed
     if pod is None:
         with_victims = {name: item for name, item in args.candidates.items() if item.victims}
-        return json_response(preemption_answer(with_victims))
+        return json_response(await time_slice.run(lambda: preemption_answer(with_victims)))
     _about(pod)
     state = service.state.as_seen_by(pod)
     state = state.fork() if state is service.state else state
@@ -187,7 +189,7 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
     # Nodes not checked in time are left out: no Pod is evicted on a node that may not help.
     helpful, _ = await service.webhook_slice(pod.meta.namespace).collect(candidates, deadline.expired)
     log.debug("preempt: %d of %d candidates help", len(helpful), len(args.candidates))
-    return json_response(preemption_answer(dict(helpful)))
+    return json_response(await time_slice.run(lambda: preemption_answer(dict(helpful))))
 
 
 @router.post(

@@ -13,6 +13,7 @@ import orjson
 from app.api.errors import HttpError
 from app.api.node_list_cache import NodeList
 from app.core.json_object import JsonObject
+from app.core.pauses import paced
 from app.core.preemption.candidates import Candidate
 
 _TEXT = {"type": "string"}
@@ -139,7 +140,7 @@ def read_bind_args(body: Mapping[str, Any]) -> BindArgs:
 
 
 def read_preemption_args(body: Mapping[str, Any]) -> PreemptionArgs:
-    """Raises: HttpError, 400."""
+    """Cost: O(nodes and victims), with pauses. Raises: HttpError, 400."""
     fields = _folded(body)
     pod = fields.get("pod")
     if not isinstance(pod, dict):
@@ -151,15 +152,17 @@ def read_preemption_args(body: Mapping[str, Any]) -> PreemptionArgs:
         nodes = fields.get(name.lower()) or {}
     if not isinstance(nodes, dict):
         raise _malformed("must be an object", name)
-    return PreemptionArgs(pod, {node: _candidate(raw, f"{name}[{node}]") for node, raw in nodes.items()})
+    return PreemptionArgs(
+        pod, {node: _candidate(raw, f"{name}[{node}]") for node, raw in paced(nodes.items(), 16)}
+    )
 
 
 def preemption_answer(candidates: Mapping[str, Candidate]) -> JsonObject:
-    """ExtenderPreemptionResult: uids, whatever was sent."""
+    """ExtenderPreemptionResult: uids, whatever was sent. With pauses."""
     return {
         "NodeNameToMetaVictims": {
             node: {
-                "Pods": [{"UID": uid} for uid in candidate.victims],
+                "Pods": [{"UID": uid} for uid in paced(candidate.victims)],
                 "NumPDBViolations": candidate.violations,
             }
             for node, candidate in candidates.items()
@@ -260,7 +263,7 @@ def _candidate(value: Any, path: str) -> Candidate:
     violations = fields.get("numpdbviolations") or 0
     if not isinstance(violations, int):
         raise _malformed("must be a whole number", f"{path}.NumPDBViolations")
-    pods = enumerate(fields.get("pods") or ())
+    pods = enumerate(paced(fields.get("pods") or (), 16))
     return Candidate(tuple(_uid(item, f"{path}.Pods[{index}]") for index, item in pods), violations)
 
 

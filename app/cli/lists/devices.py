@@ -111,8 +111,9 @@ def _node(item: Item) -> str:
     nodes = item["nodes"]
     if nodes == ["*"]:
         return "all"
-    more = f" and {len(nodes) - _MAX_NODES} more" if len(nodes) > _MAX_NODES else ""
-    return ", ".join(nodes[:_MAX_NODES]) + more or NO_VALUE
+    shown = nodes[:_MAX_NODES]
+    more = len(nodes) - len(shown) + item.get("nodesOmitted", 0)
+    return ", ".join(shown) + (f" and {more} more" if more else "") or NO_VALUE
 
 
 def _state(item: Item) -> str:

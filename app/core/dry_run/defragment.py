@@ -8,15 +8,16 @@ called minimal.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.gang import Outcome
-from app.core.dry_run.movable import Movable, movable_pods
+from app.core.dry_run.movable import NOBODY, Movable, movable_pods
 from app.core.dry_run.moves import MovedState, Moves
 from app.core.dry_run.repack import MAX_MOVES, MAX_TRIES, Repack
 from app.core.model.pod import Pod
 from app.core.overview.fragmentation import Fragmentation
-from app.core.pauses import InterruptedWorkError, pause
+from app.core.pauses import InterruptedWorkError, paced, pause
 from app.core.placement.rules import Rules
 from app.core.state.state import Key, State
 
@@ -59,7 +60,9 @@ def defragment(
 
     Cost: for each round of the plan a search for each node and kind of Pod; then at most ``MAX_TRIES`` moves.
     """
-    search = _Search(state, _Goal(tuple(nodes), rules, below, most), _movable(state, visible))
+    search = _Search(
+        state, _Goal(tuple(nodes), rules, below, most), lambda: movable_pods(state, MAX_PRIORITY, visible)
+    )
     try:
         search.run()
     except InterruptedWorkError:
@@ -82,13 +85,7 @@ def follow_defragmentation(
     Cost: a search for each step.
     """
     goal = _Goal(tuple(nodes), rules, below, len(steps))
-    return _Search(state, goal, _movable(state, visible)).followed(steps)
-
-
-def _movable(state: State, visible: Callable[[str], bool] | None) -> Movable:
-    if visible is None:
-        return movable_pods(state, MAX_PRIORITY)
-    return movable_pods(state, MAX_PRIORITY, visible)
+    return _Search(state, goal, lambda: movable_pods(state, MAX_PRIORITY, visible)).followed(steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +97,10 @@ class _Goal:
 
 
 class _Search:
-    def __init__(self, state: State, goal: _Goal, movable: Movable) -> None:
-        self._moves = Moves(state, movable, goal.rules)
+    def __init__(self, state: State, goal: _Goal, movable: Callable[[], Movable]) -> None:
+        self._movable = movable
+        self._rules = goal.rules
+        self._moves = Moves(state, NOBODY, goal.rules)
         self._nodes = goal.nodes
         self._below = goal.below
         self._most = goal.most
@@ -114,11 +113,17 @@ class _Search:
 
     def run(self) -> None:
         """Finds the best plan; see ``result``."""
+        self._begin()
         if self._value(self._moves.start) < self._below:
             self._exhausted = True
             return
         self._build()
         self._try_fewer()
+
+    def _begin(self) -> None:
+        """Reads the Pods that may move, which may be interrupted as the search may."""
+        self._moves = Moves(self._moves.start.state, self._movable(), self._rules)
+        self._lowest = (self._before or 0.0, self._moves.start)
 
     def result(self) -> Defragmentation:
         stays = self._moves.movable.stays
@@ -148,10 +153,12 @@ class _Search:
 
     def followed(self, steps: Sequence[tuple[Key, str]]) -> Defragmentation:
         """See ``follow_defragmentation``."""
-        step, stays = self._moves.start, self._moves.movable.stays
+        step, stays = self._moves.start, NOBODY.stays
         outcome: Outcome = "fits"
         text = f"{len(steps)} Pod(s) to move, as planned"
         try:
+            self._begin()
+            stays = self._moves.movable.stays
             for made in self._moves.followed(steps):
                 if isinstance(made, str):
                     outcome, text = "impossible", made
@@ -215,8 +222,8 @@ class _Search:
         for node, pods in there.items():
             for order in (self._moves.smallest_first, self._moves.largest_first):
                 rated += self._rated(step, value, node, sorted(pods, key=order)[:_MOST_OF_A_NODE])
-        rated.sort(key=lambda item: item[:2])
-        return [pods for _, _, pods in rated[:_SOURCES]]
+        first = nsmallest(_SOURCES, paced(rated), key=lambda item: item[:2])
+        return [pods for _, _, pods in first]
 
     def _rated(
         self, step: MovedState, value: float, node: str, pods: Sequence[Pod]

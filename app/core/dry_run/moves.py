@@ -9,11 +9,11 @@ from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.movable import Movable
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
-from app.core.pauses import pause
+from app.core.pauses import paced, pause
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
-from app.core.preemption.victims import over_budget
+from app.core.preemption.victims import Budgets, over_budget
 from app.core.state.state import Key, State
 
 
@@ -63,10 +63,11 @@ class Moves:
         self.start = MovedState(state)
         self.movable = movable
         self._rules = rules
+        self._budgets = Budgets(state.budgets.values())
 
     def of(self, step: MovedState, pod: Pod, nodes: Iterable[str]) -> Iterator[MovedState]:
         """The states after a move of this Pod to each of the nodes where it fits."""
-        if over_budget([*(move.pod for move in step.moves), pod], tuple(self.start.state.budgets.values())):
+        if over_budget([*(move.pod for move in step.moves), pod], self._budgets):
             return
         before = tuple(self.claims(step.state, pod))
         state = self.without(step.state, pod)
@@ -82,21 +83,24 @@ class Moves:
                 after.settle(again, answer.node, answer.settled)
                 yield MovedState(after, (*step.moves, Move(pod, pod.node_name, before, answer)))
 
-    def _planned(self, step: MovedState, key: Key, node: str) -> MovedState | str:
-        pod = next((item for item in self.left(step) if item.meta.key == key), None)
-        if pod is None:
-            return f"Pod {'/'.join(key)} may not move (any more)"
+    def _planned(self, step: MovedState, pod: Pod, node: str) -> MovedState | str:
         made = next(self.of(step, pod, [node]), None)
-        return made or f"Pod {'/'.join(key)} does not fit on {node} (any more)"
+        return made or f"Pod {'/'.join(pod.meta.key)} does not fit on {node} (any more)"
 
     def followed(self, steps: Iterable[tuple[Key, str]]) -> Iterator[MovedState | str]:
         """The state after each of the moves that were planned before.
 
         The last item is why the next move is not possible (any more), if one is not.
+        Cost: O(movable Pods), and a search for each step.
         """
         step = self.start
+        left = {pod.meta.key: pod for pod in paced(self.movable.pods)}
         for number, (key, node) in enumerate(steps, 1):
-            made = self._planned(step, key, node)
+            pod = left.pop(key, None)
+            if pod is None:
+                yield f"step {number}: Pod {'/'.join(key)} may not move (any more)"
+                return
+            made = self._planned(step, pod, node)
             if isinstance(made, str):
                 yield f"step {number}: {made}"
                 return
@@ -106,7 +110,7 @@ class Moves:
     def left(self, step: MovedState) -> list[Pod]:
         """The movable Pods that have not moved yet."""
         moved = step.moved
-        return [pod for pod in self.movable.pods if pod.meta.uid not in moved]
+        return [pod for pod in paced(self.movable.pods) if pod.meta.uid not in moved]
 
     def claims(self, state: State, pod: Pod) -> list[ResourceClaim]:
         """The claims that the Pod gives back, as they are in this state."""

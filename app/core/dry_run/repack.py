@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.core.dry_run.gang import GangAnswer, Outcome, place_gang
-from app.core.dry_run.movable import Movable, movable_pods
+from app.core.dry_run.movable import NOBODY, Movable, movable_pods
 from app.core.dry_run.moves import Move, MovedState, Moves
 from app.core.dry_run.place import PodPlacement, place
 from app.core.dry_run.room import Room
 from app.core.model.pod import Pod
-from app.core.pauses import InterruptedWorkError, pause
+from app.core.pauses import InterruptedWorkError, paced, pause
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.preemption.eviction_stage import EvictionStage
@@ -65,8 +65,7 @@ def repack(
     """
     highest = min((pod.priority for pod in waiting), default=0)
     goal = _Goal(tuple(waiting), tuple(nodes), rules, most)
-    movable = movable_pods(state, highest) if visible is None else movable_pods(state, highest, visible)
-    search = _Search(state, goal, movable)
+    search = _Search(state, goal, lambda: movable_pods(state, highest, visible))
     try:
         search.run()
     except InterruptedWorkError:
@@ -95,8 +94,7 @@ def follow(
     """
     highest = min((pod.priority for pod in waiting), default=0)
     goal = _Goal(tuple(waiting), tuple(nodes), rules, len(steps))
-    movable = movable_pods(state, highest) if visible is None else movable_pods(state, highest, visible)
-    return _Search(state, goal, movable).followed(steps)
+    return _Search(state, goal, lambda: movable_pods(state, highest, visible)).followed(steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +106,9 @@ class _Goal:
 
 
 class _Search:
-    def __init__(self, state: State, goal: _Goal, movable: Movable) -> None:
-        self._moves = Moves(state, movable, goal.rules)
+    def __init__(self, state: State, goal: _Goal, movable: Callable[[], Movable]) -> None:
+        self._movable = movable
+        self._moves = Moves(state, NOBODY, goal.rules)
         self._waiting = goal.waiting
         self._nodes = goal.nodes
         self._rules = goal.rules
@@ -124,6 +123,7 @@ class _Search:
 
     def run(self) -> None:
         """Finds the best plan; see ``result``."""
+        self._begin()
         now = self._together(self._moves.start.state)
         self._none = now.placements
         if now.outcome == "fits":
@@ -135,6 +135,10 @@ class _Search:
             return
         self._build()
         self._try_fewer()
+
+    def _begin(self) -> None:
+        """Reads the Pods that may move, which may be interrupted as the search may."""
+        self._moves = Moves(self._moves.start.state, self._movable(), self._rules)
 
     def result(self) -> Repack:
         stays = self._moves.movable.stays
@@ -155,8 +159,10 @@ class _Search:
 
     def followed(self, steps: Sequence[tuple[Key, str]]) -> Repack:
         """See ``follow``."""
-        step, stays = self._moves.start, self._moves.movable.stays
+        step, stays = self._moves.start, NOBODY.stays
         try:
+            self._begin()
+            stays = self._moves.movable.stays
             for made in self._moves.followed(steps):
                 if isinstance(made, str):
                     placements = self._together(step.state).placements
@@ -174,7 +180,7 @@ class _Search:
     def _without_any(self) -> Outcome:
         """Whether the waiting Pods fit if all movable Pods are gone, wherever those would go."""
         state = self._moves.start.state.fork()
-        for pod in self._moves.movable.pods:
+        for pod in paced(self._moves.movable.pods, 8):
             self._moves.take_off(state, pod)
         return self._together(state).outcome
 
@@ -200,7 +206,7 @@ class _Search:
     def _replayed(self, moves: tuple[Move, ...]) -> State:
         """The state after the moves alone, without the waiting Pods."""
         state = self._moves.start.state.fork()
-        for move in moves:
+        for move in paced(moves, 8):
             self._moves.take_off(state, move.pod)
             state.settle(move.pod, move.answer.node, move.answer.settled)
         return state

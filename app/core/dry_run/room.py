@@ -4,14 +4,15 @@ First only to nodes where they fit as it is. If no node can be cleared like that
 go to a third node that a few others leave first (``Detours``).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
+from heapq import nsmallest
 
 from app.core.dry_run.detours import Detours
 from app.core.dry_run.moves import MovedState, Moves
 from app.core.model.pod import Pod
-from app.core.pauses import pause
+from app.core.pauses import FEW, in_order, paced, pause
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.preemption.eviction_stage import EvictionStage
@@ -35,7 +36,7 @@ class Room:
         self._rules = rules
         self._places = moves.destinations(step, nodes)
         self._there: dict[str, list[Pod]] = {}
-        for item in moves.left(step):
+        for item in paced(moves.left(step)):
             self._there.setdefault(item.node_name, []).append(item)
         self._stage = EvictionStage(step.state.fork())
         self._evaluation = PodEvaluation(self._stage.state, pod, rules)
@@ -46,14 +47,14 @@ class Room:
         Cost: for each node a search for each movable Pod there, and for each kind of Pod one for each node.
         """
         rough: list[tuple[int, int, str]] = []
-        for node in self._nodes:
+        for node in paced(self._nodes, FEW):
             victims = self._in_the_way(self._there.get(node, ()), node, self._moves.smallest_first)
             if victims is not None:
                 rough.append((len(victims), sum(self._moves.devices(item) for item in victims), node))
-        best = self._directly(sorted(rough), most)
+        best = self._directly(in_order(rough), most)
         return best if best is not None else self._by_detours([node for _, _, node in rough], most)
 
-    def _directly(self, rough: Sequence[tuple[int, int, str]], most: int) -> MovedState | None:
+    def _directly(self, rough: Iterable[tuple[int, int, str]], most: int) -> MovedState | None:
         best: MovedState | None = None
         more = _MORE_NODES
         for least, _, node in rough:
@@ -74,7 +75,7 @@ class Room:
             return None
         usable = {
             name: sorted(filter(self._places.exist, pods), key=self._moves.smallest_first)
-            for name, pods in self._there.items()
+            for name, pods in paced(self._there.items(), 1)
         }
         detours = Detours(
             self._rules,
@@ -98,8 +99,8 @@ class Room:
             if victims is not None:
                 stuck = sum(item.meta.uid not in free for item in victims)
                 rated.append((stuck, len(victims), node, victims))
-        rated.sort(key=lambda item: item[:3])
-        return [(node, victims) for _, _, node, victims in rated[:_MORE_NODES]]
+        first = nsmallest(_MORE_NODES, paced(rated), key=lambda item: item[:3])
+        return [(node, victims) for _, _, node, victims in first]
 
     def _in_the_way(
         self, there: Sequence[Pod], node: str, order: Callable[[Pod], tuple[int, Key]]

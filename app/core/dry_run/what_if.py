@@ -1,6 +1,6 @@
 """Simulates changes of the cluster: a drained node, a tainted device, more nodes, a removed object."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -10,7 +10,7 @@ from app.core.model.node import Node
 from app.core.model.pod import Pod
 from app.core.model.resource_slice import ResourceSlice
 from app.core.model.taints import Taint
-from app.core.pauses import paced, pause
+from app.core.pauses import FEW, paced, paced_if_many, pause
 from app.core.state.state import State
 
 MAX_ADDED = 10_000
@@ -38,27 +38,32 @@ def drain(state: State, name: str) -> list[Evicted]:
     Claims without other consumers are deallocated. Pods without claims are removed and not returned:
     their placement does not matter here.
 
-    Raises: WhatIfError: the node does not exist. Cost: O(Pods with claims).
+    Raises: WhatIfError: the node does not exist. Cost: O(Pods with claims + claims), with pauses.
     """
     node = state.nodes.get(name)
     if node is None:
         raise WhatIfError(f"Node {name} not found")
     state.upsert(replace(node, unschedulable=True))
-    here = [pod for pod in state.pods.values() if pod.node_name == name and not pod.finished]
+    here = [pod for pod in paced(state.pods.values()) if pod.node_name == name and not pod.finished]
     leaving = [pod for pod in here if pod.meta.controller is None or pod.meta.controller.kind != "DaemonSet"]
-    for pod in leaving:
-        pause()
-        _let_go(state, pod)
+    _let_go(state, {(pod.meta.namespace, pod.meta.uid) for pod in leaving})
+    for pod in paced(leaving, 8):
         state.upsert(replace(pod, node_name=""))
     return [Evicted(state.pods[pod.meta.key], name) for pod in leaving]
 
 
-def _let_go(state: State, pod: Pod) -> None:
-    """Removes the Pod from its claims, and deallocates claims without other consumers."""
-    for claim in list(state.claims()):
-        if claim.meta.namespace != pod.meta.namespace:
-            continue
-        rest = tuple(consumer for consumer in claim.reserved_for if consumer.uid != pod.meta.uid)
+def _let_go(state: State, leaving: Collection[tuple[str, str]]) -> None:
+    """Removes Pods from their claims, and deallocates claims without other consumers.
+
+    Args:
+        leaving: namespace and UID of each.
+    """
+    for claim in paced(list(paced(state.claims())) if leaving else (), FEW):
+        rest = tuple(
+            consumer
+            for consumer in paced_if_many(claim.reserved_for)
+            if (claim.meta.namespace, consumer.uid) not in leaving
+        )
         if len(rest) < len(claim.reserved_for):
             state.forget(claim.meta.key)
             state.upsert(replace(claim, reserved_for=rest, allocation=claim.allocation if rest else None))

@@ -21,11 +21,15 @@ class DisruptionBudget:
     allowed: int = 0
     disrupted: frozenset[str] = frozenset()
 
-    def covers(self, pod: Meta) -> bool:
-        """Whether an eviction of the Pod is charged to this budget."""
-        if self.selector is None or pod.namespace != self.meta.namespace or pod.name in self.disrupted:
+    def selects(self, pod: Meta) -> bool:
+        """Whether the budget is about the Pod. It depends on namespace and labels alone."""
+        if self.selector is None or pod.namespace != self.meta.namespace:
             return False
         return self.selector.matches(pod.labels)
+
+    def covers(self, pod: Meta) -> bool:
+        """Whether an eviction of the Pod is charged to this budget."""
+        return pod.name not in self.disrupted and self.selects(pod)
 
 
 def read_disruption_budget(raw: Any) -> DisruptionBudget:

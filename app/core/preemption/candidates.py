@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from app.core.model.pod import Pod
+from app.core.pauses import paced, paced_if_many
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.preemption.eviction_stage import EvictionStage
@@ -56,7 +57,7 @@ def helpful_candidates(
     if evaluation.refusal is not None:
         return
     for node, candidate in candidates.items():
-        victims = [stage.pods[uid] for uid in candidate.victims if uid in stage.pods]
+        victims = [stage.pods[uid] for uid in paced_if_many(candidate.victims) if uid in stage.pods]
         stage.remove(victims)
         fits = evaluation.answer(node).verdict == "fits"
         stage.restore(victims)
@@ -76,7 +77,8 @@ def hosts_of_victims(state: State, pod: Pod) -> frozenset[str]:
 
 
 def _with_more(state: State, pod: Pod, node: str, candidate: Candidate, rules: Rules) -> Candidate | None:
-    leaving = [other for other in state.pods.values() if other.meta.uid in candidate.victims]
+    gone = frozenset(candidate.victims)
+    leaving = [other for other in paced(state.pods.values()) if other.meta.uid in gone]
     plans = plan_preemption(state.fork(), (pod,), (node,), rules, leaving=leaving, spare_budgets=False)
     if isinstance(plans, Hopeless):
         return None

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ResourceClaim
+from app.core.pauses import FEW, paced
 from app.core.state.pools import Pool
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
@@ -21,22 +22,22 @@ def uid_of(pod: Pod) -> str:
 
 
 class EvictionStage:
-    """``state`` is a fork. Cost of the constructor: O(Pods + claims)."""
+    """``state`` is a fork. Cost of the constructor: O(Pods + claims), with pauses."""
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.pods = {uid_of(pod): pod for pod in state.pods.values()}
+        self.pods = {uid_of(pod): pod for pod in paced(state.pods.values())}
         self._away: set[str] = set()
         self._freed: dict[ClaimKey, ResourceClaim] = {}
         self._users: dict[ClaimKey, frozenset[str]] = {}
         self._claims: dict[str, list[ClaimKey]] = {}
-        for claim in state.claims():
+        for claim in paced(state.claims(), FEW):
             if claim.allocation is not None and claim.reserved_for:
                 self._enter(claim)
 
     def remove(self, pods: Iterable[Pod]) -> None:
         """Removes Pods, their usage of nodes, and the devices that only they hold."""
-        for pod in pods:
+        for pod in paced(pods, FEW):
             uid = uid_of(pod)
             self._away.add(uid)
             if uid in self.pods:  # or it may be the usage of a successor of the same name
@@ -48,7 +49,7 @@ class EvictionStage:
 
     def restore(self, pods: Iterable[Pod]) -> None:
         """Reverts ``remove``."""
-        for pod in pods:
+        for pod in paced(pods, FEW):
             uid = uid_of(pod)
             self._away.discard(uid)
             if uid in self.pods:
@@ -80,7 +81,7 @@ class EvictionStage:
         found: set[ClaimKey] = set()
         for pool in pools:
             taken = self.state.taken.get(pool.id)
-            for holdings in taken.holdings.values() if taken is not None else ():
+            for holdings in paced(taken.holdings.values()) if taken is not None else ():
                 found.update(item.claim for item in holdings if not item.admin and not item.nominated)
         return found
 

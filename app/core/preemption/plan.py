@@ -12,16 +12,16 @@ from itertools import combinations
 from math import comb
 
 from app.core.allocator import Reason
-from app.core.model.disruption_budget import DisruptionBudget
 from app.core.model.pod import Pod
+from app.core.pauses import FEW, paced
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
 from app.core.preemption.eviction_stage import EvictionStage
 from app.core.preemption.victims import (
+    Budgets,
     Cost,
     by_importance,
-    charged,
     cost_of,
     doubly_covered,
     may_be_evicted,
@@ -89,7 +89,7 @@ def plan_preemption(
     stage = EvictionStage(state)
     leaving = tuple(leaving)
     stage.remove((*leaving, *terminating(state)))
-    budgets = charged(state.budgets.values(), _still_running(state, leaving))
+    budgets = Budgets(state.budgets.values()).charged(_still_running(state, leaving))
     checked = replace(rules, node_checks=True)
     found: list[Preemption] = []
     for pod in pods:
@@ -98,7 +98,7 @@ def plan_preemption(
             return plan
         found.append(plan)
         stage.remove(plan.victims)
-        budgets = charged(budgets, plan.victims)
+        budgets = budgets.charged(plan.victims)
         state.settle(pod, plan.node, plan.answer.settled)
     return tuple(found)
 
@@ -146,8 +146,8 @@ def _of_group(state: State, pod: Pod) -> Iterator[Pod]:
 
 
 def terminating(state: State) -> list[Pod]:
-    """Pods that are being deleted or have completed. Cost: O(Pods)."""
-    return [pod for pod in state.pods.values() if pod.meta.deleted is not None or pod.finished]
+    """Pods that are being deleted or have completed. ``state`` is a fork. Cost: O(Pods), with pauses."""
+    return [pod for pod in paced(state.pods.values()) if pod.meta.deleted is not None or pod.finished]
 
 
 def _still_running(state: State, leaving: Sequence[Pod]) -> list[Pod]:
@@ -166,7 +166,7 @@ def _plan_one(
     pod: Pod,
     nodes: Sequence[str],
     rules: Rules,
-    budgets: Sequence[DisruptionBudget],
+    budgets: Budgets,
     *,
     spare_budgets: bool,
 ) -> Preemption | Hopeless:
@@ -209,7 +209,7 @@ class _Search:
         self,
         stage: EvictionStage,
         evaluation: PodEvaluation,
-        budgets: Sequence[DisruptionBudget],
+        budgets: Budgets,
         *,
         spare_budgets: bool,
     ) -> None:
@@ -252,22 +252,24 @@ class _Search:
         except PoolError:
             return []
         found: dict[str, Pod] = {}
-        for key in self._stage.holders(pools):
+        for key in paced(self._stage.holders(pools), FEW):
             users = self._stage.users(key)
             pods = [self._stage.pods.get(uid) for uid in users]
-            if key not in self._own and all(pod is not None and self._may_go(pod) for pod in pods):
+            if key not in self._own and all(
+                pod is not None and self._may_go(pod) for pod in paced(pods, FEW)
+            ):
                 found |= {uid: pod for uid, pod in zip(users, pods, strict=True) if pod is not None}
         return by_importance(found.values())
 
     def _may_go(self, pod: Pod) -> bool:
-        if self._spare and (over_budget([pod], self._budgets) or doubly_covered(pod, self._budgets)):
+        if not may_be_evicted(pod, self.evaluation.pod):
             return False
-        return may_be_evicted(pod, self.evaluation.pod)
+        return not (self._spare and (over_budget([pod], self._budgets) or doubly_covered(pod, self._budgets)))
 
     def _reprieved(self, node: str, candidates: list[Pod]) -> list[Pod]:
         """Adds Pods back where possible, those that a budget protects first; the rest are the victims."""
         protected = over_budget(candidates, self._budgets)
-        order = sorted(candidates, key=lambda pod: pod.meta.uid not in protected)
+        order = sorted(candidates, key=lambda pod: pod.meta.uid not in protected)  # by a bool: linear
         victims = self._stage.reprieve(order, lambda: self.evaluation.answer(node).verdict == "fits")
         return by_importance(victims)
 

@@ -4,17 +4,22 @@ The rules are kube-scheduler's: DefaultPreemption (MoreImportantVictim, filterPo
 pickOneNodeForPreemption.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 from app.core.model.disruption_budget import DisruptionBudget
+from app.core.model.meta import Meta
 from app.core.model.pod import Pod
+from app.core.pauses import FEW, in_order, paced, paced_if_many
+from app.core.state.state import Key
 
 _MIRROR = "kubernetes.io/config.mirror"
 _OFFSET = 2**31
 """Added to each priority of a sum, so that fewer victims of negative priority are better too."""
+_MOST_KEPT = 1024
+"""Sets of labels whose budgets are kept: thousands of budgets may cover each of them."""
 
 
 class Cost(NamedTuple):
@@ -42,44 +47,97 @@ def may_be_evicted(victim: Pod, preemptor: Pod) -> bool:
 
 
 def by_importance(pods: Iterable[Pod]) -> list[Pod]:
-    """The most important first: higher priority, then the one that runs longer."""
-    return sorted(pods, key=lambda pod: (-pod.priority, _start(pod), pod.meta.key))
+    """The most important first: higher priority, then the one that runs longer. Pauses if they are many."""
+    known = list(pods)
+    ranks = ((-pod.priority, _start(pod), pod.meta.key, number) for number, pod in enumerate(known))
+    return [known[number] for *_, number in in_order(ranks)]
 
 
-def over_budget(pods: Iterable[Pod], budgets: Iterable[DisruptionBudget]) -> set[str]:
+class Budgets:
+    """What PodDisruptionBudgets still allow, and which of them cover a Pod.
+
+    Cost of the constructor: O(budgets), with pauses.
+    """
+
+    def __init__(self, budgets: Iterable[DisruptionBudget]) -> None:
+        self._of_namespace: dict[str, _NamespaceBudgets] = {}
+        self._charged: Mapping[Key, int] = {}
+        for budget in paced(budgets):
+            if budget.selector is not None:
+                self._of_namespace.setdefault(budget.meta.namespace, _NamespaceBudgets()).add(budget)
+
+    def covering(self, pod: Pod) -> Iterator[DisruptionBudget]:
+        """Those to which an eviction of the Pod is charged.
+
+        Cost: O(budgets of its namespace) for the first Pod of all with the same labels, as far as selectors
+        name them; then O(budgets that cover it). With pauses.
+        """
+        known = self._of_namespace.get(pod.meta.namespace)
+        found = known.selecting(pod.meta) if known is not None else ()
+        return (budget for budget in paced_if_many(found) if pod.meta.name not in budget.disrupted)
+
+    def allowed(self, budget: DisruptionBudget) -> int:
+        """How many more evictions it allows; below 0 if there were too many."""
+        return budget.allowed - self._charged.get(budget.meta.key, 0)
+
+    def charged(self, victims: Iterable[Pod]) -> "Budgets":
+        """These budgets after the eviction of ``victims``. Cost: that of ``covering`` for each of them."""
+        charged = dict(self._charged)
+        for pod in paced(victims, FEW):
+            for budget in self.covering(pod):
+                charged[budget.meta.key] = charged.get(budget.meta.key, 0) + 1
+        after = Budgets(())
+        after._of_namespace, after._charged = self._of_namespace, charged
+        return after
+
+
+class _NamespaceBudgets:
+    """The budgets of one namespace."""
+
+    def __init__(self) -> None:
+        self._all: list[DisruptionBudget] = []
+        self._keys: set[str] = set()
+        self._known: dict[frozenset[tuple[str, str]], tuple[DisruptionBudget, ...]] = {}
+
+    def add(self, budget: DisruptionBudget) -> None:
+        self._all.append(budget)
+        if budget.selector is not None:
+            self._keys.update(budget.selector.labels)
+            self._keys.update(item.key for item in budget.selector.expressions)
+
+    def selecting(self, pod: Meta) -> tuple[DisruptionBudget, ...]:
+        """Those that are about the Pod, whether its eviction is in progress or not."""
+        # Without the other labels: each Pod of a StatefulSet has its own.
+        kind = frozenset((key, value) for key, value in pod.labels.items() if key in self._keys)
+        found = self._known.get(kind)
+        if found is None:
+            found = tuple(budget for budget in paced(self._all, FEW) if budget.selects(pod))
+            if len(self._known) < _MOST_KEPT:
+                self._known[kind] = found
+        return found
+
+
+def over_budget(pods: Iterable[Pod], budgets: Budgets) -> set[str]:
     """The UIDs of the Pods whose eviction a budget no longer allows after those before them.
 
-    Cost: O(pods times budgets).
+    Cost: that of ``Budgets.covering`` for each Pod.
     """
-    left = {budget.meta.key: budget.allowed for budget in budgets}
-    covering = list(budgets)
+    used: dict[Key, int] = {}
     found: set[str] = set()
-    for pod in pods:
-        for budget in covering:
-            if budget.covers(pod.meta):
-                left[budget.meta.key] -= 1
-                if left[budget.meta.key] < 0:
-                    found.add(pod.meta.uid)
+    for pod in paced(pods, FEW):
+        for budget in budgets.covering(pod):
+            number = used[budget.meta.key] = used.get(budget.meta.key, 0) + 1
+            if number > budgets.allowed(budget):
+                found.add(pod.meta.uid)
     return found
 
 
-def doubly_covered(pod: Pod, budgets: Iterable[DisruptionBudget]) -> bool:
+def doubly_covered(pod: Pod, budgets: Budgets) -> bool:
     """Whether two budgets cover the Pod: the Eviction API refuses it (core/pod/storage/eviction.go)."""
-    return sum(budget.covers(pod.meta) for budget in budgets) > 1
+    return sum(1 for _ in islice(budgets.covering(pod), 2)) > 1
 
 
-def charged(budgets: Iterable[DisruptionBudget], victims: Sequence[Pod]) -> list[DisruptionBudget]:
-    """The budgets after the eviction of ``victims``; below 0 if they do not allow it.
-
-    Cost: O(victims times budgets).
-    """
-    return [
-        replace(budget, allowed=budget.allowed - sum(budget.covers(pod.meta) for pod in victims))
-        for budget in budgets
-    ]
-
-
-def cost_of(victims: Sequence[Pod], budgets: Sequence[DisruptionBudget]) -> Cost:
+def cost_of(victims: Sequence[Pod], budgets: Budgets) -> Cost:
     """The cost of evicting all of ``victims``, one or more."""
     highest = max(pod.priority for pod in victims)
     return Cost(

@@ -7,7 +7,7 @@ from typing import Literal
 from app.core.model.device import Device, DeviceShape
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import DeviceId, PoolId, ResourceSlice
-from app.core.pauses import paced
+from app.core.pauses import in_order, paced
 from app.core.state.state import State
 from app.core.state.taken import NOTHING_TAKEN, Holding
 
@@ -15,6 +15,8 @@ DeviceState = Literal["free", "taken", "shared", "assumed", "tainted", "unusable
 STATES: tuple[DeviceState, ...] = ("free", "taken", "shared", "assumed", "tainted", "unusable")
 _ALL_NODES = ("*",)
 _BLOCKING = ("NoSchedule", "NoExecute")
+_PACE = 8
+"""Devices between two pauses: thousands of nodes may use each, which readers look through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,32 +53,35 @@ class DeviceViews:
         self._troubles: dict[PoolId, str] = {}
         self._newest: dict[PoolId, int] = {}
         self._reached: dict[int, tuple[str, ...]] = {}
+        self._selected_by: dict[NodeSelector, tuple[str, ...]] = {}
 
     def devices(self) -> Iterator[DeviceView]:
         """All devices, slice by slice. O(1) a device, and O(nodes) for each node selector."""
         for slice_ in paced(list(self._state.inventory.effective_slices()), 8):
-            yield from paced(self._in_slice(slice_), 64)
+            yield from paced(self._in_slice(slice_), _PACE)
 
     def pools(self, driver: str = "") -> list[PoolId]:
         """The pools of a driver, or of all, by driver and name. O(pools)."""
-        found = (pool for pool in self._state.inventory.pool_ids() if driver in ("", pool.driver))
-        return sorted(found, key=lambda pool: (pool.driver, pool.pool))
+        known = tuple(self._state.inventory.pool_ids())
+        found = ((pool.driver, pool.pool) for pool in known if driver in ("", pool.driver))
+        return [PoolId(*name) for name in in_order(found)]
 
     def in_pool(self, pool: PoolId) -> list[DeviceView]:
         """The devices of a pool, by name. O(its devices)."""
         found = [
             view
             for slice_ in self._state.inventory.pool_slices(pool)
-            for view in paced(self._in_slice(slice_), 64)
+            for view in paced(self._in_slice(slice_), _PACE)
         ]
-        return sorted(found, key=lambda view: view.id.device)
+        names = ((view.id.device, number) for number, view in enumerate(found))
+        return [found[number] for _, number in in_order(names)]
 
     def of(self, device_id: DeviceId) -> DeviceView | None:
-        """One device, None if there is none of that name. O(devices of its pool)."""
+        """One device, None if there is none of that name. O(devices of its pool), with pauses."""
         for slice_ in self._state.inventory.pool_slices(device_id.pool_id):
-            for view in paced(self._in_slice(slice_), 64):
-                if view.id == device_id:
-                    return view
+            for item in paced(self.of_slice(slice_), 64):
+                if item.device.name == device_id.device:
+                    return self._view(slice_, item)
         return None
 
     def of_node(self, node: str) -> Iterator[DeviceView]:
@@ -93,7 +98,7 @@ class DeviceViews:
         """The devices of the slices that belong to a node alone: how many by driver and state."""
         counts: dict[str, dict[str, int]] = {}
         for slice_ in self._state.inventory.node_slices(node):
-            for view in paced(self._in_slice(slice_), 64):
+            for view in paced(self._in_slice(slice_), _PACE):
                 by_state = counts.setdefault(slice_.driver, dict.fromkeys(STATES, 0))
                 by_state[view.state] += 1
         return counts
@@ -110,15 +115,17 @@ class DeviceViews:
             yield DeviceStatus(device, state, holdings, note)
 
     def _in_slice(self, slice_: ResourceSlice) -> Iterator[DeviceView]:
-        for item in self.of_slice(slice_):
-            yield DeviceView(
-                id=DeviceId(slice_.driver, slice_.pool, item.device.name),
-                nodes=self._nodes_of(slice_, item.device),
-                state=item.state,
-                claims=tuple("/".join(holding.claim) for holding in item.holdings),
-                note=item.note,
-                shape=item.device.shape,
-            )
+        return (self._view(slice_, item) for item in self.of_slice(slice_))
+
+    def _view(self, slice_: ResourceSlice, item: DeviceStatus) -> DeviceView:
+        return DeviceView(
+            id=DeviceId(slice_.driver, slice_.pool, item.device.name),
+            nodes=self._nodes_of(slice_, item.device),
+            state=item.state,
+            claims=tuple("/".join(holding.claim) for holding in item.holdings),
+            note=item.note,
+            shape=item.device.shape,
+        )
 
     def _state_of(
         self, device: Device, holdings: tuple[Holding, ...], trouble: str
@@ -144,7 +151,7 @@ class DeviceViews:
             slices = self._state.inventory.pool_slices(pool)
             newest = self._newest[pool] = max(slice_.generation for slice_ in slices)
             current = [slice_ for slice_ in slices if slice_.generation == newest]
-            names = [device.name for slice_ in current for device in slice_.devices]
+            names = [device.name for slice_ in paced(current, _PACE) for device in slice_.devices]
             text = ""
             if len(current) != current[0].slice_count:
                 text = f"pool incomplete: {len(current)} of {current[0].slice_count} slices"
@@ -164,16 +171,19 @@ class DeviceViews:
         return self._selected(selector) if selector is not None else ()
 
     def _selected(self, selector: NodeSelector) -> tuple[str, ...]:
-        # By identity: the state, which is that of one moment, keeps its selectors alive.
+        # By identity: the state, which is that of one moment, keeps its selectors alive. Then by value: each
+        # device may have its own selector. Its hash is that of all its values, so it is taken once.
         found = self._reached.get(id(selector))
         if found is None:
-            found = self._reached[id(selector)] = self._search(selector)
+            found = self._selected_by.get(selector)
+            if found is None:
+                found = self._selected_by[selector] = self._search(selector)
+            self._reached[id(selector)] = found
         return found
 
     def _search(self, selector: NodeSelector) -> tuple[str, ...]:
+        nodes = tuple(self._state.nodes.items())  # they may change at a pause
         try:
-            return tuple(
-                name for name, node in self._state.nodes.items() if selector.matches(name, node.meta.labels)
-            )
+            return tuple(name for name, node in paced(nodes, 64) if selector.matches(name, node.meta.labels))
         except SelectorError:
             return ()  # no node reaches it: gather_pools reports the selector to Pods that need the pool

@@ -7,7 +7,7 @@ from itertools import product
 
 from app.core.model.device import DeviceShape
 from app.core.model.node import Node
-from app.core.pauses import paced
+from app.core.pauses import in_order, paced
 from app.core.state.device_views import STATES, DeviceState, DeviceView
 
 NONE = ""
@@ -30,12 +30,10 @@ class Occupancy:
     states: dict[DeviceState, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
     blocks: dict[object, int] = field(default_factory=dict)
 
-    def add(self, view: DeviceView) -> None:
-        """Counts a device. O(1)."""
-        self.states[view.state] += 1
-        if view.state == "free":
-            local = len(view.nodes) == 1 and view.nodes != _ALL_NODES
-            block = view.nodes[0] if local else view.id.pool_id
+    def add(self, state: DeviceState, block: object) -> None:
+        """Counts a device of a block (see ``_block``). O(1)."""
+        self.states[state] += 1
+        if state == "free":
             self.blocks[block] = self.blocks.get(block, 0) + 1
 
     @property
@@ -59,15 +57,26 @@ def occupancy(
 ) -> tuple[dict[tuple[str, ...], Occupancy], Occupancy]:
     """The groups by their values, in order, and the total, in which each device counts once.
 
-    Cost: O(devices), times the groups that a device is in.
+    Cost: O(devices), times the groups that a device is in, with pauses.
     """
     groups: dict[tuple[str, ...], Occupancy] = {}
     total = Occupancy()
-    for view in paced(views, 64):
-        total.add(view)
-        for values in product(*(tuple(dimension(view)) for dimension in dimensions)):
-            groups.setdefault(values, Occupancy()).add(view)
-    return dict(sorted(groups.items())), total
+    for view in views:
+        block = _block(view)
+        total.add(view.state, block)
+        # A device that thousands of nodes share is in as many groups.
+        for values in paced(product(*(tuple(dimension(view)) for dimension in dimensions)), 64):
+            found = groups.get(values)
+            if found is None:
+                found = groups[values] = Occupancy()
+            found.add(view.state, block)
+    return dict(in_order(groups.items())), total
+
+
+def _block(view: DeviceView) -> object:
+    """Whose free devices are counted together: a node's, or those of a pool that several nodes use."""
+    local = len(view.nodes) == 1 and view.nodes != _ALL_NODES
+    return view.nodes[0] if local else view.id.pool_id
 
 
 def dimension(name: str, nodes: Mapping[str, Node]) -> Dimension | None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from app.api.webhooks.wire import PreemptionArgs, preemption_answer, read_preemption_args
 from tests.api.conftest import Asked, run
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
+from tests.pausing import Meter
 
 Inventory = Callable[..., Path]
 Json = dict[str, Any]
@@ -133,3 +135,15 @@ def test_misfits_that_no_eviction_on_the_node_cures_are_called_unresolvable(inve
         assert "in use" in answer["FailedAndUnresolvableNodes"]["equal"]
 
     run(inventory(*OBJECTS), question)
+
+
+def test_many_victims_are_read_and_answered_with_pauses() -> None:
+    victims = {"Pods": [{"UID": f"uid-{number}"} for number in range(100)], "NumPDBViolations": 0}
+    body = {"Pod": {}, "NodeNameToMetaVictims": {f"n{number}": victims for number in range(100)}}
+    meter = Meter()
+    args = meter.measure(lambda: read_preemption_args(body))
+    assert isinstance(args, PreemptionArgs), args
+    assert len(args.candidates["n99"].victims) == 100
+    answer = meter.measure(lambda: preemption_answer(args.candidates))
+    assert answer == {"NodeNameToMetaVictims": body["NodeNameToMetaVictims"]}
+    assert meter.most < 1_000, meter.where

@@ -17,6 +17,16 @@ from tests.objects import allocation, claim, device, node, pod, slice_of
 RULES = Rules(selectors=SelectorCache(64), new_share_id=lambda: str(uuid4()))
 
 
+def budget(name: str, allowed: int, **labels: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"selector": {"matchLabels": labels}},
+        "status": {"disruptionsAllowed": allowed},
+    }
+
+
 @dataclass
 class Cluster:
     state: State

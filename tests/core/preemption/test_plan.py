@@ -13,22 +13,12 @@ from app.core.model.pod import Pod
 from app.core.placement.decision import Refused, decide
 from app.core.preemption.eviction_stage import EvictionStage
 from app.core.preemption.plan import Hopeless, evictable, partners
-from app.core.preemption.victims import cost_of
+from app.core.preemption.victims import Budgets, cost_of
 from app.core.state.device_views import DeviceViews
 from app.core.state.nominations import Nomination
 from app.core.state.state import State
-from tests.core.preemption.cluster import RULES, Cluster
+from tests.core.preemption.cluster import RULES, Cluster, budget
 from tests.objects import allocation, claim, device_class, node
-
-
-def budget(name: str, allowed: int, **labels: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {"selector": {"matchLabels": labels}},
-        "status": {"disruptionsAllowed": allowed},
-    }
 
 
 @pytest.fixture
@@ -335,7 +325,7 @@ def test_the_victims_are_the_best_of_all_sets_and_never_in_vain(
     case: tuple[Cluster, Pod], spare: bool
 ) -> None:
     made, preemptor = case
-    budgets = list(made.state.budgets.values())
+    budgets = Budgets(made.state.budgets.values())
     helping = list(_sets(made))
     costs = [cost_of(chosen, budgets) for chosen in helping if chosen]
     if spare:
