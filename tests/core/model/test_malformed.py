@@ -234,6 +234,11 @@ MALFORMED = {
         "spec.schedulingPolicy.gang.minCount",
         "is missing",
     ),
+    "group-gang": (
+        raw("PodGroup", spec={"schedulingPolicy": {"gang": [[1]]}}),
+        "spec.schedulingPolicy.gang",
+        "must be an object, not a list",
+    ),
     "group-claim": (
         raw("PodGroup", spec={"resourceClaims": [{"name": "a"}]}),
         "spec.resourceClaims[0]",
