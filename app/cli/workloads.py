@@ -20,8 +20,8 @@ from app.core.model.workload_kinds import rules_of
 from app.core.versions import VERSIONS, VersionError, version_named
 from app.manifests.validation.api_rules import admin_rules
 from app.manifests.validation.api_table import NEWEST, minor_of
-from app.manifests.validation.pod_validation import pod_validation
 from app.manifests.validation.schema import Problems, misspelt_dra_fields
+from app.manifests.validation.unseen import refusals
 
 TEMPLATE = "ResourceClaimTemplate"
 
@@ -68,9 +68,9 @@ def read_dry_run_input(paths: Sequence[str], namespace: str, kubernetes_version:
         if is_read(raw):
             minor = minor_of(kubernetes_version) or NEWEST
             # A misspelt field comes first: that another one is missing is the consequence.
-            _must_be_accepted(item, raw, misspelt_dra_fields(raw, minor))
+            _must_be_accepted(item, raw, misspelt_dra_fields(raw, minor) if is_to_be_placed(raw) else iter(()))
             read = _must_be_right(item, raw, labels, admin_labels)
-            _must_be_accepted(item, raw, pod_validation(raw))
+            _must_be_accepted(item, raw, refusals(raw))
             if _uncounted(read):
                 files.uncounted.append(raw)
             (files.workloads if is_to_be_placed(raw) else files.objects).append(raw)
@@ -121,11 +121,11 @@ def generated_names(texts: Iterable[str], namespace: str) -> list[Generated]:
 
 
 def _must_be_accepted(item: Located, raw: Any, problems: Problems) -> None:
-    """Refuses Pods that the API server does not accept: a plan of them would be one of other Pods.
+    """Refuses what the API server does not accept: a plan of it would be one of other Pods.
 
     Raises: InputError.
     """
-    for path, message in problems if is_to_be_placed(raw) else ():
+    for path, message in problems:
         raise InputError(f"{item.source}:{item.line(path)}: {ref_of(raw)}: {path_text(path)}: {message}")
 
 
