@@ -184,6 +184,8 @@ def _asking(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
             request_timeout: float | None = None,
             **flags: Any,
         ) -> int:
+            if [*snapshot, *flags.get("paths", ())].count("-") > 1:
+                raise InputError("only one - can read stdin", "name a file instead of the others")
             overrides = Overrides(**{name: flags.pop(name) for name in Overrides.__dataclass_fields__})
             if not (snapshot or kubeconfig or context or overrides.cluster or overrides.user):
                 server = server or (os.environ.get(SERVER_VARIABLE, "") if server_allowed else "")
@@ -223,6 +225,12 @@ anywhere = _asking(snapshot, _server, kubeconfig, context)
 inventory = _asking(snapshot, kubeconfig, context)
 cluster = _asking(kubeconfig, context)
 service = _asking(_server, kubeconfig, context)
+
+
+def is_given(name: str) -> bool:
+    """Whether the command line has this parameter of the command that runs, even with its default's value."""
+    found = click.get_current_context().get_parameter_source(name)
+    return found is click.core.ParameterSource.COMMANDLINE
 
 
 def switches(texts: Iterable[str]) -> dict[str, bool]:
