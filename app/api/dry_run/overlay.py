@@ -157,8 +157,16 @@ def read_inventory_object(raw: Any, where: str, version: KubernetesVersion) -> I
 
 
 def names_of(state: State, names: Iterable[str] | None) -> list[str]:
-    """The nodes to evaluate: the requested ones in their order, each once, or all by name."""
-    return sorted(state.nodes) if names is None else list(dict.fromkeys(names))
+    """The nodes to evaluate: the requested ones in their order, each once, or all by name.
+
+    Raises: HttpError, 422.
+    """
+    if names is None:
+        return sorted(state.nodes)
+    for index, name in enumerate(names):
+        if name not in state.nodes:
+            raise HttpError(422, "NotFound", f"Node {name} not found", f"nodes[{index}]")
+    return list(dict.fromkeys(names))
 
 
 def _remove(state: State, name: ObjectName, where: str) -> None:
