@@ -43,7 +43,7 @@ def write(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Writes a message for people, not for a pipe. It is lost if nobody can read it any more."""
+    """Writes a message for people, not for a pipe. It is lost if no one can read it any more."""
     tell(f"{text}\n")
 
 

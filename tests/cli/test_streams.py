@@ -13,8 +13,8 @@ INVENTORY = "--snapshot examples/inventory"
 
 def shell(command: str) -> tuple[int, str]:
     """Exit code and stderr, with ``dra`` for the program."""
-    text = f"dra() {{ {PROGRAM} \"$@\"; }}; {command}"
-    ran = subprocess.run(["bash", "-c", text], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603, S607 - commands of this module
+    text = f'dra() {{ {PROGRAM} "$@"; }}; {command}'
+    ran = subprocess.run(["bash", "-c", text], cwd=ROOT, capture_output=True, text=True, check=False)
     return ran.returncode, ran.stderr
 
 

@@ -9,7 +9,6 @@ from app.core.model import fields
 from app.core.model.errors import FieldError, path_text
 from app.core.model.resource_claim import ClaimSpec, read_claim_spec
 
-
 _MAX_AMOUNT = 1e15
 """Above the seconds of any trace: larger numbers are not exact."""
 

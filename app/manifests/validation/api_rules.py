@@ -37,15 +37,16 @@ _SHOWN = 253
 
 def name_rules(raw: JsonObject) -> Problems:
     """Of any object: its name, or what the API server makes a name from, and its namespace. O(1)."""
-    meta = raw.get("metadata")
-    for field in ("name", "generateName") if isinstance(meta, dict) else ():
+    found = raw.get("metadata")
+    meta: JsonObject = found if isinstance(found, dict) else {}
+    for field in ("name", "generateName"):
         name = meta.get(field)
         # As maskTrailingDash: what follows is made by the API server.
         whole = f"{name[:-1]}a" if field != "name" and isinstance(name, str) and name.endswith("-") else name
         if isinstance(whole, str) and whole and not _fits(whole, _SUBDOMAIN, _MAX_SUBDOMAIN):
             text = "must be lower-case letters, digits, '-' and '.', at most"
             yield ("metadata", field), f"{text} {_MAX_SUBDOMAIN}, not {quoted(name)}"
-    namespace = meta.get("namespace") if isinstance(meta, dict) else None
+    namespace = meta.get("namespace")
     if isinstance(namespace, str) and namespace and not is_label(namespace):
         text = f"must be lower-case letters, digits and '-', at most {_MAX_LABEL}, not {quoted(namespace)}"
         yield ("metadata", "namespace"), text
@@ -139,7 +140,10 @@ def taint_rules(raw: JsonObject) -> Problems:
     if not key:
         yield path, "key is missing"
     elif isinstance(key, str) and not _label_key(key):
-        yield (*path, "key"), f"must be a name, or a domain and a name, like example.com/repair, not {quoted(key)}"
+        yield (
+            (*path, "key"),
+            f"must be a name, or a domain and a name, like example.com/repair, not {quoted(key)}",
+        )
     if not effect:
         yield path, "effect is missing"
     elif effect not in _EFFECTS:
@@ -209,7 +213,10 @@ def _constraint(path: Path, constraint: JsonObject) -> Problems:
     for field in fields[:1]:
         name = constraint[field]
         if isinstance(name, str) and not _qualified(name):
-            yield (*path, field), f"must be a domain and a name, like gpu.example.com/numa, not {quoted(name)}"
+            yield (
+                (*path, field),
+                f"must be a domain and a name, like gpu.example.com/numa, not {quoted(name)}",
+            )
 
 
 def _config(path: Path, config: JsonObject) -> Problems:
