@@ -38,7 +38,7 @@ _COUNTS = ("devices", "taken", "free", "unavailable", "largestFree")
     help="Only devices that claims of this namespace hold.",
 )
 def top(*, source: Source, view: ListQuery, by: tuple[str, ...], node: str, driver: str, held_in: str) -> int:
-    """Show how many devices are taken and free, grouped by driver, node, pool, namespace, label or attribute.
+    """Show how many devices are taken and free, grouped by driver, node or label.
 
     LARGEST FREE is the most free devices that one node has, or one pool that several nodes use: no Pod can
     get more than that. UNAVAILABLE devices are tainted, or their pool is incomplete. The last line of a table
