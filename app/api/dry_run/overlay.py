@@ -163,8 +163,9 @@ def names_of(state: State, names: Iterable[str] | None) -> list[str]:
     """
     if names is None:
         return sorted(state.nodes)
+    known = state.nodes
     for index, name in enumerate(names):
-        if name not in state.nodes:
+        if name not in known:
             raise HttpError(422, "NotFound", f"Node {name} not found", f"nodes[{index}]")
     return list(dict.fromkeys(names))
 
