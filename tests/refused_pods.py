@@ -122,6 +122,41 @@ REFUSED: dict[str, tuple[JsonObject, str, str]] = {
         f"containers[0].resources.requests[{GPU}]",
         "must equal the limit of an extended resource: 2, not 1",
     ),
+    "a negative limit": (
+        spec(resources={"limits": {"cpu": "-1"}}),
+        "containers[0].resources.limits.cpu",
+        "must be 0 or more, not -1",
+    ),
+    "a negative request of the whole Pod": (
+        spec(resources=None) | {"resources": {"requests": {"cpu": "-1"}}},
+        "resources.requests.cpu",
+        "must be 0 or more, not -1",
+    ),
+    "an unknown operator of a toleration": (
+        spec(tolerations=[{"key": "k", "operator": "x"}]),
+        "tolerations[0].operator",
+        "must be Exists, Equal, Lt, Gt or left out, not 'x'",
+    ),
+    "a toleration of all keys by their value": (
+        spec(tolerations=[{"value": "v"}]),
+        "tolerations[0].operator",
+        "must be Exists when there is no key",
+    ),
+    "a value of a toleration that takes none": (
+        spec(tolerations=[{"key": "k", "operator": "Exists", "value": "v"}]),
+        "tolerations[0].value",
+        "operator Exists takes no value",
+    ),
+    "an unknown effect of a toleration": (
+        spec(tolerations=[{"key": "k", "effect": "None"}]),
+        "tolerations[0].effect",
+        "must be NoSchedule, PreferNoSchedule, NoExecute or left out, not 'None'",
+    ),
+    "seconds of a toleration that evicts no Pod": (
+        spec(tolerations=[{"key": "k", "tolerationSeconds": 1}]),
+        "tolerations[0].effect",
+        "must be NoExecute when tolerationSeconds is given",
+    ),
 }
 """By what is wrong: the spec, the path of the field below it, and the message."""
 
@@ -132,6 +167,13 @@ ACCEPTED: dict[str, JsonObject] = {
     ),
     "an extended resource with a limit only": spec(resources={"limits": {"cpu": "500m"}}),
     "a field that has nothing to do with devices": spec(terminationGracePeriod=3),
+    "tolerations": spec(
+        tolerations=[
+            {"operator": "Exists"},
+            {"key": "k", "value": "v", "effect": "PreferNoSchedule"},
+            {"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 3},
+        ]
+    ),
     "a CPU request without a limit": spec(resources={"requests": {"cpu": "100m"}}),
 }
 
@@ -151,3 +193,28 @@ def job(fields: JsonObject, name: str = "p") -> JsonObject:
     meta = {"name": name, "namespace": "default"}
     template = {"template": {"spec": fields | {"restartPolicy": "Never"}}}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": template}
+
+
+def _requests(*requests: JsonObject) -> JsonObject:
+    return {"devices": {"requests": list(requests)}}
+
+
+def _request(name: str = "r", **fields: Any) -> JsonObject:
+    return {"name": name, "exactly": {"deviceClassName": "gpu"} | fields}
+
+
+REFUSED_CLAIMS: dict[str, tuple[JsonObject, str, str]] = {
+    "less than no device": (_requests(_request(count=-1)), "exactly.count", "must be greater than 0"),
+    "no device": (_requests(_request(count=0)), "exactly.count", "must be greater than 0"),
+    "an unknown mode": (
+        _requests(_request(allocationMode="Foo")),
+        "exactly.allocationMode",
+        "must be ExactCount or All, not 'Foo'",
+    ),
+    "an unknown operator": (
+        _requests(_request(tolerations=[{"operator": "Foo"}])),
+        "exactly.tolerations[0].operator",
+        "must be Exists or Equal, not 'Foo'",
+    ),
+}
+"""Specs of claims by what is wrong: the spec, the path of the field below its first request, the message."""

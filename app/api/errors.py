@@ -97,7 +97,7 @@ def invalid_fields(error: ValidationError) -> HttpError:
 
 def defect() -> HttpError:
     """The response to a defect in this program; the log has the details."""
-    return HttpError(500, "Internal", "a defect in this program; its log has the details")
+    return HttpError(500, "Internal", "internal error; see the log of the service")
 
 
 def install(app: FastAPI) -> None:

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from errno import ENOSPC
 from importlib import import_module
 from pathlib import Path
 
 import click
 
 from app.cli.problems import CliError, Exit
-from app.cli.talk import ReaderGoneError, say
+from app.cli.talk import ReaderGoneError, say, silence
 
 _MANY = frozenset({"-f", "--filename", "--snapshot"})
 COMMANDS = {
@@ -80,6 +81,13 @@ def run(arguments: Sequence[str]) -> int:
         return 130
     except ReaderGoneError:
         return Exit.OK
+    except OSError as error:
+        if error.errno != ENOSPC:
+            raise
+        # What click prints itself, such as help.
+        silence(sys.stdout)
+        say(f"{name}: cannot write to stdout: {error.strerror}")
+        return Exit.USAGE
     return code if isinstance(code, int) else Exit.OK
 
 

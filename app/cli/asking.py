@@ -32,9 +32,11 @@ _PREFERS_LINES = {"Accept": f"{_LINES}, application/json;q=0.5"}
 _FIELD = re.compile(r"(?P<field>(?:query\.)?\w+)(?:\[\d+\])?\.?(?P<rest>.*)")
 _FLAGS = {
     "drain": "--drain",
+    "nodes": "--node",
+    "shapes": "--like",
     "taints": "--taint",
     "addNodes": "--add-nodes",
-    "remove": "--remove",
+    "remove": "--remove or --remove-claim",
     "policy": "--policy",
     "features": "--feature",
     "kubernetesVersion": "--kubernetes-version",

@@ -257,6 +257,7 @@ def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterat
         admin_rules,
         claim_rules,
         class_rules,
+        name_rules,
         slice_rules,
         taint_rules,
     )
@@ -265,6 +266,7 @@ def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterat
 
     checks = [
         rules.defects(raw),
+        name_rules(raw),
         unknown_fields(raw, checked.minor),
         claim_rules(raw),
         admin_rules(raw, names.labels, checked.features.version.admin_access_label),

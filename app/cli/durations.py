@@ -1,5 +1,6 @@
-"""Durations as arguments."""
+"""Durations and other amounts as arguments."""
 
+import math
 import re
 from typing import Any
 
@@ -22,3 +23,14 @@ class DurationParam(click.ParamType[float]):
         if found is None:
             self.fail(f"{value!r} is not a duration such as 90s, 5m or 1h", param, ctx)
         return float(int(found[1]) * _SECONDS[found[2] or "s"])
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers, without those that no number is compared with."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """See click.ParamType."""
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail("must be a finite number", param, ctx)
+        return found

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli import options
+from app.cli.durations import FiniteRange
 from app.cli.problems import Exit, InputError
 from app.cli.talk import out, say, table, write
 
@@ -47,7 +48,7 @@ class _Lists:
 @click.argument("tasks_file", metavar="PODS")
 @click.option("--seeds", default="42", show_default=True, metavar="LIST",
               help="Random seeds of the order of arrival: numbers and ranges, as 42-51.")  # fmt: skip
-@click.option("--ratio", default=1.3, show_default=True, type=click.FloatRange(0.01, 10),
+@click.option("--ratio", default=1.3, show_default=True, type=FiniteRange(0.01, 10),
               help="Requested GPUs at the end, as a share of all GPUs.")  # fmt: skip
 @click.option("--departures", is_flag=True, help="Let Pods arrive and leave at the times of the list.")
 @click.option("--policy", "policies", default=_DEFAULT, show_default=True, metavar="NAMES",

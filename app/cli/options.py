@@ -22,6 +22,15 @@ POLL_SECONDS = 2.0
 SERVER_VARIABLE = "DRA_EXTENDER_SERVER"
 TABLE, WIDE, JSON, NAME = formats.TABLE, formats.WIDE, formats.JSON, formats.NAME
 
+
+def _not_empty(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Refuses a value that a script has left empty: the default would be used instead."""
+    source = context.get_parameter_source(parameter.name or "")
+    if source is click.core.ParameterSource.COMMANDLINE and not value.strip():
+        raise click.BadParameter("must not be empty", context, parameter)
+    return value
+
+
 files = click.option(
     "-f",
     "--filename",
@@ -133,6 +142,7 @@ watch = click.option(
 policy = click.option(
     "--policy",
     default="",
+    callback=_not_empty,
     metavar="NAME",
     help="Scoring policy (docs/policies.md), or several with weights: least-fragmentation=2,spread=1.",
 )
@@ -152,6 +162,7 @@ generated = click.option(
 kubernetes_version = click.option(
     "--kubernetes-version",
     default="",
+    callback=_not_empty,
     metavar="X.Y",
     help="Minor version of Kubernetes, like 1.34.  [default: the cluster's or the snapshot's, else 1.37]",
 )
@@ -184,6 +195,8 @@ def _asking(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
             request_timeout: float | None = None,
             **flags: Any,
         ) -> int:
+            if [*snapshot, *flags.get("paths", ())].count("-") > 1:
+                raise InputError("only one - can read stdin", "name a file instead of the others")
             overrides = Overrides(**{name: flags.pop(name) for name in Overrides.__dataclass_fields__})
             if not (snapshot or kubeconfig or context or overrides.cluster or overrides.user):
                 server = server or (os.environ.get(SERVER_VARIABLE, "") if server_allowed else "")
@@ -223,6 +236,20 @@ anywhere = _asking(snapshot, _server, kubeconfig, context)
 inventory = _asking(snapshot, kubeconfig, context)
 cluster = _asking(kubeconfig, context)
 service = _asking(_server, kubeconfig, context)
+
+
+def is_given(name: str) -> bool:
+    """Whether the command line has this parameter of the command that runs, even with its default's value."""
+    found = click.get_current_context().get_parameter_source(name)
+    return found is click.core.ParameterSource.COMMANDLINE
+
+
+def must_go_together(name: str, other: str, *, given: bool) -> None:
+    """Refuses a parameter that has no effect without a flag. Raises: InputError."""
+    if not given and is_given(name):
+        command = click.get_current_context().command
+        flag = next(item.opts[-1] for item in command.params if item.name == name)
+        raise InputError(f"{flag} requires --{other}", f"add --{other}, or leave it out")
 
 
 def switches(texts: Iterable[str]) -> dict[str, bool]:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from app.cli import options, what_if
-from app.cli.durations import DurationParam
+from app.cli.durations import DurationParam, FiniteRange
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
 from app.cli.talk import counted, say
@@ -37,7 +37,7 @@ from app.cli.talk import counted, say
 @click.option(
     "--nodes-needed",
     is_flag=True,
-    help="The fewest nodes --like these, or the cheapest, to add so that everything fits.",
+    help="Find the fewest or cheapest --like nodes to add so that everything fits.",
 )
 @click.option(
     "--trace",
@@ -47,7 +47,7 @@ from app.cli.talk import counted, say
 )
 @click.option(
     "--quantile",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.95,
     show_default=True,
     help="With --trace, the share of the time for which its demand is no larger.",
@@ -98,18 +98,20 @@ def plan(
 
     Uses a cluster, a running service (--server) or manifests (--snapshot). The files may contain the
     workload's claims, templates and classes. Flags such as --drain simulate a change of the cluster. Exit
-    code 0: all placed, 1: not all placed, or a file holds a kind that is not known, 2: bad input, 3:
+    code 0: all placed, 1: not all placed, or a file contains an unknown kind, 2: bad input, 3:
     could not query.
     """
     if how_many and (all_or_nothing or preemption or wait or replicas is not None):
         text = "--how-many excludes --all-or-nothing, --preemption, --wait and --replicas"
-        raise InputError(text, "leave it out")
+        raise InputError(text, "remove one of them")
     if nodes_needed and (how_many or all_or_nothing or preemption or wait):
-        text = "--nodes-needed goes with none of --how-many, --all-or-nothing, --preemption, --wait"
-        raise InputError(text, "leave it out")
+        text = "--nodes-needed excludes --how-many, --all-or-nothing, --preemption and --wait"
+        raise InputError(text, "remove one of them")
     if trace_file and (not nodes_needed or paths or replicas is not None or changed.get("drain")):
         text = "--trace requires --nodes-needed, and excludes -f, --replicas and --drain"
         raise InputError(text, "write --nodes-needed --like NODE --trace FILE")
+    options.must_go_together("timeout", "wait", given=wait)
+    options.must_go_together("quantile", "trace", given=bool(trace_file))
     if not paths and not trace_file and (how_many or not changed.get("drain")):
         raise InputError("nothing to place", "name a file with -f, or a node with --drain")
     wishes: dict[str, Any] = {

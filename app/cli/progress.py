@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from app.cli.asking import Asker
 from app.cli.problems import CliError
+from app.cli.talk import is_terminal, tell
 from app.core.json_object import JsonObject
 
 _FIRST_SECONDS = 1.0
@@ -43,6 +44,5 @@ async def _watch(asker: Asker, name: str, say: Callable[[str], None]) -> None:
 
 def _line(text: str) -> None:
     """Shows a line that the next one replaces, if stderr is a terminal."""
-    end = "\r" if sys.stderr.isatty() else "\n"
-    sys.stderr.write(f"{text}{end}")
-    sys.stderr.flush()
+    end = "\r" if is_terminal(sys.stderr) else "\n"
+    tell(f"{text}{end}")

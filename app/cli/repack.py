@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from app.cli import options, what_if
-from app.cli.durations import DurationParam
+from app.cli.durations import DurationParam, FiniteRange
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
 from app.cli.talk import say
@@ -25,7 +25,7 @@ from app.cli.talk import say
 @click.option("--node", "nodes", multiple=True, metavar="NAME", help="Use only this node. Repeatable.")
 @click.option(
     "--fragmentation-below",
-    type=click.FloatRange(0.1, 100),
+    type=FiniteRange(0.1, 100),
     metavar="PERCENT",
     help="Instead of room for Pods: move Pods until fragmentation, as the page shows it, is below this.",
 )
@@ -81,18 +81,20 @@ def repack(
     """Show which running Pods to move so that others fit; with --apply, move them.
 
     Plans for Pods and workloads in files, for pending Pods, or for the Pods of a drained node. With
-    --fragmentation-below it plans moves after which what is free is less scattered. Each step
+    --fragmentation-below it plans moves that reduce the fragmentation of free devices. Each step
     evicts one Pod that a controller creates again, and that fits on the other node at this step.
     DaemonSets, static Pods, Pods without a controller, Pods of groups and of higher priority stay, and
     PodDisruptionBudgets are respected. Nothing is written without --apply. With it, you need the
     permissions `create` on pods/eviction, and `patch` and `list` on pods. Exit code 0: everything fits
-    (and was moved), 1: no plan, --apply stopped, or a file holds a kind that is not known, 2: bad input,
+    (and was moved), 1: no plan, --apply stopped, or a file contains an unknown kind, 2: bad input,
     3: could not query.
     """
     if carry_out and (source.snapshot or changed):
         raise InputError(
             "--apply moves Pods of a cluster as it is", "leave out --snapshot and simulated changes"
         )
+    for name in ("interval", "timeout"):
+        options.must_go_together(name, "apply", given=carry_out)
     makes_room = bool(paths or pending or changed.get("drain"))
     if makes_room and fragmentation_below is not None:
         text = "--fragmentation-below is for the cluster as it is"

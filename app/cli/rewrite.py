@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import yaml
 
-from app.cli.located import opened
+from app.cli.located import locate, opened
+from app.cli.rules import no_object
 from app.cli.text_edits import EditError, TextEdits
 from app.cli.unrendered import unrendered
 from app.core.json_object import JsonObject
 from app.core.model.errors import FieldError
-from app.core.model.parse import ref_of
+from app.core.model.parse import is_broken_list, ref_of
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP, to_v1
 from app.manifests.reader import ManifestError, load_documents
 from app.manifests.validation.shapes import Path, items, lacks_restart_policy, pod_specs, requests
@@ -34,6 +35,7 @@ def rewrite(text: bytes, source: str, to: Target = "v1") -> tuple[str, list[str]
         ManifestError: neither YAML nor JSON, or a form of YAML that cannot be edited.
     """
     documents = _documents(text, source)
+    _must_be_objects(documents, text, source)
     whole = text.decode("utf-8")
     content = whole.removeprefix(_BOM)
     edits, notes = TextEdits(content), list[str]()
@@ -65,6 +67,24 @@ def _documents(text: bytes, source: str) -> list[Any]:
             raise
         position, message = template
         raise ManifestError(source, message, content.count("\n", 0, position) + 1) from error
+
+
+def _must_be_objects(documents: list[Any], text: bytes, source: str) -> None:
+    """Mappings without a kind, such as the values of a chart, are left alone. Raises: ManifestError."""
+    if not any(_problem(raw) for document in documents for _, raw in opened(document)):
+        return
+    for item in locate(text, source):
+        if problem := _problem(item.raw):
+            raise ManifestError(source, problem, item.line(()))
+
+
+def _problem(raw: Any) -> str:
+    """Why this is not an object; empty if it may be one."""
+    if not isinstance(raw, dict):
+        return no_object(raw)
+    if is_broken_list(raw):
+        return "items: must be a list"
+    return "" if isinstance(raw.get("kind"), str | None) else "kind: must be a string"
 
 
 def _nodes(content: str, documents: int) -> list[yaml.Node]:

@@ -234,7 +234,7 @@ def _placed(path: Path, error: CelCompileError) -> Place:
 def no_object(raw: Any) -> str:
     """Why YAML is not a Kubernetes object; empty if it looks like one."""
     if not isinstance(raw, dict):
-        return "is not a Kubernetes object: it is not a mapping"
+        return "not a Kubernetes object (expected a mapping)"
     lacks = [name for name in ("apiVersion", "kind") if raw.get(name) is None]
     if "kind" in lacks and not ("metadata" in raw or "spec" in raw):
         return f"is not a Kubernetes object: it has no {' and no '.join(lacks)}"

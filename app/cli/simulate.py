@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli import options
+from app.cli.durations import FiniteRange
 from app.cli.problems import Exit, InputError
 from app.cli.talk import out, say, table
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 SHAPE_NAMES = ("bimodal", "diurnal", "inference-training", "partitioned", "long-tailed", "fill-and-churn")
 _POLICIES = "first-fit,binpack,least-fragmentation"
 _EVERY = 500
+_OF_SHAPES = ("pods", "load", "seed", "write_trace")
+"""The flags that only generate a trace."""
 _IMPORT_CSV = "import-csv"
 
 
@@ -69,10 +72,10 @@ class _Simulate(click.Command):
     help="Number of Pods to generate.",
 )
 @click.option(
-    "--load", type=click.FloatRange(0.01, 10), help="Requested devices, as a share of the existing ones."
+    "--load", type=FiniteRange(0.01, 10), help="Requested devices, as a share of the existing ones."
 )
 @click.option("--seed", default=1, show_default=True, help="Random seed.")
-@click.option("--patience", default=0.0, show_default=True, type=click.FloatRange(0), metavar="SECONDS",
+@click.option("--patience", default=0.0, show_default=True, type=FiniteRange(0), metavar="SECONDS",
               help="How long a Pod may wait before it counts as refused.")  # fmt: skip
 @click.option("--policy", "policies", default=_POLICIES, show_default=True, metavar="NAMES",
               help="Policies, separated by commas; with weights as a=2+b=1.")  # fmt: skip
@@ -112,18 +115,35 @@ def simulate(*, patience: float, policies: str, plot_file: str | None, output: s
 def _set_up(source: _Source) -> "tuple[Trace, State]":
     if (source.shape is None) == (source.trace_file is None):
         raise InputError("name a SHAPE or a --trace, not both", f"shapes: {', '.join(SHAPE_NAMES)}")
+    given = [flag for flag in _OF_SHAPES if source.trace_file is not None and options.is_given(flag)]
+    if given:
+        raise InputError(f"--trace excludes --{given[0].replace('_', '-')}", "name a SHAPE to generate Pods")
+    if source.snapshot and options.is_given("nodes"):
+        raise InputError("--snapshot excludes --nodes", "leave one of them out")
     return _made(source, source.shape) if source.shape else _read(source, source.trace_file or "")
 
 
 def _read(source: _Source, trace_file: str) -> "tuple[Trace, State]":
-    from app.core.simulation.fleet import whole_gpus  # noqa: PLC0415 - --help must be quick
-    from app.core.simulation.trace import TraceError, read_trace  # noqa: PLC0415 - as above
+    from app.cli.trace_file import read_trace_file  # noqa: PLC0415 - --help must be quick
+    from app.core.simulation.fleet import whole_gpus  # noqa: PLC0415 - as above
 
-    try:
-        trace = read_trace(json.loads(Path(trace_file).read_text(encoding="utf-8")), trace_file)
-    except (OSError, json.JSONDecodeError, TraceError) as error:
-        raise InputError(f"--trace: {error}", "docs/policies.md shows the form") from None
-    return trace, _state(_manifests(source.snapshot) if source.snapshot else whole_gpus(source.nodes))
+    trace = read_trace_file(trace_file).trace
+    state = _state(_manifests(source.snapshot) if source.snapshot else whole_gpus(source.nodes))
+    for kind, name in _classes(trace):
+        if not state.has("DeviceClass", ("", name)):
+            raise InputError(
+                f"--trace: {trace_file}: kind {kind!r}: DeviceClass {name} not found",
+                "use a --snapshot that has it",
+            )
+    return trace, state
+
+
+def _classes(trace: "Trace") -> Iterator[tuple[str, str]]:
+    """The kinds, each with the classes that it requests."""
+    for kind in trace.kinds.values():
+        for request in kind.spec.requests:
+            for way in request.first_available or filter(None, (request.exactly,)):
+                yield kind.name, way.device_class
 
 
 def _made(source: _Source, shape: str) -> "tuple[Trace, State]":

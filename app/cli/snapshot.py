@@ -55,6 +55,7 @@ def snapshot(
     from app.cli.cluster_objects import ClusterObjects, read_inventory  # noqa: PLC0415 - --help must be quick
     from app.cli.printing import yaml_text  # noqa: PLC0415 - as above
 
+    options.must_go_together("seconds", "trace", given=bool(trace_file))
     inventory = read_inventory(source, say)
     objects = inventory.objects
     if trace_file:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from app.cli.problems import InputError
+
 _COLORS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 
 _GAP = "   "
@@ -17,24 +19,59 @@ class ReaderGoneError(Exception):
 
 
 def out(text: str) -> None:
-    """Writes a line of the result. Raises: ReaderGoneError."""
+    """Writes a line of the result. Raises: ReaderGoneError, InputError."""
     write(f"{text}\n")
 
 
 def write(text: str) -> None:
-    """As ``out``, for text that contains its line breaks. Flushes, since a pipe may have a waiting reader."""
+    """As ``out``, for text that contains its line breaks. Flushes, since a pipe may have a waiting reader.
+
+    Raises: ReaderGoneError, InputError.
+    """
+    stream = _opened(sys.stdout)
+    if stream is None:
+        raise InputError("cannot write to stdout: it is closed")
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        stream.write(text)
+        stream.flush()
     except BrokenPipeError:
-        # Nothing may be flushed to stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(stream)
         raise ReaderGoneError from None
+    except OSError as error:
+        silence(stream)
+        raise InputError(f"cannot write to stdout: {error.strerror}") from None
 
 
 def say(text: str) -> None:
-    """Writes a message for people, not for a pipe."""
-    sys.stderr.write(f"{text}\n")
+    """Writes a message for people, not for a pipe. It is lost if no one can read it any more."""
+    tell(f"{text}\n")
+
+
+def tell(text: str) -> None:
+    """As ``say``, for text that contains its line break."""
+    stream = _opened(sys.stderr)
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        silence(stream)
+
+
+def _opened(stream: TextIO | None) -> TextIO | None:
+    """The stream; None if it was closed when the program started, which its type does not tell."""
+    return stream
+
+
+def silence(stream: TextIO) -> None:
+    """Nothing may be flushed at exit to what cannot be written to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether this stream is one; it is None if it was closed when the program started."""
+    return stream is not None and stream.isatty()
 
 
 def counted(number: int, noun: str) -> str:
@@ -45,16 +82,15 @@ def counted(number: int, noun: str) -> str:
 
 def progress(text: str) -> None:
     """Shows a line on stderr that the next one replaces; nothing if stderr is not a terminal."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
+    if is_terminal(sys.stderr):
+        tell(f"\r\x1b[K{text}")
 
 
-def colored(stream: TextIO) -> bool:
+def colored(stream: TextIO | None) -> bool:
     """Whether this stream has colors (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return stream.isatty()
+    return is_terminal(stream)
 
 
 def paint(text: str, color: str) -> str:
@@ -66,7 +102,7 @@ def paint(text: str, color: str) -> str:
 
 def terminal_width() -> int | None:
     """The columns of the terminal, None if stdout is not one."""
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         return None
     given = os.environ.get("COLUMNS", "")
     return int(given) if given.isdecimal() else os.get_terminal_size(sys.stdout.fileno()).columns or None

@@ -1,7 +1,5 @@
 """The Pods of a trace that run together, as objects of a dry run."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 from app.cli.problems import InputError
@@ -13,16 +11,12 @@ def demand_fields(trace_file: str, quantile: float, namespace: str) -> JsonObjec
     """The fields ``pods`` and ``objects`` of a request: the Pods at this quantile of the trace's demand, and
     a template for each of their kinds. Raises: InputError.
     """
-    from app.core.simulation.demand import demand_at  # noqa: PLC0415 - --help must be quick
-    from app.core.simulation.trace import TraceError, read_trace  # noqa: PLC0415 - as above
+    from app.cli.trace_file import read_trace_file  # noqa: PLC0415 - --help must be quick
+    from app.core.simulation.demand import demand_at  # noqa: PLC0415 - as above
 
-    try:
-        raw = json.loads(Path(trace_file).read_text(encoding="utf-8"))
-        trace = read_trace(raw, trace_file)
-        found = demand_at(trace, quantile)
-    except (OSError, TraceError, ValueError) as error:
-        raise InputError(f"--trace: {error}", "docs/policies.md shows the form") from None
-    specs = {str(item["name"]): item["spec"] for item in raw["kinds"]}
+    read = read_trace_file(trace_file)
+    trace, specs = read.trace, read.specs
+    found = demand_at(trace, quantile)
     fields: dict[str, list[JsonObject]] = {"pods": [], "objects": []}
     for number, (kind, count) in enumerate(sorted(found.pods.items())):
         # Names of kinds may be any text.

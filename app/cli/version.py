@@ -22,7 +22,7 @@ def version(*, source: Source, client_only: bool, output: str) -> int:
 
     For a cluster, a service or a snapshot, also the minor version whose rules hold, and the feature gates
     that differ from its defaults. Without --server and --snapshot, the cluster is that of the kubeconfig.
-    Exit code 3: it did not answer.
+    Exit code 3: the cluster or service did not answer.
     """
     from app.manifests.validation.api_table import NEWEST  # noqa: PLC0415 - --help must be quick
 

@@ -2,6 +2,7 @@
 objects.
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -76,12 +77,14 @@ def changes(command: Command) -> Command:
             raise InputError(
                 "--add-nodes and --like require each other", "write --add-nodes 10 --like worker-1"
             )
-        gone = [*remove, *(f"ResourceClaim/{name}" for name in remove_claim)]
         changed: JsonObject = {
             "drain": list(drain),
             "taints": [_taint(text) for text in taint],
             "addNodes": [{"like": like[0], "count": add_nodes}] if add_nodes is not None else [],
-            "remove": [_removal(text, namespace) for text in gone],
+            "remove": [
+                *(_removal(text, namespace) for text in remove),
+                *(_removed_claim(text, namespace) for text in remove_claim),
+            ],
         }
         given = {name: value for name, value in changed.items() if value}
         return command(changed=given, namespace=namespace, **flags)
@@ -102,9 +105,12 @@ def _shapes(like: Sequence[str], add_nodes: int | None) -> list[JsonObject]:
     for text in like:
         name, equals, price = text.rpartition("=")
         try:
-            found.append({"like": name, "price": float(price)} if equals else {"like": text})
+            value = float(price) if equals else 1.0
         except ValueError:
             raise InputError(f"--like {text!r}: {price!r} is not a price", "as in worker-1=2.5") from None
+        if not math.isfinite(value):
+            raise InputError(f"--like {text!r}: the price must be a finite number", "as in worker-1=2.5")
+        found.append({"like": name, "price": value} if equals else {"like": text})
     return found
 
 
@@ -129,3 +135,12 @@ def _removal(text: str, namespace: str) -> dict[str, str]:
     if not kind or not all(names) or len(names) not in (1, 2):
         raise InputError(f"--remove {text!r} is not KIND/NAME", "write it like Node/worker-1")
     return {"kind": kind, "name": names[-1], "namespace": names[0] if len(names) == 2 else namespace}
+
+
+def _removed_claim(text: str, namespace: str) -> dict[str, str]:
+    names = text.split("/")
+    if not all(names) or len(names) > 2:
+        raise InputError(
+            f"--remove-claim {text!r} is not [NAMESPACE/]NAME", "write it like default/gpu-claim"
+        )
+    return _removal(f"ResourceClaim/{text}", namespace)

@@ -12,16 +12,16 @@ from app.cli.problems import InputError
 from app.cli.rules import cause, no_object
 from app.cli.talk import say
 from app.core.model.admin_access import is_namespace
-from app.core.model.errors import ObjectError, path_text
+from app.core.model.errors import ObjectError, ObjectRef, path_text
 from app.core.model.generated import Generated, generated_by
-from app.core.model.parse import Object, is_namespaced, is_read, is_to_be_placed, parse, ref_of
+from app.core.model.parse import Object, has_name, is_namespaced, is_read, is_to_be_placed, parse, ref_of
 from app.core.model.workload import Workload
 from app.core.model.workload_kinds import rules_of
 from app.core.versions import VERSIONS, VersionError, version_named
 from app.manifests.validation.api_rules import admin_rules
 from app.manifests.validation.api_table import NEWEST, minor_of
-from app.manifests.validation.pod_validation import pod_validation
 from app.manifests.validation.schema import Problems, misspelt_dra_fields
+from app.manifests.validation.unseen import refusals
 
 TEMPLATE = "ResourceClaimTemplate"
 
@@ -62,18 +62,25 @@ def read_dry_run_input(paths: Sequence[str], namespace: str, kubernetes_version:
     admin_labels = _admin_labels(kubernetes_version)
     files = DryRunInput([], [], Counter(), [])
     ignored: list[Any] = []
+    places = dict[ObjectRef, str]()
     for item, raw in zip(located, own, strict=True):
         if text := no_object(raw):
             raise InputError(f"{item.source}:{item.line(('metadata', 'name'))}: {text}")
         if is_read(raw):
             minor = minor_of(kubernetes_version) or NEWEST
             # A misspelt field comes first: that another one is missing is the consequence.
-            _must_be_accepted(item, raw, misspelt_dra_fields(raw, minor))
+            _must_be_accepted(
+                item, raw, misspelt_dra_fields(raw, minor) if is_to_be_placed(raw) else iter(())
+            )
             read = _must_be_right(item, raw, labels, admin_labels)
-            _must_be_accepted(item, raw, pod_validation(raw))
+            _must_be_accepted(item, raw, refusals(raw))
             if _uncounted(read):
                 files.uncounted.append(raw)
-            (files.workloads if is_to_be_placed(raw) else files.objects).append(raw)
+            if is_to_be_placed(raw):
+                _must_be_new(item, raw, places)
+                files.workloads.append(raw)
+            else:
+                files.objects.append(raw)
         elif next(generated_by(raw), None) is not None or is_namespace(raw):
             files.objects.append(raw)
         else:
@@ -121,12 +128,22 @@ def generated_names(texts: Iterable[str], namespace: str) -> list[Generated]:
 
 
 def _must_be_accepted(item: Located, raw: Any, problems: Problems) -> None:
-    """Refuses Pods that the API server does not accept: a plan of them would be one of other Pods.
+    """Refuses what the API server does not accept: a plan of it would be one of other Pods.
 
     Raises: InputError.
     """
-    for path, message in problems if is_to_be_placed(raw) else ():
+    for path, message in problems:
         raise InputError(f"{item.source}:{item.line(path)}: {ref_of(raw)}: {path_text(path)}: {message}")
+
+
+def _must_be_new(item: Located, raw: Any, places: dict[ObjectRef, str]) -> None:
+    """Refuses two objects of one name: a cluster has one of them. Raises: InputError."""
+    if not has_name(raw):
+        return
+    ref, place = ref_of(raw), f"{item.source}:{item.line(('metadata', 'name'))}"
+    if ref in places:
+        raise InputError(f"{place}: {ref} is also at {places[ref]}", "rename one of them")
+    places[ref] = place
 
 
 def _say_ignored(objects: Sequence[Any]) -> None:

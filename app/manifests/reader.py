@@ -11,7 +11,7 @@ from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import yaml
@@ -113,13 +113,20 @@ def read_texts(
     for path in paths:
         name = str(path)
         if name == "-":
-            yield "stdin", (stdin or sys.stdin.buffer.read)()
+            yield "stdin", (stdin or _stdin)()
             continue
         try:
             for file in _files(name):
                 yield str(file), file.read_bytes()
         except OSError as error:
             raise ManifestError(str(error.filename or name), error.strerror or type(error).__name__) from None
+
+
+def _stdin() -> bytes:
+    stream: TextIO | None = sys.stdin  # None if it was closed when the program started
+    if stream is None:
+        raise ManifestError("stdin", "it is closed")
+    return stream.buffer.read()
 
 
 def _files(name: str) -> list[Path]:

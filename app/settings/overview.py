@@ -65,6 +65,8 @@ class OverviewSettings(BaseModel):
         token = self.overview_prometheus_token_file is not None
         if token and basic:
             raise ValueError("overview_prometheus_token_file excludes overview_prometheus_username")
+        if (token or basic or self.overview_prometheus_ca_file) and not self.overview_prometheus_url:
+            raise ValueError("credentials and CA of a Prometheus require overview_prometheus_url")
         url = urlsplit(self.overview_prometheus_url)
         if url.username or url.password:
             raise ValueError(

@@ -11,6 +11,7 @@ The file has the form of a component config, with keys in camelCase:
 
 import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -34,6 +35,8 @@ from app.settings.tracing import TracingSettings
 API_VERSION = "dra-extender/v1alpha1"
 KIND = "ExtenderConfiguration"
 ENV_PREFIX = "DRA_"
+_OF_COMMANDS = "DRA_EXTENDER_"
+_SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)\Z|_PORT_\d+_(TCP|UDP|SCTP)(_[A-Z]+)?\Z")
 
 
 class SettingsError(ValueError):
@@ -206,6 +209,8 @@ def _lines(error: ValidationError, origins: Sequence[tuple[Mapping[str, Any], An
     lines = []
     for item in error.errors():
         message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "string_pattern_mismatch" and "https?" in item["ctx"]["pattern"]:
+            message = "must be a URL such as http://127.0.0.1:4318"
         path = [str(part) for part in item["loc"]]
         if not path:
             lines.append(message)
@@ -217,9 +222,23 @@ def _lines(error: ValidationError, origins: Sequence[tuple[Mapping[str, Any], An
 
 
 def _read_environment() -> dict[str, str]:
-    """Reads DRA_* in capital or small letters. Values stay text: the validators split and convert them."""
+    """Reads DRA_* in capital or small letters. Values stay text: the validators split and convert them.
+
+    Raises: SettingsError.
+    """
     given = {name.upper(): value for name, value in os.environ.items()}
-    return {name: given[key] for name in Settings.model_fields if (key := ENV_PREFIX + name.upper()) in given}
+    names = {ENV_PREFIX + name.upper(): name for name in Settings.model_fields}
+    for key, value in given.items():
+        if key.startswith(ENV_PREFIX) and key not in names and not _is_of_others(key, value):
+            raise SettingsError(f"{key}: unknown setting{_similar(key, names)}")
+    return {name: given[key] for key, name in names.items() if key in given}
+
+
+def _is_of_others(key: str, value: str) -> bool:
+    """Whether the commands read this variable, or the kubelet sets it for a Service such as dra-driver."""
+    if key.startswith(_OF_COMMANDS) or _SERVICE_LINK.search(key):
+        return True
+    return key.endswith("_PORT") and "://" in value
 
 
 def _read_file(path: Path) -> dict[str, Any]:

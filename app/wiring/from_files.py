@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -12,7 +13,7 @@ from app.api.service import Service, Shutdown
 from app.cluster.binding.memory_binder import MemoryBinder
 from app.cluster.binding.reservations import Reservations
 from app.core.model.errors import ObjectError
-from app.core.model.parse import flatten, parse
+from app.core.model.parse import flatten, has_name, parse
 from app.core.model.workload import Workload
 from app.core.placement.rules import Rules
 from app.core.state.shown_gates import with_shown_gates
@@ -20,7 +21,7 @@ from app.core.state.state import Key, State
 from app.core.verdicts.candidates import Candidates
 from app.core.versions import VersionError
 from app.core.versions.cluster_version import ClusterVersion, recorded
-from app.manifests.reader import ManifestError, read_documents
+from app.manifests.reader import ManifestError, load_documents, read_texts
 from app.observability.metrics import Metrics
 from app.settings.settings import Settings
 from app.wiring import collectors
@@ -35,8 +36,9 @@ async def serve_files(
     settings: Settings, metrics: Metrics, shutdown: Shutdown, stack: AsyncExitStack
 ) -> Service:
     """Serves manifests: binds change the copy in memory only. Raises: ManifestError."""
-    documents = await asyncio.to_thread(read_documents, settings.snapshot)
-    state, broken = await _read(settings, documents)
+    sourced = await asyncio.to_thread(_read_files, settings.snapshot)
+    documents = [document for _, document in sourced]
+    state, broken = await _read(settings, sourced)
     kubernetes = with_shown_gates(settings.cluster_version(_recorded(settings, documents)), state)
     rules = rules_of(settings, kubernetes)
     service = Service(
@@ -75,18 +77,27 @@ def _decider(settings: Settings, state: State, rules: Rules) -> Decider:
     return Decider(binder, reservations, Candidates(settings.candidates))
 
 
-async def _read(settings: Settings, documents: list[Any]) -> tuple[State, dict[tuple[str, Key], ObjectError]]:
+def _read_files(paths: Sequence[str]) -> list[tuple[str, Any]]:
+    """The documents of the files, each with the file's name. Raises: ManifestError."""
+    return [(name, document) for name, text in read_texts(paths) for document in load_documents(text, name)]
+
+
+async def _read(
+    settings: Settings, sourced: Sequence[tuple[str, Any]]
+) -> tuple[State, dict[tuple[str, Key], ObjectError]]:
     """Raises: ManifestError."""
     state, broken = State(), dict[tuple[str, Key], ObjectError]()
-    for raw in flatten(documents):
+    for source, raw in ((name, raw) for name, document in sourced for raw in flatten([document])):
         try:
             item = parse(raw)
         except ObjectError as error:
             broken[error.ref.kind, (error.ref.namespace, error.ref.name)] = error
-            log.warning("left out of the inventory: %s", error)
+            # Without its name, only the file tells which one it is.
+            place = "" if has_name(raw) else f"{source}: "
+            log.warning("left out of the inventory: %s%s", place, error)
             continue
         if not isinstance(item, Workload):
             state.upsert(item)
     if not state.nodes:
-        raise ManifestError(", ".join(settings.snapshot), "holds no Node: there is nothing to place Pods on")
+        raise ManifestError(", ".join(settings.snapshot), "contains no Node, so no Pod can be placed")
     return state, broken

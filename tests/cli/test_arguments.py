@@ -1,6 +1,7 @@
 """Flags that take several values, and what a terminal gets that a pipe does not."""
 
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,6 +9,10 @@ from app.cli.application import spread
 from app.cli.options import switches
 from app.cli.problems import CliError
 from app.cli.talk import colored, table
+from app.core.versions import NEWEST
+
+if TYPE_CHECKING:
+    from conftest import Cli
 
 SPREAD = {
     "one file": ("plan -f a", "plan -f a"),
@@ -83,3 +88,47 @@ def test_only_a_terminal_gets_colours(
         monkeypatch.setenv(name, value)
 
     assert colored(stream) is expected
+
+
+PLAN = "plan -f examples/dra-task-page.yaml --snapshot examples/inventory"
+SIZING = "plan -f examples/workloads/four-gpus.yaml --nodes-needed --snapshot examples/inventory"
+REFUSED: dict[str, tuple[str, str]] = {
+    "a time limit of no wait": (f"{PLAN} --timeout 5s", "--timeout requires --wait"),
+    "a quantile of no trace": (f"{PLAN} --quantile 0.5", "--quantile requires --trace"),
+    "a recording without a file": (
+        "snapshot --for 5s --snapshot examples/inventory",
+        "--for requires --trace",
+    ),
+    "an interval of no moves": (
+        "repack --pending --interval 5s --snapshot examples/inventory",
+        "--interval requires --apply",
+    ),
+    "an empty policy": (f"{PLAN} --policy=", "Invalid value for '--policy': must not be empty"),
+    "an empty version": (f"{PLAN} --kubernetes-version=", "'--kubernetes-version': must not be empty"),
+    "no group": ("top --by ,, --snapshot examples/inventory", "--by names no group"),
+    "a price that is no number": (f"{SIZING} --like worker-1=nan", "the price must be a finite number"),
+    "a price out of range": (f"{SIZING} --like worker-1=1e12", "--like, price: "),
+    "a node that is not there to copy": (f"{SIZING} --like nope", "--like"),
+    "a claim of two namespaces": (f"{PLAN} --remove-claim a/b/c", "--remove-claim 'a/b/c' is not"),
+    "a claim that is not there": (
+        f"{PLAN} --remove-claim nope",
+        "--remove or --remove-claim, name: ResourceClaim default/nope not found",
+    ),
+    "a fragmentation that is no number": (
+        "repack --fragmentation-below nan --snapshot examples/inventory",
+        "must be a finite number",
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED.values(), ids=REFUSED)
+def test_options_that_would_be_ignored_or_are_wrong_are_named(cli: "Cli", line: str, message: str) -> None:
+    ran = cli(*line.split(" "))
+    assert ran.code == 2
+    assert message in ran.err
+
+
+def test_rules_of_a_version_that_is_not_known_are_named(cli: "Cli") -> None:
+    text = f"Kubernetes 1.99 is not known: the rules of {NEWEST} are used"
+    assert text in cli(*PLAN.split(" "), "--kubernetes-version", "1.99").err
+    assert "is not known" not in cli(*PLAN.split(" "), "--kubernetes-version", str(NEWEST)).err

@@ -173,3 +173,28 @@ def test_bad_input_ends_with_2(cli: "Cli", tmp_path: Path, text: str, message: s
 
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("[[1, 2]]", 1, "not a Kubernetes object (expected a mapping)"),
+        ("---\n42\n", 2, "not a Kubernetes object (expected a mapping)"),
+        ("apiVersion: v1\nkind: 5\n", 1, "kind: must be a string"),
+        ("apiVersion: v1\nkind: List\nitems: {a: b}\n", 1, "items: must be a list"),
+        ("apiVersion: v1\nkind: Pod\n---\nkind: PodList\nitems: x\n", 4, "items: must be a list"),
+    ],
+)
+def test_what_is_no_object_is_refused(cli: "Cli", tmp_path: Path, text: str, line: int, message: str) -> None:
+    file = tmp_path / "file.yaml"
+    file.write_text(text)
+    ran = cli("convert", "-f", file)
+    assert (ran.code, ran.out, ran.err) == (2, "", f"dra-extender: {file}:{line}: {message}\n")
+    assert (cli("plan", "-f", file, "--snapshot", "examples/inventory").code) == 2
+    assert cli("check", "-f", file).code == 1
+
+
+def test_values_of_a_chart_are_left_alone(cli: "Cli", tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("replicas: 3\n")
+    assert cli("convert", "-f", file).out == "replicas: 3\n"

@@ -194,7 +194,7 @@ def test_a_pod_that_is_not_there_ends_with_2(cli: "Cli") -> None:
     ("flags", "code", "said"),
     [
         (("--snapshot", "nowhere"), 2, "nowhere: No such file"),
-        (("--snapshot", "examples/workloads/gpu-pair.yaml"), 2, "holds no Node"),
+        (("--snapshot", "examples/workloads/gpu-pair.yaml"), 2, "contains no Node, so no Pod can be placed"),
         (("--kubeconfig", "nowhere.conf"), 3, "nowhere.conf"),
     ],
     ids=["no such file", "no nodes", "no kubeconfig"],

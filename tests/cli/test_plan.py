@@ -249,3 +249,27 @@ def test_a_service_gives_the_same_table(cli: "Cli", served: str) -> None:
     there = cli("plan", "-f", PAGE, "--server", served)
 
     assert (there.code, there.out) == (here.code, here.out)
+
+
+def test_a_node_that_does_not_exist_is_told_of(cli: "Cli") -> None:
+    ran = cli("plan", "-f", PAGE, *INVENTORY, "--node", "worker-1", "--node", "nope")
+    assert (ran.code, ran.err) == (2, "dra-extender: --node: Node nope not found\n")
+
+
+def test_pods_of_one_name_are_refused_with_both_places(cli: "Cli", tmp_path: Path) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: i}]}\n"
+    file = tmp_path / "pods.yaml"
+    file.write_text(f"{pod}---\n{pod}")
+    ran = cli("plan", "-f", file, *INVENTORY)
+    assert ran.code == 2
+    assert f"{file}:8: Pod default/a is also at {file}:3" in ran.err
+
+
+def test_an_object_without_a_name_is_left_out_with_its_file(
+    cli: "Cli", tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "more.yaml"
+    file.write_text("apiVersion: v1\nkind: List\nitems: {a: b}\n---\n5\n")
+    assert cli("plan", "-f", PAGE, *INVENTORY, file).code == 0
+    assert f"left out of the inventory: {file}: object (no name): is not a Kubernetes object" in caplog.text
+    assert f"left out of the inventory: {file}: List (no name): items: must be a list" in caplog.text

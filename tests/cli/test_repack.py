@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.objects import node
 from tests.packed import OBJECTS, PAIR, running
 
 
@@ -41,7 +42,7 @@ def test_a_plan_that_is_not_possible_says_why(cli: Cli, tmp_path: Path) -> None:
 
 def test_moves_until_fragmentation_is_below_a_bound(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "cluster.json"
-    objects = [*OBJECTS, *running("x", "n1", "a"), *running("y", "n2", "b")]
+    objects = [*OBJECTS, node("n3"), *running("x", "n1", "a"), *running("y", "n2", "b")]
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}), encoding="utf-8")
     wanted = ("repack", "--snapshot", str(file), "--fragmentation-below")
 

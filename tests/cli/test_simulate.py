@@ -46,10 +46,59 @@ def test_a_table_names_what_was_refused_by_kind(capsys: pytest.CaptureFixture[st
     [
         ([], "name a SHAPE or a --trace"),
         (["bimodal", "--policy", "best"], "there is no policy 'best'"),
-        (["--trace", "/nowhere.json"], "--trace: "),
+        (["--trace", "/nowhere.json"], "--trace: /nowhere.json: No such file"),
+        (["bimodal", "--load", "nan"], "must be a finite number"),
+        (["bimodal", "--patience", "nan"], "must be a finite number"),
+        (["bimodal", "--patience", "inf"], "must be a finite number"),
+        (["--trace", "x", "--pods", "9"], "--trace excludes --pods"),
+        (["--trace", "x", "--write-trace", "y"], "--trace excludes --write-trace"),
+        (["bimodal", "--nodes", "2", "--snapshot", "x"], "--snapshot excludes --nodes"),
         (["bimodal", "--snapshot", "/nowhere.yaml"], "--snapshot: "),
     ],
 )
 def test_bad_input_is_told_of(flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["simulate", *flags]) == 2
     assert message in capsys.readouterr().err
+
+
+def _trace(spec: object) -> bytes:
+    kinds = [{"name": "k", "size": 1, "spec": spec}]
+    return json.dumps({"kinds": kinds, "jobs": [{"name": "j", "kind": "k", "at": 0, "seconds": 1}]}).encode()
+
+
+def _requesting(**fields: object) -> dict[str, object]:
+    exactly = {"deviceClassName": "gpu"} | fields
+    return {"devices": {"requests": [{"name": "r", "exactly": exactly}]}}
+
+
+BROKEN_TRACES: dict[str, tuple[bytes, str]] = {
+    "no text": (b"\xff\xfe\x00", "not valid JSON"),
+    "deep": (b"[" * 100_000, "not valid JSON"),
+    "no number": (b'{"kinds": [{"name": "k", "size": NaN}]}', "not valid JSON"),
+    "no object": (b"[]", "must be an object"),
+    "a negative count": (
+        _trace(_requesting(count=-1)),
+        "kinds[0].spec.devices.requests[0].exactly.count: must be greater than 0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BROKEN_TRACES.values(), ids=BROKEN_TRACES)
+def test_a_broken_trace_is_told_of_with_its_file(
+    content: bytes, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trace.json"
+    path.write_bytes(content)
+    needed = ["plan", "--nodes-needed", "--like", "worker-1", "--snapshot", "examples/inventory"]
+    for command in (["simulate"], needed):
+        assert run([*command, "--trace", str(path)]) == 2
+        assert f"--trace: {path}: {message}" in capsys.readouterr().err
+
+
+def test_a_class_that_the_inventory_lacks_is_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trace.json"
+    path.write_bytes(_trace(_requesting(deviceClassName="other")))
+    assert run(["simulate", "--trace", str(path)]) == 2
+    assert f"{path}: kind 'k': DeviceClass other not found" in capsys.readouterr().err

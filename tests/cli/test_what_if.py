@@ -158,7 +158,7 @@ def test_a_trace_without_demand_or_that_is_none(cli: Cli, tmp_path: Path) -> Non
             "--nodes-needed requires --like, and excludes --add-nodes",
         ),
         (("--like", "worker-5=cheap"), "'cheap' is not a price"),
-        (("--like", "worker-5", "--how-many"), "--nodes-needed goes with none of --how-many"),
+        (("--like", "worker-5", "--how-many"), "--nodes-needed excludes --how-many"),
         (("--like", "worker-5=-1"), "greater than"),
     ],
 )

@@ -63,7 +63,6 @@ def test_a_variable_sets_each_setting_in_capital_or_small_letters(monkeypatch: p
         "DRA_FEATURES": "AdminAccess=false",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("DRA_UNKNOWN", "1")
     settings = load_settings({"port": None})
     assert (settings.port, settings.gang_labels, settings.features) == (
         9999,
@@ -75,4 +74,38 @@ def test_a_variable_sets_each_setting_in_capital_or_small_letters(monkeypatch: p
 def test_an_invalid_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRA_PORT", "many")
     with pytest.raises(SettingsError, match=r"^DRA_PORT: "):
+        load_settings({})
+
+
+def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRA_FILTER_TIMEOUT", "4")
+    with pytest.raises(SettingsError, match=r"^DRA_FILTER_TIMEOUT: unknown setting; did you mean"):
+        load_settings({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DRA_EXTENDER_TOKEN", "secret"),
+        ("DRA_DRIVER_SERVICE_HOST", "10.0.0.1"),
+        ("DRA_DRIVER_SERVICE_PORT_HTTPS", "443"),
+        ("DRA_DRIVER_PORT", "tcp://10.0.0.1:443"),
+        ("DRA_DRIVER_PORT_443_TCP_ADDR", "10.0.0.1"),
+    ],
+)
+def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert load_settings({}).port == load_settings({"port": None}).port
+
+
+@pytest.mark.parametrize("name", ["DRA_OTLP_ENDPOINT", "DRA_OVERVIEW_PROMETHEUS_URL"])
+def test_an_invalid_url_is_told_of_in_words(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "collector:4318")
+    with pytest.raises(SettingsError, match=f"^{name}: must be a URL such as http://127.0.0.1:4318$"):
+        load_settings({})
+
+
+def test_a_token_for_no_prometheus_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRA_OVERVIEW_PROMETHEUS_TOKEN_FILE", "/token")
+    with pytest.raises(SettingsError, match="require overview_prometheus_url"):
         load_settings({})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from app.api.dry_run.request_objects import read_object, read_placed
+from app.api.dry_run.request_objects import read_given
 from app.api.errors import HttpError
 from app.api.models.questions import ObjectName, Scenario
 from app.core.dry_run.what_if import (
@@ -28,7 +28,7 @@ from app.core.model.admin_access import (
 from app.core.model.device_taint_rule import DeviceTaintSelector
 from app.core.model.generated import Generated, generated_by
 from app.core.model.meta import Meta
-from app.core.model.parse import NAMESPACED, InventoryObject, flatten, is_read, is_to_be_placed
+from app.core.model.parse import NAMESPACED, InventoryObject, flatten, is_read
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim, ResourceClaimTemplate
 from app.core.model.taints import Taint
 from app.core.model.workload import Workload
@@ -147,8 +147,7 @@ def put(state: State, item: InventoryObject) -> None:
 
 def read_inventory_object(raw: Any, where: str, version: KubernetesVersion) -> InventoryObject:
     """Raises: HttpError, 422."""
-    # A Pod that runs has been accepted, by the API server that it ran on.
-    item = read_placed(raw, where, version) if is_to_be_placed(raw) else read_object(raw, where)
+    item = read_given(raw, where, version)
     if isinstance(item, Workload):
         text = f"a {item.kind} is not part of the inventory; put workloads into their own field"
         raise HttpError(422, "InvalidObject", text, where)
@@ -158,8 +157,17 @@ def read_inventory_object(raw: Any, where: str, version: KubernetesVersion) -> I
 
 
 def names_of(state: State, names: Iterable[str] | None) -> list[str]:
-    """The nodes to evaluate: the requested ones in their order, each once, or all by name."""
-    return sorted(state.nodes) if names is None else list(dict.fromkeys(names))
+    """The nodes to evaluate: the requested ones in their order, each once, or all by name.
+
+    Raises: HttpError, 422.
+    """
+    if names is None:
+        return sorted(state.nodes)
+    known = state.nodes
+    for index, name in enumerate(names):
+        if name not in known:
+            raise HttpError(422, "NotFound", f"Node {name} not found", f"nodes[{index}]")
+    return list(dict.fromkeys(names))
 
 
 def _remove(state: State, name: ObjectName, where: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from app.api.errors import HttpError, invalid_object
 from app.core.model.errors import ObjectError, path_text
 from app.core.model.limits import beyond_limits
-from app.core.model.parse import Object, parse, ref_of
+from app.core.model.parse import Object, is_to_be_placed, parse, ref_of
+from app.core.model.resource_claim import ResourceClaim, ResourceClaimTemplate
 from app.core.pauses import pause
 from app.core.versions import KubernetesVersion
 
@@ -40,13 +41,31 @@ def read_placed(raw: Any, where: str, version: KubernetesVersion) -> Object:
         return read_object(raw, where)
     # The first question imports it and reads its table, not the start of a service or of a command.
     from app.manifests.validation.api_table import NEWEST, minor_of  # noqa: PLC0415 - see above
-    from app.manifests.validation.pod_validation import pod_validation  # noqa: PLC0415 - see above
     from app.manifests.validation.schema import misspelt_dra_fields  # noqa: PLC0415 - see above
+    from app.manifests.validation.unseen import placed_refusals  # noqa: PLC0415 - see above
 
     # A misspelt field comes first: that another one is missing is the consequence.
     _refuse(raw, where, misspelt_dra_fields(raw, minor_of(version.name) or NEWEST))
     item = read_object(raw, where)
-    _refuse(raw, where, pod_validation(raw))
+    _refuse(raw, where, placed_refusals(raw))
+    return item
+
+
+def read_given(raw: Any, where: str, version: KubernetesVersion) -> Object:
+    """Reads an object that a question adds to the inventory.
+
+    Pods to place as ``read_placed``; a claim or a template is refused if the API server would refuse it.
+    Pods that run and claims that are allocated have been accepted, by the API server of their cluster.
+
+    Raises: HttpError, 422. Cost: O(values of the object), with pauses.
+    """
+    if is_to_be_placed(raw):
+        return read_placed(raw, where, version)
+    item = read_object(raw, where)
+    if isinstance(item, ResourceClaim | ResourceClaimTemplate):
+        from app.manifests.validation.unseen import claim_refusals  # noqa: PLC0415 - as in read_placed
+
+        _refuse(raw, where, claim_refusals(raw))
     return item
 
 

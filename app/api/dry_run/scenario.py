@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -20,7 +20,7 @@ from app.api.service import Service
 from app.core.dry_run.daemon_pods import workload_pods
 from app.core.model.features import Features, UnknownFeatureError
 from app.core.model.node import Node
-from app.core.model.parse import Object
+from app.core.model.parse import Object, has_name, ref_of
 from app.core.model.pod import Pod
 from app.core.model.workload import Workload
 from app.core.pauses import InterruptedWorkError, emptied, paced
@@ -28,7 +28,7 @@ from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
 from app.core.state.shown_gates import with_shown_gates
 from app.core.state.state import kind_of
-from app.core.versions import KubernetesVersion, VersionError, version_named
+from app.core.versions import NEWEST, KubernetesVersion, VersionError, version_named
 from app.core.versions.cluster_version import ClusterVersion
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -97,9 +97,18 @@ async def dry_run(service: Service, body: Scenario, work: Expensive) -> Prepared
     except InterruptedWorkError:
         raise work.time_up("the objects could not be read", "objects") from None
     work.leftovers.append(overlay.state.let_go)
+    if body.kubernetes_version and _is_newer(body.kubernetes_version):
+        text = f"Kubernetes {body.kubernetes_version} is not known: the rules of {NEWEST} are used"
+        overlay = replace(overlay, notes=(text, *overlay.notes))
     if body.inventory == "live" and not service.decides:
         overlay = replace(overlay, notes=(_INCOMPLETE, *overlay.notes))
     return PreparedRun(overlay, rules, work)
+
+
+def _is_newer(name: str) -> bool:
+    """Whether a version is newer than all known ones, and has the rules of the newest."""
+    minor = name.removeprefix("v").split(".")[1]
+    return int("".join(takewhile(str.isdecimal, minor))) > NEWEST.minor
 
 
 def _rules(service: Service, body: Scenario) -> Rules:
@@ -159,13 +168,27 @@ def _pods(
     body: PlacementRequest | WaitingPods, nodes: Sequence[Node], notes: list[str], version: KubernetesVersion
 ) -> Iterator[Pod]:
     """Yields the Pods one by one. Raises: HttpError, 422."""
+    names = dict[tuple[str, str, str], str]()
     for index, raw in enumerate(body.pods):
-        yield pod_of(raw, f"pods[{index}]", version)
+        pod = pod_of(raw, f"pods[{index}]", version)
+        _must_be_new(raw, f"pods[{index}]", names)
+        yield pod
     for index, raw in enumerate(body.workloads):
         item = read_placed(raw, f"workloads[{index}]", version)
+        _must_be_new(raw, f"workloads[{index}]", names)
         if isinstance(item, Workload):
             notes += item.guesses
         yield from _expanded(item, f"workloads[{index}]", body.replicas, nodes)
+
+
+def _must_be_new(raw: Any, where: str, names: dict[tuple[str, str, str], str]) -> None:
+    """Refuses two objects of one name, whose Pods would have the same names. Raises: HttpError, 422."""
+    ref = ref_of(raw)
+    if not has_name(raw):
+        return
+    first = names.setdefault((ref.kind, ref.namespace, ref.name), where)
+    if first != where:
+        raise HttpError(422, "InvalidObject", f"{ref} is also {first}", f"{where}.metadata.name")
 
 
 def _expanded(item: Object, where: str, replicas: int | None, nodes: Sequence[Node]) -> Iterable[Pod]:

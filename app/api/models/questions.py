@@ -14,7 +14,7 @@ class RequestBody(Body):
     @classmethod
     def _without_nulls(cls, raw: Any) -> Any:
         if not isinstance(raw, dict):
-            return raw
+            raise ValueError("must be an object")  # noqa: TRY004 - pydantic reports this one
         return {name: value for name, value in raw.items() if value is not None}
 
 
@@ -140,10 +140,10 @@ class NodeShape(RequestBody):
     """Nodes that can be added, like one of the inventory or of ``objects``."""
 
     like: str
-    price: float = Field(1.0, ge=0.001, le=1e9, description="Of one node, in any unit.")
-    limit: int = Field(1000, ge=1, le=10_000, description="How many there can be.")
+    price: float = Field(1.0, ge=0.001, le=1e9, description="Price of one node, in any unit.")
+    limit: int = Field(1000, ge=1, le=10_000, description="Maximum number of nodes of this shape.")
     exists: bool = Field(
-        default=True, description="false: the node itself is not there, it only shows what new ones are like."
+        default=True, description="false: the node does not exist; it is only a template for new nodes."
     )
 
 
@@ -155,9 +155,9 @@ class WaitingPods(Scenario):
         default_factory=list, description="Pods and workloads, as in `POST /api/v1/placements`."
     )
     replicas: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="Instead of the number of a workload with one Pod template."
+        None, description="Overrides the replica count of a workload with one Pod template."
     )
-    pending: bool = Field(default=False, description="Also the Pods with claims that have no node yet.")
+    pending: bool = Field(default=False, description="Include pending Pods with claims.")
 
 
 class SizingRequest(WaitingPods):

@@ -29,7 +29,7 @@ answer depends on the request and the inventory alone. Retry 429 and 503 after t
 **Lines.** With `Accept: application/x-ndjson`, the lists of nodes, devices, pools, claims and Pods, and
 placements, return lines instead of one document: an item, or a Pod, in each, as soon as it is known, and all
 of a list without `limit`. The last line is `{"end": ...}`, with the other fields of the document, or
-`{"error": ...}`, as in any error response. Without either, the connection was lost.
+`{"error": ...}`, as in any error response. If both are missing, the connection was lost.
 
 **Caching.** Lists have an ETag, but not as lines. With it in If-None-Match, the response is 304 while nothing
 has changed.

@@ -64,7 +64,7 @@ ERRORS = {
         "Internal",
         "A defect in this program; its log has the details",
         "Internal",
-        "a defect in this program; its log has the details",
+        "internal error; see the log of the service",
     ),
     503: _Error(
         "Unavailable",

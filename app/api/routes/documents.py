@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from app.api.bodies import MAX_YAML_VALUES, read_body, read_in_slices, require_yaml, shallow
-from app.api.dry_run.request_objects import read_object, read_placed
+from app.api.dry_run.request_objects import read_given
 from app.api.errors import HttpError
 from app.api.models.body import KubernetesObject
 from app.api.models.records import Documents
@@ -67,10 +67,7 @@ def _item(raw: Any, where: str, version: KubernetesVersion) -> dict[str, Any]:
     role = "object" if is_namespace(raw) or next(generated_by(raw), None) is not None else "ignored"
     if is_read(raw):
         role = "workload" if is_to_be_placed(raw) else "object"
-        if role == "workload":
-            read_placed(raw, where, version)
-        else:
-            read_object(raw, where)
+        read_given(raw, where, version)
     return {
         "kind": ref.kind,
         "namespace": ref.namespace,

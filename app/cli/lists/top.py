@@ -38,13 +38,16 @@ _COUNTS = ("devices", "taken", "free", "unavailable", "largestFree")
     help="Only devices that claims of this namespace hold.",
 )
 def top(*, source: Source, view: ListQuery, by: tuple[str, ...], node: str, driver: str, held_in: str) -> int:
-    """Show how many devices are taken and free, by groups.
+    """Show how many devices are taken and free, grouped by driver, node or label.
 
     LARGEST FREE is the most free devices that one node has, or one pool that several nodes use: no Pod can
     get more than that. UNAVAILABLE devices are tainted, or their pool is incomplete. The last line of a table
     counts each device once, even if it is in several groups.
     """
-    groups = [_group(name) for text in by for name in text.split(",") if name] or ["driver"]
+    groups = [_group(name) for text in by for name in text.split(",") if name]
+    if by and not groups:
+        raise InputError("--by names no group", "write it like --by node,driver")
+    groups = groups or ["driver"]
     pairs = (("node", node), ("driver", driver), ("heldIn", held_in), ("labelSelector", view.labels))
     query: dict[str, Any] = {name: value for name, value in pairs if value} | {"by": groups}
     if view.watch:

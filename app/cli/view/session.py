@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.cli import options
 from app.cli.source import Source
+from app.cli.talk import is_terminal
 
 if TYPE_CHECKING:
     from app.cli.lists.listing import Item, ListKind
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def is_possible() -> bool:
     """Whether stdin and stdout are a terminal, and textual is installed."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and find_spec("textual") is not None
+    return is_terminal(sys.stdin) and is_terminal(sys.stdout) and find_spec("textual") is not None
 
 
 def begin(source: Source, first: "ListKind") -> None:

@@ -44,6 +44,8 @@ def boolean(value: Any) -> bool:
 
 def integer(value: Any) -> int:
     """The value itself if it is a whole number that 64 bits can hold."""
+    if isinstance(value, float) and abs(value) >= _INT64:
+        raise FieldError("does not fit into 64 bits")  # a number of that many digits is read as a float
     if isinstance(value, bool) or not isinstance(value, int):
         raise FieldError(f"must be a whole number, not {_kind(value)}")
     if not -_INT64 <= value < _INT64:

@@ -70,7 +70,7 @@ def is_read(raw: Any) -> bool:
     Cost: O(values of the object) for kinds that Kubernetes does not have.
     """
     kind = raw.get("kind") if isinstance(raw, dict) else None
-    if not isinstance(kind, str):
+    if not isinstance(kind, str) or is_broken_list(raw):
         return True
     return (kind in KINDS and not _foreign(raw)) or workload.is_workload(raw)
 
@@ -110,6 +110,12 @@ def ref_of(raw: Any) -> ObjectRef:
     namespace = "" if kind in KINDS - NAMESPACED else str(meta.get("namespace") or "")
     namespace = namespace or ("default" if kind in NAMESPACED else "")
     return ObjectRef(kind, namespace, str(meta.get("name") or meta.get("generateName") or "(no name)"))
+
+
+def has_name(raw: Any) -> bool:
+    """Whether an object has its own name: the API server makes one if it has a generateName."""
+    meta = raw.get("metadata") if isinstance(raw, dict) else None
+    return isinstance(meta, dict) and bool(meta.get("name"))
 
 
 def parse(raw: Any) -> Object:
@@ -170,6 +176,8 @@ def _checked(raw: Any) -> dict[str, Any]:
         if not isinstance(raw.get(name), str):
             raise FieldError("is missing" if raw.get(name) is None else "must be a string", name)
     kind = raw["kind"]
+    if is_broken_list(raw):
+        raise FieldError("must be a list", "items")
     if kind not in KINDS or _foreign(raw):
         if workload.is_workload(raw):
             return raw
@@ -192,6 +200,17 @@ def _misplaced(kind: str, version: str, expected: str) -> str:
     return f"a {kind} is in group {expected or 'core'!r}, not {group!r}"
 
 
+def _is_list(raw: Any) -> bool:
+    """Whether this is a ``kind: List`` or a typed one, whatever its items are."""
+    kind = raw.get("kind") if isinstance(raw, dict) else None
+    return isinstance(kind, str) and (kind == "List" or (kind.endswith("List") and "items" in raw))
+
+
+def is_broken_list(raw: Any) -> bool:
+    """Whether this is a list whose items are none."""
+    return _is_list(raw) and not isinstance(raw.get("items"), list | None)
+
+
 def flatten(documents: Iterable[Any]) -> Iterator[Any]:
     """The objects themselves: lists (``kind: List`` and typed ones) are opened, empty documents left out.
 
@@ -201,12 +220,11 @@ def flatten(documents: Iterable[Any]) -> Iterator[Any]:
         if document is None:
             continue
         items = document.get("items") if isinstance(document, dict) else None
-        kind = document.get("kind") if isinstance(document, dict) else None
-        if not isinstance(items, list) or not isinstance(kind, str) or not kind.endswith("List"):
+        if not isinstance(items, list | None) or not _is_list(document):
             yield document
             continue
-        item_kind = kind.removesuffix("List")
-        for item in items:
+        item_kind = document["kind"].removesuffix("List")
+        for item in items or ():
             if item_kind and isinstance(item, dict) and "kind" not in item:
                 yield {"apiVersion": document.get("apiVersion"), "kind": item_kind} | item
             else:

@@ -65,6 +65,10 @@ def read_pod_group(raw: Any) -> PodGroup:
 def _min_count(spec: JsonObject) -> int | None:
     policy = fields.child(spec, "schedulingPolicy")
     try:
-        return fields.optional(policy, "gang", lambda gang: fields.required(gang, "minCount", fields.integer))
+        return fields.optional(policy, "gang", _gang)
     except FieldError as error:
         raise error.under("schedulingPolicy") from None
+
+
+def _gang(raw: Any) -> int:
+    return fields.required(fields.mapping(raw), "minCount", fields.integer)

@@ -22,6 +22,9 @@ _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _BINARY_SUFFIX = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 
 
+_KINDS = {type(None): "null", bool: "a boolean", list: "a list", dict: "an object"}
+
+
 class QuantityError(ValueError):
     """A text that is not a Kubernetes quantity."""
 
@@ -94,7 +97,8 @@ def parse_quantity(value: object) -> Quantity:
 
 def _text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise QuantityError(f"a quantity is a string or a number, not {type(value).__name__}")
+        kind = _KINDS.get(type(value), type(value).__name__)
+        raise QuantityError(f"must be a quantity (string or number), not {kind}")
     # Checked before it is printed: Python refuses to print longer numbers.
     if isinstance(value, int) and value.bit_length() > _MAX_LENGTH:
         raise QuantityError(f"a number of {value.bit_length()} bits is not a quantity")

@@ -1,6 +1,7 @@
 """A trace from what a cluster shows: Pods with claims, from when they are first seen until they are gone."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ class Recorder:
         self._kinds: dict[str, JsonObject] = {}
         self._jobs: dict[str, JsonObject] = {}
         self._running: dict[str, float] = {}
+        self._names = Counter[str]()
 
     def see(self, now: float, objects: Iterable[JsonObject]) -> None:
         """Takes in all Pods and ResourceClaims of a moment. ``now``: seconds of a clock. O(objects)."""
@@ -60,10 +62,16 @@ class Recorder:
             text = json.dumps(spec, sort_keys=True)
             made = {"name": f"kind-{len(self._kinds)}", "size": _size(spec), "spec": spec}
             kind = self._kinds.setdefault(text, made)
-            self._jobs[uid] = {"name": "/".join(_key(pod)), "kind": kind["name"], "at": self._now}
+            self._jobs[uid] = {"name": self._new_name(pod), "kind": kind["name"], "at": self._now}
         placed = all((claim.get("status") or {}).get("allocation") for claim in held)
         if placed and uid not in self._running:
             self._running[uid] = self._now
+
+    def _new_name(self, pod: JsonObject) -> str:
+        """Its name, with a number if there was a Pod of this name: one of a StatefulSet comes again."""
+        name = "/".join(_key(pod))
+        self._names[name] += 1
+        return name if self._names[name] == 1 else f"{name}#{self._names[name]}"
 
 
 def _key(item: Mapping[str, Any]) -> tuple[str, str]:

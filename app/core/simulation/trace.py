@@ -1,11 +1,16 @@
 """Traces: which Pods come, when, for how long, and what they request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from app.core.json_object import JsonObject
+from app.core.model import fields
+from app.core.model.errors import FieldError, path_text
 from app.core.model.resource_claim import ClaimSpec, read_claim_spec
+
+_MAX_AMOUNT = 1e15
+"""Above the seconds of any trace: larger numbers are not exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,9 @@ class Job:
     kind: str
     at: float
     seconds: float
+
+
+_Named = TypeVar("_Named", PodKind, Job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +74,57 @@ class TraceError(ValueError):
 def read_trace(raw: Any, where: str) -> Trace:
     """Reads what ``trace_to_json`` writes. Raises: TraceError."""
     try:
-        kinds = {str(item["name"]): kind(str(item["name"]), float(item["size"]), item["spec"])
-                 for item in raw["kinds"]}  # fmt: skip
-        jobs = [
-            Job(str(item["name"]), str(item["kind"]), float(item["at"]), float(item["seconds"]))
-            for item in raw["jobs"]
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise TraceError(f"{where}: {type(error).__name__}: {error}") from None
-    for number, job in enumerate(jobs):
+        source = fields.mapping(raw)
+        kinds = _by_name(source, "kinds", _kind)
+        jobs = _by_name(source, "jobs", _job)
+        name = fields.default(source, "name", fields.text, "")
+    except FieldError as error:
+        path = path_text(error.path)
+        raise TraceError(f"{where}: {path}: {error.reason}" if path else f"{where}: {error.reason}") from None
+    for number, job in enumerate(jobs.values()):
         if job.kind not in kinds:
             raise TraceError(f"{where}: jobs[{number}].kind: there is no kind {job.kind!r}")
-        if not (job.at >= 0 and job.seconds >= 0):
-            raise TraceError(f"{where}: jobs[{number}]: at and seconds must be 0 or more")
-    if not kinds:
-        raise TraceError(f"{where}: kinds: is empty")
-    return Trace(str(raw.get("name") or where), kinds, sorted(jobs, key=lambda job: job.at))
+    for field, found in (("kinds", kinds), ("jobs", jobs)):
+        if not found:
+            raise TraceError(f"{where}: {field}: is empty")
+    return Trace(name or where, kinds, sorted(jobs.values(), key=lambda job: job.at))
+
+
+def _by_name(source: JsonObject, name: str, read: Callable[[Any], _Named]) -> dict[str, _Named]:
+    """The items of a list, of which each has its own name. Raises: FieldError."""
+    if source.get(name) is None:
+        raise FieldError("is missing", name)
+    found: dict[str, _Named] = {}
+    for number, item in enumerate(fields.listed(source, name, read)):
+        if item.name in found:
+            raise FieldError(f"duplicate name {item.name!r}", name, number, "name")
+        found[item.name] = item
+    return found
+
+
+def _kind(raw: Any) -> PodKind:
+    source = fields.mapping(raw)
+    return PodKind(
+        fields.required(source, "name", fields.text),
+        fields.required(source, "size", _amount),
+        fields.required(source, "spec", read_claim_spec),
+    )
+
+
+def _job(raw: Any) -> Job:
+    source = fields.mapping(raw)
+    return Job(
+        fields.required(source, "name", fields.text),
+        fields.required(source, "kind", fields.text),
+        fields.required(source, "at", _amount),
+        fields.required(source, "seconds", _amount),
+    )
+
+
+def _amount(value: Any) -> float:
+    """A finite number that is not negative."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FieldError("must be a number")
+    if not 0 <= value <= _MAX_AMOUNT:
+        raise FieldError("must be 0 or more, and finite")
+    return float(value)

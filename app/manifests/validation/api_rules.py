@@ -13,6 +13,7 @@ from app.core.model.admin_access import refusal
 from app.core.model.parse import ref_of
 from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.versions import FLAT_REQUEST_FIELDS
+from app.core.pauses import paced_if_many
 from app.core.versions.kubernetes_version import ADMIN_ACCESS_LABEL
 from app.manifests.validation.api_table import Span
 from app.manifests.validation.shapes import Path, claim_devices, items, request_specs, requests
@@ -30,6 +31,30 @@ _APART = Span("1.35")
 """The versions in which a slice may not hold both counters and devices."""
 _OPERATORS = ("Exists", "Equal")
 _EFFECTS = ("NoSchedule", "NoExecute", "None")
+_SHOWN = 253
+"""Letters of a value in a message: as many as the longest valid name has."""
+
+
+def name_rules(raw: JsonObject) -> Problems:
+    """Of any object: its name, or what the API server makes a name from, and its namespace. O(1)."""
+    found = raw.get("metadata")
+    meta: JsonObject = found if isinstance(found, dict) else {}
+    for field in ("name", "generateName"):
+        name = meta.get(field)
+        # As maskTrailingDash: what follows is made by the API server.
+        whole = f"{name[:-1]}a" if field != "name" and isinstance(name, str) and name.endswith("-") else name
+        if isinstance(whole, str) and whole and not _fits(whole, _SUBDOMAIN, _MAX_SUBDOMAIN):
+            text = "must be lower-case letters, digits, '-' and '.', at most"
+            yield ("metadata", field), f"{text} {_MAX_SUBDOMAIN}, not {quoted(name)}"
+    namespace = meta.get("namespace")
+    if isinstance(namespace, str) and namespace and not is_label(namespace):
+        text = f"must be lower-case letters, digits and '-', at most {_MAX_LABEL}, not {quoted(namespace)}"
+        yield ("metadata", "namespace"), text
+
+
+def quoted(value: Any) -> str:
+    """A value as a message shows it: a request may have one of megabytes."""
+    return repr(value if not isinstance(value, str) or len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
 
 
 def claim_rules(raw: JsonObject) -> Problems:
@@ -90,7 +115,7 @@ def class_rules(raw: JsonObject) -> Problems:
         yield from _config(at, config)
     name = spec.get("extendedResourceName")
     if isinstance(name, str) and not _extended(name):
-        text = f"must be your domain and a name, like example.com/gpu, not {name!r}"
+        text = f"must be your domain and a name, like example.com/gpu, not {quoted(name)}"
         yield (*path, "extendedResourceName"), text
 
 
@@ -115,11 +140,14 @@ def taint_rules(raw: JsonObject) -> Problems:
     if not key:
         yield path, "key is missing"
     elif isinstance(key, str) and not _label_key(key):
-        yield (*path, "key"), f"must be a name, or a domain and a name, like example.com/repair, not {key!r}"
+        yield (
+            (*path, "key"),
+            f"must be a name, or a domain and a name, like example.com/repair, not {quoted(key)}",
+        )
     if not effect:
         yield path, "effect is missing"
     elif effect not in _EFFECTS:
-        yield (*path, "effect"), f"must be {' or '.join(_EFFECTS)}, not {effect!r}"
+        yield (*path, "effect"), f"must be {' or '.join(_EFFECTS)}, not {quoted(effect)}"
 
 
 def _request(path: Path, request: JsonObject, names: set[str]) -> Problems:
@@ -140,7 +168,7 @@ def _specification(path: Path, spec: JsonObject) -> Problems:
     if not name:
         yield path, "deviceClassName is missing"
     elif isinstance(name, str) and not _fits(name, _SUBDOMAIN, _MAX_SUBDOMAIN):
-        text = f"must be lower-case letters, digits, '-' and '.', as the name of a class, not {name!r}"
+        text = f"must be lower-case letters, digits, '-' and '.', as the name of a class, not {quoted(name)}"
         yield (*path, "deviceClassName"), text
     yield from _amount(path, spec)
     yield from _selectors(path, spec)
@@ -165,17 +193,17 @@ def _amount(path: Path, spec: JsonObject) -> Problems:
         if mode == "All" and count != 0:
             yield (*path, "count"), "allocationMode All takes no count"
     if mode not in (None, "", "ExactCount", "All"):
-        yield (*path, "allocationMode"), f"must be ExactCount or All, not {mode!r}"
+        yield (*path, "allocationMode"), f"must be ExactCount or All, not {quoted(mode)}"
 
 
 def _toleration(path: Path, toleration: JsonObject) -> Problems:
     operator, effect = toleration.get("operator"), toleration.get("effect")
     if operator not in (None, "", *_OPERATORS):
-        yield (*path, "operator"), f"must be {' or '.join(_OPERATORS)}, not {operator!r}"
+        yield (*path, "operator"), f"must be {' or '.join(_OPERATORS)}, not {quoted(operator)}"
     if operator == "Exists" and toleration.get("value"):
         yield (*path, "value"), "operator Exists takes no value"
     if effect not in (None, "", *_EFFECTS):
-        yield (*path, "effect"), f"must be {', '.join(_EFFECTS)} or left out, not {effect!r}"
+        yield (*path, "effect"), f"must be {', '.join(_EFFECTS)} or left out, not {quoted(effect)}"
 
 
 def _constraint(path: Path, constraint: JsonObject) -> Problems:
@@ -185,7 +213,10 @@ def _constraint(path: Path, constraint: JsonObject) -> Problems:
     for field in fields[:1]:
         name = constraint[field]
         if isinstance(name, str) and not _qualified(name):
-            yield (*path, field), f"must be a domain and a name, like gpu.example.com/numa, not {name!r}"
+            yield (
+                (*path, field),
+                f"must be a domain and a name, like gpu.example.com/numa, not {quoted(name)}",
+            )
 
 
 def _config(path: Path, config: JsonObject) -> Problems:
@@ -197,13 +228,26 @@ def _config(path: Path, config: JsonObject) -> Problems:
     if not driver:
         yield (*path, "opaque"), "driver is missing"
     elif isinstance(driver, str) and not _fits(driver.lower(), _SUBDOMAIN, _MAX_DRIVER):
-        yield (*path, "opaque", "driver"), f"must be the name of a driver, not {driver!r}"
+        yield (*path, "opaque", "driver"), f"must be the name of a driver, not {quoted(driver)}"
     if parameters is None:
         yield (*path, "opaque"), "parameters are missing"
     elif not isinstance(parameters, dict):
         yield (*path, "opaque", "parameters"), "must be an object"
-    elif len(json.dumps(parameters, separators=(",", ":"), default=str).encode()) > _MAX_PARAMETERS:
+    elif _is_large(parameters):
         yield (*path, "opaque", "parameters"), f"must be at most {_MAX_PARAMETERS:,} bytes of JSON"
+
+
+def _is_large(parameters: JsonObject) -> bool:
+    """Whether it is more JSON than a configuration may have. Cost: O(its limit), however large it is."""
+    size, rest = 0, [parameters]
+    while rest and size <= _MAX_PARAMETERS:
+        value: Any = rest.pop()
+        size += len(value) if isinstance(value, str | list | dict) else 1
+        if isinstance(value, list | dict) and size <= _MAX_PARAMETERS:
+            rest += value if isinstance(value, list) else [*value, *value.values()]
+    if size > _MAX_PARAMETERS:
+        return True
+    return len(json.dumps(parameters, separators=(",", ":"), default=str).encode()) > _MAX_PARAMETERS
 
 
 def _named(path: Path, item: JsonObject, names: set[str], under: str) -> Problems:
@@ -212,23 +256,23 @@ def _named(path: Path, item: JsonObject, names: set[str], under: str) -> Problem
     if not isinstance(name, str) or not name:
         return  # a type or a field that is missing: reported elsewhere
     if not _fits(name, _LABEL, _MAX_LABEL):
-        text = f"must be lower-case letters, digits and '-', at most {_MAX_LABEL}, not {name!r}"
+        text = f"must be lower-case letters, digits and '-', at most {_MAX_LABEL}, not {quoted(name)}"
         yield (*path, "name"), text
     if f"{under}{name}" in names:
-        yield (*path, "name"), f"duplicate request name {name!r}"
+        yield (*path, "name"), f"duplicate request name {quoted(name)}"
     names.add(f"{under}{name}")
 
 
 def _about(path: Path, item: JsonObject, names: set[str]) -> Problems:
     """Checks the request names of a constraint or a configuration."""
     named, seen = item.get("requests"), set[str]()
-    for number, name in enumerate(named if isinstance(named, list) else ()):
+    for number, name in enumerate(paced_if_many(named) if isinstance(named, list) else ()):
         if not isinstance(name, str):
             continue  # a wrong type: reported elsewhere
         if name not in names:
-            yield (*path, "requests", number), f"there is no request {name!r}"
+            yield (*path, "requests", number), f"there is no request {quoted(name)}"
         elif name in seen:
-            yield (*path, "requests", number), f"request {name!r} is named twice"
+            yield (*path, "requests", number), f"request {quoted(name)} is named twice"
         seen.add(name)
 
 

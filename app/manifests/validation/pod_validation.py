@@ -10,21 +10,22 @@ from app.core.json_object import JsonObject
 from app.core.model.extended_resources import is_extended
 from app.core.model.quantity import Quantity, QuantityError, parse_quantity
 from app.core.pauses import paced_if_many
-from app.manifests.validation.api_rules import is_label
-from app.manifests.validation.shapes import Path, containers, pods_with_claims
+from app.manifests.validation.api_rules import is_label, quoted
+from app.manifests.validation.shapes import Path, containers, items, pods_with_claims
 
 Problems = Iterator[tuple[Path, str]]
 
 _WHOLE = 10**9
 """One, in nano units."""
-_SHOWN = 253
-"""Letters of a name in a message: as many as the longest valid name has."""
+_OPERATORS = ("Exists", "Equal", "Lt", "Gt")
+"""Lt and Gt are those of the feature gate TaintTolerationComparisonOperators (KEP-5471)."""
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def pod_validation(raw: JsonObject) -> Problems:
-    """Checks the claims and the extended resources of a Pod or of each template of a workload.
+    """Checks the claims, the resources and the tolerations of a Pod or of each template of a workload.
 
-    Cost: O(containers and claims).
+    Cost: O(containers, claims and tolerations).
     """
     for path, spec, entries in pods_with_claims(raw):
         yield from _names(entries)
@@ -35,8 +36,12 @@ def pod_validation(raw: JsonObject) -> Problems:
             and isinstance(spec.get("containers"), list)
         ):
             yield (*path, "resources", "claims"), "belongs under resources of a container, not of the Pod"
+        yield from _not_negative(path, resources)
+        for at, toleration in items(spec, "tolerations", path):
+            yield from _toleration(at, toleration)
         for at, container in containers(path, spec):
             yield from _used(at, container)
+            yield from _not_negative(at, container.get("resources"))
             yield from _extended(at, container)
 
 
@@ -47,10 +52,10 @@ def _names(entries: list[tuple[Path, JsonObject]]) -> Problems:
         if not isinstance(name, str) or not name:
             continue  # reported where the Pod is parsed
         if not is_label(name):
-            text = f"must be lower-case letters, digits and '-', at most 63, not {_quoted(name)}"
+            text = f"must be lower-case letters, digits and '-', at most 63, not {quoted(name)}"
             yield (*at, "name"), text
         if name in seen:
-            yield (*at, "name"), f"duplicate claim name {_quoted(name)}"
+            yield (*at, "name"), f"duplicate claim name {quoted(name)}"
         seen.add(name)
 
 
@@ -73,12 +78,36 @@ def _used(path: Path, container: JsonObject) -> Problems:
         if not isinstance(name, str) or not isinstance(request, str):
             continue  # an unknown name: reported elsewhere
         if name in whole or (name, request) in parts or (not request and name in in_part):
-            yield at, f"claim {_quoted(name)} is named twice"
+            yield at, f"claim {quoted(name)} is named twice"
         if request:
             parts.add((name, request))
             in_part.add(name)
         else:
             whole.add(name)
+
+
+def _not_negative(path: Path, resources: Any) -> Problems:
+    """The amounts of a container or of the whole Pod. ``path``: what has the resources."""
+    for side in ("requests", "limits"):
+        for name, value in _quantities(resources, side):
+            amount = _amount(value)
+            if amount is not None and amount.nanos < 0:
+                yield (*path, "resources", side, name), f"must be 0 or more, not {amount.text}"
+
+
+def _toleration(path: Path, toleration: JsonObject) -> Problems:
+    key, operator, effect = (toleration.get(name) for name in ("key", "operator", "effect"))
+    if operator not in (None, "", *_OPERATORS):
+        text = f"must be {', '.join(_OPERATORS)} or left out, not {quoted(operator)}"
+        yield (*path, "operator"), text
+    elif not key and operator != "Exists":
+        yield (*path, "operator"), "must be Exists when there is no key"
+    if operator == "Exists" and toleration.get("value"):
+        yield (*path, "value"), "operator Exists takes no value"
+    if effect not in (None, "", *_EFFECTS):
+        yield (*path, "effect"), f"must be {', '.join(_EFFECTS)} or left out, not {quoted(effect)}"
+    if toleration.get("tolerationSeconds") is not None and effect != "NoExecute":
+        yield (*path, "effect"), "must be NoExecute when tolerationSeconds is given"
 
 
 def _extended(path: Path, container: JsonObject) -> Problems:
@@ -107,11 +136,6 @@ def _quantities(resources: Any, side: str) -> Iterator[tuple[str, Any]]:
     values = resources.get(side) if isinstance(resources, dict) else None
     for name, value in paced_if_many(values.items()) if isinstance(values, dict) else ():
         yield str(name), value
-
-
-def _quoted(name: str) -> str:
-    """A name as a message shows it: a request may have one of megabytes."""
-    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…")
 
 
 def _amount(value: Any) -> Quantity | None:

@@ -447,3 +447,18 @@ def test_whatever_is_sent_there_is_no_500(inventory: Inventory) -> None:
         assert all(status in (200, 400, 422) for status in asyncio.run(ask(wanted)))
 
     check()
+
+
+def test_a_node_that_does_not_exist_and_names_twice_are_wrong_input(inventory: Inventory) -> None:
+    async def evaluation(service: Asked) -> None:
+        one = pod("p", templates=("t",))
+        answer = await service.post("/api/v1/placements", {"pods": [one], "nodes": ["n1", "nope"]}, 422)
+        assert answer["error"] == {"code": "NotFound", "message": "Node nope not found", "path": "nodes[1]"}
+        answer = await service.post("/api/v1/placements", {"pods": [one, one]}, 422)
+        assert answer["error"] == {
+            "code": "InvalidObject",
+            "message": "Pod default/p is also pods[0]",
+            "path": "pods[1].metadata.name",
+        }
+
+    run(inventory(*OBJECTS), evaluation)

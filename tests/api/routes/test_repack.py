@@ -8,6 +8,7 @@ import pytest
 
 from app.core.json_object import JsonObject
 from tests.api.conftest import Asked, run
+from tests.objects import node
 from tests.packed import OBJECTS, PAIR, running
 
 Inventory = Callable[..., Path]
@@ -85,7 +86,7 @@ def test_moves_until_fragmentation_is_below_a_bound(inventory: Inventory) -> Non
 
 
 def test_a_bound_that_no_moves_reach_is_told_with_the_lowest(inventory: Inventory) -> None:
-    path = inventory(*OBJECTS, *running("x", "n1", "a"), *running("y", "n2", "b"))
+    path = inventory(*OBJECTS, node("n3"), *running("x", "n1", "a"), *running("y", "n2", "b"))
     answer = repack(path, fragmentationBelow=0.01, nodes=["n3"])
     assert (answer["outcome"], answer["moves"]) == ("impossible", [])
     assert answer["text"] == "no sequence of up to 50 moves leads to fragmentation below 1.0%"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.model.errors import ObjectError
-from app.core.model.parse import KINDS, parse
+from app.core.model.parse import KINDS, flatten, parse
 from app.core.model.workload import KINDS as WORKLOADS
 
 RESOURCE = "resource.k8s.io/v1"
@@ -87,6 +87,13 @@ MALFORMED = {
         raw("Pod", metadata={"name": "x", "ownerReferences": [{"controller": "yes"}]}),
         "metadata.ownerReferences[0].controller",
         "must be true or false, not a string",
+    ),
+    "list-items": ({"kind": "List", "apiVersion": "v1", "items": {"a": "b"}}, "items", "must be a list"),
+    "typed-list-items": ({"kind": "PodList", "apiVersion": "v1", "items": "x"}, "items", "must be a list"),
+    "priority-of-many-digits": (
+        pod(priority=float("9" * 400)),
+        "spec.priority",
+        "does not fit into 64 bits",
     ),
     # Node
     "node-spec": (raw("Node", spec="x"), "spec", "must be an object, not a string"),
@@ -178,7 +185,11 @@ MALFORMED = {
         "a whole number",
     ),
     "capacity-without-value": (device(capacity={"m": {}}), f"{DEVICE}.capacity.m.value", "is missing"),
-    "capacity-value": (device(capacity={"m": {"value": []}}), f"{DEVICE}.capacity.m.value", "a quantity is"),
+    "capacity-value": (
+        device(capacity={"m": {"value": []}}),
+        f"{DEVICE}.capacity.m.value",
+        "must be a quantity (string or number), not",
+    ),
     "capacity-policy": (
         device(capacity={"m": {"value": 1, "requestPolicy": {"validRange": {"min": "x"}}}}),
         f"{DEVICE}.capacity.m.requestPolicy.validRange.min",
@@ -233,6 +244,11 @@ MALFORMED = {
         raw("PodGroup", spec={"schedulingPolicy": {"gang": {}}}),
         "spec.schedulingPolicy.gang.minCount",
         "is missing",
+    ),
+    "group-gang": (
+        raw("PodGroup", spec={"schedulingPolicy": {"gang": [[1]]}}),
+        "spec.schedulingPolicy.gang",
+        "must be an object, not a list",
     ),
     "group-claim": (
         raw("PodGroup", spec={"resourceClaims": [{"name": "a"}]}),
@@ -415,10 +431,14 @@ MALFORMED = {
     "container-limit": (
         container(resources={"limits": {"example.com/gpu": {}}}),
         "spec.containers[1].resources.limits[example.com/gpu]",
-        "a quantity is a string or a number",
+        "must be a quantity (string or number)",
     ),
     "pod-resources": (pod(resources={"limits": []}), "spec.resources.limits", "must be an object"),
-    "pod-overhead": (pod(overhead={"cpu": None}), "spec.overhead.cpu", "a quantity is"),
+    "pod-overhead": (
+        pod(overhead={"cpu": None}),
+        "spec.overhead.cpu",
+        "must be a quantity (string or number), not",
+    ),
     "pod-status": (raw("Pod", spec={}, status=1), "status", "must be an object"),
     "pod-claim-status": (
         raw("Pod", spec={}, status={"resourceClaimStatuses": [{}]}),
@@ -512,3 +532,10 @@ def test_any_json_is_an_object_or_an_object_error(kind: str, parts: dict[str, An
 def test_the_table_covers_every_kind() -> None:
     kinds = {document["kind"] for document, _, _ in MALFORMED.values()}
     assert kinds >= KINDS - WORKLOADS | {"Job", "CronJob", "Deployment"}
+
+
+def test_a_list_without_items_is_empty() -> None:
+    for kind in ("List", "PodList"):
+        assert list(flatten([{"apiVersion": "v1", "kind": kind, "items": None}])) == []
+    custom = {"apiVersion": "example.com/v1", "kind": "AllowList", "spec": {}}
+    assert list(flatten([custom])) == [custom]

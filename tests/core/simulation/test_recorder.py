@@ -34,3 +34,13 @@ def test_several_claims_of_a_pod_become_one() -> None:
     spec = read_trace(recorder.trace("t"), "t").largest.spec
     assert [request.name for request in spec.requests] == ["c0-r", "c1-r"]
     assert spec.constraints[0].requests == ("c0-r",)
+
+
+def test_a_pod_that_comes_again_has_another_name() -> None:
+    recorder = Recorder()
+    for moment, uid in enumerate(("u1", "u2")):
+        again = pod("a", "c")
+        again["metadata"]["uid"] = uid
+        recorder.see(moment, [again, held("c")])
+    trace = read_trace(recorder.trace("t"), "t")
+    assert [job.name for job in trace.jobs] == ["default/a", "default/a#2"]

@@ -163,11 +163,25 @@ def test_a_trace_is_read_as_it_was_written() -> None:
     assert read_trace(json.loads(json.dumps(trace_to_json(trace, shape.specs()))), "file") == trace
 
 
+_KIND = {"name": "a", "size": 1, "spec": {}}
+_JOB = {"name": "j", "kind": "a", "at": 0, "seconds": 1}
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        ({}, "KeyError: 'kinds'"),
-        ([], "TypeError"),
+        ({}, "file: kinds: is missing"),
+        ([], "file: must be an object, not a list"),
+        ({"kinds": {}, "jobs": []}, "file: kinds: must be a list, not an object"),
+        ({"kinds": [{"name": 1}], "jobs": []}, "file: kinds\\[0\\].name: must be a string"),
+        ({"kinds": [{"name": "a", "size": "1"}], "jobs": []}, "file: kinds\\[0\\].size: must be a number"),
+        ({"kinds": [_KIND, _KIND], "jobs": [_JOB]}, "file: kinds\\[1\\].name: duplicate name 'a'"),
+        ({"kinds": [_KIND], "jobs": [_JOB, _JOB]}, "file: jobs\\[1\\].name: duplicate name 'j'"),
+        ({"kinds": [_KIND], "jobs": [_JOB | {"at": "5"}]}, "file: jobs\\[0\\].at: must be a number"),
+        ({"kinds": [_KIND], "jobs": [_JOB | {"seconds": True}]}, "jobs\\[0\\].seconds: must be a number"),
+        ({"kinds": [_KIND], "jobs": [_JOB | {"seconds": -1}]}, "jobs\\[0\\].seconds: must be 0 or more"),
+        ({"kinds": [_KIND], "jobs": [_JOB | {"at": float("nan")}]}, "jobs\\[0\\].at: must be 0 or more"),
+        ({"kinds": [_KIND], "jobs": []}, "file: jobs: is empty"),
         ({"kinds": [], "jobs": []}, "kinds: is empty"),
         ({"kinds": [], "jobs": [{"name": "a", "kind": "b", "at": 0, "seconds": 1}]}, "jobs\\[0\\].kind"),
     ],

@@ -57,12 +57,14 @@ class Cursor:
         """The error of the next token."""
         self.peek()
         token = self._tokens[self._at]
+        if token.kind == "end":
+            return CelCompileError("syntax error: unexpected end of the expression", token.pos)
         names = {"end": "the end of the expression", "name": "a name"}
-        found = names.get(token.kind, repr(token.text)) if token.kind == "end" else repr(token.text)
         word = _OPERATORS.get(token.text)
         hint = f"; write {word} for the logical operator" if word else ""
         return CelCompileError(
-            f"syntax error: found {found}, expected {names.get(expected, repr(expected))}{hint}", token.pos
+            f"syntax error: found {token.text!r}, expected {names.get(expected, repr(expected))}{hint}",
+            token.pos,
         )
 
     def literal(self) -> Literal:
