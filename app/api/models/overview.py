@@ -188,7 +188,7 @@ class Series(Body):
 class HistoryAnswer(Body):
     """At most 24 hours, oldest first. Series: ``devices``, ``inUse``, ``free``, ``pending``,
     ``fragmentation`` (0 to 1), ``left`` (stale claims), ``troubled`` (pools), and ``inUse DRIVER`` for
-    each driver.
+    the 20 drivers with the most devices; ``inUse other`` are the other drivers together.
     """
 
     step_seconds: float

@@ -1,7 +1,7 @@
 """How full the cluster is, what is free, who waits, and why."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from heapq import nlargest, nsmallest
 from itertools import chain, islice
@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.models.overview import HistoryAnswer, OverviewAnswer
-from app.api.overview_history import STEP_SECONDS
+from app.api.overview_history import STEP_SECONDS, OverviewSample, series_of
 from app.api.program_version import program_version
 from app.api.query import Namespace
 from app.api.responses import json_response
@@ -90,17 +90,22 @@ async def history(service: ServiceOf) -> Response:
     """
     kept = service.overview_history
     points = kept.points()
+    series = await service.time_slice().run(lambda: _series(points))
     return json_response(
         {
             "stepSeconds": STEP_SECONDS,
             "at": [item.at for item in points],
-            "series": [
-                {"name": name, "values": [_rounded(item.values.get(name)) for item in points]}
-                for name in kept.names()
-            ],
+            "series": series,
             "source": kept.source,
         }
     )
+
+
+def _series(points: Sequence[OverviewSample]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "values": [_rounded(item.values.get(name)) for item in points]}
+        for name in paced(series_of(points), 1)
+    ]
 
 
 def answer_of(service: Service, seen: Overview, names: ShownNames) -> dict[str, Any]:
