@@ -97,7 +97,11 @@ class Tallies:
             return
         self.counted += 1
         # What changes at one of its pauses is counted once more by the next call.
-        self.nodes[name] = tally = tally_of(slices, views, demands, self.attribute)
+        tally = NodeTally()
+        for slice_ in paced(slices, _EVERY):
+            items = paced(views.of_slice(slice_), _DEVICES_AT_ONCE)
+            _add(tally, slice_, items, views, demands, self.attribute)
+        self.nodes[name] = tally
         if tally.unsettled:
             self._unsettled.add(name)
         else:
@@ -109,22 +113,27 @@ def tally_of(
 ) -> NodeTally:
     """The tally of the devices in these slices, those of a node or of no node.
 
-    Cost: O(devices x (demands + taints)), with pauses.
+    Cost: O(devices x (demands + taints)), without pauses: a search needs it after its time is up as well.
     """
     tally = NodeTally()
-    for slice_ in paced(list(slices), _EVERY):
-        _add(tally, slice_, views, demands, attribute)
+    for slice_ in slices:
+        _add(tally, slice_, views.of_slice(slice_), views, demands, attribute)
     return tally
 
 
 def _add(
-    tally: NodeTally, slice_: ResourceSlice, views: DeviceViews, demands: Demands, attribute: str
+    tally: NodeTally,
+    slice_: ResourceSlice,
+    items: Iterable[DeviceStatus],
+    views: DeviceViews,
+    demands: Demands,
+    attribute: str,
 ) -> None:
     driver = slice_.driver
     trouble = views.trouble(slice_.pool_id)
     if trouble:
         tally.troubles[slice_.pool_id] = trouble
-    for item in paced(views.of_slice(slice_), _DEVICES_AT_ONCE):
+    for item in items:
         shape = item.device.shape
         cell = tally.cells.setdefault((driver, value_text(shape, attribute)), [0] * len(STATES))
         state = STATES.index(item.state)
