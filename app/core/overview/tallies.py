@@ -100,7 +100,7 @@ class Tallies:
         tally = NodeTally()
         for slice_ in paced(slices, _EVERY):
             items = paced(views.of_slice(slice_), _DEVICES_AT_ONCE)
-            _add(tally, slice_, items, views, demands, self.attribute)
+            _add(tally, slice_, items, views, demands, attribute=self.attribute)
         self.nodes[name] = tally
         if tally.unsettled:
             self._unsettled.add(name)
@@ -117,7 +117,7 @@ def tally_of(
     """
     tally = NodeTally()
     for slice_ in slices:
-        _add(tally, slice_, views.of_slice(slice_), views, demands, attribute)
+        _add(tally, slice_, views.of_slice(slice_), views, demands, attribute=attribute)
     return tally
 
 
@@ -127,6 +127,7 @@ def _add(
     items: Iterable[DeviceStatus],
     views: DeviceViews,
     demands: Demands,
+    *,
     attribute: str,
 ) -> None:
     driver = slice_.driver
