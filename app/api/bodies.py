@@ -40,7 +40,7 @@ async def read_body(request: Request, limit_bytes: int, timeout_seconds: float) 
     Raises: HttpError: 413 too large, 408 too slow, 400 cut off.
     """
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared[:20]) > limit_bytes:
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit_bytes:
         raise _too_large(limit_bytes)
     chunks: list[bytes] = []
     size = 0

@@ -15,6 +15,13 @@ from app.api.errors import HttpError
 
 _MAX_SHOWN = 100
 """Characters of an unknown name in a message."""
+_MAX_DIGITS = 20
+"""More than any number of a cursor has; above 4,300, ``int`` raises ValueError."""
+
+
+def whole_number(text: str) -> int | None:
+    """The number that these digits are; None for other texts, and for more digits than a number here has."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 
 async def require_known_parameters(request: Request) -> None:

@@ -5,12 +5,13 @@ values: no names of Pods, claims, nodes or paths.
 """
 
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
@@ -18,7 +19,11 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from app.core.pauses import paced, pause
+
 PREFIX = "dra_extender"
+_AT_ONCE = 100
+"""Samples of a metric that are written between two pauses: a millisecond."""
 
 
 def doubling(first: float, count: int) -> tuple[float, ...]:
@@ -196,8 +201,39 @@ class Metrics:
         GCCollector(registry=self.registry)
 
     def add_source(self, samples: Callable[[], Iterable[Sample]]) -> None:
-        """Calls ``samples`` at each scrape: it must be fast."""
+        """Calls ``samples`` at each scrape: it must be fast, or pause."""
         self.registry.register(_Sourced(samples))
+
+    def text(self) -> bytes:
+        """All metrics, for Prometheus. Cost: O(samples), with pauses."""
+        return b"".join(_texts(self.registry))
+
+
+def _texts(registry: CollectorRegistry) -> Iterator[bytes]:
+    for metric in registry.collect():
+        for number, part in enumerate(_parts(metric)):
+            pause()
+            text = generate_latest(_Collected(part))
+            yield text.split(b"\n", 2)[2] if number else text  # the help and the type are there already
+
+
+def _parts(metric: Metric) -> Iterator[Metric]:
+    """Metrics with a part of the samples each. Those of counters and histograms need each other's."""
+    if metric.type != "gauge":
+        yield metric
+        return
+    for first in range(0, max(1, len(metric.samples)), _AT_ONCE):
+        part = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+        part.samples = metric.samples[first : first + _AT_ONCE]
+        yield part
+
+
+class _Collected(Collector):
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def collect(self) -> Iterable[Metric]:
+        return (self._metric,)
 
 
 class _Sourced(Collector):
@@ -211,6 +247,6 @@ class _Sourced(Collector):
         for sample in self._samples():
             family = CounterMetricFamily if sample.counter else GaugeMetricFamily
             metric = family(f"{PREFIX}_{sample.name}", sample.help, labels=sample.labels)
-            for labels, value in sample.values.items():
+            for labels, value in paced(list(sample.values.items())):
                 metric.add_metric(labels, value)
             yield metric

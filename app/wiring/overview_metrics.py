@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import nsmallest
 from pathlib import Path
 
 from app.api.service import Service
 from app.core.model.allocation import Allocation
 from app.core.overview.groups import DeviceGroup, Sums
 from app.core.overview.overview import Overview
-from app.core.pauses import paced
+from app.core.pauses import paced, paced_if_many
 from app.core.state.device_views import STATES
 from app.observability.certificates import CertificateError, expiry
 from app.observability.durations import seconds_since
@@ -17,22 +18,27 @@ from app.wiring.rules import now
 
 Labelled = dict[tuple[str, ...], float]
 OTHER = "other"
-"""Stands for all groups beyond the setting ``metrics_values``."""
+"""Stands for all groups beyond the setting ``metrics_values``, and all drivers beyond ``_MAX_DRIVERS``."""
+_MAX_DRIVERS = 100
 AGES = (("under_1m", 60), ("1m_to_15m", 900), ("15m_to_1h", 3600))
 _OLDEST = "over_1h"
 _MAX_REQUESTS = 8
 
 
 def overview(service: Service) -> Callable[[], Iterable[Sample]]:
-    """Of the overview that the scrape has made (``Service.observe``). O(groups + pending Pods)."""
+    """Of the overview that the scrape has made (``Service.observe``).
+
+    Cost: O(groups + pending Pods), with pauses.
+    """
 
     def samples() -> Iterable[Sample]:
         seen = service.observed
         if seen is None:
             return
-        yield from _devices(seen)
-        yield from _groups(service, seen)
-        yield from _pools(service, seen)
+        label = _driver_labels(seen)
+        yield from _devices(seen, label)
+        yield from _groups(service, seen, label)
+        yield from _pools(service, seen, label)
         yield from _pending(seen)
         yield from _mix(seen.sums)
 
@@ -70,26 +76,46 @@ def _expiry(path: Path | None) -> float | None:
         return None  # the reload of the files logs it
 
 
-def _devices(seen: Overview) -> Iterator[Sample]:
-    drivers = seen.sums.drivers
-    counts: Labelled = {
-        (name, state): float(number)
-        for name, group in drivers.items()
-        for state, number in zip(STATES, group.states, strict=True)
-    }
+def _driver_labels(seen: Overview) -> Callable[[str], str]:
+    """A function that gives the value of the label of a driver: its name for those with the most devices,
+    and then for the first of the others.
+    """
+    sizes = ((-group.devices, name) for name, group in paced(seen.sums.drivers.items()))
+    named = {name for _, name in nsmallest(_MAX_DRIVERS, sizes)}
+
+    def label(driver: str) -> str:
+        if len(named) < _MAX_DRIVERS:
+            named.add(driver)
+        return driver if driver in named else OTHER
+
+    return label
+
+
+def _devices(seen: Overview, label: Callable[[str], str]) -> Iterator[Sample]:
+    counts: Labelled = {}
+    blocks: Labelled = {}
+    parts: dict[str, tuple[float, float]] = {}
+    for name, group in paced(seen.sums.drivers.items(), 64):
+        driver = label(name)
+        for state, number in zip(STATES, group.states, strict=True):
+            counts[driver, state] = counts.get((driver, state), 0.0) + number
+        blocks[driver,] = max(blocks.get((driver,), 0), group.largest)
+        unusable, matching = parts.get(driver, (0.0, 0.0))
+        more = seen.sums.fragments.get(name, (0.0, 0.0))
+        parts[driver] = unusable + more[0], matching + more[1]
     yield Sample("devices", "Devices by driver and state.", counts, ("driver", "state"))
     text = "The most free devices of a driver on one node."
-    blocks: Labelled = {(name,): group.largest for name, group in drivers.items()}
     yield Sample("largest_free_block", text, blocks, ("driver",))
     text = (
         "Of the free devices that expected requests can use, the share on nodes with too few of them, 0 to 1."
     )
-    found = {name: seen.sums.fragmentation(name) for name in drivers}
-    shares: Labelled = {(name,): share for name, share in found.items() if share is not None}
+    shares: Labelled = {
+        (driver,): unusable / matching for driver, (unusable, matching) in parts.items() if matching
+    }
     yield Sample("fragmentation_ratio", text, shares, ("driver",))
 
 
-def _groups(service: Service, seen: Overview) -> Iterator[Sample]:
+def _groups(service: Service, seen: Overview, label: Callable[[str], str]) -> Iterator[Sample]:
     settings = service.settings
     chosen, most = settings.metrics_groups, settings.metrics_values
     attributes: Labelled = {}
@@ -104,10 +130,12 @@ def _groups(service: Service, seen: Overview) -> Iterator[Sample]:
     yield Sample("devices_by_label", text, labels, ("label", "value", "state"))
     held: Labelled = {}
     if "namespace" in chosen:
-        ranked = sorted(seen.sums.namespaces.values(), key=lambda use: (-use.in_use, use.name))
-        for at, use in enumerate(ranked):
-            for driver, number in use.by_driver.items():
-                key = (use.name if at < most else OTHER, driver)
+        uses = seen.sums.namespaces
+        sizes = ((-use.in_use, name) for name, use in paced(uses.items()))
+        named = {name for _, name in nsmallest(most, sizes)}
+        for name, use in paced(uses.items()):
+            for driver, number in paced_if_many(use.by_driver.items()):
+                key = (name if name in named else OTHER, label(driver))
                 held[key] = held.get(key, 0.0) + number
     text = "Devices that claims of a namespace hold, by driver."
     yield Sample("devices_by_namespace", text, held, ("claim_namespace", "driver"))
@@ -115,31 +143,36 @@ def _groups(service: Service, seen: Overview) -> Iterator[Sample]:
 
 def _by_value(name: str, groups: Mapping[str, DeviceGroup], most: int) -> Labelled:
     found: Labelled = {}
-    for at, group in enumerate(sorted(groups.values(), key=lambda item: (-item.devices, item.name))):
-        value = group.name if at < most else OTHER
+    sizes = ((-group.devices, value) for value, group in paced(groups.items()))
+    named = {value for _, value in nsmallest(most, sizes)}
+    for group in paced(groups.values(), 64):
+        value = group.name if group.name in named else OTHER
         rest = group.devices - group.in_use - group.free
         for state, number in (("in_use", group.in_use), ("free", group.free), ("off", rest)):
             found[name, value, state] = found.get((name, value, state), 0.0) + number
     return found
 
 
-def _pools(service: Service, seen: Overview) -> Iterator[Sample]:
-    pools = Counter(pool.driver for pool in list(service.state.inventory.pool_ids()))
+def _pools(service: Service, seen: Overview, label: Callable[[str], str]) -> Iterator[Sample]:
+    pools = Counter(label(pool.driver) for pool in paced(list(service.state.inventory.pool_ids())))
     found: Labelled = {}
-    for pool, trouble in seen.troubles.pools.items():
-        state = "incomplete" if trouble.startswith("pool incomplete") else "invalid"
-        found[pool.driver, state] = found.get((pool.driver, state), 0.0) + 1
-    for pool in seen.troubles.pools_gone:
-        found[pool.driver, "gone"] = found.get((pool.driver, "gone"), 0.0) + 1
+    for pool, trouble in paced(seen.troubles.pools.items()):
+        key = label(pool.driver), "incomplete" if trouble.startswith("pool incomplete") else "invalid"
+        found[key] = found.get(key, 0.0) + 1
+    for pool in paced(seen.troubles.pools_gone):
+        key = label(pool.driver), "gone"
+        found[key] = found.get(key, 0.0) + 1
     for driver, number in pools.items():
         wrong = sum(found.setdefault((driver, state), 0.0) for state in ("incomplete", "invalid"))
         found.setdefault((driver, "gone"), 0.0)
         found[driver, "complete"] = max(0.0, number - wrong)
     text = "Pools by driver and state: complete, incomplete, invalid, or gone (claims hold devices of it)."
     yield Sample("pools", text, found, ("driver", "state"))
-    gone: Labelled = {(item.driver,): 1.0 for item in seen.troubles.drivers_gone}
+    # The others together are gone if one of them is; a driver itself is gone or has pools.
+    gone: Labelled = {(driver,): 0.0 for driver in pools}
+    gone |= {(label(item.driver),): 1.0 for item in paced(seen.troubles.drivers_gone)}
     text = "1 for a driver without slices that had some since the start, or whose devices claims hold."
-    yield Sample("driver_gone", text, gone | {(driver,): 0.0 for driver in pools}, ("driver",))
+    yield Sample("driver_gone", text, gone, ("driver",))
 
 
 def _pending(seen: Overview) -> Iterator[Sample]:

@@ -3,12 +3,13 @@
 import asyncio
 import datetime as dt
 import logging
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from app.api.errors import HttpError
-from app.api.overview_history import STEP_SECONDS, sample_of, write
+from app.api.overview_history import STEP_SECONDS, OverviewSample, sample_of, write
 from app.api.service import Service
 from app.wiring.prometheus_client import prometheus_client
 from app.wiring.prometheus_day import PrometheusError, day_of
@@ -37,11 +38,12 @@ async def sample_overview(service: Service) -> None:
         except HttpError:
             await asyncio.sleep(_FIRST_SECONDS)
             continue
-        history.add(sample_of(await service.overviews.sample(service.usual_question()), now_text()))
+        seen = await service.overviews.sample(service.usual_question())
+        history.add(await service.time_slice().run(partial(sample_of, seen, now_text())))
         unwritten += 1
         if path is not None and (unwritten >= _WRITE_EVERY or len(history) == 1):
             unwritten = 0
-            await _save(path, history.dump())
+            await _save(path, history.samples())
         await asyncio.sleep(STEP_SECONDS)
 
 
@@ -57,7 +59,7 @@ async def fill_from_prometheus(service: Service, transport: httpx.AsyncBaseTrans
         log.warning("the last 24 hours are not from Prometheus: %s", error)
         return
     if samples:
-        service.overview_history.fill(samples)
+        await service.time_slice().run(lambda: service.overview_history.fill(samples))
 
 
 async def _load(service: Service, path: Path) -> None:
@@ -69,11 +71,11 @@ async def _load(service: Service, path: Path) -> None:
     except OSError as error:
         log.warning("overview_history_file cannot be read: %s", error)
         return
-    service.overview_history.load(lines, since)
+    await service.time_slice().run(lambda: service.overview_history.load(lines, since))
 
 
-async def _save(path: Path, content: bytes) -> None:
+async def _save(path: Path, samples: list[OverviewSample]) -> None:
     try:
-        await asyncio.to_thread(write, path, content)
+        await asyncio.to_thread(write, path, samples)
     except OSError as error:
         log.warning("overview_history_file cannot be written: %s", error)

@@ -84,3 +84,14 @@ def test_the_depth_of_a_wide_value_is_found_with_pauses(value: Any) -> None:
     with on_pause(pauses.append):
         assert bodies.shallow(value) is value
     assert len(pauses) >= 50_000 // 5_000
+
+
+def test_a_declared_length_that_is_no_number_is_not_read_as_one() -> None:
+    async def read() -> bytes:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"{}"}
+
+        headers = [(b"content-length", "²".encode("latin-1"))]
+        return await bodies.read_body(Request({"type": "http", "headers": headers}, receive), LIMIT_BYTES, 1)
+
+    assert asyncio.run(read()) == b"{}"

@@ -106,7 +106,7 @@ class PoolTrouble(Body):
 
 
 class TaintedDevices(Body):
-    taint: str
+    taint: str = Field(description="`other`: those of a node beyond 32 different ones.")
     driver: str
     devices: int = Field(description="With the taint, in use or not.")
 
@@ -166,7 +166,8 @@ class OverviewAnswer(Body):
     cluster: ClusterModel
     nodes: int
     total: DriverGroup
-    drivers: list[DriverGroup]
+    drivers: list[DriverGroup] = Field(description="The 100 with the most devices.")
+    drivers_omitted: int
     attribute: Grouped
     attributes: list[str] = Field(description="Attributes to group by.")
     labels: list[Grouped]
@@ -187,7 +188,7 @@ class Series(Body):
 class HistoryAnswer(Body):
     """At most 24 hours, oldest first. Series: ``devices``, ``inUse``, ``free``, ``pending``,
     ``fragmentation`` (0 to 1), ``left`` (stale claims), ``troubled`` (pools), and ``inUse DRIVER`` for
-    each driver.
+    the 20 drivers with the most devices; ``inUse other`` are the other drivers together.
     """
 
     step_seconds: float

@@ -11,6 +11,7 @@ from app.api.cursors import Cursor, cursor_after
 from app.api.errors import HttpError
 from app.api.listing import Limit
 from app.api.models.records import DecisionPage
+from app.api.parameters import whole_number
 from app.api.query import Namespace
 from app.api.responses import json_response
 from app.api.service import ServiceOf
@@ -35,14 +36,15 @@ async def decisions(
 
     A process without the role webhooks has none.
     """
-    if cursor and not cursor.isdecimal():
+    before = whole_number(cursor)
+    if cursor and before is None:
         text = "must be `next` of an earlier page of decisions"
         raise HttpError(400, "InvalidParameter", text, "query.cursor")
     names = await shown_names(request, service.state, named=namespace)
     names.require(namespace)
     matching = (
         entry
-        for entry in service.history.before(int(cursor) if cursor else None)
+        for entry in service.history.before(before)
         if namespace in ("", entry.namespace) and name in ("", entry.name) and names.sees(entry.namespace)
     )
     items = list(islice(matching, limit + 1))

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from app.api.cursors import Cursor, cursor_after
 from app.api.listing import Limit
 from app.api.models.inventory import Changes, FleetPage
+from app.api.parameters import whole_number
 from app.api.responses import ListResponse, encoded, json_response
 from app.api.routes.inventory import ALL_NODES, MAX_NODES_OF_DEVICE
 from app.api.service import Service, ServiceOf
@@ -94,8 +95,8 @@ def changes_since(service: Service, cursor: str) -> dict[str, Any]:
     log = service.state.inventory.changes
     epoch, _, position = cursor.partition(".")
     # A cursor of another process has no meaning here.
-    known = epoch == service.epoch and position.isdecimal() and int(position[:20]) <= log.position
-    changed = log.since(int(position)) if known else None
+    since = whole_number(position) if epoch == service.epoch else None
+    changed = log.since(since) if since is not None and since <= log.position else None
     if changed is not None and len(changed) > MAX_CHANGED:
         changed = None
     return {

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
 
 from app.api.service import STARTING, Check, Shutdown, made_service
@@ -53,12 +53,12 @@ async def healthz(
 
 @router.get("/metrics", response_class=PlainTextResponse, summary="Metrics for Prometheus")
 async def metrics(request: Request) -> Response:
-    service, registry = made_service(request.app), request.app.state.metrics.registry
+    service, known = made_service(request.app), request.app.state.metrics
     if service is None:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(known.text(), media_type=CONTENT_TYPE_LATEST)
     await service.observe()
     # Some sources go through all claims or pending Pods.
-    text = await service.time_slice().run(lambda: generate_latest(registry))
+    text = await service.time_slice().run(known.text)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 

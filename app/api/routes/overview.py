@@ -1,15 +1,18 @@
 """How full the cluster is, what is free, who waits, and why."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from heapq import nlargest, nsmallest
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.models.overview import HistoryAnswer, OverviewAnswer
-from app.api.overview_history import STEP_SECONDS
+from app.api.overview_history import STEP_SECONDS, OverviewSample, series_of
 from app.api.program_version import program_version
 from app.api.query import Namespace
 from app.api.responses import json_response
@@ -20,6 +23,7 @@ from app.core.overview.groups import DemandRoom, DeviceGroup, Sums
 from app.core.overview.overview import Overview, Question
 from app.core.overview.pending import MAX_ASKS, PendingGroup
 from app.core.overview.troubles import Troubles
+from app.core.pauses import in_order, paced, paced_if_many
 from app.core.state.device_views import STATES
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
@@ -69,7 +73,8 @@ async def overview(
         namespace,
     )
     names = await shown_names(request, service.state, named=namespace, granted=(namespace,))
-    return json_response(answer_of(service, await service.overviews.answer(question), names))
+    seen = await service.overviews.answer(question)
+    return json_response(await service.time_slice().run(lambda: answer_of(service, seen, names)))
 
 
 @router.get(
@@ -85,21 +90,26 @@ async def history(service: ServiceOf) -> Response:
     """
     kept = service.overview_history
     points = kept.points()
+    series = await service.time_slice().run(lambda: _series(points))
     return json_response(
         {
             "stepSeconds": STEP_SECONDS,
             "at": [item.at for item in points],
-            "series": [
-                {"name": name, "values": [_rounded(item.values.get(name)) for item in points]}
-                for name in kept.names()
-            ],
+            "series": series,
             "source": kept.source,
         }
     )
 
 
+def _series(points: Sequence[OverviewSample]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "values": [_rounded(item.values.get(name)) for item in points]}
+        for name in paced(series_of(points), 1)
+    ]
+
+
 def answer_of(service: Service, seen: Overview, names: ShownNames) -> dict[str, Any]:
-    """The body. Cost: O(groups)."""
+    """The body. Cost: O(groups + taints + troubles), with pauses."""
     narrowed = bool(seen.question.namespace)
     return {
         "revision": str(seen.revision),
@@ -141,8 +151,9 @@ def _devices(seen: Overview) -> dict[str, Any]:
         "total": _group(sums.total) | {"fragmentation": _rounded(sums.fragmentation(seen.question.driver))},
         "drivers": [
             _group(item) | {"fragmentation": _rounded(sums.fragmentation(item.name))}
-            for item in sorted(sums.drivers.values(), key=_by_size)
+            for item in _largest(sums.drivers)
         ],
+        "driversOmitted": max(0, len(sums.drivers) - MAX_GROUPS),
         "attribute": _grouped(seen.attribute, sums.values if seen.attribute else {}),
         "attributes": seen.attributes,
         "labels": [_grouped(name, groups) for name, groups in sums.labels.items()],
@@ -154,6 +165,7 @@ def _narrowed() -> dict[str, Any]:
     return {
         "total": _group(DeviceGroup("")) | {"fragmentation": None},
         "drivers": [],
+        "driversOmitted": 0,
         "attribute": _grouped("", {}),
         "attributes": [],
         "labels": [],
@@ -176,12 +188,16 @@ def _group(item: DeviceGroup) -> dict[str, Any]:
 
 
 def _grouped(name: str, groups: Mapping[str, DeviceGroup]) -> dict[str, Any]:
-    items = sorted(groups.values(), key=_by_size)
     return {
         "name": name,
-        "items": [_group(item) for item in items[:MAX_GROUPS]],
-        "omitted": max(0, len(items) - MAX_GROUPS),
+        "items": [_group(item) for item in _largest(groups)],
+        "omitted": max(0, len(groups) - MAX_GROUPS),
     }
+
+
+def _largest(groups: Mapping[str, DeviceGroup]) -> list[DeviceGroup]:
+    """At most ``MAX_GROUPS``, the largest first. O(groups), with pauses: there may be one for each device."""
+    return nsmallest(MAX_GROUPS, paced(groups.values()), key=_by_size)
 
 
 def _by_size(item: DeviceGroup) -> tuple[int, str]:
@@ -190,16 +206,18 @@ def _by_size(item: DeviceGroup) -> tuple[int, str]:
 
 def _namespaces(seen: Overview, shown: ShownNames) -> list[dict[str, Any]]:
     pending: dict[str, int] = {}
-    for group in seen.pending:
-        for name, count in group.namespaces.items():
+    for group in paced(seen.pending):
+        for name, count in paced_if_many(group.namespaces.items()):
             pending[name] = pending.get(name, 0) + count
     only, total = seen.question.namespace, seen.sums.total.devices
-    found = []
+    found: list[dict[str, Any]] = []
     uses = seen.sums.namespaces
-    names = sorted(
-        uses.keys() | pending.keys(), key=lambda name: (-uses[name].in_use if name in uses else 0, name)
+    ranked = in_order(
+        (-uses[name].in_use if name in uses else 0, name) for name in uses.keys() | pending.keys()
     )
-    for name in names:
+    for _, name in ranked:
+        if shown.all and len(found) == MAX_GROUPS:
+            break
         if only in ("", name):
             use = uses.get(name)
             found.append(
@@ -211,17 +229,17 @@ def _namespaces(seen: Overview, shown: ShownNames) -> list[dict[str, Any]]:
                     "pending": pending.get(name, 0),
                 }
             )
-    return (found if shown.all else _together(found, shown))[:MAX_GROUPS]
+    return found if shown.all else _together(found, shown)[:MAX_GROUPS]
 
 
 def _together(found: list[dict[str, Any]], shown: ShownNames) -> list[dict[str, Any]]:
     """The namespaces, with those that the caller may not see added up."""
-    seen = [item for item in found if shown.sees(item["name"])]
-    hidden = [item for item in found if not shown.sees(item["name"])]
+    seen = [item for item in paced(found) if shown.sees(item["name"])]
+    hidden = [item for item in paced(found) if not shown.sees(item["name"])]
     if not hidden:
         return seen
     by_driver: Counter[str] = Counter()
-    for item in hidden:
+    for item in paced(hidden):
         by_driver.update(item["byDriver"])
     return [
         *seen,
@@ -236,7 +254,7 @@ def _together(found: list[dict[str, Any]], shown: ShownNames) -> list[dict[str, 
 
 
 def _pending(seen: Overview, names: ShownNames) -> dict[str, Any]:
-    oldest = [group.oldest for group in seen.pending if group.oldest]
+    oldest = [group.oldest for group in paced(seen.pending) if group.oldest]
     return {
         "pods": seen.waiting,
         "oldest": min(oldest, default=None),
@@ -253,7 +271,10 @@ def _pending_group(group: PendingGroup, names: ShownNames) -> dict[str, Any]:
         "estimated": group.reason.estimated,
         "pods": group.pods,
         "oldest": group.oldest,
-        "asks": [{"text": text, "pods": pods} for text, pods in group.asks.most_common(MAX_ASKS)],
+        "asks": [
+            {"text": text, "pods": pods}
+            for text, pods in nlargest(MAX_ASKS, paced(group.asks.items()), key=itemgetter(1))
+        ],
         "asksOmitted": max(0, len(group.asks) - MAX_ASKS),
         "examples": ["/".join(key) for key in group.examples if names.sees(key[0])],
     }
@@ -261,32 +282,31 @@ def _pending_group(group: PendingGroup, names: ShownNames) -> dict[str, Any]:
 
 def _troubles(seen: Overview, names: ShownNames, *, narrowed: bool) -> dict[str, Any]:
     found = Troubles(claims=seen.troubles.claims) if narrowed else seen.troubles
-    shown = [item for item in found.claims if names.sees(item.namespace)]
-    incomplete = sum(text.startswith("pool incomplete") for text in found.pools.values())
-    pools = [(pool, text) for pool, text in found.pools.items()]
-    pools += [(pool, "no slices, and claims hold its devices") for pool in found.pools_gone]
-    pools.sort(key=lambda item: (item[0].driver, item[0].pool))
+    shown = (item for item in paced(found.claims) if names.sees(item.namespace))
+    incomplete = sum(text.startswith("pool incomplete") for text in paced(found.pools.values()))
+    gone = ((pool, "no slices, and claims hold its devices") for pool in found.pools_gone)
+    pools = nsmallest(
+        MAX_LISTED,
+        paced(chain(found.pools.items(), gone)),
+        key=lambda item: (item[0].driver, item[0].pool),
+    )
     return {
         "poolsIncomplete": incomplete,
         "poolsInvalid": len(found.pools) - incomplete,
         "poolsGone": len(found.pools_gone),
-        "pools": [
-            {"driver": pool.driver, "pool": pool.pool, "trouble": text} for pool, text in pools[:MAX_LISTED]
-        ],
+        "pools": [{"driver": pool.driver, "pool": pool.pool, "trouble": text} for pool, text in pools],
         "taints": [] if narrowed else _taints(seen.sums),
         "driversGone": [asdict(item) for item in found.drivers_gone[:MAX_LISTED]],
         "claimsLeft": len(found.claims),
-        "claims": [asdict(item) for item in shown[:MAX_LISTED]],
+        "claims": [asdict(item) for item in islice(shown, MAX_LISTED)],
         "nodesGone": 0 if narrowed else seen.sums.nodes_gone,
         "unschedulable": 0 if narrowed else seen.unschedulable,
     }
 
 
 def _taints(sums: Sums) -> list[dict[str, Any]]:
-    ranked = sorted(sums.tainted.items(), key=lambda item: (-item[1], item[0]))
-    return [
-        {"taint": taint, "driver": driver, "devices": count} for (taint, driver), count in ranked[:MAX_LISTED]
-    ]
+    ranked = nsmallest(MAX_LISTED, paced(sums.tainted.items()), key=lambda item: (-item[1], item[0]))
+    return [{"taint": taint, "driver": driver, "devices": count} for (taint, driver), count in ranked]
 
 
 def _room(room: DemandRoom) -> dict[str, Any]:

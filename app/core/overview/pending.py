@@ -8,7 +8,7 @@ from hashlib import blake2b
 from app.core.diagnosis import causes_of
 from app.core.model.pod import Pod
 from app.core.overview.requests import text_of_pod
-from app.core.pauses import paced
+from app.core.pauses import in_order, paced, pause
 from app.core.state.state import State
 
 MAX_EXAMPLES = 3
@@ -62,6 +62,7 @@ def group_pending(
     """The groups, the largest first, then the oldest. Cost: O(pending Pods x claims), with pauses."""
     groups: dict[str, PendingGroup] = {}
     for pod in waiting(state, namespace):
+        pause()  # each may have a long reason, and many claims
         reason = reason_of(pod)
         key = reason.group
         group = groups.get(key)
@@ -75,4 +76,5 @@ def group_pending(
         group.asks[text_of_pod(state, pod) or "no devices"] += 1
         if len(group.examples) < MAX_EXAMPLES:
             group.examples.append(pod.meta.key)
-    return sorted(groups.values(), key=lambda item: (-item.pods, item.oldest or "", item.reason.text))
+    ranked = in_order((-item.pods, item.oldest or "", item.reason.text, key) for key, item in groups.items())
+    return [groups[key] for *_, key in ranked]

@@ -10,13 +10,20 @@ from app.core.allocator.matching import Matcher
 from app.core.model.meta import Meta
 from app.core.model.pod import Pod
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec, ResourceClaim
+from app.core.pauses import paced_if_many, pause
 from app.core.placement.rules import Rules
 from app.core.state.request_mix import RequestMix
 from app.core.state.state import State
 
 _MAX_TEXT = 120
+_MAX_READ = 1024
+"""Characters of a selector that its text is made from: it may have 10,240, and the names before the first
+``_MAX_TEXT`` of what is shown some hundreds."""
 _MAX_PARTS = 16
 """Claims and extended resources of a Pod that its text contains: a Pod may have thousands."""
+_MAX_REQUESTS = 8
+_MAX_OPTIONS = 4
+"""Requests of a claim, and alternatives of a request, that a text contains: from files they are many."""
 _LONG = re.compile(r"""device\.(?:attributes|capacity)\[(?:"[^"]*"|'[^']*')\]\.""")
 """The part of a selector before the name of an attribute."""
 _MAX_VERDICTS = 500_000
@@ -88,21 +95,47 @@ def _is_cheap(matcher: Matcher) -> bool:
 
 
 def text_of_spec(spec: RequestSpec) -> str:
-    """Like ``2 x gpu.example.com where model == "a"``, cut at ``_MAX_TEXT`` characters."""
+    """Like ``2 x gpu.example.com where model == "a"``, cut at ``_MAX_TEXT`` characters.
+
+    Cost: O(``_MAX_TEXT``), however long the selectors are: no more of them is read than is shown.
+    """
     number = "all" if spec.allocation_mode == "All" else str(spec.count)
     text = f"{number} x {spec.device_class}"
-    terms = [_LONG.sub("", " ".join(item.split())) for item in spec.selectors if item]
-    if terms:
-        text += f" where {' and '.join(terms)}"
+    word = "where"
+    for item in paced_if_many(spec.selectors):
+        if len(text) > _MAX_TEXT:
+            break
+        if item:
+            text += f" {word} {_text_of_selector(item)}"
+            word = "and"
     return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 1]}…"
+
+
+def _text_of_selector(selector: str) -> str:
+    text = _LONG.sub("", " ".join(selector[:_MAX_READ].split()))
+    return text if len(selector) <= _MAX_READ else f"{text}…"
 
 
 def text_of_pod(state: State, pod: Pod) -> str:
     """What a Pod requests of devices, all its claims together; empty for none.
 
-    The first ``_MAX_PARTS`` claims and extended resources, and the number of the others.
+    The first ``_MAX_PARTS`` claims and extended resources, and the number of the others. Cost: O(different
+    claims), with a pause at each.
     """
-    parts = [_text_of_claim(_spec(state, pod, names)) for names in islice(_entries(pod), _MAX_PARTS)]
+    parts: list[str] = []
+    texts: dict[int, str] = {}
+    specs: list[ClaimSpec] = []  # kept alive: the state may change at a pause, and so the owner of an id
+    for names in islice(_entries(pod), _MAX_PARTS):
+        spec = _spec(state, pod, names)
+        if spec is None:
+            parts.append("a claim that does not exist")
+            continue
+        text = texts.get(id(spec))
+        if text is None:
+            pause()
+            specs.append(spec)
+            text = texts[id(spec)] = _text_of_claim(spec)
+        parts.append(text)
     parts += [f"{item.count} x {item.resource}" for item in pod.extended[: _MAX_PARTS - len(parts)]]
     more = len(pod.claims) + len(pod.extended) - len(parts)
     return " + ".join(part for part in (*parts, f"{more} more" if more else "") if part)
@@ -123,12 +156,14 @@ def _spec(state: State, pod: Pod, names: tuple[str | None, str | None]) -> Claim
     return template.spec if template is not None else None
 
 
-def _text_of_claim(spec: ClaimSpec | None) -> str:
-    if spec is None:
-        return "a claim that does not exist"
-    return " + ".join(map(_text_of_request, spec.requests))
+def _text_of_claim(spec: ClaimSpec) -> str:
+    more = len(spec.requests) - _MAX_REQUESTS
+    parts = [_text_of_request(request) for request in spec.requests[:_MAX_REQUESTS]]
+    return " + ".join([*parts, f"{more} more"] if more > 0 else parts)
 
 
 def _text_of_request(request: DeviceRequest) -> str:
     options = request.first_available or ((request.exactly,) if request.exactly else ())
-    return " or ".join(map(text_of_spec, options))
+    more = len(options) - _MAX_OPTIONS
+    parts = [text_of_spec(option) for option in options[:_MAX_OPTIONS]]
+    return " or ".join([*parts, f"{more} more"] if more > 0 else parts)

@@ -20,6 +20,12 @@ _FREE, _ASSUMED = STATES.index("free"), STATES.index("assumed")
 _BLOCKING = ("NoSchedule", "NoExecute")
 _SAMPLED_NODES = 500
 _EVERY = 8
+_DEVICES_AT_ONCE = 16
+"""Devices that are counted between two pauses: each may have 16 taints, and match many demands."""
+_MAX_TAINTS = 32
+"""Taints of one node that are counted each: every device may have some that no other has."""
+OTHER_TAINTS = "other"
+"""Stands for all taints beyond ``_MAX_TAINTS``; no other one is without an effect."""
 
 
 @dataclass(slots=True)
@@ -28,9 +34,10 @@ class NodeTally:
 
     ``cells``: how many are in each state (in the order of ``STATES``), by driver and value of the attribute.
     ``held``: devices in use, by namespace and driver. ``tainted``: devices by taint and driver, in use or
-    not. ``free_for``: free devices that match a demand, by its position and the driver. ``blocked``: demands
-    for all devices that one in use prevents. ``troubles``: why pools are not usable. ``unsettled``: something
-    is assumed, which is confirmed without a change of the node.
+    not, those of taints beyond ``_MAX_TAINTS`` together. ``free_for``: free devices that match a demand, by
+    its position and the driver. ``blocked``: demands for all devices that one in use prevents. ``troubles``:
+    why pools are not usable. ``unsettled``: something is assumed, which is confirmed without a change of the
+    node.
     """
 
     cells: dict[tuple[str, str], list[int]] = field(default_factory=dict)
@@ -84,36 +91,50 @@ class Tallies:
     def _count(self, name: str, views: DeviceViews, demands: Demands) -> None:
         inventory = self._state.inventory
         slices = inventory.shared_slices() if name == ALL_NODES else inventory.node_slices(name)
-        self._unsettled.discard(name)
         if not slices and name not in self._state.nodes:
+            self._unsettled.discard(name)
             self.nodes.pop(name, None)
             return
         self.counted += 1
-        # The slices of a node are counted in one go, those of no node with pauses: they may be thousands.
-        counted = paced(slices, _EVERY) if name == ALL_NODES else slices
-        self.nodes[name] = tally = tally_of(counted, views, demands, self.attribute)
+        # What changes at one of its pauses is counted once more by the next call.
+        tally = NodeTally()
+        for slice_ in paced(slices, _EVERY):
+            items = paced(views.of_slice(slice_), _DEVICES_AT_ONCE)
+            _add(tally, slice_, items, views, demands, attribute=self.attribute)
+        self.nodes[name] = tally
         if tally.unsettled:
             self._unsettled.add(name)
+        else:
+            self._unsettled.discard(name)
 
 
 def tally_of(
     slices: Iterable[ResourceSlice], views: DeviceViews, demands: Demands, attribute: str = ""
 ) -> NodeTally:
-    """The tally of the devices in these slices, those of a node or of no node. O(devices x demands)."""
+    """The tally of the devices in these slices, those of a node or of no node.
+
+    Cost: O(devices x (demands + taints)), without pauses: a search needs it after its time is up as well.
+    """
     tally = NodeTally()
     for slice_ in slices:
-        _add(tally, slice_, views, demands, attribute)
+        _add(tally, slice_, views.of_slice(slice_), views, demands, attribute=attribute)
     return tally
 
 
 def _add(
-    tally: NodeTally, slice_: ResourceSlice, views: DeviceViews, demands: Demands, attribute: str
+    tally: NodeTally,
+    slice_: ResourceSlice,
+    items: Iterable[DeviceStatus],
+    views: DeviceViews,
+    demands: Demands,
+    *,
+    attribute: str,
 ) -> None:
     driver = slice_.driver
     trouble = views.trouble(slice_.pool_id)
     if trouble:
         tally.troubles[slice_.pool_id] = trouble
-    for item in views.of_slice(slice_):
+    for item in items:
         shape = item.device.shape
         cell = tally.cells.setdefault((driver, value_text(shape, attribute)), [0] * len(STATES))
         state = STATES.index(item.state)
@@ -122,14 +143,22 @@ def _add(
         if item.holdings:
             _note_holders(tally, driver, item)
             tally.unsettled = tally.unsettled or state == _ASSUMED
-        for taint in item.device.taints:
-            if taint.effect in _BLOCKING:
-                text = (
-                    f"{taint.key}={taint.value}:{taint.effect}"
-                    if taint.value
-                    else f"{taint.key}:{taint.effect}"
-                )
-                tally.tainted[text, driver] = tally.tainted.get((text, driver), 0) + 1
+        _note_taints(tally, driver, item)
+
+
+def _note_taints(tally: NodeTally, driver: str, item: DeviceStatus) -> None:
+    beyond = False
+    for taint in item.device.taints:
+        if taint.effect in _BLOCKING:
+            value = f"={taint.value}" if taint.value else ""
+            key = (f"{taint.key}{value}:{taint.effect}", driver)
+            if key in tally.tainted or len(tally.tainted) < _MAX_TAINTS:
+                tally.tainted[key] = tally.tainted.get(key, 0) + 1
+            else:
+                beyond = True
+    if beyond:
+        other = (OTHER_TAINTS, driver)
+        tally.tainted[other] = tally.tainted.get(other, 0) + 1
 
 
 def _note_demands(tally: NodeTally, driver: str, item: DeviceStatus, demands: Demands) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from app.core.model.resource_claim import ResourceClaim
 from app.core.model.resource_slice import PoolId
 from app.core.overview.tallies import Tallies
-from app.core.pauses import paced
+from app.core.pauses import in_order, paced
 from app.core.placement.holders import state_of
 from app.core.state.stale_claims import stale_claim
 from app.core.state.state import State
@@ -66,7 +66,9 @@ def find_troubles(
     for driver in sorted({*held, *seen_drivers} - drivers):
         devices, claims = held.get(driver, (0, set()))
         found.drivers_gone.append(GoneDriver(driver, devices, len(claims)))
-    found.claims = sorted(_left(state, namespace), key=lambda item: (item.namespace, item.name))
+    # No two claims have the same key, so that none is compared itself.
+    ranked = in_order((item.namespace, item.name, item) for item in _left(state, namespace))
+    found.claims = [item for *_, item in ranked]
     return found
 
 

@@ -149,11 +149,14 @@ class DeviceViews:
         """Why no device of a pool is usable, from its slices only. Computed once for each pool."""
         if pool not in self._troubles:
             slices = self._state.inventory.pool_slices(pool)
-            newest = self._newest[pool] = max(slice_.generation for slice_ in slices)
+            # At a pause of the caller, the slices that it goes through may be taken back.
+            newest = self._newest[pool] = max((slice_.generation for slice_ in slices), default=0)
             current = [slice_ for slice_ in slices if slice_.generation == newest]
             names = [device.name for slice_ in paced(current, _PACE) for device in slice_.devices]
             text = ""
-            if len(current) != current[0].slice_count:
+            if not current:
+                text = "pool incomplete: no slices"
+            elif len(current) != current[0].slice_count:
                 text = f"pool incomplete: {len(current)} of {current[0].slice_count} slices"
             elif len(set(names)) < len(names):
                 text = "pool invalid: a device name is not unique"

@@ -169,7 +169,7 @@ export class OverviewView {
   /** @param {string} kind @param {string} name */
   deviceTable(kind, name) {
     const { seen } = this;
-    const found = kind === "driver" ? { items: seen.drivers, omitted: 0 } : kind === "label" ? seen.labels.find((/** @type {any} */ label) => label.name === name) ?? seen.labels[0] : seen.attribute.name ? seen.attribute : { items: seen.drivers, omitted: 0, name: "driver" };
+    const found = kind === "driver" ? { items: seen.drivers, omitted: seen.driversOmitted } : kind === "label" ? seen.labels.find((/** @type {any} */ label) => label.name === name) ?? seen.labels[0] : seen.attribute.name ? seen.attribute : { items: seen.drivers, omitted: seen.driversOmitted, name: "driver" };
     if (!found || !found.items.length) return nothing("No devices.", "No driver has published ResourceSlices. Install a DRA driver, or check its Pods: kubectl get resourceslices.");
     const items = this.all ? found.items : found.items.slice(0, GROUPS_SHOWN);
     const query = (/** @type {string} */ value) => (kind === "driver" || found.name === "driver" ? `driver:${value}` : kind === "label" ? "" : termOf("attr", `${found.name}=${value}`));

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.api.cursors import cursor_after
 from app.core.model.parse import parse
 from tests.api.conftest import Asked, run
 from tests.objects import allocation, claim, device, device_class, node, pod, slice_of
@@ -112,6 +113,8 @@ def test_a_cursor_that_means_nothing_asks_for_everything(inventory: Inventory, c
         assert (await service.get("/api/v1/changes", since=cursor))["changed"] is None
         epoch = service.app.state.service.epoch
         assert (await service.get("/api/v1/changes", since=f"{epoch}.{cursor}9"))["changed"] is None
+        zeros = f"{epoch}.{'0' * 5000}"
+        assert (await service.get("/api/v1/changes", since=zeros))["changed"] is None
 
     run(inventory(*OBJECTS), evaluation)
 
@@ -203,6 +206,9 @@ def test_decisions_are_paged_newest_first(inventory: Inventory) -> None:
         assert second["next"] is None
         assert (await service.get("/api/v1/decisions", name="q"))["items"] == []
         await service.get("/api/v1/decisions", 400, cursor="x")
+        for text in ("9" * 5000, "0" * 5000, "٣", "-1"):
+            error = (await service.get("/api/v1/decisions", 400, cursor=cursor_after(text)))["error"]
+            assert (error["code"], error["path"]) == ("InvalidParameter", "query.cursor")
 
     run(inventory(*OBJECTS), evaluation)
 

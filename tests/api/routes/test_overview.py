@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from app.api.overview_history import OverviewHistory, OverviewSample, sample_of, write
+from app.api.overview_history import (
+    MAX_DRIVERS,
+    OverviewHistory,
+    OverviewSample,
+    dump,
+    sample_of,
+    series_of,
+    write,
+)
 from app.core.model.parse import parse
 from app.core.overview.overview import Question
 from app.core.overview.pending import PodReason
@@ -25,6 +33,7 @@ from tests.objects import (
     slice_of,
     template,
 )
+from tests.pausing import Meter
 
 Inventory = Callable[..., Path]
 MODELS = ("A100", "H100", "L4", "T4")
@@ -388,11 +397,55 @@ def test_a_file_keeps_the_samples_of_a_day(tmp_path: Path) -> None:
     kept, path = OverviewHistory(), tmp_path / "history"
     for day in ("2026-01-01", "2026-01-02"):
         kept.add(sample(f"{day}T00:00:00Z", inUse=1.0))
-    write(path, kept.dump() + b'{"at": "2026-01-03T00:00:00Z", "val')
+    write(path, kept.samples())
+    path.write_bytes(path.read_bytes() + b'{"at": "2026-01-03T00:00:00Z", "val')
     again = OverviewHistory()
     again.load(path.read_bytes().splitlines(), since="2026-01-01T12:00:00Z")
     assert [item.at for item in again.points()] == ["2026-01-02T00:00:00Z"]
     assert again.points()[0].values == {"inUse": 1.0}
+
+
+def test_a_sample_has_the_largest_drivers_and_the_others_together(inventory: Inventory) -> None:
+    objects: list[Any] = [device_class()]
+    for at in range(MAX_DRIVERS + 5):
+        raw = slice_of(f"n{at}", *(device(f"d{number}") for number in range(at + 1)))
+        raw["spec"]["driver"] = f"d{at}.example.com"
+        used = allocation(f"n{at}", "d0")
+        used["devices"]["results"][0]["driver"] = raw["spec"]["driver"]
+        objects += [node(f"n{at}"), raw, claim(f"c{at}") | {"status": {"allocation": used}}]
+
+    async def evaluation(service: Asked) -> None:
+        overview = await service.app.state.service.overviews.sample(Question())
+        one, other = (sample_of(overview, at) for at in ("now", "then"))
+        assert one.values["inUse other"] == 5
+        assert one.values["inUse d5.example.com"] == 1
+        assert "inUse d4.example.com" not in one.values
+        assert {id(name) for name in one.values} == {id(name) for name in other.values}
+
+    run(inventory(*objects), evaluation)
+
+
+def many_drivers(at: str, number: int) -> OverviewSample:
+    return OverviewSample(at, {"inUse": number, **{f"inUse d{item:05}": item for item in range(number)}})
+
+
+def test_samples_from_elsewhere_have_no_more_drivers_either() -> None:
+    kept, loaded = OverviewHistory(), OverviewHistory()
+    kept.fill([many_drivers("t1", 30), many_drivers("t2", 30)])
+    loaded.load(dump([many_drivers("t1", 30)]).splitlines(), "")
+    for found in (*kept.samples(), *loaded.samples()):
+        assert len(found.values) == 1 + MAX_DRIVERS + 1
+        assert found.values["inUse other"] == sum(range(10))
+    assert loaded.samples()[0].values == kept.samples()[0].values
+    assert len(series_of([many_drivers("t1", 90), many_drivers("t2", 80)])) == 1 + MAX_DRIVERS
+
+
+def test_a_dump_copies_nothing() -> None:
+    samples = [many_drivers(f"t{at}", 20) for at in range(50)]
+    meter = Meter()
+    meter.measure(lambda: dump(samples))
+    # Three for each sample, however many series it has.
+    assert meter.most < 4 * len(samples)
 
 
 def test_the_service_samples_itself_and_keeps_the_samples_in_the_file(

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from app.core.model.parse import parse
 from app.core.overview.groups import Sums, add_up
 from app.core.overview.requests import Demands
 from app.core.overview.tallies import Tallies, attribute_names, label_names
+from app.core.pauses import on_pause
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.device_views import STATES
 from app.core.state.state import State
 from tests.objects import DRIVER, allocation, claim, device, device_class, node, slice_of, template
+from tests.pausing import Meter
 
 RULES = Rules(selectors=SelectorCache(), new_share_id=lambda: "share")
 
@@ -106,6 +109,67 @@ def test_fragmentation_is_what_the_mix_cannot_use(
     found = sums.fragmentation()
     assert found == pytest.approx(fragmentation)
     assert sorted((room.count, room.fits) for room in sums.rooms) == fits
+
+
+class Looked(dict[str, list[float]]):
+    """Counts how often all are gone through."""
+
+    times = 0
+
+    def items(self) -> Any:
+        self.times += 1
+        return super().items()
+
+    def values(self) -> Any:
+        self.times += 1
+        return super().values()
+
+
+def test_the_fragmentation_of_one_driver_is_looked_up() -> None:
+    sums = counted(state_of(device_class(), template("t", 2), node("n"), slice_of("n", *gpus(1))))
+    sums.fragments = found = Looked(sums.fragments, other=[0.0, 1.0])
+    assert [sums.fragmentation(name) for name in (DRIVER, "other", "unknown")] == [1.0, 0.0, None]
+    assert found.times == 0
+    assert sums.fragmentation() == 0.5
+
+
+def test_taints_of_a_node_beyond_some_are_counted_together() -> None:
+    devices = gpus(40)
+    for number, item in enumerate(devices):
+        item["taints"] = [{"key": "own", "value": str(number), "effect": "NoSchedule"}]
+        item["taints"].append({"key": "all", "effect": "NoExecute"})
+    tainted = counted(state_of(node("n"), slice_of("n", *devices))).tainted
+    assert tainted["all:NoExecute", DRIVER] == 40
+    assert tainted["own=0:NoSchedule", DRIVER] == 1
+    assert len(tainted) == 33
+    assert tainted["other", DRIVER] == 40 - 31
+
+
+def test_the_devices_of_one_node_are_counted_with_pauses() -> None:
+    state = state_of(node("n"), slice_of("n", *gpus(128)))
+    meter = Meter()
+    meter.measure(lambda: counted(state))
+    assert meter.pauses >= 128 // 16
+    assert meter.most < 1000, (meter.most, meter.where)
+
+
+def test_slices_that_are_taken_back_at_a_pause_are_counted_again() -> None:
+    slices = [slice_of("n", device("d0"), suffix=f"-{number}") for number in range(20)]
+    for number, item in enumerate(slices):
+        item["spec"]["pool"]["name"] = f"p{number}"
+    state = state_of(node("n"), *slices)
+    demands, tallies = Demands(state.request_mix, state, RULES), Tallies(state, "")
+    pauses = count()
+
+    def take_back(_cost: int) -> None:
+        if next(pauses) == 5:  # in the midst of the slices
+            for number in range(10, 20):
+                state.delete("ResourceSlice", ("", f"n-slice-{number}"))
+
+    with on_pause(take_back):
+        tallies.refresh(demands)
+    tallies.refresh(demands)
+    assert add_up(tallies, state, demands, []).total.devices == 10
 
 
 def test_a_request_for_all_devices_needs_a_node_with_none_in_use() -> None:
