@@ -299,7 +299,7 @@ class Inventory:
         return self._pools.get(features, {}).get(node_name) is begun
 
     def _gather(self, node: Node, features: Features, is_current: Callable[[], bool]) -> _PoolsOrError:
-        """Raises: _OutdatedError, where something is to be read that is not ``is_current`` any more."""
+        """Raises: _OutdatedError, if it would read something that is not ``is_current`` any more."""
         node_name = node.name
         published = self._tainted if features.device_taint_rules else self.slices
         names = [*self._by_node.get(node_name, ()), *self._shared]

@@ -87,7 +87,7 @@ class SharedPools:
     """A pool as nodes see it that see the same slices of it: made once for all of them.
 
     Only of slices that name no node: each of the others has its own pool. Neither a pool that no node has any
-    more is kept, nor its slices. Whoever keeps this discards it when one of the slices changes.
+    more is kept, nor its slices. The inventory discards it when one of the slices changes.
     """
 
     def __init__(self) -> None:
@@ -244,7 +244,7 @@ class _View:
 
     @property
     def is_of_one_node(self) -> bool:
-        """Whether no other node sees the same, or nothing is to be made of it."""
+        """Whether no other node sees the same, or it has no devices."""
         return self.incomplete or any(item.node_name for item in self.seen)
 
 
