@@ -92,7 +92,7 @@ def invalid_fields(error: ValidationError) -> HttpError:
     """The error about the first invalid field of a body."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     message = first["msg"].removeprefix("Value error, ")
-    return HttpError(422, "InvalidField", message, path_text(tuple(first["loc"])))
+    return HttpError(422, "InvalidField", _cut(message), _cut(path_text(tuple(first["loc"]))))
 
 
 def defect() -> HttpError:

@@ -33,7 +33,6 @@ from app.core.versions.cluster_version import ClusterVersion
 
 Body = TypeVar("Body", bound=BaseModel)
 
-_MAX_FIELDS = 100
 _INCOMPLETE = (
     "the replica that responds does not decide for kube-scheduler: devices that the other one has reserved "
     "or assumed, and not yet written, count as free"
@@ -64,19 +63,11 @@ async def read_request(
     async with service.expensive(request) as work:
         raw = await decode_any(content, request, settings.api_body_bytes, work.time_slice, work.stop)
         work.leftovers.append(partial(emptied, raw))
-        unknown = next((name for name in raw if name not in _names(model)), None)
-        if unknown is not None and len(raw) > _MAX_FIELDS:
-            # Or each would be evaluated, and reported.
-            raise HttpError(422, "InvalidField", "Extra inputs are not permitted", unknown)
         try:
             body = model.model_validate(raw)
         except ValidationError as error:
             raise invalid_fields(error) from None
         yield body, work
-
-
-def _names(model: type[BaseModel]) -> set[str]:
-    return {field.alias or name for name, field in model.model_fields.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

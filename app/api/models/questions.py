@@ -2,20 +2,48 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.api.models.body import Body, KubernetesObject
 
+_MAX_FIELDS = 100
+"""Fields of one object, above which an unknown one stands for all: each would be evaluated, and reported."""
+_MAX_NODES = 100_000
+"""Names of nodes, which take 4 ms to validate."""
+_MAX_FEATURES = 64
+
 
 class RequestBody(Body):
-    """A null field counts as absent, as in every Kubernetes object: Go encodes empty lists as null."""
+    """A null field counts as absent, as in every Kubernetes object: Go encodes empty lists as null.
+
+    Only the first error is reported, and finding hundreds of thousands of others would hold the event loop.
+    So every list is ``fail_fast``, every map has few entries, and unknown fields are few.
+    """
 
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, raw: Any) -> Any:
         if not isinstance(raw, dict):
             raise ValueError("must be an object")  # noqa: TRY004 - pydantic reports this one
-        return {name: value for name, value in raw.items() if value is not None}
+        if len(raw) > _MAX_FIELDS:
+            known = {field.alias or name for name, field in cls.model_fields.items()}
+            unknown = next(name for name in raw if name not in known)
+            few = {name: raw[name] for name in known if raw.get(name) is not None}
+            return few | {unknown: raw[unknown]}
+        return raw if None not in raw.values() else _without_nulls(raw)
+
+
+def _without_nulls(raw: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in raw.items() if value is not None}
+
+
+def _few_features(raw: Any) -> Any:
+    """Refuses too many before each of them is validated, and reported."""
+    if isinstance(raw, dict) and len(raw) > _MAX_FEATURES:
+        text = "Dictionary should have at most {most} items, not {number}"
+        raise PydanticCustomError("too_long", text, {"most": _MAX_FEATURES, "number": len(raw)})
+    return raw
 
 
 class ObjectName(RequestBody):
@@ -58,6 +86,7 @@ class Scenario(RequestBody):
     inventory: Literal["live", "request"] = "live"
     objects: list[KubernetesObject] = Field(
         default_factory=list,
+        fail_fast=True,
         description="Node, ResourceSlice, DeviceClass, DeviceTaintRule, ResourceClaim, "
         "ResourceClaimTemplate, Pod in any served version, to add to the inventory: "
         "same kind and name replaces. Also custom resources whose controller creates claims or "
@@ -67,30 +96,39 @@ class Scenario(RequestBody):
     generated: list[GeneratedName] = Field(
         default_factory=list,
         max_length=1000,
+        fail_fast=True,
         description="Claims and templates that a controller creates. One that is not in the inventory is "
         "treated as one without requests, and named in `notes`.",
     )
     remove: list[ObjectName] = Field(
-        default_factory=list, max_length=10_000, description="Objects to remove from the inventory."
+        default_factory=list,
+        max_length=10_000,
+        fail_fast=True,
+        description="Objects to remove from the inventory.",
     )
     drain: list[str] = Field(
         default_factory=list,
         max_length=10_000,
+        fail_fast=True,
         description="Nodes to drain: unschedulable, without their Pods. placements places those with claims "
         "again first.",
     )
     taints: list[DeviceTaint] = Field(
-        default_factory=list, max_length=1000, description="Taints to add to devices."
+        default_factory=list, max_length=1000, fail_fast=True, description="Taints to add to devices."
     )
-    add_nodes: list[MoreNodes] = Field(default_factory=list, max_length=10)
-    nodes: list[str] | None = Field(None, description="Evaluate only these nodes.")
+    add_nodes: list[MoreNodes] = Field(default_factory=list, max_length=10, fail_fast=True)
+    nodes: Annotated[list[str], Field(max_length=_MAX_NODES, fail_fast=True)] | None = Field(
+        None, description="Evaluate only these nodes, at most 100,000."
+    )
     kubernetes_version: str | None = Field(
         None,
         description="Minor version of Kubernetes whose rules and default feature gates hold, like 1.34. "
         "Default: the cluster's.",
     )
-    features: dict[str, bool] = Field(
-        default_factory=dict, description="Allocator feature gates, by the names of structured.Features."
+    features: Annotated[dict[str, bool], BeforeValidator(_few_features)] = Field(
+        default_factory=dict,
+        max_length=_MAX_FEATURES,
+        description="Allocator feature gates, by the names of structured.Features.",
     )
     policy: str | None = Field(
         None,
@@ -107,9 +145,10 @@ class Scenario(RequestBody):
 class PlacementRequest(Scenario):
     """A dry run: whether Pods fit, where, and on which devices."""
 
-    pods: list[KubernetesObject] = Field(default_factory=list)
+    pods: list[KubernetesObject] = Field(default_factory=list, fail_fast=True)
     workloads: list[KubernetesObject] = Field(
         default_factory=list,
+        fail_fast=True,
         description="Pods, and objects of any kind with Pod templates: docs/workloads.md lists the "
         "known kinds.",
     )
@@ -150,9 +189,11 @@ class NodeShape(RequestBody):
 class WaitingPods(Scenario):
     """Pods to place, given or waiting already."""
 
-    pods: list[KubernetesObject] = Field(default_factory=list)
+    pods: list[KubernetesObject] = Field(default_factory=list, fail_fast=True)
     workloads: list[KubernetesObject] = Field(
-        default_factory=list, description="Pods and workloads, as in `POST /api/v1/placements`."
+        default_factory=list,
+        fail_fast=True,
+        description="Pods and workloads, as in `POST /api/v1/placements`.",
     )
     replicas: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Overrides the replica count of a workload with one Pod template."
@@ -163,7 +204,7 @@ class WaitingPods(Scenario):
 class SizingRequest(WaitingPods):
     """Which nodes to add so that these Pods fit?"""
 
-    shapes: list[NodeShape] = Field(min_length=1, max_length=5)
+    shapes: list[NodeShape] = Field(min_length=1, max_length=5, fail_fast=True)
 
 
 class PlannedMove(RequestBody):
@@ -183,7 +224,7 @@ class RepackRequest(WaitingPods):
         description="Instead of room for Pods: move Pods until fragmentation, as the overview shows it, is "
         "below this (0 to 1).",
     )
-    moves: Annotated[list[PlannedMove], Field(max_length=1000)] | None = Field(
+    moves: Annotated[list[PlannedMove], Field(max_length=1000, fail_fast=True)] | None = Field(
         None, description="A plan to check on the inventory as it is now, instead of a search for one."
     )
 

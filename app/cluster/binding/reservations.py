@@ -315,7 +315,9 @@ class Reservations:
         """Whether the decision is still valid. Cost: O(claims)."""
         if (pod.claims, pod.claim_statuses) != (found.pod.claims, found.pod.claim_statuses):
             return False
-        if place.pools is None or self._pools(place.node) is not place.pools:
+        # Pools that are not known are others than those: this puts none together, which can take long.
+        known = self._state.inventory.kept_pools(place.node, self._rules.features)
+        if place.pools is None or known is not place.pools:
             return False
         allocations = [item.allocation for item in place.claim_allocations]
         if overdrawn(self._state.taken, allocations, place.pools):

@@ -1,7 +1,7 @@
 """ResourceSlices and the counter sets of partitionable devices (KEP-4381, KEP-4815)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.json_object import JsonObject
@@ -52,7 +52,11 @@ class CounterSet:
 
 @dataclass(frozen=True, slots=True)
 class ResourceSlice:
-    """One slice of a pool. The node fields are None or False where the object does not set them."""
+    """One slice of a pool. The node fields are None or False where the object does not set them.
+
+    What some device of it has is found out once, for the pools of all nodes that see the slice: whether it
+    ``has_groups`` (of compatibility), ``draws`` from counters, or has ``binding_conditions``.
+    """
 
     meta: Meta
     driver: str
@@ -66,6 +70,18 @@ class ResourceSlice:
     devices: tuple[Device, ...] = ()
     shared_counters: tuple[CounterSet, ...] = ()
     skip_node_operations: tuple[str, ...] = ()
+    has_groups: bool = field(init=False, compare=False, repr=False, default=False)
+    draws: bool = field(init=False, compare=False, repr=False, default=False)
+    binding_conditions: bool = field(init=False, compare=False, repr=False, default=False)
+
+    def __post_init__(self) -> None:
+        for device in self.devices:
+            if device.consumes_counters:
+                object.__setattr__(self, "draws", True)
+                if any(draw.compatibility_groups for draw in device.consumes_counters):
+                    object.__setattr__(self, "has_groups", True)
+            if device.binding_conditions is not None:
+                object.__setattr__(self, "binding_conditions", True)
 
     @property
     def pool_id(self) -> PoolId:

@@ -6,8 +6,9 @@ copies only a few dictionaries.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from app.core.model.device_class import DeviceClass
@@ -18,11 +19,12 @@ from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import emptied, paced
 from app.core.selectors import SelectorCache
 from app.core.state.changes import ChangeLog
-from app.core.state.pool_generations import PoolGenerations
+from app.core.state.pool_generations import GenerationSize, PoolGenerations
 from app.core.state.pools import (
     Generation,
     Pool,
     PoolError,
+    SharedPools,
     concerns_every_node,
     gather_pools,
     newest_generation,
@@ -30,8 +32,21 @@ from app.core.state.pools import (
 from app.core.state.taint_rules import TaintRules, apply_taint_rules, compiled
 
 Key = TypeVar("Key")
-_PoolsOrError = tuple[Pool, ...] | PoolError
 
+
+class _Gathering:
+    """Stands for a node's pools while they are put together, with pauses.
+
+    What changes them meanwhile removes it, as it removes the pools.
+    """
+
+
+class _OutdatedError(Exception):
+    """What is being put together has changed in a pause."""
+
+
+_PoolsOrError = tuple[Pool, ...] | PoolError
+_Kept = dict[str, _PoolsOrError | _Gathering]
 
 _Foreseen = tuple[tuple[DeviceTaintRule, ...], dict[str, tuple[ResourceSlice, ResourceSlice]]]
 """Rules, and by name what a slice is under them."""
@@ -69,11 +84,12 @@ class Inventory:
         self._shared: dict[str, None] = {}
         self._counting: dict[str, None] = {}
         self._by_pool: dict[PoolId, tuple[str, ...]] = {}
-        self._pools: dict[Features, dict[str, _PoolsOrError]] = {}
+        self._pools: dict[Features, _Kept] = {}
         self._generations: dict[PoolId, dict[Features, Generation]] = {}
+        self._alike: dict[PoolId, dict[Features, SharedPools]] = {}
         self._sizes = PoolGenerations()
-        self._last: tuple[Features, dict[str, _PoolsOrError]] | None = None
-        self._outdated: list[dict[str, _PoolsOrError]] = []
+        self._last: tuple[Features, _Kept] | None = None
+        self._outdated: list[_Kept] = []
 
     def fork(self, classes: Mapping[str, DeviceClass] | None = None) -> "Inventory":
         """An independent copy. Cost: O(nodes + slices), no deep copy."""
@@ -92,13 +108,14 @@ class Inventory:
         other._by_pool = dict(self._by_pool)
         other._pools = {features: dict(pools) for features, pools in self._pools.items()}
         other._generations = {pool: dict(found) for pool, found in self._generations.items()}
+        other._alike = {pool: dict(found) for pool, found in self._alike.items()}
         other._sizes = self._sizes.fork()
         return other
 
     def let_go(self) -> None:
         """See ``State.let_go``."""
         emptied(self.nodes, self._tainted, self.slices, self._by_pool, self._by_node, self._generations)
-        emptied(*self._pools.values())
+        emptied(self._alike, *self._pools.values())
         self.free_outdated()
 
     def free_outdated(self) -> None:
@@ -205,19 +222,28 @@ class Inventory:
     def pools(self, node_name: str, features: Features) -> tuple[Pool, ...]:
         """The pools of a node, kept until something that they depend on changes.
 
+        What they depend on may change in a pause here. Then the pools are those before the change or after
+        it, and are not kept; those of a node that is gone then are none.
+
         Raises:
             PoolError: see ``gather_pools``; kept as well.
+            KeyError: there is no such node.
         """
         last = self._last
         if last is None or last[0] is not features:  # their hash takes longer than all the rest
             last = self._last = (features, self._pools.setdefault(features, {}))
         kept = last[1]
         pools = kept.get(node_name)
-        if pools is None:
-            pools = kept[node_name] = self._gather(node_name, features)
+        if pools is None or isinstance(pools, _Gathering):
+            pools = self._gathered(node_name, features)
         if isinstance(pools, PoolError):
             raise pools
         return pools
+
+    def kept_pools(self, node_name: str, features: Features) -> tuple[Pool, ...] | None:
+        """The pools of a node if they are known; None: they have changed since they were. O(1)."""
+        pools = self._pools.get(features, {}).get(node_name)
+        return pools if isinstance(pools, tuple) else None
 
     def effective_slices(self) -> Iterable[ResourceSlice]:
         """All slices, with DeviceTaintRules applied."""
@@ -248,7 +274,33 @@ class Inventory:
         """All slices of a pool, of any generation, with DeviceTaintRules applied."""
         return tuple(self._tainted[name] for name in self._by_pool.get(pool, ()))
 
-    def _gather(self, node_name: str, features: Features) -> _PoolsOrError:
+    def _gathered(self, node_name: str, features: Features) -> _PoolsOrError:
+        """Puts a node's pools together, and keeps them if they are still the same then."""
+        node = self.nodes[node_name]
+        while True:
+            kept = self._pools.setdefault(features, {})
+            begun = kept.get(node_name)
+            if begun is not None and not isinstance(begun, _Gathering):
+                return begun  # by another evaluation, in a pause of this one
+            if begun is None:
+                begun = kept[node_name] = _Gathering()
+            try:
+                pools = self._gather(node, features, partial(self._is_kept, features, node_name, begun))
+            except _OutdatedError:
+                if node_name not in self.nodes:
+                    return ()
+                node = self.nodes[node_name]
+                continue
+            if self._is_kept(features, node_name, begun):
+                kept[node_name] = pools
+            return pools
+
+    def _is_kept(self, features: Features, node_name: str, begun: _Gathering) -> bool:
+        return self._pools.get(features, {}).get(node_name) is begun
+
+    def _gather(self, node: Node, features: Features, is_current: Callable[[], bool]) -> _PoolsOrError:
+        """Raises: _OutdatedError, if it would read something that is not ``is_current`` any more."""
+        node_name = node.name
         published = self._tainted if features.device_taint_rules else self.slices
         names = [*self._by_node.get(node_name, ()), *self._shared]
         if features.channel.counters_everywhere:
@@ -260,7 +312,14 @@ class Inventory:
             ]
         slices = [published[name] for name in names]
 
+        def size(pool: PoolId) -> GenerationSize:
+            if not is_current():
+                raise _OutdatedError
+            return self._sizes.newest(pool)
+
         def newest(pool: PoolId) -> Generation:
+            if not is_current():
+                raise _OutdatedError
             known = self._generations.setdefault(pool, {})
             found = known.get(features)
             if found is None:
@@ -268,8 +327,13 @@ class Inventory:
                 found = known[features] = newest_generation(every, features)
             return found
 
+        def alike(pool: PoolId) -> SharedPools:
+            if not is_current():
+                raise _OutdatedError
+            return self._alike.setdefault(pool, {}).setdefault(features, SharedPools())
+
         try:
-            return gather_pools(self.nodes[node_name], slices, newest, features, self._sizes.newest)
+            return gather_pools(node, slices, newest, features, size, alike=alike)
         except PoolError as error:
             return error
 
@@ -296,6 +360,7 @@ class Inventory:
     def _forget_pool(self, pool: PoolId) -> None:
         """Discards derived data of a pool, and of the nodes that see it."""
         self._generations.pop(pool, None)
+        self._alike.pop(pool, None)
         self._forget(self._viewers(pool))
 
     def _forget(self, nodes: Iterable[str] | None) -> None:
@@ -336,6 +401,7 @@ class Inventory:
                 self._forget_pool(pool)
             return
         self._generations.clear()
+        self._alike.clear()
         self._forget(None)
 
 

@@ -53,19 +53,10 @@ class PoolGenerations:
         at = bisect_left(sizes, slice_.generation, key=lambda size: size.number)
         known = at < len(sizes) and sizes[at].number == slice_.generation
         old = sizes[at] if known else GenerationSize(slice_.generation)
-        groups = number if has_groups(slice_) else 0
+        groups = number if slice_.has_groups else 0
         new = GenerationSize(old.number, old.slices + number, old.with_groups + groups)
         rest = sizes[:at] + ((new,) if new.slices else ()) + sizes[at + known :]
         if rest:
             self._sizes[slice_.pool_id] = rest
         else:
             del self._sizes[slice_.pool_id]
-
-
-def has_groups(candidate: ResourceSlice) -> bool:
-    """Whether a device of the slice has compatibility groups. O(devices)."""
-    return any(
-        consumption.compatibility_groups
-        for device in candidate.devices
-        for consumption in device.consumes_counters
-    )

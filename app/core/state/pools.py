@@ -7,13 +7,20 @@ or counters are missing. Neither kind has usable devices; the allocator handles 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from weakref import WeakValueDictionary
 
 from app.core.model.device import Device
 from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import CounterSet, DeviceId, PoolId, ResourceSlice
-from app.core.state.pool_generations import GenerationSize, has_groups
+from app.core.pauses import paced
+from app.core.state.pool_generations import GenerationSize
+
+_SLICES = 4
+"""Slices between two pauses, of 128 devices at most."""
+_FIELDS = 64
+"""Slices between two pauses, where none of their devices is read."""
 
 
 class PoolError(ValueError):
@@ -29,15 +36,16 @@ class PlacedDevice:
     slice: ResourceSlice
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Pool:
-    """A pool as one node sees it.
+    """A pool as one node sees it, or as all nodes do that see the same slices.
 
     ``slices`` hold the devices that the node can use, ``drawing`` all devices, also of other nodes, that draw
     from the counters. Both are without the slices that only publish counters, which end up in
     ``counter_sets``. An incomplete or invalid pool has no slices, unless it ``takes_part`` all the same.
     Immutable, and compared by identity:
     reusing pools for the next snapshot also reuses data derived from them.
+    ``seen`` is what a pool of several nodes is made from: see ``SharedPools``.
     """
 
     id: PoolId
@@ -49,6 +57,7 @@ class Pool:
     has_binding_conditions: bool = False
     takes_part: bool = False
     devices: tuple[PlacedDevice, ...] = ()
+    seen: tuple[ResourceSlice, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -74,10 +83,32 @@ class Generation:
     counter_problem: bool = False
 
 
+class SharedPools:
+    """A pool as nodes see it that see the same slices of it: made once for all of them.
+
+    Only of slices that name no node: each of the others has its own pool. Neither a pool that no node has any
+    more is kept, nor its slices. The inventory discards it when one of the slices changes.
+    """
+
+    def __init__(self) -> None:
+        self._pools: WeakValueDictionary[tuple[int, ...], Pool] = WeakValueDictionary()
+
+    def made(self, seen: Sequence[ResourceSlice], make: Callable[[], Pool]) -> Pool:
+        """The pool of these slices, in this order. O(slices) if it is known."""
+        key = tuple(map(id, seen))
+        found = self._pools.get(key)
+        if found is None:
+            made = replace(make(), seen=tuple(seen))  # as long as these live, their ids are their own
+            # Another evaluation may have made it during a pause.
+            found = self._pools.setdefault(key, made)
+        return found
+
+
 def newest_generation(slices: Iterable[ResourceSlice], features: Features) -> Generation:
     """The newest generation of a pool, from all its slices, of any node and generation.
 
-    Raises: ValueError, if there are none. Cost: O(devices).
+    Raises: ValueError, if there are none. Cost: O(slices), and O(devices) with counters, with pauses when all
+    slices are read.
     """
     every = tuple(slices)
     number = max(item.generation for item in every)
@@ -86,7 +117,7 @@ def newest_generation(slices: Iterable[ResourceSlice], features: Features) -> Ge
         tuple(
             item
             for item in every
-            if item.generation == number and (features.compatibility_groups or not has_groups(item))
+            if item.generation == number and (features.compatibility_groups or not item.has_groups)
         ),
         features,
     )
@@ -107,7 +138,7 @@ def _generation(number: int, slices: tuple[ResourceSlice, ...], features: Featur
         slices,
         names,
         sets,
-        tuple(item for item in rest if any(device.consumes_counters for device in item.devices)),
+        tuple(item for item in rest if item.draws),
         problem is not None,
     )
 
@@ -125,6 +156,8 @@ def gather_pools(
     newest: Callable[[PoolId], Generation],
     features: Features,
     size: Callable[[PoolId], GenerationSize] | None = None,
+    *,
+    alike: Callable[[PoolId], SharedPools] | None = None,
 ) -> tuple[Pool, ...]:
     """The pools of a node, in the order in which the search goes through them.
 
@@ -136,18 +169,20 @@ def gather_pools(
         features: only PartitionableDevices, CompatibilityGroups and what ``channel_of`` uses.
         size: that of the newest generation, if it is known without going through its slices. Then
             ``newest`` is called for complete pools only.
+        alike: where a pool is shared with nodes that see the same of it; None: nowhere.
 
     Raises:
         PoolError: a node selector is malformed.
-    Cost: O(devices of the slices given).
+    Cost: O(slices given), and O(devices) of the pools that no other node shares, with pauses. After the first
+    device none of the functions is called any more: what they read may change in a pause.
     """
     found: dict[PoolId, list[ResourceSlice]] = {}
-    for candidate in slices:
+    for candidate in paced(slices, _FIELDS):
         if not _ignored(candidate, features) and _relevant(candidate, node, features):
             _add(found, candidate)
-    pools = [
-        pool for id_, relevant in found.items() if (pool := _pool(id_, relevant, newest, features, size))
-    ]
+    views = [view for id_, seen in found.items() if (view := _view(id_, seen, newest, features, size))]
+    shared = [None if alike is None or view.is_of_one_node else alike(view.id) for view in views]
+    pools = [_pool(*each, features) for each in zip(views, shared, strict=True)]
     return tuple(sorted(pools, key=lambda pool: (pool.has_binding_conditions, pool.id.driver, pool.id.pool)))
 
 
@@ -170,7 +205,7 @@ def _ignored(candidate: ResourceSlice, features: Features) -> bool:
         or (candidate.shared_counters and features.channel.hides_counters)
     ):
         return True
-    return not features.compatibility_groups and has_groups(candidate)
+    return not features.compatibility_groups and candidate.has_groups
 
 
 def _relevant(candidate: ResourceSlice, node: Node, features: Features) -> bool:
@@ -183,7 +218,7 @@ def _relevant(candidate: ResourceSlice, node: Node, features: Features) -> bool:
             )
         return bool(candidate.per_device_node_selection) and any(
             node_matches(node, device.node_name, device.node_selector, all_nodes=device.all_nodes)
-            for device in candidate.devices
+            for device in paced(candidate.devices, _FIELDS)
         )
     except SelectorError as error:
         raise PoolError(f"slice {candidate.meta.name}: {error}") from None
@@ -198,29 +233,57 @@ def _add(found: dict[PoolId, list[ResourceSlice]], candidate: ResourceSlice) -> 
         relevant.append(candidate)
 
 
-def _pool(
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What a node sees of a pool. ``generation``: of the pool on all nodes, if the node sees a part of it."""
+
+    id: PoolId
+    seen: list[ResourceSlice]
+    generation: Generation | None = None
+    incomplete: bool = False
+
+    @property
+    def is_of_one_node(self) -> bool:
+        """Whether no other node sees the same, or it has no devices."""
+        return self.incomplete or any(item.node_name for item in self.seen)
+
+
+def _view(
     id_: PoolId,
-    relevant: list[ResourceSlice],
+    seen: list[ResourceSlice],
     newest: Callable[[PoolId], Generation],
     features: Features,
     size: Callable[[PoolId], GenerationSize] | None,
-) -> Pool | None:
-    """The pool, or None if a newer generation of it exists that has nothing for this node."""
-    if features.channel.partial_pools:
-        return _build_partial(id_, relevant, features)
-    number, expected = relevant[0].generation, relevant[0].slice_count
-    if len(relevant) == expected:
-        return _build(id_, relevant, _generation(number, tuple(relevant), features), features)
+) -> _View | None:
+    """What the node sees, or None if a newer generation of the pool exists that has nothing for this node."""
+    number, expected = seen[0].generation, seen[0].slice_count
+    if features.channel.partial_pools or len(seen) == expected:
+        return _View(id_, seen)
     if size is not None:
         newer, counted = size(id_).number > number, size(id_).counted(features)
         if newer or counted != expected:
-            return None if newer else Pool(id_, incomplete=True)
+            return None if newer else _View(id_, seen, incomplete=True)
     generation = newest(id_)
     if generation.number > number:
         return None
-    if len(generation.slices) != expected:
-        return Pool(id_, incomplete=True)
-    return _build(id_, relevant, generation, features)
+    return _View(id_, seen, generation, incomplete=len(generation.slices) != expected)
+
+
+def _pool(view: _View, shared: SharedPools | None, features: Features) -> Pool:
+    if view.incomplete:
+        return Pool(view.id, incomplete=True)
+    if shared is None:
+        return _made(view, features)
+    return shared.made(view.seen, lambda: _made(view, features))
+
+
+def _made(view: _View, features: Features) -> Pool:
+    if features.channel.partial_pools:
+        return _build_partial(view.id, view.seen, features)
+    seen, generation = view.seen, view.generation
+    if generation is None:
+        generation = _generation(seen[0].generation, tuple(seen), features)
+    return _build(view.id, seen, generation, features)
 
 
 def _build(id_: PoolId, relevant: list[ResourceSlice], generation: Generation, features: Features) -> Pool:
@@ -261,7 +324,7 @@ def _build_partial(id_: PoolId, relevant: list[ResourceSlice], features: Feature
     """The pool as Kubernetes 1.33 and 1.34 see it: by the slices for this node alone."""
     own, sets = _in_order(relevant, features), dict[str, CounterSet]()
     if features.partitionable_devices and any(_counts(item) for item in relevant):
-        own = tuple(_with_own_counters(item, sets) for item in own)
+        own = tuple([_with_own_counters(item, sets) for item in paced(own, 1)])
     return Pool(
         id_,
         slices=own,
@@ -286,7 +349,7 @@ def _in_order(slices: Iterable[ResourceSlice], features: Features) -> tuple[Reso
 
 
 def _counts(item: ResourceSlice) -> bool:
-    return bool(item.shared_counters) or any(device.consumes_counters for device in item.devices)
+    return bool(item.shared_counters) or item.draws
 
 
 def _with_own_counters(item: ResourceSlice, sets: dict[str, CounterSet]) -> ResourceSlice:
@@ -322,22 +385,21 @@ def _drawing(device: Device, known: Mapping[str, CounterSet]) -> Device:
 
 
 def _has_binding_conditions(slices: Iterable[ResourceSlice], features: Features) -> bool:
-    return features.channel.binds_to_node and any(
-        device.binding_conditions is not None for item in slices for device in item.devices
-    )
+    return features.channel.binds_to_node and any(item.binding_conditions for item in slices)
 
 
 def _placed(id_: PoolId, slices: Iterable[ResourceSlice]) -> tuple[PlacedDevice, ...]:
-    return tuple(
-        PlacedDevice(DeviceId(id_.driver, id_.pool, device.name), device, item)
-        for item in slices
-        for device in item.devices
-    )
+    placed: list[PlacedDevice] = []
+    for item in paced(slices, _SLICES):
+        placed += [
+            PlacedDevice(DeviceId(id_.driver, id_.pool, device.name), device, item) for device in item.devices
+        ]
+    return tuple(placed)
 
 
 def _duplicate_device(slices: Iterable[ResourceSlice]) -> str | None:
     names = set[str]()
-    for item in slices:
+    for item in paced(slices, _SLICES):
         for device in item.devices:
             if device.name in names:
                 return f"duplicate device name {device.name}"
@@ -346,7 +408,7 @@ def _duplicate_device(slices: Iterable[ResourceSlice]) -> str | None:
 
 
 def _collect_counters(slices: Iterable[ResourceSlice], sets: dict[str, CounterSet]) -> str | None:
-    for item in slices:
+    for item in paced(slices, _SLICES):
         for counter_set in item.shared_counters:
             if counter_set.name in sets:
                 return f"duplicate counter set name {counter_set.name}"
@@ -355,7 +417,9 @@ def _collect_counters(slices: Iterable[ResourceSlice], sets: dict[str, CounterSe
 
 
 def _missing_counter(sets: Mapping[str, CounterSet], slices: Iterable[ResourceSlice]) -> str | None:
-    for item in slices:
+    for item in paced(slices, _SLICES):
+        if not item.draws:
+            continue
         for device in item.devices:
             for consumption in device.consumes_counters:
                 counter_set = sets.get(consumption.counter_set)

@@ -13,6 +13,9 @@ from app.core.state.state import State
 from app.core.verdicts.node_signature import NodeSignature
 from app.core.verdicts.slice_looks import SliceLooks
 
+_TRIES = 3
+"""Times that a key is made, if something changes in each pause."""
+
 
 class EquivalenceClasses:
     """The key of each node, as of now. ``computed`` counts the keys that had to be made."""
@@ -30,15 +33,21 @@ class EquivalenceClasses:
     def key(self, name: str) -> Hashable | None:
         """Equal for nodes of one class; None: the node is known to be like no other, or not known.
 
-        Cost: a look-up, or O(slices + devices taken there) if the node has changed.
+        The key is that of the node at the end, whatever has changed in pauses. Cost: a look-up, or O(slices +
+        devices taken there) if the node has changed; nothing is kept that changes in each of several tries.
         """
-        if self._position != self._state.inventory.changes.position:
-            self._catch_up()
-        try:
-            return self._keys[name]
-        except KeyError:
-            found = self._keys[name] = self._made(name)
-            return found
+        changes = self._state.inventory.changes
+        for _ in range(_TRIES):
+            if self._position != changes.position:
+                self._catch_up()
+            try:
+                return self._keys[name]
+            except KeyError:
+                position, found = changes.position, self._made(name)
+            if position == changes.position:
+                self._keys[name] = found
+                return found
+        return None
 
     def _made(self, name: str) -> Hashable | None:
         self.computed += 1

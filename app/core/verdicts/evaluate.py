@@ -79,14 +79,14 @@ def _catch_up(evaluation: PodEvaluation, entry: CacheEntry, verdict_cache: Verdi
     Most filters come after a bind, which changes one node: without this each of them would have to look
     through all nodes for that one.
     """
-    if len(entry.stale) <= _FEW:
-        for name in entry.stale:
+    stale, entry.stale = entry.stale, set()  # another filter may add to it in a pause
+    if len(stale) <= _FEW:
+        for name in stale:
             key = entry.classes.key(name) if name in evaluation.state.nodes else None
             found = None if key is None else entry.by_class.get(key)
             if found is not None:
                 verdict_cache.shared += 1
                 entry.answers.put(name, found)
-    entry.stale.clear()
 
 
 def verdicts(

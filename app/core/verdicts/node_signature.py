@@ -40,7 +40,7 @@ class NodeSignature:
         self._features = features
         # Where one attribute can fail every expression, all of them count as read.
         self._sight = None if features.version.cel.lists_need_gate else attributes_read
-        self._looks = looks or SliceLooks()
+        self._looks = SliceLooks() if looks is None else looks  # empty ones are false
         self._visible: dict[str, tuple[str, ...]] = {}
 
     def key(self, node: Node, pools: Sequence[Pool], taken: Taken) -> Hashable | None:

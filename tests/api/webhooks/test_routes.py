@@ -51,9 +51,9 @@ def test_the_first_filter_finds_the_pools_of_all_nodes_put_together(
 ) -> None:
     gathered: list[str] = []
 
-    def gather(node: Node, *given: Any) -> tuple[Pool, ...]:
+    def gather(node: Node, *given: Any, **more: Any) -> tuple[Pool, ...]:
         gathered.append(node.name)
-        return gather_pools(node, *given)
+        return gather_pools(node, *given, **more)
 
     monkeypatch.setattr(state_inventory, "gather_pools", gather)
 

@@ -1,5 +1,6 @@
 from collections.abc import Iterable
 from typing import Any
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,9 @@ from app.core.pauses import on_pause
 from app.core.state import inventory
 from app.core.state.pools import Generation
 from app.core.state.state import State
+from app.core.versions import version_named
 from tests.objects import DRIVER, allocation, claim, device, node, pod, slice_of
+from tests.pausing import Meter
 
 KEY = ("default", "c")
 POOL = PoolId(DRIVER, "n1")
@@ -314,3 +317,112 @@ def test_a_pool_of_many_nodes_is_put_together_once_for_all_of_them(
     assert [pool.incomplete for pool in found] == [bool(missing)] * len(found)
     assert [placed.id.device for pool in found for placed in pool.devices] == ([] if missing else nodes)
     assert made == ([] if missing else [len(nodes)])
+
+
+def shared(number: int, count: int, devices: int = 64, version: int = 1, **selection: Any) -> dict[str, Any]:
+    """One of the slices of a pool that belongs to no node."""
+    names = (f"d{number}-{index}" for index in range(devices))
+    raw = slice_of(
+        "x", *(device(name, version=str(version)) for name in names), suffix=str(number), count=count
+    )
+    del raw["spec"]["nodeName"]
+    raw["spec"]["pool"]["name"] = "shared"
+    raw["spec"] |= selection or {"allNodes": True}
+    return raw
+
+
+def labelled(name: str, **labels: str) -> dict[str, Any]:
+    raw = node(name)
+    raw["metadata"]["labels"] = labels
+    return raw
+
+
+def only(label: str) -> dict[str, Any]:
+    term = {"matchExpressions": [{"key": label, "operator": "Exists"}]}
+    return {"nodeSelector": {"nodeSelectorTerms": [term]}}
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.37"])
+def test_nodes_that_see_the_same_of_a_pool_share_it(version: str) -> None:
+    features = Features.of(version_named(version))
+    state = state_with(labelled("a", x="1"), labelled("b", x="1"), labelled("c", x="1", y="1"))
+    state.upsert(read(shared(0, 2, **only("x"))))
+    state.upsert(read(shared(1, 2, **only("y"))))
+    pools = {name: state.inventory.pools(name, features)[0] for name in "abc"}
+    assert pools["a"] is pools["b"] is not pools["c"]
+    assert [len(pools[name].devices) for name in "abc"] == [64, 64, 128]
+    state.upsert(read(shared(0, 2, version=2, **only("x"))))
+    changed = [state.inventory.pools(name, features)[0] for name in "ab"]
+    assert changed[0] is changed[1] is not pools["a"]
+    assert {item.slice.meta.name for item in changed[0].devices} == {"x-slice0"}
+
+
+def test_a_shared_pool_that_no_node_has_any_more_is_not_kept() -> None:
+    slices = [shared(number, 10, **only(f"l{number}")) for number in range(10)]
+    state = state_with(node("n1"), *slices)
+    seen = []
+    for number in range(10):
+        # The slices stay as they are: it is the node that sees others each time.
+        state.upsert(read(labelled("n1", **{f"l{number}": "x"})))
+        (pool,) = state.inventory.pools("n1", FEATURES)
+        assert len(pool.devices) == 64
+        seen.append(ref(pool))
+        del pool
+    assert [found() is None for found in seen] == [True] * 9 + [False]
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.37"])
+def test_a_pool_of_many_devices_is_put_together_in_short_steps(version: str) -> None:
+    features, meter = Features.of(version_named(version)), Meter()
+    state = state_with(node("n1"), node("n2"), *(shared(number, 100) for number in range(100)))
+    meter.measure(lambda: state.inventory.pools("n1", features))
+    assert meter.total > 10_000, "two objects a device"
+    assert meter.most < 2_000, meter.where
+    again = Meter()
+    again.measure(lambda: state.inventory.pools("n2", features))
+    assert again.total < 2_000, "nothing for each device"
+
+
+@pytest.mark.parametrize("at", range(1, 22))
+def test_pools_that_change_while_they_are_put_together_are_not_kept(at: int) -> None:
+    state = state_with(node("n1"), *(shared(number, 40) for number in range(40)))
+    left = at
+
+    def change(_cost: int) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            state.upsert(read(shared(7, 40, version=2)))
+
+    with on_pause(change):
+        (found,) = state.inventory.pools("n1", FEATURES)
+    assert len(found.devices) == 40 * 64
+    (now,) = state.inventory.pools("n1", FEATURES)
+    assert {id(item.slice) for item in now.devices} == {
+        id(item) for item in state.inventory.effective_slices()
+    }
+    assert left <= 0, "it has changed before the end"
+
+
+def test_pools_of_a_node_that_goes_while_they_are_put_together_are_not_kept() -> None:
+    state = state_with(node("n1"), *(shared(number, 40) for number in range(40)))
+    with on_pause(lambda _cost: state.delete("Node", ("", "n1"))):
+        state.inventory.pools("n1", FEATURES)
+    assert state.inventory.kept_pools("n1", FEATURES) is None
+    with pytest.raises(KeyError):
+        state.inventory.pools("n1", FEATURES)
+
+
+def test_two_evaluations_may_put_the_pools_of_a_node_together_at_once() -> None:
+    state = state_with(node("n1"), *(shared(number, 40) for number in range(40)))
+    inner = []
+
+    def another(_cost: int) -> None:
+        if not inner:
+            inner.append(())
+            inner[0] = state.inventory.pools("n1", FEATURES)
+
+    with on_pause(another):
+        outer = state.inventory.pools("n1", FEATURES)
+    assert outer[0] is inner[0][0]
+    assert state.inventory.kept_pools("n1", FEATURES) is not None

@@ -22,6 +22,7 @@ from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
 from app.core.verdicts.cache import VerdictCache
+from app.core.verdicts.equivalence import EquivalenceClasses
 from app.core.verdicts.evaluate import KnownVerdicts, current_entry, indexed, known, verdicts
 from app.core.verdicts.index import VerdictIndex
 from app.core.verdicts.node_verdict import NodeVerdict
@@ -271,6 +272,64 @@ def test_what_changes_during_a_search_is_not_kept_for_the_class(monkeypatch: pyt
         anew = ask(state, VerdictCache(state), rules, "p", BIG)
         assert contents(ask(state, verdict_cache, rules, "p", BIG)) == contents(anew)
     assert moment > 5
+
+
+def test_what_changes_while_a_key_is_made_is_not_kept_as_the_key() -> None:
+    for moment in count(1):
+        state, rules = cluster(), make_rules()
+        put(state, claim("claim-p", expression=BIG))
+        verdict_cache = VerdictCache(state)
+        entry = current_entry(PodEvaluation(state, asking("p"), rules), verdict_cache)
+        assert entry is not None
+        small = slice_of("n1", device("d0", size="small"), generation=2)
+        with changed_at_pause(moment, partial(put, state, small)) as pauses:
+            found = entry.classes.key("n1")
+        (read,) = (key[1] for key in verdict_cache._classes)
+        fresh = EquivalenceClasses(state, rules.features, read, verdict_cache.looks)
+        assert found == fresh.key("n1") == entry.classes.key("n1")
+        if pauses[0] < moment:
+            break
+    assert moment > 3
+
+
+def test_a_key_is_not_made_without_end_where_all_changes_all_the_time() -> None:
+    state, rules = cluster(), make_rules()
+    put(state, claim("claim-p", expression=BIG))
+    entry = current_entry(PodEvaluation(state, asking("p"), rules), VerdictCache(state))
+    assert entry is not None
+    slices = [parse(slice_of("n1", device("d0"), generation=number)) for number in range(2, 100)]
+    pauses = count()
+
+    def change(_cost: int) -> None:
+        if next(pauses) % 3 == 2:  # not before the slices are read
+            item = slices.pop(0)
+            assert isinstance(item, InventoryObject)
+            state.upsert(item)
+
+    with on_pause(change):
+        assert entry.classes.key("n1") is None
+    assert slices
+    assert entry.classes.key("n1") is not None
+
+
+def test_another_filter_may_go_through_changed_nodes_in_a_pause_of_this_one() -> None:
+    for moment in count(1):
+        state, rules = cluster(), make_rules()
+        verdict_cache = VerdictCache(state)
+        ask(state, verdict_cache, rules, "p", BIG)
+        put(state, *(slice_of(name, device("d0", size="big"), generation=2) for name in NODES[:5]))
+
+        def another(state: State = state, rules: Rules = rules, cache: VerdictCache = verdict_cache) -> None:
+            put(state, *(slice_of(name, device("d0"), generation=3) for name in NODES[3:8]))
+            kept_for(PodEvaluation(state, asking("p"), rules), NODES, cache)
+
+        with changed_at_pause(moment, another) as pauses:
+            kept_for(PodEvaluation(state, asking("p"), rules), NODES, verdict_cache)
+        anew = ask(state, VerdictCache(state), rules, "p", BIG)
+        assert contents(ask(state, verdict_cache, rules, "p", BIG)) == contents(anew)
+        if pauses[0] < moment:
+            break
+    assert moment > 3
 
 
 def test_only_so_many_kinds_are_kept() -> None:
