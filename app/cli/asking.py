@@ -36,7 +36,7 @@ _FLAGS = {
     "shapes": "--like",
     "taints": "--taint",
     "addNodes": "--add-nodes",
-    "remove": "--remove or --remove-claim",
+    "remove": "--remove",
     "policy": "--policy",
     "features": "--feature",
     "kubernetesVersion": "--kubernetes-version",
@@ -153,7 +153,7 @@ class Asker:
         error = error if isinstance(error, dict) else {}
         message = str(error.get("message") or f"{self._name}{path} returned status {response.status_code}")
         if error.get("path"):
-            message = f"{_blamed(str(error['path']))}: {message}"
+            message = f"{_blamed(str(error['path']), message)}: {message}"
         if response.status_code in (400, 404, 409, 413, 422) and error:
             return InputError(message)
         if response.status_code == 401 and error:
@@ -163,12 +163,15 @@ class Asker:
         return UnreachableError(message)
 
 
-def _blamed(path: str) -> str:
+def _blamed(path: str, message: str) -> str:
     """The flag that set a field of the request, or the field."""
     found = _FIELD.match(path)
     if found is None or found["field"] not in _FLAGS:
         return path
-    return ", ".join(filter(None, (_FLAGS[found["field"]], found["rest"])))
+    flag = _FLAGS[found["field"]]
+    if flag == "--remove" and message.startswith("ResourceClaim "):
+        flag = "--remove or --remove-claim"
+    return ", ".join(filter(None, (flag, found["rest"])))
 
 
 def ask(source: Source, evaluation: Callable[[Asker], Awaitable[T]]) -> T:
