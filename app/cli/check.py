@@ -258,6 +258,7 @@ def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterat
         claim_rules,
         class_rules,
         name_rules,
+        number_rules,
         slice_rules,
         taint_rules,
     )
@@ -269,6 +270,7 @@ def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterat
         name_rules(raw),
         unknown_fields(raw, checked.minor),
         claim_rules(raw),
+        number_rules(raw),
         admin_rules(raw, names.labels, checked.features.version.admin_access_label),
         class_rules(raw),
         slice_rules(raw, checked.minor),

@@ -57,8 +57,9 @@ class Access:
 
 async def _scrape(folder: Path) -> str:
     server = FakeApiServer()
+    stored = {}
     for plural, item in OBJECTS:
-        server.put(item["apiVersion"], plural, item)
+        stored[plural, item["metadata"]["name"]] = server.put(item["apiVersion"], plural, item)
     certificate = folder / "tls.crt"
     certificate.write_bytes(trustme.CA().issue_cert("localhost").cert_chain_pems[0].bytes())
     settings = Settings(
@@ -79,13 +80,14 @@ async def _scrape(folder: Path) -> str:
         ):
             while not (await client.get("/readyz")).is_success:  # noqa: ASYNC110 - as a probe asks
                 await asyncio.sleep(0.01)
-            evaluation = {"Pod": pod("p", "c"), "Nodes": None, "NodeNames": ["n1"]}
+            evaluation = {"Pod": stored["pods", "p"], "Nodes": None, "NodeNames": ["n1"]}
             for verb in ("filter", "prioritize"):
                 (await client.post(f"/scheduler/{verb}", json=evaluation)).raise_for_status()
             evaluation["Pod"] = pod("waiting", "large")
             (await client.post("/scheduler/filter", json=evaluation)).raise_for_status()
-            bound = {"PodName": "p", "PodNamespace": "default", "PodUID": "uid-p", "Node": "n1"}
-            (await client.post("/scheduler/bind", json=bound)).raise_for_status()
+            uid = stored["pods", "p"]["metadata"]["uid"]
+            bound = {"PodName": "p", "PodNamespace": "default", "PodUID": uid, "Node": "n1"}
+            assert (await client.post("/scheduler/bind", json=bound)).json()["Error"] == ""
             (await client.post("/api/v1/placements", json={"pods": [pod("more", "c")]})).raise_for_status()
             return (await client.get("/metrics")).text
 

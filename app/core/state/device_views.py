@@ -7,7 +7,7 @@ from typing import Literal
 from app.core.model.device import Device, DeviceShape
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import DeviceId, PoolId, ResourceSlice
-from app.core.pauses import in_order, paced
+from app.core.pauses import in_order, paced, paced_if_many
 from app.core.state.state import State
 from app.core.state.taken import NOTHING_TAKEN, Holding
 
@@ -152,7 +152,7 @@ class DeviceViews:
             # At a pause of the caller, the slices that it goes through may be taken back.
             newest = self._newest[pool] = max((slice_.generation for slice_ in slices), default=0)
             current = [slice_ for slice_ in slices if slice_.generation == newest]
-            names = [device.name for slice_ in paced(current, _PACE) for device in slice_.devices]
+            names = [device.name for slice_ in paced_if_many(current) for device in slice_.devices]
             text = ""
             if not current:
                 text = "pool incomplete: no slices"

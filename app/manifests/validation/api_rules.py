@@ -66,7 +66,6 @@ def claim_rules(raw: JsonObject) -> Problems:
     for path, request in requests(raw):
         yield from _named(path, request, names, "")
         yield from _request(path, request, names)
-    yield from _together(at, raw)
     for path, constraint in items(devices, "constraints", at):
         yield from _about(path, constraint, names)
         yield from _constraint(path, constraint)
@@ -75,8 +74,17 @@ def claim_rules(raw: JsonObject) -> Problems:
         yield from _config(path, config)
 
 
-def _together(at: Path, raw: JsonObject) -> Problems:
-    """The devices of all requests: the API server takes more than a claim holds, no allocator does."""
+def number_rules(raw: JsonObject) -> Problems:
+    """More devices than a claim holds: the API server accepts them, and no allocator finds them.
+
+    Cost: O(requests).
+    """
+    at, _ = claim_devices(raw)
+    for path, request in requests(raw):
+        for of_request, spec in request_specs(path, request):
+            count = spec.get("count")
+            if isinstance(count, int) and count > MAX_DEVICES:
+                yield (*of_request, "count"), f"a claim holds at most {MAX_DEVICES} devices, not {count}"
     least = [_least(path, request) for path, request in requests(raw)]
     if sum(least) > MAX_DEVICES and max(least) <= MAX_DEVICES:
         text = f"the requests are for {sum(least)} devices together, and a claim holds at most {MAX_DEVICES}"
@@ -186,9 +194,7 @@ def _selectors(path: Path, spec: JsonObject) -> Problems:
 def _amount(path: Path, spec: JsonObject) -> Problems:
     count, mode = spec.get("count"), spec.get("allocationMode")
     if isinstance(count, int) and not isinstance(count, bool):
-        if count > MAX_DEVICES:
-            yield (*path, "count"), f"a claim holds at most {MAX_DEVICES} devices, not {count}"
-        elif count < 0 or (count == 0 and mode in (None, "", "ExactCount")):
+        if count < 0 or (count == 0 and mode in (None, "", "ExactCount")):
             yield (*path, "count"), "must be greater than 0"
         if mode == "All" and count != 0:
             yield (*path, "count"), "allocationMode All takes no count"

@@ -9,42 +9,11 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Asked, run
-from tests.objects import claim, device, device_class, node, pod, pod_group, slice_of
+from tests.api.webhooks.gangs import LABEL, args, gang_of, inventory_of, member
+from tests.objects import claim, pod, pod_group
 
 Inventory = Callable[..., Path]
 Json = dict[str, Any]
-
-LABEL = "scheduling.x-k8s.io/pod-group"
-
-
-def member(name: str, group: str, *claims: str, labelled: bool = False) -> Json:
-    raw = pod(name, *claims)
-    if labelled:
-        raw["metadata"]["labels"] = {LABEL: group}
-    else:
-        raw["spec"]["schedulingGroup"] = {"podGroupName": group}
-    return raw
-
-
-def inventory_of(nodes: dict[str, int], *gangs: list[Json]) -> list[Json]:
-    objects: list[Json] = [device_class()]
-    for name, devices in nodes.items():
-        objects += [node(name), slice_of(name, *(device(f"d{number}") for number in range(devices)))]
-    for gang in gangs:
-        for raw in gang:
-            names = [entry["resourceClaimName"] for entry in raw["spec"]["resourceClaims"]]
-            objects += [raw, *(claim(item) for item in names if claim(item) not in objects)]
-    return objects
-
-
-def gang_of(name: str, size: int, *, labelled: bool = False) -> list[Json]:
-    return [
-        member(f"{name}-{number}", name, f"{name}-c{number}", labelled=labelled) for number in range(size)
-    ]
-
-
-def args(raw: Json, nodes: list[str]) -> Json:
-    return {"Pod": raw, "Nodes": None, "NodeNames": nodes}
 
 
 async def filtered(service: Asked, gang: list[Json], nodes: list[str]) -> list[list[str]]:

@@ -7,16 +7,10 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Asked, run
-from tests.api.webhooks.test_gang import LABEL, args, gang_of, inventory_of
-from tests.api.webhooks.test_reservations import bind
+from tests.api.webhooks.gangs import LABEL, bind, gang_of, inventory_of, named
 from tests.objects import pod_group
 
 Inventory = Callable[..., Path]
-
-
-async def named(service: Asked, raw: Any, nodes: list[str]) -> list[str]:
-    found: list[str] = (await service.post("/scheduler/filter", args(raw, nodes)))["NodeNames"]
-    return found
 
 
 def twice(service: Asked) -> list[str]:

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Asked, run
-from tests.api.webhooks.test_gang import LABEL, gang_of, inventory_of
-from tests.api.webhooks.test_gang_planned_again import named
-from tests.api.webhooks.test_reservations import NAMES, OBJECTS, bind, own
+from tests.api.webhooks.gangs import LABEL, NAMES, OBJECTS, bind, gang_of, inventory_of, named, own
 from tests.objects import allocation, claim, pod, pod_group
 
 Inventory = Callable[..., Path]

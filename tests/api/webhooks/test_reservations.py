@@ -13,17 +13,10 @@ from app.core.json_object import JsonObject
 from app.core.placement import pod_evaluation
 from app.core.state.state import State
 from tests.api.conftest import Asked, run
+from tests.api.webhooks.gangs import NAMES, OBJECTS, bind, own
 from tests.objects import allocation, claim, device, device_class, node, owned, pod, slice_of, template
 
 Inventory = Callable[..., Path]
-
-NAMES = [f"n{number}" for number in range(4)]
-OBJECTS = (
-    *(node(name, zone=name) for name in NAMES),
-    *(slice_of(name, device("d0")) for name in NAMES),
-    device_class(),
-    *(claim(f"c{number}") for number in range(6)),
-)
 
 
 def args(raw: JsonObject, names: list[str] | None = None) -> JsonObject:
@@ -35,10 +28,6 @@ def liking(raw: JsonObject, *nodes: str, weight: int = 1) -> JsonObject:
     preferred = [{"weight": weight, "preference": term}]
     affinity = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
     return raw | {"spec": raw["spec"] | {"affinity": affinity}}
-
-
-def bind(name: str, on: str) -> JsonObject:
-    return {"PodName": name, "PodNamespace": "default", "PodUID": f"uid-{name}", "Node": on}
 
 
 def test_one_node_is_named_for_each_pod_and_none_twice(inventory: Inventory) -> None:
@@ -103,12 +92,6 @@ def test_with_all_nodes_named_nothing_is_kept(inventory: Inventory) -> None:
         assert not service.app.state.service.state.assumed
 
     run(inventory(*OBJECTS), evaluation, candidates=0)
-
-
-def own(number: int) -> tuple[JsonObject, JsonObject]:
-    """A Pod, and the claim that was made for it."""
-    name = f"own{number}"
-    return pod(name, f"{name}-claim"), owned(claim(f"{name}-claim"), "Pod", name, f"uid-{name}")
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
