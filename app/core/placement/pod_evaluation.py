@@ -8,6 +8,7 @@ from app.core.allocator import (
     Fits,
     Invalid,
     Misfit,
+    Outcome,
     Plan,
     Reason,
     allocate_planned,
@@ -230,32 +231,21 @@ class PodEvaluation:
             return True
         found = self._with_devices.get(name)
         if found is None:
+            pause()
             node, plan = self.state.nodes.get(name), self._plan
-            found = node is not None and not isinstance(plan, Invalid) and self._finds_devices(node, plan)
+            if node is None or isinstance(plan, Invalid):
+                found = False
+            else:
+                found = isinstance(self._searched(node, plan)[1], Fits)
             self._with_devices[name] = found
         return found
 
-    def _finds_devices(self, node: Node, plan: Plan) -> bool:
-        pause()
-        try:
-            pools = self.state.inventory.pools(node.name, self.rules.features)
-        except PoolError:
-            return False
-        outcome = allocate_planned(
-            node,
-            pools,
-            plan,
-            self.state.taken,
-            limits=self.rules.limits,
-            new_share_id=self.rules.new_share_id,
-        )
-        return isinstance(outcome, Fits)
-
-    def _allocate(self, node: Node, plan: Plan) -> NodeResult:
+    def _searched(self, node: Node, plan: Plan) -> tuple[tuple[Pool, ...], Outcome]:
+        """The node's pools, and the devices in them for the claims without an allocation. Cost: a search."""
         try:
             pools = self.state.inventory.pools(node.name, self.rules.features)
         except PoolError as error:
-            return NodeResult(node.name, "invalid", (Reason("PoolInvalid", str(error)),), curable=False)
+            return (), Invalid((Reason("PoolInvalid", str(error)),))
         outcome = allocate_planned(
             node,
             pools,
@@ -264,6 +254,10 @@ class PodEvaluation:
             limits=self.rules.limits,
             new_share_id=self.rules.new_share_id,
         )
+        return pools, outcome
+
+    def _allocate(self, node: Node, plan: Plan) -> NodeResult:
+        pools, outcome = self._searched(node, plan)
         match outcome:
             case Fits():
                 picked = pick(
