@@ -92,18 +92,17 @@ class Decider:
             self.events.refused(evaluation.pod, summary)
         if held is not None and self.deallocator is not None:
             log.info("deallocating a claim", extra={"claim": "/".join(held.key)})
-            self._start(self._deallocated(evaluation, held))
+            self._start(self._deallocated(self.deallocator, held, evaluation.pod))
         if self.requeuer is not None:
             self.requeuer.refused(
                 evaluation.pod, evaluation.position, everywhere=evaluation.refusal is not None
             )
 
-    async def _deallocated(self, evaluation: PodEvaluation, held: HeldClaim) -> None:
-        """Deallocates, and has the Pod tried on all nodes: the event may have come before its refusal."""
-        if self.deallocator is None or not await self.deallocator.deallocate(held.claim):
-            return
+    async def _deallocated(self, deallocator: Deallocator, held: HeldClaim, pod: Pod) -> None:
+        """Deallocates. kube-scheduler may have retried the Pod before this process knew that it was done."""
+        await deallocator.deallocate(held.claim)
         if self.requeuer is not None:
-            self.requeuer.refused(evaluation.pod, 0, everywhere=evaluation.refusal is not None)
+            self.requeuer.may_fit_anywhere(pod)
 
     def passed(self, pod: Pod) -> None:
         """Follows up a filter that has found a node."""

@@ -32,10 +32,6 @@ too, and on a busy machine 0.1 s of CPU time takes longer.
 """
 
 
-_FEW_CLAIMS = 32
-"""Claims of a Pod that are looked at in one step."""
-
-
 @dataclass(frozen=True, slots=True)
 class NodesEvaluated:
     """The result. Read it before the next await: nodes may change then.
@@ -181,9 +177,6 @@ async def claim_to_release(service: Service, evaluation: PodEvaluation) -> HeldC
     """
     if not evaluation.allocated and not evaluation.varies:
         return None
-    if not evaluation.missing and not evaluation.varies and len(evaluation.claims) <= _FEW_CLAIMS:
-        # Without a search, and before an event: the Pod is noted as refused with what it was evaluated on.
-        return evaluation.releasable()
     tenant = evaluation.pod.meta.namespace
     time_slice = service.webhook_slice(tenant)
     deadline = service.deadline(service.settings.filter_timeout_seconds)

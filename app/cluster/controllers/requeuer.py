@@ -96,6 +96,11 @@ class Requeuer:
             # The change arrived during the evaluation: nothing else retries the Pod.
             self._look_in(self._settings.gather_seconds)
 
+    def may_fit_anywhere(self, pod: Pod) -> None:
+        """A claim of a refused Pod is deallocated: that changes one node, and all others may fit."""
+        if self._refused.open(pod):
+            self._look_in(self._settings.gather_seconds)
+
     def passed(self, pod: Pod) -> None:
         """Removes a Pod that fits somewhere."""
         self._refused.forget(pod.meta.key, pod.meta.uid)

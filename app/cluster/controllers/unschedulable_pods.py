@@ -61,8 +61,16 @@ class RefusedPods:
 
     def open_everywhere(self) -> None:
         """Records that all nodes may fit now. Cost: O(Pods)."""
-        for key, refused in self._refused.items():
-            self._refused[key] = replace(refused, everywhere=True)
+        for refused in list(self._refused.values()):
+            self.open(refused.pod)
+
+    def open(self, pod: Pod) -> bool:
+        """Records that all nodes may fit this Pod now, and returns whether it is still refused."""
+        refused = self._refused.get(pod.meta.key)
+        if refused is None or refused.pod.meta.uid != pod.meta.uid:
+            return False
+        self._refused[pod.meta.key] = replace(refused, everywhere=True)
+        return True
 
     def waiting(self, state: State) -> list[tuple[RefusedPod, Pod]]:
         """The Pods that are still pending, in current form, highest priority first.

@@ -163,6 +163,30 @@ async def test_a_pod_that_could_not_run_there_for_other_reasons_sleeps_on() -> N
 
 
 @in_virtual_time
+async def test_a_pod_whose_claim_was_deallocated_is_tried_on_all_nodes() -> None:
+    made = await waiting(0, slice_of("n1", device("d0")), slice_of("n2", device("d0")))
+    made.server.put("v1", "nodes", node("n2", zone="b"))
+    held = claim("held") | {"status": {"allocation": allocation("n1", "d0")}}
+    stored = made.server.put(DRA, "resourceclaims", held)
+    raw = pod("p", "held")
+    raw["spec"]["nodeSelector"] = {"zone": "b"}
+    made.server.put("v1", "pods", raw)
+    await asyncio.sleep(1)
+    refused = made.state.pods["default", "p"]
+    made.refuse(refused)
+    made.server.put(DRA, "resourceclaims", stored | {"status": {}})
+    await asyncio.sleep(5)
+    assert made.requeued() == set()  # only n1 has changed
+    made.requeuer.may_fit_anywhere(refused)
+    await asyncio.sleep(5)
+    assert made.requeued() == {"p"}
+    made.requeuer.may_fit_anywhere(refused)  # it is not refused any more
+    await asyncio.sleep(5)
+    assert made.requeuer.requeued == 1
+    await made.stop()
+
+
+@in_virtual_time
 async def test_pods_that_are_gone_or_passed_are_not_woken() -> None:
     made = await waiting(2)
     made.requeuer.passed(made.state.pods["default", "p0"])
