@@ -14,6 +14,7 @@ from app.cluster.client.discovery import NODE, POD, Resource, discover
 from app.cluster.client.errors import ClusterError, CredentialsError, ForbiddenError
 from app.core.json_object import JsonObject
 from app.core.model.parse import flatten
+from app.core.model.pod import ENDED_PHASES
 from app.core.versions import VersionError
 from app.core.versions.cluster_version import ClusterVersion, recorded
 from app.manifests.reader import ManifestError, read_documents
@@ -123,4 +124,4 @@ async def _list(client: ApiClient, resource: Resource) -> list[JsonObject]:
 
 
 def _finished(pod: JsonObject) -> bool:
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return (pod.get("status") or {}).get("phase") in ENDED_PHASES

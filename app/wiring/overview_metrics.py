@@ -80,8 +80,7 @@ def _driver_labels(seen: Overview) -> Callable[[str], str]:
     """A function that gives the value of the label of a driver: its name for those with the most devices,
     and then for the first of the others.
     """
-    sizes = ((-group.devices, name) for name, group in paced(seen.sums.drivers.items()))
-    named = {name for _, name in nsmallest(_MAX_DRIVERS, sizes)}
+    named = _largest(_MAX_DRIVERS, ((group.devices, name) for name, group in seen.sums.drivers.items()))
 
     def label(driver: str) -> str:
         if len(named) < _MAX_DRIVERS:
@@ -89,6 +88,11 @@ def _driver_labels(seen: Overview) -> Callable[[str], str]:
         return driver if driver in named else OTHER
 
     return label
+
+
+def _largest(most: int, sizes: Iterable[tuple[int, str]]) -> set[str]:
+    """The names of those with the largest numbers. O(names), with pauses."""
+    return {name for _, name in nsmallest(most, ((-size, name) for size, name in paced(sizes)))}
 
 
 def _devices(seen: Overview, label: Callable[[str], str]) -> Iterator[Sample]:
@@ -131,8 +135,7 @@ def _groups(service: Service, seen: Overview, label: Callable[[str], str]) -> It
     held: Labelled = {}
     if "namespace" in chosen:
         uses = seen.sums.namespaces
-        sizes = ((-use.in_use, name) for name, use in paced(uses.items()))
-        named = {name for _, name in nsmallest(most, sizes)}
+        named = _largest(most, ((use.in_use, name) for name, use in uses.items()))
         for name, use in paced(uses.items()):
             for driver, number in paced_if_many(use.by_driver.items()):
                 key = (name if name in named else OTHER, label(driver))
@@ -143,8 +146,7 @@ def _groups(service: Service, seen: Overview, label: Callable[[str], str]) -> It
 
 def _by_value(name: str, groups: Mapping[str, DeviceGroup], most: int) -> Labelled:
     found: Labelled = {}
-    sizes = ((-group.devices, value) for value, group in paced(groups.items()))
-    named = {value for _, value in nsmallest(most, sizes)}
+    named = _largest(most, ((group.devices, value) for value, group in groups.items()))
     for group in paced(groups.values(), 64):
         value = group.name if group.name in named else OTHER
         rest = group.devices - group.in_use - group.free

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -28,7 +28,7 @@ from app.core.placement.rules import Rules
 from app.core.scoring import UnknownPolicyError, policy_named
 from app.core.state.shown_gates import with_shown_gates
 from app.core.state.state import kind_of
-from app.core.versions import NEWEST, KubernetesVersion, VersionError, version_named
+from app.core.versions import NEWEST, KubernetesVersion, VersionError, is_newer_than_known, version_named
 from app.core.versions.cluster_version import ClusterVersion
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -88,18 +88,12 @@ async def dry_run(service: Service, body: Scenario, work: Expensive) -> Prepared
     except InterruptedWorkError:
         raise work.time_up("the objects could not be read", "objects") from None
     work.leftovers.append(overlay.state.let_go)
-    if body.kubernetes_version and _is_newer(body.kubernetes_version):
+    if body.kubernetes_version and is_newer_than_known(body.kubernetes_version):
         text = f"Kubernetes {body.kubernetes_version} is not known: the rules of {NEWEST} are used"
         overlay = replace(overlay, notes=(text, *overlay.notes))
     if body.inventory == "live" and not service.decides:
         overlay = replace(overlay, notes=(_INCOMPLETE, *overlay.notes))
     return PreparedRun(overlay, rules, work)
-
-
-def _is_newer(name: str) -> bool:
-    """Whether a version is newer than all known ones, and has the rules of the newest."""
-    minor = name.removeprefix("v").split(".")[1]
-    return int("".join(takewhile(str.isdecimal, minor))) > NEWEST.minor
 
 
 def _rules(service: Service, body: Scenario) -> Rules:

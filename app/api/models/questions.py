@@ -31,11 +31,7 @@ class RequestBody(Body):
             unknown = next(name for name in raw if name not in known)
             few = {name: raw[name] for name in known if raw.get(name) is not None}
             return few | {unknown: raw[unknown]}
-        return raw if None not in raw.values() else _without_nulls(raw)
-
-
-def _without_nulls(raw: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in raw.items() if value is not None}
+        return {name: value for name, value in raw.items() if value is not None}
 
 
 def _few_features(raw: Any) -> Any:

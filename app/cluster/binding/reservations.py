@@ -25,7 +25,7 @@ from typing import Any
 from app.cluster.binding.deciding import decide_on_nodes
 from app.cluster.informers.informer import Event, Replaced, Upserted
 from app.core.model.allocation import Allocation
-from app.core.model.pod import Pod
+from app.core.model.pod import ENDED_PHASES, Pod
 from app.core.placement.decision import ClaimAllocation, assume, forget
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
@@ -290,7 +290,7 @@ class Reservations:
             return
         nominated = found.on(status.get("nominatedNodeName"))
         given_up = found.reserved_at is not None and _unschedulable_since(status, found.reserved_at)
-        ended = bool(metadata.get("deletionTimestamp")) or status.get("phase") in ("Succeeded", "Failed")
+        ended = bool(metadata.get("deletionTimestamp")) or status.get("phase") in ENDED_PHASES
         if ended or (found.nominated and nominated is None) or given_up:
             self.release(uid, "given_up")
         elif nominated is not None and not found.nominated:

@@ -41,7 +41,7 @@ def movable_pods(state: State, highest: int, visible: Callable[[str], bool] | No
     Cost: O(Pods + claims), and O(budgets) for Pods of the same labels, with pauses: pass a fork.
     """
     claims = _claims_by_pod(state.claims())
-    budgets = Budgets(state.budgets.values())
+    budgets = Budgets.of(state.budgets.values())
     pods: list[Pod] = []
     stays: dict[str, int] = {}
     for pod in paced(state.pods.values(), FEW):

@@ -63,7 +63,7 @@ class Moves:
         self.start = MovedState(state)
         self.movable = movable
         self._rules = rules
-        self._budgets = Budgets(state.budgets.values())
+        self._budgets = Budgets.of(state.budgets.values())
 
     def of(self, step: MovedState, pod: Pod, nodes: Iterable[str]) -> Iterator[MovedState]:
         """The states after a move of this Pod to each of the nodes where it fits."""

@@ -16,6 +16,22 @@ class FieldError(ValueError):
         return FieldError(self.reason, *parent, *self.path)
 
 
+_JSON_KINDS: dict[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a fraction",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def json_kind(value: object) -> str:
+    """What a value is, in the words of JSON."""
+    return _JSON_KINDS.get(type(value), type(value).__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
     """Names an object to a person: kind, namespace (empty if it has none) and name."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from app.core.json_object import JsonObject
-from app.core.model.errors import FieldError
+from app.core.model.errors import FieldError, json_kind
 from app.core.model.quantity import Quantity, QuantityError, parse_quantity
 from app.core.pauses import FEW, paced, paced_if_many
 
@@ -24,21 +24,21 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z",
 def mapping(value: Any) -> JsonObject:
     """The value itself if it is a JSON object."""
     if not isinstance(value, dict):
-        raise FieldError(f"must be an object, not {_kind(value)}")
+        raise FieldError(f"must be an object, not {json_kind(value)}")
     return value
 
 
 def text(value: Any) -> str:
     """The value itself if it is a string."""
     if not isinstance(value, str):
-        raise FieldError(f"must be a string, not {_kind(value)}")
+        raise FieldError(f"must be a string, not {json_kind(value)}")
     return value
 
 
 def boolean(value: Any) -> bool:
     """The value itself if it is true or false."""
     if not isinstance(value, bool):
-        raise FieldError(f"must be true or false, not {_kind(value)}")
+        raise FieldError(f"must be true or false, not {json_kind(value)}")
     return value
 
 
@@ -47,7 +47,7 @@ def integer(value: Any) -> int:
     if isinstance(value, float) and abs(value) >= _INT64:
         raise FieldError("does not fit into 64 bits")  # a number of that many digits is read as a float
     if isinstance(value, bool) or not isinstance(value, int):
-        raise FieldError(f"must be a whole number, not {_kind(value)}")
+        raise FieldError(f"must be a whole number, not {json_kind(value)}")
     if not -_INT64 <= value < _INT64:
         raise FieldError("does not fit into 64 bits")
     return value
@@ -110,7 +110,7 @@ def child(source: JsonObject, name: str) -> JsonObject:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise FieldError(f"must be an object, not {_kind(value)}", name)
+        raise FieldError(f"must be an object, not {json_kind(value)}", name)
     return value
 
 
@@ -120,7 +120,7 @@ def listed(source: JsonObject, name: str, read: Callable[[Any], T]) -> tuple[T, 
     if value is None:
         return ()
     if not isinstance(value, list | tuple):
-        raise FieldError(f"must be a list, not {_kind(value)}", name)
+        raise FieldError(f"must be a list, not {json_kind(value)}", name)
     items: list[T] = []
     try:
         for item in value if len(value) <= FEW else paced(value, FEW):
@@ -141,15 +141,3 @@ def mapped(source: JsonObject, name: str, read: Callable[[Any], T]) -> dict[str,
         except FieldError as error:
             raise error.under(name, key) from None
     return result
-
-
-def _kind(value: Any) -> str:
-    names = {
-        bool: "a boolean",
-        int: "a number",
-        float: "a fraction",
-        str: "a string",
-        list: "a list",
-        dict: "an object",
-    }
-    return "null" if value is None else names.get(type(value), type(value).__name__)

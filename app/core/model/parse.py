@@ -9,7 +9,7 @@ from app.core.model.device_taint_rule import DeviceTaintRule, read_device_taint_
 from app.core.model.disruption_budget import DisruptionBudget, read_disruption_budget
 from app.core.model.errors import FieldError, ObjectError, ObjectRef, path_text
 from app.core.model.node import Node, read_node
-from app.core.model.pod import Pod, read_pod
+from app.core.model.pod import ENDED_PHASES, Pod, read_pod
 from app.core.model.pod_group import GROUP as SCHEDULING_GROUP
 from app.core.model.pod_group import PodGroup, read_pod_group
 from app.core.model.resource_claim import ResourceClaim, ResourceClaimTemplate, read_claim, read_template
@@ -90,7 +90,7 @@ def is_to_be_placed(raw: Any) -> bool:
         return False
     spec, status = raw.get("spec"), raw.get("status")
     bound = isinstance(spec, dict) and bool(spec.get("nodeName"))
-    return not bound and not (isinstance(status, dict) and status.get("phase") in ("Succeeded", "Failed"))
+    return not bound and not (isinstance(status, dict) and status.get("phase") in ENDED_PHASES)
 
 
 def _foreign(raw: dict[str, Any]) -> bool:

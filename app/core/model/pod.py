@@ -26,6 +26,10 @@ MAX_PREFERENCES = 100
 """Preferred terms, or soft constraints, that are weighed for each node. A Pod may have thousands of them."""
 
 
+ENDED_PHASES = ("Succeeded", "Failed")
+"""The phases of a Pod that has run to its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pod:
     """A Pod. ``requests`` is what it takes of a node in all: containers, init containers, overhead.
@@ -73,7 +77,7 @@ class Pod:
     @property
     def finished(self) -> bool:
         """Whether it has run to its end and holds nothing of its node any more."""
-        return self.phase in ("Succeeded", "Failed")
+        return self.phase in ENDED_PHASES
 
     @property
     def named_claims(self) -> tuple[tuple[str, str], ...]:

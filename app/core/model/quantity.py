@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from app.core.model.errors import json_kind
+
 Format = Literal["DecimalSI", "BinarySI", "DecimalExponent"]
 
 NANOS = 10**9
@@ -20,9 +22,6 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 _DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _BINARY_SUFFIX = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
-
-
-_KINDS = {type(None): "null", bool: "a boolean", list: "a list", dict: "an object"}
 
 
 class QuantityError(ValueError):
@@ -97,8 +96,7 @@ def parse_quantity(value: object) -> Quantity:
 
 def _text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        kind = _KINDS.get(type(value), type(value).__name__)
-        raise QuantityError(f"must be a quantity (string or number), not {kind}")
+        raise QuantityError(f"must be a quantity (string or number), not {json_kind(value)}")
     # Checked before it is printed: Python refuses to print longer numbers.
     if isinstance(value, int) and value.bit_length() > _MAX_LENGTH:
         raise QuantityError(f"a number of {value.bit_length()} bits is not a quantity")

@@ -89,7 +89,7 @@ def plan_preemption(
     stage = EvictionStage(state)
     leaving = tuple(leaving)
     stage.remove((*leaving, *terminating(state)))
-    budgets = Budgets(state.budgets.values()).charged(_still_running(state, leaving))
+    budgets = Budgets.of(state.budgets.values()).charged(_still_running(state, leaving))
     checked = replace(rules, node_checks=True)
     found: list[Preemption] = []
     for pod in pods:

@@ -54,17 +54,20 @@ def by_importance(pods: Iterable[Pod]) -> list[Pod]:
 
 
 class Budgets:
-    """What PodDisruptionBudgets still allow, and which of them cover a Pod.
+    """What PodDisruptionBudgets still allow after some evictions, and which of them cover a Pod."""
 
-    Cost of the constructor: O(budgets), with pauses.
-    """
+    def __init__(self, of_namespace: Mapping[str, "_NamespaceBudgets"], charged: Mapping[Key, int]) -> None:
+        self._of_namespace = of_namespace
+        self._charged = charged
 
-    def __init__(self, budgets: Iterable[DisruptionBudget]) -> None:
-        self._of_namespace: dict[str, _NamespaceBudgets] = {}
-        self._charged: Mapping[Key, int] = {}
+    @classmethod
+    def of(cls, budgets: Iterable[DisruptionBudget]) -> "Budgets":
+        """Before any eviction. Cost: O(budgets), with pauses."""
+        found: dict[str, _NamespaceBudgets] = {}
         for budget in paced(budgets):
             if budget.selector is not None:
-                self._of_namespace.setdefault(budget.meta.namespace, _NamespaceBudgets()).add(budget)
+                found.setdefault(budget.meta.namespace, _NamespaceBudgets()).add(budget)
+        return cls(found, {})
 
     def covering(self, pod: Pod) -> Iterator[DisruptionBudget]:
         """Those to which an eviction of the Pod is charged.
@@ -86,9 +89,7 @@ class Budgets:
         for pod in paced(victims, FEW):
             for budget in self.covering(pod):
                 charged[budget.meta.key] = charged.get(budget.meta.key, 0) + 1
-        after = Budgets(())
-        after._of_namespace, after._charged = self._of_namespace, charged
-        return after
+        return Budgets(self._of_namespace, charged)
 
 
 class _NamespaceBudgets:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.core.json_object import JsonObject
+from app.core.model.pod import ENDED_PHASES
 
 
 class Recorder:
@@ -38,7 +39,7 @@ class Recorder:
         for pod in pods:
             uid = pod["metadata"].get("uid") or "/".join(_key(pod))
             held = [claims[key] for key in _claims_of(pod) if key in claims]
-            if held and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+            if held and (pod.get("status") or {}).get("phase") not in ENDED_PHASES:
                 present.add(uid)
                 self._arrived(uid, pod, held)
         for uid in self._running.keys() - present:

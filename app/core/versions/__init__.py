@@ -14,6 +14,7 @@ from app.core.versions.kubernetes_version import (
     VERSIONS,
     KubernetesVersion,
     VersionError,
+    is_newer_than_known,
     version_named,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "Gate",
     "KubernetesVersion",
     "VersionError",
+    "is_newer_than_known",
     "version_named",
 ]

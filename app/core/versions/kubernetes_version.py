@@ -142,6 +142,12 @@ DEFAULT = _V1_37
 _TEXT = re.compile(r"v?1\.(\d{1,4})(?:[.+-].*)?\Z", re.ASCII | re.DOTALL)
 
 
+def is_newer_than_known(text: str) -> bool:
+    """Whether the name is that of a version newer than all known ones, which has the rules of the newest."""
+    found = _TEXT.match(text)
+    return found is not None and int(found.group(1)) >= FIRST_MINOR + len(VERSIONS)
+
+
 def version_named(text: str) -> KubernetesVersion:
     """The version by a name like ``1.34``, ``v1.34.6`` or ``v1.34.6-gke.100``.
 

@@ -37,7 +37,7 @@ def test_budgets_that_cover_a_pod_are_read_with_pauses() -> None:
     for number in range(BUDGETS):
         made.add(budget(f"b{number}", 0, app="a"))
     pod = made.state.pods["default", "one"]
-    budgets = Budgets(made.state.budgets.values())
+    budgets = Budgets.of(made.state.budgets.values())
     assert meter.measure(lambda: over_budget([pod] * 20, budgets)) == {"uid-one"}
     assert meter.most < 1_000, meter.where
     two = Meter()
@@ -53,7 +53,7 @@ def test_a_budget_does_not_count_a_pod_whose_eviction_is_in_progress() -> None:
     (known,) = made.state.budgets.values()
     made.state.upsert(replace(known, disrupted=frozenset({"one"})))
     one, two = (made.state.pods["default", name] for name in ("one", "two"))
-    budgets = Budgets(made.state.budgets.values())
+    budgets = Budgets.of(made.state.budgets.values())
     assert [len(list(budgets.covering(pod))) for pod in (one, two)] == [0, 1]
     assert over_budget([one, two], budgets) == set()
     assert over_budget([two], budgets.charged([one, two])) == {"uid-two"}
@@ -72,7 +72,7 @@ def test_a_budget_covers_pods_of_its_namespace_that_it_selects() -> None:
     nothing["spec"] = {}
     for item in (budget("a", 1, app="a"), budget("all", 1), elsewhere, nothing):
         made.add(item)
-    budgets = Budgets(made.state.budgets.values())
+    budgets = Budgets.of(made.state.budgets.values())
     covering = {
         pod.meta.name: sorted(item.meta.name for item in budgets.covering(pod))
         for pod in made.state.pods.values()

@@ -325,7 +325,7 @@ def test_the_victims_are_the_best_of_all_sets_and_never_in_vain(
     case: tuple[Cluster, Pod], spare: bool
 ) -> None:
     made, preemptor = case
-    budgets = Budgets(made.state.budgets.values())
+    budgets = Budgets.of(made.state.budgets.values())
     helping = list(_sets(made))
     costs = [cost_of(chosen, budgets) for chosen in helping if chosen]
     if spare:

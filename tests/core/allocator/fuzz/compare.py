@@ -34,8 +34,12 @@ class Answer:
     @property
     def out_of_steps(self) -> bool:
         """Whether in-tree took more steps to its answer than a search has here."""
-        limited = isinstance(self.ours, Invalid) and self.ours.reasons[0].code == "SearchLimit"
-        return limited and self.theirs["steps"] > Limits().max_steps
+        return self.limited and self.theirs["steps"] > Limits().max_steps
+
+    @property
+    def limited(self) -> bool:
+        """Whether the search here has ended at its limit."""
+        return isinstance(self.ours, Invalid) and self.ours.reasons[0].code == "SearchLimit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +100,16 @@ def to_json(outcome: Fits) -> list[JsonObject]:
 
 def _verdict(oracle: Oracle, request: JsonObject, answer: Answer, *, ordered: bool) -> Difference | None:
     ours, theirs = inventory.verdict(answer.ours), answer.theirs["verdict"]
-    limit = isinstance(answer.ours, Invalid) and answer.ours.reasons[0].code == "SearchLimit"
     if ours == theirs or not answer.comparable:
         return None
     if _refused_earlier(request, answer):
         return None
     if (not ordered or _in_any_order(answer)) and may_say(oracle, request, answer.node, ours):
         return None
-    if limit and not ordered and _may_run_out(oracle, request, answer.node):
+    if answer.limited and not ordered and _may_run_out(oracle, request, answer.node):
         return None
     text = f"in-tree says {theirs} ({answer.theirs.get('error', '')}), here it is {answer.ours}"
-    return Difference(answer.node, f"{theirs}-{ours}{'-limit' if limit else ''}", text)
+    return Difference(answer.node, f"{theirs}-{ours}{'-limit' if answer.limited else ''}", text)
 
 
 def _in_any_order(answer: Answer) -> bool:
