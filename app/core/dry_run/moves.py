@@ -4,6 +4,7 @@ it fits at that time, so that each step is safe by itself.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.movable import Movable
@@ -63,7 +64,11 @@ class Moves:
         self.start = MovedState(state)
         self.movable = movable
         self._rules = rules
-        self._budgets = Budgets.of(state.budgets.values())
+
+    @cached_property
+    def _budgets(self) -> Budgets:
+        """Read for the first move: a search that knows no movable Pods yet needs none."""
+        return Budgets.of(self.start.state.budgets.values())
 
     def of(self, step: MovedState, pod: Pod, nodes: Iterable[str]) -> Iterator[MovedState]:
         """The states after a move of this Pod to each of the nodes where it fits."""
