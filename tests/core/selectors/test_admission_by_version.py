@@ -53,6 +53,12 @@ def test_recorded_answers(version: str) -> None:
         ("type(1) == int", "1.38"),
         ('"a".matches(url("https://b").getHost())', "1.38"),
         ("[1].includes(1)", "1.38"),
+        ('[["a"]].exists(x, x.exists(y, y.contains("a")))', "1.38"),
+        ('{"a": {"b": "c"}}["a"]["b"].contains("c")', "1.38"),
+        ('([["a"]] + [["b"]])[0][0].contains("a")', "1.38"),
+        ('[?optional.of("a")].all(x, x.contains("a"))', "1.38"),
+        ('[?optional.none()].join("a") == ""', "1.38"),
+        ('["a"].map(x, [x]).exists(x, x.exists(y, y.contains("a")))', "1.38"),
     ],
 )
 def test_since_when_it_is_stored(text: str, since: str) -> None:

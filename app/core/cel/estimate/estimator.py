@@ -1,6 +1,6 @@
 """The walk over a checked expression that adds up its possible cost."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 
 from app.core.cel.common import types
@@ -9,7 +9,7 @@ from app.core.cel.estimate import functions, standard
 from app.core.cel.estimate.functions import Estimate
 from app.core.cel.estimate.paths import ITEMS, VALUES, Declared
 from app.core.cel.estimate.ranges import MAX, NOTHING, ONE, Range, exactly
-from app.core.cel.estimate.sizes import Entries, Operand, Sizes, type_of
+from app.core.cel.estimate.sizes import Entries, Operand, Sizes, merged, type_of
 from app.core.cel.library.runtime_cost import LIST, MAP, MESSAGE
 
 # cel-go uses the older of its two names to distinguish loops from bindings.
@@ -21,8 +21,8 @@ class Estimator:
     """Estimates a tree once. ``variables`` declares the sizes of the variables by name.
 
     ``before`` are the overloads that are estimated as cel-go did until 0.26. ``sized_parts``: parts of a URL
-    are no longer than the URL, and a type has size 1; otherwise nothing bounds them. Then nothing bounds an
-    element of an empty list or map; otherwise it has size 0.
+    are no longer than the URL, a type has size 1, and the sizes inside lists of lists are known; otherwise
+    nothing bounds them. Then nothing bounds an element of an empty list or map; otherwise it has size 0.
 
     ``costs`` are the estimates by ``id`` of a node, ``turns`` those of how often a loop goes round,
     and ``unbounded`` the parts of a call or loop whose size nothing bounds, for explanations.
@@ -114,6 +114,7 @@ class Estimator:
             if overload in ("index_list", "index_map"):
                 entries = self._sizes.entries(node.args[0])
                 size = None if entries is None else entries.values
+                self._sizes.set_entries(node, None if entries is None else entries.inside)
                 part = ITEMS if overload == "index_list" else VALUES
                 self._sizes.set_path(node, self._sizes.path(node.args[0]).then(part))
             if size is None:
@@ -132,9 +133,11 @@ class Estimator:
         return standard.standard(call, costs)
 
     def _join(self, node: Expr, left: Expr, right: Expr) -> None:
-        entries = self._sizes.entries(left)
-        if entries is not None:
-            self._sizes.set_entries(node, entries.union(self._sizes.entries(right)))
+        entries, others = self._sizes.entries(left), self._sizes.entries(right)
+        if self._sized_parts:
+            self._sizes.set_entries(node, merged(entries, others))
+        elif entries is not None:
+            self._sizes.set_entries(node, entries.union(others))
 
     def _note(self, node: Expr, operands: list[Operand]) -> None:
         unbounded = [operand.node for operand in operands if not operand.size.bounded]
@@ -144,24 +147,48 @@ class Estimator:
     # Lists and maps
 
     def _list(self, node: ListLit) -> Range:
-        cost, values = NOTHING, []
-        for item in node.items:
-            cost = cost.plus(self.cost(item))
-            values.append(self._sizes.size(item))
-        if values or not self._sized_parts:
-            self._sizes.set_entries(node, Entries(of_list=True, keys=ONE, values=_around(values)))
+        cost = standard.total([self.cost(item) for item in node.items])
+        items = self._items(node)
+        if items or not self._sized_parts:
+            entries = Entries(of_list=True, keys=ONE, values=self._around(items), inside=self._inside(items))
+            self._sizes.set_entries(node, entries)
+        if self._sized_parts and node.optional:
+            self._sizes.set_size(node, Range(len(node.items) - len(node.optional), len(items)))
         return cost.plus(exactly(LIST))
+
+    def _items(self, node: ListLit) -> list[Expr]:
+        """What may be in a list: with sized parts the values of optional elements, where they are written."""
+        if not self._sized_parts:
+            return list(node.items)
+        found = (_value_of(item) if index in node.optional else item for index, item in enumerate(node.items))
+        return [item for item in found if item is not None]
 
     def _map(self, node: MapLit) -> Range:
         cost, keys, values = NOTHING, [], []
         for entry in node.entries:
             cost = cost.plus(self.cost(entry.key)).plus(self.cost(entry.value))
-            keys.append(self._sizes.size(entry.key))
-            values.append(self._sizes.size(entry.value))
+            keys.append(entry.key)
+            values.append(entry.value)
         if values or not self._sized_parts:
-            entries = Entries(of_list=False, keys=_around(keys), values=_around(values))
+            entries = Entries(
+                of_list=False,
+                keys=self._around(keys),
+                values=self._around(values),
+                inside=self._inside(values),
+            )
             self._sizes.set_entries(node, entries)
         return cost.plus(exactly(MAP))
+
+    def _around(self, items: Iterable[Expr]) -> Range:
+        """The narrowest range around all sizes; nothing is of no size."""
+        sizes = [self._sizes.size(item) for item in items]
+        return reduce(Range.union, sizes) if sizes else NOTHING
+
+    def _inside(self, items: Iterable[Expr]) -> Entries | None:
+        """What is known of the elements of elements."""
+        if not self._sized_parts:
+            return None
+        return reduce(merged, (self._sizes.entries(item) for item in items), None)
 
     # Comprehensions
 
@@ -205,9 +232,14 @@ class Estimator:
         return cost.plus(turns.times(turn))
 
 
-def _around(found: list[Range]) -> Range:
-    """The narrowest range around all; nothing is of no size."""
-    return reduce(Range.union, found) if found else NOTHING
+def _value_of(item: Expr) -> Expr | None:
+    """The value that an optional element adds to a list; the element if only evaluation shows it."""
+    if isinstance(item, Call) and item.target is None:
+        if item.function == "optional.none":
+            return None
+        if item.function in ("optional.of", "optional.ofNonZeroValue"):
+            return item.args[0]
+    return item
 
 
 def _is_binding(node: Fold) -> bool:

@@ -16,17 +16,26 @@ _SCALARS = frozenset(
 
 
 class Entries(NamedTuple):
-    """The sizes of a list's elements, or of a map's keys and values."""
+    """The sizes of a list's elements, or of a map's keys and values; ``inside`` those of each value."""
 
     of_list: bool
     keys: Range
     values: Range
+    inside: "Entries | None" = None
 
     def union(self, other: "Entries | None") -> "Entries | None":
         """Around both; nothing is known if it is not known of one."""
         if other is None:
             return None
-        return Entries(self.of_list, self.keys.union(other.keys), self.values.union(other.values))
+        inside = merged(self.inside, other.inside)
+        return Entries(self.of_list, self.keys.union(other.keys), self.values.union(other.values), inside)
+
+
+def merged(one: Entries | None, other: Entries | None) -> Entries | None:
+    """Around both; what is known of one if nothing is known of the other."""
+    if one is None or other is None:
+        return one or other
+    return one.union(other)
 
 
 class _Variable(NamedTuple):
@@ -170,9 +179,11 @@ class Sizes:
         entries = self.entries(over)
         if _over_list(over, entries):
             size, part = (None if entries is None else entries.values), ITEMS
+            inside = None if entries is None else entries.inside
         else:
             size, part = (None if entries is None else entries.keys), KEYS
-        self._push(name, _Variable(self.path(over).then(part), size, None))
+            inside = None
+        self._push(name, _Variable(self.path(over).then(part), size, inside))
 
     def push_key(self, name: str, over: Expr) -> None:
         """The first of a loop's two variables: an index, or a key."""
@@ -186,7 +197,8 @@ class Sizes:
         entries = self.entries(over)
         part = ITEMS if _over_list(over, entries) else VALUES
         size = None if entries is None else entries.values
-        self._push(name, _Variable(self.path(over).then(part), size, None))
+        inside = None if entries is None else entries.inside
+        self._push(name, _Variable(self.path(over).then(part), size, inside))
 
 
 def _over_list(over: Expr, entries: Entries | None) -> bool:

@@ -258,9 +258,10 @@ def _differ(case: _Case, theirs: str, ours: str, exclusions: Counter[str]) -> No
 def _orders_nan(case: _Case) -> bool:
     """Whether something may be compared with NaN, which is an error until cel-go 0.29 and false since 0.33.
 
-    No attribute is a double, so only an expression that makes a NaN itself meets it.
+    No attribute is a double, so only an expression that makes a NaN itself meets it: it writes one, or adds
+    infinities.
     """
-    return "0.0 / 0.0" in case.text or "NaN" in case.text
+    return any(made in case.text for made in ("0.0 / 0.0", "NaN", "Infinity"))
 
 
 def _unconvertible(theirs: dict[str, Any]) -> bool:
