@@ -51,6 +51,16 @@ class Anything:
                 self._tell(f"refused: {error}")
             time.sleep(self._random.choice(_PAUSES))
 
+    def end_all(self) -> None:
+        """Every running Pod succeeds, so that its devices are for the next."""
+        for pod in self._kubelet.running(self.scene.namespace):
+            self._kubelet.succeed(self.scene.namespace, pod["metadata"]["name"])
+
+    def publish_everywhere(self) -> None:
+        """Every driver publishes other devices."""
+        for node in self._generations:
+            self._publish_on(node)
+
     def without_node(self) -> set[str]:
         """The Pods that are not bound."""
         pods = self.scene.api.list("Pod", self.scene.namespace)
