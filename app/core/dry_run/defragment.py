@@ -7,14 +7,15 @@ called minimal.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
 
 from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.gang import Outcome
-from app.core.dry_run.movable import NOBODY, Movable, movable_pods
+from app.core.dry_run.movable import movable_pods
 from app.core.dry_run.moves import MovedState, Moves
-from app.core.dry_run.repack import MAX_MOVES, MAX_TRIES, Repack
+from app.core.dry_run.repack import MAX_MOVES, MAX_TRIES, NOT_ALL_CHECKED, Repack, unknown
 from app.core.model.pod import Pod
 from app.core.overview.fragmentation import Fragmentation
 from app.core.pauses import InterruptedWorkError, paced, pause
@@ -33,7 +34,7 @@ _TARGETS = 8
 
 @dataclass(frozen=True, slots=True)
 class Defragmentation:
-    """A plan, with fragmentation before and after it, 0 to 1 (see ``Sums.fragmentation``).
+    """A plan, with fragmentation before and after it, 0 to 1 (see ``Sums.fragmentation``); None: not known.
 
     Without a plan, ``after`` is the lowest that was reached, with ``reached_by`` moves.
     """
@@ -60,13 +61,13 @@ def defragment(
 
     Cost: for each round of the plan a search for each node and kind of Pod; then at most ``MAX_TRIES`` moves.
     """
-    search = _Search(
-        state, _Goal(tuple(nodes), rules, below, most), lambda: movable_pods(state, MAX_PRIORITY, visible)
-    )
+    goal = _Goal(tuple(nodes), rules, below, most)
     try:
-        search.run()
+        search = _Search.of(state, goal, visible)
     except InterruptedWorkError:
-        search.cut_off = True
+        return _nothing_known(_not_found(below))
+    with suppress(InterruptedWorkError):
+        search.run()
     return search.result()
 
 
@@ -85,7 +86,20 @@ def follow_defragmentation(
     Cost: a search for each step.
     """
     goal = _Goal(tuple(nodes), rules, below, len(steps))
-    return _Search(state, goal, lambda: movable_pods(state, MAX_PRIORITY, visible)).followed(steps)
+    try:
+        search = _Search.of(state, goal, visible)
+    except InterruptedWorkError:
+        return _nothing_known(NOT_ALL_CHECKED)
+    return search.followed(steps)
+
+
+def _nothing_known(text: str) -> Defragmentation:
+    """Where time was up before the Pods that may move were read, and the devices measured."""
+    return Defragmentation(unknown(text), None, None, 0)
+
+
+def _not_found(below: float) -> str:
+    return f"no moves to fragmentation below {below:.1%} were found within the limits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,35 +111,33 @@ class _Goal:
 
 
 class _Search:
-    def __init__(self, state: State, goal: _Goal, movable: Callable[[], Movable]) -> None:
-        self._movable = movable
-        self._rules = goal.rules
-        self._moves = Moves(state, NOBODY, goal.rules)
+    def __init__(self, moves: Moves, goal: _Goal, measure: Fragmentation) -> None:
+        self._moves = moves
         self._nodes = goal.nodes
         self._below = goal.below
         self._most = goal.most
-        self._measure = Fragmentation(state, goal.rules)
-        self._before = self._measure.now()
+        self._measure = measure
+        self._before = measure.now()
         self._lowest = (self._before or 0.0, self._moves.start)
-        self._best: MovedState | None = None
+        self._best: tuple[float | None, MovedState] | None = None
         self._exhausted = False
-        self.cut_off = False
+
+    @classmethod
+    def of(cls, state: State, goal: _Goal, visible: Callable[[str], bool] | None) -> "_Search":
+        """Reads the Pods that may move, and measures the devices. Raises: InterruptedWorkError."""
+        moves = Moves(state, movable_pods(state, MAX_PRIORITY, visible), goal.rules)
+        return cls(moves, goal, Fragmentation(state, goal.rules))
 
     def run(self) -> None:
         """Finds the best plan; see ``result``."""
-        self._begin()
         if self._value(self._moves.start) < self._below:
             self._exhausted = True
             return
         self._build()
         self._try_fewer()
 
-    def _begin(self) -> None:
-        """Reads the Pods that may move, which may be interrupted as the search may."""
-        self._moves = Moves(self._moves.start.state, self._movable(), self._rules)
-        self._lowest = (self._before or 0.0, self._moves.start)
-
     def result(self) -> Defragmentation:
+        """What is known, also before ``run`` has come to its end."""
         stays = self._moves.movable.stays
         value, lowest = self._lowest
         outcome: Outcome = "fits"
@@ -134,13 +146,13 @@ class _Search:
             text = (
                 f"no sequence of up to {self._most} moves leads to fragmentation below {self._below:.1%}"
                 if self._exhausted
-                else f"no moves to fragmentation below {self._below:.1%} were found within the limits"
+                else _not_found(self._below)
             )
             text += f"; {len(lowest.moves)} Pod(s) to move lead to {value:.1%}" if lowest.moves else ""
             plan = Repack(outcome, (), (), minimal=False, text=text, stays=stays)
             return Defragmentation(plan, self._before, value, len(lowest.moves))
-        after = self._measure.after(self._best.state, self._best.nodes)
-        moves = self._best.moves
+        after, best = self._best
+        moves = best.moves
         proof = "no fewer are enough" if self._exhausted else "fewer may be enough"
         text = (
             f"{len(moves)} Pod(s) to move: fragmentation falls from {self._before or 0:.1%} "
@@ -153,12 +165,10 @@ class _Search:
 
     def followed(self, steps: Sequence[tuple[Key, str]]) -> Defragmentation:
         """See ``follow_defragmentation``."""
-        step, stays = self._moves.start, NOBODY.stays
+        step, stays = self._moves.start, self._moves.movable.stays
         outcome: Outcome = "fits"
         text = f"{len(steps)} Pod(s) to move, as planned"
         try:
-            self._begin()
-            stays = self._moves.movable.stays
             for made in self._moves.followed(steps):
                 if isinstance(made, str):
                     outcome, text = "impossible", made
@@ -169,18 +179,21 @@ class _Search:
                 if value >= self._below:
                     outcome, text = "impossible", f"after these moves fragmentation is {value:.1%}"
         except InterruptedWorkError:
-            outcome, text = "unknown", "the time limit was reached before all steps were checked"
-        after = self._measure.after(step.state, step.nodes)
+            outcome, text = "unknown", NOT_ALL_CHECKED
+        after: float | None = None
+        with suppress(InterruptedWorkError):
+            after = self._measure.after(step.state, step.nodes)
         plan = Repack(outcome, step.moves, (), minimal=False, text=text, stays=stays)
         return Defragmentation(plan, self._before, after, len(step.moves))
 
     def _value(self, step: MovedState) -> float:
         """The fragmentation of a state. Keeps the state if it is the best, or the lowest so far."""
         pause()
-        value = self._measure.after(step.state, step.nodes) or 0.0
+        after = self._measure.after(step.state, step.nodes)
+        value = after or 0.0
         moves = len(step.moves)
-        if value < self._below and (self._best is None or moves < len(self._best.moves)):
-            self._best = step
+        if value < self._below and (self._best is None or moves < len(self._best[1].moves)):
+            self._best = after, step
         if (value, moves) < (self._lowest[0], len(self._lowest[1].moves)):
             self._lowest = value, step
         return value
@@ -252,7 +265,7 @@ class _Search:
         seen: set[frozenset[tuple[str, str]]] = set()
         most = min(self._most, len(self._moves.movable.pods))
         for length in range(1, most + 1):
-            if self._best is not None and length >= len(self._best.moves):
+            if self._best is not None and length >= len(self._best[1].moves):
                 break
             following: list[MovedState] = []
             for step in frontier:

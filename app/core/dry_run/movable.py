@@ -20,15 +20,15 @@ _STAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Movable:
-    """The Pods that may move, with the claims that each gives back, and how many stay for which reason."""
+    """The Pods that may move, with the claims that each gives back, and how many stay for which reason.
+
+    ``budgets``: what all moves together may use.
+    """
 
     pods: tuple[Pod, ...]
     claims: dict[str, tuple[ClaimKey, ...]]
     stays: dict[str, int]
-
-
-NOBODY = Movable((), {}, {})
-"""Before anything is known."""
+    budgets: Budgets
 
 
 def movable_pods(state: State, highest: int, visible: Callable[[str], bool] | None = None) -> Movable:
@@ -59,7 +59,7 @@ def movable_pods(state: State, highest: int, visible: Callable[[str], bool] | No
     keys = {
         pod.meta.uid: tuple(claim.meta.key for claim in claims[pod.meta.uid]) for pod in paced(ordered, FEW)
     }
-    return Movable(tuple(ordered), keys, stays)
+    return Movable(tuple(ordered), keys, stays, budgets)
 
 
 def _claims_by_pod(claims: Iterable[ResourceClaim]) -> dict[str, list[ResourceClaim]]:

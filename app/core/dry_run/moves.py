@@ -4,7 +4,6 @@ it fits at that time, so that each step is safe by itself.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from app.core.dry_run.destinations import Destinations
 from app.core.dry_run.movable import Movable
@@ -14,7 +13,7 @@ from app.core.pauses import paced, pause
 from app.core.placement.node_result import NodeResult
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.placement.rules import Rules
-from app.core.preemption.victims import Budgets, over_budget
+from app.core.preemption.victims import over_budget
 from app.core.state.state import Key, State
 
 
@@ -65,14 +64,9 @@ class Moves:
         self.movable = movable
         self._rules = rules
 
-    @cached_property
-    def _budgets(self) -> Budgets:
-        """Read for the first move: a search that knows no movable Pods yet needs none."""
-        return Budgets.of(self.start.state.budgets.values())
-
     def of(self, step: MovedState, pod: Pod, nodes: Iterable[str]) -> Iterator[MovedState]:
         """The states after a move of this Pod to each of the nodes where it fits."""
-        if over_budget([*(move.pod for move in step.moves), pod], self._budgets):
+        if over_budget([*(move.pod for move in step.moves), pod], self.movable.budgets):
             return
         before = tuple(self.claims(step.state, pod))
         state = self.without(step.state, pod)

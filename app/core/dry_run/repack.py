@@ -7,10 +7,11 @@ enough. Only then is the plan called minimal.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.core.dry_run.gang import GangAnswer, Outcome, place_gang
-from app.core.dry_run.movable import NOBODY, Movable, movable_pods
+from app.core.dry_run.movable import movable_pods
 from app.core.dry_run.moves import Move, MovedState, Moves
 from app.core.dry_run.place import PodPlacement, place
 from app.core.dry_run.room import Room
@@ -27,6 +28,8 @@ MAX_TRIES = 4_000
 """States in which it is tried whether the waiting Pods fit, in the search for fewer moves."""
 _TRIED_EACH = 500
 """Attempts to put a waiting Pod on a node, for each state."""
+_NONE_FOUND = "no sequence of moves was found within the limits"
+NOT_ALL_CHECKED = "the time limit was reached before all steps were checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,11 @@ class Repack:
     minimal: bool
     text: str
     stays: dict[str, int]
+
+
+def unknown(text: str) -> Repack:
+    """The answer where time was up before the Pods that may move were read."""
+    return Repack("unknown", (), (), minimal=False, text=text, stays={})
 
 
 def repack(
@@ -63,13 +71,13 @@ def repack(
     Cost: for each waiting Pod a search for each node and each movable Pod there; then at most
     ``MAX_TRIES`` times the cost of placing the waiting Pods.
     """
-    highest = min((pod.priority for pod in waiting), default=0)
-    goal = _Goal(tuple(waiting), tuple(nodes), rules, most)
-    search = _Search(state, goal, lambda: movable_pods(state, highest, visible))
     try:
-        search.run()
+        moves = Moves(state, movable_pods(state, _lowest_priority(waiting), visible), rules)
     except InterruptedWorkError:
-        search.cut_off = True
+        return unknown(_NONE_FOUND)
+    search = _Search(moves, _Goal(tuple(waiting), tuple(nodes), rules, most))
+    with suppress(InterruptedWorkError):
+        search.run()
     return search.result()
 
 
@@ -92,9 +100,16 @@ def follow(
 
     Cost: a search for each step, then that of placing the waiting Pods.
     """
-    highest = min((pod.priority for pod in waiting), default=0)
-    goal = _Goal(tuple(waiting), tuple(nodes), rules, len(steps))
-    return _Search(state, goal, lambda: movable_pods(state, highest, visible)).followed(steps)
+    try:
+        moves = Moves(state, movable_pods(state, _lowest_priority(waiting), visible), rules)
+    except InterruptedWorkError:
+        return unknown(NOT_ALL_CHECKED)
+    return _Search(moves, _Goal(tuple(waiting), tuple(nodes), rules, len(steps))).followed(steps)
+
+
+def _lowest_priority(waiting: Sequence[Pod]) -> int:
+    """Pods above it stay: none of them moves for a Pod that is less important."""
+    return min((pod.priority for pod in waiting), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +121,8 @@ class _Goal:
 
 
 class _Search:
-    def __init__(self, state: State, goal: _Goal, movable: Callable[[], Movable]) -> None:
-        self._movable = movable
-        self._moves = Moves(state, NOBODY, goal.rules)
+    def __init__(self, moves: Moves, goal: _Goal) -> None:
+        self._moves = moves
         self._waiting = goal.waiting
         self._nodes = goal.nodes
         self._rules = goal.rules
@@ -119,11 +133,9 @@ class _Search:
         self._hopeless = False
         self._exhausted = False
         self._doubtful = False
-        self.cut_off = False
 
     def run(self) -> None:
         """Finds the best plan; see ``result``."""
-        self._begin()
         now = self._together(self._moves.start.state)
         self._none = now.placements
         if now.outcome == "fits":
@@ -136,11 +148,8 @@ class _Search:
         self._build()
         self._try_fewer()
 
-    def _begin(self) -> None:
-        """Reads the Pods that may move, which may be interrupted as the search may."""
-        self._moves = Moves(self._moves.start.state, self._movable(), self._rules)
-
     def result(self) -> Repack:
+        """What is known, also before ``run`` has come to its end."""
         stays = self._moves.movable.stays
         if self._best is not None:
             moves, placements = self._best
@@ -154,15 +163,12 @@ class _Search:
         if self._exhausted and not self._doubtful:
             text = f"no sequence of up to {self._most} moves is enough"
             return Repack("impossible", (), self._none, minimal=False, text=text, stays=stays)
-        text = "no sequence of moves was found within the limits"
-        return Repack("unknown", (), self._none, minimal=False, text=text, stays=stays)
+        return Repack("unknown", (), self._none, minimal=False, text=_NONE_FOUND, stays=stays)
 
     def followed(self, steps: Sequence[tuple[Key, str]]) -> Repack:
         """See ``follow``."""
-        step, stays = self._moves.start, NOBODY.stays
+        step, stays = self._moves.start, self._moves.movable.stays
         try:
-            self._begin()
-            stays = self._moves.movable.stays
             for made in self._moves.followed(steps):
                 if isinstance(made, str):
                     placements = self._together(step.state).placements
@@ -170,8 +176,7 @@ class _Search:
                 step = made
             answer = self._together(step.state)
         except InterruptedWorkError:
-            text = "the time limit was reached before all steps were checked"
-            return Repack("unknown", step.moves, (), minimal=False, text=text, stays=stays)
+            return Repack("unknown", step.moves, (), minimal=False, text=NOT_ALL_CHECKED, stays=stays)
         text = f"{len(steps)} Pod(s) to move, as planned" if steps else "no Pod has to move"
         if answer.outcome != "fits":
             text = f"after these moves the waiting Pods do not fit: {answer.text}"

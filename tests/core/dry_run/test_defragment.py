@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from app.core.dry_run import defragment as module
 from app.core.dry_run.defragment import Defragmentation, defragment, follow_defragmentation
 from app.core.dry_run.repack import MAX_MOVES
+from app.core.model.parse import parse
 from app.core.overview.fragmentation import Fragmentation
 from app.core.overview.overview import Overviewer, Question
 from app.core.overview.pending import PodReason
 from app.core.overview.requests import Demands
 from app.core.state.state import State
+from tests.core.diagnosis.inventory import claim, req
 from tests.core.dry_run.moving import Running, built, cluster, drawn, reachable, run, wanting
 from tests.core.dry_run.states import rules
 from tests.pausing import interrupted_after
@@ -115,6 +117,24 @@ def test_what_is_interrupted_is_not_proven() -> None:
         found = defragment(state, sorted(state.nodes), warm, 0.001)
     assert (found.plan.outcome, found.plan.minimal) == ("unknown", False)
     assert "were found within the limits" in found.plan.text
+
+
+def test_time_may_be_up_at_any_pause() -> None:
+    """Also while devices are measured, for so many kinds of request that this pauses by itself."""
+    state = halved()
+    for number in range(14):
+        requests = [req(f"r{index}", count=number * 8 + index + 1) for index in range(8)]
+        state.upsert(parse(claim(f"c{number}", *requests)))  # type: ignore[arg-type]
+    nodes, steps, warm = sorted(state.nodes), [(("default", "a"), "n1")], rules()
+    defragment(state, nodes, warm, 0.12)
+    outcomes = set()
+    for moment in (*range(6), *range(6, 120, 6)):
+        with interrupted_after(moment):
+            found = defragment(state, nodes, warm, 0.12).plan
+        with interrupted_after(moment):
+            followed = follow_defragmentation(state, nodes, warm, 0.12, steps).plan
+        outcomes |= {(found.outcome, found.minimal), (followed.outcome, followed.minimal)}
+    assert ("unknown", False) in outcomes
 
 
 def test_a_plan_that_holds_is_followed_and_one_that_does_not_says_where() -> None:
