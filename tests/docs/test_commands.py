@@ -43,7 +43,6 @@ ELSEWHERE = {
     "helm uninstall": "tests/e2e/test_chart.py does, after each installation",
     "kubectl": "tests/e2e/test_task_page.py types it",
     "dra-extender": "tests/e2e/test_task_page.py types it",
-    "sed": "tests/e2e/test_task_page.py types it",
 }
 """Commands in blocks of ``text``, and where they are tried or why they cannot be."""
 APART = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -135,6 +134,17 @@ def test_a_command_works(command: str, folder: Path, served: str, monkeypatch: p
             pytest.fail(f"nothing tries {program}")
 
 
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.stem
+)
+def test_commands_work_in_zsh_and_on_macos_too(page: Path) -> None:
+    """zsh takes an unquoted ``?`` for a pattern of names, and BSD's ``sed -i`` takes one argument more."""
+    text = page.read_text(encoding="utf-8")
+    lines = [line for block in (BLOCK, APART) for found in block.findall(text) for line in found.splitlines()]
+    assert not [line for line in lines if re.match(r"curl [^'\"]*\?", line)]
+    assert not [line for line in lines if line.startswith("sed -i")]
+
+
 def test_every_page_with_commands_is_tried() -> None:
     pages = {page.stem for page in (ROOT / "docs").glob("*.md") if BLOCK.search(page.read_text("utf-8"))}
     assert pages == set(PAGES)
@@ -152,7 +162,7 @@ def test_what_is_not_tried_here_is_tried_elsewhere_or_cannot_be() -> None:
     typed = [
         line
         for line in apart
-        if line.startswith(("kubectl ", "dra-extender ", "sed ")) and line not in OPENING_THE_PAGE
+        if line.startswith(("kubectl ", "dra-extender ")) and line not in OPENING_THE_PAGE
     ]
     task = "".join(APART.findall((ROOT / "docs" / "task.md").read_text("utf-8")))
     assert "".join(f"{line}\n" for line in typed) == task, "only that page's are typed in a cluster"
