@@ -130,6 +130,8 @@ async def _json(body: bytes, limit_bytes: int, time_slice: TimeSlice, stop: Stop
     if len(body) > _AT_ONCE_BYTES and not _is_light(body):
         found = await read_in_slices(lambda: list(documents_in_pieces(body, MAX_DEPTH)), time_slice, stop)
         return _object(found[0] if len(found) == 1 else found)
+    if not body:
+        raise HttpError(400, "InvalidJSON", "the body is empty")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -91,8 +91,13 @@ def _cut(text: str) -> str:
 def invalid_fields(error: ValidationError) -> HttpError:
     """The error about the first invalid field of a body."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    message = first["msg"].removeprefix("Value error, ")
-    return HttpError(422, "InvalidField", _cut(message), _cut(path_text(tuple(first["loc"]))))
+    return HttpError(422, "InvalidField", _cut(_said(first)), _cut(path_text(tuple(first["loc"]))))
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """pydantic's message, in the words of API servers where these differ."""
+    own = {"extra_forbidden": "unknown field", "missing": "is required"}
+    return own.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
 
 
 def defect() -> HttpError:
@@ -111,16 +116,22 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
         first = error.errors()[0]
         path = path_text(tuple(str(part) for part in first["loc"]))
-        message = str(first["msg"]).removeprefix("Value error, ")
-        return HttpError(400, "InvalidParameter", message, path).response()
+        return HttpError(400, "InvalidParameter", _said(first), path).response()
 
-    async def http(_request: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
-        code = _NAMES.get(error.status_code, "Refused")
-        return json_response(
-            error_body(code, str(error.detail)), error.status_code, dict(error.headers or {})
-        )
+        code, headers = _NAMES.get(error.status_code, "Refused"), dict(error.headers or {})
+        message = _not_served(request, error.status_code, headers.get("Allow", "")) or str(error.detail)
+        return json_response(error_body(code, message), error.status_code, headers)
 
     app.add_exception_handler(HttpError, refused)
     app.add_exception_handler(RequestValidationError, mistaken)
     app.add_exception_handler(HTTPException, http)
+
+
+def _not_served(request: Request, status: int, allowed: str) -> str:
+    """What a router refuses without a word: a path or a method that there is not. Otherwise nothing."""
+    path = _cut(request.scope["path"])
+    if status == 404:
+        return f"nothing is served at {path}"
+    return f"{request.method} is not served at {path}, only {allowed}" if status == 405 and allowed else ""

@@ -290,3 +290,31 @@ def test_every_path_refuses_in_the_one_form(
         assert set(error) == {"code", "message", "path"}
 
     run(served, evaluation)
+
+
+def test_an_empty_body_is_called_empty(served: Path) -> None:
+    async def evaluation(service: Asked) -> None:
+        for path in ("/scheduler/filter", "/api/v1/placements"):
+            answer = await service.client.post(path, headers={"content-type": JSON})
+            assert answer.json()["error"]["message"] == "the body is empty"
+
+    run(served, evaluation)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "message"),
+    [
+        ("GET", "/nowhere", "nothing is served at /nowhere"),
+        ("DELETE", "/api/v1/nodes", "DELETE is not served at /api/v1/nodes, only GET"),
+        ("GET", "/scheduler/filter", "GET is not served at /scheduler/filter, only POST"),
+        ("GET", "/" + "x" * 5_000, f"nothing is served at /{'x' * 1_998}…"),
+    ],
+)
+def test_a_refusal_names_the_path_and_what_is_served(
+    served: Path, method: str, path: str, message: str
+) -> None:
+    async def evaluation(service: Asked) -> None:
+        answer: httpx.Response = await service.client.request(method, path)
+        assert answer.json()["error"]["message"] == message
+
+    run(served, evaluation)
