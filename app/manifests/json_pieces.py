@@ -45,21 +45,12 @@ class _Span(NamedTuple):
     end: int
 
 
-def loads_in_pieces(text: bytes) -> Any:
-    """Returns the same as ``orjson.loads``.
-
-    Raises:
-        JSONPieceError: the text is not valid JSON.
-    Cost: O(length): twice orjson's time, for a text of ``{}`` alone five times.
-    """
-    return _value(text, _Span(0, len(text)))
-
-
 def documents_in_pieces(text: bytes, max_depth: int) -> Iterator[Any]:
-    """The values of a text that may contain several, one after the other.
+    """The values of a text that may contain several, one after the other, each as of ``orjson.loads``.
 
     Raises:
         JSONPieceError: a value is not valid JSON, or nested deeper than ``max_depth``.
+    Cost: O(length): twice orjson's time, for a text of ``{}`` alone five times.
     """
     end = len(text)
     start, _ = _stripped(text, _Span(0, end))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.manifests import json_pieces
-from app.manifests.json_pieces import JSONPieceError, documents_in_pieces, loads_in_pieces, occurrences
+from app.manifests.json_pieces import JSONPieceError, documents_in_pieces, occurrences
 from tests.pausing import Meter
 
 CALLS = 20_000
@@ -28,6 +28,13 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_pieces, "PIECE_BYTES", 16)
 
 
+def loads(text: bytes) -> Any:
+    values = list(documents_in_pieces(text, 200))
+    if len(values) != 1:
+        raise JSONPieceError("several documents", 0)
+    return values[0]
+
+
 def outcome(loads: Any, text: bytes) -> Any:
     try:
         return loads(text)
@@ -38,7 +45,7 @@ def outcome(loads: Any, text: bytes) -> Any:
 @given(values, st.sampled_from([None, 1]))
 def test_the_value_is_what_orjson_gives(value: Any, indent: int | None) -> None:
     text = json.dumps(value, indent=indent).encode()
-    assert loads_in_pieces(text) == value
+    assert loads(text) == value
 
 
 @given(values, st.integers(0, 10_000), st.sampled_from([*',[]{}":\\ x1', ""]), st.integers(0, 1))
@@ -46,7 +53,7 @@ def test_what_is_wrong_is_wrong_in_pieces_too(value: Any, place: int, put: str, 
     text = json.dumps(value)
     place %= len(text) + 1
     changed = (text[:place] + put + text[place + drop :]).encode()
-    assert outcome(loads_in_pieces, changed) == outcome(orjson.loads, changed)
+    assert outcome(loads, changed) == outcome(orjson.loads, changed)
 
 
 @given(st.lists(st.lists(values, max_size=3) | st.dictionaries(texts, values), min_size=1, max_size=5))
@@ -91,9 +98,9 @@ def test_what_is_too_deep_is_refused_before_it_is_read() -> None:
 
 def test_a_string_that_is_too_long_to_decode_in_one_step_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_pieces, "MAX_TEXT_BYTES", 100)
-    assert loads_in_pieces(json.dumps(["x" * 98]).encode()) == ["x" * 98]
+    assert loads(json.dumps(["x" * 98]).encode()) == ["x" * 98]
     with pytest.raises(JSONPieceError, match="a string is longer than"):
-        loads_in_pieces(json.dumps({"a": ["x" * 99]}).encode())
+        loads(json.dumps({"a": ["x" * 99]}).encode())
 
 
 def test_an_object_with_more_keys_than_can_be_moved_in_one_step_is_refused(
@@ -101,9 +108,9 @@ def test_an_object_with_more_keys_than_can_be_moved_in_one_step_is_refused(
 ) -> None:
     monkeypatch.setattr(json_pieces, "MAX_KEYS", 100)
     few = {f"k{index}": index for index in range(90)}
-    assert loads_in_pieces(json.dumps(few).encode()) == few
+    assert loads(json.dumps(few).encode()) == few
     with pytest.raises(JSONPieceError, match="more than 100 keys"):
-        loads_in_pieces(json.dumps({f"k{index}": index for index in range(200)}).encode())
+        loads(json.dumps({f"k{index}": index for index in range(200)}).encode())
 
 
 @given(st.binary(max_size=60), st.integers(1, 9))

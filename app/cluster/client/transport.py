@@ -15,7 +15,6 @@ from app.cluster.client.outgoing import Answer, DirectTransport, Outgoing
 # Informers use a dozen connections permanently; binds, dry runs and leases share the rest.
 _MAX_CONNECTIONS = 100
 _KEEPALIVE_SECONDS = 60.0
-_CHUNK_BYTES = 64 * 1024
 
 
 class AiohttpTransport(DirectTransport):

@@ -66,11 +66,6 @@ class InformerGroup:
         if len(self.informers) != len(resources):
             raise ValueError("two resources of one kind")
 
-    @property
-    def all_synced(self) -> bool:
-        """Whether the handler has received the first list of each resource."""
-        return all(informer.synced for informer in self.informers.values())
-
     def unsynced(self) -> tuple[str, ...]:
         """The kinds without a first list."""
         # Called by each webhook. With a generator and a property, this took 30 calls.

@@ -7,8 +7,9 @@ from app.cluster.client.errors import ApiError, ClusterError, ForbiddenError
 
 
 class Stats:
-    """Counters for metrics. ``relists`` by reason, without the first list; ``renewals`` of silent watches;
-    times are the clock's."""
+    """Counters. ``relists`` by reason, without the first list; ``renewals`` of silent watches; times are the
+    clock's.
+    """
 
     def __init__(self) -> None:
         self.synced = False

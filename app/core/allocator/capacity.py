@@ -64,11 +64,6 @@ def arithmetic_of(features: Features) -> Arithmetic:
     )
 
 
-def short_name(name: str, driver: str) -> str:
-    """A capacity's name, without the driver's domain."""
-    return name.removeprefix(f"{driver}/")
-
-
 def charge(request: Requirements | None, shape: DeviceShape, arithmetic: Arithmetic) -> Charge | None:
     """The share that a request consumes of a device with these capacities; None if it does not fit.
 

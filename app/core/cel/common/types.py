@@ -39,7 +39,6 @@ QUANTITY, SEMVER = Type(STRUCT, "kubernetes.Quantity"), Type(STRUCT, "kubernetes
 URL, FORMAT = Type(STRUCT, "kubernetes.URL"), Type(STRUCT, "kubernetes.NamedFormat")
 IP, CIDR = Type(OPAQUE, "net.IP"), Type(OPAQUE, "net.CIDR")
 EMPTY = Type(STRUCT, "google.protobuf.Empty")
-MESSAGES = (QUANTITY, SEMVER, URL, FORMAT)
 
 _NULLABLE_SIMPLE = (TIMESTAMP.name, DURATION.name)
 

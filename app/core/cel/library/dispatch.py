@@ -12,7 +12,8 @@ from typing import Any
 from app.core.cel.common import types
 from app.core.cel.common.declarations import functions, overloads
 from app.core.cel.common.types import Type
-from app.core.cel.library import kubernetes, lists, std, strings
+from app.core.cel.library import kubernetes as _kubernetes  # noqa: F401 - registers its implementations
+from app.core.cel.library import lists, std, strings
 from app.core.cel.library.operators import BINARY, contains, logical_not, size
 from app.core.cel.library.registry import Implementation, implementation_of
 from app.core.cel.values.arithmetic import negate
@@ -36,7 +37,6 @@ SINGLETONS: dict[str, Implementation] = {
 }
 # Their implementations check the types themselves.
 _UNGUARDED = frozenset({"contains", "startsWith", "endsWith", "flatten"})
-_MODULES = (kubernetes, lists, std, strings)
 
 
 def implementation(
