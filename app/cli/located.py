@@ -62,11 +62,11 @@ class Located:
         return self.place(path)[0]
 
     def place(self, path: Path) -> tuple[int, int]:
-        """As ``Places.place``."""
+        """As ``FieldPlaces.place``."""
         return self.places.place(self.prefix + path)
 
     def text_place(self, path: Path, line: int, column: int) -> tuple[int, int]:
-        """As ``Places.text_place``."""
+        """As ``FieldPlaces.text_place``."""
         return self.places.text_place(self.prefix + path, line, column)
 
 

@@ -46,8 +46,8 @@ def near_misses(hypothesis: Hypothesis, answers: Sequence[NodeResult]) -> tuple[
     """The near misses of a Pod that fits nowhere.
 
     Args:
-        scene: the evaluated hypothesis; it is not changed. answers: verdicts of all nodes, with their
-            reasons (``PodEvaluation.explained``).
+        hypothesis: is not changed.
+        answers: verdicts of all nodes, with their reasons (``PodEvaluation.explained``).
     Cost: at most ``MAX_QUESTIONS`` searches of one node, with a copy of the state each.
     """
     return _Hunt(hypothesis).run(answers)

@@ -210,7 +210,7 @@ Order = Mapping[object, tuple[float, ...]]
 def set_up(
     node: Node, pools: Sequence[Pool], taken: Taken, plan: Plan, order: Order | None = None
 ) -> NodeDevices:
-    """The board of a node, with the size of every request known.
+    """The devices of a node, with the size of every request known.
 
     Args:
         order: in which devices are tried; None: as published, which is in-tree's order.

@@ -117,7 +117,7 @@ class PartialAllocation:
         return None
 
     def undo(self) -> None:
-        """Takes back the latest grant, and with it the place in the claim of those kept since."""
+        """Takes back the latest assignment, and with it the place in the claim of those kept since."""
         assignment = self.assignments.pop()
         position, alternative = assignment.position, assignment.alternative
         self.sizes[alternative.claim_index] = assignment.size
@@ -133,7 +133,7 @@ class PartialAllocation:
             self._node_devices.views[position].ledger.refund(self._node_devices.devices[position].device)
 
     def keep(self) -> None:
-        """Leaves the latest grant's device taken for the rest of the search, though it is not granted."""
+        """Drops the latest assignment, but leaves its device taken for the rest of the search."""
         self.assignments.pop()
 
     def constraint_state(self, claim_index: int) -> Hashable:

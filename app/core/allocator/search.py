@@ -85,7 +85,7 @@ def _must_try_all(node_devices: NodeDevices) -> bool:
 
 
 class Search:
-    """One search on one board. Call ``run`` once; what was found is in ``partial``."""
+    """One search on the devices of one node. Call ``run`` once; what was found is in ``partial``."""
 
     def __init__(self, node_devices: NodeDevices, limits: Limits) -> None:
         self._node_devices = node_devices
@@ -192,7 +192,7 @@ class Search:
         return self._chosen(frame, position)
 
     def _next_device(self, frame: _Pick) -> Outcome | None:
-        """Tries the next device that can be taken, in the order of the board."""
+        """Tries the next device that can be taken, in their order in ``NodeDevices``."""
         partial, alternative, dead, symmetry = self.partial, frame.alternative, frame.dead, self._symmetry
         barrier = self._node_devices.barrier
         end = len(self._node_devices.devices) if barrier is None else barrier[0]

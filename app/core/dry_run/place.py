@@ -82,24 +82,24 @@ def _placed(
     for number, pod in enumerate(pods):
         pause()  # with few nodes, all known, nothing else does
         evaluation = PodEvaluation(state, pod, rules)
-        standing = rankings.of(evaluation)
-        standing.refresh(evaluation)
-        chosen, text = standing.best(evaluation), standing.summary()
+        ranking = rankings.of(evaluation)
+        ranking.refresh(evaluation)
+        chosen, text = ranking.best(evaluation), ranking.summary()
         companions = together.after(number, evaluation) if chosen is not None else ()
         if chosen is not None and companions:
-            chosen = best_for_all(evaluation, standing, chosen, companions, rules)
+            chosen = best_for_all(evaluation, ranking, chosen, companions, rules)
         news = chosen is None and text not in explained and len(explained) < MAX_EXPLAINED
         answers: tuple[NodeResult, ...] = ()
         if shown is None or len(nodes) <= shown or news:
-            answers = standing.answers(evaluation)
+            answers = ranking.answers(evaluation)
             shown = None if shown is None else max(0, shown - len(nodes))
-        groups = NO_GROUPS if named is None else standing.groups(evaluation, named)
+        groups = NO_GROUPS if named is None else ranking.groups(evaluation, named)
         if chosen is None:
             explained.add(text)
         else:
             settle(state, evaluation, chosen)
             rankings.touch(chosen.node)
-        rankings.done(standing)
+        rankings.done(ranking)
         held = evaluation.claims if chosen is None else chosen.claims
         yield PodPlacement(pod, held, answers, chosen, text, len(nodes), groups=groups)
 

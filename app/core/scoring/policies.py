@@ -174,7 +174,7 @@ ORDERS: dict[str, Orders] = {
     "topology": _topology_orders,
     "cheapest": _cheapest_orders,
 }
-"""In which orders devices are tried on one node, beside the published one: see ``picking``."""
+"""In which orders devices are tried on one node, beside the published one: see ``Mix.orders``."""
 
 SEES: dict[str, frozenset[str]] = {"expected-use": READS, "least-fragmentation": READS, "topology": READS}
 """Attributes that a policy uses."""

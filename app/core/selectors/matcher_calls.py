@@ -1,4 +1,4 @@
-"""Python expressions for the calls of a selector; see ``fast_terms`` for what they are made of."""
+"""Python expressions for the calls of a selector; see ``matcher_terms`` for what they are made of."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Python expressions for parts of a selector.
 
 The source is made of names and fixed text alone: every literal of the user's expression is handed
-over as a value under a generated name (see ``Source.constant``).
+over as a value under a generated name (see ``GeneratedSource.constant``).
 """
 
 from dataclasses import dataclass

@@ -166,7 +166,7 @@ def gather_pools(
         slices: those with the node's name and those for which ``concerns_every_node`` holds; more
             do no harm.
         newest: the newest generation of a pool that has slices.
-        features: only PartitionableDevices, CompatibilityGroups and what ``channel_of`` uses.
+        features: only PartitionableDevices, CompatibilityGroups and the ``channel``.
         size: that of the newest generation, if it is known without going through its slices. Then
             ``newest`` is called for complete pools only.
         alike: where a pool is shared with nodes that see the same of it; None: nowhere.

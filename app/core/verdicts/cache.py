@@ -81,7 +81,7 @@ class VerdictCache:
         self.reused = 0
 
     def entry(self, claims: Sequence[ResourceClaim], rules: Rules) -> CacheEntry | Invalid:
-        """The shelf for these claims, rid of what has changed. Invalid: see ``plan_claims``.
+        """The entry for these claims, without what has changed. Invalid: see ``plan_claims``.
 
         Cost: O(claims), plus O(nodes changed since its last use).
         """

@@ -94,7 +94,7 @@ def verdicts(
 ) -> Iterator[tuple[str, NodeVerdict]]:
     """A short answer for each node, in order.
 
-    Cost: a look-up for each node that the memo knows of, a key for each other one, and a search for
+    Cost: a look-up for each node that the cache knows of, a key for each other one, and a search for
     each class that it does not know.
     """
     if evaluation.varies:

@@ -8,7 +8,7 @@ class NodeVerdict:
     """A verdict, a score and a text. ``message`` and ``reason`` are empty if the node fits.
 
     ``reason`` is the code of the first reason: a few words, for counting. Compared by identity, which
-    Python does in C: see ``VerdictCache.the_same``.
+    Python does in C: see ``VerdictCache.interned``.
     """
 
     verdict: str

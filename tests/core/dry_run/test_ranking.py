@@ -142,37 +142,37 @@ def test_what_is_remembered_is_what_would_be_found(pods: list[Pod]) -> None:
 
 
 def standings_used(pods: list[Pod]) -> list[Ranking]:
-    """Places the Pods one after the other: the standing that served each."""
+    """Places the Pods one after the other: the ranking that served each."""
     state, rules, rankings = cluster(), make_rules(), Rankings(NODES)
     kept: list[Ranking] = []
     for item in pods:
         evaluation = PodEvaluation(state, item, rules)
-        standing = rankings.of(evaluation)
-        standing.refresh(evaluation)
-        chosen = standing.best(evaluation)
+        ranking = rankings.of(evaluation)
+        ranking.refresh(evaluation)
+        chosen = ranking.best(evaluation)
         assert chosen is not None
         settle(state, evaluation, chosen)
         rankings.touch(chosen.node)
-        kept.append(standing)
+        kept.append(ranking)
     return kept
 
 
 def test_a_replica_costs_the_nodes_changed() -> None:
     kept = standings_used(replicas(6, "one"))
-    assert all(standing is kept[0] for standing in kept)
+    assert all(ranking is kept[0] for ranking in kept)
     assert kept[0].evaluated == len(NODES) + 5
 
 
 def test_a_replica_with_an_extended_resource_costs_the_nodes_changed() -> None:
     kept = standings_used(replicas(6, containers=EXTENDED))
-    assert all(standing is kept[0] for standing in kept)
+    assert all(ranking is kept[0] for ranking in kept)
     assert kept[0].evaluated == len(NODES) + 5
 
 
 def test_a_replica_with_a_claim_that_is_allocated_costs_the_nodes_changed() -> None:
     kept = standings_used([made(pod(f"s{index}", "shared", uid=f"u{index}")) for index in range(4)])
     # The first one allocates it.
-    assert all(standing is kept[1] for standing in kept[2:])
+    assert all(ranking is kept[1] for ranking in kept[2:])
     assert kept[1].evaluated == len(NODES) + 2
 
 
