@@ -32,8 +32,10 @@ def explain(*, pod: str, source: Source, namespace: str, output: str) -> int:
     level = "summary" if output in (options.TABLE, options.NAME) else "full"
     answer = ask(source, lambda asker: asker.get(path, explain=level))
     if output in (options.TABLE, options.WIDE):
-        title = " has no node" if answer["node"] is None else f" is on {answer['node']}"
-        out(pod_report(answer, title, MAX_NODES if output == options.TABLE else None))
+        if answer["node"] is None:
+            out(pod_report(answer, " has no node", MAX_NODES if output == options.TABLE else None))
+        else:
+            out(f"{space}/{name} is on {answer['node']}")
     else:
         print_data(answer, output, [f"pod/{answer['name']}"])
     say(f"inventory revision {answer['revision']}")

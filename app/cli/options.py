@@ -13,6 +13,7 @@ from app.cli.output.formats import OutputFormat
 from app.cli.problems import InputError
 from app.cli.source import Source
 from app.cluster.auth.overrides import Overrides
+from app.core.json_object import JsonObject
 
 Command = Callable[..., int]
 """A command returns its exit code."""
@@ -250,6 +251,37 @@ def must_go_together(name: str, other: str, *, given: bool) -> None:
         command = click.get_current_context().command
         flag = next(item.opts[-1] for item in command.params if item.name == name)
         raise InputError(f"{flag} requires --{other}", f"add --{other}, or leave it out")
+
+
+def must_not_go_together(name: str, *others: str) -> None:
+    """Refuses parameters that have no effect beside a flag. Raises: InputError."""
+    found = next((other for other in others if is_given(other)), None)
+    if found is not None:
+        flag, other = (f"--{text.replace('_', '-')}" for text in (name, found))
+        raise InputError(f"{flag} excludes {other}", "remove one of them")
+
+
+def dry_run_fields(
+    *,
+    replicas: int | None,
+    policy: str,
+    nodes: Iterable[str],
+    kubernetes_version: str,
+    feature: Iterable[str],
+    changed: JsonObject,
+    **more: Any,
+) -> JsonObject:
+    """What the flags of a dry run give as fields of its request. Raises: InputError."""
+    wanted: JsonObject = {
+        "replicas": replicas,
+        "policy": policy or None,
+        "nodes": list(nodes),
+        "kubernetesVersion": kubernetes_version or None,
+        "features": switches(feature),
+        **more,
+        **changed,
+    }
+    return {name: value for name, value in wanted.items() if value not in (None, [], {})}
 
 
 def switches(texts: Iterable[str]) -> dict[str, bool]:

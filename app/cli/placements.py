@@ -154,7 +154,7 @@ def _evicting(pod: JsonObject) -> list[str]:
 
 
 def pod_report(pod: JsonObject, title: str, most: int | None = None) -> str:
-    """The reasons of nodes (all, or at most ``limit``) for one Pod, below a summary."""
+    """The reasons of nodes (all, or at most ``most``) for one Pod, below a summary."""
     head = f"{_name(pod)}{title}: {pod.get('summary') or 'no node was evaluated'}"
     head = "\n".join([head, *_near(pod), *_evicting(pod)])
     grouped = most is not None and bool(pod.get("nodesOmitted")) and "groups" in pod

@@ -101,30 +101,23 @@ def plan(
     code 0: all placed, 1: not all placed, or a file contains an unknown kind, 2: bad input, 3:
     could not query.
     """
-    if how_many and (all_or_nothing or preemption or wait or replicas is not None):
-        text = "--how-many excludes --all-or-nothing, --preemption, --wait and --replicas"
-        raise InputError(text, "remove one of them")
-    if nodes_needed and (how_many or all_or_nothing or preemption or wait):
-        text = "--nodes-needed excludes --how-many, --all-or-nothing, --preemption and --wait"
-        raise InputError(text, "remove one of them")
-    if trace_file and (not nodes_needed or paths or replicas is not None or changed.get("drain")):
+    drains = bool(changed.get("drain"))
+    _check_flags(how_many=how_many, nodes_needed=bool(nodes_needed), wait=wait, traced=bool(trace_file))
+    if trace_file and (not nodes_needed or paths or replicas is not None or drains):
         text = "--trace requires --nodes-needed, and excludes -f, --replicas and --drain"
         raise InputError(text, "write --nodes-needed --like NODE --trace FILE")
-    options.must_go_together("timeout", "wait", given=wait)
-    options.must_go_together("quantile", "trace", given=bool(trace_file))
-    if not paths and not trace_file and (how_many or not changed.get("drain")):
+    if not paths and not trace_file and (how_many or not drains):
         raise InputError("nothing to place", "name a file with -f, or a node with --drain")
-    wishes: dict[str, Any] = {
-        "replicas": replicas,
-        "policy": policy or None,
-        "nodes": list(nodes),
-        "kubernetesVersion": kubernetes_version or None,
-        "features": options.switches(feature),
-        "allOrNothing": all_or_nothing or None,
-        "preemption": preemption or None,
-        **changed,
-    }
-    request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}
+    request = options.dry_run_fields(
+        replicas=replicas,
+        policy=policy,
+        nodes=nodes,
+        kubernetes_version=kubernetes_version,
+        feature=feature,
+        changed=changed,
+        allOrNothing=all_or_nothing or None,
+        preemption=preemption or None,
+    )
     request["nodeChecks"] = node_checks
     incomplete = False
     if paths:
@@ -146,6 +139,17 @@ def plan(
         request["explain"] = _level(output, explain=explain)
         code = _place(source, request, output, explain=explain, timeout=timeout if wait else None)
     return code or (Exit.NO if incomplete else Exit.OK)
+
+
+def _check_flags(*, how_many: bool, nodes_needed: bool, wait: bool, traced: bool) -> None:
+    """Refuses flags that have no effect beside the others. Raises: InputError."""
+    of_placements = ("explain", "all_or_nothing", "preemption", "wait")
+    if nodes_needed:
+        options.must_not_go_together("nodes_needed", "how_many", *of_placements)
+    if how_many:
+        options.must_not_go_together("how_many", *of_placements, "replicas")
+    options.must_go_together("timeout", "wait", given=wait)
+    options.must_go_together("quantile", "trace", given=traced)
 
 
 def _level(output: str, *, explain: bool) -> str:

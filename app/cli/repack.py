@@ -89,28 +89,20 @@ def repack(
     (and was moved), 1: no plan, --apply stopped, or a file contains an unknown kind, 2: bad input,
     3: could not query.
     """
-    if carry_out and (source.snapshot or changed):
-        raise InputError(
-            "--apply moves Pods of a cluster as it is", "leave out --snapshot and simulated changes"
-        )
-    for name in ("interval", "timeout"):
-        options.must_go_together(name, "apply", given=carry_out)
-    makes_room = bool(paths or pending or changed.get("drain"))
-    if makes_room and fragmentation_below is not None:
-        text = "--fragmentation-below is for the cluster as it is"
-        raise InputError(text, "leave out -f, --pending and --drain")
-    if not makes_room and fragmentation_below is None:
-        hint = "name a file with -f, or use --pending, --drain NODE or --fragmentation-below PERCENT"
-        raise InputError("nothing to make room for", hint)
-    wishes: dict[str, Any] = {
-        "replicas": replicas,
-        "policy": policy or None,
-        "nodes": list(nodes),
-        "kubernetesVersion": kubernetes_version or None,
-        "features": options.switches(feature),
-        **changed,
-    }
-    request: dict[str, Any] = {name: value for name, value in wishes.items() if value not in (None, [], {})}
+    _check_flags(
+        makes_room=bool(paths or pending or changed.get("drain")),
+        lowers=fragmentation_below is not None,
+        carry_out=carry_out,
+        simulated=bool(source.snapshot or changed),
+    )
+    request = options.dry_run_fields(
+        replicas=replicas,
+        policy=policy,
+        nodes=nodes,
+        kubernetes_version=kubernetes_version,
+        feature=feature,
+        changed=changed,
+    )
     request |= {"pending": pending, "maxMoves": max_moves}
     if fragmentation_below is not None:
         request["fragmentationBelow"] = fragmentation_below / 100
@@ -127,6 +119,22 @@ def repack(
     if carry_out and answer["moves"]:
         return _apply(source, request, answer["moves"], interval, timeout)
     return Exit.NO if incomplete else Exit.OK
+
+
+def _check_flags(*, makes_room: bool, lowers: bool, carry_out: bool, simulated: bool) -> None:
+    """Raises: InputError."""
+    if carry_out and simulated:
+        raise InputError(
+            "--apply moves Pods of a cluster as it is", "leave out --snapshot and simulated changes"
+        )
+    for name in ("interval", "timeout"):
+        options.must_go_together(name, "apply", given=carry_out)
+    if makes_room and lowers:
+        text = "--fragmentation-below is for the cluster as it is"
+        raise InputError(text, "leave out -f, --pending and --drain")
+    if not makes_room and not lowers:
+        hint = "name a file with -f, or use --pending, --drain NODE or --fragmentation-below PERCENT"
+        raise InputError("nothing to make room for", hint)
 
 
 def _apply(

@@ -180,7 +180,7 @@ def test_a_pod_with_a_node_is_said_to_have_one(cli: "Cli") -> None:
     assert ran.err.startswith("inventory revision ")
 
     assert ran.code == 0
-    assert "default/zoo-keeper is on worker-6" in ran.out
+    assert ran.out == "default/zoo-keeper is on worker-6\n"
 
 
 def test_a_pod_that_is_not_there_ends_with_2(cli: "Cli") -> None:

@@ -69,7 +69,8 @@ def test_wait_ends_at_once_if_all_fits(cli: Cli) -> None:
         ((*PAIR, "--add-nodes", "1"), "--add-nodes and --like require each other"),
         ((*PAIR, "--like", "worker-1"), "--add-nodes and --like require each other"),
         ((*PAIR, "--taint", "gpu.example.com"), "is not DRIVER[/POOL[/DEVICE]]=KEY[=VALUE]:EFFECT"),
-        ((*PAIR, "--how-many", "--wait"), "--how-many excludes"),
+        ((*PAIR, "--how-many", "--wait"), "--how-many excludes --wait"),
+        ((*PAIR, "--how-many", "--explain"), "--how-many excludes --explain"),
         ((*PAIR, "--wait", "--timeout", "soon"), "is not a duration"),
         ((*PAIR, "--drain", "nowhere"), "--drain: Node nowhere not found"),
         ((*PAIR, "--taint", "nobody=k:NoSchedule"), "--taint: device nobody/*/* not found"),
@@ -159,6 +160,7 @@ def test_a_trace_without_demand_or_that_is_none(cli: Cli, tmp_path: Path) -> Non
         ),
         (("--like", "worker-5=cheap"), "'cheap' is not a price"),
         (("--like", "worker-5", "--how-many"), "--nodes-needed excludes --how-many"),
+        (("--like", "worker-5", "--explain"), "--nodes-needed excludes --explain"),
         (("--like", "worker-5=-1"), "greater than"),
     ],
 )
