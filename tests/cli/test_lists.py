@@ -236,3 +236,18 @@ def test_the_version_of_program_service_and_cluster(cli: "Cli", served: str) -> 
     assert there["rulesVersion"] == "1.37"
     nobody = cli("version", "--server", "http://127.0.0.1:1")
     assert (nobody.code, nobody.out.startswith("Client version: ")) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "note"),
+    [
+        (("--by", "nod,driver"), "no device has 'nod'\n"),
+        (("--by", "label:zone"), "no node has the label 'zone'\n"),
+        (("--by", "model"), ""),
+        (("--by", "nod", "--driver", "nobody"), ""),
+        (("--by", "nod", "-o", "json"), ""),
+    ],
+)
+def test_top_says_which_group_is_nowhere(cli: "Cli", flags: tuple[str, ...], note: str) -> None:
+    ran = cli("top", *flags, "--snapshot", "examples/inventory")
+    assert (ran.code, ran.err) == (0, note)

@@ -1,5 +1,6 @@
 """``top``: how many devices are taken and free, by groups."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ from app.cli.lists.listing import NO_VALUE, Item, ListQuery, head_of, listing, o
 from app.cli.output.formats import CSV
 from app.cli.problems import Exit, InputError
 from app.cli.source import Source
+from app.cli.talk import say
 
 _WORDS = ("driver", "pool", "node", "namespace", "state")
 _PREFIXES = ("label", "attribute")
@@ -99,6 +101,16 @@ def _print(view: ListQuery, answer: Item, groups: list[str]) -> None:
         _, *empty = groups
         rows.append([_TOTAL, *("" for _ in empty), *_row(answer["total"], [])])
     print_rows(view, heads, rows, ["" for _ in items] + ["bold"] * (len(rows) - len(items)))
+    for text in _unknown(items, groups):
+        say(text)
+
+
+def _unknown(items: Sequence[Item], groups: list[str]) -> Iterator[str]:
+    """Keys that are nowhere: most often a misspelled group, which is then taken for an attribute."""
+    for name in groups:
+        kind, _, key = name.partition(":")
+        if key and items and not any(item["group"][name] for item in items):
+            yield f"no node has the label {key!r}" if kind == "label" else f"no device has {key!r}"
 
 
 def _row(item: Item, groups: list[str]) -> list[str]:
