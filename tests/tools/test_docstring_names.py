@@ -98,3 +98,15 @@ def test_args_are_arguments() -> None:
         if name not in arguments(item)
     ]
     assert gone == []
+
+
+def test_what_core_offers_is_described() -> None:
+    missing = [
+        f"{path.relative_to(ROOT)}:{item.lineno}: {item.name}"
+        for path, tree in TREES.items()
+        if path.is_relative_to(ROOT / "app" / "core")
+        for item in tree.body
+        if isinstance(item, ast.FunctionDef | ast.ClassDef)
+        if not item.name.startswith("_") and not ast.get_docstring(item)
+    ]
+    assert missing == []

@@ -175,7 +175,7 @@ class _Writer:
         ]
         source = "\n".join([*head, *self._lines, *tail])
         space: dict[str, Any] = {"__builtins__": {}}
-        exec(compile(source, "<selector>", "exec"), space)  # noqa: S102 - our own text: see fast_terms
+        exec(compile(source, "<selector>", "exec"), space)  # noqa: S102 - our own text: see matcher_terms
         made: Matcher = space["make"](**names)
         return made
 

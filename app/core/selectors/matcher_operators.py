@@ -31,6 +31,7 @@ def failing(source: GeneratedSource) -> str:
 
 
 def member(source: GeneratedSource, value: Term, elements: frozenset[Any]) -> Term:
+    """``in`` a list of constants. A value that is not a text is compared as CEL does."""
     texts = source.constant(frozenset(item for item in elements if item.__class__ is str))
     if value.kind == "str":
         return Term(f"({value.code} in {texts})", "bool", safe=value.safe)
@@ -41,6 +42,10 @@ def member(source: GeneratedSource, value: Term, elements: frozenset[Any]) -> Te
 
 
 def text_call(source: GeneratedSource, function: str, value: Term, text: str) -> Term:
+    """A method of a text with a constant argument. A value that is not a text fails.
+
+    Raises: DeclinedError.
+    """
     if value.kind == "str":
         return Term(text_test(source, function, value.code, text), "bool", safe=value.safe)
     if function == "matches" and value.kind != "attribute":
@@ -54,6 +59,7 @@ def text_call(source: GeneratedSource, function: str, value: Term, text: str) ->
 
 
 def text_test(source: GeneratedSource, function: str, value: str, text: str) -> str:
+    """The same for a value that is a text, as source."""
     if function == "matches":
         return f"{source.constant(matcher_runtime.PatternMatches(regex(text)))}[{value}]"
     if function == "contains":
@@ -62,6 +68,7 @@ def text_test(source: GeneratedSource, function: str, value: str, text: str) -> 
 
 
 def equality(source: GeneratedSource, left: Term, right: Term, *, equal: bool) -> Term:
+    """``==`` or ``!=``: Python's where both have one simple kind, else CEL's."""
     sign = "==" if equal else "!="
     if left.kind == right.kind and left.kind in PLAIN:
         return Term(f"({left.code} {sign} {right.code})", "bool", safe=left.safe and right.safe)
@@ -86,6 +93,7 @@ def equality(source: GeneratedSource, left: Term, right: Term, *, equal: bool) -
 
 
 def order(source: GeneratedSource, left: Term, right: Term, name: str) -> Term:
+    """One of ``ORDER``: Python's where both have one simple kind, else CEL's."""
     sign, general = ORDER[name]
     if left.kind == right.kind and left.kind in PLAIN:
         return Term(f"({left.code} {sign} {right.code})", "bool", safe=left.safe and right.safe)
@@ -101,7 +109,7 @@ def order(source: GeneratedSource, left: Term, right: Term, name: str) -> Term:
 
 
 def compared(source: GeneratedSource, name: str, terms: list[Term]) -> Term | None:
-    """Quantities and versions."""
+    """A comparison of quantities or versions, or a number of a version; None if only CEL can."""
     left = terms[0]
     if name in ("major", "minor", "patch", "compareTo"):
         return version_call(source, name, terms)
@@ -119,6 +127,7 @@ def compared(source: GeneratedSource, name: str, terms: list[Term]) -> Term | No
 
 
 def version_call(source: GeneratedSource, name: str, terms: list[Term]) -> Term | None:
+    """A number of a version, or ``compareTo``; None for what only CEL can call."""
     left = terms[0]
     if name == "compareTo":
         if not (terms[1].constant and left.kind in ("attribute", "quantity")):
@@ -133,6 +142,6 @@ def version_call(source: GeneratedSource, name: str, terms: list[Term]) -> Term 
         return None
     held = source.temporary()
     test = f"({held} := {left.code}).__class__ is {source.constant(kind)}"
-    # Numbers over 63 bits turn negative in Go: see functions_k8s.
+    # Numbers over 63 bits turn negative in Go: see ``signed``.
     whole = f"{held}.{call}" if name == "compareTo" else f"{source.constant(signed)}({held}.{call})"
     return Term(f"({whole} if {test} else {failing(source)})", "int")
