@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -84,36 +85,15 @@ _QUESTIONS = (
 def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: bool = True) -> FastAPI:
     """A separate application: two in one process share nothing.
 
-    Its lifespan reads the snapshot, or starts the informers and returns: readiness shows when they
-    have synced. ``stays``: the process outlives the request, so the garbage collector must not go
-    through the inventory again and again, and the log warns of what holds the event loop.
+    ``stays``: the process outlives the request, so the garbage collector must not go through the
+    inventory again and again, and the log warns of what holds the event loop.
     """
-    metrics, shutdown = Metrics(version("dra-extender")), Shutdown()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
-        async with AsyncExitStack() as stack:
-            if tracing is not None:
-                stack.push_async_callback(asyncio.to_thread, tracing.stop)
-            line = await stack.enter_async_context(lifeline(settings, metrics, stays=stays))
-            if settings.snapshot:
-                app.state.service = await serve_files(settings, metrics, shutdown, stack)
-                if stays:
-                    keep_inventory()
-                    await stack.enter_async_context(background(collect_after_growth(), "garbage collection"))
-            else:
-                from app.wiring.from_cluster import follow_cluster  # noqa: PLC0415 - what only a cluster needs
-
-                await follow_cluster(app, settings, stack, tracing, line)
-            await stack.enter_async_context(background(watch_lag(metrics), "event loop lag"))
-            await stack.enter_async_context(background(free_leftovers(time.monotonic), "leftovers"))
-            yield
-
+    metrics = Metrics(version("dra-extender"))
     app = FastAPI(
         title="dra-extender",
         summary="A kube-scheduler extender that does Dynamic Resource Allocation",
         version=version("dra-extender"),
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, settings=settings, tracing=tracing, stays=stays),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,  # add_openapi serves it
@@ -123,20 +103,8 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
         # What is measured and traced is the project's own; FastAPI would look for providers in each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.metrics, app.state.shutdown = metrics, shutdown
-
-    def guarded(answers: ASGIApp) -> ASGIApp:
-        # Outermost is what measures: it counts refusals too.
-        answered = routes.Webhooks(answers) if settings.serves("webhooks") else answers
-        traced = answered if tracing is None else tracing.around(answered)
-        sent = Compression(Revalidation(traced), time.monotonic)
-        return Instrumentation(
-            Authorization(sent, settings, rules=access.AccessRules(settings, _reviewer)),
-            metrics,
-            time.monotonic,
-        )
-
-    app.add_middleware(guarded)
+    app.state.metrics, app.state.shutdown = metrics, Shutdown()
+    app.add_middleware(lambda answers: _guarded(answers, settings, metrics, tracing))
     errors.install(app)
     if settings.serves("webhooks"):
         app.include_router(routes.router)
@@ -147,6 +115,41 @@ def create_app(settings: Settings, tracing: "Tracing | None" = None, *, stays: b
         add_pages(app)
     app.include_router(health.router)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(
+    app: FastAPI, settings: Settings, tracing: "Tracing | None", *, stays: bool
+) -> AsyncGenerator[None, None]:
+    """Reads the snapshot, or starts the informers and returns: readiness shows when they have synced."""
+    metrics, shutdown = app.state.metrics, app.state.shutdown
+    async with AsyncExitStack() as stack:
+        if tracing is not None:
+            stack.push_async_callback(asyncio.to_thread, tracing.stop)
+        line = await stack.enter_async_context(lifeline(settings, metrics, stays=stays))
+        if settings.snapshot:
+            app.state.service = await serve_files(settings, metrics, shutdown, stack)
+            if stays:
+                keep_inventory()
+                await stack.enter_async_context(background(collect_after_growth(), "garbage collection"))
+        else:
+            from app.wiring.from_cluster import follow_cluster  # noqa: PLC0415 - what only a cluster needs
+
+            await follow_cluster(app, settings, stack, tracing, line)
+        await stack.enter_async_context(background(watch_lag(metrics), "event loop lag"))
+        await stack.enter_async_context(background(free_leftovers(time.monotonic), "leftovers"))
+        yield
+
+
+def _guarded(
+    answers: ASGIApp, settings: Settings, metrics: Metrics, tracing: "Tracing | None"
+) -> Instrumentation:
+    """What every request goes through. Outermost is what measures: it counts refusals too."""
+    answered = routes.Webhooks(answers) if settings.serves("webhooks") else answers
+    traced = answered if tracing is None else tracing.around(answered)
+    sent = Compression(Revalidation(traced), time.monotonic)
+    allowed = Authorization(sent, settings, rules=access.AccessRules(settings, _reviewer))
+    return Instrumentation(allowed, metrics, time.monotonic)
 
 
 def serve(settings: Settings) -> None:

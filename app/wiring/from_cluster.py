@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -87,14 +88,15 @@ async def follow_cluster(
         app.state.service = parts.service
         await parts.run()
 
-    async def resign() -> None:
-        service = made_service(app)
-        decider = service.decides_with if service is not None else None
-        if decider is not None and decider.election is not None:
-            await decider.election.resign(settings.leader_elect_retry_seconds)
-
     await stack.enter_async_context(background(follow(), "informers"))
-    stack.push_async_callback(resign)
+    stack.push_async_callback(_resign, app, settings)
+
+
+async def _resign(app: Starlette, settings: Settings) -> None:
+    service = made_service(app)
+    decider = service.decides_with if service is not None else None
+    if decider is not None and decider.election is not None:
+        await decider.election.resign(settings.leader_elect_retry_seconds)
 
 
 async def _close(leases: ApiClient, line: Lifeline) -> None:
@@ -167,16 +169,7 @@ def _build(
     if leases is not None:
         deciding = Deciding(settings, client, served.resource_claim, state, rules, history=history)
         feed = deciding.feed(released)
-    informers = InformerGroup(
-        client,
-        (NODE, POD, *((BUDGET,) if settings.preemption != "off" else ()), *served.resources()),
-        feed.handle,
-        prepare=in_slices(feed),
-        settings=InformerSettings(
-            page_size=settings.list_page_size, read_timeout_seconds=settings.watch_silence_seconds
-        ),
-        mark=lambda: state.writes,
-    )
+    informers = _informers(settings, client, served, feed, lambda: state.writes)
     checks: dict[str, Check] = {"shutdown": shutdown.check, "informers": lambda: _unsynced(informers)}
     decider = None
     if deciding is not None and leases is not None:
@@ -205,6 +198,22 @@ def _build(
     for source in collectors.of_cluster(service, informers):
         metrics.add_source(source)
     return _ClusterService(service, informers, deciding, client)
+
+
+def _informers(
+    settings: Settings, client: ApiClient, served: Served, feed: Feed, mark: Callable[[], int]
+) -> InformerGroup:
+    budgets = (BUDGET,) if settings.preemption != "off" else ()
+    return InformerGroup(
+        client,
+        (NODE, POD, *budgets, *served.resources()),
+        feed.handle,
+        prepare=in_slices(feed),
+        settings=InformerSettings(
+            page_size=settings.list_page_size, read_timeout_seconds=settings.watch_silence_seconds
+        ),
+        mark=mark,
+    )
 
 
 def in_slices(feed: Feed, clock: Clock = time.monotonic) -> Preparation:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from app.api.dry_run.detail import Detail, Explain, Explainer
 from app.api.dry_run.json_answers import VerdictBudget, encoded_nodes, near_misses_json
 from app.api.errors import HttpError
+from app.api.expensive import Expensive
 from app.api.models.answers import Explanation
 from app.api.responses import ListResponse
 from app.api.service import ServiceOf
@@ -59,18 +60,9 @@ async def explain(
     seen = service.state.as_seen_by(pod)
     state = seen.fork() if seen is service.state else seen
     evaluation = PodEvaluation(state, pod, replace(service.rules, node_checks=True, other_namespaces=True))
-    answers: list[NodeResult] = []
-    late = False
-    near: tuple[NearMiss, ...] = ()
     async with service.expensive(request) as work:
-        if not pod.node_name:
-            found = map(evaluation.explained, evaluation.answers(sorted(state.nodes)))
-            answers, late = await work.time_slice.collect(found, work.stop)
-            work.leftovers.append(partial(emptied, answers))
-        if answers and not any(answer.verdict == "fits" for answer in answers):
-            with suppress(InterruptedWorkError):
-                hypothesis = Hypothesis(state, pod, evaluation.rules)
-                near = await work.time_slice.run(lambda: near_misses(hypothesis, answers), work.stop)
+        answers, late = await _answers(evaluation, work)
+        near = await _near_misses(evaluation, answers, work)
         redaction = await work.time_slice.run(lambda: visible.redaction(state, nodes=True))
         nodes, explained = await work.time_slice.run(
             lambda: _explained(pod, answers, level, redaction, names_nodes=visible.nodes)
@@ -88,6 +80,28 @@ async def explain(
         "nearMisses": near_misses_json(near, redaction),
     }
     return ListResponse(head, "nodes", nodes, service.time_slice())
+
+
+async def _answers(evaluation: PodEvaluation, work: Expensive) -> tuple[list[NodeResult], bool]:
+    """The result for each node, and whether the time was up before the last; none for a Pod with a node."""
+    if evaluation.pod.node_name:
+        return [], False
+    found = map(evaluation.explained, evaluation.answers(sorted(evaluation.state.nodes)))
+    answers, late = await work.time_slice.collect(found, work.stop)
+    work.leftovers.append(partial(emptied, answers))
+    return answers, late
+
+
+async def _near_misses(
+    evaluation: PodEvaluation, answers: Sequence[NodeResult], work: Expensive
+) -> tuple[NearMiss, ...]:
+    """Those of a Pod that fits nowhere, if there is time for them."""
+    if not answers or any(answer.verdict == "fits" for answer in answers):
+        return ()
+    with suppress(InterruptedWorkError):
+        hypothesis = Hypothesis(evaluation.state, evaluation.pod, evaluation.rules)
+        return await work.time_slice.run(lambda: near_misses(hypothesis, answers), work.stop)
+    return ()
 
 
 def _explained(

@@ -50,10 +50,19 @@ async def run_exec_plugin(
     environment["KUBERNETES_EXEC_INFO"] = orjson.dumps(
         _exec_info(plugin, cluster, api_version, interactive=terminal)
     ).decode()
+    process = await _started(plugin, command, environment, terminal=terminal)
+    out = await _output(plugin, command, process, timeout_seconds)
+    return _parse(plugin, api_version, out)
+
+
+async def _started(
+    plugin: Section, command: str, environment: dict[str, str], *, terminal: bool
+) -> asyncio.subprocess.Process:
+    """Raises: CredentialsError."""
     # A relative path with a slash is relative to the kubeconfig; a bare name is looked up in PATH.
     program = str(plugin.file.parent / command) if "/" in command else command
     try:
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             program,
             *plugin.texts("args"),
             env=environment,
@@ -65,6 +74,12 @@ async def run_exec_plugin(
         hint = plugin.text("installHint")
         problem = f"cannot start {command!r}: {error.strerror}" + (f"; {hint}" if hint else "")
         raise plugin.error("command", problem) from error
+
+
+async def _output(
+    plugin: Section, command: str, process: asyncio.subprocess.Process, timeout_seconds: float
+) -> bytes:
+    """What the plugin prints; it is killed at the time limit. Raises: CredentialsError."""
     try:
         async with asyncio.timeout(timeout_seconds):
             out, err = await process.communicate()
@@ -78,7 +93,7 @@ async def run_exec_plugin(
         output = err.decode("utf-8", "replace").strip()[-_MAX_STDERR_CHARS:]
         problem = f"{command!r} failed with exit code {process.returncode}"
         raise plugin.error("command", f"{problem}: {output}" if output else problem)
-    return _parse(plugin, api_version, out)
+    return out
 
 
 def _environment(plugin: Section) -> dict[str, str]:
