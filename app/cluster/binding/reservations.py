@@ -9,7 +9,8 @@ others. If filter returned several nodes, that holds for the devices of each, un
 * an event that shows that kube-scheduler has given the Pod up: deleted, ``nominatedNodeName`` taken back, or
   PodScheduled has become False since the reservation;
 * its timeout, unless ``nominatedNodeName`` shows that kube-scheduler still works on the Pod: it sets that
-field while volumes or permits take long.
+field while volumes or permits take long. If kube-scheduler may have given the Pod up, the timeout is short:
+see ``app.cluster.binding.attempts``.
 
 The same field shows a new process or leader which Pods an earlier one has named a node for: ``restore``.
 A reservation is not final: a bind that finds it outdated (another node, changed devices) decides again.
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.cluster.binding.attempts import Attempts
 from app.cluster.binding.deciding import decide_on_nodes
 from app.cluster.informers.informer import Event, Replaced, Upserted
 from app.core.model.allocation import Allocation
@@ -114,6 +116,7 @@ class Reservations:
         self._now = now
         self._held: dict[str, Reservation] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._attempts = Attempts()
         self.ended: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -183,7 +186,10 @@ class Reservations:
         node, found = self.planned(pod, group), self._held.get(pod.meta.uid)
         if node is None or found is None:
             return None
+        if found.reserved_at is not None:
+            self._doubt(pod)
         self._held[pod.meta.uid] = replace(found, pod=pod, reserved_at=self._now())
+        self._attempts.filtered(pod, asyncio.get_running_loop().time())
         if not found.nominated:
             self._time(pod.meta.uid, self._seconds)
         return node
@@ -197,6 +203,7 @@ class Reservations:
             self._state.reserve(made.allocations)
         else:
             self._assume(made.pod, made.chosen)
+        self._attempts.filtered(made.pod, asyncio.get_running_loop().time())
         self._time(uid, self._seconds)
 
     def take(self, pod: Pod, node: str) -> tuple[ClaimAllocation, ...] | None:
@@ -214,6 +221,7 @@ class Reservations:
         if found.chosen is None:
             self._choose(found, place)
         self._drop(pod.meta.uid, "bound")
+        self._attempts.end(pod)
         return place.claim_allocations
 
     def release(self, uid: str, why: str) -> None:
@@ -221,6 +229,10 @@ class Reservations:
         found = self._held.get(uid)
         if found is not None:
             self._drop(uid, why)
+            if not found.pod.group:
+                self._attempts.end(found.pod)
+            elif found.reserved_at is not None and why != "overtaken":
+                self._doubt(found.pod)  # it got no bind, and will be filtered again
             _free(self._state, found)
             self.not_bound(found.pod)
             self.lifted()
@@ -296,6 +308,8 @@ class Reservations:
         elif nominated is not None and not found.nominated:
             self._choose(found, nominated)
             self._stop_time(uid)
+        elif not found.nominated and _may_be_unschedulable(status, found):
+            self._doubt(found.pod)
 
     def _choose(self, found: Reservation, place: ReservedPlace) -> None:
         """kube-scheduler has chosen the node: the devices of the others are free."""
@@ -354,10 +368,35 @@ class Reservations:
             return None
 
     def _time(self, uid: str, seconds: float) -> None:
-        """Starts the reservation's time, again if it runs already."""
+        """Starts the reservation's time, again if it runs already.
+
+        It is shorter if kube-scheduler may have given up, and then counts from the last filter of its cycle.
+        """
         self._stop_time(uid)
         loop = asyncio.get_running_loop()
-        self._timers[uid] = loop.call_later(seconds, self.release, uid, "expired")
+        brief = self._attempts.seconds_left(self._held[uid].pod, loop.time())
+        if brief is not None and brief < seconds:
+            self._timers[uid] = loop.call_later(brief, self._no_sign, uid, seconds)
+        else:
+            self._timers[uid] = loop.call_later(seconds, self.release, uid, "expired")
+
+    def _doubt(self, pod: Pod) -> None:
+        """kube-scheduler may have given up the Pod and its group. Cost: O(reservations) if that is news."""
+        if not self._attempts.doubt(pod):
+            return
+        for uid, other in self._held.items():
+            alike = uid == pod.meta.uid or (pod.group and _group_key(other.pod) == _group_key(pod))
+            if alike and not other.nominated:
+                self._time(uid, self._seconds)
+
+    def _no_sign(self, uid: str, seconds: float) -> None:
+        """Ends a reservation, unless Pods of its group were filtered or bound since."""
+        loop = asyncio.get_running_loop()
+        left = self._attempts.seconds_left(self._held[uid].pod, loop.time())
+        if left is None or left > 0:
+            self._time(uid, seconds)
+        else:
+            self.release(uid, "expired")
 
     def _stop_time(self, uid: str) -> None:
         timer = self._timers.pop(uid, None)
@@ -377,6 +416,10 @@ def _free(state: State, found: Reservation) -> None:
         forget(state, found.chosen.claim_allocations, found.pod)
 
 
+def _group_key(pod: Pod) -> tuple[str, str]:
+    return pod.meta.namespace, pod.group
+
+
 def _waits(pod: Pod) -> bool:
     """Whether the Pod has no node yet and may get one."""
     return not (pod.node_name or pod.finished or pod.meta.deleted or pod.scheduling_gates)
@@ -387,10 +430,25 @@ def _unschedulable_since(status: Mapping[str, Any], moment: dt.datetime) -> bool
 
     kube-scheduler writes the condition in the background, so that of an attempt before the filter may arrive
     after it, with any reason. Only the time of the transition distinguishes the two. That time stays the same
-    while the condition stays False, and is rounded down to seconds. In doubt, the reservation stays.
+    while the condition stays False, and is rounded down to seconds.
     """
+    since, _ = _refused(status)
+    return since is not None and since > moment
+
+
+def _may_be_unschedulable(status: Mapping[str, Any], found: Reservation) -> bool:
+    """Whether PodScheduled is False with another message than in filter, and not since an earlier second."""
+    since, message = _refused(status)
+    if since is None or found.reserved_at is None or message == found.pod.refusal:
+        return False
+    return bool(found.pod.refusal) or since >= found.reserved_at.replace(microsecond=0)
+
+
+def _refused(status: Mapping[str, Any]) -> tuple[dt.datetime | None, str]:
+    """Since when PodScheduled is False, and the message or the reason of that."""
     for item in status.get("conditions") or ():
         if item.get("type") == "PodScheduled" and item.get("status") == "False":
             text = item.get("lastTransitionTime")
-            return bool(text) and dt.datetime.fromisoformat(text) > moment
-    return False
+            said = item.get("message") or item.get("reason") or ""
+            return dt.datetime.fromisoformat(text) if text else None, said
+    return None, ""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from app.cluster.binding.attempts import SIGN_SECONDS
 from app.cluster.binding.reservations import DEFAULT_SECONDS, RESTORED_SECONDS
 from app.cluster.informers.informer import Deleted, Event, ObjectKey, Replaced, Upserted
 from app.core.json_object import JsonObject
@@ -240,3 +241,77 @@ async def test_a_new_process_does_not_begin_with_more_than_it_must_nor_for_ever(
     assert kept.taken() == {"n2/d0"}
     await asyncio.sleep(RESTORED_SECONDS + 1)
     assert kept.taken() == set()
+
+
+@in_virtual_time
+async def test_a_condition_of_the_same_second_leaves_kube_scheduler_little_time() -> None:
+    """It is of this attempt or the one before: if kube-scheduler goes on, a bind or a node follows."""
+    kept = Kept()
+    await kept.reserve("p")
+    kept.notify("p", conditions=[unschedulable("no volume", "01:00")])
+    await asyncio.sleep(SIGN_SECONDS - 0.1)
+    assert kept.taken() == {"n1/d0"}
+    await asyncio.sleep(0.2)
+    assert kept.taken() == set()
+    assert kept.lifted == 1
+
+
+@in_virtual_time
+async def test_a_nominated_node_is_a_sign() -> None:
+    kept = Kept()
+    await kept.reserve("p")
+    kept.notify("p", conditions=[unschedulable("no volume", "01:00")])
+    kept.notify("p", nominatedNodeName="n1", conditions=[unschedulable("no volume", "01:00")])
+    await asyncio.sleep(DEFAULT_SECONDS)
+    assert kept.taken() == {"n1/d0"}
+
+
+@in_virtual_time
+async def test_another_message_of_a_condition_that_stays_false_leaves_little_time() -> None:
+    was = pod("p", "c") | {"status": {"conditions": [unschedulable("no port", "00:10")]}}
+    kept = Kept(was)
+    await kept.reserve("p")
+    kept.notify("p", conditions=[unschedulable("no port", "00:10")])
+    await asyncio.sleep(SIGN_SECONDS + 0.1)
+    assert kept.taken() == {"n1/d0"}
+    kept.notify("p", conditions=[unschedulable("no volume", "00:10")])
+    await asyncio.sleep(0.1)
+    assert kept.taken() == set()
+
+
+def grouped(name: str, claim_name: str) -> JsonObject:
+    raw = pod(name, claim_name)
+    raw["spec"]["schedulingGroup"] = {"podGroupName": "g"}
+    return raw
+
+
+async def tried(kept: Kept) -> None:
+    """kube-scheduler filters both Pods of the group, as it did before: the cluster shows nothing of that."""
+    for name, on in (("p", "n1"), ("q", "n2")):
+        kept.reservations.release(f"uid-{name}", "filtered")
+        await kept.reserve(name, on)
+        await asyncio.sleep(SIGN_SECONDS * 0.75)
+
+
+@in_virtual_time
+async def test_a_group_that_is_tried_again_and_again_holds_its_devices_only_meanwhile() -> None:
+    """One of its Pods lacks CPU: the others have devices in each attempt, and none of them is ever bound."""
+    kept = Kept(grouped("p", "c"), grouped("q", "d"))
+    await tried(kept)
+    await asyncio.sleep(10)
+    for _ in range(3):
+        await tried(kept)
+        assert kept.taken() == {"n1/d0", "n2/d0"}
+        await asyncio.sleep(SIGN_SECONDS)
+        assert kept.taken() == set()
+        await asyncio.sleep(10)
+
+
+@in_virtual_time
+async def test_a_group_of_which_a_pod_is_bound_keeps_the_devices_of_the_others() -> None:
+    kept = Kept(grouped("p", "c"), grouped("q", "d"))
+    await tried(kept)
+    await tried(kept)
+    assert kept.takes("p") == [("c", "d0")]
+    await asyncio.sleep(SIGN_SECONDS * 2)
+    assert kept.takes("q", "n2") == [("d", "d0")]

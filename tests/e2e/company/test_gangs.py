@@ -51,3 +51,16 @@ def test_a_claim_of_the_group_is_reserved_for_the_group_and_stays_so_without_its
         company.scene.api.delete("Pod", pod, company.scene.namespace)
     until(lambda: company.bound() == {}, "the Pods are gone")
     assert company.allocated() == [name]
+
+
+def test_a_gang_that_lacks_cpu_leaves_its_devices_to_others(company: Company) -> None:
+    """kube-scheduler tries it again and again, and finds devices for all of its Pods but no CPU for one."""
+    for name in "ab":
+        company.node(name, cpu="4")
+    template = company.template()
+    gang = company.gang("gang", 2, template, minimum=3)
+    company.create(company.pod("gang-last", cpu="50", group="gang"))
+    until(lambda: len(company.failures()) > len(gang), "the group is refused")
+    company.create(company.pod("other", claim=company.claim("other")))
+    company.kubelet.wait_running(company.scene.namespace, "other", seconds=30)
+    assert set(company.bound()) == {"other"}

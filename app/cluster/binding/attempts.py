@@ -1,0 +1,66 @@
+"""How long a reservation waits for a sign of kube-scheduler, from 1.35 on at once if it goes on with a Pod.
+
+After its cycle for a Pod, or for all Pods of a PodGroup, kube-scheduler calls bind, or writes
+``status.nominatedNodeName`` while it waits for volumes or permits. If it has given up instead, it writes the
+condition PodScheduled, but only if that changes. A PodGroup of which one Pod lacks CPU is retried again and
+again: without a limit, its other Pods would hold their devices all the time, and no other Pod would get them.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from app.core.model.pod import Pod
+
+SIGN_SECONDS = 2.0
+"""From the last filter of a cycle until a sign of kube-scheduler must have come."""
+_MOST = 10_000
+
+_Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    filtered: float
+    """Time of the last filter of any Pod of the cycle."""
+
+    doubtful: bool = False
+    """Whether kube-scheduler may have given up, without an event that shows it."""
+
+
+class Attempts:
+    """The cycles of kube-scheduler in which Pods got devices; the oldest of many are dropped.
+
+    Cost: O(1) for each method.
+    """
+
+    def __init__(self) -> None:
+        self._attempts: OrderedDict[_Key, _Attempt] = OrderedDict()
+
+    def filtered(self, pod: Pod, now: float) -> None:
+        """The Pod, or another of its group, is given a node."""
+        known = self._attempts.setdefault(_key(pod), _Attempt(now))
+        known.filtered = now
+        self._attempts.move_to_end(_key(pod))
+        while len(self._attempts) > _MOST:
+            self._attempts.popitem(last=False)
+
+    def doubt(self, pod: Pod) -> bool:
+        """kube-scheduler may have given up the attempt. Returns whether that is news."""
+        known = self._attempts.get(_key(pod))
+        if known is None or known.doubtful:
+            return False
+        known.doubtful = True
+        return True
+
+    def end(self, pod: Pod) -> None:
+        """kube-scheduler binds the Pod, and so has accepted its group; or the attempt is over."""
+        self._attempts.pop(_key(pod), None)
+
+    def seconds_left(self, pod: Pod, now: float) -> float | None:
+        """Until a sign must have come; None if kube-scheduler is not known to give such Pods up."""
+        known = self._attempts.get(_key(pod))
+        return known.filtered + SIGN_SECONDS - now if known is not None and known.doubtful else None
+
+
+def _key(pod: Pod) -> _Key:
+    return pod.meta.namespace, f"group {pod.group}" if pod.group else pod.meta.uid
