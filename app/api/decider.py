@@ -95,7 +95,10 @@ class Decider:
             self._start(self._deallocated(self.deallocator, held, evaluation.pod))
         if self.requeuer is not None:
             self.requeuer.refused(
-                evaluation.pod, evaluation.position, everywhere=evaluation.refusal is not None
+                evaluation.pod,
+                evaluation.position,
+                everywhere=evaluation.refusal is not None,
+                allocated=evaluation.allocated,
             )
 
     async def _deallocated(self, deallocator: Deallocator, held: HeldClaim, pod: Pod) -> None:

@@ -7,6 +7,7 @@ evicting Pods from the node cannot resolve goes into FailedAndUnresolvableNodes,
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -48,6 +49,7 @@ from app.core.model.errors import ObjectError
 from app.core.model.extended_resources import asks_for
 from app.core.model.parse import Object, parse
 from app.core.model.pod import Pod
+from app.core.placement.pod_claims import HeldClaim
 from app.core.placement.pod_evaluation import PodEvaluation
 from app.core.preemption.candidates import INCURABLE, helpful_candidates, hosts_of_victims
 from app.core.state.state import State
@@ -389,8 +391,26 @@ async def _answered_for_gang(
         service.decider.nominated_looks.refused(pod)
     else:
         service.decider.nominated_looks.end(pod)
-        service.decider.refused(PodEvaluation(service.state, pod, service.rules), gang.refusal)
+        prepare = partial(PodEvaluation, service.state, pod, service.rules)
+        evaluation = await service.webhook_slice(pod.meta.namespace).run_short(prepare)
+        held = await _claim_in_the_way(service, args, evaluation)
+        service.decider.refused(evaluation, gang.refusal, held)
     return json_response(filter_answer(args, [], {}, dict.fromkeys(args.names, gang.refusal)))
+
+
+async def _claim_in_the_way(
+    service: Service, args: FilterArgs, evaluation: PodEvaluation
+) -> HeldClaim | None:
+    """The claim to deallocate for a Pod of a refused group that fits on no node without its group either.
+
+    Cost: none if none of its claims is allocated; else that of a filter.
+    """
+    if not evaluation.allocated:
+        return None
+    judging = await evaluate_nodes(service, args, evaluation.pod, "filter")
+    if judging.late or judging.result.fitting:
+        return None
+    return await claim_to_release(service, judging.evaluation)
 
 
 def _being_bound(args: FilterArgs, node: str) -> dict[str, Any]:

@@ -89,9 +89,9 @@ class Requeuer:
         self.requeued = 0
         self.looked_at = 0
 
-    def refused(self, pod: Pod, position: int, *, everywhere: bool = False) -> None:
+    def refused(self, pod: Pod, position: int, *, everywhere: bool = False, allocated: int = 0) -> None:
         """Adds a Pod that no node fits. See ``RefusedPod``."""
-        self._refused.note(RefusedPod(pod, position, everywhere))
+        self._refused.note(RefusedPod(pod, position, everywhere, allocated))
         if position != self._state.inventory.changes.position:
             # The change arrived during the evaluation: nothing else retries the Pod.
             self._look_in(self._settings.gather_seconds)
@@ -159,7 +159,7 @@ class Requeuer:
         if not waiting:
             return
         trial = RequeueTrial(self._state, self._rules)
-        helpless: list[RefusedPod] = []
+        helpless: list[tuple[RefusedPod, int]] = []
         for refused, pod in waiting:
             node = await self._node_for(trial, refused, pod, helpless)
             if node is None or not self._refused.stands(refused):
@@ -172,25 +172,29 @@ class Requeuer:
                 self._look_in(self._settings.gather_seconds)
                 return
             await asyncio.sleep(1 / self._settings.wakes_per_second)
-        for refused in helpless:
-            self._refused.looked_at(refused, trial.position)
+        for refused, allocated in helpless:
+            self._refused.looked_at(refused, trial.position, allocated)
 
     async def _node_for(
-        self, trial: RequeueTrial, refused: RefusedPod, pod: Pod, helpless: list[RefusedPod]
+        self, trial: RequeueTrial, refused: RefusedPod, pod: Pod, helpless: list[tuple[RefusedPod, int]]
     ) -> str | None:
         """The node where the Pod fits now. If no changed node fits, marks the Pod."""
         nodes = trial.nodes(refused.position, everywhere=refused.everywhere)
-        answer = None
-        if nodes:
+        answer, allocated = None, refused.allocated
+        if nodes or refused.allocated:
             evaluation = await trial.ask(pod)
             if evaluation.refusal is not None and not evaluation.varies:
                 return None  # no node was tried: all changes still count
+            allocated = evaluation.allocated
+            if allocated < refused.allocated:
+                # Only the node that the claim was allocated for has changed.
+                nodes = trial.nodes(refused.position, everywhere=True)
             self.looked_at += 1
             began = _now()
             answer = await trial.first_fit(evaluation, nodes)
             self._searched += _now() - began
         if answer is None:
-            helpless.append(refused)
+            helpless.append((refused, allocated))
             return None
         return answer.node
 

@@ -20,6 +20,9 @@ class RefusedPod:
     nodes may fit after a change.
     """
 
+    allocated: int = 0
+    """How many of its claims were allocated, and allowed few nodes: without one, all others may fit."""
+
 
 class RefusedPods:
     """Refused Pods, the latest last; at most ``most``, the ones refused longest ago are dropped first."""
@@ -53,10 +56,10 @@ class RefusedPods:
         """Whether it was neither removed nor refused again since."""
         return self._refused.get(refused.pod.meta.key) is refused
 
-    def looked_at(self, refused: RefusedPod, position: int) -> None:
+    def looked_at(self, refused: RefusedPod, position: int, allocated: int) -> None:
         """Records that no change up to that position helps, if the refusal is still current."""
         if self.stands(refused):
-            later = replace(refused, position=position, everywhere=False)
+            later = replace(refused, position=position, everywhere=False, allocated=allocated)
             self._refused[refused.pod.meta.key] = later
 
     def open_everywhere(self) -> None:

@@ -24,8 +24,8 @@ class AllocatedClaims:
         self._claims = [(held, held.claim.allocation) for held in claims if held.claim.allocation is not None]
         self.unusable: dict[str, tuple[ClaimKey, ...]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._claims)
+    def __len__(self) -> int:
+        return len(self._claims)
 
     def refusal(self, node: Node) -> NodeResult | None:
         """The result if the node cannot use one of the claims: the first reason.

@@ -94,9 +94,9 @@ class PodEvaluation:
         return not (self._resources and self._resources.started)
 
     @property
-    def allocated(self) -> bool:
-        """Whether the Pod has allocated claims."""
-        return bool(self._pinned)
+    def allocated(self) -> int:
+        """The number of the Pod's allocated claims."""
+        return len(self._pinned)
 
     @property
     def uniform(self) -> bool:

@@ -48,8 +48,9 @@ class Waking:
             self.refuse(pending)
         await asyncio.sleep(5)
 
-    def refuse(self, refused: Pod, *, everywhere: bool = False) -> None:
-        self.requeuer.refused(refused, self.state.inventory.changes.position, everywhere=everywhere)
+    def refuse(self, refused: Pod, *, everywhere: bool = False, allocated: int = 0) -> None:
+        position = self.state.inventory.changes.position
+        self.requeuer.refused(refused, position, everywhere=everywhere, allocated=allocated)
 
     async def stop(self) -> None:
         for task in self.tasks:
@@ -183,6 +184,29 @@ async def test_a_pod_whose_claim_was_deallocated_is_tried_on_all_nodes() -> None
     made.requeuer.may_fit_anywhere(refused)  # it is not refused any more
     await asyncio.sleep(5)
     assert made.requeuer.requeued == 1
+    await made.stop()
+
+
+@pytest.mark.parametrize("published", [True, False])
+@in_virtual_time
+async def test_a_pod_whose_claim_another_client_deallocates_is_tried_on_all_nodes(published: bool) -> None:
+    """kube-scheduler tries it at once, and if our watch is later, it is refused again by the old state."""
+    slices = [slice_of(name, device("d0")) for name in ("n1", "n2")]
+    made = await waiting(0, *slices[not published :])
+    made.server.put("v1", "nodes", node("n2", zone="b"))
+    stored = made.server.put(
+        DRA, "resourceclaims", claim("held") | {"status": {"allocation": allocation("n1", "d0")}}
+    )
+    raw = pod("p", "held")
+    raw["spec"]["nodeSelector"] = {"zone": "b"}
+    made.server.put("v1", "pods", raw)
+    await asyncio.sleep(1)
+    made.refuse(made.state.pods["default", "p"], allocated=1)
+    await asyncio.sleep(10)
+    assert made.requeued() == set()
+    made.server.put(DRA, "resourceclaims", stored | {"status": {}})
+    await asyncio.sleep(5)
+    assert made.requeued() == {"p"}
     await made.stop()
 
 

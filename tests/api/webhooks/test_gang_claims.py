@@ -1,0 +1,51 @@
+"""Pods of a labelled group whose claims are allocated already, where they cannot use them."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.api.conftest import Asked, run
+from tests.api.webhooks.gangs import LABEL, gang_of, inventory_of, named
+from tests.objects import allocation, claim
+
+Inventory = Callable[..., Path]
+
+
+class Deallocations:
+    def __init__(self) -> None:
+        self.claims: list[str] = []
+
+    async def deallocate(self, item: Any) -> bool:
+        self.claims.append(item.meta.name)
+        return True
+
+
+def test_a_claim_that_keeps_a_pod_from_all_nodes_is_deallocated(inventory: Inventory) -> None:
+    """As for a Pod without a group: it is reserved for no Pod, and kube-scheduler has refused its node."""
+    gang = gang_of("g", 2, labelled=True)
+    there = claim("g-c0") | {"status": {"allocation": allocation("a", "d0")}}
+    objects = [item for item in inventory_of({"a": 1, "b": 1, "c": 1}, gang) if item != claim("g-c0")]
+
+    async def question(service: Asked) -> None:
+        service.app.state.service.decider.deallocator = recorder = Deallocations()
+        assert await named(service, gang[0], ["b", "c"]) == []
+        await asyncio.sleep(0)  # it is deallocated in the background
+        assert recorder.claims == ["g-c0"]
+
+    run(inventory(*objects, there), question, candidates=1, gang_labels=LABEL)
+
+
+def test_a_claim_stays_where_only_the_group_does_not_fit(inventory: Inventory) -> None:
+    gang = gang_of("g", 3, labelled=True)
+    there = claim("g-c0") | {"status": {"allocation": allocation("a", "d0")}}
+    objects = [item for item in inventory_of({"a": 1, "b": 1}, gang) if item != claim("g-c0")]
+
+    async def question(service: Asked) -> None:
+        service.app.state.service.decider.deallocator = recorder = Deallocations()
+        for raw in gang:
+            assert await named(service, raw, ["a", "b"]) == []
+        await asyncio.sleep(0)
+        assert recorder.claims == []
+
+    run(inventory(*objects, there), question, candidates=1, gang_labels=LABEL)
