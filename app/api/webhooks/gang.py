@@ -13,7 +13,11 @@ from app.api.service import Service
 from app.api.webhooks.wire import FilterArgs
 from app.core.dry_run.gang import GangAnswer, place_gang
 from app.core.model.pod import Pod
+from app.core.pauses import InterruptedWorkError, paced
 from app.core.placement.decision import claim_allocations_of
+from app.core.preemption.eviction_stage import EvictionStage
+from app.core.preemption.plan import terminating
+from app.core.preemption.victims import may_be_evicted
 
 _TRIES = 3
 """Attempts to plan the group while the state changes; after these each Pod is evaluated alone."""
@@ -170,6 +174,33 @@ async def _planned(service: Service, members: Sequence[Pod], names: Sequence[str
     asked = frozenset(nodes)
     others = [name for name in service.state.nodes if name not in asked]
     return await _plan(service, [replace(pod, only_on=asked), *rest[1:]], nodes + others, needed)
+
+
+async def may_fit_by_eviction(service: Service, pod: Pod) -> bool:
+    """False if the Pod's labelled group fits nowhere even without all Pods that it may evict.
+
+    kube-scheduler evicts Pods for one Pod, of whose group it knows nothing. Only devices are considered.
+    Cost: that of ``place_gang`` for a Pod of such a group.
+    """
+    group = group_of(pod, service.settings.gang_labels)
+    if not group or pod.group or service.decider.candidates.number == 0:
+        return True
+    members, scratch = _members(service, pod, group), service.state.fork()
+
+    def planned() -> GangAnswer:
+        leaving = [other for other in paced(scratch.pods.values()) if may_be_evicted(other, pod)]
+        EvictionStage(scratch).remove([*terminating(scratch), *leaving])
+        for member in members:
+            service.decider.reservations.forget_in(scratch, member.meta.uid)
+            scratch.clear_nomination(member.meta.key)
+        return place_gang(scratch, members, sorted(scratch.nodes), service.rules, shown=0)
+
+    deadline = service.deadline(service.settings.filter_timeout_seconds)
+    try:
+        answer = await service.webhook_slice(pod.meta.namespace).run(planned, deadline.expired)
+    except InterruptedWorkError:
+        return True
+    return answer.outcome != "impossible"
 
 
 def _is_answered(service: Service, member: Pod) -> bool:

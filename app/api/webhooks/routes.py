@@ -24,7 +24,7 @@ from app.api.responses import json_response
 from app.api.service import Service, ServiceOf, service_of
 from app.api.webhooks.choice import choose
 from app.api.webhooks.evaluation import claim_to_release, evaluate_nodes
-from app.api.webhooks.gang import choose_for_gang, let_go
+from app.api.webhooks.gang import choose_for_gang, let_go, may_fit_by_eviction
 from app.api.webhooks.history_entries import bind_decision, filter_decision, gang_decision
 from app.api.webhooks.wire import (
     BINDING_ARGS,
@@ -176,6 +176,8 @@ async def preempt(request: Request, service: ServiceOf) -> Response:
         with_victims = {name: item for name, item in args.candidates.items() if item.victims}
         return json_response(await time_slice.run(lambda: preemption_answer(with_victims)))
     _about(pod)
+    if not await may_fit_by_eviction(service, pod):
+        return json_response(preemption_answer({}))
     state = service.state.as_seen_by(pod)
     state = state.fork() if state is service.state else state
     # Another extender has refused the node that filter returned.

@@ -2,8 +2,9 @@
 
 After its cycle for a Pod, or for all Pods of a PodGroup, kube-scheduler calls bind, or writes
 ``status.nominatedNodeName`` while it waits for volumes or permits. If it has given up instead, it writes the
-condition PodScheduled, but only if that changes. A PodGroup of which one Pod lacks CPU is retried again and
-again: without a limit, its other Pods would hold their devices all the time, and no other Pod would get them.
+condition PodScheduled, but only if that changes. It retries a PodGroup of which one Pod lacks CPU, or a Pod
+that another extender refuses, again and again: without a limit, such Pods would hold their devices all the
+time, and no other Pod would get them.
 """
 
 from collections import OrderedDict
@@ -45,7 +46,7 @@ class Attempts:
             self._attempts.popitem(last=False)
 
     def doubt(self, pod: Pod) -> bool:
-        """kube-scheduler may have given up the attempt. Returns whether that is news."""
+        """kube-scheduler may have given up: that holds for later attempts too. Returns whether it is news."""
         known = self._attempts.get(_key(pod))
         if known is None or known.doubtful:
             return False
@@ -53,7 +54,7 @@ class Attempts:
         return True
 
     def end(self, pod: Pod) -> None:
-        """kube-scheduler binds the Pod, and so has accepted its group; or the attempt is over."""
+        """kube-scheduler goes on with the Pod, and so has accepted its group."""
         self._attempts.pop(_key(pod), None)
 
     def seconds_left(self, pod: Pod, now: float) -> float | None:

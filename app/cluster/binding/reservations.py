@@ -229,9 +229,7 @@ class Reservations:
         found = self._held.get(uid)
         if found is not None:
             self._drop(uid, why)
-            if not found.pod.group:
-                self._attempts.end(found.pod)
-            elif found.reserved_at is not None and why != "overtaken":
+            if found.reserved_at is not None and why != "overtaken":
                 self._doubt(found.pod)  # it got no bind, and will be filtered again
             _free(self._state, found)
             self.not_bound(found.pod)
@@ -308,6 +306,8 @@ class Reservations:
         elif nominated is not None and not found.nominated:
             self._choose(found, nominated)
             self._stop_time(uid)
+            if nominated.node != found.pod.nominated_node:
+                self._attempts.end(found.pod)
         elif not found.nominated and _may_be_unschedulable(status, found):
             self._doubt(found.pod)
 

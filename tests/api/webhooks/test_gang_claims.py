@@ -1,13 +1,15 @@
-"""Pods of a labelled group whose claims are allocated already, where they cannot use them."""
+"""What is done for a Pod of a labelled group that is refused: claims deallocated, Pods evicted."""
 
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.api.conftest import Asked, run
 from tests.api.webhooks.gangs import LABEL, gang_of, inventory_of, named
-from tests.objects import allocation, claim
+from tests.objects import allocation, claim, pod
 
 Inventory = Callable[..., Path]
 
@@ -49,3 +51,24 @@ def test_a_claim_stays_where_only_the_group_does_not_fit(inventory: Inventory) -
         assert recorder.claims == []
 
     run(inventory(*objects, there), question, candidates=1, gang_labels=LABEL)
+
+
+@pytest.mark.parametrize(("size", "helps"), [(2, True), (3, False)])
+def test_nobody_is_evicted_for_a_group_that_lacks_devices_even_then(
+    inventory: Inventory, size: int, helps: bool
+) -> None:
+    """The victim takes CPU beside one of two devices: a group of three does not run without it either."""
+    gang = gang_of("g", size, labelled=True)
+    for raw in gang:
+        raw["spec"]["priority"] = 1000
+    victim = pod("victim")
+    victim["spec"]["nodeName"] = "a"
+    victim["status"] = {"phase": "Running"}
+    asked = {"a": {"Pods": [{"UID": "uid-victim"}], "NumPDBViolations": 0}}
+
+    async def question(service: Asked) -> None:
+        body = {"Pod": gang[0], "NodeNameToMetaVictims": asked, "NodeNameToVictims": None}
+        answer = await service.post("/scheduler/preempt", body)
+        assert answer == {"NodeNameToMetaVictims": asked if helps else {}}
+
+    run(inventory(*inventory_of({"a": 1, "b": 1}, gang), victim), question, candidates=1, gang_labels=LABEL)

@@ -308,10 +308,45 @@ async def test_a_group_that_is_tried_again_and_again_holds_its_devices_only_mean
 
 
 @in_virtual_time
-async def test_a_group_of_which_a_pod_is_bound_keeps_the_devices_of_the_others() -> None:
+async def test_a_pod_that_is_tried_again_and_again_holds_its_devices_only_meanwhile() -> None:
+    """Another extender refuses its node each time."""
+    kept = Kept()
+    await kept.reserve("p")
+    for _ in range(3):
+        await asyncio.sleep(10)
+        kept.reservations.release("uid-p", "filtered")
+        await kept.reserve("p")
+        await asyncio.sleep(SIGN_SECONDS + 0.1)
+        assert kept.taken() == set()
+
+
+@in_virtual_time
+async def test_after_a_bind_that_was_refused_a_pod_keeps_its_devices_as_long_as_at_first() -> None:
+    kept = Kept()
+    await kept.reserve("p")
+    kept.reservations.release("uid-p", "filtered")
+    await kept.reserve("p")
+    assert kept.takes("p") == [("c", "d0")]
+    kept.state.forget(("default", "c"), "uid-p")
+    await kept.reserve("p")
+    await asyncio.sleep(DEFAULT_SECONDS - 1)
+    assert kept.taken() == {"n1/d0"}
+
+
+SIGNS: dict[str, Callable[[Kept], None]] = {
+    "bound": lambda kept: kept.reservations.take(kept.pod("p"), "n1") and None,
+    "waits for its volume": lambda kept: kept.notify("p", nominatedNodeName="n1"),
+}
+
+
+@pytest.mark.parametrize("sign", SIGNS.values(), ids=SIGNS)
+@in_virtual_time
+async def test_a_group_that_kube_scheduler_goes_on_with_keeps_its_devices(
+    sign: Callable[[Kept], None],
+) -> None:
     kept = Kept(grouped("p", "c"), grouped("q", "d"))
     await tried(kept)
     await tried(kept)
-    assert kept.takes("p") == [("c", "d0")]
+    sign(kept)
     await asyncio.sleep(SIGN_SECONDS * 2)
     assert kept.takes("q", "n2") == [("d", "d0")]

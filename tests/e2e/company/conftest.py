@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 from harness import scheduling
-from harness.company import EXTENDER, IN_TREE, RESERVATION_SECONDS, Company
+from harness.company import EXTENDER, GANG_LABEL, IN_TREE, RESERVATION_SECONDS, Company
 from harness.controlplane import ControlPlane
 from harness.extender import Extender
 from harness.holds import HoldWatcher
@@ -24,7 +24,7 @@ def control_plane(
 @pytest.fixture(scope="package")
 def extender(control_plane: ControlPlane) -> Iterator[Extender]:
     # Shorter than what tests wait for: what is kept longer is kept by what the cluster shows.
-    settings = {"DRA_RESERVATION_SECONDS": f"{RESERVATION_SECONDS}"}
+    settings = {"DRA_RESERVATION_SECONDS": f"{RESERVATION_SECONDS}", "DRA_GANG_LABELS": GANG_LABEL}
     extender = Extender(control_plane, name="company-extender-process", environment=settings)
     extender.process.start()
     yield extender

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from harness.company import Company, claims_of_group
+from harness.company import GANG_LABEL, Company, claims_of_group
 from harness.wait import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kubernetes(since="1.37")]
@@ -64,3 +64,14 @@ def test_a_gang_that_lacks_cpu_leaves_its_devices_to_others(company: Company) ->
     company.create(company.pod("other", claim=company.claim("other")))
     company.kubelet.wait_running(company.scene.namespace, "other", seconds=30)
     assert set(company.bound()) == {"other"}
+
+
+def test_pods_of_a_labelled_group_may_need_different_nodes(company: Company) -> None:
+    nodes = [company.node(name) for name in "ab"]
+    template = company.template()
+    pods = [company.pod(f"pod-{number}", template=template, node=node) for number, node in enumerate(nodes)]
+    for body in pods:
+        body["metadata"]["labels"][GANG_LABEL] = "group"
+    names = company.create(*pods)
+    company.kubelet.wait_running(company.scene.namespace, *names)
+    assert [company.bound()[name] for name in names] == nodes

@@ -12,6 +12,8 @@ from harness.scene import Scene
 
 IN_TREE, EXTENDER = "company-in-tree", "company-extender"
 RESERVATION_SECONDS = 5
+GANG_LABEL = "kueue.x-k8s.io/pod-group-name"
+"""The extender places Pods together that have the same value; a kube-scheduler by itself does not."""
 
 
 class Company:
