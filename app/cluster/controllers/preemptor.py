@@ -173,9 +173,9 @@ class Preemptor:
     def _waiting(self, pod: Pod) -> Pod | None:
         """The current Pod, if it is still pending."""
         known = self._state.pods.get(pod.meta.key)
-        if known is None or known.meta.uid != pod.meta.uid or known.node_name or known.meta.deleted:
+        if known is None or known.meta.uid != pod.meta.uid:
             return None
-        return known
+        return None if known.node_name or known.finished or known.meta.deleted else known
 
     async def _planned(self, pod: Pod, nodes: Sequence[str]) -> Plans | Hopeless:
         return await TimeSlice(asyncio.get_running_loop().time).run(lambda: self._plan(pod, nodes))

@@ -78,7 +78,7 @@ class RefusedPods:
     def waiting(self, state: State) -> list[tuple[RefusedPod, Pod]]:
         """The Pods that are still pending, in current form, highest priority first.
 
-        Removes bound ones. A Pod that is not in the state counts as pending: kube-scheduler's watch may
+        Removes those that are bound or have ended. A Pod that is not in the state counts as pending: kube-scheduler's watch may
         be ahead of ours, by a backoff after an outage of the API server.
 
         Cost: O(Pods * log Pods).
@@ -87,7 +87,7 @@ class RefusedPods:
         for key, refused in list(self._refused.items()):
             known = state.pods.get(key)
             pod = refused.pod if known is None or known.meta.uid != refused.pod.meta.uid else known
-            if pod.node_name or pod.meta.deleted is not None:
+            if pod.node_name or pod.finished or pod.meta.deleted is not None:
                 del self._refused[key]
             else:
                 waiting.append((refused, pod))

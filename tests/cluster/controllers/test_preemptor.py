@@ -302,6 +302,16 @@ async def test_a_preemptor_that_has_gone_is_not_tried_for_again() -> None:
 
 
 @in_virtual_time
+async def test_nobody_is_evicted_for_a_pod_that_has_failed() -> None:
+    scene = Scene(1)
+    high = scene.waiting("high")
+    raw = next(item for item in scene.server.store.select(("", "pods")) if item["metadata"]["name"] == "high")
+    scene.put(raw | {"status": {"phase": "Failed"}})
+    await scene.refuse(high)
+    assert scene.left() == {"low-0", "high"}
+
+
+@in_virtual_time
 async def test_devices_are_not_held_for_ever() -> None:
     scene = Scene(1, hold_seconds=30)
     await scene.refuse(scene.waiting("high"))

@@ -211,6 +211,20 @@ async def test_a_pod_whose_claim_another_client_deallocates_is_tried_on_all_node
 
 
 @in_virtual_time
+async def test_a_pod_that_has_failed_leaves_the_device_to_the_next() -> None:
+    """A job that is over its deadline fails before it has a node."""
+    made = await waiting(2, priorities=(9, 0))
+    pods = made.server.store.select(("", "pods"))
+    (failed,) = (raw for raw in pods if raw["metadata"]["name"] == "p0")
+    made.server.put("v1", "pods", failed | {"status": {"phase": "Failed"}})
+    await asyncio.sleep(1)
+    made.server.put(DRA, "resourceslices", slice_of("n1", device("d0")))
+    await asyncio.sleep(5)
+    assert made.requeued() == {"p1"}
+    await made.stop()
+
+
+@in_virtual_time
 async def test_pods_that_are_gone_or_passed_are_not_woken() -> None:
     made = await waiting(2)
     made.requeuer.passed(made.state.pods["default", "p0"])
