@@ -19,7 +19,7 @@ from typing import Protocol
 from weakref import WeakValueDictionary
 
 from app.cluster.binding.bind_limiter import BindLimiter
-from app.cluster.binding.claim_writer import ClaimLostError, ClaimWriter
+from app.cluster.binding.claim_writer import ClaimLostError, ClaimWriter, check_kept
 from app.cluster.binding.deciding import Decision, decide_unchanged
 from app.cluster.binding.extended_claims import ExtendedClaims
 from app.cluster.binding.field_manager import DEFAULT_MANAGER
@@ -333,18 +333,26 @@ class ClusterBinder:
         """Waits for binding conditions, for as long as kube-scheduler waits for an answer.
 
         Raises:
-            ClaimLostError: a device failed or took too long, or the Pod has gone: free the claims.
+            ClaimLostError: a device failed or took too long, a claim has lost its devices, or the Pod has
+                ended: free the claims.
         """
         loop = asyncio.get_running_loop()
         known = self._is_known(pod)
+        waits = any(
+            item.binding_conditions
+            for claim_allocation in claim_allocations
+            for item in claim_allocation.allocation.devices
+        )
         while True:
             pending = False
             if known and not self._is_known(pod):
-                raise ClaimLostError(f"Pod {'/'.join(pod.meta.key)} was deleted in the meantime")
+                raise ClaimLostError(f"Pod {'/'.join(pod.meta.key)} was deleted or has ended in the meantime")
             for claim_allocation in claim_allocations:
                 claim = self._state.stored_claim(claim_allocation.held.key)
                 if claim is None:
                     raise ClaimLostError(f"ResourceClaim {'/'.join(claim_allocation.held.key)} was deleted")
+                if waits:
+                    check_kept(claim, claim_allocation)
                 pending = pending or self._pending(claim)
             if not pending or self._ending or loop.time() >= deadline:
                 return not pending
@@ -353,7 +361,9 @@ class ClusterBinder:
     def _is_known(self, pod: Pod) -> bool:
         """Whether the watch has delivered the Pod, and it is still meant to run."""
         known = self._state.pods.get(pod.meta.key)
-        return known is not None and known.meta.uid == pod.meta.uid and known.meta.deleted is None
+        if known is None or known.meta.uid != pod.meta.uid:
+            return False
+        return known.meta.deleted is None and not known.finished
 
     def _pending(self, claim: ResourceClaim) -> bool:
         rules = self._rules

@@ -19,6 +19,7 @@ from app.cluster.client.retrying import Requests
 from app.core.model.allocation import Allocation
 from app.core.model.parse import parse, reread_claim
 from app.core.model.resource_claim import FINALIZER, MAX_RESERVED_FOR, ConsumerReference, ResourceClaim
+from app.core.placement.decision import ClaimAllocation
 from app.core.state.state import State
 
 Patch = list[dict[str, Any]]
@@ -208,6 +209,17 @@ def _check(claim: ResourceClaim, allocation: Allocation) -> None:
     if claim.meta.deleted is not None:
         raise ClaimLostError(f"ResourceClaim {_name(claim)} is being deleted")
     if claim.allocation is not None and not _same_devices(claim.allocation, allocation):
+        raise ClaimLostError(f"ResourceClaim {_name(claim)} was allocated by another allocator meanwhile")
+
+
+def check_kept(claim: ResourceClaim, written: ClaimAllocation) -> None:
+    """Raises ``ClaimLostError`` if another client has taken away what was written. Cost: O(devices)."""
+    uid = written.held.claim.meta.uid
+    if uid and not written.held.generated and claim.meta.uid != uid:
+        raise ClaimLostError(f"ResourceClaim {_name(claim)} was deleted and created again meanwhile")
+    if claim.allocation is None:
+        raise ClaimLostError(f"ResourceClaim {_name(claim)} was deallocated by another client meanwhile")
+    if not _same_devices(claim.allocation, written.allocation):
         raise ClaimLostError(f"ResourceClaim {_name(claim)} was allocated by another allocator meanwhile")
 
 

@@ -78,8 +78,8 @@ class RefusedPods:
     def waiting(self, state: State) -> list[tuple[RefusedPod, Pod]]:
         """The Pods that are still pending, in current form, highest priority first.
 
-        Removes those that are bound or have ended. A Pod that is not in the state counts as pending: kube-scheduler's watch may
-        be ahead of ours, by a backoff after an outage of the API server.
+        Removes those that are bound or have ended. A Pod that is not in the state counts as pending:
+        kube-scheduler's watch may be ahead of ours, by a backoff after an outage of the API server.
 
         Cost: O(Pods * log Pods).
         """

@@ -1,6 +1,9 @@
 """Binds that wait, that many share, or that others write beside; and what a restored backup takes back."""
 
 import asyncio
+from collections.abc import Callable
+
+import pytest
 
 from app.cluster.informers.store import Replaced
 from tests.cluster.binding.cluster import DRA, Cluster, cluster, conditional, names, reserved, tell
@@ -63,6 +66,55 @@ async def test_a_bind_waits_no_longer_than_its_pod_is_there() -> None:
     await asyncio.sleep(5)
     made.server.remove("v1", "pods", "p", "default")
     assert "deleted" in str(await bind)
+    assert asyncio.get_running_loop().time() < 30
+    assert names(made.claim("c")) == []
+    await made.stop()
+
+
+def deallocated(made: Cluster) -> None:
+    """Another client frees the claim: an administrator, or a controller that takes it for unused."""
+    made.server.put(DRA, "resourceclaims", made.claim("c") | {"status": {}})
+
+
+def allocated_anew(made: Cluster) -> None:
+    """... and another scheduler gives it another device, whose driver has nothing to attach."""
+    deallocated(made)
+    made.server.put(
+        DRA, "resourceclaims", made.claim("c") | {"status": {"allocation": allocation("n1", "d1")}}
+    )
+
+
+def made_again(made: Cluster) -> None:
+    deallocated(made)
+    raw = made.claim("c")
+    made.server.put(DRA, "resourceclaims", raw | {"metadata": raw["metadata"] | {"finalizers": []}})
+    made.server.remove(DRA, "resourceclaims", "c", "default")
+    made.server.put(DRA, "resourceclaims", claim("c"))
+
+
+@pytest.mark.parametrize("happens", [deallocated, allocated_anew, made_again])
+@in_virtual_time
+async def test_a_pod_is_not_bound_without_the_devices_that_its_bind_waits_for(
+    happens: Callable[[Cluster], None],
+) -> None:
+    made = await waiting(wait_seconds=620)
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(5)
+    happens(made)
+    error = str(await bind)
+    assert "meanwhile" in error
+    assert "POST binding" not in made.writes()
+    assert asyncio.get_running_loop().time() < 30
+    await made.stop()
+
+
+@in_virtual_time
+async def test_a_bind_waits_no_longer_than_its_pod_may_run() -> None:
+    made = await waiting(wait_seconds=620)
+    bind = asyncio.create_task(made.bind("p"))
+    await asyncio.sleep(5)
+    made.server.put("v1", "pods", made.pod("p") | {"status": {"phase": "Failed"}})
+    assert "ended" in str(await bind)
     assert asyncio.get_running_loop().time() < 30
     assert names(made.claim("c")) == []
     await made.stop()
