@@ -24,6 +24,9 @@ class _Attempt:
     filtered: float
     """Time of the last filter of any Pod of the cycle."""
 
+    vain: int = 0
+    """Number of attempts without a sign."""
+
     doubtful: bool = False
     """Whether kube-scheduler may have given up, without an event that shows it."""
 
@@ -52,6 +55,17 @@ class Attempts:
             return False
         known.doubtful = True
         return True
+
+    def vain(self, pod: Pod) -> bool:
+        """An attempt is over without a sign. As ``doubt`` if later ones may be so too.
+
+        For a Pod without a group that takes two: one may be a chance, such as a filter without an answer.
+        """
+        known = self._attempts.get(_key(pod))
+        if known is None:
+            return False
+        known.vain += 1
+        return (bool(pod.group) or known.vain > 1) and self.doubt(pod)
 
     def end(self, pod: Pod) -> None:
         """kube-scheduler goes on with the Pod, and so has accepted its group."""

@@ -186,8 +186,8 @@ class Reservations:
         node, found = self.planned(pod, group), self._held.get(pod.meta.uid)
         if node is None or found is None:
             return None
-        if found.reserved_at is not None:
-            self._doubt(pod)
+        if found.reserved_at is not None and self._attempts.vain(pod):
+            self._hurry(pod)
         self._held[pod.meta.uid] = replace(found, pod=pod, reserved_at=self._now())
         self._attempts.filtered(pod, asyncio.get_running_loop().time())
         if not found.nominated:
@@ -229,8 +229,8 @@ class Reservations:
         found = self._held.get(uid)
         if found is not None:
             self._drop(uid, why)
-            if found.reserved_at is not None and why != "overtaken":
-                self._doubt(found.pod)  # it got no bind, and will be filtered again
+            if found.reserved_at is not None and why != "overtaken" and self._attempts.vain(found.pod):
+                self._hurry(found.pod)
             _free(self._state, found)
             self.not_bound(found.pod)
             self.lifted()
@@ -308,8 +308,8 @@ class Reservations:
             self._stop_time(uid)
             if nominated.node != found.pod.nominated_node:
                 self._attempts.end(found.pod)
-        elif not found.nominated and _may_be_unschedulable(status, found):
-            self._doubt(found.pod)
+        elif not found.nominated and _may_be_unschedulable(status, found) and self._attempts.doubt(found.pod):
+            self._hurry(found.pod)
 
     def _choose(self, found: Reservation, place: ReservedPlace) -> None:
         """kube-scheduler has chosen the node: the devices of the others are free."""
@@ -380,10 +380,8 @@ class Reservations:
         else:
             self._timers[uid] = loop.call_later(seconds, self.release, uid, "expired")
 
-    def _doubt(self, pod: Pod) -> None:
-        """kube-scheduler may have given up the Pod and its group. Cost: O(reservations) if that is news."""
-        if not self._attempts.doubt(pod):
-            return
+    def _hurry(self, pod: Pod) -> None:
+        """kube-scheduler may have given up the Pod and its group: their time is short. O(reservations)."""
         for uid, other in self._held.items():
             alike = uid == pod.meta.uid or (pod.group and _group_key(other.pod) == _group_key(pod))
             if alike and not other.nominated:
