@@ -59,7 +59,7 @@ STARTS = {
     "a snapshot": (
         ("devices", "--snapshot", str(EXAMPLES / "inventory")),
         {"app.cluster.auth.credentials"},
-        931,
+        932,
     ),
     "a snapshot and a workload": (
         ("plan", "-f", str(EXAMPLES / "job-with-cats.yaml"), "--snapshot", str(EXAMPLES / "inventory")),
