@@ -14,7 +14,7 @@ from app.cli.text_edits import EditError, TextEdits
 from app.cli.unrendered import unrendered
 from app.core.json_object import JsonObject
 from app.core.model.errors import FieldError
-from app.core.model.parse import is_broken_list, ref_of
+from app.core.model.parse import KINDS, is_broken_list, ref_of
 from app.core.model.versions import FLAT_REQUEST_FIELDS, GROUP, to_v1
 from app.manifests.reader import ManifestError, load_documents
 from app.manifests.validation.shapes import Path, items, lacks_restart_policy, pod_specs, requests
@@ -23,16 +23,19 @@ Target = Literal["v1", "v1beta2", "v1beta1"]
 
 _OLD_RULES = "v1alpha3"
 """The version of DeviceTaintRules in clusters without resource.k8s.io/v1."""
+_OLD_SELECTORS = ("deviceClassName", "selectors")
+"""What only rules of Kubernetes 1.33 and 1.34 select by, besides names."""
 _BOM = "\ufeff"
 
 
 def rewrite(text: bytes, source: str, to: Target = "v1") -> tuple[str, list[str]]:
     """The text in a version's form, and a note on each change. A text without changes is returned unchanged.
 
-    DeviceTaintRules of v1 become v1alpha3 in both older versions: 1.33 has no other.
+    DeviceTaintRules become v1alpha3 in both older versions: 1.33 has no other.
 
     Raises:
-        ManifestError: neither YAML nor JSON, or a form of YAML that cannot be edited.
+        ManifestError: neither YAML nor JSON, a form of YAML that cannot be edited, or an object that would
+            mean something else in that version.
     """
     documents = _documents(text, source)
     _must_be_objects(documents, text, source)
@@ -156,15 +159,20 @@ class _Object:
                     yield f"claim {claim.get('name')}: the fields of source are now next to the name"
 
     def _target(self, version: str) -> str:
-        if self._raw.get("kind") != "DeviceTaintRule" or self._to == "v1":
-            return f"{GROUP}/{self._to}"
-        return f"{GROUP}/{_OLD_RULES}" if version == f"{GROUP}/v1" else version
+        kind = self._raw.get("kind")
+        if kind not in KINDS:  # such as ResourcePoolStatusRequest, which has versions of its own
+            return version
+        return f"{GROUP}/{_OLD_RULES if kind == 'DeviceTaintRule' and self._to != 'v1' else self._to}"
 
     def _keep_selection(self, version: str, target: str) -> Iterator[str]:
-        """A DeviceTaintRule without a selector is for no device in v1, and for all of them before."""
+        """A DeviceTaintRule without a selector is for no device in v1, and for all of them before.
+
+        Raises: ManifestError, for a rule that would be for other devices.
+        """
         spec = self._raw.get("spec")
         if self._raw.get("kind") != "DeviceTaintRule" or not isinstance(spec, dict):
             return
+        self._must_select_by_name(spec, target)
         if (
             spec.get("deviceSelector") is not None
             or version == target
@@ -177,6 +185,15 @@ class _Object:
             raise ManifestError(self._source, f"{ref_of(self._raw)}: {text}", line)
         self._edits.append_empty(self._mapping(("spec",)), "deviceSelector")
         yield "deviceSelector: {} is for all devices, as no selector was"
+
+    def _must_select_by_name(self, spec: JsonObject, target: str) -> None:
+        """An API server drops what its version does not select by: the rule would taint more devices."""
+        selector = spec.get("deviceSelector")
+        gone = [name for name in _OLD_SELECTORS if isinstance(selector, dict) and selector.get(name)]
+        if gone and target != f"{GROUP}/{_OLD_RULES}":
+            line = self._node(("spec", "deviceSelector")).start_mark.line + 1
+            text = f"{target} has no {' and no '.join(gone)}: select by driver, pool and device"
+            raise ManifestError(self._source, f"{ref_of(self._raw)}: {text}", line)
 
     def _lift_requests(self) -> Iterator[str]:
         for path, request in requests(self._raw):

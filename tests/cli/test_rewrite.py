@@ -350,7 +350,8 @@ def test_what_is_written_for_an_older_cluster_means_the_same(page: tuple[str, st
         ("v1", "v1", "v1"),
         ("v1", "v1beta2", "v1alpha3"),
         ("v1", "v1beta1", "v1alpha3"),
-        ("v1beta2", "v1beta2", "v1beta2"),
+        ("v1beta2", "v1beta2", "v1alpha3"),
+        ("v1beta2", "v1beta1", "v1alpha3"),
         ("v1beta2", "v1", "v1"),
         ("v1alpha3", "v1beta1", "v1alpha3"),
         ("v1alpha3", "v1", "v1"),
@@ -375,6 +376,25 @@ def test_a_taint_rule_for_no_device_has_no_form_before_v1() -> None:
     text = f"{head}metadata: {{name: r}}\nspec: {{taint: {{key: a/b}}}}"
     with pytest.raises(ManifestError, match=r"page.yaml:4: .*without deviceSelector it is for no device"):
         rewrite(text.encode(), "page.yaml", "v1beta2")
+
+
+@pytest.mark.parametrize("version", ["v1alpha3", "v1beta2", "v1"])
+@pytest.mark.parametrize("field", ["deviceClassName: gpu", "selectors: [{cel: {expression: 'true'}}]"])
+def test_a_taint_rule_that_selects_by_more_than_names_has_no_form_in_v1(version: str, field: str) -> None:
+    head = f"apiVersion: resource.k8s.io/{version}\nkind: DeviceTaintRule\nmetadata: {{name: r}}\n"
+    text = f"{head}spec:\n  deviceSelector: {{driver: d, {field}}}\n  taint: {{key: a/b}}\n".encode()
+    name = field.partition(":")[0]
+    with pytest.raises(ManifestError, match=f"page.yaml:5: .*resource.k8s.io/v1 has no {name}: select by"):
+        rewrite(text, "page.yaml")
+    assert rewrite(text, "page.yaml", "v1beta2")[0].encode() == text.replace(
+        version.encode(), b"v1alpha3", 1
+    )
+
+
+@pytest.mark.parametrize("to", ["v1", "v1beta2", "v1beta1"])
+def test_a_kind_that_only_a_version_of_its_own_has_keeps_it(to: Target) -> None:
+    text = "apiVersion: resource.k8s.io/v1alpha3\nkind: ResourcePoolStatusRequest\nmetadata: {name: r}\n"
+    assert rewrite(text.encode(), "page.yaml", to) == (text, [])
 
 
 REFUSED = {
