@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from app.core.selectors import CelFeatures, SelectorCache
     from app.core.versions.cluster_version import ClusterVersion
 
-_SWITCHED = ("ListTypeAttributes", "ConsumableCapacity")
-"""Those that CEL depends on; others are refused, not ignored."""
-
-
 _SARIF, _JUNIT = "sarif", "junit"
 
 
@@ -57,8 +53,8 @@ class _Rules:
     "--feature",
     multiple=True,
     metavar="NAME=true|false",
-    help="Feature gate DRA... of the cluster: ListTypeAttributes (default false) or ConsumableCapacity "
-    "(default true since 1.36). Repeatable.",
+    help="Feature gate DRA... of the cluster that is not as its version has it, such as "
+    "ListTypeAttributes=true. Repeatable.",
 )
 @options.generated
 @options.kubernetes_version
@@ -122,11 +118,13 @@ def check(
 
 def _switches(texts: tuple[str, ...]) -> dict[str, bool]:
     """Raises: InputError."""
+    from app.manifests.validation.gated_fields import SWITCHES  # noqa: PLC0415 - as in check
+
     switches = options.switches(texts)
     for name in switches:
-        if name not in _SWITCHED:
+        if name not in SWITCHES:
             text = f"check does not depend on the feature {name!r}"
-            raise InputError(text, f"only by {' and '.join(_SWITCHED)}")
+            raise InputError(text, f"only on {', '.join(SWITCHES)}")
     return switches
 
 
@@ -262,6 +260,7 @@ def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterat
         slice_rules,
         taint_rules,
     )
+    from app.manifests.validation.gated_fields import gated_fields  # noqa: PLC0415 - as in check
     from app.manifests.validation.pod_validation import pod_validation  # noqa: PLC0415 - as in check
     from app.manifests.validation.schema import unknown_fields  # noqa: PLC0415 - as in check
 
@@ -269,16 +268,18 @@ def _checks(raw: dict[str, Any], names: "Names", checked: _Rules) -> list[Iterat
         rules.defects(raw),
         name_rules(raw),
         unknown_fields(raw, checked.minor),
-        claim_rules(raw),
+        claim_rules(raw, checked.minor),
         number_rules(raw),
         admin_rules(raw, names.labels, checked.features.version.admin_access_label),
         class_rules(raw),
         slice_rules(raw, checked.minor),
-        taint_rules(raw),
+        taint_rules(raw, checked.minor),
         rules.pod_rules(raw, names),
         pod_validation(raw),
         policy_names(raw),
     ]
+    if checked.minor == checked.features.version.name:  # older ones do not have these fields
+        checks.append(gated_fields(raw, checked.features))
     return [*checks, rules.references(raw, names)] if names.complete else checks
 
 

@@ -160,7 +160,7 @@ class _Object:
 
     def _target(self, version: str) -> str:
         kind = self._raw.get("kind")
-        if kind not in KINDS:  # such as ResourcePoolStatusRequest, which has versions of its own
+        if kind not in KINDS:  # such as ResourcePoolStatusRequest, which only v1alpha3 has
             return version
         return f"{GROUP}/{_OLD_RULES if kind == 'DeviceTaintRule' and self._to != 'v1' else self._to}"
 

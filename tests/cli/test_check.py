@@ -348,13 +348,13 @@ def test_a_feature_that_the_cluster_has_switched_on(cli: "Cli", tmp_path: Path) 
     assert cli("check", "-f", file, "--feature", "ListTypeAttributes=true").code == 0
 
 
-@pytest.mark.parametrize("switch", ["PartitionableDevices=false", "Nothing=true"])
+@pytest.mark.parametrize("switch", ["DeviceTaintRules=false", "Nothing=true"])
 def test_a_feature_that_check_does_not_go_by_is_bad_usage(cli: "Cli", switch: str) -> None:
     ran = cli("check", "-f", PAGE, "--feature", switch)
 
     assert (ran.code, ran.out) == (2, "")
     name = switch.partition("=")[0]
-    assert f"check does not depend on the feature {name!r}; only by ListTypeAttributes and Cons" in ran.err
+    assert f"check does not depend on the feature {name!r}; only on AdminAccess, Comp" in ran.err
 
 
 SHARED = """\

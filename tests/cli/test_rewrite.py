@@ -386,9 +386,7 @@ def test_a_taint_rule_that_selects_by_more_than_names_has_no_form_in_v1(version:
     name = field.partition(":")[0]
     with pytest.raises(ManifestError, match=f"page.yaml:5: .*resource.k8s.io/v1 has no {name}: select by"):
         rewrite(text, "page.yaml")
-    assert rewrite(text, "page.yaml", "v1beta2")[0].encode() == text.replace(
-        version.encode(), b"v1alpha3", 1
-    )
+    assert rewrite(text, "page.yaml", "v1beta2")[0].encode() == text.replace(version.encode(), b"v1alpha3", 1)
 
 
 @pytest.mark.parametrize("to", ["v1", "v1beta2", "v1beta1"])

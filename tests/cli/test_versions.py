@@ -193,3 +193,148 @@ def test_plan_refuses_admin_access_by_the_label_of_the_version(
     ran = cli("plan", "-f", file, "--snapshot", INVENTORY, *flags)
     assert ("lacks the label" in ran.err) is bool(missing)
     assert missing in ran.err
+
+
+GATED = """
+apiVersion: resource.k8s.io/v1beta2
+kind: ResourceClaim
+metadata: {name: c}
+spec:
+  devices:
+    requests:
+    - name: r
+      exactly:
+        deviceClassName: gpu
+        capacity: {requests: {memory: 1Gi}}
+        tolerations: [{operator: Exists}]
+        adminAccess: true
+        derivedAttributes: [{name: a.example.com/x, expression: "1"}]
+    - name: s
+      firstAvailable:
+      - {name: x, deviceClassName: gpu, tolerations: [{operator: Exists}]}
+    constraints:
+    - {distinctAttribute: gpu.example.com/x}
+---
+apiVersion: resource.k8s.io/v1beta2
+kind: DeviceClass
+metadata: {name: gpu}
+spec: {extendedResourceName: example.com/gpu}
+---
+apiVersion: resource.k8s.io/v1beta2
+kind: ResourceSlice
+metadata: {name: s}
+spec:
+  driver: gpu.example.com
+  allNodes: true
+  pool: {name: p, generation: 1, resourceSliceCount: 1}
+  skipNodeOperations: ["*"]
+  devices:
+  - name: d
+    allowMultipleAllocations: true
+    attributes: {a: {strings: [x]}}
+    capacity: {m: {value: 1Gi, requestPolicy: {default: 1Gi}}}
+    consumesCounters: [{counterSet: c, counters: {m: {value: 1Gi}}}]
+    taints: [{key: a.example.com/b, effect: NoSchedule}]
+    bindingConditions: [ready]
+    bindingFailureConditions: [broken]
+"""
+REFUSES, IGNORES, UNKNOWN, TAKES = "refuses it", "ignores it", "unknown field", ""
+# What each version does with a field by default, from 1.33 to 1.38.
+BY_DEFAULT = {
+    "exactly.capacity": (UNKNOWN, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+    "exactly.tolerations": (IGNORES, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+    "exactly.adminAccess": (IGNORES, TAKES, TAKES, TAKES, TAKES, TAKES),
+    "exactly.derivedAttributes": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, IGNORES, IGNORES),
+    "firstAvailable": (REFUSES, TAKES, TAKES, TAKES, TAKES, TAKES),
+    "firstAvailable[0].tolerations": (TAKES, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+    "distinctAttribute": (UNKNOWN, REFUSES, REFUSES, TAKES, TAKES, TAKES),
+    "extendedResourceName": (UNKNOWN, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+    "skipNodeOperations": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, IGNORES, IGNORES),
+    "allowMultipleAllocations": (UNKNOWN, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+    "attributes.a.strings": (UNKNOWN, UNKNOWN, UNKNOWN, IGNORES, IGNORES, IGNORES),
+    "capacity.m.requestPolicy": (UNKNOWN, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+    "consumesCounters": (IGNORES, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+    "devices[0].taints": (IGNORES, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+    "bindingConditions": (UNKNOWN, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+    "bindingFailureConditions": (UNKNOWN, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+}
+
+
+@pytest.mark.parametrize("minor", range(33, 39))
+def test_check_tells_fields_of_features_that_are_off(cli: "Cli", tmp_path: Path, minor: int) -> None:
+    file = tmp_path / "objects.yaml"
+    file.write_text(GATED)
+    lines = cli("check", "-f", file, "--kubernetes-version", f"1.{minor}").out.splitlines()
+    for field, answers in BY_DEFAULT.items():
+        found = [line for line in lines if f"{field}: " in line]
+        told = [text for text in (REFUSES, IGNORES, UNKNOWN) if any(text in line for line in found)]
+        assert told == ([answers[minor - 33]] if answers[minor - 33] else []), (field, found)
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [("1.33", "unknown field capacity before Kubernetes 1.34"), ("1.34", "ignores it"), ("1.36", "")],
+)
+def test_check_tells_them_in_the_form_of_v1beta1(cli: "Cli", tmp_path: Path, version: str, told: str) -> None:
+    file = tmp_path / "objects.yaml"
+    file.write_text(GATED)
+    file.write_text(cli("convert", "-f", file, "--to", "v1beta1").out)
+    lines = cli("check", "-f", file, "--kubernetes-version", version).out.splitlines()
+    found = [line for line in lines if "spec.devices.requests[0].capacity: " in line]
+    assert [told in line for line in found] == ([True] if told else [])
+    assert any("spec.devices[0].basic.taints: " in line for line in lines) is (version != "1.36")
+
+
+def test_check_takes_a_field_whose_feature_the_flag_or_the_cluster_has_on(cli: "Cli", tmp_path: Path) -> None:
+    file, inventory = tmp_path / "class.yaml", tmp_path / "snapshot.yaml"
+    file.write_text(
+        OLD.replace("v1beta1", "v1").replace("EXPRESSION", "'true'") + "  extendedResourceName: a/b\n"
+    )
+    annotations = {
+        "dra-extender/kubernetes-version": "v1.35.2",
+        "dra-extender/feature-gates": "DRAExtendedResource=true",
+    }
+    snapshot = {"apiVersion": "v1", "kind": "List", "metadata": {"annotations": annotations}, "items": []}
+    inventory.write_text(yaml.safe_dump(snapshot))
+    version = ("--kubernetes-version", "1.35")
+    ran = cli("check", "-f", file, *version)
+    assert (
+        "extendedResourceName: Kubernetes 1.35 ignores it unless the feature gate DRAExtendedRes" in ran.out
+    )
+    assert "(--feature ExtendedResource=true)" in ran.out
+    assert cli("check", "-f", file, *version, "--feature", "ExtendedResource=true").out == ""
+    assert "ignores it" not in cli("check", "-f", file, "--snapshot", inventory).out
+    off = cli("check", "-f", file, "--snapshot", inventory, "--feature", "ExtendedResource=false")
+    assert "ignores it" in off.out
+
+
+EFFECT = """
+apiVersion: resource.k8s.io/v1alpha3
+kind: DeviceTaintRule
+metadata: {name: r}
+spec:
+  deviceSelector: {driver: d.example.com}
+  taint: {key: a.example.com/b, effect: None}
+---
+apiVersion: resource.k8s.io/v1beta2
+kind: ResourceClaim
+metadata: {name: c}
+spec:
+  devices:
+    requests: [{name: r, exactly: {deviceClassName: gpu, tolerations: [{operator: Exists, effect: None}]}}]
+"""
+
+
+@pytest.mark.parametrize(("version", "refused"), [("1.33", 2), ("1.34", 2), ("1.35", 0), ("1.38", 0)])
+def test_a_taint_is_without_effect_since_1_35(cli: "Cli", tmp_path: Path, version: str, refused: int) -> None:
+    file = tmp_path / "rule.yaml"
+    file.write_text(EFFECT)
+    assert cli("check", "-f", file, "--kubernetes-version", version).out.count("not 'None'") == refused
+
+
+def test_the_selectors_of_a_taint_rule_are_checked(cli: "Cli", tmp_path: Path) -> None:
+    file = tmp_path / "rule.yaml"
+    selectors = "deviceSelector: {selectors: [{cel: {expression: device.modle}}]}"
+    file.write_text(EFFECT.replace("deviceSelector: {driver: d.example.com}", selectors))
+    ran = cli("check", "-f", file, "--kubernetes-version", "1.34")
+    assert "spec.deviceSelector.selectors[0].cel.expression: CEL: " in ran.out

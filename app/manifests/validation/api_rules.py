@@ -15,7 +15,7 @@ from app.core.model.resource_claim import MAX_DEVICES
 from app.core.model.versions import FLAT_REQUEST_FIELDS
 from app.core.pauses import paced_if_many
 from app.core.versions.kubernetes_version import ADMIN_ACCESS_LABEL
-from app.manifests.validation.api_table import Span
+from app.manifests.validation.api_table import NEWEST, Span
 from app.manifests.validation.shapes import Path, claim_devices, items, request_specs, requests
 
 Problems = Iterator[tuple[Path, str]]
@@ -30,7 +30,9 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _APART = Span("1.35")
 """The versions in which a slice may not hold both counters and devices."""
 _OPERATORS = ("Exists", "Equal")
-_EFFECTS = ("NoSchedule", "NoExecute", "None")
+_EFFECTS = ("NoSchedule", "NoExecute")
+_NO_EFFECT = Span("1.35")
+"""The versions in which a taint can be without effect: None."""
 _SHOWN = 253
 """Letters of a value in a message: as many as the longest valid name has."""
 
@@ -57,15 +59,15 @@ def quoted(value: Any) -> str:
     return repr(value if not isinstance(value, str) or len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
 
 
-def claim_rules(raw: JsonObject) -> Problems:
-    """Checks a claim or a template. Cost: O(size of the spec)."""
+def claim_rules(raw: JsonObject, minor: str = NEWEST) -> Problems:
+    """Checks a claim or a template, for the API server of a minor version. Cost: O(size of the spec)."""
     at, devices = claim_devices(raw)
     for name in ("requests", "constraints", "config"):
         yield from _sized(at, devices, name)
     names = set[str]()
     for path, request in requests(raw):
         yield from _named(path, request, names, "")
-        yield from _request(path, request, names)
+        yield from _request(path, request, names, minor)
     for path, constraint in items(devices, "constraints", at):
         yield from _about(path, constraint, names)
         yield from _constraint(path, constraint)
@@ -137,8 +139,8 @@ def slice_rules(raw: JsonObject, minor: str) -> Problems:
         yield ("spec", "sharedCounters"), text
 
 
-def taint_rules(raw: JsonObject) -> Problems:
-    """Checks a DeviceTaintRule. Cost: O(1)."""
+def taint_rules(raw: JsonObject, minor: str) -> Problems:
+    """Checks a DeviceTaintRule, for the API server of a minor version. Cost: O(1)."""
     spec = raw.get("spec")
     taint = spec.get("taint") if isinstance(spec, dict) else None
     if raw.get("kind") != "DeviceTaintRule" or not isinstance(taint, dict):
@@ -154,11 +156,15 @@ def taint_rules(raw: JsonObject) -> Problems:
         )
     if not effect:
         yield path, "effect is missing"
-    elif effect not in _EFFECTS:
-        yield (*path, "effect"), f"must be {' or '.join(_EFFECTS)}, not {quoted(effect)}"
+    elif effect not in _effects(minor):
+        yield (*path, "effect"), f"must be {' or '.join(_effects(minor))}, not {quoted(effect)}"
 
 
-def _request(path: Path, request: JsonObject, names: set[str]) -> Problems:
+def _effects(minor: str) -> tuple[str, ...]:
+    return (*_EFFECTS, "None") if _NO_EFFECT.has(minor) else _EFFECTS
+
+
+def _request(path: Path, request: JsonObject, names: set[str], minor: str) -> Problems:
     flat = any(request.get(name) is not None for name in FLAT_REQUEST_FIELDS)
     forms = (request.get("exactly") is not None or flat) + bool(request.get("firstAvailable"))
     if forms != 1:
@@ -168,10 +174,10 @@ def _request(path: Path, request: JsonObject, names: set[str]) -> Problems:
     for at, spec in request_specs(path, request):
         if request.get("firstAvailable"):
             yield from _named(at, spec, names, f"{request.get('name')}/")
-        yield from _specification(at, spec)
+        yield from _specification(at, spec, minor)
 
 
-def _specification(path: Path, spec: JsonObject) -> Problems:
+def _specification(path: Path, spec: JsonObject, minor: str) -> Problems:
     name = spec.get("deviceClassName")
     if not name:
         yield path, "deviceClassName is missing"
@@ -181,7 +187,7 @@ def _specification(path: Path, spec: JsonObject) -> Problems:
     yield from _amount(path, spec)
     yield from _selectors(path, spec)
     for at, toleration in items(spec, "tolerations", path):
-        yield from _toleration(at, toleration)
+        yield from _toleration(at, toleration, minor)
 
 
 def _selectors(path: Path, spec: JsonObject) -> Problems:
@@ -202,14 +208,14 @@ def _amount(path: Path, spec: JsonObject) -> Problems:
         yield (*path, "allocationMode"), f"must be ExactCount or All, not {quoted(mode)}"
 
 
-def _toleration(path: Path, toleration: JsonObject) -> Problems:
+def _toleration(path: Path, toleration: JsonObject, minor: str) -> Problems:
     operator, effect = toleration.get("operator"), toleration.get("effect")
     if operator not in (None, "", *_OPERATORS):
         yield (*path, "operator"), f"must be {' or '.join(_OPERATORS)}, not {quoted(operator)}"
     if operator == "Exists" and toleration.get("value"):
         yield (*path, "value"), "operator Exists takes no value"
-    if effect not in (None, "", *_EFFECTS):
-        yield (*path, "effect"), f"must be {', '.join(_EFFECTS)} or left out, not {quoted(effect)}"
+    if effect not in (None, "", *_effects(minor)):
+        yield (*path, "effect"), f"must be {', '.join(_effects(minor))} or left out, not {quoted(effect)}"
 
 
 def _constraint(path: Path, constraint: JsonObject) -> Problems:

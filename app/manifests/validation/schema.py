@@ -25,6 +25,8 @@ _POD, _TEMPLATE, _META = "core.v1.PodSpec", "core.v1.PodTemplateSpec", "meta.v1.
 _CLAIM_OF_POD = "core.v1.PodResourceClaim"
 _TOLERATED = {"DeviceRequest": frozenset(FLAT_REQUEST_FIELDS), "Device": frozenset({"basic"})}
 """Fields of v1beta1 that are read in every version: another rule reports that they belong elsewhere."""
+_FLAT = "resource.v1beta2.ExactDeviceRequest"
+"""The type of such fields of a request, which has them since when v1beta1 has them."""
 _ALIKE = 0.85
 """Similarity of two names above which one counts as a misspelling of the other."""
 _ALIKE_INSIDE = 0.8
@@ -111,8 +113,11 @@ class _Walk:
                 elif name == "basic":
                     yield from self.unknown(inner, "resource.v1beta1.BasicDevice", (*path, name), here)
                 else:
-                    flat = self._table.types["resource.v1beta1.DeviceRequest"][name]
-                    yield from self._inside(inner, flat, (*path, name), here)
+                    flat = self._table.types[_FLAT][name]
+                    if flat.span.has(self._minor):
+                        yield from self._inside(inner, flat, (*path, name), here)
+                    else:
+                        yield from self._unknown(str(name), flat, value, here)
 
     def _inside(self, value: Any, field: Field, path: Path, above: tuple[tuple[Path, str], ...]) -> Problems:
         if field.keyed and isinstance(value, dict):

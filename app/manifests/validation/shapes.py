@@ -92,9 +92,12 @@ def request_specs(path: Path, request: JsonObject) -> Iterator[tuple[Path, JsonO
 
 
 def expressions(raw: JsonObject) -> Iterator[tuple[Path, str]]:
-    """Every CEL expression of a class, claim or template."""
+    """Every CEL expression of a class, claim or template, and of a DeviceTaintRule of 1.33 and 1.34."""
     if raw.get("kind") == "DeviceClass":
         yield from selectors(("spec",), _descend(raw, ("spec",)))
+    if raw.get("kind") == "DeviceTaintRule":
+        path: Path = ("spec", "deviceSelector")
+        yield from selectors(path, _descend(raw, path))
     for path, request in requests(raw):
         for where, spec in request_specs(path, request):
             yield from selectors(where, spec)
