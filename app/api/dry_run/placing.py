@@ -22,7 +22,7 @@ from app.core.dry_run.gang import MAX_HINTED, GangAnswer, all_together, place_ga
 from app.core.dry_run.place import PodPlacement, place, with_near_misses
 from app.core.model.pod import Pod
 from app.core.pauses import emptied
-from app.core.state.shown_gates import unread_devices
+from app.core.state.shown_gates import unread_devices, unread_selectors
 from app.core.state.state import Key, State
 
 
@@ -154,13 +154,16 @@ class Placing:
             self.notes += await work.time_slice.run(
                 lambda: all_together(before, self.pods, self.nodes, rules), work.stop
             )
+        state, version = self.run.overlay.state, rules.features.version
+        if state.inventory.rules:
+            found = await work.time_slice.run(lambda: unread_selectors(version, state))
+            self.notes += [found] if found else []
         if self.unplaced and not self.late:
-            state, version = self.run.overlay.state, rules.features.version
             # Also after the time limit: it is short, and all Pods are placed.
             found = await work.time_slice.run(lambda: unread_devices(version, state))
             self.notes += [found] if found else []
         gang = self.gang
-        shared = await work.time_slice.run(self.run.overlay.state.inventory.shared_pool_names)
+        shared = await work.time_slice.run(state.inventory.shared_pool_names)
         return {
             "revision": str(self.service.state.revision),
             "placed": self.placed,

@@ -34,6 +34,24 @@ def unread_devices(cluster: KubernetesVersion, state: State) -> str:
     )
 
 
+def unread_selectors(cluster: KubernetesVersion, state: State) -> str:
+    """A note on rules with selectors that a version does not read; empty if there are none. O(rules)."""
+    if cluster.taint_rule_selectors:
+        return ""
+    found = [
+        rule.meta.name
+        for rule in paced(state.inventory.rules.values())
+        if rule.selector is not None and (rule.selector.device_class or rule.selector.expressions)
+    ]
+    if not found:
+        return ""
+    which = f"DeviceTaintRule {min(found)}" + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+    return (
+        f"{which} with a class or CEL: only Kubernetes 1.33 and 1.34 select by them; later ones taint all "
+        "devices that the driver, pool and device of the rule select"
+    )
+
+
 def _beside_devices(state: State) -> list[str]:
     slices = state.inventory.slices.values()
     return sorted(item.meta.name for item in paced(slices) if item.shared_counters and item.devices)

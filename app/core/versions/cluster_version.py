@@ -53,13 +53,18 @@ class ClusterVersion:
 
     def annotations(self) -> dict[str, str]:
         """What a snapshot records; ``recorded`` reads it."""
-        found = {VERSION_ANNOTATION: self.server or str(self.version)}
-        if str(self.version) != _minor(found[VERSION_ANNOTATION]):
-            found[VERSION_ANNOTATION] = str(self.version)
+        found = {VERSION_ANNOTATION: self.server if self._is_of_server() else str(self.version)}
         if self.gates is not None:
             texts = (f"{name}={str(on).lower()}" for name, on in sorted(self.gates.items()))
             found[GATES_ANNOTATION] = ",".join(texts)
         return found
+
+    def _is_of_server(self) -> bool:
+        """Whether the rules follow from the server's version alone, in this release or a later one."""
+        try:
+            return version_named(self.server) is self.version
+        except VersionError:
+            return False
 
 
 def of_server(answer: Mapping[str, Any], gates: Mapping[str, bool] | None = None) -> ClusterVersion:
@@ -119,7 +124,3 @@ def _gates(text: str) -> dict[str, bool]:
             raise VersionError(f"{GATES_ANNOTATION} has {part!r}, which is not NAME=true or NAME=false")
         found[name] = value == "true"
     return found
-
-
-def _minor(text: str) -> str:
-    return ".".join(text.removeprefix("v").split(".")[:2])

@@ -74,6 +74,10 @@ def test_it_is_described_in_one_line(cluster: ClusterVersion, text: str) -> None
         (of_server({"gitVersion": "v1.34.4"}), of_server({"gitVersion": "v1.34.4"})),
         (of_server({"gitVersion": "v1.34.4"}, {"DRADeviceTaints": True}), None),
         (ClusterVersion(version=version_named("1.38")), None),
+        # A later release knows the rules of this one.
+        (of_server({"gitVersion": "v1.99.1-gke.5"}), None),
+        (of_server({"gitVersion": "v1.35.0-eks-abc"}), None),
+        (of_server({"gitVersion": "v1.31.0"}), ClusterVersion(version=version_named("1.33"))),
         # What was emulated counts.
         (
             of_server({"gitVersion": "v1.37.2", "emulationMajor": "1", "emulationMinor": "34"}),
