@@ -35,6 +35,23 @@ def test_an_allocation_of_other_devices_is_a_difference(in_tree: Oracle) -> None
     assert found.kind == "allocation"
 
 
+TWICE = generator.odd_case(770_000_001)
+"""An attribute of a device is published with and without the domain: ``make fuzz SEED=77``."""
+
+
+@pytest.mark.parametrize(("version", "ordered"), [("1.36", False), ("1.37", False), ("1.38", True)])
+def test_in_tree_takes_either_of_two_values_of_one_name_until_1_37(version: str, ordered: bool) -> None:
+    assert compare.is_ordered(TWICE | {"kubernetesVersion": version}) is ordered
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("verdict", ["misfit", "invalid"])
+def test_each_of_these_answers_is_right(in_tree: Oracle, verdict: str) -> None:
+    (answer,) = compare.ask_both(in_tree, TWICE)
+    given = compare.Answer(answer.node, {"verdict": verdict, "steps": 2}, answer.ours)
+    assert compare.differences(in_tree, TWICE, [given]) == []
+
+
 def test_minimised_case_has_no_part_to_spare() -> None:
     request = generator.case(7)
     wanted = {item["metadata"]["name"] for item in request["objects"] if item["kind"] == "DeviceClass"}

@@ -80,8 +80,23 @@ def _differences(oracle: Oracle, request: JsonObject, answers: list[Answer]) -> 
 
 
 def is_ordered(request: JsonObject) -> bool:
-    """Whether in-tree tries devices in one order always: the oldest allocator goes through a Go map."""
-    return versions.features_of(request).channel.ordered
+    """Whether in-tree always has the same answer.
+
+    The oldest allocator tries devices in the order of a Go map. Until 1.37, so do the values that an
+    expression sees where a device publishes one name with and without the domain of its driver.
+    """
+    features = versions.features_of(request)
+    return features.channel.ordered and (features.version.cel.lazy or not _publishes_twice(request))
+
+
+def _publishes_twice(request: JsonObject) -> bool:
+    for item in request["objects"]:
+        spec = item["spec"] if item["kind"] == "ResourceSlice" else {}
+        for device in spec.get("devices", ()):
+            for published in (device.get("attributes") or {}, device.get("capacity") or {}):
+                if any(f"{spec['driver']}/{name}" in published for name in published):
+                    return True
+    return False
 
 
 def without_share_ids(allocations: Any) -> Any:
