@@ -20,7 +20,7 @@ from app.cluster.auth.credentials import load_access
 from app.cluster.client.call import Timeouts
 from app.cluster.client.client import ApiClient
 from app.cluster.client.cluster_version import read_cluster_version, until_changed
-from app.cluster.client.discovery import BUDGET, NODE, POD, Served
+from app.cluster.client.discovery import BUDGET, NODE, POD, Served, until_served_otherwise
 from app.cluster.client.reviews import TokenReviewer
 from app.cluster.informers.feed import Feed
 from app.cluster.informers.group import InformerGroup, Preparation, discover_patiently, patiently
@@ -111,6 +111,7 @@ class _ClusterService:
     informers: InformerGroup
     deciding: Deciding | None
     client: ApiClient
+    served: Served
 
     async def run(self) -> None:
         """Runs until canceled."""
@@ -119,8 +120,7 @@ class _ClusterService:
             if deciding is not None:
                 await deciding.start(stack)
                 await stack.enter_async_context(background(service.backlog.run(), "backlog"))
-            if not service.settings.kubernetes_version:
-                await stack.enter_async_context(background(self._end_with_version(), "version"))
+            await stack.enter_async_context(background(self._end_with_cluster(), "version"))
             tasks.create_task(self.informers.run())
             await self.informers.wait_synced()
             if deciding is not None:
@@ -132,21 +132,35 @@ class _ClusterService:
             if deciding is not None:
                 await deciding.run(service.decider)
 
-    async def _end_with_version(self) -> None:
-        """Ends the process when the cluster has another version or other gates.
+    async def _end_with_cluster(self) -> None:
+        """Ends the process when the cluster has another version, or other gates, or serves other kinds.
 
-        What is served, and every verdict in memory, follows from them. The kubelet starts the process again,
+        What is read, and every verdict in memory, follows from them. The kubelet starts the process again,
         within seconds.
         """
+        questions = [asyncio.create_task(self._served_otherwise())]
+        if not self.service.settings.kubernetes_version:
+            questions.append(asyncio.create_task(self._other_version()))
+        try:
+            done, _ = await asyncio.wait(questions, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for question in questions:
+                question.cancel()
+        log.warning("%s: ending, to start with its rules", done.pop().result())
+        signal.raise_signal(signal.SIGTERM)  # once: a second one would not wait for binds
 
-        async def pause() -> None:
-            await asyncio.sleep(self.service.settings.version_check_seconds)
+    async def _other_version(self) -> str:
+        known = self.service.kubernetes
+        now = await until_changed(self.client, known, self._pause)
+        return f"Kubernetes was {known}, and is {now}"
 
-        now = await until_changed(self.client, self.service.kubernetes, pause)
-        log.warning(
-            "Kubernetes was %s, and is %s: ending, to start with its rules", self.service.kubernetes, now
-        )
-        signal.raise_signal(signal.SIGTERM)
+    async def _served_otherwise(self) -> str:
+        """Also at the same version: where gates are not known, or after another ``--runtime-config``."""
+        now = await until_served_otherwise(self.client, self.served, self._pause)
+        return f"the API server served {self.served}, and serves {now}"
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self.service.settings.version_check_seconds)
 
 
 def _build(
@@ -197,7 +211,7 @@ def _build(
     )
     for source in collectors.of_cluster(service, informers):
         metrics.add_source(source)
-    return _ClusterService(service, informers, deciding, client)
+    return _ClusterService(service, informers, deciding, client, served)
 
 
 def _informers(

@@ -1,12 +1,15 @@
 """Discovers the resources that the API server serves, and their version."""
 
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.cluster.client.client import ApiClient
-from app.cluster.client.errors import NotFoundError, NotServedError
+from app.cluster.client.errors import ClusterError, NotFoundError, NotServedError
 from app.core.json_object import JsonObject
+
+log = logging.getLogger(__name__)
 
 GROUP = "resource.k8s.io"
 
@@ -89,6 +92,9 @@ class Served:
             *(resource for resource in optional if resource is not None),
         )
 
+    def __str__(self) -> str:
+        return ", ".join(f"{item.plural} {item.version}" for item in self.resources())
+
 
 async def discover(client: ApiClient) -> Served:
     """Discovers the served versions of resource.k8s.io, and selects the newest one with all required kinds.
@@ -110,6 +116,30 @@ async def discover(client: ApiClient) -> Served:
         "with the beta API enabled (kube-apiserver --runtime-config)"
     )
     raise NotServedError(msg)
+
+
+async def until_served_otherwise(
+    client: ApiClient, known: Served, pause: Callable[[], Awaitable[None]]
+) -> Served:
+    """Returns when the API server serves other kinds, or in other versions, than ``known``.
+
+    They count when two answers in a row have them, as in ``until_changed``. While it serves none of the
+    versions that are needed, nothing has changed: it may be starting.
+
+    Args:
+        pause: waits between two questions.
+    """
+    before = known
+    while True:
+        await pause()
+        try:
+            now = await discover(client)
+        except ClusterError as error:
+            log.info("what the API server serves is not known at the moment: %s", error)
+            continue
+        if now == before != known:
+            return now
+        before = now
 
 
 class _Group:

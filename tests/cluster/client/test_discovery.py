@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import pytest
 
 from app.cluster.client.client import ApiClient
-from app.cluster.client.discovery import discover
+from app.cluster.client.discovery import discover, until_served_otherwise
 from app.cluster.client.errors import NotServedError
 from app.cluster.informers.group import discover_patiently
 from tests.cluster.fake_apiserver import DRA, FakeApiServer, Fault, InMemoryTransport
@@ -109,3 +109,38 @@ def test_pod_groups_are_found_in_the_newest_version_that_has_them(name: str) -> 
     served = run(discover(client_of(server)))
     assert (served.pod_group.version if served.pod_group else None) == expected
     assert len(served.resources()) == (6 if expected else 5)
+
+
+ALPHA_RULE, NOTHING = {"v1": NO_RULE, "v1alpha3": RULE}, dict[str, Mapping[str, str]]()
+OLD, NEW = {"v1beta2": NO_RULE}, {"v1": NO_RULE}
+# What is served at first; what at each question; how many of these count.
+CHANGES: dict[str, tuple[dict[str, Mapping[str, str]], list[dict[str, Mapping[str, str]] | None], int]] = {
+    "rules are served": (NEW, [ALPHA_RULE, ALPHA_RULE], 2),
+    "rules are not served any more": (ALPHA_RULE, [NEW, NEW], 2),
+    "the version is gone": (OLD, [NEW, NEW], 2),
+    "not while API servers answer in turns": (OLD, [NEW, OLD, NEW, OLD, NEW, NEW], 6),
+    "not while nothing is served": (OLD, [NOTHING, NOTHING, NEW, NEW], 4),
+    "whatever is not answered between": (OLD, [NEW, None, NEW], 3),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_other_served_versions_count_at_the_second_answer_in_a_row(name: str) -> None:
+    first, answers, needed = CHANGES[name]
+    server, turns = serving(first), iter(answers)
+    asked: list[int] = []
+
+    async def next_answer() -> None:
+        asked.append(1)
+        answer = next(turns)
+        server.down = answer is None
+        server.api = {f"resource.k8s.io/{version}": kinds for version, kinds in (answer or {}).items()}
+
+    async def evaluation() -> None:
+        client = client_of(server)
+        known = await discover(client)
+        now = await until_served_otherwise(client, known, next_answer)
+        assert str(now) != str(known)
+
+    run(evaluation())
+    assert len(asked) == needed
