@@ -28,8 +28,9 @@ class Symmetry:
         self._kinds: dict[Hashable, int] = {}
         self._kind_of: list[int | None] = [None] * len(node_devices.devices)
         self._any_admin = any(alternative.admin for alternative in node_devices.plan.alternatives)
+        keeps = node_devices.plan.channel.all_keeps_devices
         self._members = [
-            (frozenset(members), bool(alternative.constraints))
+            (frozenset(members), bool(alternative.constraints), members[0] if keeps and members else None)
             for alternative, members in zip(node_devices.plan.alternatives, node_devices.members, strict=True)
         ]
 
@@ -73,10 +74,11 @@ class Symmetry:
             node_devices.status(alternative, position) for alternative in node_devices.plan.alternatives
         )
         # All mode goes through its devices in order, and a constraint may make an error of the first
-        # that does not go with the others: there, no device is like another.
+        # that does not go with the others: there, no device is like another. Where it keeps its devices, the
+        # first is like no other: without it, nothing is kept.
         members = tuple(
-            position in members and (position if constrained else True)
-            for members, constrained in self._members
+            position in members and (position if constrained else "first" if position == first else True)
+            for members, constrained, first in self._members
         )
         attributes = tuple(
             alternative.attributes.get(device.shape, name)
