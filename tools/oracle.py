@@ -18,8 +18,10 @@ TARGET = gobuild.REPOSITORY / ".cache" / "oracle"
 
 
 DEFAULT = "1.37"
-VERSIONS = ("1.34", "1.35", "1.36", DEFAULT, "1.38")
-"""The minor versions of Kubernetes with an oracle. Kubernetes 1.33's allocator has another interface."""
+OLDEST = "1.33"
+"""Its allocator has another interface: the oracle is a separate program, without CEL."""
+VERSIONS = (OLDEST, "1.34", "1.35", "1.36", DEFAULT, "1.38")
+"""The minor versions of Kubernetes with an oracle."""
 
 
 def binary(version: str = DEFAULT, *, uv: Path | None = None) -> Path:
@@ -32,6 +34,10 @@ def binary(version: str = DEFAULT, *, uv: Path | None = None) -> Path:
     """
     if version not in VERSIONS:
         raise gobuild.BuildError(f"there is no oracle of Kubernetes {version}, only of {', '.join(VERSIONS)}")
+    if version == OLDEST:
+        folder, name = FOLDER / "kube133", f"oracle-{OLDEST}"
+        gobuild.build(folder, TARGET, (gobuild.Program(name, ".", gobuild.fingerprint(folder)),), uv=uv)
+        return TARGET / name
     name = "oracle" if version == DEFAULT else f"oracle-{version}"
     module = "go.mod" if version == DEFAULT else f"versions/{version}.mod"
     flags = [] if version == DEFAULT else [f"-modfile={module}", f"-tags=kube{version.replace('.', '')}"]

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from fuzz import __main__ as fuzz
-from fuzz import amounts, compare, generator, inventory, shrink
+from fuzz import amounts, compare, generator, inventory, shrink, versions
 from oracle import Oracle
 
 from app.core.allocator import Misfit
+from app.core.versions import version_named
+from app.manifests.validation.schema import unknown_fields
 
 
 @pytest.mark.oracle
@@ -35,6 +37,7 @@ def test_an_allocation_of_other_devices_is_a_difference(in_tree: Oracle) -> None
     assert found.kind == "allocation"
 
 
+V1BETA2 = "resource.k8s.io/v1beta2"
 TWICE = generator.odd_case(770_000_001)
 """An attribute of a device is published with and without the domain: ``make fuzz SEED=77``."""
 
@@ -50,6 +53,16 @@ def test_each_of_these_answers_is_right(in_tree: Oracle, verdict: str) -> None:
     (answer,) = compare.ask_both(in_tree, TWICE)
     given = compare.Answer(answer.node, {"verdict": verdict, "steps": 2}, answer.ours)
     assert compare.differences(in_tree, TWICE, [given]) == []
+
+
+def test_cases_for_1_33_have_no_field_that_it_lacks() -> None:
+    found = set()
+    for number in range(200):
+        case = versions.for_version(generator.odd_case(number), version_named("1.33"), number)
+        for raw in case["objects"]:
+            if raw["kind"] != "Node":
+                found |= {text for _, text in unknown_fields(raw | {"apiVersion": V1BETA2}, "1.33")}
+    assert found == set()
 
 
 def test_minimised_case_has_no_part_to_spare() -> None:

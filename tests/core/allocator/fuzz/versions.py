@@ -14,8 +14,20 @@ _SCHEDULER_ONLY = frozenset({"DeviceTaintRules", "ExtendedResource", "WorkloadRe
 _NEW_FIELDS = {
     37: {"derivedAttributes", "compatibilityGroups", "skipNodeOperations"},
     36: {"ints", "bools", "strings", "versions"},
+    34: {
+        "allowMultipleAllocations",
+        "bindingConditions",
+        "bindingFailureConditions",
+        "bindsToNode",
+        "consumedCapacity",
+        "distinctAttribute",
+        "requestPolicy",
+        "shareID",
+    },
 }
 """The first version that has a field, of those that cases have."""
+_FUTURE = "future"
+"""The attribute whose value no version knows."""
 
 
 def features_of(request: JsonObject) -> Features:
@@ -50,7 +62,41 @@ def for_version(request: JsonObject, version: KubernetesVersion, number: int) ->
     gone = set().union(*(names for minor, names in _NEW_FIELDS.items() if version.minor < minor))
     objects = [_object(item, version, rng) for item in _without(request["objects"], gone)]
     _name_sound_classes(objects, version)
+    if version.minor == 33:
+        objects = [_of_1_33(item, features) for item in objects if item["kind"] != "DeviceTaintRule"]
     return request | {"kubernetesVersion": version.name, "features": features, "objects": objects}
+
+
+def _of_1_33(item: JsonObject, features: dict[str, bool]) -> JsonObject:
+    """Changes an object to one that the API server of 1.33 stores.
+
+    Its oracle has no DeviceTaintRules: they are read as in 1.34.
+    """
+    spec = item.get("spec", {})
+    devices = spec.get("devices", ())
+    if item["kind"] == "ResourceClaim" and devices:
+        if "constraints" in devices:
+            devices["constraints"] = [one for one in devices["constraints"] if "matchAttribute" in one]
+        for request in devices.get("requests", ()):
+            for wanted in (request.get("exactly") or {}, *request.get("firstAvailable", ())):
+                wanted.pop("capacity", None)
+    if item["kind"] == "ResourceSlice":
+        if not features["PartitionableDevices"]:
+            spec.pop("sharedCounters", None)
+        sets = {one["name"]: set(one["counters"]) for one in spec.get("sharedCounters", ())}
+        for device in devices:
+            lists = [
+                name
+                for name, value in (device.get("attributes") or {}).items()
+                if not value and name != _FUTURE
+            ]
+            for name in lists:
+                del device["attributes"][name]
+            drawn = {one["counterSet"]: one for one in device.pop("consumesCounters", ())}
+            known = [one for name, one in drawn.items() if set(one["counters"]) <= sets.get(name, set())]
+            if known:
+                device["consumesCounters"] = known
+    return item
 
 
 def _known(version: KubernetesVersion, field: str) -> bool:
