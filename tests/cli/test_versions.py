@@ -233,7 +233,7 @@ spec:
     allowMultipleAllocations: true
     attributes: {a: {strings: [x]}}
     capacity: {m: {value: 1Gi, requestPolicy: {default: 1Gi}}}
-    consumesCounters: [{counterSet: c, counters: {m: {value: 1Gi}}}]
+    consumesCounters: [{counterSet: c, counters: {m: {value: 1Gi}}, compatibilityGroups: [g]}]
     taints: [{key: a.example.com/b, effect: NoSchedule}]
     bindingConditions: [ready]
     bindingFailureConditions: [broken]
@@ -253,6 +253,7 @@ BY_DEFAULT = {
     "allowMultipleAllocations": (UNKNOWN, IGNORES, IGNORES, TAKES, TAKES, TAKES),
     "attributes.a.strings": (UNKNOWN, UNKNOWN, UNKNOWN, IGNORES, IGNORES, IGNORES),
     "capacity.m.requestPolicy": (UNKNOWN, IGNORES, IGNORES, TAKES, TAKES, TAKES),
+    "compatibilityGroups": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, IGNORES, IGNORES),
     "consumesCounters": (IGNORES, IGNORES, IGNORES, TAKES, TAKES, TAKES),
     "devices[0].taints": (IGNORES, IGNORES, IGNORES, TAKES, TAKES, TAKES),
     "bindingConditions": (UNKNOWN, IGNORES, IGNORES, TAKES, TAKES, TAKES),

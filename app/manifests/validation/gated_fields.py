@@ -33,13 +33,13 @@ _DEVICE: _Fields = {
     "bindingConditions": "device_binding_and_status",
     "bindingFailureConditions": "device_binding_and_status",
     "bindsToNode": "device_binding_and_status",
-    "compatibilityGroups": "compatibility_groups",
     "consumesCounters": "partitionable_devices",
     "taints": "device_taints",
 }
+_CONSUMPTION: _Fields = {"compatibilityGroups": "compatibility_groups"}
 _ATTRIBUTE: _Fields = dict.fromkeys(("bools", "ints", "strings", "versions"), "list_type_attributes")
 _CAPACITY: _Fields = {"requestPolicy": "consumable_capacity"}
-_TABLES = (_REQUEST, _CLASS, _SLICE, _DEVICE, _ATTRIBUTE, _CAPACITY)
+_TABLES = (_REQUEST, _CLASS, _SLICE, _DEVICE, _CONSUMPTION, _ATTRIBUTE, _CAPACITY)
 _FEATURES = {"prioritized_list", *(feature for fields in _TABLES for feature in fields.values())}
 
 SWITCHES = tuple(sorted(name for name, own in NAMES.items() if own in _FEATURES))
@@ -90,6 +90,8 @@ class _Off:
                 owners.append(((*path, "basic"), device["basic"]))
             for where, owner in owners:
                 yield from self.ignored(where, owner, _DEVICE)
+                for at, consumption in items(owner, "consumesCounters", where):
+                    yield from self.ignored(at, consumption, _CONSUMPTION)
                 yield from self._entries(where, owner, "attributes", _ATTRIBUTE)
                 yield from self._entries(where, owner, "capacity", _CAPACITY)
 
