@@ -7,6 +7,7 @@ from app.core.model.pod import Pod
 from app.core.model.pod_claim import PodClaim
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec, ResourceClaim
 from app.core.model.resource_slice import DeviceId, ResourceSlice
+from app.core.pauses import FEW, paced
 from app.core.placement.pod_claims import HeldClaim, UnschedulableError, claims_of
 from app.core.placement.rules import Rules
 from app.core.state.state import State
@@ -117,8 +118,8 @@ def request_of(claim: ResourceClaim, request: str) -> RequestSpec | None:
 
 
 def release(hypothesis: Hypothesis, claims: Iterable[str]) -> None:
-    """Removes the claims (namespace/name) and frees their devices."""
-    for name in claims:
+    """Removes the claims (namespace/name) and frees their devices, with pauses: they may be all of a pool."""
+    for name in paced(claims, 1):
         namespace, _, rest = name.partition("/")
         hypothesis.state.delete("ResourceClaim", (namespace, rest))
 
@@ -162,7 +163,7 @@ def holders_on(hypothesis: Hypothesis, node: str) -> list[str]:
     own = {"/".join(held.key) for held in claims_held(hypothesis)}
     for pool in hypothesis.state.inventory.pools(node, hypothesis.rules.features):
         taken = hypothesis.state.taken.get(pool.id)
-        for holdings in taken.holdings.values() if taken is not None else ():
+        for holdings in paced(taken.holdings.values() if taken is not None else (), FEW):
             for holding in holdings:
                 name = "/".join(holding.claim)
                 if (

@@ -42,25 +42,9 @@ class PoolTaken:
     """
 
     holdings: Mapping[str, tuple[Holding, ...]]
-    whole: frozenset[str] = field(init=False, compare=False)
-    shared: frozenset[str] = field(init=False, compare=False)
-    capacity: Mapping[str, Mapping[str, int]] = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        whole, shared = set[str](), set[str]()
-        capacity: dict[str, dict[str, int]] = {}
-        for device, holdings in self.holdings.items():
-            for holding in holdings:
-                if holding.share_id is not None and not holding.admin:
-                    shared.add(device)
-                    for name, nanos in holding.consumed:
-                        amounts = capacity.setdefault(device, {})
-                        amounts[name] = amounts.get(name, 0) + nanos
-                elif not holding.admin:
-                    whole.add(device)
-        object.__setattr__(self, "whole", frozenset(whole))
-        object.__setattr__(self, "shared", frozenset(shared))
-        object.__setattr__(self, "capacity", capacity)
+    whole: frozenset[str] = field(default=frozenset(), compare=False)
+    shared: frozenset[str] = field(default=frozenset(), compare=False)
+    capacity: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False)
 
     def by_short_names(self, driver: str) -> Mapping[str, Mapping[str, int]]:
         """``capacity`` by names without the driver's domain. O(shares), only if a name has it."""
@@ -99,12 +83,15 @@ def take(
     *,
     nominated: bool = False,
 ) -> None:
-    """Adds what ``claim`` holds to ``taken``. O(devices taken in the pools it touches)."""
-    for device in devices:
-        pool = taken.get(device.device.pool_id, NOTHING_TAKEN)
-        name = device.device.device
-        holdings = (*pool.holdings.get(name, ()), _holding(claim, device, nominated=nominated))
-        taken[device.device.pool_id] = PoolTaken({**pool.holdings, name: holdings})
+    """Adds what ``claim`` holds to ``taken``.
+
+    Cost: a copy of the maps of each pool it touches, however many of its devices the claim holds.
+    """
+    for pool_id, found in _by_pool(devices).items():
+        change = _Change(taken.get(pool_id, NOTHING_TAKEN))
+        for device in found:
+            change.add(device.device.device, _holding(claim, device, nominated=nominated))
+        taken[pool_id] = change.made()
 
 
 def release(
@@ -114,20 +101,94 @@ def release(
     *,
     nominated: bool = False,
 ) -> None:
-    """Removes it again: the exact reverse of ``take``, whatever was taken in between."""
-    for device in devices:
-        pool_id, name = device.device.pool_id, device.device.device
-        holdings = list(taken[pool_id].holdings[name])
-        holdings.remove(_holding(claim, device, nominated=nominated))
-        rest = dict(taken[pool_id].holdings)
-        if holdings:
-            rest[name] = tuple(holdings)
-        else:
-            del rest[name]
-        if rest:
-            taken[pool_id] = PoolTaken(rest)
+    """Removes it again: the exact reverse of ``take``, whatever was taken in between. Cost: as ``take``, and
+    O(holders) of each device.
+    """
+    for pool_id, found in _by_pool(devices).items():
+        change = _Change(taken[pool_id])
+        for device in found:
+            change.remove(device.device.device, _holding(claim, device, nominated=nominated))
+        rest = change.made()
+        if rest.holdings:
+            taken[pool_id] = rest
         else:
             del taken[pool_id]
+
+
+def _by_pool(devices: Iterable[AllocatedDevice]) -> dict[PoolId, list[AllocatedDevice]]:
+    found: dict[PoolId, list[AllocatedDevice]] = {}
+    for device in devices:
+        found.setdefault(device.device.pool_id, []).append(device)
+    return found
+
+
+class _Change:
+    """What one claim changes in a pool: only its own devices are looked at, thousands of others may be taken."""
+
+    def __init__(self, before: PoolTaken) -> None:
+        self._before = before
+        self._holdings = dict(before.holdings)
+        self._capacity = dict(before.capacity)
+        self._whole: dict[str, bool] = {}
+        self._shared: dict[str, bool] = {}
+
+    def add(self, device: str, holding: Holding) -> None:
+        self._holdings[device] = (*self._holdings.get(device, ()), holding)
+        if _is_share(holding):
+            self._shared[device] = True
+            self._consume(device, holding, 1)
+        elif not holding.admin:
+            self._whole[device] = True
+
+    def remove(self, device: str, holding: Holding) -> None:
+        """Raises: KeyError, StopIteration if it is not there."""
+        held = self._holdings[device]
+        # By the claim first: a device may have thousands of shares.
+        at = next(at for at, item in enumerate(held) if item.claim == holding.claim and item == holding)
+        rest = held[:at] + held[at + 1 :]
+        if rest:
+            self._holdings[device] = rest
+        else:
+            del self._holdings[device]
+        if _is_share(holding):
+            self._shared[device] = any(map(_is_share, rest))
+            self._consume(device, holding, -1)
+        elif not holding.admin:
+            self._whole[device] = any(not item.admin and item.share_id is None for item in rest)
+
+    def made(self) -> PoolTaken:
+        """The pool after the change."""
+        whole, shared = _with(self._before.whole, self._whole), _with(self._before.shared, self._shared)
+        return PoolTaken(self._holdings, whole, shared, self._capacity)
+
+    def _consume(self, device: str, holding: Holding, sign: int) -> None:
+        if not holding.consumed:
+            return
+        amounts = dict(self._capacity.get(device, ()))
+        for name, nanos in holding.consumed:
+            amounts[name] = amounts.get(name, 0) + sign * nanos
+            if sign < 0 and not amounts[name] and not self._is_consumed(device, name):
+                del amounts[name]
+        if amounts:
+            self._capacity[device] = amounts
+        else:
+            del self._capacity[device]
+
+    def _is_consumed(self, device: str, name: str) -> bool:
+        """Whether a share that is left consumes some, if only 0."""
+        left = self._holdings.get(device, ())
+        return any(_is_share(item) and any(name == key for key, _ in item.consumed) for item in left)
+
+
+def _is_share(holding: Holding) -> bool:
+    return holding.share_id is not None and not holding.admin
+
+
+def _with(names: frozenset[str], changed: Mapping[str, bool]) -> frozenset[str]:
+    """The same set if nothing in it changes: a copy is O(devices taken)."""
+    if all((name in names) is there for name, there in changed.items()):
+        return names
+    return names.difference(changed) | {name for name, there in changed.items() if there}
 
 
 def _holding(claim: ClaimKey, device: AllocatedDevice, *, nominated: bool) -> Holding:

@@ -1,3 +1,7 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -5,6 +9,7 @@ from app.core.model.allocation import AllocatedDevice
 from app.core.model.quantity import Quantity
 from app.core.model.resource_slice import DeviceId, PoolId
 from app.core.state.taken import PoolTaken, release, take
+from tests.pausing import Meter
 
 POOL = PoolId("d", "p")
 
@@ -64,3 +69,51 @@ def test_letting_go_in_any_order_frees_everything(
     for name, held in sorted(claims, key=lambda _: random.random()):  # type: ignore[attr-defined]
         release(taken, ("ns", name), held)
     assert taken == {}
+
+
+@given(st.lists(st.tuples(st.sampled_from("mn"), st.lists(devices, max_size=4)), max_size=6), st.randoms())
+def test_what_is_taken_follows_from_the_holdings(
+    claims: list[tuple[str, list[AllocatedDevice]]], random: Any
+) -> None:
+    taken: dict[PoolId, PoolTaken] = {}
+    held = [(("ns", name), found) for name, found in claims]
+    for claim, found in held:
+        take(taken, claim, found)
+        check(taken)
+    random.shuffle(held)
+    for claim, found in held:
+        release(taken, claim, found)
+        check(taken)
+
+
+def check(taken: dict[PoolId, PoolTaken]) -> None:
+    pool = taken.get(POOL, PoolTaken({}))
+    items = [(name, item) for name, holdings in pool.holdings.items() for item in holdings]
+    assert pool.whole == {name for name, item in items if item.share_id is None}
+    assert pool.shared == {name for name, item in items if item.share_id is not None}
+    capacity: dict[str, dict[str, int]] = {}
+    for name, item in items:
+        for key, nanos in item.consumed:
+            amounts = capacity.setdefault(name, {})
+            amounts[key] = amounts.get(key, 0) + nanos
+    assert pool.capacity == capacity
+
+
+@pytest.mark.parametrize("make", [whole, lambda name: share(name, "1", 1)])
+def test_a_claim_costs_its_own_devices_not_all_of_the_pool(make: Callable[[str], AllocatedDevice]) -> None:
+    taken: dict[PoolId, PoolTaken] = {}
+    take(taken, ("ns", "others"), [make(f"d{number}") for number in range(3_000)])
+    mine = [make(f"e{number}") for number in range(32)]
+    meter = Meter()
+    meter.measure(lambda: take(taken, ("ns", "mine"), mine))
+    meter.measure(lambda: release(taken, ("ns", "mine"), mine))
+    assert meter.most < 3_000, meter.where
+
+
+def test_a_share_costs_its_own_amounts_not_those_of_all_shares() -> None:
+    taken: dict[PoolId, PoolTaken] = {}
+    for number in range(500):
+        take(taken, ("ns", f"c{number}"), [share("x", f"{number}", 1)])
+    meter = Meter()
+    meter.measure(lambda: take(taken, ("ns", "mine"), [share("x", "mine", 1)]))
+    assert meter.most < 100, meter.where
