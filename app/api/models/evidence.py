@@ -93,7 +93,7 @@ class ConstraintEvidence(Body):
 
 
 class EvidenceModel(Body):
-    """The data behind a reason, without empty lists."""
+    """The data behind a reason, without empty lists. Of holders, taints and counters, the first 100."""
 
     holders: list[HolderEvidence] = Field(default_factory=list)
     selectors: list[SelectorEvidence] = Field(default_factory=list)

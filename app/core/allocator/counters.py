@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from app.core.model.device import Device, DeviceCounterConsumption
 from app.core.model.quantity import Quantity
 from app.core.model.resource_slice import ResourceSlice
+from app.core.pauses import in_order, paced
 from app.core.state.pools import Pool
 
 Key = tuple[str, str]  # counter set, counter
+
+_AT_ONCE = 16
+"""Counter sets, or devices that draw from some, between two pauses: each may have dozens of counters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +35,22 @@ class Sharing:
 
 
 class Ledger:
-    """The rest in the counter sets of one pool. ``charge`` and ``refund`` are exact opposites."""
+    """The rest in the counter sets of one pool. ``charge`` and ``refund`` are exact opposites.
+
+    Making one costs O(counters, and devices that draw from them), with pauses.
+    """
 
     def __init__(
         self, pool: Pool, allocated: Collection[str], *, groups: bool, own_counters_only: bool = False
     ) -> None:
         self._left: dict[Key, int] = {
             (counter_set.name, name): amount.nanos
-            for counter_set in pool.counter_sets.values()
+            for counter_set in paced(pool.counter_sets.values(), _AT_ONCE)
             for name, amount in counter_set.counters.items()
         }
         self._sharing: dict[str, Sharing] | None = {} if groups else None
         self._before: list[dict[str, Sharing]] = []
-        for item in _in_order(pool) if groups else pool.drawing:
+        for item in paced(_in_order(pool) if groups else pool.drawing, 1):
             for device in item.devices:
                 if device.consumes_counters and device.name in allocated:
                     self._draw(device, 1)
@@ -78,7 +85,7 @@ class Ledger:
     def shortages_together(self, devices: Iterable[Device]) -> tuple[tuple[str, str, Quantity, int], ...]:
         """The same for several devices: what they need together."""
         needed: dict[Key, Quantity] = {}
-        for device in devices:
+        for device in paced(devices, _AT_ONCE):
             for consumption in device.consumes_counters:
                 for name, amount in consumption.counters.items():
                     key = consumption.counter_set, name
@@ -99,7 +106,7 @@ class Ledger:
     def state(self) -> Hashable:
         """All that later answers depend on."""
         return (
-            tuple(sorted(self._left.items())),
+            tuple(in_order(self._left.items())),
             None if self._sharing is None else frozenset(self._sharing.items()),
         )
 

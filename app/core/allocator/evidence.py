@@ -1,7 +1,13 @@
 """The evidence for a reason, as data: holders of the devices, terms of selectors, taints and more."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from app.core.pauses import FEW, paced
+
+MOST_NAMED = 100
+"""Holders, taints or counters behind one reason: those that count most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +125,7 @@ class ConstraintValues:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known behind one reason; what does not apply is empty.
+    """What is known behind one reason; what does not apply is empty.
 
     ``example`` is a device (driver/pool/device) that the request could use, or could if it were free.
     """
@@ -132,12 +138,23 @@ class Evidence:
     constraints: tuple[ConstraintValues, ...] = ()
     example: str = ""
 
+    @property
+    def shortened(self) -> "Evidence":
+        """With at most ``MOST_NAMED`` of each, the first: thousands may stand behind a reason, on each node."""
+        return replace(
+            self,
+            holders=self.holders[:MOST_NAMED],
+            taints=self.taints[:MOST_NAMED],
+            counters=self.counters[:MOST_NAMED],
+        )
+
 
 NO_EVIDENCE = Evidence()
 
 
 def named(items: Iterable[object], most: int = 3) -> str:
     """Some things by name: ``a, b, c and 4 more``."""
-    texts = [str(item) for item in items]
-    rest = len(texts) - most
-    return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")
+    left = iter(items)
+    texts = [str(item) for item in islice(left, most)]
+    rest = sum(1 for _ in paced(left, FEW))
+    return ", ".join(texts) + (f" and {rest} more" if rest else "")

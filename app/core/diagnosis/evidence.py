@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from heapq import nsmallest
 
 from app.core.allocator.evidence import (
     CapacityShortage,
@@ -25,7 +26,7 @@ from app.core.model.device import DeviceAttribute, DeviceShape
 from app.core.model.quantity import Quantity
 from app.core.model.resource_slice import PoolId
 from app.core.model.taints import Taint
-from app.core.pauses import paced
+from app.core.pauses import FEW, in_order, paced
 from app.core.selectors.environment import cel_features
 from app.core.selectors.report_terms import Conjunct, terms_of
 
@@ -121,7 +122,7 @@ def _holders(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[Holdi
 
 
 def _ranked(counts: "Counter[str]") -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [(name, -number) for number, name in in_order((-many, name) for name, many in counts.items())]
 
 
 def _selector(found: Exclusions, index: int, positions: Sequence[int]) -> SelectorCount:
@@ -176,11 +177,11 @@ def _term(
 
 def _taints(found: Exclusions, positions: Iterable[int]) -> tuple[TaintCount, ...]:
     counts: Counter[tuple[str, str, str]] = Counter()
-    for position in positions:
+    for position in paced(positions, FEW):
         taints = found.node_devices.devices[position].device.taints
         counts.update({_identity(taint) for taint in taints if not found.alternative.tolerates((taint,))})
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(TaintCount(*identity, number) for identity, number in ordered)
+    ordered = in_order((-number, identity) for identity, number in counts.items())
+    return tuple(TaintCount(*identity, -number) for number, identity in ordered)
 
 
 def _identity(taint: Taint) -> tuple[str, str, str]:
@@ -190,21 +191,20 @@ def _identity(taint: Taint) -> tuple[str, str, str]:
 def _counters(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[CounterShortage, ...]:
     """For each exhausted counter, the device that needs least more."""
     least: dict[tuple[str, str, str], tuple[Quantity, Quantity]] = {}
-    for position in positions:
+    for position in paced(positions, FEW):
         view, device = node_devices.views[position], node_devices.devices[position].device
         for counter_set, name, needed, left in view.ledger.shortages(device):
             key = (str(view.pool.id), counter_set, name)
             if key not in least or needed.nanos - left < least[key][0].nanos - least[key][1].nanos:
                 least[key] = (needed, Quantity(left, needed.format))
-    return tuple(
-        CounterShortage(*key, needed.text, left.text) for key, (needed, left) in sorted(least.items())
-    )
+    ordered = in_order((key,) for key in least)
+    return tuple(CounterShortage(*key, least[key][0].text, least[key][1].text) for (key,) in ordered)
 
 
 def shortages_together(node_devices: NodeDevices, positions: Iterable[int]) -> tuple[CounterShortage, ...]:
     """The counters that these devices overdraw together."""
     pools: dict[PoolId, list[int]] = {}
-    for position in sorted(positions):
+    for position in paced(sorted(positions)):
         pools.setdefault(node_devices.views[position].pool.id, []).append(position)
     found = []
     for pool, members in pools.items():
@@ -223,7 +223,7 @@ def _capacities(
     for name, requested in alternative.spec.capacity or ():
         best: Quantity | None = None
         published = ""
-        for position in positions:
+        for position in paced(positions):
             device = node_devices.devices[position].device
             capacity = device.shape.capacity.get(name)
             if capacity is None:
@@ -270,8 +270,8 @@ def _values(
         if alternatives:
             attribute = alternatives[0].attributes.get(node_devices.devices[position].device.shape, name)
         counts[_shown(attribute)] += 1
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0] or ""))
-    return tuple(ValueCount(value, number) for value, number in ordered[:_MAX_VALUES])
+    ordered = nsmallest(_MAX_VALUES, paced(counts.items()), key=lambda item: (-item[1], item[0] or ""))
+    return tuple(ValueCount(value, number) for value, number in ordered)
 
 
 def _shown(attribute: DeviceAttribute | Reason | None) -> str | None:

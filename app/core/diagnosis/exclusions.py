@@ -7,7 +7,7 @@ from app.core.allocator.node_devices import USABLE, NodeDevices
 from app.core.allocator.outcome import AllocationError, Reason
 from app.core.allocator.partial_allocation import PartialAllocation
 from app.core.allocator.plan import Alternative
-from app.core.pauses import paced
+from app.core.pauses import FEW, paced
 
 AVAILABLE = "available"
 WANTED = "wanted"
@@ -93,7 +93,7 @@ def exclusions(node_devices: NodeDevices, alternative: Alternative, empty: Parti
     )
     # If All mode finds no devices, report why none is a member.
     found = Exclusions(node_devices, alternative, {}, {})
-    for position in paced(positions or range(len(node_devices.devices))):
+    for position in paced(positions or range(len(node_devices.devices)), FEW):
         cause = _cause(node_devices, alternative, position, empty)
         if isinstance(cause, int):
             found.rejected.setdefault(cause, []).append(position)

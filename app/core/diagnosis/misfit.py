@@ -81,7 +81,8 @@ def _alone(
         behind = evidence(found)
         of = f" of claim {claim.name}" if request.request.name in several else ""
         message = f"request {alternative.name}{of}: {listed(found, behind)}"
-        reasons.append(Reason(found.code(), message, claim.name, alternative.name, found.counts(), behind))
+        counts, shown = found.counts(), behind.shortened
+        reasons.append(Reason(found.code(), message, claim.name, alternative.name, counts, shown))
     return reasons
 
 
@@ -150,7 +151,7 @@ def _drawn(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken, plan:
         return None
     short = shortages_together(relaxed, {item.position for item in search.partial.assignments})
     message = f"node(s) had too few counters left for all devices together{listed_counters(short)}"
-    return Reason("CountersExhausted", message, evidence=Evidence(counters=short))
+    return Reason("CountersExhausted", message, evidence=Evidence(counters=short).shortened)
 
 
 def _would_fit(node_devices: NodeDevices, pools: Sequence[Pool], taken: Taken, plan: Plan) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from app.core.allocator import Reason
 from app.core.allocator.evidence import HoldingClaim
 from app.core.model.resource_claim import ConsumerReference, ResourceClaim
+from app.core.pauses import paced_if_many
 from app.core.state.state import State
 
 
@@ -13,7 +14,7 @@ def with_holders(state: State, reason: Reason) -> Reason:
 
     Cost: O(holders, and Pods that they are reserved for).
     """
-    holders = tuple(_known(state, holder) for holder in reason.evidence.holders)
+    holders = tuple(_known(state, holder) for holder in paced_if_many(reason.evidence.holders))
     states = [f"claim {holder.claim} is {holder.state}" for holder in holders if holder.state]
     if not states:
         return reason

@@ -17,6 +17,7 @@ from app.core.model.features import Features
 from app.core.model.node import Node
 from app.core.model.node_selector import NodeSelector, SelectorError
 from app.core.model.resource_slice import ResourceSlice
+from app.core.pauses import paced_if_many
 from app.core.selectors.attributes_read import AttributesRead
 from app.core.state.pools import Pool, node_matches
 from app.core.state.taken import Taken
@@ -47,7 +48,7 @@ class NodeSignature:
         """Equal for nodes that get the same verdict, steps, devices by position and reasons by code.
 
         None: the node is like no other. Cost: O(slices + devices taken) if the slices are known,
-        O(devices) if not.
+        O(devices) if not, with pauses.
         """
         try:
             return tuple([self._pool(node, pool, taken) for pool in pools if pool.devices or not pool.usable])
@@ -60,7 +61,7 @@ class NodeSignature:
                 raise UniqueNodeError  # reasons name the pool, and it may have devices
             return pool.id, pool.incomplete, pool.invalid_reason  # all that reasons say of it
         held, looks = taken.get(pool.id), self._looks
-        slices = tuple([self._slice(node, item) for item in pool.slices])
+        slices = tuple([self._slice(node, item) for item in paced_if_many(pool.slices)])
         if held is None:
             if not pool.counter_sets:
                 return slices
@@ -81,7 +82,7 @@ class NodeSignature:
             found = self._looks.numbers.of((found, look.rest))
         if item.per_device_node_selection or item.skip_node_operations:
             unsuited = bool(item.skip_node_operations) and NODE_OPERATIONS not in node.declared_features
-            reached = tuple([_reached(node, device, item) for device in item.devices])
+            reached = tuple([_reached(node, device, item) for device in paced_if_many(item.devices)])
             part = (found, unsuited, bool(item.skip_node_operations), reached)
             found = self._looks.numbers.of(part)
         return found
@@ -102,7 +103,7 @@ def _held(pool: Pool, view: PoolView) -> Hashable:
         return whole
     amounts = [(view.capacity.get(name) or {}).items() for name in names]
     shared = tuple(map(view.shared.__contains__, names))
-    return whole, shared, tuple([tuple(sorted(amount)) for amount in amounts])
+    return whole, shared, tuple([tuple(sorted(amount)) for amount in paced_if_many(amounts)])
 
 
 def _reached(node: Node, device: Device, item: ResourceSlice) -> bool:
