@@ -10,6 +10,7 @@ and if that fails too, the previous version stays;
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from app.cluster.informers.informer import Deleted, Event, Replaced, Upserted
@@ -20,7 +21,7 @@ from app.core.model.meta import read_meta
 from app.core.model.parse import InventoryObject, parse, reread_claim, reread_pod
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
 from app.core.model.workload import Workload
-from app.core.pauses import pause
+from app.core.pauses import leave, pause, paced
 from app.core.state.state import Key, State
 
 log = logging.getLogger(__name__)
@@ -54,14 +55,18 @@ class Feed:
         self._released = released
         self.broken: dict[tuple[str, Key], ObjectError] = {}
         self._ahead: dict[str, dict[int, InventoryObject | ObjectError]] = {}
+        self._lists: dict[str, _ReadList] = {}
 
     def read_ahead(self, kind: str, event: Event) -> None:
         """Parses the objects of an event, with pauses, so that ``handle`` need not: call it right before.
 
         Changes nothing in the state. Known claims are left out: of those, only the status is read again. Of
-        DeviceTaintRules, it also finds out what they change. And it frees what earlier events have left.
+        a list, it also finds out what is gone, and of DeviceTaintRules what they change. And it frees what
+        earlier events have left.
         """
         self._state.inventory.free_outdated()
+        if isinstance(event, Replaced):
+            self._lists[kind] = self._read_list(kind, event)
         if kind == "DeviceTaintRule" and isinstance(event, Deleted):
             self._state.inventory.foresee_rules((), (_key(event.object)[1],))
         if isinstance(event, Deleted):
@@ -79,11 +84,11 @@ class Feed:
         self._ahead[kind] = read
         if kind == "DeviceTaintRule":
             rules = [item for item in read.values() if isinstance(item, DeviceTaintRule)]
-            gone = self._gone(kind, event) if isinstance(event, Replaced) else ()
+            gone = self._lists[kind].gone if isinstance(event, Replaced) else ()
             self._state.inventory.foresee_rules(rules, (name for _, name in gone))
 
     def handle(self, kind: str, event: Event) -> None:
-        """Applies one event, in one step. Cost: O(objects in it)."""
+        """Applies one event, in one step. Cost: O(objects in it); of a list, O(changed and gone ones)."""
         match event:
             case Upserted(item):
                 self._put(kind, item)
@@ -108,19 +113,23 @@ class Feed:
         return None if claim is None else claim.allocation
 
     def _replace(self, kind: str, event: Replaced) -> None:
-        for key in self._gone(kind, event):
+        ahead = self._lists.pop(kind, None) or self._read_list(kind, event)
+        for key in ahead.gone:
             self._drop(kind, key)
         # Knowledge from our own writes may be lost, and older events may be delivered again.
         anew = self._state.relisted(event.mark) if kind == "ResourceClaim" else ()
         for item in event.changed:
             self._put(kind, item)
-        for item in event.objects if anew else ():
-            if _key(item) in anew:
-                self._put(kind, item)
+        for key in anew:
+            if key in ahead.objects:
+                self._put(kind, ahead.objects[key])
+        leave([ahead.objects])
 
-    def _gone(self, kind: str, event: Replaced) -> set[Key]:
-        """What is in the state and not in a list."""
-        return self._state.keys(kind) - {_key(item) for item in event.objects}
+    def _read_list(self, kind: str, event: Replaced) -> "_ReadList":
+        """Cost: O(objects), with pauses. What is created meanwhile is newer than the list, and not gone."""
+        known = self._state.keys(kind)
+        listed = {_key(item): item for item in paced(event.objects)}
+        return _ReadList(listed, tuple(key for key in paced(known) if key not in listed))
 
     def _put(self, kind: str, raw: Mapping[str, Any]) -> None:
         key = _key(raw)
@@ -196,6 +205,14 @@ class Feed:
             self._released(held)
         if pod is not None:
             self._pod_gone(key, pod.meta.uid)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadList:
+    """The objects of a list, and what is in the state and not in the list."""
+
+    objects: dict[Key, Mapping[str, Any]]
+    gone: tuple[Key, ...]
 
 
 def _held_alone(raw: Mapping[str, Any]) -> ResourceClaim | None:

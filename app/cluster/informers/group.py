@@ -11,14 +11,18 @@ from app.cluster.client.backoff import Backoff, Clock, LoopClock
 from app.cluster.client.client import ApiClient
 from app.cluster.client.discovery import Resource, Served, discover
 from app.cluster.client.errors import ApiError, ClusterError, CredentialsError, NotServedError
-from app.cluster.informers.informer import Event, Informer, InformerSettings
+from app.cluster.informers.informer import (
+    TOGETHER,
+    Event,
+    Informer,
+    InformerSettings,
+    Replaced,
+)
+from app.core.pauses import leave
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_TOGETHER = 16
-"""Events that are handled in one turn of the loop: hundreds may arrive in one read."""
 
 Handler = Callable[[str, Event], None]
 Preparation = Callable[[str, Event], Awaitable[None]]
@@ -94,7 +98,7 @@ class InformerGroup:
         async with aclosing(informer.events()) as events:
             async for event in events:
                 number += 1
-                if number % _TOGETHER == 0:
+                if number % TOGETHER == 0:
                     await asyncio.sleep(0)
                 try:
                     if self._prepare is not None:
@@ -103,6 +107,10 @@ class InformerGroup:
                 except Exception:
                     self.handler_failures[kind] += 1
                     log.exception("the handler of %s failed on %s", kind, type(event).__name__)
+                if isinstance(event, Replaced):
+                    # Thousands of objects, which are not needed any more.
+                    leave(list(event.objects))
+                del event
 
 
 async def discover_patiently(

@@ -28,6 +28,7 @@ from app.cluster.informers.store import (
 )
 from app.cluster.informers.watch_stream import ExpiredError, WatchStream, ends_first_objects
 from app.core.json_object import JsonObject
+from app.event_loop.time_slice import TimeSlice
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ __all__ = [
 ]
 
 _SHORT_WATCH_SECONDS = 1.0
+TOGETHER = 16
+"""Events that are read or handled in one turn of the loop: hundreds may arrive in one read."""
 
 
 class Informer:
@@ -123,6 +126,7 @@ class Informer:
                 async with aclosing(self._one_round()) as events:
                     async for event in events:
                         yield event
+                        del event  # it may be a list of all objects
             except ExpiredError as expired:
                 self._forget_version(expired.reason)
                 await self._wait_after(expired.error)
@@ -143,11 +147,16 @@ class Informer:
             objects, version = await self._client.list_all(self._path, limit=self._settings.page_size)
             self._stream.record_event()
             self.stats.events["listed"] += len(objects)
-            yield self._replace(objects, mark)
+            replaced = await self._replaced(objects, mark)
+            # A watch goes on for minutes: whoever receives the objects keeps them as long as it needs them.
+            del objects
+            yield replaced
+            del replaced
             self._listed(version)
         async with aclosing(self._watch() if self._version else self._watch_from_list()) as events:
             async for event in events:
                 yield event
+                del event  # as above
 
     async def _watch(self) -> AsyncGenerator[Event, None]:
         """Resumes at the current version."""
@@ -174,7 +183,10 @@ class Informer:
         mark = self._mark()
         async with aclosing(self._stream.open(query)) as raw:
             objects, version = await self._first_objects(raw)
-            yield self._replace(objects, mark)
+            replaced = await self._replaced(objects, mark)
+            del objects  # as above
+            yield replaced
+            del replaced
             self._listed(version)
             async for event in raw:
                 notification = self._apply(event)
@@ -196,6 +208,8 @@ class Informer:
                     if ends_first_objects(event):
                         return list(first.values()), version_of(event["object"])
                     self._collect(event, first)
+                    if len(first) % TOGETHER == 0:
+                        await asyncio.sleep(0)
                     deadline.reschedule(loop.time() + patience)
         except ApiError as error:
             if error.status in {400, 404, 405, 406, 415, 422}:
@@ -234,9 +248,12 @@ class Informer:
         else:
             first[key.namespace, key.name] = obj
 
-    def _replace(self, objects: Iterable[Any], mark: int) -> Replaced:
+    async def _replaced(self, objects: Iterable[Any], mark: int) -> Replaced:
+        """What a list changes. Cost: O(objects), in slices of the event loop's time."""
         checked = ((self._checked(obj), obj) for obj in objects)
-        return self._known.replace([(key, obj) for key, obj in checked if key is not None], mark)
+        usable = ((key, obj) for key, obj in checked if key is not None)
+        time_slice = TimeSlice(asyncio.get_running_loop().time)
+        return await time_slice.run(lambda: self._known.replace(usable, mark))
 
     def _checked(self, obj: Any) -> ObjectKey | None:
         """The key of a usable object.

@@ -1,9 +1,11 @@
 """The events of an informer, and the delivered objects, which a new list is compared with."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from app.core.json_object import JsonObject
+from app.core.pauses import PACE, emptied, paced
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +62,28 @@ class Store:
         self._known.pop((key.namespace, key.name), None)
         return Deleted(obj)
 
-    def replace(self, objects: list[tuple[ObjectKey, JsonObject]], mark: int = 0) -> Replaced:
+    def replace(self, objects: Iterable[tuple[ObjectKey, JsonObject]], mark: int = 0) -> Replaced:
         """Compares a full list with the delivered objects.
 
-        An object that was replaced under its name is both changed and gone.
+        An object that was replaced under its name is both changed and gone. Cost: O(objects), with pauses.
         """
-        before, self._known = self._known, {}
+        before, known = self._known, dict[tuple[str, str], tuple[str, str]]()
+        found: list[JsonObject] = []
         changed: list[JsonObject] = []
-        for key, obj in objects:
+        for key, obj in paced(objects):
             place, state = (key.namespace, key.name), (key.uid, version_of(obj))
-            self._known[place] = state
+            known[place] = state
+            found.append(obj)
             if before.get(place) != state:
                 changed.append(obj)
         gone = tuple(
             ObjectKey(*place, uid)
-            for place, (uid, _) in before.items()
-            if place not in self._known or self._known[place][0] != uid
+            for place, (uid, _) in paced(before.items())
+            if place not in known or known[place][0] != uid
         )
-        return Replaced(tuple(obj for _, obj in objects), tuple(changed), gone, mark)
+        self._known = known
+        emptied(before, every=PACE)
+        return Replaced(tuple(found), tuple(changed), gone, mark)
 
 
 def version_of(obj: JsonObject) -> str:
