@@ -6,7 +6,7 @@ evicting Pods from the node cannot resolve goes into FailedAndUnresolvableNodes,
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -97,7 +97,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     result = judging.result
     decision = filter_decision(service, pod, result, service.clock() - started)
     failed, unresolvable = result.refused(curable=True), result.refused(curable=False)
-    curable = _curable(service, pod, result, failed)
+    incurable = None if result.fitting else result.refused_for(INCURABLE)
     _count(service, result)
     chosen = await choose(service, judging.evaluation, result)
     if chosen.names:
@@ -108,6 +108,7 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     elif not judging.late:
         decider.nominated_looks.end(pod)
         let_go(service, pod)
+        curable = failed if incurable is None else await _curable(service, pod, failed, incurable)
         held = await claim_to_release(service, judging.evaluation)
         decider.refused(judging.evaluation, decision.summary, held)
         if decider.preemptor is not None:
@@ -345,17 +346,15 @@ def _learn(state: State, pod: Pod) -> None:
         state.upsert(pod)
 
 
-def _curable(service: Service, pod: Pod, result: FilterResult, failed: dict[str, str]) -> dict[str, str]:
+async def _curable(
+    service: Service, pod: Pod, failed: dict[str, str], incurable: Collection[str]
+) -> dict[str, str]:
     """Of the failed nodes those where an eviction may help: they have such devices, and Pods to evict.
 
-    All of them if some node fits. Cost: O(Pods); O(nodes) as well if there are Pods to evict.
+    Cost: O(Pods); O(nodes) as well if there are Pods to evict.
     """
-    if result.fitting:
-        return failed
-    hosts = hosts_of_victims(service.state, pod)
-    if not hosts:
-        return {}
-    incurable = result.refused_for(INCURABLE)
+    time_slice = service.webhook_slice(pod.meta.namespace)
+    hosts = await time_slice.run_short(lambda: hosts_of_victims(service.state, pod))
     return {name: failed[name] for name in hosts if name in failed and name not in incurable}
 
 

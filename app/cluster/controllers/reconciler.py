@@ -25,15 +25,18 @@ from app.cluster.client.errors import ClusterError, NotFoundError, NotLeaderErro
 from app.cluster.client.fence import Fence
 from app.core.model.errors import ObjectError
 from app.core.model.resource_claim import ResourceClaim
+from app.core.pauses import paced
 from app.core.placement.binding_conditions import Readiness, readiness, timed_out
 from app.core.placement.rules import Rules
 from app.core.state.stale_claims import StaleClaim, gone_consumers, stale_claim, unbound_consumers
 from app.core.state.state import State
 from app.core.state.taken import ClaimKey
+from app.event_loop.time_slice import TimeSlice
 
 log = logging.getLogger(__name__)
 
-_TURN = 1000  # claims checked before other tasks run
+_AT_ONCE = 8
+"""Claims checked between two pauses."""
 _CAUSES = {
     StaleClaim.RESERVATION: "was reserved by an interrupted bind",
     StaleClaim.EXTENDED: "was created by an interrupted bind",
@@ -118,18 +121,18 @@ class Reconciler:
 
     async def round(self) -> None:
         """Checks all claims, and repairs those that have been stale for the grace time. Cost: O(claims)."""
-        for claim, what in islice(await self._due(), self._settings.most):
+        due = await TimeSlice(asyncio.get_running_loop().time).run(self._due)
+        for claim, what in islice(due, self._settings.most):
             if not self._fence.open:
                 return
             await self._mend_and_tell(claim, what)
             await asyncio.sleep(1 / self._settings.mends_per_second)
 
-    async def _due(self) -> list[tuple[ResourceClaim, StaleClaim]]:
+    def _due(self) -> list[tuple[ResourceClaim, StaleClaim]]:
+        """With pauses: a claim may be reserved for hundreds of Pods."""
         now, seen = self._clock(), dict[tuple[ClaimKey, str], float]()
         settled, due = set[tuple[ClaimKey, str]](), list[tuple[ResourceClaim, StaleClaim]]()
-        for number, key in enumerate(self._state.keys("ResourceClaim")):
-            if number % _TURN == _TURN - 1:
-                await asyncio.sleep(0)
+        for key in paced(self._state.keys("ResourceClaim"), _AT_ONCE):
             claim = self._state.stored_claim(key)
             what = None if claim is None else stale_claim(self._state, claim)
             if claim is None or what is None or self._is_getting_ready(claim):

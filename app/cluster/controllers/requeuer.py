@@ -13,6 +13,7 @@ copy of the state, those of higher priority and older ones first.
 import asyncio
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.cluster.client.client import ApiClient
@@ -29,8 +30,10 @@ from app.cluster.controllers.requeue_trial import RequeueTrial
 from app.cluster.controllers.unschedulable_pods import RefusedPod, RefusedPods
 from app.cluster.informers.store import Event, Replaced, Upserted
 from app.core.model.pod import Pod
+from app.core.pauses import FEW, paced
 from app.core.placement.rules import Rules
 from app.core.state.state import Key, State
+from app.event_loop.time_slice import TimeSlice
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +158,8 @@ class Requeuer:
 
         All others are not tried again before the next change.
         """
-        waiting = self._refused.waiting(self._state)
+        time_slice = TimeSlice(_now)
+        waiting = await time_slice.run(lambda: self._refused.waiting(self._state))
         if not waiting:
             return
         trial = RequeueTrial(self._state, self._rules)
@@ -172,8 +176,11 @@ class Requeuer:
                 self._look_in(self._settings.gather_seconds)
                 return
             await asyncio.sleep(1 / self._settings.wakes_per_second)
-        for refused, allocated in helpless:
-            self._refused.looked_at(refused, trial.position, allocated)
+        await time_slice.run(lambda: self._not_helped(helpless, trial.position))
+
+    def _not_helped(self, pods: Sequence[tuple[RefusedPod, int]], position: int) -> None:
+        for refused, allocated in paced(pods, FEW):
+            self._refused.looked_at(refused, position, allocated)
 
     async def _node_for(
         self, trial: RequeueTrial, refused: RefusedPod, pod: Pod, helpless: list[tuple[RefusedPod, int]]

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from app.core.model.pod import Pod
+from app.core.pauses import FEW, in_order, paced
 from app.core.state.state import Key, State
 
 
@@ -30,22 +31,25 @@ class RefusedPods:
     def __init__(self, most: int) -> None:
         self._most = most
         self._refused: OrderedDict[Key, RefusedPod] = OrderedDict()
+        self._noted: dict[Key, int] = {}
+        self._opened = 0
+        """How often all were opened; ``_noted`` is the number at the time of each refusal."""
 
     def __len__(self) -> int:
         return len(self._refused)
 
     def note(self, refused: RefusedPod) -> None:
         """Replaces an earlier refusal with that name. Cost: O(1), as of all methods without a stated cost."""
-        self._refused[refused.pod.meta.key] = refused
+        self._put(refused)
         self._refused.move_to_end(refused.pod.meta.key)
         while len(self._refused) > self._most:
-            self._refused.popitem(last=False)
+            self._drop(next(iter(self._refused)))
 
     def forget(self, key: Key, uid: str) -> None:
         """Removes this Pod, not a later one with its name."""
         refused = self._refused.get(key)
         if refused is not None and refused.pod.meta.uid == uid:
-            del self._refused[key]
+            self._drop(key)
 
     def take_back(self, refused: RefusedPod) -> None:
         """Adds it again, unless the Pod was refused again since."""
@@ -54,25 +58,24 @@ class RefusedPods:
 
     def stands(self, refused: RefusedPod) -> bool:
         """Whether it was neither removed nor refused again since."""
-        return self._refused.get(refused.pod.meta.key) is refused
+        key = refused.pod.meta.key
+        return self._refused.get(key) is refused and self._noted[key] == self._opened
 
     def looked_at(self, refused: RefusedPod, position: int, allocated: int) -> None:
         """Records that no change up to that position helps, if the refusal is still current."""
         if self.stands(refused):
-            later = replace(refused, position=position, everywhere=False, allocated=allocated)
-            self._refused[refused.pod.meta.key] = later
+            self._put(replace(refused, position=position, everywhere=False, allocated=allocated))
 
     def open_everywhere(self) -> None:
-        """Records that all nodes may fit now. Cost: O(Pods)."""
-        for refused in list(self._refused.values()):
-            self.open(refused.pod)
+        """Records that all nodes may fit all Pods now."""
+        self._opened += 1
 
     def open(self, pod: Pod) -> bool:
         """Records that all nodes may fit this Pod now, and returns whether it is still refused."""
         refused = self._refused.get(pod.meta.key)
         if refused is None or refused.pod.meta.uid != pod.meta.uid:
             return False
-        self._refused[pod.meta.key] = replace(refused, everywhere=True)
+        self._put(replace(refused, everywhere=True))
         return True
 
     def waiting(self, state: State) -> list[tuple[RefusedPod, Pod]]:
@@ -81,17 +84,36 @@ class RefusedPods:
         Removes those that are bound or have ended. A Pod that is not in the state counts as pending:
         kube-scheduler's watch may be ahead of ours, by a backoff after an outage of the API server.
 
-        Cost: O(Pods * log Pods).
+        Cost: O(Pods * log Pods), with pauses.
         """
         waiting: list[tuple[RefusedPod, Pod]] = []
-        for key, refused in list(self._refused.items()):
+        for key, refused in paced(list(self._refused.items()), FEW):
+            if self._refused.get(key) is not refused:
+                continue  # changed in a pause: that is for the next pass
             known = state.pods.get(key)
             pod = refused.pod if known is None or known.meta.uid != refused.pod.meta.uid else known
             if pod.node_name or pod.finished or pod.meta.deleted is not None:
-                del self._refused[key]
+                self._drop(key)
             else:
-                waiting.append((refused, pod))
-        return sorted(waiting, key=lambda item: _urgency(item[1]))
+                waiting.append((self._current(refused), pod))
+        ranks = ((*_urgency(pod), number) for number, (_, pod) in enumerate(waiting))
+        return [waiting[number] for *_, number in in_order(ranks)]
+
+    def _current(self, refused: RefusedPod) -> RefusedPod:
+        """With what was opened since."""
+        key = refused.pod.meta.key
+        if self._noted[key] == self._opened:
+            return refused
+        found = replace(refused, everywhere=True)
+        self._put(found)
+        return found
+
+    def _put(self, refused: RefusedPod) -> None:
+        self._refused[refused.pod.meta.key] = refused
+        self._noted[refused.pod.meta.key] = self._opened
+
+    def _drop(self, key: Key) -> None:
+        del self._refused[key], self._noted[key]
 
 
 def _urgency(pod: Pod) -> tuple[int, str, Key]:

@@ -21,7 +21,7 @@ from app.core.model.meta import read_meta
 from app.core.model.parse import InventoryObject, parse, reread_claim, reread_pod
 from app.core.model.resource_claim import ClaimSpec, ResourceClaim
 from app.core.model.workload import Workload
-from app.core.pauses import leave, pause, paced
+from app.core.pauses import leave, paced, pause
 from app.core.state.state import Key, State
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class Feed:
 class _ReadList:
     """The objects of a list, and what is in the state and not in the list."""
 
-    objects: dict[Key, Mapping[str, Any]]
+    objects: Mapping[Key, Mapping[str, Any]]
     gone: tuple[Key, ...]
 
 

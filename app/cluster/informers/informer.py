@@ -148,7 +148,7 @@ class Informer:
             self._stream.record_event()
             self.stats.events["listed"] += len(objects)
             replaced = await self._replaced(objects, mark)
-            # A watch goes on for minutes: whoever receives the objects keeps them as long as it needs them.
+            # A watch goes on for minutes: the consumer keeps the objects as long as it needs them.
             del objects
             yield replaced
             del replaced

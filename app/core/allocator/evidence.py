@@ -140,7 +140,7 @@ class Evidence:
 
     @property
     def shortened(self) -> "Evidence":
-        """With at most ``MOST_NAMED`` of each, the first: thousands may stand behind a reason, on each node."""
+        """With the first ``MOST_NAMED`` of each: thousands may stand behind a reason, on each node."""
         return replace(
             self,
             holders=self.holders[:MOST_NAMED],

@@ -70,10 +70,14 @@ def helpful_candidates(
 
 
 def hosts_of_victims(state: State, pod: Pod) -> frozenset[str]:
-    """The nodes where a Pod with claims runs that may be evicted for this one. O(Pods with claims)."""
+    """The nodes where a Pod with claims runs that may be evicted for this one.
+
+    Cost: O(Pods with claims), with pauses.
+    """
     if pod.never_preempts:
         return frozenset()
-    return frozenset(other.node_name for other in state.pods.values() if may_be_evicted(other, pod))
+    others = paced(list(state.pods.values()))
+    return frozenset(other.node_name for other in others if may_be_evicted(other, pod))
 
 
 def _with_more(state: State, pod: Pod, node: str, candidate: Candidate, rules: Rules) -> Candidate | None:

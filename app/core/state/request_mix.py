@@ -5,11 +5,13 @@ others have gone. The mix stays the same object until a tenth of it differs, as 
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import nlargest
+from operator import itemgetter
 
 from app.core.model.resource_claim import ClaimSpec
+from app.core.pauses import FEW, paced
 
 MAX_KINDS = 16
 """The most frequent kinds of claim; the others are too rare to keep devices for."""
@@ -45,6 +47,7 @@ class RequestLog:
     def __init__(self) -> None:
         self._there: Counter[ClaimSpec] = Counter()
         self._gone: Counter[ClaimSpec] = Counter()
+        self._templates: Counter[ClaimSpec] = Counter()
         self._here = self._past = 0
         self._changes = 0
         self._mix = RequestMix()
@@ -54,6 +57,7 @@ class RequestLog:
         other = RequestLog()
         other._there = self._there.copy()
         other._gone = self._gone.copy()
+        other._templates = self._templates.copy()
         other._here, other._past = self._here, self._past
         other._changes = self._changes
         other._mix = self._mix
@@ -77,19 +81,33 @@ class RequestLog:
             self._gone = Counter({kind: count // 2 for kind, count in self._gone.items() if count > 1})
             self._past = self._gone.total()
 
-    def mix(self, templates: Iterable[ClaimSpec]) -> RequestMix:
-        """The mix, each template counted as one claim more."""
+    def template(self, before: ClaimSpec | None, after: ClaimSpec | None) -> None:
+        """A template comes (``before`` is None), changes, or goes (``after`` is None)."""
+        if before is not None:
+            self._templates[before] -= 1
+            if self._templates[before] <= 0:
+                del self._templates[before]
+        if after is not None:
+            self._templates[after] += 1
+        self._changes += _LEAST_CHANGES
+
+    def mix(self) -> RequestMix:
+        """The mix, each template counted as one claim more. With pauses."""
         if not self._mix.kinds or self._changes >= max(_LEAST_CHANGES, self._here // 8):
-            self._changes = 0
-            counts = self._there + self._gone + Counter(templates)
-            found = RequestMix(tuple((kind, float(count)) for kind, count in counts.most_common(MAX_KINDS)))
+            noted, counts = self._changes, self._counts()
+            kinds = nlargest(MAX_KINDS, paced(counts.items()), key=itemgetter(1))
+            found = RequestMix(tuple((kind, float(count)) for kind, count in kinds))
+            self._changes = max(0, self._changes - noted)  # others may have come in a pause
             if _difference(self._mix, found) > _TOLERANCE:
                 self._mix = found
         return self._mix
 
-    def look_again(self) -> None:
-        """Something else that the mix is made of has changed."""
-        self._changes += _LEAST_CHANGES
+    def _counts(self) -> dict[ClaimSpec, int]:
+        counts: dict[ClaimSpec, int] = {}
+        for part in (self._there, self._gone, self._templates):
+            for kind, count in paced(list(part.items()), FEW):
+                counts[kind] = counts.get(kind, 0) + count
+        return counts
 
 
 def _difference(one: RequestMix, other: RequestMix) -> float:

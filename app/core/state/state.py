@@ -4,6 +4,7 @@ One writer: the event loop applies watch events and assumptions, no locks are ne
 ``fork``.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
@@ -61,6 +62,7 @@ class State:
         self._nominations: dict[Key, Nomination] = {}
         self._resource_classes: Mapping[str, DeviceClass] | None = None
         self._matched: frozenset[str] | None = None
+        self._matching: Counter[str] = Counter()
         self._requests = RequestLog()
         self._ledger = AssumeCache()
 
@@ -79,6 +81,7 @@ class State:
         other._nominations = dict(self._nominations)
         other._resource_classes = self._resource_classes
         other._matched = self._matched
+        other._matching = self._matching.copy()
         other._requests = self._requests.fork()
         other._ledger = self._ledger.fork()
         return other
@@ -123,16 +126,16 @@ class State:
     def matched_attributes(self) -> frozenset[str]:
         """Attributes by which templates keep devices together: groups that future Pods need whole.
 
-        Built again after a template has changed. Cost: O(templates).
+        Cost: O(attributes) after one has come or gone.
         """
         if self._matched is None:
-            self._matched = frozenset().union(*(item.spec.matched for item in self.templates.values()))
+            self._matched = frozenset(self._matching)
         return self._matched
 
     @property
     def request_mix(self) -> RequestMix:
         """The expected requests of future Pods, as far as templates and claims show them."""
-        return self._requests.mix(item.spec for item in self.templates.values())
+        return self._requests.mix()
 
     def extended_claim(self, pod: Pod) -> ResourceClaim | None:
         """The claim created for a Pod's extended resources, with its assumed allocation."""
@@ -163,9 +166,7 @@ class State:
                 self._resource_classes = None
                 self.inventory.note_class(item.meta.name)
             case ResourceClaimTemplate():
-                self.templates[item.meta.key] = item
-                self._matched = None
-                self._requests.look_again()
+                self._change_template(item.meta.key, item)
             case ResourceClaim():
                 if item.meta.key not in self._ledger.claims:
                     self._requests.come(item.spec)
@@ -192,9 +193,7 @@ class State:
                 self._resource_classes = None
                 self.inventory.note_class(key[1])
             case "ResourceClaimTemplate":
-                self.templates.pop(key, None)
-                self._matched = None
-                self._requests.look_again()
+                self._change_template(key, None)
             case "ResourceClaim":
                 if (known := self._ledger.claims.get(key)) is not None:
                     self._requests.go(known.spec)
@@ -387,6 +386,26 @@ class State:
             others = tuple(known for known in claim.reserved_for if known.uid != user.uid)
             self.upsert(replace(claim, allocation=allocation, reserved_for=(*others, user)))
         self.upsert(replace(pod, node_name=node))
+
+    def _change_template(self, key: Key, template: ResourceClaimTemplate | None) -> None:
+        """What templates have in common is counted as they come and go: there may be thousands."""
+        known = self.templates.get(key)
+        before = known.spec if known is not None else None
+        after = template.spec if template is not None else None
+        if template is None:
+            self.templates.pop(key, None)
+        else:
+            self.templates[key] = template
+        self._requests.template(before, after)
+        counts, attributes = self._matching, len(self._matching)
+        counts.update(after.matched if after is not None else ())
+        for name in before.matched if before is not None else ():
+            counts[name] -= 1
+            if not counts[name]:
+                del counts[name]
+                self._matched = None
+        if len(counts) != attributes:
+            self._matched = None
 
     def _put_pod(self, pod: Pod) -> None:
         self.usage.put(pod)

@@ -123,7 +123,7 @@ def _by_pool(devices: Iterable[AllocatedDevice]) -> dict[PoolId, list[AllocatedD
 
 
 class _Change:
-    """What one claim changes in a pool: only its own devices are looked at, thousands of others may be taken."""
+    """What one claim changes in a pool. It reads its own devices only: thousands may be taken."""
 
     def __init__(self, before: PoolTaken) -> None:
         self._before = before

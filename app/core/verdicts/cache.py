@@ -86,10 +86,11 @@ class VerdictCache:
         Cost: O(claims), plus O(nodes changed since its last use).
         """
         specs = tuple(claim.spec for claim in claims)
-        classes = tuple(id(self._state.classes.get(name)) for name in _class_names(specs))
         policy = policy_named(rules.policy)
         groups = self._state.matched_attributes if policy.groups else frozenset()
         demand = device_demand(policy, self._state, rules)
+        # After that, which may pause.
+        classes = tuple(id(self._state.classes.get(name)) for name in _class_names(specs))
         key = (specs, classes, rules.features, rules.policy, groups, demand)
         entry = self._entries.get(key)
         if entry is None:

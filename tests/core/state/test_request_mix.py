@@ -2,6 +2,7 @@
 
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec
 from app.core.state.request_mix import MAX_KINDS, RequestLog
+from tests.pausing import Meter
 
 
 def kind(number: int) -> ClaimSpec:
@@ -9,7 +10,9 @@ def kind(number: int) -> ClaimSpec:
 
 
 def shares(log: RequestLog, *templates: ClaimSpec) -> dict[int, float]:
-    mix = log.mix(templates)
+    for template in templates:
+        log.template(None, template)
+    mix = log.mix()
     return {
         request.exactly.count: weight / mix.total
         for spec, weight in mix.kinds
@@ -19,7 +22,7 @@ def shares(log: RequestLog, *templates: ClaimSpec) -> dict[int, float]:
 
 
 def test_nothing_is_known_at_first() -> None:
-    assert RequestLog().mix(()).kinds == ()
+    assert RequestLog().mix().kinds == ()
 
 
 def test_templates_count_before_anything_is_made_of_them() -> None:
@@ -52,21 +55,21 @@ def test_the_mix_stays_the_same_object_until_a_tenth_of_it_differs() -> None:
     log = RequestLog()
     for _ in range(200):
         log.come(kind(1))
-    first = log.mix(())
+    first = log.mix()
     for _ in range(20):
         log.come(kind(2))
-    assert log.mix(()) is first
+    assert log.mix() is first
     for _ in range(60):
         log.come(kind(2))
-    assert log.mix(()) is not first
+    assert log.mix() is not first
 
 
 def test_a_new_template_is_looked_at_when_it_matters() -> None:
     log = RequestLog()
     log.come(kind(1))
-    first = log.mix(())
-    log.look_again()
-    assert log.mix([kind(2)]) is not first
+    first = log.mix()
+    log.template(None, kind(2))
+    assert log.mix() is not first
 
 
 def test_only_the_most_frequent_kinds_are_in_the_mix() -> None:
@@ -93,4 +96,23 @@ def test_classes_are_named_once() -> None:
     log = RequestLog()
     log.come(kind(1))
     log.come(kind(2))
-    assert sorted(log.mix([kind(1)]).class_names) == ["class-1", "class-2"]
+    log.template(None, kind(1))
+    assert sorted(log.mix().class_names) == ["class-1", "class-2"]
+
+
+def test_thousands_of_templates_are_counted_with_pauses() -> None:
+    log = RequestLog()
+    for number in range(3_000):
+        log.template(None, kind(number))
+    meter = Meter()
+    meter.measure(log.mix)
+    assert meter.most < 5_000, meter.where
+
+
+def test_a_template_that_changes_or_goes_no_longer_counts() -> None:
+    log = RequestLog()
+    log.template(None, kind(1))
+    log.template(None, kind(2))
+    log.template(kind(1), kind(3))
+    log.template(kind(2), None)
+    assert shares(log) == {3: 1.0}

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from app.core.model.allocation import Allocation, read_allocation
 from app.core.model.features import Features
 from app.core.model.parse import InventoryObject, parse
-from app.core.model.resource_claim import ConsumerReference, ResourceClaim
+from app.core.model.resource_claim import ConsumerReference, ResourceClaim, ResourceClaimTemplate
 from app.core.model.resource_slice import PoolId, ResourceSlice
 from app.core.pauses import on_pause
 from app.core.state import inventory
 from app.core.state.pools import Generation
 from app.core.state.state import State
 from app.core.versions import version_named
-from tests.objects import DRIVER, allocation, claim, device, node, pod, slice_of
+from tests.objects import DRIVER, allocation, claim, device, node, pod, slice_of, template
 from tests.pausing import Meter
 
 KEY = ("default", "c")
@@ -426,3 +426,27 @@ def test_two_evaluations_may_put_the_pools_of_a_node_together_at_once() -> None:
         outer = state.inventory.pools("n1", FEATURES)
     assert outer[0] is inner[0][0]
     assert state.inventory.kept_pools("n1", FEATURES) is not None
+
+
+def test_attributes_that_templates_match_follow_the_templates() -> None:
+    def made(name: str, *attributes: str) -> ResourceClaimTemplate:
+        raw = template(name)
+        raw["spec"]["spec"]["devices"]["constraints"] = [{"matchAttribute": item} for item in attributes]
+        item = parse(raw)
+        assert isinstance(item, ResourceClaimTemplate)
+        return item
+
+    state = State()
+    state.upsert(made("a", "x/one", "x/two"))
+    state.upsert(made("b", "x/one"))
+    assert state.matched_attributes == {"x/one", "x/two"}
+    fork = state.fork()
+    state.upsert(made("a", "x/three"))
+    assert state.matched_attributes == {"x/one", "x/three"}
+    state.delete("ResourceClaimTemplate", ("default", "b"))
+    state.delete("ResourceClaimTemplate", ("default", "b"))
+    assert state.matched_attributes == {"x/three"}
+    assert fork.matched_attributes == {"x/one", "x/two"}
+    same = state.matched_attributes
+    state.upsert(made("c", "x/three"))
+    assert state.matched_attributes is same

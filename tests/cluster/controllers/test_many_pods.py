@@ -1,0 +1,98 @@
+"""Thousands of refused Pods, victims and reservations: controllers look at them in short steps."""
+
+from typing import Any, cast
+
+from app.cluster.controllers.reconciler import Reconciler
+from app.cluster.controllers.unschedulable_pods import RefusedPod, RefusedPods
+from app.core.model.parse import InventoryObject, parse
+from app.core.model.pod import Pod
+from app.core.placement.rules import Rules
+from app.core.preemption.candidates import hosts_of_victims
+from app.core.selectors import SelectorCache
+from app.core.state.state import State
+from tests.objects import claim, pod
+from tests.pausing import Meter
+
+MANY = 3_000
+
+
+def refused() -> RefusedPods:
+    found = RefusedPods(MANY)
+    for number in range(MANY):
+        found.note(RefusedPod(_pod(f"p{number}"), 7, everywhere=False))
+    return found
+
+
+def _pod(name: str, priority: int = 0, node: str = "") -> Pod:
+    raw: Any = pod(name)
+    raw["spec"] |= {"priority": priority} | ({"nodeName": node} if node else {})
+    item = parse(raw)
+    assert isinstance(item, Pod)
+    return item
+
+
+def test_a_new_class_opens_all_refused_pods_in_one_step() -> None:
+    pods, meter = refused(), Meter()
+    meter.measure(pods.open_everywhere)
+    assert meter.total < 10
+    waiting = [item for item, _ in pods.waiting(State())]
+    assert all(item.everywhere for item in waiting)
+    for item in waiting:
+        pods.looked_at(item, 8)
+    assert not any(item.everywhere for item, _ in pods.waiting(State()))
+
+
+def test_what_is_opened_during_a_look_stays_open() -> None:
+    pods = refused()
+    waiting = [item for item, _ in pods.waiting(State())]
+    pods.open_everywhere()
+    for item in waiting:
+        assert not pods.stands(item)
+        pods.looked_at(item, 8)
+    assert {(item.everywhere, item.position) for item, _ in pods.waiting(State())} == {(True, 7)}
+
+
+def test_refused_pods_are_gone_through_with_pauses() -> None:
+    pods, meter = refused(), Meter()
+    pods.open_everywhere()
+    meter.measure(lambda: pods.waiting(State()))
+    assert meter.most < 2 * MANY, meter.where
+
+
+def test_victims_are_looked_for_with_pauses() -> None:
+    state, meter = State(), Meter()
+    for number in range(MANY):
+        item: Any = pod(f"p{number}", "c")
+        item["spec"]["nodeName"] = f"n{number}"
+        found = parse(item)
+        assert isinstance(found, InventoryObject)
+        state.upsert(found)
+    hosts: list[frozenset[str]] = []
+    meter.measure(lambda: hosts.append(hosts_of_victims(state, _pod("high", priority=9))))
+    assert len(hosts[0]) == MANY
+    assert meter.most < MANY, meter.where
+
+
+def test_claims_with_many_users_are_checked_with_pauses() -> None:
+    state, meter, nothing = State(), Meter(), cast("Any", None)
+    for number in range(100):
+        raw = claim(f"c{number}")
+        users = [{"resource": "pods", "name": f"p{index}", "uid": f"u{index}"} for index in range(256)]
+        raw["status"] = {"allocation": {"devices": {"results": []}}, "reservedFor": users}
+        found = parse(raw)
+        assert isinstance(found, InventoryObject)
+        state.upsert(found)
+    reconciler = Reconciler(
+        nothing,
+        nothing,
+        state,
+        Rules(SelectorCache(), str),
+        writer=nothing,
+        extended=nothing,
+        alone_with=nothing,
+        fence=nothing,
+        clock=lambda: 0.0,
+    )
+    meter.measure(reconciler._due)
+    assert reconciler.suspects == 100
+    assert meter.most < 15_000, meter.where
