@@ -64,7 +64,7 @@ class Grouped(Body):
 
 
 class NamespaceItem(Body):
-    """Devices that claims of a namespace hold. ``pending``: its pending Pods."""
+    """Devices that claims of a namespace hold, of up to 100 drivers. ``pending``: its pending Pods."""
 
     name: str
     in_use: int

@@ -23,7 +23,7 @@ from app.core.overview.groups import DemandRoom, DeviceGroup, Sums
 from app.core.overview.overview import Overview, Question
 from app.core.overview.pending import MAX_ASKS, PendingGroup
 from app.core.overview.troubles import Troubles
-from app.core.pauses import in_order, paced, paced_if_many
+from app.core.pauses import FEW, in_order, paced, paced_if_many
 from app.core.state.device_views import STATES
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
@@ -225,11 +225,17 @@ def _namespaces(seen: Overview, shown: ShownNames) -> list[dict[str, Any]]:
                     "name": name,
                     "inUse": use.in_use if use is not None else 0,
                     "percent": _percent(use.in_use, total) if use is not None and not only else 0.0,
-                    "byDriver": dict(sorted(use.by_driver.items())) if use is not None else {},
+                    "byDriver": _by_driver(use.by_driver) if use is not None else {},
                     "pending": pending.get(name, 0),
                 }
             )
     return found if shown.all else _together(found, shown)[:MAX_GROUPS]
+
+
+def _by_driver(counts: Mapping[str, int]) -> dict[str, int]:
+    """At most ``MAX_GROUPS``, those with most devices, by name: each driver of a node may be another."""
+    most = nsmallest(MAX_GROUPS, paced_if_many(counts.items()), key=lambda item: (-item[1], item[0]))
+    return dict(sorted(most))
 
 
 def _together(found: list[dict[str, Any]], shown: ShownNames) -> list[dict[str, Any]]:
@@ -239,7 +245,7 @@ def _together(found: list[dict[str, Any]], shown: ShownNames) -> list[dict[str, 
     if not hidden:
         return seen
     by_driver: Counter[str] = Counter()
-    for item in paced(hidden):
+    for item in paced(hidden, FEW):
         by_driver.update(item["byDriver"])
     return [
         *seen,
@@ -247,7 +253,7 @@ def _together(found: list[dict[str, Any]], shown: ShownNames) -> list[dict[str, 
             "name": OTHERS,
             "inUse": sum(item["inUse"] for item in hidden),
             "percent": round(sum(item["percent"] for item in hidden), 1),
-            "byDriver": dict(sorted(by_driver.items())),
+            "byDriver": _by_driver(by_driver),
             "pending": sum(item["pending"] for item in hidden),
         },
     ]

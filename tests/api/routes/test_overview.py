@@ -17,6 +17,7 @@ from app.api.overview_history import (
     series_of,
     write,
 )
+from app.api.routes.overview import MAX_GROUPS
 from app.core.model.parse import parse
 from app.core.overview.overview import Question
 from app.core.overview.pending import PodReason
@@ -467,3 +468,23 @@ def test_the_service_samples_itself_and_keeps_the_samples_in_the_file(
         assert len(service.app.state.service.overview_history) >= 1
 
     run(inventory(*cluster()), again, overview_history_file=path)
+
+
+def test_a_namespace_names_so_many_drivers_at_most(inventory: Inventory) -> None:
+    objects = [device_class()]
+    for number in range(MAX_GROUPS + 20):
+        name, driver = f"n{number:03}", f"d{number:03}.example.com"
+        slice_, using = slice_of(name, device("a"), device("b")), held(f"c{number}", name, "a", "b")
+        results = using["status"]["allocation"]["devices"]["results"]
+        if number < 20:
+            del results[1]
+        for raw in (slice_["spec"], *results):
+            raw["driver"] = driver
+        objects += [node(name), slice_, using]
+
+    async def scene(service: Asked) -> None:
+        (item,) = (await service.client.get(OVERVIEW)).json()["namespaces"]
+        assert item["inUse"] == 2 * MAX_GROUPS + 20
+        assert item["byDriver"] == {f"d{number:03}.example.com": 2 for number in range(20, MAX_GROUPS + 20)}
+
+    run(inventory(*objects), scene)
