@@ -47,6 +47,8 @@ def convert(*, paths: tuple[str, ...], to: "Target", in_place: bool) -> int:
                 say(f"{name}: {note}")
     except ManifestError as error:
         raise InputError(str(error)) from None
+    if not any(text.strip() for _, text, _ in results):
+        raise InputError(f"nothing to convert in {', '.join(paths)}")
     if to in API_ENDS:
         say(f"Kubernetes {API_ENDS[to]} and later do not serve {GROUP}/{to}")
     if in_place:

@@ -162,8 +162,9 @@ def test_several_files_become_documents_of_one_stream(cli: "Cli") -> None:
             "v7 is an unknown version",
         ),
         ("kind: {{ .Values.kind }}\nmetadata: {}\n", "old.yaml:1: is a Helm or Go template"),
+        ("\n", "nothing to convert in"),
     ],
-    ids=["no YAML", "unknown version", "a template"],
+    ids=["no YAML", "unknown version", "a template", "nothing"],
 )
 def test_bad_input_ends_with_2(cli: "Cli", tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "old.yaml"

@@ -23,7 +23,7 @@ from app.api.parameters import unknown_parameter
 from app.api.responses import json_response
 from app.api.service import Service, ServiceOf, service_of
 from app.api.webhooks.choice import choose
-from app.api.webhooks.evaluation import claim_to_release, evaluate_nodes
+from app.api.webhooks.evaluation import NodesEvaluated, claim_to_release, evaluate_nodes
 from app.api.webhooks.gang import choose_for_gang, let_go, may_fit_by_eviction
 from app.api.webhooks.history_entries import bind_decision, filter_decision, gang_decision
 from app.api.webhooks.wire import (
@@ -90,6 +90,12 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     answered = await _answered_for_gang(service, args, pod, first_look=first_look)
     if answered is not None:
         return answered
+    return await _answered_alone(service, args, pod, first_look=first_look)
+
+
+async def _answered_alone(service: Service, args: FilterArgs, pod: Pod, *, first_look: bool) -> Response:
+    """The answer for a Pod without a group: nodes with its devices reserved there, or why it fits nowhere."""
+    decider = service.decider
     decider.reservations.release(pod.meta.uid, "filtered")
     started = service.clock()
     judging = await evaluate_nodes(service, args, pod, "filter")
@@ -106,29 +112,50 @@ async def filter_nodes(request: Request, service: ServiceOf) -> Response:
     elif first_look and not judging.late:
         decider.nominated_looks.refused(pod)
     elif not judging.late:
-        decider.nominated_looks.end(pod)
-        let_go(service, pod)
-        curable = failed if incurable is None else await _curable(service, pod, failed, incurable)
-        held = await claim_to_release(service, judging.evaluation)
-        decider.refused(judging.evaluation, decision.summary, held)
-        if decider.preemptor is not None:
-            decider.preemptor.refused(pod, list(failed))
+        curable = await _fits_nowhere(service, judging.evaluation, decision.summary, failed, incurable)
         failed, unresolvable = _split(failed, unresolvable, curable)
     bind_context(fitting=result.fitting, nodes=len(args.names))
     log.debug("filter: %d of %d nodes fit", result.fitting, len(args.names))
     service.history.add(decision)
-    trouble = ""
-    if judging.late:
-        left = set(args.names).difference(result.names)
-        failed |= {name: judging.late for name in args.names if name in left}
-        if not chosen.names:
-            # Nothing is known to be impossible: after an error kube-scheduler retries soon.
-            trouble = f"{len(left)} of {len(args.names)} nodes {judging.late}, no other node fits"
+    left = _not_evaluated(args, judging)
+    failed |= left
+    # Nothing is known to be impossible: after an error kube-scheduler retries soon.
+    incomplete = judging.late and not chosen.names
+    trouble = (
+        f"{len(left)} of {len(args.names)} nodes {judging.late}, no other node fits" if incomplete else ""
+    )
     # Fitting nodes that are not selected are left out: as failed nodes they would be candidates of
     # preemption if another extender refuses the selected ones.
     names = _passed_on(service, args, chosen.names)
     failed = {**failed, **chosen.overtaken} if chosen.overtaken else failed
     return json_response(filter_answer(args, names, failed, unresolvable, trouble))
+
+
+def _not_evaluated(args: FilterArgs, judging: NodesEvaluated) -> dict[str, str]:
+    """The nodes that time was not enough for, and what happened."""
+    if not judging.late:
+        return {}
+    left = set(args.names).difference(judging.result.names)
+    return {name: judging.late for name in args.names if name in left}
+
+
+async def _fits_nowhere(
+    service: Service,
+    evaluation: PodEvaluation,
+    summary: str,
+    failed: dict[str, str],
+    incurable: Collection[str] | None,
+) -> dict[str, str]:
+    """Has the controllers know of the refusal, and returns the failed nodes where an eviction may help."""
+    decider, pod = service.decider, evaluation.pod
+    decider.nominated_looks.end(pod)
+    let_go(service, pod)
+    curable = failed if incurable is None else await _curable(service, pod, failed, incurable)
+    held = await claim_to_release(service, evaluation)
+    decider.refused(evaluation, summary, held)
+    if decider.preemptor is not None:
+        decider.preemptor.refused(pod, list(failed))
+    return curable
 
 
 @router.post(

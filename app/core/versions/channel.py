@@ -15,9 +15,8 @@ class Channel:
 
     Pools: ``counters_everywhere``: slices with shared counters count on every node, also if they are for
     another one. ``ordered``: pools are sorted by name, and those with binding conditions come last.
-    ``beside_devices``: a slice has devices and the counters that they draw from, and counters count slice
-    by slice. ``partial_pools``: a pool is complete if all its slices are for the node, devices of an
-    incomplete one can be allocated, and an invalid one is an error where nothing fits.
+    ``partial_pools``: a pool is complete if all its slices are for the node, devices of an incomplete one
+    can be allocated, and an invalid one is an error where nothing fits.
     ``broken_pools_here``: All mode excludes a node with an incomplete or invalid pool; otherwise that is an
     error.
 
@@ -57,7 +56,6 @@ class Channel:
 
     counters_everywhere: bool = False
     ordered: bool = True
-    beside_devices: bool = False
     partial_pools: bool = False
     broken_pools_here: bool = False
     distinct: Literal["all", "requests", "identity", "never"] = "all"
@@ -160,7 +158,6 @@ ALLOCATORS_1_35: Allocators = (
 _EXPERIMENTAL_1_34 = replace(
     _EXPERIMENTAL_1_35,
     counters_everywhere=False,
-    beside_devices=True,
     partial_pools=True,
     distinct="identity",
     every_effect=True,

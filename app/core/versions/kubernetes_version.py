@@ -43,8 +43,7 @@ class KubernetesVersion:
     ``default_apis`` those that it serves without ``--runtime-config``. ``taint_rule_apis`` are those of
     DeviceTaintRule. ``taint_rule_selectors``: rules can select devices by class and CEL.
     ``counters_beside_devices``: one ResourceSlice has both, as only 1.33 and 1.34 allow.
-    ``admin_access_label`` is the namespace label that allows adminAccess. ``preempts_without_victims``:
-    kube-scheduler calls the preempt verb also for nodes on which its own plugins need no victims.
+    ``admin_access_label`` is the namespace label that allows adminAccess.
     ``allocators`` are the in-tree allocators, the oldest first, and ``cel`` the rules of expressions.
     """
 
@@ -58,7 +57,6 @@ class KubernetesVersion:
     taint_rule_selectors: bool = False
     counters_beside_devices: bool = False
     admin_access_label: str = ADMIN_ACCESS_LABEL
-    preempts_without_victims: bool = False
 
     @property
     def name(self) -> str:
@@ -130,7 +128,6 @@ _V1_38 = KubernetesVersion(
     allocators=ALLOCATORS_1_38,
     cel=CEL_1_38,
     gates=gates_of(38),
-    preempts_without_victims=True,
 )
 
 VERSIONS = (_V1_33, _V1_34, _V1_35, _V1_36, _V1_37, _V1_38)

@@ -38,7 +38,8 @@ class Extender:
             f"--port={port}",
             *options,
             ready=answers(f"{self.url}/readyz?exclude={ready_without}"),
-            environment={**os.environ, **(environment or {})},
+            # The checkout under test, even where its environment was made for another.
+            environment={**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})},
         )
         self._http = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
 
