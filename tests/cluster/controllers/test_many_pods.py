@@ -38,7 +38,7 @@ def test_a_new_class_opens_all_refused_pods_in_one_step() -> None:
     waiting = [item for item, _ in pods.waiting(State())]
     assert all(item.everywhere for item in waiting)
     for item in waiting:
-        pods.looked_at(item, 8)
+        pods.looked_at(item, 8, 0)
     assert not any(item.everywhere for item, _ in pods.waiting(State()))
 
 
@@ -48,7 +48,7 @@ def test_what_is_opened_during_a_look_stays_open() -> None:
     pods.open_everywhere()
     for item in waiting:
         assert not pods.stands(item)
-        pods.looked_at(item, 8)
+        pods.looked_at(item, 8, 0)
     assert {(item.everywhere, item.position) for item, _ in pods.waiting(State())} == {(True, 7)}
 
 
