@@ -50,6 +50,8 @@ class RequestLog:
         self._templates: Counter[ClaimSpec] = Counter()
         self._here = self._past = 0
         self._changes = 0
+        self._counted = 0
+        """``_changes`` that the mix has been compared with."""
         self._mix = RequestMix()
 
     def fork(self) -> "RequestLog":
@@ -59,7 +61,7 @@ class RequestLog:
         other._gone = self._gone.copy()
         other._templates = self._templates.copy()
         other._here, other._past = self._here, self._past
-        other._changes = self._changes
+        other._changes, other._counted = self._changes, self._counted
         other._mix = self._mix
         return other
 
@@ -93,13 +95,15 @@ class RequestLog:
 
     def mix(self) -> RequestMix:
         """The mix, each template counted as one claim more. With pauses."""
-        if not self._mix.kinds or self._changes >= max(_LEAST_CHANGES, self._here // 8):
-            noted, counts = self._changes, self._counts()
+        if not self._mix.kinds or self._changes - self._counted >= max(_LEAST_CHANGES, self._here // 8):
+            changes, counts = self._changes, self._counts()
             kinds = nlargest(MAX_KINDS, paced(counts.items()), key=itemgetter(1))
             found = RequestMix(tuple((kind, float(count)) for kind, count in kinds))
-            self._changes = max(0, self._changes - noted)  # others may have come in a pause
-            if _difference(self._mix, found) > _TOLERANCE:
-                self._mix = found
+            # In a pause more may have changed, and others may have counted it.
+            if changes >= self._counted:
+                self._counted = changes
+                if _difference(self._mix, found) > _TOLERANCE:
+                    self._mix = found
         return self._mix
 
     def _counts(self) -> dict[ClaimSpec, int]:

@@ -1,6 +1,7 @@
 """What claims that come will ask for, as templates and claims show it."""
 
 from app.core.model.resource_claim import ClaimSpec, DeviceRequest, RequestSpec
+from app.core.pauses import on_pause
 from app.core.state.request_mix import MAX_KINDS, RequestLog
 from tests.pausing import Meter
 
@@ -116,3 +117,24 @@ def test_a_template_that_changes_or_goes_no_longer_counts() -> None:
     log.template(kind(1), kind(3))
     log.template(kind(2), None)
     assert shares(log) == {3: 1.0}
+
+
+def test_what_comes_while_two_count_is_not_lost() -> None:
+    """Another filter counts in a pause, then a template comes: the first one has not seen it."""
+    log = RequestLog()
+    log.template(None, kind(1))
+    log.mix()
+    log.template(None, kind(2))
+    pauses = 0
+
+    def hook(_cost: int) -> None:
+        nonlocal pauses
+        pauses += 1
+        if pauses == 2:  # all is counted, and not compared yet
+            log.mix()
+            log.template(None, kind(3))
+
+    with on_pause(hook):
+        log.mix()
+    assert pauses > 2
+    assert shares(log).keys() == {1, 2, 3}
