@@ -179,20 +179,22 @@ async def _planned(service: Service, members: Sequence[Pod], names: Sequence[str
 async def may_fit_by_eviction(service: Service, pod: Pod) -> bool:
     """False if the Pod's labelled group fits nowhere even without all Pods that it may evict.
 
-    kube-scheduler evicts Pods for one Pod, of whose group it knows nothing. Only devices are considered.
+    kube-scheduler evicts Pods for one Pod, of whose group it knows nothing. Only devices are considered, and
+    those that are held for Pods of lower priority are free.
     Cost: that of ``place_gang`` for a Pod of such a group.
     """
     group = group_of(pod, service.settings.gang_labels)
     if not group or pod.group or service.decider.candidates.number == 0:
         return True
-    members, scratch = _members(service, pod, group), service.state.fork()
+    members, seen = _members(service, pod, group), service.state.as_seen_by(pod)
+    scratch = seen.fork() if seen is service.state else seen
+    for member in members:  # before the first pause: what is reserved changes, and this copy does not
+        service.decider.reservations.forget_in(scratch, member.meta.uid)
+        scratch.clear_nomination(member.meta.key)
 
     def planned() -> GangAnswer:
         leaving = [other for other in paced(scratch.pods.values()) if may_be_evicted(other, pod)]
         EvictionStage(scratch).remove([*terminating(scratch), *leaving])
-        for member in members:
-            service.decider.reservations.forget_in(scratch, member.meta.uid)
-            scratch.clear_nomination(member.meta.key)
         return place_gang(scratch, members, sorted(scratch.nodes), service.rules, shown=0)
 
     deadline = service.deadline(service.settings.filter_timeout_seconds)

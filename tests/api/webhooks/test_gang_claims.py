@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.core.model.allocation import read_allocation
+from app.core.state.nominations import Nomination
 from tests.api.conftest import Asked, run
 from tests.api.webhooks.gangs import LABEL, gang_of, inventory_of, named
 from tests.objects import allocation, claim, pod
@@ -67,6 +69,30 @@ def test_nobody_is_evicted_for_a_group_that_lacks_devices_even_then(
     asked = {"a": {"Pods": [{"UID": "uid-victim"}], "NumPDBViolations": 0}}
 
     async def question(service: Asked) -> None:
+        body = {"Pod": gang[0], "NodeNameToMetaVictims": asked, "NodeNameToVictims": None}
+        answer = await service.post("/scheduler/preempt", body)
+        assert answer == {"NodeNameToMetaVictims": asked if helps else {}}
+
+    run(inventory(*inventory_of({"a": 1, "b": 1}, gang), victim), question, candidates=1, gang_labels=LABEL)
+
+
+@pytest.mark.parametrize(("priority", "helps"), [(0, True), (1000, False)])
+def test_a_group_passes_over_what_is_held_for_a_pod_of_lower_priority(
+    inventory: Inventory, priority: int, helps: bool
+) -> None:
+    """As a Pod without a group does: it is held there since other Pods were evicted for that one."""
+    gang = gang_of("g", 2, labelled=True)
+    for raw in gang:
+        raw["spec"]["priority"] = 1000
+    victim = pod("victim")
+    victim["spec"]["nodeName"] = "a"
+    victim["status"] = {"phase": "Running"}
+    asked = {"a": {"Pods": [{"UID": "uid-victim"}], "NumPDBViolations": 0}}
+    held = (("default", "other"), read_allocation(allocation("b", "d0")))
+
+    async def question(service: Asked) -> None:
+        nomination = Nomination(("default", "waits"), "uid-waits", priority, "b", (held,))
+        service.app.state.service.state.hold(nomination)
         body = {"Pod": gang[0], "NodeNameToMetaVictims": asked, "NodeNameToVictims": None}
         answer = await service.post("/scheduler/preempt", body)
         assert answer == {"NodeNameToMetaVictims": asked if helps else {}}
