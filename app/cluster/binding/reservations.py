@@ -256,6 +256,7 @@ class Reservations:
                 self.release(pod.meta.uid, "given_up")  # meanwhile, when there was nothing to release yet
             elif found is not None:
                 self._held[pod.meta.uid] = replace(found, nominated=True)
+                self._attempts.end(pod)
                 self._time(pod.meta.uid, RESTORED_SECONDS)
 
     def _still_waits(self, pod: Pod) -> bool:

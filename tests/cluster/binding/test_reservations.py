@@ -244,6 +244,20 @@ async def test_a_new_process_does_not_begin_with_more_than_it_must_nor_for_ever(
 
 
 @in_virtual_time
+async def test_a_later_term_keeps_what_a_pod_waits_with_that_was_tried_in_vain_before() -> None:
+    """Another replica has led meanwhile, and kube-scheduler goes on with the Pod: it waits for its volume."""
+    kept = Kept()
+    for _ in range(3):
+        await kept.reserve("p", "n2")
+        kept.reservations.release("uid-p", "filtered")
+    kept.reservations.clear()
+    kept.put(chosen_for(pod("p", "c"), "n2"))
+    await kept.reservations.restore()
+    await asyncio.sleep(RESTORED_SECONDS - 1)
+    assert kept.takes("p", "n2") == [("c", "d0")]
+
+
+@in_virtual_time
 async def test_a_condition_of_the_same_second_leaves_kube_scheduler_little_time() -> None:
     """It is of this attempt or the one before: if kube-scheduler goes on, a bind or a node follows."""
     kept = Kept()
