@@ -211,6 +211,7 @@ class Reservations:
 
         Returns None if there is none, or if it is no longer valid, and then drops it.
         """
+        self._attempts.end(pod)  # also if the short time was too short
         found = self._held.get(pod.meta.uid)
         if found is None:
             return None
@@ -221,7 +222,6 @@ class Reservations:
         if found.chosen is None:
             self._choose(found, place)
         self._drop(pod.meta.uid, "bound")
-        self._attempts.end(pod)
         return place.claim_allocations
 
     def release(self, uid: str, why: str) -> None:

@@ -353,6 +353,22 @@ async def test_after_a_bind_that_was_refused_a_pod_keeps_its_devices_as_long_as_
     assert kept.taken() == {"n1/d0"}
 
 
+@in_virtual_time
+async def test_a_bind_that_comes_too_late_shows_that_the_pod_was_not_given_up() -> None:
+    """Before 1.35 kube-scheduler gives no other sign while a volume takes long: the next attempt has time."""
+    kept = Kept()
+    for _ in range(3):
+        await kept.reserve("p")
+        kept.reservations.release("uid-p", "filtered")
+    await kept.reserve("p")
+    await asyncio.sleep(SIGN_SECONDS + 1)
+    assert kept.taken() == set()
+    assert kept.takes("p") is None
+    await kept.reserve("p")
+    await asyncio.sleep(DEFAULT_SECONDS - 1)
+    assert kept.taken() == {"n1/d0"}
+
+
 SIGNS: dict[str, Callable[[Kept], None]] = {
     "bound": lambda kept: kept.reservations.take(kept.pod("p"), "n1") and None,
     "waits for its volume": lambda kept: kept.notify("p", nominatedNodeName="n1"),
