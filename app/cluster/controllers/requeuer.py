@@ -189,17 +189,20 @@ class Requeuer:
         nodes = trial.nodes(refused.position, everywhere=refused.everywhere)
         answer, allocated = None, refused.allocated
         if nodes or refused.allocated:
+            began = _now()
             evaluation = await trial.ask(pod)
+            self._searched += _now() - began
             if evaluation.refusal is not None and not evaluation.varies:
                 return None  # no node was tried: all changes still count
             allocated = evaluation.allocated
             if allocated < refused.allocated:
                 # Only the node that the claim was allocated for has changed.
                 nodes = trial.nodes(refused.position, everywhere=True)
-            self.looked_at += 1
-            began = _now()
-            answer = await trial.first_fit(evaluation, nodes)
-            self._searched += _now() - began
+            if nodes:
+                self.looked_at += 1
+                began = _now()
+                answer = await trial.first_fit(evaluation, nodes)
+                self._searched += _now() - began
         if answer is None:
             helpless.append((refused, allocated))
             return None

@@ -204,6 +204,10 @@ async def test_a_pod_whose_claim_another_client_deallocates_is_tried_on_all_node
     made.refuse(made.state.pods["default", "p"], allocated=1)
     await asyncio.sleep(10)
     assert made.requeued() == set()
+    tried = made.requeuer.looked_at
+    made.server.put("v1", "pods", pod("another"))
+    await asyncio.sleep(10)
+    assert made.requeuer.looked_at == tried  # there is no node to try it on
     made.server.put(DRA, "resourceclaims", stored | {"status": {}})
     await asyncio.sleep(5)
     assert made.requeued() == {"p"}
