@@ -7,7 +7,9 @@ from itertools import islice
 from app.core.pauses import FEW, paced
 
 MOST_NAMED = 100
-"""Holders, taints or counters behind one reason: those that count most."""
+"""Holders, taints or counters behind one reason: the first ones. Those of most devices come first; counters
+are in the order of their names.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ class VerdictCache:
 
     @property
     def kept(self) -> int:
-        """Classes of nodes whose answers are kept, over all kinds of claims. O(shelves)."""
+        """Classes of nodes whose answers are kept, over all kinds of claims. O(entries)."""
         return sum(len(entry.by_class) for entry in self._entries.values())
 
     @property
