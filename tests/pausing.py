@@ -27,6 +27,22 @@ def interrupted_after(pauses: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def interrupted_once_after(pauses: int) -> Iterator[list[int]]:
+    """The same, as a time slice does it: once. Counts the pauses since, in a list of one number."""
+    left, since = pauses, [0]
+
+    def hook(_cost: int) -> None:
+        nonlocal left
+        left -= 1
+        since[0] += left < -1
+        if left == -1:
+            raise InterruptedWorkError
+
+    with on_pause(hook):
+        yield since
+
+
 class CallCounter:
     """Counts calls of functions, of Python's and of C's, as a function for ``sys.setprofile``.
 

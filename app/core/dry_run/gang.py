@@ -55,6 +55,7 @@ def place_gang(
     shown: int | None = None,
     named: int | None = None,
     enough: int | None = None,
+    passes_on: bool = False,
 ) -> GangAnswer:
     """Places all Pods or none. If it is interrupted, the result is "unknown".
 
@@ -63,6 +64,8 @@ def place_gang(
 
     Args:
         enough: the number of Pods that suffices if all are not found to fit (``minCount`` of a PodGroup).
+        passes_on: for callers that do more than this: an interruption is raised only once.
+    Raises: InterruptedWorkError, with ``passes_on``.
     """
     greedy: list[PodPlacement] = []
     try:
@@ -79,6 +82,8 @@ def place_gang(
         text = f"{number} of {len(pods)} Pods placed one by one"
         return every if every.outcome == "fits" else GangAnswer("fits", text, tuple(greedy))
     except InterruptedWorkError:
+        if passes_on:
+            raise
         text = "the time limit was reached before all Pods were evaluated; they may fit"
         return GangAnswer("unknown", text, _refused(greedy))
 

@@ -284,8 +284,6 @@ class _Search:
         nodes = self._nodes
         if left is not None and len(self._waiting) == 1:
             nodes = tuple(name for name in nodes if name in left)
-        answer = place_gang(state, self._waiting, nodes, self._rules, _TRIED_EACH, shown=0)
-        # It keeps an interruption to itself: the next pause raises it again.
-        pause()
+        answer = place_gang(state, self._waiting, nodes, self._rules, _TRIED_EACH, shown=0, passes_on=True)
         self._doubtful |= answer.outcome == "unknown"
         return answer

@@ -192,8 +192,7 @@ class _Search:
         pause()
         self._tried += 1
         state, nodes = self._with(counts)
-        answer = place_gang(state, self._pods, nodes, self._rules, _TRIED_EACH, shown=0)
-        pause()
+        answer = place_gang(state, self._pods, nodes, self._rules, _TRIED_EACH, shown=0, passes_on=True)
         price = self._price(counts)
         if answer.outcome == "fits":
             if self._best is None or price < self._best[0]:

@@ -16,7 +16,7 @@ from app.core.model.pod import Pod
 from app.core.state.state import State
 from tests.core.dry_run.moving import SIZES, Running, built, cluster, drawn, reachable, run, wanting
 from tests.core.dry_run.states import rules
-from tests.pausing import interrupted_after
+from tests.pausing import interrupted_after, interrupted_once_after
 
 
 def planned(state: State, *waiting: Pod, most: int = module.MAX_MOVES) -> Repack:
@@ -176,6 +176,17 @@ def test_what_is_interrupted_says_that_it_is_not_proven() -> None:
 
 
 """Node and devices of each running Pod."""
+
+
+@pytest.mark.parametrize("pauses", range(1, 150, 12))
+def test_the_search_ends_at_an_interruption(pauses: int) -> None:
+    """Also at one while the waiting Pods are placed, which is most of the time."""
+    state = cluster(4, 4, 4)
+    for number in range(3):
+        run(state, wanting(f"r{number}", "one"), f"n{number}")
+    with interrupted_once_after(pauses) as since:
+        planned(state, wanting("w0", "four"), wanting("w1", "four"))
+    assert since[0] < 10
 
 
 def fits_all(free: list[int], sizes: Sequence[int]) -> bool:

@@ -16,7 +16,7 @@ from app.core.model.pod import Pod
 from app.core.state.state import State
 from tests.core.diagnosis.inventory import cls, dev, node, pod, pool, req, template
 from tests.core.dry_run.states import rules, state_with
-from tests.pausing import interrupted_after
+from tests.pausing import interrupted_after, interrupted_once_after
 
 
 def gpu_node(name: str, gpus: int) -> list[JsonObject]:
@@ -171,3 +171,11 @@ def test_what_was_found_before_the_time_was_up_is_the_answer() -> None:
         outcomes.add((found.outcome, found.minimal))
     assert ("unknown", False) in outcomes
     assert ("fits", True) in outcomes
+
+
+@pytest.mark.parametrize("pauses", range(1, 150, 12))
+def test_the_search_ends_at_an_interruption(pauses: int) -> None:
+    state, pods = cluster(2, 1), wanting(*["one"] * 6)
+    with interrupted_once_after(pauses) as since:
+        sized(state, pods, NodeShape("s0", 1.9), NodeShape("s1", 1))
+    assert since[0] < 10
