@@ -233,7 +233,7 @@ class MoveItem(Body):
 
 
 class FragmentationChange(Body):
-    """Fragmentation as the overview shows it, 0 to 1, or null if no free device is of use for any request."""
+    """Fragmentation, 0 to 1; null if no request can use a free device, or if time was up before."""
 
     before: float | None
     after: float | None = Field(description="After the moves; without a plan, the lowest that was reached.")
