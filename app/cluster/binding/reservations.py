@@ -374,9 +374,11 @@ class Reservations:
         It is shorter if kube-scheduler may have given up, and then counts from the last filter of its cycle.
         """
         self._stop_time(uid)
-        loop = asyncio.get_running_loop()
-        brief = self._attempts.seconds_left(self._held[uid].pod, loop.time())
-        if brief is not None and brief < seconds:
+        loop, found = asyncio.get_running_loop(), self._held[uid]
+        brief = self._attempts.seconds_left(found.pod, loop.time())
+        # The cycle of a Pod that is only planned, and has no PodGroup, has not begun.
+        begun = found.reserved_at is not None or bool(found.pod.group)
+        if begun and brief is not None and brief < seconds:
             self._timers[uid] = loop.call_later(brief, self._no_sign, uid, seconds)
         else:
             self._timers[uid] = loop.call_later(seconds, self.release, uid, "expired")

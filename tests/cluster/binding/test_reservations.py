@@ -340,6 +340,23 @@ async def test_a_pod_that_is_tried_again_and_again_holds_its_devices_only_meanwh
 
 
 @in_virtual_time
+async def test_a_labelled_group_keeps_its_plan_until_its_pods_are_filtered() -> None:
+    """kube-scheduler tries its Pods one by one: those of a large group later than in the short time."""
+    kept = Kept()
+    for _ in range(3):
+        await kept.reserve("p")
+        found = kept.reservations.of("uid-p")
+        kept.reservations.release("uid-p", "filtered")
+    assert found is not None
+    kept.reservations.plan(kept.pod("p"), "n1", found.places[0].claim_allocations, "label=g")
+    await asyncio.sleep(SIGN_SECONDS * 3)
+    assert kept.taken() == {"n1/d0"}
+    assert kept.reservations.confirm(kept.pod("p"), "label=g") == "n1"
+    await asyncio.sleep(SIGN_SECONDS + 0.1)
+    assert kept.taken() == set()
+
+
+@in_virtual_time
 async def test_after_a_bind_that_was_refused_a_pod_keeps_its_devices_as_long_as_at_first() -> None:
     kept = Kept()
     for _ in range(3):
