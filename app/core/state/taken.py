@@ -141,10 +141,13 @@ class _Change:
             self._whole[device] = True
 
     def remove(self, device: str, holding: Holding) -> None:
-        """Raises: KeyError, StopIteration if it is not there."""
+        """Raises: KeyError if it is not there."""
         held = self._holdings[device]
         # By the claim first: a device may have thousands of shares.
-        at = next(at for at, item in enumerate(held) if item.claim == holding.claim and item == holding)
+        found = (at for at, item in enumerate(held) if item.claim == holding.claim and item == holding)
+        at = next(found, None)
+        if at is None:
+            raise KeyError(holding)
         rest = held[:at] + held[at + 1 :]
         if rest:
             self._holdings[device] = rest

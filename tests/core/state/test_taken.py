@@ -41,6 +41,15 @@ def test_a_device_given_to_two_claims_stays_taken_when_one_lets_go() -> None:
     assert [holding.claim for holding in taken[POOL].holdings["x"]] == [("ns", "b")]
 
 
+def test_what_a_claim_does_not_hold_is_not_released() -> None:
+    """It is a defect, and would end a generator around it if it were a StopIteration."""
+    taken: dict[PoolId, PoolTaken] = {}
+    take(taken, ("ns", "a"), [whole("x")])
+    with pytest.raises(KeyError):
+        release(taken, ("ns", "b"), [whole("x")])
+    assert taken[POOL].whole == {"x"}
+
+
 def test_shares_add_up_and_admin_access_takes_nothing() -> None:
     taken: dict[PoolId, PoolTaken] = {}
     take(taken, ("ns", "a"), [share("x", "1", 3), share("x", "2", 4)])
