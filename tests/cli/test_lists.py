@@ -241,8 +241,8 @@ def test_the_version_of_program_service_and_cluster(cli: "Cli", served: str) -> 
 @pytest.mark.parametrize(
     ("flags", "note"),
     [
-        (("--by", "nod,driver"), "no device has 'nod'\n"),
-        (("--by", "label:zone"), "no node has the label 'zone'\n"),
+        (("--by", "nod,driver"), "none of these devices has 'nod'\n"),
+        (("--by", "label:zone"), "none of these nodes has the label 'zone'\n"),
         (("--by", "model"), ""),
         (("--by", "nod", "--driver", "nobody"), ""),
         (("--by", "nod", "-o", "json"), ""),

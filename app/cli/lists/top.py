@@ -106,11 +106,12 @@ def _print(view: ListQuery, answer: Item, groups: list[str]) -> None:
 
 
 def _unknown(items: Sequence[Item], groups: list[str]) -> Iterator[str]:
-    """Keys that are nowhere: most often a misspelled group, which is then taken for an attribute."""
+    """Keys that nothing counted has: most often a misspelled group, which is then taken for an attribute."""
     for name in groups:
         kind, _, key = name.partition(":")
         if key and items and not any(item["group"][name] for item in items):
-            yield f"no node has the label {key!r}" if kind == "label" else f"no device has {key!r}"
+            owners = "nodes has the label" if kind == "label" else "devices has"
+            yield f"none of these {owners} {key!r}"
 
 
 def _row(item: Item, groups: list[str]) -> list[str]:
