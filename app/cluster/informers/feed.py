@@ -123,7 +123,8 @@ class Feed:
         for key in anew:
             if key in ahead.objects:
                 self._put(kind, ahead.objects[key])
-        leave([ahead.objects])
+        # The keys, which nothing else has: the mapping would free all of them in one step.
+        leave(list(ahead.objects))
 
     def _read_list(self, kind: str, event: Replaced) -> "_ReadList":
         """Cost: O(objects), with pauses. What is created meanwhile is newer than the list, and not gone."""

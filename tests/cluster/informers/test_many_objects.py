@@ -38,16 +38,18 @@ def test_a_list_is_compared_with_pauses() -> None:
 
 
 def test_a_list_without_changes_is_applied_in_few_steps_however_long() -> None:
-    feed, raws = Feed(State()), tuple(_listed())
+    feed, raws, left = Feed(State()), tuple(_listed()), list[list[Any]]()
     first, again = Replaced(raws, raws, ()), Replaced(raws[1:], (), ())
     for event in (first, again):
         meter = Meter()
         meter.measure(lambda event=event: feed.read_ahead("Pod", event))  # type: ignore[misc]
         assert meter.most < 5 * MANY, meter.where
         meter = Meter()
-        meter.measure(lambda event=event: feed.handle("Pod", event))  # type: ignore[misc]
+        with received_by(left.append):
+            meter.measure(lambda event=event: feed.handle("Pod", event))  # type: ignore[misc]
     assert len(feed._state.pods) == MANY - 1
     assert meter.total < 200
+    assert [len(parts) for parts in left] == [MANY, MANY - 1]  # to be freed one by one
 
 
 @pytest.mark.parametrize("watch_list", [True, False])
