@@ -18,6 +18,7 @@ from app.core.placement.decision import claim_allocations_of
 from app.core.preemption.eviction_stage import EvictionStage
 from app.core.preemption.plan import terminating
 from app.core.preemption.victims import may_be_evicted
+from app.core.state.state import State
 
 _TRIES = 3
 """Attempts to plan the group while the state changes; after these each Pod is evaluated alone."""
@@ -186,11 +187,9 @@ async def may_fit_by_eviction(service: Service, pod: Pod) -> bool:
     group = group_of(pod, service.settings.gang_labels)
     if not group or pod.group or service.decider.candidates.number == 0:
         return True
-    members, seen = _members(service, pod, group), service.state.as_seen_by(pod)
-    scratch = seen.fork() if seen is service.state else seen
-    for member in members:  # before the first pause: what is reserved changes, and this copy does not
-        service.decider.reservations.forget_in(scratch, member.meta.uid)
-        scratch.clear_nomination(member.meta.key)
+    members = _members(service, pod, group)
+    # Before the first pause: what is reserved changes, and this copy does not.
+    scratch = _without_holds_of(service, members)
 
     def planned() -> GangAnswer:
         leaving = [other for other in paced(scratch.pods.values()) if may_be_evicted(other, pod)]
@@ -205,6 +204,16 @@ async def may_fit_by_eviction(service: Service, pod: Pod) -> bool:
     return answer.outcome != "impossible"
 
 
+def _without_holds_of(service: Service, members: Sequence[Pod]) -> State:
+    """A copy of the state as the group sees it: without what is held for its Pods and may be passed over."""
+    seen = service.state.as_seen_by(members[0]) if members else service.state
+    scratch = seen.fork() if seen is service.state else seen
+    for member in members:
+        service.decider.reservations.forget_in(scratch, member.meta.uid)
+        scratch.clear_nomination(member.meta.key)
+    return scratch
+
+
 def _is_answered(service: Service, member: Pod) -> bool:
     found = service.decider.reservations.of(member.meta.uid)
     return found is not None and found.reserved_at is not None
@@ -217,10 +226,7 @@ async def _plan(
     deadline = service.deadline(service.settings.filter_timeout_seconds)
     time_slice = service.webhook_slice(members[0].meta.namespace if members else "")
     for _ in range(_TRIES):
-        revision, scratch = service.state.revision, service.state.fork()
-        for member in members:
-            service.decider.reservations.forget_in(scratch, member.meta.uid)
-            scratch.clear_nomination(member.meta.key)
+        revision, scratch = service.state.revision, _without_holds_of(service, members)
         enough = max(1, min(needed, len(members)))
         work = partial(place_gang, scratch, members, nodes, rules, shown=0, enough=enough)
         answer = await time_slice.run(work, deadline.expired)

@@ -34,10 +34,12 @@ class _Attempt:
 class Attempts:
     """The cycles of kube-scheduler in which Pods got devices; the oldest of many are dropped.
 
-    Cost: O(1) for each method.
+    ``shows_choice``: see ``KubernetesVersion``. Where it is false, a Pod that waits for a volume looks like
+    one that was given up, and none is in doubt. Cost: O(1) for each method.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shows_choice: bool) -> None:
+        self._shows_choice = shows_choice
         self._attempts: OrderedDict[_Key, _Attempt] = OrderedDict()
 
     def filtered(self, pod: Pod, now: float) -> None:
@@ -51,7 +53,7 @@ class Attempts:
     def doubt(self, pod: Pod) -> bool:
         """kube-scheduler may have given up: that holds for later attempts too. Returns whether it is news."""
         known = self._attempts.get(_key(pod))
-        if known is None or known.doubtful:
+        if known is None or known.doubtful or not self._shows_choice:
             return False
         known.doubtful = True
         return True

@@ -116,7 +116,7 @@ class Reservations:
         self._now = now
         self._held: dict[str, Reservation] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._attempts = Attempts()
+        self._attempts = Attempts(shows_choice=rules.features.version.shows_choice)
         self.ended: Counter[str] = Counter()
 
     def __len__(self) -> int:

@@ -43,7 +43,9 @@ class KubernetesVersion:
     ``default_apis`` those that it serves without ``--runtime-config``. ``taint_rule_apis`` are those of
     DeviceTaintRule. ``taint_rule_selectors``: rules can select devices by class and CEL.
     ``counters_beside_devices``: one ResourceSlice has both, as only 1.33 and 1.34 allow.
-    ``admin_access_label`` is the namespace label that allows adminAccess.
+    ``admin_access_label`` is the namespace label that allows adminAccess. ``shows_choice``: kube-scheduler
+    writes ``status.nominatedNodeName`` before it waits for volumes or permits (the gate
+    NominatedNodeNameForExpectation).
     ``allocators`` are the in-tree allocators, the oldest first, and ``cel`` the rules of expressions.
     """
 
@@ -57,6 +59,7 @@ class KubernetesVersion:
     taint_rule_selectors: bool = False
     counters_beside_devices: bool = False
     admin_access_label: str = ADMIN_ACCESS_LABEL
+    shows_choice: bool = True
 
     @property
     def name(self) -> str:
@@ -81,6 +84,7 @@ _V1_33 = KubernetesVersion(
     taint_rule_selectors=True,
     counters_beside_devices=True,
     admin_access_label="resource.k8s.io/admin-access",
+    shows_choice=False,
 )
 _V1_34 = KubernetesVersion(
     minor=34,
@@ -92,6 +96,7 @@ _V1_34 = KubernetesVersion(
     gates=gates_of(34),
     taint_rule_selectors=True,
     counters_beside_devices=True,
+    shows_choice=False,
 )
 _V1_35 = KubernetesVersion(
     minor=35,

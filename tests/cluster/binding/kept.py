@@ -6,11 +6,13 @@ from typing import Any
 from app.cluster.binding.reservations import Reservations, Reserved
 from app.cluster.informers.informer import Upserted
 from app.core.json_object import JsonObject
+from app.core.model.features import Features
 from app.core.model.parse import parse
 from app.core.model.pod import Pod
 from app.core.placement.rules import Rules
 from app.core.selectors import SelectorCache
 from app.core.state.state import State
+from app.core.versions import DEFAULT, version_named
 from tests.objects import claim, device, device_class, node, owned, pod, slice_of
 
 
@@ -19,9 +21,12 @@ class Kept:
 
     Args:
         devices: of each node n1, n2 and so on.
+        version: of Kubernetes.
     """
 
-    def __init__(self, *more: JsonObject, devices: tuple[int, ...] = (1, 1)) -> None:
+    def __init__(
+        self, *more: JsonObject, devices: tuple[int, ...] = (1, 1), version: str = DEFAULT.name
+    ) -> None:
         self.state = State()
         self.lifted = 0
         self.put(device_class())
@@ -31,7 +36,7 @@ class Kept:
         self.put(*(claim(name) for name in "cd"), pod("p", "c"), pod("q", "d"), *more)
         self.reservations = Reservations(
             self.state,
-            Rules(SelectorCache(), lambda: "s"),
+            Rules(SelectorCache(), lambda: "s", features=Features(version=version_named(version))),
             lifted=self._lifted,
             now=lambda: dt.datetime(2026, 1, 1, 0, 1, 0, 500_000, tzinfo=dt.UTC),
         )

@@ -271,6 +271,19 @@ async def test_a_condition_of_the_same_second_leaves_kube_scheduler_little_time(
 
 
 @in_virtual_time
+async def test_where_kube_scheduler_shows_no_choice_a_pod_that_waits_keeps_its_whole_time() -> None:
+    """Before Kubernetes 1.35 a Pod that waits for its volume looks like one that was given up."""
+    kept = Kept(version="1.34")
+    for _ in range(3):
+        await kept.reserve("p")
+        kept.reservations.release("uid-p", "filtered")
+    await kept.reserve("p")
+    kept.notify("p", conditions=[unschedulable("no volume", "01:00")])
+    await asyncio.sleep(DEFAULT_SECONDS - 0.1)
+    assert kept.taken() == {"n1/d0"}
+
+
+@in_virtual_time
 async def test_a_nominated_node_is_a_sign() -> None:
     kept = Kept()
     await kept.reserve("p")
