@@ -385,6 +385,11 @@ FINDINGS: dict[str, list[tuple[int, str]]] = {
     "old-fields": [
         (5, "spec.controller: unknown field controller"),
         (11, "spec.suitableNodes: unknown field suitableNodes"),
+        (
+            19,
+            "spec.skipNodeOperations: Kubernetes 1.37 ignores it unless the feature gate "
+            "DRAOptionalNodeOperations is on (--feature OptionalNodeOperations=true)",
+        ),
     ],
     "old-fields, 1.36": [
         (5, "spec.controller: unknown field controller"),
@@ -413,7 +418,10 @@ OF_ANOTHER_CLUSTER = {"gpu-or-cpu", "halves"}
 FLAGS = {
     "operator, with its template named": ("--generated", "leased"),
     "old-fields, 1.36": ("--kubernetes-version", "v1.36.3"),
-    "counters-beside-devices, 1.34": ("--kubernetes-version", "1.34"),
+    "counters-beside-devices, 1.34": (
+        *("--kubernetes-version", "1.34"),
+        *("--feature", "PartitionableDevices=true"),
+    ),
 }
 BESIDE = (
     "idle",
