@@ -336,7 +336,7 @@ def _held(node_devices: NodeDevices, position: int) -> Sequence[Mapping[str, int
 def _check_sizes(node_devices: NodeDevices, before: Alternative | None = None) -> None:
     """Refuses claims for too many devices; only as far as the requests ``before`` that one go."""
     limit, stop = MAX_DEVICES, False
-    for claim in node_devices.plan.claims:
+    for claim in paced(node_devices.plan.claims):
         total, blamed = 0, None
         for request in claim.requests:
             stop = stop or before in request.alternatives
